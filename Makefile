@@ -1,0 +1,48 @@
+# One vocabulary for people and CI. `make` alone lists it.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+# uv does not read pip's configuration, and a CPU wheel of torch is often kept there.
+export UV_FIND_LINKS ?= $(shell echo $${PIP_FIND_LINKS:-$$($(PYTHON) -m pip config get global.find-links 2>/dev/null || true)})
+ifeq ($(UV_FIND_LINKS),)
+export UV_TORCH_BACKEND ?= auto
+endif
+export UV_LINK_MODE ?= hardlink
+# Compiled modules are what makes the second start of a command fast.
+export PYTHONDONTWRITEBYTECODE :=
+IMAGES := $(notdir $(wildcard containers/tally-*))
+LOCK := uv pip compile --quiet --no-header --no-annotate --no-emit-index-url --no-emit-find-links --python-version 3.11
+
+help: ## list what make can do
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+
+setup: .venv/.ready ## make the locked environment (.venv)
+
+.venv/.ready: requirements.txt
+	@test -x $(BIN)/uv || { $(PYTHON) -m venv .venv && $(BIN)/python -m pip install --quiet $$(grep '^uv==' requirements.txt); }
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python requirements.txt
+	@touch $@
+
+.venv-steps/.ready: .venv/.ready $(wildcard containers/*/requirements.txt)
+	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv-steps
+	$(BIN)/uv pip install --quiet --python .venv-steps/bin/python $(foreach i,$(IMAGES),-r containers/$(i)/requirements.txt) pytest pytest-timeout
+	@touch $@
+
+lock: ## renew every lock file from pyproject.toml and containers/*/requirements.in
+	$(BIN)/$(LOCK) --universal pyproject.toml --group dev --output-file requirements.txt
+	for image in $(IMAGES); do $(BIN)/$(LOCK) containers/$$image/requirements.in --output-file containers/$$image/requirements.txt && sed -i.bak 's/+cpu//' containers/$$image/requirements.txt && rm containers/$$image/requirements.txt.bak; done
+
+lint: setup ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+
+test: setup .venv-steps/.ready ## every test
+	.venv-steps/bin/python -m pytest tests/steps
+	$(BIN)/python -m pytest --ignore tests/steps
+
+clean: ## remove environments and caches; the emulator's state stays (python pipeline.py emulator reset)
+	rm -rf .venv .venv-steps .mypy_cache .ruff_cache
+
+.PHONY: help setup lock lint test clean
