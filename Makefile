@@ -33,6 +33,9 @@ lock: ## renew every lock file from pyproject.toml and containers/*/requirements
 	$(BIN)/$(LOCK) --universal pyproject.toml --group dev --output-file requirements.txt
 	for image in $(IMAGES); do $(BIN)/$(LOCK) containers/$$image/requirements.in --output-file containers/$$image/requirements.txt && sed -i.bak 's/+cpu//' containers/$$image/requirements.txt && rm containers/$$image/requirements.txt.bak; done
 
+demo: setup ## the main job on drawn bins, or on SOURCE=folder-or-s3-prefix
+	demo/run.sh $(SOURCE)
+
 lint: setup ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -45,4 +48,4 @@ test: setup .venv-steps/.ready ## every test
 clean: ## remove environments and caches; the emulator's state stays (python pipeline.py emulator reset)
 	rm -rf .venv .venv-steps .mypy_cache .ruff_cache
 
-.PHONY: help setup lock lint test clean
+.PHONY: help setup lock demo lint test clean

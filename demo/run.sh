@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# The main job, as a person would type it: each command is shown, then run. `make demo [SOURCE=folder or s3:// prefix]`
+set -euo pipefail
+cd "$(dirname "$0")/.."
+source=${1:-}
+python=.venv/bin/python
+bold=$(tput bold 2>/dev/null || true) plain=$(tput sgr0 2>/dev/null || true)
+
+run() { # show a command the way a person types it, then run it
+    printf '\n%s$ %s%s\n' "$bold" "${*/#$python/python}" "$plain"
+    "$@"
+}
+
+if [ -z "$source" ]; then
+    source=.tally/bins
+    [ -e "$source/README.txt" ] || run $python -m demo.bins --output "$source"
+fi
+
+run $python pipeline.py upsert
+run $python pipeline.py start -p DataSource="$source"
+run $python pipeline.py status
+run $python pipeline.py approve
+run $python pipeline.py endpoint --wait
+
+# An image the model never saw in training: the first of the test split, whose folder is the true count.
+image=$($python -m demo.unseen)
+run $python pipeline.py predict "$image" --expected "$(basename "$(dirname "$image")")"
+run $python pipeline.py report
+
+cat <<END
+
+${bold}To go on${plain}
+  python pipeline.py predict IMAGE...      ask about your own photos
+  python pipeline.py models                the model versions, and which one is serving
+  python pipeline.py start -p Seed=1       train again on another split
+  python pipeline.py logs Train            what the training printed
+  python pipeline.py --help                every verb
+  python pipeline.py emulator down         stop the local SageMaker (its state stays in .emulator/)
+  (\`source .venv/bin/activate\` first, or write .venv/bin/python)
+END
