@@ -1,0 +1,298 @@
+"""The settings of a target: what differs between this machine and AWS, and nothing else.
+
+One YAML file for each target lies in `pipelines/settings/`. `load` answers a frozen value; a key
+that is unknown, missing or of the wrong type is a `SettingsError` that names file and key.
+Any single value can be replaced from the environment: `PIPELINE_TUNING_MAX_TRIALS=2`.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+
+from pipelines.errors import UserError, closest
+
+FOLDER = Path(__file__).with_name("settings")
+NAME = "tally"
+
+ApprovalStatus = Literal["PendingManualApproval", "Approved", "Rejected"]
+InstanceType = Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9-]+$")]
+
+
+class SettingsError(UserError):
+    """A settings file, or a value that replaces one of its values, cannot be used."""
+
+
+class Section(BaseModel):
+    """Frozen and strict: a typing mistake in a settings file must never pass silently."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+
+class FloatRange(Section):
+    """A range of real numbers, both ends included."""
+
+    min: float
+    max: float
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "FloatRange":
+        if not 0 < self.min < self.max:
+            raise ValueError(f"needs 0 < min < max, not min {self.min} and max {self.max}")
+        return self
+
+
+class IntegerRange(Section):
+    """A range of whole numbers, both ends included."""
+
+    min: int
+    max: int
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "IntegerRange":
+        if not 1 <= self.min <= self.max:
+            raise ValueError(f"needs 1 <= min <= max, not min {self.min} and max {self.max}")
+        return self
+
+
+class Images(Section):
+    """Container images; null is the image of that name in this account's ECR."""
+
+    processing: str | None
+    training: str | None
+    inference: str | None
+
+
+class Instances(Section):
+    """What the jobs and the endpoint run on."""
+
+    processing: InstanceType
+    training: InstanceType
+    evaluation: InstanceType
+    inference: InstanceType
+    volume_gb: Annotated[int, Field(ge=1)]
+
+
+class Data(Section):
+    """Which images are learnt from."""
+
+    source: Annotated[str, Field(min_length=1)]
+    file_list: str
+    subset_size: Annotated[int, Field(ge=0)]
+    classes: str
+    split: str
+    seed: Annotated[int, Field(ge=0)]
+
+
+class Training(Section):
+    """What is the same for every trial."""
+
+    backbone: Annotated[str, Field(min_length=1)]
+    image_size: Annotated[int, Field(ge=32, le=1024)]
+    test_batch_size: Annotated[int, Field(ge=1)]
+    max_hours: Annotated[float, Field(gt=0)]
+
+
+class Tuning(Section):
+    """What is searched, and for how long."""
+
+    learning_rate: FloatRange
+    epochs: IntegerRange
+    batch_sizes: Annotated[
+        tuple[Annotated[int, Field(ge=1)], ...],
+        BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value),
+        Field(min_length=1),
+    ]
+    max_trials: Annotated[int, Field(ge=1)]
+    max_parallel_trials: Annotated[int, Field(ge=1)]
+
+
+class Debug(Section):
+    """Which debug rules judge the training."""
+
+    rules: bool
+    service_rules: bool
+
+
+class Quality(Section):
+    """What a model must reach to be registered, and how it enters the registry."""
+
+    accuracy_threshold: Annotated[float, Field(ge=0, le=1)]
+    approval_status: ApprovalStatus
+
+
+class Running(Section):
+    """How the pipeline's steps run."""
+
+    parallelism: Annotated[int, Field(ge=1)]
+    cache_days: Annotated[int, Field(ge=0)]
+
+
+class Settings(Section):
+    """Everything about one target. After `resolved`, nothing in it is null."""
+
+    target: Literal["local", "aws"]
+    region: str
+    account: Annotated[str, Field(pattern=r"^\d{12}$")] | None
+    bucket: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")] | None
+    role: Annotated[str, Field(min_length=1)] | None
+    endpoint: Annotated[str, Field(pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$")]
+    images: Images
+    instances: Instances
+    data: Data
+    training: Training
+    tuning: Tuning
+    debug: Debug
+    quality: Quality
+    running: Running
+
+    def resolved(self, account: str) -> "Settings":
+        """These settings with every null replaced by the name that it stands for.
+
+        Args:
+            account: The twelve digits of the account that the session is signed in to.
+        """
+        account = self.account or account
+        role = self.role or f"{NAME}-execution"
+        if not role.startswith("arn:"):
+            role = f"arn:aws:iam::{account}:role/{role}"
+        registry = f"{account}.dkr.ecr.{self.region}.amazonaws.com"
+        images = {
+            name: image or f"{registry}/{NAME}-{name}:latest"
+            for name, image in self.images.model_dump().items()
+        }
+        return self.model_copy(
+            update={
+                "account": account,
+                "bucket": self.bucket or f"{NAME}-{self.region}-{account}",
+                "role": role,
+                "images": Images(**images),
+            }
+        )
+
+    @property
+    def bucket_name(self) -> str:
+        """The bucket; only of settings that have been resolved."""
+        assert self.bucket, "settings.resolved(account) comes first"
+        return self.bucket
+
+    @property
+    def role_arn(self) -> str:
+        """The execution role's ARN; only of settings that have been resolved."""
+        assert self.role, "settings.resolved(account) comes first"
+        return self.role
+
+    @property
+    def account_id(self) -> str:
+        """The account; only of settings that have been resolved."""
+        assert self.account, "settings.resolved(account) comes first"
+        return self.account
+
+
+def load(target: str, environment: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings of a target.
+
+    Args:
+        target: `local`, `aws`, or the path of another settings file.
+        environment: Where `PIPELINE_*` values are looked up; the process's own when left out.
+
+    Raises:
+        SettingsError: The target is unknown, or the file cannot be used.
+    """
+    file = _file(target)
+    try:
+        values = yaml.safe_load(file.read_text())
+    except yaml.YAMLError as error:
+        raise SettingsError(f"{_shown(file)} is not YAML: {error}") from None
+    if not isinstance(values, dict):
+        raise SettingsError(f"{_shown(file)} must hold keys and values, as local.yaml does.")
+    replaced = _replace_from_environment(values, os.environ if environment is None else environment)
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        lines = [_explain(problem, replaced) for problem in error.errors()]
+        raise SettingsError("\n".join([f"{_shown(file)} cannot be used:", *lines])) from None
+
+
+def targets() -> list[str]:
+    """The targets that have a settings file."""
+    return sorted(file.stem for file in FOLDER.glob("*.yaml"))
+
+
+def _file(target: str) -> Path:
+    if target.endswith((".yaml", ".yml")):
+        if not Path(target).is_file():
+            raise SettingsError(f"There is no settings file {target}.")
+        return Path(target)
+    if target not in targets():
+        hint = closest(target, targets())
+        raise SettingsError(
+            f"There is no target {target!r}{hint} Targets: {', '.join(targets())} "
+            f"(one file each in {_shown(FOLDER)}/), or the path of a .yaml file."
+        )
+    return FOLDER / f"{target}.yaml"
+
+
+def _shown(file: Path) -> str:
+    return os.path.relpath(file)
+
+
+def _leaves(values: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, (*path, str(key)))
+        else:
+            yield (*path, str(key))
+
+
+def _replace_from_environment(
+    values: dict[str, Any], environment: Mapping[str, str]
+) -> dict[tuple[str, ...], str]:
+    """Put `PIPELINE_<SECTION>_<KEY>` values in place; answers which variable replaced which key."""
+    replaced = {}
+    for path in list(_leaves(values)):
+        variable = "_".join(("PIPELINE", *path)).upper()
+        # PIPELINE_TARGET chooses the file; it does not replace a value in it.
+        if path == ("target",) or variable not in environment:
+            continue
+        section = values
+        for key in path[:-1]:
+            section = section[key]
+        text = environment[variable]
+        # An account is twelve digits and would be read as a number.
+        section[path[-1]] = text if path[-1] == "account" else yaml.safe_load(text)
+        replaced[path] = variable
+    return replaced
+
+
+def _explain(problem: Any, replaced: Mapping[tuple[str, ...], str]) -> str:
+    """One line for one of pydantic's errors: the key, what was found and what is allowed."""
+    path = tuple(str(part) for part in problem["loc"])
+    where = ".".join(path)
+    variable = next((v for p, v in replaced.items() if path[: len(p)] == p), None)
+    if variable:
+        where = f"{where} (from ${variable})"
+    if problem["type"] == "extra_forbidden":
+        section: Any = Settings
+        for part in path[:-1]:
+            section = section.model_fields[part].annotation
+        allowed = list(section.model_fields)
+        return (
+            f"  {where}: no such key{closest(path[-1], allowed)} "
+            f"Allowed here: {', '.join(allowed)}."
+        )
+    if problem["type"] == "missing":
+        return f"  {where}: is missing."
+    message = problem["msg"].removeprefix("Value error, ").replace("Input should", "should")
+    found = "" if problem["type"] == "value_error" else f", not {problem['input']!r}"
+    return f"  {where}: {message}{found}."

@@ -1,0 +1,173 @@
+"""Where the SageMaker API is: AWS's own, or the emulator on this machine.
+
+This is the only place that knows the difference. Everything else is handed a boto3 session.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipelines.errors import UserError
+from pipelines.settings import Settings
+
+if TYPE_CHECKING:
+    import boto3
+
+ROOT = Path(__file__).resolve().parent.parent
+# What the emulator accepts; anything else of the kind in the environment would sign for AWS.
+EMULATOR_CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "emulator",
+    "AWS_SECRET_ACCESS_KEY": "emulator",
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+NOT_FOR_THE_EMULATOR = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN")
+
+
+class TargetError(UserError):
+    """The target cannot be reached, or nobody is signed in to it."""
+
+
+def connect(settings: Settings) -> "boto3.Session":
+    """A session with the target's SageMaker API.
+
+    Locally the emulator is started when it does not run, and the process's environment is made
+    that of a client of it, so that every library in this process (and its children) finds it.
+
+    Args:
+        settings: The target's settings, resolved or not.
+
+    Raises:
+        TargetError: The emulator does not start, or there are no AWS credentials.
+    """
+    if settings.target == "local":
+        os.environ.update(_emulator_environment(settings.region))
+        for variable in NOT_FOR_THE_EMULATOR:
+            os.environ.pop(variable, None)
+    else:
+        os.environ["AWS_DEFAULT_REGION"] = os.environ["AWS_REGION"] = settings.region
+    import boto3
+    import botocore.exceptions
+
+    try:
+        session = boto3.Session(region_name=settings.region)
+        if session.get_credentials() is None:
+            raise TargetError(
+                "There are no AWS credentials. Run `aws configure sso` and `aws sso login`, or set "
+                "AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. "
+                "`--target local` needs none."
+            )
+    except botocore.exceptions.BotoCoreError as error:
+        raise TargetError(f"The AWS configuration cannot be used: {error}") from None
+    return session
+
+
+def resolve(session: "boto3.Session", settings: Settings) -> Settings:
+    """The settings with account, bucket, role and images filled in.
+
+    Args:
+        session: What `connect` answered.
+        settings: The target's settings.
+
+    Raises:
+        TargetError: The credentials are not accepted, or are of another account than the settings'.
+    """
+    if settings.target == "local" and settings.account:
+        return settings.resolved(settings.account)
+    import botocore.exceptions
+
+    try:
+        account = session.client("sts").get_caller_identity()["Account"]
+    except botocore.exceptions.ClientError as error:
+        raise TargetError(
+            f"AWS does not accept these credentials ({error.response['Error']['Code']}: "
+            f"{error.response['Error']['Message']}). Sign in again: `aws sso login`."
+        ) from None
+    except botocore.exceptions.BotoCoreError as error:
+        raise TargetError(f"AWS cannot be reached to ask who is signed in: {error}") from None
+    if settings.account and settings.account != account:
+        raise TargetError(
+            f"The settings are for account {settings.account}, but these credentials are of "
+            f"{account}. Sign in to the other one, or change `account` in the settings."
+        )
+    return settings.resolved(account)
+
+
+def open_target(name: str) -> "tuple[boto3.Session, Settings]":
+    """Load the settings of a target, connect to it and resolve them: what every verb begins with.
+
+    Args:
+        name: `local`, `aws`, or the path of a settings file.
+
+    Raises:
+        SettingsError: The settings cannot be used.
+        TargetError: The target cannot be reached.
+    """
+    from pipelines.settings import load
+
+    settings = load(name)
+    session = connect(settings)
+    return session, resolve(session, settings)
+
+
+def emulator_state() -> Path:
+    """The folder of the emulator's state: $EMULATOR_STATE, or .emulator where one works."""
+    return Path(os.environ.get("EMULATOR_STATE", ".emulator")).resolve()
+
+
+def _emulator_environment(region: str) -> dict[str, str]:
+    server = _running_server()
+    if server is None:
+        _start_emulator()
+        server = _running_server()
+        if server is None:
+            raise TargetError(
+                "The emulator said that it started, but does not answer at the address in "
+                f"{emulator_state() / 'server.json'}. Its log: {emulator_state() / 'log.txt'}"
+            )
+        print(
+            f"The emulator runs at {server['url']} (state in {os.path.relpath(emulator_state())}).",
+            file=sys.stderr,
+        )
+    return {
+        "AWS_ENDPOINT_URL": server["url"],
+        "AWS_ENDPOINT_URL_S3": server["s3_url"],
+        "AWS_DEFAULT_REGION": region,
+        "AWS_REGION": region,
+        **EMULATOR_CREDENTIALS,
+    }
+
+
+def _running_server() -> dict[str, Any] | None:
+    """What `server.json` says, when something answers there."""
+    try:
+        server: dict[str, Any] = json.loads((emulator_state() / "server.json").read_text())
+        os.kill(server["pid"], 0)
+    except (OSError, ValueError, KeyError):
+        return None
+    try:
+        urllib.request.urlopen(server["url"], timeout=5).close()
+    except urllib.error.HTTPError:
+        return server  # it answers; that it wants a signed request is no matter
+    except OSError:
+        return None
+    return server
+
+
+def _start_emulator() -> None:
+    command = [sys.executable, "-m", "emulator", "up", "--state", str(emulator_state())]
+    # The emulator's modules lie beside this package, wherever the person stands.
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    images = ["--images", str(ROOT / "containers")]
+    started = subprocess.run(
+        command + images, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True
+    )
+    if started.returncode:
+        raise TargetError(
+            f"The emulator does not start:\n{(started.stderr or started.stdout).strip()}\n"
+            f"By hand: {sys.executable} -m emulator up"
+        )
