@@ -1,0 +1,169 @@
+"""The real-time endpoint: its state and the model version it serves, from SageMaker's records."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from model_registry.errors import EndpointBusyError, RegistryError
+
+BUSY = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
+
+# Tags that promotion writes on an endpoint configuration, and rollback reads.
+REPLACES = "tally:replaces"  # the configuration that was served before this one
+DECIDED_AT = (
+    "tally:decided-at"  # when somebody decided that this model shall serve, ISO 8601 in UTC
+)
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """An endpoint as it is now."""
+
+    name: str
+    arn: str
+    status: str
+    config: str
+    model: str
+    package: str  # the model package's ARN; "" for a model that was not made from a package
+    pending_config: str  # what it is changing to; "" when nothing is in progress
+    pending_package: str
+    failure: str
+    modified: datetime
+
+    @property
+    def busy(self) -> bool:
+        """Whether it must be waited for before it can be changed."""
+        return self.status in BUSY
+
+    @property
+    def wanted_config(self) -> str:
+        """The configuration it serves once whatever is in progress has succeeded."""
+        return self.pending_config or self.config
+
+    @property
+    def wanted_package(self) -> str:
+        """The package it serves once whatever is in progress has succeeded."""
+        return self.pending_package if self.pending_config else self.package
+
+
+def read(client: Any, name: str) -> Endpoint | None:
+    """The endpoint of that name, or None where there is none."""
+    try:
+        found = client.describe_endpoint(EndpointName=name)
+    except ClientError as error:
+        if is_missing(error):
+            return None
+        raise
+    # While an endpoint is created or updated, DescribeEndpoint names the new configuration here.
+    pending = found.get("PendingDeploymentSummary", {}).get("EndpointConfigName", "")
+    config = found["EndpointConfigName"]
+    if pending == config and found["EndpointStatus"] not in ("Creating", "Updating"):
+        pending = ""
+    model, package = model_of(client, config)
+    return Endpoint(
+        name=name,
+        arn=found["EndpointArn"],
+        status=found["EndpointStatus"],
+        config=config,
+        model=model,
+        package=package,
+        pending_config=pending,
+        pending_package=model_of(client, pending)[1] if pending else "",
+        failure=found.get("FailureReason", ""),
+        modified=found["LastModifiedTime"],
+    )
+
+
+def require(client: Any, name: str) -> Endpoint:
+    """The endpoint of that name.
+
+    Raises:
+        RegistryError: There is none; the message says how it comes to be.
+    """
+    found = read(client, name)
+    if found is None:
+        raise RegistryError(
+            f"There is no endpoint {name} yet. It is created when a model version is approved: "
+            "`python pipeline.py models` lists the versions, "
+            "`python pipeline.py approve` approves the newest."
+        )
+    return found
+
+
+def wait(
+    client: Any,
+    name: str,
+    seconds: float,
+    watch: Callable[[Endpoint | None], None] | None = None,
+    poll: float = 1.0,
+    appear: bool = False,
+) -> Endpoint:
+    """Wait until the endpoint is not being changed.
+
+    Args:
+        client: A boto3 SageMaker client.
+        name: The endpoint.
+        seconds: The longest time to wait.
+        watch: Called with what was seen after every look.
+        poll: Seconds from one look to the next.
+        appear: Wait also while there is no such endpoint.
+
+    Raises:
+        EndpointBusyError: The time is over.
+        RegistryError: There is no such endpoint.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        found = read(client, name) if appear else require(client, name)
+        if watch:
+            watch(found)
+        if found and not found.busy:
+            return found
+        if time.monotonic() + poll > deadline:
+            state = f"is still {found.status}" if found else "has not appeared"
+            raise EndpointBusyError(
+                f"Endpoint {name} {state} after {seconds:.0f} s. "
+                "`python pipeline.py endpoint --wait` goes on waiting."
+            )
+        time.sleep(poll)
+
+
+def model_of(client: Any, config: str) -> tuple[str, str]:
+    """The main model of an endpoint configuration and the package it was made from ("" for none).
+
+    Both are "" where the configuration or the model has been deleted meanwhile.
+    """
+    try:
+        found = client.describe_endpoint_config(EndpointConfigName=config)
+        model = main_variant(found["ProductionVariants"]).get("ModelName", "")
+        described = client.describe_model(ModelName=model)
+    except ClientError as error:
+        if is_missing(error):
+            return "", ""
+        raise
+    containers = [described.get("PrimaryContainer", {}), *described.get("Containers", [])]
+    return model, next((c["ModelPackageName"] for c in containers if c.get("ModelPackageName")), "")
+
+
+def main_variant(variants: list[dict[str, Any]]) -> dict[str, Any]:
+    """The variant that gets most of the traffic: the one a promoted model goes to."""
+    return max(variants, key=lambda variant: variant.get("InitialVariantWeight", 1.0))
+
+
+def tags(client: Any, config: str) -> dict[str, str]:
+    """The tags of an endpoint configuration, without those that AWS sets itself."""
+    arn = client.describe_endpoint_config(EndpointConfigName=config)["EndpointConfigArn"]
+    pages = client.get_paginator("list_tags").paginate(ResourceArn=arn)
+    found = {tag["Key"]: tag["Value"] for page in pages for tag in page["Tags"]}
+    return {key: value for key, value in found.items() if not key.startswith("aws:")}
+
+
+def is_missing(error: ClientError) -> bool:
+    """Whether the thing asked for does not exist; SageMaker has no error code of its own for it."""
+    message = error.response["Error"].get("Message", "")
+    code = error.response["Error"].get("Code", "")
+    return code in ("ResourceNotFound", "ResourceNotFoundException") or "Could not find" in message

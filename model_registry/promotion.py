@@ -1,0 +1,296 @@
+"""Put an approved model version behind the endpoint, keeping its other settings; and go back."""
+
+import hashlib
+import time
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from model_registry import endpoint as endpoints
+from model_registry.endpoint import DECIDED_AT, REPLACES, Endpoint
+from model_registry.errors import EndpointBusyError, NotApprovedError, RegistryError
+from model_registry.versions import APPROVED, ModelVersion, describe
+
+CREATED, UPDATED, ALREADY = "endpoint created", "endpoint updated", "already serving"
+SUPERSEDED = "superseded by a later decision"
+POLL_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """What a promotion or a rollback did."""
+
+    status: str
+    endpoint_name: str
+    model_package_arn: str
+    version: int
+    endpoint_config_name: str
+    replaced_config_name: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same as plain values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where a model goes, and what a new endpoint is made of; an existing one keeps its own."""
+
+    endpoint_name: str
+    instance_type: str
+    role_arn: str
+    instance_count: int = 1
+
+
+def promote(
+    client: Any,
+    package_arn: str,
+    placement: Placement,
+    *,
+    wait_seconds: float = 0.0,
+    decided_at: datetime | None = None,
+) -> Promotion:
+    """Create the endpoint with a model version, or update it to that version.
+
+    The new endpoint configuration is the present one with the main variant's model exchanged. The
+    same version again changes nothing. When the endpoint is busy, this waits for its turn.
+
+    Args:
+        client: A boto3 SageMaker client.
+        package_arn: The version to serve: exactly this one, whichever is newest.
+        placement: The endpoint, and what to make a new one of.
+        wait_seconds: How long to wait for an endpoint that is being changed.
+        decided_at: When somebody decided this; now when left out. A decision made before the one
+            that the endpoint follows now (an event that arrives late or twice) changes nothing.
+
+    Raises:
+        NotApprovedError: The version is not approved.
+        EndpointBusyError: The endpoint was still being changed after `wait_seconds`.
+    """
+    version = _approved(client, package_arn)
+    return _serve(client, version, placement, wait_seconds, decided_at or datetime.now(UTC))
+
+
+def rollback(client: Any, placement: Placement, *, wait_seconds: float = 0.0) -> Promotion:
+    """Serve again the approved version that was served before; the endpoint's settings stay.
+
+    The order of versions is read from the tags of the endpoint's configurations. Rolling back twice
+    goes two versions back, not to and fro.
+
+    Raises:
+        RegistryError: There is no endpoint, or no approved version was served before.
+        EndpointBusyError: The endpoint was still being changed after `wait_seconds`.
+    """
+    current = endpoints.require(client, placement.endpoint_name)
+    config, skipped = current.wanted_config, []
+    while config := _replaced_by(client, config):
+        package = endpoints.model_of(client, config)[1]
+        if not package or package == current.wanted_package:
+            continue
+        version = describe(client, package)
+        if version.approval == APPROVED:
+            before = _replaced_by(client, config)
+            now = datetime.now(UTC)
+            return _serve(client, version, placement, wait_seconds, now, replaces=before)
+        skipped.append(f"version {version.version} is {version.approval}")
+    why = f" ({'; '.join(skipped)})" if skipped else ""
+    raise RegistryError(
+        f"Endpoint {placement.endpoint_name} has served no approved version before this one{why}. "
+        "`python pipeline.py models` lists the versions; "
+        "`python pipeline.py promote VERSION` serves one of them."
+    )
+
+
+def _approved(client: Any, package_arn: str) -> ModelVersion:
+    version = describe(client, package_arn)
+    if version.approval != APPROVED:
+        raise NotApprovedError(
+            f"Version {version.version} of {version.group} is {version.approval}, and only an "
+            "approved version is served. "
+            f"`python pipeline.py approve {version.version}` approves it."
+        )
+    return version
+
+
+def _serve(
+    client: Any,
+    version: ModelVersion,
+    placement: Placement,
+    wait_seconds: float,
+    decided_at: datetime,
+    replaces: str | None = None,
+) -> Promotion:
+    """Bring the endpoint to the version, however often something else gets in between."""
+    deadline = time.monotonic() + wait_seconds
+    name = placement.endpoint_name
+    while True:
+        current = endpoints.read(client, name)
+        if current and current.wanted_package == version.arn and current.status != "Failed":
+            return _done(ALREADY, version, name, current.wanted_config, "")
+        if current and _decision_of(client, current) > decided_at:
+            return _done(SUPERSEDED, version, name, current.wanted_config, "")
+        if current is None or not current.busy:
+            done = _try_to_serve(client, version, placement, current, decided_at, replaces)
+            if done:
+                return done
+        if time.monotonic() + POLL_SECONDS > deadline:
+            state = current.status if current else "Creating"
+            raise EndpointBusyError(
+                f"Endpoint {name} is {state}, so version {version.version} could not be promoted "
+                f"within {wait_seconds:.0f} s. When `python pipeline.py endpoint --wait` says that "
+                f"it is InService, run `python pipeline.py promote {version.version}`."
+            )
+        time.sleep(POLL_SECONDS)
+
+
+def _try_to_serve(
+    client: Any,
+    version: ModelVersion,
+    placement: Placement,
+    current: Endpoint | None,
+    decided_at: datetime,
+    replaces: str | None,
+) -> Promotion | None:
+    """One attempt; None when somebody else changed the endpoint at the same moment."""
+    name = placement.endpoint_name
+    model = _create_model(client, version, placement, current)
+    tags = {DECIDED_AT: decided_at.astimezone(UTC).isoformat()}
+    if current:
+        settings = _settings_of(client, current.config)
+        endpoints.main_variant(settings["ProductionVariants"])["ModelName"] = model
+        tags = {**endpoints.tags(client, current.config), **tags}
+        tags[REPLACES] = current.config if replaces is None else replaces
+    else:
+        settings = {"ProductionVariants": [_new_variant(model, placement)]}
+    # Milliseconds, because two decisions in one second are two configurations.
+    moment = decided_at.astimezone(UTC).strftime("%Y%m%d%H%M%S%f")[:-3]
+    config = f"{name[:35]}-v{version.version}-{moment}"
+    try:
+        client.create_endpoint_config(
+            EndpointConfigName=config,
+            Tags=[{"Key": key, "Value": value} for key, value in tags.items() if value],
+            **settings,
+        )
+    except ClientError as error:
+        if not _already_exists(error):
+            raise
+    try:
+        if current is None:
+            client.create_endpoint(EndpointName=name, EndpointConfigName=config)
+            return _done(CREATED, version, name, config, "")
+        if current.status == "Failed":
+            # A failed endpoint can only be deleted; its configuration, and so its settings, remain.
+            client.delete_endpoint(EndpointName=name)
+            _wait_until_gone(client, name)
+            client.create_endpoint(EndpointName=name, EndpointConfigName=config)
+            return _done(CREATED, version, name, config, current.config)
+        client.update_endpoint(
+            EndpointName=name,
+            EndpointConfigName=config,
+            # Counts and weights that were changed while serving (by autoscaling, say) stay too.
+            RetainAllVariantProperties=True,
+            **({"RetainDeploymentConfig": True} if _has_deployment_config(client, name) else {}),
+        )
+    except ClientError as error:
+        if not (_already_exists(error) or _in_progress(error)):
+            raise
+        return None
+    return _done(UPDATED, version, name, config, current.config)
+
+
+def _settings_of(client: Any, config: str) -> dict[str, Any]:
+    """All that CreateEndpointConfig takes and Describe tells, whatever SageMaker adds to it."""
+    operation = client.meta.service_model.operation_model("CreateEndpointConfig")
+    found = client.describe_endpoint_config(EndpointConfigName=config)
+    return {
+        key: found[key]
+        for key in operation.input_shape.members
+        if found.get(key) and key not in ("EndpointConfigName", "Tags")
+    }
+
+
+def _new_variant(model: str, placement: Placement) -> dict[str, Any]:
+    return {
+        "VariantName": "AllTraffic",
+        "ModelName": model,
+        "InstanceType": placement.instance_type,
+        "InitialInstanceCount": placement.instance_count,
+        "InitialVariantWeight": 1.0,
+    }
+
+
+def _create_model(
+    client: Any, version: ModelVersion, placement: Placement, current: Endpoint | None
+) -> str:
+    """The SageMaker model of a version; the same one however often it is promoted."""
+    # A deleted group counts from 1 again, so the number alone would name another package's model.
+    identity = hashlib.sha256(f"{version.arn} {version.created.isoformat()}".encode()).hexdigest()[
+        :8
+    ]
+    name = f"{version.group[:40]}-v{version.version}-{identity}"
+    try:
+        client.create_model(
+            ModelName=name,
+            ExecutionRoleArn=placement.role_arn or _role_of(client, current),
+            Containers=[{"ModelPackageName": version.arn}],
+        )
+    except ClientError as error:
+        if not _already_exists(error):
+            raise
+    return name
+
+
+def _role_of(client: Any, current: Endpoint | None) -> str:
+    role = client.describe_model(ModelName=current.model).get("ExecutionRoleArn") if current else ""
+    if not role:
+        raise RegistryError(
+            "No execution role is known for the model: set EXECUTION_ROLE_ARN for the Lambda "
+            "function, which `python pipeline.py setup` does."
+        )
+    return str(role)
+
+
+def _replaced_by(client: Any, config: str) -> str:
+    """The configuration served before this one; "" where there is none or it is gone."""
+    try:
+        return endpoints.tags(client, config).get(REPLACES, "")
+    except ClientError as error:
+        if endpoints.is_missing(error):
+            return ""
+        raise
+
+
+def _decision_of(client: Any, current: Endpoint) -> datetime:
+    """When the decision was made that the endpoint follows; long ago for one not made here."""
+    written = endpoints.tags(client, current.wanted_config).get(DECIDED_AT)
+    return datetime.fromisoformat(written) if written else datetime.min.replace(tzinfo=UTC)
+
+
+def _has_deployment_config(client: Any, name: str) -> bool:
+    return bool(client.describe_endpoint(EndpointName=name).get("LastDeploymentConfig"))
+
+
+def _wait_until_gone(client: Any, name: str, seconds: float = 120.0) -> None:
+    deadline = time.monotonic() + seconds
+    while endpoints.read(client, name):
+        if time.monotonic() > deadline:
+            raise EndpointBusyError(
+                f"The failed endpoint {name} was not deleted within {seconds:.0f} s."
+            )
+        time.sleep(POLL_SECONDS)
+
+
+def _done(status: str, version: ModelVersion, name: str, config: str, replaced: str) -> Promotion:
+    return Promotion(status, name, version.arn, version.version, config, replaced)
+
+
+def _already_exists(error: ClientError) -> bool:
+    found = error.response["Error"]
+    return found["Code"] == "ResourceInUse" or "already exist" in found.get("Message", "")
+
+
+def _in_progress(error: ClientError) -> bool:
+    message = error.response["Error"].get("Message", "").lower()
+    return "in-progress" in message or "in progress" in message or "cannot update" in message
