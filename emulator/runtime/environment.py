@@ -1,0 +1,117 @@
+"""The uv environment that stands for an image's installed packages."""
+
+import fcntl
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from emulator.runtime.image import Image
+
+Log = Callable[[str], None]
+
+
+class EnvironmentFailed(Exception):
+    """uv could not build an image's environment."""
+
+
+def path_of(image: Image, environments: Path) -> Path:
+    """The folder of the image's environment: its name carries what it was built from."""
+    built_from = image.requirements.read_bytes() + platform.python_version().encode()
+    return environments / f"{image.name}-{hashlib.sha256(built_from).hexdigest()[:12]}"
+
+
+def ensure(image: Image, environments: Path, log: Log) -> Path:
+    """Return the image's environment, building it the first time.
+
+    It is built under another name and renamed when complete, so an environment that is there is
+    whole. A file lock keeps two jobs, or two emulators, from building the same one.
+
+    Args:
+        image: the image.
+        environments: the folder of all environments.
+        log: takes one line of progress at a time.
+
+    Raises:
+        EnvironmentFailed: uv refused; the message is uv's, with the requirements file.
+    """
+    target = path_of(image, environments)
+    if target.is_dir():
+        return target
+    environments.mkdir(parents=True, exist_ok=True)
+    with (environments / f".{target.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if target.is_dir():
+            return target
+        log(f"Building the environment of image {image.name} from {image.requirements}")
+        building = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=environments))
+        try:
+            _build(image, building, log)
+            building.rename(target)
+        finally:
+            shutil.rmtree(building, ignore_errors=True)
+    return target
+
+
+def _build(image: Image, folder: Path, log: Log) -> None:
+    # Relocatable: the scripts that uv installs must survive the rename.
+    venv = [
+        "venv",
+        "--quiet",
+        "--relocatable",
+        "--allow-existing",
+        "--python",
+        sys.executable,
+        str(folder),
+    ]
+    _uv(image, venv, log)
+    if any(
+        line.strip() and not line.lstrip().startswith("#")
+        for line in image.requirements.read_text().splitlines()
+    ):
+        python = str(folder / "bin" / "python")
+        install = ["pip", "install", "--python", python, "-r", str(image.requirements)]
+        _uv(image, install + _find_links(), log)
+
+
+def _uv(image: Image, arguments: list[str], log: Log) -> None:
+    beside = Path(sys.executable).with_name("uv")
+    uv = str(beside) if beside.exists() else shutil.which("uv")
+    if uv is None:
+        raise EnvironmentFailed(f"uv is not installed beside {sys.executable}; run `make setup`.")
+    environment = {k: v for k, v in os.environ.items() if k not in ("VIRTUAL_ENV", "PYTHONPATH")}
+    if not _find_links():
+        environment.setdefault("UV_TORCH_BACKEND", "auto")  # no CUDA where there is no GPU
+    process = subprocess.Popen(
+        [uv, "--no-progress", "--no-config", *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment,
+    )
+    said = []
+    with process:
+        for line in process.stdout or ():
+            said.append(line.rstrip())
+            log(f"uv: {line.rstrip()}")
+    if process.returncode:
+        raise EnvironmentFailed(
+            f"the environment of image {image.name!r} could not be built from "
+            f"{image.requirements}. uv said:\n" + "\n".join(said[-20:])
+        )
+
+
+def _find_links() -> list[str]:
+    """Uv does not read pip's configuration, where people keep a folder of wheels."""
+    links = os.environ.get("UV_FIND_LINKS") or os.environ.get("PIP_FIND_LINKS")
+    if links is None:
+        command = [sys.executable, "-m", "pip", "config", "get", "global.find-links"]
+        found = subprocess.run(command, capture_output=True, text=True, check=False)
+        links = found.stdout if found.returncode == 0 else ""
+    return [part for link in links.replace(",", " ").split() for part in ("--find-links", link)]

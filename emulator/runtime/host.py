@@ -1,0 +1,277 @@
+"""The process that containers are forked from; a script of its own, standard library only.
+
+    python -u host.py CONTROL_FD [MODULE ...]
+
+It imports the modules named (a *warm* host; a cold one has none), then forks one child for each
+container that the emulator asks for. A child enters its own session and mount namespace, and runs
+a Python script in place (the imports are done) or replaces itself with the command.
+
+Over the control socket the emulator sends one byte with two descriptors: the container's channel
+and its output. Over the channel it sends one line of JSON (`Launch`), then `T` (SIGTERM to the
+process) or `K` (SIGKILL to its group); the answer is one line of JSON, `{"exit": code}`, where a
+negative code is a signal. A channel or control socket that closes means that the emulator is gone:
+what belongs to it is killed.
+
+It is one file, and imports no package of the emulator, so that a job which runs inside it finds
+nothing in `sys.modules` that a fresh interpreter could not have.
+"""
+
+import contextlib
+import ctypes
+import gc
+import importlib
+import json
+import os
+import selectors
+import signal
+import socket
+import sys
+import types
+from pathlib import Path
+from typing import Any, NoReturn
+
+MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 1 << 18
+CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
+SETUP_FAILED, NOT_EXECUTABLE, NOT_FOUND = 125, 126, 127  # as docker run exits
+
+Launch = dict[str, Any]  # argv, script (or null), environment, folder, mount, directory, nice
+
+
+def main(control: socket.socket, modules: list[str]) -> None:
+    """Import, serve, and in a forked child run what was asked for."""
+    for module in modules:
+        try:
+            importlib.import_module(module)
+        except Exception as error:  # the job that needs it will say so itself
+            print(f"preload: {module} cannot be imported: {error}", file=sys.stderr)
+    gc.collect()
+    gc.freeze()  # keeps the collector from touching, and so copying, the shared pages
+    control.sendall(b"R")
+    launch = serve(control)
+    if launch is not None:
+        run(launch)
+
+
+def serve(control: socket.socket) -> Launch | None:
+    """Fork a child per container until the emulator goes; returns the launch in a child."""
+    selector = selectors.DefaultSelector()
+    wake_read, wake_write = os.pipe()
+    os.set_blocking(wake_write, False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
+    channels: dict[int, socket.socket] = {}
+    selector.register(control, selectors.EVENT_READ, "control")
+    selector.register(wake_read, selectors.EVENT_READ, "wake")
+    while True:
+        for key, _ in selector.select():
+            if key.data == "wake":
+                os.read(wake_read, 512)
+                for pid in list(channels):
+                    _reap(pid, channels, selector)
+            elif key.data == "control":
+                byte, descriptors, _, _ = socket.recv_fds(control, 1, 2)
+                if not byte:
+                    for pid in channels:
+                        _kill_group(pid)
+                    return None
+                channel = socket.socket(fileno=descriptors[0])
+                launch: Launch = json.loads(_line(channel))
+                pid = os.fork()
+                if pid == 0:
+                    signal.set_wakeup_fd(-1)
+                    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                    selector.close()
+                    for other in (control, channel, *channels.values()):
+                        other.close()
+                    os.close(wake_read)
+                    os.close(wake_write)
+                    launch["output"] = descriptors[1]
+                    return launch
+                os.close(descriptors[1])
+                channels[pid] = channel
+                selector.register(channel, selectors.EVENT_READ, pid)
+            elif key.data in channels:
+                _obey(key.data, channels[key.data], selector)
+
+
+def _line(channel: socket.socket) -> bytes:
+    data = b""
+    while not data.endswith(b"\n"):
+        part = channel.recv(1 << 16)
+        if not part:
+            raise ConnectionError("the emulator went before it had said what to run")
+        data += part
+    return data
+
+
+def _obey(pid: int, channel: socket.socket, selector: selectors.BaseSelector) -> None:
+    orders = channel.recv(16)
+    if b"T" in orders:
+        os.kill(pid, signal.SIGTERM)
+    if b"K" in orders or not orders:
+        _kill_group(pid)
+    if not orders:
+        selector.unregister(channel)
+
+
+def _kill_group(pid: int) -> None:
+    # A child that has not yet reached setsid has no group of its own.
+    for kill in (os.killpg, os.kill):
+        with contextlib.suppress(ProcessLookupError):
+            kill(pid, signal.SIGKILL)
+
+
+def _reap(pid: int, channels: dict[int, socket.socket], selector: selectors.BaseSelector) -> None:
+    # WNOWAIT first: while the zombie is there its number cannot be another group's.
+    if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+        return
+    _kill_group(pid)
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    channel = channels.pop(pid)
+    with contextlib.suppress(KeyError):
+        selector.unregister(channel)
+    with contextlib.suppress(OSError):  # the emulator may have gone
+        channel.sendall(json.dumps({"exit": code}).encode() + b"\n")
+    channel.close()
+
+
+def run(launch: Launch) -> None:
+    """In the child: become the container, then its command."""
+    os.setsid()
+    with Path(os.devnull).open() as nothing:
+        os.dup2(nothing.fileno(), 0)
+    os.dup2(launch["output"], 1)
+    os.dup2(launch["output"], 2)
+    os.close(launch["output"])
+    try:
+        if launch["mount"]:
+            enter(launch["folder"], launch["mount"])
+        os.nice(launch["nice"])
+        os.chdir(launch["directory"])
+    except OSError as error:
+        print(f"The container could not be set up: {error}", file=sys.stderr, flush=True)
+        os._exit(SETUP_FAILED)
+    environment: dict[str, str] = launch["environment"]
+    if launch["script"] is None:
+        execute(launch["argv"], environment)
+    os.environ.clear()
+    os.environ.update(environment)
+    _as_if_just_imported(environment)
+    run_script(launch["script"], launch["argv"])
+
+
+def execute(argv: list[str], environment: dict[str, str]) -> NoReturn:
+    """Replace this process with a command, found on the container's own PATH."""
+    try:
+        os.execvpe(argv[0], argv, environment)
+    except OSError as error:
+        said, code = str(error), NOT_EXECUTABLE
+        if isinstance(error, FileNotFoundError):
+            said, code = f"executable file not found in PATH ({environment['PATH']})", NOT_FOUND
+        print(f"exec: {argv[0]!r}: {said}", file=sys.stderr, flush=True)
+        os._exit(code)
+
+
+def _as_if_just_imported(environment: dict[str, str]) -> None:
+    """Undo what a forked child shares with its siblings and a fresh process would not."""
+    if numpy := sys.modules.get("numpy"):
+        numpy.random.seed()
+    # Torch reads its thread count once, when it is imported, and the host is single-threaded.
+    torch, threads = sys.modules.get("torch"), environment.get("OMP_NUM_THREADS")
+    if torch and threads:
+        torch.set_num_threads(int(threads))
+
+
+def run_script(script: str, argv: list[str]) -> NoReturn:
+    """Run a Python file as `python SCRIPT` does: same `__main__`, exit codes and traceback."""
+    sys.argv = argv
+    sys.path.insert(0, str(Path(script).resolve().parent))
+    module = types.ModuleType("__main__")
+    module.__file__ = script
+    vars(module)["__builtins__"] = __builtins__
+    sys.modules["__main__"] = module
+    try:
+        try:
+            source = Path(script).read_bytes()
+        except OSError as error:
+            print(
+                f"{sys.executable}: can't open file {script!r}: "
+                f"[Errno {error.errno}] {error.strerror}",
+                file=sys.stderr,
+            )
+            sys.exit(2)
+        exec(compile(source, script, "exec", dont_inherit=True), vars(module))
+    except SystemExit:
+        raise
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
+    except BaseException as error:
+        # Without this frame, which a fresh interpreter would not show.
+        traceback = error.__traceback__.tb_next if error.__traceback__ else None
+        sys.excepthook(type(error), error.with_traceback(traceback), traceback)
+        sys.exit(1)
+    sys.exit(0)
+
+
+def enter(folder: str, stage: str) -> None:
+    """Give this process a mount namespace in which `folder` is /opt/ml.
+
+    Where /opt/ml does not exist a tmpfs takes the place of /opt, with everything that /opt held
+    bound back into it: nothing is written outside the namespace.
+
+    Args:
+        folder: what is to be seen at /opt/ml.
+        stage: an empty folder to build the new /opt on.
+
+    Raises:
+        OSError: the kernel refused; `unshare` and `mount` say which.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def check(result: int, what: str) -> None:
+        if result != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, f"{what}: {os.strerror(number)}")
+
+    def mount(source: str | Path, target: str | Path, kind: str | None, flags: int) -> None:
+        said = f"mount {source} on {target}"
+        text = [None if part is None else os.fsencode(part) for part in (source, target, kind)]
+        check(libc.mount(*text, ctypes.c_ulong(flags), None), said)
+
+    user, group = os.geteuid(), os.getegid()
+    if user == 0:
+        check(libc.unshare(CLONE_NEWNS), "unshare")
+    else:
+        check(libc.unshare(CLONE_NEWUSER | CLONE_NEWNS), "unshare")
+        this = Path("/proc/self")
+        (this / "setgroups").write_text("deny")
+        (this / "uid_map").write_text(f"0 {user} 1")
+        (this / "gid_map").write_text(f"0 {group} 1")
+    mount("none", "/", None, MS_REC | MS_PRIVATE)
+    if Path("/opt/ml").is_dir():
+        mount(folder, "/opt/ml", None, MS_BIND | MS_REC)
+        return
+    mount("tmpfs", stage, "tmpfs", 0)
+    for entry in Path("/opt").iterdir():
+        there = Path(stage, entry.name)
+        if entry.is_symlink():
+            there.symlink_to(entry.readlink())
+            continue
+        if entry.is_dir():
+            there.mkdir()
+        else:
+            there.touch()
+        mount(entry, there, None, MS_BIND | MS_REC)
+    there = Path(stage, "ml")
+    there.mkdir()
+    mount(folder, there, None, MS_BIND | MS_REC)
+    mount(stage, "/opt", None, MS_BIND | MS_REC)
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "probe":
+        enter(sys.argv[2], sys.argv[3])
+        sys.exit(not Path("/opt/ml/probe").exists())
+    del sys.path[0]  # this folder: its files must not be found in place of a job's modules
+    main(socket.socket(fileno=int(sys.argv[1])), sys.argv[2:])

@@ -1,0 +1,67 @@
+"""An image as the emulator knows it: a folder with what a container needs."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class ImageError(Exception):
+    """An image reference that leads to no usable folder."""
+
+
+@dataclass(frozen=True)
+class Image:
+    """What `<images>/<name>/` holds.
+
+    Attributes:
+        uri: the reference as the request named it.
+        name: the repository's last name, which is the folder's name.
+        folder: `<images>/<name>`.
+        preload: modules that a warm parent imports once (`preload.txt`), in order.
+    """
+
+    uri: str
+    name: str
+    folder: Path
+    preload: tuple[str, ...]
+
+    @property
+    def requirements(self) -> Path:
+        """The pinned packages of the image."""
+        return self.folder / "requirements.txt"
+
+    @property
+    def bin(self) -> Path:
+        """The image's own executables, `train` and `serve` among them."""
+        return self.folder / "bin"
+
+
+def find(images: Path, uri: str) -> Image:
+    """Find the folder of an image.
+
+    Args:
+        images: the folder that holds one folder per image.
+        uri: `<account>.dkr.ecr.<region>.amazonaws.com/NAME:tag`, `NAME@sha256:...` or `NAME`.
+
+    Raises:
+        ImageError: there is no such folder, or it has no requirements.txt.
+    """
+    name = re.sub(r"(@sha256:.*|:[^:/]*)$", "", uri).rsplit("/", 1)[-1]
+    folder = images / name
+    if not name or not folder.is_dir():
+        known = sorted(p.parent.name for p in images.glob("*/requirements.txt"))
+        raise ImageError(
+            f"image {uri!r}: no folder {folder}. An image is a folder there with a "
+            f"requirements.txt; there are: {', '.join(known) or 'none'}."
+        )
+    image = Image(uri, name, folder, _preload(folder / "preload.txt"))
+    if not image.requirements.is_file():
+        raise ImageError(f"image {uri!r}: {image.requirements} is missing (it may be empty).")
+    return image
+
+
+def _preload(path: Path) -> tuple[str, ...]:
+    if not path.is_file():
+        return ()
+    lines = (line.split("#")[0].strip() for line in path.read_text().splitlines())
+    return tuple(line for line in lines if line)

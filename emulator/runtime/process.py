@@ -1,0 +1,198 @@
+"""A running container, and the host process that it was forked from, seen from the emulator."""
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+HOST = Path(__file__).with_name("host.py")
+
+
+class HostLost(Exception):
+    """The host process ended while a container depended on it."""
+
+
+class Process:
+    """A container that was started: its output and its end.
+
+    Attributes:
+        stopped: why somebody asked it to stop, or None.
+    """
+
+    def __init__(self, channel: socket.socket, output: int) -> None:
+        self._channel = channel
+        self._output = output
+        self._code: int | None = None
+        self._ended = threading.Event()
+        self.stopped: str | None = None
+
+    def lines(self) -> Iterator[list[str]]:
+        """Yield what the container prints, in batches of whole lines, until its output closes.
+
+        Of a line that a progress bar rewrote, only its last state is kept.
+        """
+        rest = b""
+        while data := os.read(self._output, 1 << 16):
+            *whole, rest = (rest + data).split(b"\n")
+            if len(rest) > 1 << 18:  # CloudWatch's own limit for one event
+                whole, rest = [*whole, rest], b""
+            if whole:
+                yield [_last_state(line) for line in whole]
+        if rest:
+            yield [_last_state(rest)]
+        os.close(self._output)
+
+    def wait(self) -> int:
+        """Return the exit code when the container has ended; negative for a signal.
+
+        Raises:
+            HostLost: the host died, and the container with it.
+        """
+        if self._code is None:
+            data = b""
+            with contextlib.suppress(ConnectionError):
+                while not data.endswith(b"\n") and (part := self._channel.recv(1024)):
+                    data += part
+            self._ended.set()
+            self._channel.close()
+            if not data:
+                raise HostLost("the process that ran the container was killed")
+            self._code = int(json.loads(data)["exit"])
+        return self._code
+
+    def stop(self, reason: str, grace: float) -> None:
+        """Send SIGTERM, and SIGKILL to the whole group if it still runs after `grace` seconds.
+
+        Returns at once; `wait` tells when it has ended. The first reason given is kept.
+        """
+        if self.stopped is None:
+            self.stopped = reason
+        self._order(b"T" if grace > 0 else b"K")
+        if grace > 0:
+            timer = threading.Timer(grace, self._order, (b"K",))
+            timer.daemon = True
+            timer.start()
+
+    def _order(self, order: bytes) -> None:
+        if not self._ended.is_set():
+            with contextlib.suppress(OSError):  # it ended in the meantime
+                self._channel.sendall(order)
+
+
+def _last_state(line: bytes) -> str:
+    return line.decode(errors="replace").rstrip("\r").rsplit("\r", 1)[-1]
+
+
+class Host:
+    """A process of `host.py`, with which containers are started.
+
+    Attributes:
+        used: when a container last started or ended in it, by `time.monotonic()`.
+    """
+
+    def __init__(
+        self,
+        python: Path | str,
+        modules: Sequence[str],
+        environment: Mapping[str, str],
+        errors: Path,
+    ) -> None:
+        ours, theirs = socket.socketpair()
+        with errors.open("ab") as log:
+            self._process = subprocess.Popen(
+                [str(python), "-u", str(HOST), str(theirs.fileno()), *modules],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=[theirs.fileno()],
+                env=dict(environment),
+                cwd="/",
+                start_new_session=True,
+            )
+        theirs.close()
+        self._control = ours
+        self._lock = threading.Lock()
+        self._ready = False
+        self._running = 0
+        self.used = time.monotonic()
+
+    def start(self, launch: Mapping[str, Any]) -> Process:
+        """Fork a container; waits for the host's imports the first time.
+
+        Args:
+            launch: see `host.Launch`; must be JSON.
+
+        Raises:
+            HostLost: the host has ended.
+        """
+        ours, theirs = socket.socketpair()
+        read, write = os.pipe()
+        try:
+            with self._lock:
+                if not self._ready and self._control.recv(1) != b"R":
+                    raise HostLost("the host process ended before it was ready")
+                self._ready = True
+                socket.send_fds(self._control, [b"J"], [theirs.fileno(), write])
+                ours.sendall(json.dumps(launch).encode() + b"\n")
+        except OSError as error:
+            ours.close()
+            os.close(read)
+            raise HostLost(f"the host process is gone: {error}") from error
+        finally:
+            theirs.close()
+            os.close(write)
+        self._running += 1
+        return _Hosted(ours, read, self)
+
+    @property
+    def idle(self) -> float:
+        """Seconds since the last container ended; 0 while one runs."""
+        return 0.0 if self._running else time.monotonic() - self.used
+
+    @property
+    def alive(self) -> bool:
+        """Whether containers can still be started in it."""
+        return self._process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        """The process's number."""
+        return self._process.pid
+
+    def close(self) -> None:
+        """End the host; what it runs is killed."""
+        self._control.close()
+        try:
+            self._process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()  # it was still importing
+            self._process.wait()
+
+    def touch(self) -> None:
+        """Count the host as used now."""
+        self.used = time.monotonic()
+
+    def ended(self) -> None:
+        """Note that a container ended."""
+        self._running -= 1
+        self.touch()
+
+
+class _Hosted(Process):
+    def __init__(self, channel: socket.socket, output: int, host: Host) -> None:
+        super().__init__(channel, output)
+        self._host: Host | None = host
+
+    def wait(self) -> int:
+        try:
+            return super().wait()
+        finally:
+            if self._host is not None:
+                self._host.ended()
+                self._host = None

@@ -1,0 +1,104 @@
+"""How a container comes to see its own /opt/ml, and which ways this machine offers."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from emulator.runtime.process import HOST
+
+KINDS = ("unshare", "bwrap", "relocate")
+OPT_ML = "/opt/ml"
+
+
+class SandboxUnavailable(Exception):
+    """The runtime that was asked for cannot be had on this machine."""
+
+
+def probe(wanted: str = "auto") -> str:
+    """Choose the sandbox: the one wanted, or the first of `KINDS` that works here.
+
+    `unshare` (a mount namespace made by the host itself, in about a millisecond) comes before
+    `bwrap` because a warm container can only have the former; `bwrap` may be allowed where
+    `unshare` is not.
+
+    Raises:
+        SandboxUnavailable: a kind was asked for by name and does not work; says what failed.
+    """
+    candidates = KINDS if wanted == "auto" else (wanted,)
+    said = ""
+    for kind in candidates:
+        said = failure(kind)
+        if not said:
+            return kind
+    raise SandboxUnavailable(
+        f"runtime {wanted!r} does not work on this machine: {said}. "
+        f"Use --runtime auto, or one of: {', '.join(KINDS)}, docker."
+    )
+
+
+def failure(kind: str) -> str:
+    """Try a kind: what failed, or an empty string."""
+    if kind == "relocate":
+        return ""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder, stage = Path(temporary, "ml"), Path(temporary, "opt")
+        folder.mkdir()
+        stage.mkdir()
+        (folder / "probe").touch()
+        if kind == "bwrap":
+            if shutil.which("bwrap") is None:
+                return "bwrap is not installed"
+            command = [*bwrap(folder), "test", "-e", f"{OPT_ML}/probe"]
+        else:
+            command = [sys.executable, "-I", "-S", str(HOST), "probe", str(folder), str(stage)]
+        tried = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+        if tried.returncode == 0:
+            return ""
+        return (tried.stderr.strip().splitlines() or [f"exit code {tried.returncode}"])[-1]
+
+
+def bwrap(folder: Path) -> list[str]:
+    """The command prefix that puts `folder` on /opt/ml with bubblewrap."""
+    opt = Path("/opt")
+    entries = sorted(opt.iterdir()) if opt.is_dir() else []
+    binds = [part for path in entries for part in ("--bind", str(path), str(path))]
+    return [
+        *("bwrap", "--dev-bind", "/", "/", "--tmpfs", "/opt"),
+        *binds,
+        *("--bind", str(folder), OPT_ML, "--die-with-parent", "--"),
+    ]
+
+
+def relocate(value: Any, folder: Path) -> Any:
+    """Replace /opt/ml at the start of every string of a JSON-like value by the job's folder."""
+    if isinstance(value, str):
+        if value == OPT_ML or value.startswith(OPT_ML + "/"):
+            return str(folder) + value[len(OPT_ML) :]
+        # --option=/opt/ml/... is the other way in which arguments name a path
+        head, equals, tail = value.partition(f"={OPT_ML}/")
+        return f"{head}={folder}/{tail}" if equals else value
+    if isinstance(value, Mapping):
+        return {key: relocate(item, folder) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [relocate(item, folder) for item in value]
+    return value
+
+
+def inherited() -> dict[str, str]:
+    """What a container takes from the environment of whoever started the emulator.
+
+    A person's home (caches of downloaded weights), language, proxies and devices; not their AWS
+    settings, their Python settings or anything else that AWS would not have.
+    """
+    names = {"HOME", "USER", "LANG", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES"}
+    names |= {"SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"}
+    names |= {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"}
+    found = {k: v for k, v in os.environ.items() if k.upper() in names or k.startswith("LC_")}
+    for name in ("NO_PROXY", "no_proxy"):
+        found[name] = ",".join(filter(None, (os.environ.get(name), "127.0.0.1,localhost")))
+    return found
