@@ -1,0 +1,120 @@
+"""The command line: `python -m emulator up | down | status | env | reset`."""
+
+import argparse
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+from emulator import daemon
+from emulator.errors import StartError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one verb; the exit status is 0, or 1 with a message on stderr."""
+    options = _parser().parse_args(arguments)
+    options.state = options.state.resolve()
+    try:
+        return int(options.run(options) or 0)
+    except StartError as problem:
+        print(f"emulator: {problem}", file=sys.stderr)
+        return 1
+
+
+def _up(options: argparse.Namespace) -> None:
+    server, started = daemon.up(_options(options))
+    print(f"emulator: {'started' if started else 'already running'} at {server['url']}")
+    print(f"  S3     {server['s3_url']}")
+    print(f"  state  {server['state']}")
+    print("  point clients at it with: eval $(python -m emulator env)")
+
+
+def _down(options: argparse.Namespace) -> None:
+    print("emulator: stopped" if daemon.down(options.state) else "emulator: was not running")
+
+
+def _status(options: argparse.Namespace) -> int:
+    server = daemon.server(options.state)
+    if options.json:
+        print(json.dumps({"running": server is not None, **(server or {})}, indent=2))
+    elif server:
+        for name in ("url", "s3_url", "state", "images", "runtime", "pid", "version"):
+            print(f"{name:8} {server[name]}")
+    else:
+        print(f"emulator: not running (state {options.state})")
+    return 0 if server else 1
+
+
+def _env(options: argparse.Namespace) -> None:
+    server = daemon.server(options.state)
+    if server is None:
+        raise StartError("not running; start it with: python -m emulator up")
+    environment = server["environment"]
+    if options.json:
+        print(json.dumps(environment, indent=2))
+    else:
+        print("\n".join(f"export {name}={shlex.quote(v)}" for name, v in environment.items()))
+
+
+def _reset(options: argparse.Namespace) -> int:
+    if not options.yes:
+        if not sys.stdin.isatty():
+            raise StartError(f"reset deletes {options.state}; add --yes to say that you mean it")
+        if input(f"Delete {options.state} with everything in it? [y/N] ").lower() != "y":
+            print("emulator: nothing deleted")
+            return 1
+    deleted = daemon.reset(options.state)
+    print(f"emulator: {'deleted' if deleted else 'there is no'} {options.state}")
+    return 0
+
+
+def _serve(options: argparse.Namespace) -> None:
+    from emulator import serve
+
+    serve.serve(_options(options))
+
+
+def _options(options: argparse.Namespace) -> daemon.Options:
+    return daemon.Options(
+        options.state, options.images.absolute(), options.port, options.s3_port, options.runtime
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m emulator", description=__doc__)
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+
+    def verb(name: str, run: Any, text: str) -> argparse.ArgumentParser:
+        added = verbs.add_parser(name, help=text, description=text)
+        added.set_defaults(run=run)
+        added.add_argument(
+            "--state",
+            type=Path,
+            default=daemon.default_state(),
+            help="folder that holds everything (default: $EMULATOR_STATE or ./.emulator)",
+        )
+        return added
+
+    for name, run, text in (
+        ("up", _up, "start the server unless it runs"),
+        ("serve", _serve, "run the server in the foreground"),
+    ):
+        added = verb(name, run, text)
+        added.add_argument("--images", type=Path, default=Path("containers"))
+        added.add_argument("--port", type=int)
+        added.add_argument("--s3-port", type=int)
+        added.add_argument("--runtime", choices=daemon.RUNTIMES, default="auto")
+    verb("down", _down, "stop the server; its state stays")
+    verb("status", _status, "say where it runs").add_argument("--json", action="store_true")
+    verb("env", _env, "print the variables that clients need").add_argument(
+        "--json", action="store_true"
+    )
+    verb("reset", _reset, "stop the server and delete its state").add_argument(
+        "--yes", action="store_true", help="do not ask"
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

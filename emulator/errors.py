@@ -1,0 +1,46 @@
+"""Errors that a client of the emulator sees, named as AWS's service models name them."""
+
+from typing import NoReturn
+
+
+class ApiError(Exception):
+    """An answer of an operation that is not a success.
+
+    Args:
+        code: The error's name in the service model, such as `ResourceNotFound`.
+        message: What was wrong, where, and what to do next.
+        status: HTTP status; 5xx says that the emulator, not the caller, is at fault.
+    """
+
+    def __init__(self, code: str, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.status = status
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.message}"
+
+
+def invalid(message: str) -> ApiError:
+    """A `ValidationException`: the request cannot be right whatever the state of the server."""
+    return ApiError("ValidationException", message)
+
+
+def not_found(message: str) -> ApiError:
+    """A `ResourceNotFound` as SageMaker answers it."""
+    return ApiError("ResourceNotFound", message)
+
+
+def in_use(message: str) -> ApiError:
+    """A `ResourceInUse`: the name is taken or the resource is busy."""
+    return ApiError("ResourceInUse", message)
+
+
+def refuse(message: str) -> NoReturn:
+    """Raise a `ValidationException` from an expression."""
+    raise invalid(message)
+
+
+class StartError(Exception):
+    """The emulator cannot be started; the message is for the person at the command line."""

@@ -1,0 +1,150 @@
+"""S3: an rclone child that serves a folder; buckets are folders in it and objects are files."""
+
+import contextlib
+import ctypes
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from emulator.errors import StartError, invalid
+
+_log = logging.getLogger("emulator.s3")
+
+
+def die_with_parent() -> None:
+    """Have the kernel kill this process when its parent is gone, however it went (Linux only).
+
+    For `preexec_fn`. The kernel watches the thread that forked, not the whole parent, so that
+    thread must live as long as the parent does.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+@dataclass(frozen=True)
+class S3Object:
+    """An object: its key in the bucket and the file that holds it."""
+
+    key: str
+    path: Path
+
+
+class S3:
+    """The object store under one folder.
+
+    Args:
+        folder: Holds a folder for each bucket.
+        url: Where rclone listens, such as `http://127.0.0.1:5581`.
+    """
+
+    def __init__(self, folder: Path, url: str) -> None:
+        self.folder = folder
+        self.url = url
+        self._stopping = threading.Event()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._keeper = threading.Thread(target=self._keep, name="s3", daemon=True)
+
+    def start(self, timeout: float = 15) -> None:
+        """Start the child and wait until it answers; it is started again if it dies.
+
+        Raises:
+            StartError: It did not come up in time.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._keeper.start()
+        deadline = time.monotonic() + timeout
+        while not self.alive():
+            if time.monotonic() > deadline:
+                raise StartError(f"rclone did not answer at {self.url} within {timeout:.0f} s")
+            time.sleep(0.01)
+
+    def stop(self) -> None:
+        """End the child."""
+        self._stopping.set()
+        if self._process:
+            self._process.terminate()
+        if self._keeper.is_alive():
+            self._keeper.join(5)
+
+    def alive(self) -> bool:
+        """Whether the child accepts connections."""
+        address = urlsplit(self.url)
+        with (
+            contextlib.suppress(OSError),
+            socket.create_connection((address.hostname, address.port), timeout=1),
+        ):
+            return True
+        return False
+
+    def _keep(self) -> None:
+        address = urlsplit(self.url).netloc
+        command = [
+            str(Path(sys.executable).with_name("rclone")),
+            *("serve", "s3", "--addr", address, "--config", os.devnull),
+            # Jobs put their outputs straight into the folder: never answer from memory.
+            *("--dir-cache-time", "0s", "--poll-interval", "0s"),
+            *("--use-server-modtime", "--log-level", "ERROR"),
+            str(self.folder),
+        ]
+        # A small heap: the idle emulator should not be felt.
+        environment = {**os.environ, "GOGC": "40", "GOMEMLIMIT": "120MiB"}
+        pause = 0.1
+        while not self._stopping.is_set():
+            # Forked from this thread, which lives as long as the server: see die_with_parent.
+            self._process = subprocess.Popen(
+                command, env=environment, stdin=subprocess.DEVNULL, preexec_fn=die_with_parent
+            )
+            code = self._process.wait()
+            if not self._stopping.wait(pause):
+                _log.error("rclone ended with code %s; starting it again", code)
+                pause = min(pause * 2, 5)
+
+    def path_of(self, uri: str) -> Path:
+        """The file or folder that an `s3://bucket/key` stands for; it need not exist.
+
+        Raises:
+            ApiError: It is no S3 URI, or leaves its bucket.
+        """
+        bucket, key = split(uri)
+        if ".." in key.split("/"):
+            raise invalid(f"{uri}: a key with '..' in it cannot be kept here")
+        return self.folder / bucket / key
+
+    def list_prefix(self, uri: str) -> list[S3Object]:
+        """Every object whose key begins with the URI's key, by key; SageMaker's `S3Prefix`."""
+        bucket, prefix = split(uri)
+        root = self.folder / bucket
+        start = (
+            self.path_of(uri) if prefix.endswith("/") or not prefix else self.path_of(uri).parent
+        )
+        found = []
+        for directory, _, files in os.walk(start):
+            base = Path(directory).relative_to(root).as_posix()
+            base = "" if base == "." else f"{base}/"
+            found += [
+                S3Object(f"{base}{name}", Path(directory, name))
+                for name in files
+                if f"{base}{name}".startswith(prefix)
+            ]
+        return sorted(found, key=lambda found: found.key)
+
+
+def split(uri: str) -> tuple[str, str]:
+    """Bucket and key of an S3 URI.
+
+    Raises:
+        ApiError: It is no S3 URI.
+    """
+    parts = urlsplit(uri, allow_fragments=False)
+    if parts.scheme != "s3" or not parts.netloc:
+        raise invalid(f"'{uri}' is not an S3 URI; it must look like s3://bucket/key")
+    query = f"?{parts.query}" if parts.query else ""
+    return parts.netloc, parts.path.lstrip("/") + query

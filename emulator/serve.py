@@ -1,0 +1,87 @@
+"""The server process: its parts put together, started in order, stopped in order."""
+
+import json
+import logging
+import os
+import time
+from pathlib import Path
+
+import uvicorn
+
+import emulator
+from emulator import server
+from emulator.daemon import Options, only_server
+from emulator.errors import StartError
+from emulator.s3 import S3
+from emulator.services import Context
+from emulator.store import Store
+
+_log = logging.getLogger("emulator")
+
+
+def serve(options: Options) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    Raises:
+        StartError: The state is held by another server, or a part does not come up.
+    """
+    if options.port is None or options.s3_port is None:
+        raise StartError("serve needs --port and --s3-port; `up` chooses them")
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    options.state.mkdir(parents=True, exist_ok=True)
+    with only_server(options.state):
+        context = Context(
+            state=options.state,
+            images=options.images,
+            runtime=options.runtime,
+            url=f"http://127.0.0.1:{options.port}",
+            s3_url=f"http://127.0.0.1:{options.s3_port}",
+            store=Store(options.state / "emulator.db"),
+            s3=S3(options.state / "s3", f"http://127.0.0.1:{options.s3_port}"),
+        )
+        context.s3.start()
+        try:
+            _run(context, options.port)
+        finally:
+            context.s3.stop()
+            context.store.close()
+
+
+def _run(context: Context, port: int) -> None:
+    # The client environment lets every service use boto3 as its clients do.
+    os.environ.update(context.client_environment)
+    stops = server.start_services(context)
+    _write(context)
+    config = uvicorn.Config(
+        server.application(context),
+        host="127.0.0.1",
+        port=port,
+        lifespan="off",
+        access_log=False,
+        log_level="warning",
+        timeout_keep_alive=60,
+        timeout_graceful_shutdown=3,
+    )
+    try:
+        uvicorn.Server(config).run()
+    finally:
+        for stop in stops:
+            try:
+                stop(context)
+            except Exception:
+                _log.exception("a service did not stop cleanly")
+
+
+def _write(context: Context) -> None:
+    """Say in server.json where this server is, in one step."""
+    about = {
+        "pid": os.getpid(),
+        "url": context.url,
+        "s3_url": context.s3_url,
+        "version": emulator.__version__,
+        "started": time.time(),
+        "environment": context.client_environment,
+    }
+    temporary = Path(context.state / "server.json.new")
+    temporary.write_text(json.dumps(about, indent=2))
+    temporary.replace(context.state / "server.json")

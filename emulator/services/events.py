@@ -1,0 +1,1 @@
+"""EventBridge: rules, targets and the delivery of events."""

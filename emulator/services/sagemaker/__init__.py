@@ -1,0 +1,12 @@
+"""The SageMaker operations, a file for each kind of resource.
+
+A module may define `start(context)`, called when the server comes up, and `stop(context)`.
+"""
+
+from emulator.services.sagemaker import models, registry, tags
+
+MODULES = [
+    tags,
+    models,
+    registry,
+]
