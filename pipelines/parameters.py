@@ -8,11 +8,12 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal, get_args
 
 from pipelines.errors import UserError, closest
 from pipelines.settings import NAME, ApprovalStatus, Settings
+from pipelines.target import ROOT
+from pipelines.upload import destination
 
 Value = str | int | float
 Type = Literal["String", "Integer", "Float"]
@@ -235,9 +236,9 @@ def _address(settings: Settings, place: str) -> str:
     """An s3:// address as it is; a local path as the address that `upload` puts it at."""
     if place == "" or place.startswith("s3://"):
         return place
-    from pipelines.upload import destination
+    # A path in the settings is relative to the repository, wherever the person stands.
 
-    return destination(settings, Path(place))
+    return destination(settings, ROOT / place)
 
 
 def _at_least(name: str, default: int, help_: str, least: int) -> Parameter:

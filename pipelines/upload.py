@@ -1,20 +1,27 @@
 """A local folder of bin images, or a file list, put where a job can read it: in the bucket.
 
-Only what is missing there, or has another size, is sent.
+Only what is missing there, has another size or is newer here is sent; what is gone here is deleted
+there, because a job reads everything below the address.
 """
 
 import hashlib
+import json
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import UserError
 from pipelines.settings import NAME, Settings
+from pipelines.target import ROOT
 
 if TYPE_CHECKING:
-    pass
+    import boto3
 
-CONCURRENCY = 64
-PARTS = ("bin-images", "metadata")
+    from pipelines.parameters import Value
+
+THREADS = 32
+LAYOUT = {"bin-images": ".jpg", "metadata": ".json"}
 
 
 class UploadError(UserError):
@@ -34,3 +41,169 @@ def destination(settings: Settings, path: Path) -> str:
     if absolute.is_file() or absolute.suffix == ".json":
         return f"{prefix}/{absolute.stem}-{place}/{absolute.name}"
     return f"{prefix}/{absolute.name}-{place}/"
+
+
+def place(
+    session: "boto3.Session", settings: Settings, values: Mapping[str, "Value"]
+) -> "dict[str, Value]":
+    """Upload what is local among the values of DataSource and FileList.
+
+    The settings' own data source is uploaded too when it is a folder and no other is given.
+
+    Args:
+        session: The target's session.
+        settings: Resolved settings.
+        values: What `parameters.parse` answered.
+
+    Returns:
+        The values, with s3:// addresses instead of local paths.
+
+    Raises:
+        UploadError: A folder or file is missing, or not what the pipeline can read.
+    """
+    placed = dict(values)
+    source = str(values.get("DataSource", ROOT / settings.data.source))
+    if "DataSource" not in values and "://" in settings.data.source:
+        source = settings.data.source
+    if "://" not in source:
+        placed["DataSource"] = upload_folder(session, settings, Path(source))
+    file_list = str(values.get("FileList", settings.data.file_list))
+    if file_list and "://" not in file_list:
+        path = Path(file_list) if "FileList" in values else ROOT / file_list
+        placed["FileList"] = upload_file_list(session, settings, path)
+    return placed
+
+
+def upload_folder(session: "boto3.Session", settings: Settings, folder: Path) -> str:
+    """Upload a folder laid out like ABID; answers its address.
+
+    Raises:
+        UploadError: The folder is missing, or not laid out like ABID.
+    """
+    folder = folder.expanduser()
+    _check_layout(folder, settings)
+    files = {
+        f"{part}/{file.name}": file
+        for part, suffix in LAYOUT.items()
+        for file in sorted((folder / part).iterdir())
+        if file.suffix == suffix
+    }
+    address = destination(settings, folder)
+    _send(session, settings, address.split("/", 3)[3], files)
+    return address
+
+
+def upload_file_list(session: "boto3.Session", settings: Settings, file: Path) -> str:
+    """Upload a file_list.json; answers its address.
+
+    Raises:
+        UploadError: The file is missing, or not JSON of the form class -> paths.
+    """
+    file = file.expanduser()
+    if not file.is_file():
+        raise UploadError(f"FileList: there is no file {file}.")
+    try:
+        listed = json.loads(file.read_text())
+    except ValueError as error:
+        raise UploadError(f"FileList: {file} is not JSON: {error}.") from None
+    if not isinstance(listed, dict) or not all(isinstance(v, list) for v in listed.values()):
+        raise UploadError(
+            f'FileList: {file} must map each class to metadata paths: {{"1": ["data/metadata/00002'
+            '.json", ...], ...}.'
+        )
+    address = destination(settings, file)
+    prefix, name = address.split("/", 3)[3].rsplit("/", 1)
+    _send(session, settings, f"{prefix}/", {name: file})
+    return address
+
+
+def _check_layout(folder: Path, settings: Settings) -> None:
+    wanted = "It must hold bin-images/NNNNN.jpg and metadata/NNNNN.json, as ABID does."
+    if not folder.is_dir():
+        hint = ""
+        if folder.resolve() == (ROOT / settings.data.source).resolve():
+            hint = (
+                f"\nDraw some bins: python -m demo.bins --output {settings.data.source}\n"
+                "or give your own: -p DataSource=FOLDER or -p DataSource=s3://BUCKET/PREFIX"
+            )
+        what = "is a file, not a folder" if folder.exists() else "does not exist"
+        raise UploadError(f"DataSource: {folder} {what}. {wanted}{hint}")
+    missing = [
+        part
+        for part, suffix in LAYOUT.items()
+        if not (folder / part).is_dir() or not any((folder / part).glob(f"*{suffix}"))
+    ]
+    if missing:
+        entries = sorted(entry.name + "/" * entry.is_dir() for entry in folder.iterdir())
+        found = ", ".join(entries[:5]) + (f" and {len(entries) - 5} more" * (len(entries) > 5))
+        inside = [e for e in folder.iterdir() if all((e / part).is_dir() for part in LAYOUT)]
+        hint = f" Did you mean {inside[0]}?" if inside else ""
+        raise UploadError(
+            f"DataSource: {folder} has nothing in {' and '.join(missing)}. {wanted} "
+            f"Found there: {found or 'nothing'}.{hint}"
+        )
+
+
+def _send(
+    session: "boto3.Session", settings: Settings, prefix: str, files: Mapping[str, Path]
+) -> None:
+    """Make the objects below `prefix` the same as `files`, by name, size and age."""
+    import obstore
+
+    store = _store(session, settings)
+    there = {
+        entry["path"].removeprefix(prefix): entry
+        for batch in obstore.list(store, prefix=prefix)
+        for entry in batch
+    }
+    gone = [prefix + name for name in there if name not in files]
+    if gone:
+        obstore.delete(store, gone)
+    stale = [name for name, file in files.items() if _differs(file, there.get(name))]
+    if not stale:
+        return
+    # Here, not at the top: rich takes time to import, and most verbs upload nothing.
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with (
+        Progress(console=Console(stderr=True), transient=True) as progress,
+        ThreadPoolExecutor(THREADS) as pool,
+    ):
+        task = progress.add_task(f"Uploading {len(stale)} files", total=len(stale))
+        sent = [pool.submit(obstore.put, store, prefix + name, files[name]) for name in stale]
+        try:
+            for done in as_completed(sent):
+                done.result()
+                progress.advance(task)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _differs(file: Path, entry: Any) -> bool:
+    if entry is None:
+        return True
+    status = file.stat()
+    return bool(
+        entry["size"] != status.st_size or entry["last_modified"].timestamp() < status.st_mtime
+    )
+
+
+def _store(session: "boto3.Session", settings: Settings) -> Any:
+    """The bucket, at the endpoint and with the credentials that boto3 would use."""
+    from obstore.store import S3Store
+
+    endpoint = session.client("s3").meta.endpoint_url
+    credentials = session.get_credentials().get_frozen_credentials()
+    token = {"token": credentials.token} if credentials.token else {}
+    return S3Store(
+        settings.bucket_name,
+        endpoint=endpoint,
+        region=settings.region,
+        access_key_id=credentials.access_key,
+        secret_access_key=credentials.secret_key,
+        virtual_hosted_style_request=False,
+        client_options={"allow_http": endpoint.startswith("http://")},
+        **token,
+    )

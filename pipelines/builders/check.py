@@ -1,0 +1,53 @@
+"""CheckAccuracy: is the model good enough to be registered? And what is said when it is not."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sagemaker.core.workflow.conditions import ConditionGreaterThanOrEqualTo
+from sagemaker.core.workflow.execution_variables import ExecutionVariables
+from sagemaker.core.workflow.functions import Join
+from sagemaker.mlops.workflow.condition_step import ConditionStep
+from sagemaker.mlops.workflow.fail_step import FailStep
+
+from pipelines.builders.context import Context
+from pipelines.builders.evaluate import accuracy, approved_accuracy
+
+
+def check_accuracy_step(
+    context: Context, evaluate: Any, if_good: Sequence[Any], otherwise: Sequence[Any]
+) -> ConditionStep:
+    """The Condition step: both conditions must hold for `if_good` to run."""
+    measured = accuracy(evaluate)
+    return ConditionStep(
+        "CheckAccuracy",
+        description="At least the threshold, and not worse than the approved model.",
+        conditions=[
+            ConditionGreaterThanOrEqualTo(
+                left=measured, right=context.parameters["AccuracyThreshold"]
+            ),
+            ConditionGreaterThanOrEqualTo(left=measured, right=approved_accuracy(evaluate)),
+        ],
+        if_steps=list(if_good),
+        else_steps=list(otherwise),
+    )
+
+
+def accuracy_too_low_step(context: Context, evaluate: Any) -> FailStep:
+    """The Fail step: it ends the execution with the numbers."""
+    return FailStep(
+        "AccuracyTooLow",
+        description="End the execution: the model is not good enough.",
+        error_message=Join(
+            on="",
+            values=[
+                "The model was not registered. Its accuracy on the test images is ",
+                accuracy(evaluate),
+                "; it must reach AccuracyThreshold = ",
+                context.parameters["AccuracyThreshold"],
+                ", and the approved model's accuracy on the same images, ",
+                approved_accuracy(evaluate),
+                ". Execution: ",
+                ExecutionVariables.PIPELINE_EXECUTION_ARN,
+            ],
+        ),
+    )

@@ -1,0 +1,199 @@
+"""What every builder needs: settings, parameters, code, and the habits all steps share."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import boto3
+from sagemaker.core.processing import ProcessingInput, ProcessingOutput, Processor
+from sagemaker.core.shapes import ProcessingS3Input, ProcessingS3Output
+from sagemaker.core.workflow.execution_variables import ExecutionVariables
+from sagemaker.core.workflow.functions import Join
+from sagemaker.core.workflow.parameters import (
+    Parameter,
+    ParameterFloat,
+    ParameterInteger,
+    ParameterString,
+)
+from sagemaker.core.workflow.pipeline_context import PipelineSession
+from sagemaker.mlops.workflow.retry import (
+    SageMakerJobExceptionTypeEnum,
+    SageMakerJobStepRetryPolicy,
+    StepExceptionTypeEnum,
+    StepRetryPolicy,
+)
+from sagemaker.mlops.workflow.steps import CacheConfig
+
+from pipelines import parameters
+from pipelines.code import Bundle
+from pipelines.settings import NAME, Settings
+
+PROCESSING = "/opt/ml/processing"
+TAGS = [{"Key": "project", "Value": NAME}]
+# A configuration given here keeps the SDK from calling home, and a person's own SDK defaults from
+# changing the definition.
+SDK_CONFIGURATION = {
+    "SchemaVersion": "1.0",
+    "SageMaker": {"PythonSDK": {"Modules": {"TelemetryOptOut": True}}},
+}
+PARAMETER_TYPES = {"String": ParameterString, "Integer": ParameterInteger, "Float": ParameterFloat}
+
+
+class OfflineSession(PipelineSession):
+    """A session that captures requests and sends none: the credentials are no one's."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Args:
+        settings: Resolved settings.
+        """
+        offline = boto3.Session(
+            region_name=settings.region,
+            aws_access_key_id="offline",
+            aws_secret_access_key="offline",
+        )
+        super().__init__(boto_session=offline, sagemaker_config=SDK_CONFIGURATION)
+        self._bucket = settings.bucket_name
+
+    def default_bucket(self) -> str:
+        """The bucket, without asking S3 whether it exists as the SDK's own method does."""
+        return self._bucket
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a definition is built from.
+
+    Attributes:
+        settings: Resolved settings.
+        code: The bundle of each step.
+    """
+
+    settings: Settings
+    code: Mapping[str, Bundle]
+
+    @cached_property
+    def session(self) -> OfflineSession:
+        """The session of every step."""
+        return OfflineSession(self.settings)
+
+    @cached_property
+    def parameters(self) -> dict[str, Parameter]:
+        """The SDK's object of every declared parameter, by name."""
+        return {
+            declared.name: PARAMETER_TYPES[declared.type](
+                name=declared.name, default_value=declared.default
+            )
+            for declared in parameters.declared(self.settings)
+        }
+
+    @property
+    def cache(self) -> CacheConfig:
+        """A step whose arguments are unchanged is not run again for so many days."""
+        days = self.settings.running.cache_days
+        if not days:
+            return CacheConfig(enable_caching=False)
+        return CacheConfig(enable_caching=True, expire_after=f"P{days}D")
+
+    @property
+    def request_retries(self) -> list[StepRetryPolicy]:
+        """A call that SageMaker throttles or fails to answer is made again."""
+        return [
+            StepRetryPolicy(
+                exception_types=[
+                    StepExceptionTypeEnum.SERVICE_FAULT,
+                    StepExceptionTypeEnum.THROTTLING,
+                ],
+                interval_seconds=5,
+                backoff_rate=2.0,
+                max_attempts=5,
+            )
+        ]
+
+    @property
+    def job_retries(self) -> list[StepRetryPolicy | SageMakerJobStepRetryPolicy]:
+        """A job is tried again when SageMaker was at fault, never when our script was."""
+        return [
+            *self.request_retries,
+            SageMakerJobStepRetryPolicy(
+                exception_types=[SageMakerJobExceptionTypeEnum.INTERNAL_ERROR],
+                interval_seconds=30,
+                backoff_rate=2.0,
+                max_attempts=2,
+            ),
+            # No free instance, or the account's limit reached: worth waiting for.
+            SageMakerJobStepRetryPolicy(
+                exception_types=[
+                    SageMakerJobExceptionTypeEnum.CAPACITY_ERROR,
+                    SageMakerJobExceptionTypeEnum.RESOURCE_LIMIT,
+                ],
+                interval_seconds=60,
+                backoff_rate=1.5,
+                expire_after_mins=120,
+            ),
+        ]
+
+    @property
+    def max_seconds(self) -> int:
+        """How long one job may run."""
+        return round(self.settings.training.max_hours * 3600)
+
+    def processor(self, name: str, script: str, image: str | None, instance: str) -> Processor:
+        """A processing job that runs one of our scripts.
+
+        Args:
+            name: The step's name.
+            script: The script's path in its bundle.
+            image: The container image.
+            instance: The name of the parameter that holds the instance type.
+        """
+        return Processor(
+            role=self.settings.role_arn,
+            image_uri=image,
+            entrypoint=["python3", f"{PROCESSING}/input/code/{script}"],
+            instance_count=1,
+            instance_type=self.parameters[instance],
+            volume_size_in_gb=self.settings.instances.volume_gb,
+            max_runtime_in_seconds=self.max_seconds,
+            base_job_name=f"{NAME}-{name.lower()}",
+            sagemaker_session=self.session,
+            tags=TAGS,
+        )
+
+    def code_input(self, bundle: str) -> ProcessingInput:
+        """The input that brings a bundle's files into a processing job."""
+        return processing_input("code", self.code[bundle].prefix(self.settings))
+
+    def processing_output(self, step: str, name: str) -> ProcessingOutput:
+        """The output `name`, at an address that tells execution, step and output."""
+        return ProcessingOutput(
+            output_name=name,
+            s3_output=ProcessingS3Output(
+                s3_uri=self.output_address(step, name),
+                local_path=f"{PROCESSING}/output/{name}",
+                s3_upload_mode="EndOfJob",
+            ),
+        )
+
+    def output_address(self, *parts: str) -> Join:
+        """`s3://<bucket>/tally/executions/<execution id>/<parts>`."""
+        root = f"s3://{self.settings.bucket_name}/{NAME}/executions"
+        return Join(on="/", values=[root, ExecutionVariables.PIPELINE_EXECUTION_ID, *parts])
+
+
+def processing_input(name: str, uri: Any) -> ProcessingInput:
+    """The input `name`, a whole S3 prefix, at /opt/ml/processing/input/<name>."""
+    return ProcessingInput(
+        input_name=name,
+        s3_input=ProcessingS3Input(
+            s3_uri=uri,
+            local_path=f"{PROCESSING}/input/{name}",
+            s3_data_type="S3Prefix",
+            s3_input_mode="File",
+        ),
+    )
+
+
+def output_of(step: Any, name: str) -> Any:
+    """The address of a processing step's output, known when the step has run."""
+    return step.properties.ProcessingOutputConfig.Outputs[name].S3Output.S3Uri

@@ -1,0 +1,29 @@
+"""Deploy: promote the new version if it is approved; else leave it for the approval event."""
+
+from typing import Any
+
+from sagemaker.core.lambda_helper import Lambda
+from sagemaker.mlops.workflow.lambda_step import LambdaOutput, LambdaOutputTypeEnum, LambdaStep
+
+from pipelines.builders.context import Context
+from pipelines.settings import NAME
+
+
+def deploy_step(context: Context, register: Any) -> LambdaStep:
+    """The Lambda step that invokes `model_registry/`, the function `tally-promote`."""
+    settings = context.settings
+    function = f"arn:aws:lambda:{settings.region}:{settings.account}:function:{NAME}-promote"
+    return LambdaStep(
+        "Deploy",
+        description="Promote the model version if it is approved; else leave it for approval.",
+        lambda_func=Lambda(function_arn=function, session=context.session),
+        inputs={
+            "model_package_arn": register.properties.ModelPackageArn,
+            "endpoint_name": context.parameters["EndpointName"],
+            "instance_type": context.parameters["InferenceInstanceType"],
+        },
+        outputs=[
+            LambdaOutput("statusCode", LambdaOutputTypeEnum.Integer),
+            LambdaOutput("status", LambdaOutputTypeEnum.String),
+        ],
+    )

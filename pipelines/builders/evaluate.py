@@ -1,0 +1,59 @@
+"""Evaluate: what the model, and the one now approved, are worth on images neither has seen."""
+
+from typing import Any
+
+from sagemaker.core.workflow.functions import Join, JsonGet
+from sagemaker.core.workflow.properties import PropertyFile
+from sagemaker.mlops.workflow.steps import ProcessingStep
+
+from pipelines.builders.context import Context, output_of, processing_input
+
+FILE = "evaluation.json"
+REPORT = PropertyFile(name="EvaluationReport", output_name="evaluation", path=FILE)
+
+
+def evaluate_step(context: Context, prepare: Any, train: Any) -> ProcessingStep:
+    """The Processing step that runs `steps/evaluate.py` in the training image."""
+    processor = context.processor(
+        "Evaluate",
+        "evaluate.py",
+        context.settings.images.training,
+        instance="EvaluationInstanceType",
+    )
+    return ProcessingStep(
+        "Evaluate",
+        description="Measure the model on the test images.",
+        step_args=processor.run(
+            inputs=[
+                context.code_input("evaluate"),
+                processing_input("model", train.properties.ModelArtifacts.S3ModelArtifacts),
+                processing_input("approved", context.parameters["ApprovedModel"]),
+                processing_input("test", output_of(prepare, "test")),
+                processing_input("manifest", output_of(prepare, "manifest")),
+            ],
+            outputs=[context.processing_output("Evaluate", "evaluation")],
+            arguments=["--batch-size", str(context.settings.training.test_batch_size)],
+        ),
+        property_files=[REPORT],
+        cache_config=context.cache,
+        retry_policies=context.job_retries,
+    )
+
+
+def accuracy(evaluate: Any) -> JsonGet:
+    """The model's accuracy on the test images."""
+    return _value(evaluate, "multiclass_classification_metrics.accuracy.value")
+
+
+def approved_accuracy(evaluate: Any) -> JsonGet:
+    """The approved model's accuracy on the same images; 0 where none is approved."""
+    return _value(evaluate, "tally.approved.accuracy.value")
+
+
+def evaluation_address(evaluate: Any) -> Join:
+    """The address of evaluation.json."""
+    return Join(on="/", values=[output_of(evaluate, "evaluation"), FILE])
+
+
+def _value(evaluate: Any, path: str) -> JsonGet:
+    return JsonGet(step_name=evaluate.name, property_file=REPORT, json_path=path)

@@ -1,0 +1,92 @@
+"""Register: a new version in the model registry, with everything an approver wants to know."""
+
+import json
+from typing import Any
+
+from sagemaker.core.model_metrics import MetricsSource, ModelMetrics
+from sagemaker.core.shapes import ModelPackageModelCard
+from sagemaker.core.workflow.execution_variables import ExecutionVariables
+from sagemaker.core.workflow.functions import Join
+from sagemaker.mlops.workflow.model_step import ModelStep
+from sagemaker.serve.model_builder import ModelBuilder
+
+from pipelines.builders.context import Context
+from pipelines.builders.evaluate import accuracy, approved_accuracy, evaluation_address
+from pipelines.settings import NAME
+
+# The model archive brings its own code, so that what was judged is what is served.
+ENVIRONMENT = {
+    "SAGEMAKER_PROGRAM": "inference.py",
+    "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
+}
+CONTENT_TYPES = ["image/jpeg", "image/png"]
+RESPONSE_TYPES = ["application/json"]
+MODEL_CARD = {
+    "model_overview": {"model_creator": NAME},
+    "intended_uses": {
+        "purpose_of_model": "Counts the items in a photograph of one warehouse bin.",
+        "intended_uses": "To point out bins whose content does not match the books, before a "
+        "consignment leaves. A person checks the bins that are pointed out.",
+        "factors_affecting_model_efficiency": "Items that hide each other, plastic bands and "
+        "reflections, and labels: EXPECTED_QUANTITY does not always match the photograph.",
+        "risk_rating": "Low",
+        "explanations_for_risk_rating": "A wrong count costs a person one look at a bin.",
+    },
+    "additional_information": {
+        "caveats_and_recommendations": "It knows only the counts that it was trained on; "
+        "photographs from another camera or another kind of bin should be evaluated first.",
+    },
+}
+
+
+def register_step(context: Context, train: Any, evaluate: Any) -> ModelStep:
+    """The RegisterModel step: a model package in the group `tally`."""
+    parameter = context.parameters
+    builder = ModelBuilder(
+        s3_model_data_url=train.properties.ModelArtifacts.S3ModelArtifacts,
+        image_uri=context.settings.images.inference,
+        role_arn=context.settings.role_arn,
+        sagemaker_session=context.session,
+        env_vars=ENVIRONMENT,
+    )
+    statistics = MetricsSource(content_type="application/json", s3_uri=evaluation_address(evaluate))
+    return ModelStep(
+        "Register",
+        description="A new model version, with its metrics and model card.",
+        step_args=builder.register(
+            model_package_group_name=NAME,
+            description="Counts the items in a photograph of one bin.",
+            content_types=CONTENT_TYPES,
+            response_types=RESPONSE_TYPES,
+            inference_instances=[parameter["InferenceInstanceType"]],
+            transform_instances=[parameter["InferenceInstanceType"]],
+            approval_status=parameter["ModelApprovalStatus"],
+            model_metrics=ModelMetrics(model_statistics=statistics),
+            model_card=ModelPackageModelCard(
+                model_card_content=json.dumps(MODEL_CARD, sort_keys=True),
+                model_card_status="Draft",
+            ),
+            domain="COMPUTER_VISION",
+            task="IMAGE_CLASSIFICATION",
+            customer_metadata_properties=facts(context, evaluate),
+        ),
+        retry_policies=context.request_retries,
+    )
+
+
+def facts(context: Context, evaluate: Any) -> dict[str, Any]:
+    """What the version carries in plain sight: where it is from, how good, and where it goes.
+
+    A later approval knows only the version, so endpoint and instance type travel with it.
+    """
+    parameter = context.parameters
+    return {
+        "execution": ExecutionVariables.PIPELINE_EXECUTION_ARN,
+        "accuracy": Join(on="", values=[accuracy(evaluate)]),
+        "approved_accuracy": Join(on="", values=[approved_accuracy(evaluate)]),
+        "accuracy_threshold": parameter["AccuracyThreshold"].to_string(),
+        "backbone": parameter["Backbone"],
+        "data_source": parameter["DataSource"],
+        "endpoint_name": parameter["EndpointName"],
+        "instance_type": parameter["InferenceInstanceType"],
+    }

@@ -1,0 +1,72 @@
+"""The training job that Tune runs many times and Train once: the same code in the same image."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sagemaker.core.shapes import Tag
+from sagemaker.train import ModelTrainer
+from sagemaker.train.configs import Compute, InputData, OutputDataConfig, StoppingCondition
+
+from pipelines.builders.context import TAGS, Context, output_of
+from pipelines.settings import NAME
+
+CHANNELS = ("train", "validation")
+OBJECTIVE = "validation:accuracy"
+# What train.py prints once each epoch, and once more for the epoch that it keeps.
+METRICS = {
+    "train:loss": r"train_loss=([0-9.]+)",
+    "train:accuracy": r"train_accuracy=([0-9.]+)",
+    "validation:loss": r"validation_loss=([0-9.]+)",
+    OBJECTIVE: r"validation_accuracy=([0-9.]+)",
+    "validation:rmse": r"validation_rmse=([0-9.]+)",
+    "images_per_second": r"images_per_second=([0-9.]+)",
+}
+
+
+def trainer(
+    context: Context,
+    step: str,
+    hyperparameters: Mapping[str, Any],
+    **more: Any,
+) -> ModelTrainer:
+    """A training job of ours.
+
+    Code goes in by script mode's two hyperparameters: a tuning job takes no ContainerEntrypoint,
+    and `source_code` would upload it to an address with a timestamp, which defeats the cache.
+
+    Args:
+        context: What the definition is built from.
+        step: The step's name.
+        hyperparameters: Those that only this step sets.
+        more: Further arguments of ModelTrainer.
+    """
+    parameter = context.parameters
+    return ModelTrainer(
+        training_image=context.settings.images.training,
+        role=context.settings.role_arn,
+        sagemaker_session=context.session,
+        base_job_name=f"{NAME}-{step.lower()}",
+        compute=Compute(
+            instance_type=parameter["TrainingInstanceType"],
+            instance_count=1,
+            volume_size_in_gb=context.settings.instances.volume_gb,
+        ),
+        stopping_condition=StoppingCondition(max_runtime_in_seconds=context.max_seconds),
+        output_data_config=OutputDataConfig(s3_output_path=context.output_address(step)),
+        hyperparameters={
+            "sagemaker_program": "train.py",
+            "sagemaker_submit_directory": context.code["train"].tarball(context.settings),
+            "backbone": parameter["Backbone"],
+            "image-size": parameter["ImageSize"].to_string(),
+            "seed": parameter["Seed"].to_string(),
+            "test-batch-size": str(context.settings.training.test_batch_size),
+            **hyperparameters,
+        },
+        tags=[Tag(key=tag["Key"], value=tag["Value"]) for tag in TAGS],
+        **more,
+    )
+
+
+def channels(prepare: Any) -> list[InputData]:
+    """The images that Prepare split off for training and validation."""
+    return [InputData(channel_name=name, data_source=output_of(prepare, name)) for name in CHANNELS]

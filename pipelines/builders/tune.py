@@ -1,0 +1,76 @@
+"""Tune: search learning rate, batch size and epochs."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sagemaker.core.parameter import CategoricalParameter, ContinuousParameter, IntegerParameter
+from sagemaker.mlops.workflow.steps import TuningStep
+from sagemaker.train.tuner import HyperparameterTuner
+
+from pipelines.builders.context import TAGS, Context
+from pipelines.builders.trainer import METRICS, OBJECTIVE, channels, trainer
+from pipelines.settings import NAME
+
+
+class LimitedTuningStep(TuningStep):
+    """A TuningStep whose limits and seed are pipeline parameters.
+
+    SageMaker takes expressions there, and the SDK's documentation says so, but its request shapes
+    hold whole numbers only; so the parameters are put into the finished request.
+    """
+
+    def __init__(self, name: str, *, parameters: Mapping[str, Any], **more: Any) -> None:
+        """Args as TuningStep's.
+
+        Args:
+            name: The step's name.
+            parameters: The pipeline's parameters by name.
+            more: Passed on.
+        """
+        super().__init__(name, **more)
+        self._parameters = parameters
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The request of CreateHyperParameterTuningJob."""
+        request: dict[str, Any] = super().arguments
+        configuration = request["HyperParameterTuningJobConfig"]
+        configuration["ResourceLimits"] |= {
+            "MaxNumberOfTrainingJobs": self._parameters["MaxTrials"],
+            "MaxParallelTrainingJobs": self._parameters["MaxParallelTrials"],
+        }
+        configuration["RandomSeed"] = self._parameters["Seed"]
+        return request
+
+
+def tune_step(context: Context, prepare: Any) -> TuningStep:
+    """The Tuning step that runs `steps/train.py` once for each trial."""
+    parameter = context.parameters
+    tuner = HyperparameterTuner(
+        trainer(context, "Tune", {"debug": "false"}),
+        objective_metric_name=OBJECTIVE,
+        objective_type="Maximize",
+        strategy="Bayesian",
+        hyperparameter_ranges={
+            "lr": ContinuousParameter(
+                parameter["LearningRateMin"],
+                parameter["LearningRateMax"],
+                scaling_type="Logarithmic",
+            ),
+            "batch-size": CategoricalParameter(list(context.settings.tuning.batch_sizes)),
+            "epochs": IntegerParameter(parameter["EpochsMin"], parameter["EpochsMax"]),
+        },
+        metric_definitions=[{"Name": name, "Regex": regex} for name, regex in METRICS.items()],
+        max_jobs=context.settings.tuning.max_trials,
+        max_parallel_jobs=context.settings.tuning.max_parallel_trials,
+        base_tuning_job_name=f"{NAME}-tune",
+        tags=TAGS,
+    )
+    return LimitedTuningStep(
+        "Tune",
+        description="Search learning rate, batch size and epochs.",
+        step_args=tuner.tune(inputs=channels(prepare)),
+        cache_config=context.cache,
+        retry_policies=context.job_retries,
+        parameters=parameter,
+    )

@@ -1,0 +1,179 @@
+"""The permissions of the two roles around the pipeline, each no wider than what it does.
+
+`setup` creates the roles with these; `infrastructure/tally.yaml` says the same in CloudFormation,
+and a test holds the two together.
+"""
+
+from typing import Any
+
+from pipelines.settings import NAME, Settings
+
+Document = dict[str, Any]
+EXECUTION_SERVICES = ["sagemaker.amazonaws.com"]
+PROMOTION_SERVICES = ["lambda.amazonaws.com"]
+PUBLIC_BINS = "arn:aws:s3:::aft-vbi-pds"
+
+
+def trust(services: list[str]) -> Document:
+    """Who may take a role on: these AWS services."""
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": services},
+                "Action": "sts:AssumeRole",
+            }
+        ],
+    }
+
+
+def execution(settings: Settings) -> Document:
+    """What the pipeline and its jobs do."""
+    bucket = f"arn:aws:s3:::{settings.bucket_name}"
+    place = f"{settings.region}:{settings.account_id}"
+    return _document(
+        _allow(
+            "Bucket",
+            ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"],
+            [f"{bucket}/*"],
+        ),
+        _allow("BucketList", ["s3:ListBucket", "s3:GetBucketLocation"], [bucket]),
+        _allow("PublicBins", ["s3:GetObject", "s3:ListBucket"], [PUBLIC_BINS, f"{PUBLIC_BINS}/*"]),
+        _allow(
+            "Images",
+            [
+                "ecr:BatchCheckLayerAvailability",
+                "ecr:BatchGetImage",
+                "ecr:GetDownloadUrlForLayer",
+            ],
+            [f"arn:aws:ecr:{place}:repository/{NAME}-*"],
+        ),
+        _allow("ImageLogin", ["ecr:GetAuthorizationToken"], ["*"]),
+        _allow(
+            "Jobs",
+            [
+                "sagemaker:AddTags",
+                "sagemaker:CreateHyperParameterTuningJob",
+                "sagemaker:CreateProcessingJob",
+                "sagemaker:CreateTrainingJob",
+                "sagemaker:DescribeHyperParameterTuningJob",
+                "sagemaker:DescribeProcessingJob",
+                "sagemaker:DescribeTrainingJob",
+                "sagemaker:ListTrainingJobsForHyperParameterTuningJob",
+                "sagemaker:StopHyperParameterTuningJob",
+                "sagemaker:StopProcessingJob",
+                "sagemaker:StopTrainingJob",
+            ],
+            [
+                f"arn:aws:sagemaker:{place}:hyper-parameter-tuning-job/*",
+                f"arn:aws:sagemaker:{place}:processing-job/*",
+                f"arn:aws:sagemaker:{place}:training-job/*",
+            ],
+        ),
+        _allow(
+            "Registry",
+            [
+                "sagemaker:CreateModelPackage",
+                "sagemaker:CreateModelPackageGroup",
+                "sagemaker:DescribeModelPackage",
+                "sagemaker:DescribeModelPackageGroup",
+            ],
+            [
+                f"arn:aws:sagemaker:{place}:model-package-group/{NAME}",
+                f"arn:aws:sagemaker:{place}:model-package/{NAME}/*",
+            ],
+        ),
+        _allow(
+            "Experiments",
+            [
+                "sagemaker:AssociateTrialComponent",
+                "sagemaker:CreateExperiment",
+                "sagemaker:CreateTrial",
+                "sagemaker:CreateTrialComponent",
+                "sagemaker:UpdateTrialComponent",
+            ],
+            [
+                f"arn:aws:sagemaker:{place}:experiment/*",
+                f"arn:aws:sagemaker:{place}:experiment-trial/*",
+                f"arn:aws:sagemaker:{place}:experiment-trial-component/*",
+            ],
+        ),
+        _allow(
+            "Promote",
+            ["lambda:InvokeFunction"],
+            [f"arn:aws:lambda:{place}:function:{NAME}-promote"],
+        ),
+        _allow(
+            "Logs",
+            [
+                "logs:CreateLogGroup",
+                "logs:CreateLogStream",
+                "logs:DescribeLogStreams",
+                "logs:PutLogEvents",
+            ],
+            [f"arn:aws:logs:{place}:log-group:/aws/sagemaker/*"],
+        ),
+        _allow("Metrics", ["cloudwatch:PutMetricData"], ["*"]),
+        _pass_role(settings, ["sagemaker.amazonaws.com"]),
+    )
+
+
+def promotion(settings: Settings) -> Document:
+    """What the Lambda function `tally-promote` does."""
+    place = f"{settings.region}:{settings.account_id}"
+    return _document(
+        _allow(
+            "Registry",
+            [
+                "sagemaker:DescribeModelPackage",
+                "sagemaker:ListModelPackages",
+                "sagemaker:UpdateModelPackage",
+            ],
+            [
+                f"arn:aws:sagemaker:{place}:model-package-group/{NAME}",
+                f"arn:aws:sagemaker:{place}:model-package/{NAME}/*",
+            ],
+        ),
+        _allow(
+            "Endpoint",
+            [
+                "sagemaker:AddTags",
+                "sagemaker:CreateEndpoint",
+                "sagemaker:CreateEndpointConfig",
+                "sagemaker:CreateModel",
+                "sagemaker:DeleteEndpointConfig",
+                "sagemaker:DeleteModel",
+                "sagemaker:DescribeEndpoint",
+                "sagemaker:DescribeEndpointConfig",
+                "sagemaker:DescribeModel",
+                "sagemaker:ListTags",
+                "sagemaker:UpdateEndpoint",
+            ],
+            [
+                f"arn:aws:sagemaker:{place}:endpoint/*",
+                f"arn:aws:sagemaker:{place}:endpoint-config/*",
+                f"arn:aws:sagemaker:{place}:model/*",
+            ],
+        ),
+        _allow(
+            "Logs",
+            ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
+            [f"arn:aws:logs:{place}:log-group:/aws/lambda/{NAME}-promote*"],
+        ),
+        _pass_role(settings, ["sagemaker.amazonaws.com"]),
+    )
+
+
+def _document(*statements: Document) -> Document:
+    return {"Version": "2012-10-17", "Statement": list(statements)}
+
+
+def _allow(name: str, actions: list[str], resources: list[str]) -> Document:
+    return {"Sid": name, "Effect": "Allow", "Action": actions, "Resource": resources}
+
+
+def _pass_role(settings: Settings, services: list[str]) -> Document:
+    """A job or an endpoint is started with the execution role, and with no other."""
+    statement = _allow("PassRole", ["iam:PassRole"], [settings.role_arn])
+    return statement | {"Condition": {"StringEquals": {"iam:PassedToService": services}}}

@@ -1,0 +1,191 @@
+"""Create the pipeline, or bring it up to date; compile its definition only when something changed.
+
+A compiled definition is kept under `.tally/definitions/`, named after everything that it is made from.
+So an unchanged upsert never imports the SageMaker SDK.
+"""
+
+import hashlib
+import json
+import logging
+import os
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pipelines.code import Bundle, bundles
+from pipelines.errors import UserError
+from pipelines.settings import NAME, Settings
+from pipelines.setup import Item, setup
+from pipelines.target import ROOT
+
+if TYPE_CHECKING:
+    import boto3
+
+DEFINITIONS = ROOT / ".tally" / "definitions"
+KEPT = 20
+
+
+class UpsertError(UserError):
+    """The pipeline cannot be created or updated."""
+
+
+@dataclass(frozen=True)
+class UpsertResult:
+    """What an upsert did.
+
+    Attributes:
+        arn: Of the pipeline.
+        action: What became of the pipeline.
+        compiled: The definition was compiled, not taken from `.tally/definitions/`.
+        uploaded: The steps whose code was uploaded.
+        items: What was made or found around the pipeline; empty where setup is done by hand.
+        seconds: How long it all took.
+    """
+
+    arn: str
+    action: Literal["created", "updated", "unchanged"]
+    compiled: bool
+    uploaded: tuple[str, ...]
+    items: tuple[Item, ...]
+    seconds: float
+
+
+def upsert(session: "boto3.Session", settings: Settings) -> UpsertResult:
+    """Create or update the pipeline, with the code it runs.
+
+    On the local target everything around the pipeline is made as well; on AWS that is an explicit
+    `setup`, because it needs more permissions.
+
+    Args:
+        session: The target's session.
+        settings: Resolved settings.
+
+    Raises:
+        UpsertError: Something the pipeline needs is missing.
+        SetupError: Locally, what is around the pipeline cannot be made.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    began = time.perf_counter()
+    items = setup(session, settings) if settings.target == "local" else []
+    code = bundles()
+    text, compiled = definition(settings, code)
+    try:
+        uploaded = [name for name, bundle in code.items() if bundle.upload(session, settings)]
+        arn, action = _put(session, settings, text)
+    except ClientError as error:
+        raise UpsertError(_explain(error, settings)) from None
+    except BotoCoreError as error:
+        raise UpsertError(f"The target cannot be reached: {error}") from None
+    return UpsertResult(
+        arn, action, compiled, tuple(uploaded), tuple(items), time.perf_counter() - began
+    )
+
+
+def dry_run(settings: Settings) -> str:
+    """The definition as a person reads it; nothing is sent anywhere.
+
+    Args:
+        settings: Resolved settings.
+    """
+    return json.dumps(json.loads(definition(settings, bundles())[0]), indent=2)
+
+
+def definition(settings: Settings, code: Mapping[str, Bundle]) -> tuple[str, bool]:
+    """The compiled definition, and whether it had to be compiled.
+
+    Args:
+        settings: Resolved settings.
+        code: The bundle of each step.
+    """
+    kept = DEFINITIONS / f"{_key(settings, code)}.json"
+    if kept.is_file():
+        kept.touch()
+        return kept.read_text(), False
+    print("Compiling the definition (the SageMaker SDK takes a few seconds).", file=sys.stderr)
+    text = _compile(settings, code)
+    DEFINITIONS.mkdir(parents=True, exist_ok=True)
+    # Renamed into place, so that an interrupted write is never read.
+    written = kept.with_suffix(f".{os.getpid()}")
+    written.write_text(text)
+    written.replace(kept)
+    by_age = sorted(DEFINITIONS.glob("*.json"), key=lambda file: file.stat().st_mtime)
+    for old in by_age[:-KEPT]:
+        old.unlink(missing_ok=True)
+    return text, True
+
+
+def _compile(settings: Settings, code: Mapping[str, Bundle]) -> str:
+    # The SDK logs at INFO and DEBUG, on import and after, what a person cannot act on.
+    logging.disable(logging.WARNING)
+    try:
+        from pipelines.definition import build
+
+        return build(settings, code)
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+def _key(settings: Settings, code: Mapping[str, Bundle]) -> str:
+    """A hash of everything that a definition is made from."""
+    digest = hashlib.sha256(settings.model_dump_json().encode())
+    for name, bundle in sorted(code.items()):
+        digest.update(f"{name}={bundle.sha}".encode())
+    # The lock file names the SDK's version.
+    for file in [*sorted(Path(__file__).parent.rglob("*.py")), ROOT / "requirements.txt"]:
+        digest.update(f"{file.relative_to(ROOT)}\0".encode() + file.read_bytes())
+    # A default that is a local folder is compiled as an address that depends on where it lies.
+    digest.update(str(ROOT).encode())
+    return digest.hexdigest()[:16]
+
+
+def _put(
+    session: "boto3.Session", settings: Settings, text: str
+) -> tuple[str, Literal["created", "updated", "unchanged"]]:
+    from botocore.exceptions import ClientError
+
+    sagemaker = session.client("sagemaker")
+    parallelism = {"MaxParallelExecutionSteps": settings.running.parallelism}
+    wanted = {
+        "PipelineName": NAME,
+        "PipelineDefinition": text,
+        "RoleArn": settings.role_arn,
+        "ParallelismConfiguration": parallelism,
+    }
+    try:
+        found = sagemaker.describe_pipeline(PipelineName=NAME)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in ("ResourceNotFound", "ResourceNotFoundException"):
+            raise
+        created = sagemaker.create_pipeline(
+            **wanted,
+            PipelineDescription="Counts the items in photographs of warehouse bins.",
+            ClientRequestToken=hashlib.sha256(f"{time.time_ns()}".encode()).hexdigest()[:40],
+            Tags=[{"Key": "project", "Value": NAME}],
+        )
+        return created["PipelineArn"], "created"
+    if all(found.get(member) == value for member, value in wanted.items()):
+        return found["PipelineArn"], "unchanged"
+    return sagemaker.update_pipeline(**wanted)["PipelineArn"], "updated"
+
+
+def _explain(error: "Exception", settings: Settings) -> str:
+    response = getattr(error, "response", {})
+    code, message = response["Error"]["Code"], response["Error"]["Message"]
+    operation = getattr(error, "operation_name", "")
+    if code == "NoSuchBucket":
+        return (
+            f"There is no bucket {settings.bucket_name}. "
+            f"Make what the pipeline needs: python pipeline.py --target {settings.target} setup"
+        )
+    if "AccessDenied" in code:
+        return f"A permission is missing for {operation}: {message}"
+    if code == "ValidationException" and "role" in message.lower():
+        return (
+            f"SageMaker cannot use the role {settings.role_arn}: {message} "
+            f"Make it: python pipeline.py --target {settings.target} setup"
+        )
+    return f"{operation} failed with {code}: {message}"
