@@ -1,0 +1,39 @@
+"""What every job of this image imports, so that a process kept warm can hold it.
+
+Importing this starts no thread of Python and touches no tensor: a fork of the process must be able
+to do both for itself.
+"""
+
+import importlib.util
+import os
+from pathlib import Path
+
+os.environ.setdefault("SMDEBUG_LOG_LEVEL", "warning")
+
+import torch
+
+# The scripts guard this import in the same way (steps/network.py); they are not here yet.
+_torchvision = importlib.util.find_spec("torchvision")
+if _torchvision is not None and _torchvision.submodule_search_locations:
+    for _library in Path(_torchvision.submodule_search_locations[0]).glob("_C*.so"):
+        try:
+            torch.ops.load_library(str(_library))
+        except OSError:
+            continue
+for _name in ("nms", "qnms"):
+    if not hasattr(torch.ops.torchvision, _name):
+        torch.library.define(
+            f"torchvision::{_name}",
+            "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
+        )
+
+import boto3  # noqa: E402, F401
+import matplotlib.pyplot  # noqa: E402, F401
+import numpy  # noqa: E402, F401
+import PIL.Image  # noqa: E402, F401
+import psutil  # noqa: E402, F401
+import sklearn.metrics  # noqa: E402, F401
+import smdebug.pytorch  # noqa: E402, F401
+import smdebug.trials  # noqa: E402, F401
+import timm  # noqa: E402, F401
+import torchvision  # noqa: E402, F401

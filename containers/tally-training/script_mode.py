@@ -1,0 +1,243 @@
+"""Script mode: runs a training script as AWS's own training images run it.
+
+The contract is that of the SageMaker training toolkit: hyperparameters come from
+`/opt/ml/input/config/hyperparameters.json`; `sagemaker_program` names the script and
+`sagemaker_submit_directory` where it lies; the script gets the rest as `--name value` and finds its
+folders in `SM_*` variables; what it dies of is written to `/opt/ml/output/failure`.
+
+The script runs in this process, so that a process which already holds torch can run one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import runpy
+import shlex
+import shutil
+import sys
+import tarfile
+import tempfile
+import traceback
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+FAILURE_LENGTH = 1024  # what SageMaker keeps of a failure reason
+OWN = "sagemaker_"  # hyperparameters with this prefix are for us, not for the script
+
+
+class ScriptModeError(Exception):
+    """The job's configuration cannot be run; shown without a traceback."""
+
+
+def main() -> int:
+    """Run the job that the configuration describes; the exit code is the container's."""
+    root = Path(os.environ.get("OPT_ML", "/opt/ml"))
+    try:
+        hyperparameters = read_hyperparameters(root)
+        script = fetch_code(root, hyperparameters)
+        own = {name: value for name, value in hyperparameters.items() if name.startswith(OWN)}
+        given = {name: value for name, value in hyperparameters.items() if name not in own}
+        os.environ.update(variables(root, script, given, own))
+    except ScriptModeError as error:
+        print(f"train: {error}", file=sys.stderr, flush=True)
+        _write_failure(root, str(error))
+        return 1
+    return run(root, script, arguments(given))
+
+
+def read_hyperparameters(root: Path) -> dict[str, Any]:
+    """The job's hyperparameters, each decoded where it is JSON.
+
+    SageMaker hands every value over as text. The SDK writes JSON into it (`"\\"train.py\\""`, `32`,
+    `true`), other clients plain text (`train.py`).
+
+    Raises:
+        ScriptModeError: the file is missing or no object.
+    """
+    file = root / "input" / "config" / "hyperparameters.json"
+    try:
+        raw = json.loads(file.read_text())
+    except FileNotFoundError:
+        raise ScriptModeError(f"{file} is missing; is this run as a training job?") from None
+    except ValueError as error:
+        raise ScriptModeError(f"{file} is not JSON: {error}") from None
+    if not isinstance(raw, dict):
+        raise ScriptModeError(f"{file} holds no object of hyperparameters")
+    return {name: _decode(value) for name, value in raw.items()}
+
+
+def _decode(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
+
+
+def fetch_code(root: Path, hyperparameters: dict[str, Any]) -> Path:
+    """Put the code into `/opt/ml/code` and find the script in it.
+
+    Raises:
+        ScriptModeError: what the job names does not exist or cannot be unpacked.
+    """
+    program = hyperparameters.get("sagemaker_program") or os.environ.get("SAGEMAKER_PROGRAM")
+    if not program:
+        raise ScriptModeError(
+            "the hyperparameter sagemaker_program is missing; set it to the script's name, "
+            "such as train.py"
+        )
+    source = hyperparameters.get("sagemaker_submit_directory") or os.environ.get(
+        "SAGEMAKER_SUBMIT_DIRECTORY"
+    )
+    code = root / "code"
+    if source and Path(source).is_dir():
+        code = Path(source)
+    elif source:
+        _unpack(str(source), code)
+    script = code / program
+    if not script.is_file():
+        found = ", ".join(sorted(path.name for path in code.glob("*"))) or "nothing"
+        raise ScriptModeError(
+            f"sagemaker_program '{program}' is not in {source or code}; found there: {found}"
+        )
+    return script
+
+
+def _unpack(source: str, code: Path) -> None:
+    with tempfile.TemporaryDirectory() as scratch:
+        archive = Path(source)
+        if source.startswith("s3://"):
+            archive = Path(scratch) / "sourcedir.tar.gz"
+            _download(source, archive)
+        if not archive.is_file():
+            raise ScriptModeError(f"sagemaker_submit_directory {source} does not exist")
+        shutil.rmtree(code, ignore_errors=True)
+        code.mkdir(parents=True)
+        try:
+            with tarfile.open(archive) as tar:
+                tar.extractall(code, filter="data")  # nothing outside the folder, no devices
+        except tarfile.TarError as error:
+            raise ScriptModeError(
+                f"sagemaker_submit_directory {source} cannot be unpacked: {error}; "
+                "it must be a tar.gz of the scripts"
+            ) from None
+
+
+def _download(source: str, file: Path) -> None:
+    import boto3  # only here: it takes a third of a second
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    address = urlsplit(source)
+    try:
+        boto3.client("s3").download_file(address.netloc, address.path.lstrip("/"), str(file))
+    except (BotoCoreError, ClientError) as error:
+        raise ScriptModeError(
+            f"sagemaker_submit_directory {source} cannot be fetched: {error}"
+        ) from None
+
+
+def variables(
+    root: Path, script: Path, given: dict[str, Any], own: dict[str, Any]
+) -> dict[str, str]:
+    """The `SM_*` variables, under the names that AWS documents for script mode.
+
+    Args:
+        root: /opt/ml, or what stands for it.
+        script: the script that will run.
+        given: hyperparameters of the script.
+        own: hyperparameters of script mode itself.
+    """
+    resources = _configuration(root, "resourceconfig.json")
+    channels = _configuration(root, "inputdataconfig.json")
+    data = root / "input" / "data"
+    names = sorted(set(channels) | {folder.name for folder in data.glob("*") if folder.is_dir()})
+    hosts = resources.get("hosts", ["algo-1"])
+    values: dict[str, Any] = {
+        "SM_MODEL_DIR": root / "model",
+        "SM_INPUT_DIR": root / "input",
+        "SM_INPUT_CONFIG_DIR": root / "input" / "config",
+        "SM_INPUT_DATA_CONFIG": channels,
+        "SM_OUTPUT_DIR": root / "output",
+        "SM_OUTPUT_DATA_DIR": root / "output" / "data",
+        "SM_OUTPUT_INTERMEDIATE_DIR": root / "output" / "intermediate",
+        "SM_CHANNELS": names,
+        "SM_HPS": given,
+        "SM_USER_ARGS": arguments(given),
+        "SM_FRAMEWORK_PARAMS": own,
+        "SM_MODULE_NAME": script.stem,
+        "SM_MODULE_DIR": own.get("sagemaker_submit_directory", script.parent),
+        "SM_USER_ENTRY_POINT": script.name,
+        "SM_HOSTS": hosts,
+        "SM_CURRENT_HOST": resources.get("current_host", hosts[0]),
+        "SM_CURRENT_INSTANCE_TYPE": resources.get("current_instance_type", ""),
+        "SM_NETWORK_INTERFACE_NAME": resources.get("network_interface_name", "eth0"),
+        "SM_RESOURCE_CONFIG": resources,
+        "SM_NUM_CPUS": _cpus(),
+        "SM_NUM_GPUS": len(list(Path("/proc/driver/nvidia/gpus").glob("*"))),
+        "SM_LOG_LEVEL": own.get("sagemaker_container_log_level", 20),
+    }
+    values |= {f"SM_CHANNEL_{name.upper()}": data / name for name in names}
+    values |= {f"SM_HP_{name.upper()}": value for name, value in given.items()}
+    return {name: _text(value) for name, value in values.items()}
+
+
+def arguments(given: dict[str, Any]) -> list[str]:
+    """`--name value` for each hyperparameter, in the order of their names."""
+    return [part for name in sorted(given) for part in (f"--{name}", _text(given[name]))]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return str(value) if isinstance(value, Path) else json.dumps(value)
+
+
+def _configuration(root: Path, name: str) -> dict[str, Any]:
+    file = root / "input" / "config" / name
+    return json.loads(file.read_text()) if file.is_file() else {}
+
+
+def _cpus() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def run(root: Path, script: Path, argv: list[str]) -> int:
+    """Run the script as `__main__` and answer with its exit code."""
+    print(f"Running {script.name} {shlex.join(argv)}", flush=True)
+    (root / "model").mkdir(parents=True, exist_ok=True)
+    (root / "output" / "data").mkdir(parents=True, exist_ok=True)
+    sys.argv = [str(script), *argv]
+    sys.path.insert(0, str(script.parent))
+    try:
+        runpy.run_path(str(script), run_name="__main__")
+    except SystemExit as error:
+        return _exit_code(root, script, error.code)
+    except BaseException as error:
+        traceback.print_exc()
+        _write_failure(root, f"{script.name} failed with {type(error).__name__}: {error}")
+        return 1
+    return 0
+
+
+def _exit_code(root: Path, script: Path, code: object) -> int:
+    if code is None or code == 0:
+        return 0
+    if isinstance(code, int):
+        _write_failure(root, f"{script.name} ended with exit code {code}; see the job's log")
+        return code
+    print(code, file=sys.stderr, flush=True)  # sys.exit("a message")
+    _write_failure(root, str(code))
+    return 1
+
+
+def _write_failure(root: Path, message: str) -> None:
+    """Tell SageMaker what the job died of, unless the script already did."""
+    file = root / "output" / "failure"
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(message[:FAILURE_LENGTH])

@@ -1,0 +1,135 @@
+"""Images in memory: decoded once, kept small, changed afresh in every epoch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import network
+import torch
+from PIL import Image, UnidentifiedImageError
+from torch.nn import functional
+
+from training.environment import TrainingError
+
+SUFFIXES = {".jpg", ".jpeg", ".png"}
+
+
+@dataclass(frozen=True)
+class Images:
+    """A channel: pixels uint8 (n, 3, size, size), labels int64 (n) as indices into `classes`."""
+
+    pixels: torch.Tensor
+    labels: torch.Tensor
+    classes: tuple[int, ...]
+
+    def __len__(self) -> int:
+        """How many images."""
+        return len(self.labels)
+
+
+def load(folder: Path, image_size: int, workers: int) -> Images:
+    """Load `<folder>/<count>/<name>.jpg`.
+
+    Raises:
+        TrainingError: a folder is not a count or holds no image, or a file is not an image.
+    """
+    classes = _classes(folder)
+    files: list[Path] = []
+    labels: list[int] = []
+    for index, count in enumerate(classes):
+        found = sorted(
+            file for file in (folder / str(count)).iterdir() if file.suffix.lower() in SUFFIXES
+        )
+        if not found:
+            raise TrainingError(
+                f"{folder / str(count)} holds no image ({', '.join(sorted(SUFFIXES))}); every "
+                f"count needs some, so widen the subset or leave the count {count} out"
+            )
+        files += found
+        labels += [index] * len(found)
+    with ThreadPoolExecutor(max(1, workers)) as pool:  # Pillow decodes without holding the GIL
+        pixels = list(pool.map(lambda file: _decode(file, image_size), files))
+    return Images(torch.stack(pixels), torch.tensor(labels), classes)
+
+
+def _classes(folder: Path) -> tuple[int, ...]:
+    names = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
+    strange = [name for name in names if not name.isdecimal()]
+    if strange:
+        raise TrainingError(
+            f"{folder} has a subfolder '{strange[0]}' that is not a count; "
+            f"expected one folder for each count, such as {folder / '3'}"
+        )
+    if len(names) < 2:
+        raise TrainingError(
+            f"{folder} has {len(names)} folders of counts; at least two are needed to learn from"
+        )
+    return tuple(sorted(int(name) for name in names))
+
+
+def _decode(file: Path, image_size: int) -> torch.Tensor:
+    try:
+        with Image.open(file) as image:
+            return network.to_tensor(image, image_size)
+    except (UnidentifiedImageError, OSError) as error:
+        raise TrainingError(f"{file} cannot be read as an image: {error}") from error
+
+
+def batches(count: int, size: int, generator: torch.Generator) -> Iterator[torch.Tensor]:
+    """Shuffled indices, in batches.
+
+    Batch normalisation cannot learn from a single image, so a last batch of one is left out.
+    """
+    for batch in torch.randperm(count, generator=generator).split(size):
+        if len(batch) > 1:
+            yield batch
+
+
+def normalise(
+    pixels: torch.Tensor, mean: tuple[float, ...], deviation: tuple[float, ...]
+) -> torch.Tensor:
+    """Pixels in 0 … 1 to what the backbone expects, in the memory order that CPUs like."""
+    shift = torch.tensor(mean, device=pixels.device).view(1, -1, 1, 1)
+    scale = torch.tensor(deviation, device=pixels.device).view(1, -1, 1, 1)
+    return ((pixels - shift) / scale).contiguous(memory_format=torch.channels_last)
+
+
+def augment(pixels: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Change a batch in ways that keep the number of items.
+
+    Mirrored, moved and scaled by a few per cent (the edge is reflected, so nothing is cut off for
+    good), brighter or darker, with more or less contrast and colour; all for the whole batch at once.
+
+    Args:
+        pixels: float (n, 3, size, size) in 0 … 1.
+        generator: where the chances come from.
+    """
+    n = len(pixels)
+
+    def chance(low: float, high: float) -> torch.Tensor:
+        return torch.rand(n, generator=generator) * (high - low) + low
+
+    theta = torch.zeros(n, 2, 3)
+    scale, angle = chance(0.92, 1.05), chance(-3, 3) * math.pi / 180
+    mirror = (torch.rand(n, generator=generator) < 0.5).float() * 2 - 1
+    theta[:, 0, 0] = scale * torch.cos(angle) * mirror
+    theta[:, 0, 1] = -scale * torch.sin(angle)
+    theta[:, 1, 0] = scale * torch.sin(angle) * mirror
+    theta[:, 1, 1] = scale * torch.cos(angle)
+    theta[:, 0, 2], theta[:, 1, 2] = chance(-0.05, 0.05), chance(-0.05, 0.05)
+    brightness = chance(0.8, 1.2).view(-1, 1, 1, 1).to(pixels.device)
+    contrast = chance(0.8, 1.2).view(-1, 1, 1, 1).to(pixels.device)
+    colour = chance(0.8, 1.2).view(-1, 1, 1, 1).to(pixels.device)
+
+    grid = functional.affine_grid(theta.to(pixels.device), list(pixels.shape), align_corners=False)
+    pixels = functional.grid_sample(
+        pixels, grid, mode="bilinear", padding_mode="reflection", align_corners=False
+    )
+    level = pixels.mean((1, 2, 3), keepdim=True)
+    pixels = (pixels - level) * contrast + level * brightness
+    grey = pixels.mean(1, keepdim=True)
+    return ((pixels - grey) * colour + grey).clamp(0, 1)

@@ -1,0 +1,112 @@
+"""Where the time goes, and how busy the machine is: phases timed, the system sampled."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import psutil
+import torch
+
+INTERVAL_SECONDS = 0.5  # the service's default sampling interval
+
+
+@dataclass
+class Profile:
+    """What was measured: seconds by phase, and samples in per cent (memory in MB)."""
+
+    phases: dict[str, float] = field(default_factory=dict)
+    cpu: list[float] = field(default_factory=list)
+    memory_mb: list[float] = field(default_factory=list)
+    machine_memory: list[float] = field(default_factory=list)
+    gpu: dict[int, list[float]] = field(default_factory=dict)
+    seconds: float = 0.0
+    cores: int = 1
+
+    def as_dict(self) -> dict[str, Any]:
+        """The figures that a report shows."""
+        return {
+            "seconds": round(self.seconds, 2),
+            "phases": {name: round(seconds, 2) for name, seconds in self.phases.items()},
+            "cores": self.cores,
+            "samples": len(self.cpu),
+            "cpu_percent": _summary(self.cpu),
+            "memory_mb": _summary(self.memory_mb),
+            "machine_memory_percent": _summary(self.machine_memory),
+            "gpu_percent": {str(index): _summary(values) for index, values in self.gpu.items()},
+        }
+
+
+class Profiler:
+    """Samples in a thread between `start` and `stop`; `phase` times what is inside it."""
+
+    def __init__(self, interval: float = INTERVAL_SECONDS) -> None:
+        self.profile = Profile(cores=len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1)
+        self._interval = interval
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._sample, daemon=True, name="profiler")
+        self._started = time.monotonic()
+
+    def start(self) -> None:
+        """Begin to sample."""
+        self._started = time.monotonic()
+        self._thread.start()
+
+    def stop(self) -> Profile:
+        """End sampling and give what was measured."""
+        self._ended.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+        self.profile.seconds = time.monotonic() - self._started
+        return self.profile
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Add the time spent inside to a phase."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            spent = time.perf_counter() - started
+            self.profile.phases[name] = self.profile.phases.get(name, 0.0) + spent
+
+    def _sample(self) -> None:
+        process = psutil.Process()
+        process.cpu_percent()  # the first call starts the clock
+        gpus = torch.cuda.is_available()
+        while not self._ended.wait(self._interval):
+            self.profile.cpu.append(process.cpu_percent() / self.profile.cores)
+            self.profile.memory_mb.append(process.memory_info().rss / 2**20)
+            self.profile.machine_memory.append(psutil.virtual_memory().percent)
+            if gpus:
+                for index, value in enumerate(_gpu_utilisation()):
+                    self.profile.gpu.setdefault(index, []).append(value)
+
+
+def _gpu_utilisation() -> list[float]:
+    """Per cent of each GPU in use, by nvidia-smi; nothing where it does not answer."""
+    try:
+        answer = subprocess.run(
+            ["nvidia-smi", "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits"],
+            capture_output=True, text=True, timeout=5, check=True,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return [float(line) for line in answer.stdout.split() if line.replace(".", "").isdigit()]
+
+
+def _summary(values: list[float]) -> dict[str, float]:
+    if not values:
+        return {}
+    ordered = sorted(values)
+    return {
+        "mean": round(sum(values) / len(values), 1),
+        "p95": round(ordered[int(0.95 * (len(ordered) - 1))], 1),
+        "max": round(ordered[-1], 1),
+    }

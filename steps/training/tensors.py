@@ -1,0 +1,111 @@
+"""What the debug rules look at: tensors saved by an smdebug hook while the model trains."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import shutil
+from pathlib import Path
+
+# smdebug reads this when it is first imported; at its own default it logs every parameter.
+os.environ.setdefault("SMDEBUG_LOG_LEVEL", "warning")
+
+from torch import nn
+
+ACTIVATIONS = (nn.ReLU, nn.ReLU6, nn.SiLU, nn.GELU, nn.Hardswish)
+WATCHED = 12  # layers, spread from the first to the last
+LARGEST = 400_000  # numbers in a gradient; saving larger ones would slow the training down
+FIRST = 10  # steps saved one by one: PoorWeightInitialization looks at these
+FURTHER = 15  # steps saved after them, spread over the training
+
+
+class TensorHook:
+    """Saves the loss of every batch, and gradients and activation inputs of some, to a folder.
+
+    Attributes:
+        folder: where smdebug writes; a trial can be made of it after `close`.
+        activation_inputs: pattern of the saved tensors that go into activation functions.
+    """
+
+    def __init__(self, folder: Path, model: nn.Module, criterion: nn.Module, steps: int) -> None:
+        """Hook the model and its loss.
+
+        Args:
+            folder: emptied first; smdebug refuses one that holds an earlier run.
+            model: as it will be trained.
+            criterion: a loss module of torch.
+            steps: how many batches will be trained.
+        """
+        import smdebug.pytorch as smd
+
+        quieten()
+        shutil.rmtree(folder, ignore_errors=True)
+        self.folder = folder
+        self._modes = smd.modes
+        inputs, gradients = _watched(model)
+        self.activation_inputs = "|".join(f"^{re.escape(name)}_input_" for name in inputs) or "$^"
+
+        every = smd.SaveConfig(save_interval=1)
+        never = smd.SaveConfigMode(start_step=10**9)
+        some = smd.SaveConfig(
+            {
+                smd.modes.TRAIN: smd.SaveConfigMode(save_steps=_save_steps(steps)),
+                smd.modes.EVAL: never,
+                smd.modes.PREDICT: never,
+                smd.modes.GLOBAL: never,
+            }
+        )
+        self._hook = smd.Hook(
+            out_dir=str(folder),
+            save_config=every,
+            include_collections=["losses", "gradients", "relu_input"],
+        )
+        saved = self._hook.get_collection("gradients")
+        saved.include_regex = [f"^gradient/[^.]*_{re.escape(name)}$" for name in gradients]
+        saved.save_config = some
+        saved = self._hook.get_collection("relu_input")
+        saved.include(self.activation_inputs)
+        saved.save_config = some
+        saved.reduction_config = smd.ReductionConfig(reductions=["mean", "variance"])
+        self._hook.register_module(model)
+        self._hook.register_loss(criterion)
+
+    def training(self) -> None:
+        """What follows is training."""
+        self._hook.set_mode(self._modes.TRAIN)
+
+    def validating(self) -> None:
+        """What follows is validation."""
+        self._hook.set_mode(self._modes.EVAL)
+
+    def close(self) -> None:
+        """Write what is left and mark the end, without which a trial waits for more."""
+        self._hook.close()
+
+
+def quieten() -> None:
+    """Keep smdebug's notes out of the training log, also where it was imported before."""
+    logging.getLogger("smdebug").setLevel(logging.WARNING)
+
+
+def _watched(model: nn.Module) -> tuple[list[str], list[str]]:
+    """Names of activation modules and of weights, evenly spread over the depth of the model."""
+    inputs = [name for name, module in model.named_modules() if isinstance(module, ACTIVATIONS)]
+    weights = [
+        f"{name}.weight"
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Conv2d | nn.Linear) and module.weight.numel() <= LARGEST
+    ]
+    return _spread(inputs), _spread(weights)
+
+
+def _spread(names: list[str]) -> list[str]:
+    if len(names) <= WATCHED:
+        return names
+    last = len(names) - 1
+    return [names[round(index * last / (WATCHED - 1))] for index in range(WATCHED)]
+
+
+def _save_steps(steps: int) -> list[int]:
+    return sorted({*range(min(FIRST, steps)), *(steps * i // FURTHER for i in range(FURTHER))})
