@@ -1,7 +1,7 @@
 """What the pipeline needs around it, made where it is missing: the same calls on either target.
 
-Bucket, execution role, model package group, the Lambda function that promotes, the rule that calls it
-when a model version is approved, and the address that stands for "no model is approved yet".
+Bucket, execution role, model package group, the Lambda function that promotes, the rule that calls
+it when a model version is approved, and the address that stands for "no model is approved yet".
 """
 
 import base64
@@ -59,6 +59,10 @@ class Item:
     kind: str
     name: str
     state: Literal["found", "made", "updated"]
+
+    def __str__(self) -> str:
+        """One line, the state first."""
+        return f"{self.state:<9}  {self.kind} {self.name}"
 
 
 def setup(session: "boto3.Session", settings: Settings) -> list[Item]:

@@ -6,7 +6,7 @@ there, because a job reads everything below the address.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,7 +44,10 @@ def destination(settings: Settings, path: Path) -> str:
 
 
 def place(
-    session: "boto3.Session", settings: Settings, values: Mapping[str, "Value"]
+    session: "boto3.Session",
+    settings: Settings,
+    values: Mapping[str, "Value"],
+    say: Callable[[str], None] = lambda text: None,
 ) -> "dict[str, Value]":
     """Upload what is local among the values of DataSource and FileList.
 
@@ -54,6 +57,7 @@ def place(
         session: The target's session.
         settings: Resolved settings.
         values: What `parameters.parse` answered.
+        say: Called with a line about each thing that is uploaded.
 
     Returns:
         The values, with s3:// addresses instead of local paths.
@@ -66,15 +70,20 @@ def place(
     if "DataSource" not in values and "://" in settings.data.source:
         source = settings.data.source
     if "://" not in source:
-        placed["DataSource"] = upload_folder(session, settings, Path(source))
+        placed["DataSource"] = upload_folder(session, settings, Path(source), say)
     file_list = str(values.get("FileList", settings.data.file_list))
     if file_list and "://" not in file_list:
         path = Path(file_list) if "FileList" in values else ROOT / file_list
-        placed["FileList"] = upload_file_list(session, settings, path)
+        placed["FileList"] = upload_file_list(session, settings, path, say)
     return placed
 
 
-def upload_folder(session: "boto3.Session", settings: Settings, folder: Path) -> str:
+def upload_folder(
+    session: "boto3.Session",
+    settings: Settings,
+    folder: Path,
+    say: Callable[[str], None] = lambda text: None,
+) -> str:
     """Upload a folder laid out like ABID; answers its address.
 
     Raises:
@@ -89,11 +98,18 @@ def upload_folder(session: "boto3.Session", settings: Settings, folder: Path) ->
         if file.suffix == suffix
     }
     address = destination(settings, folder)
-    _send(session, settings, address.split("/", 3)[3], files)
+    sent = _send(session, settings, address.split("/", 3)[3], files)
+    if sent:
+        say(f"Uploaded {sent} of {len(files)} files of {folder} to {address}")
     return address
 
 
-def upload_file_list(session: "boto3.Session", settings: Settings, file: Path) -> str:
+def upload_file_list(
+    session: "boto3.Session",
+    settings: Settings,
+    file: Path,
+    say: Callable[[str], None] = lambda text: None,
+) -> str:
     """Upload a file_list.json; answers its address.
 
     Raises:
@@ -113,7 +129,8 @@ def upload_file_list(session: "boto3.Session", settings: Settings, file: Path) -
         )
     address = destination(settings, file)
     prefix, name = address.split("/", 3)[3].rsplit("/", 1)
-    _send(session, settings, f"{prefix}/", {name: file})
+    if _send(session, settings, f"{prefix}/", {name: file}):
+        say(f"Uploaded {file} to {address}")
     return address
 
 
@@ -146,8 +163,12 @@ def _check_layout(folder: Path, settings: Settings) -> None:
 
 def _send(
     session: "boto3.Session", settings: Settings, prefix: str, files: Mapping[str, Path]
-) -> None:
-    """Make the objects below `prefix` the same as `files`, by name, size and age."""
+) -> int:
+    """Make the objects below `prefix` the same as `files`, by name, size and age.
+
+    Returns:
+        How many files were sent.
+    """
     import obstore
 
     store = _store(session, settings)
@@ -161,7 +182,7 @@ def _send(
         obstore.delete(store, gone)
     stale = [name for name, file in files.items() if _differs(file, there.get(name))]
     if not stale:
-        return
+        return 0
     # Here, not at the top: rich takes time to import, and most verbs upload nothing.
     from rich.console import Console
     from rich.progress import Progress
@@ -179,6 +200,7 @@ def _send(
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
+    return len(stale)
 
 
 def _differs(file: Path, entry: Any) -> bool:

@@ -1,7 +1,7 @@
 """Create the pipeline, or bring it up to date; compile its definition only when something changed.
 
-A compiled definition is kept under `.tally/definitions/`, named after everything that it is made from.
-So an unchanged upsert never imports the SageMaker SDK.
+A compiled definition is kept under `.tally/definitions/`, named after everything that it is made
+from. So an unchanged upsert never imports the SageMaker SDK.
 """
 
 import hashlib
@@ -52,6 +52,12 @@ class UpsertResult:
     items: tuple[Item, ...]
     seconds: float
 
+    def __str__(self) -> str:
+        """What a person wants to know: what was made, and what became of the pipeline."""
+        lines = [str(item) for item in self.items if item.state != "found"]
+        lines += [f"uploaded   code of {name}" for name in self.uploaded]
+        return "\n".join([*lines, f"{self.action:<9}  pipeline {self.arn} ({self.seconds:.1f} s)"])
+
 
 def upsert(session: "boto3.Session", settings: Settings) -> UpsertResult:
     """Create or update the pipeline, with the code it runs.
@@ -72,7 +78,7 @@ def upsert(session: "boto3.Session", settings: Settings) -> UpsertResult:
     began = time.perf_counter()
     items = setup(session, settings) if settings.target == "local" else []
     code = bundles()
-    text, compiled = definition(settings, code)
+    text, compiled = compiled_definition(settings, code)
     try:
         uploaded = [name for name, bundle in code.items() if bundle.upload(session, settings)]
         arn, action = _put(session, settings, text)
@@ -91,10 +97,10 @@ def dry_run(settings: Settings) -> str:
     Args:
         settings: Resolved settings.
     """
-    return json.dumps(json.loads(definition(settings, bundles())[0]), indent=2)
+    return json.dumps(json.loads(compiled_definition(settings, bundles())[0]), indent=2)
 
 
-def definition(settings: Settings, code: Mapping[str, Bundle]) -> tuple[str, bool]:
+def compiled_definition(settings: Settings, code: Mapping[str, Bundle]) -> tuple[str, bool]:
     """The compiled definition, and whether it had to be compiled.
 
     Args:
