@@ -42,7 +42,7 @@ lint: setup ## ruff and mypy
 	$(BIN)/mypy .
 
 test: setup .venv-steps/.ready ## every test
-	.venv-steps/bin/python -m pytest tests/steps
+	.venv-steps/bin/python -m pytest -o pythonpath=steps tests/steps
 	$(BIN)/python -m pytest --ignore tests/steps
 
 clean: ## remove environments and caches; the emulator's state stays (python pipeline.py emulator reset)

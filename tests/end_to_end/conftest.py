@@ -1,0 +1,25 @@
+"""A workplace of its own for the whole pipeline: an emulator on free ports with a fresh state."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from workplace import Workplace
+
+
+@pytest.fixture(scope="session")
+def workplace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]:
+    """The emulator's state lies in a temporary folder, and the emulator is stopped at the end."""
+    from demo.bins import draw
+
+    folder = tmp_path_factory.mktemp("workplace")
+    bins = folder / "bins"
+    draw(bins, bins=90, seed=1)
+    environment = {
+        **{k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "PIPELINE_"))},
+        "EMULATOR_STATE": str(folder / "state"),
+        "COLUMNS": "200",
+    }
+    place = Workplace(folder, bins, environment)
+    yield place
+    place.run("emulator", "down", check=None)
