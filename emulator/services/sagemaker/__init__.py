@@ -3,10 +3,12 @@
 A module may define `start(context)`, called when the server comes up, and `stop(context)`.
 """
 
-from emulator.services.sagemaker import models, registry, tags
+from emulator.services.sagemaker import models, processing, registry, tags, training
 
 MODULES = [
     tags,
     models,
     registry,
+    processing,
+    training,
 ]

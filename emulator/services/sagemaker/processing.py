@@ -1,0 +1,98 @@
+"""Processing jobs."""
+
+import time
+from typing import Any
+
+from emulator.errors import in_use
+from emulator.jobs import processing
+from emulator.jobs.job import MAX_RUNTIME, Job, JobStopped
+from emulator.services import Context, operation
+from emulator.services.pages import page
+from emulator.services.sagemaker import running
+
+KIND = "processing-job"
+GROUP = "/aws/sagemaker/ProcessingJobs"
+
+
+@operation("CreateProcessingJob")
+def create_processing_job(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    """Keep the job and start it."""
+    problem = processing.problem(request)
+    document = running.create(context, KIND, request, problem, ProcessingJobStatus="InProgress")
+    jobs = running.of(context)
+    jobs.begin(KIND, document, GROUP, lambda job: _run(jobs, job))
+    return {"ProcessingJobArn": document["ProcessingJobArn"]}
+
+
+@operation("DescribeProcessingJob")
+def describe_processing_job(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    """The job as it was created, and how far it is."""
+    return running.get(context, KIND, request["ProcessingJobName"])
+
+
+@operation("ListProcessingJobs")
+def list_processing_jobs(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    """Jobs by name part, status and time."""
+    return page(
+        request,
+        context.store.list(KIND),
+        "ProcessingJobSummaries",
+        name="ProcessingJobName",
+        sort={"Name": "ProcessingJobName", "Status": "ProcessingJobStatus"},
+        status="ProcessingJobStatus",
+    )
+
+
+@operation("StopProcessingJob")
+def stop_processing_job(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    """SIGTERM to the container, SIGKILL 20 seconds later (120 on AWS)."""
+    running.request_stop(context, KIND, request["ProcessingJobName"], lambda _: {})
+    return {}
+
+
+@operation("DeleteProcessingJob")
+def delete_processing_job(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    """Forget a job that has ended."""
+    document = running.get(context, KIND, request["ProcessingJobName"])
+    if document["ProcessingJobStatus"] in ("InProgress", "Stopping"):
+        raise in_use(f"The job {document['ProcessingJobName']} has not ended.")
+    context.store.delete(KIND, document["ProcessingJobName"])
+    return {}
+
+
+def start(context: Context) -> None:
+    """Probe the sandbox, and end what the previous server left running."""
+    running.of(context)
+    running.interrupted(context, KIND)
+
+
+def stop(context: Context) -> None:
+    """End what runs, of every kind of job."""
+    running.close(context)
+
+
+def _run(jobs: running.Running, job: Job) -> None:
+    jobs.update(KIND, job, ProcessingStartTime=time.time())
+    changes: dict[str, Any] = {}
+    try:
+        ended, message = processing.run(job)
+        if ended.stopped == MAX_RUNTIME:
+            seconds = job.request["StoppingCondition"]["MaxRuntimeInSeconds"]
+            message = message or f"The job ran longer than MaxRuntimeInSeconds ({seconds})."
+        if message:
+            changes["ExitMessage"] = message
+        if ended.stopped:
+            changes["ProcessingJobStatus"] = "Stopped"
+        elif ended.code:
+            changes["ProcessingJobStatus"] = "Failed"
+            changes["FailureReason"] = ended.reason(message)
+            changes.setdefault("ExitMessage", "\n".join(ended.tail)[-1024:])
+        else:
+            changes["ProcessingJobStatus"] = "Completed"
+    except JobStopped:
+        changes["ProcessingJobStatus"] = "Stopped"
+    except Exception as error:
+        changes["ProcessingJobStatus"] = "Failed"
+        changes["FailureReason"] = running.reason_of(error, job.name)
+        job.log([changes["FailureReason"]])
+    jobs.ended(KIND, jobs.update(KIND, job, ProcessingEndTime=time.time(), **changes))

@@ -1,0 +1,255 @@
+"""The jobs that run in this server: a thread each, and the runtime that they share."""
+
+import logging
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from emulator.errors import ApiError, StartError, in_use, invalid
+from emulator.jobs.job import REASON_LENGTH, Job, Place
+from emulator.jobs.objects import JobFailed
+from emulator.runtime.containers import Runtime
+from emulator.runtime.environment import EnvironmentFailed
+from emulator.runtime.image import ImageError
+from emulator.runtime.process import HostLost
+from emulator.runtime.sandbox import SandboxUnavailable
+from emulator.services import Context
+
+SHUTDOWN = "the emulator stopped"
+INTERRUPTED = (
+    "InternalServerError: the emulator stopped while the job ran; its container was ended and "
+    "nothing of it was uploaded. Create the job again, under another name."
+)
+Work = Callable[[Job], None]
+
+_log = logging.getLogger("emulator.jobs")
+
+
+class Running:
+    """What runs for one server."""
+
+    def __init__(self, context: Context) -> None:
+        """Probe the sandbox.
+
+        Raises:
+            StartError: the runtime that was asked for does not work here.
+        """
+        self.context = context
+        try:
+            runtime = Runtime(
+                context.images, context.state, context.runtime, context.client_environment
+            )
+        except SandboxUnavailable as error:
+            raise StartError(str(error)) from None
+        self.place = Place(runtime, context.s3.folder.resolve(), context.region)
+        self._jobs: dict[tuple[str, str], Job] = {}
+        self._threads: list[threading.Thread] = []
+        self._lock = threading.Lock()
+
+    def begin(self, kind: str, document: dict[str, Any], group: str, work: Work) -> None:
+        """Start a job's thread.
+
+        Args:
+            kind: `processing-job` and so on: the store's kind and the ARN's resource.
+            document: the job's document: the Create request with name and ARN.
+            group: the CloudWatch log group.
+            work: runs the job, and writes how it ended with `update`.
+        """
+        name = document[name_key(kind)]
+        stream = f"{name}/algo-1-{int(time.time())}"
+        job = Job(
+            name,
+            self.context.arn(kind, name),
+            document["Request"],
+            self.context.state.resolve() / "jobs" / f"{kind}-{name}",
+            self.place,
+            lambda lines: self.context.log(group, stream, lines),
+            self._share,
+        )
+        thread = threading.Thread(target=self._run, args=(kind, job, work), name=name, daemon=True)
+        with self._lock:
+            self._jobs[kind, name] = job
+            self._threads = [t for t in self._threads if t.is_alive()] + [thread]
+        thread.start()
+
+    def _share(self) -> int:
+        """Cores for one of the jobs that run now."""
+        return max(1, (os.cpu_count() or 1) // max(1, len(self._jobs)))
+
+    def _run(self, kind: str, job: Job, work: Work) -> None:
+        shutil.rmtree(job.folder, ignore_errors=True)
+        try:
+            job.ml.mkdir(parents=True)
+            work(job)
+        except Exception:
+            _log.exception("%s %s could not be finished", kind, job.name)
+        finally:
+            with self._lock:
+                self._jobs.pop((kind, job.name), None)
+            shutil.rmtree(job.folder, ignore_errors=True)
+
+    def update(self, kind: str, job: Job, **changes: Any) -> dict[str, Any]:
+        """Change the job's document, unless the server is going down: then it stays InProgress.
+
+        The next start turns that into Failed, as after a kill, and the pipeline engine, which
+        goes down at the same moment, never mistakes it for a failure of the step.
+        """
+        if job.stopped == SHUTDOWN:
+            return {}
+        store = self.context.store
+        return store.update(kind, job.name, LastModifiedTime=time.time(), **changes)
+
+    def ended(self, kind: str, document: dict[str, Any]) -> None:
+        """Tell EventBridge that a job has ended, as SageMaker does."""
+        if document:
+            title = kind.title().replace("-", " ")
+            arn = document[name_key(kind).replace("Name", "Arn")]
+            detail = {k: v for k, v in document.items() if k != "Request"}
+            self.context.emit(f"SageMaker {title} State Change", detail, [arn])
+
+    def stop(self, kind: str, name: str) -> None:
+        """Ask a job to end."""
+        with self._lock:
+            job = self._jobs.get((kind, name))
+        if job is not None:
+            job.stop("Stopped")
+
+    def close(self) -> None:
+        """Kill what runs and wait for its threads."""
+        with self._lock:
+            jobs, threads = list(self._jobs.values()), list(self._threads)
+        for job in jobs:
+            job.stop(SHUTDOWN, grace=0)
+        for thread in threads:
+            thread.join(10)
+        self.place.runtime.close()
+
+
+_all: dict[Context, Running] = {}
+_all_lock = threading.Lock()
+
+
+def of(context: Context) -> Running:
+    """The running jobs of a server, whose runtime is probed at the first call."""
+    with _all_lock:
+        if context not in _all:
+            _all[context] = Running(context)
+        return _all[context]
+
+
+def close(context: Context) -> None:
+    """End what runs for a server that goes down."""
+    with _all_lock:
+        running = _all.pop(context, None)
+    if running is not None:
+        running.close()
+
+
+def name_key(kind: str) -> str:
+    """`processing-job` -> `ProcessingJobName`."""
+    return kind.title().replace("-", "") + "Name"
+
+
+def create(
+    context: Context, kind: str, request: dict[str, Any], problem: str, **document: Any
+) -> dict[str, Any]:
+    """Keep the document of a new job.
+
+    Raises:
+        ApiError: the request cannot be run here, or the name is taken.
+    """
+    if problem:
+        raise invalid(problem)
+    key = name_key(kind)
+    arn = context.arn(kind, request[key])
+    now = time.time()
+    kept = {name: value for name, value in request.items() if name != "Tags"}
+    made = {
+        **kept,
+        "Request": kept,
+        key.replace("Name", "Arn"): arn,
+        "CreationTime": now,
+        "LastModifiedTime": now,
+        **document,
+    }
+    if not context.store.create(kind, request[key], made):
+        raise in_use(
+            "Job name must be unique within an AWS account and region, and a job with this name "
+            f"already exists ({arn})"
+        )
+    context.tag(arn, request.get("Tags"))
+    return made
+
+
+def get(context: Context, kind: str, name: str) -> dict[str, Any]:
+    """A job's document.
+
+    Raises:
+        ApiError: ResourceNotFound.
+    """
+    document = context.store.get(kind, name)
+    if document is None:
+        raise ApiError("ResourceNotFound", f"Could not find requested job with name: {name}")
+    return document
+
+
+def request_stop(
+    context: Context, kind: str, name: str, changes: Callable[[dict[str, Any]], dict[str, Any]]
+) -> None:
+    """Put a job that is InProgress in Stopping and ask it to end.
+
+    Args:
+        context: the server.
+        kind: the job's kind.
+        name: the job's name.
+        changes: what else changes in the document.
+
+    Raises:
+        ApiError: there is no such job, or it has ended.
+    """
+    status = name_key(kind).replace("Name", "Status")
+    with context.store.transaction():
+        document = get(context, kind, name)
+        if document[status] == "Stopping":
+            return
+        if document[status] != "InProgress":
+            raise invalid(
+                f"The request was rejected because the job {name} is in status {document[status]}."
+            )
+        changed = {status: "Stopping", "LastModifiedTime": time.time(), **changes(document)}
+        context.store.update(kind, name, **changed)
+    of(context).stop(kind, name)
+
+
+def interrupted(context: Context, kind: str, **changes: Any) -> None:
+    """Mark as Failed what ran when the previous server of this state ended."""
+    status = name_key(kind).replace("Name", "Status")
+    for document in context.store.list(kind):
+        if document[status] in ("InProgress", "Stopping"):
+            now = time.time()
+            end = name_key(kind).replace("JobName", "EndTime")
+            context.store.update(
+                kind,
+                document[name_key(kind)],
+                **{status: "Failed", end: now},
+                FailureReason=INTERRUPTED,
+                LastModifiedTime=now,
+                **changes,
+            )
+
+
+def reason_of(error: Exception, name: str) -> str:
+    """The FailureReason for what went wrong around a container."""
+    if isinstance(error, JobFailed):
+        said = str(error)
+    elif isinstance(error, ImageError | EnvironmentFailed):
+        said = f"ClientError: {error}"
+    elif isinstance(error, HostLost):
+        said = f"InternalServerError: {error}"
+    else:
+        _log.error("job %s", name, exc_info=error)
+        said = f"InternalServerError: {type(error).__name__}: {error}"
+    return said if len(said) <= REASON_LENGTH else said[: REASON_LENGTH - 3] + "..."
