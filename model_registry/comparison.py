@@ -1,12 +1,14 @@
 """The test metrics of model versions, side by side."""
 
 import json
+from dataclasses import asdict, dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
 
-from model_registry.versions import ModelVersion
+from model_registry import endpoint as endpoints
+from model_registry.versions import ModelVersion, find, list_versions, parse_version
 
 # Name -> the path to its value in Evaluate's evaluation.json (SageMaker's model-quality format).
 METRICS = {
@@ -16,6 +18,42 @@ METRICS = {
     "mae": ("regression_metrics", "mae", "value"),
     "macro f1": ("tally", "macro_f1", "value"),
 }
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A version, its test metrics, and whether the endpoint serves it."""
+
+    version: ModelVersion
+    metrics: dict[str, float]
+    serving: bool
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {**asdict(self.version), "metrics": self.metrics, "serving": self.serving}
+
+
+def compare(session: Any, group: str, endpoint: str, chosen: list[str]) -> list[Compared]:
+    """Versions side by side, newest first.
+
+    Args:
+        session: A boto3 session.
+        group: The model package group.
+        endpoint: The endpoint that may be serving one of them.
+        chosen: The numbers of the versions to compare; all of them when empty.
+
+    Raises:
+        RegistryError: There is no such group or no such version.
+    """
+    client, s3 = session.client("sagemaker"), session.client("s3")
+    versions = (
+        [find(client, group, parse_version(text)) for text in chosen]
+        if chosen
+        else list_versions(client, group)
+    )
+    current = endpoints.read(client, endpoint)
+    served = current.package if current else ""
+    return [Compared(v, read_metrics(s3, v), v.arn == served) for v in versions]
 
 
 def read_metrics(s3: Any, version: ModelVersion) -> dict[str, float]:

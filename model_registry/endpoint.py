@@ -1,14 +1,12 @@
 """The real-time endpoint: its state and the model version it serves, from SageMaker's records."""
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from model_registry.errors import EndpointBusyError, RegistryError
+from model_registry.errors import RegistryError
 
 BUSY = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
 
@@ -94,42 +92,38 @@ def require(client: Any, name: str) -> Endpoint:
     return found
 
 
-def wait(
-    client: Any,
-    name: str,
-    seconds: float,
-    watch: Callable[[Endpoint | None], None] | None = None,
-    poll: float = 1.0,
-    appear: bool = False,
-) -> Endpoint:
-    """Wait until the endpoint is not being changed.
-
-    Args:
-        client: A boto3 SageMaker client.
-        name: The endpoint.
-        seconds: The longest time to wait.
-        watch: Called with what was seen after every look.
-        poll: Seconds from one look to the next.
-        appear: Wait also while there is no such endpoint.
+def describe(client: Any, name: str) -> dict[str, Any]:
+    """What a person or a program wants to know of an endpoint, as plain values.
 
     Raises:
-        EndpointBusyError: The time is over.
         RegistryError: There is no such endpoint.
     """
-    deadline = time.monotonic() + seconds
-    while True:
-        found = read(client, name) if appear else require(client, name)
-        if watch:
-            watch(found)
-        if found and not found.busy:
-            return found
-        if time.monotonic() + poll > deadline:
-            state = f"is still {found.status}" if found else "has not appeared"
-            raise EndpointBusyError(
-                f"Endpoint {name} {state} after {seconds:.0f} s. "
-                "`python pipeline.py endpoint --wait` goes on waiting."
-            )
-        time.sleep(poll)
+    found = require(client, name)
+    settings = client.describe_endpoint_config(EndpointConfigName=found.config)
+    variant = main_variant(settings["ProductionVariants"])
+    capture = settings.get("DataCaptureConfig", {})
+    return {
+        "name": found.name,
+        "status": found.status,
+        "version": version_number(found.package),
+        "model_package_arn": found.package,
+        "changing_to_version": version_number(found.pending_package),
+        "failure": found.failure,
+        "endpoint_config": found.config,
+        "replaced_config": tags(client, found.config).get(REPLACES, ""),
+        "model": found.model,
+        "instance_type": variant.get("InstanceType", "serverless"),
+        "instance_count": variant.get("InitialInstanceCount"),
+        "variants": [v["VariantName"] for v in settings["ProductionVariants"]],
+        "data_capture": bool(capture.get("EnableCapture")),
+        "modified": found.modified,
+    }
+
+
+def version_number(package_arn: str) -> int | None:
+    """The version that a model package's ARN ends in; None for "" or an unversioned package."""
+    last = package_arn.rpartition("/")[2]
+    return int(last) if last.isdigit() else None
 
 
 def model_of(client: Any, config: str) -> tuple[str, str]:
@@ -152,6 +146,12 @@ def model_of(client: Any, config: str) -> tuple[str, str]:
 def main_variant(variants: list[dict[str, Any]]) -> dict[str, Any]:
     """The variant that gets most of the traffic: the one a promoted model goes to."""
     return max(variants, key=lambda variant: variant.get("InitialVariantWeight", 1.0))
+
+
+def decided_at(client: Any, config: str) -> datetime:
+    """When the decision was made that a configuration follows; long ago for one not made here."""
+    written = tags(client, config).get(DECIDED_AT)
+    return datetime.fromisoformat(written) if written else datetime.min.replace(tzinfo=UTC)
 
 
 def tags(client: Any, config: str) -> dict[str, str]:

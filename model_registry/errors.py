@@ -5,6 +5,10 @@ class RegistryError(Exception):
     """Something the person who asked can put right; the message says what and how."""
 
 
+class NoGroupError(RegistryError):
+    """There is no such model package group."""
+
+
 class NotApprovedError(RegistryError):
     """The model version may not be served, because nobody has approved it."""
 

@@ -1,7 +1,8 @@
 """The Lambda function that promotes: the pipeline's Deploy step and the approval event call it.
 
-Environment variables: `ENDPOINT_NAME`, `INSTANCE_TYPE` and `EXECUTION_ROLE_ARN`; what the payload
-says wins.
+The Deploy step names the endpoint; an approval event names only the version, which was registered
+with `endpoint_name` and `instance_type` in its CustomerMetadataProperties. The environment variable
+`EXECUTION_ROLE` is the role that the endpoint's model gets.
 """
 
 import json
@@ -14,7 +15,7 @@ import boto3
 
 from model_registry.errors import EndpointBusyError, RegistryError
 from model_registry.promotion import Placement, promote
-from model_registry.versions import APPROVED, describe
+from model_registry.versions import APPROVED, ModelVersion, describe
 
 LEFT = "left for approval"
 EVENT = "SageMaker Model Package State Change"
@@ -36,7 +37,7 @@ def handler(event: Mapping[str, Any], context: Any = None) -> dict[str, Any]:
     Raises:
         EndpointBusyError: The endpoint was being changed until the function's time was over. Lambda
             runs an event again that ended so; a pipeline step ends Failed with this reason.
-        RegistryError: The event names no model package, or a setting is missing.
+        RegistryError: The event names no model package, or nothing says which endpoint is meant.
     """
     arn, decided_at = _read(event)
     client = boto3.client("sagemaker")
@@ -45,9 +46,9 @@ def handler(event: Mapping[str, Any], context: Any = None) -> dict[str, Any]:
     if version.approval != APPROVED:
         return _say({**base, "status": LEFT, "approval": version.approval})
     placement = Placement(
-        endpoint_name=event.get("endpoint_name") or _setting("ENDPOINT_NAME"),
-        instance_type=event.get("instance_type") or _setting("INSTANCE_TYPE"),
-        role_arn=os.environ.get("EXECUTION_ROLE_ARN", ""),
+        endpoint_name=_wanted("endpoint_name", event, version),
+        instance_type=_wanted("instance_type", event, version),
+        role_arn=os.environ.get("EXECUTION_ROLE", ""),
     )
     left = context.get_remaining_time_in_millis() / 1000 if context else MARGIN_SECONDS
     try:
@@ -80,14 +81,14 @@ def _read(event: Mapping[str, Any]) -> tuple[str, datetime | None]:
     )
 
 
-def _setting(name: str) -> str:
-    value = os.environ.get(name)
+def _wanted(name: str, event: Mapping[str, Any], version: ModelVersion) -> str:
+    value = event.get(name) or version.metadata.get(name)
     if not value:
         raise RegistryError(
-            f"The payload does not say it and the function's environment has no {name}; "
-            "`python pipeline.py setup` sets it."
+            f"Neither the event nor version {version.version}'s CustomerMetadataProperties say the "
+            f"{name}. `python pipeline.py promote {version.version}` promotes it by hand."
         )
-    return value
+    return str(value)
 
 
 def _say(result: dict[str, Any]) -> dict[str, Any]:

@@ -129,7 +129,7 @@ def _serve(
         current = endpoints.read(client, name)
         if current and current.wanted_package == version.arn and current.status != "Failed":
             return _done(ALREADY, version, name, current.wanted_config, "")
-        if current and _decision_of(client, current) > decided_at:
+        if current and endpoints.decided_at(client, current.wanted_config) > decided_at:
             return _done(SUPERSEDED, version, name, current.wanted_config, "")
         if current is None or not current.busy:
             done = _try_to_serve(client, version, placement, current, decided_at, replaces)
@@ -246,7 +246,7 @@ def _role_of(client: Any, current: Endpoint | None) -> str:
     role = client.describe_model(ModelName=current.model).get("ExecutionRoleArn") if current else ""
     if not role:
         raise RegistryError(
-            "No execution role is known for the model: set EXECUTION_ROLE_ARN for the Lambda "
+            "No execution role is known for the model: set EXECUTION_ROLE for the Lambda "
             "function, which `python pipeline.py setup` does."
         )
     return str(role)
@@ -260,12 +260,6 @@ def _replaced_by(client: Any, config: str) -> str:
         if endpoints.is_missing(error):
             return ""
         raise
-
-
-def _decision_of(client: Any, current: Endpoint) -> datetime:
-    """When the decision was made that the endpoint follows; long ago for one not made here."""
-    written = endpoints.tags(client, current.wanted_config).get(DECIDED_AT)
-    return datetime.fromisoformat(written) if written else datetime.min.replace(tzinfo=UTC)
 
 
 def _has_deployment_config(client: Any, name: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from model_registry.errors import RegistryError
+from model_registry.errors import NoGroupError, RegistryError
 
 PENDING, APPROVED, REJECTED = "PendingManualApproval", "Approved", "Rejected"
 
@@ -54,6 +54,15 @@ def newest(client: Any, group: str, approval: str) -> ModelVersion | None:
     """
     first = next(_summaries(client, group, approval), None)
     return describe(client, first["ModelPackageArn"]) if first else None
+
+
+def approved_data_url(client: Any, group: str) -> str | None:
+    """Where the newest approved version's model.tar.gz is; None while nothing is approved."""
+    try:
+        version = newest(client, group, APPROVED)
+    except NoGroupError:
+        return None
+    return version.data_url if version else None
 
 
 def find(client: Any, group: str, version: int) -> ModelVersion:
@@ -157,7 +166,7 @@ def _summaries(client: Any, group: str, approval: str | None = None) -> Iterator
             yield from page["ModelPackageSummaryList"]
     except ClientError as error:
         if "does not exist" in error.response["Error"]["Message"]:
-            raise RegistryError(
+            raise NoGroupError(
                 f"There is no model package group {group} yet. "
                 "Run `python pipeline.py upsert start` first."
             ) from error

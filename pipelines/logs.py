@@ -1,0 +1,143 @@
+"""The logs of a step's job, or of each of its trials, from CloudWatch Logs."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from pipelines.execution import ExecutionError, Step, describe
+from pipelines.trials import list_trials
+
+GROUPS = {
+    "Processing": "/aws/sagemaker/ProcessingJobs",
+    "Training": "/aws/sagemaker/TrainingJobs",
+    "Tuning": "/aws/sagemaker/TrainingJobs",
+    "Transform": "/aws/sagemaker/TransformJobs",
+    "Lambda": "/aws/lambda",
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a log; `source` is the job that wrote it, milliseconds since the epoch."""
+
+    source: str
+    milliseconds: int
+    text: str
+
+
+def places(client: Any, step: Step) -> list[tuple[str, str]]:
+    """The (log group, stream prefix) pairs of a step: one for a job, one for each trial of a tuner.
+
+    Raises:
+        ExecutionError: A step of this type writes no log, or has not begun.
+    """
+    if step.type not in GROUPS:
+        raise ExecutionError(
+            f"Step {step.name} ({step.type}) is carried out by SageMaker itself and writes no log. "
+            "`python pipeline.py status` shows what it did."
+        )
+    if not step.job:
+        raise ExecutionError(f"Step {step.name} has not begun ({step.status}), so it has no log.")
+    group = GROUPS[step.type]
+    if step.type == "Lambda":
+        return [(f"{group}/{step.job_arn.rpartition(':')[2]}", "")]
+    if step.type == "Tuning":
+        return [(group, trial.name) for trial in list_trials(client, step.job)]
+    return [(group, step.job)]
+
+
+def read(logs: Any, group: str, prefix: str, since: int = 0) -> Iterator[Line]:
+    """The lines of a job in the order of time; none where the job has not written anything.
+
+    Args:
+        logs: A boto3 CloudWatch Logs client.
+        group: The log group.
+        prefix: The beginning of the log streams' names; "" for all of the group.
+        since: Only lines from this millisecond on.
+    """
+    request: dict[str, Any] = {"logGroupName": group, "startTime": since}
+    if prefix:
+        request["logStreamNamePrefix"] = f"{prefix}/"
+    try:
+        for page in logs.get_paginator("filter_log_events").paginate(**request):
+            for event in page["events"]:
+                source = event["logStreamName"].split("/")[0] if prefix else ""
+                yield Line(source, event["timestamp"], event["message"].rstrip("\n"))
+    except ClientError as error:
+        # The group comes into being with its first line.
+        if error.response["Error"]["Code"] != "ResourceNotFoundException":
+            raise
+
+
+def tail(logs: Any, group: str, prefix: str, count: int) -> list[Line]:
+    """The last lines of a job, without reading those before."""
+    try:
+        streams = logs.describe_log_streams(
+            logGroupName=group, **({"logStreamNamePrefix": f"{prefix}/"} if prefix else {})
+        )["logStreams"]
+        lines = []
+        for stream in streams:
+            name = stream["logStreamName"]
+            events = logs.get_log_events(
+                logGroupName=group, logStreamName=name, limit=count, startFromHead=False
+            )["events"]
+            source = name.split("/")[0] if prefix else ""
+            lines += [Line(source, e["timestamp"], e["message"].rstrip("\n")) for e in events]
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ResourceNotFoundException":
+            raise
+        return []
+    return sorted(lines, key=lambda line: line.milliseconds)[-count:]
+
+
+def last_line(logs: Any, group: str, prefix: str) -> str:
+    """The last line a job has written that is not blank; "" when there is none."""
+    lines = [line.text.strip() for line in tail(logs, group, prefix, 5)]
+    return next((text for text in reversed(lines) if text), "")
+
+
+def show(
+    client: Any,
+    logs: Any,
+    arn: str,
+    step_name: str,
+    say: Callable[[str], None],
+    *,
+    follow: bool = False,
+    poll: float = 1.0,
+) -> None:
+    """Show a step's log; when following, as it is written, until the step has ended.
+
+    Args:
+        client: A boto3 SageMaker client.
+        logs: A boto3 CloudWatch Logs client.
+        arn: The execution.
+        step_name: The step; when following, one that has not begun is waited for.
+        say: Called with every line once; before the lines of each trial, with its name.
+        follow: Whether to go on until the step has ended.
+        poll: Seconds from one look to the next.
+
+    Raises:
+        ExecutionError: There is no such step, or it writes no log.
+    """
+    shown: dict[tuple[str, str], int] = {}
+    source = ""
+    while True:
+        execution = describe(client, arn)
+        step = execution.step(step_name)
+        # Looked at before the lines are read, so that none written meanwhile is missed.
+        over = not follow or step.ended is not None or not execution.running
+        for place in places(client, step) if step.job or over else []:
+            lines = list(read(logs, *place))
+            for line in lines[shown.get(place, 0) :]:
+                if step.type == "Tuning" and line.source != source:
+                    source = line.source
+                    say(f"--- {source}")
+                say(line.text)
+            shown[place] = len(lines)
+        if over:
+            return
+        time.sleep(poll)

@@ -1,0 +1,111 @@
+"""What an execution found out: metrics, debug rules, training history, trials, model version."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from botocore.exceptions import ClientError
+
+from pipelines.execution import Execution, Step
+from pipelines.trials import Trial, list_trials
+
+EVALUATION = "Evaluate"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The results of an execution as far as it got; empty where a step has not succeeded."""
+
+    evaluation: dict[str, Any] = field(default_factory=dict)
+    training: dict[str, Any] = field(default_factory=dict)
+    debug_rules: tuple[dict[str, Any], ...] = ()
+    trials: tuple[Trial, ...] = ()
+    evaluation_url: str = ""
+    model_package_arn: str = ""
+
+    @property
+    def best_trial(self) -> Trial | None:
+        """The trial whose hyperparameters the training used."""
+        return next((trial for trial in self.trials if trial.best), None)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        best = self.best_trial
+        return {
+            "metrics": self.evaluation,
+            "debug_rules": list(self.debug_rules),
+            "best_trial": best.as_dict() if best else None,
+            "trials": [trial.as_dict() for trial in self.trials],
+            "evaluation_url": self.evaluation_url,
+            "model_package_arn": self.model_package_arn,
+        }
+
+
+def read(client: Any, s3: Any, execution: Execution) -> Outcome:
+    """Read what an execution's jobs left behind.
+
+    Args:
+        client: A boto3 SageMaker client.
+        s3: A boto3 S3 client.
+        execution: An execution, in whatever state.
+    """
+    evaluate = next((step for step in execution.steps if step.name == EVALUATION), None)
+    url = _evaluation_url(client, evaluate)
+    tune = next((step for step in execution.steps if step.type == "Tuning"), None)
+    register = next((step for step in execution.steps if step.type == "RegisterModel"), None)
+    return Outcome(
+        evaluation=_json(s3, url, "evaluation.json") or {},
+        training=_json(s3, url, "training.json") or {},
+        debug_rules=tuple(_json(s3, url, "debug_rules.json") or ()),
+        trials=tuple(list_trials(client, tune.job)) if tune and tune.job else (),
+        evaluation_url=url,
+        model_package_arn=register.job_arn if register else "",
+    )
+
+
+def download_plots(s3: Any, url: str, folder: Path) -> list[Path]:
+    """Put Evaluate's pictures into a folder, and answer their paths in the order of their names.
+
+    Args:
+        s3: A boto3 S3 client.
+        url: The outcome's `evaluation_url`; without one there are no pictures.
+        folder: Is made when it does not exist.
+    """
+    if not url:
+        return []
+    place = urlsplit(f"{url.rstrip('/')}/plots/")
+    pages = s3.get_paginator("list_objects_v2").paginate(
+        Bucket=place.netloc, Prefix=place.path.lstrip("/")
+    )
+    keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+    folder.mkdir(parents=True, exist_ok=True)
+    files = []
+    for key in sorted(key for key in keys if key.endswith(".png")):
+        file = folder / key.rpartition("/")[2]
+        s3.download_file(place.netloc, key, str(file))
+        files.append(file)
+    return files
+
+
+def _evaluation_url(client: Any, step: Step | None) -> str:
+    """Where the evaluation's job wrote; a cached step leads to the job whose result it took."""
+    if step is None or step.status != "Succeeded" or not step.job:
+        return ""
+    job = client.describe_processing_job(ProcessingJobName=step.job)
+    outputs = job.get("ProcessingOutputConfig", {}).get("Outputs", [])
+    return next((o["S3Output"]["S3Uri"] for o in outputs if o["OutputName"] == "evaluation"), "")
+
+
+def _json(s3: Any, url: str, name: str) -> Any:
+    if not url:
+        return None
+    place = urlsplit(f"{url.rstrip('/')}/{name}")
+    try:
+        body = s3.get_object(Bucket=place.netloc, Key=place.path.lstrip("/"))["Body"].read()
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("NoSuchKey", "NoSuchBucket", "404"):
+            return None
+        raise
+    return json.loads(body)

@@ -1,0 +1,116 @@
+"""An execution as it goes on: what every step is doing, look after look, until it ends."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from pipelines import trials
+from pipelines.execution import Execution, Step, describe
+from pipelines.logs import GROUPS, last_line, places, tail
+
+ENDED = ("Succeeded", "Failed", "Stopped")
+
+
+@dataclass(frozen=True)
+class Look:
+    """An execution at one moment; `details` says in a few words what each step is doing or did."""
+
+    execution: Execution
+    details: dict[str, str]
+
+
+def look(client: Any, logs: Any, arn: str, known: dict[str, str] | None = None) -> Look:
+    """An execution now.
+
+    Args:
+        client: A boto3 SageMaker client.
+        logs: A boto3 CloudWatch Logs client.
+        arn: The execution.
+        known: Details of steps that have ended, which are not asked for again; is added to.
+    """
+    known = {} if known is None else known
+    execution = describe(client, arn)
+    details = {}
+    for step in execution.steps:
+        detail = known.get(step.name)
+        if detail is None:
+            detail = _detail(client, logs, step)
+            if step.status in ENDED:
+                known[step.name] = detail
+        details[step.name] = detail
+    return Look(execution, details)
+
+
+def looks(client: Any, logs: Any, arn: str) -> Iterator[Look]:
+    """Look after look until the execution has ended; the last shows the end.
+
+    A young execution is looked at every half second, one of hours every five seconds.
+    """
+    known: dict[str, str] = {}
+    while True:
+        now = look(client, logs, arn, known)
+        yield now
+        if not now.execution.running:
+            return
+        # A retry runs ended steps again, so what is known holds for this watching only.
+        time.sleep(min(5.0, 0.5 + now.execution.seconds / 60))
+
+
+@dataclass(frozen=True)
+class LastWords:
+    """The end of a failed step's log, and where all of it is."""
+
+    step: str
+    place: str
+    lines: tuple[str, ...]
+
+
+def last_words(client: Any, logs: Any, execution: Execution, count: int = 15) -> list[LastWords]:
+    """What the failed steps' jobs wrote last; nothing of steps without a log.
+
+    Args:
+        client: A boto3 SageMaker client.
+        logs: A boto3 CloudWatch Logs client.
+        execution: An execution that has ended.
+        count: How many lines of each job.
+    """
+    found = []
+    for step in execution.steps:
+        if step.status == "Failed" and step.type in GROUPS and step.job:
+            for group, prefix in places(client, step):
+                lines = tuple(line.text for line in tail(logs, group, prefix, count))
+                found.append(LastWords(step.name, f"{group} {prefix}".strip(), lines))
+    return found
+
+
+def _detail(client: Any, logs: Any, step: Step) -> str:
+    if step.failure:
+        return step.failure
+    if step.cached:
+        return "cache hit: took the result of an earlier execution"
+    metadata = step.metadata or {}
+    if step.type == "Tuning" and step.job:
+        return trials.summary(client, step.job)
+    if step.type in GROUPS and step.job and step.status == "Executing":
+        return last_line(logs, GROUPS[step.type], step.job)
+    if step.type == "Training" and step.job and step.status == "Succeeded":
+        return _metrics(client, step.job)
+    if "Condition" in metadata:
+        return f"outcome {metadata['Condition'].get('Outcome', 'unknown')}"
+    if "RegisterModel" in metadata and step.job:
+        return f"model version {step.job}"
+    if "Lambda" in metadata:
+        outputs = metadata["Lambda"].get("OutputParameters", [])
+        said = {output["Name"]: output["Value"] for output in outputs}
+        return said.get("status", "")
+    if "Fail" in metadata:
+        return str(metadata["Fail"].get("ErrorMessage", ""))
+    return ""
+
+
+def _metrics(client: Any, job: str) -> str:
+    described = client.describe_training_job(TrainingJobName=job)
+    metrics = {m["MetricName"]: m["Value"] for m in described.get("FinalMetricDataList", [])}
+    wanted = [name for name in ("validation:accuracy", "validation:loss") if name in metrics]
+    return ", ".join(f"{name} {metrics[name]:.3f}" for name in wanted)
