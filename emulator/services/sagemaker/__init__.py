@@ -3,7 +3,15 @@
 A module may define `start(context)`, called when the server comes up, and `stop(context)`.
 """
 
-from emulator.services.sagemaker import models, processing, registry, tags, training
+from emulator.services.sagemaker import (
+    models,
+    pipeline_executions,
+    pipelines,
+    processing,
+    registry,
+    tags,
+    training,
+)
 
 MODULES = [
     tags,
@@ -11,4 +19,7 @@ MODULES = [
     registry,
     processing,
     training,
+    pipelines,
+    # Last: executions that are gone on with call the others.
+    pipeline_executions,
 ]

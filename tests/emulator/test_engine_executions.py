@@ -1,0 +1,381 @@
+"""Executions from start to end over stand-in jobs: order, branches, failures, retries, reuse."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from engine_bench import (
+    ROLE,
+    TOKEN,
+    Bench,
+    condition,
+    fail,
+    lambda_step,
+    open_bench,
+    processing,
+    training,
+)
+
+from emulator.errors import ApiError
+from emulator.services.sagemaker import pipeline_executions
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    opened = open_bench(tmp_path, monkeypatch)
+    yield opened
+    pipeline_executions.stop(opened.context)
+
+
+REPORT = {
+    "Std:JsonGet": {
+        "PropertyFile": {"Get": "Steps.Evaluate.PropertyFiles.Report"},
+        "Path": "metrics.accuracy.value",
+    }
+}
+THRESHOLD = {"Name": "Threshold", "Type": "Float", "DefaultValue": 0.5}
+MAIN = (
+    processing("Prepare"),
+    training(
+        "Train",
+        {
+            "rate": {"Get": "Parameters.Threshold"},
+            "data": {"Get": ("Steps.Prepare.ProcessingOutputConfig.Outputs['out'].S3Output.S3Uri")},
+        },
+    ),
+    processing(
+        "Evaluate",
+        {
+            "WRITE": json.dumps({"metrics": {"accuracy": {"value": 0.7}}}),
+            "MODEL": {"Get": "Steps.Train.ModelArtifacts.S3ModelArtifacts"},
+        },
+    ),
+    condition(
+        "Check",
+        [
+            {
+                "Type": "GreaterThanOrEqualTo",
+                "LeftValue": REPORT,
+                "RightValue": {"Get": "Parameters.Threshold"},
+            }
+        ],
+        [lambda_step("Deploy", "deploy", {"accuracy": REPORT}, ["status", "count"])],
+        [
+            fail(
+                "TooLow",
+                {
+                    "Std:Join": {
+                        "On": " ",
+                        "Values": ["accuracy", REPORT, "<", {"Get": "Parameters.Threshold"}],
+                    }
+                },
+            )
+        ],
+    ),
+    lambda_step(
+        "Tell",
+        "tell",
+        {"count": {"Get": "Steps.Deploy.OutputParameters['count']"}},
+    ),
+)
+
+
+def test_an_execution_runs_to_its_end(bench: Bench) -> None:
+    told: list[Any] = []
+    bench.context.functions["deploy"] = lambda payload: {"status": "ok", "count": 2, **payload}
+    bench.context.functions["tell"] = told.append
+    bench.create(*MAIN, parameters=[THRESHOLD])
+    arn, status = bench.run()
+    steps = bench.steps(arn)
+    assert status == "Succeeded"
+    assert list(steps) == ["Prepare", "Train", "Evaluate", "Check", "Deploy", "Tell"]
+    assert {step["StepStatus"] for step in steps.values()} == {"Succeeded"}
+    assert told == [{"count": 2}]
+    train = bench.jobs.created[1]
+    execution_id = arn.rsplit("/", 1)[-1]
+    assert train["TrainingJobName"].startswith(f"pipelines-{execution_id}-Train-")
+    assert train["HyperParameters"] == {
+        "rate": "0.5",
+        "data": f"s3://bucket/{execution_id}/Prepare",
+    }
+    assert steps["Train"]["Metadata"]["TrainingJob"]["Arn"].endswith(train["TrainingJobName"])
+    assert steps["Check"]["Metadata"] == {"Condition": {"Outcome": "True"}}
+    assert steps["Deploy"]["Metadata"]["Lambda"]["OutputParameters"] == [
+        {"Name": "status", "Value": "ok"},
+        {"Name": "count", "Value": "2"},
+    ]
+    changes = [event for event in bench.context.events if "Execution Status" in event["type"]]
+    assert [event["currentPipelineExecutionStatus"] for event in changes] == [
+        "Executing",
+        "Succeeded",
+    ]
+    values = bench.call("ListPipelineParametersForExecution", PipelineExecutionArn=arn)
+    assert values["PipelineParameters"] == [{"Name": "Threshold", "Value": "0.5"}]
+
+
+def test_a_fail_step_ends_the_execution_with_its_numbers(bench: Bench) -> None:
+    bench.create(*MAIN, parameters=[THRESHOLD])
+    arn, status = bench.run({"Threshold": "0.9"})
+    steps = bench.steps(arn)
+    assert status == "Failed"
+    assert steps["Check"]["Metadata"] == {"Condition": {"Outcome": "False"}}
+    assert steps["TooLow"]["FailureReason"] == "accuracy 0.7 < 0.9"
+    assert steps["TooLow"]["Metadata"] == {"Fail": {"ErrorMessage": "accuracy 0.7 < 0.9"}}
+    assert "Deploy" not in steps
+    assert "Tell" not in steps
+    described = bench.call("DescribePipelineExecution", PipelineExecutionArn=arn)
+    assert described["FailureReason"] == "Step failure: One or multiple steps failed."
+
+
+def test_a_failed_job_fails_its_step_with_the_jobs_reason_and_can_be_retried(bench: Bench) -> None:
+    bench.create(
+        processing("A"),
+        processing("B", {"FAIL": "AlgorithmError: it crashed", "FAIL_TIMES": "1"}, DependsOn=["A"]),
+        processing("C", DependsOn=["B"]),
+        processing("D", {"SECONDS": "0.1"}, DependsOn=["A"]),
+    )
+    arn, status = bench.run()
+    steps = bench.steps(arn)
+    assert status == "Failed"
+    assert steps["B"]["FailureReason"] == "AlgorithmError: it crashed"
+    assert steps["D"]["StepStatus"] == "Succeeded"
+    assert "C" not in steps
+    bench.call("RetryPipelineExecution", PipelineExecutionArn=arn, ClientRequestToken=TOKEN)
+    assert bench.finish(arn) == "Succeeded"
+    assert len(bench.jobs.created) == 5
+    assert set(bench.steps(arn)) == {"A", "B", "C", "D"}
+    with pytest.raises(ApiError, match=r"Only a Failed or Stopped .* is Succeeded"):
+        bench.call(
+            "RetryPipelineExecution", PipelineExecutionArn=arn, ClientRequestToken=TOKEN[::-1]
+        )
+
+
+def test_parallel_steps_keep_to_the_limit(bench: Bench) -> None:
+    bench.create(
+        *(processing(name, {"SECONDS": "0.05"}) for name in "ABCDE"),
+        ParallelismConfiguration={"MaxParallelExecutionSteps": 2},
+    )
+    assert bench.run()[1] == "Succeeded"
+    assert bench.jobs.most_running == 2
+    bench.jobs.most_running = 0
+    bench.run(ParallelismConfiguration={"MaxParallelExecutionSteps": 5})
+    assert bench.jobs.most_running > 2
+
+
+POLICY = {"ExceptionType": ["SageMaker.CAPACITY_ERROR"], "IntervalSeconds": 0, "MaxAttempts": 3}
+
+
+@pytest.mark.parametrize(
+    ("environment", "status", "attempts"),
+    [
+        ({"FAIL": "CapacityError: none", "FAIL_TIMES": "2"}, "Succeeded", 3),
+        ({"FAIL": "CapacityError: none"}, "Failed", 4),
+        ({"FAIL": "AlgorithmError: crash", "FAIL_TIMES": "1"}, "Failed", 1),
+    ],
+    ids=["recovers", "gives up", "other error"],
+)
+def test_retry_policies(bench: Bench, environment: Any, status: str, attempts: int) -> None:
+    bench.create(processing("A", environment, RetryPolicies=[POLICY]))
+    arn, ended = bench.run()
+    assert (ended, bench.steps(arn)["A"]["AttemptCount"]) == (status, attempts)
+
+
+def test_an_error_of_the_service_is_named(bench: Bench) -> None:
+    bench.create(processing("A", {"REFUSE": "ValidationException"}))
+    arn, status = bench.run()
+    assert status == "Failed"
+    assert bench.steps(arn)["A"]["FailureReason"] == (
+        "ClientError: Failed to invoke sagemaker:CreateProcessingJob. Error Details: "
+        "ValidationException: refused by the test"
+    )
+
+
+def cached(name: str, environment: Any = None, **more: Any) -> dict[str, Any]:
+    return processing(
+        name, environment, CacheConfig={"Enabled": True, "ExpireAfter": "P1D"}, **more
+    )
+
+
+def test_cached_steps_are_not_run_again(bench: Bench) -> None:
+    seed = {"Name": "Seed", "Type": "Integer", "DefaultValue": 1}
+    bench.create(
+        cached("A", {"SEED": {"Get": "Parameters.Seed"}}),
+        cached(
+            "B",
+            {"INPUT": {"Get": "Steps.A.ProcessingOutputConfig.Outputs['out'].S3Output.S3Uri"}},
+        ),
+        parameters=[seed],
+    )
+    first, _ = bench.run()
+    second, status = bench.run()
+    assert status == "Succeeded"
+    assert len(bench.jobs.created) == 2
+    for step in bench.steps(second).values():
+        assert step["CacheHitResult"] == {"SourcePipelineExecutionArn": first}
+    assert bench.steps(first)["A"]["Metadata"] == bench.steps(second)["A"]["Metadata"]
+    third, _ = bench.run({"Seed": "2"})
+    assert "CacheHitResult" not in bench.steps(third)["A"]
+    assert len(bench.jobs.created) == 4
+    assert any(
+        line.startswith("A: cache miss") and 'Environment.SEED: "1" became "2"' in line
+        for line in bench.context.lines
+    )
+
+
+def test_stopping_ends_what_runs(bench: Bench) -> None:
+    bench.create(processing("A", {"SECONDS": "30"}), processing("B", DependsOn=["A"]))
+    arn = bench.start()
+    bench.until(arn, "A", "Executing")
+    bench.call("StopPipelineExecution", PipelineExecutionArn=arn, ClientRequestToken=TOKEN)
+    assert bench.finish(arn) == "Stopped"
+    assert {name: step["StepStatus"] for name, step in bench.steps(arn).items()} == {"A": "Stopped"}
+    with pytest.raises(ApiError, match="is Stopped"):
+        bench.call("StopPipelineExecution", PipelineExecutionArn=arn, ClientRequestToken=TOKEN)
+
+
+def test_selected_steps_take_what_they_need_from_the_source(bench: Bench) -> None:
+    bench.context.functions["deploy"] = lambda payload: {"status": "ok", "count": 2}
+    bench.context.functions["tell"] = lambda payload: {}
+    bench.create(*MAIN, parameters=[THRESHOLD])
+    source, _ = bench.run()
+    config = {
+        "SourcePipelineExecutionArn": source,
+        "SelectedSteps": [{"StepName": "Evaluate"}, {"StepName": "Check"}],
+    }
+    arn, status = bench.run({"Threshold": "0.6"}, SelectiveExecutionConfig=config)
+    steps = bench.steps(arn)
+    assert status == "Succeeded"
+    assert set(steps) == {"Train", "Evaluate", "Check"}
+    assert steps["Train"]["SelectiveExecutionResult"] == {"SourcePipelineExecutionArn": source}
+    assert len(bench.jobs.created) == 4
+    with pytest.raises(ApiError, match="Invalid SourcePipelineExecutionArn: null"):
+        bench.run(SelectiveExecutionConfig={"SelectedSteps": [{"StepName": "Check"}]})
+
+
+@pytest.mark.parametrize(
+    ("step", "message"),
+    [
+        (lambda_step("L", "absent", {}), "ResourceNotFoundException: Function not found"),
+        (lambda_step("L", "bad", {}), "failed: ValueError: broken"),
+        (lambda_step("L", "empty", {}, ["status"]), "did not return status"),
+        (
+            processing("L", {"X": REPORT}),
+            "s3://bucket/ID/Evaluate/report.json cannot be read: there is no such object",
+        ),
+    ],
+    ids=["no function", "function fails", "missing output", "missing property file"],
+)
+def test_a_step_that_cannot_run_says_why(bench: Bench, step: Any, message: str) -> None:
+    def broken(payload: Any) -> Any:
+        raise ValueError("broken")
+
+    bench.context.functions.update(bad=broken, empty=lambda payload: {})
+    bench.create(processing("Evaluate"), step)
+    arn, status = bench.run()
+    assert status == "Failed"
+    reason = bench.steps(arn)["L"]["FailureReason"]
+    assert message.replace("ID", arn.rsplit("/", 1)[-1]) in reason
+
+
+def test_executions_go_on_after_a_restart(bench: Bench) -> None:
+    bench.create(
+        processing("A"),
+        processing("B", {"SECONDS": "0.5"}, DependsOn=["A"]),
+        processing("C", DependsOn=["B"]),
+    )
+    arn = bench.start()
+    bench.until(arn, "B", "Executing")
+    bench.restart()
+    assert bench.finish(arn) == "Succeeded"
+    assert len(bench.jobs.created) == 3
+
+
+def test_a_job_that_died_with_the_emulator_runs_again(bench: Bench) -> None:
+    bench.create(processing("A", {"SECONDS": "0.5"}))
+    arn = bench.start()
+    bench.until(arn, "A", "Executing")
+    pipeline_executions.stop(bench.context)
+    name = bench.jobs.created[0]["ProcessingJobName"]
+    time.sleep(0.6)
+    bench.context.store.update(
+        "bench",
+        name,
+        ProcessingJobStatus="Failed",
+        FailureReason="InternalServerError: the emulator stopped while the job ran",
+    )
+    pipeline_executions.start(bench.context)
+    assert bench.finish(arn) == "Succeeded"
+    assert len(bench.jobs.created) == 2
+
+
+def test_operations_on_what_is_not_there(bench: Bench) -> None:
+    with pytest.raises(ApiError) as raised:
+        bench.start()
+    assert raised.value.code == "ResourceNotFound"
+    arn = "arn:aws:sagemaker:us-east-1:123456789012:pipeline/p/execution/abcdefghijkl"
+    with pytest.raises(ApiError, match="does not exist"):
+        bench.call("DescribePipelineExecution", PipelineExecutionArn=arn)
+    bench.create(fail("A"))
+    with pytest.raises(ApiError, match="Unknown pipeline parameter 'Nope'"):
+        bench.start({"Nope": "1"})
+    with pytest.raises(ApiError, match="No callback step has the token abcdefghij"):
+        bench.call("SendPipelineExecutionStepSuccess", CallbackToken="abcdefghij")
+
+
+def test_pipelines_are_created_updated_listed_and_deleted(bench: Bench) -> None:
+    bench.create(fail("A"))
+    bench.create(fail("A"))
+    with pytest.raises(ApiError, match="already exists"):
+        bench.call(
+            "CreatePipeline",
+            PipelineName="p",
+            PipelineDefinition="{}",
+            ClientRequestToken=TOKEN[::-1],
+            RoleArn=ROLE,
+        )
+    with pytest.raises(ApiError, match="Unsupported pipeline definition Version"):
+        bench.call("UpdatePipeline", PipelineName="p", PipelineDefinition="{}")
+    definition = json.dumps({"Version": "2020-12-01", "Steps": [fail("B")]})
+    folder = bench.context.state / "s3" / "bucket"
+    folder.mkdir(parents=True)
+    (folder / "definition.json").write_text(definition)
+    bench.call(
+        "UpdatePipeline",
+        PipelineName="p",
+        PipelineDefinitionS3Location={"Bucket": "bucket", "ObjectKey": "definition.json"},
+    )
+    described = bench.call("DescribePipeline", PipelineName="p")
+    assert described["PipelineDefinition"] == definition
+    arn, status = bench.run(ClientRequestToken=TOKEN)
+    assert status == "Failed"
+    assert bench.start(ClientRequestToken=TOKEN) == arn
+    listed = bench.call("ListPipelineExecutions", PipelineName="p")["PipelineExecutionSummaries"]
+    assert [(one["PipelineExecutionArn"], one["PipelineExecutionStatus"]) for one in listed] == [
+        (arn, "Failed")
+    ]
+    assert bench.call("ListPipelines")["PipelineSummaries"][0]["PipelineName"] == "p"
+    bench.call("DeletePipeline", PipelineName="p", ClientRequestToken=TOKEN)
+    assert bench.call("ListPipelines")["PipelineSummaries"] == []
+    with pytest.raises(ApiError, match="does not exist"):
+        bench.call("DescribePipelineExecution", PipelineExecutionArn=arn)
+
+
+def test_the_engine_adds_little_to_each_step(bench: Bench) -> None:
+    count = 20
+    bench.create(
+        *(
+            processing(f"S{index}", DependsOn=[f"S{index - 1}"] if index else [])
+            for index in range(count)
+        )
+    )
+    began = time.monotonic()
+    assert bench.run()[1] == "Succeeded"
+    assert (time.monotonic() - began) / count < 0.15
