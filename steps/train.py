@@ -1,8 +1,9 @@
 """Train the network that counts: the script of Tune and Train, in SageMaker's script mode.
 
-    channels   train, validation: one folder of images for each count; pretrained (optional): weights
-    model      model.pt, model.json, training.json, code/ and, with --debug true, debug_rules.json
-    log        one line of metrics for each epoch; the last one repeats the epoch that was kept
+Channels: `train` and `validation`, with one folder of images for each count; `pretrained`
+(optional), with the backbone's weights. Model: model.pt, model.json, training.json, code/ and, with
+`--debug true`, debug_rules.json. Log: one line of metrics for each epoch; the last line repeats the
+epoch that was kept.
 """
 
 from __future__ import annotations
@@ -21,15 +22,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import network
 import numpy
 import torch
 from torch import nn
-
 from training import data, environment, fitting, profile
 from training.environment import Environment, TrainingError
+
+if TYPE_CHECKING:
+    from training.tensors import TensorHook
 
 SHIPPED = ("inference.py", "network.py")
 
@@ -55,14 +58,19 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     add("--batch-size", type=_whole_number, default=32)
     add("--epochs", type=_whole_number, default=3)
     add("--test-batch-size", type=_whole_number, default=100, help="images at once in validation")
-    add("--backbone", default=network.SHIPPED, help="torchvision ResNet or the name of a timm model")
+    add("--backbone", default=network.SHIPPED, help="a torchvision ResNet or a timm name")
     add("--image-size", type=_pixels, default=128, help="pixels, width and height")
     add("--pretrained", type=_true_or_false, default=True, help="start from ImageNet weights")
-    add("--weight-decay", type=float, default=1e-4)
+    add("--weight-decay", type=float, default=0.02)
     add("--label-smoothing", type=_share, default=0.1)
-    add("--num-workers", type=_whole_number, default=os.cpu_count() or 1, help="threads that decode images")
+    add(
+        "--num-workers",
+        type=_whole_number,
+        default=os.cpu_count() or 1,
+        help="threads that decode images",
+    )
     add("--seed", type=int, default=0)
-    add("--debug", type=_true_or_false, default=False, help="save tensors and judge them by debug rules")
+    add("--debug", type=_true_or_false, default=False, help="save tensors, judge them by rules")
     return parser.parse_args(arguments)
 
 
@@ -137,7 +145,7 @@ class _Watcher:
     def __init__(self, profiler: profile.Profiler, debug: bool, folder: Path) -> None:
         self.phase = profiler.phase
         self._debug, self._folder = debug, folder
-        self._hook = None
+        self._hook: TensorHook | None = None
 
     def attach(self, model: nn.Module, criterion: nn.Module, steps: int) -> None:
         if self._debug:

@@ -8,7 +8,7 @@ import importlib.util
 import os
 from pathlib import Path
 
-os.environ.setdefault("SMDEBUG_LOG_LEVEL", "warning")
+os.environ.setdefault("SMDEBUG_LOG_LEVEL", "error")
 
 import torch
 
@@ -33,7 +33,7 @@ import numpy  # noqa: E402, F401
 import PIL.Image  # noqa: E402, F401
 import psutil  # noqa: E402, F401
 import sklearn.metrics  # noqa: E402, F401
-import smdebug.pytorch  # noqa: E402, F401
+import smdebug.pytorch  # noqa: E402
 import smdebug.trials  # noqa: E402, F401
 import timm  # noqa: E402, F401
 import torchvision  # noqa: E402, F401

@@ -50,8 +50,8 @@ def main() -> int:
 def read_hyperparameters(root: Path) -> dict[str, Any]:
     """The job's hyperparameters, each decoded where it is JSON.
 
-    SageMaker hands every value over as text. The SDK writes JSON into it (`"\\"train.py\\""`, `32`,
-    `true`), other clients plain text (`train.py`).
+    SageMaker hands every value over as text. The SDK writes JSON into it, so that a text has quotes
+    of its own and True is `true`; other clients write plain text. A tuner quotes its choices again.
 
     Raises:
         ScriptModeError: the file is missing or no object.
@@ -69,12 +69,12 @@ def read_hyperparameters(root: Path) -> dict[str, Any]:
 
 
 def _decode(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    try:
-        return json.loads(value)
-    except ValueError:
-        return value
+    while isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            return value
+    return value
 
 
 def fetch_code(root: Path, hyperparameters: dict[str, Any]) -> Path:

@@ -102,7 +102,7 @@ def augment(pixels: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     """Change a batch in ways that keep the number of items.
 
     Mirrored, moved and scaled by a few per cent (the edge is reflected, so nothing is cut off for
-    good), brighter or darker, with more or less contrast and colour; all for the whole batch at once.
+    good), brighter or darker, with more or less contrast and colour; the whole batch at once.
 
     Args:
         pixels: float (n, 3, size, size) in 0 … 1.

@@ -15,7 +15,7 @@ class TrainingError(Exception):
 
 @dataclass(frozen=True)
 class Environment:
-    """The folders of one job. They exist where the platform made them; others are made when used."""
+    """The folders of one job; those that the platform did not make are made when used."""
 
     channels: dict[str, Path]
     model: Path

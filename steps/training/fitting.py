@@ -107,7 +107,7 @@ def fit(
             f"batch-size {settings.batch_size} is larger than the {len(train)} training images; "
             f"choose {len(train)} or less, or a larger subset"
         )
-    model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model.to(device=device, memory_format=torch.channels_last)
     optimizer = optimisation.optimiser(
         model, settings.lr, settings.weight_decay, settings.pretrained
     )
@@ -168,9 +168,7 @@ def _train_epoch(
             break
         with observer.phase("data"):
             pixels = images.pixels[batch].to(device).float().div_(255)
-            pixels = data.normalise(
-                data.augment(pixels, generator), settings.mean, settings.std
-            )
+            pixels = data.normalise(data.augment(pixels, generator), settings.mean, settings.std)
             labels = images.labels[batch].to(device)
         with observer.phase("forward_backward"):
             optimizer.zero_grad()

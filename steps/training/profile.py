@@ -47,7 +47,7 @@ class Profiler:
     """Samples in a thread between `start` and `stop`; `phase` times what is inside it."""
 
     def __init__(self, interval: float = INTERVAL_SECONDS) -> None:
-        self.profile = Profile(cores=len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1)
+        self.profile = Profile(cores=_cores())
         self._interval = interval
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._sample, daemon=True, name="profiler")
@@ -99,6 +99,12 @@ def _gpu_utilisation() -> list[float]:
     except (OSError, subprocess.SubprocessError):
         return []
     return [float(line) for line in answer.stdout.split() if line.replace(".", "").isdigit()]
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _summary(values: list[float]) -> dict[str, float]:

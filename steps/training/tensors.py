@@ -9,14 +9,19 @@ import shutil
 from pathlib import Path
 
 # smdebug reads this when it is first imported; at its own default it logs every parameter.
-os.environ.setdefault("SMDEBUG_LOG_LEVEL", "warning")
+os.environ.setdefault("SMDEBUG_LOG_LEVEL", "error")
 
+from smdebug.core.modes import ModeKeys
+from smdebug.core.reduction_config import ReductionConfig
+from smdebug.core.save_config import SaveConfig, SaveConfigMode
+from smdebug.pytorch import Hook
 from torch import nn
 
 ACTIVATIONS = (nn.ReLU, nn.ReLU6, nn.SiLU, nn.GELU, nn.Hardswish)
 WATCHED = 12  # layers, spread from the first to the last
 LARGEST = 400_000  # numbers in a gradient; saving larger ones would slow the training down
 FIRST = 10  # steps saved one by one: PoorWeightInitialization looks at these
+NEVER = 10**9
 FURTHER = 15  # steps saved after them, spread over the training
 
 
@@ -37,47 +42,35 @@ class TensorHook:
             criterion: a loss module of torch.
             steps: how many batches will be trained.
         """
-        import smdebug.pytorch as smd
-
         quieten()
         shutil.rmtree(folder, ignore_errors=True)
         self.folder = folder
-        self._modes = smd.modes
         inputs, gradients = _watched(model)
         self.activation_inputs = "|".join(f"^{re.escape(name)}_input_" for name in inputs) or "$^"
 
-        every = smd.SaveConfig(save_interval=1)
-        never = smd.SaveConfigMode(start_step=10**9)
-        some = smd.SaveConfig(
-            {
-                smd.modes.TRAIN: smd.SaveConfigMode(save_steps=_save_steps(steps)),
-                smd.modes.EVAL: never,
-                smd.modes.PREDICT: never,
-                smd.modes.GLOBAL: never,
-            }
-        )
-        self._hook = smd.Hook(
+        every = SaveConfig(save_interval=1)
+        self._hook = Hook(
             out_dir=str(folder),
             save_config=every,
             include_collections=["losses", "gradients", "relu_input"],
         )
         saved = self._hook.get_collection("gradients")
         saved.include_regex = [f"^gradient/[^.]*_{re.escape(name)}$" for name in gradients]
-        saved.save_config = some
+        saved.save_config = _in_training(_save_steps(steps))
         saved = self._hook.get_collection("relu_input")
         saved.include(self.activation_inputs)
-        saved.save_config = some
-        saved.reduction_config = smd.ReductionConfig(reductions=["mean", "variance"])
+        saved.save_config = _in_training(list(range(FIRST)))
+        saved.reduction_config = ReductionConfig(reductions=["mean", "variance"])
         self._hook.register_module(model)
         self._hook.register_loss(criterion)
 
     def training(self) -> None:
         """What follows is training."""
-        self._hook.set_mode(self._modes.TRAIN)
+        self._hook.set_mode(ModeKeys.TRAIN)
 
     def validating(self) -> None:
         """What follows is validation."""
-        self._hook.set_mode(self._modes.EVAL)
+        self._hook.set_mode(ModeKeys.EVAL)
 
     def close(self) -> None:
         """Write what is left and mark the end, without which a trial waits for more."""
@@ -86,7 +79,14 @@ class TensorHook:
 
 def quieten() -> None:
     """Keep smdebug's notes out of the training log, also where it was imported before."""
-    logging.getLogger("smdebug").setLevel(logging.WARNING)
+    logging.getLogger("smdebug").setLevel(logging.ERROR)
+
+
+def _in_training(steps: list[int]) -> SaveConfig:
+    """Save at these steps of training, and never in validation."""
+    never = {mode: SaveConfigMode(start_step=NEVER) for mode in ModeKeys}
+    chosen = SaveConfigMode(save_steps=steps, save_interval=NEVER, start_step=NEVER)
+    return SaveConfig({**never, ModeKeys.TRAIN: chosen})
 
 
 def _watched(model: nn.Module) -> tuple[list[str], list[str]]:

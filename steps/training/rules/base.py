@@ -71,12 +71,15 @@ class TensorRule(Rule):
         """Whether the step was one of training, not of validation."""
         return self.base_trial.mode(step) != ModeKeys.EVAL
 
+    def last_training_step(self) -> int:
+        """The global step of the last batch that was trained; -1 where none was."""
+        steps = [step for step in self.base_trial.steps() if self.is_training(step)]
+        return steps[-1] if steps else -1
+
     def values(self, step: int, collection: str) -> dict[str, numpy.ndarray]:
         """The raw tensors of a collection that were saved at a global step."""
-        found = {}
-        for name in self.base_trial.tensor_names(step=step, collection=collection):
-            found[name] = numpy.asarray(self.base_trial.tensor(name).value(step))
-        return found
+        names = self.base_trial.tensor_names(step=step, collection=collection)
+        return {name: numpy.asarray(self.base_trial.tensor(name).value(step)) for name in names}
 
     def loss(self, step: int) -> float | None:
         """The loss of the batch at a global step, if one was saved."""

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
+
+from smdebug.trials.trial import Trial
 
 from training.rules.base import TensorRule
 
@@ -23,14 +26,14 @@ class LossHistoryRule(TensorRule):
     images, so their mean is the loss that a person reads, and one pass counts as one comparison.
     """
 
-    def __init__(self, base_trial: object, **parameters: object) -> None:
+    def __init__(self, base_trial: Trial, **parameters: Any) -> None:
         """See the class."""
-        super().__init__(base_trial, **parameters)  # type: ignore[arg-type]
+        super().__init__(base_trial, **parameters)
         self.passes: list[Passes] = []
         self._train: list[float] = []
         self._validation: list[float] = []
         self._step = 0
-        self._last = max(base_trial.steps(), default=-1)  # type: ignore[attr-defined]
+        self._last = max(base_trial.steps(), default=-1)
 
     def look(self, step: int) -> str:
         """Gather losses; at the end of a validation pass, compare."""

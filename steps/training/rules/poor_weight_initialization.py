@@ -11,15 +11,17 @@ from smdebug.trials.trial import Trial
 
 from training.rules.base import GRADIENTS, TensorRule
 
+FALLEN = 0.02  # a loss that came down by less has not left its start
+
 
 class PoorWeightInitialization(TensorRule):
-    """The first steps show weights that training cannot start from.
+    """The first steps show weights that training cannot get away from.
 
     Two signs, over the first `steps` steps: the variances of what goes into the activation
     functions (tensors matching `activation_inputs_regex`) differ between layers by a factor above
     `threshold`; or the 5th and 95th percentile of a gradient are nearer than `distribution_range`.
-    Either counts once the loss has not fallen for `patience` steps: a pretrained network shows
-    both signs and learns all the same, so that a sign alone says little.
+    A sign counts when the loss, as a mean of `patience` steps, never came down from where it began:
+    a pretrained network shows both signs and learns all the same.
     """
 
     parameters: ClassVar[dict[str, Any]] = {
@@ -35,45 +37,49 @@ class PoorWeightInitialization(TensorRule):
         super().__init__(base_trial, **parameters)
         self.ratio, self.range = 1.0, math.inf
         self._sign = ""
-        self._seen = 0
-        self._lowest, self._waited, self._first, self._last = math.inf, 0, math.nan, math.nan
+        self._losses: list[float] = []
+        self._last = self.last_training_step()
 
     def look(self, step: int) -> str:
-        """The signs and the loss at one of the first steps."""
+        """The signs at the first steps, and the loss to the end."""
         loss = self.loss(step) if self.is_training(step) else None
-        if loss is None or self._seen >= self.chosen["steps"]:
+        if loss is None:
             return ""
-        self._seen += 1
-        self._last = loss
-        if self._seen == 1:
-            self._first = loss
-        self._waited = 0 if loss < self._lowest else self._waited + 1
-        self._lowest = min(self._lowest, loss)
-        self._sign = self._sign or self._variances(step) or self._gradients(step)
-        if self._sign and self._waited >= self.chosen["patience"]:
-            return (
-                f"{self._sign}; and the loss has not fallen below {self._lowest:.3f} for "
-                f"{self._waited} steps, at step {self.base_trial.mode_step(step)}"
-            )
-        return ""
+        self._losses.append(loss)
+        if len(self._losses) <= self.chosen["steps"]:
+            self._sign = self._sign or self._variances(step) or self._gradients(step)
+        if step < self._last or not self._sign or self.not_applicable():
+            return ""
+        first, lowest = self._means()
+        if lowest < first * (1 - FALLEN):
+            return ""
+        return f"{self._sign}; and the loss never came down from {first:.3f} (lowest {lowest:.3f})"
 
     def not_applicable(self) -> str:
         """Too short a training says nothing."""
-        if self._seen <= self.chosen["patience"]:
-            return f"{self._seen} steps were saved; {self.chosen['patience'] + 1} are needed"
-        return ""
+        needed = 2 * self.chosen["patience"]
+        seen = len(self._losses)
+        return "" if seen >= needed else f"{seen} losses were saved; {needed} are needed"
 
     def healthy(self) -> str:
         """The signs, and the loss."""
+        first, lowest = self._means()
         if self._sign:
-            return (
-                f"{self._sign}; but the loss went from {self._first:.3f} to as low as "
-                f"{self._lowest:.3f} in the first {self._seen} steps, so training can start from it"
-            )
+            return f"{self._sign}; but the loss came down from {first:.3f} to {lowest:.3f}"
         return (
-            f"in the first {self._seen} steps variances of activation inputs differed by a factor "
-            f"of {self.ratio:.1f} at most, and the narrowest gradient spanned {self.range:.2g}"
+            f"in the first {self.chosen['steps']} steps the variances of activation inputs "
+            f"differed by a factor of {self.ratio:.1f} at most, and the narrowest gradient spanned "
+            f"{self.range:.2g}"
         )
+
+    def _means(self) -> tuple[float, float]:
+        """The mean loss of the first `patience` steps, and the lowest such mean after them."""
+        size = self.chosen["patience"]
+        means = [
+            sum(self._losses[start : start + size]) / size
+            for start in range(0, len(self._losses) - size + 1, size)
+        ]
+        return means[0], min(means[1:])
 
     def _variances(self, step: int) -> str:
         names = self.base_trial.tensor_names(
@@ -82,8 +88,9 @@ class PoorWeightInitialization(TensorRule):
         variances = {name: self._variance(name, step) for name in names}
         if len(variances) < 2:
             return ""
-        low, high = min(variances, key=variances.__getitem__), max(
-            variances, key=variances.__getitem__
+        low, high = (
+            min(variances, key=variances.__getitem__),
+            max(variances, key=variances.__getitem__),
         )
         ratio = variances[high] / max(variances[low], 1e-30)
         self.ratio = max(self.ratio, ratio)
