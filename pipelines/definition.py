@@ -7,6 +7,7 @@ Importing this module imports the SageMaker SDK; only `upsert` does, when someth
 """
 
 import json
+import sys
 import warnings
 from collections.abc import Mapping
 
@@ -19,7 +20,7 @@ from pipelines.builders.prepare import prepare_step
 from pipelines.builders.register import register_step
 from pipelines.builders.train import train_step
 from pipelines.builders.tune import tune_step
-from pipelines.code import Bundle
+from pipelines.code import Bundle, bundles
 from pipelines.settings import NAME, Settings
 
 from sagemaker.mlops.workflow.pipeline import Pipeline  # isort: skip
@@ -57,3 +58,7 @@ def build(settings: Settings, code: Mapping[str, Bundle]) -> str:
         warnings.simplefilter("ignore")
         compiled = pipeline(Context(settings, code)).definition()
     return json.dumps(json.loads(compiled), separators=(",", ":"))
+
+
+if __name__ == "__main__":
+    sys.stdout.write(build(Settings.model_validate_json(sys.stdin.read()), bundles()))

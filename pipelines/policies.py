@@ -35,7 +35,7 @@ def execution(settings: Settings) -> Document:
     return _document(
         _allow(
             "Bucket",
-            ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"],
+            ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"],
             [f"{bucket}/*"],
         ),
         _allow("BucketList", ["s3:ListBucket", "s3:GetBucketLocation"], [bucket]),
@@ -128,7 +128,6 @@ def promotion(settings: Settings) -> Document:
             [
                 "sagemaker:DescribeModelPackage",
                 "sagemaker:ListModelPackages",
-                "sagemaker:UpdateModelPackage",
             ],
             [
                 f"arn:aws:sagemaker:{place}:model-package-group/{NAME}",
@@ -142,8 +141,7 @@ def promotion(settings: Settings) -> Document:
                 "sagemaker:CreateEndpoint",
                 "sagemaker:CreateEndpointConfig",
                 "sagemaker:CreateModel",
-                "sagemaker:DeleteEndpointConfig",
-                "sagemaker:DeleteModel",
+                "sagemaker:DeleteEndpoint",
                 "sagemaker:DescribeEndpoint",
                 "sagemaker:DescribeEndpointConfig",
                 "sagemaker:DescribeModel",

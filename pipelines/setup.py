@@ -244,15 +244,19 @@ def _permission(session: "boto3.Session", settings: Settings) -> Item:
     client = session.client("lambda")
     name = f"{RULE} may invoke {FUNCTION}"
     try:
-        client.add_permission(
-            FunctionName=FUNCTION,
-            StatementId=RULE,
-            Action="lambda:InvokeFunction",
-            Principal="events.amazonaws.com",
-            SourceArn=f"arn:aws:events:{settings.region}:{settings.account}:rule/{RULE}",
-        )
-    except client.exceptions.ResourceConflictException:
-        return Item("permission", name, "found")
+        policy = json.loads(client.get_policy(FunctionName=FUNCTION)["Policy"])
+        if any(statement["Sid"] == RULE for statement in policy["Statement"]):
+            return Item("permission", name, "found")
+    except client.exceptions.ResourceNotFoundException:
+        # A function that nobody else may invoke has no policy at all.
+        policy = None
+    client.add_permission(
+        FunctionName=FUNCTION,
+        StatementId=RULE,
+        Action="lambda:InvokeFunction",
+        Principal="events.amazonaws.com",
+        SourceArn=f"arn:aws:events:{settings.region}:{settings.account}:rule/{RULE}",
+    )
     return Item("permission", name, "made")
 
 

@@ -6,8 +6,8 @@ from. So an unchanged upsert never imports the SageMaker SDK.
 
 import hashlib
 import json
-import logging
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Mapping
@@ -112,7 +112,7 @@ def compiled_definition(settings: Settings, code: Mapping[str, Bundle]) -> tuple
         kept.touch()
         return kept.read_text(), False
     print("Compiling the definition (the SageMaker SDK takes a few seconds).", file=sys.stderr)
-    text = _compile(settings, code)
+    text = _compile(settings)
     DEFINITIONS.mkdir(parents=True, exist_ok=True)
     # Renamed into place, so that an interrupted write is never read.
     written = kept.with_suffix(f".{os.getpid()}")
@@ -124,15 +124,23 @@ def compiled_definition(settings: Settings, code: Mapping[str, Bundle]) -> tuple
     return text, True
 
 
-def _compile(settings: Settings, code: Mapping[str, Bundle]) -> str:
-    # The SDK logs at INFO and DEBUG, on import and after, what a person cannot act on.
-    logging.disable(logging.WARNING)
-    try:
-        from pipelines.definition import build
+def _compile(settings: Settings) -> str:
+    """Compile in a process of its own.
 
-        return build(settings, code)
-    finally:
-        logging.disable(logging.NOTSET)
+    The SDK takes over the root logger, reads the environment when it is imported and holds some
+    hundred MB; none of it should stay while an execution is watched.
+    """
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    compiled = subprocess.run(
+        [sys.executable, "-m", "pipelines.definition"],
+        input=settings.model_dump_json(),
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+    )
+    if compiled.returncode:
+        raise UpsertError(f"The definition does not compile:\n{compiled.stderr.strip()}")
+    return compiled.stdout
 
 
 def _key(settings: Settings, code: Mapping[str, Bundle]) -> str:
@@ -151,8 +159,6 @@ def _key(settings: Settings, code: Mapping[str, Bundle]) -> str:
 def _put(
     session: "boto3.Session", settings: Settings, text: str
 ) -> tuple[str, Literal["created", "updated", "unchanged"]]:
-    from botocore.exceptions import ClientError
-
     sagemaker = session.client("sagemaker")
     parallelism = {"MaxParallelExecutionSteps": settings.running.parallelism}
     wanted = {
@@ -161,11 +167,8 @@ def _put(
         "RoleArn": settings.role_arn,
         "ParallelismConfiguration": parallelism,
     }
-    try:
-        found = sagemaker.describe_pipeline(PipelineName=NAME)
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in ("ResourceNotFound", "ResourceNotFoundException"):
-            raise
+    listed = sagemaker.list_pipelines(PipelineNamePrefix=NAME)["PipelineSummaries"]
+    if not any(pipeline["PipelineName"] == NAME for pipeline in listed):
         created = sagemaker.create_pipeline(
             **wanted,
             PipelineDescription="Counts the items in photographs of warehouse bins.",
@@ -173,6 +176,7 @@ def _put(
             Tags=[{"Key": "project", "Value": NAME}],
         )
         return created["PipelineArn"], "created"
+    found = sagemaker.describe_pipeline(PipelineName=NAME)
     if all(found.get(member) == value for member, value in wanted.items()):
         return found["PipelineArn"], "unchanged"
     return sagemaker.update_pipeline(**wanted)["PipelineArn"], "updated"
