@@ -1,0 +1,112 @@
+"""A finished execution written down by hand, for what shows executions; and an emulator to talk to."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from pipelines.execution import Execution, Step
+from pipelines.outcome import Outcome
+from pipelines.trials import Trial
+from pipelines.watch import Look
+
+BEGUN = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
+ARN = "arn:aws:sagemaker:us-east-1:123456789012:pipeline/tally/execution/8x2kq0wzv1ab"
+PACKAGE = "arn:aws:sagemaker:us-east-1:123456789012:model-package/tally/3"
+
+
+def step(name, kind, begin, seconds, status="Succeeded", **more):
+    started = BEGUN + timedelta(seconds=begin)
+    return Step(name, kind, status, started, started + timedelta(seconds=seconds), **more)
+
+
+@pytest.fixture
+def look():
+    steps = (
+        step("Prepare", "Processing", 0, 9.4, cached=True),
+        step("Tune", "Tuning", 10, 96),
+        step("Train", "Training", 107, 41),
+        step("Evaluate", "Processing", 148, 12.2),
+        step("CheckAccuracy", "Condition", 161, 0.1),
+        step("Register", "RegisterModel", 161, 0.6, metadata={"RegisterModel": {"Arn": PACKAGE}}),
+        step("Deploy", "Lambda", 162, 0.9),
+        Step("AccuracyTooLow", "Fail", "Skipped"),
+    )
+    execution = Execution(
+        arn=ARN,
+        pipeline="tally",
+        name="",
+        status="Succeeded",
+        started=BEGUN,
+        modified=BEGUN + timedelta(seconds=163),
+        failure="",
+        parameters={"SubsetSize": "250", "DataSource": "s3://tally/tally/data/bins/", "Seed": "0"},
+        steps=steps,
+    )
+    details = {
+        "Prepare": "cache hit: took the result of an earlier execution",
+        "Tune": "3 of 3 trials, best validation:accuracy 0.471",
+        "Train": "validation:accuracy 0.489, validation:loss 1.210",
+        "CheckAccuracy": "outcome True",
+        "Register": "model version 3",
+        "Deploy": "left for approval",
+    }
+    return Look(execution, details)
+
+
+@pytest.fixture
+def outcome():
+    trials = tuple(
+        Trial(
+            name=f"tally-tune-8x2k-{number:03d}",
+            status="Completed",
+            hyperparameters={"lr": lr, "batch-size": batch, "epochs": epochs},
+            metric="validation:accuracy",
+            objective=objective,
+            seconds=seconds,
+            best=number == 2,
+            failure="",
+        )
+        for number, (lr, batch, epochs, objective, seconds) in enumerate(
+            [
+                ("0.0012", "32", "2", 0.3822, 27.0),
+                ("0.0087312345", "16", "3", 0.4413, 38.1),
+                ("0.0041", "16", "4", 0.4712, 44.0),
+            ]
+        )
+    )
+    history = [
+        {
+            "epoch": epoch,
+            "train_loss": 1.6 - epoch / 5,
+            "train_accuracy": 0.25 + epoch / 12,
+            "validation_loss": 1.6 - epoch / 8,
+            "validation_accuracy": 0.26 + epoch / 17,
+        }
+        for epoch in range(1, 5)
+    ]
+    rules = (
+        {
+            "rule": "VanishingGradient",
+            "status": "NoIssuesFound",
+            "reason": "largest 0.3 at step 10",
+        },
+        {
+            "rule": "Overfit",
+            "status": "IssuesFound",
+            "reason": "validation loss 22% above training",
+        },
+        {"rule": "LowGPUUtilization", "status": "NotApplicable", "reason": "no GPU was used"},
+    )
+    evaluation = {
+        "multiclass_classification_metrics": {"accuracy": {"value": 0.48}},
+        "regression_metrics": {"rmse": {"value": 1.02}, "mae": {"value": 0.71}},
+        "tally": {
+            "within_one_accuracy": {"value": 0.86},
+            "macro_f1": {"value": 0.455},
+            "calibration_error": {"value": 0.071},
+            "test_images": 25,
+            "baselines": {"majority_class": {"accuracy": 0.2, "mae": 1.6}},
+            "approved": {"accuracy": {"value": 0.44}},
+        },
+    }
+    return Outcome(evaluation, {"history": history}, rules, trials, "s3://tally/e", PACKAGE)

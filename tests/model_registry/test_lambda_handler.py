@@ -1,0 +1,78 @@
+import json
+
+import pytest
+
+from model_registry import endpoint as endpoints
+from model_registry.errors import RegistryError
+from model_registry.lambda_handler import handler
+
+FACTS = {"endpoint_name": "tally", "instance_type": "ml.m5.large"}
+
+
+@pytest.fixture(autouse=True)
+def role(monkeypatch):
+    monkeypatch.setenv("EXECUTION_ROLE", "arn:aws:iam::123456789012:role/tally-execution")
+
+
+def approval(arn, time="2026-11-22T16:00:00Z"):
+    return {
+        "source": "aws.sagemaker",
+        "detail-type": "SageMaker Model Package State Change",
+        "time": time,
+        "detail": {"ModelPackageArn": arn, "ModelApprovalStatus": "Approved"},
+    }
+
+
+def test_the_deploy_step_leaves_a_pending_version_for_approval(client, register):
+    arn = register()
+    answer = handler({"model_package_arn": arn, **FACTS}, None)
+    assert answer["statusCode"] == 200
+    assert answer["status"] == "left for approval"
+    assert endpoints.read(client, "tally") is None
+
+
+def test_the_deploy_step_promotes_an_approved_version(client, register):
+    arn = register("Approved")
+    answer = handler({"model_package_arn": arn, **FACTS}, None)
+    assert (answer["status"], answer["version"]) == ("endpoint created", 1)
+    assert json.loads(json.dumps(answer)) == answer
+
+
+def test_an_approval_event_deploys_the_version_it_names_not_the_newest(client, register):
+    older, _ = register("Approved", **FACTS), register("Approved", **FACTS)
+    assert handler(approval(older), None)["version"] == 1
+    assert endpoints.read(client, "tally").wanted_package == older
+
+
+def test_an_event_that_comes_twice_deploys_once(client, register):
+    arn = register("Approved", **FACTS)
+    handler(approval(arn), None)
+    assert handler(approval(arn), None)["status"] == "already serving"
+
+
+def test_an_event_that_comes_after_a_later_decision_changes_nothing(client, register):
+    first, second = register("Approved", **FACTS), register("Approved", **FACTS)
+    handler(approval(second, "2026-11-22T16:05:00Z"), None)
+    assert handler(approval(first), None)["status"] == "superseded by a later decision"
+
+
+def test_an_event_of_a_version_rejected_meanwhile_deploys_nothing(client, register):
+    arn = register("Rejected", **FACTS)
+    assert handler(approval(arn), None)["status"] == "left for approval"
+
+
+@pytest.mark.parametrize(
+    ("event", "message"),
+    [
+        pytest.param({"endpoint_name": "tally"}, "names no model package", id="no-package"),
+        pytest.param({}, "it has nothing", id="empty"),
+    ],
+)
+def test_an_event_without_a_package_is_refused(client, event, message):
+    with pytest.raises(RegistryError, match=message):
+        handler(event, None)
+
+
+def test_a_version_that_names_no_endpoint_is_refused(client, register):
+    with pytest.raises(RegistryError, match="promote 1"):
+        handler(approval(register("Approved")), None)

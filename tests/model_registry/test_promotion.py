@@ -1,0 +1,65 @@
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from model_registry import endpoint as endpoints
+from model_registry import versions
+from model_registry.errors import NotApprovedError, RegistryError
+from model_registry.promotion import Placement, promote, rollback
+
+PLACEMENT = Placement("tally", "ml.m5.large", "arn:aws:iam::123456789012:role/tally-execution")
+
+
+def test_the_first_promotion_creates_the_endpoint(client, register):
+    arn = register("Approved")
+    done = promote(client, arn, PLACEMENT)
+    assert (done.status, done.version) == ("endpoint created", 1)
+    found = endpoints.describe(client, "tally")
+    assert (found["version"], found["instance_type"]) == (1, "ml.m5.large")
+    assert found["status"] == "InService"
+
+
+def test_promoting_the_same_version_again_changes_nothing(client, register):
+    arn = register("Approved")
+    promote(client, arn, PLACEMENT)
+    configs = client.list_endpoint_configs()["EndpointConfigs"]
+    assert promote(client, arn, PLACEMENT).status == "already serving"
+    assert client.list_endpoint_configs()["EndpointConfigs"] == configs
+
+
+@pytest.mark.parametrize("approval", ["PendingManualApproval", "Rejected"])
+def test_an_unapproved_version_is_never_served(client, register, approval):
+    arn = register(approval)
+    with pytest.raises(NotApprovedError, match=f"Version 1 of tally is {approval}.*approve 1"):
+        promote(client, arn, PLACEMENT)
+    assert endpoints.read(client, "tally") is None
+
+
+def test_a_decision_older_than_the_one_in_force_changes_nothing(client, register):
+    late, newer = register("Approved"), register("Approved")
+    promote(client, newer, PLACEMENT)
+    done = promote(client, late, PLACEMENT, decided_at=datetime(2026, 1, 1, tzinfo=UTC))
+    assert done.status == "superseded by a later decision"
+    assert endpoints.read(client, "tally").wanted_package == newer
+
+
+def test_rollback_without_an_endpoint_or_a_version_before_says_so(client, register):
+    with pytest.raises(RegistryError, match="There is no endpoint tally yet"):
+        rollback(client, PLACEMENT)
+    promote(client, register("Approved"), PLACEMENT)
+    with pytest.raises(RegistryError, match="has served no approved version before"):
+        rollback(client, PLACEMENT)
+
+
+def test_the_result_is_json(client, register):
+    done = promote(client, register("Approved"), PLACEMENT)
+    assert json.loads(json.dumps(done.as_dict()))["endpoint_name"] == "tally"
+
+
+def test_a_group_that_counts_from_one_again_gets_models_of_its_own(client, register):
+    first = versions.describe(client, register("Approved"))
+    promote(client, first.arn, PLACEMENT)
+    name = endpoints.read(client, "tally").model
+    assert name.startswith("tally-v1-")
+    assert len(name) <= 63
