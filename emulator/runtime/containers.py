@@ -194,19 +194,23 @@ class Runtime:
         return [path, *arguments] if is_python else None
 
     def _cold(self) -> Host:
-        return self._host((sys.executable,), {**os.environ, "PYTHONDONTWRITEBYTECODE": ""})
+        return self._host(
+            (sys.executable, os.devnull), {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
+        )
 
     def _warm(self, found: image.Image, built: Path) -> Host:
         # One thread while importing, so that the fork is of a process with a single thread.
         blank = Container(found.uri, (), {}, Path(), threads=1)
         variables = self._variables(found, built, blank)
-        return self._host((str(built / "bin" / "python"), *found.preload), variables)
+        return self._host(
+            (str(built / "bin" / "python"), str(found.folder), *found.preload), variables
+        )
 
     def _host(self, key: tuple[str, ...], variables: Mapping[str, str]) -> Host:
         with self._lock:
             host = self._hosts.get(key)
             if host is None or not host.alive:
-                host = Host(key[0], key[1:], variables, self._errors)
+                host = Host(key[0], key[1], key[2:], variables, self._errors)
                 self._hosts[key] = host
                 self._reap_later()
             host.touch()

@@ -1,6 +1,6 @@
 """The process that containers are forked from; a script of its own, standard library only.
 
-    python -u host.py CONTROL_FD [MODULE ...]
+    python -u host.py CONTROL_FD IMAGE_FOLDER [MODULE ...]
 
 It imports the modules named (a *warm* host; a cold one has none), then forks one child for each
 container that the emulator asks for. A child enters its own session and mount namespace, and runs
@@ -37,19 +37,32 @@ SETUP_FAILED, NOT_EXECUTABLE, NOT_FOUND = 125, 126, 127  # as docker run exits
 Launch = dict[str, Any]  # argv, script (or null), environment, folder, mount, directory, nice
 
 
-def main(control: socket.socket, modules: list[str]) -> None:
+def main(control: socket.socket, folder: str, modules: list[str]) -> None:
     """Import, serve, and in a forked child run what was asked for."""
-    for module in modules:
-        try:
-            importlib.import_module(module)
-        except Exception as error:  # the job that needs it will say so itself
-            print(f"preload: {module} cannot be imported: {error}", file=sys.stderr)
+    preload(folder, modules)
     gc.collect()
     gc.freeze()  # keeps the collector from touching, and so copying, the shared pages
     control.sendall(b"R")
     launch = serve(control)
     if launch is not None:
         run(launch)
+
+
+def preload(folder: str, modules: list[str]) -> None:
+    """Import modules, those in the image's own folder too; jobs do not find the latter there."""
+    sys.path[0] = folder  # in place of this file's
+    for module in modules:
+        try:
+            imported = importlib.import_module(module)
+        except Exception as error:  # the job that needs it will say so itself
+            print(f"preload: {module} cannot be imported: {error}", file=sys.stderr)
+            continue
+        if (getattr(imported, "__file__", None) or "").startswith(folder + os.sep):
+            del sys.modules[module]
+    del sys.path[0]
+    with contextlib.suppress(OSError):
+        if (threads := len(list(Path("/proc/self/task").iterdir()))) > 1:
+            print(f"preload: importing left {threads} threads; a fork has one", file=sys.stderr)
 
 
 def serve(control: socket.socket) -> Launch | None:
@@ -273,5 +286,4 @@ if __name__ == "__main__":
     if sys.argv[1] == "probe":
         enter(sys.argv[2], sys.argv[3])
         sys.exit(not Path("/opt/ml/probe").exists())
-    del sys.path[0]  # this folder: its files must not be found in place of a job's modules
-    main(socket.socket(fileno=int(sys.argv[1])), sys.argv[2:])
+    main(socket.socket(fileno=int(sys.argv[1])), sys.argv[2], sys.argv[3:])

@@ -99,6 +99,7 @@ class Host:
     def __init__(
         self,
         python: Path | str,
+        folder: Path | str,
         modules: Sequence[str],
         environment: Mapping[str, str],
         errors: Path,
@@ -106,7 +107,7 @@ class Host:
         ours, theirs = socket.socketpair()
         with errors.open("ab") as log:
             self._process = subprocess.Popen(
-                [str(python), "-u", str(HOST), str(theirs.fileno()), *modules],
+                [str(python), "-u", str(HOST), str(theirs.fileno()), str(folder), *modules],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -1,0 +1,305 @@
+"""Endpoints: created, updated without a gap, and there again after a restart."""
+
+import logging
+import shutil
+import threading
+import time
+from typing import Any
+
+from emulator.errors import invalid
+from emulator.jobs.endpoint import Deployment, weight_of
+from emulator.jobs.model_server import ServedModel
+from emulator.services import Context, operation
+from emulator.services.pages import page
+from emulator.services.sagemaker import endpoint_configs, running
+
+KIND = "endpoint"
+INTERRUPTED = "the emulator stopped while the endpoint was being {}"
+
+_log = logging.getLogger("emulator.endpoints")
+
+
+class Endpoints:
+    """The deployments of one server."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self._folder = context.state.resolve() / "endpoints"
+        self._deployments: dict[str, Deployment] = {}
+        self._changed = threading.Condition()
+        self._closed = False
+
+    def begin(self, name: str, config: dict[str, Any]) -> None:
+        """Deploy a configuration in the background."""
+        thread = threading.Thread(target=self._deploy, args=(name, config), daemon=True)
+        thread.start()
+
+    def _deploy(self, name: str, config: dict[str, Any]) -> None:
+        """Start the new servers beside the old ones; change over only when they answer."""
+        context, place = self.context, running.of(self.context).place
+        deployment = None
+        try:
+            models = {
+                variant["VariantName"]: ServedModel.describe(context.call, variant["ModelName"])
+                for variant in config["ProductionVariants"]
+            }
+            group = f"/aws/sagemaker/Endpoints/{name}"
+            deployment = Deployment(
+                config,
+                models,
+                self._folder / name,
+                place,
+                lambda stream, lines: context.log(group, stream, lines),
+            )
+            deployment.start()
+        except Exception as error:
+            self._failed(name, running.reason_of(error, f"endpoint {name}"))
+            return
+        with self._changed:
+            if self._closed or context.store.get(KIND, name) is None:
+                old: Deployment | None = deployment  # deleted in the meantime
+            else:
+                old = self._deployments.get(name)
+                self._deployments[name] = deployment
+                self._in_service(name, config, models)
+            self._changed.notify_all()
+        if old is not None:
+            old.drain()
+
+    def _in_service(
+        self, name: str, config: dict[str, Any], models: dict[str, ServedModel]
+    ) -> None:
+        variants = [
+            {
+                "VariantName": variant["VariantName"],
+                "DeployedImages": [
+                    {
+                        "SpecifiedImage": models[variant["VariantName"]].image,
+                        "ResolvedImage": models[variant["VariantName"]].image,
+                        "ResolutionTime": time.time(),
+                    }
+                ],
+                "CurrentWeight": weight_of(variant),
+                "DesiredWeight": weight_of(variant),
+                "CurrentInstanceCount": 1,
+                "DesiredInstanceCount": variant.get("InitialInstanceCount", 1),
+            }
+            for variant in config["ProductionVariants"]
+        ]
+        self._change(
+            name,
+            EndpointStatus="InService",
+            EndpointConfigName=config["EndpointConfigName"],
+            Config=config,
+            ProductionVariants=variants,
+        )
+
+    def _failed(self, name: str, reason: str) -> None:
+        with self._changed:
+            if self._closed or self.context.store.get(KIND, name) is None:
+                return
+            # An update that fails leaves what ran before in service, and says why.
+            status = "InService" if name in self._deployments else "Failed"
+            self._change(name, EndpointStatus=status, FailureReason=reason)
+            self._changed.notify_all()
+
+    def _change(self, name: str, **changes: Any) -> None:
+        context = self.context
+        document = context.store.update(KIND, name, LastModifiedTime=time.time(), **changes)
+        detail = {key: value for key, value in document.items() if key != "Config"}
+        detail["EndpointStatus"] = {"InService": "IN_SERVICE", "Failed": "FAILED"}.get(
+            document["EndpointStatus"], document["EndpointStatus"]
+        )
+        try:
+            context.emit("SageMaker Endpoint State Change", detail, [document["EndpointArn"]])
+        except Exception:  # a rule's target must not undo a deployment
+            _log.exception("the event of endpoint %s could not be sent", name)
+
+    def serving(self, name: str, timeout: float) -> Deployment | None:
+        """The endpoint's deployment; after a restart, waits until its servers answer again."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._settled(name), timeout)
+            return self._deployments.get(name)
+
+    def _settled(self, name: str) -> bool:
+        document = self.context.store.get(KIND, name)
+        return name in self._deployments or (document or {}).get("EndpointStatus") != "InService"
+
+    def remove(self, name: str) -> None:
+        """End an endpoint's servers."""
+        with self._changed:
+            deployment = self._deployments.pop(name, None)
+        if deployment is not None:
+            threading.Thread(target=deployment.drain, daemon=True).start()
+
+    def resume(self) -> None:
+        """Bring back the endpoints of the state; their documents say what they ran."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+        store = self.context.store
+        for document in store.list(KIND):
+            name, status = document["EndpointName"], document["EndpointStatus"]
+            if status == "Failed":
+                continue
+            if status == "Updating":
+                reason = INTERRUPTED.format("updated") + "; it serves what it served before"
+                store.update(KIND, name, EndpointStatus="InService", FailureReason=reason)
+            self.begin(name, document["Config"])
+
+    def close(self) -> None:
+        """End every server."""
+        with self._changed:
+            self._closed = True
+            deployments = list(self._deployments.values())
+        for deployment in deployments:
+            deployment.stop()
+
+
+_all: dict[Context, Endpoints] = {}
+_all_lock = threading.Lock()
+
+
+def of(context: Context) -> Endpoints:
+    """The endpoints of a server."""
+    with _all_lock:
+        if context not in _all:
+            _all[context] = Endpoints(context)
+        return _all[context]
+
+
+def start(context: Context) -> None:
+    """Bring the endpoints back."""
+    of(context).resume()
+
+
+def stop(context: Context) -> None:
+    """End their containers; the endpoints stay InService on disk."""
+    if (endpoints := _all.pop(context, None)) is not None:
+        endpoints.close()
+
+
+@operation("CreateEndpoint")
+def create_endpoint(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    """Keep the endpoint and start its servers."""
+    name = request["EndpointName"]
+    config = endpoint_configs.get(context, request["EndpointConfigName"])
+    arn = context.arn(KIND, name)
+    now = time.time()
+    document = {
+        "EndpointName": name,
+        "EndpointArn": arn,
+        "EndpointConfigName": request["EndpointConfigName"],
+        "EndpointStatus": "Creating",
+        "CreationTime": now,
+        "LastModifiedTime": now,
+        "Config": config,
+    }
+    if not context.store.create(KIND, name, document):
+        raise invalid(f'Cannot create already existing endpoint "{arn}".')
+    context.tag(arn, request.get("Tags"))
+    of(context).begin(name, config)
+    return {"EndpointArn": arn}
+
+
+@operation("UpdateEndpoint")
+def update_endpoint(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    """Start the new configuration's servers, and change over when they answer."""
+    name = request["EndpointName"]
+    config = dict(endpoint_configs.get(context, request["EndpointConfigName"]))
+    with context.store.transaction():
+        document = get(context, name)
+        if document["EndpointStatus"] not in ("InService", "Failed"):
+            raise invalid(
+                f'Cannot update in-progress endpoint "{document["EndpointArn"]}" '
+                f"({document['EndpointStatus']})."
+            )
+        changes: dict[str, Any] = {"EndpointStatus": "Updating", "FailureReason": ""}
+        context.store.update(KIND, name, LastModifiedTime=time.time(), **changes)
+    if request.get("RetainAllVariantProperties"):
+        kept = {v["VariantName"]: v["DesiredWeight"] for v in document["ProductionVariants"]}
+        excluded = request.get("ExcludeRetainedVariantProperties", [])
+        if {"VariantPropertyType": "DesiredWeight"} not in excluded:
+            config["ProductionVariants"] = [
+                {**v, "InitialVariantWeight": kept.get(v["VariantName"], weight_of(v))}
+                for v in config["ProductionVariants"]
+            ]
+    of(context).begin(name, config)
+    return {"EndpointArn": document["EndpointArn"]}
+
+
+@operation("UpdateEndpointWeightsAndCapacities")
+def update_weights(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    """Change the variants' shares; the number of instances is noted, and stays one here."""
+    name = request["EndpointName"]
+    document = get(context, name)
+    deployment = of(context).serving(name, 0)
+    if document["EndpointStatus"] != "InService" or deployment is None:
+        raise invalid(f'Endpoint "{document["EndpointArn"]}" is {document["EndpointStatus"]}.')
+    variants = {v["VariantName"]: v for v in document["ProductionVariants"]}
+    for wanted in request["DesiredWeightsAndCapacities"]:
+        variant = variants.get(wanted["VariantName"])
+        if variant is None:
+            raise invalid(
+                f"{name} has no variant {wanted['VariantName']}; it has {', '.join(variants)}."
+            )
+        weight = wanted.get("DesiredWeight", variant["CurrentWeight"])
+        variant |= {"CurrentWeight": weight, "DesiredWeight": weight}
+        if "DesiredInstanceCount" in wanted:
+            variant["DesiredInstanceCount"] = wanted["DesiredInstanceCount"]
+    config = document["Config"]
+    for given in config["ProductionVariants"]:
+        given["InitialVariantWeight"] = variants[given["VariantName"]]["CurrentWeight"]
+    deployment.weights.update({n: v["CurrentWeight"] for n, v in variants.items()})
+    changes = {"ProductionVariants": list(variants.values()), "Config": config}
+    context.store.update(KIND, name, LastModifiedTime=time.time(), **changes)
+    return {"EndpointArn": document["EndpointArn"]}
+
+
+@operation("DescribeEndpoint")
+def describe_endpoint(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    """What the endpoint runs and how it is."""
+    document = get(context, request["EndpointName"])
+    if not document.get("FailureReason"):
+        document.pop("FailureReason", None)
+    return document
+
+
+@operation("ListEndpoints")
+def list_endpoints(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    """Endpoints by name part, status and time."""
+    return page(
+        request,
+        context.store.list(KIND),
+        "Endpoints",
+        name="EndpointName",
+        sort={"Name": "EndpointName", "Status": "EndpointStatus"},
+        status="EndpointStatus",
+    )
+
+
+@operation("DeleteEndpoint")
+def delete_endpoint(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    """Forget the endpoint at once and end its servers when their answers are given."""
+    name = request["EndpointName"]
+    with context.store.transaction():
+        document = get(context, name)
+        if document["EndpointStatus"] in ("Creating", "Updating"):
+            raise invalid(
+                f'Cannot delete in-progress endpoint "{document["EndpointArn"]}" '
+                f"({document['EndpointStatus']}); wait until it is InService or Failed."
+            )
+        context.store.delete(KIND, name)
+        context.store.delete("tags", document["EndpointArn"])
+    of(context).remove(name)
+    return {}
+
+
+def get(context: Context, name: str) -> dict[str, Any]:
+    """An endpoint's document.
+
+    Raises:
+        ApiError: there is none of that name.
+    """
+    document = context.store.get(KIND, name)
+    if document is None:
+        raise invalid(f'Could not find endpoint "{context.arn(KIND, name)}".')
+    return document

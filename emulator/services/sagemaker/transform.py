@@ -1,0 +1,71 @@
+"""Transform jobs."""
+
+import time
+from typing import Any
+
+from emulator.jobs import transform
+from emulator.jobs.job import Job, JobStopped
+from emulator.jobs.model_server import ServedModel
+from emulator.services import Context, operation
+from emulator.services.pages import page
+from emulator.services.sagemaker import running
+
+KIND = "transform-job"
+GROUP = "/aws/sagemaker/TransformJobs"
+
+
+@operation("CreateTransformJob")
+def create_transform_job(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    """Keep the job and start it."""
+    context.call("DescribeModel", ModelName=request["ModelName"])
+    problem = transform.problem(request)
+    document = running.create(context, KIND, request, problem, TransformJobStatus="InProgress")
+    jobs = running.of(context)
+    jobs.begin(KIND, document, GROUP, lambda job: _run(jobs, job))
+    return {"TransformJobArn": document["TransformJobArn"]}
+
+
+@operation("DescribeTransformJob")
+def describe_transform_job(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    """The job as it was created, and how far it is."""
+    return running.get(context, KIND, request["TransformJobName"])
+
+
+@operation("ListTransformJobs")
+def list_transform_jobs(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    """Jobs by name part, status and time."""
+    return page(
+        request,
+        context.store.list(KIND),
+        "TransformJobSummaries",
+        name="TransformJobName",
+        sort={"Name": "TransformJobName", "Status": "TransformJobStatus"},
+        status="TransformJobStatus",
+    )
+
+
+@operation("StopTransformJob")
+def stop_transform_job(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    """End the job after the records under way."""
+    running.request_stop(context, KIND, request["TransformJobName"], lambda _: {})
+    return {}
+
+
+def start(context: Context) -> None:
+    """End what the previous server left running."""
+    running.interrupted(context, KIND)
+
+
+def _run(jobs: running.Running, job: Job) -> None:
+    jobs.update(KIND, job, TransformStartTime=time.time())
+    changes: dict[str, Any] = {"TransformJobStatus": "Completed"}
+    try:
+        model = ServedModel.describe(jobs.context.call, job.request["ModelName"])
+        transform.run(job, model)
+    except JobStopped:
+        changes["TransformJobStatus"] = "Stopped"
+    except Exception as error:
+        changes["TransformJobStatus"] = "Failed"
+        changes["FailureReason"] = running.reason_of(error, job.name)
+        job.log([changes["FailureReason"]])
+    jobs.ended(KIND, jobs.update(KIND, job, TransformEndTime=time.time(), **changes))
