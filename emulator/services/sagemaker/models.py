@@ -23,6 +23,9 @@ def create_model(context: Context, request: dict[str, Any]) -> dict[str, Any]:
             context.call("DescribeModelPackage", ModelPackageName=container["ModelPackageName"])
         elif not container.get("Image"):
             raise invalid(f"a container of model {name} has neither Image nor ModelPackageName")
+        data = container.get("ModelDataUrl")
+        if data and data.startswith("s3://") and not context.s3.path_of(data).exists():
+            raise invalid(f"Could not find model data at {data}.")
     arn = context.arn("model", name)
     kept = {key: value for key, value in request.items() if key != "Tags"}
     document = kept | {"ModelArn": arn, "CreationTime": time.time()}

@@ -1,0 +1,119 @@
+"""The services that are not run here, answered by moto in this process.
+
+moto keeps its state in memory, so every request that changes something is kept in the store and
+replayed before the first request after a restart. moto is imported by the first request that needs
+it: an idle emulator stays small.
+"""
+
+import base64
+import re
+import secrets
+import threading
+import time
+from typing import Any
+from urllib.parse import urlsplit
+from xml.sax.saxutils import escape
+
+from emulator.errors import ApiError
+from emulator.protocol import Reply
+from emulator.services import Context
+
+_KIND = "moto"
+_HOSTS = {"ecr": "api.ecr"}
+_READS = ("Get", "List", "Describe", "Batch", "Simulate", "Assume", "Head", "Validate", "Estimate")
+_KEPT_HEADERS = ("content-type", "x-amz-target", "authorization", "smithy-protocol", "accept")
+_lock = threading.Lock()
+_replayed: set[str] = set()
+
+
+def answer(
+    context: Context, service: str, method: str, url: str, headers: dict[str, str], body: bytes
+) -> Reply:
+    """Answer a request of any other AWS service.
+
+    Args:
+        context: The server.
+        service: The name in the request's signature, such as `iam`.
+        method: HTTP method.
+        url: The URL that was asked here, with its query.
+        headers: With lower-case names.
+        body: As it came.
+    """
+    if service == "s3":
+        return _refusal(headers, f"S3 is at {context.s3_url}: set AWS_ENDPOINT_URL_S3 to that")
+    parts = urlsplit(url)
+    path = parts.path + (f"?{parts.query}" if parts.query else "")
+    request = {
+        "service": service,
+        "method": method,
+        "path": path,
+        "headers": {key: headers[key] for key in _KEPT_HEADERS if key in headers},
+        "body": base64.b64encode(body).decode(),
+        "seed": secrets.randbits(32),
+    }
+    with _lock:
+        _replay(context)
+        reply = _ask(context, request)
+        if reply is None:
+            return _refusal(headers, f"the emulator does not run the service '{service}'")
+        if reply.status < 300 and not _reads(method, headers, body):
+            context.store.put(_KIND, f"{time.time_ns()}", request)
+    return reply
+
+
+def _replay(context: Context) -> None:
+    """Bring a fresh moto to where the last server's was."""
+    state = str(context.state)
+    if state not in _replayed:
+        for request in context.store.list(_KIND):
+            _ask(context, request)
+        _replayed.add(state)
+
+
+def _ask(context: Context, request: dict[str, Any]) -> Reply | None:
+    """Hand a request to moto; None where it has no such service."""
+    from botocore.awsrequest import AWSPreparedRequest
+    from botocore.compat import HTTPHeaders
+    from moto.core.botocore_stubber import BotocoreStubber
+    from moto.moto_api._internal import mock_random
+
+    host = f"{_HOSTS.get(request['service'], request['service'])}.{context.region}.amazonaws.com"
+    headers = HTTPHeaders()
+    for key, value in {**request["headers"], "host": host}.items():
+        headers[key] = value
+    # Identifiers are drawn at random: the same seed gives a replayed resource its old ones.
+    mock_random.seed(request["seed"])
+    url = f"https://{host}{request['path']}"
+    body = base64.b64decode(request["body"])
+    prepared = AWSPreparedRequest(request["method"], url, headers, body, False)
+    response = BotocoreStubber().process_request(prepared)
+    if response is None or response[2] == "Not yet implemented":
+        return None
+    status, answered, content = response
+    kept = {
+        str(key).lower(): str(value)
+        for key, value in answered.items()
+        if str(key).lower() not in ("content-length", "server", "date", "connection")
+    }
+    return Reply(status, kept, content.encode() if isinstance(content, str) else content)
+
+
+def _reads(method: str, headers: dict[str, str], body: bytes) -> bool:
+    target = headers.get("x-amz-target", "").rpartition(".")[2]
+    if not target:
+        action = re.search(rb"(?:^|&)Action=(\w+)", body)
+        target = action.group(1).decode() if action else ""
+    return target.startswith(_READS) if target else method in ("GET", "HEAD")
+
+
+def _refusal(headers: dict[str, str], message: str) -> Reply:
+    """A refusal in the format that the client reads: JSON or XML."""
+    from emulator import protocol
+
+    if "json" in headers.get("content-type", ""):
+        return protocol.error(ApiError("UnknownOperationException", message))
+    inner = f"<Code>UnknownOperationException</Code><Message>{escape(message)}</Message>"
+    # S3 reads <Error> at the root, the query services one inside <ErrorResponse>.
+    xml = f"<Error>{inner}</Error>" if "S3 is at" in message else ""
+    xml = xml or f"<ErrorResponse><Error>{inner}</Error></ErrorResponse>"
+    return Reply(400, {"content-type": "text/xml"}, xml.encode())

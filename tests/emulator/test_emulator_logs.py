@@ -1,0 +1,83 @@
+"""CloudWatch Logs through boto3."""
+
+import uuid
+
+import pytest
+from botocore.exceptions import ClientError
+
+
+@pytest.fixture
+def logs(emulator):
+    return emulator.client("logs")
+
+
+@pytest.fixture
+def stream(logs):
+    group = f"/aws/test/{uuid.uuid4().hex[:8]}"
+    logs.create_log_group(logGroupName=group)
+    logs.create_log_stream(logGroupName=group, logStreamName="job/algo-1-1")
+    return {"logGroupName": group, "logStreamName": "job/algo-1-1"}
+
+
+def put(logs, stream, *messages, begin=1_700_000_000_000):
+    events = [{"timestamp": begin + i, "message": text} for i, text in enumerate(messages)]
+    logs.put_log_events(**stream, logEvents=events)
+
+
+def messages(answer):
+    return [event["message"] for event in answer["events"]]
+
+
+def test_following_a_stream_reads_every_line_once(logs, stream):
+    put(logs, stream, "a", "b", "c")
+    first = logs.get_log_events(**stream, startFromHead=True, limit=2)
+    second = logs.get_log_events(**stream, nextToken=first["nextForwardToken"])
+    end = logs.get_log_events(**stream, nextToken=second["nextForwardToken"])
+    assert (messages(first), messages(second), messages(end)) == (["a", "b"], ["c"], [])
+    assert end["nextForwardToken"] == second["nextForwardToken"]
+    put(logs, stream, "d")
+    assert messages(logs.get_log_events(**stream, nextToken=end["nextForwardToken"])) == ["d"]
+
+
+def test_without_start_from_head_the_newest_come(logs, stream):
+    put(logs, stream, *"abcdef")
+    newest = logs.get_log_events(**stream, limit=2)
+    assert messages(newest) == ["e", "f"]
+    before = logs.get_log_events(**stream, limit=2, nextToken=newest["nextBackwardToken"])
+    assert messages(before) == ["c", "d"]
+
+
+def test_filter_finds_words_across_streams_in_the_order_of_time(logs, stream):
+    group = stream["logGroupName"]
+    logs.create_log_stream(logGroupName=group, logStreamName="other")
+    put(logs, stream, "epoch=1 loss=2", "nothing", begin=1_700_000_000_010)
+    put(
+        logs,
+        {**stream, "logStreamName": "other"},
+        "epoch=2 loss=1",
+        "epoch=3",
+        begin=1_700_000_000_000,
+    )
+    found = logs.filter_log_events(logGroupName=group, filterPattern='"epoch=" "loss="')
+    assert messages(found) == ["epoch=2 loss=1", "epoch=1 loss=2"]
+    one = logs.filter_log_events(logGroupName=group, logStreamNamePrefix="job/")
+    assert messages(one) == ["epoch=1 loss=2", "nothing"]
+
+
+def test_groups_and_streams_are_described(logs, stream):
+    put(logs, stream, "x")
+    groups = logs.describe_log_groups(logGroupNamePrefix=stream["logGroupName"])["logGroups"]
+    assert [group["logGroupName"] for group in groups] == [stream["logGroupName"]]
+    found = logs.describe_log_streams(
+        logGroupName=stream["logGroupName"], logStreamNamePrefix="job/"
+    )["logStreams"]
+    assert found[0]["logStreamName"] == "job/algo-1-1"
+    assert found[0]["firstEventTimestamp"] == 1_700_000_000_000
+
+
+@pytest.mark.parametrize(
+    "group, name", [("/nowhere", "x"), (None, "nothing")], ids=["no-group", "no-stream"]
+)
+def test_what_does_not_exist_is_said(logs, stream, group, name):
+    with pytest.raises(ClientError, match=r"ResourceNotFoundException.*does not exist"):
+        logs.get_log_events(logGroupName=group or stream["logGroupName"], logStreamName=name)

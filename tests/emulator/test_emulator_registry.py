@@ -1,0 +1,146 @@
+"""The model registry through boto3."""
+
+import uuid
+
+import pytest
+from botocore.exceptions import ClientError
+
+IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/image:latest"
+INFERENCE = {
+    "Containers": [{"Image": IMAGE, "ModelDataUrl": "s3://bucket/model.tar.gz"}],
+    "SupportedContentTypes": ["image/jpeg"],
+    "SupportedResponseMIMETypes": ["application/json"],
+}
+
+
+@pytest.fixture
+def sagemaker(emulator):
+    return emulator.client("sagemaker")
+
+
+@pytest.fixture
+def group(sagemaker):
+    name = f"group-{uuid.uuid4().hex[:8]}"
+    sagemaker.create_model_package_group(
+        ModelPackageGroupName=name,
+        ModelPackageGroupDescription="counts things",
+        Tags=[{"Key": "team", "Value": "stock"}],
+    )
+    return name
+
+
+def create(sagemaker, group, **more):
+    return sagemaker.create_model_package(
+        ModelPackageGroupName=group, InferenceSpecification=INFERENCE, **more
+    )["ModelPackageArn"]
+
+
+def test_versions_count_up_and_begin_pending(sagemaker, group):
+    first, second = create(sagemaker, group), create(sagemaker, group)
+    assert (first.rpartition("/")[2], second.rpartition("/")[2]) == ("1", "2")
+    package = sagemaker.describe_model_package(ModelPackageName=second)
+    assert package["ModelApprovalStatus"] == "PendingManualApproval"
+    assert package["ModelPackageVersion"] == 2
+    assert package["ModelPackageStatus"] == "Completed"
+    assert package["InferenceSpecification"]["Containers"][0]["Image"] == IMAGE
+
+
+def test_a_deleted_version_number_is_not_given_again(sagemaker, group):
+    sagemaker.delete_model_package(ModelPackageName=create(sagemaker, group))
+    assert create(sagemaker, group).endswith("/2")
+
+
+def test_list_filters_by_approval_and_orders_newest_first(sagemaker, group):
+    arns = [create(sagemaker, group) for _ in range(3)]
+    sagemaker.update_model_package(
+        ModelPackageArn=arns[1], ModelApprovalStatus="Approved", ApprovalDescription="looked at"
+    )
+    listed = sagemaker.list_model_packages(ModelPackageGroupName=group)["ModelPackageSummaryList"]
+    assert [item["ModelPackageArn"] for item in listed] == arns[::-1]
+    approved = sagemaker.list_model_packages(
+        ModelPackageGroupName=group, ModelApprovalStatus="Approved"
+    )["ModelPackageSummaryList"]
+    assert [item["ModelPackageVersion"] for item in approved] == [2]
+
+
+def test_list_gives_pages(sagemaker, group):
+    arns = [create(sagemaker, group) for _ in range(5)]
+    paginator = sagemaker.get_paginator("list_model_packages")
+    pages = list(
+        paginator.paginate(
+            ModelPackageGroupName=group, SortOrder="Ascending", PaginationConfig={"PageSize": 2}
+        )
+    )
+    assert len(pages) == 3
+    listed = [item["ModelPackageArn"] for page in pages for item in page["ModelPackageSummaryList"]]
+    assert listed == arns
+
+
+def test_customer_metadata_is_merged_and_removed(sagemaker, group):
+    arn = create(sagemaker, group, CustomerMetadataProperties={"a": "1", "b": "2"})
+    sagemaker.update_model_package(
+        ModelPackageArn=arn,
+        CustomerMetadataProperties={"c": "3"},
+        CustomerMetadataPropertiesToRemove=["a"],
+    )
+    package = sagemaker.describe_model_package(ModelPackageName=arn)
+    assert package["CustomerMetadataProperties"] == {"b": "2", "c": "3"}
+
+
+def test_the_same_client_token_makes_one_version(sagemaker, group):
+    token = uuid.uuid4().hex
+    first = create(sagemaker, group, ClientToken=token)
+    assert create(sagemaker, group, ClientToken=token) == first
+
+
+def test_a_group_that_holds_versions_is_not_deleted(sagemaker, group):
+    arn = create(sagemaker, group)
+    with pytest.raises(ClientError, match=r"ConflictException.*1 model package"):
+        sagemaker.delete_model_package_group(ModelPackageGroupName=group)
+    sagemaker.delete_model_package(ModelPackageName=arn)
+    sagemaker.delete_model_package_group(ModelPackageGroupName=group)
+    with pytest.raises(ClientError, match=r"ValidationException.*does not exist"):
+        sagemaker.describe_model_package_group(ModelPackageGroupName=group)
+
+
+def test_a_group_is_made_once(sagemaker, group):
+    with pytest.raises(ClientError, match="already exists"):
+        sagemaker.create_model_package_group(ModelPackageGroupName=group)
+
+
+def test_tags_of_a_resource(sagemaker, group):
+    arn = sagemaker.describe_model_package_group(ModelPackageGroupName=group)[
+        "ModelPackageGroupArn"
+    ]
+    sagemaker.add_tags(
+        ResourceArn=arn, Tags=[{"Key": "team", "Value": "depot"}, {"Key": "x", "Value": "y"}]
+    )
+    assert sagemaker.list_tags(ResourceArn=arn)["Tags"] == [
+        {"Key": "team", "Value": "depot"},
+        {"Key": "x", "Value": "y"},
+    ]
+    sagemaker.delete_tags(ResourceArn=arn, TagKeys=["x", "not-there"])
+    assert len(sagemaker.list_tags(ResourceArn=arn)["Tags"]) == 1
+
+
+def test_models_by_package_and_by_image(emulator, sagemaker, group):
+    role = "arn:aws:iam::123456789012:role/pipeline"
+    arn = create(sagemaker, group)
+    name = f"model-{uuid.uuid4().hex[:8]}"
+    sagemaker.create_model(
+        ModelName=name, ExecutionRoleArn=role, Containers=[{"ModelPackageName": arn}]
+    )
+    assert sagemaker.describe_model(ModelName=name)["Containers"] == [{"ModelPackageName": arn}]
+    listed = sagemaker.list_models(NameContains=name)["Models"]
+    assert [model["ModelName"] for model in listed] == [name]
+    sagemaker.delete_model(ModelName=name)
+    with pytest.raises(ClientError, match="Could not find model"):
+        sagemaker.describe_model(ModelName=name)
+
+
+def test_a_model_without_its_data_is_refused(sagemaker):
+    with pytest.raises(ClientError, match=r"Could not find model data at s3://nowhere/model\.tar"):
+        sagemaker.create_model(
+            ModelName="no-data",
+            PrimaryContainer={"Image": IMAGE, "ModelDataUrl": "s3://nowhere/model.tar.gz"},
+        )
