@@ -143,6 +143,6 @@ class Context:
 
 def load() -> list[Any]:
     """Import every service, which registers its operations; they start in this order."""
-    from emulator.services import events, lambda_, logs, sagemaker
+    from emulator.services import events, lambda_, logs, runtime, sagemaker
 
-    return [logs, lambda_, events, *sagemaker.MODULES]
+    return [logs, lambda_, events, *sagemaker.MODULES, runtime]
