@@ -24,7 +24,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 FAILURE_LENGTH = 1024  # what SageMaker keeps of a failure reason
-OWN = "sagemaker_"  # hyperparameters with this prefix are for us, not for the script
+# Hyperparameters with these prefixes are for us or from the service, not for the script.
+OWN = ("sagemaker_", "_tuning_")
 
 
 class ScriptModeError(Exception):

@@ -80,7 +80,7 @@ class Driver(threading.Thread):
 
     def __init__(self, context: Context, arn: str, closing: threading.Event) -> None:
         super().__init__(name=f"execution-{arn.rsplit('/', 1)[-1]}", daemon=True)
-        self._context = context
+        self._emulator = context
         self._arn = arn
         self._closing = closing
         self._stopping = threading.Event()
@@ -104,7 +104,7 @@ class Driver(threading.Thread):
         """Drive the execution to its end."""
         running = [
             name
-            for name, record in step_records(self._context.store, self._arn).items()
+            for name, record in step_records(self._emulator.store, self._arn).items()
             if record["StepStatus"] in RUNNING
         ]
         for name in running:
@@ -120,13 +120,13 @@ class Driver(threading.Thread):
                 continue
 
     def _record(self) -> dict[str, Any]:
-        record = self._context.store.get(EXECUTION, self._arn)
+        record = self._emulator.store.get(EXECUTION, self._arn)
         assert record is not None
         return dict(record)
 
     def _advance(self) -> str | None:
         record = self._record()
-        records = step_records(self._context.store, self._arn)
+        records = step_records(self._emulator.store, self._arn)
         limit = (record.get("ParallelismConfiguration") or {}).get("MaxParallelExecutionSteps")
         move = plan(
             self._definition,
@@ -149,7 +149,7 @@ class Driver(threading.Thread):
         return move.status
 
     def _step(self, name: str) -> StepRecord:
-        return StepRecord(self._context.store, self._arn, name)
+        return StepRecord(self._emulator.store, self._arn, name)
 
     def _launch(self, name: str, resumed: bool = False) -> None:
         step = self._definition.steps[name]
@@ -167,7 +167,7 @@ class Driver(threading.Thread):
                 **{key: value for key, value in members.items() if value},
             )
         run = StepRun(
-            self._context,
+            self._emulator,
             self._record(),
             self._definition,
             step,
@@ -210,11 +210,11 @@ class Driver(threading.Thread):
 
     def _log(self, line: str) -> None:
         stream = "/".join(self._arn.rsplit("/", 3)[1::2])
-        self._context.log(LOG_GROUP, stream, [line])
+        self._emulator.log(LOG_GROUP, stream, [line])
 
     def _finish(self, status: str) -> None:
         reason = {"FailureReason": STEP_FAILURE} if status == "Failed" else {}
-        self._context.store.update(
+        self._emulator.store.update(
             EXECUTION,
             self._arn,
             PipelineExecutionStatus=status,
@@ -223,7 +223,7 @@ class Driver(threading.Thread):
         )
         self._log(f"execution {status}")
         execution_changed(
-            self._context, self._record(), "Stopping" if status == "Stopped" else "Executing"
+            self._emulator, self._record(), "Stopping" if status == "Stopped" else "Executing"
         )
 
     def _step_changed(self, step_type: str, record: StepRecord, previous: str) -> None:
@@ -244,7 +244,7 @@ class Driver(threading.Thread):
             detail["failureReason"] = step["FailureReason"]
         if "CacheHitResult" in step:
             detail["cacheHitResult"] = step["CacheHitResult"]
-        _emit(self._context, "Step Status Change", self._arn, detail)
+        _emit(self._emulator, "Step Status Change", self._arn, detail)
 
 
 def execution_changed(context: Context, record: dict[str, Any], previous: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -83,7 +84,7 @@ class Jobs:
 
     def _create(self, context: Context, request: Any, kind: str, prefix: str) -> dict[str, Any]:
         environment = request.get("Environment", {})
-        step = request[f"{kind}Name"].split("-")[2]
+        step = re.sub(r"(-\d{3})?-\w+$", "", request[f"{kind}Name"])
         if self._due(step, environment, "REFUSE"):
             raise ApiError(environment["REFUSE"], "refused by the test")
         name = request[f"{kind}Name"]
@@ -128,7 +129,15 @@ class Jobs:
             file.write_text(environment["WRITE"])
         with self._lock:
             self.running -= 1
-        changes = {f"{kind}Status": status} | ({"FailureReason": reason} if reason else {})
+        changes: dict[str, Any] = {f"{kind}Status": status}
+        if reason:
+            changes["FailureReason"] = reason
+        given = (context.store.get("bench", name) or {}).get("HyperParameters", {})
+        if "lr" in given and "SILENT" not in environment:
+            value = -abs(float(given["lr"]) - 0.5)
+            changes["FinalMetricDataList"] = [
+                {"MetricName": "score", "Value": value, "Timestamp": time.time()}
+            ]
         context.store.update("bench", name, **changes)
 
     def _stop(self, context: Context, request: Any, kind: str) -> dict[str, Any]:

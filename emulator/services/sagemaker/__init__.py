@@ -4,6 +4,9 @@ A module may define `start(context)`, called when the server comes up, and `stop
 """
 
 from emulator.services.sagemaker import (
+    endpoint_configs,
+    groups,
+    hosting,
     models,
     pipeline_executions,
     pipelines,
@@ -11,14 +14,22 @@ from emulator.services.sagemaker import (
     registry,
     tags,
     training,
+    transform,
+    tuning,
 )
 
 MODULES = [
     tags,
     models,
+    groups,
     registry,
     processing,
     training,
+    transform,
+    endpoint_configs,
+    hosting,
+    # After training, whose interrupted jobs it must find ended.
+    tuning,
     pipelines,
     # Last: executions that are gone on with call the others.
     pipeline_executions,
