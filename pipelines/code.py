@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipelines.errors import UserError
 from pipelines.settings import NAME, Settings
 
 if TYPE_CHECKING:
@@ -25,6 +26,10 @@ CONTENTS = {
     "evaluate": ("evaluate.py", "evaluation"),
 }
 TARBALL = "sourcedir.tar.gz"
+
+
+class CodeError(UserError):
+    """The code of a step is not complete."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +103,9 @@ def bundles(steps: Path = STEPS) -> dict[str, Bundle]:
 
     Args:
         steps: The folder that holds the scripts.
+
+    Raises:
+        CodeError: A script is missing.
     """
     return {
         name: Bundle(name, tuple(_read(steps, contents)), packed=name == "train")
@@ -109,6 +117,8 @@ def _read(steps: Path, contents: tuple[str, ...]) -> list[tuple[str, bytes]]:
     files = []
     for entry in contents:
         path = steps / entry
+        if path.suffix and not path.is_file() and entry != "prepare.py":
+            raise CodeError(f"A step's script is missing: {path}.")
         files += [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
     return sorted(
         (file.relative_to(steps).as_posix(), file.read_bytes())

@@ -1,0 +1,212 @@
+"""The compiled definition: readable, repeatable, and made of requests that AWS takes.
+
+After a change that is meant, renew the golden file and read its difference:
+    RENEW=1 .venv/bin/python -m pytest tests/pipelines/test_definition.py; git diff tests/pipelines
+"""
+
+import importlib.util
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.code import bundles
+from pipelines.parameters import declared
+from pipelines.settings import Settings, load
+from pipelines.target import ROOT
+
+GOLDEN = Path(__file__).with_name("definition.json")
+ACCOUNT = "123456789012"
+SOURCE = {"PIPELINE_DATA_SOURCE": "s3://aft-vbi-pds"}
+VARIANTS = {
+    "aws": ("aws", {}),
+    "local": ("local", {}),
+    "service-rules": ("aws", {"PIPELINE_DEBUG_SERVICE_RULES": "true"}),
+}
+
+_spec = importlib.util.spec_from_file_location(
+    "request_shapes", Path(__file__).with_name("request_shapes.py")
+)
+assert _spec and _spec.loader
+shapes = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(shapes)
+
+
+def _settings(variant: str) -> Settings:
+    target, changed = VARIANTS[variant]
+    return load(target, {**SOURCE, **changed}).resolved(ACCOUNT)
+
+
+# One process for all variants: most of its time is the SDK's import.
+COMPILE = """
+import json, sys
+from pipelines.code import bundles
+from pipelines.definition import build
+from pipelines.settings import Settings
+given = {name: Settings.model_validate_json(text) for name, text in json.load(sys.stdin).items()}
+sys.stdout.write(json.dumps({name: build(value, bundles()) for name, value in given.items()}))
+"""
+
+
+def _compile(variants: Iterable[str], **environment: str) -> dict[str, str]:
+    done = subprocess.run(
+        [sys.executable, "-c", COMPILE],
+        input=json.dumps({name: _settings(name).model_dump_json() for name in variants}),
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def texts() -> dict[str, str]:
+    return _compile(VARIANTS)
+
+
+@pytest.fixture(scope="module")
+def definition(texts: dict[str, str]) -> dict[str, Any]:
+    return json.loads(texts["aws"])
+
+
+@pytest.fixture(scope="module")
+def by_name(definition: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {step["Name"]: step for step in shapes.steps(definition)}
+
+
+def test_it_is_the_golden_definition(texts: dict[str, str]) -> None:
+    readable = json.dumps(json.loads(texts["aws"]), indent=2) + "\n"
+    # What the scripts hold is not the definition's concern.
+    for bundle in bundles().values():
+        readable = readable.replace(bundle.sha, f"{{{bundle.name} code}}")
+    if os.environ.get("RENEW"):
+        GOLDEN.write_text(readable)
+    assert readable == GOLDEN.read_text(), __doc__
+
+
+def test_two_compilations_are_the_same_bytes(texts: dict[str, str], tmp_path: Path) -> None:
+    # Another process, hash seed, home and time of day; and credentials that must not matter.
+    again = _compile(
+        ["aws"],
+        PYTHONHASHSEED="7",
+        HOME=str(tmp_path),
+        AWS_ACCESS_KEY_ID="other",
+        AWS_SECRET_ACCESS_KEY="other",
+        AWS_ENDPOINT_URL="http://127.0.0.1:9",
+    )
+    assert again["aws"] == texts["aws"]
+
+
+def test_it_has_the_steps_of_the_design(by_name: dict[str, dict[str, Any]]) -> None:
+    assert {name: step["Type"] for name, step in by_name.items()} == {
+        "Prepare": "Processing",
+        "Tune": "Tuning",
+        "Train": "Training",
+        "Evaluate": "Processing",
+        "CheckAccuracy": "Condition",
+        "Register": "RegisterModel",
+        "Deploy": "Lambda",
+        "AccuracyTooLow": "Fail",
+    }
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_request_is_one_that_aws_takes(texts: dict[str, str], variant: str) -> None:
+    for step in shapes.steps(json.loads(texts[variant])):
+        assert shapes.problems(step) == [], step["Name"]
+
+
+def test_the_check_itself_finds_what_is_wrong(by_name: dict[str, dict[str, Any]]) -> None:
+    step = json.loads(json.dumps(by_name["Train"]))
+    step["Arguments"]["TrainingColour"] = "red"
+    step["Arguments"]["AlgorithmSpecification"]["TrainingInputMode"] = "Slow"
+    step["Arguments"]["ResourceConfig"]["InstanceCount"] = "one"
+    said = " ".join(shapes.problems(step))
+    assert "TrainingColour" in said
+    assert "Slow" in said
+    assert "InstanceCount" in said
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_parameter_is_declared_and_used(texts: dict[str, str], variant: str) -> None:
+    compiled = json.loads(texts[variant])
+    parameters = declared(_settings(variant))
+    assert [(p["Name"], p["Type"], p["DefaultValue"]) for p in compiled["Parameters"]] == [
+        (p.name, p.type, p.default) for p in parameters
+    ]
+    used = set(re.findall(r'"Parameters\.(\w+)"', texts[variant]))
+    assert used == {parameter.name for parameter in parameters}
+
+
+def test_expressions_refer_to_steps_that_exist(
+    texts: dict[str, str], by_name: dict[str, dict[str, Any]]
+) -> None:
+    referred = set(re.findall(r'"Get":"Steps\.(\w+)\.', texts["aws"]))
+    assert referred == {"Prepare", "Tune", "Train", "Evaluate", "Register"}
+    assert referred < set(by_name)
+
+
+def test_both_conditions_must_hold(by_name: dict[str, dict[str, Any]]) -> None:
+    arguments = by_name["CheckAccuracy"]["Arguments"]
+    assert [condition["Type"] for condition in arguments["Conditions"]] == [
+        "GreaterThanOrEqualTo",
+        "GreaterThanOrEqualTo",
+    ]
+    threshold, approved = (condition["RightValue"] for condition in arguments["Conditions"])
+    assert threshold == {"Get": "Parameters.AccuracyThreshold"}
+    assert approved["Std:JsonGet"]["Path"] == "tally.approved.accuracy.value"
+    assert [step["Name"] for step in arguments["IfSteps"]] == ["Register", "Deploy"]
+    assert [step["Name"] for step in arguments["ElseSteps"]] == ["AccuracyTooLow"]
+
+
+def test_jobs_are_cached_and_tried_again(by_name: dict[str, dict[str, Any]]) -> None:
+    for name in ("Prepare", "Tune", "Train", "Evaluate"):
+        step = by_name[name]
+        assert step["CacheConfig"] == {"Enabled": True, "ExpireAfter": "P30D"}
+        exceptions = {e for policy in step["RetryPolicies"] for e in policy["ExceptionType"]}
+        assert {"Step.THROTTLING", "SageMaker.JOB_INTERNAL_ERROR"} < exceptions
+    assert "CacheConfig" not in by_name["Register"]
+    assert "CacheConfig" not in by_name["Deploy"]
+
+
+def test_the_cache_key_does_not_hold_the_execution(by_name: dict[str, dict[str, Any]]) -> None:
+    """An execution's id in what SageMaker compares would make every step run every time."""
+    for name in ("Prepare", "Tune", "Train", "Evaluate"):
+        arguments = dict(by_name[name]["Arguments"])
+        for output in ("ProcessingOutputConfig", "OutputDataConfig"):
+            arguments.pop(output, None)
+        arguments.get("TrainingJobDefinition", {}).pop("OutputDataConfig", None)
+        assert "Execution." not in json.dumps(arguments)
+
+
+def test_debug_rules_judge_the_final_training_alone(by_name: dict[str, dict[str, Any]]) -> None:
+    tune = by_name["Tune"]["Arguments"]["TrainingJobDefinition"]["StaticHyperParameters"]
+    train = by_name["Train"]["Arguments"]["HyperParameters"]
+    assert (tune["debug"], train["debug"]) == ("false", "true")
+    assert "DebugRuleConfigurations" not in by_name["Train"]["Arguments"]
+
+
+def test_the_services_rules_can_be_asked_for(texts: dict[str, str]) -> None:
+    compiled = json.loads(texts["service-rules"])
+    train = next(step for step in shapes.steps(compiled) if step["Name"] == "Train")["Arguments"]
+    assert len(train["DebugRuleConfigurations"]) == 5
+    assert len(train["ProfilerRuleConfigurations"]) == 2
+    assert train["ProfilerConfig"]["ProfilingIntervalInMilliseconds"] == 500
+
+
+def test_a_version_carries_what_its_promotion_needs(by_name: dict[str, dict[str, Any]]) -> None:
+    package = by_name["Register"]["Arguments"]
+    facts = package["CustomerMetadataProperties"]
+    assert facts["endpoint_name"] == {"Get": "Parameters.EndpointName"}
+    assert facts["instance_type"] == {"Get": "Parameters.InferenceInstanceType"}
+    container = package["InferenceSpecification"]["Containers"][0]
+    assert container["Environment"]["SAGEMAKER_PROGRAM"] == "inference.py"
+    assert json.loads(package["ModelCard"]["ModelCardContent"])["intended_uses"]
+    assert by_name["Deploy"]["FunctionArn"].endswith(":function:tally-promote")

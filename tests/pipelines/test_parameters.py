@@ -1,0 +1,70 @@
+"""Parameters: every `-p NAME=VALUE` is checked before anything is sent."""
+
+import pytest
+
+from pipelines.parameters import ParameterError, declared, parse, table
+from pipelines.settings import Settings
+
+
+def test_values_get_their_parameters_type(local: Settings) -> None:
+    given = ["MaxTrials=5", "AccuracyThreshold=0.6", "Seed=1", "DataSource=../bins", "Seed=2"]
+    assert parse(local, given) == {
+        "MaxTrials": 5,
+        "AccuracyThreshold": 0.6,
+        "Seed": 2,
+        "DataSource": "../bins",
+    }
+
+
+def test_defaults_are_the_settings(local: Settings, on_aws: Settings) -> None:
+    for settings in (local, on_aws):
+        defaults = {parameter.name: parameter.default for parameter in declared(settings)}
+        assert defaults["Backbone"] == settings.training.backbone
+        assert defaults["MaxTrials"] == settings.tuning.max_trials
+        assert defaults["EndpointName"] == "tally"
+        assert defaults["ApprovedModel"] == f"s3://{settings.bucket_name}/tally/no-model/"
+
+
+def test_every_default_is_allowed(local: Settings, on_aws: Settings) -> None:
+    for settings in (local, on_aws):
+        given = [f"{parameter.name}={parameter.default}" for parameter in declared(settings)]
+        assert len(parse(settings, given)) == len(given)
+
+
+def test_the_table_names_every_parameter(local: Settings) -> None:
+    assert [line.split()[0] for line in table(local)] == [p.name for p in declared(local)]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("MaxTrials", "takes NAME=VALUE"),
+        ("MaxTrails=3", "did you mean MaxTrials?"),
+        ("Colour=red", "AccuracyThreshold"),
+        ("MaxTrials=x", "a whole number, 1 or more"),
+        ("MaxTrials=1.5", "a whole number"),
+        ("MaxTrials=0", "1 or more"),
+        ("MaxParallelTrials=99", "above MaxTrials"),
+        ("AccuracyThreshold=2", "from 0 to 1"),
+        ("AccuracyThreshold=nan", "a number"),
+        ("LearningRateMin=0", "above 0"),
+        ("LearningRateMin=0.5", "above LearningRateMax"),
+        ("EpochsMin=99", "above EpochsMax"),
+        ("Classes=5", "FIRST-LAST"),
+        ("Classes=5-1", "FIRST-LAST"),
+        ("Split=8:1", "8:1:1"),
+        ("Split=8:0:1", "positive"),
+        ("ImageSize=8", "from 32 to 1024"),
+        ("ModelApprovalStatus=Yes", "PendingManualApproval, Approved, Rejected"),
+        ("TrainingInstanceType=m5.large", "such as ml.m5.xlarge"),
+        ("EndpointName=a_b", "hyphens"),
+        ("Backbone=", "a name of letters"),
+        ("DataSource=", "local folder"),
+        ("DataSource=https://example.com", "s3:// prefix"),
+        ("ApprovedModel=model.tar.gz", "an s3:// address"),
+    ],
+)
+def test_what_is_not_allowed_is_refused(local: Settings, given: str, said: str) -> None:
+    with pytest.raises(ParameterError) as caught:
+        parse(local, [given])
+    assert said in str(caught.value)

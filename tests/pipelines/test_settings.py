@@ -1,0 +1,90 @@
+"""Settings: those in the repository load; a mistake is said with file, key and what is allowed."""
+
+from pathlib import Path
+
+import pytest
+
+from pipelines.settings import FOLDER, SettingsError, load, targets
+
+LOCAL = (FOLDER / "local.yaml").read_text()
+
+
+@pytest.mark.parametrize("target", targets())
+def test_a_target_has_settings_that_resolve(target: str) -> None:
+    settings = load(target, {}).resolved("111122223333")
+    account = settings.account_id
+    assert settings.bucket_name == f"tally-us-east-1-{account}"
+    assert settings.role_arn == f"arn:aws:iam::{account}:role/tally-execution"
+    registry = f"{account}.dkr.ecr.us-east-1.amazonaws.com"
+    assert settings.images.training == f"{registry}/tally-training:latest"
+
+
+def test_aws_searches_the_ranges_of_the_design() -> None:
+    tuning = load("aws", {}).tuning
+    assert (tuning.learning_rate.min, tuning.learning_rate.max) == (0.001, 0.1)
+    assert (tuning.epochs.min, tuning.epochs.max) == (2, 10)
+    assert tuning.batch_sizes == (32, 64, 128, 256, 512)
+
+
+def test_a_role_of_ones_own_is_kept() -> None:
+    arn = "arn:aws:iam::111122223333:role/team/builder"
+    assert load("local", {"PIPELINE_ROLE": arn}).resolved("1" * 12).role_arn == arn
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        pytest.param("max_trials: 3", "max_trails: 3", "did you mean max_trials?", id="misspelt"),
+        pytest.param("seed: 0", "seed: 0\n  sed: 1", "data.sed: no such key", id="unknown"),
+        pytest.param("  seed: 0\n", "", "data.seed: is missing", id="missing"),
+        pytest.param("max_trials: 3", "max_trials: three", "valid integer, not 'three'", id="type"),
+        pytest.param("max_trials: 3", "max_trials: true", "valid integer, not True", id="strict"),
+        pytest.param("max_trials: 3", "max_trials: 0", "greater than or equal to 1", id="range"),
+        pytest.param("max: 0.01}", "max: 0.0001}", "needs 0 < min < max", id="order"),
+        pytest.param("{min: 2, max: 4}", "5", "tuning.epochs:", id="not-a-section"),
+        pytest.param("training: ml.m5.large", "training: m5", "instances.training", id="instance"),
+        pytest.param(
+            "approval_status: PendingManualApproval",
+            "approval_status: Ok",
+            "'PendingManualApproval', 'Approved' or 'Rejected'",
+            id="choice",
+        ),
+        pytest.param("target: local", "target: [", "is not YAML", id="not-yaml"),
+        pytest.param(LOCAL, "just words", "must hold keys and values", id="not-a-mapping"),
+    ],
+)
+def test_a_mistake_in_a_file_is_said(tmp_path: Path, old: str, new: str, said: str) -> None:
+    assert old in LOCAL
+    file = tmp_path / "mine.yaml"
+    file.write_text(LOCAL.replace(old, new, 1))
+    with pytest.raises(SettingsError) as caught:
+        load(str(file), {})
+    assert "mine.yaml" in str(caught.value)
+    assert said in str(caught.value)
+
+
+def test_a_value_is_replaced_from_the_environment() -> None:
+    settings = load(
+        "local", {"PIPELINE_TUNING_MAX_TRIALS": "7", "PIPELINE_ACCOUNT": "012345678901"}
+    )
+    assert settings.tuning.max_trials == 7
+    assert settings.account == "012345678901"
+
+
+def test_a_wrong_value_names_its_variable() -> None:
+    with pytest.raises(SettingsError, match=r"from \$PIPELINE_TUNING_MAX_TRIALS"):
+        load("local", {"PIPELINE_TUNING_MAX_TRIALS": "many"})
+
+
+def test_the_target_variable_replaces_nothing() -> None:
+    assert load("local", {"PIPELINE_TARGET": "aws"}).target == "local"
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [("locl", "did you mean local?"), ("nowhere.yaml", "no settings file nowhere.yaml")],
+)
+def test_an_unknown_target_is_said(target: str, said: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(target, {})
+    assert said in str(caught.value)
