@@ -209,14 +209,14 @@ def _decode(body: bytes, size: int) -> torch.Tensor:
         image: Image.Image = Image.open(io.BytesIO(body), formats=FORMATS)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         if isinstance(error, Image.DecompressionBombError):
-            raise _too_many_pixels("more than Pillow opens") from error
+            raise _too_many_pixels("more megapixels than Pillow opens") from error
         raise RequestError(
             HTTPStatus.BAD_REQUEST, "the body is not a readable image; send a JPEG or a PNG"
         ) from error
     # The header tells the size, so that nothing large is ever decoded.
     width, height = image.size
     if width * height > MAX_PIXELS:
-        raise _too_many_pixels(f"{width} x {height} = {width * height / 1e6:.1f} million pixels")
+        raise _too_many_pixels(f"{width} x {height} = {width * height / 1e6:.1f} megapixels")
     try:
         image.draft("RGB", (size, size))  # JPEG: decode at a fraction of the size
         image.load()
@@ -237,7 +237,7 @@ def _eight_bits(image: Image.Image) -> Image.Image:
 def _too_many_pixels(found: str) -> RequestError:
     return RequestError(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-        f"the image has {found}; at most {MAX_PIXELS / 1e6:.0f} million are served: "
+        f"the image has {found}; at most {MAX_PIXELS / 1e6:.0f} megapixels are served: "
         "send a smaller picture",
     )
 

@@ -1,0 +1,197 @@
+"""Judge a trained model on the test images, beside the model that is now approved.
+
+Inputs under <root>/processing/input, where <root> is $OPT_ML or /opt/ml:
+    model      model.tar.gz of Train
+    approved   model.tar.gz of the approved model; a folder without one where none is approved
+    test       <count>/<id>.jpg of Prepare
+    manifest   manifest.json of Prepare
+Output in <root>/processing/output/evaluation:
+    evaluation.json   SageMaker's model-quality format, with this project's own metrics as "tally"
+    predictions.csv   what the model says of every test image
+    training.json, debug_rules.json   as training wrote them into the model
+    plots/            confusion, per_class, reliability, history, mistakes (.png)
+
+Each model answers through its own code/inference.py: what is judged is what is served.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from evaluation import archive, contact_sheet, metrics, plots, predictions, testset
+from evaluation.problem import EvaluationError
+
+FROM_TRAINING = ("training.json", "debug_rules.json")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the step; 1 and a message where an input cannot be used."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--batch-size", type=_positive, default=100, help="images at once")
+    options = parser.parse_args(arguments)
+    root = Path(os.environ.get("OPT_ML", "/opt/ml"))
+    try:
+        evaluate(
+            root / "processing/input", root / "processing/output/evaluation", options.batch_size
+        )
+    except EvaluationError as error:
+        print(f"evaluate: {error}", file=sys.stderr)
+        message = root / "output/message"  # becomes the job's ExitMessage
+        message.parent.mkdir(parents=True, exist_ok=True)
+        message.write_text(str(error))
+        return 1
+    return 0
+
+
+def evaluate(inputs: Path, output: Path, batch_size: int) -> None:
+    """Judge the model in `inputs` and write everything into `output`.
+
+    Raises:
+        EvaluationError: an input cannot be used.
+    """
+    images = testset.find(inputs / "test")
+    training_counts = testset.training_counts(inputs / "manifest" / "manifest.json")
+    (output / "plots").mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        candidate = archive.load(inputs / "model", _folder(scratch, "candidate"))
+        _check_classes(candidate, images)
+        found = _predict("the model", candidate, images, batch_size)
+        approved = None
+        if (inputs / "approved" / archive.NAME).is_file():
+            serving = archive.load(inputs / "approved", _folder(scratch, "approved"))
+            approved = _predict("the approved model", serving, images, batch_size)
+        document = describe(found, approved, training_counts)
+        for name in FROM_TRAINING:
+            if (candidate.folder / name).is_file():
+                shutil.copyfile(candidate.folder / name, output / name)
+    (output / "evaluation.json").write_text(json.dumps(document, indent=1))
+    found.write(output / "predictions.csv")
+    plots.draw(output / "plots", found, document, _read(output / "training.json"))
+    contact_sheet.draw(output / "plots" / "mistakes.png", found)
+    print(summary(document), flush=True)
+
+
+def describe(
+    candidate: predictions.Predictions,
+    approved: predictions.Predictions | None,
+    training_counts: dict[int, int],
+) -> dict[str, Any]:
+    """The document that evaluation.json holds."""
+    truth = candidate.truth
+    expected = metrics.regression(truth, candidate.expected_count)
+    return {
+        "multiclass_classification_metrics": metrics.classification(candidate),
+        "regression_metrics": metrics.regression(truth, candidate.answer),
+        "tally": {
+            "test_images": len(truth),
+            "classes": list(candidate.classes),
+            "standard_deviation": f"over {metrics.SAMPLES} bootstrap samples of the test images",
+            **metrics.counting(candidate),
+            "expected_count": {name: expected[name] for name in ("rmse", "mae")},
+            "baselines": metrics.baselines(truth, training_counts),
+            "per_class": metrics.per_class(candidate),
+            "approved": metrics.comparison(candidate, approved),
+        },
+    }
+
+
+def summary(document: dict[str, Any]) -> str:
+    """The numbers for a person who reads the log."""
+    quality, tally = document["multiclass_classification_metrics"], document["tally"]
+    baselines, approved = tally["baselines"], tally["approved"]
+    majority, mean = baselines["majority_class"], baselines["mean_count"]
+    lines = [
+        f"evaluated on {tally['test_images']} test images",
+        f"  accuracy           {_share(quality['accuracy'])}"
+        f"   always saying {majority['count']}: {majority['accuracy']['value']:.1%}",
+        f"  within one         {_share(tally['within_one_accuracy'])}",
+        f"  macro F1           {_number(tally['macro_f1'])}",
+        f"  RMSE               {_number(document['regression_metrics']['rmse'])}"
+        f"   of the expected count: {tally['expected_count']['rmse']['value']:.3f}"
+        f"   always saying {mean['count']:.2f}: {mean['rmse']['value']:.3f}",
+        f"  MAE                {_number(document['regression_metrics']['mae'])}"
+        f"   of the expected count: {tally['expected_count']['mae']['value']:.3f}",
+        f"  calibration error  {_number(tally['calibration_error'])}",
+    ]
+    if approved["present"]:
+        lines.append(
+            f"  approved model     {_share(approved['accuracy'])}"
+            f"   difference: {_share(approved['difference'], sign='+')}"
+            f"   only this one right: {approved['only_candidate_right']}, "
+            f"only the approved one: {approved['only_approved_right']}"
+        )
+    else:
+        lines.append("  approved model     none yet")
+    lines.append("  count  precision  recall     f1  images")
+    lines += [
+        f"  {count:>5}  {one['precision']:9.2f}  {one['recall']:6.2f}  {one['f1']:5.2f}"
+        f"  {one['support']:6d}"
+        for count, one in tally["per_class"].items()
+    ]
+    return "\n".join(lines)
+
+
+def _check_classes(candidate: archive.LoadedModel, images: Sequence[testset.TestImage]) -> None:
+    unknown = sorted({image.count for image in images} - set(candidate.classes))
+    if unknown:
+        raise EvaluationError(
+            f"the test set holds counts that the model does not know: {_list(unknown)} "
+            f"(the model knows {_list(candidate.classes)}); train and test must come from the "
+            "same run of Prepare"
+        )
+
+
+def _predict(
+    name: str, loaded: archive.LoadedModel, images: Sequence[testset.TestImage], batch_size: int
+) -> predictions.Predictions:
+    started = time.monotonic()
+    found = predictions.predict(loaded, images, batch_size)
+    seconds = time.monotonic() - started
+    print(
+        f"{name} answered {len(images)} images in {seconds:.1f} s "
+        f"({len(images) / max(seconds, 1e-9):.0f} images/s)",
+        flush=True,
+    )
+    return found
+
+
+def _folder(scratch: str, name: str) -> Path:
+    folder = Path(scratch, name)
+    folder.mkdir()
+    return folder
+
+
+def _read(file: Path) -> dict[str, Any] | None:
+    return json.loads(file.read_text()) if file.is_file() else None
+
+
+def _list(counts: Sequence[int]) -> str:
+    return ", ".join(map(str, counts))
+
+
+def _share(metric: dict[str, Any], sign: str = "") -> str:
+    return f"{metric['value']:{sign}6.1%} ± {metric['standard_deviation']:.1%}"
+
+
+def _number(metric: dict[str, Any]) -> str:
+    return f"{metric['value']:6.3f} ± {metric['standard_deviation']:.3f}"
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number above 0")
+    return number
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,92 @@
+"""A model.tar.gz and the model in it, loaded by the program that it ships."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+import tarfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from evaluation.problem import EvaluationError
+
+NAME = "model.tar.gz"
+NEEDED = ("model.json", "model.pt", "code/inference.py", "code/network.py")
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model, the program that answers with it, and the folder that both came in."""
+
+    folder: Path
+    classes: tuple[int, ...]
+    program: ModuleType
+    model: Any
+
+
+def load(channel: Path, into: Path) -> LoadedModel:
+    """Unpack and load the model of an input channel.
+
+    Args:
+        channel: the folder that holds model.tar.gz.
+        into: an empty folder to unpack it in.
+
+    Raises:
+        EvaluationError: the archive is missing, damaged, unsafe, incomplete or does not load.
+    """
+    archive = channel / NAME
+    if not archive.is_file():
+        found = ", ".join(sorted(file.name for file in channel.glob("*"))[:5]) or "nothing"
+        raise EvaluationError(f"no {NAME} in {channel} (found: {found}); it is what Train wrote")
+    _unpack(archive, into)
+    missing = [name for name in NEEDED if not (into / name).is_file()]
+    if missing:
+        raise EvaluationError(
+            f"{archive} lacks {', '.join(missing)}, so it is no model of this pipeline's training"
+        )
+    try:
+        classes = tuple(
+            int(count) for count in json.loads((into / "model.json").read_text())["classes"]
+        )
+        with _programs_of(into / "code"):
+            program = importlib.import_module("inference")
+            return LoadedModel(into, classes, program, program.model_fn(str(into)))
+    except Exception as error:  # the archive's own code runs here, and may raise anything
+        raise EvaluationError(
+            f"the model in {archive} does not load: {type(error).__name__}: {error}"
+        ) from error
+
+
+def _unpack(archive: Path, into: Path) -> None:
+    try:
+        with tarfile.open(archive) as tar:
+            tar.extractall(into, filter="data")  # refuses paths and links that lead outside
+    except tarfile.FilterError as error:
+        raise EvaluationError(f"{archive} is not safe to unpack: {error}") from error
+    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+        raise EvaluationError(f"{archive} is not a readable {NAME}: {error}") from error
+
+
+@contextmanager
+def _programs_of(code: Path) -> Iterator[None]:
+    """Import from a model's own code, and forget its modules again.
+
+    Two models ship files of the same names; each must get its own.
+    """
+    resolved = code.resolve()
+    sys.path.insert(0, str(resolved))
+    importlib.invalidate_caches()
+    try:
+        yield
+    finally:
+        sys.path.remove(str(resolved))
+        for name, module in list(sys.modules.items()):
+            file = getattr(module, "__file__", None)
+            if file and Path(file).is_relative_to(resolved):
+                del sys.modules[name]

@@ -1,0 +1,67 @@
+"""The worst mistakes as pictures: what a person would look at first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image
+
+from evaluation.plots import GREY, INK, STYLE, WIDTH
+from evaluation.predictions import Predictions
+
+ROWS, COLUMNS = 3, 4
+PIXELS = 360
+
+
+def worst(predictions: Predictions, number: int = ROWS * COLUMNS) -> list[int]:
+    """Indices of the mistakes that the model was surest of: where it gave the truth the least."""
+    wrong = np.flatnonzero(~predictions.right)
+    order = np.lexsort((-predictions.confidence[wrong], predictions.of_truth[wrong]))
+    return [int(index) for index in wrong[order][:number]]
+
+
+def draw(file: Path, predictions: Predictions) -> None:
+    """Write the sheet: each image with its true count, the answer and the answer's confidence."""
+    mistakes = worst(predictions)
+    rows = max(1, -(-len(mistakes) // COLUMNS))
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH * 1.3, 0.6 + rows * 2.75))
+        every = int((~predictions.right).sum())
+        title = (
+            f"The {len(mistakes)} worst of {every} mistakes in {len(predictions.images)} images"
+            if mistakes
+            else f"No mistake in {len(predictions.images)} images"
+        )
+        figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=12)
+        grid = figure.subplots(rows, COLUMNS, squeeze=False)
+        for axes in grid.flat:
+            axes.set_axis_off()
+        for axes, index in zip(grid.flat, mistakes, strict=False):
+            image = predictions.images[index]
+            axes.imshow(_tile(image.path))
+            axes.set_title(
+                f"holds {image.count}, answered {predictions.answer[index]}"
+                f" ({predictions.confidence[index]:.0%})",
+                fontsize=9,
+                color=INK,
+                pad=4,
+            )
+            axes.text(
+                0.5, -0.02, image.path.stem, transform=axes.transAxes, ha="center", va="top",
+                fontsize=8, color=GREY,
+            )  # fmt: skip
+        figure.savefig(file)
+
+
+def _tile(path: Path) -> np.ndarray:
+    """The picture on a white square, its aspect kept."""
+    with Image.open(path) as image:
+        image.draft("RGB", (PIXELS, PIXELS))
+        picture = image.convert("RGB")
+    picture.thumbnail((PIXELS, PIXELS))
+    square = Image.new("RGB", (PIXELS, PIXELS), "white")
+    square.paste(picture, ((PIXELS - picture.width) // 2, (PIXELS - picture.height) // 2))
+    return np.asarray(square)

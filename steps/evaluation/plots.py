@@ -1,0 +1,178 @@
+"""The pictures of an evaluation, in one style."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from evaluation.metrics import BINS, calibration_bins
+from evaluation.predictions import Predictions
+
+# Okabe and Ito's colours, which people with any kind of colour vision tell apart.
+BLUE, ORANGE, GREEN, GREY, INK = "#0072B2", "#E69F00", "#009E73", "#9A9A9A", "#262626"
+WIDTH = 7.0  # inches
+STYLE: Any = {
+    "figure.dpi": 150,
+    "figure.constrained_layout.use": True,
+    "font.family": "DejaVu Sans",
+    "font.size": 10,
+    "axes.titlesize": 12,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.titlepad": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": GREY,
+    "axes.labelcolor": INK,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#E6E6E6",
+    "legend.frameon": False,
+}
+
+
+def draw(
+    folder: Path,
+    predictions: Predictions,
+    evaluation: Mapping[str, Any],
+    training: Mapping[str, Any] | None,
+) -> None:
+    """Write confusion.png, per_class.png, reliability.png, and history.png if there is one.
+
+    Args:
+        folder: where to.
+        predictions: of the candidate.
+        evaluation: the document that evaluation.json holds.
+        training: the document of training.json.
+    """
+    with matplotlib.rc_context(STYLE):
+        _save(_confusion(evaluation), folder / "confusion.png")
+        _save(_per_class(evaluation), folder / "per_class.png")
+        _save(_reliability(predictions, evaluation), folder / "reliability.png")
+        if training and training.get("history"):
+            _save(_history(training), folder / "history.png")
+
+
+def _save(figure: Figure, file: Path) -> None:
+    figure.savefig(file)
+
+
+def _confusion(evaluation: Mapping[str, Any]) -> Figure:
+    """Shares of each true count; just off the diagonal is nearly right."""
+    found = evaluation["multiclass_classification_metrics"]
+    classes = list(found["confusion_matrix"])
+    matrix = np.array([[found["confusion_matrix"][t][a] for a in classes] for t in classes])
+    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    figure = Figure(figsize=(WIDTH * 0.86, WIDTH * 0.75))
+    axes: Axes = figure.subplots()
+    image = axes.imshow(shares, cmap="cividis_r", vmin=0, vmax=1)
+    for (row, column), number in np.ndenumerate(matrix):
+        share = shares[row, column]
+        axes.text(
+            column,
+            row,
+            f"{share:.0%}\n({number})" if number else "0",
+            ha="center",
+            va="center",
+            color="white" if share > 0.5 else INK,
+            fontweight="bold" if row == column else "normal",
+        )
+    axes.set_xticks(range(len(classes)), classes)
+    axes.set_yticks(range(len(classes)), classes)
+    axes.tick_params(length=0)
+    axes.grid(False)
+    axes.spines[:].set_visible(False)
+    axes.set_xlabel("count that the model answers")
+    axes.set_ylabel("true count")
+    accuracy = found["accuracy"]["value"]
+    axes.set_title(
+        f"Exactly right: {accuracy:.1%};  "
+        f"within one: {evaluation['tally']['within_one_accuracy']['value']:.1%}"
+    )
+    bar = figure.colorbar(image, ax=axes, shrink=0.8, format=PercentFormatter(1, decimals=0))
+    bar.set_label("share of the bins with that true count")
+    bar.outline.set_visible(False)
+    return figure
+
+
+def _per_class(evaluation: Mapping[str, Any]) -> Figure:
+    classes = evaluation["tally"]["per_class"]
+    figure = Figure(figsize=(WIDTH, WIDTH * 0.55))
+    axes: Axes = figure.subplots()
+    places = np.arange(len(classes))
+    for offset, name, colour in ((-1, "precision", BLUE), (0, "recall", ORANGE), (1, "f1", GREEN)):
+        values = [one[name] for one in classes.values()]
+        bars = axes.bar(places + offset * 0.27, values, 0.25, color=colour, label=name)
+        axes.bar_label(bars, [f"{value:.2f}" for value in values], fontsize=8, padding=2)
+    labels = [f"{count}\n{one['support']} images" for count, one in classes.items()]
+    axes.set_xticks(places, labels)
+    axes.tick_params(axis="x", length=0)
+    axes.grid(axis="x", visible=False)
+    axes.set_ylim(0, 1.05)
+    axes.set_xlabel("true count")
+    axes.set_title("How well each count is found")
+    _legend_above(axes)
+    return figure
+
+
+def _reliability(predictions: Predictions, evaluation: Mapping[str, Any]) -> Figure:
+    sizes, means, accuracies = calibration_bins(predictions.confidence, predictions.right)
+    filled = sizes > 0
+    left = np.arange(BINS) / BINS
+    figure = Figure(figsize=(WIDTH * 0.86, WIDTH * 0.86))
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    upper.plot([0, 1], [0, 1], color=GREY, linestyle="--", label="as right as it says")
+    upper.bar(
+        left[filled], accuracies[filled], 1 / BINS, align="edge", color=BLUE, alpha=0.35,
+        edgecolor="white", label="share that is right",
+    )  # fmt: skip
+    upper.plot(means[filled], accuracies[filled], "o", color=BLUE, markersize=5)
+    upper.set_ylim(0, 1)
+    upper.set_ylabel("share of answers that are right")
+    error = evaluation["tally"]["calibration_error"]["value"]
+    upper.set_title(f"Can its confidence be trusted?  Calibration error: {error:.3f}")
+    upper.legend(loc="upper left")
+    lower.bar(left, sizes, 1 / BINS, align="edge", color=GREY, edgecolor="white")
+    lower.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+    lower.set_ylabel("images")
+    lower.set_xlabel("confidence of the answer")
+    lower.set_xlim(0, 1)
+    for axes in (upper, lower):
+        axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    upper.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    return figure
+
+
+def _history(training: Mapping[str, Any]) -> Figure:
+    history: Sequence[Mapping[str, float]] = training["history"]
+    epochs = [epoch["epoch"] for epoch in history]
+    best = training.get("best_epoch")
+    figure = Figure(figsize=(WIDTH, WIDTH * 0.5))
+    for axes, quantity in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
+        for part, colour, marker in (("train", ORANGE, "s"), ("validation", BLUE, "o")):
+            values = [epoch.get(f"{part}_{quantity}") for epoch in history]
+            axes.plot(epochs, values, color=colour, marker=marker, markersize=5, label=part)
+        if best is not None:
+            axes.axvline(best, color=GREY, linestyle=":", label=f"kept: epoch {best:.0f}")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set_xlabel("epoch")
+        axes.set_title(quantity.capitalize())
+    axes.set_ylim(0, 1)
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3)
+    return figure
+
+
+def _legend_above(axes: Axes) -> None:
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, borderaxespad=0.2)

@@ -1,0 +1,70 @@
+"""The images that a model is judged on, and what training knew."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from evaluation.problem import EvaluationError
+
+CONTENT_TYPES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png"}
+
+
+@dataclass(frozen=True)
+class TestImage:
+    """One image with the count that its bin holds."""
+
+    __test__ = False  # not a test, whatever pytest makes of the name
+
+    path: Path
+    count: int
+
+    @property
+    def content_type(self) -> str:
+        """The media type, from the file's name."""
+        return CONTENT_TYPES[self.path.suffix.lower()]
+
+
+def find(folder: Path) -> list[TestImage]:
+    """List `<folder>/<count>/<id>.jpg`, in order of count and id.
+
+    Raises:
+        EvaluationError: there is no image, or a folder that is not a count.
+    """
+    if not folder.is_dir():
+        raise EvaluationError(f"no test set at {folder}; it is Prepare's output 'test'")
+    images = []
+    for entry in sorted(entry for entry in folder.iterdir() if entry.is_dir()):
+        if not entry.name.isdigit():
+            raise EvaluationError(
+                f"{entry} is not a count; expected {folder}/<count>/<id>.jpg with a whole number"
+            )
+        files = (file for file in entry.iterdir() if file.suffix.lower() in CONTENT_TYPES)
+        images += [TestImage(file, int(entry.name)) for file in sorted(files)]
+    if not images:
+        raise EvaluationError(
+            f"the test set at {folder} is empty; prepare more images, or give the test split more "
+            "than 0"
+        )
+    return sorted(images, key=lambda image: (image.count, image.path.name))
+
+
+def training_counts(manifest: Path) -> dict[int, int]:
+    """How many training images there were of each count, from Prepare's manifest.
+
+    Raises:
+        EvaluationError: the manifest is missing or is not Prepare's.
+    """
+    try:
+        counts = json.loads(manifest.read_text())["counts"]["train"]
+        found = {int(count): int(number) for count, number in counts.items()}
+    except FileNotFoundError as error:
+        raise EvaluationError(f"no {manifest}; it is Prepare's output 'manifest'") from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise EvaluationError(
+            f"{manifest} is not Prepare's manifest: counts.train cannot be read ({error!r})"
+        ) from error
+    if not sum(found.values()):
+        raise EvaluationError(f"{manifest} counts no training image, so there is no baseline")
+    return found
