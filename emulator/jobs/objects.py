@@ -134,12 +134,17 @@ def put(file: Path, target: Path) -> None:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         if file.is_symlink():
-            file = file.resolve(strict=True)
+            _copy_beside(file, target)  # what it leads to stays where it is
+            return
         try:
             file.replace(target)
-        except OSError:
-            beside = target.with_name(f".{target.name}.uploading")
-            copy(file, beside)
-            beside.replace(target)
+        except OSError:  # another file system
+            _copy_beside(file, target)
     except OSError as error:
         raise JobFailed(f"ClientError: Failed to upload {file.name} to {target}: {error}") from None
+
+
+def _copy_beside(file: Path, target: Path) -> None:
+    beside = target.with_name(f".{target.name}.uploading")
+    copy(file, beside)
+    beside.replace(target)

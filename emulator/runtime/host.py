@@ -216,13 +216,13 @@ def run_script(script: str, argv: list[str]) -> NoReturn:
         exec(compile(source, script, "exec", dont_inherit=True), vars(module))
     except SystemExit:
         raise
-    except KeyboardInterrupt:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        os.kill(os.getpid(), signal.SIGINT)
     except BaseException as error:
         # Without this frame, which a fresh interpreter would not show.
         traceback = error.__traceback__.tb_next if error.__traceback__ else None
         sys.excepthook(type(error), error.with_traceback(traceback), traceback)
+        if isinstance(error, KeyboardInterrupt):
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            os.kill(os.getpid(), signal.SIGINT)
         sys.exit(1)
     sys.exit(0)
 

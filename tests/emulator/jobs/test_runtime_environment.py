@@ -1,0 +1,73 @@
+import shutil
+import threading
+from pathlib import Path
+
+import pytest
+
+from emulator.runtime import environment, image
+
+IMAGES = Path(__file__).parents[1] / "images"
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "plain",
+        "plain:latest",
+        "123456789012.dkr.ecr.us-east-1.amazonaws.com/plain",
+        "123456789012.dkr.ecr.us-east-1.amazonaws.com/plain:v1.2",
+        "localhost:5000/team/plain:latest",
+        "123456789012.dkr.ecr.us-east-1.amazonaws.com/plain@sha256:" + "0" * 64,
+    ],
+)
+def test_an_image_is_a_folder(uri: str) -> None:
+    assert image.find(IMAGES, uri).folder == IMAGES / "plain"
+
+
+def test_an_unknown_image_names_the_folder_and_what_there_is() -> None:
+    with pytest.raises(image.ImageError, match=r"no folder .*images/other.*plain, warm"):
+        image.find(IMAGES, "1.dkr.ecr.us-east-1.amazonaws.com/other:latest")
+
+
+def test_an_image_needs_requirements(tmp_path: Path) -> None:
+    (tmp_path / "bare").mkdir()
+    with pytest.raises(image.ImageError, match=r"bare/requirements.txt is missing"):
+        image.find(tmp_path, "bare")
+
+
+def test_an_environment_is_built_once_by_whoever_is_first(tmp_path: Path) -> None:
+    found, lines, built = image.find(IMAGES, "plain"), [], []
+    threads = [
+        threading.Thread(
+            target=lambda: built.append(environment.ensure(found, tmp_path, lines.append))
+        )
+        for _ in range(3)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(built)) == 1
+    assert (built[0] / "bin/python").exists()
+    assert sum("Building" in line for line in lines) == 1
+
+
+def test_requirements_name_the_environment(tmp_path: Path) -> None:
+    shutil.copytree(IMAGES / "plain", tmp_path / "plain")
+    found = image.find(tmp_path, "plain")
+    before = environment.path_of(found, tmp_path)
+    found.requirements.write_text("# changed\n")
+    assert environment.path_of(found, tmp_path) != before
+
+
+def test_a_build_that_fails_leaves_nothing_and_says_why(tmp_path: Path) -> None:
+    shutil.copytree(IMAGES / "plain", tmp_path / "images/plain")
+    (tmp_path / "images/plain/requirements.txt").write_text("not a requirement!\n")
+    found = image.find(tmp_path / "images", "plain")
+    environments = tmp_path / "environments"
+    said: list[str] = []
+    with pytest.raises(environment.EnvironmentFailed, match=r"'plain'.*requirements.txt") as error:
+        environment.ensure(found, environments, said.append)
+    assert "not a requirement" in str(error.value)
+    assert [path for path in environments.iterdir() if path.is_dir()] == []
+    assert any(line.startswith("uv: ") for line in said)
