@@ -1,0 +1,252 @@
+"""Pipelines on the real server, through boto3: real jobs, a real Lambda function, a real queue."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+sys.path.insert(0, str(Path(__file__).parent))
+from engine_bench import ROLE, condition, fail, lambda_step, processing
+
+IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/plain:latest"
+WRITE = (
+    "import json; json.dump({'metrics': {'accuracy': {'value': 0.7}}}, "
+    "open('/opt/ml/processing/out/report.json', 'w'))"
+)
+REPORT = {
+    "Std:JsonGet": {
+        "PropertyFile": {"Get": "Steps.Evaluate.PropertyFiles.Report"},
+        "Path": "metrics.accuracy.value",
+    }
+}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def bucket(emulator: Any) -> None:
+    emulator.client("s3").create_bucket(Bucket="bucket")
+
+
+def python(name: str, code: str, **more: Any) -> dict[str, Any]:
+    application = {"ImageUri": IMAGE, "ContainerEntrypoint": ["python", "-c", code]}
+    return processing(name, arguments={"AppSpecification": application}, **more)
+
+
+def create(client: Any, name: str, *steps: Any, parameters: Any = (), **more: Any) -> None:
+    definition = {"Version": "2020-12-01", "Parameters": list(parameters), "Steps": steps}
+    client.create_pipeline(
+        PipelineName=name, PipelineDefinition=json.dumps(definition), RoleArn=ROLE, **more
+    )
+
+
+def finish(client: Any, arn: str, seconds: float = 60) -> str:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        described = client.describe_pipeline_execution(PipelineExecutionArn=arn)
+        if described["PipelineExecutionStatus"] not in ("Executing", "Stopping"):
+            return str(described["PipelineExecutionStatus"])
+        time.sleep(0.05)
+    raise AssertionError(steps(client, arn))
+
+
+def steps(client: Any, arn: str) -> dict[str, dict[str, Any]]:
+    listed = client.list_pipeline_execution_steps(PipelineExecutionArn=arn, SortOrder="Ascending")
+    return {step["StepName"]: step for step in listed["PipelineExecutionSteps"]}
+
+
+def zipped(code: str) -> bytes:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("function.py", code)
+    return archive.getvalue()
+
+
+def test_processing_condition_and_lambda(emulator: Any) -> None:
+    client = emulator.client("sagemaker")
+    emulator.client("lambda").create_function(
+        FunctionName="engine-deploy",
+        Runtime="python3.11",
+        Role=ROLE,
+        Handler="function.handler",
+        Code={
+            "ZipFile": zipped(
+                "def handler(event, context):\n"
+                "    return {'statusCode': 200, 'accuracy': event['accuracy']}\n"
+            )
+        },
+    )
+    at_least = {"Type": "GreaterThanOrEqualTo", "LeftValue": REPORT}
+    check = condition(
+        "Check",
+        [{**at_least, "RightValue": {"Get": "Parameters.Threshold"}}],
+        [lambda_step("Deploy", "engine-deploy", {"accuracy": REPORT}, ["accuracy"])],
+        [fail("TooLow", {"Std:Join": {"On": " ", "Values": ["only", REPORT]}})],
+    )
+    threshold = {"Name": "Threshold", "Type": "Float", "DefaultValue": 0.5}
+    create(client, "engine", python("Evaluate", WRITE), check, parameters=[threshold])
+    arn = client.start_pipeline_execution(PipelineName="engine")["PipelineExecutionArn"]
+    assert finish(client, arn) == "Succeeded", steps(client, arn)
+    done = steps(client, arn)
+    assert done["Deploy"]["Metadata"]["Lambda"]["OutputParameters"] == [
+        {"Name": "accuracy", "Value": "0.7"}
+    ]
+    job = done["Evaluate"]["Metadata"]["ProcessingJob"]["Arn"].rsplit("/", 1)[-1]
+    described = client.describe_processing_job(ProcessingJobName=job)
+    assert described["ProcessingJobStatus"] == "Completed"
+    arn = client.start_pipeline_execution(
+        PipelineName="engine", PipelineParameters=[{"Name": "Threshold", "Value": "0.9"}]
+    )["PipelineExecutionArn"]
+    assert finish(client, arn) == "Failed"
+    assert steps(client, arn)["TooLow"]["FailureReason"] == "only 0.7"
+    group = "/aws/sagemaker/PipelineExecutions"
+    events = emulator.client("logs").filter_log_events(logGroupName=group)["events"]
+    assert any("TooLow: Failed: only 0.7" in event["message"] for event in events)
+
+
+def test_a_crash_of_a_step_is_shown(emulator: Any) -> None:
+    client = emulator.client("sagemaker")
+    create(client, "engine-crash", python("A", "raise SystemExit('no such file: x')"))
+    arn = client.start_pipeline_execution(PipelineName="engine-crash")["PipelineExecutionArn"]
+    assert finish(client, arn) == "Failed"
+    assert "no such file: x" in steps(client, arn)["A"]["FailureReason"]
+
+
+def test_refusals_reach_the_client(emulator: Any) -> None:
+    client = emulator.client("sagemaker")
+    with pytest.raises(ClientError, match=r"ValidationException.*Type 'EMR'"):
+        create(client, "engine-bad", {"Name": "E", "Type": "EMR"})
+    create(client, "engine-good", fail("A"))
+    with pytest.raises(ClientError, match=r"ValidationException.*Unknown pipeline parameter 'X'"):
+        client.start_pipeline_execution(
+            PipelineName="engine-good", PipelineParameters=[{"Name": "X", "Value": "1"}]
+        )
+    with pytest.raises(ClientError, match="ResourceNotFound"):
+        client.start_pipeline_execution(PipelineName="engine-none")
+
+
+def receive(sqs: Any, queue: str) -> dict[str, Any]:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        messages = sqs.receive_message(QueueUrl=queue).get("Messages")
+        if messages:
+            return dict(json.loads(messages[0]["Body"]))
+        time.sleep(0.05)
+    raise AssertionError("no message")
+
+
+@pytest.mark.parametrize("outcome", ["Succeeded", "Failed"])
+def test_a_callback_step_waits_for_its_token(emulator: Any, outcome: str) -> None:
+    client, sqs = emulator.client("sagemaker"), emulator.client("sqs")
+    queue = sqs.create_queue(QueueName=f"engine-{outcome}")["QueueUrl"]
+    name = f"engine-callback-{outcome}"
+    create(
+        client,
+        name,
+        {
+            "Name": "Ask",
+            "Type": "Callback",
+            "SqsQueueUrl": queue,
+            "Arguments": {"question": "how many?"},
+            "OutputParameters": [{"OutputName": "answer", "OutputType": "String"}],
+        },
+        fail("Say", {"Get": "Steps.Ask.OutputParameters['answer']"}),
+    )
+    arn = client.start_pipeline_execution(PipelineName=name)["PipelineExecutionArn"]
+    message = receive(sqs, queue)
+    assert (message["arguments"], message["status"]) == ({"question": "how many?"}, "Executing")
+    if outcome == "Succeeded":
+        client.send_pipeline_execution_step_success(
+            CallbackToken=message["token"], OutputParameters=[{"Name": "answer", "Value": "3"}]
+        )
+    else:
+        client.send_pipeline_execution_step_failure(
+            CallbackToken=message["token"], FailureReason="nobody knows"
+        )
+    assert finish(client, arn) == "Failed"
+    done = steps(client, arn)
+    assert done["Ask"]["StepStatus"] == outcome
+    if outcome == "Succeeded":
+        assert done["Say"]["FailureReason"] == "3"
+        assert done["Ask"]["Metadata"]["Callback"]["CallbackToken"] == message["token"]
+    else:
+        assert done["Ask"]["FailureReason"] == "nobody knows"
+
+
+def test_a_model_is_registered_and_its_group_made(emulator: Any) -> None:
+    client = emulator.client("sagemaker")
+    container = {"Image": IMAGE, "ModelDataUrl": "s3://bucket/model.tar.gz"}
+    types = {"SupportedContentTypes": ["image/png"], "SupportedResponseMIMETypes": ["text/csv"]}
+    create(
+        client,
+        "engine-register",
+        {
+            "Name": "Register",
+            "Type": "RegisterModel",
+            "Arguments": {
+                "ModelPackageGroupName": "engine-group",
+                "InferenceSpecification": {"Containers": [container], **types},
+                "ModelApprovalStatus": "PendingManualApproval",
+            },
+        },
+        fail("Say", {"Get": "Steps.Register.ModelPackageArn"}),
+    )
+    arn = client.start_pipeline_execution(PipelineName="engine-register")["PipelineExecutionArn"]
+    finish(client, arn)
+    done = steps(client, arn)
+    package = done["Register"]["Metadata"]["RegisterModel"]["Arn"]
+    assert package.endswith("model-package/engine-group/1")
+    assert done["Say"]["FailureReason"] == package
+
+
+def test_an_execution_survives_the_kill_of_the_server(own_emulator: Callable[..., Any]) -> None:
+    server = own_emulator()
+    assert server.up().returncode == 0
+    server.client("s3").create_bucket(Bucket="bucket")
+    client = server.client("sagemaker")
+    create(
+        client,
+        "p",
+        python("A", WRITE),
+        python("B", "import time; time.sleep(1)", DependsOn=["A"]),
+        python("C", "pass", DependsOn=["B"]),
+    )
+    arn = client.start_pipeline_execution(PipelineName="p")["PipelineExecutionArn"]
+    while steps(client, arn).get("B", {}).get("StepStatus") != "Executing":
+        time.sleep(0.02)
+    first = steps(client, arn)
+    server.kill()
+    assert server.up().returncode == 0
+    client = server.client("sagemaker")
+    assert finish(client, arn) == "Succeeded", steps(client, arn)
+    done = steps(client, arn)
+    assert list(done) == ["A", "B", "C"]
+    assert done["A"]["Metadata"] == first["A"]["Metadata"]
+    assert done["B"]["Metadata"] != first["B"]["Metadata"]
+
+
+def test_the_server_adds_little_to_each_step(emulator: Any) -> None:
+    client = emulator.client("sagemaker")
+    count = 5
+    names = [f"S{index}" for index in range(count)]
+    create(
+        client,
+        "engine-noop",
+        *(
+            python(name, "pass", DependsOn=[names[index - 1]] if index else [])
+            for index, name in enumerate(names)
+        ),
+    )
+    arn = client.start_pipeline_execution(PipelineName="engine-noop")["PipelineExecutionArn"]
+    assert finish(client, arn) == "Succeeded", steps(client, arn)
+    done = list(steps(client, arn).values())
+    seconds = (done[-1]["EndTime"] - done[0]["StartTime"]).total_seconds()
+    # With the process itself (a bare interpreter); generous, for busy machines.
+    assert seconds / count < 1.5
