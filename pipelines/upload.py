@@ -207,9 +207,9 @@ def _differs(file: Path, entry: Any) -> bool:
     if entry is None:
         return True
     status = file.stat()
-    return bool(
-        entry["size"] != status.st_size or entry["last_modified"].timestamp() < status.st_mtime
-    )
+    # S3 tells the time of an upload in whole seconds.
+    uploaded_by = entry["last_modified"].timestamp() + 1
+    return bool(entry["size"] != status.st_size or uploaded_by < status.st_mtime)
 
 
 def _store(session: "boto3.Session", settings: Settings) -> Any:

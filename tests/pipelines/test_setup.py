@@ -1,0 +1,188 @@
+"""Setup: what is missing is made, what is there stays, and a missing permission is named."""
+
+import io
+import json
+import os
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+import yaml
+
+from pipelines import policies, setup
+from pipelines.parameters import no_model
+from pipelines.settings import Settings
+from pipelines.target import ROOT
+
+
+def test_everything_is_made_once(aws: Any, local: Settings) -> None:
+    first = setup.setup(aws.session, local)
+    assert {item.kind: item.name for item in first} == {
+        "bucket": "tally-us-east-1-123456789012",
+        "no-model marker": "s3://tally-us-east-1-123456789012/tally/no-model/",
+        "role": "tally-promote",
+        "model package group": "tally",
+        "Lambda function": "tally-promote",
+        "EventBridge rule": "tally-model-approved",
+        "permission": "tally-model-approved may invoke tally-promote",
+    }
+    assert {item.state for item in first} == {"made"}
+    second = setup.setup(aws.session, local)
+    assert [(item.kind, item.name) for item in second] == [(i.kind, i.name) for i in first]
+    assert {item.state for item in second} == {"found"}
+
+
+def test_the_rule_calls_the_function_for_approved_versions(aws: Any, local: Settings) -> None:
+    setup.setup(aws.session, local)
+    events = aws.session.client("events")
+    pattern = json.loads(events.describe_rule(Name="tally-model-approved")["EventPattern"])
+    assert pattern["detail"] == {
+        "ModelPackageGroupName": ["tally"],
+        "ModelApprovalStatus": ["Approved"],
+    }
+    targets = events.list_targets_by_rule(Rule="tally-model-approved")["Targets"]
+    function = aws.session.client("lambda").get_function(FunctionName="tally-promote")
+    assert [target["Arn"] for target in targets] == [function["Configuration"]["FunctionArn"]]
+    variables = function["Configuration"]["Environment"]["Variables"]
+    assert variables == {"EXECUTION_ROLE": local.role_arn}
+
+
+def test_there_is_a_file_where_no_model_is(aws: Any, local: Settings) -> None:
+    setup.setup(aws.session, local)
+    key = no_model(local).split("/", 3)[3] + "README.txt"
+    body = aws.session.client("s3").get_object(Bucket=local.bucket_name, Key=key)["Body"]
+    assert b"no model is approved" in body.read()
+
+
+def test_changed_code_and_permissions_are_brought_up_to_date(aws: Any, local: Settings) -> None:
+    setup.setup(aws.session, local)
+    aws.session.client("iam").put_role_policy(
+        RoleName="tally-execution",
+        PolicyName="tally",
+        PolicyDocument=json.dumps(policies.promotion(local)),
+    )
+    old = io.BytesIO()
+    with zipfile.ZipFile(old, "w") as archive:
+        archive.writestr("old.py", "")
+    aws.session.client("lambda").update_function_code(
+        FunctionName="tally-promote", ZipFile=old.getvalue()
+    )
+    states = {(item.kind, item.name): item.state for item in setup.setup(aws.session, local)}
+    assert states["role", "tally-execution"] == "updated"
+    assert states["Lambda function", "tally-promote"] == "updated"
+    assert states["role", "tally-promote"] == "found"
+
+
+def test_the_functions_zip_is_the_same_every_time() -> None:
+    packed = setup.package()
+    for file in (ROOT / "model_registry").glob("*.py"):
+        os.utime(file)
+    assert setup.package() == packed
+    names = zipfile.ZipFile(io.BytesIO(packed)).namelist()
+    assert "model_registry/lambda_handler.py" in names
+    assert not [name for name in names if "__pycache__" in name]
+
+
+def test_a_role_of_ones_own_must_exist(aws: Any, local: Settings) -> None:
+    other = local.model_copy(update={"role": "arn:aws:iam::123456789012:role/team/builder"})
+    with pytest.raises(setup.SetupError, match="does not exist"):
+        setup.setup(aws.session, other)
+    aws.session.client("iam").create_role(
+        RoleName="builder", Path="/team/", AssumeRolePolicyDocument="{}"
+    )
+    items = setup.setup(aws.session, other)
+    assert ("builder", "found") in [(item.name, item.state) for item in items]
+
+
+def test_a_missing_permission_is_named(
+    aws: Any, local: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A user who may do nothing, in an account that checks (moto does, after n calls)."""
+    import httpx
+
+    iam = aws.session.client("iam")
+    iam.create_user(UserName="nobody")
+    key = iam.create_access_key(UserName="nobody")["AccessKey"]
+    httpx.post(f"{aws.url}/moto-api/reset-auth", content="0")
+    try:
+        nobody = boto3.Session(key["AccessKeyId"], key["SecretAccessKey"], region_name="us-east-1")
+        with pytest.raises(setup.SetupError) as caught:
+            setup.setup(nobody, local)
+    finally:
+        httpx.post(f"{aws.url}/moto-api/reset-auth", content="inf")
+    assert "s3:" in str(caught.value) or "may not use it" in str(caught.value)
+
+
+class TemplateLoader(yaml.SafeLoader):
+    """CloudFormation's short forms, read as the text or list that they stand before."""
+
+
+def _short_form(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> Any:
+    if isinstance(node, yaml.ScalarNode):
+        return loader.construct_scalar(node)
+    assert isinstance(node, yaml.SequenceNode)
+    return loader.construct_sequence(node, deep=True)
+
+
+TemplateLoader.add_multi_constructor("!", _short_form)
+
+
+@pytest.fixture(scope="module")
+def template() -> dict[str, Any]:
+    return yaml.load((ROOT / "infrastructure" / "tally.yaml").read_text(), Loader=TemplateLoader)
+
+
+@pytest.mark.parametrize(
+    ("resource", "policy", "services"),
+    [
+        ("ExecutionRole", policies.execution, policies.EXECUTION_SERVICES),
+        ("PromotionRole", policies.promotion, policies.PROMOTION_SERVICES),
+    ],
+    ids=["execution", "promotion"],
+)
+def test_the_template_gives_the_same_permissions(
+    template: dict[str, Any], on_aws: Settings, resource: str, policy: Any, services: list[str]
+) -> None:
+    role = template["Resources"][resource]["Properties"]
+    text = json.dumps(role).replace("${AWS::Region}", on_aws.region)
+    role = json.loads(text.replace("${AWS::AccountId}", on_aws.account_id))
+    assert role["Policies"] == [{"PolicyName": "tally", "PolicyDocument": policy(on_aws)}]
+    assert role["AssumeRolePolicyDocument"] == policies.trust(services)
+    assert on_aws.role_arn.endswith("/tally-execution")
+
+
+def test_the_template_describes_the_same_function_and_rule(template: dict[str, Any]) -> None:
+    function = template["Resources"]["Promotion"]["Properties"]
+    assert (function["FunctionName"], function["Handler"]) == (setup.FUNCTION, setup.HANDLER)
+    assert (function["Runtime"], function["Timeout"]) == (setup.RUNTIME, setup.PROMOTION_SECONDS)
+    rule = template["Resources"]["ModelApproved"]["Properties"]
+    assert (rule["Name"], rule["EventPattern"]) == (setup.RULE, setup.APPROVED_EVENT)
+
+
+def test_only_one_branch_of_one_repository_may_retrain(template: dict[str, Any]) -> None:
+    role = template["Resources"]["RetrainingRole"]["Properties"]
+    condition = role["AssumeRolePolicyDocument"]["Statement"][0]["Condition"]["StringEquals"]
+    subject = condition["token.actions.githubusercontent.com:sub"]
+    assert subject == "repo:${GitHubRepository}:ref:refs/heads/${GitHubBranch}"
+    actions = [a for s in role["Policies"][0]["PolicyDocument"]["Statement"] for a in s["Action"]]
+    assert not [a for a in actions if "*" in a or "Endpoint" in a or "UpdateModelPackage" in a]
+
+
+def test_no_permission_is_for_everything(on_aws: Settings) -> None:
+    """`*` stands only where AWS knows no narrower resource."""
+    wide = {
+        action
+        for policy in (policies.execution(on_aws), policies.promotion(on_aws))
+        for statement in policy["Statement"]
+        for action in statement["Action"]
+        if statement["Resource"] == ["*"] or "*" in action
+    }
+    assert wide == {"ecr:GetAuthorizationToken", "cloudwatch:PutMetricData"}
+
+
+def test_the_template_is_free_of_aliases() -> None:
+    """CloudFormation refuses YAML anchors."""
+    text = Path(ROOT / "infrastructure" / "tally.yaml").read_text()
+    assert "<<:" not in text
