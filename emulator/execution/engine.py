@@ -47,6 +47,7 @@ class Engine:
         with self._lock:
             if self._closing.is_set():
                 return
+            self._drivers = {arn: one for arn, one in self._drivers.items() if one.is_alive()}
             driver = Driver(self._context, arn, self._closing)
             self._drivers[arn] = driver
             driver.start()
@@ -107,6 +108,7 @@ class Driver(threading.Thread):
             for name, record in step_records(self._emulator.store, self._arn).items()
             if record["StepStatus"] in RUNNING
         ]
+        self._log("execution begins" if not running else "execution goes on after a restart")
         for name in running:
             self._launch(name, resumed=True)
         while not self._closing.is_set():

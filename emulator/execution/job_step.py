@@ -81,6 +81,7 @@ class JobStep:
             run.log(f"{run.step.name}: was interrupted ({error}); it runs again")
             return False
         run.record.finish("Succeeded", Properties=properties)
+        remember(run, self._arguments(resource))
         return True
 
     def _name(self) -> str:
@@ -181,7 +182,20 @@ class JobStep:
             raise
         if job.status and described[job.status] not in job.succeeded:
             raise self._failure(described)
+        if job.type == "Endpoint":
+            self._check_rollback(described)
         return described
+
+    def _check_rollback(self, described: dict[str, Any]) -> None:
+        """An endpoint whose update fails is in service again, with its former configuration."""
+        wanted = str(self._run.evaluate(self._run.step.arguments["EndpointConfigName"]))
+        if described["EndpointConfigName"] != wanted:
+            reason = described.get("FailureReason", "")
+            raise _AttemptError(
+                f"ClientError: the endpoint's update to {wanted} failed, and "
+                f"{described['EndpointConfigName']} serves again: {reason}",
+                None,
+            )
 
     def _stop(self, resource: str) -> None:
         run, job = self._run, self._job

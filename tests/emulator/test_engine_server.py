@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+import tarfile
 import time
 import zipfile
 from collections.abc import Callable
@@ -250,3 +251,114 @@ def test_the_server_adds_little_to_each_step(emulator: Any) -> None:
     seconds = (done[-1]["EndTime"] - done[0]["StartTime"]).total_seconds()
     # With the process itself (a bare interpreter); generous, for busy machines.
     assert seconds / count < 1.5
+
+
+def test_real_trials_are_tuned(emulator: Any) -> None:
+    client = emulator.client("sagemaker")
+    client.create_hyper_parameter_tuning_job(
+        HyperParameterTuningJobName="engine-tuning",
+        HyperParameterTuningJobConfig={
+            "Strategy": "Random",
+            "ResourceLimits": {"MaxNumberOfTrainingJobs": 3, "MaxParallelTrainingJobs": 2},
+            "HyperParameterTuningJobObjective": {"Type": "Maximize", "MetricName": "accuracy"},
+            "ParameterRanges": {
+                "CategoricalParameterRanges": [{"Name": "word", "Values": ["one", "two"]}]
+            },
+            "TrainingJobEarlyStoppingType": "Auto",
+        },
+        TrainingJobDefinition={
+            "AlgorithmSpecification": {
+                "TrainingImage": IMAGE,
+                "TrainingInputMode": "File",
+                "MetricDefinitions": [{"Name": "accuracy", "Regex": "accuracy=([0-9.]+)"}],
+            },
+            "RoleArn": ROLE,
+            "OutputDataConfig": {"S3OutputPath": "s3://bucket/models"},
+            "ResourceConfig": {
+                "InstanceType": "ml.m5.large",
+                "InstanceCount": 1,
+                "VolumeSizeInGB": 1,
+            },
+            "StoppingCondition": {"MaxRuntimeInSeconds": 60},
+        },
+    )
+    name = {"HyperParameterTuningJobName": "engine-tuning"}
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        described = client.describe_hyper_parameter_tuning_job(**name)
+        if described["HyperParameterTuningJobStatus"] != "InProgress":
+            break
+        time.sleep(0.05)
+    assert described["HyperParameterTuningJobStatus"] == "Completed", described
+    best = described["BestTrainingJob"]
+    assert best["FinalHyperParameterTuningJobObjectiveMetric"]["Value"] == pytest.approx(0.2)
+    trials = client.list_training_jobs_for_hyper_parameter_tuning_job(**name)
+    assert len(trials["TrainingJobSummaries"]) == 3
+    job = client.describe_training_job(TrainingJobName=best["TrainingJobName"])
+    assert job["HyperParameters"]["word"] == best["TunedHyperParameters"]["word"]
+    assert job["ModelArtifacts"]["S3ModelArtifacts"].startswith("s3://bucket/models/engine-tuning-")
+
+
+def test_stopping_an_execution_ends_its_container(emulator: Any) -> None:
+    client = emulator.client("sagemaker")
+    create(client, "engine-stop", python("A", "import time; time.sleep(60)"))
+    arn = client.start_pipeline_execution(PipelineName="engine-stop")["PipelineExecutionArn"]
+    while steps(client, arn).get("A", {}).get("StepStatus") != "Executing":
+        time.sleep(0.02)
+    client.stop_pipeline_execution(PipelineExecutionArn=arn)
+    assert finish(client, arn) == "Stopped"
+    done = steps(client, arn)["A"]
+    assert done["StepStatus"] == "Stopped"
+    job = done["Metadata"]["ProcessingJob"]["Arn"].rsplit("/", 1)[-1]
+    described = client.describe_processing_job(ProcessingJobName=job)
+    assert described["ProcessingJobStatus"] == "Stopped"
+
+
+def test_a_model_is_put_behind_an_endpoint_and_replaced(emulator: Any) -> None:
+    client, s3 = emulator.client("sagemaker"), emulator.client("s3")
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w:gz"):
+        pass
+    s3.put_object(Bucket="bucket", Key="model.tar.gz", Body=archive.getvalue())
+    variant = {
+        "VariantName": "AllTraffic",
+        "ModelName": {"Get": "Steps.Create.ModelName"},
+        "InstanceType": "ml.m5.large",
+        "InitialInstanceCount": 1,
+    }
+    name = {"Std:Join": {"On": "-", "Values": ["engine", {"Get": "Execution.PipelineExecutionId"}]}}
+    create(
+        client,
+        "engine-endpoint",
+        {
+            "Name": "Create",
+            "Type": "Model",
+            "Arguments": {
+                "ExecutionRoleArn": ROLE,
+                "PrimaryContainer": {"Image": IMAGE, "ModelDataUrl": "s3://bucket/model.tar.gz"},
+            },
+        },
+        {
+            "Name": "Configure",
+            "Type": "EndpointConfig",
+            "Arguments": {"EndpointConfigName": name, "ProductionVariants": [variant]},
+        },
+        {
+            "Name": "Serve",
+            "Type": "Endpoint",
+            "Arguments": {
+                "EndpointName": "engine-endpoint",
+                "EndpointConfigName": {"Get": "Steps.Configure.EndpointConfigName"},
+                "Tags": [],
+            },
+        },
+    )
+    for _ in range(2):
+        arn = client.start_pipeline_execution(PipelineName="engine-endpoint")[
+            "PipelineExecutionArn"
+        ]
+        assert finish(client, arn) == "Succeeded", steps(client, arn)
+        described = client.describe_endpoint(EndpointName="engine-endpoint")
+        assert described["EndpointStatus"] == "InService"
+        assert described["EndpointConfigName"].endswith(arn.rsplit("/", 1)[-1])
+    client.delete_endpoint(EndpointName="engine-endpoint")
