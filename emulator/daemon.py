@@ -22,6 +22,8 @@ from emulator.errors import StartError
 
 RUNTIMES = ("auto", "bwrap", "unshare", "relocate", "docker")
 _PORTS = {"port": 5580, "s3_port": 5581}
+# A killed server's child holds its port a moment longer.
+_LINGER = 1.0
 _ROOT = Path(emulator.__file__).resolve().parent.parent
 
 
@@ -206,10 +208,15 @@ def _port(name: str, asked: int | None, known: str | None, taken: int | None = N
                 "or none to have a free one chosen"
             )
         return asked
-    candidates = [int(known.rpartition(":")[2])] if known else []
-    for port in [*candidates, _PORTS[name]]:
-        if port != taken and _free(port):
-            return port
+    if known:
+        port = int(known.rpartition(":")[2])
+        deadline = time.monotonic() + _LINGER
+        while port != taken and time.monotonic() < deadline:
+            if _free(port):
+                return port
+            time.sleep(0.02)
+    if _PORTS[name] != taken and _free(_PORTS[name]):
+        return _PORTS[name]
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -89,9 +89,9 @@ class S3:
         command = [
             str(Path(sys.executable).with_name("rclone")),
             *("serve", "s3", "--addr", address, "--config", os.devnull),
-            # Jobs put their outputs straight into the folder: never answer from memory.
-            *("--dir-cache-time", "0s", "--poll-interval", "0s"),
-            *("--use-server-modtime", "--log-level", "ERROR"),
+            # Jobs put their outputs straight into the folder, and must be seen soon; yet with no
+            # memory of a folder at all, every request would read the whole of it again.
+            *("--dir-cache-time", "100ms", "--log-level", "ERROR"),
             str(self.folder),
         ]
         # A small heap: the idle emulator should not be felt.

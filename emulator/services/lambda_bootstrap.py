@@ -1,7 +1,7 @@
 """One invocation of a Lambda function, in a process of its own; imports nothing of the emulator.
 
-Standard input holds {"handler", "folder", "event", "deadline", "request_id", "arn"}; the answer goes
-as JSON to the file descriptor that is the only argument.
+Standard input holds {"handler", "folder", "event", "deadline", "request_id", "arn"}; the answer
+goes as JSON to the file descriptor that is the only argument.
 """
 
 import importlib
