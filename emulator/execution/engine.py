@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import queue
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from emulator.errors import ApiError
 from emulator.execution.definition import parse
@@ -23,6 +26,9 @@ if TYPE_CHECKING:
 
 LOG_GROUP = "/aws/sagemaker/PipelineExecutions"
 STEP_FAILURE = "Step failure: One or multiple steps failed."
+_log = logging.getLogger("emulator")
+_T = TypeVar("_T")
+_DISK_FULL_WAIT = 1.0
 # What an account may run at once by default.
 _MOST_PARALLEL = 50
 _RUNNERS: dict[str, Callable[[StepRun], None]] = {
@@ -112,14 +118,21 @@ class Driver(threading.Thread):
         for name in running:
             self._launch(name, resumed=True)
         while not self._closing.is_set():
-            status = self._advance()
+            status = self._insist(self._advance)
             if status:
-                self._finish(status)
+                self._insist(self._finish, status)
                 return
-            try:
+            with contextlib.suppress(queue.Empty):
                 self._news.get(timeout=1.0)
-            except queue.Empty:
-                continue
+
+    def _insist(self, write: Callable[..., _T], *arguments: Any) -> _T | None:
+        """Do something that writes to the disk, again and again while the disk is full."""
+        while not self._closing.is_set():
+            try:
+                return write(*arguments)
+            except (sqlite3.OperationalError, OSError):
+                self._closing.wait(_DISK_FULL_WAIT)
+        return None
 
     def _record(self) -> dict[str, Any]:
         record = self._emulator.store.get(EXECUTION, self._arn)
@@ -187,32 +200,31 @@ class Driver(threading.Thread):
 
     def _run_step(self, run: StepRun) -> None:
         runner = _RUNNERS.get(run.step.type) or (lambda run: JobStep(run)())
-        record = run.record
+        status, reason = "", ""
         try:
             runner(run)
         except StoppedError:
-            if not self._closing.is_set():
-                record.finish("Stopped")
+            status = "Stopped"
         except (StepError, ApiError) as error:
-            record.finish("Failed", str(error))
+            status, reason = "Failed", str(error)
         except Exception as error:
-            if self._closing.is_set():
-                return
-            record.finish("Failed", f"InternalServerError: {type(error).__name__}: {error}")
-            raise
-        finally:
             if not self._closing.is_set():
-                final = record.get()
-                reason = final.get("FailureReason")
-                self._log(
-                    f"{run.step.name}: {final['StepStatus']}" + (f": {reason}" if reason else "")
-                )
-                self._step_changed(run.step.type, record, "Executing")
-                self._news.put(run.step.name)
+                _log.exception("step %s of %s", run.step.name, self._arn)
+            status, reason = "Failed", f"InternalServerError: {type(error).__name__}: {error}"
+        if self._closing.is_set():
+            return
+        if status:
+            self._insist(run.record.finish, status, reason)
+        final = run.record.get()
+        self._log(f"{run.step.name}: {final['StepStatus']}" + (f": {reason}" if reason else ""))
+        self._step_changed(run.step.type, run.record, "Executing")
+        self._news.put(run.step.name)
 
     def _log(self, line: str) -> None:
         stream = "/".join(self._arn.rsplit("/", 3)[1::2])
-        self._emulator.log(LOG_GROUP, stream, [line])
+        # The log only explains what the records say; a full disk must not end the execution.
+        with contextlib.suppress(OSError):
+            self._emulator.log(LOG_GROUP, stream, [line])
 
     def _finish(self, status: str) -> None:
         reason = {"FailureReason": STEP_FAILURE} if status == "Failed" else {}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -190,10 +190,12 @@ class Search:
             )
         )
 
-    def skip(self, trials: int) -> None:
+    def skip(self, tried: Iterable[Mapping[str, str]]) -> None:
         """Pass over grid points that were tried before a restart."""
-        if self._grid is not None:
-            self._grid = itertools.islice(self._grid, trials, None)
+        if self._grid is None:
+            return
+        known = [tuple(point[item.name] for item in self._ranges) for point in tried]
+        self._grid = (point for point in self._grid if point not in known)
 
 
 def _distribution(item: Range) -> optuna.distributions.BaseDistribution:

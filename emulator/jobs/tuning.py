@@ -115,7 +115,7 @@ class Tuner(threading.Thread):
             objective = _objective(trial)
             if objective is not None and not _runs(trial):
                 search.recall(trial["TunedHyperParameters"], objective)
-        search.skip(len(self._trials))
+        search.skip([trial["TunedHyperParameters"] for trial in self._trials])
 
     def _ending(self) -> str:
         """Why no more trials begin (_STOPPED, _SATISFIED, _HOPELESS), or an empty string."""

@@ -158,6 +158,21 @@ def test_a_failed_job_fails_its_step_with_the_jobs_reason_and_can_be_retried(ben
         )
 
 
+def test_nested_branches(bench: Bench) -> None:
+    def equal(left: Any, right: Any) -> list[dict[str, Any]]:
+        return [{"Type": "Equals", "LeftValue": left, "RightValue": right}]
+
+    inner = condition("Inner", equal("a", "b"), [fail("Never")], [processing("Leaf")])
+    outcome = {"Get": "Steps.Inner.Outcome"}
+    bench.create(
+        condition("Outer", equal(1, 1), [inner], [fail("Neither")]),
+        condition("After", equal(outcome, "False"), [processing("Last")]),
+    )
+    arn, status = bench.run()
+    assert status == "Succeeded"
+    assert set(bench.steps(arn)) == {"Outer", "Inner", "Leaf", "After", "Last"}
+
+
 def test_parallel_steps_keep_to_the_limit(bench: Bench) -> None:
     bench.create(
         *(processing(name, {"SECONDS": "0.05"}) for name in "ABCDE"),
