@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 
 os.environ.setdefault("SMDEBUG_LOG_LEVEL", "error")
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as in steps/network.py
 
 import torch
 

@@ -10,7 +10,10 @@ from pathlib import Path
 
 # smdebug reads this when it is first imported; at its own default it logs every parameter.
 os.environ.setdefault("SMDEBUG_LOG_LEVEL", "error")
+# How long a trial waits for more once the training has ended: here nothing can follow.
+os.environ.setdefault("SMDEBUG_TRAINING_END_DELAY_REFRESH", "0")
 
+from smdebug.core.access_layer.utils import END_OF_JOB_FILENAME
 from smdebug.core.modes import ModeKeys
 from smdebug.core.reduction_config import ReductionConfig
 from smdebug.core.save_config import SaveConfig, SaveConfigMode
@@ -73,8 +76,12 @@ class TensorHook:
         self._hook.set_mode(ModeKeys.EVAL)
 
     def close(self) -> None:
-        """Write what is left and mark the end, without which a trial waits for more."""
+        """Write what is left and mark the end, without which a trial waits for more.
+
+        Within a SageMaker job smdebug leaves the mark to the service, which has other rules to run.
+        """
         self._hook.close()
+        (self.folder / END_OF_JOB_FILENAME).touch()
 
 
 def quieten() -> None:

@@ -47,6 +47,7 @@ def judge_tensors(folder: Path, activation_inputs: str) -> list[Verdict]:
     names: list[type[TensorRule]] = [
         VanishingGradient, Overfit, Overtraining, PoorWeightInitialization, LossNotDecreasing
     ]  # fmt: skip
+    trial = create_trial(str(folder))
     verdicts = []
     for rule in names:
         parameters = (
@@ -55,7 +56,6 @@ def judge_tensors(folder: Path, activation_inputs: str) -> list[Verdict]:
             else {}
         )
         try:
-            trial = create_trial(str(folder))
             verdicts.append(rule(trial, **parameters).judge())
         except SMDebugError as error:
             reason = f"the saved tensors cannot be read: {error}"

@@ -1,0 +1,351 @@
+"""Training as SageMaker runs it, on a few small images; its parts in this process."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import network
+import pytest
+import torch
+import train
+from PIL import Image, ImageDraw
+from training import data, environment, fitting, optimisation
+
+STEPS = Path(__file__).parents[2] / "steps"
+ENTRY = Path(__file__).parents[2] / "containers" / "tally-training" / "bin" / "train"
+TINY = "test_efficientnet"  # timm's smallest
+METRICS = re.compile(
+    r"epoch=(\d+) train_loss=([0-9.]+) train_accuracy=([0-9.]+) validation_loss=([0-9.]+) "
+    r"validation_accuracy=([0-9.]+) validation_rmse=([0-9.]+) images_per_second=([0-9.]+)"
+)
+
+
+def bin_image(count: int, number: int) -> Image.Image:
+    image = Image.new("RGB", (64, 48), (120 + number % 9, 110, 100))
+    draw = ImageDraw.Draw(image)
+    for item in range(count):
+        left = 4 + 11 * item + number % 3
+        draw.rectangle((left, 8 + number % 5, left + 8, 40), fill=(230, 220 - 9 * item, 60))
+    return image
+
+
+def channel(folder: Path, each: int, counts: tuple[int, ...] = (1, 3, 5)) -> Path:
+    for count in counts:
+        (folder / str(count)).mkdir(parents=True)
+        for number in range(each):
+            bin_image(count, number).save(folder / str(count) / f"{number:05}.jpg")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("images")
+    channel(folder / "train", 12)
+    channel(folder / "validation", 4)
+    return folder
+
+
+@pytest.fixture
+def opt(tmp_path, images, monkeypatch) -> Path:
+    root = tmp_path / "opt"
+    shutil.copytree(images, root / "input" / "data")
+    monkeypatch.setenv("OPT_ML", str(root))
+    for name in [name for name in os.environ if name.startswith("SM_")]:
+        monkeypatch.delenv(name)
+    return root
+
+
+def options(**changes: object) -> list[str]:
+    values = {
+        "backbone": TINY, "pretrained": "false", "image-size": 32, "batch-size": 8, "epochs": 2,
+        "lr": 0.1, "num-workers": 2, **{name.replace("_", "-"): v for name, v in changes.items()},
+    }  # fmt: skip
+    return [part for name, value in values.items() for part in (f"--{name}", str(value))]
+
+
+def read(root: Path, name: str):
+    return json.loads((root / "model" / name).read_text())
+
+
+def test_a_training_job_from_hyperparameters_to_model(opt, tmp_path):
+    """The image's own `train`, the code in a tarball, a debugged run: a process from end to end."""
+    source = tmp_path / "sourcedir.tar.gz"
+    with tarfile.open(source, "w:gz") as tar:
+        for name in ("train.py", "training", "network.py", "inference.py"):
+            tar.add(STEPS / name, name, filter=lambda f: None if "__pycache__" in f.name else f)
+    arguments = options(debug="true", epochs=3)
+    hyperparameters = {
+        name.removeprefix("--"): value
+        for name, value in zip(arguments[::2], arguments[1::2], strict=True)
+    }
+    hyperparameters["sagemaker_program"] = "train.py"
+    hyperparameters["sagemaker_submit_directory"] = str(source)
+    (opt / "input" / "config").mkdir()
+    (opt / "input" / "config" / "hyperparameters.json").write_text(json.dumps(hyperparameters))
+
+    result = subprocess.run(
+        [sys.executable, str(ENTRY)],
+        env={**os.environ, "TRAINING_JOB_NAME": "tally-train-1"},
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+
+    assert result.returncode == 0, result.stdout + result.stderr
+    found = METRICS.findall(result.stdout)
+    assert [epoch for epoch, *_ in found[:-1]] == ["1", "2", "3"]
+    training = read(opt, "training.json")
+    assert found[-1] == found[training["best_epoch"] - 1]
+    assert result.stdout.strip().splitlines()[-1].startswith("epoch=")
+    assert len(training["history"]) == 3
+    assert training["hyperparameters"]["batch-size"] == 8
+    assert training["profile"]["phases"]["forward_backward"] > 0
+    assert read(opt, "model.json")["classes"] == [1, 3, 5]
+    assert read(opt, "model.json")["image_size"] == 32
+    statuses = {rule["rule"]: rule["status"] for rule in read(opt, "debug_rules.json")}
+    assert len(statuses) == 7
+    assert statuses["LowGPUUtilization"] == "NotApplicable" or torch.cuda.is_available()
+    assert statuses["VanishingGradient"] == "NoIssuesFound"
+    assert re.search(r"^  Overfit +\w+ ", result.stdout, re.MULTILINE)
+    assert "smdebug" not in result.stdout + result.stderr
+    assert "INFO" not in result.stdout + result.stderr
+    state = torch.load(opt / "model" / "model.pt", weights_only=True)
+    network.build(TINY, 3).load_state_dict(state)
+    assert {file.name for file in (opt / "model" / "code").iterdir()} == {
+        "inference.py",
+        "network.py",
+    }
+
+
+def test_the_same_seed_gives_the_same_model(opt, tmp_path, capsys):
+    lines = []
+    for _ in range(2):
+        assert train.main(options(seed=7)) == 0
+        lines.append([m[:6] for m in METRICS.findall(capsys.readouterr().out)])
+    assert lines[0] == lines[1]
+    assert len(lines[0]) == 3
+
+
+def test_it_learns(opt, capsys):
+    assert train.main(options(epochs=8, lr=0.1, label_smoothing=0)) == 0
+    first, *_, last = METRICS.findall(capsys.readouterr().out)
+    assert float(last[4]) > 0.6  # chance is a third
+    assert float(last[3]) < float(first[3])
+
+
+def break_nothing(root: Path) -> None:
+    pass
+
+
+def drop_validation(root: Path) -> None:
+    shutil.rmtree(root / "input" / "data" / "validation")
+
+
+def empty_a_class(root: Path) -> None:
+    shutil.rmtree(root / "input" / "data" / "train" / "3")
+    (root / "input" / "data" / "train" / "3").mkdir()
+
+
+def another_class(root: Path) -> None:
+    channel(root / "input" / "data" / "validation", 2, counts=(4,))
+
+
+def strange_folder(root: Path) -> None:
+    (root / "input" / "data" / "train" / "many").mkdir()
+
+
+def one_class(root: Path) -> None:
+    for count in "13":
+        shutil.rmtree(root / "input" / "data" / "train" / count)
+
+
+def damaged_image(root: Path) -> None:
+    (root / "input" / "data" / "train" / "1" / "00000.jpg").write_text("not a picture")
+
+
+def wrong_weights(root: Path) -> None:
+    (root / "input" / "data" / "pretrained").mkdir()
+    torch.save({"layer": torch.zeros(1)}, root / "input" / "data" / "pretrained" / f"{TINY}.pth")
+
+
+def no_weights(root: Path) -> None:
+    (root / "input" / "data" / "pretrained").mkdir()
+
+
+@pytest.mark.parametrize(
+    ("harm", "changes", "says"),
+    [
+        (drop_validation, {}, "channel 'validation' is missing (given: train)"),
+        (empty_a_class, {}, "train/3 holds no image"),
+        (another_class, {}, "train has 1, 3, 5, validation has 1, 3, 4, 5"),
+        (strange_folder, {}, "a subfolder 'many' that is not a count"),
+        (one_class, {}, "has 1 folders of counts; at least two"),
+        (damaged_image, {}, "train/1/00000.jpg cannot be read as an image"),
+        (break_nothing, {"backbone": "resnet999"}, "backbone 'resnet999' is unknown; allowed:"),
+        (break_nothing, {"batch_size": 64}, "batch-size 64 is larger than the 36 training images"),
+        (break_nothing, {"lr": 1e30}, "choose a smaller lr than 1e+30"),
+        (break_nothing, {"lr": "fast"}, "argument --lr"),
+        (break_nothing, {"epochs": 0}, "0 is not a whole number of 1 or more"),
+        (break_nothing, {"colour": "red"}, "unrecognized arguments: --colour red"),
+        (break_nothing, {"debug": "perhaps"}, "perhaps is neither true nor false"),
+        (break_nothing, {"image_size": 8}, "at least 32 pixels"),
+        (wrong_weights, {"pretrained": "true"}, f"does not hold the weights of '{TINY}'"),
+        (no_weights, {"pretrained": "true"}, f"expected one of {TINY}.pth"),
+    ],
+    ids=lambda value: value.__name__ if callable(value) else None,
+)
+def test_what_a_person_can_mend_is_said_in_one_line(opt, capsys, harm, changes, says):
+    harm(opt)
+    assert train.main(options(**changes)) == 1
+    told = capsys.readouterr().err
+    assert says in told
+    assert told.count("\n") == 1
+    assert says in (opt / "output" / "failure").read_text()
+
+
+def test_a_nan_loss_names_the_step(opt, capsys):
+    assert train.main(options(lr=1e30)) == 1
+    assert re.search(r"the loss is (nan|inf) at step \d+ of epoch \d", capsys.readouterr().err)
+
+
+class Quiet:
+    """An observer that does nothing but act in the middle of training."""
+
+    def __init__(self, at: int, act) -> None:
+        self.left, self.act = at, act
+
+    def phase(self, name: str):
+        from contextlib import nullcontext
+
+        if name == "forward_backward":
+            self.left -= 1
+            if self.left == 0:
+                self.act()
+        return nullcontext()
+
+    def training(self) -> None:
+        pass
+
+    def validating(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(("at", "epochs"), [(2, 1), (7, 1)], ids=["first-epoch", "second-epoch"])
+def test_sigterm_keeps_the_best_so_far(images, at, epochs):
+    torch.manual_seed(0)
+    channels = {name: data.load(images / name, 32, 2) for name in ("train", "validation")}
+    settings = fitting.Settings(
+        0.01, 8, 50, 100, 0.02, 0.0, False, 0, network.IMAGENET_MEAN, network.IMAGENET_STD
+    )
+    with train._stop_signal() as should_stop:
+        outcome = fitting.fit(
+            network.build(TINY, 3), torch.nn.CrossEntropyLoss(), channels["train"],
+            channels["validation"], settings,
+            Quiet(at, lambda: os.kill(os.getpid(), signal.SIGTERM)), should_stop,
+            torch.device("cpu"),
+        )  # fmt: skip
+    assert outcome.stopped
+    assert [epoch.epoch for epoch in outcome.history] == list(range(1, epochs + 1))
+    network.build(TINY, 3).load_state_dict(outcome.state)
+
+
+def epoch(accuracy: float, loss: float) -> fitting.Epoch:
+    return fitting.Epoch(1, 1.0, 0.5, loss, accuracy, 1.0, 10.0)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "better"),
+    [
+        (epoch(0.4, 1.5), None, True),
+        (epoch(0.4, 1.5), epoch(0.3, 1.0), True),
+        (epoch(0.4, 1.4), epoch(0.4, 1.5), True),
+        (epoch(0.4, 1.5), epoch(0.4, 1.5), False),
+    ],
+    ids=["first", "more-accurate", "lower-loss", "equal"],
+)
+def test_the_best_epoch_is_the_most_accurate(one, other, better):
+    assert one.better_than(other) is better
+
+
+def test_a_line_of_metrics_never_has_an_exponent():
+    tiny = fitting.Epoch(1, 1e-7, 1e-9, 1e-7, 1.0, 1e-6, 1e7)
+    assert METRICS.fullmatch(tiny.line())
+
+
+def test_augmentation_keeps_shape_range_and_items():
+    generator = torch.Generator().manual_seed(0)
+    pixels = torch.zeros(6, 3, 48, 48)
+    pixels[:, :, 14:34, 14:34] = 1.0
+    changed = data.augment(pixels, generator)
+    assert changed.shape == pixels.shape
+    assert 0 <= float(changed.min()) <= float(changed.max()) <= 1
+    assert not torch.equal(changed, pixels)
+    area = (changed.mean(1) > 0.5).float().mean((1, 2))
+    assert torch.allclose(area, torch.full((6,), (20 / 48) ** 2), rtol=0.25)
+
+
+def test_every_image_is_seen_once_and_none_alone():
+    generator = torch.Generator().manual_seed(0)
+    seen = torch.cat(list(data.batches(17, 8, generator)))
+    assert len(seen) == 16
+    assert len(set(seen.tolist())) == 16
+
+
+def test_the_head_learns_faster_than_a_pretrained_backbone():
+    model = network.build(TINY, 3)
+    tuned = optimisation.optimiser(model, 0.01, 0.02, pretrained=True)
+    rates = {round(group["lr"], 6) for group in tuned.param_groups}
+    assert rates == {0.01 * optimisation.HEAD_SHARE, 0.01 * optimisation.BACKBONE_SHARE}
+    decays = {
+        group["weight_decay"] for group in tuned.param_groups for p in group["params"] if p.ndim < 2
+    }
+    assert decays == {0.0}
+
+
+def test_shipped_weights_fill_all_but_the_head():
+    torch.manual_seed(0)
+    one = network.build(network.SHIPPED, 5, pretrained=True).state_dict()
+    torch.manual_seed(1)
+    two = network.build(network.SHIPPED, 5, pretrained=True).state_dict()
+    differing = {name for name in one if not torch.equal(one[name], two[name])}
+    assert differing == {"classifier.weight"}
+
+
+@pytest.mark.parametrize("backbone", ["resnet18", "resnet50", TINY])
+def test_a_backbone_has_an_output_for_each_count(backbone):
+    model = network.build(backbone, 5).eval()
+    with torch.no_grad():
+        assert model(torch.zeros(1, 3, 32, 32)).shape == (1, 5)
+
+
+def test_weights_from_a_channel(tmp_path):
+    given = network.build(TINY, 7).state_dict()
+    torch.save(given, tmp_path / f"{TINY}.pth")
+    built = network.build(TINY, 3, pretrained=True, weights=tmp_path).state_dict()
+    assert torch.equal(built["conv_stem.weight"], given["conv_stem.weight"])
+    assert built["classifier.weight"].shape[0] == 3
+
+
+def test_weights_that_cannot_be_downloaded_name_the_channel(monkeypatch, tmp_path):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "")
+    with pytest.raises(network.WeightsUnavailable, match="channel named 'pretrained' that holds"):
+        network.build("resnet18", 5, pretrained=True)
+
+
+def test_variables_win_over_folders(tmp_path):
+    (tmp_path / "input" / "data" / "train").mkdir(parents=True)
+    places = environment.read(
+        {"OPT_ML": str(tmp_path), "SM_CHANNEL_TRAIN": "/elsewhere", "SM_MODEL_DIR": "/m"}
+    )
+    assert places.channels["train"] == Path("/elsewhere")
+    assert places.model == Path("/m")
+    assert places.checkpoints == tmp_path / "checkpoints"
