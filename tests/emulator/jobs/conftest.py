@@ -36,7 +36,7 @@ class Emulator:
         )
 
     def up(self) -> None:
-        self.command("up", "--images", str(IMAGES))
+        self.command("up", "--images", str(IMAGES))  # on the ports that it had
         self.environment = json.loads(self.command("env", "--json").stdout)
 
     def down(self) -> None:

@@ -1,0 +1,304 @@
+import io
+import json
+import tarfile
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from botocore.exceptions import ClientError
+
+BUCKET = "bucket"
+ROLE = "arn:aws:iam::123456789012:role/service-role/runs-jobs"
+IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/plain:latest"
+
+
+class Hosting:
+    """Models, configurations and endpoints, made in one call each."""
+
+    def __init__(self, emulator, until) -> None:
+        self.emulator = emulator
+        self.until = until
+        self.sagemaker = emulator.client("sagemaker")
+        self.runtime = emulator.client("sagemaker-runtime")
+        self.s3 = emulator.client("s3")
+
+    def model(self, name: str, word: str | None, **changes) -> str:
+        packed = io.BytesIO()
+        with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+            member = tarfile.TarInfo("word.txt")
+            member.size = len(word or "")
+            archive.addfile(member, io.BytesIO((word or "").encode()))
+        self.s3.put_object(Bucket=BUCKET, Key=f"{name}/model.tar.gz", Body=packed.getvalue())
+        container = {
+            "Image": IMAGE,
+            "ModelDataUrl": f"s3://{BUCKET}/{name}/model.tar.gz",
+            "Environment": {"VARIABLE": name},
+            **changes,
+        }
+        self.sagemaker.create_model(
+            ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer=container
+        )
+        if word is None:
+            self.s3.delete_object(Bucket=BUCKET, Key=f"{name}/model.tar.gz")
+        return name
+
+    def config(self, name: str, **weights: float) -> str:
+        variants = [
+            {
+                "VariantName": f"v-{model}",
+                "ModelName": model,
+                "InitialInstanceCount": 1,
+                "InstanceType": "ml.t2.medium",
+                "InitialVariantWeight": weight,
+            }
+            for model, weight in weights.items()
+        ]
+        self.sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=variants)
+        return name
+
+    def settled(self, name: str) -> dict:
+        return self.until(
+            lambda: self.sagemaker.describe_endpoint(EndpointName=name), "EndpointStatus"
+        )
+
+    def endpoint(self, name: str, config: str) -> dict:
+        self.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=config)
+        return self.settled(name)
+
+    def ask(self, name: str, body: bytes = b"hello", **options) -> dict:
+        answer = self.runtime.invoke_endpoint(EndpointName=name, Body=body, **options)
+        return {**answer, "told": json.loads(answer["Body"].read())}
+
+
+@pytest.fixture
+def hosting(emulator, until) -> Hosting:
+    return Hosting(emulator, until)
+
+
+@pytest.fixture
+def endpoint(hosting, name):
+    hosting.model(name, "first")
+    hosting.config(name, **{name: 1.0})
+    made = hosting.endpoint(name, name)
+    assert made["EndpointStatus"] == "InService", made
+    yield name
+    hosting.sagemaker.delete_endpoint(EndpointName=name)
+
+
+def test_an_endpoint_answers(hosting, endpoint) -> None:
+    answer = hosting.ask(
+        endpoint,
+        ContentType="image/png",
+        Accept="application/json",
+        CustomAttributes="expected_quantity=3",
+    )
+    told = answer["told"]
+    assert told["word"] == "first"
+    assert told["body"] == "hello"
+    assert (told["content_type"], told["accept"]) == ("image/png", "application/json")
+    assert told["attributes"] == "expected_quantity=3"
+    assert told["variable"] == endpoint
+    assert answer["ContentType"] == "application/json"
+    assert answer["CustomAttributes"] == "trace=1"
+    assert answer["InvokedProductionVariant"] == f"v-{endpoint}"
+    described = hosting.sagemaker.describe_endpoint(EndpointName=endpoint)
+    assert described["EndpointConfigName"] == endpoint
+    assert described["ProductionVariants"][0]["CurrentWeight"] == 1.0
+    assert "serving first" in hosting.emulator.log(f"/aws/sagemaker/Endpoints/{endpoint}")
+
+
+def test_what_the_container_refuses_is_a_model_error(hosting, endpoint) -> None:
+    with pytest.raises(ClientError) as caught:
+        hosting.ask(endpoint, b"refuse")
+    assert caught.value.response["Error"]["Code"] == "ModelError"
+    assert caught.value.response["OriginalStatusCode"] == 415
+    assert caught.value.response["OriginalMessage"] == "not a picture"
+    assert 'Received client error (415) from primary with message "not a picture"' in str(
+        caught.value
+    )
+
+
+def test_what_cannot_be_invoked_is_a_validation_error(hosting, endpoint) -> None:
+    with pytest.raises(ClientError, match=r"ValidationError.*nowhere of account.*not found"):
+        hosting.ask("nowhere")
+    with pytest.raises(ClientError, match="exceeds the maximum of 6291456"):
+        hosting.ask(endpoint, b"x" * (6 * 1024 * 1024 + 1))
+    with pytest.raises(ClientError, match=f"there are v-{endpoint}"):
+        hosting.ask(endpoint, TargetVariant="other")
+
+
+def test_an_update_leaves_no_gap(hosting, endpoint) -> None:
+    second = f"{endpoint}-2"
+    hosting.model(second, "second")
+    hosting.config(second, **{second: 1.0})
+    words, failures, stop = [], [], threading.Event()
+
+    def ask_on() -> None:
+        while not stop.is_set():
+            try:
+                words.append(hosting.ask(endpoint)["told"]["word"])
+            except Exception as error:
+                failures.append(error)
+
+    asking = threading.Thread(target=ask_on)
+    asking.start()
+    try:
+        hosting.sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName=second)
+        with pytest.raises(ClientError, match="in-progress"):
+            hosting.sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName=second)
+        updated = hosting.settled(endpoint)
+        time.sleep(0.2)
+    finally:
+        stop.set()
+        asking.join()
+    assert (updated["EndpointStatus"], updated["EndpointConfigName"]) == ("InService", second)
+    assert failures == []
+    assert words[0] == "first"
+    assert words[-1] == "second"
+    assert words == sorted(words)
+
+
+@pytest.mark.parametrize(
+    ("word", "changes", "message"),
+    [
+        ("crash", {}, "did not pass the ping health check(?s:.*)the model is broken"),
+        (None, {}, "Could not find model data at s3://bucket/.*model.tar.gz"),
+        ("x", {"Image": "other"}, "no folder .*other"),
+    ],
+    ids=["crash", "no data", "no image"],
+)
+def test_an_update_that_fails_keeps_what_serves(hosting, endpoint, word, changes, message) -> None:
+    broken = f"{endpoint}-broken"
+    hosting.model(broken, word, **changes)
+    hosting.config(broken, **{broken: 1.0})
+    hosting.sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName=broken)
+    kept = hosting.settled(endpoint)
+    assert kept["EndpointStatus"] == "InService"
+    assert kept["EndpointConfigName"] == endpoint
+    with pytest.raises(RuntimeError, match=message):
+        raise RuntimeError(kept["FailureReason"])
+    assert hosting.ask(endpoint)["told"]["word"] == "first"
+
+
+def test_an_endpoint_that_cannot_start_is_failed(hosting, name) -> None:
+    hosting.model(name, "crash")
+    hosting.config(name, **{name: 1.0})
+    made = hosting.endpoint(name, name)
+    assert made["EndpointStatus"] == "Failed"
+    assert "the model is broken" in made["FailureReason"]
+    with pytest.raises(ClientError, match="it is Failed"):
+        hosting.ask(name)
+    hosting.sagemaker.delete_endpoint(EndpointName=name)
+    with pytest.raises(ClientError, match="Could not find endpoint"):
+        hosting.sagemaker.describe_endpoint(EndpointName=name)
+
+
+def test_variants_share_by_weight(hosting, name) -> None:
+    other = f"{name}-b"
+    for model, word in ((name, "a"), (other, "b")):
+        hosting.model(model, word)
+    hosting.config(name, **{name: 1.0, other: 0.0})
+    made = hosting.endpoint(name, name)
+    assert [v["CurrentWeight"] for v in made["ProductionVariants"]] == [1.0, 0.0]
+    assert {hosting.ask(name)["told"]["word"] for _ in range(5)} == {"a"}
+    assert hosting.ask(name, TargetVariant=f"v-{other}")["told"]["word"] == "b"
+    hosting.sagemaker.update_endpoint_weights_and_capacities(
+        EndpointName=name,
+        DesiredWeightsAndCapacities=[
+            {"VariantName": f"v-{name}", "DesiredWeight": 0.0},
+            {"VariantName": f"v-{other}", "DesiredWeight": 1.0},
+        ],
+    )
+    assert {hosting.ask(name)["told"]["word"] for _ in range(5)} == {"b"}
+    hosting.sagemaker.delete_endpoint(EndpointName=name)
+
+
+def test_a_container_that_dies_is_started_again(hosting, endpoint) -> None:
+    before = hosting.ask(endpoint)["told"]["pid"]
+    with pytest.raises(ClientError, match="did not answer"):
+        hosting.ask(endpoint, b"die")
+    after = before
+    deadline = time.monotonic() + 10
+    while after == before and time.monotonic() < deadline:
+        time.sleep(0.1)
+        try:
+            after = hosting.ask(endpoint)["told"]["pid"]
+        except ClientError:
+            continue
+    assert after != before
+
+
+def test_an_endpoint_is_there_after_a_restart(hosting, endpoint, until) -> None:
+    for ending in ("down", "kill"):
+        old = hosting.ask(endpoint)["told"]["pid"]
+        getattr(hosting.emulator, ending)()
+        hosting.emulator.up()
+        described = hosting.sagemaker.describe_endpoint(EndpointName=endpoint)
+        assert described["EndpointStatus"] == "InService"
+        told = hosting.ask(endpoint)["told"]
+        assert told["word"] == "first"
+        assert told["pid"] != old
+        assert _gone(old)
+
+
+def _gone(pid: int) -> bool:
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+        except OSError:
+            return True
+        if state == "Z":
+            return True
+        time.sleep(0.02)
+    return False
+
+
+@pytest.mark.parametrize("key", ["EndpointConfigName", "ModelName"])
+def test_what_is_named_must_exist(hosting, name, key) -> None:
+    with pytest.raises(ClientError, match="Could not find"):
+        if key == "ModelName":
+            hosting.config(name, **{"no-model": 1.0})
+        else:
+            hosting.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName="no-config")
+
+
+def test_batch_transform(hosting, name) -> None:
+    hosting.model(name, "batch")
+    for key in ("1.txt", "deep/2.txt"):
+        hosting.s3.put_object(Bucket=BUCKET, Key=f"{name}/in/{key}", Body=key.encode())
+    request = {
+        "TransformJobName": name,
+        "ModelName": name,
+        "TransformInput": {
+            "DataSource": {
+                "S3DataSource": {
+                    "S3DataType": "S3Prefix",
+                    "S3Uri": f"s3://{BUCKET}/{name}/in/",
+                }
+            },
+            "ContentType": "text/plain",
+        },
+        "TransformOutput": {"S3OutputPath": f"s3://{BUCKET}/{name}/out/"},
+        "TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 1},
+    }
+    hosting.sagemaker.create_transform_job(**request)
+
+    def end(job: str) -> dict:
+        return hosting.until(
+            lambda: hosting.sagemaker.describe_transform_job(TransformJobName=job),
+            "TransformJobStatus",
+        )
+
+    ended = end(name)
+    assert ended["TransformJobStatus"] == "Completed", ended.get("FailureReason")
+    for key in ("1.txt", "deep/2.txt"):
+        body = hosting.s3.get_object(Bucket=BUCKET, Key=f"{name}/out/{key}.out")["Body"]
+        told = json.load(body)
+        assert (told["word"], told["body"], told["content_type"]) == ("batch", key, "text/plain")
+    hosting.s3.put_object(Bucket=BUCKET, Key=f"{name}/in/3.txt", Body=b"refuse")
+    hosting.sagemaker.create_transform_job(**request | {"TransformJobName": f"{name}-2"})
+    failed = end(f"{name}-2")
+    assert failed["TransformJobStatus"] == "Failed"
+    assert "the container refused 3.txt: 415: not a picture" in failed["FailureReason"]

@@ -1,0 +1,369 @@
+import io
+import json
+import tarfile
+import time
+
+import pytest
+from botocore.exceptions import ClientError
+
+BUCKET = "bucket"
+ROLE = "arn:aws:iam::123456789012:role/service-role/runs-jobs"
+CLUSTER = {
+    "ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 10}
+}
+
+
+def processing(name: str, script: str, image: str = "plain", **changes) -> dict:
+    return {
+        "ProcessingJobName": name,
+        "RoleArn": ROLE,
+        "ProcessingResources": CLUSTER,
+        "AppSpecification": {
+            "ImageUri": f"123456789012.dkr.ecr.us-east-1.amazonaws.com/{image}:latest",
+            "ContainerEntrypoint": ["python3", "-c", script],
+            "ContainerArguments": ["--x", "1"],
+        },
+        **changes,
+    }
+
+
+def given(prefix: str, local: str = "/opt/ml/processing/input/data", **changes) -> dict:
+    s3 = {
+        "S3Uri": f"s3://{BUCKET}/{prefix}",
+        "LocalPath": local,
+        "S3DataType": "S3Prefix",
+        "S3InputMode": "File",
+        **changes,
+    }
+    return {"InputName": "data", "S3Input": s3}
+
+
+def wanted(prefix: str) -> dict:
+    s3 = {
+        "S3Uri": f"s3://{BUCKET}/{prefix}",
+        "LocalPath": "/opt/ml/processing/output/o",
+        "S3UploadMode": "EndOfJob",
+    }
+    return {"Outputs": [{"OutputName": "o", "S3Output": s3}]}
+
+
+@pytest.fixture
+def processed(sagemaker, until):
+    def run(request: dict) -> dict:
+        sagemaker.create_processing_job(**request)
+        name = request["ProcessingJobName"]
+        return until(
+            lambda: sagemaker.describe_processing_job(ProcessingJobName=name),
+            "ProcessingJobStatus",
+        )
+
+    return run
+
+
+def test_processing_reads_inputs_and_writes_outputs(s3, processed, name, emulator) -> None:
+    s3.put_object(Bucket=BUCKET, Key=f"{name}/in/a/1.txt", Body=b"one")
+    script = (
+        "import json, os, sys\n"
+        "ml = '/opt/ml/processing'\n"
+        "config = json.load(open('/opt/ml/config/processingjobconfig.json'))\n"
+        "resources = json.load(open('/opt/ml/config/resourceconfig.json'))\n"
+        "text = open(f'{ml}/input/data/a/1.txt').read()\n"
+        "open(f'{ml}/input/data/a/1.txt', 'w').write('changed')\n"
+        "os.makedirs(f'{ml}/output/o/deep')\n"
+        "json.dump([text, sys.argv[1:], config['ProcessingJobArn'], resources['hosts'],\n"
+        "           os.environ['MINE'], os.environ['PROCESSING_JOB_NAME']],\n"
+        "          open(f'{ml}/output/o/deep/told.json', 'w'))\n"
+        "open('/opt/ml/output/message', 'w').write('all well')\n"
+        "print('to the log')\n"
+    )
+    s3.put_object(Bucket=BUCKET, Key=f"{name}/in/script.py", Body=script.encode())
+    ended = processed(
+        processing(
+            name,
+            "exec(open('/opt/ml/processing/input/data/script.py').read())",
+            ProcessingInputs=[given(f"{name}/in/")],
+            ProcessingOutputConfig=wanted(f"{name}/out"),
+            Environment={"MINE": "1"},
+            Tags=[{"Key": "team", "Value": "bins"}],
+        )
+    )
+    assert ended["ProcessingJobStatus"] == "Completed", ended.get("FailureReason")
+    assert ended["ExitMessage"] == "all well"
+    assert ended["ProcessingEndTime"] >= ended["ProcessingStartTime"]
+    told = json.load(s3.get_object(Bucket=BUCKET, Key=f"{name}/out/deep/told.json")["Body"])
+    arn = f"arn:aws:sagemaker:us-east-1:123456789012:processing-job/{name}"
+    assert told == ["one", ["--x", "1"], arn, ["algo-1"], "1", name]
+    assert s3.get_object(Bucket=BUCKET, Key=f"{name}/in/a/1.txt")["Body"].read() == b"one"
+    assert "to the log" in emulator.log("/aws/sagemaker/ProcessingJobs")
+    assert not (emulator.state / "jobs" / f"processing-job-{name}" / "ml").exists()
+
+
+def test_a_failing_script_shows_its_code_and_last_lines(processed, name) -> None:
+    ended = processed(processing(name, "print('before')\nraise ValueError('broken here')"))
+    assert ended["ProcessingJobStatus"] == "Failed"
+    assert ended["FailureReason"].startswith("AlgorithmError: ")
+    assert ended["FailureReason"].endswith(", exit code: 1")
+    assert "ValueError: broken here" in ended["FailureReason"]
+    assert "broken here" in ended["ExitMessage"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        pytest.param(
+            {"ProcessingInputs": [given("nothing/here/")]},
+            'No S3 objects found under S3 URL "s3://bucket/nothing/here/"',
+            id="empty input",
+        ),
+        pytest.param(
+            {"AppSpecification": {"ImageUri": "missing", "ContainerEntrypoint": ["true"]}},
+            "no folder .*/missing.*plain",
+            id="unknown image",
+        ),
+        pytest.param(
+            {"AppSpecification": {"ImageUri": "plain", "ContainerEntrypoint": ["nothing"]}},
+            "executable file not found.*exit code: 127",
+            id="unknown program",
+        ),
+        pytest.param(
+            {"AppSpecification": {"ImageUri": "plain"}}, "ContainerEntrypoint", id="no entry point"
+        ),
+    ],
+)
+def test_processing_that_cannot_run_says_why(processed, name, changes, message) -> None:
+    ended = processed(processing(name, "", **changes))
+    assert ended["ProcessingJobStatus"] == "Failed"
+    with pytest.raises(RuntimeError, match=f"(?s){message}"):
+        raise RuntimeError(ended["FailureReason"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"ProcessingInputs": [given("x", local="/tmp/x")]}, "LocalPath must begin with /opt/ml"),
+        ({"ProcessingInputs": [given("x", S3DataType="ManifestFile")]}, "ManifestFile"),
+        ({"ProcessingInputs": [given("x", S3InputMode="Pipe")]}, "S3InputMode"),
+        (
+            {
+                "ProcessingResources": {
+                    "ClusterConfig": CLUSTER["ClusterConfig"] | {"InstanceCount": 2}
+                }
+            },
+            "runs one instance",
+        ),
+    ],
+    ids=["local path", "manifest", "pipe", "two instances"],
+)
+def test_processing_that_is_not_supported_is_refused(sagemaker, name, changes, message) -> None:
+    with pytest.raises(ClientError, match=message):
+        sagemaker.create_processing_job(**processing(name, "", **changes))
+
+
+def test_names_are_unique_and_unknown_ones_are_said(sagemaker, processed, name) -> None:
+    processed(processing(name, ""))
+    with pytest.raises(ClientError, match=r"ResourceInUse.*already exists"):
+        sagemaker.create_processing_job(**processing(name, ""))
+    with pytest.raises(ClientError, match=r"ResourceNotFound.*no-such-job"):
+        sagemaker.describe_processing_job(ProcessingJobName="no-such-job")
+    with pytest.raises(ClientError, match="is in status Completed"):
+        sagemaker.stop_processing_job(ProcessingJobName=name)
+    found = sagemaker.list_processing_jobs(NameContains=name, StatusEquals="Completed")
+    assert [job["ProcessingJobName"] for job in found["ProcessingJobSummaries"]] == [name]
+
+
+def test_processing_is_stopped(sagemaker, until, emulator, name) -> None:
+    sagemaker.create_processing_job(**processing(name, "import time; time.sleep(60)"))
+    sagemaker.stop_processing_job(ProcessingJobName=name)
+    ended = until(
+        lambda: sagemaker.describe_processing_job(ProcessingJobName=name), "ProcessingJobStatus"
+    )
+    assert ended["ProcessingJobStatus"] == "Stopped"
+
+
+def test_processing_has_a_time_limit(processed, name) -> None:
+    request = processing(name, "import time; time.sleep(60)")
+    ended = processed(request | {"StoppingCondition": {"MaxRuntimeInSeconds": 1}})
+    assert ended["ProcessingJobStatus"] == "Stopped"
+    assert "MaxRuntimeInSeconds (1)" in ended["ExitMessage"]
+
+
+def training(name: str, do: str = "train", image: str = "plain", **changes) -> dict:
+    return {
+        "TrainingJobName": name,
+        "RoleArn": ROLE,
+        "AlgorithmSpecification": {
+            "TrainingImage": f"123456789012.dkr.ecr.us-east-1.amazonaws.com/{image}:latest",
+            "TrainingInputMode": "File",
+            "MetricDefinitions": [{"Name": "accuracy", "Regex": "accuracy=([0-9.]+)"}],
+        },
+        "HyperParameters": {"do": do, "word": name},
+        "OutputDataConfig": {"S3OutputPath": f"s3://{BUCKET}/{name}/out/"},
+        "ResourceConfig": {
+            "InstanceType": "ml.m5.large",
+            "InstanceCount": 1,
+            "VolumeSizeInGB": 10,
+        },
+        "StoppingCondition": {"MaxRuntimeInSeconds": 60},
+        **changes,
+    }
+
+
+def channel(name: str, prefix: str) -> dict:
+    source = {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/{prefix}"}
+    return {
+        "ChannelName": name,
+        "ContentType": "image/jpeg",
+        "DataSource": {"S3DataSource": source},
+    }
+
+
+@pytest.fixture
+def trained(sagemaker, until):
+    def run(request: dict) -> dict:
+        sagemaker.create_training_job(**request)
+        name = request["TrainingJobName"]
+        return until(
+            lambda: sagemaker.describe_training_job(TrainingJobName=name), "TrainingJobStatus"
+        )
+
+    return run
+
+
+def members(s3, uri: str) -> dict[str, bytes]:
+    bucket, key = uri.removeprefix("s3://").split("/", 1)
+    body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    with tarfile.open(fileobj=io.BytesIO(body)) as opened:
+        return {m.name: opened.extractfile(m).read() for m in opened if m.isfile()}
+
+
+@pytest.mark.parametrize("image", ["plain", "warm"])
+def test_training_keeps_the_container_contract(s3, trained, name, image) -> None:
+    s3.put_object(Bucket=BUCKET, Key=f"{name}/train/1/a.jpg", Body=b"a")
+    s3.put_object(Bucket=BUCKET, Key=f"{name}/checkpoints/0.pt", Body=b"0")
+    ended = trained(
+        training(
+            name,
+            image=image,
+            InputDataConfig=[channel("train", f"{name}/train/")],
+            CheckpointConfig={"S3Uri": f"s3://{BUCKET}/{name}/checkpoints/"},
+            DebugHookConfig={
+                "S3OutputPath": f"s3://{BUCKET}/{name}/debug",
+                "CollectionConfigurations": [{"CollectionName": "losses"}],
+            },
+            Environment={"MINE": "1"},
+        )
+    )
+    assert ended["TrainingJobStatus"] == ended["SecondaryStatus"] == "Completed", ended
+    moves = [transition["Status"] for transition in ended["SecondaryStatusTransitions"]]
+    assert moves == ["Starting", "Downloading", "Training", "Uploading", "Completed"]
+    assert all("EndTime" in transition for transition in ended["SecondaryStatusTransitions"])
+    (metric,) = ended["FinalMetricDataList"]
+    assert (metric["MetricName"], metric["Value"]) == ("accuracy", pytest.approx(0.2))
+    artifacts = ended["ModelArtifacts"]["S3ModelArtifacts"]
+    assert artifacts == f"s3://{BUCKET}/{name}/out/{name}/output/model.tar.gz"
+    assert members(s3, artifacts) == {"word.txt": name.encode()}
+    output = members(s3, artifacts.replace("model.tar", "output.tar"))
+    told = json.loads(output["told.json"])
+    assert told["inputs"] == ["train/1/a.jpg"]
+    assert told["checkpoints"] == ["0.pt"]
+    assert told["hyperparameters"] == {"do": "train", "word": name}
+    assert told["inputdataconfig"]["train"]["TrainingInputMode"] == "File"
+    assert told["resourceconfig"]["hosts"] == ["algo-1"]
+    assert told["environment"]["MINE"] == "1"
+    assert told["environment"]["TRAINING_JOB_NAME"] == name
+    keys = [o["Key"] for o in s3.list_objects_v2(Bucket=BUCKET, Prefix=name)["Contents"]]
+    assert f"{name}/checkpoints/1.pt" in keys
+    assert f"{name}/debug/{name}/debug-output/events/0" in keys
+    assert ended["BillableTimeInSeconds"] == ended["TrainingTimeInSeconds"]
+
+
+def test_training_that_fails_says_what_it_left(trained, name) -> None:
+    ended = trained(training(name, "fail"))
+    assert ended["TrainingJobStatus"] == ended["SecondaryStatus"] == "Failed"
+    assert ended["FailureReason"] == "AlgorithmError: the loss is not a number, exit code: 4"
+    assert "ModelArtifacts" not in ended
+
+
+def test_training_that_is_stopped_keeps_its_model(s3, sagemaker, until, emulator, name) -> None:
+    sagemaker.create_training_job(**training(name, "wait"))
+
+    def describe() -> dict:
+        return sagemaker.describe_training_job(TrainingJobName=name)
+
+    deadline = time.monotonic() + 10
+    while "doing wait" not in _stream(emulator, name) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    time.sleep(0.1)
+    sagemaker.stop_training_job(TrainingJobName=name)
+    ended = until(describe, "TrainingJobStatus")
+    assert ended["TrainingJobStatus"] == ended["SecondaryStatus"] == "Stopped"
+    assert "partial" in members(s3, ended["ModelArtifacts"]["S3ModelArtifacts"])
+
+
+def _stream(emulator, name: str) -> str:
+    files = (emulator.state / "logs").rglob(f"*{name}*")
+    return "\n".join(file.read_text() for file in files)
+
+
+def test_training_has_a_time_limit(trained, name) -> None:
+    ended = trained(training(name, "wait") | {"StoppingCondition": {"MaxRuntimeInSeconds": 1}})
+    assert ended["TrainingJobStatus"] == "Stopped"
+    assert ended["SecondaryStatus"] == "MaxRuntimeExceeded"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {
+                "DebugRuleConfigurations": [
+                    {"RuleConfigurationName": "r", "RuleEvaluatorImage": "sagemaker-debugger-rules"}
+                ]
+            },
+            "runs no rule evaluators",
+        ),
+        (
+            {"ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 2}},
+            "one instance",
+        ),
+        (
+            {
+                "AlgorithmSpecification": {
+                    "TrainingImage": "plain",
+                    "TrainingInputMode": "File",
+                    "MetricDefinitions": [{"Name": "m", "Regex": "(["}],
+                }
+            },
+            "regular expression",
+        ),
+        (
+            {
+                "InputDataConfig": [
+                    {
+                        "ChannelName": "train",
+                        "DataSource": {
+                            "S3DataSource": {
+                                "S3DataType": "AugmentedManifestFile",
+                                "S3Uri": "s3://bucket/x",
+                            }
+                        },
+                    }
+                ]
+            },
+            "AugmentedManifestFile is not supported",
+        ),
+    ],
+    ids=["rules", "two instances", "regex", "manifest"],
+)
+def test_training_that_is_not_supported_is_refused(sagemaker, name, changes, message) -> None:
+    with pytest.raises(ClientError, match=message):
+        sagemaker.create_training_job(**training(name, **changes))
+
+
+def test_jobs_that_ran_when_the_emulator_was_killed_are_failed(emulator, sagemaker, name) -> None:
+    sagemaker.create_training_job(**training(name, "wait"))
+    emulator.kill()
+    emulator.up()
+    ended = emulator.client("sagemaker").describe_training_job(TrainingJobName=name)
+    assert ended["TrainingJobStatus"] == "Failed"
+    assert ended["FailureReason"].startswith("InternalServerError: the emulator stopped")
