@@ -362,3 +362,75 @@ def test_a_model_is_put_behind_an_endpoint_and_replaced(emulator: Any) -> None:
         assert described["EndpointStatus"] == "InService"
         assert described["EndpointConfigName"].endswith(arn.rsplit("/", 1)[-1])
     client.delete_endpoint(EndpointName="engine-endpoint")
+
+
+def test_a_tuning_survives_the_kill_of_the_server(
+    own_emulator: Callable[..., Any], tmp_path: Path
+) -> None:
+    train = tmp_path / "images" / "slow" / "bin" / "train"
+    train.parent.mkdir(parents=True)
+    train.write_text("#!/bin/sh\nsleep 0.4\necho accuracy=0.5\n")
+    train.chmod(0o755)
+    (train.parent.parent / "requirements.txt").touch()
+    server = own_emulator()
+    server.images = tmp_path / "images"
+    assert server.up().returncode == 0
+    server.client("s3").create_bucket(Bucket="bucket")
+    client = server.client("sagemaker")
+    ranges = {"ContinuousParameterRanges": [{"Name": "lr", "MinValue": "0.1", "MaxValue": "1"}]}
+    limits = {"MaxNumberOfTrainingJobs": 4, "MaxParallelTrainingJobs": 1}
+    objective = {"Type": "Maximize", "MetricName": "accuracy"}
+    tune = {
+        "Name": "Tune",
+        "Type": "Tuning",
+        "Arguments": {
+            "HyperParameterTuningJobConfig": {
+                "Strategy": "Bayesian",
+                "ResourceLimits": limits,
+                "HyperParameterTuningJobObjective": objective,
+                "ParameterRanges": ranges,
+            },
+            "TrainingJobDefinition": {
+                "AlgorithmSpecification": {
+                    "TrainingImage": "slow",
+                    "TrainingInputMode": "File",
+                    "MetricDefinitions": [{"Name": "accuracy", "Regex": "accuracy=([0-9.]+)"}],
+                },
+                "RoleArn": ROLE,
+                "OutputDataConfig": {"S3OutputPath": "s3://bucket/models"},
+                "ResourceConfig": {
+                    "InstanceType": "ml.m5.large",
+                    "InstanceCount": 1,
+                    "VolumeSizeInGB": 1,
+                },
+                "StoppingCondition": {"MaxRuntimeInSeconds": 60},
+            },
+        },
+        "CacheConfig": {"Enabled": True, "ExpireAfter": "P1D"},
+    }
+    create(client, "p", tune)
+    arn = client.start_pipeline_execution(PipelineName="p")["PipelineExecutionArn"]
+
+    def job() -> dict[str, Any]:
+        arn_of_job = steps(client, arn).get("Tune", {}).get("Metadata", {}).get("TuningJob", {})
+        name = arn_of_job.get("Arn", "").rsplit("/", 1)[-1]
+        if not name:
+            return {"HyperParameterTuningJobName": "", "TrainingJobStatusCounters": {}}
+        return dict(client.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name))
+
+    deadline = time.monotonic() + 60
+    while job()["TrainingJobStatusCounters"].get("Completed", 0) < 1:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    before = job()["HyperParameterTuningJobName"]
+    server.kill()
+    assert server.up().returncode == 0
+    client = server.client("sagemaker")
+    assert finish(client, arn) == "Succeeded", steps(client, arn)
+    after = job()
+    assert after["HyperParameterTuningJobName"] == before
+    assert after["TrainingJobStatusCounters"]["Completed"] == 4
+    again = client.start_pipeline_execution(PipelineName="p")["PipelineExecutionArn"]
+    assert finish(client, again) == "Succeeded"
+    hit = steps(client, again)["Tune"]["CacheHitResult"]
+    assert hit == {"SourcePipelineExecutionArn": arn}
