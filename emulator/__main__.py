@@ -36,6 +36,9 @@ def _down(options: argparse.Namespace) -> None:
 
 def _status(options: argparse.Namespace) -> int:
     server = daemon.server(options.state)
+    if options.operations:
+        print("\n".join(_operations()))
+        return 0
     if options.json:
         print(json.dumps({"running": server is not None, **(server or {})}, indent=2))
     elif server:
@@ -44,6 +47,13 @@ def _status(options: argparse.Namespace) -> int:
     else:
         print(f"emulator: not running (state {options.state})")
     return 0 if server else 1
+
+
+def _operations() -> list[str]:
+    from emulator import services
+
+    services.load()
+    return sorted(f"{service} {name}" for service, name in services.operations)
 
 
 def _env(options: argparse.Namespace) -> None:
@@ -106,7 +116,11 @@ def _parser() -> argparse.ArgumentParser:
         added.add_argument("--s3-port", type=int)
         added.add_argument("--runtime", choices=daemon.RUNTIMES, default="auto")
     verb("down", _down, "stop the server; its state stays")
-    verb("status", _status, "say where it runs").add_argument("--json", action="store_true")
+    status = verb("status", _status, "say where it runs")
+    status.add_argument("--json", action="store_true")
+    status.add_argument(
+        "--operations", action="store_true", help="list the operations that are run here"
+    )
     verb("env", _env, "print the variables that clients need").add_argument(
         "--json", action="store_true"
     )

@@ -22,7 +22,7 @@ from emulator.errors import StartError
 
 RUNTIMES = ("auto", "bwrap", "unshare", "relocate", "docker")
 _PORTS = {"port": 5580, "s3_port": 5581}
-# A killed server's child holds its port a moment longer.
+# A killed server's child holds its port a moment longer; seconds.
 _LINGER = 1.0
 _ROOT = Path(emulator.__file__).resolve().parent.parent
 
@@ -176,11 +176,17 @@ def only_server(state: Path) -> Iterator[None]:
     Raises:
         StartError: Another server has it.
     """
+    deadline = time.monotonic() + _LINGER
     with (state / "server.lock").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise StartError(f"another server already uses {state}") from None
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError:
+                # Somebody who only looks whether it is held holds it for an instant.
+                if time.monotonic() > deadline:
+                    raise StartError(f"another server already uses {state}") from None
+            time.sleep(0.01)
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()

@@ -1,6 +1,7 @@
 """The HTTP face: which service and operation a request is for, and its answer."""
 
 import asyncio
+import errno
 import logging
 import re
 import sqlite3
@@ -73,21 +74,27 @@ def _answer(context: Context, request: Request, body: bytes) -> Response:
         reply = _dispatch(context, request, body)
     except ApiError as problem:
         reply = protocol.error(problem)
-    except (sqlite3.Error, OSError) as problem:
-        _log.error("%s %s\n%s", request.method, request.url.path, traceback.format_exc())
-        message = (
-            f"the emulator could not use its disk under {context.state}: {problem}. "
-            "Nothing was acknowledged; free some space, then call again."
-        )
-        reply = protocol.error(ApiError("InternalFailure", message, 500))
     except Exception as problem:
         _log.error("%s %s\n%s", request.method, request.url.path, traceback.format_exc())
-        message = (
-            f"a fault of the emulator, not of the request: {type(problem).__name__}: {problem}. "
-            f"The traceback is in {context.state / 'log.txt'}."
-        )
+        if _of_the_disk(problem):
+            message = (
+                f"the emulator could not use its disk under {context.state}: {problem}. "
+                "Nothing was acknowledged; free some space, then call again."
+            )
+        else:
+            message = (
+                f"a fault of the emulator, not of the request: {type(problem).__name__}: "
+                f"{problem}. The traceback is in {context.state / 'log.txt'}."
+            )
         reply = protocol.error(ApiError("InternalFailure", message, 500))
     return Response(reply.body, reply.status, reply.headers)
+
+
+def _of_the_disk(problem: Exception) -> bool:
+    full = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
+    return isinstance(problem, sqlite3.OperationalError) or (
+        isinstance(problem, OSError) and problem.errno in full
+    )
 
 
 def _dispatch(context: Context, request: Request, body: bytes) -> protocol.Reply:

@@ -36,23 +36,36 @@ def main() -> None:
     """Import the handler, call it, and write what it returned or raised."""
     request = json.load(sys.stdin)
     sys.path.insert(0, request["folder"])
-    try:
-        module, _, name = request["handler"].rpartition(".")
-        handler = getattr(importlib.import_module(module.replace("/", ".")), name)
-        result = handler(request["event"], LambdaContext(request))
-        answer = {"payload": json.dumps(result), "failed": False}
-    except BaseException as problem:
-        traceback.print_exc()
-        error = {
-            "errorMessage": str(problem),
-            "errorType": type(problem).__name__,
-            "requestId": request["request_id"],
-            "stackTrace": traceback.format_tb(problem.__traceback__)[1:],
-        }
-        answer = {"payload": json.dumps(error), "failed": True}
+    answer = call(request)
     sys.stdout.flush()
     with os.fdopen(int(sys.argv[1]), "w") as channel:
         json.dump(answer, channel)
+
+
+def call(request):  # type: ignore[no-untyped-def]
+    """The handler's result, or AWS's description of why there is none."""
+    module, _, name = request["handler"].rpartition(".")
+    try:
+        handler = getattr(importlib.import_module(module.replace("/", ".")), name)
+    except ImportError as problem:
+        text = f"Unable to import module '{module}': {problem}"
+        return failure(request, "Runtime.ImportModuleError", text, problem)
+    except AttributeError as problem:
+        text = f"Handler '{name}' missing on module '{module}'"
+        return failure(request, "Runtime.HandlerNotFound", text, problem)
+    try:
+        result = handler(request["event"], LambdaContext(request))
+        return {"payload": json.dumps(result), "failed": False}
+    except BaseException as problem:
+        return failure(request, type(problem).__name__, str(problem), problem)
+
+
+def failure(request, kind, text, problem):  # type: ignore[no-untyped-def]
+    """AWS's error payload; the traceback goes to the log, from the handler on."""
+    lines = traceback.format_tb(problem.__traceback__)[1:]
+    print(f"[ERROR] {kind}: {text}", "".join(lines).rstrip(), sep="\n", flush=True)
+    error = {"errorMessage": text, "errorType": kind, "requestId": request["request_id"]}
+    return {"payload": json.dumps({**error, "stackTrace": lines}), "failed": True}
 
 
 if __name__ == "__main__":

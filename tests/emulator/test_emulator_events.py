@@ -129,6 +129,19 @@ def test_what_cannot_run_is_refused(functions, function):
         functions.publish_version(FunctionName=function)
 
 
+@pytest.mark.parametrize(
+    "handler, kind",
+    [
+        ("function.nothing.handler", "Runtime.ImportModuleError"),
+        ("function.main.nothing", "Runtime.HandlerNotFound"),
+    ],
+    ids=["module", "function"],
+)
+def test_a_handler_that_is_not_there_is_said(functions, function, handler, kind):
+    functions.update_function_configuration(FunctionName=function, Handler=handler)
+    assert invoke(functions, function, {})[1]["errorType"] == kind
+
+
 def rule_for(emulator, functions, function, group, permit=True):
     events = emulator.client("events")
     arn = events.put_rule(
@@ -198,6 +211,44 @@ def test_an_approval_calls_the_function_with_awss_event(emulator, functions, fun
     assert detail["ModelPackageVersion"] == 1
     assert detail["ModelApprovalStatus"] == "Approved"
     assert detail["CreationTime"].endswith("Z")
+
+
+def test_an_accepted_event_is_delivered_after_the_server_was_killed(own_emulator):
+    server = own_emulator()
+    server.up()
+    (server.state / "s3" / "lambda-events").mkdir()
+    functions = server.client("lambda")
+    # Fails until a file appears, so the server is killed with the delivery under way.
+    source = """
+import os, json, boto3
+def handler(event, context):
+    if not os.path.exists(os.environ["GATE"]):
+        raise RuntimeError("not yet")
+    boto3.client("s3").put_object(Bucket="lambda-events", Key=event["key"], Body=b"x")
+"""
+    functions.create_function(
+        FunctionName="late",
+        Runtime="python3.11",
+        Role=ROLE,
+        Handler="function.main.handler",
+        Code={"ZipFile": archive(source)},
+        Timeout=10,
+        Environment={"Variables": {"GATE": str(server.state / "gate")}},
+    )
+    answer = functions.invoke(
+        FunctionName="late", InvocationType="Event", Payload=b'{"key": "delivered"}'
+    )
+    assert answer["StatusCode"] == 202
+    time.sleep(0.3)
+    server.kill()
+    (server.state / "gate").touch()
+    time.sleep(0.2)
+    server.up()
+    delivered = server.state / "s3" / "lambda-events" / "delivered"
+    deadline = time.monotonic() + 10
+    while not delivered.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_a_function_that_does_not_permit_events_is_not_called(emulator, functions, function):
