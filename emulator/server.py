@@ -22,6 +22,7 @@ from emulator.services import Context, HttpRequest, load, operations, routes
 
 _SCOPE = re.compile(r"Credential=[^/]*/\d+/[^/]*/([^/]+)/aws4_request")
 _log = logging.getLogger("emulator")
+_HOSTS = {"127.0.0.1", "localhost", "::1"}
 # Invocations and Lambda functions hold their thread while they run.
 _THREADS = 200
 
@@ -33,8 +34,11 @@ def application(context: Context) -> ASGIApp:
         if scope["type"] != "http":
             return
         request = Request(scope, receive)
-        if request.url.path == "/_emulator/health":
-            response: Response = JSONResponse(health(context))
+        if (request.url.hostname or "") not in _HOSTS:
+            # A web page whose name was pointed at this machine must not reach it.
+            response: Response = JSONResponse({"message": "unknown host"}, 421)
+        elif request.url.path == "/_emulator/health":
+            response = JSONResponse(health(context))
         else:
             body = await request.body()
             response = await anyio.to_thread.run_sync(

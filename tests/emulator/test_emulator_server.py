@@ -249,3 +249,13 @@ def test_s3_at_the_wrong_address_is_said(emulator):
     )
     with pytest.raises(ClientError, match="set AWS_ENDPOINT_URL_S3"):
         client.list_buckets()
+
+
+def test_another_host_name_is_not_served(emulator):
+    """A page that rebinds its own name to the loopback address would have it."""
+    request = urllib.request.Request(
+        f"{emulator.about['url']}/_emulator/health", headers={"Host": "evil.example:5580"}
+    )
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(request)
+    assert caught.value.code == 421
