@@ -1,6 +1,6 @@
 """What every job of this image imports, so that a process kept warm can hold it.
 
-Importing this starts no thread of Python and touches no tensor: a fork of the process must be able
+Importing this starts no thread and touches no tensor: a fork of the process must be able
 to do both for itself.
 """
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 os.environ.setdefault("SMDEBUG_LOG_LEVEL", "error")
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as in steps/network.py
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's and scipy's would start at import
 
 import torch
 

@@ -75,7 +75,7 @@ def _decode(file: Path, image_size: int) -> torch.Tensor:
     try:
         with Image.open(file) as image:
             return network.to_tensor(image, image_size)
-    except (UnidentifiedImageError, OSError) as error:
+    except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
         raise TrainingError(f"{file} cannot be read as an image: {error}") from error
 
 

@@ -244,10 +244,12 @@ def test_preload_names_modules_of_the_image_or_its_environment():
 
 
 def test_preload_leaves_a_process_that_can_be_forked():
-    """No thread of Python, and a child that trains: what a warm image lives from."""
+    """No thread, and a child that trains: what a warm image lives from."""
     program = (
         "import os, sys, threading, preload, torch\n"
         "assert threading.active_count() == 1, threading.enumerate()\n"
+        "task = '/proc/self/task'\n"
+        "assert not os.path.isdir(task) or len(os.listdir(task)) == 1, os.listdir(task)\n"
         "pid = os.fork()\n"
         "if pid == 0:\n"
         "    m = torch.nn.Conv2d(3, 4, 3); m(torch.rand(2, 3, 32, 32)).sum().backward()\n"
