@@ -74,7 +74,7 @@ class Bundle:
         found = s3.list_objects_v2(
             Bucket=settings.bucket_name, Prefix=f"{self._key}/{objects[-1][0]}", MaxKeys=1
         )
-        if found["KeyCount"]:
+        if found.get("Contents"):
             return False
         for path, content in objects:
             s3.put_object(Bucket=settings.bucket_name, Key=f"{self._key}/{path}", Body=content)
@@ -117,7 +117,7 @@ def _read(steps: Path, contents: tuple[str, ...]) -> list[tuple[str, bytes]]:
     files = []
     for entry in contents:
         path = steps / entry
-        if path.suffix and not path.is_file() and entry != "prepare.py":
+        if path.suffix and not path.is_file():
             raise CodeError(f"A step's script is missing: {path}.")
         files += [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
     return sorted(
