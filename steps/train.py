@@ -94,17 +94,18 @@ def run(options: argparse.Namespace, places: Environment) -> None:
             mean, std = network.normalisation(options.backbone)
         with profiler.phase("decoding"):
             train = data.load(train_folder, options.image_size, options.num_workers)
-            validation = data.load(validation_folder, options.image_size, options.num_workers)
-        if train.classes != validation.classes:
-            raise TrainingError(
-                f"the channels differ in their counts: train has {_list(train.classes)}, "
-                f"validation has {_list(validation.classes)}; give both the same folders"
+            validation = data.load(
+                validation_folder, options.image_size, options.num_workers, train.classes
             )
+        lacking = set(range(len(train.classes))) - set(validation.labels.tolist())
+        if lacking:
+            counts = data.listed(tuple(train.classes[index] for index in sorted(lacking)))
+            print(f"validation has no image of {counts} items; its accuracy leaves them out")
         with profiler.phase("model"):
             model = network.build(options.backbone, len(train.classes), options.pretrained, given)
         print(
             f"{len(train)} training and {len(validation)} validation images of "
-            f"{_list(train.classes)} items at {options.image_size} px; {options.backbone} on "
+            f"{data.listed(train.classes)} items at {options.image_size} px; {options.backbone} on "
             f"{device}, {torch.get_num_threads()} threads, lr {options.lr:g}, "
             f"batch {options.batch_size}, {options.epochs} epochs",
             flush=True,
@@ -221,10 +222,6 @@ def _be_deterministic(seed: int) -> None:
     random.seed(seed)
     numpy.random.seed(seed % 2**32)
     torch.manual_seed(seed)
-
-
-def _list(counts: tuple[int, ...]) -> str:
-    return ", ".join(map(str, counts))
 
 
 def _whole_number(text: str) -> int:

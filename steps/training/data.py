@@ -31,16 +31,36 @@ class Images:
         return len(self.labels)
 
 
-def load(folder: Path, image_size: int, workers: int) -> Images:
+def load(
+    folder: Path, image_size: int, workers: int, classes: tuple[int, ...] | None = None
+) -> Images:
     """Load `<folder>/<count>/<name>.jpg`.
 
+    Args:
+        folder: the channel.
+        image_size: width and height of the pixels kept.
+        workers: threads that decode.
+        classes: the counts that the training images have, for a channel that must fit them: it may
+            lack some of them, as a small one does, and may have no other.
+
     Raises:
-        TrainingError: a folder is not a count or holds no image, or a file is not an image.
+        TrainingError: a folder is not a count or holds no image, a file is not an image, or there
+            are too few counts or others than those given.
     """
-    classes = _classes(folder)
+    found_classes = _classes(folder)
+    if classes is None and len(found_classes) < 2:
+        raise TrainingError(
+            f"{folder} has {len(found_classes)} folders of counts; two are needed to learn from"
+        )
+    classes = classes or found_classes
+    if not found_classes or not set(found_classes) <= set(classes):
+        raise TrainingError(
+            f"the channels differ in their counts: {folder} has {listed(found_classes)}, the "
+            f"training images have {listed(classes)}; give both the same folders"
+        )
     files: list[Path] = []
     labels: list[int] = []
-    for index, count in enumerate(classes):
+    for count in found_classes:
         found = sorted(
             file for file in (folder / str(count)).iterdir() if file.suffix.lower() in SUFFIXES
         )
@@ -50,10 +70,15 @@ def load(folder: Path, image_size: int, workers: int) -> Images:
                 f"count needs some, so widen the subset or leave the count {count} out"
             )
         files += found
-        labels += [index] * len(found)
+        labels += [classes.index(count)] * len(found)
     with ThreadPoolExecutor(max(1, workers)) as pool:  # Pillow decodes without holding the GIL
         pixels = list(pool.map(lambda file: _decode(file, image_size), files))
     return Images(torch.stack(pixels), torch.tensor(labels), classes)
+
+
+def listed(counts: tuple[int, ...]) -> str:
+    """Counts for a message."""
+    return ", ".join(map(str, counts)) or "none"
 
 
 def _classes(folder: Path) -> tuple[int, ...]:
@@ -63,10 +88,6 @@ def _classes(folder: Path) -> tuple[int, ...]:
         raise TrainingError(
             f"{folder} has a subfolder '{strange[0]}' that is not a count; "
             f"expected one folder for each count, such as {folder / '3'}"
-        )
-    if len(names) < 2:
-        raise TrainingError(
-            f"{folder} has {len(names)} folders of counts; at least two are needed to learn from"
         )
     return tuple(sorted(int(name) for name in names))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import network
 import torch
 from torch import nn
@@ -10,6 +12,7 @@ from torch import nn
 # over what the parts of a pretrained network can bear.
 HEAD_SHARE = 0.3
 BACKBONE_SHARE = 0.05
+WARM_UP = 0.2  # of all steps
 
 
 def optimiser(
@@ -36,14 +39,18 @@ def optimiser(
     )
 
 
-def schedule(optimizer: torch.optim.Optimizer, steps: int) -> torch.optim.lr_scheduler.LRScheduler:
-    """One cycle over the whole training: up for a fifth of it, then down to almost nothing."""
-    return torch.optim.lr_scheduler.OneCycleLR(
-        optimizer,
-        max_lr=[group["lr"] for group in optimizer.param_groups],
-        total_steps=max(2, steps),
-        pct_start=0.2,
-        div_factor=10,
-        final_div_factor=100,
-        cycle_momentum=False,
-    )
+def schedule(optimizer: torch.optim.Optimizer, steps: int) -> torch.optim.lr_scheduler.LambdaLR:
+    """One cycle: up in a straight line for a fifth of the steps, then down along a cosine.
+
+    Args:
+        optimizer: its groups' rates are the peak.
+        steps: how many will be taken.
+    """
+    rising = max(1, round(steps * WARM_UP))
+
+    def share(step: int) -> float:
+        if step < rising:
+            return (step + 1) / rising
+        return 0.5 + 0.5 * math.cos(math.pi * (step - rising + 1) / (steps - rising + 1))
+
+    return torch.optim.lr_scheduler.LambdaLR(optimizer, share)

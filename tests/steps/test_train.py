@@ -183,9 +183,9 @@ def no_weights(root: Path) -> None:
     [
         (drop_validation, {}, "channel 'validation' is missing (given: train)"),
         (empty_a_class, {}, "train/3 holds no image"),
-        (another_class, {}, "train has 1, 3, 5, validation has 1, 3, 4, 5"),
+        (another_class, {}, "validation has 1, 3, 4, 5, the training images have 1, 3, 5"),
         (strange_folder, {}, "a subfolder 'many' that is not a count"),
-        (one_class, {}, "has 1 folders of counts; at least two"),
+        (one_class, {}, "has 1 folders of counts; two are needed"),
         (damaged_image, {}, "train/1/00000.jpg cannot be read as an image"),
         (break_nothing, {"backbone": "resnet999"}, "backbone 'resnet999' is unknown; allowed:"),
         (break_nothing, {"batch_size": 64}, "batch-size 64 is larger than the 36 training images"),
@@ -207,6 +207,14 @@ def test_what_a_person_can_mend_is_said_in_one_line(opt, capsys, harm, changes, 
     assert says in told
     assert told.count("\n") == 1
     assert says in (opt / "output" / "failure").read_text()
+
+
+def test_a_small_validation_may_lack_a_count(opt, capsys):
+    shutil.rmtree(opt / "input" / "data" / "validation" / "3")
+    assert train.main(options(epochs=1)) == 0
+    assert "validation has no image of 3 items" in capsys.readouterr().out
+    labels = data.load(opt / "input" / "data" / "validation", 32, 2, (1, 3, 5)).labels
+    assert set(labels.tolist()) == {0, 2}
 
 
 def test_a_nan_loss_names_the_step(opt, capsys):
@@ -306,6 +314,23 @@ def test_the_head_learns_faster_than_a_pretrained_backbone():
         group["weight_decay"] for group in tuned.param_groups for p in group["params"] if p.ndim < 2
     }
     assert decays == {0.0}
+
+
+@pytest.mark.parametrize("steps", [1, 2, 5, 100])
+def test_the_rate_rises_to_its_peak_and_falls(steps):
+    weight = torch.nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.AdamW([weight], lr=1.0)
+    scheduler = optimisation.schedule(optimizer, steps)
+    rates = []
+    for _ in range(steps):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step()
+    peak = rates.index(max(rates))
+    assert max(rates) == 1.0
+    assert min(rates) > 0
+    assert rates[: peak + 1] == sorted(rates[: peak + 1])
+    assert rates[peak:] == sorted(rates[peak:], reverse=True)
 
 
 def test_shipped_weights_fill_all_but_the_head():
