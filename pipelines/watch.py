@@ -92,7 +92,9 @@ def _detail(client: Any, logs: Any, step: Step) -> str:
     metadata = step.metadata or {}
     if step.type == "Tuning" and step.job:
         return trials.summary(client, step.job)
-    if step.type in GROUPS and step.job and step.status == "Executing":
+    # A Lambda step's ARN names a function, not a log stream.
+    named = step.type in GROUPS and step.type != "Lambda" and step.job
+    if named and step.status == "Executing":
         return last_line(logs, GROUPS[step.type], step.job)
     if step.type == "Training" and step.job and step.status == "Succeeded":
         return _metrics(client, step.job)
