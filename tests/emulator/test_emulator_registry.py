@@ -123,6 +123,19 @@ def test_tags_of_a_resource(sagemaker, group):
     assert len(sagemaker.list_tags(ResourceArn=arn)["Tags"]) == 1
 
 
+@pytest.mark.parametrize(
+    "arn, message",
+    [
+        ("arn:aws:sagemaker:us-east-1:123456789012:model/nothing", "does not exist"),
+        ("arn:aws:sagemaker:eu-west-1:123456789012:model/nothing", "of this account"),
+    ],
+    ids=["missing", "elsewhere"],
+)
+def test_tags_need_a_resource(sagemaker, arn, message):
+    with pytest.raises(ClientError, match=message):
+        sagemaker.add_tags(ResourceArn=arn, Tags=[{"Key": "a", "Value": "b"}])
+
+
 def test_models_by_package_and_by_image(emulator, sagemaker, group):
     role = "arn:aws:iam::123456789012:role/pipeline"
     arn = create(sagemaker, group)

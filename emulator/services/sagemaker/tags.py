@@ -55,4 +55,9 @@ def _own(context: Context, arn: str) -> str:
     prefix = f"arn:aws:sagemaker:{context.region}:{context.account}:"
     if not arn.startswith(prefix):
         raise invalid(f"{arn} is not a SageMaker resource of this account; it must begin {prefix}")
+    # A kind of document is named as its ARNs are; an execution's ARN extends its pipeline's.
+    kind, _, name = arn.removeprefix(prefix).partition("/")
+    name = name.partition("/execution/")[0]
+    if context.store.get(kind, name) is None:
+        raise invalid(f"{arn} does not exist, so it has no tags")
     return arn
