@@ -84,14 +84,23 @@ class S3:
             return True
         return False
 
+    def refresh(self) -> None:
+        """Make files that were put straight into the folder visible to the very next request.
+
+        rclone forgets what it knows of folders on SIGHUP; it answers the signal in about a
+        millisecond, and would by itself after `--dir-cache-time`.
+        """
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(signal.SIGHUP)
+            time.sleep(0.01)
+
     def _keep(self) -> None:
         address = urlsplit(self.url).netloc
         command = [
             str(Path(sys.executable).with_name("rclone")),
             *("serve", "s3", "--addr", address, "--config", os.devnull),
-            # Jobs put their outputs straight into the folder, and must be seen soon; yet with no
-            # memory of a folder at all, every request would read the whole of it again.
-            *("--dir-cache-time", "100ms", "--log-level", "ERROR"),
+            # Long enough that a folder is not read again for every request; see `refresh`.
+            *("--dir-cache-time", "1s", "--log-level", "ERROR"),
             str(self.folder),
         ]
         # A small heap: the idle emulator should not be felt.

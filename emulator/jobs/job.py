@@ -31,11 +31,13 @@ class Place:
     Attributes:
         runtime: what starts containers.
         s3: the folder of buckets.
+        refresh: has S3's server see files that were put into the folder.
         region: named in AWS's messages.
     """
 
     runtime: Runtime
     s3: Path
+    refresh: Callable[[], None]
     region: str
 
 

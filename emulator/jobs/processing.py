@@ -112,4 +112,6 @@ def run(job: Job) -> tuple[Exit, str]:
         # What is uploaded while the job runs is also kept when it fails.
         if ended.code == 0 or output.get("S3UploadMode") == "Continuous":
             objects.upload(job.place.s3, job.local(output["LocalPath"]), output["S3Uri"])
+    if outputs:
+        job.place.refresh()
     return ended, message

@@ -65,6 +65,7 @@ def run(job: Job, model: ServedModel) -> None:
             for _ in done:
                 job.check()
             objects.upload(place.s3, Path(results), request["TransformOutput"]["S3OutputPath"])
+            place.refresh()
     finally:
         server.stop()
 

@@ -44,7 +44,7 @@ class Running:
             )
         except SandboxUnavailable as error:
             raise StartError(str(error)) from None
-        self.place = Place(runtime, context.s3.folder.resolve(), context.region)
+        self.place = Place(runtime, context.s3.folder.resolve(), context.s3.refresh, context.region)
         self._jobs: dict[tuple[str, str], Job] = {}
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
