@@ -178,10 +178,13 @@ def test_objects_put_into_the_folder_are_seen_soon(emulator):
 
     for count, name in enumerate(("one", "two"), start=1):
         (folder / "a" / name).write_text(name)
-        assert eventually(lambda count=count: seen() == count, 0.5)
+        assert eventually(lambda count=count: seen() == count, 3)
     (folder / "a" / "two").write_text("changed")
-    time.sleep(0.15)
-    assert s3.get_object(Bucket="folder-bucket", Key="a/two")["Body"].read() == b"changed"
+
+    def body():
+        return s3.get_object(Bucket="folder-bucket", Key="a/two")["Body"].read()
+
+    assert eventually(lambda: body() == b"changed", 3)
 
 
 @pytest.mark.parametrize(
