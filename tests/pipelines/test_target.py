@@ -1,0 +1,120 @@
+"""Targets: the emulator is found or started; on AWS the missing thing is said."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines import setup, target
+from pipelines.settings import Settings, load
+from pipelines.target import TargetError
+from pipelines.upload import upload_folder
+
+
+@pytest.fixture
+def environment() -> Iterator[None]:
+    """`connect` changes the process's environment on purpose; here it is put back."""
+    kept = dict(os.environ)
+    for variable in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[variable]
+    yield
+    os.environ.clear()
+    os.environ.update(kept)
+
+
+@pytest.fixture
+def state(environment: None, tmp_path: Path) -> Iterator[Path]:
+    """The state of an emulator that does not run yet, and does not run any more afterwards."""
+    folder = tmp_path / "emulator"
+    os.environ["EMULATOR_STATE"] = str(folder)
+    yield folder
+    command = [sys.executable, "-m", "emulator", "down", "--state", str(folder)]
+    subprocess.run(command, cwd=target.ROOT, capture_output=True, timeout=60)
+
+
+def test_the_emulator_is_started_once_and_serves_all_that_setup_needs(
+    state: Path, bins: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.environ["AWS_PROFILE"] = "somebody"
+    session, settings = target.open_target("local")
+    server = json.loads((state / "server.json").read_text())
+    assert f"The emulator runs at {server['url']}" in capsys.readouterr().err
+    assert os.environ["AWS_ENDPOINT_URL_S3"] == server["s3_url"]
+    assert "AWS_PROFILE" not in os.environ
+    assert session.client("sts").get_caller_identity()["Account"] == settings.account
+
+    target.connect(load("local"))
+    assert capsys.readouterr().err == ""
+
+    assert {item.state for item in setup.setup(session, settings)} == {"made"}
+    assert {item.state for item in setup.setup(session, settings)} == {"found"}
+    said: list[str] = []
+    for _ in range(2):
+        upload_folder(session, settings, bins, said.append)
+    assert len(said) == 1
+
+
+def test_an_emulator_that_does_not_start_says_why(environment: None, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    os.environ["EMULATOR_STATE"] = str(tmp_path / "file")
+    with pytest.raises(TargetError, match="does not start") as caught:
+        target.connect(load("local", {}))
+    assert "python -m emulator up" in str(caught.value).replace(sys.executable, "python")
+
+
+def test_a_server_that_is_gone_is_not_taken_for_one_that_runs(
+    environment: None, tmp_path: Path
+) -> None:
+    os.environ["EMULATOR_STATE"] = str(tmp_path)
+    where = {"pid": os.getpid(), "url": "http://127.0.0.1:9", "s3_url": "http://127.0.0.1:9"}
+    (tmp_path / "server.json").write_text(json.dumps(where))
+    assert target._running_server() is None
+    (tmp_path / "server.json").write_text("{")
+    assert target._running_server() is None
+
+
+def test_without_credentials_aws_is_not_asked(environment: None, tmp_path: Path) -> None:
+    os.environ |= {
+        "HOME": str(tmp_path),
+        "AWS_CONFIG_FILE": str(tmp_path / "none"),
+        "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "none"),
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    with pytest.raises(TargetError, match="no AWS credentials") as caught:
+        target.connect(load("aws", {}))
+    assert "aws sso login" in str(caught.value)
+
+
+def test_an_unknown_profile_is_said(environment: None, tmp_path: Path) -> None:
+    os.environ |= {"AWS_PROFILE": "nobody", "AWS_CONFIG_FILE": str(tmp_path / "none")}
+    with pytest.raises(TargetError, match="nobody"):
+        target.connect(load("aws", {}))
+
+
+def test_the_account_is_that_of_the_credentials(aws: Any) -> None:
+    assert target.resolve(aws.session, load("aws", {})).account == "123456789012"
+
+
+def test_another_account_than_the_settings_is_refused(aws: Any) -> None:
+    settings = load("aws", {"PIPELINE_ACCOUNT": "999999999999"})
+    with pytest.raises(TargetError, match="999999999999") as caught:
+        target.resolve(aws.session, settings)
+    assert "123456789012" in str(caught.value)
+
+
+def test_an_unreachable_aws_is_said(aws: Any, on_aws: Settings) -> None:
+    os.environ["AWS_ENDPOINT_URL"] = "http://127.0.0.1:9"
+    import boto3
+    from botocore.config import Config
+
+    class Impatient(boto3.Session):
+        def client(self, *args: Any, **more: Any) -> Any:
+            return super().client(*args, config=Config(retries={"max_attempts": 0}), **more)
+
+    with pytest.raises(TargetError, match="cannot be reached"):
+        target.resolve(Impatient(region_name="us-east-1"), load("aws", {}))
