@@ -60,11 +60,13 @@ def _limiter() -> anyio.CapacityLimiter:
 
 def health(context: Context) -> dict[str, Any]:
     """What `status` shows of a running server."""
+    from emulator.services.sagemaker import running
+
     return {
         "version": emulator.__version__,
         "state": str(context.state),
         "images": str(context.images),
-        "runtime": context.runtime,
+        "runtime": running.of(context).place.runtime.kind,
         "url": context.url,
         "s3_url": context.s3_url,
         "s3": context.s3.alive(),

@@ -76,8 +76,13 @@ class Running:
         thread.start()
 
     def _share(self) -> int:
-        """Cores for one of the jobs that run now."""
-        return max(1, (os.cpu_count() or 1) // max(1, len(self._jobs)))
+        """Cores for one of the jobs that run now, or that a running tuning job will soon start."""
+        together = max(len(self._jobs), 1)
+        for tuning in self.context.store.list("hyper-parameter-tuning-job"):
+            if tuning["HyperParameterTuningJobStatus"] == "InProgress":
+                limits = tuning["HyperParameterTuningJobConfig"]["ResourceLimits"]
+                together = max(together, limits["MaxParallelTrainingJobs"])
+        return max(1, (os.cpu_count() or 1) // together)
 
     def _run(self, kind: str, job: Job, work: Work) -> None:
         shutil.rmtree(job.folder, ignore_errors=True)
