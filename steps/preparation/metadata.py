@@ -1,0 +1,56 @@
+"""What ABID's metadata says of one bin image."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+
+class MetadataError(ValueError):
+    """A metadata file says nothing that can be used; `reason` is the manifest's word for it."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Bin:
+    """One image of one bin.
+
+    Attributes:
+        id: As in the file names; `523` and `00523` are different bins.
+        count: How many items the books say are in it (EXPECTED_QUANTITY).
+        asins: The kinds of items in it.
+        adds_up: Whether the quantities of the items sum to `count`.
+    """
+
+    id: str
+    count: int
+    asins: frozenset[str]
+    adds_up: bool
+
+
+def parse(identity: str, content: bytes) -> Bin:
+    """Read a metadata file.
+
+    Raises:
+        MetadataError: It is not JSON, or does not say how many items there are.
+    """
+    try:
+        document: Any = json.loads(content)
+    except ValueError as error:
+        raise MetadataError("malformed-metadata", f"not JSON: {error}") from None
+    if not isinstance(document, dict) or "EXPECTED_QUANTITY" not in document:
+        raise MetadataError("malformed-metadata", "it has no EXPECTED_QUANTITY")
+    count = document["EXPECTED_QUANTITY"]
+    if isinstance(count, bool) or not isinstance(count, int) or count < 0:
+        raise MetadataError("bad-count", f"EXPECTED_QUANTITY is {count!r}, not a count")
+    items = document.get("BIN_FCSKU_DATA") or {}
+    if not isinstance(items, dict) or not all(isinstance(v, dict) for v in items.values()):
+        raise MetadataError("malformed-metadata", "BIN_FCSKU_DATA is no table of items")
+    asins = frozenset(str(v["asin"]) for v in items.values() if v.get("asin"))
+    quantities = [v.get("quantity") for v in items.values()]
+    adds_up = all(isinstance(q, int) for q in quantities) and sum(quantities) == count
+    return Bin(identity, count, asins, adds_up)

@@ -1,0 +1,159 @@
+"""Where bin images come from: an S3 prefix or a folder, laid out as ABID's public bucket."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import obstore
+from obstore.exceptions import (
+    BaseError,
+    NotFoundError,
+    PermissionDeniedError,
+    UnauthenticatedError,
+)
+from obstore.store import LocalStore, S3Store
+
+from preparation.problem import PreparationError
+
+IMAGES, METADATA = "bin-images", "metadata"
+# Any of these means that there is somebody to sign requests as.
+IDENTITY = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+)
+FORBIDDEN = (PermissionDeniedError, UnauthenticatedError)
+Listing = tuple[list[str], list[str]]
+
+
+class Source:
+    """Objects under one prefix, fetched many at a time.
+
+    Args:
+        address: `s3://bucket/prefix`, or a folder.
+        concurrency: Requests under way at once.
+    """
+
+    def __init__(self, address: str, concurrency: int) -> None:
+        self.address = address
+        self._places = asyncio.Semaphore(concurrency)
+        self._store: Any = _store(address, unsigned=False)
+
+    async def identities(self) -> tuple[set[str], set[str]]:
+        """The ids that have an image, and those that have metadata.
+
+        Raises:
+            PreparationError: There is nothing, or it may not be read.
+        """
+        try:
+            images, metadata = await self._list()
+        except FORBIDDEN as error:
+            if not self.address.startswith("s3://"):
+                raise PreparationError(f"{self.address} may not be read: {error}") from None
+            images, metadata = await self._list_unsigned()
+        except BaseError as error:
+            raise self._unreachable(error) from None
+        if not images or not metadata:
+            raise PreparationError(
+                f"{self.address} has {len(images)} images under {IMAGES}/ and {len(metadata)} "
+                f"files under {METADATA}/. A source is laid out like ABID: "
+                f"{IMAGES}/ID.jpg and {METADATA}/ID.json for every bin."
+            )
+        return images, metadata
+
+    async def read(self, name: str) -> bytes | None:
+        """The bytes of an object, or None where there is none of that name.
+
+        Raises:
+            PreparationError: It may not be read, or the store does not answer.
+        """
+        async with self._places:
+            try:
+                found = await obstore.get_async(self._store, name)
+                return bytes(await found.bytes_async())
+            except (NotFoundError, FileNotFoundError):
+                return None
+            except BaseError as error:
+                raise self._unreachable(error) from None
+
+    async def _list(self) -> tuple[set[str], set[str]]:
+        images, metadata = await asyncio.gather(
+            _stems(self._store, IMAGES, ".jpg"), _stems(self._store, METADATA, ".json")
+        )
+        return images, metadata
+
+    async def _list_unsigned(self) -> tuple[set[str], set[str]]:
+        """As `_list`, as nobody: a public bucket answers, also where the role may not ask."""
+        self._store = _store(self.address, unsigned=True)
+        try:
+            return await self._list()
+        except FORBIDDEN as error:
+            raise PreparationError(
+                f"{self.address} may not be read, neither with this job's credentials nor without "
+                f"any. Allow the execution role s3:ListBucket and s3:GetObject on it. ({error})"
+            ) from None
+        except BaseError as error:
+            raise self._unreachable(error) from None
+
+    def _unreachable(self, error: Exception) -> PreparationError:
+        said = str(error)
+        if isinstance(error, NotFoundError) or "404" in said or "NoSuchBucket" in said:
+            bucket = self.address.removeprefix("s3://").partition("/")[0]
+            return PreparationError(
+                f"{self.address} cannot be read: there is no bucket {bucket}. Check the address "
+                "(parameter DataSource)."
+            )
+        first = said.splitlines()[0][:300] if said else type(error).__name__
+        return PreparationError(f"{self.address} cannot be read: {first}")
+
+
+def read_file(address: str) -> bytes:
+    """The bytes of one file, from S3 or from this machine.
+
+    Raises:
+        PreparationError: There is no such file, or it may not be read.
+    """
+    if not address.startswith("s3://"):
+        try:
+            return Path(address).read_bytes()
+        except OSError as error:
+            raise PreparationError(f"The file list cannot be read: {error}.") from None
+    folder, _, name = address.rpartition("/")
+    content = asyncio.run(Source(folder, 1).read(name))
+    if content is None:
+        raise PreparationError(f"There is no file {address} (parameter FileList).")
+    return content
+
+
+def _store(address: str, *, unsigned: bool) -> Any:
+    if not address.startswith("s3://"):
+        if not Path(address).is_dir():
+            raise PreparationError(f"{address} is no folder and no s3:// address.")
+        return LocalStore(prefix=Path(address).resolve())
+    bucket, _, prefix = address.removeprefix("s3://").partition("/")
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    settings: dict[str, Any] = {"region": os.environ.get("AWS_REGION", "us-east-1")}
+    if endpoint:
+        settings |= {"endpoint": endpoint, "virtual_hosted_style_request": False}
+    if unsigned or not any(os.environ.get(name) for name in IDENTITY):
+        settings["skip_signature"] = True
+    return S3Store(
+        bucket,
+        prefix=prefix.strip("/") or None,
+        client_options={"allow_http": bool(endpoint and endpoint.startswith("http:"))},
+        **settings,
+    )
+
+
+async def _stems(store: Any, folder: str, suffix: str) -> set[str]:
+    found: set[str] = set()
+    pages: AsyncIterator[Any] = obstore.list(store, f"{folder}/", chunk_size=1000)
+    async for page in pages:
+        names = (entry["path"].rpartition("/")[2] for entry in page)
+        found.update(name.removesuffix(suffix) for name in names if name.endswith(suffix))
+    return found

@@ -1,0 +1,93 @@
+"""The split into train, validation and test: by group, and alike in counts."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from preparation.order import shuffled
+from preparation.problem import PreparationError
+
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Member:
+    """An image as the split sees it."""
+
+    id: str
+    count: int
+    group: str
+
+
+def split(members: Sequence[Member], shares: Sequence[float], seed: int) -> dict[str, str]:
+    """Choose the split of every image.
+
+    scikit-learn's StratifiedGroupKFold makes folds of equal size and leaves small classes out of
+    some of them. Here one group of every class is given to test and to validation first; then each
+    group goes where it brings the class counts nearest to the shares (least squares, relative to
+    the wanted count).
+
+    Args:
+        members: The images.
+        shares: The relative sizes of `SPLITS`.
+        seed: Of the order in which groups are placed.
+
+    Returns:
+        id -> one of `SPLITS`.
+
+    Raises:
+        PreparationError: A class has fewer than three groups, so some split would lack it.
+    """
+    groups: dict[str, list[Member]] = defaultdict(list)
+    for member in members:
+        groups[member.group].append(member)
+    classes = sorted({member.count for member in members})
+    holders = {c: [g for g in groups if any(m.count == c for m in groups[g])] for c in classes}
+    for count, names in holders.items():
+        if len(names) < len(SPLITS):
+            raise PreparationError(
+                f"Images that hold {count} come from only {len(names)} different bins, and each of "
+                f"{', '.join(SPLITS)} needs one. Take a larger subset (SubsetSize) or other "
+                "Classes."
+            )
+    totals = Counter(member.count for member in members)
+    wanted = {
+        (part, count): share / sum(shares) * totals[count]
+        for part, share in zip(SPLITS, shares, strict=True)
+        for count in classes
+    }
+    placed: Counter[tuple[str, int]] = Counter()
+    chosen: dict[str, str] = {}
+
+    def place(group: str, part: str) -> None:
+        chosen[group] = part
+        placed.update((part, member.count) for member in groups[group])
+
+    order = shuffled(groups, seed)
+    for part in ("test", "validation"):
+        for count in classes:
+            if not placed[part, count]:
+                free = [g for g in order if g in holders[count] and g not in chosen]
+                if free:
+                    place(min(free, key=lambda g: len(groups[g])), part)
+    for group in sorted(order, key=lambda g: -len(groups[g])):
+        if group not in chosen:
+            adds = Counter(member.count for member in groups[group])
+            place(group, min(SPLITS, key=lambda part: _worse(part, adds, placed, wanted)))
+    return {member.id: chosen[member.group] for member in members}
+
+
+def _worse(
+    part: str,
+    adds: Mapping[int, int],
+    placed: Mapping[tuple[str, int], int],
+    wanted: Mapping[tuple[str, int], float],
+) -> float:
+    """How much further from the wanted counts a split is with these images than without."""
+    change = 0.0
+    for count, number in adds.items():
+        goal, now = wanted[part, count], placed[part, count]
+        change += ((now + number - goal) ** 2 - (now - goal) ** 2) / goal
+    return change

@@ -1,0 +1,168 @@
+"""Prepare bin images: choose, fetch, validate, and split them by bin.
+
+The source is laid out like the Amazon Bin Image Dataset: bin-images/ID.jpg and metadata/ID.json.
+Output under <root>/processing/output, where <root> is $OPT_ML or /opt/ml:
+    train|validation|test/<count>/<id>.jpg
+    manifest/manifest.json   every image with its count, same-bin group and split; everything that
+                             was put aside, with the reason; written last
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import shutil
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from preparation.gathering import Gathered, Gatherer, as_rows
+from preparation.problem import PreparationError
+from preparation.request import parse_classes, parse_file_list, parse_shares
+from preparation.source import Source, read_file
+from preparation.splitting import SPLITS, Member, split
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the step; 1 and a message where the data or the arguments cannot be used."""
+    options = _arguments().parse_args(arguments)
+    root = Path(os.environ.get("OPT_ML", "/opt/ml"))
+    try:
+        prepare(options, root / "processing/output")
+    except PreparationError as error:
+        print(f"prepare: {error}", file=sys.stderr)
+        message = root / "output/message"  # becomes the job's ExitMessage
+        message.parent.mkdir(parents=True, exist_ok=True)
+        message.write_text(str(error))
+        return 1
+    return 0
+
+
+def prepare(options: argparse.Namespace, output: Path) -> None:
+    """Fill the output folder.
+
+    Raises:
+        PreparationError: The data or the arguments cannot be used.
+    """
+    classes, shares = parse_classes(options.classes), parse_shares(options.split)
+    listed = None
+    if options.file_list:
+        listed = parse_file_list(read_file(options.file_list), classes)
+    fetched = output.parent / "fetched"
+    shutil.rmtree(fetched, ignore_errors=True)
+    fetched.mkdir(parents=True)
+    source = Source(options.source, options.concurrency)
+    gatherer = Gatherer(source, fetched, classes, options.subset_size, options.seed)
+    gathered = asyncio.run(gatherer.gather(listed))
+    if gathered.lost > options.max_quarantined:
+        reasons = Counter(entry.reason for entry in gathered.quarantined)
+        raise PreparationError(
+            f"{gathered.lost:.0%} of the bins cannot be used, and at most "
+            f"{options.max_quarantined:.0%} may be lost: {_listing(reasons)}. Mend the source, or "
+            "raise --max-quarantined."
+        )
+    members = [Member(b.id, b.count, gathered.group[b.id]) for b in gathered.bins]
+    parts = split(members, shares, options.seed)
+    for member in members:
+        place = output / parts[member.id] / str(member.count) / f"{member.id}.jpg"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        (fetched / place.name).replace(place)
+    shutil.rmtree(fetched)
+    manifest = _manifest(options, gathered, parts)
+    place = output / "manifest" / "manifest.json"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(json.dumps(manifest, indent=1))
+    _tell(manifest)
+
+
+def _manifest(
+    options: argparse.Namespace, gathered: Gathered, parts: dict[str, str]
+) -> dict[str, Any]:
+    images: list[dict[str, Any]] = [
+        {
+            "id": found.id,
+            "count": found.count,
+            "group": gathered.group[found.id],
+            "split": parts[found.id],
+            **({} if found.adds_up else {"quantities_add_up": False}),
+        }
+        for found in sorted(gathered.bins, key=lambda found: found.id)
+    ]
+    counts = Counter((image["split"], image["count"]) for image in images)
+    classes = sorted({image["count"] for image in images})
+    return {
+        "source": options.source,
+        "file_list": options.file_list,
+        "classes": options.classes,
+        "split": options.split,
+        "seed": options.seed,
+        "subset_size": options.subset_size,
+        "counts": {part: {str(c): counts[part, c] for c in classes} for part in SPLITS},
+        "groups": len({image["group"] for image in images}),
+        "other_counts": {str(c): n for c, n in sorted(gathered.other_counts.items())},
+        "listed_but_absent": gathered.absent,
+        "disagreements": gathered.disagreements,
+        "images": images,
+        "quarantined": as_rows(gathered.quarantined),
+    }
+
+
+def _tell(manifest: dict[str, Any]) -> None:
+    """Leave the outcome in the log, readable."""
+    for part, counts in manifest["counts"].items():
+        print(f"{part:<10} {sum(counts.values()):>6} images: {_listing(counts)}")
+    print(f"{len(manifest['images'])} images of {manifest['groups']} bins; no bin is in two splits")
+    short = {c: sum(n[c] for n in manifest["counts"].values()) for c in manifest["counts"]["train"]}
+    if manifest["subset_size"] and len(set(short.values())) > 1:
+        print(f"the source has too few of some counts for a balanced subset: {_listing(short)}")
+    if manifest["other_counts"]:
+        print(f"not of the classes {manifest['classes']}: {_listing(manifest['other_counts'])}")
+    if manifest["listed_but_absent"]:
+        print(f"listed, but not in the source: {manifest['listed_but_absent']}")
+    if manifest["disagreements"]:
+        print(
+            f"{len(manifest['disagreements'])} bins are listed under another count than their "
+            "metadata says; the metadata holds"
+        )
+    reasons = Counter(entry["reason"] for entry in manifest["quarantined"])
+    print(f"put aside: {_listing(reasons) or 'nothing'}")
+
+
+def _listing(numbers: dict[Any, int] | Counter[Any]) -> str:
+    return ", ".join(f"{name}: {number}" for name, number in numbers.items())
+
+
+def _arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--source", required=True, help="s3://bucket/prefix or a folder, laid out like ABID")
+    add("--file-list", default="", help="only what this file_list.json names (s3:// or a file)")
+    add("--subset-size", type=_natural, default=0, help="images in all, balanced; 0: every one")
+    add("--classes", default="1-5", help="the counts that are wanted (default: 1-5)")
+    add("--split", default="8:1:1", help="train:validation:test (default: 8:1:1)")
+    add("--seed", type=_natural, default=0, help="of the choice and the split (default: 0)")
+    add(
+        "--max-quarantined",
+        type=float,
+        default=0.1,
+        help="the step fails when a larger share of the bins cannot be used (default: 0.1)",
+    )
+    add("--concurrency", type=_natural, default=64, help="requests at once (default: 64)")
+    return parser
+
+
+def _natural(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text} is below 0")
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())
