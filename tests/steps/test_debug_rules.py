@@ -247,10 +247,18 @@ def busy(**changes) -> Profile:
         (busy(), None),
         (busy(phases={"data": 5.0, "forward_backward": 5.0}), "50% of the training time went into"),
         (busy(phases={"forward_backward": 2.0, "evaluation": 3.0}), "60% of the time went into"),
+        (busy(cpu=[20.0] * 19), None),
         (busy(cpu=[20.0] * 20), "only 20 % of 2 cores was used"),
         (busy(machine_memory=[97.0]), "memory was 97 % full"),
     ],
-    ids=["busy", "waits-for-data", "validates-too-much", "idle", "memory-full"],
+    ids=[
+        "busy",
+        "waits-for-data",
+        "validates-too-much",
+        "too-short-to-tell",
+        "idle",
+        "memory-full",
+    ],
 )
 def test_profiler_report(profile, finding):
     verdict = profiler_report(profile)

@@ -20,6 +20,9 @@ REPORT: dict[str, Any] = {
 }
 
 
+ENOUGH_SAMPLES = 20  # ten seconds; less is mostly start-up
+
+
 def low_gpu_utilization(profile: Profile, **parameters: Any) -> Verdict:
     """A GPU is hardly used, or by fits and starts.
 
@@ -74,7 +77,8 @@ def profiler_report(profile: Profile, **parameters: Any) -> Verdict:
         findings.append(
             f"{evaluation:.0%} of the time went into validation; validate on fewer images"
         )
-    if not profile.gpu and cpu is not None and cpu < chosen["cpu_percent"]:
+    long_enough = len(profile.cpu) >= ENOUGH_SAMPLES and not profile.gpu
+    if long_enough and cpu is not None and cpu < chosen["cpu_percent"]:
         findings.append(
             f"only {cpu:.0f} % of {profile.cores} cores was used; the machine was shared with "
             f"others, or the batches are too small to fill it"
