@@ -75,17 +75,17 @@ def setup(session: "boto3.Session", settings: Settings) -> list[Item]:
     Raises:
         SetupError: A permission is missing, or a name is taken by somebody else.
     """
-    with _explained("s3", session):
+    with _explained("s3"):
         items = [_bucket(session, settings), _no_model(session, settings)]
-    with _explained("iam", session):
+    with _explained("iam"):
         items += [_execution_role(session, settings), _promotion_role(session, settings)]
-    with _explained("sagemaker", session):
+    with _explained("sagemaker"):
         items.append(_package_group(session))
-    with _explained("lambda", session):
+    with _explained("lambda"):
         items.append(_function(session, settings))
-    with _explained("events", session):
+    with _explained("events"):
         items.append(_rule(session, settings))
-    with _explained("lambda", session):
+    with _explained("lambda"):
         items.append(_permission(session, settings))
     return items
 
@@ -283,8 +283,8 @@ def _error_code(call: Callable[[], Any]) -> str | None:
 
 
 @contextmanager
-def _explained(service: str, session: "boto3.Session") -> Iterator[None]:
-    """Say which permission is missing, and to whom, instead of a traceback."""
+def _explained(service: str) -> Iterator[None]:
+    """Say which permission is missing, instead of a traceback."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
