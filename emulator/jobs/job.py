@@ -169,6 +169,9 @@ class Job:
                 if watch is not None:
                     watch(lines)
             code = process.wait()
+        except Exception as error:  # such as a full disk under the log
+            process.stop(f"{error}", 0)
+            raise
         finally:
             limit.cancel()
         code = 128 - code if code < 0 else code

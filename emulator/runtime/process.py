@@ -168,12 +168,16 @@ class Host:
 
     def close(self) -> None:
         """End the host; what it runs is killed."""
-        self._control.close()
+        with contextlib.suppress(OSError):
+            self._control.shutdown(socket.SHUT_RDWR)  # wakes a `start` that waits for the imports
+        if not self._ready:
+            self._process.kill()  # it is still importing, and listens to nobody
         try:
             self._process.wait(timeout=5)
         except subprocess.TimeoutExpired:
-            self._process.kill()  # it was still importing
+            self._process.kill()
             self._process.wait()
+        self._control.close()
 
     def touch(self) -> None:
         """Count the host as used now."""

@@ -68,9 +68,9 @@ def bwrap(folder: Path) -> list[str]:
     entries = sorted(opt.iterdir()) if opt.is_dir() else []
     binds = [part for path in entries for part in ("--bind", str(path), str(path))]
     return [
-        *("bwrap", "--dev-bind", "/", "/", "--tmpfs", "/opt"),
+        *(shutil.which("bwrap") or "bwrap", "--dev-bind", "/", "/", "--tmpfs", "/opt"),
         *binds,
-        *("--bind", str(folder), OPT_ML, "--die-with-parent", "--"),
+        *("--bind", str(folder), OPT_ML, "--chdir", OPT_ML, "--die-with-parent", "--"),
     ]
 
 
