@@ -1,4 +1,4 @@
-"""A finished execution written down by hand, for what shows executions; and an emulator to talk to."""
+"""A finished execution written down by hand, and an emulator to talk to."""
 
 from datetime import UTC, datetime, timedelta
 
