@@ -1,0 +1,252 @@
+"""Prepare as a process's main, on a small source of real JPEGs with every kind of flaw."""
+
+import io
+import json
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import prepare
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def jpeg(shade: int, size: tuple[int, int] = (64, 48)) -> bytes:
+    file = io.BytesIO()
+    Image.effect_noise(size, 40).point(lambda value: (value + shade) % 256).save(file, "JPEG")
+    return file.getvalue()
+
+
+def write_bin(
+    source: Path, identity: str, count: int, asin: str | None = None, image: bytes | None = None
+) -> None:
+    item = {"asin": asin or f"B{identity}", "name": "thing", "quantity": count}
+    document = {"BIN_FCSKU_DATA": {item["asin"]: item}, "EXPECTED_QUANTITY": count}
+    (source / "metadata" / f"{identity}.json").write_text(json.dumps(document))
+    content = jpeg(int(identity)) if image is None else image
+    (source / "bin-images" / f"{identity}.jpg").write_bytes(content)
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """Sixty good bins of counts 1-3, every third id the same bin as the one before."""
+    folder = tmp_path / "source"
+    for name in ("bin-images", "metadata"):
+        (folder / name).mkdir(parents=True)
+    for number in range(1, 61):
+        asin = f"B{number - 1:05d}" if number % 3 == 0 else None
+        write_bin(folder, f"{number:05d}", 1 + number % 3, asin)
+    return folder
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("OPT_ML", str(tmp_path / "ml"))
+    return tmp_path / "ml"
+
+
+def run(source: Path | str, *more: str) -> int:
+    return prepare.main(["--source", str(source), "--classes", "1-3", *more])
+
+
+def manifest(root: Path) -> dict[str, Any]:
+    return json.loads((root / "processing/output/manifest/manifest.json").read_text())
+
+
+def message(root: Path) -> str:
+    return (root / "output/message").read_text()
+
+
+def test_every_image_lies_once_under_its_split_and_count(source: Path, root: Path) -> None:
+    assert run(source) == 0
+    found = manifest(root)
+    files = sorted((root / "processing/output").glob("*/*/*.jpg"))
+    assert [file.stem for file in sorted(files, key=lambda f: f.stem)] == [
+        f"{number:05d}" for number in range(1, 61)
+    ]
+    for image in found["images"]:
+        place = Path(image["split"], str(image["count"]), f"{image['id']}.jpg")
+        original = source / "bin-images" / place.name
+        assert (root / "processing/output" / place).read_bytes() == original.read_bytes()
+    sizes = {part: sum(counts.values()) for part, counts in found["counts"].items()}
+    assert sizes == {"train": 48, "validation": 6, "test": 6}
+
+
+def test_no_bin_is_in_two_splits(source: Path, root: Path) -> None:
+    assert run(source) == 0
+    splits: dict[str, set[str]] = {}
+    for image in manifest(root)["images"]:
+        splits.setdefault(image["group"], set()).add(image["split"])
+    assert len(splits) == 40
+    assert all(len(parts) == 1 for parts in splits.values())
+
+
+def test_a_seed_decides_everything(source: Path, root: Path) -> None:
+    def chosen(seed: str) -> list[Any]:
+        shutil.rmtree(root, ignore_errors=True)
+        assert run(source, "--subset-size", "30", "--seed", seed, "--concurrency", seed + "1") == 0
+        return manifest(root)["images"]
+
+    assert chosen("0") == chosen("0")
+    assert chosen("0") != chosen("1")
+
+
+def test_a_subset_is_balanced(source: Path, root: Path) -> None:
+    assert run(source, "--subset-size", "32") == 0
+    totals = {
+        count: sum(parts[count] for parts in manifest(root)["counts"].values()) for count in "123"
+    }
+    assert totals == {"1": 11, "2": 11, "3": 10}
+
+
+FLAWS = {
+    "empty-image": lambda s: (s / "bin-images/00001.jpg").write_bytes(b""),
+    "undecodable-image": lambda s: (s / "bin-images/00001.jpg").write_bytes(b"words, no pixels"),
+    "truncated-image": lambda s: (s / "bin-images/00001.jpg").write_bytes(jpeg(1)[:-400]),
+    "no-image": lambda s: (s / "bin-images/00001.jpg").unlink(),
+    "no-metadata": lambda s: (s / "metadata/00001.json").unlink(),
+    "malformed-metadata": lambda s: (s / "metadata/00001.json").write_text('{"EXPECTED_QU'),
+    "bad-count": lambda s: (s / "metadata/00001.json").write_text('{"EXPECTED_QUANTITY": -2}'),
+}
+
+
+@pytest.mark.parametrize("reason", FLAWS)
+def test_a_flaw_is_put_aside_with_its_reason_and_costs_nothing_else(
+    source: Path, root: Path, reason: str
+) -> None:
+    FLAWS[reason](source)
+    assert run(source) == 0
+    found = manifest(root)
+    assert [(entry["id"], entry["reason"]) for entry in found["quarantined"]] == [("00001", reason)]
+    assert found["quarantined"][0]["detail"]
+    assert len(found["images"]) == 59
+
+
+def test_a_broken_image_of_a_subset_is_replaced(source: Path, root: Path) -> None:
+    for number in (1, 4, 7):
+        (source / "bin-images" / f"{number:05d}.jpg").write_bytes(b"")
+    assert run(source, "--subset-size", "45", "--max-quarantined", "0.2") == 0
+    assert len(manifest(root)["images"]) == 45
+
+
+def test_too_many_flaws_are_fatal_and_leave_no_manifest(source: Path, root: Path) -> None:
+    for number in range(1, 20):
+        (source / "bin-images" / f"{number:05d}.jpg").write_bytes(b"")
+    assert run(source) == 1
+    assert "empty-image: 19" in message(root)
+    assert not (root / "processing/output/manifest").exists()
+
+
+def test_the_metadata_overrules_the_file_list(source: Path, root: Path, tmp_path: Path) -> None:
+    listed = {str(c): [f"data/metadata/{n:05d}.json" for n in range(1, 61) if 1 + n % 3 == c]
+              for c in (1, 2, 3)}  # fmt: skip
+    listed["2"].append(listed["1"].pop())
+    listed["3"].append("data/metadata/99999.json")
+    file = tmp_path / "file_list.json"
+    file.write_text(json.dumps(listed))
+    assert run(source, "--file-list", str(file)) == 0
+    found = manifest(root)
+    assert found["disagreements"] == [{"id": "00060", "listed": 2, "count": 1}]
+    assert found["listed_but_absent"] == 1
+    assert {image["id"]: image["count"] for image in found["images"]}["00060"] == 1
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--classes", "3-1"], "FIRST-LAST"),
+        (["--split", "8:1"], "TRAIN:VALIDATION:TEST"),
+        (["--split", "8:0:1"], "positive"),
+        (["--classes", "1-9"], "no usable image of a bin that holds 4"),
+        (["--file-list", "/nowhere/list.json"], "/nowhere/list.json"),
+        (["--subset-size", "6"], "fewer|only 2 different bins"),
+    ],
+    ids=["classes", "split", "zero-share", "missing-class", "no-file-list", "too-small"],
+)
+def test_what_cannot_be_done_is_said(source: Path, root: Path, more: list[str], said: str) -> None:
+    assert run(source, *more) == 1
+    assert any(words in message(root) for words in said.split("|"))
+
+
+@pytest.mark.parametrize("address", ["/nowhere/at/all", "EMPTY"])
+def test_a_source_without_bins_is_said(root: Path, tmp_path: Path, address: str) -> None:
+    (tmp_path / "empty").mkdir()
+    place = str(tmp_path / "empty") if address == "EMPTY" else address
+    assert run(place) == 1
+    assert place in message(root)
+
+
+@pytest.fixture
+def s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A real S3 server that wants signatures; the folder holds its buckets."""
+    rclone = ROOT / ".venv/bin/rclone"
+    if not rclone.exists():
+        pytest.skip("rclone is not there: run `make setup`")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    folder = tmp_path / "s3"
+    folder.mkdir()
+    command = [str(rclone), "serve", "s3", str(folder), "--addr", f"127.0.0.1:{port}"]
+    server = subprocess.Popen([*command, "--auth-key", "somebody,secret-of-somebody"],
+                              env={**os.environ, "RCLONE_CONFIG": "/dev/null"},
+                              stderr=subprocess.DEVNULL)  # fmt: skip
+    try:
+        for _ in range(100):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.05)
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{port}")
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "somebody")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret-of-somebody")
+        yield folder
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def test_s3_is_read_like_a_folder(source: Path, root: Path, s3: Path) -> None:
+    shutil.copytree(source, s3 / "bins" / "some" / "prefix")
+    assert run("s3://bins/some/prefix/") == 0
+    assert len(manifest(root)["images"]) == 60
+
+
+def test_a_missing_bucket_is_named(root: Path, s3: Path) -> None:
+    assert run("s3://not-there/bins") == 1
+    assert "no bucket not-there" in message(root)
+
+
+def test_forbidden_is_said_with_what_to_allow(
+    source: Path, root: Path, s3: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(source, s3 / "bins")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "nobody")
+    assert run("s3://bins") == 1
+    assert "s3:GetObject" in message(root) or "cannot be read" in message(root)
+
+
+ABID = Path(os.environ.get("TALLY_ABID", ROOT.parent / "shared" / "abid"))
+
+
+@pytest.mark.skipif(
+    not (ABID / "labels.csv").exists(), reason=f"no real bin images at {ABID} (TALLY_ABID)"
+)
+def test_groups_of_the_real_bins_are_those_of_labels_csv() -> None:
+    import csv
+
+    from preparation.groups import group_of
+    from preparation.metadata import parse
+
+    folder = ABID / "aft-vbi-pds-224" / "metadata"
+    asins = {f.stem: parse(f.stem, f.read_bytes()).asins for f in folder.glob("*.json")}
+    with (ABID / "labels.csv").open() as file:
+        known = {row["id"]: row["same_bin_group"] for row in csv.DictReader(file)}
+    assert {identity: group_of(identity, asins) for identity in asins} == known
