@@ -3,7 +3,6 @@
 import time
 from typing import Any
 
-from emulator.errors import in_use
 from emulator.jobs import processing
 from emulator.jobs.job import MAX_RUNTIME, Job, JobStopped
 from emulator.services import Context, operation
@@ -53,10 +52,7 @@ def stop_processing_job(context: Context, request: dict[str, Any]) -> dict[str, 
 @operation("DeleteProcessingJob")
 def delete_processing_job(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     """Forget a job that has ended."""
-    document = running.get(context, KIND, request["ProcessingJobName"])
-    if document["ProcessingJobStatus"] in ("InProgress", "Stopping"):
-        raise in_use(f"The job {document['ProcessingJobName']} has not ended.")
-    context.store.delete(KIND, document["ProcessingJobName"])
+    running.delete(context, KIND, request["ProcessingJobName"])
     return {}
 
 

@@ -229,6 +229,19 @@ def request_stop(
     of(context).stop(kind, name)
 
 
+def delete(context: Context, kind: str, name: str) -> None:
+    """Forget a job that has ended.
+
+    Raises:
+        ApiError: there is no such job, or it has not ended.
+    """
+    document = get(context, kind, name)
+    if document[name_key(kind).replace("Name", "Status")] in ("InProgress", "Stopping"):
+        raise in_use(f"The job {name} has not ended; stop it first.")
+    context.store.delete(kind, name)
+    context.store.delete("tags", document[name_key(kind).replace("Name", "Arn")])
+
+
 def interrupted(context: Context, kind: str, **changes: Any) -> None:
     """Mark as Failed what ran when the previous server of this state ended."""
     status = name_key(kind).replace("Name", "Status")

@@ -77,6 +77,13 @@ def stop_training_job(context: Context, request: dict[str, Any]) -> dict[str, An
     return {}
 
 
+@operation("DeleteTrainingJob")
+def delete_training_job(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    """Forget a job that has ended."""
+    running.delete(context, KIND, request["TrainingJobName"])
+    return {}
+
+
 def start(context: Context) -> None:
     """End what the previous server left running."""
     running.interrupted(context, KIND, SecondaryStatus="Failed")

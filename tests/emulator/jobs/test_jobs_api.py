@@ -169,6 +169,9 @@ def test_names_are_unique_and_unknown_ones_are_said(sagemaker, processed, name) 
         sagemaker.stop_processing_job(ProcessingJobName=name)
     found = sagemaker.list_processing_jobs(NameContains=name, StatusEquals="Completed")
     assert [job["ProcessingJobName"] for job in found["ProcessingJobSummaries"]] == [name]
+    sagemaker.delete_processing_job(ProcessingJobName=name)
+    with pytest.raises(ClientError, match="ResourceNotFound"):
+        sagemaker.describe_processing_job(ProcessingJobName=name)
 
 
 def test_processing_is_stopped(sagemaker, until, emulator, name) -> None:
