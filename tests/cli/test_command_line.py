@@ -1,0 +1,179 @@
+"""The command line as a person runs it, against an emulator with a pipeline of two quick steps."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import boto3
+import pytest
+
+import pipeline
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+# The shape of the real pipeline's end, without its work: the threshold decides.
+DEFINITION = {
+    "Version": "2020-12-01",
+    "Parameters": [
+        {"Name": "AccuracyThreshold", "Type": "Float", "DefaultValue": 0.0},
+        {"Name": "DataSource", "Type": "String"},
+    ],
+    "Steps": [
+        {
+            "Name": "CheckAccuracy",
+            "Type": "Condition",
+            "Arguments": {
+                "Conditions": [
+                    {
+                        "Type": "LessThanOrEqualTo",
+                        "LeftValue": {"Get": "Parameters.AccuracyThreshold"},
+                        "RightValue": 0.5,
+                    }
+                ],
+                "IfSteps": [],
+                "ElseSteps": [
+                    {
+                        "Name": "AccuracyTooLow",
+                        "Type": "Fail",
+                        "Arguments": {"ErrorMessage": "accuracy 0.5 is below the threshold"},
+                    }
+                ],
+            },
+        }
+    ],
+}
+BINS = "s3://tally-us-east-1-123456789012/bins/"
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory):
+    state = tmp_path_factory.mktemp("cli") / "emulator"
+    keep = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "PIPELINE_"))}
+    yield {**keep, "EMULATOR_STATE": str(state), "PYTHONDONTWRITEBYTECODE": "", "COLUMNS": "200"}
+    down = [sys.executable, "-m", "emulator", "down", "--state", str(state)]
+    subprocess.run(down, cwd=ROOT, capture_output=True, timeout=60, check=True)
+
+
+@pytest.fixture(scope="module")
+def run(environment):
+    def call(*arguments):
+        return subprocess.run(
+            [sys.executable, "pipeline.py", *map(str, arguments)],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def fresh(run):
+    """An emulator where nothing but `setup` has been done."""
+    assert run("setup").returncode == 0
+    return run
+
+
+@pytest.fixture(scope="module")
+def upserted(fresh, environment):
+    server = json.loads((Path(environment["EMULATOR_STATE"]) / "server.json").read_text())
+    client = boto3.client(
+        "sagemaker",
+        endpoint_url=server["url"],
+        region_name="us-east-1",
+        aws_access_key_id="emulator",
+        aws_secret_access_key="emulator",
+    )
+    role = "arn:aws:iam::123456789012:role/tally-execution"
+    definition = json.dumps(DEFINITION)
+    client.create_pipeline(PipelineName="tally", PipelineDefinition=definition, RoleArn=role)
+    return fresh
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        pytest.param(("start", "-p", f"DataSource={BINS}"), "pipeline.py upsert", id="start"),
+        pytest.param(("list",), "pipeline.py upsert", id="list"),
+        pytest.param(("approve",), "Nothing to approve", id="approve"),
+        pytest.param(("promote", "3"), "has no version 3", id="promote"),
+        pytest.param(("promote", "x"), "not a model version", id="promote-what"),
+        pytest.param(("rollback",), "There is no endpoint tally yet", id="rollback"),
+        pytest.param(("endpoint", "--wait"), "There is no endpoint tally yet", id="endpoint"),
+        pytest.param(("predict", "README.md"), "README.md: ", id="predict-text"),
+        pytest.param(("predict", "none.jpg"), "there is no such file", id="predict-missing"),
+        pytest.param(("start", "-p", "MaxTrial=3"), "did you mean MaxTrials", id="parameter"),
+        pytest.param(("start", "-p", "MaxTrials=a"), "whole number", id="parameter-type"),
+        pytest.param(("--target", "moon", "list"), "no target 'moon'", id="target"),
+    ],
+)
+def test_what_cannot_be_done_says_what_to_do_and_fails(fresh, arguments, message):
+    done = fresh(*arguments)
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_start_shows_the_steps_and_succeeds(upserted):
+    done = upserted("start", "-p", f"DataSource={BINS}", "-p", "AccuracyThreshold=0.1")
+    assert done.returncode == 0, done.stderr
+    assert "CheckAccuracy (Condition) Succeeded" in done.stdout
+    steps = {s["name"]: s for s in json.loads(upserted("status", "--json").stdout)["steps"]}
+    assert steps["AccuracyTooLow"]["status"] == "Skipped"
+
+
+def test_a_failed_execution_fails_with_its_reason(upserted):
+    done = upserted("start", "-p", f"DataSource={BINS}", "-p", "AccuracyThreshold=0.9")
+    assert done.returncode == 1
+    assert "AccuracyTooLow: accuracy 0.5 is below the threshold" in done.stderr
+    assert "Failed" in upserted("status").stdout
+    assert "Failed" in upserted("status", "--markdown").stdout
+    assert "Failed" in upserted("list").stdout
+    assert "Steps: CheckAccuracy, AccuracyTooLow" in upserted("logs", "Trian").stderr
+    assert "writes no log" in upserted("logs", "CheckAccuracy").stderr
+    assert "nothing to stop" in upserted("stop").stderr
+    assert "has no execution zzz" in upserted("status", "zzz").stderr
+
+
+@pytest.mark.parametrize("before", [True, False], ids=["before-the-verb", "after-the-verb"])
+def test_the_target_is_named_before_or_after_the_verb(fresh, before):
+    target = ("--target", "local")
+    done = fresh(*target, "models") if before else fresh("models", *target)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("upsert", ["upsert"]),
+        ("upsert start -p A=1", ["upsert", "start -p A=1"]),
+        ("-t aws upsert start", ["-t aws upsert", "-t aws start"]),
+        ("start", ["start"]),
+    ],
+)
+def test_upsert_start_is_two_calls(line, expected):
+    assert [" ".join(call) for call in pipeline.calls(line.split())] == expected
+
+
+@pytest.mark.parametrize("verb", ["list", "models", "status", "report", "predict", "start"])
+def test_no_verb_but_upsert_imports_the_sdk(environment, verb):
+    code = (
+        "import sys, pipeline; pipeline.main(sys.argv[1:]);"
+        "print('sagemaker' in sys.modules, 'torch' in sys.modules)"
+    )
+    command = [sys.executable, "-c", code, verb]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "False False"
+
+
+def test_help_imports_neither_boto3_nor_a_settings_reader(environment):
+    code = (
+        "import sys, pipeline; pipeline.main(['--help']);"
+        "print({'boto3', 'botocore', 'pydantic', 'yaml', 'jinja2'} & set(sys.modules))"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "set()"
