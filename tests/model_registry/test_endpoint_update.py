@@ -1,0 +1,125 @@
+"""Promotion onto an endpoint that exists, which moto cannot update: against the emulator."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+import tarfile
+import time
+from pathlib import Path
+
+import boto3
+import pytest
+
+from model_registry import endpoint as endpoints
+from model_registry import rollout, versions
+from model_registry.errors import EndpointBusyError, RegistryError
+from model_registry.promotion import Placement, promote, rollback
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+IMAGES = ROOT / "tests" / "emulator" / "images"
+PLACEMENT = Placement("tally", "ml.m5.large", "arn:aws:iam::123456789012:role/tally-execution")
+
+
+@pytest.fixture(scope="module")
+def emulated(tmp_path_factory):
+    state = str(tmp_path_factory.mktemp("registry") / "emulator")
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+
+    def emulator(*arguments):
+        command = [sys.executable, "-m", "emulator", *arguments, "--state", state]
+        subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=True)
+
+    emulator("up", "--images", str(IMAGES))
+    server = json.loads((Path(state) / "server.json").read_text())
+    keys = {"aws_access_key_id": "emulator", "aws_secret_access_key": "emulator"}
+    session = boto3.Session(region_name="us-east-1", **keys)
+    s3 = session.client("s3", endpoint_url=server["s3_url"])
+    s3.create_bucket(Bucket="models")
+    s3.put_object(Bucket="models", Key="model.tar.gz", Body=archive())
+    yield session.client("sagemaker", endpoint_url=server["url"])
+    emulator("down")
+
+
+def archive():
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        entry = tarfile.TarInfo("model.json")
+        entry.size = 2
+        tar.addfile(entry, io.BytesIO(b"{}"))
+    return packed.getvalue()
+
+
+def register(client, approval="Approved"):
+    image = "123456789012.dkr.ecr.us-east-1.amazonaws.com/plain:latest"
+    container = {"Image": image, "ModelDataUrl": "s3://models/model.tar.gz"}
+    return client.create_model_package(
+        ModelPackageGroupName="tally",
+        ModelApprovalStatus=approval,
+        InferenceSpecification={
+            "Containers": [container],
+            "SupportedContentTypes": ["image/jpeg"],
+            "SupportedResponseMIMETypes": ["application/json"],
+        },
+    )["ModelPackageArn"]
+
+
+def rest(client):
+    while endpoints.read(client, "tally").busy:
+        time.sleep(0.1)
+
+
+def test_an_update_keeps_settings_and_rollback_goes_back_version_by_version(emulated):
+    client = emulated
+    client.create_model_package_group(ModelPackageGroupName="tally")
+    arns = [register(client) for _ in range(3)]
+    promote(client, arns[0], PLACEMENT)
+    assert rollout.wait(client, "tally", "tally", 60).status == "InService"
+
+    # Somebody gives the endpoint a setting and a tag that promotion knows nothing of.
+    settings = client.describe_endpoint_config(
+        EndpointConfigName=endpoints.read(client, "tally").config
+    )
+    variant = {
+        **settings["ProductionVariants"][0],
+        "VariantName": "Bins",
+        "ContainerStartupHealthCheckTimeoutInSeconds": 120,
+    }
+    key = "arn:aws:kms:us-east-1:123456789012:key/11111111-2222-3333-4444-555555555555"
+    client.create_endpoint_config(
+        EndpointConfigName="by-hand",
+        ProductionVariants=[variant],
+        KmsKeyId=key,
+        Tags=[{"Key": "team", "Value": "stock"}],
+    )
+    client.update_endpoint(EndpointName="tally", EndpointConfigName="by-hand")
+    rest(client)
+
+    for arn in arns[1:]:
+        assert promote(client, arn, PLACEMENT, wait_seconds=30).status == "endpoint updated"
+        rest(client)
+    found = endpoints.describe(client, "tally")
+    kept = client.describe_endpoint_config(EndpointConfigName=found["endpoint_config"])
+    assert found["version"] == 3
+    assert kept["KmsKeyId"] == key
+    assert kept["ProductionVariants"] == [{**variant, "ModelName": found["model"]}]
+    assert endpoints.tags(client, found["endpoint_config"])["team"] == "stock"
+
+    versions.reject(client, "tally", 2)
+    assert rollback(client, PLACEMENT, wait_seconds=30).version == 1
+    rest(client)
+    assert endpoints.describe(client, "tally")["variants"] == ["Bins"]
+    with pytest.raises(RegistryError, match="no approved version before"):
+        rollback(client, PLACEMENT)
+
+
+def test_a_busy_endpoint_is_waited_for_or_named(emulated):
+    client = emulated
+    placement = Placement("busy", PLACEMENT.instance_type, PLACEMENT.role_arn)
+    first, second = register(client), register(client)
+    promote(client, first, placement)
+    if endpoints.read(client, "busy").busy:
+        with pytest.raises(EndpointBusyError, match="Endpoint busy is Creating"):
+            promote(client, second, placement)
+    assert promote(client, second, placement, wait_seconds=30).status == "endpoint updated"
