@@ -129,8 +129,11 @@ def _serve(
         current = endpoints.read(client, name)
         if current and current.wanted_package == version.arn and current.status != "Failed":
             return _done(ALREADY, version, name, current.wanted_config, "")
-        if current and endpoints.decided_at(client, current.wanted_config) > decided_at:
-            return _done(SUPERSEDED, version, name, current.wanted_config, "")
+        if current:
+            # Events carry whole seconds, so decisions of one second count as made together.
+            in_force = endpoints.decided_at(client, current.wanted_config).replace(microsecond=0)
+            if in_force > decided_at:
+                return _done(SUPERSEDED, version, name, current.wanted_config, "")
         if current is None or not current.busy:
             done = _try_to_serve(client, version, placement, current, decided_at, replaces)
             if done:
