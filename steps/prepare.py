@@ -10,7 +10,6 @@ Output under <root>/processing/output, where <root> is $OPT_ML or /opt/ml:
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import os
 import shutil
@@ -57,7 +56,7 @@ def prepare(options: argparse.Namespace, output: Path) -> None:
     fetched.mkdir(parents=True)
     source = Source(options.source, options.concurrency)
     gatherer = Gatherer(source, fetched, classes, options.subset_size, options.seed)
-    gathered = asyncio.run(gatherer.gather(listed))
+    gathered = gatherer.gather(listed)
     if gathered.lost > options.max_quarantined:
         reasons = Counter(entry.reason for entry in gathered.quarantined)
         raise PreparationError(
@@ -153,7 +152,7 @@ def _arguments() -> argparse.ArgumentParser:
         default=0.1,
         help="the step fails when a larger share of the bins cannot be used (default: 0.1)",
     )
-    add("--concurrency", type=_natural, default=64, help="requests at once (default: 64)")
+    add("--concurrency", type=_natural, default=32, help="requests at once (default: 32)")
     return parser
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import time
 import warnings
@@ -79,7 +78,7 @@ class Gatherer:
         }
         self._progress = Progress()
 
-    async def gather(self, listed: Mapping[str, int] | None = None) -> Gathered:
+    def gather(self, listed: Mapping[str, int] | None = None) -> Gathered:
         """Choose and fetch.
 
         Args:
@@ -88,7 +87,7 @@ class Gatherer:
         Raises:
             PreparationError: The source cannot be read, or has no image of some class.
         """
-        images, metadata = await self.source.identities()
+        images, metadata = self.source.identities()
         print(f"{self.source.address}: {len(images)} images, {len(metadata)} metadata files")
         present = images | metadata
         if listed is not None:
@@ -102,7 +101,7 @@ class Gatherer:
         order = shuffled(present, self.seed)
         waiting: dict[int, list[Bin]] = defaultdict(list)
         for start in range(0, len(order), BATCH):
-            for found in await self._look(order[start : start + BATCH], images, metadata):
+            for found in self._look(order[start : start + BATCH], images, metadata):
                 if listed and listed[found.id] != found.count:
                     self.result.disagreements.append(
                         {"id": found.id, "listed": listed[found.id], "count": found.count}
@@ -111,15 +110,15 @@ class Gatherer:
                     waiting[found.count].append(found)
                 else:
                     self.result.other_counts[found.count] += 1
-            await self._fetch(waiting)
+            self._fetch(waiting)
             if all(self._missing(count) == 0 for count in self.classes):
                 break
         self._require_every_class(len(order))
-        await self._group(metadata)
+        self._group(metadata)
         self._progress.say("fetched", len(self.result.bins), always=True)
         return self.result
 
-    async def _look(self, ids: Iterable[str], images: set[str], metadata: set[str]) -> list[Bin]:
+    def _look(self, ids: Iterable[str], images: set[str], metadata: set[str]) -> list[Bin]:
         """Read the metadata of a batch, in its order; what is wrong is put aside."""
         whole = []
         for identity in ids:
@@ -129,7 +128,7 @@ class Gatherer:
                 self._put_aside(identity, "no-image", f"no {IMAGES}/{identity}.jpg")
             else:
                 whole.append(identity)
-        contents = await asyncio.gather(*(self._metadata(identity) for identity in whole))
+        contents = self.source.map(self._metadata, whole)
         found = []
         for identity, content in zip(whole, contents, strict=True):
             try:
@@ -141,7 +140,7 @@ class Gatherer:
             found.append(bin_)
         return found
 
-    async def _fetch(self, waiting: dict[int, list[Bin]]) -> None:
+    def _fetch(self, waiting: dict[int, list[Bin]]) -> None:
         """Fetch what the classes still miss; the next of its class replaces a broken image."""
         while True:
             turn: list[Bin] = []
@@ -152,34 +151,32 @@ class Gatherer:
                 del waiting[count][:take]
             if not turn:
                 return
-            problems = await asyncio.gather(*(self._image(bin_.id) for bin_ in turn))
+            problems = self.source.map(self._image, [bin_.id for bin_ in turn])
             for bin_, problem in zip(turn, problems, strict=True):
+                self._progress.say("fetched", len(self.result.bins))
                 if problem:
                     self._put_aside(bin_.id, *problem)
                 else:
                     self.result.bins.append(bin_)
 
-    async def _metadata(self, identity: str) -> bytes:
-        return await self.source.read(f"{METADATA}/{identity}.json") or b""
+    def _metadata(self, identity: str) -> bytes:
+        return self.source.read(f"{METADATA}/{identity}.json") or b""
 
-    async def _image(self, identity: str) -> tuple[str, str] | None:
+    def _image(self, identity: str) -> tuple[str, str] | None:
         """Fetch an image, check it, and keep it; answer what is wrong with it."""
-        content = await self.source.read(f"{IMAGES}/{identity}.jpg")
-        problem = await asyncio.to_thread(flaw, content or b"")
+        content = self.source.read(f"{IMAGES}/{identity}.jpg")
+        problem = flaw(content or b"")
         if problem is None:
             (self.folder / f"{identity}.jpg").write_bytes(content or b"")
-        self._progress.count += 1
-        self._progress.say("fetched", self._progress.count)
         return problem
 
-    async def _group(self, metadata: set[str]) -> None:
+    def _group(self, metadata: set[str]) -> None:
         """Look at the neighbours of what was chosen until the same-bin groups are sure."""
         chosen = [bin_.id for bin_ in self.result.bins]
         while wanted := groups.open_ends(chosen, self._asins, metadata):
             ids = sorted(wanted)
-            for identity, content in zip(
-                ids, await asyncio.gather(*map(self._metadata, ids)), strict=True
-            ):
+            contents = self.source.map(self._metadata, ids)
+            for identity, content in zip(ids, contents, strict=True):
                 try:
                     self._asins[identity] = parse(identity, content).asins
                 except MetadataError:
@@ -231,7 +228,6 @@ class Progress:
     """Says every few seconds how far something is; plain lines, because logs have no cursor."""
 
     def __init__(self) -> None:
-        self.count = 0
         self._begun = self._said = time.monotonic()
 
     def say(self, what: str, count: int, *, always: bool = False) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import obstore
 from obstore.exceptions import (
@@ -28,11 +28,15 @@ IDENTITY = (
     "AWS_WEB_IDENTITY_TOKEN_FILE",
 )
 FORBIDDEN = (PermissionDeniedError, UnauthenticatedError)
-Listing = tuple[list[str], list[str]]
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 class Source:
     """Objects under one prefix, fetched many at a time.
+
+    The store works outside Python's lock, so threads are the quickest way to it: with asyncio the
+    event loop itself took most of a core (benchmarks/fetch.py).
 
     Args:
         address: `s3://bucket/prefix`, or a folder.
@@ -41,21 +45,21 @@ class Source:
 
     def __init__(self, address: str, concurrency: int) -> None:
         self.address = address
-        self._places = asyncio.Semaphore(concurrency)
+        self._threads = ThreadPoolExecutor(max(1, concurrency))
         self._store: Any = _store(address, unsigned=False)
 
-    async def identities(self) -> tuple[set[str], set[str]]:
+    def identities(self) -> tuple[set[str], set[str]]:
         """The ids that have an image, and those that have metadata.
 
         Raises:
             PreparationError: There is nothing, or it may not be read.
         """
         try:
-            images, metadata = await self._list()
+            images, metadata = self._list()
         except FORBIDDEN as error:
             if not self.address.startswith("s3://"):
                 raise PreparationError(f"{self.address} may not be read: {error}") from None
-            images, metadata = await self._list_unsigned()
+            images, metadata = self._list_unsigned()
         except BaseError as error:
             raise self._unreachable(error) from None
         if not images or not metadata:
@@ -66,32 +70,33 @@ class Source:
             )
         return images, metadata
 
-    async def read(self, name: str) -> bytes | None:
+    def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+        """Call a function that reads, many at a time; results come in the order of the items."""
+        return self._threads.map(function, items)
+
+    def read(self, name: str) -> bytes | None:
         """The bytes of an object, or None where there is none of that name.
 
         Raises:
             PreparationError: It may not be read, or the store does not answer.
         """
-        async with self._places:
-            try:
-                found = await obstore.get_async(self._store, name)
-                return bytes(await found.bytes_async())
-            except (NotFoundError, FileNotFoundError):
-                return None
-            except BaseError as error:
-                raise self._unreachable(error) from None
+        try:
+            return bytes(obstore.get(self._store, name).bytes())
+        except (NotFoundError, FileNotFoundError):
+            return None
+        except BaseError as error:
+            raise self._unreachable(error) from None
 
-    async def _list(self) -> tuple[set[str], set[str]]:
-        images, metadata = await asyncio.gather(
-            _stems(self._store, IMAGES, ".jpg"), _stems(self._store, METADATA, ".json")
-        )
+    def _list(self) -> tuple[set[str], set[str]]:
+        kinds = ((IMAGES, ".jpg"), (METADATA, ".json"))
+        images, metadata = self.map(lambda kind: _stems(self._store, *kind), kinds)
         return images, metadata
 
-    async def _list_unsigned(self) -> tuple[set[str], set[str]]:
+    def _list_unsigned(self) -> tuple[set[str], set[str]]:
         """As `_list`, as nobody: a public bucket answers, also where the role may not ask."""
         self._store = _store(self.address, unsigned=True)
         try:
-            return await self._list()
+            return self._list()
         except FORBIDDEN as error:
             raise PreparationError(
                 f"{self.address} may not be read, neither with this job's credentials nor without "
@@ -124,7 +129,7 @@ def read_file(address: str) -> bytes:
         except OSError as error:
             raise PreparationError(f"The file list cannot be read: {error}.") from None
     folder, _, name = address.rpartition("/")
-    content = asyncio.run(Source(folder, 1).read(name))
+    content = Source(folder, 1).read(name)
     if content is None:
         raise PreparationError(f"There is no file {address} (parameter FileList).")
     return content
@@ -150,10 +155,9 @@ def _store(address: str, *, unsigned: bool) -> Any:
     )
 
 
-async def _stems(store: Any, folder: str, suffix: str) -> set[str]:
+def _stems(store: Any, folder: str, suffix: str) -> set[str]:
     found: set[str] = set()
-    pages: AsyncIterator[Any] = obstore.list(store, f"{folder}/", chunk_size=1000)
-    async for page in pages:
+    for page in obstore.list(store, f"{folder}/", chunk_size=1000):
         names = (entry["path"].rpartition("/")[2] for entry in page)
         found.update(name.removesuffix(suffix) for name in names if name.endswith(suffix))
     return found

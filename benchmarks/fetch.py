@@ -1,0 +1,158 @@
+"""Objects per second: Prepare's fetch beside boto3 with threads and s5cmd, on one S3 server.
+
+Each of them reads the same small objects into a folder, in turn, several times; the ratios of the
+medians are what counts, because machines are noisy. Run: .venv/bin/python benchmarks/fetch.py
+"""
+
+import argparse
+import os
+import random
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import boto3
+
+ROOT = Path(__file__).resolve().parents[1]
+BUCKET = "bins"
+# Prepare's own code in the environment that it is tested in; it prints the seconds of the fetch.
+PREPARE = """
+import sys, time
+from pathlib import Path
+from preparation.source import Source
+folder, count = Path(sys.argv[1]), int(sys.argv[2])
+begun = time.perf_counter()
+source = Source("s3://bins", 32)
+def one(n):
+    (folder / f"{n:05d}.jpg").write_bytes(source.read(f"bin-images/{n:05d}.jpg"))
+list(source.map(one, range(count)))
+print(time.perf_counter() - begun)
+"""
+
+
+def prepare(folder: Path, count: int) -> float:
+    """Seconds that Prepare's source takes."""
+    python = ROOT / ".venv-steps" / "bin" / "python"
+    done = subprocess.run(
+        [str(python), "-c", PREPARE, str(folder), str(count)],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "steps")},
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    return float(done.stdout)
+
+
+def boto3_threads(folder: Path, count: int) -> float:
+    """Seconds that boto3 takes with 16 threads, the usual advice."""
+    client = boto3.client("s3", config=boto3.session.Config(max_pool_connections=16))
+
+    def one(number: int) -> None:
+        key = f"bin-images/{number:05d}.jpg"
+        body = client.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+        (folder / f"{number:05d}.jpg").write_bytes(body)
+
+    begun = time.perf_counter()
+    with ThreadPoolExecutor(16) as threads:
+        list(threads.map(one, range(count)))
+    return time.perf_counter() - begun
+
+
+def s5cmd(folder: Path, count: int) -> float:
+    """Seconds that s5cmd takes, with its own default of 256 workers."""
+    command = [str(Path(sys.executable).with_name("s5cmd")), "--log", "error", "cp"]
+    begun = time.perf_counter()
+    subprocess.run(
+        [*command, f"s3://{BUCKET}/bin-images/*", f"{folder}/"],
+        env={**os.environ, "S3_ENDPOINT_URL": os.environ["AWS_ENDPOINT_URL_S3"]},
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    return time.perf_counter() - begun
+
+
+WAYS: dict[str, Callable[[Path, int], float]] = {
+    "Prepare": prepare,
+    "boto3, 16 threads": boto3_threads,
+    "s5cmd": s5cmd,
+}
+
+
+def main() -> None:
+    """Serve random objects of a bin image's size, and fetch them in each way."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--objects", type=int, default=3000, help="how many (default: 3000)")
+    parser.add_argument("--kilobytes", type=int, default=12, help="size of each (default: 12)")
+    parser.add_argument("--rounds", type=int, default=3, help="times each way (default: 3)")
+    options = parser.parse_args()
+    memory = "/dev/shm" if Path("/dev/shm").is_dir() else None  # the disk is not what is measured
+    with tempfile.TemporaryDirectory(dir=memory) as folder:
+        work = Path(folder)
+        images = work / "s3" / BUCKET / "bin-images"
+        images.mkdir(parents=True)
+        chance = random.Random(0)
+        for number in range(options.objects):
+            (images / f"{number:05d}.jpg").write_bytes(chance.randbytes(options.kilobytes * 1000))
+        server = serve(work / "s3")
+        try:
+            seconds = measure(work, options.objects, options.rounds)
+        finally:
+            server.terminate()
+            server.wait()
+    ours = statistics.median(seconds["Prepare"])
+    print(f"\n{options.objects} objects of {options.kilobytes} kB, median of {options.rounds}")
+    for way, times in seconds.items():
+        median = statistics.median(times)
+        print(
+            f"{way:<20}{options.objects / median:>8.0f} objects/s   Prepare: {median / ours:.1f}x"
+        )
+
+
+def measure(work: Path, count: int, rounds: int) -> dict[str, list[float]]:
+    """Seconds of each way in each round; the ways take turns."""
+    seconds: dict[str, list[float]] = {way: [] for way in WAYS}
+    for turn in range(rounds):
+        for way, fetch in WAYS.items():
+            folder = work / "fetched"
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            seconds[way].append(fetch(folder, count))
+            assert len(list(folder.iterdir())) == count, f"{way} did not fetch all"
+            print(f"round {turn + 1}  {way:<20}{seconds[way][-1]:.2f} s", flush=True)
+    return seconds
+
+
+def serve(folder: Path) -> "subprocess.Popen[bytes]":
+    """Start rclone's S3 server over a folder and point every client of this process at it."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    rclone = Path(sys.executable).with_name("rclone")
+    os.environ |= {
+        "AWS_ENDPOINT_URL_S3": f"http://127.0.0.1:{port}",
+        "AWS_ACCESS_KEY_ID": "anybody",
+        "AWS_SECRET_ACCESS_KEY": "anything",
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "RCLONE_CONFIG": os.devnull,
+    }
+    server = subprocess.Popen(
+        [str(rclone), "serve", "s3", str(folder), "--addr", f"127.0.0.1:{port}"],
+        stderr=subprocess.DEVNULL,
+    )
+    while True:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return server
+        time.sleep(0.05)
+
+
+if __name__ == "__main__":
+    main()
