@@ -1,0 +1,114 @@
+"""What lies where in a drawn bin, and how that changes from one photograph to the next."""
+
+from collections import Counter
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from demo.items import Product, invent
+
+# Share of an item that the items before it must leave in sight, so that it can be counted.
+IN_SIGHT = 0.55
+MOST = 9
+
+
+@dataclass(frozen=True)
+class Placed:
+    """An item in its place. Lengths in inches from the bin's upper left corner inside."""
+
+    product: Product
+    left: float
+    base: float
+    floor: float
+    angle: float
+    on: int
+    number: int
+
+    @property
+    def box(self) -> tuple[float, float, float, float]:
+        """Left, top, right and bottom."""
+        top = self.base - self.product.height
+        return self.left, top, self.left + self.product.width, self.base
+
+
+@dataclass(frozen=True)
+class Contents:
+    """A bin's inside, `width` by `height` inches, and the items in it from back to front."""
+
+    width: float
+    height: float
+    items: tuple[Placed, ...] = ()
+
+    @property
+    def metadata(self) -> dict[str, object]:
+        """The bin's metadata as the Amazon Bin Image Dataset writes it."""
+        quantities = Counter(item.product.asin for item in self.items)
+        products = {item.product.asin: item.product for item in self.items}
+        return {
+            "BIN_FCSKU_DATA": {a: products[a].entry(quantities[a]) for a in sorted(products)},
+            "EXPECTED_QUANTITY": len(self.items),
+        }
+
+
+def fill(rng: np.random.Generator, count: int) -> Contents:
+    """A bin with `count` items."""
+    contents = Contents(width=float(rng.uniform(13.0, 18.0)), height=float(rng.uniform(9.0, 11.5)))
+    for _ in range(count):
+        contents = add(rng, contents)
+    return contents
+
+
+def add(rng: np.random.Generator, contents: Contents) -> Contents:
+    """The same bin with one item more; what lay there stays in its place.
+
+    An item that finds no room after some tries is made smaller, as a packer would choose one.
+    """
+    crowd = 1.12 - 0.055 * len(contents.items)
+    twin = contents.items[-1].product if contents.items and rng.random() < 0.3 else None
+    number = max((item.number for item in contents.items), default=-1) + 1
+    while True:
+        for attempt in range(14):
+            product = twin if twin and attempt < 10 else invent(rng, crowd)
+            item = _propose(rng, contents, product, number)
+            items = tuple(sorted((*contents.items, item), key=lambda i: (i.floor, i.number)))
+            if item.box[1] >= 0.2 and _least_in_sight(contents, items) >= IN_SIGHT:
+                return replace(contents, items=items)
+        twin = None
+        crowd *= 0.88
+
+
+def remove(rng: np.random.Generator, contents: Contents) -> Contents:
+    """The same bin with one item less, one that carries no other."""
+    carrying = {item.on for item in contents.items}
+    free = [item for item in contents.items if item.number not in carrying]
+    gone = free[rng.integers(len(free))]
+    return replace(contents, items=tuple(i for i in contents.items if i.number != gone.number))
+
+
+def _propose(rng: np.random.Generator, contents: Contents, product: Product, number: int) -> Placed:
+    """A place on the floor or on another item."""
+    lean = 5.0 if product.kind in ("carton", "bottle") else 11.0
+    angle = float(np.clip(rng.normal(0, lean / 2), -lean, lean))
+    carriers = [i for i in contents.items if i.product.kind != "roll" and i.on < 0]
+    if carriers and rng.random() < 0.4:
+        below = carriers[rng.integers(len(carriers))]
+        middle = below.left + below.product.width / 2 + rng.normal(0, below.product.width * 0.15)
+        left = float(np.clip(middle - product.width / 2, 0.1, contents.width - product.width))
+        base = below.base - below.product.height * 0.95
+        return Placed(product, left, base, below.floor, angle / 2, below.number, number)
+    left = float(rng.uniform(0.1, max(0.2, contents.width - product.width - 0.1)))
+    floor = float(contents.height * rng.uniform(0.86, 0.99))
+    return Placed(product, left, floor, floor, angle, -1, number)
+
+
+def _least_in_sight(contents: Contents, items: tuple[Placed, ...]) -> float:
+    """The share in sight of the item that is covered most, on a grid of quarter inches."""
+    owner = np.full((int(contents.height * 4) + 1, int(contents.width * 4) + 1), -1)
+    areas = []
+    for index, item in enumerate(items):
+        left, top, right, bottom = (max(0, round(edge * 4)) for edge in item.box)
+        patch = owner[top:bottom, left:right]
+        patch[...] = index
+        areas.append(max(1, patch.size))
+    seen = np.bincount(owner[owner >= 0].ravel(), minlength=len(items))
+    return float(min(seen / np.array(areas)))
