@@ -100,12 +100,13 @@ def fit(
     Checkpoints would be written and read here, after each epoch and before the first.
 
     Raises:
-        TrainingError: the batch is larger than the data, or the loss is no number.
+        TrainingError: the loss is no number.
     """
     if settings.batch_size > len(train):
-        raise TrainingError(
-            f"batch-size {settings.batch_size} is larger than the {len(train)} training images; "
-            f"choose {len(train)} or less, or a larger subset"
+        # A tuner that draws from a fixed range must not lose a trial to a small subset.
+        print(
+            f"batch-size {settings.batch_size} is larger than the {len(train)} training images: "
+            "each epoch is one step over all of them"
         )
     model.to(device=device, memory_format=torch.channels_last)
     optimizer = optimisation.optimiser(
