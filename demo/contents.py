@@ -5,11 +5,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from demo.items import Product, invent
+from demo.products import Product, invent
 
 # Share of an item that the items before it must leave in sight, so that it can be counted.
 IN_SIGHT = 0.55
 MOST = 9
+# Kinds that others may lie on.
+FLAT = ("carton", "box")
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def add(rng: np.random.Generator, contents: Contents) -> Contents:
 
     An item that finds no room after some tries is made smaller, as a packer would choose one.
     """
-    crowd = 1.12 - 0.055 * len(contents.items)
+    crowd = 1.28 - 0.07 * len(contents.items)
     twin = contents.items[-1].product if contents.items and rng.random() < 0.3 else None
     number = max((item.number for item in contents.items), default=-1) + 1
     while True:
@@ -87,15 +89,16 @@ def remove(rng: np.random.Generator, contents: Contents) -> Contents:
 
 def _propose(rng: np.random.Generator, contents: Contents, product: Product, number: int) -> Placed:
     """A place on the floor or on another item."""
-    lean = 5.0 if product.kind in ("carton", "bottle") else 11.0
+    lean = {"book": 9.0, "bag": 12.0, "roll": 12.0}.get(product.kind, 3.0)
     angle = float(np.clip(rng.normal(0, lean / 2), -lean, lean))
-    carriers = [i for i in contents.items if i.product.kind != "roll" and i.on < 0]
+    carriers = [i for i in contents.items if i.product.kind in FLAT and i.on < 0]
     if carriers and rng.random() < 0.4:
         below = carriers[rng.integers(len(carriers))]
-        middle = below.left + below.product.width / 2 + rng.normal(0, below.product.width * 0.15)
+        # Its middle lies over the carrier, well away from the edges, so that it does not tip.
+        middle = below.left + below.product.width * rng.uniform(0.38, 0.62)
         left = float(np.clip(middle - product.width / 2, 0.1, contents.width - product.width))
-        base = below.base - below.product.height * 0.95
-        return Placed(product, left, base, below.floor, angle / 2, below.number, number)
+        base = below.base - below.product.height * 0.96
+        return Placed(product, left, base, below.floor, below.angle, below.number, number)
     left = float(rng.uniform(0.1, max(0.2, contents.width - product.width - 0.1)))
     floor = float(contents.height * rng.uniform(0.86, 0.99))
     return Placed(product, left, floor, floor, angle, -1, number)

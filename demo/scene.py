@@ -7,7 +7,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from demo.contents import Contents, Placed
-from demo.items import Colour, picture
+from demo.items import picture
+from demo.products import Colour
 
 FABRICS: tuple[Colour, ...] = ((206, 182, 102), (196, 170, 88), (212, 190, 120))
 LABELS: tuple[Colour, ...] = ((232, 126, 62), (40, 52, 92), (118, 168, 206), (226, 150, 160))
@@ -40,7 +41,7 @@ def photograph(scene: Scene) -> bytes:
     fixed = np.random.default_rng(scene.bin_look)
     shot = np.random.default_rng(scene.shot)
     contents = scene.contents
-    scale = float(fixed.uniform(19.0, 31.0))
+    scale = float(fixed.uniform(20.5, 30.0))
     side, above, below = (int(fixed.uniform(*r) * scale) for r in ((0.2, 0.9), (0.9, 2), (1, 2.2)))
     right, bottom = side + int(contents.width * scale), above + int(contents.height * scale)
     frame = Frame(right + side, bottom + below, scale, side, above, right, bottom)
@@ -86,7 +87,7 @@ def _inside(frame: Frame, fabric: Colour, rng: np.random.Generator) -> Image.Ima
     )
     back = [(right - inset, bottom - deep), (left + inset, bottom - deep)]
     draw.polygon([(left, bottom), (right, bottom), *back], fill=tone(dark * 0.72))
-    image = image.filter(ImageFilter.GaussianBlur(2.5))
+    image = image.filter(ImageFilter.BoxBlur(2))
     light = np.linspace(0.72, 1.08, frame.height, dtype=np.float32)[:, None]
     light = light + _field(rng, size, 5, 0.035)
     pixels = np.asarray(image).astype(np.float32) * light[..., None]
@@ -97,22 +98,15 @@ def _put(image: Image.Image, frame: Frame, item: Placed) -> None:
     """An item and the shadow it casts."""
     product, scale = item.product, frame.scale
     sprite = picture(product, round(product.width * scale), round(product.height * scale))
-    # Farther back is a little darker.
-    depth = 0.62 + 0.38 * (item.floor * scale - 0.8 * (frame.bottom - frame.top)) / max(
-        1.0, 0.2 * (frame.bottom - frame.top)
-    )
-    sprite = Image.merge(
-        "RGBA",
-        [
-            band.point(lambda v, d=depth: min(255, int(v * d))) if i < 3 else band
-            for i, band in enumerate(sprite.split())
-        ],
-    )
-    centre = (frame.left + (item.left + product.width / 2) * scale,
-              frame.top + (item.base - product.height / 2) * scale)  # fmt: skip
+    # Farther back is a little darker: a veil of shadow as thick as the way to the front is long.
+    front = item.floor * scale / (frame.bottom - frame.top)
+    veil = Image.new("RGBA", sprite.size, (24, 19, 8, int(min(0.3, 1.0 - front + 0.03) * 400)))
+    sprite.paste(Image.alpha_composite(sprite, veil), (0, 0), sprite.getchannel("A"))
+    x_middle = frame.left + (item.left + product.width / 2) * scale
+    y_middle = frame.top + (item.base - product.height / 2) * scale
     if abs(item.angle) > 0.5:
         sprite = sprite.rotate(item.angle, Image.Resampling.BICUBIC, expand=True)
-    x, y = round(centre[0] - sprite.width / 2), round(centre[1] - sprite.height / 2)
+    x, y = round(x_middle - sprite.width / 2), round(y_middle - sprite.height / 2)
     reach = max(3, round(scale * 0.28))
     shadow = Image.new("L", (sprite.width + 4 * reach, sprite.height + 4 * reach))
     shadow.paste(sprite.getchannel("A").point(lambda v: v * 6 // 10), (2 * reach, 2 * reach))
@@ -124,20 +118,21 @@ def _put(image: Image.Image, frame: Frame, item: Placed) -> None:
 def _bands(
     image: Image.Image, frame: Frame, fixed: np.random.Generator, shot: np.random.Generator
 ) -> None:
-    """Two groups of clear elastic cords across the opening, hanging a little."""
+    """Two groups of clear elastic cords across the opening, each with its shade."""
     inner = frame.bottom - frame.top
-    cords = Image.new("L", image.size)
-    draw = ImageDraw.Draw(cords)
+    cords, shades = Image.new("L", image.size), Image.new("L", image.size)
     xs = np.linspace(0, frame.width, 9)
     sag = fixed.normal(0, inner * 0.012) + shot.normal(0, inner * 0.008)
     for centre in (fixed.uniform(0.2, 0.34), fixed.uniform(0.66, 0.82)):
-        count, pitch = int(fixed.integers(7, 13)), inner * fixed.uniform(0.014, 0.02)
-        clarity = int(fixed.uniform(60, 125))
+        count, pitch = int(fixed.integers(8, 16)), inner * fixed.uniform(0.015, 0.021)
+        clarity = int(fixed.uniform(70, 150))
         for cord in range(count):
             y = frame.top + inner * centre + (cord - count / 2) * pitch + shot.normal(0, 0.5)
             ys = y + sag * (1 - (2 * xs / frame.width - 1) ** 2)
-            points = list(zip(xs.tolist(), ys.tolist(), strict=True))
-            draw.line(points, fill=clarity, width=1 if pitch < 5 else 2)
+            for layer, lower, strength in ((shades, 1.4, clarity // 2), (cords, 0.0, clarity)):
+                points = list(zip(xs.tolist(), (ys + lower).tolist(), strict=True))
+                ImageDraw.Draw(layer).line(points, strength, width=1 if pitch < 5 else 2)
+    image.paste((40, 34, 26), (0, 0), shades)
     image.paste((206, 198, 184), (0, 0), cords)
 
 
@@ -204,15 +199,15 @@ def _expose(image: Image.Image, rng: np.random.Generator) -> bytes:
     image = image.filter(ImageFilter.GaussianBlur(float(soft)))
     width, height = image.size
     pixels = np.asarray(image).astype(np.float32)
-    grey = pixels.mean(axis=2, keepdims=True)
+    grey = np.asarray(image.convert("L")).astype(np.float32)[..., None]
     pixels = grey + (pixels - grey) * np.float32(rng.uniform(0.72, 0.92))
     x = np.linspace(-1, 1, width, dtype=np.float32)[None, :]
     y = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
     light = rng.uniform(0.82, 1.06) - 0.13 * (x * x + y * y) + rng.normal(0, 0.06) * x
-    cast = np.array([1.02, 1.0, 0.95], np.float32) + rng.normal(0, 0.012, 3).astype(np.float32)
+    cast = np.array([1.03, 0.98, 0.95], np.float32) + rng.normal(0, 0.012, 3).astype(np.float32)
     pixels = pixels * light.astype(np.float32)[..., None] * cast
     grain = rng.standard_normal((height, width, 1), dtype=np.float32)
-    pixels += grain * np.float32(rng.uniform(2.0, 4.5)) + 3
+    pixels += grain * np.float32(rng.uniform(1.5, 3.5)) + 3
     buffer = io.BytesIO()
     finished = Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
     finished.save(buffer, "JPEG", quality=int(rng.integers(72, 88)))
