@@ -4,7 +4,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 source=${1:-}
 python=.venv/bin/python
-bold=$(tput bold 2>/dev/null || true) plain=$(tput sgr0 2>/dev/null || true)
+bold='' plain=''
+[ ! -t 1 ] || bold=$'\033[1m' plain=$'\033[0m'
 
 run() { # show a command the way a person types it, then run it
     printf '\n%s$ %s%s\n' "$bold" "${*/#$python/python}" "$plain"
@@ -18,7 +19,6 @@ fi
 
 run $python pipeline.py upsert
 run $python pipeline.py start -p DataSource="$source"
-run $python pipeline.py status
 run $python pipeline.py approve
 run $python pipeline.py endpoint --wait
 
