@@ -10,6 +10,7 @@ import argparse
 import json
 import multiprocessing
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -132,7 +133,9 @@ def _draw_all(folder: Path, drawings: list[Drawing]) -> None:
     if processes == 1:
         _follow(map(_draw_one, tasks), len(tasks))
         return
-    with multiprocessing.get_context("spawn").Pool(processes) as pool:
+    # Ctrl-C reaches the whole group of processes; only this one is to answer it.
+    deaf = (signal.SIGINT, signal.SIG_IGN)
+    with multiprocessing.get_context("spawn").Pool(processes, signal.signal, deaf) as pool:
         _follow(pool.imap_unordered(_draw_one, tasks, chunksize=5), len(tasks))
 
 
@@ -183,6 +186,9 @@ def main(arguments: list[str] | None = None) -> int:
     except DrawingError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("\nInterrupted. The same command draws the rest.", file=sys.stderr)
+        return 130
     return 0
 
 

@@ -62,6 +62,11 @@ def _field(
     return np.asarray(Image.fromarray(grid, "F").resize(size, Image.Resampling.BICUBIC))
 
 
+def _as_image(pixels: np.ndarray) -> Image.Image:
+    """Values of shape (height, width, 3), cut to 0 to 255 in place, as an image."""
+    return Image.fromarray(np.clip(pixels, 0, 255, out=pixels).astype(np.uint8))
+
+
 def _inside(frame: Frame, fabric: Colour, rng: np.random.Generator) -> Image.Image:
     """Back wall, side walls and floor, darker with depth."""
     size = (frame.width, frame.height)
@@ -90,8 +95,9 @@ def _inside(frame: Frame, fabric: Colour, rng: np.random.Generator) -> Image.Ima
     image = image.filter(ImageFilter.BoxBlur(2))
     light = np.linspace(0.72, 1.08, frame.height, dtype=np.float32)[:, None]
     light = light + _field(rng, size, 5, 0.035)
-    pixels = np.asarray(image).astype(np.float32) * light[..., None]
-    return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
+    pixels = np.asarray(image).astype(np.float32)
+    pixels *= light[..., None]
+    return _as_image(pixels)
 
 
 def _put(image: Image.Image, frame: Frame, item: Placed) -> None:
@@ -155,7 +161,7 @@ def _rim(image: Image.Image, frame: Frame, fabric: Colour, rng: np.random.Genera
     light = np.linspace(1.0, 1.1, frame.height, dtype=np.float32)[:, None]
     light = light + _field(rng, size, 9, 0.03)
     cloth = np.array(fabric, np.float32) * light[..., None]
-    image.paste(Image.fromarray(np.clip(cloth, 0, 255).astype(np.uint8)), (0, 0), mask)
+    image.paste(_as_image(cloth), (0, 0), mask)
     stitches = ImageDraw.Draw(image)
     thread = (int(fabric[0] * 0.72), int(fabric[1] * 0.72), int(fabric[2] * 0.72))
     for edge, away in ((upper, -5), (lower, 5)):
@@ -196,19 +202,21 @@ def _label(image: Image.Image, frame: Frame, rng: np.random.Generator) -> None:
 def _expose(image: Image.Image, rng: np.random.Generator) -> bytes:
     """What the camera does: focus, light, colour cast, noise and compression."""
     soft = rng.uniform(0.45, 1.0) if rng.random() < 0.9 else rng.uniform(1.4, 2.6)
-    image = image.filter(ImageFilter.GaussianBlur(float(soft)))
+    image = image.filter(ImageFilter.BoxBlur(float(soft)))
     width, height = image.size
     pixels = np.asarray(image).astype(np.float32)
     grey = np.asarray(image.convert("L")).astype(np.float32)[..., None]
-    pixels = grey + (pixels - grey) * np.float32(rng.uniform(0.72, 0.92))
+    saturation = np.float32(rng.uniform(0.72, 0.92))
+    pixels *= saturation
+    pixels += grey * (1 - saturation)
     x = np.linspace(-1, 1, width, dtype=np.float32)[None, :]
     y = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
     light = rng.uniform(0.82, 1.06) - 0.13 * (x * x + y * y) + rng.normal(0, 0.06) * x
     cast = np.array([1.03, 0.98, 0.95], np.float32) + rng.normal(0, 0.012, 3).astype(np.float32)
-    pixels = pixels * light.astype(np.float32)[..., None] * cast
+    pixels *= light.astype(np.float32)[..., None]
+    pixels *= cast
     grain = rng.standard_normal((height, width, 1), dtype=np.float32)
     pixels += grain * np.float32(rng.uniform(1.5, 3.5)) + 3
     buffer = io.BytesIO()
-    finished = Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
-    finished.save(buffer, "JPEG", quality=int(rng.integers(72, 88)))
+    _as_image(pixels).save(buffer, "JPEG", quality=int(rng.integers(72, 88)))
     return buffer.getvalue()
