@@ -36,6 +36,9 @@ lock: ## renew every lock file from pyproject.toml and containers/*/requirements
 demo: setup ## the main job on drawn bins, or on SOURCE=folder-or-s3-prefix
 	demo/run.sh $(SOURCE)
 
+images: setup ## build the images that AWS lacks, and push them
+	$(BIN)/python -m pipelines.images --push
+
 lint: setup ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -43,9 +46,9 @@ lint: setup ## ruff and mypy
 
 test: setup .venv-steps/.ready ## every test
 	.venv-steps/bin/python -m pytest -o pythonpath=steps tests/steps
-	$(BIN)/python -m pytest --ignore tests/steps
+	$(BIN)/python -m pytest --ignore tests/steps -n 2 --dist loadfile
 
 clean: ## remove environments and caches; the emulator's state stays (python pipeline.py emulator reset)
 	rm -rf .venv .venv-steps .mypy_cache .ruff_cache
 
-.PHONY: help setup lock demo lint test clean
+.PHONY: help setup lock demo images lint test clean

@@ -8,6 +8,7 @@ import gzip
 import hashlib
 import io
 import tarfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -48,11 +49,8 @@ class Bundle:
 
     @cached_property
     def sha(self) -> str:
-        """The first sixteen digits of the SHA-256 of paths and contents."""
-        digest = hashlib.sha256()
-        for path, content in self.files:
-            digest.update(f"{path}\0{len(content)}\0".encode() + content)
-        return digest.hexdigest()[:16]
+        """What the bundle is named after."""
+        return content_hash(self.files)
 
     def prefix(self, settings: Settings) -> str:
         """Where the bundle lies, with a slash at the end."""
@@ -96,6 +94,14 @@ class Bundle:
     @property
     def _key(self) -> str:
         return f"{NAME}/code/{self.name}/{self.sha}"
+
+
+def content_hash(files: Iterable[tuple[str, bytes]]) -> str:
+    """The first sixteen digits of the SHA-256 of paths and contents."""
+    digest = hashlib.sha256()
+    for path, content in files:
+        digest.update(f"{path}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()[:16]
 
 
 def bundles(steps: Path = STEPS) -> dict[str, Bundle]:

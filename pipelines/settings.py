@@ -66,11 +66,12 @@ class IntegerRange(Section):
 
 
 class Images(Section):
-    """Container images; null is the image of that name in this account's ECR."""
+    """Container images; null is the image of that name in this account's ECR, as it is now."""
 
     processing: str | None
     training: str | None
     inference: str | None
+    from_ecr: bool
 
 
 class Instances(Section):
@@ -156,29 +157,34 @@ class Settings(Section):
     quality: Quality
     running: Running
 
-    def resolved(self, account: str) -> "Settings":
+    def resolved(self, account: str, tags: Mapping[str, str]) -> "Settings":
         """These settings with every null replaced by the name that it stands for.
 
         Args:
             account: The twelve digits of the account that the session is signed in to.
+            tags: The tag of each image of ours, of `pipelines.images.tags`.
         """
         account = self.account or account
         role = self.role or f"{NAME}-execution"
         if not role.startswith("arn:"):
             role = f"arn:aws:iam::{account}:role/{role}"
-        registry = f"{account}.dkr.ecr.{self.region}.amazonaws.com"
-        images = {
-            name: image or f"{registry}/{NAME}-{name}:latest"
-            for name, image in self.images.model_dump().items()
-        }
-        return self.model_copy(
+        named = self.model_copy(
             update={
                 "account": account,
                 "bucket": self.bucket or f"{NAME}-{self.region}-{account}",
                 "role": role,
-                "images": Images(**images),
             }
         )
+        images = {
+            name: getattr(self.images, name) or f"{named.registry}/{NAME}-{name}:{tag}"
+            for name, tag in tags.items()
+        }
+        return named.model_copy(update={"images": self.images.model_copy(update=images)})
+
+    @property
+    def registry(self) -> str:
+        """The host of the account's image repositories; only of settings that are resolved."""
+        return f"{self.account_id}.dkr.ecr.{self.region}.amazonaws.com"
 
     @property
     def bucket_name(self) -> str:

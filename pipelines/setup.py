@@ -1,7 +1,7 @@
 """What the pipeline needs around it, made where it is missing: the same calls on either target.
 
-Bucket, execution role, model package group, the Lambda function that promotes, the rule that calls
-it when a model version is approved, and the address that stands for "no model is approved yet".
+Image repositories, bucket, roles, model package group, the Lambda function that promotes, the rule
+that calls it when a model version is approved, and the address that stands for "no model yet".
 """
 
 import base64
@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from pipelines import policies
+from pipelines import images, policies
 from pipelines.errors import UserError
 from pipelines.parameters import no_model
 from pipelines.settings import NAME, Settings
@@ -28,7 +28,8 @@ FUNCTION = f"{NAME}-promote"
 RULE = f"{NAME}-model-approved"
 HANDLER = "model_registry.lambda_handler.handler"
 RUNTIME = "python3.12"
-PROMOTION_SECONDS = 300
+# A step waits no longer for its function than these ten minutes, and Lambda allows fifteen.
+PROMOTION_SECONDS = 600
 # A new role is not known everywhere at once; AWS says to try again.
 ROLE_PATIENCE_SECONDS = 60
 NO_MODEL = (
@@ -75,8 +76,10 @@ def setup(session: "boto3.Session", settings: Settings) -> list[Item]:
     Raises:
         SetupError: A permission is missing, or a name is taken by somebody else.
     """
+    with _explained("ecr"):
+        items = [_repository(session, name) for name in _repositories(settings)]
     with _explained("s3"):
-        items = [_bucket(session, settings), _no_model(session, settings)]
+        items += [_bucket(session, settings), _no_model(session, settings)]
     with _explained("iam"):
         items += [_execution_role(session, settings), _promotion_role(session, settings)]
     with _explained("sagemaker"):
@@ -93,12 +96,12 @@ def setup(session: "boto3.Session", settings: Settings) -> list[Item]:
 def package(folder_name: str = "model_registry") -> bytes:
     """The Lambda's code: a zip of `model_registry/` whose bytes depend on its content alone."""
     packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+    # Stored, because what compression answers differs from one zlib to the next.
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
         for file in sorted((ROOT / folder_name).rglob("*.py")):
             # Zip knows no time before 1980; a fixed one keeps the bytes the same.
             entry = zipfile.ZipInfo(file.relative_to(ROOT).as_posix(), (1980, 1, 1, 0, 0, 0))
             entry.external_attr = 0o644 << 16
-            entry.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(entry, file.read_bytes())
     return packed.getvalue()
 
@@ -130,6 +133,28 @@ def _no_model(session: "boto3.Session", settings: Settings) -> Item:
         return Item("no-model marker", address, "found")
     s3.put_object(**where, Body=NO_MODEL.encode())
     return Item("no-model marker", address, "made")
+
+
+def _repositories(settings: Settings) -> list[str]:
+    if not settings.images.from_ecr:
+        return []
+    return [f"{NAME}-{name}" for name in images.ours(settings)]
+
+
+def _repository(session: "boto3.Session", name: str) -> Item:
+    ecr = session.client("ecr")
+    try:
+        ecr.describe_repositories(repositoryNames=[name])
+        return Item("image repository", name, "found")
+    except ecr.exceptions.RepositoryNotFoundException:
+        ecr.create_repository(
+            repositoryName=name,
+            # A tag is the hash of what the image is made of: what it names never changes.
+            imageTagMutability="IMMUTABLE",
+            imageScanningConfiguration={"scanOnPush": True},
+            tags=[{"Key": "project", "Value": NAME}],
+        )
+        return Item("image repository", name, "made")
 
 
 def _execution_role(session: "boto3.Session", settings: Settings) -> Item:
@@ -180,41 +205,68 @@ def _package_group(session: "boto3.Session") -> Item:
     return Item("model package group", NAME, "made")
 
 
+def holds_current_code(session: "boto3.Session") -> bool:
+    """Whether the function that promotes runs `model_registry/` as it is here.
+
+    Args:
+        session: The target's session.
+
+    Raises:
+        SetupError: There is no such function, or these credentials may not look at it.
+    """
+    with _explained("lambda"):
+        client = session.client("lambda")
+        try:
+            found = client.get_function_configuration(FunctionName=FUNCTION)
+        except client.exceptions.ResourceNotFoundException:
+            raise SetupError(f"There is no Lambda function {FUNCTION}.") from None
+    return bool(found["CodeSha256"] == _sha(package()))
+
+
 def _function(session: "boto3.Session", settings: Settings) -> Item:
     client, code = session.client("lambda"), package()
+    wanted: dict[str, Any] = {
+        "FunctionName": FUNCTION,
+        "Runtime": RUNTIME,
+        "Handler": HANDLER,
+        "Role": f"arn:aws:iam::{settings.account}:role/{FUNCTION}",
+        "Description": "Promotes an approved model version to the endpoint.",
+        "Timeout": PROMOTION_SECONDS,
+        "MemorySize": 256,
+        "Environment": {"Variables": {"EXECUTION_ROLE": settings.role_arn}},
+    }
     try:
         found = client.get_function_configuration(FunctionName=FUNCTION)
     except client.exceptions.ResourceNotFoundException:
-        _create_function(client, settings, code)
+        _create_function(client, wanted, code)
         return Item("Lambda function", FUNCTION, "made")
     state: Literal["found", "updated"] = "found"
-    if found["CodeSha256"] != base64.b64encode(hashlib.sha256(code).digest()).decode():
+    if any(found.get(key) != value for key, value in wanted.items()):
+        client.update_function_configuration(**wanted)
+        # Lambda takes one change of a function at a time.
+        client.get_waiter("function_updated_v2").wait(FunctionName=FUNCTION)
+        state = "updated"
+    if found["CodeSha256"] != _sha(code):
         client.update_function_code(FunctionName=FUNCTION, ZipFile=code)
         state = "updated"
     return Item("Lambda function", FUNCTION, state)
 
 
-def _create_function(client: Any, settings: Settings, code: bytes) -> None:
+def _create_function(client: Any, wanted: dict[str, Any], code: bytes) -> None:
     until = time.monotonic() + ROLE_PATIENCE_SECONDS
     while True:
         try:
-            client.create_function(
-                FunctionName=FUNCTION,
-                Runtime=RUNTIME,
-                Handler=HANDLER,
-                Role=f"arn:aws:iam::{settings.account}:role/{FUNCTION}",
-                Code={"ZipFile": code},
-                Description="Promotes an approved model version to the endpoint.",
-                Timeout=PROMOTION_SECONDS,
-                MemorySize=256,
-                Environment={"Variables": {"EXECUTION_ROLE": settings.role_arn}},
-                Tags={"project": NAME},
-            )
+            client.create_function(**wanted, Code={"ZipFile": code}, Tags={"project": NAME})
             return
         except client.exceptions.InvalidParameterValueException as error:
             if "assume" not in str(error) or time.monotonic() > until:
                 raise
             time.sleep(3)
+
+
+def _sha(code: bytes) -> str:
+    """As Lambda tells it."""
+    return base64.b64encode(hashlib.sha256(code).digest()).decode()
 
 
 def _rule(session: "boto3.Session", settings: Settings) -> Item:
@@ -243,9 +295,11 @@ def _rule(session: "boto3.Session", settings: Settings) -> Item:
 def _permission(session: "boto3.Session", settings: Settings) -> Item:
     client = session.client("lambda")
     name = f"{RULE} may invoke {FUNCTION}"
+    rule = f"arn:aws:events:{settings.region}:{settings.account}:rule/{RULE}"
     try:
         policy = json.loads(client.get_policy(FunctionName=FUNCTION)["Policy"])
-        if any(statement["Sid"] == RULE for statement in policy["Statement"]):
+        # CloudFormation chooses a name of its own for the statement, so its content is looked at.
+        if any(rule in json.dumps(statement) for statement in policy["Statement"]):
             return Item("permission", name, "found")
     except client.exceptions.ResourceNotFoundException:
         # A function that nobody else may invoke has no policy at all.
@@ -255,7 +309,7 @@ def _permission(session: "boto3.Session", settings: Settings) -> Item:
         StatementId=RULE,
         Action="lambda:InvokeFunction",
         Principal="events.amazonaws.com",
-        SourceArn=f"arn:aws:events:{settings.region}:{settings.account}:rule/{RULE}",
+        SourceArn=rule,
     )
     return Item("permission", name, "made")
 

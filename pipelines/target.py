@@ -12,6 +12,7 @@ import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipelines import images
 from pipelines.errors import UserError
 from pipelines.settings import Settings
 
@@ -75,9 +76,10 @@ def resolve(session: "boto3.Session", settings: Settings) -> Settings:
 
     Raises:
         TargetError: The credentials are not accepted, or are of another account than the settings'.
+        ImagesError: The folder of an image is missing.
     """
     if settings.target == "local" and settings.account:
-        return settings.resolved(settings.account)
+        return settings.resolved(settings.account, images.tags())
     import botocore.exceptions
 
     try:
@@ -94,7 +96,7 @@ def resolve(session: "boto3.Session", settings: Settings) -> Settings:
             f"The settings are for account {settings.account}, but these credentials are of "
             f"{account}. Sign in to the other one, or change `account` in the settings."
         )
-    return settings.resolved(account)
+    return settings.resolved(account, images.tags())
 
 
 def open_target(name: str) -> "tuple[boto3.Session, Settings]":

@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from pipelines import images
 from pipelines.code import Bundle, bundles
 from pipelines.errors import UserError
 from pipelines.settings import NAME, Settings
-from pipelines.setup import Item, setup
+from pipelines.setup import FUNCTION, Item, SetupError, holds_current_code, setup
 from pipelines.target import ROOT
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class UpsertResult:
         compiled: The definition was compiled, not taken from `.tally/definitions/`.
         uploaded: The steps whose code was uploaded.
         items: What was made or found around the pipeline; empty where setup is done by hand.
+        notes: What the person should know, although the pipeline could be upserted.
         seconds: How long it all took.
     """
 
@@ -50,12 +52,14 @@ class UpsertResult:
     compiled: bool
     uploaded: tuple[str, ...]
     items: tuple[Item, ...]
+    notes: tuple[str, ...]
     seconds: float
 
     def __str__(self) -> str:
         """What a person wants to know: what was made, and what became of the pipeline."""
         lines = [str(item) for item in self.items if item.state != "found"]
         lines += [f"uploaded   code of {name}" for name in self.uploaded]
+        lines += [f"note       {note}" for note in self.notes]
         return "\n".join([*lines, f"{self.action:<9}  pipeline {self.arn} ({self.seconds:.1f} s)"])
 
 
@@ -71,12 +75,16 @@ def upsert(session: "boto3.Session", settings: Settings) -> UpsertResult:
 
     Raises:
         UpsertError: Something the pipeline needs is missing.
+        ImagesError: So is an image.
         SetupError: Locally, what is around the pipeline cannot be made.
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
     began = time.perf_counter()
-    items = setup(session, settings) if settings.target == "local" else []
+    if settings.target == "local":
+        items, notes = setup(session, settings), []
+    else:
+        items, notes = [], _check(session, settings)
     code = bundles()
     text, compiled = compiled_definition(settings, code)
     try:
@@ -87,7 +95,13 @@ def upsert(session: "boto3.Session", settings: Settings) -> UpsertResult:
     except BotoCoreError as error:
         raise UpsertError(f"The target cannot be reached: {error}") from None
     return UpsertResult(
-        arn, action, compiled, tuple(uploaded), tuple(items), time.perf_counter() - began
+        arn,
+        action,
+        compiled,
+        tuple(uploaded),
+        tuple(items),
+        tuple(notes),
+        time.perf_counter() - began,
     )
 
 
@@ -180,6 +194,30 @@ def _put(
     if all(found.get(member) == value for member, value in wanted.items()):
         return found["PipelineArn"], "unchanged"
     return sagemaker.update_pipeline(**wanted)["PipelineArn"], "updated"
+
+
+def _check(session: "boto3.Session", settings: Settings) -> list[str]:
+    """Refuse what would fail hours after the start; answers what only should be known."""
+    to_set_up = f"python pipeline.py --target {settings.target} setup"
+    if settings.images.from_ecr and (missing := images.missing(session, settings)):
+        raise UpsertError(
+            "\n".join(
+                [
+                    "The steps would run in images that ECR does not have:",
+                    *(f"  {image}" for image in missing.values()),
+                    f"Build and push them: PIPELINE_TARGET={settings.target} make images",
+                ]
+            )
+        )
+    try:
+        current = holds_current_code(session)
+    except SetupError as error:
+        raise UpsertError(f"{error} Make what the pipeline needs: {to_set_up}") from None
+    if current:
+        return []
+    return [
+        f"{FUNCTION} promotes with other code than model_registry/ here; to replace it: {to_set_up}"
+    ]
 
 
 def _explain(error: "Exception", settings: Settings) -> str:

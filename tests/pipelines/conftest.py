@@ -1,5 +1,6 @@
 """Settings that no machine changes, and AWS answered by moto over real HTTP."""
 
+import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
+from pipelines import images
 from pipelines import settings as settings_module
 from pipelines.settings import Settings
 
@@ -19,6 +21,19 @@ ACCOUNT = "123456789012"
 class Aws:
     session: boto3.Session
     url: str
+
+    def put_image(self, image: str) -> None:
+        """Have ECR hold an image, whose repository is there."""
+        repository, tag = image.split("/", 1)[1].split(":")
+        manifest = {
+            "schemaVersion": 2,
+            "mediaType": "application/vnd.docker.distribution.manifest.v2+json",
+            "config": {"digest": f"sha256:{tag:0<64}", "size": 1},
+            "layers": [],
+        }
+        self.session.client("ecr").put_image(
+            repositoryName=repository, imageManifest=json.dumps(manifest), imageTag=tag
+        )
 
 
 @pytest.fixture(scope="session")
@@ -63,7 +78,7 @@ def on_aws() -> Settings:
 
 def _fixed(target: str) -> Settings:
     found = settings_module.load(target, {"PIPELINE_DATA_SOURCE": "s3://aft-vbi-pds"})
-    return found.resolved(ACCOUNT)
+    return found.resolved(ACCOUNT, images.tags())
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from pipelines import images
 from pipelines.code import bundles
 from pipelines.parameters import declared
 from pipelines.settings import Settings, load
@@ -40,7 +41,7 @@ _spec.loader.exec_module(shapes)
 
 def _settings(variant: str) -> Settings:
     target, changed = VARIANTS[variant]
-    return load(target, {**SOURCE, **changed}).resolved(ACCOUNT)
+    return load(target, {**SOURCE, **changed}).resolved(ACCOUNT, images.tags())
 
 
 # One process for all variants: most of its time is the SDK's import.
@@ -83,9 +84,11 @@ def by_name(definition: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def test_it_is_the_golden_definition(texts: dict[str, str]) -> None:
     readable = json.dumps(json.loads(texts["aws"]), indent=2) + "\n"
-    # What the scripts hold is not the definition's concern.
+    # What the scripts and images hold is not the definition's concern.
     for bundle in bundles().values():
         readable = readable.replace(bundle.sha, f"{{{bundle.name} code}}")
+    for name, tag in images.tags().items():
+        readable = readable.replace(f":{tag}", f":{{{name} image}}")
     if os.environ.get("RENEW"):
         GOLDEN.write_text(readable)
     assert readable == GOLDEN.read_text(), __doc__

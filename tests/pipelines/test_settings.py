@@ -11,12 +11,12 @@ LOCAL = (FOLDER / "local.yaml").read_text()
 
 @pytest.mark.parametrize("target", targets())
 def test_a_target_has_settings_that_resolve(target: str) -> None:
-    settings = load(target, {}).resolved("111122223333")
+    settings = load(target, {}).resolved("111122223333", {"training": "0123456789abcdef"})
     account = settings.account_id
     assert settings.bucket_name == f"tally-us-east-1-{account}"
     assert settings.role_arn == f"arn:aws:iam::{account}:role/tally-execution"
     registry = f"{account}.dkr.ecr.us-east-1.amazonaws.com"
-    assert settings.images.training == f"{registry}/tally-training:latest"
+    assert settings.images.training == f"{registry}/tally-training:0123456789abcdef"
 
 
 def test_aws_searches_the_ranges_of_the_design() -> None:
@@ -26,9 +26,16 @@ def test_aws_searches_the_ranges_of_the_design() -> None:
     assert tuning.batch_sizes == (32, 64, 128, 256, 512)
 
 
+def test_an_image_of_ones_own_is_kept() -> None:
+    settings = load("aws", {"PIPELINE_IMAGES_TRAINING": "registry.example/mine:2"})
+    assert settings.resolved("1" * 12, {"training": "0" * 16}).images.training == (
+        "registry.example/mine:2"
+    )
+
+
 def test_a_role_of_ones_own_is_kept() -> None:
     arn = "arn:aws:iam::111122223333:role/team/builder"
-    assert load("local", {"PIPELINE_ROLE": arn}).resolved("1" * 12).role_arn == arn
+    assert load("local", {"PIPELINE_ROLE": arn}).resolved("1" * 12, {}).role_arn == arn
 
 
 @pytest.mark.parametrize(
@@ -40,8 +47,8 @@ def test_a_role_of_ones_own_is_kept() -> None:
         pytest.param("max_trials: 3", "max_trials: three", "valid integer, not 'three'", id="type"),
         pytest.param("max_trials: 3", "max_trials: true", "valid integer, not True", id="strict"),
         pytest.param("max_trials: 3", "max_trials: 0", "greater than or equal to 1", id="range"),
-        pytest.param("max: 0.01}", "max: 0.0001}", "needs 0 < min < max", id="order"),
-        pytest.param("{min: 2, max: 4}", "5", "tuning.epochs:", id="not-a-section"),
+        pytest.param("max: 0.03}", "max: 0.0001}", "needs 0 < min < max", id="order"),
+        pytest.param("{min: 2, max: 3}", "5", "tuning.epochs:", id="not-a-section"),
         pytest.param("training: ml.m5.large", "training: m5", "instances.training", id="instance"),
         pytest.param(
             "approval_status: PendingManualApproval",

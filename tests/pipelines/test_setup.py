@@ -34,6 +34,32 @@ def test_everything_is_made_once(aws: Any, local: Settings) -> None:
     assert {item.state for item in second} == {"found"}
 
 
+def test_on_aws_there_is_a_repository_for_each_image(aws: Any, on_aws: Settings) -> None:
+    made = [item for item in setup.setup(aws.session, on_aws) if item.kind == "image repository"]
+    assert [(item.name, item.state) for item in made] == [
+        ("tally-processing", "made"),
+        ("tally-training", "made"),
+        ("tally-inference", "made"),
+    ]
+    described = aws.session.client("ecr").describe_repositories()["repositories"]
+    assert {repository["imageTagMutability"] for repository in described} == {"IMMUTABLE"}
+    assert {item.state for item in setup.setup(aws.session, on_aws)} == {"found"}
+
+
+def test_a_permission_that_cloudformation_named_is_found(aws: Any, local: Settings) -> None:
+    setup.setup(aws.session, local)
+    function = aws.session.client("lambda")
+    function.remove_permission(FunctionName=setup.FUNCTION, StatementId=setup.RULE)
+    function.add_permission(
+        FunctionName=setup.FUNCTION,
+        StatementId="tally-ModelApprovedMayPromote-1ABC",
+        Action="lambda:InvokeFunction",
+        Principal="events.amazonaws.com",
+        SourceArn="arn:aws:events:us-east-1:123456789012:rule/tally-model-approved",
+    )
+    assert {item.state for item in setup.setup(aws.session, local)} == {"found"}
+
+
 def test_the_rule_calls_the_function_for_approved_versions(aws: Any, local: Settings) -> None:
     setup.setup(aws.session, local)
     events = aws.session.client("events")
@@ -69,7 +95,14 @@ def test_changed_code_and_permissions_are_brought_up_to_date(aws: Any, local: Se
     aws.session.client("lambda").update_function_code(
         FunctionName="tally-promote", ZipFile=old.getvalue()
     )
+    aws.session.client("lambda").update_function_configuration(
+        FunctionName="tally-promote", Timeout=3
+    )
+    assert not setup.holds_current_code(aws.session)
     states = {(item.kind, item.name): item.state for item in setup.setup(aws.session, local)}
+    assert setup.holds_current_code(aws.session)
+    function = aws.session.client("lambda").get_function_configuration(FunctionName="tally-promote")
+    assert function["Timeout"] == setup.PROMOTION_SECONDS
     assert states["role", "tally-execution"] == "updated"
     assert states["Lambda function", "tally-promote"] == "updated"
     assert states["role", "tally-promote"] == "found"

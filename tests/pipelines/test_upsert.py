@@ -1,15 +1,18 @@
 """Upsert: compiled when something changed, and updated when it differs."""
 
+import io
 import json
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pipelines import upsert
+from pipelines import images, upsert
 from pipelines.code import Bundle, bundles
+from pipelines.errors import UserError
 from pipelines.settings import Settings
 from pipelines.setup import setup
 from pipelines.target import ROOT
@@ -66,16 +69,76 @@ def test_everything_that_a_definition_is_made_from_is_in_its_name(local: Setting
     assert upsert._key(local, changed) != name
 
 
-def test_on_aws_a_missing_bucket_says_setup(
+@pytest.fixture
+def set_up(aws: Any, on_aws: Settings, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """An account in which nothing is missing, and a definition that costs nothing to compile."""
+    monkeypatch.setattr(upsert, "_compile", lambda settings: "{}")
+    setup(aws.session, on_aws)
+    for image in images.missing(aws.session, on_aws).values():
+        aws.put_image(image)
+    return aws
+
+
+def test_on_aws_an_empty_account_says_setup_then_the_images(
     aws: Any, on_aws: Settings, kept: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(upsert, "_compile", lambda settings: "{}")
-    with pytest.raises(upsert.UpsertError) as caught:
+    with pytest.raises(UserError, match="no image repository tally-processing") as caught:
         upsert.upsert(aws.session, on_aws)
-    assert "tally-us-east-1-123456789012" in str(caught.value)
     assert "python pipeline.py --target aws setup" in str(caught.value)
     setup(aws.session, on_aws)
-    assert upsert.upsert(aws.session, on_aws).items == ()
+    with pytest.raises(UserError, match="make images") as caught:
+        upsert.upsert(aws.session, on_aws)
+    assert on_aws.images.inference in str(caught.value)
+    assert not kept.exists()
+
+
+def test_on_aws_everything_there_is_upserted(set_up: Any, on_aws: Settings, kept: Path) -> None:
+    done = upsert.upsert(set_up.session, on_aws)
+    assert (done.action, done.items, done.notes) == ("created", (), ())
+    assert upsert.upsert(set_up.session, on_aws).action == "unchanged"
+
+
+def test_on_aws_an_image_that_the_settings_name_is_not_looked_for(
+    set_up: Any, on_aws: Settings, kept: Path
+) -> None:
+    named = on_aws.images.model_copy(update={"training": "registry.example/mine:2"})
+    settings = on_aws.model_copy(update={"images": named})
+    assert upsert.upsert(set_up.session, settings).action == "created"
+
+
+def test_on_aws_a_missing_bucket_says_setup(set_up: Any, on_aws: Settings, kept: Path) -> None:
+    settings = on_aws.model_copy(update={"bucket": "not-made"})
+    with pytest.raises(upsert.UpsertError, match="no bucket not-made") as caught:
+        upsert.upsert(set_up.session, settings)
+    assert "python pipeline.py --target aws setup" in str(caught.value)
+
+
+def test_on_aws_other_promoting_code_is_noted_and_none_is_refused(
+    set_up: Any, on_aws: Settings, kept: Path
+) -> None:
+    function = set_up.session.client("lambda")
+    other = io.BytesIO()
+    with zipfile.ZipFile(other, "w") as archive:
+        archive.writestr("index.py", "# replaced by setup")
+    function.update_function_code(FunctionName="tally-promote", ZipFile=other.getvalue())
+    done = upsert.upsert(set_up.session, on_aws)
+    assert done.action == "created"
+    assert "note       tally-promote promotes with other code" in str(done)
+
+    function.delete_function(FunctionName="tally-promote")
+    with pytest.raises(upsert.UpsertError, match="no Lambda function tally-promote"):
+        upsert.upsert(set_up.session, on_aws)
+
+
+def test_a_changed_image_updates_the_pipeline(
+    set_up: Any, local: Settings, kept: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upsert, "_compile", lambda settings: json.dumps(settings.images.training))
+    assert upsert.upsert(set_up.session, local).action == "created"
+    assert upsert.upsert(set_up.session, local).action == "unchanged"
+    images_then = local.images.model_copy(update={"training": f"{local.images.training[:-1]}-"})
+    then = local.model_copy(update={"images": images_then})
+    assert upsert.upsert(set_up.session, then).action == "updated"
 
 
 def test_what_does_not_compile_is_said(
@@ -90,7 +153,7 @@ def test_what_does_not_compile_is_said(
 
 def test_reading_verbs_do_not_import_the_sdk() -> None:
     """The modules that every verb imports start without the SageMaker SDK, boto3 or rich."""
-    modules = "settings, target, parameters, upload, code, policies, setup, upsert"
+    modules = "settings, images, target, parameters, upload, code, policies, setup, upsert"
     script = (
         f"import sys\nfrom pipelines import {modules}\n"
         "heavy = {'sagemaker', 'boto3', 'botocore', 'obstore', 'rich', 'torch'}\n"

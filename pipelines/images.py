@@ -1,0 +1,208 @@
+"""The images that the steps run in, each tagged with the hash of what it is made of.
+
+An unchanged folder keeps its tag, so SageMaker's step cache sees unchanged arguments; a changed one
+gets another, so no job runs in an old image. `python -m pipelines.images` says which of them ECR
+has; with `--push` (`make images`) the others are built and pushed.
+"""
+
+import argparse
+import base64
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipelines.code import content_hash
+from pipelines.errors import UserError
+from pipelines.settings import NAME, Settings
+
+if TYPE_CHECKING:
+    import boto3
+
+CONTAINERS = Path(__file__).resolve().parent.parent / "containers"
+NAMES = ("processing", "training", "inference")
+# Attestations make an index of manifests out of an image, which SageMaker does not take.
+PLAIN_IMAGE = {"BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
+
+
+class ImagesError(UserError):
+    """An image cannot be named, built, found or pushed."""
+
+
+def tags(containers: Path = CONTAINERS) -> dict[str, str]:
+    """The tag of each image, by name: the hash of its folder.
+
+    Args:
+        containers: The folder that holds a folder for each image.
+
+    Raises:
+        ImagesError: The folder of an image is missing.
+    """
+    return {name: content_hash(_files(containers / f"{NAME}-{name}")) for name in NAMES}
+
+
+def ours(settings: Settings) -> dict[str, str]:
+    """The images that are built from `containers/`, by name; not those that the settings name.
+
+    Args:
+        settings: Resolved settings.
+    """
+    return {
+        name: f"{settings.registry}/{NAME}-{name}:{tag}"
+        for name, tag in tags().items()
+        if getattr(settings.images, name) == f"{settings.registry}/{NAME}-{name}:{tag}"
+    }
+
+
+def missing(session: "boto3.Session", settings: Settings) -> dict[str, str]:
+    """Those of our images that ECR does not have, by name.
+
+    Args:
+        session: The target's session.
+        settings: Resolved settings.
+
+    Raises:
+        ImagesError: ECR has no repository for an image, or does not answer.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    ecr = session.client("ecr")
+    found = {}
+    for name, image in ours(settings).items():
+        repository, tag = image.split("/", 1)[1].rsplit(":", 1)
+        try:
+            ecr.describe_images(repositoryName=repository, imageIds=[{"imageTag": tag}])
+        except ecr.exceptions.ImageNotFoundException:
+            found[name] = image
+        except ecr.exceptions.RepositoryNotFoundException:
+            raise ImagesError(
+                f"There is no image repository {repository} in {settings.registry}. "
+                f"Make it: python pipeline.py --target {settings.target} setup"
+            ) from None
+        except ClientError as error:
+            said = error.response["Error"]
+            raise ImagesError(
+                f"ECR does not say whether it has {image} ({said['Code']}: {said['Message']}). "
+                "The permission that is needed: ecr:DescribeImages."
+            ) from None
+        except BotoCoreError as error:
+            raise ImagesError(f"ECR cannot be reached: {error}") from None
+    return found
+
+
+def push(session: "boto3.Session", settings: Settings, say: Callable[[str], None]) -> None:
+    """Build those of our images that ECR does not have, and push them.
+
+    Args:
+        session: The target's session.
+        settings: Resolved settings.
+        say: Is told of each image, before the minutes that it takes.
+
+    Raises:
+        ImagesError: A repository is missing, or Docker is, or one of its commands failed.
+    """
+    absent = missing(session, settings)
+    for name, image in ours(settings).items():
+        if name not in absent:
+            say(f"found   {image}")
+    if absent:
+        _log_in(session, settings)
+    for name, image in absent.items():
+        folder = CONTAINERS / f"{NAME}-{name}"
+        say(f"build   {image} from {os.path.relpath(folder)}/")
+        _docker("build", "--platform", "linux/amd64", "--tag", image, str(folder))
+        say(f"push    {image}")
+        _docker("push", image)
+
+
+def _log_in(session: "boto3.Session", settings: Settings) -> None:
+    from botocore.exceptions import ClientError
+
+    if not shutil.which("docker"):
+        raise ImagesError(
+            "There is no `docker` on this machine, and images are built with it. Install Docker, "
+            "or push from a machine that has it; the workflow retrain.yml does on GitHub."
+        )
+    try:
+        token = session.client("ecr").get_authorization_token()["authorizationData"][0]
+    except ClientError as error:
+        said = error.response["Error"]
+        raise ImagesError(
+            f"ECR gives no password for Docker ({said['Code']}: {said['Message']}). "
+            "The permission that is needed: ecr:GetAuthorizationToken."
+        ) from None
+    user, password = base64.b64decode(token["authorizationToken"]).decode().split(":", 1)
+    _docker("login", "--username", user, "--password-stdin", settings.registry, given=password)
+
+
+def _docker(*words: str, given: str | None = None) -> None:
+    """Run a Docker command; its output is the person's, as it comes."""
+    done = subprocess.run(
+        ["docker", *words], input=given, text=True, env={**os.environ, **PLAIN_IMAGE}
+    )
+    if done.returncode:
+        raise ImagesError(
+            f"`docker {' '.join(words)}` failed, with the reason above. "
+            "`docker info` says whether Docker runs and may be used by you."
+        )
+
+
+def _files(folder: Path) -> list[tuple[str, bytes]]:
+    """What the image is made of. Whether a file is executable is part of it."""
+    if not (folder / "Dockerfile").is_file():
+        raise ImagesError(f"The folder of an image has no Dockerfile: {folder}.")
+    files = sorted(
+        file
+        for file in folder.rglob("*")
+        if file.is_file()
+        # requirements.txt is locked from it; the others are not the image's.
+        and file.name != "requirements.in"
+        and file.suffix != ".pyc"
+        and not file.name.startswith(".")
+    )
+    return [
+        (
+            f"{file.relative_to(folder).as_posix()} {file.stat().st_mode & 0o100:o}",
+            file.read_bytes(),
+        )
+        for file in files
+    ]
+
+
+def main(arguments: list[str]) -> int:
+    """Say which images ECR has, or push the others; answers the exit code."""
+    # It reads the containers through this module.
+    from pipelines.target import open_target
+
+    parser = argparse.ArgumentParser(prog="python -m pipelines.images", description=__doc__)
+    parser.add_argument("--push", action="store_true", help="build and push what ECR lacks")
+    parser.add_argument(
+        "--target",
+        default=os.environ.get("PIPELINE_TARGET", "aws"),
+        help="whose settings name region and account (default: $PIPELINE_TARGET, or aws)",
+    )
+    options = parser.parse_args(arguments)
+    try:
+        session, settings = open_target(options.target)
+        if not settings.images.from_ecr:
+            raise ImagesError(
+                f"The target {settings.target} takes no image from ECR (`images.from_ecr` in its "
+                "settings), so there is nothing to push. For AWS: PIPELINE_TARGET=aws."
+            )
+        if options.push:
+            push(session, settings, lambda line: print(line, flush=True))
+        else:
+            absent = missing(session, settings)
+            for name, image in ours(settings).items():
+                print(f"{'missing' if name in absent else 'found':<7} {image}")
+    except UserError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

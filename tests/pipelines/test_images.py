@@ -1,0 +1,159 @@
+"""Images: named after their content, looked for in ECR, and pushed when they are not there."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines import images
+from pipelines.images import ImagesError
+from pipelines.settings import Settings
+from pipelines.setup import setup
+from pipelines.target import ROOT
+
+# Stands for Docker, which the machine that runs the tests may not have: it keeps what it was told.
+DOCKER = """#!/bin/sh
+echo "$@" >> "$DOCKER_SAID"
+if [ "$1" = login ]; then cat >> "$DOCKER_SAID"; echo >> "$DOCKER_SAID"; fi
+[ "$1" != "$DOCKER_FAILS" ]
+"""
+
+
+@pytest.fixture
+def containers(tmp_path: Path) -> Path:
+    """A copy of the folders of the images."""
+    copy = tmp_path / "containers"
+    shutil.copytree(images.CONTAINERS, copy)
+    return copy
+
+
+@pytest.fixture
+def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file that Docker's commands are kept in."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "docker").write_text(DOCKER)
+    (tmp_path / "bin" / "docker").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    monkeypatch.setenv("DOCKER_SAID", str(tmp_path / "said"))
+    return tmp_path / "said"
+
+
+def test_there_is_a_tag_for_each_folder() -> None:
+    folders = {folder.name for folder in images.CONTAINERS.glob("tally-*")}
+    assert {f"tally-{name}" for name in images.tags()} == folders
+    assert all(len(tag) == 16 and int(tag, 16) >= 0 for tag in images.tags().values())
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["Dockerfile", "requirements.txt", "bin/train", "script_mode.py", "preload.txt", "new.cfg"],
+)
+def test_what_makes_an_image_changes_its_tag_alone(containers: Path, path: str) -> None:
+    before = images.tags(containers)
+    assert before == images.tags()
+    with (containers / "tally-training" / path).open("a") as file:
+        file.write("# changed")
+    after = images.tags(containers)
+    assert {name for name in before if before[name] != after[name]} == {"training"}
+
+
+def test_that_a_file_may_be_run_is_part_of_the_image(containers: Path) -> None:
+    (containers / "tally-training" / "bin" / "train").chmod(0o644)
+    assert images.tags(containers)["training"] != images.tags()["training"]
+
+
+@pytest.mark.parametrize(
+    "path", ["requirements.in", "__pycache__/preload.cpython-312.pyc", ".DS_Store"]
+)
+def test_what_makes_no_image_changes_no_tag(containers: Path, path: str) -> None:
+    file = containers / "tally-training" / path
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("changed")
+    assert images.tags(containers) == images.tags()
+
+
+def test_a_missing_folder_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ImagesError, match="no Dockerfile"):
+        images.tags(tmp_path)
+
+
+def test_what_ecr_has_is_not_missing(aws: Any, on_aws: Settings) -> None:
+    setup(aws.session, on_aws)
+    aws.put_image(on_aws.images.training)
+    assert images.missing(aws.session, on_aws) == {
+        "processing": on_aws.images.processing,
+        "inference": on_aws.images.inference,
+    }
+
+
+def test_what_is_missing_is_built_and_pushed(aws: Any, on_aws: Settings, docker: Path) -> None:
+    setup(aws.session, on_aws)
+    aws.put_image(on_aws.images.processing)
+    said: list[str] = []
+    images.push(aws.session, on_aws, said.append)
+    training, inference = on_aws.images.training, on_aws.images.inference
+    folder = images.CONTAINERS
+    assert docker.read_text().splitlines() == [
+        f"login --username AWS --password-stdin {on_aws.registry}",
+        "123456789012-auth-token",
+        f"build --platform linux/amd64 --tag {training} {folder}/tally-training",
+        f"push {training}",
+        f"build --platform linux/amd64 --tag {inference} {folder}/tally-inference",
+        f"push {inference}",
+    ]
+    assert said[0] == f"found   {on_aws.images.processing}"
+    assert [line.split()[0] for line in said] == ["found", "build", "push", "build", "push"]
+
+
+def test_without_anything_missing_docker_is_not_needed(
+    aws: Any, on_aws: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setup(aws.session, on_aws)
+    for image in images.ours(on_aws).values():
+        aws.put_image(image)
+    monkeypatch.setenv("PATH", "")
+    images.push(aws.session, on_aws, print)
+
+
+def test_without_docker_it_is_said(
+    aws: Any, on_aws: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setup(aws.session, on_aws)
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(ImagesError, match="no `docker` on this machine"):
+        images.push(aws.session, on_aws, print)
+
+
+@pytest.mark.parametrize("command", ["login", "build", "push"])
+def test_a_docker_command_that_fails_is_named(
+    aws: Any, on_aws: Settings, docker: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    setup(aws.session, on_aws)
+    monkeypatch.setenv("DOCKER_FAILS", command)
+    with pytest.raises(ImagesError, match=f"`docker {command} .*` failed"):
+        images.push(aws.session, on_aws, print)
+
+
+def test_a_missing_repository_is_said(aws: Any, on_aws: Settings) -> None:
+    with pytest.raises(ImagesError, match="no image repository tally-processing") as caught:
+        images.push(aws.session, on_aws, print)
+    assert "python pipeline.py --target aws setup" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("words", "said", "code"),
+    [
+        ([], "Error: There is no image repository tally-processing", 1),
+        (["--push"], "Error: There is no image repository tally-processing", 1),
+        (["--target", "nowhere"], "Error: There is no target 'nowhere'", 1),
+    ],
+    ids=["look", "push", "unknown-target"],
+)
+def test_it_is_a_command(aws: Any, words: list[str], said: str, code: int) -> None:
+    command = [sys.executable, "-m", "pipelines.images", *words]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr[: len(said)]) == (code, said)
