@@ -5,14 +5,17 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
+import yaml
 from moto.server import ThreadedMotoServer
 
 from pipelines import images
 from pipelines import settings as settings_module
 from pipelines.settings import Settings
+from pipelines.target import ROOT
 
 ACCOUNT = "123456789012"
 
@@ -90,3 +93,23 @@ def bins(tmp_path: Path) -> Path:
         for number in range(3):
             (folder / part / f"0000{number}.{suffix}").write_text(f"{part} {number}")
     return folder
+
+
+class TemplateLoader(yaml.SafeLoader):
+    """CloudFormation's short forms, read as the text or list that they stand before."""
+
+
+def _short_form(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> Any:
+    if isinstance(node, yaml.ScalarNode):
+        return loader.construct_scalar(node)
+    assert isinstance(node, yaml.SequenceNode)
+    return loader.construct_sequence(node, deep=True)
+
+
+TemplateLoader.add_multi_constructor("!", _short_form)
+
+
+@pytest.fixture(scope="session")
+def template() -> dict[str, Any]:
+    """The CloudFormation template, as it is written."""
+    return yaml.load((ROOT / "infrastructure" / "tally.yaml").read_text(), Loader=TemplateLoader)

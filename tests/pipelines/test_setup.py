@@ -9,7 +9,6 @@ from typing import Any
 
 import boto3
 import pytest
-import yaml
 
 from pipelines import policies, setup
 from pipelines.parameters import no_model
@@ -146,25 +145,6 @@ def test_a_missing_permission_is_named(
     finally:
         httpx.post(f"{aws.url}/moto-api/reset-auth", content="inf")
     assert "s3:" in str(caught.value) or "may not use it" in str(caught.value)
-
-
-class TemplateLoader(yaml.SafeLoader):
-    """CloudFormation's short forms, read as the text or list that they stand before."""
-
-
-def _short_form(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> Any:
-    if isinstance(node, yaml.ScalarNode):
-        return loader.construct_scalar(node)
-    assert isinstance(node, yaml.SequenceNode)
-    return loader.construct_sequence(node, deep=True)
-
-
-TemplateLoader.add_multi_constructor("!", _short_form)
-
-
-@pytest.fixture(scope="module")
-def template() -> dict[str, Any]:
-    return yaml.load((ROOT / "infrastructure" / "tally.yaml").read_text(), Loader=TemplateLoader)
 
 
 @pytest.mark.parametrize(
