@@ -111,7 +111,9 @@ def _find_links() -> list[str]:
     """Uv does not read pip's configuration, where people keep a folder of wheels."""
     links = os.environ.get("UV_FIND_LINKS") or os.environ.get("PIP_FIND_LINKS")
     if links is None:
-        command = [sys.executable, "-m", "pip", "config", "get", "global.find-links"]
+        # uv's environments have no pip; the Python that they were made from mostly has.
+        python = str(Path(sys.base_prefix) / "bin" / "python3")
+        command = [python, "-m", "pip", "config", "get", "global.find-links"]
         found = subprocess.run(command, capture_output=True, text=True, check=False)
         links = found.stdout if found.returncode == 0 else ""
     return [part for link in links.replace(",", " ").split() for part in ("--find-links", link)]
