@@ -1,0 +1,87 @@
+"""The retraining workflow's own commands, run as GitHub runs them, against the emulator."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from workplace import ROOT, TINY, Workplace
+
+WORKFLOW = ROOT / ".github" / "workflows" / "retrain.yml"
+NO_MODEL = "s3://tally-us-east-1-123456789012/tally/no-model/"
+
+
+@pytest.fixture(scope="module")
+def workflow() -> dict[Any, Any]:
+    return yaml.safe_load(WORKFLOW.read_text())
+
+
+def commands(workflow: dict[Any, Any]) -> list[str]:
+    """The `run:` texts that are commands of pipeline.py.
+
+    The others make the environment that this test already runs in (`make setup`), or push images
+    with Docker to ECR (`make images`), which an emulator that runs containers/ does not need:
+    tests/pipelines/test_images.py holds those.
+    """
+    runs = [step["run"] for step in workflow["jobs"]["retrain"]["steps"] if "run" in step]
+    assert [run for run in runs if "pipeline.py" not in run] == ["make setup", "make images"]
+    return [run for run in runs if "pipeline.py" in run]
+
+
+def test_it_ends_with_a_pending_version_and_its_metrics_in_the_summary(
+    workplace: Workplace, workflow: dict[Any, Any], tmp_path: Path
+) -> None:
+    # The workflow upserts too; here it is what makes the registry, in which nothing is new yet.
+    workplace.run("upsert")
+    before = {model["version"] for model in workplace.models()}
+    chosen = {**TINY, "DataSource": str(workplace.bins), "ApprovedModel": NO_MODEL}
+    summary = tmp_path / "summary.md"
+    environment = {
+        **workplace.environment,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PIPELINE_TARGET": "local",
+        "PIPELINE_REGION": "us-east-1",
+        "PARAMETERS": " ".join(f"-p {name}={value}" for name, value in chosen.items()),
+        "GITHUB_STEP_SUMMARY": str(summary),
+    }
+    assert set(workflow["jobs"]["retrain"]["env"]) <= set(environment)
+
+    for command in commands(workflow):
+        done = subprocess.run(
+            # GitHub's own way to run a step.
+            ["bash", "-e", "-c", command],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=240,
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+
+    (new,) = [model for model in workplace.models() if model["version"] not in before]
+    assert new["approval"] == "PendingManualApproval"
+    status = workplace.read("status")
+    accuracy = status["metrics"]["multiclass_classification_metrics"]["accuracy"]["value"]
+    said = summary.read_text()
+    assert status["id"] in said
+    assert f"{accuracy:.3f}" in said
+    assert f"Model version {new['version']} was registered" in said
+    assert f"pipeline.py approve {new['version']}" in said
+
+
+def test_what_it_watches_exists(workflow: dict[Any, Any]) -> None:
+    # YAML reads the key `on` as a truth value.
+    paths = workflow[True]["push"]["paths"]
+    assert paths
+    for path in paths:
+        assert any(ROOT.glob(path)), f"{path} names nothing in the repository"
+
+
+def test_no_key_is_stored(workflow: dict[Any, Any]) -> None:
+    text = WORKFLOW.read_text().lower()
+    assert "secrets." not in text
+    assert "access-key" not in text and "access_key" not in text
+    assert workflow["permissions"] == {"contents": "read", "id-token": "write"}
