@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.code import content_hash
 from pipelines.errors import UserError
-from pipelines.settings import NAME, Settings
+from pipelines.settings import NAME, Settings, load
 
 if TYPE_CHECKING:
     import boto3
@@ -186,12 +186,13 @@ def main(arguments: list[str]) -> int:
     )
     options = parser.parse_args(arguments)
     try:
-        session, settings = open_target(options.target)
-        if not settings.images.from_ecr:
+        # Before the target is opened: nothing has to be started to say this.
+        if not load(options.target).images.from_ecr:
             raise ImagesError(
-                f"The target {settings.target} takes no image from ECR (`images.from_ecr` in its "
+                f"The target {options.target} takes no image from ECR (`images.from_ecr` in its "
                 "settings), so there is nothing to push. For AWS: PIPELINE_TARGET=aws."
             )
+        session, settings = open_target(options.target)
         if options.push:
             push(session, settings, lambda line: print(line, flush=True))
         else:

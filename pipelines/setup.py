@@ -4,66 +4,22 @@ Image repositories, bucket, roles, model package group, the Lambda function that
 that calls it when a model version is approved, and the address that stands for "no model yet".
 """
 
-import base64
-import hashlib
-import io
 import json
-import time
-import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
-from pipelines import images, policies
-from pipelines.errors import UserError
+from pipelines import images, policies, promoter
+from pipelines.item import Item, SetupError, explained
 from pipelines.parameters import no_model
 from pipelines.settings import NAME, Settings
-from pipelines.target import ROOT
 
 if TYPE_CHECKING:
     import boto3
 
-FUNCTION = f"{NAME}-promote"
-RULE = f"{NAME}-model-approved"
-HANDLER = "model_registry.lambda_handler.handler"
-RUNTIME = "python3.12"
-# A step waits no longer for its function than these ten minutes, and Lambda allows fifteen.
-PROMOTION_SECONDS = 600
-# A new role is not known everywhere at once; AWS says to try again.
-ROLE_PATIENCE_SECONDS = 60
 NO_MODEL = (
     "This address stands for `no model is approved yet`: the pipeline's parameter ApprovedModel\n"
     "points here until a model version is approved. `python pipeline.py setup` made it.\n"
 )
-APPROVED_EVENT = {
-    "source": ["aws.sagemaker"],
-    "detail-type": ["SageMaker Model Package State Change"],
-    "detail": {"ModelPackageGroupName": [NAME], "ModelApprovalStatus": ["Approved"]},
-}
-
-
-class SetupError(UserError):
-    """Something around the pipeline can neither be found nor made."""
-
-
-@dataclass(frozen=True)
-class Item:
-    """One thing that the pipeline needs.
-
-    Attributes:
-        kind: What it is, such as `bucket`.
-        name: What it is called.
-        state: Whether it was there, is new, or was brought up to date.
-    """
-
-    kind: str
-    name: str
-    state: Literal["found", "made", "updated"]
-
-    def __str__(self) -> str:
-        """One line, the state first."""
-        return f"{self.state:<9}  {self.kind} {self.name}"
 
 
 def setup(session: "boto3.Session", settings: Settings) -> list[Item]:
@@ -76,34 +32,21 @@ def setup(session: "boto3.Session", settings: Settings) -> list[Item]:
     Raises:
         SetupError: A permission is missing, or a name is taken by somebody else.
     """
-    with _explained("ecr"):
+    with explained("ecr"):
         items = [_repository(session, name) for name in _repositories(settings)]
-    with _explained("s3"):
+    with explained("s3"):
         items += [_bucket(session, settings), _no_model(session, settings)]
-    with _explained("iam"):
+    with explained("iam"):
         items += [_execution_role(session, settings), _promotion_role(session, settings)]
-    with _explained("sagemaker"):
+    with explained("sagemaker"):
         items.append(_package_group(session))
-    with _explained("lambda"):
-        items.append(_function(session, settings))
-    with _explained("events"):
-        items.append(_rule(session, settings))
-    with _explained("lambda"):
-        items.append(_permission(session, settings))
+    with explained("lambda"):
+        items.append(promoter.function(session, settings))
+    with explained("events"):
+        items.append(promoter.rule(session, settings))
+    with explained("lambda"):
+        items.append(promoter.permission(session, settings))
     return items
-
-
-def package(folder_name: str = "model_registry") -> bytes:
-    """The Lambda's code: a zip of `model_registry/` whose bytes depend on its content alone."""
-    packed = io.BytesIO()
-    # Stored, because what compression answers differs from one zlib to the next.
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
-        for file in sorted((ROOT / folder_name).rglob("*.py")):
-            # Zip knows no time before 1980; a fixed one keeps the bytes the same.
-            entry = zipfile.ZipInfo(file.relative_to(ROOT).as_posix(), (1980, 1, 1, 0, 0, 0))
-            entry.external_attr = 0o644 << 16
-            archive.writestr(entry, file.read_bytes())
-    return packed.getvalue()
 
 
 def _bucket(session: "boto3.Session", settings: Settings) -> Item:
@@ -168,7 +111,9 @@ def _execution_role(session: "boto3.Session", settings: Settings) -> Item:
 
 
 def _promotion_role(session: "boto3.Session", settings: Settings) -> Item:
-    return _role(session, FUNCTION, policies.PROMOTION_SERVICES, policies.promotion(settings))
+    return _role(
+        session, promoter.FUNCTION, policies.PROMOTION_SERVICES, policies.promotion(settings)
+    )
 
 
 def _role(session: "boto3.Session", name: str, services: list[str], policy: Any) -> Item:
@@ -205,119 +150,6 @@ def _package_group(session: "boto3.Session") -> Item:
     return Item("model package group", NAME, "made")
 
 
-def holds_current_code(session: "boto3.Session") -> bool:
-    """Whether the function that promotes runs `model_registry/` as it is here.
-
-    Args:
-        session: The target's session.
-
-    Raises:
-        SetupError: There is no such function, or these credentials may not look at it.
-    """
-    with _explained("lambda"):
-        client = session.client("lambda")
-        try:
-            found = client.get_function_configuration(FunctionName=FUNCTION)
-        except client.exceptions.ResourceNotFoundException:
-            raise SetupError(f"There is no Lambda function {FUNCTION}.") from None
-    return bool(found["CodeSha256"] == _sha(package()))
-
-
-def _function(session: "boto3.Session", settings: Settings) -> Item:
-    client, code = session.client("lambda"), package()
-    wanted: dict[str, Any] = {
-        "FunctionName": FUNCTION,
-        "Runtime": RUNTIME,
-        "Handler": HANDLER,
-        "Role": f"arn:aws:iam::{settings.account}:role/{FUNCTION}",
-        "Description": "Promotes an approved model version to the endpoint.",
-        "Timeout": PROMOTION_SECONDS,
-        "MemorySize": 256,
-        "Environment": {"Variables": {"EXECUTION_ROLE": settings.role_arn}},
-    }
-    try:
-        found = client.get_function_configuration(FunctionName=FUNCTION)
-    except client.exceptions.ResourceNotFoundException:
-        _create_function(client, wanted, code)
-        return Item("Lambda function", FUNCTION, "made")
-    state: Literal["found", "updated"] = "found"
-    if any(found.get(key) != value for key, value in wanted.items()):
-        client.update_function_configuration(**wanted)
-        # Lambda takes one change of a function at a time.
-        client.get_waiter("function_updated_v2").wait(FunctionName=FUNCTION)
-        state = "updated"
-    if found["CodeSha256"] != _sha(code):
-        client.update_function_code(FunctionName=FUNCTION, ZipFile=code)
-        state = "updated"
-    return Item("Lambda function", FUNCTION, state)
-
-
-def _create_function(client: Any, wanted: dict[str, Any], code: bytes) -> None:
-    until = time.monotonic() + ROLE_PATIENCE_SECONDS
-    while True:
-        try:
-            client.create_function(**wanted, Code={"ZipFile": code}, Tags={"project": NAME})
-            return
-        except client.exceptions.InvalidParameterValueException as error:
-            if "assume" not in str(error) or time.monotonic() > until:
-                raise
-            time.sleep(3)
-
-
-def _sha(code: bytes) -> str:
-    """As Lambda tells it."""
-    return base64.b64encode(hashlib.sha256(code).digest()).decode()
-
-
-def _rule(session: "boto3.Session", settings: Settings) -> Item:
-    events = session.client("events")
-    pattern = json.dumps(APPROVED_EVENT)
-    target = {"Id": FUNCTION, "Arn": _function_arn(settings)}
-    try:
-        found = events.describe_rule(Name=RULE)
-        same = json.loads(found["EventPattern"]) == APPROVED_EVENT
-        targets = events.list_targets_by_rule(Rule=RULE)["Targets"]
-        if same and any(t["Arn"] == target["Arn"] for t in targets):
-            return Item("EventBridge rule", RULE, "found")
-        state: Literal["made", "updated"] = "updated"
-    except events.exceptions.ResourceNotFoundException:
-        state = "made"
-    events.put_rule(
-        Name=RULE,
-        EventPattern=pattern,
-        State="ENABLED",
-        Description="A model version was approved: promote it.",
-    )
-    events.put_targets(Rule=RULE, Targets=[target])
-    return Item("EventBridge rule", RULE, state)
-
-
-def _permission(session: "boto3.Session", settings: Settings) -> Item:
-    client = session.client("lambda")
-    name = f"{RULE} may invoke {FUNCTION}"
-    rule = f"arn:aws:events:{settings.region}:{settings.account}:rule/{RULE}"
-    try:
-        policy = json.loads(client.get_policy(FunctionName=FUNCTION)["Policy"])
-        # CloudFormation chooses a name of its own for the statement, so its content is looked at.
-        if any(rule in json.dumps(statement) for statement in policy["Statement"]):
-            return Item("permission", name, "found")
-    except client.exceptions.ResourceNotFoundException:
-        # A function that nobody else may invoke has no policy at all.
-        policy = None
-    client.add_permission(
-        FunctionName=FUNCTION,
-        StatementId=RULE,
-        Action="lambda:InvokeFunction",
-        Principal="events.amazonaws.com",
-        SourceArn=rule,
-    )
-    return Item("permission", name, "made")
-
-
-def _function_arn(settings: Settings) -> str:
-    return f"arn:aws:lambda:{settings.region}:{settings.account}:function:{FUNCTION}"
-
-
 def _error_code(call: Callable[[], Any]) -> str | None:
     """The code of the error that a look-up ends with when the thing is not there; None: it is.
 
@@ -334,25 +166,3 @@ def _error_code(call: Callable[[], Any]) -> str | None:
             return code
         raise
     return None
-
-
-@contextmanager
-def _explained(service: str) -> Iterator[None]:
-    """Say which permission is missing, instead of a traceback."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    try:
-        yield
-    except ClientError as error:
-        code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
-        if "AccessDenied" in code or code in ("403", "UnauthorizedOperation"):
-            raise SetupError(
-                f"A permission is missing: {service}:{error.operation_name}. ({message})\n"
-                "Sign in with a role that has it, or have an administrator create everything with "
-                "infrastructure/tally.yaml: then only start, stop and read are needed."
-            ) from None
-        raise SetupError(
-            f"{service}:{error.operation_name} failed with {code}: {message}"
-        ) from None
-    except BotoCoreError as error:
-        raise SetupError(f"{service} cannot be reached: {error}") from None

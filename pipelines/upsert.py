@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING, Literal
 from pipelines import images
 from pipelines.code import Bundle, bundles
 from pipelines.errors import UserError
+from pipelines.item import Item
+from pipelines.promoter import FUNCTION, holds_current_code
 from pipelines.settings import NAME, Settings
-from pipelines.setup import FUNCTION, Item, SetupError, holds_current_code, setup
+from pipelines.setup import setup
 from pipelines.target import ROOT
 
 if TYPE_CHECKING:
@@ -76,7 +78,7 @@ def upsert(session: "boto3.Session", settings: Settings) -> UpsertResult:
     Raises:
         UpsertError: Something the pipeline needs is missing.
         ImagesError: So is an image.
-        SetupError: Locally, what is around the pipeline cannot be made.
+        SetupError: What is around the pipeline is missing, or locally cannot be made.
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -198,7 +200,6 @@ def _put(
 
 def _check(session: "boto3.Session", settings: Settings) -> list[str]:
     """Refuse what would fail hours after the start; answers what only should be known."""
-    to_set_up = f"python pipeline.py --target {settings.target} setup"
     if settings.images.from_ecr and (missing := images.missing(session, settings)):
         raise UpsertError(
             "\n".join(
@@ -209,14 +210,11 @@ def _check(session: "boto3.Session", settings: Settings) -> list[str]:
                 ]
             )
         )
-    try:
-        current = holds_current_code(session)
-    except SetupError as error:
-        raise UpsertError(f"{error} Make what the pipeline needs: {to_set_up}") from None
-    if current:
+    if holds_current_code(session, settings):
         return []
     return [
-        f"{FUNCTION} promotes with other code than model_registry/ here; to replace it: {to_set_up}"
+        f"{FUNCTION} promotes with other code than model_registry/ here; to replace it: "
+        f"python pipeline.py --target {settings.target} setup"
     ]
 
 

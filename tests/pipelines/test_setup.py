@@ -10,7 +10,8 @@ from typing import Any
 import boto3
 import pytest
 
-from pipelines import policies, setup
+from pipelines import policies, promoter, setup
+from pipelines.item import SetupError
 from pipelines.parameters import no_model
 from pipelines.settings import Settings
 from pipelines.target import ROOT
@@ -48,9 +49,9 @@ def test_on_aws_there_is_a_repository_for_each_image(aws: Any, on_aws: Settings)
 def test_a_permission_that_cloudformation_named_is_found(aws: Any, local: Settings) -> None:
     setup.setup(aws.session, local)
     function = aws.session.client("lambda")
-    function.remove_permission(FunctionName=setup.FUNCTION, StatementId=setup.RULE)
+    function.remove_permission(FunctionName=promoter.FUNCTION, StatementId=promoter.RULE)
     function.add_permission(
-        FunctionName=setup.FUNCTION,
+        FunctionName=promoter.FUNCTION,
         StatementId="tally-ModelApprovedMayPromote-1ABC",
         Action="lambda:InvokeFunction",
         Principal="events.amazonaws.com",
@@ -97,21 +98,21 @@ def test_changed_code_and_permissions_are_brought_up_to_date(aws: Any, local: Se
     aws.session.client("lambda").update_function_configuration(
         FunctionName="tally-promote", Timeout=3
     )
-    assert not setup.holds_current_code(aws.session)
+    assert not promoter.holds_current_code(aws.session, local)
     states = {(item.kind, item.name): item.state for item in setup.setup(aws.session, local)}
-    assert setup.holds_current_code(aws.session)
+    assert promoter.holds_current_code(aws.session, local)
     function = aws.session.client("lambda").get_function_configuration(FunctionName="tally-promote")
-    assert function["Timeout"] == setup.PROMOTION_SECONDS
+    assert function["Timeout"] == promoter.PROMOTION_SECONDS
     assert states["role", "tally-execution"] == "updated"
     assert states["Lambda function", "tally-promote"] == "updated"
     assert states["role", "tally-promote"] == "found"
 
 
 def test_the_functions_zip_is_the_same_every_time() -> None:
-    packed = setup.package()
+    packed = promoter.package()
     for file in (ROOT / "model_registry").glob("*.py"):
         os.utime(file)
-    assert setup.package() == packed
+    assert promoter.package() == packed
     names = zipfile.ZipFile(io.BytesIO(packed)).namelist()
     assert "model_registry/lambda_handler.py" in names
     assert not [name for name in names if "__pycache__" in name]
@@ -119,7 +120,7 @@ def test_the_functions_zip_is_the_same_every_time() -> None:
 
 def test_a_role_of_ones_own_must_exist(aws: Any, local: Settings) -> None:
     other = local.model_copy(update={"role": "arn:aws:iam::123456789012:role/team/builder"})
-    with pytest.raises(setup.SetupError, match="does not exist"):
+    with pytest.raises(SetupError, match="does not exist"):
         setup.setup(aws.session, other)
     aws.session.client("iam").create_role(
         RoleName="builder", Path="/team/", AssumeRolePolicyDocument="{}"
@@ -140,7 +141,7 @@ def test_a_missing_permission_is_named(
     httpx.post(f"{aws.url}/moto-api/reset-auth", content="0")
     try:
         nobody = boto3.Session(key["AccessKeyId"], key["SecretAccessKey"], region_name="us-east-1")
-        with pytest.raises(setup.SetupError) as caught:
+        with pytest.raises(SetupError) as caught:
             setup.setup(nobody, local)
     finally:
         httpx.post(f"{aws.url}/moto-api/reset-auth", content="inf")
@@ -168,10 +169,13 @@ def test_the_template_gives_the_same_permissions(
 
 def test_the_template_describes_the_same_function_and_rule(template: dict[str, Any]) -> None:
     function = template["Resources"]["Promotion"]["Properties"]
-    assert (function["FunctionName"], function["Handler"]) == (setup.FUNCTION, setup.HANDLER)
-    assert (function["Runtime"], function["Timeout"]) == (setup.RUNTIME, setup.PROMOTION_SECONDS)
+    assert (function["FunctionName"], function["Handler"]) == (promoter.FUNCTION, promoter.HANDLER)
+    assert (function["Runtime"], function["Timeout"]) == (
+        promoter.RUNTIME,
+        promoter.PROMOTION_SECONDS,
+    )
     rule = template["Resources"]["ModelApproved"]["Properties"]
-    assert (rule["Name"], rule["EventPattern"]) == (setup.RULE, setup.APPROVED_EVENT)
+    assert (rule["Name"], rule["EventPattern"]) == (promoter.RULE, promoter.APPROVED_EVENT)
 
 
 def test_only_one_branch_of_one_repository_may_retrain(template: dict[str, Any]) -> None:

@@ -126,7 +126,7 @@ def test_on_aws_other_promoting_code_is_noted_and_none_is_refused(
     assert "note       tally-promote promotes with other code" in str(done)
 
     function.delete_function(FunctionName="tally-promote")
-    with pytest.raises(upsert.UpsertError, match="no Lambda function tally-promote"):
+    with pytest.raises(UserError, match="no Lambda function tally-promote"):
         upsert.upsert(set_up.session, on_aws)
 
 
@@ -153,7 +153,9 @@ def test_what_does_not_compile_is_said(
 
 def test_reading_verbs_do_not_import_the_sdk() -> None:
     """The modules that every verb imports start without the SageMaker SDK, boto3 or rich."""
-    modules = "settings, images, target, parameters, upload, code, policies, setup, upsert"
+    modules = (
+        "settings, images, target, parameters, upload, code, policies, promoter, setup, upsert"
+    )
     script = (
         f"import sys\nfrom pipelines import {modules}\n"
         "heavy = {'sagemaker', 'boto3', 'botocore', 'obstore', 'rich', 'torch'}\n"
