@@ -148,7 +148,7 @@ def _arguments() -> argparse.ArgumentParser:
     add("--seed", type=_natural, default=0, help="of the choice and the split (default: 0)")
     add(
         "--max-quarantined",
-        type=float,
+        type=_share,
         default=0.1,
         help="the step fails when a larger share of the bins cannot be used (default: 0.1)",
     )
@@ -157,9 +157,18 @@ def _arguments() -> argparse.ArgumentParser:
 
 
 def _natural(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"{text} is below 0")
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 0 or more")
+    return int(text)
+
+
+def _share(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a share from 0 to 1")
     return value
 
 

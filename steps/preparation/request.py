@@ -53,7 +53,7 @@ def parse_file_list(content: bytes, classes: range) -> dict[str, int]:
     if not isinstance(document, dict):
         raise PreparationError(f"The file list is no JSON object; {form}.")
     for key, names in document.items():
-        if not key.isdigit() or not isinstance(names, list):
+        if not key.isdecimal() or not isinstance(names, list):
             raise PreparationError(f"The file list has an entry {key!r} that is no class; {form}.")
         if int(key) in classes:
             listed |= {PurePosixPath(str(name)).stem: int(key) for name in names}

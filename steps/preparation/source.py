@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -84,6 +85,8 @@ class Source:
             return bytes(obstore.get(self._store, name).bytes())
         except (NotFoundError, FileNotFoundError):
             return None
+        except FORBIDDEN as error:
+            raise self._forbidden(error) from None
         except BaseError as error:
             raise self._unreachable(error) from None
 
@@ -98,12 +101,15 @@ class Source:
         try:
             return self._list()
         except FORBIDDEN as error:
-            raise PreparationError(
-                f"{self.address} may not be read, neither with this job's credentials nor without "
-                f"any. Allow the execution role s3:ListBucket and s3:GetObject on it. ({error})"
-            ) from None
+            raise self._forbidden(error) from None
         except BaseError as error:
             raise self._unreachable(error) from None
+
+    def _forbidden(self, error: Exception) -> PreparationError:
+        return PreparationError(
+            f"{self.address} may not be read with this job's credentials. Allow the execution role "
+            f"s3:ListBucket and s3:GetObject on it. ({str(error).splitlines()[0][:200]})"
+        )
 
     def _unreachable(self, error: Exception) -> PreparationError:
         said = str(error)
@@ -145,6 +151,8 @@ def _store(address: str, *, unsigned: bool) -> Any:
     settings: dict[str, Any] = {"region": os.environ.get("AWS_REGION", "us-east-1")}
     if endpoint:
         settings |= {"endpoint": endpoint, "virtual_hosted_style_request": False}
+    else:
+        settings["region"] = bucket_region(bucket) or settings["region"]
     if unsigned or not any(os.environ.get(name) for name in IDENTITY):
         settings["skip_signature"] = True
     return S3Store(
@@ -153,6 +161,23 @@ def _store(address: str, *, unsigned: bool) -> Any:
         client_options={"allow_http": bool(endpoint and endpoint.startswith("http:"))},
         **settings,
     )
+
+
+def bucket_region(bucket: str, host: str = "s3.amazonaws.com", secure: bool = True) -> str | None:
+    """The region of a bucket, which S3 tells anybody who asks; None where it does not answer.
+
+    The public bins are in us-east-1, and a request signed for another region is refused.
+    """
+    kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
+    connection = kind(host, timeout=10)
+    try:
+        connection.request("HEAD", f"/{bucket}")
+        return connection.getresponse().getheader("x-amz-bucket-region")
+    except OSError as error:
+        print(f"{host} does not tell the region of {bucket}: {error}")
+        return None
+    finally:
+        connection.close()
 
 
 def _stems(store: Any, folder: str, suffix: str) -> set[str]:

@@ -6,14 +6,17 @@ import os
 import shutil
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
 import prepare
 import pytest
 from PIL import Image
+from preparation.source import bucket_region
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -231,6 +234,30 @@ def test_forbidden_is_said_with_what_to_allow(
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "nobody")
     assert run("s3://bins") == 1
     assert "s3:GetObject" in message(root) or "cannot be read" in message(root)
+
+
+def test_the_region_of_a_bucket_is_asked_for() -> None:
+    class S3(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            self.send_response(301)
+            self.send_header("x-amz-bucket-region", "eu-north-1" if "bins" in self.path else "")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), S3) as server:
+        threading.Thread(target=server.handle_request).start()
+        place = f"127.0.0.1:{server.server_port}"
+        assert bucket_region("bins", place, secure=False) == "eu-north-1"
+
+
+@pytest.mark.parametrize("words", [["--seed", "x"], ["--max-quarantined", "7"]])
+def test_arguments_are_checked(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run("anywhere", *words)
+    assert ended.value.code == 2
+    assert words[1] in capsys.readouterr().err
 
 
 ABID = Path(os.environ.get("TALLY_ABID", ROOT.parent / "shared" / "abid"))
