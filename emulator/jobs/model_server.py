@@ -196,6 +196,8 @@ class ModelServer:
             ("serve",),
             {
                 "SAGEMAKER_BIND_TO_PORT": str(self._port),
+                # Ours, not AWS's: there a container has a network of its own to listen on.
+                "SERVE_HOST": "127.0.0.1",
                 **self._environment,
                 **self._model.environment,
             },
