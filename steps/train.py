@@ -3,7 +3,8 @@
 Channels: `train` and `validation`, with one folder of images for each count; `pretrained`
 (optional), with the backbone's weights. Model: model.pt, model.json, training.json, code/ and, with
 `--debug true`, debug_rules.json. Log: one line of metrics for each epoch; the last line repeats the
-epoch that was kept.
+epoch that was kept. A training that is interrupted goes on from the last epoch whose checkpoint is
+in /opt/ml/checkpoints, where the platform made that folder.
 """
 
 from __future__ import annotations
@@ -22,13 +23,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import network
 import numpy
 import torch
 from torch import nn
 from training import data, environment, fitting, profile
+from training.checkpoints import Checkpoints
 from training.environment import Environment, TrainingError
 
 if TYPE_CHECKING:
@@ -71,7 +73,16 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     add("--seed", type=int, default=0)
     add("--debug", type=_true_or_false, default=False, help="save tensors, judge them by rules")
-    return parser.parse_args(arguments)
+    add(
+        "--stop-on-issue",
+        type=_true_or_false,
+        default=False,
+        help="with debug: end after the epoch in which a rule finds an issue, with the best so far",
+    )
+    options = parser.parse_args(arguments)
+    if options.stop_on_issue and not options.debug:
+        parser.error("stop-on-issue needs the debug rules; set debug to true as well")
+    return options
 
 
 def run(options: argparse.Namespace, places: Environment) -> None:
@@ -116,20 +127,23 @@ def run(options: argparse.Namespace, places: Environment) -> None:
             mean, std,
         )  # fmt: skip
         criterion = nn.CrossEntropyLoss(label_smoothing=options.label_smoothing)
-        watcher = _Watcher(profiler, options.debug, places.output / "tensors")
+        watcher = _Watcher(profiler, options, places.output / "tensors")
         steps = math.ceil(len(train) / options.batch_size) * options.epochs
         watcher.attach(model, criterion, steps)
         with _stop_signal() as should_stop:
             outcome = fitting.fit(
-                model, criterion, train, validation, settings, watcher, should_stop, device
-            )
+                model, criterion, train, validation, settings, watcher, should_stop, device,
+                Checkpoints(places.checkpoints, _identity(options, train, validation)),
+            )  # fmt: skip
     finally:
         measured = profiler.stop()
     if outcome.stopped:
         print(f"stopped by a signal; the best of {len(outcome.history)} epochs is kept", flush=True)
+    if outcome.issue:
+        print(f"ended after epoch {len(outcome.history)} of {options.epochs}: {outcome.issue}")
     _write_model(places.model, options, train, outcome, measured, time.monotonic() - started)
     if options.debug:
-        watcher.judge(places.model / "debug_rules.json", measured)
+        watcher.judge(places.model / "debug_rules.json", measured, outcome)
     print(outcome.best.line(), flush=True)  # the last metrics are the model's
 
 
@@ -143,9 +157,13 @@ class _Parser(argparse.ArgumentParser):
 class _Watcher:
     """Hands what the training tells to the profiler and, with debug, to the tensor hook."""
 
-    def __init__(self, profiler: profile.Profiler, debug: bool, folder: Path) -> None:
+    def __init__(
+        self, profiler: profile.Profiler, options: argparse.Namespace, folder: Path
+    ) -> None:
         self.phase = profiler.phase
-        self._debug, self._folder = debug, folder
+        self._debug: bool = options.debug
+        self._stop_on_issue: bool = options.stop_on_issue
+        self._folder = folder
         self._hook: TensorHook | None = None
 
     def attach(self, model: nn.Module, criterion: nn.Module, steps: int) -> None:
@@ -162,14 +180,42 @@ class _Watcher:
         if self._hook:
             self._hook.validating()
 
-    def judge(self, file: Path, measured: profile.Profile) -> None:
+    def issue(self) -> str:
+        if not (self._hook and self._stop_on_issue):
+            return ""
+        from training import rules
+
+        with self.phase("rules"):
+            verdicts = rules.judge_tensors(self._folder, self._hook.activation_inputs, ended=False)
+        found = [verdict for verdict in verdicts if verdict.status == "IssuesFound"]
+        return f"{found[0].rule} found that {found[0].reason}" if found else ""
+
+    def judge(self, file: Path, measured: profile.Profile, outcome: fitting.Outcome) -> None:
         from training import rules
 
         assert self._hook is not None
         self._hook.close()
-        verdicts = rules.judge(self._folder, self._hook.activation_inputs, measured)
+        verdicts = rules.judge(
+            self._folder, self._hook.activation_inputs, measured, resumed=outcome.resumed
+        )
+        if outcome.issue:
+            verdicts = rules.ended_by(verdicts, len(outcome.history))
         file.write_text(json.dumps([verdict.as_dict() for verdict in verdicts], indent=1))
         print(f"debug rules:\n{rules.table(verdicts)}", flush=True)
+
+
+def _identity(
+    options: argparse.Namespace, train: data.Images, validation: data.Images
+) -> dict[str, Any]:
+    """What a checkpoint must agree in: everything that the numbers depend on."""
+    hyperparameters = {name.replace("_", "-"): value for name, value in vars(options).items()}
+    del hyperparameters["num-workers"]
+    return {
+        **hyperparameters,
+        "classes": list(train.classes),
+        "training images by class": torch.bincount(train.labels).tolist(),
+        "validation images by class": torch.bincount(validation.labels).tolist(),
+    }
 
 
 def _write_model(
@@ -196,6 +242,8 @@ def _write_model(
         "history": [asdict(epoch) for epoch in outcome.history],
         "best_epoch": outcome.best.epoch,
         "stopped": outcome.stopped,
+        "ended_for": outcome.issue,
+        "resumed_after_epoch": outcome.resumed,
         "training_images": len(train),
         "seconds": round(seconds, 2),
         "torch": torch.__version__,

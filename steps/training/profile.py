@@ -19,15 +19,24 @@ INTERVAL_SECONDS = 0.5  # the service's default sampling interval
 
 @dataclass
 class Profile:
-    """What was measured: seconds by phase, and samples in per cent (memory in MB)."""
+    """What was measured: seconds by phase, and samples in per cent (memory in MB).
+
+    Attributes:
+        cpu: of the cores, used by this process.
+        machine_cpu: of the cores, used by anyone.
+        cores: that this process may use.
+        threads: that it computes with.
+    """
 
     phases: dict[str, float] = field(default_factory=dict)
     cpu: list[float] = field(default_factory=list)
+    machine_cpu: list[float] = field(default_factory=list)
     memory_mb: list[float] = field(default_factory=list)
     machine_memory: list[float] = field(default_factory=list)
     gpu: dict[int, list[float]] = field(default_factory=dict)
     seconds: float = 0.0
     cores: int = 1
+    threads: int = 1
 
     def as_dict(self) -> dict[str, Any]:
         """The figures that a report shows."""
@@ -35,8 +44,10 @@ class Profile:
             "seconds": round(self.seconds, 2),
             "phases": {name: round(seconds, 2) for name, seconds in self.phases.items()},
             "cores": self.cores,
+            "threads": self.threads,
             "samples": len(self.cpu),
             "cpu_percent": _summary(self.cpu),
+            "machine_cpu_percent": _summary(self.machine_cpu),
             "memory_mb": _summary(self.memory_mb),
             "machine_memory_percent": _summary(self.machine_memory),
             "gpu_percent": {str(index): _summary(values) for index, values in self.gpu.items()},
@@ -47,7 +58,7 @@ class Profiler:
     """Samples in a thread between `start` and `stop`; `phase` times what is inside it."""
 
     def __init__(self, interval: float = INTERVAL_SECONDS) -> None:
-        self.profile = Profile(cores=_cores())
+        self.profile = Profile(cores=_cores(), threads=torch.get_num_threads())
         self._interval = interval
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._sample, daemon=True, name="profiler")
@@ -79,9 +90,11 @@ class Profiler:
     def _sample(self) -> None:
         process = psutil.Process()
         process.cpu_percent()  # the first call starts the clock
+        psutil.cpu_percent()
         gpus = torch.cuda.is_available()
         while not self._ended.wait(self._interval):
             self.profile.cpu.append(process.cpu_percent() / self.profile.cores)
+            self.profile.machine_cpu.append(psutil.cpu_percent())
             self.profile.memory_mb.append(process.memory_info().rss / 2**20)
             self.profile.machine_memory.append(psutil.virtual_memory().percent)
             if gpus:

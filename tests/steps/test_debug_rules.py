@@ -235,8 +235,9 @@ def test_low_gpu_utilization(gpu, status, reason):
 def busy(**changes) -> Profile:
     figures = {
         "phases": {"data": 1.0, "forward_backward": 9.0, "evaluation": 1.0},
-        "cpu": [95.0] * 20, "memory_mb": [900.0] * 20, "machine_memory": [40.0] * 20,
-        "seconds": 11.0, "cores": 2,
+        "cpu": [95.0] * 20, "machine_cpu": [30.0] * 20,
+        "memory_mb": [900.0] * 20, "machine_memory": [40.0] * 20,
+        "seconds": 11.0, "cores": 2, "threads": 2,
     }  # fmt: skip
     return Profile(**{**figures, **changes})
 
@@ -248,7 +249,9 @@ def busy(**changes) -> Profile:
         (busy(phases={"data": 5.0, "forward_backward": 5.0}), "50% of the training time went into"),
         (busy(phases={"forward_backward": 2.0, "evaluation": 3.0}), "60% of the time went into"),
         (busy(cpu=[20.0] * 19), None),
-        (busy(cpu=[20.0] * 20), "only 20 % of 2 cores was used"),
+        (busy(cpu=[20.0] * 20), "the 2 threads computed 20 % of the time while cores were free"),
+        (busy(cpu=[20.0] * 20, machine_cpu=[95.0] * 20), None),
+        (busy(cpu=[10.0] * 20, cores=16, threads=2), None),
         (busy(machine_memory=[97.0]), "memory was 97 % full"),
     ],
     ids=[
@@ -257,6 +260,8 @@ def busy(**changes) -> Profile:
         "validates-too-much",
         "too-short-to-tell",
         "idle",
+        "shared-machine",
+        "few-threads",
         "memory-full",
     ],
 )

@@ -14,63 +14,15 @@ import network
 import pytest
 import torch
 import train
-from PIL import Image, ImageDraw
 from training import data, environment, fitting, optimisation
+from training.checkpoints import Checkpoints
+from training.progress import Epoch
 
+from tests.steps.tiny_training import METRICS, TINY, Quiet, channel, options, read
+
+pytest_plugins = ["tests.steps.tiny_training"]
 STEPS = Path(__file__).parents[2] / "steps"
 ENTRY = Path(__file__).parents[2] / "containers" / "tally-training" / "bin" / "train"
-TINY = "test_efficientnet"  # timm's smallest
-METRICS = re.compile(
-    r"epoch=(\d+) train_loss=([0-9.]+) train_accuracy=([0-9.]+) validation_loss=([0-9.]+) "
-    r"validation_accuracy=([0-9.]+) validation_rmse=([0-9.]+) images_per_second=([0-9.]+)"
-)
-
-
-def bin_image(count: int, number: int) -> Image.Image:
-    image = Image.new("RGB", (64, 48), (120 + number % 9, 110, 100))
-    draw = ImageDraw.Draw(image)
-    for item in range(count):
-        left = 4 + 11 * item + number % 3
-        draw.rectangle((left, 8 + number % 5, left + 8, 40), fill=(230, 220 - 9 * item, 60))
-    return image
-
-
-def channel(folder: Path, each: int, counts: tuple[int, ...] = (1, 3, 5)) -> Path:
-    for count in counts:
-        (folder / str(count)).mkdir(parents=True)
-        for number in range(each):
-            bin_image(count, number).save(folder / str(count) / f"{number:05}.jpg")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def images(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("images")
-    channel(folder / "train", 12)
-    channel(folder / "validation", 4)
-    return folder
-
-
-@pytest.fixture
-def opt(tmp_path, images, monkeypatch) -> Path:
-    root = tmp_path / "opt"
-    shutil.copytree(images, root / "input" / "data")
-    monkeypatch.setenv("OPT_ML", str(root))
-    for name in [name for name in os.environ if name.startswith("SM_")]:
-        monkeypatch.delenv(name)
-    return root
-
-
-def options(**changes: object) -> list[str]:
-    values = {
-        "backbone": TINY, "pretrained": "false", "image-size": 32, "batch-size": 8, "epochs": 2,
-        "lr": 0.1, "num-workers": 2, **{name.replace("_", "-"): v for name, v in changes.items()},
-    }  # fmt: skip
-    return [part for name, value in values.items() for part in (f"--{name}", str(value))]
-
-
-def read(root: Path, name: str):
-    return json.loads((root / "model" / name).read_text())
 
 
 def test_a_training_job_from_hyperparameters_to_model(opt, tmp_path):
@@ -221,28 +173,6 @@ def test_a_nan_loss_names_the_step(opt, capsys):
     assert re.search(r"the loss is (nan|inf) at step \d+ of epoch \d", capsys.readouterr().err)
 
 
-class Quiet:
-    """An observer that does nothing but act in the middle of training."""
-
-    def __init__(self, at: int, act) -> None:
-        self.left, self.act = at, act
-
-    def phase(self, name: str):
-        from contextlib import nullcontext
-
-        if name == "forward_backward":
-            self.left -= 1
-            if self.left == 0:
-                self.act()
-        return nullcontext()
-
-    def training(self) -> None:
-        pass
-
-    def validating(self) -> None:
-        pass
-
-
 @pytest.mark.parametrize(("at", "epochs"), [(2, 1), (7, 1)], ids=["first-epoch", "second-epoch"])
 def test_sigterm_keeps_the_best_so_far(images, at, epochs):
     torch.manual_seed(0)
@@ -255,15 +185,15 @@ def test_sigterm_keeps_the_best_so_far(images, at, epochs):
             network.build(TINY, 3), torch.nn.CrossEntropyLoss(), channels["train"],
             channels["validation"], settings,
             Quiet(at, lambda: os.kill(os.getpid(), signal.SIGTERM)), should_stop,
-            torch.device("cpu"),
+            torch.device("cpu"), Checkpoints(images / "none", {}),
         )  # fmt: skip
     assert outcome.stopped
     assert [epoch.epoch for epoch in outcome.history] == list(range(1, epochs + 1))
     network.build(TINY, 3).load_state_dict(outcome.state)
 
 
-def epoch(accuracy: float, loss: float) -> fitting.Epoch:
-    return fitting.Epoch(1, 1.0, 0.5, loss, accuracy, 1.0, 10.0)
+def epoch(accuracy: float, loss: float) -> Epoch:
+    return Epoch(1, 1.0, 0.5, loss, accuracy, 1.0, 10.0)
 
 
 @pytest.mark.parametrize(
@@ -281,7 +211,7 @@ def test_the_best_epoch_is_the_most_accurate(one, other, better):
 
 
 def test_a_line_of_metrics_never_has_an_exponent():
-    tiny = fitting.Epoch(1, 1e-7, 1e-9, 1e-7, 1.0, 1e-6, 1e7)
+    tiny = Epoch(1, 1e-7, 1e-9, 1e-7, 1.0, 1e-6, 1e7)
     assert METRICS.fullmatch(tiny.line())
 
 

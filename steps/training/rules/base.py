@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any, ClassVar
 
 import numpy
@@ -25,8 +26,14 @@ class TensorRule(Rule):
 
     parameters: ClassVar[dict[str, Any]] = {}
 
-    def __init__(self, base_trial: Trial, **parameters: Any) -> None:
-        """Take the trial to judge, and parameters that differ from the published ones."""
+    def __init__(self, base_trial: Trial, ended: bool = True, **parameters: Any) -> None:
+        """Take the trial to judge.
+
+        Args:
+            base_trial: the saved tensors.
+            ended: nothing will follow; what can only be said in the end may be said.
+            parameters: those that differ from the published ones.
+        """
         unknown = set(parameters) - set(self.parameters)
         if unknown:
             raise ValueError(
@@ -36,6 +43,7 @@ class TensorRule(Rule):
         super().__init__(base_trial, action_str="")
         self.chosen = {**self.parameters, **parameters}
         self.finding = ""
+        self._ended = ended
 
     def look(self, step: int) -> str:
         """What is wrong at this global step, in words; nothing where all is well."""
@@ -72,7 +80,12 @@ class TensorRule(Rule):
         return self.base_trial.mode(step) != ModeKeys.EVAL
 
     def last_training_step(self) -> int:
-        """The global step of the last batch that was trained; -1 where none was."""
+        """The global step of the last batch that was trained; -1 where none was.
+
+        Beyond all steps while the training goes on.
+        """
+        if not self._ended:
+            return sys.maxsize
         steps = [step for step in self.base_trial.steps() if self.is_training(step)]
         return steps[-1] if steps else -1
 

@@ -28,6 +28,8 @@ class LossNotDecreasing(TensorRule):
     be higher by `increase_threshold_percent` (and by two standard errors) at most. At the end it
     must be lower than at the start by `diff_percent`. The service compares single steps; batches
     of some dozens of images differ by more than a healthy training gains in ten steps.
+
+    Parameters and defaults: Amazon SageMaker developer guide, "List of Debugger built-in rules".
     """
 
     parameters: ClassVar[dict[str, Any]] = {

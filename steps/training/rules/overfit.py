@@ -11,6 +11,8 @@ class Overfit(LossHistoryRule):
     """The validation loss exceeds the training loss by `ratio_threshold` of it.
 
     It must do so in `patience` comparisons in a row, from training step `start_step` on.
+
+    Parameters and defaults: Amazon SageMaker developer guide, "List of Debugger built-in rules".
     """
 
     parameters: ClassVar[dict[str, Any]] = {"start_step": 0, "patience": 1, "ratio_threshold": 0.1}

@@ -12,6 +12,8 @@ class Overtraining(LossHistoryRule):
 
     The training loss may stand still for `patience_train` passes, the validation loss for
     `patience_validation`.
+
+    Parameters and defaults: Amazon SageMaker developer guide, "List of Debugger built-in rules".
     """
 
     parameters: ClassVar[dict[str, Any]] = {

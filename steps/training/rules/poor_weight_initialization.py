@@ -22,6 +22,8 @@ class PoorWeightInitialization(TensorRule):
     `threshold`; or the 5th and 95th percentile of a gradient are nearer than `distribution_range`.
     A sign counts when the loss, as a mean of `patience` steps, never came down from where it began:
     a pretrained network shows both signs and learns all the same.
+
+    Parameters and defaults: Amazon SageMaker developer guide, "List of Debugger built-in rules".
     """
 
     parameters: ClassVar[dict[str, Any]] = {

@@ -9,7 +9,8 @@ import numpy
 from training.profile import Profile
 from training.rules.verdict import Verdict
 
-# The defaults that the service publishes; one sample each half second.
+# The service's defaults (developer guide, "List of Debugger built-in profiler rules"); one sample
+# each half second.
 LOW_GPU: dict[str, Any] = {"threshold_p95": 70, "threshold_p5": 10, "window": 500, "patience": 1000}
 
 REPORT: dict[str, Any] = {
@@ -77,12 +78,9 @@ def profiler_report(profile: Profile, **parameters: Any) -> Verdict:
         findings.append(
             f"{evaluation:.0%} of the time went into validation; validate on fewer images"
         )
-    long_enough = len(profile.cpu) >= ENOUGH_SAMPLES and not profile.gpu
-    if long_enough and cpu is not None and cpu < chosen["cpu_percent"]:
-        findings.append(
-            f"only {cpu:.0f} % of {profile.cores} cores was used; the machine was shared with "
-            f"others, or the batches are too small to fill it"
-        )
+    waiting = _waiting(profile, chosen["cpu_percent"])
+    if waiting:
+        findings.append(waiting)
     if memory is not None and memory > chosen["machine_memory_percent"]:
         findings.append(
             f"the machine's memory was {memory:.0f} % full; choose a smaller batch or image-size"
@@ -93,7 +91,10 @@ def profiler_report(profile: Profile, **parameters: Any) -> Verdict:
     summary = f"{profile.seconds:.1f} s in all: {shares}" if shares else "no phase was timed"
     if cpu is not None:
         peak = figures["memory_mb"]["max"]
-        summary += f"; CPU {cpu:.0f} % of {profile.cores} cores, memory up to {peak:.0f} MB"
+        summary += (
+            f"; CPU {cpu:.0f} % of {profile.cores} cores ({profile.threads} threads), memory up to "
+            f"{peak:.0f} MB"
+        )
     figures["data_share"] = round(data, 3)
     figures["evaluation_share"] = round(evaluation, 3)
     figures["findings"] = findings
@@ -103,4 +104,23 @@ def profiler_report(profile: Profile, **parameters: Any) -> Verdict:
         "; ".join([*findings, summary]),
         chosen,
         figures,
+    )
+
+
+def _waiting(profile: Profile, busy_percent: float) -> str:
+    """Threads that stood still although cores were free for them, in words.
+
+    Fewer threads than cores are somebody's choice, and cores that others used were not to be had;
+    neither is the training's fault, and neither is found here.
+    """
+    if len(profile.cpu) < ENOUGH_SAMPLES or profile.gpu or not profile.machine_cpu:
+        return ""
+    threads = min(profile.threads, profile.cores)
+    used = float(numpy.mean(profile.cpu)) * profile.cores / threads
+    idle = (100 - float(numpy.mean(profile.machine_cpu))) * profile.cores / threads
+    if used >= busy_percent or idle <= 100 - busy_percent:
+        return ""
+    return (
+        f"the {threads} threads computed {used:.0f} % of the time while cores were free for them; "
+        f"larger batches, or fewer threads for small ones, would use the machine better"
     )

@@ -12,7 +12,10 @@ from training.rules.base import GRADIENTS, TensorRule
 
 
 class VanishingGradient(TensorRule):
-    """The mean magnitude of a gradient falls below `threshold`."""
+    """The mean magnitude of a gradient falls below `threshold`.
+
+    Parameters and defaults: Amazon SageMaker developer guide, "List of Debugger built-in rules".
+    """
 
     parameters: ClassVar[dict[str, Any]] = {"threshold": 1e-7}
 

@@ -1,0 +1,103 @@
+"""How far a training has come: everything that it needs to go on as if it had never stopped."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+
+from training.memory import Pieces
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one epoch reached. Losses are cross-entropies in nats, the error is in items."""
+
+    epoch: int
+    train_loss: float
+    train_accuracy: float
+    validation_loss: float
+    validation_accuracy: float
+    validation_rmse: float
+    images_per_second: float
+
+    def line(self) -> str:
+        """The log line that metric definitions read; never with an exponent."""
+        values = [f"{name}={value:.4f}" for name, value in asdict(self).items() if name != "epoch"]
+        return f"epoch={self.epoch} {' '.join(values)}"
+
+    def better_than(self, other: Epoch | None) -> bool:
+        """More accurate on validation; the lower loss where they are equally accurate."""
+        if other is None:
+            return True
+        return (self.validation_accuracy, -self.validation_loss) > (
+            other.validation_accuracy,
+            -other.validation_loss,
+        )
+
+
+@dataclass
+class Progress:
+    """A training between two epochs.
+
+    Attributes:
+        history: the finished epochs, in order.
+        best: which of them is kept.
+        best_state: its weights, on the CPU.
+        issue: what a debug rule ended the training for; empty while it may go on.
+    """
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    scheduler: torch.optim.lr_scheduler.LRScheduler
+    generator: torch.Generator
+    pieces: Pieces = field(default_factory=Pieces)
+    history: list[Epoch] = field(default_factory=list)
+    best: Epoch | None = None
+    best_state: dict[str, torch.Tensor] = field(default_factory=dict)
+    issue: str = ""
+
+    def add(self, epoch: Epoch) -> None:
+        """Count an epoch as finished, and keep its weights if it is the best."""
+        self.history.append(epoch)
+        if epoch.better_than(self.best):
+            self.best = epoch
+            self.best_state = {
+                name: tensor.detach().to("cpu", copy=True)
+                for name, tensor in self.model.state_dict().items()
+            }
+
+    def state(self) -> dict[str, Any]:
+        """All of it in values that `torch.load` reads with `weights_only=True`."""
+        assert self.best is not None
+        cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+        return {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scheduler": self.scheduler.state_dict(),
+            "generator": self.generator.get_state(),
+            "torch_generator": torch.get_rng_state(),
+            "cuda_generators": cuda,
+            "pieces": self.pieces.count,
+            "history": [asdict(epoch) for epoch in self.history],
+            "best": self.best.epoch,
+            "best_state": self.best_state,
+            "issue": self.issue,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go back to where `state` was taken; the model and the rest were made in the same way."""
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.scheduler.load_state_dict(state["scheduler"])
+        self.generator.set_state(state["generator"])
+        torch.set_rng_state(state["torch_generator"])
+        if torch.cuda.is_available() and len(state["cuda_generators"]) == torch.cuda.device_count():
+            torch.cuda.set_rng_state_all(state["cuda_generators"])
+        self.pieces.count = state["pieces"]
+        self.history = [Epoch(**epoch) for epoch in state["history"]]
+        self.best = self.history[state["best"] - 1]
+        self.best_state = state["best_state"]
+        self.issue = state["issue"]

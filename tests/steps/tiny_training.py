@@ -1,0 +1,87 @@
+"""What the tests of training share: a few drawn images, a tiny network, the log's lines."""
+
+import json
+import os
+import re
+import shutil
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageDraw
+
+TINY = "test_efficientnet"  # timm's smallest
+METRICS = re.compile(
+    r"epoch=(\d+) train_loss=([0-9.]+) train_accuracy=([0-9.]+) validation_loss=([0-9.]+) "
+    r"validation_accuracy=([0-9.]+) validation_rmse=([0-9.]+) images_per_second=([0-9.]+)"
+)
+
+
+def bin_image(count: int, number: int) -> Image.Image:
+    image = Image.new("RGB", (64, 48), (120 + number % 9, 110, 100))
+    draw = ImageDraw.Draw(image)
+    for item in range(count):
+        left = 4 + 11 * item + number % 3
+        draw.rectangle((left, 8 + number % 5, left + 8, 40), fill=(230, 220 - 9 * item, 60))
+    return image
+
+
+def channel(folder: Path, each: int, counts: tuple[int, ...] = (1, 3, 5)) -> Path:
+    for count in counts:
+        (folder / str(count)).mkdir(parents=True)
+        for number in range(each):
+            bin_image(count, number).save(folder / str(count) / f"{number:05}.jpg")
+    return folder
+
+
+def options(**changes: object) -> list[str]:
+    values = {
+        "backbone": TINY, "pretrained": "false", "image-size": 32, "batch-size": 8, "epochs": 2,
+        "lr": 0.1, "num-workers": 2, **{name.replace("_", "-"): v for name, v in changes.items()},
+    }  # fmt: skip
+    return [part for name, value in values.items() for part in (f"--{name}", str(value))]
+
+
+def read(root: Path, name: str):
+    return json.loads((root / "model" / name).read_text())
+
+
+class Quiet:
+    """An observer that does nothing but act in the middle of training."""
+
+    def __init__(self, at: int, act) -> None:
+        self.left, self.act = at, act
+
+    def phase(self, name: str):
+        if name == "forward_backward":
+            self.left -= 1
+            if self.left == 0:
+                self.act()
+        return nullcontext()
+
+    def training(self) -> None:
+        pass
+
+    def validating(self) -> None:
+        pass
+
+    def issue(self) -> str:
+        return ""
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("images")
+    channel(folder / "train", 12)
+    channel(folder / "validation", 4)
+    return folder
+
+
+@pytest.fixture
+def opt(tmp_path, images, monkeypatch) -> Path:
+    root = tmp_path / "opt"
+    shutil.copytree(images, root / "input" / "data")
+    monkeypatch.setenv("OPT_ML", str(root))
+    for name in [name for name in os.environ if name.startswith("SM_")]:
+        monkeypatch.delenv(name)
+    return root
