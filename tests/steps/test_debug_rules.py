@@ -193,6 +193,23 @@ def test_a_rule_judges_and_says_why(tmp_path, rule, parameters, steps, status, r
     assert verdict.parameters == {**rule.parameters, **parameters}
 
 
+@pytest.mark.parametrize(
+    ("case", "status"),
+    [
+        ("flat", "NoIssuesFound"),
+        ("too-small-to-start", "NoIssuesFound"),
+        ("rising", "IssuesFound"),
+        ("validation-drifts-away", "IssuesFound"),
+        ("vanishing", "IssuesFound"),
+        ("standing-still", "IssuesFound"),
+    ],
+)
+def test_a_training_that_goes_on_may_still_mend(tmp_path, case, status):
+    rule, parameters, steps, _, _ = CASES[case]
+    verdict = rule(trial(tmp_path / "tensors", steps), ended=False, **parameters).judge()
+    assert verdict.status == status
+
+
 PUBLISHED = {
     VanishingGradient: {"threshold": 0.0000001},
     Overfit: {"start_step": 0, "patience": 1, "ratio_threshold": 0.1},
