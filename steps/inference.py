@@ -18,8 +18,6 @@ import functools
 import io
 import json
 import re
-import struct
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -135,12 +133,17 @@ def predict_fn(batch: list[Request], model: Model) -> list[Answer]:
 
     Returns:
         An answer for each request, in order.
+
+    Raises:
+        ArithmeticError: the network's outputs are no numbers, as after a training that diverged.
     """
     pixels = torch.stack([request.pixels for request in batch]).to(model.device)
     images = (pixels.float() / 255 - model.mean) / model.std
     with torch.inference_mode():
         outputs = model.network(images.contiguous(memory_format=torch.channels_last))
         probabilities = outputs.float().softmax(dim=1).cpu()
+    if not probabilities.isfinite().all():
+        raise ArithmeticError("the network's outputs are not finite; its training has diverged")
     return [
         _answer(row, model.classes, request.expected_quantity)
         for row, request in zip(probabilities.tolist(), batch, strict=True)
@@ -221,7 +224,7 @@ def _decode(body: bytes, size: int) -> torch.Tensor:
         image.draft("RGB", (size, size))  # JPEG: decode at a fraction of the size
         image.load()
         return network.to_tensor(ImageOps.exif_transpose(_eight_bits(image)), size)
-    except (OSError, ValueError, SyntaxError, EOFError, struct.error, zlib.error) as error:
+    except Exception as error:  # Pillow's readers raise nearly anything over damaged bytes
         raise RequestError(
             HTTPStatus.BAD_REQUEST, f"the image is damaged or truncated ({error}); send it again"
         ) from error

@@ -140,7 +140,7 @@ class Server:
         except StartError as error:
             log.error("%s", error)
             self.failed = True
-        except Exception:
+        except (Exception, SystemExit):  # a program that leaves would leave only this thread
             log.exception("the model could not be loaded")
             self.failed = True
         if self.failed:
@@ -180,8 +180,8 @@ def main() -> int:
         lambda record: "/ping" not in record.getMessage()  # asked every few seconds
     )
     port = os.environ.get("SAGEMAKER_BIND_TO_PORT", "8080")
-    if not port.isdigit():
-        log.error("SAGEMAKER_BIND_TO_PORT is '%s'; give a port number", port)
+    if not port.isdecimal() or not 0 < int(port) < 65536:
+        log.error("SAGEMAKER_BIND_TO_PORT is '%s'; give a port number, 1 to 65535", port)
         return 1
 
     # uvicorn raises the signal again when it has stopped; that is not a failure.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import importlib
 import json
 import sys
@@ -57,7 +58,8 @@ def load(channel: Path, into: Path) -> LoadedModel:
         with _programs_of(into / "code"):
             program = importlib.import_module("inference")
             return LoadedModel(into, classes, program, program.model_fn(str(into)))
-    except Exception as error:  # the archive's own code runs here, and may raise anything
+    # The archive's own code runs here, and may raise anything, or try to leave.
+    except (Exception, SystemExit) as error:
         raise EvaluationError(
             f"the model in {archive} does not load: {type(error).__name__}: {error}"
         ) from error
@@ -65,8 +67,11 @@ def load(channel: Path, into: Path) -> LoadedModel:
 
 def _unpack(archive: Path, into: Path) -> None:
     try:
-        with tarfile.open(archive) as tar:
+        with gzip.open(archive) as whole, tarfile.open(fileobj=whole, mode="r|") as tar:
             tar.extractall(into, filter="data")  # refuses paths and links that lead outside
+            # tarfile takes a damaged header for the end; gzip's checksum follows the very end.
+            while whole.read(1 << 20):
+                pass
     except tarfile.FilterError as error:
         raise EvaluationError(f"{archive} is not safe to unpack: {error}") from error
     except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
@@ -77,9 +82,12 @@ def _unpack(archive: Path, into: Path) -> None:
 def _programs_of(code: Path) -> Iterator[None]:
     """Import from a model's own code, and forget its modules again.
 
-    Two models ship files of the same names; each must get its own.
+    Two models ship files of the same names, and this process may have modules of those names
+    already; each model must get its own.
     """
     resolved = code.resolve()
+    own = {file.stem for file in resolved.glob("*.py")}
+    others = {name: sys.modules.pop(name) for name in own & set(sys.modules)}
     sys.path.insert(0, str(resolved))
     importlib.invalidate_caches()
     try:
@@ -90,3 +98,4 @@ def _programs_of(code: Path) -> Iterator[None]:
             file = getattr(module, "__file__", None)
             if file and Path(file).is_relative_to(resolved):
                 del sys.modules[name]
+        sys.modules.update(others)

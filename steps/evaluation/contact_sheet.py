@@ -7,9 +7,9 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
-from PIL import Image
+from PIL import Image, ImageOps
 
-from evaluation.plots import GREY, INK, STYLE, WIDTH
+from evaluation.plots import INK, STYLE, WIDTH
 from evaluation.predictions import Predictions
 
 ROWS, COLUMNS = 3, 4
@@ -28,14 +28,15 @@ def draw(file: Path, predictions: Predictions) -> None:
     mistakes = worst(predictions)
     rows = max(1, -(-len(mistakes) // COLUMNS))
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH * 1.3, 0.6 + rows * 2.75))
+        figure = Figure(figsize=(WIDTH * 1.3, 0.6 + rows * 2.65))
         every = int((~predictions.right).sum())
-        title = (
-            f"The {len(mistakes)} worst of {every} mistakes in {len(predictions.images)} images"
-            if mistakes
-            else f"No mistake in {len(predictions.images)} images"
+        figure.suptitle(
+            _title(len(mistakes), every, len(predictions.images)),
+            x=0.01,
+            ha="left",
+            fontweight="bold",
+            fontsize=12,
         )
-        figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=12)
         grid = figure.subplots(rows, COLUMNS, squeeze=False)
         for axes in grid.flat:
             axes.set_axis_off()
@@ -46,22 +47,33 @@ def draw(file: Path, predictions: Predictions) -> None:
                 f"holds {image.count}, answered {predictions.answer[index]}"
                 f" ({predictions.confidence[index]:.0%})",
                 fontsize=9,
+                fontweight="normal",
+                loc="center",
                 color=INK,
                 pad=4,
             )
             axes.text(
                 0.5, -0.02, image.path.stem, transform=axes.transAxes, ha="center", va="top",
-                fontsize=8, color=GREY,
+                fontsize=8, color="#6B6B6B",
             )  # fmt: skip
         figure.savefig(file)
+
+
+def _title(shown: int, mistakes: int, images: int) -> str:
+    if not mistakes:
+        return f"No mistake in {images} images"
+    if shown < mistakes:
+        return f"The {shown} worst of {mistakes} mistakes in {images} images"
+    return (
+        f"{mistakes} {'mistake' if mistakes == 1 else 'mistakes'} in {images} images, worst first"
+    )
 
 
 def _tile(path: Path) -> np.ndarray:
     """The picture on a white square, its aspect kept."""
     with Image.open(path) as image:
         image.draft("RGB", (PIXELS, PIXELS))
-        picture = image.convert("RGB")
-    picture.thumbnail((PIXELS, PIXELS))
+        picture = ImageOps.contain(image.convert("RGB"), (PIXELS, PIXELS))
     square = Image.new("RGB", (PIXELS, PIXELS), "white")
     square.paste(picture, ((PIXELS - picture.width) // 2, (PIXELS - picture.height) // 2))
     return np.asarray(square)

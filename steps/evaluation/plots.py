@@ -18,9 +18,13 @@ from evaluation.predictions import Predictions
 # Okabe and Ito's colours, which people with any kind of colour vision tell apart.
 BLUE, ORANGE, GREEN, GREY, INK = "#0072B2", "#E69F00", "#009E73", "#9A9A9A", "#262626"
 WIDTH = 7.0  # inches
+ROOMY = 8  # more counts than this get a larger picture, with less written into it
+FEW = 5  # images, of which a share says little
 STYLE: Any = {
     "figure.dpi": 150,
     "figure.constrained_layout.use": True,
+    "figure.constrained_layout.h_pad": 0.1,
+    "figure.constrained_layout.w_pad": 0.1,
     "font.family": "DejaVu Sans",
     "font.size": 10,
     "axes.titlesize": 12,
@@ -73,30 +77,35 @@ def _confusion(evaluation: Mapping[str, Any]) -> Figure:
     classes = list(found["confusion_matrix"])
     matrix = np.array([[found["confusion_matrix"][t][a] for a in classes] for t in classes])
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    figure = Figure(figsize=(WIDTH * 0.86, WIDTH * 0.75))
+    roomy = len(classes) <= ROOMY
+    size = WIDTH if roomy else max(WIDTH, 2 + 0.42 * len(classes))
+    figure = Figure(figsize=(size * 0.93, size * 0.8))
     axes: Axes = figure.subplots()
-    image = axes.imshow(shares, cmap="cividis_r", vmin=0, vmax=1)
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for (row, column), number in np.ndenumerate(matrix):
         share = shares[row, column]
+        if not number and not roomy:
+            continue
         axes.text(
             column,
             row,
-            f"{share:.0%}\n({number})" if number else "0",
+            (f"{share:.0%}\n({number})" if roomy else f"{share:.0%}") if number else "0",
             ha="center",
             va="center",
-            color="white" if share > 0.5 else INK,
+            fontsize=10 if roomy else 8,
+            color="white" if share > 0.5 else INK if number else GREY,
             fontweight="bold" if row == column else "normal",
         )
     axes.set_xticks(range(len(classes)), classes)
     axes.set_yticks(range(len(classes)), classes)
     axes.tick_params(length=0)
     axes.grid(False)
-    axes.spines[:].set_visible(False)
+    axes.spines[:].set(visible=True, color="#D0D0D0")
     axes.set_xlabel("count that the model answers")
     axes.set_ylabel("true count")
     accuracy = found["accuracy"]["value"]
     axes.set_title(
-        f"Exactly right: {accuracy:.1%};  "
+        f"Exactly right: {accuracy:.1%}; "
         f"within one: {evaluation['tally']['within_one_accuracy']['value']:.1%}"
     )
     bar = figure.colorbar(image, ax=axes, shrink=0.8, format=PercentFormatter(1, decimals=0))
@@ -107,19 +116,23 @@ def _confusion(evaluation: Mapping[str, Any]) -> Figure:
 
 def _per_class(evaluation: Mapping[str, Any]) -> Figure:
     classes = evaluation["tally"]["per_class"]
-    figure = Figure(figsize=(WIDTH, WIDTH * 0.55))
+    roomy = len(classes) <= ROOMY
+    figure = Figure(figsize=(WIDTH if roomy else WIDTH * len(classes) / ROOMY, WIDTH * 0.55))
     axes: Axes = figure.subplots()
     places = np.arange(len(classes))
     for offset, name, colour in ((-1, "precision", BLUE), (0, "recall", ORANGE), (1, "f1", GREEN)):
         values = [one[name] for one in classes.values()]
         bars = axes.bar(places + offset * 0.27, values, 0.25, color=colour, label=name)
-        axes.bar_label(bars, [f"{value:.2f}" for value in values], fontsize=8, padding=2)
-    labels = [f"{count}\n{one['support']} images" for count, one in classes.items()]
+        axes.bar_label(bars, [f"{value:.2f}" for value in values], fontsize=7, padding=2)
+    labels = [f"{count}\nn = {one['support']}" for count, one in classes.items()]
     axes.set_xticks(places, labels)
     axes.tick_params(axis="x", length=0)
     axes.grid(axis="x", visible=False)
-    axes.set_ylim(0, 1.05)
-    axes.set_xlabel("true count")
+    axes.set_xlim(-0.55, len(classes) - 0.45)
+    axes.set_ylim(0, 1.06)
+    axes.set_yticks(np.arange(0, 1.1, 0.2))
+    axes.set_ylabel("score, 1 is perfect")
+    axes.set_xlabel("true count, with its number of test images n")
     axes.set_title("How well each count is found")
     _legend_above(axes)
     return figure
@@ -129,19 +142,27 @@ def _reliability(predictions: Predictions, evaluation: Mapping[str, Any]) -> Fig
     sizes, means, accuracies = calibration_bins(predictions.confidence, predictions.right)
     filled = sizes > 0
     left = np.arange(BINS) / BINS
-    figure = Figure(figsize=(WIDTH * 0.86, WIDTH * 0.86))
+    figure = Figure(figsize=(WIDTH * 0.9, WIDTH * 0.9))
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-    upper.plot([0, 1], [0, 1], color=GREY, linestyle="--", label="as right as it says")
-    upper.bar(
-        left[filled], accuracies[filled], 1 / BINS, align="edge", color=BLUE, alpha=0.35,
-        edgecolor="white", label="share that is right",
-    )  # fmt: skip
-    upper.plot(means[filled], accuracies[filled], "o", color=BLUE, markersize=5)
+    for which, colour, label in (
+        (sizes >= FEW, "#8FC1E0", "answers that are right"),
+        (filled & (sizes < FEW), "#DCDCDC", f"right, of fewer than {FEW} images"),
+    ):
+        if which.any():
+            upper.bar(
+                left[which], accuracies[which], 1 / BINS, align="edge", color=colour,
+                edgecolor="white", label=label,
+            )  # fmt: skip
+            upper.plot(
+                means[which], accuracies[which], "o", markersize=5, clip_on=False,
+                color=BLUE if colour != "#DCDCDC" else GREY,
+            )  # fmt: skip
+    upper.plot([0, 1], [0, 1], color=INK, linestyle="--", label="as right as it says")
     upper.set_ylim(0, 1)
-    upper.set_ylabel("share of answers that are right")
+    upper.set_ylabel("answers that are right")
     error = evaluation["tally"]["calibration_error"]["value"]
-    upper.set_title(f"Can its confidence be trusted?  Calibration error: {error:.3f}")
-    upper.legend(loc="upper left")
+    upper.set_title(f"Can its confidence be trusted? Calibration error: {error:.3f}")
+    upper.legend(loc="upper left", frameon=True, framealpha=0.9, edgecolor="none")
     lower.bar(left, sizes, 1 / BINS, align="edge", color=GREY, edgecolor="white")
     lower.yaxis.set_major_locator(MaxNLocator(4, integer=True))
     lower.set_ylabel("images")
@@ -150,6 +171,7 @@ def _reliability(predictions: Predictions, evaluation: Mapping[str, Any]) -> Fig
     for axes in (upper, lower):
         axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     upper.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    figure.align_ylabels((upper, lower))
     return figure
 
 
@@ -175,4 +197,6 @@ def _history(training: Mapping[str, Any]) -> Figure:
 
 
 def _legend_above(axes: Axes) -> None:
-    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, borderaxespad=0.2)
+    axes.legend(
+        loc="lower right", bbox_to_anchor=(1, 1), ncols=3, borderaxespad=0.2, handlelength=1.2
+    )

@@ -60,7 +60,7 @@ def predict(loaded: LoadedModel, images: Sequence[TestImage], batch_size: int) -
     """Ask the model for every image, through the program that serves it.
 
     Raises:
-        EvaluationError: an image is one that the program refuses.
+        EvaluationError: an image is one that the program refuses, or the model fails on it.
     """
     answers: list[dict[str, Any]] = []
     # Pillow decodes without holding Python's lock, so threads share the cores.
@@ -70,7 +70,7 @@ def predict(loaded: LoadedModel, images: Sequence[TestImage], batch_size: int) -
                 lambda image: _request(loaded, image), images[start : start + batch_size]
             )
             batch = [request for decoded in requests for request in decoded]
-            answers += loaded.program.predict_fn(batch, loaded.model)
+            answers += _answers(loaded, batch)
     truth = [image.count for image in images]
     return Predictions(
         images=tuple(images),
@@ -86,6 +86,15 @@ def predict(loaded: LoadedModel, images: Sequence[TestImage], batch_size: int) -
         ),
         expected_count=np.array([answer["expected_count"] for answer in answers]),
     )
+
+
+def _answers(loaded: LoadedModel, batch: list[Any]) -> list[dict[str, Any]]:
+    try:
+        return loaded.program.predict_fn(batch, loaded.model)
+    except Exception as error:  # the archive's own code runs here, and may raise anything
+        raise EvaluationError(
+            f"the model fails on the test images: {type(error).__name__}: {error}"
+        ) from error
 
 
 def _request(loaded: LoadedModel, image: TestImage) -> list[Any]:

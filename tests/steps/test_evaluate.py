@@ -1,0 +1,511 @@
+"""Evaluate as SageMaker runs it, on twenty small images whose answers are known beforehand."""
+
+import csv
+import io
+import json
+import math
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import evaluate
+import numpy as np
+import pytest
+from evaluation import archive, contact_sheet, metrics, plots, predictions, testset
+from PIL import Image
+from sklearn import metrics as sk
+
+from tests.steps.tiny_model import CLASSES, STEPS, draw_bin, pack, save_model
+
+SURE, LIKELY, UNSURE = 0.9, 0.7, 0.5
+# (true count, answer, confidence) of each test image; the rest of the probability is shared.
+PLAN = (
+    [(1, 1, SURE)] * 4 + [(1, 3, UNSURE)] * 2
+    + [(3, 3, LIKELY)] * 4 + [(3, 1, LIKELY)] * 1 + [(3, 5, UNSURE)] * 1
+    + [(5, 5, SURE)] * 5 + [(5, 3, SURE)] * 1 + [(5, 1, UNSURE)] * 2
+)  # fmt: skip
+NAMES = {"confusion", "per_class", "reliability", "history", "mistakes"}
+
+
+def probabilities(answer: int, confidence: float) -> list[float]:
+    return [confidence if count == answer else (1 - confidence) / 2 for count in CLASSES]
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory) -> Path:
+    """The step's inputs: a candidate of PLAN, an approved model that always says 3."""
+    root = tmp_path_factory.mktemp("evaluate")
+    files = []
+    for number, (count, _, _) in enumerate(PLAN):
+        file = root / "input" / "test" / str(count) / f"{number:05}.jpg"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        draw_bin(count, number).save(file)
+        files.append(file)
+    manifest = {"counts": {"train": {"1": 20, "3": 50, "5": 30}}}
+    (root / "input" / "manifest").mkdir()
+    (root / "input" / "manifest" / "manifest.json").write_text(json.dumps(manifest))
+    wanted = [probabilities(answer, confidence) for _, answer, confidence in PLAN]
+    model = save_model(root / "model", CLASSES, files, wanted)
+    history = [
+        {"epoch": epoch, "train_loss": 1.5 - epoch / 10, "validation_loss": 1.6 - epoch / 12,
+         "train_accuracy": epoch / 10, "validation_accuracy": epoch / 11}
+        for epoch in (1, 2, 3)
+    ]  # fmt: skip
+    training = json.dumps({"history": history, "best_epoch": 3})
+    (model / "training.json").write_text(training)
+    (model / "debug_rules.json").write_text('[{"rule": "Overfit", "status": "NoIssuesFound"}]')
+    pack(model, root / "input" / "model" / "model.tar.gz")
+    always_three = [probabilities(3, SURE)] * len(PLAN)
+    approved = save_model(root / "approved", CLASSES, files, always_three)
+    pack(approved, root / "approved.tar.gz")
+    (root / "input" / "approved").mkdir()
+    (root / "input" / "approved" / "no-model.txt").write_text("no model is approved yet")
+    return root / "input"
+
+
+@pytest.fixture(scope="module")
+def evaluated(inputs, tmp_path_factory) -> Path:
+    """The step's output where no model is approved: one run that many tests look at."""
+    output = tmp_path_factory.mktemp("output")
+    evaluate.evaluate(inputs, output, 7)  # a size that the number of images is no multiple of
+    return output
+
+
+@pytest.fixture
+def opt(tmp_path, inputs, monkeypatch) -> Path:
+    monkeypatch.setenv("OPT_ML", str(tmp_path))
+    shutil.copytree(inputs, tmp_path / "processing" / "input")
+    return tmp_path
+
+
+def refusal(opt: Path, capsys) -> str:
+    """Run the step where it must refuse, and return what it says, on stderr and as ExitMessage."""
+    assert evaluate.main([]) == 1
+    captured = capsys.readouterr()
+    message = (opt / "output" / "message").read_text()
+    assert captured.err == f"evaluate: {message}\n"
+    assert "Traceback" not in captured.err
+    assert not (opt / "processing/output/evaluation/evaluation.json").exists()
+    return message
+
+
+def read(folder: Path, name: str = "evaluation.json"):
+    return json.loads((folder / name).read_text())
+
+
+# ---- the whole step
+
+
+def test_the_model_answers_as_planned(evaluated):
+    """The other tests rest on this: what the step saw is what the plan says."""
+    rows = list(csv.DictReader((evaluated / "predictions.csv").open()))
+    found = [(int(row["count"]), int(row["answer"])) for row in rows]
+    assert found == [(count, answer) for count, answer, _ in PLAN]
+    for row, (_, answer, confidence) in zip(rows, PLAN, strict=True):
+        assert float(row["confidence"]) == pytest.approx(confidence, abs=2e-3)
+        mean = sum(c * p for c, p in zip(CLASSES, probabilities(answer, confidence), strict=True))
+        assert float(row["expected_count"]) == pytest.approx(mean, abs=1e-2)
+    assert [row["id"] for row in rows] == [f"{number:05}" for number in range(len(PLAN))]
+
+
+def test_the_evaluation_agrees_with_plain_arithmetic(evaluated):
+    found = read(evaluated)
+    right = [count == answer for count, answer, _ in PLAN]
+    apart = [abs(count - answer) for count, answer, _ in PLAN]
+    quality = found["multiclass_classification_metrics"]
+    assert quality["accuracy"]["value"] == pytest.approx(sum(right) / 20) == 0.65
+    assert 0.05 < quality["accuracy"]["standard_deviation"] < 0.17  # binomial: 0.107
+    assert quality["accuracy_best_constant_classifier"]["value"] == 0.4  # always 5
+    for count in CLASSES:
+        for answer in CLASSES:
+            pairs = sum((t, a) == (count, answer) for t, a, _ in PLAN)
+            assert quality["confusion_matrix"][str(count)][str(answer)] == pairs
+    errors = found["regression_metrics"]
+    assert errors["mae"]["value"] == pytest.approx(sum(apart) / 20)
+    assert errors["mse"]["value"] == pytest.approx(sum(d * d for d in apart) / 20)
+    assert errors["rmse"]["value"] == pytest.approx(math.sqrt(sum(d * d for d in apart) / 20))
+    tally = found["tally"]
+    assert tally["test_images"] == 20
+    assert tally["within_one_accuracy"]["value"] == 0.65  # counts are two apart here
+    gap = sum(
+        abs(sum(t == a for t, a, _ in group) - len(group) * confidence) / 20
+        for confidence in (SURE, LIKELY, UNSURE)
+        if (group := [one for one in PLAN if one[2] == confidence])
+    )
+    assert tally["calibration_error"]["value"] == pytest.approx(gap, abs=5e-3)
+    assert tally["per_class"]["3"] == {
+        "precision": pytest.approx(4 / 7, abs=1e-6),
+        "recall": pytest.approx(4 / 6, abs=1e-6),
+        "f1": pytest.approx(8 / 13, abs=1e-6),
+        "support": 6,
+    }
+    f1 = [tally["per_class"][str(count)]["f1"] for count in CLASSES]
+    assert tally["macro_f1"]["value"] == pytest.approx(sum(f1) / 3, abs=1e-6)
+    assert tally["baselines"]["majority_class"] == {"count": 3, "accuracy": {"value": 0.3}}
+    assert tally["baselines"]["mean_count"]["count"] == pytest.approx(3.2)
+    assert tally["approved"] == {"present": False, "accuracy": {"value": 0.0}}
+
+
+def test_what_training_wrote_is_handed_on(evaluated):
+    assert read(evaluated, "training.json")["best_epoch"] == 3
+    assert read(evaluated, "debug_rules.json")[0]["rule"] == "Overfit"
+
+
+@pytest.mark.parametrize("name", sorted(NAMES))
+def test_a_plot_is_a_picture(evaluated, name):
+    with Image.open(evaluated / "plots" / f"{name}.png") as picture:
+        assert picture.format == "PNG"
+        picture.load()
+        grey = np.asarray(picture.convert("L"))
+    assert min(grey.shape) > 400
+    assert grey.std() > 10, "blank"
+    edges = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    assert edges.min() == 255, "something is cut off at the edge"
+
+
+def test_the_step_as_a_process_beside_an_approved_model(inputs, opt):
+    """As SageMaker starts it; the candidate's own 13 against the approved model's 6 of 20."""
+    shutil.copyfile(
+        inputs.parent / "approved.tar.gz", opt / "processing/input/approved/model.tar.gz"
+    )
+    result = subprocess.run(
+        [sys.executable, str(STEPS / "evaluate.py"), "--batch-size", "20"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert result.returncode == 0, result.stderr
+    output = opt / "processing/output/evaluation"
+    approved = read(output)["tally"]["approved"]
+    assert approved["present"] is True
+    assert approved["accuracy"]["value"] == pytest.approx(0.3)
+    assert approved["difference"]["value"] == pytest.approx(0.35)
+    assert approved["only_candidate_right"] == 9
+    assert approved["only_approved_right"] == 2
+    assert "evaluated on 20 test images" in result.stdout
+    assert "only this one right: 9" in result.stdout
+    assert {file.stem for file in (output / "plots").glob("*.png")} == NAMES
+
+
+def test_a_bare_model_beside_one_that_knows_other_counts(opt, tmp_path):
+    """Without a history there is no plot of it; the older model finds at most the six of 1."""
+    pack(save_model(tmp_path / "bare"), opt / "processing/input/model/model.tar.gz")
+    older = save_model(tmp_path / "older", (1, 2))
+    pack(older, opt / "processing/input/approved/model.tar.gz")
+    assert evaluate.main(["--batch-size", "3"]) == 0
+    output = opt / "processing/output/evaluation"
+    assert read(output)["tally"]["approved"]["accuracy"]["value"] in (0.0, 0.3)
+    assert {file.stem for file in (output / "plots").iterdir()} == NAMES - {"history"}
+    assert not (output / "training.json").exists()
+
+
+def test_each_model_runs_its_own_code(tmp_path):
+    """Also where this process has modules of the same names, which it gets back."""
+    import inference
+    import network
+
+    loaded = []
+    for name in ("first", "second"):
+        folder = save_model(tmp_path / name)
+        for file in (folder / "code").iterdir():
+            file.write_text(f"{file.read_text()}\nORIGIN = '{name} {file.stem}'\n")
+        pack(folder, tmp_path / f"{name}.channel" / "model.tar.gz")
+        loaded.append(archive.load(tmp_path / f"{name}.channel", tmp_path / f"{name}.unpacked"))
+    for name, model in zip(("first", "second"), loaded, strict=True):
+        assert f"{name} inference" == model.program.ORIGIN
+        assert f"{name} network" == model.program.network.ORIGIN
+    assert sys.modules["inference"] is inference
+    assert sys.modules["network"] is network
+
+
+# ---- what it refuses
+
+
+def test_no_model(opt, capsys):
+    (opt / "processing/input/model/model.tar.gz").rename(opt / "processing/input/model/other.zip")
+    message = refusal(opt, capsys)
+    assert "no model.tar.gz in" in message
+    assert "found: other.zip" in message
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(lambda whole: b"this is no archive", id="text"),
+        pytest.param(lambda whole: b"", id="empty"),
+        pytest.param(lambda whole: whole[: len(whole) // 2], id="truncated"),
+        pytest.param(lambda whole: whole[:2000] + b"\0" * 500 + whole[2500:], id="corrupt"),
+    ],
+)
+def test_a_broken_archive(opt, capsys, damage):
+    file = opt / "processing/input/model/model.tar.gz"
+    file.write_bytes(damage(file.read_bytes()))
+    message = refusal(opt, capsys)
+    assert f"{file} is not a readable model.tar.gz" in message
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        pytest.param(("../outside.txt", None), id="path"),
+        pytest.param(("model.pt", "/etc/passwd"), id="absolute link"),
+        pytest.param(("code", "../.."), id="link to a folder above"),
+    ],
+)
+def test_an_archive_that_reaches_outside(opt, capsys, member):
+    file = opt / "processing/input/approved/model.tar.gz"
+    name, link = member
+    with tarfile.open(file, "w:gz") as tar:
+        entry = tarfile.TarInfo(name)
+        if link:
+            entry.type, entry.linkname = tarfile.SYMTYPE, link
+        else:
+            entry.size = 4
+        tar.addfile(entry, io.BytesIO(b"evil"))
+    assert "not safe to unpack" in refusal(opt, capsys)
+
+
+def test_an_archive_that_is_no_model(opt, capsys, tmp_path):
+    (tmp_path / "else").mkdir()
+    (tmp_path / "else" / "model.pt").write_bytes(b"")
+    pack(tmp_path / "else", opt / "processing/input/model/model.tar.gz")
+    assert "lacks model.json, code/inference.py, code/network.py" in refusal(opt, capsys)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        pytest.param("model.pt", b"no tensors", "does not load", id="weights"),
+        pytest.param("model.json", b"{", "does not load: JSONDecodeError", id="settings"),
+        pytest.param("code/inference.py", b"import nothing_like_it", "nothing_like_it", id="code"),
+        pytest.param("code/inference.py", b"raise SystemExit(3)", "SystemExit", id="exit"),
+    ],
+)
+def test_a_model_that_does_not_load(opt, capsys, tmp_path, name, content, said):
+    folder = save_model(tmp_path / "bad")
+    (folder / name).write_bytes(content)
+    pack(folder, opt / "processing/input/model/model.tar.gz")
+    assert said in refusal(opt, capsys)
+
+
+def test_a_model_with_another_head_than_it_says(opt, capsys, tmp_path):
+    folder = save_model(tmp_path / "bad")
+    settings = read(folder, "model.json") | {"classes": [1, 3, 5, 7]}
+    (folder / "model.json").write_text(json.dumps(settings))
+    pack(folder, opt / "processing/input/model/model.tar.gz")
+    assert "size mismatch" in refusal(opt, capsys)
+
+
+def test_a_model_whose_training_diverged(opt, capsys, tmp_path):
+    import torch
+
+    folder = save_model(tmp_path / "bad")
+    state = torch.load(folder / "model.pt", weights_only=True)
+    torch.save({k: v * float("nan") if v.is_floating_point() else v for k, v in state.items()},
+               folder / "model.pt")  # fmt: skip
+    pack(folder, opt / "processing/input/model/model.tar.gz")
+    assert "its training has diverged" in refusal(opt, capsys)
+
+
+def test_counts_that_the_model_does_not_know(opt, capsys):
+    test = opt / "processing/input/test"
+    (test / "5").rename(test / "6")
+    message = refusal(opt, capsys)
+    assert "counts that the model does not know: 6 (the model knows 1, 3, 5)" in message
+
+
+def test_an_image_that_is_none(opt, capsys):
+    file = opt / "processing/input/test/3/99999.jpg"
+    file.write_bytes(b"\xff\xd8\xff\xe0 and no more")
+    assert f"test image {file} is refused" in refusal(opt, capsys)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        pytest.param(lambda i: shutil.rmtree(i / "test"), "no test set at", id="no test set"),
+        pytest.param(
+            lambda i: [file.unlink() for file in i.glob("test/*/*")], "is empty", id="empty"
+        ),
+        pytest.param(
+            lambda i: (i / "test" / "many").mkdir(), "many is not a count", id="not a count"
+        ),
+        pytest.param(
+            lambda i: (i / "manifest" / "manifest.json").unlink(),
+            "it is Prepare's output 'manifest'",
+            id="no manifest",
+        ),
+        pytest.param(
+            lambda i: (i / "manifest" / "manifest.json").write_text("[]"),
+            "is not Prepare's manifest",
+            id="another manifest",
+        ),
+        pytest.param(
+            lambda i: (i / "manifest" / "manifest.json").write_text('{"counts":{"train":{}}}'),
+            "counts no training image",
+            id="no training images",
+        ),
+    ],
+)
+def test_an_input_that_is_missing_or_another(opt, capsys, spoil, said):
+    spoil(opt / "processing" / "input")
+    assert said in refusal(opt, capsys)
+
+
+@pytest.mark.parametrize("size", ["0", "-1", "two"])
+def test_a_batch_size_that_is_none(size, capsys):
+    with pytest.raises(SystemExit) as left:
+        evaluate.main(["--batch-size", size])
+    assert left.value.code == 2
+    assert "--batch-size" in (said := capsys.readouterr().err)
+    assert "whole number above 0" in said
+
+
+# ---- the metrics by hand
+
+
+def answers(truth, answer, confidence=None, classes=CLASSES) -> predictions.Predictions:
+    truth, answer = np.array(truth), np.array(answer)
+    confidence = np.full(len(truth), 0.8) if confidence is None else np.array(confidence)
+    images = tuple(testset.TestImage(Path(f"{n}.jpg"), int(t)) for n, t in enumerate(truth))
+    of_truth = np.where(truth == answer, confidence, (1 - confidence) / 2)
+    return predictions.Predictions(
+        images, classes, truth, answer, confidence, of_truth, answer.astype(float)
+    )
+
+
+@pytest.mark.parametrize(
+    ("confidence", "right", "error"),
+    [
+        pytest.param([1.0, 1.0], [True, True], 0.0, id="sure and right"),
+        pytest.param([1.0, 1.0], [False, False], 1.0, id="sure and wrong"),
+        pytest.param([0.75, 0.75, 0.75, 0.75], [True, True, True, False], 0.0, id="as it says"),
+        pytest.param([0.95, 0.95, 0.35, 0.35], [True, False, True, False], 0.3, id="two bins"),
+        pytest.param([0.95, 0.35, 0.35, 0.35], [True, False, False, False], 0.275, id="by size"),
+        pytest.param([0.0], [False], 0.0, id="zero is in the first bin"),
+    ],
+)
+def test_calibration_error(confidence, right, error):
+    found = metrics.calibration_error(np.array(confidence), np.array(right))
+    assert found == pytest.approx(error)
+
+
+def test_calibration_bins_hold_their_upper_edge():
+    sizes, means, accuracies = metrics.calibration_bins(
+        np.array([1 / 15, 0.0667, 1.0]), np.array([True, False, True])
+    )
+    assert sizes.tolist() == [1, 1] + [0] * 12 + [1]
+    assert means[[0, 1, 14]] == pytest.approx([1 / 15, 0.0667, 1.0])
+    assert accuracies[[0, 1, 14]].tolist() == [1, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("truth", "answer", "mae", "mse", "r2"),
+    [
+        pytest.param([1, 2, 3], [1, 2, 3], 0, 0, 1, id="right"),
+        pytest.param([1, 2, 3], [2, 2, 2], 2 / 3, 2 / 3, 0, id="the mean"),
+        pytest.param([1, 5], [5, 1], 4, 16, -3, id="the wrong way round"),
+    ],
+)
+def test_errors(truth, answer, mae, mse, r2):
+    found = metrics.errors(np.array(truth), np.array(answer))
+    assert found == pytest.approx({"mae": mae, "mse": mse, "rmse": math.sqrt(mse), "r2": r2})
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_metrics_are_those_of_scikit_learn(seed):
+    generator = np.random.default_rng(seed)
+    truth, answer = generator.integers(1, 5, 30), generator.integers(2, 7, 30)
+    found = metrics.weighted(truth, answer)
+    for name, beta in (("f0_5", 0.5), ("f1", 1), ("f2", 2)):
+        precision, recall, score, _ = sk.precision_recall_fscore_support(
+            truth, answer, beta=beta, average="weighted", zero_division=0
+        )
+        assert found["weighted_precision"] == pytest.approx(precision)
+        assert found["weighted_recall"] == pytest.approx(recall)
+        assert found[f"weighted_{name}"] == pytest.approx(score)
+    macro = sk.f1_score(truth, answer, average="macro", zero_division=0)
+    counting = metrics.counting(answers(truth, answer, classes=(1, 2, 3, 4, 5, 6)))
+    assert counting["macro_f1"]["value"] == pytest.approx(macro)
+    errors = metrics.errors(truth, answer)
+    assert errors["mse"] == pytest.approx(sk.mean_squared_error(truth, answer))
+    assert errors["mae"] == pytest.approx(sk.mean_absolute_error(truth, answer))
+    assert errors["r2"] == pytest.approx(sk.r2_score(truth, answer))
+
+
+def test_what_is_undefined_is_nan_in_sagemakers_form():
+    found = metrics.regression(np.array([3, 3]), np.array([3, 1]))
+    assert found["r2"] == {"value": "NaN", "standard_deviation": "NaN"}
+    assert found["rmse"]["value"] == pytest.approx(math.sqrt(2))
+    json.dumps(found, allow_nan=False)
+
+
+def test_a_count_that_no_test_image_has():
+    found = metrics.per_class(answers([1, 1], [1, 3]))
+    assert found["5"] == {"precision": 0, "recall": 0, "f1": 0, "support": 0}
+    assert found["1"] == {"precision": 1, "recall": 0.5, "f1": pytest.approx(2 / 3, abs=1e-6),
+                          "support": 2}  # fmt: skip
+    quality = metrics.classification(answers([1, 1], [1, 3]))
+    assert quality["confusion_matrix"]["5"] == {"1": 0, "3": 0, "5": 0}
+    assert quality["accuracy_best_constant_classifier"]["value"] == 1.0
+
+
+def test_within_one():
+    found = metrics.counting(answers([1, 2, 3, 4], [1, 3, 5, 4], classes=(1, 2, 3, 4, 5)))
+    assert found["within_one_accuracy"]["value"] == 0.75
+
+
+def test_the_majority_of_equals_is_the_smallest():
+    found = metrics.baselines(np.array([1, 1, 5]), {5: 10, 1: 10})
+    assert found["majority_class"] == {"count": 1, "accuracy": {"value": pytest.approx(2 / 3)}}
+    assert found["mean_count"]["count"] == 3
+    assert found["mean_count"]["rmse"]["value"] == 2
+
+
+def test_deviations_are_those_of_the_mean_and_the_same_each_time():
+    right = np.arange(400) % 2
+    found = metrics.with_deviation(lambda index: {"a": float(right[index].mean())}, 400)
+    assert found["a"]["value"] == 0.5
+    assert found["a"]["standard_deviation"] == pytest.approx(0.5 / 20, rel=0.25)
+    assert found == metrics.with_deviation(lambda index: {"a": float(right[index].mean())}, 400)
+
+
+def test_models_are_compared_on_the_same_images():
+    """Two equal models differ by exactly nothing, in every bootstrap sample."""
+    one = answers([1, 3, 5, 5], [1, 3, 1, 1])
+    found = metrics.comparison(one, one)
+    assert found["difference"] == {"value": 0.0, "standard_deviation": 0.0}
+    assert found["accuracy"]["value"] == 0.5
+    assert found["only_candidate_right"] == found["only_approved_right"] == 0
+
+
+# ---- pictures at their limits
+
+
+def test_the_worst_mistakes_come_first():
+    given = answers([1, 1, 1, 1], [3, 1, 3, 5], [0.5, 0.99, 0.9, 0.7])
+    assert contact_sheet.worst(given) == [2, 3, 0]
+    assert contact_sheet.worst(given, 1) == [2]
+
+
+@pytest.mark.parametrize(
+    ("truth", "answer", "classes"),
+    [
+        pytest.param([1, 3, 5], [1, 3, 5], CLASSES, id="no mistake"),
+        pytest.param([1], [1], CLASSES, id="one image"),
+        pytest.param(list(range(21)), list(range(21)), tuple(range(21)), id="many counts"),
+    ],
+)
+def test_plots_of_unusual_test_sets(tmp_path, truth, answer, classes):
+    given = answers(truth, answer, classes=classes)
+    document = evaluate.describe(given, None, {1: 1})
+    plots.draw(tmp_path, given, document, {"history": []})
+    contact_sheet.draw(tmp_path / "mistakes.png", given)
+    for name in NAMES - {"history"}:
+        with Image.open(tmp_path / f"{name}.png") as picture:
+            grey = np.asarray(picture.convert("L"))
+        edges = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+        assert grey.std() > 5
+        assert edges.min() == 255

@@ -1,0 +1,329 @@
+"""The four functions that a model is served by, from a model folder as training writes it."""
+
+import functools
+import importlib.util
+import io
+import json
+import random
+import sys
+from pathlib import Path
+
+import network
+import pytest
+import torch
+from PIL import Image, ImageDraw
+
+from tests.steps.tiny_model import CLASSES, SIZE, draw_bin, save_model
+
+WANTED = [(0.7, 0.2, 0.1), (0.1, 0.3, 0.6), (0.25, 0.5, 0.25)]
+HEADER = "X-Amzn-SageMaker-Custom-Attributes"
+
+
+class Context:
+    """What a model server hands over, as AWS's toolkit names it."""
+
+    def __init__(self, attributes: str | None = None) -> None:
+        self.headers = {} if attributes is None else {HEADER: attributes}
+
+    def get_all_request_header(self, index: int) -> dict[str, str]:
+        return self.headers
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """The shipped program, its model, and the pictures whose answers are known."""
+    folder = tmp_path_factory.mktemp("served")
+    pictures = []
+    for number, count in enumerate(CLASSES):
+        pictures.append(folder / f"{number}.jpg")
+        draw_bin(count, number).save(pictures[-1])
+    model = save_model(folder / "model", CLASSES, pictures, WANTED)
+    spec = importlib.util.spec_from_file_location("served", model / "code" / "inference.py")
+    program = importlib.util.module_from_spec(spec)
+    sys.modules["served"] = program
+    spec.loader.exec_module(program)
+    yield program, program.model_fn(str(model)), pictures
+    del sys.modules["served"]
+
+
+def ask(served, body: bytes, kind="image/jpeg", attributes=None):
+    program, model, _ = served
+    batch = program.input_fn(body, kind, Context(attributes))
+    written, content_type = program.output_fn(program.predict_fn(batch, model), None)
+    assert content_type == "application/json"
+    return json.loads(written)
+
+
+def refused(served, body: bytes, kind="image/jpeg", attributes=None):
+    program, _, _ = served
+    with pytest.raises(program.RequestError) as caught:
+        program.input_fn(body, kind, Context(attributes))
+    assert caught.value.phrase
+    return caught.value.status_code, str(caught.value)
+
+
+def encoded(image: Image.Image, kind: str = "JPEG", **options) -> bytes:
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def halves(size=(80, 60), mode="RGB", left="red", right="blue") -> Image.Image:
+    """Left half and right half differ, so that a turned or mirrored picture is told."""
+    image = Image.new("RGB", size, right)
+    ImageDraw.Draw(image).rectangle((0, 0, size[0] // 2 - 1, size[1]), fill=left)
+    return image.convert(mode)
+
+
+def pixels(served, body: bytes, kind="image/jpeg") -> torch.Tensor:
+    return served[0].input_fn(body, kind)[0].pixels
+
+
+# ---- answers
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_an_answer(served, number):
+    answer = ask(served, served[2][number].read_bytes())
+    probabilities = WANTED[number]
+    assert set(answer) == {"count", "confidence", "probabilities", "expected_count"}
+    assert list(answer["probabilities"]) == ["1", "3", "5"]
+    assert list(answer["probabilities"].values()) == pytest.approx(probabilities, abs=2e-3)
+    assert answer["count"] == CLASSES[probabilities.index(max(probabilities))]
+    assert answer["confidence"] == max(answer["probabilities"].values())
+    mean = sum(c * p for c, p in zip(CLASSES, probabilities, strict=True))
+    assert answer["expected_count"] == pytest.approx(mean, abs=1e-2)
+
+
+def test_a_batch_answers_as_one_by_one(served):
+    program, model, pictures = served
+    batch = [program.input_fn(file.read_bytes(), "image/jpeg")[0] for file in pictures]
+    together = program.predict_fn(batch, model)
+    for request, answer in zip(batch, together, strict=True):
+        assert program.predict_fn([request], model)[0]["count"] == answer["count"]
+    assert len(json.loads(program.output_fn(together, "application/json")[0])) == 3
+
+
+@pytest.mark.parametrize(
+    ("attributes", "match", "confidence"),
+    [
+        pytest.param("expected_quantity=1", True, 0.7, id="right"),
+        pytest.param("expected_quantity=3", False, 0.8, id="wrong"),
+        pytest.param("expected_quantity=5", False, 0.9, id="very wrong"),
+        pytest.param(" expected_quantity = 1 ", True, 0.7, id="with spaces"),
+        pytest.param("trace=ab12,expected_quantity=1;x=2", True, 0.7, id="among others"),
+        pytest.param("expected_quantity=001", True, 0.7, id="leading zeros"),
+    ],
+)
+def test_an_expected_quantity(served, attributes, match, confidence):
+    answer = ask(served, served[2][0].read_bytes(), attributes=attributes)
+    assert answer["match"] is match
+    assert answer["match_confidence"] == pytest.approx(confidence, abs=2e-3)
+    assert "explanation" not in answer
+
+
+@pytest.mark.parametrize("quantity", [0, 2, 9, 999_999_999])
+def test_a_quantity_that_the_model_never_learnt(served, quantity):
+    answer = ask(served, served[2][0].read_bytes(), attributes=f"expected_quantity={quantity}")
+    assert answer["expected_quantity"] == quantity
+    assert (answer["match"], answer["match_confidence"]) == (False, 0.0)
+    assert (
+        f"counts 1, 3, 5 and cannot judge whether a bin holds {quantity}" in answer["explanation"]
+    )
+
+
+@pytest.mark.parametrize("value", ["three", "", "-1", "2.5", "1e3", "٣", "0x3", "1234567890"])
+def test_a_quantity_that_is_none(served, value):
+    status, said = refused(
+        served, served[2][0].read_bytes(), attributes=f"expected_quantity={value}"
+    )
+    assert status == 400
+    assert f"expected_quantity is '{value}'; give a whole number" in said
+
+
+@pytest.mark.parametrize("attributes", ["", "something else", "expected=3", "=", ",;&", None])
+def test_other_attributes_are_nobodys_quantity(served, attributes):
+    assert "match" not in ask(served, served[2][0].read_bytes(), attributes=attributes)
+
+
+@pytest.mark.parametrize("accept", [None, "", "*/*", "application/json", "text/csv, */*;q=0.1"])
+def test_json_is_written(served, accept):
+    assert served[0].output_fn([{"count": 3}], accept) == ('{"count": 3}', "application/json")
+
+
+def test_anything_else_is_not_written(served):
+    with pytest.raises(served[0].RequestError, match="accept application/json") as caught:
+        served[0].output_fn([{"count": 3}], "text/csv")
+    assert caught.value.status_code == 406
+
+
+def test_a_network_that_answers_no_numbers(served):
+    program, model, pictures = served
+    batch = program.input_fn(pictures[0].read_bytes(), "image/jpeg")
+    broken = program.Model(
+        torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * SIZE * SIZE, 3)),
+        model.classes, model.mean * float("nan"), model.std, model.device,
+    )  # fmt: skip
+    with pytest.raises(ArithmeticError, match="diverged"):
+        program.predict_fn(batch, broken)
+
+
+# ---- images
+
+
+def test_training_and_serving_see_the_same_pixels(served):
+    """What is served is decoded by the function that training decodes with."""
+    for file in served[2]:
+        with Image.open(file) as image:
+            assert torch.equal(pixels(served, file.read_bytes()), network.to_tensor(image, SIZE))
+
+
+@pytest.mark.parametrize("kind", ["image/jpeg", "IMAGE/JPEG", "image/jpeg; q=1", "image/png"])
+def test_the_bytes_tell_jpeg_from_png(served, kind):
+    """The kind declared need only be one that is served: cameras mislabel files."""
+    for format in ("JPEG", "PNG"):
+        assert pixels(served, encoded(halves(), format), kind).shape == (3, SIZE, SIZE)
+
+
+@pytest.mark.parametrize("kind", [None, "", "text/csv", "application/json", "image/gif", "jpeg"])
+def test_other_content_types(served, kind):
+    status, said = refused(served, encoded(halves()), kind)
+    assert status == 415
+    assert "send image/jpeg or image/png" in said
+
+
+@pytest.mark.parametrize(
+    ("orientation", "turned"),
+    [
+        pytest.param(1, None, id="upright"),
+        pytest.param(2, Image.Transpose.FLIP_LEFT_RIGHT, id="mirrored"),
+        pytest.param(3, Image.Transpose.ROTATE_180, id="upside down"),
+        pytest.param(6, Image.Transpose.ROTATE_270, id="turned right"),
+        pytest.param(8, Image.Transpose.ROTATE_90, id="turned left"),
+    ],
+)
+def test_a_camera_held_otherwise(served, orientation, turned):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    upright = halves() if turned is None else halves().transpose(turned)
+    for format in ("JPEG", "PNG"):
+        found = pixels(served, encoded(halves(), format, exif=exif)).float()
+        difference = (found - network.to_tensor(upright, SIZE).float()).abs()
+        assert difference.mean() < 12  # of 255; a turn that is missed makes 85
+
+
+@pytest.mark.parametrize(
+    ("mode", "format"),
+    [
+        ("L", "JPEG"), ("CMYK", "JPEG"), ("L", "PNG"), ("LA", "PNG"), ("RGBA", "PNG"),
+        ("P", "PNG"), ("1", "PNG"), ("I;16", "PNG"),
+    ],
+)  # fmt: skip
+def test_colour_modes(served, mode, format):
+    """Dark at the left and light at the right in every mode."""
+    grey = halves(left=(50, 50, 50), right=(210, 210, 210))
+    if mode == "I;16":
+        image = grey.convert("I").point(lambda value: value * 256).convert("I;16")
+    elif mode == "1":
+        image = grey.convert("1", dither=Image.Dither.NONE)
+    else:
+        image = grey.convert(mode)
+    found = pixels(served, encoded(image, format)).float()
+    expected = (0, 255) if mode == "1" else (50, 210)
+    assert found[:, :, 4].mean() == pytest.approx(expected[0], abs=12)
+    assert found[:, :, -4].mean() == pytest.approx(expected[1], abs=12)
+
+
+def test_an_image_of_one_pixel(served):
+    assert pixels(served, encoded(Image.new("RGB", (1, 1), "red"), "PNG")).float().mean() == 85
+
+
+# ---- what is refused
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        pytest.param(b"", "the body is empty", id="empty"),
+        pytest.param(b"hello", "not a readable image; send a JPEG or a PNG", id="text"),
+        pytest.param(b"\xff\xd8\xff\xe0", "not a readable image", id="start of a JPEG"),
+        pytest.param(b"\x89PNG\r\n\x1a\n", "not a readable image", id="start of a PNG"),
+        pytest.param(encoded(halves(), "GIF"), "not a readable image", id="gif"),
+        pytest.param(b"<svg/>", "not a readable image", id="svg"),
+    ],
+)
+def test_what_is_no_image(served, body, said):
+    status, message = refused(served, body)
+    assert status == 400
+    assert said in message
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG"])
+@pytest.mark.parametrize("kept", [0.2, 0.5, 0.9, 0.99])
+def test_a_truncated_image(served, format, kept):
+    noise = Image.effect_noise((400, 300), 90).convert("RGB")
+    whole = encoded(noise, format)
+    status, message = refused(served, whole[: int(len(whole) * kept)])
+    assert status == 400
+    assert "damaged or truncated" in message or "not a readable image" in message
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # of Pillow, over damaged EXIF
+@pytest.mark.parametrize("format", ["JPEG", "PNG"])
+def test_damaged_bytes_are_answered_or_refused(served, format):
+    """Whatever is damaged, a client is told; nothing else is raised."""
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F] = 6, "camera"
+    whole = encoded(halves((40, 30)), format, exif=exif)
+    generator = random.Random(0)
+    for _ in range(300):
+        body = bytearray(whole)
+        for _ in range(generator.randint(1, 4)):
+            body[generator.randrange(2, len(body))] = generator.randrange(256)
+        try:
+            assert pixels(served, bytes(body)).shape == (3, SIZE, SIZE)
+        except served[0].RequestError as error:
+            assert error.status_code in (400, 413)
+
+
+@functools.cache
+def black(width: int, height: int) -> bytes:
+    return encoded(Image.new("1", (width, height)), "PNG")
+
+
+@pytest.mark.parametrize(
+    ("size", "said"),
+    [
+        pytest.param((8000, 5000), "8000 x 5000 = 40.0 megapixels", id="40 megapixels"),
+        pytest.param((20000, 10000), "megapixels", id="more than Pillow opens"),
+    ],
+)
+@pytest.mark.filterwarnings("error::PIL.Image.DecompressionBombWarning")
+def test_too_many_pixels(served, size, said):
+    status, message = refused(served, black(*size), "image/png")
+    assert status == 413
+    assert said in message
+    assert "at most 25 megapixels are served: send a smaller picture" in message
+
+
+def test_a_body_that_is_too_large(served):
+    status, message = refused(served, bytes(25 * 1024 * 1024 + 1))
+    assert status == 413
+    assert "26,214,401 bytes; at most 26,214,400" in message
+
+
+# ---- models
+
+
+def test_weights_are_never_unpickled(tmp_path, served):
+    """A pickle in place of weights would run code where it is loaded."""
+
+    class Payload:
+        def __reduce__(self):
+            return (Path.touch, (tmp_path / "ran",))
+
+    folder = save_model(tmp_path / "model")
+    torch.save(Payload(), folder / "model.pt")
+    with pytest.raises(Exception, match="weights_only"):
+        served[0].model_fn(str(folder))
+    assert not (tmp_path / "ran").exists()
