@@ -40,12 +40,13 @@ def checkpoint(opt) -> Path:
 
 
 def test_a_killed_training_goes_on_as_if_nothing_had_been(opt, checkpoint, capsys):
-    assert train.main(options(epochs=3)) == 0
+    slow = options(epochs=3, batch_size=3)  # slow enough to be killed in time
+    assert train.main(slow) == 0
     whole = lines(capsys.readouterr().out)
     expected, weights = numbers(opt), torch.load(opt / "model" / "model.pt", weights_only=True)
     checkpoint.unlink()
 
-    arguments = [sys.executable, str(STEPS / "train.py"), *options(epochs=3)]
+    arguments = [sys.executable, str(STEPS / "train.py"), *slow]
     saved = re.compile(rf"checkpoint of epoch 1: [0-9.]+ MB in {re.escape(str(checkpoint))}")
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -54,7 +55,7 @@ def test_a_killed_training_goes_on_as_if_nothing_had_been(opt, checkpoint, capsy
                 process.kill()  # in the middle of the second epoch
     assert process.returncode == -signal.SIGKILL
 
-    assert train.main(options(epochs=3)) == 0
+    assert train.main(slow) == 0
     printed = capsys.readouterr().out
     assert re.search(r"resumed after epoch [12] of 3", printed)
     assert lines(printed) == whole
