@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -24,6 +25,8 @@ RUNTIMES = ("auto", "bwrap", "unshare", "relocate", "docker")
 _PORTS = {"port": 5580, "s3_port": 5581}
 # A killed server's child holds its port a moment longer; seconds.
 _LINGER = 1.0
+# What a start writes at least (journal and log); bytes.
+_ROOM = 128 * 1024
 _ROOT = Path(emulator.__file__).resolve().parent.parent
 
 
@@ -73,6 +76,8 @@ def up(options: Options, timeout: float = 30) -> tuple[dict[str, Any], bool]:
     try:
         state.mkdir(parents=True, exist_ok=True)
         lock = (state / "up.lock").open("w")
+        with tempfile.TemporaryFile(dir=state) as probe:
+            probe.write(bytes(_ROOM))
     except OSError as problem:
         raise StartError(f"the state folder {state} cannot be used: {problem}") from None
     with lock:

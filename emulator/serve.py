@@ -12,6 +12,7 @@ import emulator
 from emulator import server
 from emulator.daemon import Options, only_server
 from emulator.errors import StartError
+from emulator.runtime import environment
 from emulator.s3 import S3
 from emulator.services import Context
 from emulator.store import Store
@@ -39,6 +40,8 @@ def serve(options: Options) -> None:
             store=Store(options.state / "emulator.db"),
             s3=S3(options.state / "s3", f"http://127.0.0.1:{options.s3_port}"),
         )
+        for name in environment.prune(options.images, options.state / "environments"):
+            _log.info("deleted environment %s: its image has other requirements now", name)
         context.s3.start()
         try:
             _run(context, options.port)

@@ -61,7 +61,7 @@ class Exit:
         """The FailureReason: what the container left as its message, else its last lines."""
         end = f", exit code: {self.code}"
         if not said:
-            lines = "\n".join(self.tail) or "(it printed nothing)"
+            lines = "\n".join(map(_printable, self.tail)) or "(it printed nothing)"
             said = f"See job logs for more information. The last lines:\n{lines}"
             head = "AlgorithmError: "
             room = REASON_LENGTH - len(head) - len(end)
@@ -176,6 +176,11 @@ class Job:
             limit.cancel()
         code = 128 - code if code < 0 else code
         return Exit(code, tuple(tail), process.stopped, time.monotonic() - began)
+
+
+def _printable(line: str) -> str:
+    """The line without control characters, which would act on the terminal that shows them."""
+    return "".join(c if c.isprintable() or c == "\t" else "\ufffd" for c in line)
 
 
 def read_message(path: Path) -> str:

@@ -146,5 +146,8 @@ def put(file: Path, target: Path) -> None:
 
 def _copy_beside(file: Path, target: Path) -> None:
     beside = target.with_name(f".{target.name}.uploading")
-    copy(file, beside)
-    beside.replace(target)
+    try:
+        copy(file, beside)
+        beside.replace(target)
+    finally:
+        beside.unlink(missing_ok=True)  # half of it, where the disk is full

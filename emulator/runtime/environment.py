@@ -58,6 +58,27 @@ def ensure(image: Image, environments: Path, log: Log) -> Path:
     return target
 
 
+def prune(images: Path, environments: Path) -> list[str]:
+    """Delete the environments that an image of the folder had before its requirements changed.
+
+    Those of images that are not in the folder stay: another folder of images may be used again.
+
+    Returns:
+        The names of those that are gone.
+    """
+    current = {}
+    for requirements in images.glob("*/requirements.txt"):
+        image = Image(requirements.parent.name, requirements.parent.name, requirements.parent, ())
+        current[image.name] = path_of(image, environments).name
+    gone = []
+    for folder in sorted(environments.glob("*-" + "[0-9a-f]" * 12)):
+        if folder.name != current.get(folder.name[:-13], folder.name):
+            shutil.rmtree(folder, ignore_errors=True)
+            (environments / f".{folder.name}.lock").unlink(missing_ok=True)
+            gone.append(folder.name)
+    return gone
+
+
 def _build(image: Image, folder: Path, log: Log) -> None:
     # Relocatable: the scripts that uv installs must survive the rename.
     venv = [

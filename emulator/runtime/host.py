@@ -26,12 +26,14 @@ import selectors
 import signal
 import socket
 import sys
+import time
 import types
 from pathlib import Path
 from typing import Any, NoReturn
 
 MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 1 << 18
 CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
+MARK = "EMULATOR_CONTAINER"  # in the environment of all that belongs to a container
 SETUP_FAILED, NOT_EXECUTABLE, NOT_FOUND = 125, 126, 127  # as docker run exits
 
 Launch = dict[str, Any]  # argv, script (or null), environment, folder, mount, directory, nice
@@ -86,6 +88,7 @@ def serve(control: socket.socket) -> Launch | None:
                 if not byte:
                     for pid in channels:
                         _kill_group(pid)
+                        _kill_strays(pid)
                     return None
                 channel = socket.socket(fileno=descriptors[0])
                 launch: Launch = json.loads(_line(channel))
@@ -134,11 +137,31 @@ def _kill_group(pid: int) -> None:
             kill(pid, signal.SIGKILL)
 
 
+def _kill_strays(pid: int) -> None:
+    """Kill what left the container's group, as the end of a real container's first process does.
+
+    Such a process is known by the variable that `run` gave the container; one may start another
+    while it is killed, so this is repeated until there is none, or for about a second.
+    """
+    mark = f"{MARK}={os.getpid()}.{pid}".encode()
+    for _ in range(200):
+        found = False
+        for entry in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):  # it has ended, or is somebody else's
+                if mark in (entry / "environ").read_bytes().split(b"\0"):
+                    os.kill(int(entry.name), signal.SIGKILL)
+                    found = True
+        if not found:
+            return
+        time.sleep(0.005)
+
+
 def _reap(pid: int, channels: dict[int, socket.socket], selector: selectors.BaseSelector) -> None:
     # WNOWAIT first: while the zombie is there its number cannot be another group's.
     if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
         return
     _kill_group(pid)
+    _kill_strays(pid)
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     channel = channels.pop(pid)
     with contextlib.suppress(KeyError):
@@ -164,7 +187,7 @@ def run(launch: Launch) -> None:
     except OSError as error:
         print(f"The container could not be set up: {error}", file=sys.stderr, flush=True)
         os._exit(SETUP_FAILED)
-    environment: dict[str, str] = launch["environment"]
+    environment = {**launch["environment"], MARK: f"{os.getppid()}.{os.getpid()}"}
     if launch["script"] is None:
         execute(launch["argv"], environment)
     os.environ.clear()

@@ -4,12 +4,14 @@ Times are seconds since the epoch inside, milliseconds in the API. A page token 
 file, so that following a log reads only what is new.
 """
 
+import heapq
 import json
 import shutil
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
@@ -126,8 +128,11 @@ def get_log_events(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     backward = direction == "b" or (not direction and not request.get("startFromHead"))
     begin = int(place) if direction == "f" else 0
     end = int(place) if direction == "b" else path.stat().st_size
-    lines = [line for line in _read(path, begin, end) if _within(request, line)]
-    lines = lines[-limit:] if backward else lines[:limit]
+    if backward:
+        lines = _last(path, end, request, limit)
+    else:
+        wanted = (line for line in _read(path, begin, end) if _within(request, line))
+        lines = list(islice(wanted, limit))
     first = lines[0].begin if lines else (end if backward else begin)
     last = lines[-1].end if lines else (end if backward else begin)
     return {
@@ -144,19 +149,25 @@ def filter_log_events(context: Context, request: dict[str, Any]) -> dict[str, An
     names = request.get("logStreamNames")
     prefix = request.get("logStreamNamePrefix", "")
     words = _words(request.get("filterPattern", ""))
-    found = []
-    for path in sorted(_existing(context, group).glob(f"*{_SUFFIX}")):
+
+    def matches(path: Path) -> Iterator[dict[str, Any]]:
         name = _name(path)
-        if (names is not None and name not in names) or not name.startswith(prefix):
-            continue
-        found += [
-            {**_event(line), "logStreamName": name, "eventId": f"{name}/{line.begin}"}
-            for line in _read(path, 0, path.stat().st_size)
-            if _within(request, line) and _contains(line.message, words)
-        ]
-    found.sort(key=lambda event: event["timestamp"])
-    page, more = _page(request, found, 10000)
-    return {"events": page, "searchedLogStreams": [], **more}
+        for line in _read(path, 0, path.stat().st_size):
+            if _within(request, line) and _contains(line.message, words):
+                yield {**_event(line), "logStreamName": name, "eventId": f"{name}/{line.begin}"}
+
+    streams = [
+        matches(path)
+        for path in sorted(_existing(context, group).glob(f"*{_SUFFIX}"))
+        if (names is None or _name(path) in names) and _name(path).startswith(prefix)
+    ]
+    begin = offset_of(request.get("nextToken"))
+    end = begin + request.get("limit", 10000)
+    # A stream is in the order of time already; no more is read than the page needs.
+    merged = heapq.merge(*streams, key=lambda event: event["timestamp"])
+    found = list(islice(merged, begin, end + 1))
+    more = {"nextToken": token_of(end)} if len(found) > end - begin else {}
+    return {"events": found[: end - begin], "searchedLogStreams": [], **more}
 
 
 def _words(pattern: str) -> list[str]:
@@ -198,6 +209,21 @@ def _read(path: Path, begin: int, end: int) -> Iterator[Line]:
                 # The rest of a line that a killed server did not finish.
                 yield Line(0, text.decode(errors="replace").rstrip(), begin, begin + len(text))
             begin += len(text)
+
+
+def _last(path: Path, end: int, request: dict[str, Any], limit: int) -> list[Line]:
+    """The last `limit` lines before a place, of those asked for; read from the end."""
+    size = 256 * limit
+    while True:
+        begin = max(0, end - size)
+        if begin:
+            with path.open("rb") as file:
+                file.seek(begin - 1)
+                begin += len(file.readline()) - 1
+        lines = [line for line in _read(path, begin, end) if _within(request, line)]
+        if len(lines) >= limit or size >= end:
+            return lines[-limit:]
+        size *= 4
 
 
 def _within(request: dict[str, Any], line: Line) -> bool:

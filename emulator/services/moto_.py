@@ -6,6 +6,7 @@ it: an idle emulator stays small.
 """
 
 import base64
+import json
 import re
 import secrets
 import threading
@@ -21,6 +22,9 @@ from emulator.services import Context
 _KIND = "moto"
 _HOSTS = {"ecr": "api.ecr"}
 _READS = ("Get", "List", "Describe", "Batch", "Simulate", "Assume", "Head", "Validate", "Estimate")
+# Measurements, of which there is no end: they are gone after a restart.
+_NOT_KEPT = ("PutMetricData",)
+_POLL_SECONDS = 0.2  # between two looks into a queue that somebody waits for
 _KEPT_HEADERS = ("content-type", "x-amz-target", "authorization", "smithy-protocol", "accept")
 _lock = threading.Lock()
 _replayed: set[str] = set()
@@ -51,14 +55,32 @@ def answer(
         "body": base64.b64encode(body).decode(),
         "seed": secrets.randbits(32),
     }
-    with _lock:
-        _replay(context)
-        reply = _ask(context, request)
-        if reply is None:
-            return _refusal(headers, f"the emulator does not run the service '{service}'")
-        if reply.status < 300 and not _reads(method, headers, body):
-            context.store.put(_KIND, f"{time.time_ns()}", request)
-    return reply
+    polls = service == "sqs" and headers.get("x-amz-target", "").endswith(".ReceiveMessage")
+    deadline = time.monotonic() + (_without_waiting(request) if polls else 0)
+    while True:
+        with _lock:
+            _replay(context)
+            reply = _ask(context, request)
+            if reply is None:
+                return _refusal(headers, f"the emulator does not run the service '{service}'")
+            received = not polls or b'"Messages"' in reply.body
+            if reply.status < 300 and received and not _reads(method, headers, body):
+                context.store.put(_KIND, f"{time.time_ns()}", request)
+        if received or reply.status >= 300 or time.monotonic() >= deadline:
+            return reply
+        time.sleep(_POLL_SECONDS)
+
+
+def _without_waiting(request: dict[str, Any]) -> float:
+    """Make an SQS request answer at once; the seconds that it wanted to wait for a message.
+
+    moto would wait inside, and hold up the requests of everybody else.
+    """
+    asked = json.loads(base64.b64decode(request["body"]))
+    seconds = float(asked.get("WaitTimeSeconds") or 0)
+    asked["WaitTimeSeconds"] = 0
+    request["body"] = base64.b64encode(json.dumps(asked).encode()).decode()
+    return min(seconds, 20.0)
 
 
 def _replay(context: Context) -> None:
@@ -103,7 +125,7 @@ def _reads(method: str, headers: dict[str, str], body: bytes) -> bool:
     if not target:
         action = re.search(rb"(?:^|&)Action=(\w+)", body)
         target = action.group(1).decode() if action else ""
-    return target.startswith(_READS) if target else method in ("GET", "HEAD")
+    return target.startswith(_READS + _NOT_KEPT) if target else method in ("GET", "HEAD")
 
 
 def _refusal(headers: dict[str, str], message: str) -> Reply:

@@ -3,6 +3,7 @@
 import logging
 import os
 import shutil
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -23,6 +24,8 @@ INTERRUPTED = (
     "InternalServerError: the emulator stopped while the job ran; its container was ended and "
     "nothing of it was uploaded. Create the job again, under another name."
 )
+RETRY_SECONDS = 1.0  # between two tries to write to a full disk
+_ENDED = {"ProcessingEndTime", "TrainingEndTime", "TransformEndTime"}
 Work = Callable[[Job], None]
 
 _log = logging.getLogger("emulator.jobs")
@@ -48,6 +51,7 @@ class Running:
         self._jobs: dict[tuple[str, str], Job] = {}
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
+        self._closing = threading.Event()
 
     def begin(self, kind: str, document: dict[str, Any], group: str, work: Work) -> None:
         """Start a job's thread.
@@ -105,7 +109,17 @@ class Running:
         if job.stopped == SHUTDOWN:
             return {}
         store = self.context.store
-        return store.update(kind, job.name, LastModifiedTime=time.time(), **changes)
+        while True:
+            try:
+                return store.update(kind, job.name, LastModifiedTime=time.time(), **changes)
+            except sqlite3.OperationalError as error:  # a full disk
+                if changes.keys().isdisjoint(_ENDED):
+                    raise
+                _log.error("the end of %s %s waits to be written: %s", kind, job.name, error)
+                # What it leaves may be what fills the disk, and nobody needs it any more.
+                shutil.rmtree(job.folder, ignore_errors=True)
+                if job.stopped == SHUTDOWN or self._closing.wait(RETRY_SECONDS):
+                    return {}
 
     def ended(self, kind: str, document: dict[str, Any]) -> None:
         """Tell EventBridge that a job has ended, as SageMaker does."""
@@ -124,6 +138,7 @@ class Running:
 
     def close(self) -> None:
         """Kill what runs and wait for its threads."""
+        self._closing.set()
         with self._lock:
             jobs, threads = list(self._jobs.values()), list(self._threads)
         for job in jobs:
