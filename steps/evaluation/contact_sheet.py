@@ -17,9 +17,9 @@ PIXELS = 360
 
 
 def worst(predictions: Predictions, number: int = ROWS * COLUMNS) -> list[int]:
-    """Indices of the mistakes that the model was surest of: where it gave the truth the least."""
+    """Indices of the mistakes that the model was surest of; of equals, the least near the truth."""
     wrong = np.flatnonzero(~predictions.right)
-    order = np.lexsort((-predictions.confidence[wrong], predictions.of_truth[wrong]))
+    order = np.lexsort((predictions.of_truth[wrong], -predictions.confidence[wrong]))
     return [int(index) for index in wrong[order][:number]]
 
 
@@ -63,9 +63,9 @@ def _title(shown: int, mistakes: int, images: int) -> str:
     if not mistakes:
         return f"No mistake in {images} images"
     if shown < mistakes:
-        return f"The {shown} worst of {mistakes} mistakes in {images} images"
+        return f"The {shown} surest of {mistakes} mistakes in {images} images"
     return (
-        f"{mistakes} {'mistake' if mistakes == 1 else 'mistakes'} in {images} images, worst first"
+        f"{mistakes} {'mistake' if mistakes == 1 else 'mistakes'} in {images} images, surest first"
     )
 
 

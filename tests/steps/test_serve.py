@@ -263,7 +263,7 @@ def test_a_client_that_goes_away(endpoint, picture):
 
 def test_answers_under_way_are_finished_before_it_ends(endpoint):
     """The last test of the shared server: SIGTERM while it answers eight requests."""
-    body = encoded(Image.effect_noise((4000, 3000), 90))
+    body = encoded(Image.effect_noise((3000, 2000), 90))
     found: list[object] = []
 
     def ask() -> None:
