@@ -23,6 +23,9 @@ from training.rules.system import low_gpu_utilization, profiler_report
 from training.rules.vanishing_gradient import VanishingGradient
 from training.tensors import TensorHook
 
+pytest_plugins = ["tests.steps.tiny_training"]
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 SPREAD = numpy.linspace(-1, 1, 21)
 
 
@@ -337,15 +340,6 @@ def train(folder: Path, model: nn.Module, lr: float, steps: int = 40) -> list[ru
                 criterion(model(inputs), labels)
     hook.close()
     return rules.judge(folder, hook.activation_inputs, busy())
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Layers this small gain nothing from a second one, and lose where cores are shared."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def statuses(verdicts: list[rules.Verdict]) -> dict[str, str]:

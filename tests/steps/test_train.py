@@ -21,6 +21,7 @@ from training.progress import Epoch
 from tests.steps.tiny_training import METRICS, TINY, Quiet, channel, options, read
 
 pytest_plugins = ["tests.steps.tiny_training"]
+pytestmark = pytest.mark.usefixtures("one_thread")
 STEPS = Path(__file__).parents[2] / "steps"
 ENTRY = Path(__file__).parents[2] / "containers" / "tally-training" / "bin" / "train"
 

@@ -19,6 +19,7 @@ from training.environment import TrainingError
 from tests.steps.tiny_training import METRICS, Quiet, options, read
 
 pytest_plugins = ["tests.steps.tiny_training"]
+pytestmark = pytest.mark.usefixtures("one_thread")
 STEPS = Path(__file__).parents[2] / "steps"
 
 

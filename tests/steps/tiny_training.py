@@ -8,6 +8,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image, ImageDraw
 
 TINY = "test_efficientnet"  # timm's smallest
@@ -67,6 +68,16 @@ class Quiet:
 
     def issue(self) -> str:
         return ""
+
+
+@pytest.fixture
+def one_thread(monkeypatch):
+    """Networks this small gain nothing from a second one, and lose where cores are shared."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # for a process of its own
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
