@@ -86,9 +86,12 @@ def up(options: Options, timeout: float = 30) -> tuple[dict[str, Any], bool]:
             _same(options, running)
             return running, False
         known = remembered(state)
-        port = _port("port", options.port, known.get("url"))
-        s3_port = _port("s3_port", options.s3_port, known.get("s3_url"), taken=port)
-        return _spawn(options, port, s3_port, timeout), True
+        # Between finding a port free and listening on it, no other emulator may find the same.
+        with Path(tempfile.gettempdir(), f"emulator-ports-{os.getuid()}.lock").open("w") as ports:
+            fcntl.flock(ports, fcntl.LOCK_EX)
+            port = _port("port", options.port, known.get("url"))
+            s3_port = _port("s3_port", options.s3_port, known.get("s3_url"), taken=port)
+            return _spawn(options, port, s3_port, timeout), True
 
 
 def _same(options: Options, running: dict[str, Any]) -> None:
@@ -140,7 +143,7 @@ def _spawn(options: Options, port: int, s3_port: int, timeout: float) -> dict[st
     raise StartError(f"the emulator did not come up: {last}\nIts log is {state / 'log.txt'}")
 
 
-def down(state: Path, timeout: float = 20) -> bool:
+def down(state: Path, timeout: float = 40) -> bool:
     """Stop the state's server; say whether there was one.
 
     Raises:

@@ -3,6 +3,8 @@
 import json
 import logging
 import os
+import signal
+import sys
 import time
 from pathlib import Path
 
@@ -30,6 +32,9 @@ def serve(options: Options) -> None:
         raise StartError("serve needs --port and --s3-port; `up` chooses them")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     options.state.mkdir(parents=True, exist_ok=True)
+    # uvicorn raises the signal again when it has ended: the parts must still be stopped then.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
     with only_server(options.state):
         context = Context(
             state=options.state,
@@ -68,6 +73,8 @@ def _run(context: Context, port: int) -> None:
     try:
         uvicorn.Server(config).run()
     finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)
         for stop in stops:
             try:
                 stop(context)

@@ -77,6 +77,31 @@ def test_a_process_that_left_its_group_ends_with_its_container(emulator) -> None
             continue
 
 
+def test_down_stops_every_part_and_closes_the_database(own_emulator) -> None:
+    emulator = own_emulator()
+    assert emulator.up().returncode == 0
+    emulator.client("s3").create_bucket(Bucket="bucket")
+    start(emulator.client("sagemaker"), "endless", "trap '' TERM; sleep 60")
+    emulator.down()
+    # SQLite removes its write-ahead log when it is closed, and only then.
+    assert not (emulator.state / "emulator.db-wal").exists()
+    assert emulator.up().returncode == 0
+    job = ended(emulator.client("sagemaker"), "endless")
+    assert job["FailureReason"].startswith("InternalServerError: the emulator stopped")
+
+
+def test_emulators_that_start_together_take_different_ports(own_emulator) -> None:
+    emulators = [own_emulator(name) for name in ("a", "b", "c")]
+    threads = [threading.Thread(target=emulator.up) for emulator in emulators]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    urls = [emulator.about[key] for emulator in emulators for key in ("url", "s3_url")]
+    assert len(set(urls)) == 6
+    assert all(emulator.run("status").returncode == 0 for emulator in emulators)
+
+
 def test_binary_output_is_no_terminal_command(emulator) -> None:
     sagemaker = emulator.client("sagemaker")
     start(sagemaker, "escape", r"printf 'before\033[2Jafter\n'; exit 3")
