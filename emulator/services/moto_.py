@@ -60,7 +60,10 @@ def answer(
     while True:
         with _lock:
             _replay(context)
-            reply = _ask(context, request)
+            try:
+                reply = _ask(context, request)
+            except NotImplementedError as error:
+                return _refusal(headers, f"the emulator cannot do that: {error}")
             if reply is None:
                 return _refusal(headers, f"the emulator does not run the service '{service}'")
             received = not polls or b'"Messages"' in reply.body

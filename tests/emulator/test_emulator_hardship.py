@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 
 from emulator.runtime import environment, image
 
@@ -130,6 +131,13 @@ def test_the_end_of_a_long_log_is_read_at_once(emulator) -> None:
     ]
     assert [event["message"] for event in before["events"]] == ["line 299995", "line 299996"]
     assert [event["message"] for event in second["events"]] == ["line 2", "line 3"]
+
+
+def test_what_moto_cannot_do_is_refused_in_the_services_own_format(emulator) -> None:
+    with pytest.raises(ClientError, match=r"UnknownOperation.*simulate_principal_policy"):
+        emulator.client("iam").simulate_principal_policy(
+            PolicySourceArn="arn:aws:iam::123456789012:role/jobs", ActionNames=["s3:GetObject"]
+        )
 
 
 def test_who_waits_for_a_queue_holds_up_nobody(emulator) -> None:
