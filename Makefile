@@ -26,7 +26,7 @@ setup: .venv/.ready ## make the locked environment (.venv)
 
 .venv-steps/.ready: .venv/.ready $(wildcard containers/*/requirements.txt)
 	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv-steps
-	$(BIN)/uv pip install --quiet --python .venv-steps/bin/python $(foreach i,$(IMAGES),-r containers/$(i)/requirements.txt) pytest pytest-timeout
+	$(BIN)/uv pip install --quiet --python .venv-steps/bin/python $(foreach i,$(IMAGES),-r containers/$(i)/requirements.txt) pytest pytest-timeout pytest-xdist
 	@touch $@
 
 lock: ## renew every lock file from pyproject.toml and containers/*/requirements.in
@@ -45,7 +45,7 @@ lint: setup ## ruff and mypy
 	$(BIN)/mypy .
 
 test: setup .venv-steps/.ready ## every test
-	.venv-steps/bin/python -m pytest -o pythonpath=steps tests/steps
+	.venv-steps/bin/python -m pytest -o pythonpath=steps tests/steps -n 2 --dist loadfile
 	$(BIN)/python -m pytest --ignore tests/steps -n 2 --dist loadfile
 
 clean: ## remove environments and caches; the emulator's state stays (python pipeline.py emulator reset)
