@@ -119,9 +119,10 @@ class Tuning(Section):
 
 
 class Debug(Section):
-    """Which debug rules judge the training."""
+    """Which debug rules judge the training, and whether a finding ends it."""
 
     rules: bool
+    stop_on_issue: bool
     service_rules: bool
 
 

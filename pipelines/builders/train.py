@@ -22,7 +22,11 @@ def train_step(context: Context, prepare: Any, tune: Any) -> TrainingStep:
     job = trainer(
         context,
         "Train",
-        {**{name: best[name] for name in TUNED}, "debug": str(debug.rules).lower()},
+        {
+            **{name: best[name] for name in TUNED},
+            "debug": str(debug.rules).lower(),
+            "stop-on-issue": str(debug.rules and debug.stop_on_issue).lower(),
+        },
         checkpoint_config=CheckpointConfig(s3_uri=checkpoints(context, prepare, tune)),
     ).with_metric_definitions(
         [MetricDefinition(name=name, regex=regex) for name, regex in METRICS.items()]
