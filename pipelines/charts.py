@@ -1,15 +1,14 @@
-"""The report's own drawings as SVG geometry: when each step ran, the trials, the epochs."""
+"""The report's own drawings as SVG geometry: when each step ran, and the trials."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from pipelines.execution import Execution
 from pipelines.trials import Trial
 
-WIDTH, HEIGHT = 640, 220
-LEFT, RIGHT, TOP, BOTTOM = 44, 12, 12, 30
+WIDTH, HEIGHT = 520, 240
+LEFT, RIGHT, TOP, BOTTOM = 56, 12, 12, 44
 
 
 @dataclass(frozen=True)
@@ -24,24 +23,16 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class Curve:
-    """A named line; `points` as SVG writes them."""
-
-    name: str
-    points: str
-
-
-@dataclass(frozen=True)
 class Chart:
     """A drawing in units of its own width and height."""
 
     width: int
     height: int
     marks: tuple[Mark, ...] = ()
-    curves: tuple[Curve, ...] = ()
     x_ticks: tuple[Mark, ...] = ()
     y_ticks: tuple[Mark, ...] = ()
     x_label: str = ""
+    y_label: str = ""
 
 
 def timeline(execution: Execution) -> Chart | None:
@@ -79,37 +70,32 @@ def trials_chart(trials: Sequence[Trial]) -> Chart | None:
             across(math.log10(rate)),
             up(value),
             0,
-            f"{trial.name}: {value:.3f}",
+            f"trial {trials.index(trial) + 1}: {value:.3f} with learning rate {rate:.4g}",
             "best" if trial.best else "",
         )
         for rate, value, trial in found
     )
-    return Chart(WIDTH, HEIGHT, marks, (), across.ticks("x"), up.ticks("y"), "learning rate")
+    rates = list(_round_rates(10**across.low, 10**across.high))
+    x_ticks = tuple(Mark(across(math.log10(r)), HEIGHT - BOTTOM + 16, 0, f"{r:g}") for r in rates)
+    y_ticks = tuple(Mark(LEFT - 8, up(v), 0, f"{v:g}") for v in _round(up.low, up.high))
+    objective = trials[0].metric.replace(":", " ") or "objective"
+    return Chart(WIDTH, HEIGHT, marks, x_ticks, y_ticks, "learning rate", objective)
 
 
-def history_chart(history: Sequence[Mapping[str, Any]]) -> Chart | None:
-    """Training and validation accuracy of each epoch; None with fewer than two epochs."""
-    if len(history) < 2:
-        return None
-    epochs = [float(entry.get("epoch", number + 1)) for number, entry in enumerate(history)]
-    names = [n for n in ("train_accuracy", "validation_accuracy") if n in history[0]]
-    if not names:
-        return None
-    values = [float(entry[name]) for name in names for entry in history]
-    across = _Scale(epochs, LEFT, WIDTH - RIGHT)
-    up = _Scale(values, HEIGHT - BOTTOM, TOP)
-    curves = tuple(
-        Curve(
-            name.replace("_", " "),
-            " ".join(
-                f"{across(epoch):.1f},{up(float(entry[name])):.1f}"
-                for epoch, entry in zip(epochs, history, strict=True)
-            ),
-        )
-        for name in names
-    )
-    ticks = tuple(Mark(across(epoch), HEIGHT - BOTTOM + 16, 0, f"{epoch:g}") for epoch in epochs)
-    return Chart(WIDTH, HEIGHT, (), curves, ticks, up.ticks("y"), "epoch")
+def _round(low: float, high: float) -> Iterator[float]:
+    """Three to six round values between two bounds: multiples of 1, 2 or 5 times a power of ten."""
+    power = 10.0 ** math.floor(math.log10((high - low) / 3))
+    step = next(m * power for m in (5, 2, 1) if (high - low) / (m * power) >= 3)
+    for number in range(math.ceil(low / step), math.floor(high / step) + 1):
+        yield float(f"{number * step:.10g}")
+
+
+def _round_rates(low: float, high: float) -> Iterator[float]:
+    """Round values for a logarithmic scale: 1, 2 and 5 of each decade, where it has several."""
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    rates = [float(f"{m}e{power}") for power in decades for m in (1, 2, 5)]
+    inside = [rate for rate in rates if low <= rate <= high]
+    yield from inside if len(inside) > 2 else _round(low, high)
 
 
 class _Scale:
@@ -123,9 +109,3 @@ class _Scale:
     def __call__(self, value: float) -> float:
         share = (value - self.low) / (self.high - self.low)
         return self.start + share * (self.end - self.start)
-
-    def ticks(self, axis: str, count: int = 4) -> tuple[Mark, ...]:
-        values = [self.low + (self.high - self.low) * (n + 0.5) / count for n in range(count)]
-        if axis == "x":
-            return tuple(Mark(self(v), HEIGHT - BOTTOM + 16, 0, f"{10**v:.2g}") for v in values)
-        return tuple(Mark(LEFT - 6, self(v), 0, f"{v:.2f}") for v in values)

@@ -1,6 +1,7 @@
-"""The numbers that are shown of an evaluation, and where they stand in evaluation.json."""
+"""An evaluation's numbers in words: each metric, its uncertainty, what it compares with."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from model_registry.comparison import METRICS as COMPARED
@@ -11,8 +12,77 @@ METRICS = {
     "calibration error": ("tally", "calibration_error", "value"),
     "test images": ("tally", "test_images", "value"),
 }
+# What a baseline of evaluation.json does, with the count that it always answers.
+BASELINES = {
+    "majority_class": "always answer {:g}",
+    "mean_count": "always answer the mean, {:.2f}",
+}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A metric as it is shown; `comparison` is "" where nothing else was measured by it."""
+
+    name: str
+    text: str
+    comparison: str
+
+
+def figures(evaluation: Mapping[str, Any]) -> list[Figure]:
+    """Every metric that an evaluation holds, in the order in which it is shown.
+
+    Args:
+        evaluation: The content of evaluation.json; may be empty.
+    """
+    found = []
+    for name in METRICS:
+        value = value_of(evaluation, name)
+        if value is not None:
+            text = f"{value:.0f}" if name == "test images" else f"{value:.3f}"
+            spread = deviation_of(evaluation, name)
+            text += "" if spread is None else f" ± {spread:.3f}"
+            found.append(Figure(name, text, "; ".join(_comparisons(evaluation, name))))
+    return found
+
+
+def sentence(evaluation: Mapping[str, Any]) -> str:
+    """What a model can do, in one sentence; "" for an empty evaluation."""
+    images, exact = value_of(evaluation, "test images"), value_of(evaluation, "accuracy")
+    near = value_of(evaluation, "within one")
+    if images is None or exact is None or near is None:
+        return ""
+    spread = deviation_of(evaluation, "accuracy")
+    plus_minus = "" if spread is None else f" (± {100 * spread:.1f})"
+    return (
+        f"Of {images:.0f} test images it counted {100 * exact:.1f} %{plus_minus} exactly "
+        f"and {100 * near:.1f} % to within one item."
+    )
 
 
 def value_of(evaluation: Mapping[str, Any], name: str) -> float | None:
     """The value of a metric by its name here; None where the evaluation does not hold it."""
     return number(evaluation, METRICS[name])
+
+
+def deviation_of(evaluation: Mapping[str, Any], name: str) -> float | None:
+    """The standard deviation of a metric; None where it was not estimated."""
+    return number(evaluation, (*METRICS[name][:-1], "standard_deviation"))
+
+
+def approved_accuracy(evaluation: Mapping[str, Any]) -> float | None:
+    """What the model that was approved before reaches on the same images; None for no model."""
+    approved = evaluation.get("tally", {}).get("approved", {})
+    return number(approved, ("accuracy", "value")) if approved.get("present") else None
+
+
+def _comparisons(evaluation: Mapping[str, Any], name: str) -> list[str]:
+    found = []
+    approved = approved_accuracy(evaluation)
+    if name == "accuracy" and approved is not None:
+        found.append(f"the approved model: {approved:.3f}")
+    for key, baseline in evaluation.get("tally", {}).get("baselines", {}).items():
+        value = number(baseline, (METRICS[name][-2], "value"))
+        if value is not None and "count" in baseline:
+            what = BASELINES.get(key, key.replace("_", " ") + ", {:g}").format(baseline["count"])
+            found.append(f"{what}: {value:.3f}")
+    return found

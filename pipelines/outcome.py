@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
 
+from model_registry import versions
+from model_registry.versions import ModelVersion
 from pipelines.execution import Execution, Step
 from pipelines.trials import Trial, list_trials
 
@@ -23,7 +25,7 @@ class Outcome:
     debug_rules: tuple[dict[str, Any], ...] = ()
     trials: tuple[Trial, ...] = ()
     evaluation_url: str = ""
-    model_package_arn: str = ""
+    version: ModelVersion | None = None
 
     @property
     def best_trial(self) -> Trial | None:
@@ -39,7 +41,9 @@ class Outcome:
             "best_trial": best.as_dict() if best else None,
             "trials": [trial.as_dict() for trial in self.trials],
             "evaluation_url": self.evaluation_url,
-            "model_package_arn": self.model_package_arn,
+            "model_package_arn": self.version.arn if self.version else "",
+            "model_version": self.version.version if self.version else None,
+            "approval": self.version.approval if self.version else "",
         }
 
 
@@ -61,7 +65,7 @@ def read(client: Any, s3: Any, execution: Execution) -> Outcome:
         debug_rules=tuple(_json(s3, url, "debug_rules.json") or ()),
         trials=tuple(list_trials(client, tune.job)) if tune and tune.job else (),
         evaluation_url=url,
-        model_package_arn=register.job_arn if register else "",
+        version=_version(client, register.job_arn if register else ""),
     )
 
 
@@ -87,6 +91,18 @@ def download_plots(s3: Any, url: str, folder: Path) -> list[Path]:
         s3.download_file(place.netloc, key, str(file))
         files.append(file)
     return files
+
+
+def _version(client: Any, arn: str) -> ModelVersion | None:
+    if not arn:
+        return None
+    try:
+        return versions.describe(client, arn)
+    except ClientError as error:
+        # The version may have been deleted since; the other results still hold.
+        if "does not exist" in error.response["Error"]["Message"]:
+            return None
+        raise
 
 
 def _evaluation_url(client: Any, step: Step | None) -> str:

@@ -2,10 +2,22 @@
 
 from collections.abc import Iterable
 
-from pipelines.figures import METRICS, value_of
+from pipelines.advice import advise
+from pipelines.figures import figures, sentence
 from pipelines.outcome import Outcome
-from pipelines.terminal import duration, short
 from pipelines.watch import Look
+from pipelines.words import duration, short
+
+# Beside a word, because a page of words is read by its marks.
+MARKS = {
+    "Succeeded": "✅",
+    "Failed": "❌",
+    "Stopped": "⏹️",
+    "Executing": "⏳",
+    "Stopping": "⏳",
+    "NoIssuesFound": "✅",
+    "IssuesFound": "⚠️",
+}
 
 
 def markdown(look: Look, outcome: Outcome) -> str:
@@ -16,36 +28,56 @@ def markdown(look: Look, outcome: Outcome) -> str:
         outcome: What it found out.
     """
     execution = look.execution
-    mark = "✅" if execution.status == "Succeeded" else "❌" if not execution.running else "⏳"
-    parts = [f"## {mark} {execution.pipeline} execution `{execution.id}`: {execution.status}"]
+    head = f"{execution.pipeline} execution `{execution.id}`: {execution.status}"
+    parts = [f"## {MARKS.get(execution.status, '')} {head} in {duration(execution.seconds)}"]
     if execution.failure:
         parts.append(f"**Failed because:** {execution.failure}")
-    if outcome.model_package_arn:
-        version = outcome.model_package_arn.rpartition("/")[2]
-        parts.append(
-            f"**Model version {version} was registered** (`{outcome.model_package_arn}`).\n\n"
-            f"`python pipeline.py models` says whether it waits for approval; "
-            f"`python pipeline.py approve {version}` approves and deploys it."
-        )
-    found = {name: value_of(outcome.evaluation, name) for name in METRICS}
-    values = [(name, f"{value:.3f}") for name, value in found.items() if value is not None]
-    if values:
-        parts.append(_table(("test metric", "value"), values))
+    parts += [
+        f"**{step.name}:** {look.details.get(step.name) or 'no reason given'}"
+        for step in execution.steps
+        if step.status == "Failed"
+    ]
+    if said := sentence(outcome.evaluation):
+        parts.append(f"**{said}**")
+    advice = advise(execution, outcome)
+    parts.append(advice.sentence)
+    parts.append("\n".join(["```", *advice.lines(), "```"]))
+    if outcome.evaluation:
+        rows = [(f.name, f.text, f.comparison) for f in figures(outcome.evaluation)]
+        parts.append(_table(("test metric", "this model", "to compare with"), rows))
     if best := outcome.best_trial:
         chosen = ", ".join(f"{k} {short(v)}" for k, v in best.hyperparameters.items())
         parts.append(f"**Best of {len(outcome.trials)} trials:** {chosen}")
     steps = [
-        (s.name, s.type, s.status, duration(s.seconds), look.details.get(s.name, ""))
-        for s in execution.steps
+        (
+            step.name,
+            step.type,
+            _marked(step.status),
+            duration(step.seconds),
+            look.details.get(step.name, ""),
+        )
+        for step in execution.steps
     ]
-    parts.append(_table(("step", "type", "status", "duration", "detail"), steps))
+    parts.append(_folded("Steps", _table(("step", "type", "status", "duration", "detail"), steps)))
     if outcome.debug_rules:
         verdicts = [
-            (str(v["rule"]), str(v["status"]), str(v.get("reason", "")))
+            (str(v["rule"]), _marked(str(v["status"])), str(v.get("reason", "")))
             for v in outcome.debug_rules
         ]
-        parts.append(_table(("debug rule", "verdict", "reason"), verdicts))
+        issues = sum(v["status"] == "IssuesFound" for v in outcome.debug_rules)
+        title = f"Debug rules: {issues or 'no'} {'issue' if issues == 1 else 'issues'} found"
+        parts.append(_folded(title, _table(("debug rule", "verdict", "reason"), verdicts)))
+    if outcome.version:
+        parts.append(f"Model package `{outcome.version.arn}`")
     return "\n\n".join(parts)
+
+
+def _marked(word: str) -> str:
+    return f"{MARKS.get(word, '')} {word}".strip()
+
+
+def _folded(title: str, table: str) -> str:
+    return f"<details><summary>{title}</summary>\n\n{table}\n\n</details>"
 
 
 def _table(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:

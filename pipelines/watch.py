@@ -9,6 +9,7 @@ from pipelines import trials
 from pipelines.execution import Execution, Step, describe
 from pipelines.logs import GROUPS, last_line, places, tail
 
+OUTCOMES = {"True": "the condition holds", "False": "the condition does not hold"}
 ENDED = ("Succeeded", "Failed", "Stopped")
 
 
@@ -99,7 +100,7 @@ def _detail(client: Any, logs: Any, step: Step) -> str:
     if step.type == "Training" and step.job and step.status == "Succeeded":
         return _metrics(client, step.job)
     if "Condition" in metadata:
-        return f"outcome {metadata['Condition'].get('Outcome', 'unknown')}"
+        return OUTCOMES.get(str(metadata["Condition"].get("Outcome")), "")
     if "RegisterModel" in metadata and step.job:
         return f"model version {step.job}"
     if "Lambda" in metadata:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from model_registry.versions import ModelVersion
 from pipelines.execution import Execution, Step
 from pipelines.outcome import Outcome
 from pipelines.trials import Trial
@@ -46,7 +47,7 @@ def look():
         "Prepare": "cache hit: took the result of an earlier execution",
         "Tune": "3 of 3 trials, best validation:accuracy 0.471",
         "Train": "validation:accuracy 0.489, validation:loss 1.210",
-        "CheckAccuracy": "outcome True",
+        "CheckAccuracy": "the condition holds",
         "Register": "model version 3",
         "Deploy": "left for approval",
     }
@@ -98,15 +99,23 @@ def outcome():
         {"rule": "LowGPUUtilization", "status": "NotApplicable", "reason": "no GPU was used"},
     )
     evaluation = {
-        "multiclass_classification_metrics": {"accuracy": {"value": 0.48}},
+        "multiclass_classification_metrics": {
+            "accuracy": {"value": 0.48, "standard_deviation": 0.1}
+        },
         "regression_metrics": {"rmse": {"value": 1.02}, "mae": {"value": 0.71}},
         "tally": {
             "within_one_accuracy": {"value": 0.86},
             "macro_f1": {"value": 0.455},
             "calibration_error": {"value": 0.071},
             "test_images": 25,
-            "baselines": {"majority_class": {"accuracy": 0.2, "mae": 1.6}},
-            "approved": {"accuracy": {"value": 0.44}},
+            "baselines": {
+                "majority_class": {"count": 2, "accuracy": {"value": 0.2222}},
+                "mean_count": {"count": 2.987, "rmse": {"value": 1.388}},
+            },
+            "approved": {"present": True, "accuracy": {"value": 0.44}},
         },
     }
-    return Outcome(evaluation, {"history": history}, rules, trials, "s3://tally/e", PACKAGE)
+    version = ModelVersion(
+        "tally", 3, PACKAGE, "PendingManualApproval", BEGUN, BEGUN, "s3://m/model.tar.gz", "", ""
+    )
+    return Outcome(evaluation, {"history": history}, rules, trials, "s3://tally/e", version)

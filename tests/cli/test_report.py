@@ -1,17 +1,14 @@
 import base64
+import io
 import re
 from dataclasses import replace
 
+import pytest
 from PIL import Image
+from rich.console import Console
 
-from model_registry.versions import ModelVersion
-from pipelines import report, summary
-
-
-def version(look, approval="PendingManualApproval"):
-    when = look.execution.started
-    arn = look.execution.step("Register").job_arn
-    return ModelVersion("tally", 3, arn, approval, when, when, "s3://m/model.tar.gz", "", "")
+from pipelines import charts, report, summary, tables, terminal
+from pipelines.watch import LastWords
 
 
 def text_of(page):
@@ -21,21 +18,22 @@ def text_of(page):
 def test_the_report_needs_no_other_file(look, outcome, tmp_path):
     plot = tmp_path / "confusion.png"
     Image.new("RGB", (8, 8), "teal").save(plot)
-    page = report.render(look, outcome, [plot], version(look))
+    page = report.render(look, outcome, [plot])
     assert base64.b64encode(plot.read_bytes()).decode() in page
     assert not re.findall(r'(?:src|href)="(?!data:)', page)
     assert "@import" not in page and "url(" not in page
 
 
 def test_the_report_says_what_came_out_and_what_to_do(look, outcome):
-    said = text_of(report.render(look, outcome, [], version(look)))
+    said = text_of(report.render(look, outcome, []))
     for expected in (
         "48.0 % of the test images counted exactly",
         "cache hit",
         "0.00873",
         "NotApplicable no GPU was used",
-        "majority class accuracy 0.200",
-        "the model approved before accuracy 0.440",
+        "accuracy 0.480 ± 0.100 the approved model: 0.440; always answer 2: 0.222",
+        "rmse 1.020 always answer the mean, 2.99: 1.388",
+        "test images 25",
         "python pipeline.py approve 3",
     ):
         assert expected in said
@@ -49,15 +47,66 @@ def test_the_report_of_a_failure_says_why_and_how_to_go_on(look, outcome):
     failed = replace(look.execution, status="Failed", failure="Train failed.", steps=steps)
     details = {**look.details, "Train": "accuracy 0.20 < 0.25 <b>"}
     nothing = type(outcome)()
-    page = report.render(replace(look, execution=failed, details=details), nothing, [], None)
+    page = report.render(
+        replace(look, execution=failed, details=details),
+        nothing,
+        [],
+        [LastWords("Train", "/aws/train job", ("epoch=1", "boom <b>"))],
+    )
     assert "0.25 &lt;b&gt;" in page
+    assert "/aws/train job" in page and "boom &lt;b&gt;" in page
     assert "python pipeline.py logs Train" in text_of(page)
     assert "No model version was registered" in text_of(page)
 
 
-def test_the_markdown_summary_names_the_version_and_the_metrics(look, outcome):
+@pytest.mark.parametrize(
+    ("approval", "command"),
+    [
+        ("PendingManualApproval", "approve 3 "),
+        ("Approved", "predict IMAGE --expected 3"),
+        ("Rejected", "start -p NAME=VALUE"),
+    ],
+)
+def test_what_to_do_next_follows_the_decision(look, outcome, approval, command):
+    decided = replace(outcome, version=replace(outcome.version, approval=approval))
+    pages = report.render(look, decided, []), summary.markdown(look, decided)
+    assert all(f"python pipeline.py {command}" in page for page in pages)
+    assert ("approve 3" in pages[0]) == (approval == "PendingManualApproval")
+
+
+def test_the_markdown_summary_says_what_came_out_and_what_waits(look, outcome):
     said = summary.markdown(look, outcome)
-    assert "**Model version 3 was registered**" in said
-    assert "| accuracy | 0.480 |" in said
-    assert "| Prepare | Processing | Succeeded | 9.4 s | cache hit" in said
+    assert "Of 25 test images it counted 48.0 % (± 10.0) exactly and 86.0 % to within" in said
+    assert "Model version 3 waits for approval" in said
+    assert "| accuracy | 0.480 ± 0.100 | the approved model: 0.440; always" in said
+    assert "| Prepare | Processing | ✅ Succeeded | 9.4 s | cache hit" in said
+    assert "Debug rules: 1 issue found" in said
     assert "lr 0.0041" in said
+
+
+def test_the_markdown_summary_of_a_failure_says_why(look, outcome):
+    steps = tuple(
+        replace(s, status="Failed") if s.name == "Train" else s for s in look.execution.steps
+    )
+    failed = replace(look.execution, status="Failed", failure="Train failed.", steps=steps)
+    details = {**look.details, "Train": "AlgorithmError: boom"}
+    said = summary.markdown(replace(look, execution=failed, details=details), type(outcome)())
+    assert "❌" in said and "**Train:** AlgorithmError: boom" in said
+    assert f"python pipeline.py logs Train {failed.id}" in said
+
+
+@pytest.mark.parametrize("width", [80, 100, 140])
+def test_the_tables_fit_the_terminal(look, outcome, width):
+    out = Console(width=width, file=io.StringIO(), highlight=False)
+    out.print(tables.trials(outcome), tables.metrics(outcome.evaluation), terminal.steps(look))
+    said = out.file.getvalue()
+    assert max(map(len, said.splitlines())) <= width
+    for whole in ("0.008731", "38 s", "0.480 ± 0.100", "RegisterModel", "Succeeded"):
+        assert whole in said
+
+
+def test_the_trials_are_drawn_on_round_values(outcome):
+    chart = charts.trials_chart(outcome.trials)
+    assert [tick.text for tick in chart.x_ticks] == ["0.002", "0.005", "0.01"]
+    assert [tick.text for tick in chart.y_ticks] == ["0.38", "0.4", "0.42", "0.44", "0.46"]
+    assert chart.y_label == "validation accuracy"

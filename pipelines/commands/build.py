@@ -1,0 +1,54 @@
+"""Verbs that make the pipeline and what it needs.
+
+Whatever a verb needs is imported inside it, so that `--help` and the quick verbs stay quick.
+"""
+
+from typing import Annotated
+
+import typer
+
+from pipelines.commands.shared import (
+    Target,
+    examples,
+    open_target,
+)
+
+PANEL = "Build"
+app = typer.Typer()
+
+
+@app.command(
+    rich_help_panel=PANEL,
+    epilog=examples("upsert", "upsert start -p MaxTrials=4    (both verbs in one call)"),
+)
+def upsert(
+    context: typer.Context,
+    target: Target = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the definition and change nothing.")
+    ] = False,
+) -> None:
+    """Create the pipeline, or update it to the code and settings here.
+
+    Unchanged code and settings are recognised: then nothing is built or sent.
+    """
+    from pipelines import upsert as upserting
+
+    place = open_target(context, target)
+    if dry_run:
+        typer.echo(upserting.dry_run(place.settings))
+    else:
+        typer.echo(str(upserting.upsert(place.session, place.settings)))
+
+
+@app.command(rich_help_panel=PANEL, epilog=examples("setup", "setup --target aws"))
+def setup(context: typer.Context, target: Target = None) -> None:
+    """Make what the pipeline needs: bucket, role, package group, Lambda, approval rule.
+
+    It can be repeated; what is there stays. On this machine `upsert` does it by itself.
+    """
+    from pipelines import setup as setting_up
+
+    place = open_target(context, target)
+    for line in setting_up.setup(place.session, place.settings):
+        typer.echo(str(line))

@@ -1,0 +1,176 @@
+"""Verbs of the model registry and the endpoint.
+
+Whatever a verb needs is imported inside it, so that `--help` and the quick verbs stay quick.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipelines.commands.shared import (
+    NAME,
+    AsJson,
+    Target,
+    examples,
+    open_target,
+    print_json,
+    say,
+)
+
+if TYPE_CHECKING:
+    from model_registry.promotion import Promotion
+
+PANEL = "Models"
+ENDPOINT_SECONDS = 1800.0  # on AWS an endpoint takes minutes, and longer where instances are scarce
+PendingVersion = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="VERSION", help="Its number. \\[default: the newest pending]", show_default=False
+    ),
+]
+Note = Annotated[str, typer.Option("--note", "-m", help="Why; it is kept with the version.")]
+
+
+app = typer.Typer()
+
+
+@app.command(rich_help_panel=PANEL, epilog=examples("models", "models 3 4    (side by side)"))
+def models(
+    context: typer.Context,
+    versions: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="VERSION...", help="Only these. \\[default: all]", show_default=False
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    target: Target = None,
+) -> None:
+    """List the model versions: approval, test metrics side by side, and which one is serving."""
+    from model_registry import comparison
+
+    place = open_target(context, target)
+    compared = comparison.compare(place.session, NAME, place.settings.endpoint, versions or [])
+    if as_json:
+        print_json([entry.as_dict() for entry in compared])
+    else:
+        from pipelines import tables, terminal
+
+        terminal.show(tables.models(compared))
+
+
+@app.command(rich_help_panel=PANEL, epilog=examples("approve", "approve 3 -m 'seen by Ada'"))
+def approve(
+    context: typer.Context, version: PendingVersion = None, note: Note = "", target: Target = None
+) -> None:
+    """Approve a model version; the approval rule then deploys it."""
+    from model_registry import versions
+
+    place = open_target(context, target)
+    number = versions.parse_version(version) if version else None
+    done = versions.approve(place.client(), NAME, number, note)
+    typer.echo(f"Version {done.version} is approved, and the approval rule deploys it now.")
+    say("To wait for it: python pipeline.py endpoint --wait")
+
+
+@app.command(rich_help_panel=PANEL)
+def reject(
+    context: typer.Context, version: PendingVersion = None, note: Note = "", target: Target = None
+) -> None:
+    """Reject a model version; an endpoint that serves it goes on until `rollback` or `promote`."""
+    from model_registry import versions
+
+    place = open_target(context, target)
+    number = versions.parse_version(version) if version else None
+    done = versions.reject(place.client(), NAME, number, note)
+    typer.echo(f"Version {done.version} is rejected.")
+
+
+@app.command(rich_help_panel=PANEL, epilog=examples("promote 3"))
+def promote(
+    context: typer.Context,
+    version: Annotated[str, typer.Argument(help="The number of an approved version.")],
+    target: Target = None,
+) -> None:
+    """Serve an approved version: the endpoint is created, or updated with its settings kept."""
+    from model_registry import promotion, versions
+
+    place = open_target(context, target)
+    client = place.client()
+    chosen = versions.find(client, NAME, versions.parse_version(version))
+    _tell(promotion.promote(client, chosen.arn, place.placement(), wait_seconds=ENDPOINT_SECONDS))
+
+
+@app.command(rich_help_panel=PANEL)
+def rollback(context: typer.Context, target: Target = None) -> None:
+    """Serve the approved version again that was served before this one."""
+    from model_registry import promotion
+
+    place = open_target(context, target)
+    _tell(promotion.rollback(place.client(), place.placement(), wait_seconds=ENDPOINT_SECONDS))
+
+
+@app.command(rich_help_panel=PANEL, epilog=examples("endpoint", "endpoint --wait"))
+def endpoint(
+    context: typer.Context,
+    wait: Annotated[
+        bool,
+        typer.Option("--wait", help="Until the version approved last is in service."),
+    ] = False,
+    seconds: Annotated[
+        float, typer.Option("--timeout", help="The longest wait, in seconds.")
+    ] = ENDPOINT_SECONDS,
+    as_json: AsJson = False,
+    target: Target = None,
+) -> None:
+    """Show the endpoint: its status, the version it serves, its configuration."""
+    from model_registry import endpoint as endpoints
+    from model_registry import rollout
+
+    place = open_target(context, target)
+    client = place.client()
+    if wait:
+        rollout.wait(client, NAME, place.settings.endpoint, seconds, say)
+    found = endpoints.describe(client, place.settings.endpoint)
+    if as_json:
+        print_json(found)
+    else:
+        from pipelines import tables, terminal
+
+        terminal.show(tables.endpoint(found))
+    if found["status"] in ("Failed", "OutOfService", "UpdateRollbackFailed"):
+        raise typer.Exit(1)
+
+
+@app.command(
+    rich_help_panel=PANEL,
+    epilog=examples("predict bin.jpg", "predict bin.jpg --expected 3", "predict *.jpg --json"),
+)
+def predict(
+    context: typer.Context,
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="JPEG or PNG files.")],
+    expected: Annotated[
+        int | None, typer.Option(min=0, help="How many items there should be; is it so?")
+    ] = None,
+    as_json: AsJson = False,
+    target: Target = None,
+) -> None:
+    """Ask the endpoint how many items the images show."""
+    from model_registry import prediction
+
+    # Before the target is opened: a wrong file needs no endpoint to be told so.
+    checked = [prediction.load(path) for path in images]
+    place = open_target(context, target)
+    answers = prediction.predict_all(place.session, place.settings.endpoint, checked, expected)
+    if as_json:
+        print_json([answer.as_dict() for answer in answers])
+    else:
+        from pipelines import tables, terminal
+
+        terminal.show(tables.predictions(answers))
+
+
+def _tell(done: "Promotion") -> None:
+    typer.echo(f"Endpoint {done.endpoint_name}, version {done.version}: {done.status}.")
+    say("To wait for it: python pipeline.py endpoint --wait")

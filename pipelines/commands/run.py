@@ -1,0 +1,202 @@
+"""Verbs that run the pipeline and look at its executions.
+
+Whatever a verb needs is imported inside it, so that `--help` and the quick verbs stay quick.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.commands.shared import (
+    INTERRUPTED,
+    NAME,
+    AsJson,
+    Execution,
+    Place,
+    Target,
+    examples,
+    open_target,
+    print_json,
+    say,
+)
+
+PANEL = "Run"
+Wait = Annotated[
+    bool, typer.Option("--wait/--no-wait", help="Show the steps until the execution ends.")
+]
+app = typer.Typer()
+
+
+@app.command(
+    rich_help_panel=PANEL,
+    epilog=examples(
+        "start",
+        "start -p DataSource=../bins -p SubsetSize=500",
+        "start --no-wait    (and later: status)",
+    ),
+)
+def start(
+    context: typer.Context,
+    parameters: Annotated[
+        list[str] | None,
+        typer.Option("--parameter", "-p", metavar="NAME=VALUE", help="Set a pipeline parameter."),
+    ] = None,
+    wait: Wait = True,
+    target: Target = None,
+) -> None:
+    """Start an execution and show its steps as they run.
+
+    The exit code is 0 only when it has Succeeded.
+    DataSource and FileList may be on this machine; they are uploaded first.
+    """
+    from pipelines import starting
+
+    place = open_target(context, target)
+    _follow(place, starting.start(place.session, place.settings, parameters or []), wait)
+
+
+@app.command(
+    rich_help_panel=PANEL, epilog=examples("status", "status 8x2k --json", "status --markdown")
+)
+def status(
+    context: typer.Context,
+    which: Execution = None,
+    as_json: AsJson = False,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print Markdown, for a job summary.")
+    ] = False,
+    target: Target = None,
+) -> None:
+    """Show an execution: steps, failures, best trial, metrics, debug rules, model version."""
+    from pipelines import execution, outcome, watch
+
+    place = open_target(context, target)
+    client = place.client()
+    arn = execution.resolve(client, NAME, which)
+    now = watch.look(client, place.client("logs"), arn)
+    results = outcome.read(client, place.client("s3"), now.execution)
+    if as_json:
+        print_json({**now.execution.as_dict(), "details": now.details, **results.as_dict()})
+    elif markdown:
+        from pipelines import summary
+
+        typer.echo(summary.markdown(now, results))
+    else:
+        from pipelines import tables, terminal
+
+        terminal.show(*tables.status(now, results))
+
+
+@app.command("logs", rich_help_panel=PANEL, epilog=examples("logs Train", "logs Tune --follow"))
+def show_logs(
+    context: typer.Context,
+    step: Annotated[str, typer.Argument(help="The step's name, such as Prepare or Train.")],
+    which: Execution = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on until the step has ended.")
+    ] = False,
+    target: Target = None,
+) -> None:
+    """Print what a step's job wrote; of a tuning step, what each trial wrote."""
+    from pipelines import execution, logs
+
+    place = open_target(context, target)
+    client = place.client()
+    arn = execution.resolve(client, NAME, which)
+    try:
+        logs.show(client, place.client("logs"), arn, step, typer.echo, follow=follow)
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+
+
+@app.command(rich_help_panel=PANEL)
+def stop(context: typer.Context, which: Execution = None, target: Target = None) -> None:
+    """Stop an execution and the jobs it runs."""
+    from pipelines import execution
+
+    client = open_target(context, target).client()
+    arn = execution.resolve(client, NAME, which)
+    execution.stop(client, arn)
+    typer.echo(f"Execution {arn.rpartition('/')[2]} is being stopped.")
+
+
+@app.command(rich_help_panel=PANEL)
+def retry(
+    context: typer.Context, which: Execution = None, wait: Wait = True, target: Target = None
+) -> None:
+    """Run a failed or stopped execution on from the step that failed, with its parameters."""
+    from pipelines import execution
+
+    place = open_target(context, target)
+    arn = execution.resolve(place.client(), NAME, which)
+    execution.retry(place.client(), arn)
+    _follow(place, arn, wait)
+
+
+@app.command("list", rich_help_panel=PANEL)
+def list_executions(
+    context: typer.Context,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="The newest so many.")] = 20,
+    as_json: AsJson = False,
+    target: Target = None,
+) -> None:
+    """List the executions, newest first."""
+    from itertools import islice
+
+    from pipelines import execution
+
+    client = open_target(context, target).client()
+    found = list(islice(execution.list_executions(client, NAME), limit))
+    if as_json:
+        print_json(found)
+    else:
+        from pipelines import tables, terminal
+
+        terminal.show(tables.executions(found))
+
+
+@app.command(rich_help_panel=PANEL, epilog=examples("report", "report 8x2k --output ~/reports"))
+def report(
+    context: typer.Context,
+    which: Execution = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The folder to write in.")] = Path(
+        "reports"
+    ),
+    target: Target = None,
+) -> None:
+    """Write one HTML file about an execution, with its pictures, and the pictures beside it."""
+    from pipelines import execution
+    from pipelines import report as reporting
+
+    place = open_target(context, target)
+    arn = execution.resolve(place.client(), NAME, which)
+    typer.echo(str(reporting.write(place.session, arn, output)))
+
+
+def _follow(place: Place, arn: str, wait: bool) -> None:
+    """Show an execution until it ends; Ctrl-C ends the showing only."""
+    identity = arn.rpartition("/")[2]
+    go_on = (
+        f"  python pipeline.py status {identity}    looks at it\n"
+        f"  python pipeline.py stop {identity}      stops it"
+    )
+    if not wait:
+        typer.echo(identity)
+        say(f"The execution runs by itself.\n{go_on}")
+        return
+    from pipelines import outcome, tables, terminal, watch
+
+    client, logs = place.client(), place.client("logs")
+    say(f"Execution {identity} (Ctrl-C ends the watching, not the execution)")
+    try:
+        last = terminal.show_live(watch.looks(client, logs, arn))
+    except KeyboardInterrupt:
+        say(f"\nNo longer watched; the execution goes on by itself.\n{go_on}")
+        raise typer.Exit(INTERRUPTED) from None
+    results = outcome.read(client, place.client("s3"), last.execution)
+    if last.execution.status != "Succeeded":
+        terminal.show_failure(last, watch.last_words(client, logs, last.execution))
+    terminal.show(*tables.results(last.execution, results))
+    if last.execution.status != "Succeeded":
+        raise typer.Exit(1)

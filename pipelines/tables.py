@@ -1,0 +1,151 @@
+"""What the reading verbs show: results, executions, model versions, the endpoint, its answers."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from model_registry.comparison import METRICS as COMPARED
+from model_registry.comparison import Compared
+from model_registry.prediction import Prediction
+from pipelines.advice import advise
+from pipelines.execution import Execution
+from pipelines.figures import figures, sentence
+from pipelines.outcome import Outcome
+from pipelines.terminal import STYLES, headline, narrow, next_steps, steps, table
+from pipelines.watch import Look
+from pipelines.words import duration, moment, short
+
+# Of a narrow terminal's list of models; `models --json` and a wide one have the others.
+FEW = ("accuracy", "within one", "rmse")
+
+
+def status(look: Look, outcome: Outcome) -> list[RenderableType]:
+    """Everything `status` shows of an execution."""
+    execution = look.execution
+    parts: list[RenderableType] = [headline(execution)]
+    if execution.failure:
+        parts.append(Text(f"Failed because: {execution.failure}", STYLES["Failed"]))
+    return [*parts, steps(look), *results(execution, outcome)]
+
+
+def results(execution: Execution, outcome: Outcome) -> list[RenderableType]:
+    """What came out of an execution, and what to do next."""
+    parts: list[RenderableType] = []
+    if outcome.trials:
+        parts.append(trials(outcome))
+    if outcome.evaluation:
+        parts += [metrics(outcome.evaluation), Text(sentence(outcome.evaluation), "bold")]
+    if outcome.debug_rules:
+        parts.append(rules(outcome.debug_rules))
+    return [*parts, next_steps(advise(execution, outcome))]
+
+
+def trials(outcome: Outcome) -> Table:
+    """The trials by their numbers, the best one marked; `status --json` has their jobs' names."""
+    names = sorted({name for trial in outcome.trials for name in trial.hyperparameters})
+    objective = next((trial.metric for trial in outcome.trials if trial.metric), "objective")
+    objective = objective.replace(":", " ")
+    all_well = all(trial.status == "Completed" for trial in outcome.trials)
+    rows = [
+        [
+            str(number),
+            *(short(trial.hyperparameters.get(name, "")) for name in names),
+            "" if trial.objective is None else f"{trial.objective:.3f}",
+            duration(trial.seconds),
+            "best" if trial.best else "",
+            *([] if all_well else [trial.status, trial.failure]),
+        ]
+        for number, trial in enumerate(outcome.trials, 1)
+    ]
+    numbers = ["trial", *names, objective, "duration"]
+    more = [] if all_well else ["status", "failure"]
+    return table([*numbers, "", *more], rows, right=numbers, whole=["duration", "", "status"])
+
+
+def metrics(evaluation: Mapping[str, Any]) -> Table:
+    """The test metrics, each with its standard deviation and what it compares with."""
+    rows = [(figure.name, figure.text, figure.comparison) for figure in figures(evaluation)]
+    columns = ("test metric", "this model", "to compare with")
+    return table(columns, rows, whole=columns[:2])
+
+
+def rules(verdicts: Iterable[Mapping[str, Any]]) -> Table:
+    """The debug rules' verdicts."""
+    rows = [(str(v["rule"]), str(v["status"]), str(v.get("reason", ""))) for v in verdicts]
+    columns = ("debug rule", "verdict", "reason")
+    return table(columns, rows, whole=columns[:2])
+
+
+def executions(summaries: Iterable[Mapping[str, Any]]) -> Table:
+    """The executions of a pipeline."""
+    rows = []
+    for summary in summaries:
+        begun, status = summary["StartTime"], summary["PipelineExecutionStatus"]
+        identity = str(summary["PipelineExecutionArn"]).rpartition("/")[2]
+        reason = summary.get("PipelineExecutionFailureReason", "")
+        rows.append((identity, status, moment(begun), reason))
+    columns = ("execution", "status", "begun", "failure")
+    return table(columns, rows, whole=columns[:3])
+
+
+def models(compared: Iterable[Compared]) -> Table:
+    """Model versions side by side."""
+    entries = list(compared)
+    names = [name for name in COMPARED if any(name in entry.metrics for entry in entries)]
+    if narrow():
+        names = [name for name in names if name in FEW]
+    rows = [
+        [
+            str(entry.version.version),
+            entry.version.approval + (", serving" if entry.serving else ""),
+            moment(entry.version.created, seconds=False),
+            *(f"{entry.metrics[n]:.3f}" if n in entry.metrics else "" for n in names),
+            entry.version.note,
+        ]
+        for entry in entries
+    ]
+    columns = ["version", "approval", "registered", *names, "note"]
+    if not any(row[-1] for row in rows):
+        columns, rows = columns[:-1], [row[:-1] for row in rows]
+    return table(columns, rows, right=["version", *names], whole=columns[:3])
+
+
+def endpoint(found: Mapping[str, Any]) -> Table:
+    """An endpoint's state and settings."""
+    rows = [
+        (key.replace("_", " "), moment(value) if isinstance(value, datetime) else _plain(value))
+        for key, value in found.items()
+        if value not in ("", None, [])
+    ]
+    return table(("endpoint", ""), rows, whole=["endpoint"])
+
+
+def predictions(answers: Iterable[Prediction]) -> Table:
+    """The counts that the endpoint answered."""
+    answers = list(answers)
+    expected = any("match" in prediction.answer for prediction in answers)
+    rows = []
+    for prediction in answers:
+        answer = prediction.answer
+        every = answer.get("probabilities", {}).items()
+        shares = "  ".join(f"{count}: {share:.0%}" for count, share in every)
+        row = [prediction.path, str(answer["count"]), f"{answer['confidence']:.0%}"]
+        rows.append([*row, *([_match(answer)] if expected else []), shares])
+    middle = ["expected"] if expected else []
+    columns = ["image", "count", "confidence", *middle, "probability of each count"]
+    return table(columns, rows, right=["count", "confidence"], whole=["count", "confidence"])
+
+
+def _match(answer: Mapping[str, Any]) -> str:
+    yes = "matches" if answer["match"] else "does not match"
+    return f"{answer['expected_quantity']} {yes} ({answer['match_confidence']:.0%})"
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

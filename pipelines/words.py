@@ -1,0 +1,31 @@
+"""Durations, times and numbers as a person reads them."""
+
+from datetime import datetime
+
+
+def duration(seconds: float | None) -> str:
+    """`0.4 s`, `12 s`, `3 min 05 s`, `2 h 10 min`; "" for None."""
+    if seconds is None:
+        return ""
+    if seconds < 9.95:
+        return f"{max(seconds, 0):.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def moment(when: datetime, *, seconds: bool = True) -> str:
+    """A time in the person's own time zone, to the second or the minute."""
+    return when.astimezone().strftime("%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M")
+
+
+def short(text: str) -> str:
+    """A number without the digits that nobody reads; other text as it is."""
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    return text if number.is_integer() else f"{number:.4g}"
