@@ -170,6 +170,8 @@ def reset(state: Path) -> bool:
     """
     if not state.exists():
         return False
+    if not state.is_dir():
+        raise StartError(f"{state} is not an emulator's state (it is no folder); left alone")
     if not (state / "server.json").exists() and any(state.iterdir()):
         raise StartError(f"{state} is not an emulator's state (it has no server.json); left alone")
     down(state)
@@ -205,7 +207,7 @@ def _held(lock: Path) -> bool:
     try:
         with lock.open() as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError:
         return True

@@ -80,7 +80,7 @@ def run(job: Job, progress: Progress) -> tuple[Exit, dict[str, Any]]:
         uri = channel["DataSource"]["S3DataSource"]["S3Uri"]
         folder = job.local(f"input/data/{channel['ChannelName']}")
         objects.download(place.s3, uri, folder, request["RoleArn"], place.region)
-    for name in ("model", "output/data", "input/data", "checkpoints"):
+    for name in ("model", "output/data", "input/data"):
         job.local(name).mkdir(parents=True, exist_ok=True)
     synced = _synced(job)
     for local, uri, both_ways in synced:

@@ -17,7 +17,7 @@ from xml.sax.saxutils import escape
 
 from emulator.errors import ApiError
 from emulator.protocol import Reply
-from emulator.services import Context
+from emulator.services import Context, iam
 
 _KIND = "moto"
 _HOSTS = {"ecr": "api.ecr"}
@@ -45,6 +45,8 @@ def answer(
     """
     if service == "s3":
         return _refusal(headers, f"S3 is at {context.s3_url}: set AWS_ENDPOINT_URL_S3 to that")
+    if service == "iam" and (told := iam.simulation(body)):
+        return Reply(200, {"content-type": "text/xml"}, told.encode())
     parts = urlsplit(url)
     path = parts.path + (f"?{parts.query}" if parts.query else "")
     request = {

@@ -134,10 +134,34 @@ def test_the_end_of_a_long_log_is_read_at_once(emulator) -> None:
 
 
 def test_what_moto_cannot_do_is_refused_in_the_services_own_format(emulator) -> None:
-    with pytest.raises(ClientError, match=r"UnknownOperation.*simulate_principal_policy"):
-        emulator.client("iam").simulate_principal_policy(
-            PolicySourceArn="arn:aws:iam::123456789012:role/jobs", ActionNames=["s3:GetObject"]
-        )
+    with pytest.raises(ClientError, match=r"UnknownOperation.*change_password"):
+        emulator.client("iam").change_password(OldPassword="secret", NewPassword="other")
+
+
+def test_every_action_is_allowed_to_who_asks_for_permissions_are_not_checked(emulator) -> None:
+    simulated = emulator.client("iam").simulate_principal_policy(
+        PolicySourceArn="arn:aws:iam::123456789012:role/jobs",
+        ActionNames=["s3:GetObject", "sagemaker:CreateTrainingJob"],
+        ResourceArns=["arn:aws:s3:::a&b"],
+    )
+    assert not simulated["IsTruncated"]
+    found = [
+        (result["EvalActionName"], result["EvalResourceName"], result["EvalDecision"])
+        for result in simulated["EvaluationResults"]
+    ]
+    assert found == [
+        ("s3:GetObject", "arn:aws:s3:::a&b", "allowed"),
+        ("sagemaker:CreateTrainingJob", "arn:aws:s3:::a&b", "allowed"),
+    ]
+
+
+def test_a_state_folder_that_cannot_be_made_is_said(own_emulator, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for name in ("file", "file/state"):
+        refused = own_emulator(name).up()
+        assert refused.returncode == 1
+        assert refused.stderr.startswith(f"emulator: the state folder {tmp_path / name} cannot be")
+        assert len(refused.stderr.splitlines()) == 1
 
 
 def test_who_waits_for_a_queue_holds_up_nobody(emulator) -> None:

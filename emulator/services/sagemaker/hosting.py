@@ -14,7 +14,8 @@ from emulator.services.pages import page
 from emulator.services.sagemaker import endpoint_configs, running
 
 KIND = "endpoint"
-INTERRUPTED = "the emulator stopped while the endpoint was being {}"
+# Ours, not SageMaker's: what serves, and what an update under way changes over to.
+_OWN = ("Config", "Update")
 
 _log = logging.getLogger("emulator.endpoints")
 
@@ -34,8 +35,20 @@ class Endpoints:
         thread = threading.Thread(target=self._deploy, args=(name, config), daemon=True)
         thread.start()
 
-    def _deploy(self, name: str, config: dict[str, Any]) -> None:
-        """Start the new servers beside the old ones; change over only when they answer."""
+    def _update_again(self, name: str, old: dict[str, Any] | None, new: dict[str, Any]) -> None:
+        """Take up an update that was interrupted: what served before serves until it is done."""
+        if old is not None:
+            self._deploy(name, old, "Updating")
+        self._deploy(name, new)
+
+    def _deploy(self, name: str, config: dict[str, Any], status: str = "InService") -> None:
+        """Start the new servers beside the old ones; change over only when they answer.
+
+        Args:
+            name: the endpoint.
+            config: what it is to serve.
+            status: the endpoint's when that serves.
+        """
         context, place = self.context, running.of(self.context).place
         deployment = None
         try:
@@ -61,13 +74,13 @@ class Endpoints:
             else:
                 old = self._deployments.get(name)
                 self._deployments[name] = deployment
-                self._in_service(name, config, models)
+                self._in_service(name, config, models, status)
             self._changed.notify_all()
         if old is not None:
             old.drain()
 
     def _in_service(
-        self, name: str, config: dict[str, Any], models: dict[str, ServedModel]
+        self, name: str, config: dict[str, Any], models: dict[str, ServedModel], status: str
     ) -> None:
         variants = [
             {
@@ -88,7 +101,7 @@ class Endpoints:
         ]
         self._change(
             name,
-            EndpointStatus="InService",
+            EndpointStatus=status,
             EndpointConfigName=config["EndpointConfigName"],
             Config=config,
             ProductionVariants=variants,
@@ -100,13 +113,14 @@ class Endpoints:
                 return
             # An update that fails leaves what ran before in service, and says why.
             status = "InService" if name in self._deployments else "Failed"
+            _log.warning("endpoint %s is %s: %s", name, status, reason)
             self._change(name, EndpointStatus=status, FailureReason=reason)
             self._changed.notify_all()
 
     def _change(self, name: str, **changes: Any) -> None:
         context = self.context
         document = context.store.update(KIND, name, LastModifiedTime=time.time(), **changes)
-        detail = {key: value for key, value in document.items() if key != "Config"}
+        detail = {key: value for key, value in document.items() if key not in _OWN}
         detail["EndpointStatus"] = {"InService": "IN_SERVICE", "Failed": "FAILED"}.get(
             document["EndpointStatus"], document["EndpointStatus"]
         )
@@ -123,7 +137,10 @@ class Endpoints:
 
     def _settled(self, name: str) -> bool:
         document = self.context.store.get(KIND, name)
-        return name in self._deployments or (document or {}).get("EndpointStatus") != "InService"
+        return name in self._deployments or (document or {}).get("EndpointStatus") not in (
+            "InService",
+            "Updating",
+        )
 
     def remove(self, name: str) -> None:
         """End an endpoint's servers."""
@@ -141,9 +158,12 @@ class Endpoints:
             if status == "Failed":
                 continue
             if status == "Updating":
-                reason = INTERRUPTED.format("updated") + "; it serves what it served before"
-                store.update(KIND, name, EndpointStatus="InService", FailureReason=reason)
-            self.begin(name, document["Config"])
+                update = document["Update"]
+                old = document["Config"] if update["Serves"] else None
+                arguments = (name, old, update["Config"])
+                threading.Thread(target=self._update_again, args=arguments, daemon=True).start()
+            else:
+                self.begin(name, document["Config"])
 
     def close(self) -> None:
         """End every server."""
@@ -212,16 +232,21 @@ def update_endpoint(context: Context, request: dict[str, Any]) -> dict[str, Any]
                 f'Cannot update in-progress endpoint "{document["EndpointArn"]}" '
                 f"({document['EndpointStatus']})."
             )
-        changes: dict[str, Any] = {"EndpointStatus": "Updating", "FailureReason": ""}
-        context.store.update(KIND, name, LastModifiedTime=time.time(), **changes)
-    if request.get("RetainAllVariantProperties"):
-        kept = {v["VariantName"]: v["DesiredWeight"] for v in document["ProductionVariants"]}
         excluded = request.get("ExcludeRetainedVariantProperties", [])
-        if {"VariantPropertyType": "DesiredWeight"} not in excluded:
+        retain = request.get("RetainAllVariantProperties")
+        if retain and {"VariantPropertyType": "DesiredWeight"} not in excluded:
+            variants = document.get("ProductionVariants", [])
+            kept = {v["VariantName"]: v["DesiredWeight"] for v in variants}
             config["ProductionVariants"] = [
                 {**v, "InitialVariantWeight": kept.get(v["VariantName"], weight_of(v))}
                 for v in config["ProductionVariants"]
             ]
+        changes: dict[str, Any] = {
+            "EndpointStatus": "Updating",
+            "FailureReason": "",
+            "Update": {"Config": config, "Serves": document["EndpointStatus"] == "InService"},
+        }
+        context.store.update(KIND, name, LastModifiedTime=time.time(), **changes)
     of(context).begin(name, config)
     return {"EndpointArn": document["EndpointArn"]}
 

@@ -19,9 +19,19 @@ class Hosting:
     def __init__(self, emulator, until) -> None:
         self.emulator = emulator
         self.until = until
+        self.connect()
+
+    def connect(self) -> None:
+        emulator = self.emulator
         self.sagemaker = emulator.client("sagemaker")
         self.runtime = emulator.client("sagemaker-runtime")
         self.s3 = emulator.client("s3")
+
+    def restart(self, ending: str) -> None:
+        getattr(self.emulator, ending)()
+        assert self.emulator.up().returncode == 0
+        # Its port may have gone to another emulator in between.
+        self.connect()
 
     def model(self, name: str, word: str | None, **changes) -> str:
         packed = io.BytesIO()
@@ -232,14 +242,24 @@ def test_a_container_that_dies_is_started_again(hosting, endpoint) -> None:
 def test_an_endpoint_is_there_after_a_restart(hosting, endpoint, until) -> None:
     for ending in ("down", "kill"):
         old = hosting.ask(endpoint)["told"]["pid"]
-        getattr(hosting.emulator, ending)()
-        hosting.emulator.up()
+        hosting.restart(ending)
         described = hosting.sagemaker.describe_endpoint(EndpointName=endpoint)
         assert described["EndpointStatus"] == "InService"
         told = hosting.ask(endpoint)["told"]
         assert told["word"] == "first"
         assert told["pid"] != old
         assert _gone(old)
+
+
+def test_an_update_that_a_kill_interrupts_is_taken_up_again(hosting, endpoint) -> None:
+    second = hosting.config(f"{endpoint}-2", **{hosting.model(f"{endpoint}-2", "second"): 1.0})
+    hosting.sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName=second)
+    hosting.restart("kill")
+    assert hosting.ask(endpoint)["told"]["word"] in ("first", "second")
+    updated = hosting.settled(endpoint)
+    assert (updated["EndpointStatus"], updated["EndpointConfigName"]) == ("InService", second)
+    assert "FailureReason" not in updated
+    assert hosting.ask(endpoint)["told"]["word"] == "second"
 
 
 def _gone(pid: int) -> bool:

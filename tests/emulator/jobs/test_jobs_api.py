@@ -280,6 +280,13 @@ def test_training_keeps_the_container_contract(s3, trained, name, image) -> None
     assert ended["BillableTimeInSeconds"] == ended["TrainingTimeInSeconds"]
 
 
+def test_checkpoints_have_a_folder_only_where_they_are_kept(s3, trained, name) -> None:
+    ended = trained(training(name))
+    artifacts = ended["ModelArtifacts"]["S3ModelArtifacts"]
+    output = members(s3, artifacts.replace("model.tar", "output.tar"))
+    assert json.loads(output["told.json"])["checkpoints"] is None
+
+
 def test_training_that_fails_says_what_it_left(trained, name) -> None:
     ended = trained(training(name, "fail"))
     assert ended["TrainingJobStatus"] == ended["SecondaryStatus"] == "Failed"
