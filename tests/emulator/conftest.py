@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -24,6 +25,17 @@ class Emulator:
 
     state: Path
     images: Path = IMAGES
+
+    def keep_ports(self) -> None:
+        """Give a new state ports that no other test takes while its server is down.
+
+        They are below those that the system hands out, and left as a last server leaves them.
+        """
+        if not self.state.exists() and self.state.parent.is_dir():
+            port = random.SystemRandom().randrange(20_000, 32_000, 2)
+            self.state.mkdir()
+            ports = {"url": f"http://127.0.0.1:{port}", "s3_url": f"http://127.0.0.1:{port + 1}"}
+            (self.state / "server.json").write_text(json.dumps(ports))
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
@@ -61,6 +73,7 @@ class Emulator:
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     """One server for all tests that only add to it."""
     server = Emulator(tmp_path_factory.mktemp("emulator") / "state")
+    server.keep_ports()
     done = server.up()
     assert done.returncode == 0, done.stderr
     yield server
@@ -74,6 +87,7 @@ def own_emulator(tmp_path: Path) -> Iterator[Callable[..., Emulator]]:
 
     def make(name: str = "state") -> Emulator:
         made.append(Emulator(tmp_path / name))
+        made[-1].keep_ports()
         return made[-1]
 
     yield make

@@ -115,7 +115,7 @@ def test_status_env_and_reset(own_emulator):
 
 def test_reset_leaves_a_folder_alone_that_is_no_state(own_emulator):
     server = own_emulator()
-    server.state.mkdir()
+    (server.state / "server.json").unlink()
     (server.state / "precious").touch()
     done = server.run("reset", "--yes")
     assert done.returncode == 1

@@ -1,5 +1,6 @@
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -70,6 +71,10 @@ class Emulator:
 @pytest.fixture(scope="session")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     running = Emulator(tmp_path_factory.mktemp("emulator"))
+    # Ports of its own, as one that ran before remembers them: its clients outlive a restart.
+    port = random.SystemRandom().randrange(20_000, 32_000, 2)
+    ports = {"url": f"http://127.0.0.1:{port}", "s3_url": f"http://127.0.0.1:{port + 1}"}
+    (running.state / "server.json").write_text(json.dumps(ports))
     running.up()
     running.client("s3").create_bucket(Bucket=BUCKET)
     yield running
