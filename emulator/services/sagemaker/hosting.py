@@ -157,8 +157,7 @@ class Endpoints:
             name, status = document["EndpointName"], document["EndpointStatus"]
             if status == "Failed":
                 continue
-            if status == "Updating":
-                update = document["Update"]
+            if status == "Updating" and (update := document.get("Update")):
                 old = document["Config"] if update["Serves"] else None
                 arguments = (name, old, update["Config"])
                 threading.Thread(target=self._update_again, args=arguments, daemon=True).start()
