@@ -27,7 +27,7 @@ CAPTIONS = {
     "per_class": "Precision and recall of each count.",
     "reliability": "Reliability: how often an answer of a given confidence is right.",
     "history": "Loss and accuracy of each epoch.",
-    "mistakes": "The worst mistakes among the test images.",
+    "mistakes": "The mistakes that the model was surest of, among the test images.",
 }
 
 
