@@ -68,7 +68,7 @@ def test_it_ends_with_a_pending_version_and_its_metrics_in_the_summary(
     said = summary.read_text()
     assert status["id"] in said
     assert f"{accuracy:.3f}" in said
-    assert f"Model version {new['version']} was registered" in said
+    assert f"Model version {new['version']} waits for approval" in said
     assert f"pipeline.py approve {new['version']}" in said
 
 
