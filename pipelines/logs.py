@@ -1,5 +1,6 @@
 """The logs of a step's job, or of each of its trials, from CloudWatch Logs."""
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -72,6 +73,16 @@ def read(logs: Any, group: str, prefix: str, since: int = 0) -> Iterator[Line]:
             raise
 
 
+def written_by(step: Step, line: Line) -> bool:
+    """Whether a line is the step's own: a function's log holds the calls of every execution."""
+    if step.type != "Lambda" or step.started is None:
+        return True
+    # The clocks of the step and of the log may be a moment apart.
+    begun = step.started.timestamp() - 1
+    ended = step.ended.timestamp() + 1 if step.ended else math.inf
+    return begun <= line.milliseconds / 1000 <= ended
+
+
 def tail(logs: Any, group: str, prefix: str, count: int) -> list[Line]:
     """The last lines of a job, without reading those before."""
     try:
@@ -131,7 +142,7 @@ def show(
         # Looked at before the lines are read, so that none written meanwhile is missed.
         over = not follow or step.ended is not None or not execution.running
         for place in places(client, step) if step.job or over else []:
-            lines = list(read(logs, *place))
+            lines = [line for line in read(logs, *place) if written_by(step, line)]
             for line in lines[shown.get(place, 0) :]:
                 if step.type == "Tuning" and line.source != source:
                     source = line.source

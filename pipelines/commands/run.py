@@ -40,7 +40,12 @@ def start(
     context: typer.Context,
     parameters: Annotated[
         list[str] | None,
-        typer.Option("--parameter", "-p", metavar="NAME=VALUE", help="Set a pipeline parameter."),
+        typer.Option(
+            "--parameter",
+            "-p",
+            metavar="NAME=VALUE",
+            help="Set a pipeline parameter; an unknown NAME lists them all.",
+        ),
     ] = None,
     wait: Wait = True,
     target: Target = None,
