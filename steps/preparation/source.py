@@ -57,12 +57,12 @@ class Source:
         """
         try:
             images, metadata = self._list()
-        except FORBIDDEN as error:
+        except BaseError as error:
+            if not is_forbidden(error):
+                raise self._unreachable(error) from None
             if not self.address.startswith("s3://"):
                 raise PreparationError(f"{self.address} may not be read: {error}") from None
-            images, metadata = self._list_unsigned()
-        except BaseError as error:
-            raise self._unreachable(error) from None
+            images, metadata = self._list_unsigned(error)
         if not images or not metadata:
             raise PreparationError(
                 f"{self.address} has {len(images)} images under {IMAGES}/ and {len(metadata)} "
@@ -85,25 +85,23 @@ class Source:
             return bytes(obstore.get(self._store, name).bytes())
         except (NotFoundError, FileNotFoundError):
             return None
-        except FORBIDDEN as error:
-            raise self._forbidden(error) from None
         except BaseError as error:
-            raise self._unreachable(error) from None
+            refused = is_forbidden(error)
+            raise (self._forbidden if refused else self._unreachable)(error) from None
 
     def _list(self) -> tuple[set[str], set[str]]:
         kinds = ((IMAGES, ".jpg"), (METADATA, ".json"))
         images, metadata = self.map(lambda kind: _stems(self._store, *kind), kinds)
         return images, metadata
 
-    def _list_unsigned(self) -> tuple[set[str], set[str]]:
+    def _list_unsigned(self, refusal: Exception) -> tuple[set[str], set[str]]:
         """As `_list`, as nobody: a public bucket answers, also where the role may not ask."""
         self._store = _store(self.address, unsigned=True)
         try:
             return self._list()
-        except FORBIDDEN as error:
-            raise self._forbidden(error) from None
-        except BaseError as error:
-            raise self._unreachable(error) from None
+        except BaseError:
+            # However the unsigned request failed, it is the first answer that helps.
+            raise self._forbidden(refusal) from None
 
     def _forbidden(self, error: Exception) -> PreparationError:
         return PreparationError(
@@ -161,6 +159,11 @@ def _store(address: str, *, unsigned: bool) -> Any:
         client_options={"allow_http": bool(endpoint and endpoint.startswith("http:"))},
         **settings,
     )
+
+
+def is_forbidden(error: Exception) -> bool:
+    """Whether a store refused; of a listing it says so in words, with a general error."""
+    return isinstance(error, FORBIDDEN) or "403 Forbidden" in str(error)
 
 
 def bucket_region(bucket: str, host: str = "s3.amazonaws.com", secure: bool = True) -> str | None:

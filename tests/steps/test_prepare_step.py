@@ -9,9 +9,10 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import prepare
 import pytest
@@ -233,7 +234,46 @@ def test_forbidden_is_said_with_what_to_allow(
     shutil.copytree(source, s3 / "bins")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "nobody")
     assert run("s3://bins") == 1
-    assert "s3:GetObject" in message(root) or "cannot be read" in message(root)
+    assert "s3:GetObject" in message(root)
+
+
+def test_a_public_bucket_is_read_unsigned_where_signed_requests_are_refused(
+    source: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Public(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            url = urlsplit(self.path)
+            if "Authorization" in self.headers:
+                return self.answer(403, b"<Error><Code>AccessDenied</Code></Error>")
+            if "list-type" in url.query:
+                prefix = parse_qs(url.query)["prefix"][0]
+                keys = "".join(
+                    f"<Contents><Key>{prefix}{file.name}</Key><Size>1</Size><ETag>e</ETag>"
+                    "<LastModified>2026-01-01T00:00:00.000Z</LastModified></Contents>"
+                    for file in sorted((source / prefix).iterdir())
+                )
+                return self.answer(200, f"<ListBucketResult>{keys}</ListBucketResult>".encode())
+            return self.answer(200, (source / url.path.removeprefix("/bins/")).read_bytes())
+
+        def answer(self, status: int, body: bytes) -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.send_header("ETag", "e")
+            self.send_header("Last-Modified", "Thu, 01 Jan 2026 00:00:00 GMT")
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Public) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{server.server_port}")
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "somebody")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret-of-somebody")
+        assert run("s3://bins") == 0
+        server.shutdown()
+    assert len(manifest(root)["images"]) == 60
 
 
 def test_the_region_of_a_bucket_is_asked_for() -> None:
