@@ -31,7 +31,7 @@ setup: .venv/.ready ## make the locked environment (.venv)
 
 lock: ## renew every lock file from pyproject.toml and containers/*/requirements.in
 	$(BIN)/$(LOCK) --universal pyproject.toml --group dev --output-file requirements.txt
-	for image in $(IMAGES); do $(BIN)/$(LOCK) containers/$$image/requirements.in --output-file containers/$$image/requirements.txt && sed -i.bak 's/+cpu//' containers/$$image/requirements.txt && rm containers/$$image/requirements.txt.bak; done
+	for image in $(IMAGES); do sed -i.bak '/^torch==/d' containers/$$image/requirements.txt && $(BIN)/$(LOCK) containers/$$image/requirements.in --output-file containers/$$image/requirements.txt && sed -i.bak 's/+cpu//' containers/$$image/requirements.txt && rm containers/$$image/requirements.txt.bak; done
 
 demo: setup ## the main job on drawn bins, or on SOURCE=folder-or-s3-prefix
 	demo/run.sh $(SOURCE)

@@ -185,10 +185,18 @@ class Bench:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             status = self.status(arn)
-            if status not in ("Executing", "Stopping"):
+            # The event of the end follows its record, so both are awaited.
+            if status not in ("Executing", "Stopping") and self._told(arn, status):
                 return status
             self.context.store.wait(0.2)
         raise AssertionError(f"still {status}: {self.steps(arn)}")
+
+    def _told(self, arn: str, status: str) -> bool:
+        return any(
+            event.get("pipelineExecutionArn") == arn
+            and event.get("currentPipelineExecutionStatus") == status
+            for event in list(self.context.events)
+        )
 
     def status(self, arn: str) -> str:
         answer = self.call("DescribePipelineExecution", PipelineExecutionArn=arn)
