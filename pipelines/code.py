@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 STEPS = Path(__file__).resolve().parent.parent / "steps"
 CONTENTS = {
     "prepare": ("prepare.py", "preparation"),
-    "train": ("train.py", "training", "network.py", "inference.py"),
-    "evaluate": ("evaluate.py", "evaluation"),
+    "train": ("train.py", "training", "network.py", "inference.py", "pixels.py", "pictures.py"),
+    "evaluate": ("evaluate.py", "evaluation", "pictures.py"),
 }
 TARBALL = "sourcedir.tar.gz"
 

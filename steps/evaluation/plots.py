@@ -11,38 +11,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
+from pictures import BLUE, GREEN, GREY, INK, ORANGE, STYLE, WIDTH
 
 from evaluation.metrics import BINS, calibration_bins
 from evaluation.predictions import Predictions
 
-# Okabe and Ito's colours, which people with any kind of colour vision tell apart.
-BLUE, ORANGE, GREEN, GREY, INK = "#0072B2", "#E69F00", "#009E73", "#9A9A9A", "#262626"
-WIDTH = 7.0  # inches
 ROOMY = 8  # more counts than this get a larger picture, with less written into it
 FEW = 5  # images, of which a share says little
-STYLE: Any = {
-    "figure.dpi": 150,
-    "figure.constrained_layout.use": True,
-    "figure.constrained_layout.h_pad": 0.1,
-    "figure.constrained_layout.w_pad": 0.1,
-    "font.family": "DejaVu Sans",
-    "font.size": 10,
-    "axes.titlesize": 12,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.titlepad": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": GREY,
-    "axes.labelcolor": INK,
-    "text.color": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": "#E6E6E6",
-    "legend.frameon": False,
-}
 
 
 def draw(

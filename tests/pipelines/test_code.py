@@ -16,7 +16,8 @@ from pipelines.settings import Settings
 def steps(tmp_path: Path) -> Path:
     """A small `steps/`."""
     folder = tmp_path / "steps"
-    for name in ("prepare.py", "train.py", "network.py", "inference.py", "evaluate.py"):
+    scripts = ("prepare.py", "train.py", "network.py", "inference.py", "evaluate.py", "pictures.py")
+    for name in scripts:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(f"# {name}")
     (folder / "training" / "rules").mkdir(parents=True)
@@ -30,8 +31,14 @@ def test_a_bundle_holds_its_steps_files(steps: Path) -> None:
     found = {name: [path for path, _ in bundle.files] for name, bundle in bundles(steps).items()}
     assert found == {
         "prepare": ["prepare.py"],
-        "train": ["inference.py", "network.py", "train.py", "training/rules/overfit.py"],
-        "evaluate": ["evaluate.py"],
+        "train": [
+            "inference.py",
+            "network.py",
+            "pictures.py",
+            "train.py",
+            "training/rules/overfit.py",
+        ],
+        "evaluate": ["evaluate.py", "pictures.py"],
     }
 
 
