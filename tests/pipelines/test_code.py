@@ -16,8 +16,9 @@ from pipelines.settings import Settings
 def steps(tmp_path: Path) -> Path:
     """A small `steps/`."""
     folder = tmp_path / "steps"
-    scripts = ("prepare.py", "train.py", "network.py", "inference.py", "evaluate.py", "pictures.py")
-    for name in scripts:
+    scripts = ("prepare.py", "train.py", "evaluate.py")
+    shared = ("network.py", "inference.py", "pictures.py", "pixels.py")
+    for name in (*scripts, *shared):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(f"# {name}")
     (folder / "training" / "rules").mkdir(parents=True)
@@ -35,6 +36,7 @@ def test_a_bundle_holds_its_steps_files(steps: Path) -> None:
             "inference.py",
             "network.py",
             "pictures.py",
+            "pixels.py",
             "train.py",
             "training/rules/overfit.py",
         ],
