@@ -1,4 +1,4 @@
-"""The counting network: a backbone by name with one output for each count.
+"""The counting network: a backbone by name, and how its outputs become probabilities of counts.
 
 Shipped inside the model (`code/network.py`), so that what is served is built by what was trained;
 it imports nothing of this project.
@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 # Threads that wait for each other sleep instead of spinning. On cores that are shared with another
 # process, spinning made training up to 25 times slower. Read when torch is first imported.
@@ -17,6 +19,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 import torch
 from PIL import Image
 from torch import nn
+from torch.nn import functional
 
 RESNETS = ("resnet18", "resnet34", "resnet50")
 SHIPPED = "efficientnet_lite0"  # its ImageNet weights come with a package, so no internet is needed
@@ -95,7 +98,7 @@ def build(
 
     Args:
         backbone: resnet18, resnet34, resnet50 (torchvision) or the name of a timm model.
-        classes: how many outputs, one for each count.
+        classes: how many outputs: one for each count, or for each threshold between two.
         pretrained: start from ImageNet weights; the head is always new.
         weights: a file, or a folder holding `<backbone>.pth`, `.pt` or `.safetensors`, to take
             them from; without it they come from the package that ships them, or from the internet.
@@ -114,7 +117,7 @@ def build(
 
 def head_of(model: nn.Module) -> nn.Linear:
     """The last linear layer: the only part that pretrained weights do not fill."""
-    head = model.get_submodule(_head_name(model))
+    head = model.get_submodule(head_name(model))
     assert isinstance(head, nn.Linear)
     return head
 
@@ -187,7 +190,8 @@ def _download(backbone: str) -> dict[str, torch.Tensor]:
         ) from error
 
 
-def _head_name(model: nn.Module) -> str:
+def head_name(model: nn.Module) -> str:
+    """The name of the last linear layer."""
     linear = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)]
     if not linear:
         raise UnknownBackbone(f"{type(model).__name__} has no linear layer to train as its head")
@@ -199,7 +203,7 @@ def _load(
 ) -> nn.Module:
     """Fill everything but the head: by name, or in order where only the names differ."""
     wanted = model.state_dict()
-    head = _head_name(model) + "."
+    head = head_name(model) + "."
     if not set(state) & set(wanted):
         # The shipped weights carry another implementation's names, in the same order.
         tensors, names = list(state.values()), list(wanted)
@@ -226,3 +230,87 @@ def _load(
     nn.init.normal_(last.weight, std=0.01)
     nn.init.zeros_(last.bias)
     return model
+
+
+def counting(built: nn.Module, settings: Mapping[str, Any]) -> nn.Module:
+    """The network and everything that turns its outputs into the probabilities that are answered.
+
+    Args:
+        built: of `build`, with as many outputs as the settings say.
+        settings: model.json's. One without `loss`, `levels`, `temperature` and `mirrored` is of an
+            older model: cross-entropy over its classes.
+
+    Returns:
+        A module from normalised float images (n, 3, size, size) to probabilities (n, classes).
+    """
+    classes = [int(count) for count in settings["classes"]]
+    return Counting(
+        built,
+        classes,
+        [int(level) for level in settings.get("levels", classes)],
+        str(settings.get("loss", "cross-entropy")),
+        float(settings.get("temperature", 1.0)),
+        bool(settings.get("mirrored", False)),
+    )
+
+
+class Counting(nn.Module):
+    """Images to the probability of each count that is answered, which add up to 1."""
+
+    chosen: torch.Tensor
+
+    def __init__(
+        self,
+        built: nn.Module,
+        classes: Sequence[int],
+        levels: Sequence[int],
+        loss: str,
+        temperature: float,
+        mirrored: bool,
+    ) -> None:
+        super().__init__()
+        self.network, self.loss = built, loss
+        self.temperature, self.mirrored = temperature, mirrored
+        chosen = torch.tensor([list(levels).index(count) for count in classes])
+        self.register_buffer("chosen", chosen, persistent=False)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Probabilities (n, classes) of normalised images (n, 3, size, size)."""
+        views = [self.network(images)]
+        if self.mirrored:
+            views.append(self.network(images.flip(3)))
+        return self.decide(views).exp()
+
+    def decide(self, views: Sequence[torch.Tensor]) -> torch.Tensor:
+        """Log probabilities (n, classes) of the network's outputs for views of the same images.
+
+        The mean over the views, given that the answer is one of the classes; then the temperature
+        (Guo et al. 2017, "On Calibration of Modern Neural Networks").
+        """
+        levels = torch.stack([log_probabilities(view.float(), self.loss) for view in views])
+        classes = levels.index_select(2, self.chosen).logsumexp(0)
+        return (classes / self.temperature).log_softmax(1)
+
+
+def log_probabilities(outputs: torch.Tensor, loss: str) -> torch.Tensor:
+    """Log probabilities (n, levels) of what a network trained with this loss gives.
+
+    coral: outputs k are logits of P(y > level k), so P(level k) is a difference of two of them
+    (Cao, Mirjalili, Raschka 2020, "Rank consistent ordinal regression"). corn: they are logits of
+    P(y > level k | y > level k-1), so P(y > level k) is a product (Shi, Cao, Raschka 2021, "Deep
+    neural networks for rank-consistent ordinal regression based on conditional probabilities").
+    All others: logits of the levels. Logarithms throughout, so that no probability becomes 0.
+    """
+    if loss == "corn":
+        above = functional.pad(functional.logsigmoid(outputs).cumsum(1), (1, 0))
+        return above + functional.pad(functional.logsigmoid(-outputs), (0, 1))
+    if loss == "coral":
+        # With S the sigmoid: S(a) - S(b) = S(a) S(-b) (1 - exp(b - a)); a > b once it is trained
+        gaps = (outputs[:, :-1] - outputs[:, 1:]).clamp_min(1e-6)
+        inner = torch.log(-torch.expm1(-gaps))
+        inner = (
+            functional.logsigmoid(outputs[:, :-1]) + functional.logsigmoid(-outputs[:, 1:]) + inner
+        )
+        first, last = functional.logsigmoid(-outputs[:, :1]), functional.logsigmoid(outputs[:, -1:])
+        return torch.cat([first, inner, last], dim=1).log_softmax(1)
+    return outputs.log_softmax(1)
