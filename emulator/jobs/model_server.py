@@ -131,10 +131,20 @@ class ModelServer:
         self._tail: deque[str] = deque(maxlen=TAIL)
         self._port = _free_port()
         self._thread = threading.Thread(target=self._keep, name=f"serve {name}", daemon=True)
-        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self._port}", timeout=60.0)
+        self.client = httpx.Client(
+            base_url=f"http://127.0.0.1:{self._port}",
+            timeout=60.0,
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=100),
+        )
 
-    def start(self, seconds: float = STARTUP_SECONDS) -> None:
+    def start(
+        self, seconds: float = STARTUP_SECONDS, check: Callable[[], None] = lambda: None
+    ) -> None:
         """Unpack the model, start the container and wait until /ping answers 200.
+
+        Args:
+            seconds: the longest wait.
+            check: called while waiting; whatever it raises ends the wait.
 
         Raises:
             JobFailed: it did not; with the last lines of its log.
@@ -144,6 +154,7 @@ class ModelServer:
         self._thread.start()
         deadline = time.monotonic() + seconds
         while not self.ping():
+            check()
             if self._failure is not None:
                 raise self._failure
             if self._ended.is_set() or time.monotonic() > deadline:
@@ -161,7 +172,7 @@ class ModelServer:
         """Whether the container says that it is healthy."""
         try:
             return self.client.get("/ping", timeout=2.0).status_code == 200
-        except httpx.TransportError:
+        except (httpx.TransportError, RuntimeError):  # RuntimeError: stopped, its client closed
             return False
 
     def stop(self) -> None:

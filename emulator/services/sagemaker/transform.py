@@ -59,9 +59,10 @@ def start(context: Context) -> None:
 def _run(jobs: running.Running, job: Job) -> None:
     jobs.update(KIND, job, TransformStartTime=time.time())
     changes: dict[str, Any] = {"TransformJobStatus": "Completed"}
+    stream = f"{job.name}/algo-1-{int(time.time())}/data-log"
     try:
         model = ServedModel.describe(jobs.context.call, job.request["ModelName"])
-        transform.run(job, model)
+        transform.run(job, model, lambda lines: jobs.context.log(GROUP, stream, lines))
     except JobStopped:
         changes["TransformJobStatus"] = "Stopped"
     except Exception as error:
