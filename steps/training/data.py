@@ -1,28 +1,34 @@
-"""Images in memory: decoded once, kept small, changed afresh in every epoch."""
+"""The images of a channel: decoded once and kept where they fit, else decoded in each epoch."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import network
 import torch
-from PIL import Image, UnidentifiedImageError
 from torch.nn import functional
 
+from training import capacity
+from training.decoder import Decoder
 from training.environment import TrainingError
 
 SUFFIXES = {".jpg", ".jpeg", ".png"}
+MEMORY_SHARE = 0.5  # of the memory that is free, for the pixels of one channel
 
 
 @dataclass(frozen=True)
 class Images:
-    """A channel: pixels uint8 (n, 3, size, size), labels int64 (n) as indices into `classes`."""
+    """A channel.
 
-    pixels: torch.Tensor
+    Attributes:
+        pixels: `pixels[indices]` is uint8 (n, 3, size, size); a tensor where all of them fit into
+            the memory, else files that are decoded each time. The numbers are the same.
+        labels: int64 (n,), as indices into `classes`.
+    """
+
+    pixels: torch.Tensor | Decoder
     labels: torch.Tensor
     classes: tuple[int, ...]
 
@@ -30,9 +36,30 @@ class Images:
         """How many images."""
         return len(self.labels)
 
+    def stream(
+        self, batches: Iterable[torch.Tensor]
+    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Each batch of indices with its pixels, read ahead where they are not in memory.
+
+        All indices may be drawn before the first pixels are given.
+
+        Raises:
+            TrainingError: a file is no image.
+        """
+        if isinstance(self.pixels, torch.Tensor):
+            for batch in batches:
+                yield batch, self.pixels[batch]
+            return
+        drawn = list(batches)
+        yield from zip(drawn, self.pixels.stream(drawn), strict=True)
+
 
 def load(
-    folder: Path, image_size: int, workers: int, classes: tuple[int, ...] | None = None
+    folder: Path,
+    image_size: int,
+    workers: int,
+    classes: tuple[int, ...] | None = None,
+    memory: int | None = None,
 ) -> Images:
     """Load `<folder>/<count>/<name>.jpg`.
 
@@ -42,6 +69,7 @@ def load(
         workers: threads that decode.
         classes: the counts that the training images have, for a channel that must fit them: it may
             lack some of them, as a small one does, and may have no other.
+        memory: bytes that the pixels may take; a share of what is free where it is not said.
 
     Raises:
         TrainingError: a folder is not a count or holds no image, a file is not an image, or there
@@ -71,9 +99,17 @@ def load(
             )
         files += found
         labels += [classes.index(count)] * len(found)
-    with ThreadPoolExecutor(max(1, workers)) as pool:  # Pillow decodes without holding the GIL
-        pixels = list(pool.map(lambda file: _decode(file, image_size), files))
-    return Images(torch.stack(pixels), torch.tensor(labels), classes)
+    decoder = Decoder(files, image_size, workers)
+    room = int(MEMORY_SHARE * capacity.available()) if memory is None else memory
+    if decoder.bytes <= room:
+        everything = decoder[torch.arange(len(files))]
+        return Images(everything, torch.tensor(labels), classes)
+    print(
+        f"the {len(files)} images of {folder.name} would take {decoder.bytes / 1e9:.1f} GB, and "
+        f"{room / 1e9:.1f} GB may be used: they are decoded again in each epoch",
+        flush=True,
+    )
+    return Images(decoder, torch.tensor(labels), classes)
 
 
 def listed(counts: tuple[int, ...]) -> str:
@@ -90,14 +126,6 @@ def _classes(folder: Path) -> tuple[int, ...]:
             f"expected one folder for each count, such as {folder / '3'}"
         )
     return tuple(sorted(int(name) for name in names))
-
-
-def _decode(file: Path, image_size: int) -> torch.Tensor:
-    try:
-        with Image.open(file) as image:
-            return network.to_tensor(image, image_size)
-    except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
-        raise TrainingError(f"{file} cannot be read as an image: {error}") from error
 
 
 def batches(count: int, size: int, generator: torch.Generator) -> Iterator[torch.Tensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from collections.abc import Callable
@@ -176,14 +177,16 @@ def _train_epoch(
     total, correct, seen = 0.0, 0, 0
     told = time.monotonic()
     in_epoch = math.ceil(len(images) / settings.batch_size)
-    for step, batch in enumerate(
-        data.batches(len(images), settings.batch_size, generator), start=1
-    ):
+    drawn = images.stream(data.batches(len(images), settings.batch_size, generator))
+    for step in itertools.count(1):
         if should_stop():
             break
         where = f"step {step} of epoch {number}"
         with observer.phase("data"):
-            pixels = images.pixels[batch].to(device).float().div_(255)
+            batch, decoded = next(drawn, (None, None))
+            if batch is None or decoded is None:
+                break
+            pixels = decoded.to(device).float().div_(255)
             pixels = data.normalise(data.augment(pixels, generator), settings.mean, settings.std)
             labels = images.labels[batch].to(device)
 
@@ -234,13 +237,13 @@ def _validate(
     model.eval()
     counts = torch.tensor(images.classes, dtype=torch.float32)
     total, correct, squares = 0.0, 0, 0.0
-    for batch in torch.arange(len(images)).split(settings.test_batch_size):
+    for batch, decoded in images.stream(torch.arange(len(images)).split(settings.test_batch_size)):
         labels = images.labels[batch]
 
-        def forward(count: int, batch: torch.Tensor = batch) -> torch.Tensor:
+        def forward(count: int, decoded: torch.Tensor = decoded) -> torch.Tensor:
             logits = []
-            for part in batch.tensor_split(count):
-                pixels = images.pixels[part].to(device).float().div_(255)
+            for part in decoded.tensor_split(count):
+                pixels = part.to(device).float().div_(255)
                 logits.append(model(data.normalise(pixels, settings.mean, settings.std)))
             return torch.cat(logits)
 

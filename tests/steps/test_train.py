@@ -30,7 +30,7 @@ def test_a_training_job_from_hyperparameters_to_model(opt, tmp_path):
     """The image's own `train`, the code in a tarball, a debugged run: a process from end to end."""
     source = tmp_path / "sourcedir.tar.gz"
     with tarfile.open(source, "w:gz") as tar:
-        for name in ("train.py", "training", "network.py", "inference.py"):
+        for name in ("train.py", "training", "network.py", "inference.py", "pixels.py"):
             tar.add(STEPS / name, name, filter=lambda f: None if "__pycache__" in f.name else f)
     arguments = options(debug="true", epochs=3)
     hyperparameters = {
@@ -73,6 +73,7 @@ def test_a_training_job_from_hyperparameters_to_model(opt, tmp_path):
     assert {file.name for file in (opt / "model" / "code").iterdir()} == {
         "inference.py",
         "network.py",
+        "pixels.py",
     }
 
 

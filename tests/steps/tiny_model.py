@@ -42,7 +42,7 @@ def save_model(
     torch.save(built.state_dict(), folder / "model.pt")
     settings = {"backbone": TINY, "image_size": SIZE, "classes": list(classes)}
     (folder / "model.json").write_text(json.dumps(settings | {"mean": mean, "std": std}))
-    for name in ("inference.py", "network.py"):
+    for name in ("inference.py", "network.py", "pixels.py"):
         shutil.copyfile(STEPS / name, folder / "code" / name)
     return folder
 
