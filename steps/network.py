@@ -292,6 +292,30 @@ class Counting(nn.Module):
         return (classes / self.temperature).log_softmax(1)
 
 
+class Serving(nn.Module):
+    """Pixels to probabilities: what is exported, and what answers where PyTorch serves.
+
+    Args:
+        counting: of `counting`.
+        settings: model.json's, for the normalisation.
+    """
+
+    mean: torch.Tensor
+    std: torch.Tensor
+
+    def __init__(self, counting: nn.Module, settings: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.counting = counting
+        for name in ("mean", "std"):
+            values = torch.tensor(settings[name], dtype=torch.float32).view(1, 3, 1, 1)
+            self.register_buffer(name, values, persistent=False)
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Probabilities (n, classes) of uint8 pixels (n, size, size, 3), RGB."""
+        images = pixels.permute(0, 3, 1, 2).float() / 255
+        return self.counting((images - self.mean) / self.std)
+
+
 def log_probabilities(outputs: torch.Tensor, loss: str) -> torch.Tensor:
     """Log probabilities (n, levels) of what a network trained with this loss gives.
 
