@@ -10,8 +10,8 @@ from botocore.exceptions import ClientError
 
 from model_registry import endpoint as endpoints
 from model_registry.endpoint import DECIDED_AT, REPLACES, Endpoint
-from model_registry.errors import EndpointBusyError, NotApprovedError, RegistryError
-from model_registry.versions import APPROVED, ModelVersion, describe
+from model_registry.errors import EndpointBusyError, RegistryError
+from model_registry.versions import APPROVED, ModelVersion, approved, create_model, describe
 
 CREATED, UPDATED, ALREADY = "endpoint created", "endpoint updated", "already serving"
 SUPERSEDED = "superseded by a later decision"
@@ -69,7 +69,7 @@ def promote(
         NotApprovedError: The version is not approved.
         EndpointBusyError: The endpoint was still being changed after `wait_seconds`.
     """
-    version = _approved(client, package_arn)
+    version = approved(client, package_arn)
     return _serve(client, version, placement, wait_seconds, decided_at or datetime.now(UTC))
 
 
@@ -101,17 +101,6 @@ def rollback(client: Any, placement: Placement, *, wait_seconds: float = 0.0) ->
         "`python pipeline.py models` lists the versions; "
         "`python pipeline.py promote VERSION` serves one of them."
     )
-
-
-def _approved(client: Any, package_arn: str) -> ModelVersion:
-    version = describe(client, package_arn)
-    if version.approval != APPROVED:
-        raise NotApprovedError(
-            f"Version {version.version} of {version.group} is {version.approval}, and only an "
-            "approved version is served. "
-            f"`python pipeline.py approve {version.version}` approves it."
-        )
-    return version
 
 
 def _serve(
@@ -234,11 +223,7 @@ def _create_model(
     ]
     name = f"{version.group[:40]}-v{version.version}-{identity}"
     try:
-        client.create_model(
-            ModelName=name,
-            ExecutionRoleArn=placement.role_arn or _role_of(client, current),
-            Containers=[{"ModelPackageName": version.arn}],
-        )
+        create_model(client, name, version, placement.role_arn or _role_of(client, current))
     except ClientError as error:
         if not _already_exists(error):
             raise

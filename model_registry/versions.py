@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from model_registry.errors import NoGroupError, RegistryError
+from model_registry.errors import NoGroupError, NotApprovedError, RegistryError
 
 PENDING, APPROVED, REJECTED = "PendingManualApproval", "Approved", "Rejected"
 
@@ -96,6 +96,35 @@ def describe(client: Any, arn: str) -> ModelVersion:
         metrics_url=statistics.get("S3Uri", ""),
         note=package.get("ApprovalDescription", ""),
         metadata=package.get("CustomerMetadataProperties", {}),
+    )
+
+
+def approved(client: Any, arn: str) -> ModelVersion:
+    """A model package by its ARN, which must be approved.
+
+    Raises:
+        NotApprovedError: It is not.
+    """
+    version = describe(client, arn)
+    if version.approval != APPROVED:
+        raise NotApprovedError(
+            f"Version {version.version} of {version.group} is {version.approval}, and only an "
+            "approved version is served. "
+            f"`python pipeline.py approve {version.version}` approves it."
+        )
+    return version
+
+
+def create_model(client: Any, name: str, version: ModelVersion, role_arn: str) -> None:
+    """Make the SageMaker model that an endpoint or a transform job serves, of a version.
+
+    Raises:
+        ClientError: There is a model of that name already.
+    """
+    client.create_model(
+        ModelName=name,
+        ExecutionRoleArn=role_arn,
+        Containers=[{"ModelPackageName": version.arn}],
     )
 
 

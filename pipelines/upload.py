@@ -171,7 +171,7 @@ def _send(
     """
     import obstore
 
-    store = _store(session, settings)
+    store = store_of(session, settings)
     there = {
         entry["path"].removeprefix(prefix): entry
         for batch in obstore.list(store, prefix=prefix)
@@ -183,16 +183,34 @@ def _send(
     stale = [name for name, file in files.items() if _differs(file, there.get(name))]
     if not stale:
         return 0
+    put_all(store, {prefix + name: files[name] for name in stale})
+    return len(stale)
+
+
+def put_all(store: Any, files: Mapping[str, Path], kinds: Mapping[str, str] | None = None) -> None:
+    """Send files, many at once, with a bar on a terminal.
+
+    Args:
+        store: What `store_of` answered.
+        files: The files by their keys.
+        kinds: The content types by keys, where they matter.
+    """
+    import obstore
+
     # Here, not at the top: rich takes time to import, and most verbs upload nothing.
     from rich.console import Console
     from rich.progress import Progress
+
+    def put(key: str) -> None:
+        kind = (kinds or {}).get(key)
+        obstore.put(store, key, files[key], attributes={"Content-Type": kind} if kind else None)
 
     with (
         Progress(console=Console(stderr=True), transient=True) as progress,
         ThreadPoolExecutor(THREADS) as pool,
     ):
-        task = progress.add_task(f"Uploading {len(stale)} files", total=len(stale))
-        sent = [pool.submit(obstore.put, store, prefix + name, files[name]) for name in stale]
+        task = progress.add_task(f"Uploading {len(files)} files", total=len(files))
+        sent = [pool.submit(put, key) for key in files]
         try:
             for done in as_completed(sent):
                 done.result()
@@ -200,7 +218,6 @@ def _send(
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-    return len(stale)
 
 
 def _differs(file: Path, entry: Any) -> bool:
@@ -212,7 +229,7 @@ def _differs(file: Path, entry: Any) -> bool:
     return bool(entry["size"] != status.st_size or uploaded_by < status.st_mtime)
 
 
-def _store(session: "boto3.Session", settings: Settings) -> Any:
+def store_of(session: "boto3.Session", settings: Settings) -> Any:
     """The bucket, at the endpoint and with the credentials that boto3 would use."""
     from obstore.store import S3Store
 

@@ -291,7 +291,7 @@ def test_an_end_is_told_to_eventbridge(batch, emulator) -> None:
 
     deadline = time.monotonic() + 20
     key = f"{batch.name}/event.json"
-    while batch.s3.list_objects_v2(Bucket=BUCKET, Prefix=key)["KeyCount"] == 0:
+    while "Contents" not in batch.s3.list_objects_v2(Bucket=BUCKET, Prefix=key):
         assert time.monotonic() < deadline
         time.sleep(0.1)
     event = json.load(batch.s3.get_object(Bucket=BUCKET, Key=key)["Body"])
