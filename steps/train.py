@@ -28,6 +28,7 @@ from torch import nn
 from training import artifact, data, environment, fitting, hyperparameters, profile
 from training.checkpoints import Checkpoints
 from training.environment import Environment, TrainingError
+from training.profiling import page
 from training.watcher import Watcher
 
 
@@ -89,6 +90,8 @@ def run(options: argparse.Namespace, places: Environment) -> None:
         watcher = Watcher(profiler, options, places.output / "tensors")
         steps = math.ceil(len(train) / options.batch_size) * options.epochs
         watcher.attach(model, criterion, steps)
+        if options.profile:
+            profiler.record(model, steps)
         with _stop_signal() as should_stop:
             outcome = fitting.fit(
                 model, criterion, train, validation, settings, watcher, should_stop, device,
@@ -100,6 +103,13 @@ def run(options: argparse.Namespace, places: Environment) -> None:
         print(f"stopped by a signal; the best of {len(outcome.history)} epochs is kept", flush=True)
     if outcome.issue:
         print(f"ended after epoch {len(outcome.history)} of {options.epochs}: {outcome.issue}")
+    if options.profile:
+        title = (
+            f"{options.backbone} on {device}: {len(train)} images at {options.image_size} px, "
+            f"batch {options.batch_size}, {len(outcome.history)} epochs"
+        )
+        speeds = [epoch.images_per_second for epoch in outcome.history]
+        page.write(places.model / page.NAME, title, measured, speeds)
     artifact.write(places.model, options, train, outcome, measured, time.monotonic() - started)
     if options.debug:
         watcher.judge(places.model / "debug_rules.json", measured, outcome)
@@ -111,7 +121,7 @@ def _identity(
 ) -> dict[str, Any]:
     """What a checkpoint must agree in: everything that the numbers depend on."""
     hyperparameters = {name.replace("_", "-"): value for name, value in vars(options).items()}
-    del hyperparameters["num-workers"]
+    del hyperparameters["num-workers"], hyperparameters["profile"]
     return {
         **hyperparameters,
         "classes": list(train.classes),

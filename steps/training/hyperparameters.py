@@ -39,6 +39,12 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         default=False,
         help="with debug: end after the epoch in which a rule finds an issue, with the best so far",
     )
+    add(
+        "--profile",
+        type=_true_or_false,
+        default=True,
+        help="record the operators of two steps, and write profile.html",
+    )
     options = parser.parse_args(arguments)
     if options.stop_on_issue and not options.debug:
         parser.error("stop-on-issue needs the debug rules; set debug to true as well")

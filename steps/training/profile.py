@@ -1,4 +1,7 @@
-"""Where the time goes, and how busy the machine is: phases timed, the system sampled."""
+"""Where the time goes, and how busy the machine is: phases timed, the system sampled.
+
+On request the operators of a few steps are recorded as well.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,16 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import torch
+from torch import nn
+
+if TYPE_CHECKING:
+    from training.profiling.operators import Operators, Recorder
 
 INTERVAL_SECONDS = 0.5  # the service's default sampling interval
 
@@ -24,6 +31,10 @@ class Profile:
     Attributes:
         cpu: of the cores, used by this process.
         machine_cpu: of the cores, used by anyone.
+        times: of the samples, in seconds from the start.
+        operators: of the steps that were recorded; None where none were.
+        findings: what all this says, in words.
+        gpu_memory_mb: the most that this process held on each GPU.
         cores: that this process may use.
         threads: that it computes with.
     """
@@ -33,10 +44,32 @@ class Profile:
     machine_cpu: list[float] = field(default_factory=list)
     memory_mb: list[float] = field(default_factory=list)
     machine_memory: list[float] = field(default_factory=list)
+    machine_memory_mb: float = 0.0
     gpu: dict[int, list[float]] = field(default_factory=dict)
+    gpu_memory_mb: dict[int, float] = field(default_factory=dict)
+    gpu_memory_total_mb: dict[int, float] = field(default_factory=dict)
+    times: list[float] = field(default_factory=list)
+    operators: Operators | None = None
+    findings: list[str] = field(default_factory=list)
     seconds: float = 0.0
     cores: int = 1
     threads: int = 1
+
+    @property
+    def steps_seconds(self) -> float:
+        """Seconds of the training steps, their data included."""
+        return self.phases.get("data", 0.0) + self.phases.get("forward_backward", 0.0)
+
+    @property
+    def data_share(self) -> float:
+        """Of the training steps, the part that went into their data."""
+        return self.phases.get("data", 0.0) / self.steps_seconds if self.steps_seconds else 0.0
+
+    @property
+    def evaluation_share(self) -> float:
+        """Of the epochs, the part that went into validation."""
+        total = self.steps_seconds + self.phases.get("evaluation", 0.0)
+        return self.phases.get("evaluation", 0.0) / total if total else 0.0
 
     def as_dict(self) -> dict[str, Any]:
         """The figures that a report shows."""
@@ -50,6 +83,7 @@ class Profile:
             "machine_cpu_percent": _summary(self.machine_cpu),
             "memory_mb": _summary(self.memory_mb),
             "machine_memory_percent": _summary(self.machine_memory),
+            "findings": self.findings,
             "gpu_percent": {str(index): _summary(values) for index, values in self.gpu.items()},
         }
 
@@ -58,8 +92,13 @@ class Profiler:
     """Samples in a thread between `start` and `stop`; `phase` times what is inside it."""
 
     def __init__(self, interval: float = INTERVAL_SECONDS) -> None:
-        self.profile = Profile(cores=_cores(), threads=torch.get_num_threads())
+        self.profile = Profile(
+            cores=_cores(),
+            threads=torch.get_num_threads(),
+            machine_memory_mb=psutil.virtual_memory().total / 2**20,
+        )
         self._interval = interval
+        self._recorder: Recorder | None = None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._sample, daemon=True, name="profiler")
         self._started = time.monotonic()
@@ -75,17 +114,30 @@ class Profiler:
         if self._thread.ident is not None:
             self._thread.join()
         self.profile.seconds = time.monotonic() - self._started
+        if self._recorder:
+            self.profile.operators = self._recorder.stop()
+        for index in range(torch.cuda.device_count() if torch.cuda.is_initialized() else 0):
+            held, whole = torch.cuda.max_memory_reserved(index), torch.cuda.mem_get_info(index)[1]
+            self.profile.gpu_memory_mb[index] = held / 2**20
+            self.profile.gpu_memory_total_mb[index] = whole / 2**20
         return self.profile
+
+    def record(self, model: nn.Module, steps: int) -> None:
+        """Record the operators of a few of the training steps that follow."""
+        from training.profiling.operators import Recorder
+
+        self._recorder = Recorder(model, steps)
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
         """Add the time spent inside to a phase."""
-        started = time.perf_counter()
-        try:
-            yield
-        finally:
-            spent = time.perf_counter() - started
-            self.profile.phases[name] = self.profile.phases.get(name, 0.0) + spent
+        with self._recorder.phase(name) if self._recorder else nullcontext():
+            started = time.perf_counter()
+            try:
+                yield
+            finally:
+                spent = time.perf_counter() - started
+                self.profile.phases[name] = self.profile.phases.get(name, 0.0) + spent
 
     def _sample(self) -> None:
         process = psutil.Process()
@@ -93,6 +145,7 @@ class Profiler:
         psutil.cpu_percent()
         gpus = torch.cuda.is_available()
         while not self._ended.wait(self._interval):
+            self.profile.times.append(time.monotonic() - self._started)
             self.profile.cpu.append(process.cpu_percent() / self.profile.cores)
             self.profile.machine_cpu.append(psutil.cpu_percent())
             self.profile.memory_mb.append(process.memory_info().rss / 2**20)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy
 
 from training.profile import Profile
+from training.profiling.findings import waiting
 from training.rules.verdict import Verdict
 
 # The service's defaults (developer guide, "List of Debugger built-in profiler rules"); one sample
@@ -19,9 +20,6 @@ REPORT: dict[str, Any] = {
     "cpu_percent": 50,
     "machine_memory_percent": 90,
 }
-
-
-ENOUGH_SAMPLES = 20  # ten seconds; less is mostly start-up
 
 
 def low_gpu_utilization(profile: Profile, **parameters: Any) -> Verdict:
@@ -61,10 +59,7 @@ def profiler_report(profile: Profile, **parameters: Any) -> Verdict:
     """Where the time went and how busy the machine was, with findings in words."""
     chosen = REPORT | parameters
     figures = profile.as_dict()
-    steps = profile.phases.get("data", 0.0) + profile.phases.get("forward_backward", 0.0)
-    data = profile.phases.get("data", 0.0) / steps if steps else 0.0
-    total = steps + profile.phases.get("evaluation", 0.0)
-    evaluation = profile.phases.get("evaluation", 0.0) / total if total else 0.0
+    data, evaluation = profile.data_share, profile.evaluation_share
     cpu = figures["cpu_percent"].get("mean")
     memory = figures["machine_memory_percent"].get("max")
 
@@ -78,9 +73,8 @@ def profiler_report(profile: Profile, **parameters: Any) -> Verdict:
         findings.append(
             f"{evaluation:.0%} of the time went into validation; validate on fewer images"
         )
-    waiting = _waiting(profile, chosen["cpu_percent"])
-    if waiting:
-        findings.append(waiting)
+    if idle := waiting(profile, chosen["cpu_percent"]):
+        findings.append(idle)
     if memory is not None and memory > chosen["machine_memory_percent"]:
         findings.append(
             f"the machine's memory was {memory:.0f} % full; choose a smaller batch or image-size"
@@ -104,23 +98,4 @@ def profiler_report(profile: Profile, **parameters: Any) -> Verdict:
         "; ".join([*findings, summary]),
         chosen,
         figures,
-    )
-
-
-def _waiting(profile: Profile, busy_percent: float) -> str:
-    """Threads that stood still although cores were free for them, in words.
-
-    Fewer threads than cores are somebody's choice, and cores that others used were not to be had;
-    neither is the training's fault, and neither is found here.
-    """
-    if len(profile.cpu) < ENOUGH_SAMPLES or profile.gpu or not profile.machine_cpu:
-        return ""
-    threads = min(profile.threads, profile.cores)
-    used = float(numpy.mean(profile.cpu)) * profile.cores / threads
-    idle = (100 - float(numpy.mean(profile.machine_cpu))) * profile.cores / threads
-    if used >= busy_percent or idle <= 100 - busy_percent:
-        return ""
-    return (
-        f"the {threads} threads computed {used:.0f} % of the time while cores were free for them; "
-        f"larger batches, or fewer threads for small ones, would use the machine better"
     )
