@@ -50,7 +50,7 @@ def test_two_steps_are_recorded_and_told_by_operator_and_by_part_of_the_network(
     assert (operators.steps, operators.device) == (2, "cpu")
     by_name = {operator.name: operator for operator in operators.operators}
     backward = by_name["aten::convolution_backward"]
-    assert (backward.kind, backward.calls) == ("convolution, backward", 1.0)
+    assert (backward.kind, backward.calls) == ("convolution backward", 1.0)
     assert backward.milliseconds > 0
     times = [operator.milliseconds for operator in operators.operators]
     assert times == sorted(times, reverse=True)
@@ -99,27 +99,27 @@ def measured(**changes) -> Profile:
 
 
 FINDINGS = {
-    "data-is-fast": (measured(), (), "Data loading took 10% of the training steps: it does not"),
+    "data-is-fast": (measured(), (), "Data loading took 10 % of the training steps: it does not"),
     "data-is-slow": (
         measured(phases={"data": 3.4, "forward_backward": 6.6}), (),
-        "Data loading took 34% of the training steps: the network waits for its images. A smaller",
+        "Data loading took 34 % of the training steps: the network waits for its images. A smaller",
     ),
     "much-validation": (
         measured(phases={"forward_backward": 2.0, "evaluation": 3.0}), (),
-        "Validation took 60% of the epochs. Validate on fewer images",
+        "Validation took 60 % of the epochs. Validate on fewer images",
     ),
     "mostly-preparing": (
         measured(phases={"decoding": 6.0, "model": 2.0, "forward_backward": 2.0}, seconds=10.0), (),
-        "80% of the time was over before the first step: 6.0 s for decoding images, 2.0 s for",
+        "80 % of the time was over before the first step: 6.0 s for decoding images, 2.0 s for",
     ),
     "computing": (measured(), (), "The CPU was at 95 % of 2 cores: computing is what takes"),
     "backwards": (
-        measured(operators=made_of(("convolution, backward", 0.66), ("pooling", 0.34))), (),
-        "66% of a training step went backwards through the network. Keeping the first stages",
+        measured(operators=made_of(("convolution backward", 0.66), ("pooling", 0.34))), (),
+        "66 % of a training step went backwards through the network. Keeping the first stages",
     ),
     "python": (
         measured(operators=made_of((PYTHON, 0.4), ("pooling", 0.6))), (),
-        "40% of a training step lay between operators, in Python. Larger batches",
+        "40 % of a training step lay between operators, in Python. Larger batches",
     ),
     "waiting": (
         measured(cpu=[20.0] * 20, machine_cpu=[25.0] * 20), (),

@@ -58,23 +58,23 @@ def _phases(profile: Profile) -> Iterator[Finding]:
     if profile.steps_seconds:
         if data > DATA_SHARE:
             yield Finding(
-                f"Data loading took {data:.0%} of the training steps: the network waits for its "
+                f"Data loading took {_percent(data)} of the training steps: the network waits for its "
                 "images.",
                 "A smaller --image-size, fewer augmentations, or more CPU cores help.",
             )
         else:
             yield Finding(
-                f"Data loading took {data:.0%} of the training steps: it does not hold them up."
+                f"Data loading took {_percent(data)} of the training steps: it does not hold them up."
             )
     if evaluation > EVALUATION_SHARE:
         yield Finding(
-            f"Validation took {evaluation:.0%} of the epochs.",
+            f"Validation took {_percent(evaluation)} of the epochs.",
             "Validate on fewer images, or train on more.",
         )
     before = sum(profile.phases.get(name, 0.0) for name in ("decoding", "model"))
     if profile.seconds and before / profile.seconds > PREPARING_SHARE:
         yield Finding(
-            f"{before / profile.seconds:.0%} of the time was over before the first step: "
+            f"{_percent(before / profile.seconds)} of the time was over before the first step: "
             f"{profile.phases.get('decoding', 0.0):.1f} s for decoding images, "
             f"{profile.phases.get('model', 0.0):.1f} s for building the network.",
             "It is spent once: more epochs make its share smaller.",
@@ -85,18 +85,18 @@ def _operators(operators: Operators | None) -> Iterator[Finding]:
     if operators is None or not operators.operators:
         return
     shares = operators.kinds()
-    listed = [f"{share:.0%} {kind}" for kind, share in shares if kind != PYTHON][:3]
+    listed = [f"{_percent(share)} {kind}" for kind, share in shares if kind != PYTHON][:3]
     yield Finding(f"A training step was {', '.join(listed)}.")
     backward = sum(share for kind, share in shares if kind.endswith("backward"))
     if backward > 0.5:
         yield Finding(
-            f"{backward:.0%} of a training step went backwards through the network.",
+            f"{_percent(backward)} of a training step went backwards through the network.",
             "Keeping the first stages as they are (--freeze) saves their part of it.",
         )
     between = dict(shares).get(PYTHON, 0.0)
     if between > PYTHON_SHARE:
         yield Finding(
-            f"{between:.0%} of a training step lay between operators, in Python.",
+            f"{_percent(between)} of a training step lay between operators, in Python.",
             "Larger batches have fewer steps, and so less of it.",
         )
 
@@ -141,6 +141,10 @@ def _speed(speeds: Sequence[float]) -> Iterator[Finding]:
             f"Epoch {slowest + 1} trained on {speeds[slowest]:.0f} images per second, the fastest "
             f"on {max(speeds):.0f}: something else was at work, or the images differed in size."
         )
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
 
 
 def _memory(profile: Profile) -> Iterator[Finding]:

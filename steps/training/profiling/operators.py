@@ -27,16 +27,16 @@ PHASE, MODULE = "phase: ", "module: "
 PYTHON = "Python between operators"
 # What an operator is, in words, by its name; the first that fits counts.
 KINDS = (
-    (r"conv.*backward", "convolution, backward"),
-    (r"conv", "convolution, forward"),
-    (r"norm.*backward", "normalisation, backward"),
-    (r"(batch|layer|group|instance)_norm", "normalisation, forward"),
-    (r"(hardtanh|relu|silu|gelu|hardswish|threshold|sigmoid)\w*_backward", "activation, backward"),
-    (r"hardtanh|relu|silu|gelu|hardswish|clamp|sigmoid", "activation, forward"),
+    (r"conv.*backward", "convolution backward"),
+    (r"conv", "convolution forward"),
+    (r"norm.*backward", "normalisation backward"),
+    (r"(batch|layer|group|instance)_norm", "normalisation forward"),
+    (r"(hardtanh|relu|silu|gelu|hardswish|threshold|sigmoid)\w*_backward", "activation backward"),
+    (r"hardtanh|relu|silu|gelu|hardswish|clamp|sigmoid", "activation forward"),
     (r"(mm|matmul|linear|attention)", "matrix product"),
     (r"pool|mean", "pooling"),
     (r"copy|clone|contiguous|cat|index|Memcpy", "copying"),
-    (r"sqrt|lerp|addcdiv|addcmul|foreach|fused|(mul|add|div|sub)_?$", "arithmetic, optimiser"),
+    (r"sqrt|lerp|addcdiv|addcmul|foreach|fused|(mul|add|div|sub)_?$", "optimiser arithmetic"),
 )
 
 

@@ -112,8 +112,8 @@ def charts(profile: Profile) -> list[Chart]:
 def _chart(
     title: str, unit: str, samples: dict[str, list[float]], times: Sequence[float], top: float
 ) -> Chart:
-    """Curves from 0 to `top`, or to the largest value where that is more."""
-    highest = max([top, *(max(values, default=0.0) * 1.1 for values in samples.values())])
+    """Curves from 0 to `top`, or a little above the largest value where that is 0."""
+    highest = top or 1.1 * max((max(values, default=0.0) for values in samples.values()), default=0)
     last = max(times, default=0.0)
 
     def across(second: float) -> float:
