@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     import boto3
 
 STEPS = Path(__file__).resolve().parent.parent / "steps"
+MODEL_CODE = ("inference.py", "engine.py", "network.py", "pixels.py")  # Train ships them on
 CONTENTS = {
     "prepare": ("prepare.py", "preparation"),
-    "train": ("train.py", "training", "network.py", "inference.py", "pixels.py", "pictures.py"),
+    "train": ("train.py", "training", *MODEL_CODE, "pictures.py"),
     "evaluate": ("evaluate.py", "evaluation", "pictures.py"),
 }
 TARBALL = "sourcedir.tar.gz"

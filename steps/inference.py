@@ -1,8 +1,9 @@
 """How a trained model answers for one bin: SageMaker's four functions.
 
-Training ships this file inside the model as `code/inference.py`, beside `code/network.py`. The
+Training ships this file inside the model as `code/inference.py`, beside what it imports. The
 server of the inference image and AWS's own PyTorch inference toolkit both import it from there;
-Evaluate does so too, so that what is judged is what is served.
+Evaluate does so too, so that what is judged is what is served. It needs no torch where the model
+was exported for ONNX Runtime.
 
     request  image/jpeg or image/png; optionally the quantity that the books say, in the header
              `X-Amzn-SageMaker-Custom-Attributes: expected_quantity=3`
@@ -15,7 +16,6 @@ Evaluate does so too, so that what is judged is what is served.
 from __future__ import annotations
 
 import functools
-import io
 import json
 import re
 from collections.abc import Mapping
@@ -24,9 +24,9 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-import network
-import torch
-from PIL import Image, ImageOps
+import engine
+import numpy as np
+import pixels
 
 try:  # AWS's toolkit turns its own class of error into an HTTP status, and every other into 500
     from sagemaker_inference.errors import BaseInferenceToolkitError as ServerError
@@ -34,11 +34,12 @@ except ImportError:
     ServerError = Exception
 
 CONTENT_TYPES = ("image/jpeg", "image/png")
-FORMATS = ("JPEG", "PNG")
 MAX_BYTES = 25 * 1024 * 1024  # what InvokeEndpoint itself lets through
 MAX_PIXELS = 25_000_000
 ATTRIBUTES_HEADER = "x-amzn-sagemaker-custom-attributes"
 DIGITS = 6  # of a probability in an answer
+# A server may join so many requests for one `predict_fn`. More gain nothing and wait longer.
+MAX_BATCH = 16
 
 Answer = dict[str, Any]
 
@@ -64,41 +65,35 @@ class RequestError(ValueError, ServerError):
 
 @dataclass(frozen=True)
 class Request:
-    """One decoded request: uint8 pixels (3, size, size) and what the books say."""
+    """One decoded request: uint8 pixels (size, size, 3) and what the books say."""
 
-    pixels: torch.Tensor
+    pixels: np.ndarray
     expected_quantity: int | None = None
 
 
 @dataclass(frozen=True)
 class Model:
-    """A loaded model: the network and the counts that its outputs stand for."""
+    """A loaded model: its engine and the counts that its answers are about."""
 
-    network: torch.nn.Module
+    engine: engine.Engine
     classes: tuple[int, ...]
-    mean: torch.Tensor
-    std: torch.Tensor
-    device: torch.device
 
 
 def model_fn(model_dir: str) -> Model:
     """Load the model that training wrote.
 
     Args:
-        model_dir: the unpacked model.tar.gz, holding model.json and model.pt.
+        model_dir: the unpacked model.tar.gz, holding model.json and the files that it lists.
+
+    Raises:
+        engine.ModelError: a file is missing, or is not the one that training wrote.
     """
-    settings = _settings(Path(model_dir) / "model.json")
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    classes = tuple(int(count) for count in settings["classes"])
-    built = network.build(settings["backbone"], len(classes), pretrained=False)
-    # weights_only: a pickle could run code, tensors cannot.
-    state = torch.load(Path(model_dir) / "model.pt", map_location="cpu", weights_only=True)
-    built.load_state_dict(state)
-    built.eval().to(device, memory_format=torch.channels_last)
-    mean, std = (
-        torch.tensor(settings[name], device=device).view(1, 3, 1, 1) for name in ("mean", "std")
-    )
-    return Model(built, classes, mean, std, device)
+    return _model(Path(model_dir))
+
+
+def reference_fn(model_dir: str) -> Model:
+    """The same model by PyTorch, with which Evaluate compares what `model_fn` loads."""
+    return _model(Path(model_dir), engine.PYTORCH)
 
 
 def input_fn(body: bytes, content_type: str | None, context: Any = None) -> list[Request]:
@@ -137,12 +132,8 @@ def predict_fn(batch: list[Request], model: Model) -> list[Answer]:
     Raises:
         ArithmeticError: the network's outputs are no numbers, as after a training that diverged.
     """
-    pixels = torch.stack([request.pixels for request in batch]).to(model.device)
-    images = (pixels.float() / 255 - model.mean) / model.std
-    with torch.inference_mode():
-        outputs = model.network(images.contiguous(memory_format=torch.channels_last))
-        probabilities = outputs.float().softmax(dim=1).cpu()
-    if not probabilities.isfinite().all():
+    probabilities = model.engine.run(np.stack([request.pixels for request in batch]))
+    if not np.isfinite(probabilities).all():
         raise ArithmeticError("the network's outputs are not finite; its training has diverged")
     return [
         _answer(row, model.classes, request.expected_quantity)
@@ -200,7 +191,13 @@ def _answer(probabilities: list[float], classes: tuple[int, ...], expected: int 
     return answer | {"match": match, "match_confidence": confidence}
 
 
-def _decode(body: bytes, size: int) -> torch.Tensor:
+def _model(folder: Path, wanted: str = "") -> Model:
+    settings = _settings(folder / "model.json")
+    loaded = engine.load(folder, settings, wanted)
+    return Model(loaded, tuple(int(count) for count in settings["classes"]))
+
+
+def _decode(body: bytes, size: int) -> np.ndarray:
     if not body:
         raise RequestError(HTTPStatus.BAD_REQUEST, "the body is empty; send the bytes of an image")
     if len(body) > MAX_BYTES:
@@ -209,40 +206,21 @@ def _decode(body: bytes, size: int) -> torch.Tensor:
             f"the body has {len(body):,} bytes; at most {MAX_BYTES:,} are served",
         )
     try:
-        image: Image.Image = Image.open(io.BytesIO(body), formats=FORMATS)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        if isinstance(error, Image.DecompressionBombError):
-            raise _too_many_pixels("more megapixels than Pillow opens") from error
+        return pixels.decode(body, size, MAX_PIXELS)
+    except pixels.TooLargeError as error:
         raise RequestError(
-            HTTPStatus.BAD_REQUEST, "the body is not a readable image; send a JPEG or a PNG"
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            f"the image is too large: {error}; at most {MAX_PIXELS / 1e6:.0f} megapixels are "
+            "served: send a smaller picture",
         ) from error
-    # The header tells the size, so that nothing large is ever decoded.
-    width, height = image.size
-    if width * height > MAX_PIXELS:
-        raise _too_many_pixels(f"{width} x {height} = {width * height / 1e6:.1f} megapixels")
-    try:
-        image.draft("RGB", (size, size))  # JPEG: decode at a fraction of the size
-        image.load()
-        return network.to_tensor(ImageOps.exif_transpose(_eight_bits(image)), size)
-    except Exception as error:  # Pillow's readers raise nearly anything over damaged bytes
+    except pixels.DamagedError as error:
         raise RequestError(
             HTTPStatus.BAD_REQUEST, f"the image is damaged or truncated ({error}); send it again"
         ) from error
-
-
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """A 16-bit grey PNG keeps its high bytes; Pillow's conversion would clip it to white."""
-    if image.mode.startswith("I"):
-        return image.convert("I").point(lambda value: value / 256).convert("L")
-    return image
-
-
-def _too_many_pixels(found: str) -> RequestError:
-    return RequestError(
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-        f"the image has {found}; at most {MAX_PIXELS / 1e6:.0f} megapixels are served: "
-        "send a smaller picture",
-    )
+    except pixels.NotAnImageError as error:
+        raise RequestError(
+            HTTPStatus.BAD_REQUEST, "the body is not a readable image; send a JPEG or a PNG"
+        ) from error
 
 
 def _headers(context: Any) -> Mapping[str, str]:

@@ -13,7 +13,7 @@ import torch
 
 from training import data, fitting, profile
 
-SHIPPED = ("inference.py", "network.py", "pixels.py")
+SHIPPED = ("inference.py", "engine.py", "network.py", "pixels.py")
 STEPS = Path(__file__).resolve().parent.parent
 
 

@@ -14,7 +14,7 @@ import network
 import pytest
 import torch
 import train
-from training import data, environment, fitting, optimisation
+from training import artifact, data, environment, fitting, optimisation
 from training.checkpoints import Checkpoints
 from training.progress import Epoch
 
@@ -30,7 +30,7 @@ def test_a_training_job_from_hyperparameters_to_model(opt, tmp_path):
     """The image's own `train`, the code in a tarball, a debugged run: a process from end to end."""
     source = tmp_path / "sourcedir.tar.gz"
     with tarfile.open(source, "w:gz") as tar:
-        for name in ("train.py", "training", "network.py", "inference.py", "pixels.py"):
+        for name in ("train.py", "training", *artifact.SHIPPED):
             tar.add(STEPS / name, name, filter=lambda f: None if "__pycache__" in f.name else f)
     arguments = options(debug="true", epochs=3)
     hyperparameters = {
@@ -70,11 +70,7 @@ def test_a_training_job_from_hyperparameters_to_model(opt, tmp_path):
     assert "INFO" not in result.stdout + result.stderr
     state = torch.load(opt / "model" / "model.pt", weights_only=True)
     network.build(TINY, 3).load_state_dict(state)
-    assert {file.name for file in (opt / "model" / "code").iterdir()} == {
-        "inference.py",
-        "network.py",
-        "pixels.py",
-    }
+    assert {file.name for file in (opt / "model" / "code").iterdir()} == set(artifact.SHIPPED)
 
 
 def test_the_same_seed_gives_the_same_model(opt, tmp_path, capsys):

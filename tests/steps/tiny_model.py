@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import network
+import numpy as np
+import pixels
 import torch
 from PIL import Image, ImageDraw
 
@@ -42,7 +44,7 @@ def save_model(
     torch.save(built.state_dict(), folder / "model.pt")
     settings = {"backbone": TINY, "image_size": SIZE, "classes": list(classes)}
     (folder / "model.json").write_text(json.dumps(settings | {"mean": mean, "std": std}))
-    for name in ("inference.py", "network.py", "pixels.py"):
+    for name in ("inference.py", "engine.py", "network.py", "pixels.py"):
         shutil.copyfile(STEPS / name, folder / "code" / name)
     return folder
 
@@ -62,9 +64,8 @@ def _teach(built, images, answers, mean, std) -> None:
     seen = []
     hook = head.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
     with torch.inference_mode():
-        pixels = torch.stack([network.to_tensor(Image.open(file), SIZE) for file in images])
-        colours = [torch.tensor(values).view(1, 3, 1, 1) for values in (mean, std)]
-        built((pixels.float() / 255 - colours[0]) / colours[1])
+        batch = np.stack([pixels.decode(file.read_bytes(), SIZE) for file in images])
+        network.Serving(built, {"mean": mean, "std": std})(torch.from_numpy(batch))
     hook.remove()
     features = torch.cat([seen[0].clone(), torch.ones(len(images), 1)], dim=1).double()
     logits = torch.tensor(answers, dtype=torch.float64).log()
