@@ -17,7 +17,6 @@ from typing import Any
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import torch
-from PIL import Image
 from torch import nn
 from torch.nn import functional
 
@@ -70,25 +69,6 @@ def normalisation(backbone: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
     if settings is None:
         return IMAGENET_MEAN, IMAGENET_STD
     return tuple(settings.mean), tuple(settings.std)
-
-
-def to_tensor(image: Image.Image, image_size: int) -> torch.Tensor:
-    """Turn an image into the pixels that the network is trained on.
-
-    The image is squeezed to a square, whatever its aspect: a bin's picture shows the whole bin,
-    so cropping it would hide items, and padding it would waste pixels.
-
-    Args:
-        image: any Pillow image.
-        image_size: width and height wanted.
-
-    Returns:
-        uint8 tensor of shape (3, image_size, image_size), RGB.
-    """
-    image.draft("RGB", (image_size, image_size))  # JPEG: decode at a fraction of the size
-    rgb = image.convert("RGB").resize((image_size, image_size), Image.Resampling.BILINEAR)
-    pixels = torch.frombuffer(bytearray(rgb.tobytes()), dtype=torch.uint8)
-    return pixels.view(image_size, image_size, 3).permute(2, 0, 1).contiguous()
 
 
 def build(
