@@ -15,6 +15,7 @@ from pipelines.advice import advise
 from pipelines.execution import Execution
 from pipelines.figures import figures, sentence
 from pipelines.outcome import Outcome
+from pipelines.scoring.answers import UNSURE, Scores
 from pipelines.terminal import STYLES, headline, narrow, next_steps, steps, table
 from pipelines.watch import Look
 from pipelines.words import duration, moment, short
@@ -138,6 +139,18 @@ def predictions(answers: Iterable[Prediction]) -> Table:
     middle = ["expected"] if expected else []
     columns = ["image", "count", "confidence", *middle, "probability of each count"]
     return table(columns, rows, right=["count", "confidence"], whole=["count", "confidence"])
+
+
+def scores(scored: Scores) -> Table:
+    """How many images show so many items, and how many of those answers are unsure."""
+    rows = []
+    for count, images in scored.counts.items():
+        of_count = [a for a in scored.answers.values() if a["count"] == count]
+        unsure = sum(a["confidence"] < UNSURE for a in of_count)
+        row = [str(count), str(images), f"{images / len(scored.answers):.0%}", str(unsure)]
+        rows.append(row)
+    columns = ["items counted", "images", "share", f"unsure (below {UNSURE:.0%})"]
+    return table(columns, rows, right=columns)
 
 
 def _match(answer: Mapping[str, Any]) -> str:

@@ -5,7 +5,8 @@ for it.
 """
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 from rich.box import SIMPLE_HEAD
@@ -155,6 +156,31 @@ def _show_lines(looks: Iterable[Look]) -> Look:
     execution = last.execution
     print(f"Execution {execution.id} {execution.status} after {duration(execution.seconds)}\n")
     return last
+
+
+@contextmanager
+def waiting() -> Iterator[Callable[[str, float], None]]:
+    """A function that says on standard error what is waited for, and for how many seconds.
+
+    One line in place on a terminal; elsewhere a line whenever what is said changes.
+    """
+    err = Console(stderr=True, highlight=False)
+    status = err.status("")
+    last = ""
+
+    def show(text: str, seconds: float) -> None:
+        nonlocal last
+        if err.is_terminal:
+            status.update(f"{text}, {duration(seconds)}")
+            status.start()
+        elif text != last:
+            err.print(Text(text), soft_wrap=True)
+            last = text
+
+    try:
+        yield show
+    finally:
+        status.stop()
 
 
 def show_failure(look: Look, words: Iterable[LastWords]) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipelines.commands.shared import (
+    INTERRUPTED,
     NAME,
     AsJson,
     Target,
@@ -20,8 +21,10 @@ from pipelines.commands.shared import (
 
 if TYPE_CHECKING:
     from model_registry.promotion import Promotion
+    from pipelines.scoring.answers import Scores
 
 PANEL = "Models"
+NAMED_FAILURES = 10  # images whose failure `score` names; the CSV names all
 ENDPOINT_SECONDS = 1800.0  # on AWS an endpoint takes minutes, and longer where instances are scarce
 PendingVersion = Annotated[
     str | None,
@@ -169,6 +172,90 @@ def predict(
         from pipelines import tables, terminal
 
         terminal.show(tables.predictions(answers))
+
+
+@app.command(
+    rich_help_panel=PANEL,
+    epilog=examples(
+        "score photos",
+        "score photos --expected books.csv --output counted.csv",
+        "score s3://my-bucket/bin-images --version 3 --json",
+    ),
+)
+def score(
+    context: typer.Context,
+    folder: Annotated[
+        str,
+        typer.Argument(metavar="FOLDER", help="With .jpg and .png files, or s3://BUCKET/PREFIX."),
+    ],
+    version: Annotated[
+        str | None,
+        typer.Option(help="An approved model version. \\[default: the newest]", show_default=False),
+    ] = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="The CSV to write.")
+    ] = Path("scores.csv"),
+    expected: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="A CSV: image,expected_quantity. Is it so?", show_default=False
+        ),
+    ] = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave the job's model and uploaded images there.")
+    ] = False,
+    as_json: AsJson = False,
+    target: Target = None,
+) -> None:
+    """Count the items of a whole folder of images in batch, into a CSV; no endpoint is needed.
+
+    A Transform job of an approved version does it, for JPEG and PNG images one each.
+    The CSV has a row for each image: image, count, confidence, expected_count (the mean over the
+    probabilities), p1, p2, ... (the probability of each count) and error.
+    The exit code is 0 only when every image was counted.
+    """
+    from model_registry import versions
+    from pipelines import terminal
+    from pipelines.scoring import answers, images, job, table
+
+    # Before the target is opened: what is wrong here needs no job to be told so.
+    path = table.check_output(output)
+    remote = folder.startswith("s3://")
+    found = None if remote else images.in_folder(Path(folder))
+    number = versions.parse_version(version) if version else None
+    books = table.read_expected(expected, found.names) if expected and found else None
+    place = open_target(context, target)
+    chosen = job.choose(place.client(), number)
+    found = found or images.in_bucket(place.client("s3"), folder)
+    if expected and books is None:
+        books = table.read_expected(expected, found.names)
+    try:
+        with terminal.waiting() as show:
+            ended = job.run(place.session, place.settings, chosen, found, show, keep=keep)
+    except KeyboardInterrupt:
+        say("Interrupted: the job is stopped, and nothing was written.")
+        raise typer.Exit(INTERRUPTED) from None
+    scores = answers.collect(place.session, place.settings, chosen.version, found, ended)
+    scores = table.join(scores, books) if books else scores
+    table.write(scores, path)
+    _show_scores(scores, path, as_json)
+    if scores.failures:
+        raise typer.Exit(1)
+
+
+def _show_scores(scores: "Scores", path: Path, as_json: bool) -> None:
+    if as_json:
+        print_json({"file": str(path), **scores.as_dict()})
+    else:
+        from pipelines import tables, terminal
+
+        if scores.answers:
+            terminal.show(tables.scores(scores))
+        typer.echo(scores.sentence(path))
+    for name, why in list(scores.failures.items())[:NAMED_FAILURES]:
+        say(f"{name} was not counted: {why}")
+    if len(scores.failures) > NAMED_FAILURES:
+        say(f"... and {len(scores.failures) - NAMED_FAILURES} more; {path} names all of them.")
 
 
 def _tell(done: "Promotion") -> None:
