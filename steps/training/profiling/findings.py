@@ -58,13 +58,14 @@ def _phases(profile: Profile) -> Iterator[Finding]:
     if profile.steps_seconds:
         if data > DATA_SHARE:
             yield Finding(
-                f"Data loading took {_percent(data)} of the training steps: the network waits for its "
-                "images.",
+                f"Data loading took {_percent(data)} of the training steps: the network waits for "
+                "its images.",
                 "A smaller --image-size, fewer augmentations, or more CPU cores help.",
             )
         else:
             yield Finding(
-                f"Data loading took {_percent(data)} of the training steps: it does not hold them up."
+                f"Data loading took {_percent(data)} of the training steps: it does not hold them "
+                "up."
             )
     if evaluation > EVALUATION_SHARE:
         yield Finding(
