@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import io
 import time
-import warnings
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from PIL import Image, UnidentifiedImageError
-
-from preparation import groups
+from preparation import groups, picture
 from preparation.metadata import Bin, MetadataError, parse
 from preparation.order import shuffled
+from preparation.picture import Flaw, Picture
 from preparation.problem import PreparationError
 from preparation.source import IMAGES, METADATA, Source
 
 BATCH = 512  # metadata files looked at between two decisions whether there are enough
 PROGRESS_SECONDS = 5.0
-# A bin photo has about a megapixel; beyond this Pillow warns of a decompression bomb.
-Image.MAX_IMAGE_PIXELS = 50_000_000
 
 
 @dataclass(frozen=True)
@@ -38,6 +33,8 @@ class Gathered:
     """What was found; the images lie in the folder they were fetched to."""
 
     bins: list[Bin] = field(default_factory=list)
+    others: list[Bin] = field(default_factory=list)  # of other counts, to learn from
+    pictures: dict[str, Picture] = field(default_factory=dict)
     group: dict[str, str] = field(default_factory=dict)
     quarantined: list[Quarantined] = field(default_factory=list)
     other_counts: Counter[int] = field(default_factory=Counter)
@@ -47,7 +44,8 @@ class Gathered:
     @property
     def lost(self) -> float:
         """Which share of the bins that would have been taken cannot be used."""
-        return len(self.quarantined) / max(1, len(self.quarantined) + len(self.bins))
+        taken = len(self.bins) + len(self.others)
+        return len(self.quarantined) / max(1, len(self.quarantined) + taken)
 
 
 class Gatherer:
@@ -59,17 +57,26 @@ class Gatherer:
         classes: The counts that are wanted.
         subset_size: Images in all, balanced over the classes; 0 for every one.
         seed: Of the choice.
+        learn_from_all: Also gather bins of other counts, in the order of the choice. Of a subset,
+            the share of the classes' bins that it takes of those looked at is taken of the others.
     """
 
     def __init__(
-        self, source: Source, folder: Path, classes: range, subset_size: int, seed: int
+        self,
+        source: Source,
+        folder: Path,
+        classes: range,
+        subset_size: int,
+        seed: int,
+        learn_from_all: bool = False,
     ) -> None:
         self.source = source
         self.folder = folder
         self.classes = classes
         self.seed = seed
         self.result = Gathered()
-        self._asins: dict[str, frozenset[str]] = {}
+        self._learn_from_all = learn_from_all
+        self._items: dict[str, frozenset[str] | None] = {}
         self._quota = {
             count: subset_size // len(classes) + (place < subset_size % len(classes))
             if subset_size
@@ -100,6 +107,7 @@ class Gatherer:
                 )
         order = shuffled(present, self.seed)
         waiting: dict[int, list[Bin]] = defaultdict(list)
+        others: list[Bin] = []
         for start in range(0, len(order), BATCH):
             for found in self._look(order[start : start + BATCH], images, metadata):
                 if listed and listed[found.id] != found.count:
@@ -109,13 +117,18 @@ class Gatherer:
                 if found.count in self.classes:
                     waiting[found.count].append(found)
                 else:
-                    self.result.other_counts[found.count] += 1
+                    others.append(found)
             self._fetch(waiting)
             if all(self._missing(count) == 0 for count in self.classes):
                 break
         self._require_every_class(len(order))
-        self._group(metadata)
-        self._progress.say("fetched", len(self.result.bins), always=True)
+        self.result.other_counts.update(found.count for found in others)
+        if self._learn_from_all:
+            taken = len(self.result.bins)
+            left = sum(len(found) for found in waiting.values())
+            self._fetch_others(others, taken / (taken + left))
+        self._group(images | metadata, metadata)
+        self._progress.say("fetched", len(self.result.bins) + len(self.result.others), always=True)
         return self.result
 
     def _look(self, ids: Iterable[str], images: set[str], metadata: set[str]) -> list[Bin]:
@@ -136,7 +149,7 @@ class Gatherer:
             except MetadataError as error:
                 self._put_aside(identity, error.reason, str(error))
                 continue
-            self._asins[identity] = bin_.asins
+            self._items[identity] = bin_.asins
             found.append(bin_)
         return found
 
@@ -151,37 +164,52 @@ class Gatherer:
                 del waiting[count][:take]
             if not turn:
                 return
-            problems = self.source.map(self._image, [bin_.id for bin_ in turn])
-            for bin_, problem in zip(turn, problems, strict=True):
-                self._progress.say("fetched", len(self.result.bins))
-                if problem:
-                    self._put_aside(bin_.id, *problem)
-                else:
-                    self.result.bins.append(bin_)
+            self.result.bins += self._whole(turn)
+
+    def _fetch_others(self, found: list[Bin], share: float) -> None:
+        """Fetch a share of the bins of other counts; the next replaces a broken image."""
+        wanted = round(share * len(found))
+        while found and (missing := wanted - len(self.result.others)) > 0:
+            self.result.others += self._whole(found[:missing])
+            found = found[missing:]
+
+    def _whole(self, bins: list[Bin]) -> list[Bin]:
+        """Fetch images; those that are broken are put aside."""
+        whole = []
+        found = self.source.map(self._image, [bin_.id for bin_ in bins])
+        for bin_, image in zip(bins, found, strict=True):
+            self._progress.say("fetched", len(self.result.pictures))
+            if isinstance(image, Flaw):
+                self._put_aside(bin_.id, image.reason, image.detail)
+            else:
+                self.result.pictures[bin_.id] = image
+                whole.append(bin_)
+        return whole
 
     def _metadata(self, identity: str) -> bytes:
         return self.source.read(f"{METADATA}/{identity}.json") or b""
 
-    def _image(self, identity: str) -> tuple[str, str] | None:
-        """Fetch an image, check it, and keep it; answer what is wrong with it."""
-        content = self.source.read(f"{IMAGES}/{identity}.jpg")
-        problem = flaw(content or b"")
-        if problem is None:
-            (self.folder / f"{identity}.jpg").write_bytes(content or b"")
-        return problem
+    def _image(self, identity: str) -> Picture | Flaw:
+        """Fetch an image, check it, and keep it; answer its size or what is wrong with it."""
+        content = self.source.read(f"{IMAGES}/{identity}.jpg") or b""
+        found = picture.inspect(content)
+        if isinstance(found, Picture):
+            (self.folder / f"{identity}.jpg").write_bytes(content)
+        return found
 
-    def _group(self, metadata: set[str]) -> None:
+    def _group(self, known: set[str], metadata: set[str]) -> None:
         """Look at the neighbours of what was chosen until the same-bin groups are sure."""
-        chosen = [bin_.id for bin_ in self.result.bins]
-        while wanted := groups.open_ends(chosen, self._asins, metadata):
-            ids = sorted(wanted)
+        chosen = [bin_.id for bin_ in (*self.result.bins, *self.result.others)]
+        while wanted := groups.open_ends(chosen, self._items, known):
+            self._items.update(dict.fromkeys(wanted - metadata))
+            ids = sorted(wanted & metadata)
             contents = self.source.map(self._metadata, ids)
             for identity, content in zip(ids, contents, strict=True):
                 try:
-                    self._asins[identity] = parse(identity, content).asins
+                    self._items[identity] = parse(identity, content).asins
                 except MetadataError:
-                    self._asins[identity] = frozenset()  # it joins nothing
-        self.result.group = {i: groups.group_of(i, self._asins) for i in chosen}
+                    self._items[identity] = None
+        self.result.group = {i: groups.group_of(i, self._items) for i in chosen}
 
     def _missing(self, count: int) -> int | None:
         """How many images of a class are still wanted; None where every one is."""
@@ -203,25 +231,6 @@ class Gatherer:
 
     def _put_aside(self, identity: str, reason: str, detail: str) -> None:
         self.result.quarantined.append(Quarantined(identity, reason, detail))
-
-
-def flaw(content: bytes) -> tuple[str, str] | None:
-    """What is wrong with the bytes of an image: (reason, detail), or None."""
-    if not content:
-        return "empty-image", "0 bytes"
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(content)) as image:
-                image.load()
-    except UnidentifiedImageError:
-        return "undecodable-image", f"{len(content)} bytes that are no image"
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        return "too-large-image", str(error)
-    except (OSError, SyntaxError, ValueError) as error:
-        reason = "truncated-image" if "truncated" in str(error) else "undecodable-image"
-        return reason, str(error)
-    return None
 
 
 class Progress:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,12 +26,15 @@ class Bin:
         count: How many items the books say are in it (EXPECTED_QUANTITY).
         asins: The kinds of items in it.
         adds_up: Whether the quantities of the items sum to `count`.
+        volume: Of an item, in cubic inches: the mean over the items whose size is known, each as
+            often as it is in the bin; None where no size is.
     """
 
     id: str
     count: int
     asins: frozenset[str]
     adds_up: bool
+    volume: float | None = None
 
 
 def parse(identity: str, content: bytes) -> Bin:
@@ -53,4 +58,27 @@ def parse(identity: str, content: bytes) -> Bin:
     asins = frozenset(str(v["asin"]) for v in items.values() if v.get("asin"))
     quantities = [v.get("quantity") for v in items.values()]
     adds_up = all(isinstance(q, int) for q in quantities) and sum(quantities) == count
-    return Bin(identity, count, asins, adds_up)
+    return Bin(identity, count, asins, adds_up, _mean_volume(items.values()))
+
+
+def _mean_volume(items: Iterable[dict[str, Any]]) -> float | None:
+    total, number = 0.0, 0
+    for item in items:
+        volume, quantity = _volume(item), item.get("quantity")
+        if volume is not None and isinstance(quantity, int) and quantity > 0:
+            total += volume * quantity
+            number += quantity
+    return total / number if number else None
+
+
+def _volume(item: dict[str, Any]) -> float | None:
+    """Height times length times width, where all three are told in inches."""
+    sides = [item.get(name) for name in ("height", "length", "width")]
+    values = [side.get("value") for side in sides if isinstance(side, dict) and _inches(side)]
+    if len(values) < len(sides) or not all(isinstance(v, int | float) and v > 0 for v in values):
+        return None
+    return float(math.prod(values))
+
+
+def _inches(side: dict[str, Any]) -> bool:
+    return side.get("unit") == "IN"

@@ -38,8 +38,13 @@ def parse_shares(text: str) -> tuple[float, float, float]:
     return train, validation, test
 
 
-def parse_file_list(content: bytes, classes: range) -> dict[str, int]:
+def parse_file_list(content: bytes, classes: range, others: bool = False) -> dict[str, int]:
     """The ids of a `file_list.json` (class -> ["data/metadata/ID.json", ...]) and their classes.
+
+    Args:
+        content: The bytes of the file.
+        classes: The classes that are wanted.
+        others: Also list the ids of other classes.
 
     Raises:
         PreparationError: It is not of that form, or names nothing of the wanted classes.
@@ -55,9 +60,9 @@ def parse_file_list(content: bytes, classes: range) -> dict[str, int]:
     for key, names in document.items():
         if not key.isdecimal() or not isinstance(names, list):
             raise PreparationError(f"The file list has an entry {key!r} that is no class; {form}.")
-        if int(key) in classes:
+        if others or int(key) in classes:
             listed |= {PurePosixPath(str(name)).stem: int(key) for name in names}
-    if not listed:
+    if not set(listed.values()) & set(classes):
         raise PreparationError(
             f"The file list names nothing of the classes {classes.start}-{classes.stop - 1}; "
             f"{form}."

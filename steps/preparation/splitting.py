@@ -79,6 +79,26 @@ def split(members: Sequence[Member], shares: Sequence[float], seed: int) -> dict
     return {member.id: chosen[member.group] for member in members}
 
 
+def join_train(
+    others: Sequence[Member], members: Sequence[Member], parts: Mapping[str, str]
+) -> tuple[list[Member], list[Member]]:
+    """Which images of other counts may be learnt from: those of no bin that is judged on.
+
+    Args:
+        others: Images of counts that are never judged.
+        members: The images that were split.
+        parts: Their splits, of `split`.
+
+    Returns:
+        Those for train, and those that are left out because their group is in another split.
+    """
+    held_out = {member.group for member in members if parts[member.id] != "train"}
+    return (
+        [other for other in others if other.group not in held_out],
+        [other for other in others if other.group in held_out],
+    )
+
+
 def _worse(
     part: str,
     adds: Mapping[int, int],
