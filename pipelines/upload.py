@@ -205,8 +205,9 @@ def put_all(store: Any, files: Mapping[str, Path], kinds: Mapping[str, str] | No
         kind = (kinds or {}).get(key)
         obstore.put(store, key, files[key], attributes={"Content-Type": kind} if kind else None)
 
+    err = Console(stderr=True)
     with (
-        Progress(console=Console(stderr=True), transient=True) as progress,
+        Progress(console=err, transient=True, disable=not err.is_terminal) as progress,
         ThreadPoolExecutor(THREADS) as pool,
     ):
         task = progress.add_task(f"Uploading {len(files)} files", total=len(files))
