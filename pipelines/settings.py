@@ -91,6 +91,8 @@ class Data(Section):
     file_list: str
     subset_size: Annotated[int, Field(ge=0)]
     classes: str
+    learn_from: Literal["classes", "all"]
+    store_size: Annotated[int, Field(ge=0)]
     split: str
     seed: Annotated[int, Field(ge=0)]
 

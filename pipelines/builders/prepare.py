@@ -21,6 +21,8 @@ def prepare_step(context: Context) -> ProcessingStep:
         "--file-list": parameter["FileList"],
         "--subset-size": parameter["SubsetSize"].to_string(),
         "--classes": parameter["Classes"],
+        "--learn-from": context.settings.data.learn_from,
+        "--store-size": str(context.settings.data.store_size),
         "--split": parameter["Split"],
         "--seed": parameter["Seed"].to_string(),
     }
