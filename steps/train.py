@@ -10,6 +10,7 @@ in /opt/ml/checkpoints, where the platform made that folder.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import math
 import os
 import random
@@ -25,9 +26,22 @@ import network
 import numpy
 import torch
 from torch import nn
-from training import artifact, data, environment, fitting, hyperparameters, profile
+from training import (
+    artifact,
+    calibration,
+    data,
+    environment,
+    fitting,
+    freezing,
+    hyperparameters,
+    lessons,
+    losses,
+    profile,
+)
 from training.checkpoints import Checkpoints
 from training.environment import Environment, TrainingError
+from training.inputs import Inputs, features
+from training.learner import learner_of, whole_state
 from training.profiling import page
 from training.watcher import Watcher
 
@@ -57,44 +71,62 @@ def run(options: argparse.Namespace, places: Environment) -> None:
     _be_deterministic(options.seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     train_folder, validation_folder = places.channel("train"), places.channel("validation")
-    given = places.channels.get("pretrained")
     profiler = profile.Profiler()
     profiler.start()
     try:
-        with profiler.phase("model"):
-            mean, std = network.normalisation(options.backbone)
         with profiler.phase("decoding"):
             train = data.load(train_folder, options.image_size, options.num_workers)
+            levels = lessons.levels(train, options.counts)
             validation = data.load(
-                validation_folder, options.image_size, options.num_workers, train.classes
+                validation_folder, options.image_size, options.num_workers, levels.classes
             )
-        lacking = set(range(len(train.classes))) - set(validation.labels.tolist())
+        lacking = set(range(len(levels.classes))) - set(validation.labels.tolist())
         if lacking:
-            counts = data.listed(tuple(train.classes[index] for index in sorted(lacking)))
+            counts = data.listed(tuple(levels.classes[index] for index in sorted(lacking)))
             print(f"validation has no image of {counts} items; its accuracy leaves them out")
         with profiler.phase("model"):
-            model = network.build(options.backbone, len(train.classes), options.pretrained, given)
+            model = network.build(
+                options.backbone,
+                levels.outputs(options.loss),
+                options.pretrained,
+                places.channels.get("pretrained"),
+            )
+            head = losses.add_head(model, options.loss, levels, options.dropout)
+            frozen = freezing.first_parts(model, options.freeze, options.backbone)
+            freezing.freeze(frozen)
         print(
             f"{len(train)} training and {len(validation)} validation images of "
-            f"{data.listed(train.classes)} items at {options.image_size} px; {options.backbone} on "
-            f"{device}, {torch.get_num_threads()} threads, lr {options.lr:g}, "
+            f"{data.listed(levels.classes)} items at {options.image_size} px; {options.backbone} "
+            f"on {device}, {torch.get_num_threads()} threads, lr {options.lr:g}, "
             f"batch {options.batch_size}, {options.epochs} epochs",
             flush=True,
         )
-        settings = fitting.Settings(
-            options.lr, options.batch_size, options.epochs, options.test_batch_size,
-            options.weight_decay, options.label_smoothing, options.pretrained, options.seed,
-            mean, std,
-        )  # fmt: skip
-        criterion = nn.CrossEntropyLoss(label_smoothing=options.label_smoothing)
+        colours = network.normalisation(options.backbone)
+        inputs: list[Inputs] = [
+            lessons.pixels(images, options, colours, device) for images in (train, validation)
+        ]
+        settings = _settings(options, device)
+        trained = model
+        if options.freeze == -1:
+            with profiler.phase("features"):
+                images_at_once = options.test_batch_size
+                inputs = [
+                    features(model, head, images, images_at_once, settings.bfloat16)
+                    for images in inputs
+                ]
+            trained = nn.Sequential(head)
+        learner = learner_of(trained, options, levels, device, frozen)
         watcher = Watcher(profiler, options, places.output / "tensors")
         steps = math.ceil(len(train) / options.batch_size) * options.epochs
-        watcher.attach(model, criterion, steps)
+        watcher.attach(learner.model, learner.criterion, steps)
         if options.profile:
-            profiler.record(model, steps)
+            profiler.record(learner.model, steps)
         with _stop_signal() as should_stop:
             outcome = fitting.fit(
-                model, criterion, train, validation, settings, watcher, should_stop, device,
+                learner,
+                lessons.lesson(train, inputs[0], levels, options),
+                lessons.exam(validation, inputs[1], levels, options),
+                settings, watcher, should_stop, device,
                 Checkpoints(places.checkpoints, _identity(options, train, validation)),
             )  # fmt: skip
     finally:
@@ -110,7 +142,13 @@ def run(options: argparse.Namespace, places: Environment) -> None:
         )
         speeds = [epoch.images_per_second for epoch in outcome.history]
         page.write(places.model / page.NAME, title, measured, speeds)
-    artifact.write(places.model, options, train, outcome, measured, time.monotonic() - started)
+    state = whole_state(model, outcome.state, only_head=options.freeze == -1)
+    temperature = calibration.temperature(outcome.answers, validation.labels)
+    artifact.write(
+        places.model, options, levels, state, temperature, outcome, measured, len(train),
+        time.monotonic() - started,
+    )  # fmt: skip
+    artifact.seal(places.model)
     if options.debug:
         watcher.judge(places.model / "debug_rules.json", measured, outcome)
     print(outcome.best.line(), flush=True)  # the last metrics are the model's
@@ -128,6 +166,19 @@ def _identity(
         "training images by class": torch.bincount(train.labels).tolist(),
         "validation images by class": torch.bincount(validation.labels).tolist(),
     }
+
+
+def _settings(options: argparse.Namespace, device: torch.device) -> fitting.Settings:
+    chosen = {
+        field.name: getattr(options, field.name)
+        for field in dataclasses.fields(fitting.Settings)
+        if hasattr(options, field.name)
+    }
+    if not options.pretrained:
+        chosen["head_rate"] = 1.0  # then nothing is older than the head
+    auto = "bfloat16" if device.type == "cuda" else "float32"
+    precision = auto if options.precision == "auto" else options.precision
+    return fitting.Settings(**chosen, bfloat16=precision == "bfloat16")
 
 
 @contextmanager

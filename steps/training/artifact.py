@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import shutil
 from dataclasses import asdict
@@ -11,7 +12,8 @@ from pathlib import Path
 import network
 import torch
 
-from training import data, fitting, profile
+from training import fitting, profile
+from training.losses import Levels
 
 SHIPPED = ("inference.py", "engine.py", "network.py", "pixels.py")
 STEPS = Path(__file__).resolve().parent.parent
@@ -20,21 +22,29 @@ STEPS = Path(__file__).resolve().parent.parent
 def write(
     folder: Path,
     options: argparse.Namespace,
-    train: data.Images,
+    levels: Levels,
+    state: dict[str, torch.Tensor],
+    temperature: float,
     outcome: fitting.Outcome,
     measured: profile.Profile,
+    images: int,
     seconds: float,
 ) -> None:
     """Everything that inference, evaluation and the report need."""
     (folder / "code").mkdir(parents=True, exist_ok=True)
-    torch.save(outcome.state, folder / "model.pt")
+    torch.save(state, folder / "model.pt")
     mean, std = network.normalisation(options.backbone)
     model = {
         "backbone": options.backbone,
         "image_size": options.image_size,
-        "classes": list(train.classes),
+        "classes": list(levels.classes),
         "mean": list(mean),
         "std": list(std),
+        "loss": options.loss,
+        "outputs": levels.outputs(options.loss),
+        "levels": list(levels.counts),
+        "temperature": temperature,
+        "mirrored": options.mirrored,
     }
     training = {
         "hyperparameters": {name.replace("_", "-"): v for name, v in vars(options).items()},
@@ -43,7 +53,7 @@ def write(
         "stopped": outcome.stopped,
         "ended_for": outcome.issue,
         "resumed_after_epoch": outcome.resumed,
-        "training_images": len(train),
+        "training_images": images,
         "seconds": round(seconds, 2),
         "torch": torch.__version__,
         "profile": measured.as_dict(),
@@ -52,3 +62,15 @@ def write(
     (folder / "training.json").write_text(json.dumps(training, indent=1))
     for name in SHIPPED:
         shutil.copyfile(STEPS / name, folder / "code" / name)
+
+
+def seal(folder: Path) -> None:
+    """Write into model.json the sha256 of every file that is loaded, when all of them are there."""
+    settings = json.loads((folder / "model.json").read_text())
+    loaded = [*sorted(folder.glob("model.*")), *sorted((folder / "code").glob("*.py"))]
+    settings["files"] = {
+        file.relative_to(folder).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in loaded
+        if file.name != "model.json"
+    }
+    (folder / "model.json").write_text(json.dumps(settings, indent=1))

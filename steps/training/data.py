@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch.nn import functional
 
 from training import capacity
 from training.decoder import Decoder
@@ -128,16 +126,6 @@ def _classes(folder: Path) -> tuple[int, ...]:
     return tuple(sorted(int(name) for name in names))
 
 
-def batches(count: int, size: int, generator: torch.Generator) -> Iterator[torch.Tensor]:
-    """Shuffled indices, in batches.
-
-    Batch normalisation cannot learn from a single image, so a last batch of one is left out.
-    """
-    for batch in torch.randperm(count, generator=generator).split(size):
-        if len(batch) > 1:
-            yield batch
-
-
 def normalise(
     pixels: torch.Tensor, mean: tuple[float, ...], deviation: tuple[float, ...]
 ) -> torch.Tensor:
@@ -145,40 +133,3 @@ def normalise(
     shift = torch.tensor(mean, device=pixels.device).view(1, -1, 1, 1)
     scale = torch.tensor(deviation, device=pixels.device).view(1, -1, 1, 1)
     return ((pixels - shift) / scale).contiguous(memory_format=torch.channels_last)
-
-
-def augment(pixels: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Change a batch in ways that keep the number of items.
-
-    Mirrored, moved and scaled by a few per cent (the edge is reflected, so nothing is cut off for
-    good), brighter or darker, with more or less contrast and colour; the whole batch at once.
-
-    Args:
-        pixels: float (n, 3, size, size) in 0 … 1.
-        generator: where the chances come from.
-    """
-    n = len(pixels)
-
-    def chance(low: float, high: float) -> torch.Tensor:
-        return torch.rand(n, generator=generator) * (high - low) + low
-
-    theta = torch.zeros(n, 2, 3)
-    scale, angle = chance(0.92, 1.05), chance(-3, 3) * math.pi / 180
-    mirror = (torch.rand(n, generator=generator) < 0.5).float() * 2 - 1
-    theta[:, 0, 0] = scale * torch.cos(angle) * mirror
-    theta[:, 0, 1] = -scale * torch.sin(angle)
-    theta[:, 1, 0] = scale * torch.sin(angle) * mirror
-    theta[:, 1, 1] = scale * torch.cos(angle)
-    theta[:, 0, 2], theta[:, 1, 2] = chance(-0.05, 0.05), chance(-0.05, 0.05)
-    brightness = chance(0.8, 1.2).view(-1, 1, 1, 1).to(pixels.device)
-    contrast = chance(0.8, 1.2).view(-1, 1, 1, 1).to(pixels.device)
-    colour = chance(0.8, 1.2).view(-1, 1, 1, 1).to(pixels.device)
-
-    grid = functional.affine_grid(theta.to(pixels.device), list(pixels.shape), align_corners=False)
-    pixels = functional.grid_sample(
-        pixels, grid, mode="bilinear", padding_mode="reflection", align_corners=False
-    )
-    level = pixels.mean((1, 2, 3), keepdim=True)
-    pixels = (pixels - level) * contrast + level * brightness
-    grey = pixels.mean(1, keepdim=True)
-    return ((pixels - grey) * colour + grey).clamp(0, 1)

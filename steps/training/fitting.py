@@ -2,40 +2,47 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Protocol
 
+import network
 import torch
 from torch import nn
 
-from training import data, optimisation
+from training import augmentation, freezing, optimisation, sampling
 from training.checkpoints import Checkpoints
+from training.distributed import Group
 from training.environment import TrainingError
+from training.learner import Learner
+from training.lessons import Exam, Lesson
 from training.memory import Pieces
-from training.progress import Epoch, Progress
+from training.progress import Epoch, Progress, Scores
 
 PROGRESS_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What one training is told; names and defaults as in `train.py`'s arguments."""
+    """What one training is told; names as in the hyperparameters."""
 
     lr: float
     batch_size: int
     epochs: int
-    test_batch_size: int
-    weight_decay: float
-    label_smoothing: float
-    pretrained: bool
-    seed: int
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
+    image_size: int
+    test_batch_size: int = 100
+    weight_decay: float = 0.02
+    head_rate: float = 1.0
+    schedule: str = "one-cycle"
+    mixup: float = 0.0
+    balanced: bool = False
+    growing: bool = False
+    bfloat16: bool = False
+    compile: bool = False
+    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,7 @@ class Outcome:
     """The weights of the best epoch, which one it was, and all of them in order.
 
     Attributes:
+        answers: log probabilities (n, classes) of the best epoch for the validation images.
         stopped: a signal ended the training.
         issue: what a debug rule ended it for; empty where none did.
         resumed: the epoch after which this process went on; 0 where it began.
@@ -51,6 +59,7 @@ class Outcome:
     state: dict[str, torch.Tensor]
     best: Epoch
     history: list[Epoch]
+    answers: torch.Tensor
     stopped: bool
     issue: str
     resumed: int
@@ -72,86 +81,253 @@ class Observer(Protocol):
         """What the training must end for, asked after each epoch; nothing while it may go on."""
 
 
+class NotFinite(Exception):
+    """A loss is no number; which one, and what to change."""
+
+
 def fit(
-    model: nn.Module,
-    criterion: nn.Module,
-    train: data.Images,
-    validation: data.Images,
+    learner: Learner,
+    train: Lesson,
+    validation: Exam,
     settings: Settings,
     observer: Observer,
     should_stop: Callable[[], bool],
     device: torch.device,
     checkpoints: Checkpoints,
-) -> Outcome:
+    group: Group | None = None,
+) -> Outcome | None:
     """Train for the epochs asked for, or until told to stop; go on where a checkpoint is.
 
     A training that goes on takes the very steps that it would have taken without a break.
 
+    Returns:
+        How it ended; nothing in processes other than the first.
+
     Raises:
         TrainingError: the loss is no number, or the memory does not suffice.
     """
-    if settings.batch_size > len(train):
-        # A tuner that draws from a fixed range must not lose a trial to a small subset.
-        print(
-            f"batch-size {settings.batch_size} is larger than the {len(train)} training images: "
-            "each epoch is one step over all of them"
-        )
-    model.to(device=device, memory_format=torch.channels_last)
-    optimizer = optimisation.optimiser(
-        model, settings.lr, settings.weight_decay, settings.pretrained
-    )
-    steps = math.ceil(len(train) / settings.batch_size) * settings.epochs
-    scheduler = optimisation.schedule(optimizer, steps)
-    generator = torch.Generator().manual_seed(settings.seed)
-    progress = Progress(model, optimizer, scheduler, generator)
-    resumed = _resume(progress, checkpoints, settings.epochs)
-    pieces = Pieces()  # of validation's batches
+    return Fitting(
+        learner, train, validation, settings, observer, should_stop, device, group or Group()
+    ).run(checkpoints)
 
-    for number in range(resumed + 1, settings.epochs + 1):
-        if progress.issue:
-            break
-        started = time.monotonic()
-        observer.training()
-        try:
-            loss, accuracy, seen = _train_epoch(
-                progress, criterion, train, settings, observer, should_stop, device, number
+
+class Fitting:
+    """One training, from its first step to its last."""
+
+    def __init__(
+        self,
+        learner: Learner,
+        train: Lesson,
+        validation: Exam,
+        settings: Settings,
+        observer: Observer,
+        should_stop: Callable[[], bool],
+        device: torch.device,
+        group: Group,
+    ) -> None:
+        self.learner, self.train, self.validation = learner, train, validation
+        self.settings, self.observer, self.should_stop = settings, observer, should_stop
+        self.device, self.group = device, group
+        if settings.batch_size > len(train.inputs):
+            # A tuner that draws from a fixed range must not lose a trial to a small subset.
+            print(
+                f"batch-size {settings.batch_size} is larger than the {len(train.inputs)} training "
+                "images: each epoch is one step over all of them"
             )
-            speed = seen / max(time.monotonic() - started, 1e-9)
-            if should_stop() and progress.history:
-                break  # an unfinished epoch is not judged when a finished one can be kept
-            observer.validating()
-            with observer.phase("evaluation"):
-                scores = _validate(model, criterion, validation, settings, device, pieces)
-        except NotFinite as error:
-            raise TrainingError(f"{error}; {_last_good(progress, checkpoints)}") from None
-        epoch = Epoch(number, loss, accuracy, *scores, speed)
-        print(epoch.line(), flush=True)
-        progress.add(epoch)
-        if should_stop():
-            break  # perhaps in the middle of the epoch, from where no checkpoint can go on
-        progress.issue = observer.issue()
-        checkpoints.save(number, progress.state())
-    assert progress.best is not None
-    return Outcome(
-        progress.best_state, progress.best, progress.history, should_stop(), progress.issue, resumed
-    )
+        self.steps = math.ceil(len(train.inputs) / settings.batch_size)
+        optimizer = optimisation.optimiser(
+            learner.model, settings.lr, settings.weight_decay, settings.head_rate
+        )
+        self.progress = Progress(
+            learner.model,
+            optimizer,
+            optimisation.schedule(optimizer, self.steps * settings.epochs, settings.schedule),
+            torch.Generator().manual_seed(settings.seed),
+            learner.average,
+        )
+        self.forward = torch.compile(learner.model) if settings.compile else learner.model
+        self.pieces = Pieces()  # of validation's batches
 
+    def run(self, checkpoints: Checkpoints) -> Outcome | None:
+        """All epochs."""
+        progress, group = self.progress, self.group
+        resumed = self._resume(checkpoints)
+        for number in range(resumed + 1, self.settings.epochs + 1):
+            if progress.issue:
+                break
+            started = time.monotonic()
+            self.observer.training()
+            try:
+                loss, accuracy, seen, stopped = self._train(number)
+                speed = seen / max(time.monotonic() - started, 1e-9)
+                if stopped and number > 1:
+                    break  # an unfinished epoch is not judged when a finished one can be kept
+                if group.first:
+                    epoch, answers = self._judge(number, loss, accuracy, speed)
+                    print(epoch.line(), flush=True)
+                    progress.add(epoch, answers, self.learner.kept)
+            except NotFinite as error:
+                raise TrainingError(f"{error}; {_last_good(progress, checkpoints)}") from None
+            stopped = group.from_first(stopped or self.should_stop())
+            if stopped:
+                break  # perhaps in the middle of the epoch, from where no checkpoint can go on
+            progress.issue = group.from_first(self.observer.issue() if group.first else "")
+            if group.first:
+                checkpoints.save(number, progress.state())
+        if not group.first:
+            return None
+        assert progress.best is not None
+        return Outcome(
+            progress.best_state, progress.best, progress.history, progress.best_answers,
+            self.should_stop(), progress.issue, resumed,
+        )  # fmt: skip
 
-class NotFinite(Exception):
-    """A loss is no number; which one, and what to change."""
+    def _resume(self, checkpoints: Checkpoints) -> int:
+        """Take up a checkpoint, and show its epochs again: a new job's metrics lack them."""
+        state = self.group.from_first(checkpoints.load() if self.group.first else None)
+        if state is None:
+            return 0
+        self.progress.restore(state)
+        done = len(self.progress.history)
+        if self.group.first:
+            print(f"resumed after epoch {done} of {self.settings.epochs}; so far:", flush=True)
+            for epoch in self.progress.history:
+                print(epoch.line(), flush=True)
+        return done
 
+    def _train(self, number: int) -> tuple[float, float, int, bool]:
+        """One pass over the images: mean loss, accuracy, images seen, whether told to stop."""
+        settings, progress, group = self.settings, self.progress, self.group
+        freezing.training_mode(self.learner.model, self.learner.frozen)
+        plan = sampling.Plan(
+            settings.batch_size, settings.mixup, settings.balanced, group.rank, group.size
+        )
+        inputs, full = self.train.inputs, settings.image_size
+        size = augmentation.size_in(number, settings.epochs, full) if settings.growing else full
+        planned = sampling.steps(self.train.levels, plan, inputs.draw, progress.generator)
+        stream = inputs.stream(step.indices for step in planned)
+        total, correct, seen = 0.0, 0.0, 0
+        told = time.monotonic()
+        for index, step in enumerate(planned, start=1):
+            where = f"step {index} of epoch {number}"
+            with self.observer.phase("data"):
+                learnt = step.mix(inputs.changed(next(stream), step.changes, size))
+                targets = step.mix(self.train.targets[step.indices]).to(self.device)
+                levels = self.train.levels[step.indices[: step.own]].to(self.device)
+            with self.observer.phase("forward_backward"):
+                value, right, stop = self._gradients(step, learnt, targets, levels, where)
+                group.add_gradients(self.learner.model)
+                nn.utils.clip_grad_norm_(
+                    self.learner.model.parameters(), optimisation.LARGEST_GRADIENT
+                )
+                progress.optimizer.step()
+                progress.scheduler.step()
+                if self.learner.average:
+                    self.learner.average.update(self.learner.model)
+            total += value * step.batch
+            correct += right
+            seen += step.batch
+            if stop:
+                return total / seen, correct / seen, seen, True
+            if time.monotonic() - told > PROGRESS_SECONDS and group.first:
+                told = time.monotonic()
+                print(
+                    f"epoch {number}: step {index} of {len(planned)}, loss {total / seen:.3f}",
+                    flush=True,
+                )
+        return total / max(seen, 1), correct / max(seen, 1), seen, False
 
-def _resume(progress: Progress, checkpoints: Checkpoints, epochs: int) -> int:
-    """Take up a checkpoint, and show its epochs again: a new job's metrics lack them."""
-    state = checkpoints.load()
-    if state is None:
-        return 0
-    progress.restore(state)
-    done = len(progress.history)
-    print(f"resumed after epoch {done} of {epochs}; so far:", flush=True)
-    for epoch in progress.history:
-        print(epoch.line(), flush=True)
-    return done
+    def _gradients(
+        self,
+        step: sampling.Step,
+        learnt: torch.Tensor,
+        targets: torch.Tensor,
+        levels: torch.Tensor,
+        where: str,
+    ) -> tuple[float, float, bool]:
+        """The batch's mean loss, its right answers, and whether any process is told to stop.
+
+        This process's part of the gradient is left in the model.
+        """
+        settings, learner = self.settings, self.learner
+
+        def work(count: int) -> tuple[float, int]:
+            self.progress.optimizer.zero_grad()
+            value, right = 0.0, 0
+            for part, target, truth in zip(
+                learnt.tensor_split(count),
+                targets.tensor_split(count),
+                levels.tensor_split(count),
+                strict=True,
+            ):
+                with self._precision():
+                    outputs = self.forward(part)
+                loss = learner.criterion(outputs, target) * (len(target) / step.batch)
+                value += loss.item()
+                if math.isfinite(value):
+                    loss.backward()
+                answered = network.log_probabilities(outputs.float(), learner.counting.loss)
+                right += int((answered.argmax(1) == truth).sum())
+            return value, right
+
+        value, right = self.progress.pieces.run(step.own, where, work)
+        value, right, stop = self.group.total([value, right, self.should_stop()], self.device)
+        if not math.isfinite(value):
+            raise NotFinite(
+                f"the loss is {value} at {where}; choose a smaller lr than {settings.lr:g}, "
+                f"or a larger batch-size than {settings.batch_size}"
+            )
+        return value, right, bool(stop)
+
+    def _judge(
+        self, number: int, loss: float, accuracy: float, speed: float
+    ) -> tuple[Epoch, torch.Tensor]:
+        """Validate, with the average of the weights where one is kept."""
+        self.observer.validating()
+        average, model = self.learner.average, self.learner.model
+        with (
+            self.observer.phase("evaluation"),
+            average.put_into(model) if average else nullcontext(),
+        ):
+            validation_loss, answers = self._validate()
+        scores = Scores.of(answers, self.validation.answers, self.validation.classes)
+        epoch = Epoch(
+            number, loss, accuracy, validation_loss, scores.accuracy, scores.rmse,
+            scores.within_one, speed,
+        )  # fmt: skip
+        return epoch, answers
+
+    @torch.no_grad()
+    def _validate(self) -> tuple[float, torch.Tensor]:
+        """The loss, and the log probabilities (n, classes) on the CPU."""
+        learner, exam = self.learner, self.validation
+        learner.model.eval()
+        total, answers = 0.0, []
+        batches = torch.arange(len(exam.inputs)).split(self.settings.test_batch_size)
+        for batch, read in zip(batches, exam.inputs.stream(batches), strict=True):
+
+            def forward(count: int, read: torch.Tensor = read) -> tuple[torch.Tensor, torch.Tensor]:
+                seen, decided = [], []
+                for part in read.tensor_split(count):
+                    views = exam.inputs.views(part)
+                    with self._precision():
+                        outputs = self.forward(torch.cat(views)).chunk(len(views))
+                    seen.append(outputs[0])
+                    decided.append(learner.counting.decide(outputs))
+                return torch.cat(seen), torch.cat(decided)
+
+            outputs, decided = self.pieces.run(len(batch), "validation", forward)
+            targets = exam.targets[batch].to(self.device)
+            total += learner.criterion(outputs, targets).item() * len(batch)
+            answers.append(decided.float().cpu())
+        if not math.isfinite(total):
+            raise NotFinite(
+                f"the validation loss is {total}; choose a smaller lr than {self.settings.lr:g}"
+            )
+        return total / len(exam.inputs), torch.cat(answers)
+
+    def _precision(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.bfloat16)
 
 
 def _last_good(progress: Progress, checkpoints: Checkpoints) -> str:
@@ -159,101 +335,3 @@ def _last_good(progress: Progress, checkpoints: Checkpoints) -> str:
         return "no epoch was finished before it"
     last = f"the last good epoch is {progress.history[-1].epoch}"
     return f"{last}, in {checkpoints.file}" if checkpoints.file.is_file() else last
-
-
-def _train_epoch(
-    progress: Progress,
-    criterion: nn.Module,
-    images: data.Images,
-    settings: Settings,
-    observer: Observer,
-    should_stop: Callable[[], bool],
-    device: torch.device,
-    number: int,
-) -> tuple[float, float, int]:
-    """One pass over the images: mean loss, accuracy, images seen."""
-    model, generator = progress.model, progress.generator
-    model.train()
-    total, correct, seen = 0.0, 0, 0
-    told = time.monotonic()
-    in_epoch = math.ceil(len(images) / settings.batch_size)
-    drawn = images.stream(data.batches(len(images), settings.batch_size, generator))
-    for step in itertools.count(1):
-        if should_stop():
-            break
-        where = f"step {step} of epoch {number}"
-        with observer.phase("data"):
-            batch, decoded = next(drawn, (None, None))
-            if batch is None or decoded is None:
-                break
-            pixels = decoded.to(device).float().div_(255)
-            pixels = data.normalise(data.augment(pixels, generator), settings.mean, settings.std)
-            labels = images.labels[batch].to(device)
-
-        def gradients(
-            count: int, pixels: torch.Tensor = pixels, labels: torch.Tensor = labels
-        ) -> tuple[float, int]:
-            """The batch's mean loss and right answers; its gradient is left in the model."""
-            progress.optimizer.zero_grad()
-            value, right = 0.0, 0
-            for part, truth in zip(
-                pixels.tensor_split(count), labels.tensor_split(count), strict=True
-            ):
-                logits = model(part)
-                loss = criterion(logits, truth) * (len(truth) / len(labels))
-                value += loss.item()
-                if math.isfinite(value):
-                    loss.backward()
-                right += int((logits.argmax(1) == truth).sum())
-            return value, right
-
-        with observer.phase("forward_backward"):
-            value, right = progress.pieces.run(len(batch), where, gradients)
-            if not math.isfinite(value):
-                raise NotFinite(
-                    f"the loss is {value} at {where}; choose a smaller lr than {settings.lr:g}, "
-                    f"or a larger batch-size than {settings.batch_size}"
-                )
-            progress.optimizer.step()
-            progress.scheduler.step()
-        total += value * len(batch)
-        correct += right
-        seen += len(batch)
-        if time.monotonic() - told > PROGRESS_SECONDS:
-            told = time.monotonic()
-            print(f"epoch {number}: step {step} of {in_epoch}, loss {total / seen:.3f}", flush=True)
-    return total / max(seen, 1), correct / max(seen, 1), seen
-
-
-def _validate(
-    model: nn.Module,
-    criterion: nn.Module,
-    images: data.Images,
-    settings: Settings,
-    device: torch.device,
-    pieces: Pieces,
-) -> tuple[float, float, float]:
-    """Loss, accuracy, and root mean square error of the expected count."""
-    model.eval()
-    counts = torch.tensor(images.classes, dtype=torch.float32)
-    total, correct, squares = 0.0, 0, 0.0
-    for batch, decoded in images.stream(torch.arange(len(images)).split(settings.test_batch_size)):
-        labels = images.labels[batch]
-
-        def forward(count: int, decoded: torch.Tensor = decoded) -> torch.Tensor:
-            logits = []
-            for part in decoded.tensor_split(count):
-                pixels = part.to(device).float().div_(255)
-                logits.append(model(data.normalise(pixels, settings.mean, settings.std)))
-            return torch.cat(logits)
-
-        with torch.no_grad():
-            logits = pieces.run(len(batch), "validation", forward)
-            total += criterion(logits, labels.to(device)).item() * len(batch)
-        logits = logits.float().cpu()
-        correct += int((logits.argmax(1) == labels).sum())
-        expected = logits.softmax(1) @ counts
-        squares += float(((expected - counts[labels]) ** 2).sum())
-    if not math.isfinite(total):
-        raise NotFinite(f"the validation loss is {total}; choose a smaller lr than {settings.lr:g}")
-    return total / len(images), correct / len(images), math.sqrt(squares / len(images))

@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import math
 import os
+from collections.abc import Callable
 from typing import NoReturn
 
 import network
 
+from training import augmentation, losses, optimisation
 from training.environment import TrainingError
 
 
@@ -16,15 +18,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     """The hyperparameters."""
     parser = _Parser(description="Train the network that counts the items of a bin.")
     add = parser.add_argument
-    add("--lr", type=_positive_number, default=0.01, help="learning rate at its peak, 0.001 to 0.1")
-    add("--batch-size", type=_whole_number, default=32)
-    add("--epochs", type=_whole_number, default=3)
-    add("--test-batch-size", type=_whole_number, default=100, help="images at once in validation")
-    add("--backbone", default=network.SHIPPED, help="a torchvision ResNet or a timm name")
-    add("--image-size", type=_pixels, default=128, help="pixels, width and height")
-    add("--pretrained", type=_true_or_false, default=True, help="start from ImageNet weights")
-    add("--weight-decay", type=float, default=0.02)
-    add("--label-smoothing", type=_share, default=0.1)
+    _add_network(add)
+    _add_images(add)
+    _add_learning(add)
     add(
         "--num-workers",
         type=_whole_number,
@@ -49,6 +45,77 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     if options.stop_on_issue and not options.debug:
         parser.error("stop-on-issue needs the debug rules; set debug to true as well")
     return options
+
+
+def _add_network(add: Callable[..., object]) -> None:
+    """What is trained, and how its answers are formed."""
+    add("--backbone", default=network.SHIPPED, help="a torchvision ResNet or a timm name")
+    add("--pretrained", type=_true_or_false, default=True, help="start from ImageNet weights")
+    add(
+        "--freeze",
+        type=_freeze,
+        default=0,
+        help="keep the backbone's stem and so many stages; -1: all of it, with features made once",
+    )
+    add("--dropout", type=_share, default=0.2, help="of the features before the last layer")
+    add(
+        "--counts",
+        default="",
+        help="FIRST-LAST: what is judged and answered; images of other counts only teach. "
+        "Nothing: every count in the channel train",
+    )
+    add("--loss", choices=losses.NAMES, default="soft-ordinal")
+    add(
+        "--label-width",
+        type=_not_negative,
+        default=0.6,
+        help="of a soft-ordinal label: its standard deviation in items",
+    )
+    add("--label-smoothing", type=_share, default=0.1, help="cross-entropy and expected-count")
+    add(
+        "--mirrored",
+        type=_true_or_false,
+        default=True,
+        help="answer with the mean over an image and its mirror image",
+    )
+
+
+def _add_images(add: Callable[..., object]) -> None:
+    """Which images a step sees."""
+    add("--image-size", type=_pixels, default=128, help="pixels, width and height")
+    add("--batch-size", type=_whole_number, default=32, help="images in a step, of all processes")
+    add("--test-batch-size", type=_whole_number, default=100, help="images at once in validation")
+    add("--augment", choices=tuple(augmentation.STRENGTHS), default="light")
+    add("--mixup", type=_not_negative, default=0.0, help="alpha of the Beta distribution; 0: off")
+    add("--balanced", type=_true_or_false, default=False, help="see all counts equally often")
+    add(
+        "--growing",
+        type=_true_or_false,
+        default=False,
+        help=f"smaller images in the first {augmentation.GROWN_AFTER:.0%} of the epochs",
+    )
+
+
+def _add_learning(add: Callable[..., object]) -> None:
+    """How the weights change."""
+    add("--lr", type=_positive_number, default=0.01, help="learning rate at its peak, 0.001 to 0.1")
+    add(
+        "--head-rate",
+        type=_positive_number,
+        default=6.0,
+        help="how many times faster the new head learns than a pretrained backbone",
+    )
+    add("--epochs", type=_whole_number, default=3)
+    add("--schedule", choices=optimisation.SCHEDULES, default="one-cycle")
+    add("--weight-decay", type=_not_negative, default=0.02)
+    add("--ema", type=_share, default=0.998, help="decay of the average of the weights; 0: off")
+    add(
+        "--precision",
+        choices=("auto", "float32", "bfloat16"),
+        default="auto",
+        help="of the network's arithmetic; auto: bfloat16 on a GPU, float32 on a processor",
+    )
+    add("--compile", type=_true_or_false, default=False, help="torch.compile; minutes to begin")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -76,6 +143,20 @@ def _positive_number(text: str) -> float:
     number = float(text)
     if not 0 < number < math.inf:
         raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return number
+
+
+def _not_negative(text: str) -> float:
+    number = float(text)
+    if not 0 <= number < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is not 0 or above")
+    return number
+
+
+def _freeze(text: str) -> int:
+    number = int(float(text))
+    if number < -1 or number != float(text):
+        raise argparse.ArgumentTypeError(f"{text} is neither -1 nor a number of stages")
     return number
 
 

@@ -8,12 +8,22 @@ from typing import Any
 import torch
 from torch import nn
 
+from training.averaging import Average
 from training.memory import Pieces
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one epoch reached. Losses are cross-entropies in nats, the error is in items."""
+    """What one epoch reached.
+
+    Attributes:
+        train_loss: of `losses.CountLoss`, in nats, of images as they were changed and mixed.
+        train_accuracy: among all levels; of a mixed image, its larger part counts.
+        validation_loss: as `train_loss`, of images as they are.
+        validation_accuracy: the share whose most probable count is the right one.
+        validation_rmse: root mean square error of the expected count, in items.
+        validation_within_one: the share that is answered at most one item wrong.
+    """
 
     epoch: int
     train_loss: float
@@ -21,6 +31,7 @@ class Epoch:
     validation_loss: float
     validation_accuracy: float
     validation_rmse: float
+    validation_within_one: float
     images_per_second: float
 
     def line(self) -> str:
@@ -38,6 +49,27 @@ class Epoch:
         )
 
 
+@dataclass(frozen=True)
+class Scores:
+    """How good answers are; as in `Epoch`."""
+
+    accuracy: float
+    rmse: float
+    within_one: float
+
+    @staticmethod
+    def of(answers: torch.Tensor, right: torch.Tensor, classes: tuple[int, ...]) -> Scores:
+        """Scores of log probabilities (n, classes) where these answers (n) are right."""
+        counts = torch.tensor(classes, dtype=torch.float32)
+        truth, answered = counts[right], counts[answers.argmax(1)]
+        expected = answers.exp() @ counts
+        return Scores(
+            accuracy=float((answered == truth).float().mean()),
+            rmse=float(((expected - truth) ** 2).mean().sqrt()),
+            within_one=float(((answered - truth).abs() <= 1).float().mean()),
+        )
+
+
 @dataclass
 class Progress:
     """A training between two epochs.
@@ -46,6 +78,7 @@ class Progress:
         history: the finished epochs, in order.
         best: which of them is kept.
         best_state: its weights, on the CPU.
+        best_answers: its log probabilities (n, classes) for the validation images.
         issue: what a debug rule ended the training for; empty while it may go on.
     """
 
@@ -53,20 +86,22 @@ class Progress:
     optimizer: torch.optim.Optimizer
     scheduler: torch.optim.lr_scheduler.LRScheduler
     generator: torch.Generator
+    average: Average | None = None
     pieces: Pieces = field(default_factory=Pieces)
     history: list[Epoch] = field(default_factory=list)
     best: Epoch | None = None
     best_state: dict[str, torch.Tensor] = field(default_factory=dict)
+    best_answers: torch.Tensor = field(default_factory=lambda: torch.empty(0))
     issue: str = ""
 
-    def add(self, epoch: Epoch) -> None:
-        """Count an epoch as finished, and keep its weights if it is the best."""
+    def add(self, epoch: Epoch, answers: torch.Tensor, kept: nn.Module) -> None:
+        """Count an epoch as finished, and keep what it answered and these weights if it is best."""
         self.history.append(epoch)
         if epoch.better_than(self.best):
-            self.best = epoch
+            self.best, self.best_answers = epoch, answers
             self.best_state = {
                 name: tensor.detach().to("cpu", copy=True)
-                for name, tensor in self.model.state_dict().items()
+                for name, tensor in kept.state_dict().items()
             }
 
     def state(self) -> dict[str, Any]:
@@ -75,6 +110,7 @@ class Progress:
         cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
         return {
             "model": self.model.state_dict(),
+            "average": self.average.state_dict() if self.average else {},
             "optimizer": self.optimizer.state_dict(),
             "scheduler": self.scheduler.state_dict(),
             "generator": self.generator.get_state(),
@@ -84,12 +120,15 @@ class Progress:
             "history": [asdict(epoch) for epoch in self.history],
             "best": self.best.epoch,
             "best_state": self.best_state,
+            "best_answers": self.best_answers,
             "issue": self.issue,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go back to where `state` was taken; the model and the rest were made in the same way."""
         self.model.load_state_dict(state["model"])
+        if self.average:
+            self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.scheduler.load_state_dict(state["scheduler"])
         self.generator.set_state(state["generator"])
@@ -99,5 +138,5 @@ class Progress:
         self.pieces.count = state["pieces"]
         self.history = [Epoch(**epoch) for epoch in state["history"]]
         self.best = self.history[state["best"] - 1]
-        self.best_state = state["best_state"]
+        self.best_state, self.best_answers = state["best_state"], state["best_answers"]
         self.issue = state["issue"]

@@ -14,11 +14,10 @@ import network
 import pytest
 import torch
 import train
-from training import artifact, data, environment, fitting, optimisation
-from training.checkpoints import Checkpoints
+from training import artifact, data, environment
 from training.progress import Epoch
 
-from tests.steps.tiny_training import METRICS, TINY, Quiet, channel, options, read
+from tests.steps.tiny_training import METRICS, TINY, Quiet, channel, fit, options, read
 
 pytest_plugins = ["tests.steps.tiny_training"]
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -174,24 +173,21 @@ def test_a_nan_loss_names_the_step(opt, capsys):
 @pytest.mark.parametrize(("at", "epochs"), [(2, 1), (7, 1)], ids=["first-epoch", "second-epoch"])
 def test_sigterm_keeps_the_best_so_far(images, at, epochs):
     torch.manual_seed(0)
-    channels = {name: data.load(images / name, 32, 2) for name in ("train", "validation")}
-    settings = fitting.Settings(
-        0.01, 8, 50, 100, 0.02, 0.0, False, 0, network.IMAGENET_MEAN, network.IMAGENET_STD
-    )
     with train._stop_signal() as should_stop:
-        outcome = fitting.fit(
-            network.build(TINY, 3), torch.nn.CrossEntropyLoss(), channels["train"],
-            channels["validation"], settings,
-            Quiet(at, lambda: os.kill(os.getpid(), signal.SIGTERM)), should_stop,
-            torch.device("cpu"), Checkpoints(images / "none", {}),
-        )  # fmt: skip
+        outcome = fit(
+            network.build(TINY, 3),
+            images,
+            Quiet(at, lambda: os.kill(os.getpid(), signal.SIGTERM)),
+            epochs=50,
+            should_stop=should_stop,
+        )
     assert outcome.stopped
     assert [epoch.epoch for epoch in outcome.history] == list(range(1, epochs + 1))
     network.build(TINY, 3).load_state_dict(outcome.state)
 
 
 def epoch(accuracy: float, loss: float) -> Epoch:
-    return Epoch(1, 1.0, 0.5, loss, accuracy, 1.0, 10.0)
+    return Epoch(1, 1.0, 0.5, loss, accuracy, 1.0, 0.9, 10.0)
 
 
 @pytest.mark.parametrize(
@@ -209,55 +205,8 @@ def test_the_best_epoch_is_the_most_accurate(one, other, better):
 
 
 def test_a_line_of_metrics_never_has_an_exponent():
-    tiny = Epoch(1, 1e-7, 1e-9, 1e-7, 1.0, 1e-6, 1e7)
+    tiny = Epoch(1, 1e-7, 1e-9, 1e-7, 1.0, 1e-6, 1.0, 1e7)
     assert METRICS.fullmatch(tiny.line())
-
-
-def test_augmentation_keeps_shape_range_and_items():
-    generator = torch.Generator().manual_seed(0)
-    pixels = torch.zeros(6, 3, 48, 48)
-    pixels[:, :, 14:34, 14:34] = 1.0
-    changed = data.augment(pixels, generator)
-    assert changed.shape == pixels.shape
-    assert 0 <= float(changed.min()) <= float(changed.max()) <= 1
-    assert not torch.equal(changed, pixels)
-    area = (changed.mean(1) > 0.5).float().mean((1, 2))
-    assert torch.allclose(area, torch.full((6,), (20 / 48) ** 2), rtol=0.25)
-
-
-def test_every_image_is_seen_once_and_none_alone():
-    generator = torch.Generator().manual_seed(0)
-    seen = torch.cat(list(data.batches(17, 8, generator)))
-    assert len(seen) == 16
-    assert len(set(seen.tolist())) == 16
-
-
-def test_the_head_learns_faster_than_a_pretrained_backbone():
-    model = network.build(TINY, 3)
-    tuned = optimisation.optimiser(model, 0.01, 0.02, pretrained=True)
-    rates = {round(group["lr"], 6) for group in tuned.param_groups}
-    assert rates == {0.01 * optimisation.HEAD_SHARE, 0.01 * optimisation.BACKBONE_SHARE}
-    decays = {
-        group["weight_decay"] for group in tuned.param_groups for p in group["params"] if p.ndim < 2
-    }
-    assert decays == {0.0}
-
-
-@pytest.mark.parametrize("steps", [1, 2, 5, 100])
-def test_the_rate_rises_to_its_peak_and_falls(steps):
-    weight = torch.nn.Parameter(torch.zeros(1))
-    optimizer = torch.optim.AdamW([weight], lr=1.0)
-    scheduler = optimisation.schedule(optimizer, steps)
-    rates = []
-    for _ in range(steps):
-        rates.append(optimizer.param_groups[0]["lr"])
-        optimizer.step()
-        scheduler.step()
-    peak = rates.index(max(rates))
-    assert max(rates) == 1.0
-    assert min(rates) > 0
-    assert rates[: peak + 1] == sorted(rates[: peak + 1])
-    assert rates[peak:] == sorted(rates[peak:], reverse=True)
 
 
 def test_shipped_weights_fill_all_but_the_head():

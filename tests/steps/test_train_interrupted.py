@@ -7,16 +7,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-import network
 import pytest
 import torch
 import train
 from torch import nn
-from training import data, fitting, memory
+from training import memory
 from training.checkpoints import Checkpoints
 from training.environment import TrainingError
 
-from tests.steps.tiny_training import METRICS, Quiet, options, read
+from tests.steps.tiny_training import METRICS, Quiet, fit, options, read
 
 pytest_plugins = ["tests.steps.tiny_training"]
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -127,7 +126,6 @@ def test_without_the_folder_no_checkpoint_is_kept(opt, capsys):
 
 
 def test_a_loss_that_is_no_number_names_the_last_good_epoch(opt, checkpoint, images, capsys):
-    channels = {name: data.load(images / name, 32, 2) for name in ("train", "validation")}
     model = Limited(images_at_once=99)
     checkpoints = Checkpoints(checkpoint.parent, {})
 
@@ -136,11 +134,11 @@ def test_a_loss_that_is_no_number_names_the_last_good_epoch(opt, checkpoint, ima
             model.head.weight.fill_(math.nan)
 
     with pytest.raises(TrainingError) as error:
-        fit(model, channels, checkpoints, Quiet(7, ruin), epochs=3)
+        fit(model, images, Quiet(7, ruin), 3, checkpoints)
     assert str(error.value).startswith("the loss is nan at step 2 of epoch 2; choose a smaller lr")
     assert str(error.value).endswith(f"the last good epoch is 1, in {checkpoint}")
     with pytest.raises(TrainingError, match="no epoch was finished before it"):
-        fit(model, channels, Checkpoints(images / "none", {}), Quiet(0, ruin), epochs=3)
+        fit(model, images, Quiet(0, ruin), 3)
 
 
 class Limited(nn.Module):
@@ -161,25 +159,13 @@ class Limited(nn.Module):
         return self.head(nn.functional.adaptive_avg_pool2d(pixels, 8).flatten(1))
 
 
-def fit(model, channels, checkpoints, observer, epochs=2) -> fitting.Outcome:
-    settings = fitting.Settings(
-        0.01, 8, epochs, 12, 0.02, 0.0, False, 0, network.IMAGENET_MEAN, network.IMAGENET_STD
-    )
-    return fitting.fit(
-        model, nn.CrossEntropyLoss(), channels["train"], channels["validation"], settings,
-        observer, lambda: False, torch.device("cpu"), checkpoints,
-    )  # fmt: skip
-
-
 @pytest.mark.parametrize(
     "error", [torch.OutOfMemoryError, MemoryError, None], ids=["gpu", "python", "cpu"]
 )
 def test_out_of_memory_halves_what_is_done_at_once(images, tmp_path, capsys, error):
-    channels = {name: data.load(images / name, 32, 2) for name in ("train", "validation")}
-    nowhere = Checkpoints(tmp_path / "none", {})
-    plain = fit(Limited(99), channels, nowhere, Quiet(0, print))
+    plain = fit(Limited(99), images, Quiet(0, print))
     capsys.readouterr()
-    small = fit(Limited(2, error), channels, nowhere, Quiet(0, print))
+    small = fit(Limited(2, error), images, Quiet(0, print))
 
     printed = capsys.readouterr().out
     assert (
@@ -194,9 +180,8 @@ def test_out_of_memory_halves_what_is_done_at_once(images, tmp_path, capsys, err
 
 
 def test_memory_for_less_than_two_images_is_said(images, tmp_path):
-    channels = {name: data.load(images / name, 32, 2) for name in ("train", "validation")}
     with pytest.raises(TrainingError, match="out of memory at step 1 of epoch 1 with 2 images"):
-        fit(Limited(1), channels, Checkpoints(tmp_path / "none", {}), Quiet(0, print))
+        fit(Limited(1), images, Quiet(0, print))
 
 
 def test_other_errors_are_not_taken_for_memory():

@@ -7,14 +7,20 @@ import shutil
 from contextlib import nullcontext
 from pathlib import Path
 
+import network
 import pytest
 import torch
 from PIL import Image, ImageDraw
+from torch import nn
+from training import data, fitting, hyperparameters, lessons
+from training.checkpoints import Checkpoints
+from training.learner import learner_of
 
 TINY = "test_efficientnet"  # timm's smallest
 METRICS = re.compile(
     r"epoch=(\d+) train_loss=([0-9.]+) train_accuracy=([0-9.]+) validation_loss=([0-9.]+) "
-    r"validation_accuracy=([0-9.]+) validation_rmse=([0-9.]+) images_per_second=([0-9.]+)"
+    r"validation_accuracy=([0-9.]+) validation_rmse=([0-9.]+) "
+    r"validation_within_one=([0-9.]+) images_per_second=([0-9.]+)"
 )
 
 
@@ -68,6 +74,37 @@ class Quiet:
 
     def issue(self) -> str:
         return ""
+
+
+def fit(
+    model: nn.Module,
+    images: Path,
+    observer: Quiet,
+    epochs: int = 2,
+    checkpoints: Checkpoints | None = None,
+    should_stop=lambda: False,
+    **settings: object,
+) -> fitting.Outcome:
+    """Train a network on both channels of a folder, in this process and with few settings."""
+    device = torch.device("cpu")
+    chosen = hyperparameters.parse(
+        options(loss="cross-entropy", ema=0, label_smoothing=0, mirrored="false")
+    )
+    channels = {name: data.load(images / name, 32, 2) for name in ("train", "validation")}
+    levels = lessons.levels(channels["train"], "")
+    colours = (network.IMAGENET_MEAN, network.IMAGENET_STD)
+    seen = {
+        name: lessons.pixels(found, chosen, colours, device) for name, found in channels.items()
+    }
+    outcome = fitting.fit(
+        learner_of(model, chosen, levels, device, []),
+        lessons.lesson(channels["train"], seen["train"], levels, chosen),
+        lessons.exam(channels["validation"], seen["validation"], levels, chosen),
+        fitting.Settings(0.01, 8, epochs, 32, test_batch_size=12, **settings),
+        observer, should_stop, device, checkpoints or Checkpoints(images / "none", {}),
+    )  # fmt: skip
+    assert outcome is not None
+    return outcome
 
 
 @pytest.fixture
