@@ -14,9 +14,12 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from torch import nn
 
 WEIGHTS = "model.pt"
 CHOICE = "TALLY_ENGINE"  # an environment variable, for who runs the endpoint
@@ -128,18 +131,29 @@ def _onnx_runtime(folder: Path, settings: Settings, name: str) -> Engine:
     return Engine(ONNX_RUNTIME, name, run)
 
 
-def _pytorch(folder: Path, settings: Settings, instead_of: str = "") -> Engine:
+def module(folder: Path, settings: Settings) -> nn.Module:
+    """The network as a module, from pixels to probabilities as `Engine.run`.
+
+    Raises:
+        ModelError: the weights are missing or changed.
+    """
     content = _read(folder, settings, WEIGHTS)
     import network
     import torch
 
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     outputs = int(settings.get("outputs", len(settings["classes"])))
     built = network.build(settings["backbone"], outputs, pretrained=False)
     # weights_only: a pickle could run code, tensors cannot.
     built.load_state_dict(torch.load(io.BytesIO(content), map_location="cpu", weights_only=True))
-    model = network.Serving(network.counting(built, settings), settings)
-    model.eval().to(device, memory_format=torch.channels_last)
+    return network.Serving(network.counting(built, settings), settings).eval()
+
+
+def _pytorch(folder: Path, settings: Settings, instead_of: str = "") -> Engine:
+    model = module(folder, settings)
+    import torch
+
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    model.to(device, memory_format=torch.channels_last)
 
     def run(pixels: np.ndarray) -> np.ndarray:
         with torch.inference_mode():

@@ -311,7 +311,8 @@ def log_probabilities(outputs: torch.Tensor, loss: str) -> torch.Tensor:
     if loss == "coral":
         # With S the sigmoid: S(a) - S(b) = S(a) S(-b) (1 - exp(b - a)); a > b once it is trained
         gaps = (outputs[:, :-1] - outputs[:, 1:]).clamp_min(1e-6)
-        inner = torch.log(-torch.expm1(-gaps))
+        half = torch.tanh(gaps / 2)  # 1 - exp(-g) = 2t / (1 + t); ONNX has tanh and no expm1
+        inner = torch.log(2 * half / (1 + half))
         inner = (
             functional.logsigmoid(outputs[:, :-1]) + functional.logsigmoid(-outputs[:, 1:]) + inner
         )
