@@ -10,6 +10,8 @@ from typing import Any
 from emulator import daemon
 from emulator.errors import StartError
 
+_SHOWN = ("url", "s3_url", "tracking_uri", "state", "images", "runtime", "pid", "version")
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one verb; the exit status is 0, or 1 with a message on stderr."""
@@ -42,8 +44,8 @@ def _status(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps({"running": server is not None, **(server or {})}, indent=2))
     elif server:
-        for name in ("url", "s3_url", "state", "images", "runtime", "pid", "version"):
-            print(f"{name:8} {server[name]}")
+        for name in _SHOWN:
+            print(f"{name:12} {server.get(name, '')}")
     else:
         print(f"emulator: not running (state {options.state})")
     return 0 if server else 1

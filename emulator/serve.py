@@ -88,6 +88,7 @@ def _write(context: Context) -> None:
         "pid": os.getpid(),
         "url": context.url,
         "s3_url": context.s3_url,
+        "tracking_uri": context.tracking_uri,
         "version": emulator.__version__,
         "started": time.time(),
         "environment": context.client_environment,

@@ -33,12 +33,14 @@ class Place:
         s3: the folder of buckets.
         refresh: has S3's server see files that were put into the folder.
         region: named in AWS's messages.
+        tracking_uri: MLflow's, for training jobs that bring none of their own.
     """
 
     runtime: Runtime
     s3: Path
     refresh: Callable[[], None]
     region: str
+    tracking_uri: str = ""
 
 
 @dataclass(frozen=True)

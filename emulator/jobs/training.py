@@ -99,6 +99,7 @@ def run(job: Job, progress: Progress) -> tuple[Exit, dict[str, Any]]:
         {
             "TRAINING_JOB_NAME": job.name,
             "TRAINING_JOB_ARN": job.arn,
+            **({"MLFLOW_TRACKING_URI": place.tracking_uri} if place.tracking_uri else {}),
             **request.get("Environment", {}),
         },
         request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", DAY),

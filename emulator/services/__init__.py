@@ -91,6 +91,11 @@ class Context:
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 
+    @property
+    def tracking_uri(self) -> str:
+        """The MLflow store that training jobs get, as AWS's managed MLflow would be one."""
+        return f"sqlite:///{self.state.resolve() / 'mlflow.db'}"
+
     def arn(self, resource: str, name: str, service: str = "sagemaker") -> str:
         """The ARN of a resource: `arn("processing-job", name)`."""
         return f"arn:aws:{service}:{self.region}:{self.account}:{resource}/{name}"

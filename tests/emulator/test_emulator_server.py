@@ -105,6 +105,8 @@ def test_status_env_and_reset(own_emulator):
     status = json.loads(server.run("status", "--json").stdout)
     assert status["running"] is True
     assert status["url"] == server.about["url"]
+    shown = server.run("status").stdout
+    assert f"tracking_uri sqlite:///{server.state}/mlflow.db" in shown
     assert f"export AWS_ENDPOINT_URL={status['url']}" in server.run("env").stdout
     refused = server.run("reset")
     assert (refused.returncode, "--yes" in refused.stderr) == (1, True)

@@ -47,7 +47,14 @@ class Running:
             )
         except SandboxUnavailable as error:
             raise StartError(str(error)) from None
-        self.place = Place(runtime, context.s3.folder.resolve(), context.s3.refresh, context.region)
+        self.place = Place(
+            runtime,
+            context.s3.folder.resolve(),
+            context.s3.refresh,
+            context.region,
+            # A real container does not see this machine's files.
+            "" if runtime.kind == "docker" else context.tracking_uri,
+        )
         self._jobs: dict[tuple[str, str], Job] = {}
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()

@@ -287,6 +287,20 @@ def test_checkpoints_have_a_folder_only_where_they_are_kept(s3, trained, name) -
     assert json.loads(output["told.json"])["checkpoints"] is None
 
 
+@pytest.mark.parametrize(
+    ("own", "expected"),
+    [({}, "sqlite:///{state}/mlflow.db"), ({"MLFLOW_TRACKING_URI": "http://mine"}, "http://mine")],
+    ids=["the-emulator's", "the-job's-own"],
+)
+def test_training_is_told_where_to_track_itself(s3, trained, emulator, name, own, expected) -> None:
+    ended = trained(training(name, Environment=own))
+    artifacts = ended["ModelArtifacts"]["S3ModelArtifacts"]
+    told = json.loads(members(s3, artifacts.replace("model.tar", "output.tar"))["told.json"])
+    assert told["environment"]["MLFLOW_TRACKING_URI"] == expected.format(state=emulator.state)
+    status = json.loads(emulator.command("status", "--json").stdout)
+    assert status["tracking_uri"] == f"sqlite:///{emulator.state}/mlflow.db"
+
+
 def test_training_that_fails_says_what_it_left(trained, name) -> None:
     ended = trained(training(name, "fail"))
     assert ended["TrainingJobStatus"] == ended["SecondaryStatus"] == "Failed"
