@@ -4,9 +4,11 @@ import csv
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 import tarfile
+import time
 from pathlib import Path
 
 import boto3
@@ -256,3 +258,28 @@ def test_a_job_that_cannot_start_says_why_and_where_its_log_is(shop, photos, tmp
     assert "Its log: /aws/sagemaker/TransformJobs tally-score-v2-" in done.stderr
     assert not (tmp_path / "out.csv").exists()
     assert shop.client("sagemaker").list_models()["Models"] == []
+
+
+def test_ctrl_c_stops_the_job_and_clears_up(shop, photos, tmp_path):
+    with (photos / "1.jpg").open("ab") as opened:
+        opened.write(b"hang")
+    command = [sys.executable, "pipeline.py", "score", str(photos), "-o", str(tmp_path / "out.csv")]
+    watching = subprocess.Popen(
+        command, cwd=ROOT, env=shop.environment, stderr=subprocess.PIPE, text=True
+    )
+    line = watching.stderr.readline()
+    assert "is InProgress" in line
+    watching.send_signal(signal.SIGINT)
+    _, said = watching.communicate(timeout=30)
+    assert watching.returncode == 130
+    assert "the job is stopped, and nothing was written" in said
+
+    job, sagemaker = line.split()[0], shop.client("sagemaker")
+    deadline = time.monotonic() + 30
+    while (found := sagemaker.describe_transform_job(TransformJobName=job))[
+        "TransformJobStatus"
+    ] != "Stopped":
+        assert time.monotonic() < deadline, found
+        time.sleep(0.1)
+    assert sagemaker.list_models()["Models"] == []
+    assert not (tmp_path / "out.csv").exists()

@@ -1,0 +1,112 @@
+"""Batch scoring's requests, its permissions and its arithmetic; the verb itself is in tests/cli."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.model import OperationModel
+
+from pipelines import setup
+from pipelines.scoring import answers, images, job, table
+from pipelines.settings import Settings
+
+# Calls that boto3 does not make: objects are sent, listed, fetched and deleted by obstore.
+OBJECTS = {"s3:PutObject", "s3:ListBucket", "s3:GetObject", "s3:DeleteObject"}
+# Needed only at times: a multipart upload, tags, an interrupted job, the model's role.
+AT_TIMES = {
+    "s3:AbortMultipartUpload",
+    "sagemaker:AddTags",
+    "sagemaker:StopTransformJob",
+    "iam:PassRole",
+}
+ANSWER = {
+    "count": 3,
+    "confidence": 0.6,
+    "expected_count": 3.1,
+    "probabilities": {"1": 0.05, "2": 0.15, "3": 0.6, "4": 0.15, "5": 0.05},
+}
+
+
+@pytest.fixture
+def approved(aws: Any, on_aws: Settings) -> Settings:
+    """An account with one approved version."""
+    setup.setup(aws.session, on_aws)
+    aws.session.client("sagemaker").create_model_package(
+        ModelPackageGroupName="tally",
+        ModelApprovalStatus="Approved",
+        InferenceSpecification={
+            "Containers": [{"Image": "tally-inference:1", "ModelDataUrl": "s3://tally/m.tar.gz"}],
+            "SupportedContentTypes": ["image/jpeg"],
+            "SupportedResponseMIMETypes": ["application/json"],
+        },
+    )
+    return on_aws
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    from PIL import Image
+
+    for name in ("1.jpg", "2.png"):
+        Image.new("RGB", (8, 8)).save(tmp_path / name)
+    return tmp_path
+
+
+def test_whoever_has_the_policy_may_score_and_no_more(
+    aws: Any, approved: Settings, photos: Path, template: dict[str, Any]
+) -> None:
+    asked = set()
+
+    def keep(model: OperationModel, **_: Any) -> None:
+        asked.add(f"{model.service_model.signing_name}:{model.name}")
+
+    aws.session.events.register("before-call", keep)
+    found = images.in_folder(photos)
+    version = job.choose(aws.session.client("sagemaker"), None)
+    ended = job.run(aws.session, approved, version, found, lambda text, seconds: None)
+    with pytest.raises(answers.ScoringError, match="Its log: /aws/sagemaker/TransformJobs"):
+        answers.collect(aws.session, approved, version.version, found, ended)  # moto runs nothing
+
+    policy = template["Resources"]["Scoring"]["Properties"]["PolicyDocument"]
+    allowed = {action for statement in policy["Statement"] for action in statement["Action"]}
+    assert {"sagemaker:CreateTransformJob", "sagemaker:DeleteModel"} < asked
+    assert asked | OBJECTS | AT_TIMES == allowed
+
+
+def test_a_job_asks_for_one_kind_of_image_and_what_aws_allows(
+    approved: Settings, aws: Any, photos: Path
+) -> None:
+    version = job.choose(aws.session.client("sagemaker"), None)
+    planned = job.plan(approved, version, images.in_folder(photos))
+    requests = [job.request(one, "model", "ml.m5.large") for one in planned]
+    assert [r["TransformInput"]["ContentType"] for r in requests] == ["image/jpeg", "image/png"]
+    for one, request in zip(planned, requests, strict=True):
+        assert len(request["TransformJobName"]) <= 63
+        assert request["MaxConcurrentTransforms"] * request["MaxPayloadInMB"] <= 100
+        assert f"/{one.name}/input/" in one.source and f"/{one.name}/output/" in one.output
+
+
+@pytest.mark.parametrize(
+    ("expected", "match", "confidence"), [(3, True, 0.6), (2, False, 0.85), (7, False, 0.0)]
+)
+def test_a_match_is_judged_by_the_endpoints_formula(
+    expected: int, match: bool, confidence: float
+) -> None:
+    """As `inference.py` answers: P(expected), 1 - P(expected), and 0 for what it cannot judge."""
+    judged = answers.matched(ANSWER, expected)
+    assert (judged["match"], judged["match_confidence"]) == (match, confidence)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("image,quantity\n1.jpg,3\n", "no column expected_quantity"),
+        ("image,expected_quantity\n1.jpg,three\n", "line 2: expected_quantity is 'three'"),
+        ("image,expected_quantity\n1.jpg\n", "line 2: expected_quantity is ''"),
+        ("", "no column expected_quantity and image"),
+    ],
+)
+def test_a_wrong_file_of_quantities_is_explained(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "books.csv").write_text(text)
+    with pytest.raises(table.TableError, match=said):
+        table.read_expected(tmp_path / "books.csv", ["1.jpg"])
