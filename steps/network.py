@@ -256,10 +256,10 @@ class Counting(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Probabilities (n, classes) of normalised images (n, 3, size, size)."""
-        views = [self.network(images)]
-        if self.mirrored:
-            views.append(self.network(images.flip(3)))
-        return self.decide(views).exp()
+        if not self.mirrored:
+            return self.decide([self.network(images)]).exp()
+        both = self.network(torch.cat([images, images.flip(3)]))
+        return self.decide(both.unflatten(0, (2, -1)).unbind()).exp()
 
     def decide(self, views: Sequence[torch.Tensor]) -> torch.Tensor:
         """Log probabilities (n, classes) of the network's outputs for views of the same images.
