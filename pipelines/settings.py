@@ -128,6 +128,12 @@ class Debug(Section):
     service_rules: bool
 
 
+class Tracking(Section):
+    """Where trainings are tracked besides their logs; empty: where the platform says."""
+
+    mlflow_uri: Annotated[str, Field(pattern=r"^($|arn:aws[a-z-]*:sagemaker:|[a-z][a-z0-9+]*://)")]
+
+
 class Quality(Section):
     """What a model must reach to be registered, and how it enters the registry."""
 
@@ -157,6 +163,7 @@ class Settings(Section):
     training: Training
     tuning: Tuning
     debug: Debug
+    tracking: Tracking
     quality: Quality
     running: Running
 

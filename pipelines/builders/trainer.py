@@ -41,6 +41,7 @@ def trainer(
         more: Further arguments of ModelTrainer.
     """
     parameter = context.parameters
+    uri = context.settings.tracking.mlflow_uri
     return ModelTrainer(
         training_image=context.settings.images.training,
         role=context.settings.role_arn,
@@ -62,6 +63,7 @@ def trainer(
             "test-batch-size": str(context.settings.training.test_batch_size),
             **hyperparameters,
         },
+        environment={"MLFLOW_TRACKING_URI": uri} if uri else {},
         tags=[Tag(key=tag["Key"], value=tag["Value"]) for tag in TAGS],
         **more,
     )

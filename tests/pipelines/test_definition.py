@@ -24,11 +24,13 @@ from pipelines.target import ROOT
 
 GOLDEN = Path(__file__).with_name("definition.json")
 ACCOUNT = "123456789012"
+TRACKING = "arn:aws:sagemaker:us-east-1:123456789012:mlflow-tracking-server/counts"
 SOURCE = {"PIPELINE_DATA_SOURCE": "s3://aft-vbi-pds"}
 VARIANTS = {
     "aws": ("aws", {}),
     "local": ("local", {}),
     "service-rules": ("aws", {"PIPELINE_DEBUG_SERVICE_RULES": "true"}),
+    "tracked": ("aws", {"PIPELINE_TRACKING_MLFLOW_URI": TRACKING}),
 }
 
 _spec = importlib.util.spec_from_file_location(
@@ -193,6 +195,7 @@ def test_debug_rules_judge_the_final_training_alone(by_name: dict[str, dict[str,
     tune = by_name["Tune"]["Arguments"]["TrainingJobDefinition"]["StaticHyperParameters"]
     train = by_name["Train"]["Arguments"]["HyperParameters"]
     assert (tune["debug"], train["debug"]) == ("false", "true")
+    assert tune["profile"] == "false"
     assert "DebugRuleConfigurations" not in by_name["Train"]["Arguments"]
 
 
@@ -202,6 +205,18 @@ def test_the_services_rules_can_be_asked_for(texts: dict[str, str]) -> None:
     assert len(train["DebugRuleConfigurations"]) == 5
     assert len(train["ProfilerRuleConfigurations"]) == 2
     assert train["ProfilerConfig"]["ProfilingIntervalInMilliseconds"] == 500
+
+
+def test_trainings_are_told_a_tracking_server_where_one_is_set(texts: dict[str, str]) -> None:
+    def environments(variant: str) -> list[dict[str, str] | None]:
+        steps = {
+            step["Name"]: step["Arguments"] for step in shapes.steps(json.loads(texts[variant]))
+        }
+        jobs = steps["Tune"]["TrainingJobDefinition"], steps["Train"]
+        return [job.get("Environment") or None for job in jobs]
+
+    assert environments("tracked") == [{"MLFLOW_TRACKING_URI": TRACKING}] * 2
+    assert environments("aws") == environments("local") == [None, None]
 
 
 def test_a_version_carries_what_its_promotion_needs(by_name: dict[str, dict[str, Any]]) -> None:
