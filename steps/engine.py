@@ -89,11 +89,6 @@ def threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def sha256(file: Path) -> str:
-    """A file's hash, as model.json lists it."""
-    return hashlib.sha256(file.read_bytes()).hexdigest()
-
-
 def _chosen(folder: Path, settings: Settings, wanted: str) -> Engine:
     serves = str(settings.get("serves", WEIGHTS))
     if wanted == PYTORCH or (serves == WEIGHTS and wanted == AUTO):

@@ -31,6 +31,7 @@ from training import (
     calibration,
     data,
     environment,
+    export,
     fitting,
     freezing,
     hyperparameters,
@@ -148,6 +149,7 @@ def run(options: argparse.Namespace, places: Environment) -> None:
         places.model, options, levels, state, temperature, outcome, measured, len(train),
         time.monotonic() - started,
     )  # fmt: skip
+    export.write(places.model, train, validation, options.export)
     artifact.seal(places.model)
     if options.debug:
         watcher.judge(places.model / "debug_rules.json", measured, outcome)
@@ -159,7 +161,8 @@ def _identity(
 ) -> dict[str, Any]:
     """What a checkpoint must agree in: everything that the numbers depend on."""
     hyperparameters = {name.replace("_", "-"): value for name, value in vars(options).items()}
-    del hyperparameters["num-workers"], hyperparameters["profile"]
+    for name in ("num-workers", "profile", "export"):
+        del hyperparameters[name]
     return {
         **hyperparameters,
         "classes": list(train.classes),

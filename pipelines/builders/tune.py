@@ -47,7 +47,7 @@ def tune_step(context: Context, prepare: Any) -> TuningStep:
     """The Tuning step that runs `steps/train.py` once for each trial."""
     parameter = context.parameters
     tuner = HyperparameterTuner(
-        trainer(context, "Tune", {"debug": "false", "profile": "false"}),
+        trainer(context, "Tune", {"debug": "false", "profile": "false", "export": "none"}),
         objective_metric_name=OBJECTIVE,
         objective_type="Maximize",
         strategy="Bayesian",

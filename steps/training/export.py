@@ -1,7 +1,7 @@
-"""The model in the form that is served: exported for ONNX Runtime, compared, and sealed by hashes.
+"""The model in the form that is served: exported for ONNX Runtime and compared with PyTorch.
 
 Two forms are tried: 32-bit, which answers as PyTorch does, and 8-bit, which is smaller and faster
-and answers a little otherwise. model.json says which file serves and lists the hash of every file.
+and answers a little otherwise. model.json says which file serves.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Compared:
 
 
 def write(folder: Path, train: data.Images, validation: data.Images, wanted: str = AUTO) -> None:
-    """Export the model of a folder and seal the folder: model.json gets `serves` and `files`.
+    """Export the model of a folder that is not sealed yet: model.json gets `serves`.
 
     Args:
         folder: model.pt, model.json, training.json and code/, as `artifact.write` wrote them.
@@ -71,7 +71,6 @@ def write(folder: Path, train: data.Images, validation: data.Images, wanted: str
     """
     started = time.monotonic()
     settings = json.loads((folder / "model.json").read_text())
-    settings.pop("files", None)  # the list is made here, when every file is there
     serves, report = engine.WEIGHTS, {}
     if wanted == AUTO:
         try:
@@ -83,11 +82,7 @@ def write(folder: Path, train: data.Images, validation: data.Images, wanted: str
             report = {"failed": first}
     for name in {FLOAT, INT8} - {serves}:
         (folder / name).unlink(missing_ok=True)
-    loaded = [engine.WEIGHTS, serves, *sorted(f"code/{file.name}" for file in _code(folder))]
-    settings |= {
-        "serves": serves,
-        "files": {name: engine.sha256(folder / name) for name in loaded},
-    }
+    settings["serves"] = serves
     (folder / "model.json").write_text(json.dumps(settings, indent=1))
     diary = json.loads((folder / "training.json").read_text())
     diary["export"] = report | {
@@ -233,10 +228,6 @@ def _some(
     parts = [pixels.permute(0, 2, 3, 1).numpy() for _, pixels in images.stream(batches)]
     truth = np.array([classes.index(count) for count in counts[chosen]])
     return np.ascontiguousarray(np.concatenate(parts)), truth
-
-
-def _code(folder: Path) -> Iterator[Path]:
-    return (folder / "code").glob("*.py")
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import network
 
-from training import augmentation, losses, optimisation
+from training import augmentation, export, losses, optimisation
 from training.environment import TrainingError
 
 
@@ -40,6 +40,12 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         type=_true_or_false,
         default=True,
         help="record the operators of two steps, and write profile.html",
+    )
+    add(
+        "--export",
+        choices=(export.AUTO, export.NONE),
+        default=export.AUTO,
+        help="auto: for ONNX Runtime, which serves three times as fast; none: PyTorch serves",
     )
     options = parser.parse_args(arguments)
     if options.stop_on_issue and not options.debug:

@@ -195,7 +195,7 @@ def test_debug_rules_judge_the_final_training_alone(by_name: dict[str, dict[str,
     tune = by_name["Tune"]["Arguments"]["TrainingJobDefinition"]["StaticHyperParameters"]
     train = by_name["Train"]["Arguments"]["HyperParameters"]
     assert (tune["debug"], train["debug"]) == ("false", "true")
-    assert tune["profile"] == "false"
+    assert (tune["profile"], tune["export"]) == ("false", "none")
     assert "DebugRuleConfigurations" not in by_name["Train"]["Arguments"]
 
 
