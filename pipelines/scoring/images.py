@@ -96,6 +96,8 @@ def in_bucket(s3: Any, address: str) -> Found:
     """
     address = address.rstrip("/") + "/"
     bucket, _, prefix = address.removeprefix("s3://").partition("/")
+    if not bucket:
+        raise ImagesError(f"{address} names no bucket; give s3://BUCKET/PREFIX.")
     kinds, others = {}, []
     try:
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):

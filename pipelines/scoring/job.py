@@ -189,7 +189,7 @@ def _wait(
         statuses = [str(described["TransformJobStatus"]) for described in now.values()]
         seconds = time.monotonic() - began
         words = [
-            f"{job.name} ({len(job.images)} images) is {status}"
+            f"{job.name} ({len(job.images)} image{'s' * (len(job.images) > 1)}) is {status}"
             for job, status in zip(now, statuses, strict=True)
         ]
         show("; ".join(words), seconds)

@@ -5,6 +5,7 @@ The tests of this file run in order and share one emulator: each begins where th
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -31,12 +32,16 @@ def statuses(status: dict[str, Any]) -> dict[str, str]:
     return {step["name"]: step["status"] for step in status["steps"]}
 
 
-def a_jpeg(workplace: Workplace) -> Path:
-    return next(
+def whole_jpegs(workplace: Workplace) -> list[Path]:
+    return [
         path
         for path in sorted((workplace.bins / "bin-images").glob("*.jpg"))
         if path.read_bytes()[-2:] == b"\xff\xd9"
-    )
+    ]
+
+
+def a_jpeg(workplace: Workplace) -> Path:
+    return whole_jpegs(workplace)[0]
 
 
 def serving(workplace: Workplace) -> list[int]:
@@ -87,6 +92,23 @@ def test_approval_brings_the_endpoint_up_and_it_counts(workplace: Workplace) -> 
     assert sum(answer["probabilities"].values()) == pytest.approx(1, abs=1e-3)
     assert answer["match"] == (answer["count"] == 3)
     assert serving(workplace) == [1]
+
+
+def test_a_folder_is_counted_in_batch_as_the_endpoint_counts(workplace: Workplace) -> None:
+    photos = workplace.folder / "photos"
+    (photos / "aisle").mkdir(parents=True)
+    for path in whole_jpegs(workplace)[:3]:
+        shutil.copy(path, photos / "aisle")
+    scores = workplace.read("score", str(photos), "--output", str(workplace.folder / "scores.csv"))
+
+    asked = workplace.read("predict", *map(str, sorted((photos / "aisle").iterdir())))
+    assert [score["image"] for score in scores["scores"]] == [
+        f"aisle/{Path(answer['image']).name}" for answer in asked
+    ]
+    for score, answer in zip(scores["scores"], asked, strict=True):
+        assert score["count"] == answer["count"]
+        assert score["probabilities"] == pytest.approx(answer["probabilities"], abs=1e-4)
+    assert len((workplace.folder / "scores.csv").read_text().splitlines()) == 4
 
 
 def test_approve_with_nothing_pending_says_so(workplace: Workplace) -> None:
