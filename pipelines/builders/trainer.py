@@ -57,6 +57,7 @@ def trainer(
         hyperparameters={
             "sagemaker_program": "train.py",
             "sagemaker_submit_directory": context.code["train"].tarball(context.settings),
+            "counts": parameter["Classes"],
             "backbone": parameter["Backbone"],
             "image-size": parameter["ImageSize"].to_string(),
             "seed": parameter["Seed"].to_string(),
