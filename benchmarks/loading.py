@@ -1,0 +1,186 @@
+"""Images per second of one core: our loader beside torchvision's reference loader and a PIL loop.
+
+Each turns the same JPEGs into normalised float batches of 160 px, in turn, several times. Seconds
+are the CPU's own, of the process and its children, so that other jobs on the machine count little;
+still the ratios are what counts. The originals are taken a second time as Prepare's --store-size
+stores them. Run:
+    nice -n 7 .venv-steps/bin/python benchmarks/loading.py [--originals FOLDER] [--small FOLDER]
+The folders hold JPEGs; without them bins are drawn.
+"""
+
+import argparse
+import resource
+import statistics
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "steps"), str(ROOT)]
+
+import network  # noqa: E402, F401  (it lets torchvision load beside any build of torch)
+import torch  # noqa: E402
+from PIL import Image  # noqa: E402
+from preparation.picture import squeezed  # noqa: E402
+from torch.utils.data import DataLoader  # noqa: E402
+from torchvision.datasets import ImageFolder  # noqa: E402
+from torchvision.transforms import v2  # noqa: E402
+from training import data  # noqa: E402
+from training.decoder import Decoder  # noqa: E402
+
+SIZE, BATCH = 160, 32
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+def whole_picture() -> v2.Compose:
+    """The reference's ClassificationPresetEval, squeezing instead of cutting the edges off."""
+    return reference(v2.Resize((SIZE, SIZE), antialias=True))
+
+
+def random_part() -> v2.Compose:
+    """The reference's ClassificationPresetTrain, as it comes."""
+    return reference(v2.RandomResizedCrop(SIZE, antialias=True), v2.RandomHorizontalFlip())
+
+
+def reference(*resizing: torch.nn.Module) -> v2.Compose:
+    """What both presets of references/classification/presets.py share, on its backend `pil`."""
+    rest = v2.PILToTensor(), v2.ToDtype(torch.float, scale=True), v2.Normalize(MEAN, STD)
+    return v2.Compose([*resizing, *rest])
+
+
+def torchvision(folder: Path, transforms: v2.Compose, workers: int) -> None:
+    """One epoch of ImageFolder and DataLoader."""
+    images = ImageFolder(str(folder), transforms)
+    for pixels, _ in DataLoader(images, BATCH, num_workers=workers):
+        assert pixels.shape[1:] == (3, SIZE, SIZE)
+
+
+def pil(folder: Path) -> None:
+    """One epoch of what one writes first."""
+    mean, std = torch.tensor(MEAN).view(3, 1, 1), torch.tensor(STD).view(3, 1, 1)
+    for files in batches(sorted(folder.glob("*/*.jpg"))):
+        images = []
+        for file in files:
+            rgb = Image.open(file).convert("RGB").resize((SIZE, SIZE), Image.Resampling.BILINEAR)
+            raw = torch.frombuffer(bytearray(rgb.tobytes()), dtype=torch.uint8)
+            images.append((raw.view(SIZE, SIZE, 3).permute(2, 0, 1).float() / 255 - mean) / std)
+        torch.stack(images)
+
+
+def tally(folder: Path, workers: int = 1) -> None:
+    """One epoch as training decodes where a channel does not fit into memory."""
+    files = sorted(folder.glob("*/*.jpg"))
+    for pixels in Decoder(files, SIZE, workers).stream(torch.arange(len(files)).split(BATCH)):
+        data.normalise(pixels.float().div_(255), MEAN, STD)
+
+
+def batches(files: list[Path]) -> list[list[Path]]:
+    """Files in batches."""
+    return [files[start : start + BATCH] for start in range(0, len(files), BATCH)]
+
+
+class Memory:
+    """Later epochs of a channel that fits into memory."""
+
+    def __init__(self, folder: Path) -> None:
+        self._images = data.Images(
+            Decoder(files := sorted(folder.glob("*/*.jpg")), SIZE, 2)[torch.arange(len(files))],
+            torch.zeros(len(files), dtype=torch.long),
+            (1,),
+        )
+
+    def __call__(self, folder: Path) -> None:
+        """One epoch."""
+        for _, pixels in self._images.stream(torch.arange(len(self._images)).split(BATCH)):
+            data.normalise(pixels.float().div_(255), MEAN, STD)
+
+
+def cpu_seconds(work: Callable[[], None]) -> float:
+    """What the CPU spends, children that have ended included."""
+
+    def spent() -> float:
+        whose = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+        return sum(usage.ru_utime + usage.ru_stime for usage in whose)
+
+    before = spent()
+    work()
+    return spent() - before
+
+
+def measure(folder: Path, rounds: int) -> None:
+    """Print images per CPU second for each rival on the JPEGs of a folder."""
+    rivals: dict[str, Callable[[Path], None]] = {
+        "ours": tally,
+        "ours, later epochs, from memory": Memory(folder),
+        "torchvision, whole picture": lambda f: torchvision(f, whole_picture(), 0),
+        "torchvision, whole picture, one worker": lambda f: torchvision(f, whole_picture(), 1),
+        "torchvision, random part": lambda f: torchvision(f, random_part(), 0),
+        "PIL loop": pil,
+    }
+    number = len(list(folder.glob("*/*.jpg")))
+    taken: dict[str, list[float]] = {name: [] for name in rivals}
+    for _ in range(rounds + 1):
+        for name, load in rivals.items():
+            taken[name].append(cpu_seconds(lambda load=load: load(folder)))
+    ours = taken["ours"][1:]  # the first round warms up
+    for name, seconds in taken.items():
+        ratios = [theirs / mine for mine, theirs in zip(ours, seconds[1:], strict=True)]
+        speed = number / statistics.median(seconds[1:])
+        low, high = min(ratios), max(ratios)
+        print(f"  {name:40} {speed:7.0f} images/s   ours is {statistics.median(ratios):5.2f} times "
+              f"as fast ({low:.2f}-{high:.2f})")  # fmt: skip
+
+
+def sample(source: Path | None, into: Path, limit: int, size: int | None) -> Path:
+    """Some JPEGs as one class of an ImageFolder, linked; drawn and of `size` without a source."""
+    (into / "1").mkdir(parents=True)
+    found = sorted(source.glob("*.jpg"))[:limit] if source else []
+    for file in found:
+        (into / "1" / file.name).symlink_to(file.resolve())
+    if not found:
+        draw(into / "1", limit, size)
+    return into
+
+
+def draw(folder: Path, number: int, size: int | None) -> None:
+    """Bins of the demo, of their own size or squeezed."""
+    from demo import bins
+
+    with tempfile.TemporaryDirectory() as place:
+        bins.draw(Path(place), 2 * number)
+        for file in sorted(Path(place).glob("bin-images/*.jpg"))[:number]:
+            with Image.open(file) as image:
+                picture = image.convert("RGB")
+            (picture.resize((size, size)) if size else picture).save(folder / file.name, quality=85)
+
+
+def main() -> None:
+    """Both kinds of images."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    abid = ROOT.parent / "shared" / "abid"
+    for name, default in (("originals", "aft-vbi-pds"), ("small", "aft-vbi-pds-224")):
+        found = abid / default / "bin-images"
+        parser.add_argument(f"--{name}", type=Path, default=found if found.is_dir() else None)
+    parser.add_argument("--images", type=int, default=256)
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as place:
+        originals = sample(options.originals, Path(place) / "originals", options.images, None)
+        small = sample(options.small, Path(place) / "small", options.images, 224)
+        stored = Path(place) / "stored"
+        (stored / "1").mkdir(parents=True)
+        for file in originals.glob("*/*.jpg"):
+            (stored / "1" / file.name).write_bytes(squeezed(file.read_bytes(), SIZE))
+        for folder in (originals, small, stored):
+            sizes = [file.stat().st_size for file in folder.glob("*/*.jpg")]
+            print(
+                f"{folder.name}: {len(sizes)} JPEGs of {statistics.mean(sizes) / 1e3:.1f} kB, "
+                f"to {SIZE} px, one core"
+            )
+            measure(folder, options.rounds)
+
+
+if __name__ == "__main__":
+    main()
