@@ -103,10 +103,20 @@ def run(options: argparse.Namespace, places: Environment) -> None:
             flush=True,
         )
         colours = network.normalisation(options.backbone)
+        settings = _settings(options, device)
+        if options.label_noise != "off":
+            from training import suspects  # cleanlab and matplotlib take seconds to import
+
+            with profiler.phase("label noise"):
+                seen = features(
+                    model, head, lessons.pixels(train, options, colours, device),
+                    options.test_batch_size, settings.bfloat16,
+                )  # fmt: skip
+                leave_out = options.label_noise == "leave-out"
+                train = suspects.examine(train, seen, leave_out, places.model, options.seed)
         inputs: list[Inputs] = [
             lessons.pixels(images, options, colours, device) for images in (train, validation)
         ]
-        settings = _settings(options, device)
         trained = model
         if options.freeze == -1:
             with profiler.phase("features"):

@@ -24,15 +24,26 @@ class Images:
         pixels: `pixels[indices]` is uint8 (n, 3, size, size); a tensor where all of them fit into
             the memory, else files that are decoded each time. The numbers are the same.
         labels: int64 (n,), as indices into `classes`.
+        files: where each came from; nothing for images that came from elsewhere.
     """
 
     pixels: torch.Tensor | Decoder
     labels: torch.Tensor
     classes: tuple[int, ...]
+    files: tuple[Path, ...] = ()
 
     def __len__(self) -> int:
         """How many images."""
         return len(self.labels)
+
+    def only(self, indices: torch.Tensor) -> Images:
+        """These images alone, in this order."""
+        if isinstance(self.pixels, torch.Tensor):
+            pixels: torch.Tensor | Decoder = self.pixels[indices]
+        else:
+            pixels = self.pixels.only(indices)
+        files = tuple(self.files[index] for index in indices.tolist()) if self.files else ()
+        return Images(pixels, self.labels[indices], self.classes, files)
 
     def stream(
         self, batches: Iterable[torch.Tensor]
@@ -101,13 +112,13 @@ def load(
     room = int(MEMORY_SHARE * capacity.available()) if memory is None else memory
     if decoder.bytes <= room:
         everything = decoder[torch.arange(len(files))]
-        return Images(everything, torch.tensor(labels), classes)
+        return Images(everything, torch.tensor(labels), classes, tuple(files))
     print(
         f"the {len(files)} images of {folder.name} would take {decoder.bytes / 1e9:.1f} GB, and "
         f"{room / 1e9:.1f} GB may be used: they are decoded again in each epoch",
         flush=True,
     )
-    return Images(decoder, torch.tensor(labels), classes)
+    return Images(decoder, torch.tensor(labels), classes, tuple(files))
 
 
 def listed(counts: tuple[int, ...]) -> str:

@@ -38,6 +38,11 @@ class Decoder:
         """What all pixels take."""
         return len(self._files) * 3 * self._size**2
 
+    def only(self, indices: torch.Tensor) -> Decoder:
+        """These files alone, in this order."""
+        files = [self._files[index] for index in indices.tolist()]
+        return Decoder(files, self._size, self._workers)
+
     def __getitem__(self, indices: torch.Tensor) -> torch.Tensor:
         """Pixels, uint8 (n, 3, size, size), of int64 (n,) indices.
 

@@ -48,6 +48,11 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         help="auto: for ONNX Runtime, which serves three times as fast; none: PyTorch serves",
     )
     options = parser.parse_args(arguments)
+    if options.label_noise != "off" and not options.pretrained:
+        parser.error(
+            f"label-noise {options.label_noise} judges labels by what a pretrained backbone sees; "
+            "set pretrained to true, or label-noise to off"
+        )
     if options.stop_on_issue and not options.debug:
         parser.error("stop-on-issue needs the debug rules; set debug to true as well")
     return options
@@ -94,6 +99,12 @@ def _add_images(add: Callable[..., object]) -> None:
     add("--augment", choices=tuple(augmentation.STRENGTHS), default="light")
     add("--mixup", type=_not_negative, default=0.0, help="alpha of the Beta distribution; 0: off")
     add("--balanced", type=_true_or_false, default=False, help="see all counts equally often")
+    add(
+        "--label-noise",
+        choices=("off", "measure", "leave-out"),
+        default="off",
+        help="look for labels that are probably wrong; leave-out: learn without the worst of them",
+    )
     add(
         "--growing",
         type=_true_or_false,
