@@ -38,6 +38,7 @@ from training import (
     lessons,
     losses,
     profile,
+    tracking,
 )
 from training.checkpoints import Checkpoints
 from training.environment import Environment, TrainingError
@@ -51,7 +52,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Train, and say what went wrong without a traceback where the person can mend it."""
     places = environment.read(os.environ)
     try:
-        run(hyperparameters.parse(arguments), places)
+        options = hyperparameters.parse(arguments)
+        with tracking.Tracker(vars(options), os.environ) as tracker:
+            run(options, places, tracker)
     except (TrainingError, network.UnknownBackbone, network.WeightsUnavailable) as error:
         print(f"train: {error}", file=sys.stderr, flush=True)
         places.output.mkdir(parents=True, exist_ok=True)
@@ -60,7 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def run(options: argparse.Namespace, places: Environment) -> None:
+def run(options: argparse.Namespace, places: Environment, tracker: tracking.Tracker) -> None:
     """The whole training.
 
     Raises:
@@ -127,11 +130,11 @@ def run(options: argparse.Namespace, places: Environment) -> None:
                 ]
             trained = nn.Sequential(head)
         learner = learner_of(trained, options, levels, device, frozen)
-        watcher = Watcher(profiler, options, places.output / "tensors")
+        watcher = Watcher(profiler, options, places.output / "tensors", tracker)
         steps = math.ceil(len(train) / options.batch_size) * options.epochs
         watcher.attach(learner.model, learner.criterion, steps)
         if options.profile:
-            profiler.record(learner.model, steps)
+            profiler.record(learner.model, steps, parts=not options.compile)
         with _stop_signal() as should_stop:
             outcome = fitting.fit(
                 learner,
@@ -163,6 +166,7 @@ def run(options: argparse.Namespace, places: Environment) -> None:
     artifact.seal(places.model)
     if options.debug:
         watcher.judge(places.model / "debug_rules.json", measured, outcome)
+    tracker.finish(places.model, outcome)
     print(outcome.best.line(), flush=True)  # the last metrics are the model's
 
 

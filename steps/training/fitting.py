@@ -77,6 +77,9 @@ class Observer(Protocol):
     def validating(self) -> None:
         """What follows is validation."""
 
+    def reached(self, epoch: Epoch) -> None:
+        """An epoch is done; those before a resumption are told again."""
+
     def issue(self) -> str:
         """What the training must end for, asked after each epoch; nothing while it may go on."""
 
@@ -165,6 +168,7 @@ class Fitting:
                 if group.first:
                     epoch, answers = self._judge(number, loss, accuracy, speed)
                     print(epoch.line(), flush=True)
+                    self.observer.reached(epoch)
                     progress.add(epoch, answers, self.learner.kept)
             except NotFinite as error:
                 raise TrainingError(f"{error}; {_last_good(progress, checkpoints)}") from None
@@ -193,6 +197,7 @@ class Fitting:
             print(f"resumed after epoch {done} of {self.settings.epochs}; so far:", flush=True)
             for epoch in self.progress.history:
                 print(epoch.line(), flush=True)
+                self.observer.reached(epoch)
         return done
 
     def _train(self, number: int) -> tuple[float, float, int, bool]:

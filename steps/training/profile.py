@@ -122,11 +122,11 @@ class Profiler:
             self.profile.gpu_memory_total_mb[index] = whole / 2**20
         return self.profile
 
-    def record(self, model: nn.Module, steps: int) -> None:
-        """Record the operators of a few of the training steps that follow."""
+    def record(self, model: nn.Module, steps: int, parts: bool = True) -> None:
+        """Record the operators, and the parts of the model, in a few of the steps that follow."""
         from training.profiling.operators import Recorder
 
-        self._recorder = Recorder(model, steps)
+        self._recorder = Recorder(model, steps, parts)
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:

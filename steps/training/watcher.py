@@ -1,4 +1,4 @@
-"""What watches a training: the profiler's phases and, with debug, the tensor hook and its rules."""
+"""What watches a training: the profiler, the tracker and, with debug, the tensor hook and rules."""
 
 from __future__ import annotations
 
@@ -9,22 +9,28 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
-from training import fitting, profile
+from training import fitting, profile, tracking
+from training.progress import Epoch
 
 if TYPE_CHECKING:
     from training.tensors import TensorHook
 
 
 class Watcher:
-    """Hands what the training tells to the profiler and, with debug, to the tensor hook."""
+    """Hands what the training tells to the profiler, the tracker and, with debug, the hook."""
 
     def __init__(
-        self, profiler: profile.Profiler, options: argparse.Namespace, folder: Path
+        self,
+        profiler: profile.Profiler,
+        options: argparse.Namespace,
+        folder: Path,
+        tracker: tracking.Tracker,
     ) -> None:
         self.phase = profiler.phase
         self._debug: bool = options.debug
         self._stop_on_issue: bool = options.stop_on_issue
         self._folder = folder
+        self._tracker = tracker
         self._hook: TensorHook | None = None
 
     def attach(self, model: nn.Module, criterion: nn.Module, steps: int) -> None:
@@ -43,6 +49,11 @@ class Watcher:
         """What follows is validation."""
         if self._hook:
             self._hook.validating()
+
+    def reached(self, epoch: Epoch) -> None:
+        """An epoch is done."""
+        with self.phase("tracking"):
+            self._tracker.epoch(epoch)
 
     def issue(self) -> str:
         """What the training must end for, by setting: a rule's finding."""

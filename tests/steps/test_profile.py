@@ -62,6 +62,14 @@ def test_two_steps_are_recorded_and_told_by_operator_and_by_part_of_the_network(
     ]
 
 
+def test_the_parts_of_a_network_that_is_compiled_are_left_alone():
+    model = network()
+    profiler = Profiler()
+    profiler.record(model, 5, parts=False)
+    assert not any(module._forward_hooks for module in model.modules())
+    profiler.stop()
+
+
 @pytest.mark.parametrize(
     ("steps", "planned", "recorded"),
     [(1, 1, None), (2, 2, 1), (3, 3, 2), (4, 100, 1), (3, 100, None), (9, 9, 2)],

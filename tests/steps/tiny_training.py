@@ -72,6 +72,9 @@ class Quiet:
     def validating(self) -> None:
         pass
 
+    def reached(self, epoch) -> None:
+        pass
+
     def issue(self) -> str:
         return ""
 

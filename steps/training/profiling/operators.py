@@ -86,12 +86,13 @@ class Operators:
 class Recorder:
     """Records a few steps of a training whose phases it is told of."""
 
-    def __init__(self, model: nn.Module, steps: int) -> None:
+    def __init__(self, model: nn.Module, steps: int, parts: bool = True) -> None:
         """Begin; the first steps, which are slower than the rest, are let pass.
 
         Args:
             model: the network that is trained.
             steps: how many there will be.
+            parts: also time the network's parts, by hooks that a compiled network has no room for.
         """
         self._cuda = torch.cuda.is_available()
         wait = min(2, max(steps - RECORDED - 1, 0))
@@ -101,7 +102,7 @@ class Recorder:
         self._open: list[record_function] = []
         self._hooks = [
             hook
-            for name, module in _parts(model)
+            for name, module in (_parts(model) if parts else [])
             for hook in (
                 module.register_forward_pre_hook(self._entering(name)),
                 module.register_forward_hook(self._leaving),

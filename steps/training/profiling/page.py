@@ -19,10 +19,13 @@ WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 960, 190, 52, 10, 26
 PHASES = {
     "model": "building the network",
     "decoding": "decoding the images",
+    "features": "computing the frozen part's features",
+    "label noise": "looking for wrong labels",
     "data": "data loading",
     "forward_backward": "forward and backward",
     "evaluation": "validation",
     "rules": "debug rules while training",
+    "tracking": "telling MLflow",
 }
 OTHER = "everything else"
 
