@@ -10,6 +10,7 @@ import httpx
 
 from emulator.jobs.job import Job
 from emulator.jobs.model_server import ModelServer
+from emulator.jobs.objects import JobFailed
 
 MEGABYTE = 1024 * 1024
 PAYLOAD, TOGETHER = 6, 1  # AWS's defaults: MB of an object, requests at once
@@ -49,7 +50,11 @@ class ObjectFailed(Exception):
 
 
 def limits_of(request: dict[str, Any], server: ModelServer) -> Limits:
-    """Ask the container for what the request leaves open; most containers have no answer."""
+    """Ask the container for what the request leaves open; most containers have no answer.
+
+    Raises:
+        JobFailed: it answers with limits that are no numbers.
+    """
     asked: dict[str, Any] = {}
     try:
         answer = server.client.get("/execution-parameters")
@@ -60,11 +65,16 @@ def limits_of(request: dict[str, Any], server: ModelServer) -> Limits:
     strategy = STRATEGIES.get(request.get("BatchStrategy", ""))
     megabytes = request.get("MaxPayloadInMB", asked.get("MaxPayloadInMB", PAYLOAD))
     together = request.get("MaxConcurrentTransforms") or asked.get("MaxConcurrentTransforms")
-    return Limits(
-        int(together or TOGETHER),
-        int(megabytes),
-        strategy or str(asked.get("BatchStrategy", "MULTI_RECORD")),
-    )
+    try:
+        return Limits(
+            int(together or TOGETHER),
+            int(megabytes),
+            strategy or str(asked.get("BatchStrategy", "MULTI_RECORD")),
+        )
+    except (ValueError, TypeError):
+        raise JobFailed(
+            f"AlgorithmError: /execution-parameters answered {asked}; its limits must be numbers."
+        ) from None
 
 
 def transform(job: Job, server: ModelServer, limits: Limits, file: Path, target: Path) -> None:

@@ -145,6 +145,12 @@ def test_the_requests_word_goes_before_the_containers(batch, emulator) -> None:
     assert variables["SAGEMAKER_BATCH_STRATEGY"] == "SINGLE_RECORD"
 
 
+def test_limits_that_are_no_numbers_fail_the_job(batch) -> None:
+    batch.model(PARAMETERS='{"MaxPayloadInMB": "much"}')
+    batch.put(a="fine")
+    assert "/execution-parameters answered" in batch.run()["FailureReason"]
+
+
 def test_without_a_limit_an_object_is_sent_in_chunks(batch) -> None:
     batch.model()
     batch.put(a="x" * 3_000_000)
