@@ -7,11 +7,17 @@ Reads $SAGEMAKER_BIND_TO_PORT (8080), $SAGEMAKER_PROGRAM (inference.py) in
 $SAGEMAKER_SUBMIT_DIRECTORY (<root>/model/code), where <root> is $OPT_ML or /opt/ml; and, of its
 own, $SERVE_HOST (0.0.0.0, as a container is reached from outside). As in AWS's toolkits, a function
 that takes one argument more gets the request's context.
+
+A program may say that requests can be joined, by `MAX_BATCH = N`: then its input_fn gives a list,
+its predict_fn (without a context) takes a list of up to N items from several requests and gives a
+list as long, and its output_fn gets the part of one request. Without it, requests are predicted one
+by one.
 """
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import importlib
 import inspect
 import logging
@@ -21,7 +27,7 @@ import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +35,7 @@ from types import FrameType, ModuleType
 from typing import Any
 
 import uvicorn
+from batching import Batcher, Job
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
@@ -36,6 +43,7 @@ from starlette.routing import Route
 
 FUNCTIONS = ("model_fn", "input_fn", "predict_fn", "output_fn")
 MAX_BYTES = 25 * 1024 * 1024  # what InvokeEndpoint itself lets through
+MOST_UNDER_WAY = 256  # requests; more are told to come again rather than kept in memory
 GRACE_SECONDS = 20  # for answers under way; SageMaker kills a container 30 s after SIGTERM
 
 log = logging.getLogger("serve")
@@ -52,7 +60,7 @@ class Context:
     headers: dict[str, str]
 
     def get_all_request_header(self, index: int) -> dict[str, str]:
-        """The headers of the request; `index` is 0, as requests are not joined here."""
+        """The headers of the request; `index` is 0, as each request is decoded by itself."""
         return self.headers
 
     def get_request_header(self, index: int, key: str) -> str | None:
@@ -71,12 +79,23 @@ class Served:
         """Run input_fn."""
         return _call(self.program.input_fn, context, body, content_type)
 
-    def answer(self, batch: Any, accept: str | None, context: Context) -> Response:
-        """Run predict_fn and output_fn."""
-        prediction = _call(self.program.predict_fn, context, batch, self.model)
+    def write(self, prediction: Any, accept: str | None, context: Context) -> Response:
+        """Run output_fn."""
         answer = _call(self.program.output_fn, context, prediction, accept)
         content, kind = answer if isinstance(answer, tuple) else (answer, accept)
         return Response(content, media_type=kind or "application/json")
+
+    def batcher(self) -> Batcher:
+        """Runs predict_fn, for requests joined or one by one, as the program says."""
+        program, model = self.program, self.model
+        if self.joins:
+            return Batcher(lambda items: program.predict_fn(items, model), program.MAX_BATCH)
+        return Batcher(lambda given: _call(program.predict_fn, given[1], given[0], model))
+
+    @property
+    def joins(self) -> bool:
+        """Whether the program takes several requests at once."""
+        return getattr(self.program, "MAX_BATCH", 1) > 1
 
 
 def load() -> Served:
@@ -100,6 +119,11 @@ def load() -> Served:
     missing = [name for name in FUNCTIONS if not hasattr(program, name)]
     if missing:
         raise StartError(f"{file} lacks {', '.join(missing)}; needed: {', '.join(FUNCTIONS)}")
+    if getattr(program, "MAX_BATCH", 1) > 1 and _takes_context(program.predict_fn, 2):
+        raise StartError(
+            f"{file} has MAX_BATCH, and its predict_fn takes a context: requests that are joined "
+            "have none in common; let predict_fn take a list and the model, or drop MAX_BATCH"
+        )
     model = _call(program.model_fn, Context({}), str(model_dir))
     log.info("loaded %s in %.1f s", model_dir, time.monotonic() - started)
     return Served(program, model)
@@ -111,9 +135,10 @@ class Server:
     def __init__(self) -> None:
         self.served: Served | None = None
         self.failed = False
-        # Decoding runs beside a prediction; predictions take turns, since each uses every core.
-        self.decoders = ThreadPoolExecutor(_cores(), "decode")
-        self.predictor = ThreadPoolExecutor(1, "predict")
+        self.batcher: Batcher | None = None
+        self.under_way = 0
+        # One thread predicts, since a prediction uses every core; the others decode beside it.
+        self.workers = ThreadPoolExecutor(_cores() + 1, "work")
 
     def application(self) -> Starlette:
         """The ASGI application."""
@@ -131,12 +156,13 @@ class Server:
         """Start loading as the server comes up."""
         threading.Thread(target=self._load, name="load", daemon=True).start()
         yield
-        self.decoders.shutdown(cancel_futures=True)
-        self.predictor.shutdown(cancel_futures=True)
+        self.workers.shutdown(cancel_futures=True)
 
     def _load(self) -> None:
         try:
-            self.served = load()
+            served = load()
+            self.batcher = served.batcher()
+            self.served = served
         except StartError as error:
             log.error("%s", error)
             self.failed = True
@@ -154,23 +180,49 @@ class Server:
         """Answer one request."""
         if self.served is None:
             return _error(503, "the model is still being loaded; try again in some seconds")
-        served, context = self.served, Context(dict(request.headers))
-        loop = asyncio.get_running_loop()
+        if self.under_way >= MOST_UNDER_WAY:
+            return _error(503, f"{self.under_way} requests are under way; try again in a second")
+        self.under_way += 1
         try:
-            body = await _body(request)
-            if body is None:
-                return _error(413, f"the body is larger than {MAX_BYTES:,} bytes")
-            kind, accept = (request.headers.get(name) for name in ("content-type", "accept"))
-            batch = await loop.run_in_executor(self.decoders, served.decode, body, kind, context)
-            return await loop.run_in_executor(self.predictor, served.answer, batch, accept, context)
+            return await self._answer(request)
         except ClientDisconnect:
             return _error(400, "the client went away before its request was complete")
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             status = getattr(error, "status_code", 500)
             if 400 <= status < 500:
                 return _error(status, str(error))
-            log.exception("the model failed on a request")
+            log.error("the model failed on a request", exc_info=error)
             return _error(500, f"the model failed: {type(error).__name__}; its log says more")
+        finally:
+            self.under_way -= 1
+
+    async def _answer(self, request: Request) -> Response:
+        body = await _body(request)
+        if body is None:
+            return _error(413, f"the body is larger than {MAX_BYTES:,} bytes")
+        answer: Future[Response] = Future()
+        self.workers.submit(self._work, body, Context(dict(request.headers)), answer)
+        return await asyncio.wrap_future(answer)
+
+    def _work(self, body: bytes, context: Context, answer: Future[Response]) -> None:
+        """Decode a request and see that it is predicted; runs beside the event loop."""
+        if not answer.set_running_or_notify_cancel():
+            return  # nobody waits for it any more
+        assert self.served is not None and self.batcher is not None
+        served = self.served
+        kind, accept = (context.headers.get(name) for name in ("content-type", "accept"))
+        try:
+            items = served.decode(body, kind, context)
+        except (Exception, SystemExit) as error:  # a program that leaves, leaves one request
+            answer.set_exception(error)
+            return
+        self.batcher.do(
+            Job(
+                items if served.joins else (items, context),
+                lambda prediction: served.write(prediction, accept, context),
+                answer,
+            )
+        )
 
 
 def main() -> int:
@@ -207,8 +259,14 @@ def main() -> int:
 
 
 def _call(function: Callable[..., Any], context: Context, *arguments: Any) -> Any:
-    takes_context = len(inspect.signature(function).parameters) == len(arguments) + 1
-    return function(*arguments, context) if takes_context else function(*arguments)
+    if _takes_context(function, len(arguments)):
+        return function(*arguments, context)
+    return function(*arguments)
+
+
+@functools.cache  # looking costs more than many an output_fn
+def _takes_context(function: Callable[..., Any], arguments: int) -> bool:
+    return len(inspect.signature(function).parameters) == arguments + 1
 
 
 async def _body(request: Request) -> bytes | None:
