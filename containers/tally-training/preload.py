@@ -10,6 +10,7 @@ from pathlib import Path
 
 os.environ.setdefault("SMDEBUG_LOG_LEVEL", "error")
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as in steps/network.py
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # it calls nobody
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's and scipy's would start at import
 
 import torch
@@ -31,6 +32,9 @@ for _name in ("nms", "qnms"):
 
 import boto3  # noqa: E402, F401
 import matplotlib.pyplot  # noqa: E402, F401
+import mlflow.store.tracking.sqlalchemy_store  # noqa: E402
+import mlflow.store.tracking.sqlalchemy_workspace_store  # noqa: E402
+import mlflow.tracking  # noqa: E402, F401
 import numpy  # noqa: E402, F401
 import PIL.Image  # noqa: E402, F401
 import psutil  # noqa: E402, F401
