@@ -103,6 +103,18 @@ class Training(Section):
     backbone: Annotated[str, Field(min_length=1)]
     image_size: Annotated[int, Field(ge=32, le=1024)]
     test_batch_size: Annotated[int, Field(ge=1)]
+    loss: Literal["soft-ordinal", "cross-entropy", "coral", "corn", "expected-count"]
+    label_width: Annotated[float, Field(ge=0)]
+    freeze: Annotated[int, Field(ge=-1)]
+    head_rate: Annotated[float, Field(gt=0)]
+    schedule: Literal["one-cycle", "cosine", "constant"]
+    ema: Annotated[float, Field(ge=0, lt=1)]
+    augment: Literal["light", "standard"]
+    mixup: Annotated[float, Field(ge=0)]
+    balanced: bool
+    growing: bool
+    mirrored: bool
+    precision: Literal["auto", "float32", "bfloat16"]
     max_hours: Annotated[float, Field(gt=0)]
 
 

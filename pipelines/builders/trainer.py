@@ -8,7 +8,7 @@ from sagemaker.train import ModelTrainer
 from sagemaker.train.configs import Compute, InputData, OutputDataConfig, StoppingCondition
 
 from pipelines.builders.context import TAGS, Context, output_of
-from pipelines.settings import NAME
+from pipelines.settings import NAME, Training
 
 CHANNELS = ("train", "validation")
 OBJECTIVE = "validation:accuracy"
@@ -61,13 +61,23 @@ def trainer(
             "backbone": parameter["Backbone"],
             "image-size": parameter["ImageSize"].to_string(),
             "seed": parameter["Seed"].to_string(),
-            "test-batch-size": str(context.settings.training.test_batch_size),
+            **learning(context.settings.training),
             **hyperparameters,
         },
         environment={"MLFLOW_TRACKING_URI": uri} if uri else {},
         tags=[Tag(key=tag["Key"], value=tag["Value"]) for tag in TAGS],
         **more,
     )
+
+
+def learning(training: Training) -> dict[str, str]:
+    """The settings that are hyperparameters of `steps/train.py` by the same name."""
+    elsewhere = {"backbone", "image_size", "max_hours"}  # parameters, and the job's limit
+    values = training.model_dump(exclude=elsewhere)
+    return {
+        name.replace("_", "-"): str(value).lower() if isinstance(value, bool) else str(value)
+        for name, value in values.items()
+    }
 
 
 def channels(prepare: Any) -> list[InputData]:

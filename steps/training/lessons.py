@@ -53,20 +53,23 @@ def levels(train: data.Images, wanted: str) -> Levels:
         wanted: FIRST-LAST as in Prepare's classes, or nothing for every count found.
 
     Raises:
-        TrainingError: it is not of that form, or a wanted count has no image.
+        TrainingError: it is not of that form, or fewer than two of them have an image.
     """
     if not wanted:
         return losses.levels(train.classes, train.classes)
     ends = re.fullmatch(r"(\d+)-(\d+)", wanted)
     if not ends or int(ends[1]) >= int(ends[2]):
         raise TrainingError(f"counts is FIRST-LAST, such as 1-5 or 0-5, not '{wanted}'")
-    judged = tuple(range(int(ends[1]), int(ends[2]) + 1))
-    lacking = tuple(sorted(set(judged) - set(train.classes)))
-    if lacking:
+    asked = range(int(ends[1]), int(ends[2]) + 1)
+    judged = tuple(count for count in asked if count in train.classes)
+    if len(judged) < 2:
         raise TrainingError(
-            f"counts is {wanted}, but the channel train has no image of {data.listed(lacking)} "
-            f"items; it has {data.listed(train.classes)}"
+            f"counts is {wanted}, but the channel train has images of "
+            f"{data.listed(train.classes)} items; two of the counts are needed"
         )
+    if len(judged) < len(asked):
+        lacking = data.listed(tuple(sorted(set(asked) - set(judged))))
+        print(f"train has no image of {lacking} items; that is never answered", flush=True)
     return losses.levels(train.classes, judged)
 
 
