@@ -208,7 +208,7 @@ def test_stop_ends_the_job_at_once_and_stores_nothing(batch, emulator) -> None:
     began = time.monotonic()
     batch.sagemaker.stop_transform_job(TransformJobName=batch.name)
     assert batch.until(batch.describe, "TransformJobStatus")["TransformJobStatus"] == "Stopped"
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < 25  # the object hangs for 60
     assert batch.outputs() == {}
 
 
