@@ -115,6 +115,10 @@ class Training(Section):
     growing: bool
     mirrored: bool
     precision: Literal["auto", "float32", "bfloat16"]
+    label_noise: Annotated[
+        Literal["off", "measure", "leave-out"],
+        BeforeValidator(lambda value: "off" if value is False else value),  # as YAML reads off
+    ]
     max_hours: Annotated[float, Field(gt=0)]
 
 

@@ -11,6 +11,9 @@ from pipelines.builders.context import TAGS, Context
 from pipelines.builders.trainer import METRICS, OBJECTIVE, channels, trainer
 from pipelines.settings import NAME
 
+# What is wanted of the final training alone.
+UNWATCHED = {"debug": "false", "profile": "false", "export": "none"}
+
 
 class LimitedTuningStep(TuningStep):
     """A TuningStep whose limits and seed are pipeline parameters.
@@ -47,7 +50,7 @@ def tune_step(context: Context, prepare: Any) -> TuningStep:
     """The Tuning step that runs `steps/train.py` once for each trial."""
     parameter = context.parameters
     tuner = HyperparameterTuner(
-        trainer(context, "Tune", {"debug": "false", "profile": "false", "export": "none"}),
+        trainer(context, "Tune", {**UNWATCHED, **_labels(context)}),
         objective_metric_name=OBJECTIVE,
         objective_type="Maximize",
         strategy="Bayesian",
@@ -74,3 +77,10 @@ def tune_step(context: Context, prepare: Any) -> TuningStep:
         retry_policies=context.job_retries,
         parameters=parameter,
     )
+
+
+def _labels(context: Context) -> dict[str, str]:
+    """Trials learn from the same images as the final training; one measurement is enough."""
+    if context.settings.training.label_noise == "measure":
+        return {"label-noise": "off"}
+    return {}

@@ -33,6 +33,11 @@ def test_an_image_of_ones_own_is_kept() -> None:
     )
 
 
+def test_off_is_a_word_here_though_yaml_reads_no() -> None:
+    settings = load("local", {"PIPELINE_TRAINING_LABEL_NOISE": "off"})
+    assert settings.training.label_noise == "off"
+
+
 def test_a_role_of_ones_own_is_kept() -> None:
     arn = "arn:aws:iam::111122223333:role/team/builder"
     assert load("local", {"PIPELINE_ROLE": arn}).resolved("1" * 12, {}).role_arn == arn
