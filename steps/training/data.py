@@ -143,4 +143,4 @@ def normalise(
     """Pixels in 0 … 1 to what the backbone expects, in the memory order that CPUs like."""
     shift = torch.tensor(mean, device=pixels.device).view(1, -1, 1, 1)
     scale = torch.tensor(deviation, device=pixels.device).view(1, -1, 1, 1)
-    return ((pixels - shift) / scale).contiguous(memory_format=torch.channels_last)
+    return (pixels - shift).div_(scale).contiguous(memory_format=torch.channels_last)
