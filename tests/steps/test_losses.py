@@ -1,0 +1,95 @@
+"""Losses of counts in order, their targets and the levels behind them."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+from training import losses
+
+LEVELS = losses.levels((0, 1, 2, 3), (1, 2))
+
+
+def test_the_counts_that_are_judged_are_the_levels():
+    assert losses.levels((1, 3, 5), (1, 3, 5)) == losses.Levels((1, 3, 5), (1, 3, 5))
+
+
+def test_other_counts_are_levels_up_to_four_more_and_beyond():
+    levels = losses.levels((0, 1, 2, 3, 7, 30), (1, 2, 3))
+    assert levels.counts == (0, 1, 2, 3, 4, 5, 6, 7)
+    assert levels.classes == (1, 2, 3)
+    assert levels.of(torch.tensor([0, 3, 7, 30])).tolist() == [0, 3, 7, 7]
+
+
+@pytest.mark.parametrize("loss", losses.NAMES)
+def test_a_loss_falls_and_its_targets_are_distributions(loss):
+    torch.manual_seed(0)
+    indices = torch.arange(4).repeat(8)
+    inputs = nn.functional.one_hot(indices, 4).float() + 0.1 * torch.randn(32, 4)
+    targets = losses.targets(indices, LEVELS, loss, width=0.6, smoothing=0.1)
+    assert torch.allclose(targets.sum(1), torch.ones(32))
+    assert targets.argmax(1).tolist() == indices.tolist()
+    head = losses.Head(4, LEVELS.outputs(loss), dropout=0.0, shared=loss == "coral")
+    criterion = losses.CountLoss(loss, LEVELS)
+    optimizer = torch.optim.Adam(head.parameters(), 0.05)
+    found = []
+    for _ in range(60):
+        optimizer.zero_grad()
+        value = criterion(head(inputs), targets)
+        value.backward()
+        optimizer.step()
+        found.append(float(value.detach()))
+    assert found[-1] < 0.75 * found[0]
+
+
+@pytest.mark.parametrize("loss", losses.NAMES)
+def test_a_batch_in_pieces_has_the_same_loss(loss):
+    torch.manual_seed(0)
+    targets = losses.targets(torch.tensor([0, 3, 1, 2, 2, 3]), LEVELS, loss, 0.6, 0.1)
+    outputs = torch.randn(6, LEVELS.outputs(loss))
+    criterion = losses.CountLoss(loss, LEVELS)
+    parts = zip(outputs.split([4, 2]), targets.split([4, 2]), (4 / 6, 2 / 6), strict=True)
+    together = sum(float(criterion(out, target)) * share for out, target, share in parts)
+    assert together == pytest.approx(float(criterion(outputs, targets)), rel=1e-5)
+
+
+def test_a_soft_label_is_a_gaussian_in_items():
+    levels = losses.levels((1, 3, 4), (1, 3, 4))
+    found = losses.targets(torch.tensor([1]), levels, "soft-ordinal", 0.8, 0.0)[0]
+    weights = [math.exp(-0.5 * ((count - 3) / 0.8) ** 2) for count in (1, 3, 4)]
+    assert found.tolist() == pytest.approx([weight / sum(weights) for weight in weights])
+
+
+def test_corn_is_the_paper_s_sum_of_conditional_tasks():
+    """Of 3 items among 0 … 3: each task is asked, and each should say yes; of 1: two are asked."""
+    outputs = torch.tensor([[0.2, -0.4, 1.1]])
+    log_yes, log_no = nn.functional.logsigmoid(outputs)[0], nn.functional.logsigmoid(-outputs)[0]
+    criterion = losses.CountLoss("corn", LEVELS)
+    for index, by_hand in ((3, -log_yes.sum()), (1, -(log_yes[0] + log_no[1])), (0, -log_no[0])):
+        target = losses.targets(torch.tensor([index]), LEVELS, "corn", 0, 0)
+        assert float(criterion(outputs, target)) == pytest.approx(float(by_hand), rel=1e-5)
+
+
+def test_coral_is_the_paper_s_sum_of_thresholds():
+    outputs = torch.tensor([[0.9, 0.1, -1.0]])
+    by_hand = -nn.functional.logsigmoid(torch.tensor([0.9, 0.1, 1.0])).sum()  # 2 is above 0 and 1
+    target = losses.targets(torch.tensor([2]), LEVELS, "coral", 0, 0)
+    found = losses.CountLoss("coral", LEVELS)(outputs, target)
+    assert float(found) == pytest.approx(float(by_hand), rel=1e-5)
+
+
+def test_the_expected_count_pays_for_distance():
+    near, far = torch.tensor([[0.0, 0, 6, 4]]), torch.tensor([[4.0, 0, 6, 0]])
+    target = losses.targets(torch.tensor([2]), LEVELS, "expected-count", 0, 0.0)
+    plain = losses.CountLoss("cross-entropy", LEVELS)
+    ordered = losses.CountLoss("expected-count", LEVELS)
+    assert float(plain(near, target)) == pytest.approx(float(plain(far, target)))
+    assert float(ordered(near, target)) < float(ordered(far, target))
+
+
+def test_coral_s_thresholds_share_a_weight():
+    head = losses.Head(6, 3, dropout=0.0, shared=True)
+    outputs = head(torch.randn(5, 6))
+    gaps = outputs[:, :-1] - outputs[:, 1:]
+    assert torch.allclose(gaps, gaps[:1].expand(5, -1), atol=1e-6)
+    assert (gaps > 0).all()

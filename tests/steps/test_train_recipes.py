@@ -1,0 +1,137 @@
+"""Whole trainings with other than the usual settings."""
+
+import hashlib
+
+import network
+import pytest
+import torch
+import train
+from training import data, lessons
+
+from tests.steps.tiny_training import METRICS, TINY, channel, options, read
+
+pytest_plugins = ["tests.steps.tiny_training"]
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def answers(root, folder) -> torch.Tensor:
+    """Probabilities by the model that was written, built as inference builds it."""
+    settings = read(root, "model.json")
+    built = network.build(settings["backbone"], settings["outputs"])
+    built.load_state_dict(torch.load(root / "model" / "model.pt", weights_only=True))
+    counting = network.counting(built, settings).eval()
+    images = data.load(folder, settings["image_size"], 1, tuple(settings["classes"]))
+    pixels = data.normalise(
+        images.pixels.float() / 255, tuple(settings["mean"]), tuple(settings["std"])
+    )
+    with torch.no_grad():
+        probabilities = counting(pixels)
+    return probabilities, images.labels
+
+
+@pytest.mark.parametrize(
+    "loss", ["soft-ordinal", "cross-entropy", "coral", "corn", "expected-count"]
+)
+def test_what_is_written_answers_as_it_was_validated(opt, loss):
+    assert train.main(options(loss=loss, epochs=3, label_smoothing=0)) == 0
+    settings, training = read(opt, "model.json"), read(opt, "training.json")
+    assert settings["loss"] == loss
+    assert settings["outputs"] == (2 if loss in ("coral", "corn") else 3)
+    assert settings["levels"] == settings["classes"] == [1, 3, 5]
+    probabilities, right = answers(opt, opt / "input" / "data" / "validation")
+    accuracy = float((probabilities.argmax(1) == right).float().mean())
+    best = training["history"][training["best_epoch"] - 1]
+    assert accuracy == pytest.approx(best["validation_accuracy"])
+    assert 0.25 <= settings["temperature"] <= 4
+    assert settings["mirrored"] is True
+
+
+def test_other_counts_teach_and_are_never_answered(opt, capsys):
+    channel(opt / "input" / "data" / "train", 6, counts=(0, 2, 4, 6, 9, 12))
+    channel(opt / "input" / "data" / "validation", 2, counts=(2, 4))
+    assert train.main(options(counts="1-5", epochs=1)) == 0
+    settings = read(opt, "model.json")
+    assert settings["classes"] == [1, 2, 3, 4, 5]
+    assert settings["levels"] == list(range(10))
+    assert settings["outputs"] == 10
+    probabilities, _ = answers(opt, opt / "input" / "data" / "validation")
+    assert probabilities.shape == (16, 5)
+    assert "72 training and 16 validation images of 1, 2, 3, 4, 5 items" in capsys.readouterr().out
+
+
+def test_counts_without_images_are_no_answer(opt, capsys):
+    assert train.main(options(counts="1-4", epochs=1)) == 1
+    assert "validation has 1, 3, 5" in capsys.readouterr().err
+    found = data.load(opt / "input" / "data" / "train", 32, 1)
+    assert lessons.levels(found, "1-4").classes == (1, 3)
+
+
+@pytest.mark.parametrize(
+    ("counts", "says"),
+    [
+        ("many", "counts is FIRST-LAST, such as 1-5 or 0-5, not 'many'"),
+        ("7-9", "counts is 7-9, but the channel train has images of 1, 3, 5 items"),
+    ],
+)
+def test_counts_that_cannot_be_judged_are_refused(opt, capsys, counts, says):
+    assert train.main(options(counts=counts)) == 1
+    assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"mixup": 0.2, "augment": "standard", "balanced": "true", "dropout": 0.2},
+        {"precision": "bfloat16"},
+        {"growing": "true", "image_size": 64, "epochs": 3},
+        {"ema": 0, "mirrored": "false", "schedule": "constant"},
+    ],
+    ids=["long-training", "bfloat16", "growing", "plain"],
+)
+def test_a_recipe_is_repeatable_and_resumes_bit_for_bit(opt, capsys, monkeypatch, changes):
+    (opt / "checkpoints").mkdir()
+    assert train.main(options(**changes)) == 0
+    lines = [found[:6] for found in METRICS.findall(capsys.readouterr().out)]
+    weights = torch.load(opt / "model" / "model.pt", weights_only=True)
+    (opt / "checkpoints" / "checkpoint.pt").unlink()
+
+    save = train.Checkpoints.save
+
+    def save_and_die(checkpoints, epoch: int, state: dict) -> None:
+        save(checkpoints, epoch, state)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(train.Checkpoints, "save", save_and_die)
+        train.main(options(**changes))
+    capsys.readouterr()
+    assert train.main(options(**changes)) == 0
+    printed = capsys.readouterr().out
+    assert "resumed after epoch 1" in printed
+    assert [found[:6] for found in METRICS.findall(printed)] == lines
+    again = torch.load(opt / "model" / "model.pt", weights_only=True)
+    assert all(torch.equal(weights[name], again[name]) for name in weights)
+
+
+def test_model_json_names_every_file_that_is_loaded(opt):
+    assert train.main(options(epochs=1)) == 0
+    files = read(opt, "model.json")["files"]
+    assert {"model.pt", "code/network.py", "code/inference.py"} <= set(files)
+    for name, expected in files.items():
+        found = hashlib.sha256((opt / "model" / name).read_bytes()).hexdigest()
+        assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"freeze": 40}, f"freeze is 40, but {TINY} has 5 stages"),
+        ({"freeze": -2}, "-2 is neither -1 nor a number of stages"),
+        ({"loss": "hinge"}, "argument --loss: invalid choice: 'hinge'"),
+        ({"ema": 1}, "1 is not from 0 to below 1"),
+        ({"mixup": -1}, "-1 is not 0 or above"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(opt, capsys, changes, says):
+    assert train.main(options(**changes)) == 1
+    assert says in capsys.readouterr().err
