@@ -14,6 +14,7 @@ from pipelines.execution import Execution, Step
 from pipelines.trials import Trial, list_trials
 
 EVALUATION = "Evaluate"
+PROFILE = "profile.html"
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,11 @@ class Outcome:
     trials: tuple[Trial, ...] = ()
     evaluation_url: str = ""
     version: ModelVersion | None = None
+
+    @property
+    def profile_findings(self) -> list[str]:
+        """What the profile of Train says, in words."""
+        return list(self.training.get("profile", {}).get("findings", []))
 
     @property
     def best_trial(self) -> Trial | None:
@@ -93,6 +99,22 @@ def download_plots(s3: Any, url: str, folder: Path) -> list[Path]:
     return files
 
 
+def download_profile(s3: Any, url: str, folder: Path) -> Path | None:
+    """Put the profile of Train, an HTML page, into a folder; nothing where there is none.
+
+    Args:
+        s3: A boto3 S3 client.
+        url: The outcome's `evaluation_url`.
+        folder: Is there already.
+    """
+    page = _read(s3, url, PROFILE)
+    if page is None:
+        return None
+    file = folder / PROFILE
+    file.write_bytes(page)
+    return file
+
+
 def _version(client: Any, arn: str) -> ModelVersion | None:
     if not arn:
         return None
@@ -115,13 +137,18 @@ def _evaluation_url(client: Any, step: Step | None) -> str:
 
 
 def _json(s3: Any, url: str, name: str) -> Any:
+    text = _read(s3, url, name)
+    return None if text is None else json.loads(text)
+
+
+def _read(s3: Any, url: str, name: str) -> bytes | None:
     if not url:
         return None
     place = urlsplit(f"{url.rstrip('/')}/{name}")
     try:
-        body = s3.get_object(Bucket=place.netloc, Key=place.path.lstrip("/"))["Body"].read()
+        answer = s3.get_object(Bucket=place.netloc, Key=place.path.lstrip("/"))
     except ClientError as error:
         if error.response["Error"]["Code"] in ("NoSuchKey", "NoSuchBucket", "404"):
             return None
         raise
-    return json.loads(body)
+    return bytes(answer["Body"].read())

@@ -41,7 +41,7 @@ class Picture:
 
 
 def write(session: "boto3.Session", arn: str, folder: Path) -> Path:
-    """Write `<folder>/<execution>/report.html` and the pictures beside it.
+    """Write `<folder>/<execution>/report.html`, with the pictures and Train's profile beside it.
 
     Args:
         session: The target's session.
@@ -57,15 +57,20 @@ def write(session: "boto3.Session", arn: str, folder: Path) -> Path:
     place = folder / look.execution.id
     place.mkdir(parents=True, exist_ok=True)
     pictures = outcomes.download_plots(s3, outcome.evaluation_url, place / "plots")
+    profile = outcomes.download_profile(s3, outcome.evaluation_url, place)
     words = watch.last_words(client, logs, look.execution)
     file = place / "report.html"
-    file.write_text(render(look, outcome, pictures, words), encoding="utf-8")
+    file.write_text(render(look, outcome, pictures, words, profile), encoding="utf-8")
     (place / "evaluation.json").write_text(json.dumps(outcome.evaluation, indent=2))
     return file
 
 
 def render(
-    look: Look, outcome: Outcome, pictures: Sequence[Path], words: Sequence[LastWords] = ()
+    look: Look,
+    outcome: Outcome,
+    pictures: Sequence[Path],
+    words: Sequence[LastWords] = (),
+    profile: Path | None = None,
 ) -> str:
     """The page as text.
 
@@ -74,6 +79,7 @@ def render(
         outcome: What it found out.
         pictures: PNG files; they are put into the page.
         words: What the jobs of failed steps wrote last.
+        profile: The page beside this one that says where Train's time went.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -91,6 +97,7 @@ def render(
         version=outcome.version,
         advice=replace(advice, commands=others),
         words=words,
+        profile=profile.name if profile else "",
         accuracy=value_of(outcome.evaluation, "accuracy") if outcome.evaluation else None,
         within_one=value_of(outcome.evaluation, "within one") if outcome.evaluation else None,
         figures=figures(outcome.evaluation),

@@ -39,6 +39,17 @@ def test_the_report_says_what_came_out_and_what_to_do(look, outcome):
         assert expected in said
 
 
+def test_the_report_says_where_the_time_went_and_leads_to_the_profile(look, outcome, tmp_path):
+    profiled = replace(outcome, training={"profile": {"findings": ["The CPU was at 97 %."]}})
+    page = report.render(look, profiled, [], profile=tmp_path / "profile.html")
+    assert "The CPU was at 97 %." in text_of(page)
+    assert 'href="profile.html"' in page
+
+    without = report.render(look, profiled, [])
+    assert "The CPU was at 97 %." in without and "profile.html" not in without
+    assert "training's time went" not in report.render(look, outcome, [])
+
+
 def test_the_report_of_a_failure_says_why_and_how_to_go_on(look, outcome):
     steps = tuple(
         replace(s, status="Failed", failure="accuracy 0.20 < 0.25 <b>") if s.name == "Train" else s
