@@ -27,7 +27,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from evaluation import archive, contact_sheet, metrics, plots, predictions, testset
+from evaluation import archive, contact_sheet, engines, metrics, plots, predictions, testset
 from evaluation.problem import EvaluationError
 
 FROM_TRAINING = ("training.json", "debug_rules.json")
@@ -65,11 +65,17 @@ def evaluate(inputs: Path, output: Path, batch_size: int) -> None:
         candidate = archive.load(inputs / "model", _folder(scratch, "candidate"))
         _check_classes(candidate, images)
         found = _predict("the model", candidate, images, batch_size)
+        serving_engine = engines.check(
+            candidate,
+            found,
+            lambda model: _predict("the same by PyTorch", model, images, batch_size),
+        )
         approved = None
         if (inputs / "approved" / archive.NAME).is_file():
             serving = archive.load(inputs / "approved", _folder(scratch, "approved"))
             approved = _predict("the approved model", serving, images, batch_size)
         document = describe(found, approved, training_counts)
+        document["tally"]["serving"] = serving_engine
         for name in FROM_TRAINING:
             if (candidate.folder / name).is_file():
                 shutil.copyfile(candidate.folder / name, output / name)

@@ -10,7 +10,7 @@ import tarfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -62,6 +62,23 @@ def load(channel: Path, into: Path) -> LoadedModel:
     except (Exception, SystemExit) as error:
         raise EvaluationError(
             f"the model in {archive} does not load: {type(error).__name__}: {error}"
+        ) from error
+
+
+def reference(loaded: LoadedModel) -> LoadedModel | None:
+    """The same model answered by PyTorch; None where its program offers nothing else.
+
+    Raises:
+        EvaluationError: it does not load.
+    """
+    if not hasattr(loaded.program, "reference_fn"):
+        return None
+    try:
+        with _programs_of(loaded.folder / "code"):
+            return replace(loaded, model=loaded.program.reference_fn(str(loaded.folder)))
+    except (Exception, SystemExit) as error:
+        raise EvaluationError(
+            f"the model does not load in PyTorch: {type(error).__name__}: {error}"
         ) from error
 
 

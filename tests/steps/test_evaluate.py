@@ -204,7 +204,7 @@ def test_a_bare_model_beside_one_that_knows_other_counts(opt, tmp_path):
 def test_each_model_runs_its_own_code(tmp_path):
     """Also where this process has modules of the same names, which it gets back."""
     import inference
-    import network
+    import pixels
 
     loaded = []
     for name in ("first", "second"):
@@ -215,9 +215,9 @@ def test_each_model_runs_its_own_code(tmp_path):
         loaded.append(archive.load(tmp_path / f"{name}.channel", tmp_path / f"{name}.unpacked"))
     for name, model in zip(("first", "second"), loaded, strict=True):
         assert f"{name} inference" == model.program.ORIGIN
-        assert f"{name} network" == model.program.network.ORIGIN
+        assert f"{name} pixels" == model.program.pixels.ORIGIN
     assert sys.modules["inference"] is inference
-    assert sys.modules["network"] is network
+    assert sys.modules["pixels"] is pixels
 
 
 # ---- what it refuses

@@ -1,0 +1,57 @@
+"""The model's four functions behind LitServe, with its batching.
+
+Needs litserve, onnxruntime, pillow, simplejpeg and numpy<2.3, in an environment of its own.
+"""
+
+import os
+import sys
+from typing import Annotated
+
+import litserve
+from fastapi import Depends, Request, Response
+
+sys.path.insert(0, os.environ["MODEL"] + "/code")
+import inference
+
+
+async def body(request: Request) -> bytes:
+    """What was sent, which LitServe itself takes for JSON."""
+    return await request.body()
+
+
+class Counts(litserve.LitAPI):
+    """SageMaker's functions under LitServe's names."""
+
+    def setup(self, device: str) -> None:
+        """Load the model."""
+        self.model = inference.model_fn(os.environ["MODEL"])
+
+    def decode_request(self, request: Annotated[bytes, Depends(body)]) -> inference.Request:
+        """Decode one image."""
+        return inference.input_fn(request, "image/jpeg")[0]
+
+    def batch(self, inputs: list) -> list:
+        """Leave the requests as they are."""
+        return inputs
+
+    def unbatch(self, output: list) -> list:
+        """One answer for each request."""
+        return output
+
+    def predict(self, batch: list) -> list:
+        """Count."""
+        return inference.predict_fn(batch, self.model)
+
+    def encode_response(self, output: dict) -> Response:
+        """Write the answer."""
+        return Response(inference.output_fn([output], None)[0], media_type="application/json")
+
+
+if __name__ == "__main__":
+    wait = float(os.environ.get("WAIT", "0.002"))
+    api = Counts(max_batch_size=16, batch_timeout=wait, api_path="/invocations")
+    server = litserve.LitServer(api, accelerator="cpu", healthcheck_path="/ping")
+    server.run(
+        port=int(os.environ["PORT"]), host="127.0.0.1", generate_client_file=False,
+        log_level="warning",
+    )  # fmt: skip

@@ -1,0 +1,279 @@
+"""Requests per second: the endpoint beside a plain FastAPI server with eager PyTorch, same weights.
+
+Both run at once on this machine and are asked in turn, several rounds, with 1, 8 and 32 clients
+that keep their connections; the ratios are what counts, because machines are noisy. Then one
+client's waiting time beside the four functions called without HTTP.
+
+    .venv-steps/bin/python benchmarks/serving.py --images FOLDER_OF_JPEGS
+    --also NAME=COMMAND adds a server that reads $MODEL and $PORT (benchmarks/rivals/)
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import io
+import json
+import os
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from http.client import HTTPConnection
+from pathlib import Path
+
+import numpy as np
+import psutil
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[1]
+STEPS = ROOT / "steps"
+RIVALS = Path(__file__).parent / "rivals"
+SERVE = ROOT / "containers" / "tally-inference" / "bin" / "serve"
+CLIENTS = (1, 8, 32)
+PLAIN = "plain FastAPI, PyTorch"
+OURS = "tally"
+
+
+@dataclass
+class Server:
+    """A running server and what was measured of it.
+
+    Attributes:
+        seconds: from its start until /ping answers 200.
+        rates: requests per second of each round, by clients.
+        waits: seconds of each request, by clients.
+    """
+
+    name: str
+    port: int
+    process: subprocess.Popen
+    seconds: float = 0.0
+    rates: dict[int, list[float]] = field(default_factory=dict)
+    waits: dict[int, list[float]] = field(default_factory=dict)
+
+    def megabytes(self) -> float:
+        """Resident memory, with that of its children."""
+        whole = psutil.Process(self.process.pid)
+        return sum(p.memory_info().rss for p in [whole, *whole.children(recursive=True)]) / 1e6
+
+
+def main() -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--images", type=Path, help="folder of JPEGs; drawn noise without it")
+    parser.add_argument("--model", type=Path, help="a model's folder; else ImageNet's weights")
+    parser.add_argument("--image-size", type=int, default=160)
+    parser.add_argument(
+        "--mirrored", action="store_true", help="two views of each image, as Train's default"
+    )
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=2.0, help="of each server in each round")
+    parser.add_argument("--also", action="append", default=[], metavar="NAME=COMMAND")
+    options = parser.parse_args()
+    bodies = images(options.images)
+    with tempfile.TemporaryDirectory() as scratch:
+        root = Path(scratch)
+        model = root / "model"
+        if options.model:
+            shutil.copytree(options.model, model)
+        else:
+            make_model(model, options.image_size, options.mirrored)
+        described = json.loads((model / "model.json").read_text())
+        print(
+            f"{described['backbone']} at {described['image_size']} px, "
+            f"{2 if described.get('mirrored') else 1} view(s), {described.get('serves')}; "
+            f"{len(bodies)} JPEGs of {statistics.mean(map(len, bodies)) / 1e3:.0f} kB; "
+            f"load of the machine {os.getloadavg()[0]:.1f}"
+        )
+        servers: list[Server] = []
+        try:
+            uvicorn = (
+                f"{sys.executable} -m uvicorn --log-level warning --port $PORT --app-dir {RIVALS}"
+            )
+            servers.append(start(PLAIN, f"{uvicorn} plain:app", root))
+            servers.append(start(OURS, f"{sys.executable} {SERVE}", root))
+            for one in options.also:
+                name, command = one.split("=", 1)
+                servers.append(start(name, command, root))
+            measure(servers, bodies, options.rounds, options.seconds)
+            report(servers)
+            overhead(servers[1], model, bodies)
+        finally:
+            for server in servers:
+                server.process.terminate()
+                server.process.wait(30)
+
+
+def images(folder: Path | None) -> list[bytes]:
+    """The bodies of the requests."""
+    if folder:
+        files = sorted(folder.glob("*.jpg"))[:64]
+        if not files:
+            raise SystemExit(f"no .jpg in {folder}")
+        return [file.read_bytes() for file in files]
+    random, bodies = np.random.default_rng(0), []
+    for _ in range(32):
+        small = Image.fromarray(random.integers(0, 255, (30, 40, 3), np.uint8))
+        file = io.BytesIO()
+        small.resize((560, 420), Image.Resampling.BICUBIC).save(file, "JPEG", quality=90)
+        bodies.append(file.getvalue())
+    return bodies
+
+
+def make_model(folder: Path, size: int, mirrored: bool) -> None:
+    """A model as Train writes it, without training: time does not depend on the weights."""
+    program = f"""
+import json, shutil, sys
+from pathlib import Path
+import network, torch
+from training import artifact, data, export
+folder = Path({str(folder)!r})
+(folder / "code").mkdir(parents=True)
+torch.manual_seed(0)
+name = network.SHIPPED
+built = network.build(name, 5, pretrained=True)
+torch.save(built.state_dict(), folder / "model.pt")
+mean, std = network.normalisation(name)
+settings = dict(backbone=name, image_size={size}, classes=[1, 2, 3, 4, 5], mean=mean, std=std,
+                mirrored={mirrored})
+(folder / "model.json").write_text(json.dumps(settings))
+(folder / "training.json").write_text("{{}}")
+for file in artifact.SHIPPED:
+    shutil.copyfile(artifact.STEPS / file, folder / "code" / file)
+pixels = torch.randint(0, 255, (16, 3, {size}, {size}), dtype=torch.uint8)
+some = data.Images(pixels, torch.arange(16) % 5, (1, 2, 3, 4, 5))
+export.write(folder, some, some)
+artifact.seal(folder)
+"""
+    environment = {**os.environ, "PYTHONPATH": str(STEPS)}
+    subprocess.run([sys.executable, "-c", program], env=environment, check=True)
+
+
+def start(name: str, command: str, root: Path) -> Server:
+    """Start a server and wait until it answers /ping."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {
+        **os.environ, "PORT": str(port), "MODEL": str(root / "model"), "STEPS": str(STEPS),
+        "OPT_ML": str(root), "SAGEMAKER_BIND_TO_PORT": str(port), "SERVE_HOST": "127.0.0.1",
+    }  # fmt: skip
+    log = (root / f"{name.split()[0]}.log").open("w")
+    begun = time.perf_counter()
+    process = subprocess.Popen(
+        ["bash", "-c", f"exec {command}"], env=environment, stdout=log, stderr=log
+    )
+    while time.perf_counter() - begun < 120:
+        if process.poll() is not None:
+            break
+        try:
+            connection = HTTPConnection("127.0.0.1", port, timeout=5)
+            connection.request("GET", "/ping")
+            if connection.getresponse().status == 200:
+                return Server(name, port, process, time.perf_counter() - begun)
+        except OSError:
+            pass
+        finally:
+            connection.close()
+        time.sleep(0.02)
+    process.kill()
+    raise SystemExit(f"{name} does not answer:\n{Path(log.name).read_text()}")
+
+
+def measure(servers: list[Server], bodies: list[bytes], rounds: int, seconds: float) -> None:
+    """Ask them in turn."""
+    for server in servers:
+        asyncio.run(ask(server.port, bodies, 2, 0.5))
+    for number in range(rounds):
+        for clients in CLIENTS:
+            for server in servers[number % len(servers) :] + servers[: number % len(servers)]:
+                begun = time.perf_counter()
+                waits = asyncio.run(ask(server.port, bodies, clients, seconds))
+                rate = len(waits) / (time.perf_counter() - begun)
+                server.rates.setdefault(clients, []).append(rate)
+                server.waits.setdefault(clients, []).extend(waits)
+
+
+async def ask(port: int, bodies: list[bytes], clients: int, seconds: float) -> list[float]:
+    """The seconds that each request took; the client itself takes hardly any time."""
+    end = time.perf_counter() + seconds
+    found = await asyncio.gather(*(_client(port, bodies, n, end) for n in range(clients)))
+    return [wait for one in found for wait in one]
+
+
+async def _client(port: int, bodies: list[bytes], first: int, end: float) -> list[float]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    waits = []
+    while (begun := time.perf_counter()) < end:
+        body = bodies[(first * 7 + len(waits)) % len(bodies)]
+        writer.write(
+            b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\n"
+            b"Content-Length: %d\r\n\r\n" % len(body) + body
+        )
+        head = await reader.readuntil(b"\r\n\r\n")
+        if not head.startswith(b"HTTP/1.1 200"):
+            raise SystemExit(f"refused: {head!r}")
+        length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
+        await reader.readexactly(length)
+        waits.append(time.perf_counter() - begun)
+    writer.close()
+    return waits
+
+
+def report(servers: list[Server]) -> None:
+    """Print the tables."""
+    print("\n| | ready after | memory |\n|---|---|---|")
+    for server in servers:
+        print(f"| {server.name} | {server.seconds:.1f} s | {server.megabytes():.0f} MB |")
+    print("\n| clients | | requests/s | p50 | p99 | of plain |\n|---|---|---|---|---|---|")
+    for clients in CLIENTS:
+        for server in servers:
+            waits = 1e3 * np.array(server.waits[clients])
+            ratio = statistics.median(
+                own / plain
+                for own, plain in zip(server.rates[clients], servers[0].rates[clients], strict=True)
+            )
+            print(
+                f"| {clients} | {server.name} | {statistics.median(server.rates[clients]):.0f} | "
+                f"{np.percentile(waits, 50):.1f} ms | {np.percentile(waits, 99):.1f} ms | "
+                f"{ratio:.2f} |"
+            )
+
+
+def overhead(server: Server, model: Path, bodies: list[bytes]) -> None:
+    """One client's waiting time beside the four functions called here, in turn."""
+    sys.path.insert(0, str(model / "code"))
+    import inference
+
+    loaded = inference.model_fn(str(model))
+
+    def answer(body: bytes) -> None:
+        batch = inference.input_fn(body, "image/jpeg")
+        inference.output_fn(inference.predict_fn(batch, loaded), None)
+
+    async def both() -> tuple[list[float], list[float]]:
+        direct, served = [], []
+        for _ in range(10):
+            for body in bodies:
+                begun = time.perf_counter()
+                answer(body)
+                direct.append(time.perf_counter() - begun)
+            served += await ask(server.port, bodies, 1, sum(direct[-len(bodies) :]))
+        return direct, served
+
+    direct, served = (1e3 * statistics.median(times) for times in asyncio.run(both()))
+    print(
+        f"\none client: {served:.2f} ms, the four functions alone {direct:.2f} ms: "
+        f"HTTP costs {served - direct:.2f} ms, {(served - direct) / direct:.0%} of the model's time"
+    )
+
+
+if __name__ == "__main__":
+    main()
