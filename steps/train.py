@@ -16,10 +16,12 @@ import os
 import random
 import signal
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
 from typing import Any
 
 import network
@@ -30,6 +32,7 @@ from training import (
     artifact,
     calibration,
     data,
+    distributed,
     environment,
     export,
     fitting,
@@ -53,8 +56,12 @@ def main(arguments: list[str] | None = None) -> int:
     places = environment.read(os.environ)
     try:
         options = hyperparameters.parse(arguments)
-        with tracking.Tracker(vars(options), os.environ) as tracker:
-            run(options, places, tracker)
+        with distributed.joined(os.environ, torch.cuda.is_available()) as group:
+            if group.first:
+                with tracking.Tracker(vars(options), os.environ) as tracker:
+                    run(options, places, tracker, group)
+            else:
+                _help(options, places, group)
     except (TrainingError, network.UnknownBackbone, network.WeightsUnavailable) as error:
         print(f"train: {error}", file=sys.stderr, flush=True)
         places.output.mkdir(parents=True, exist_ok=True)
@@ -63,7 +70,28 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def run(options: argparse.Namespace, places: Environment, tracker: tracking.Tracker) -> None:
+def _help(options: argparse.Namespace, places: Environment, group: distributed.Group) -> None:
+    """Train along with the first process, which alone prints, watches and writes."""
+    options.debug = options.profile = options.stop_on_issue = False
+    with (
+        tempfile.TemporaryDirectory() as aside,
+        Path(os.devnull).open("w") as nowhere,
+        redirect_stdout(nowhere),
+        tracking.Tracker(vars(options), {}) as tracker,
+    ):
+        folder = Path(aside)
+        elsewhere = dataclasses.replace(
+            places, model=folder, output=folder, output_data=folder, checkpoints=folder / "none"
+        )
+        run(options, elsewhere, tracker, group)
+
+
+def run(
+    options: argparse.Namespace,
+    places: Environment,
+    tracker: tracking.Tracker,
+    group: distributed.Group,
+) -> None:
     """The whole training.
 
     Raises:
@@ -141,10 +169,12 @@ def run(options: argparse.Namespace, places: Environment, tracker: tracking.Trac
                 lessons.lesson(train, inputs[0], levels, options),
                 lessons.exam(validation, inputs[1], levels, options),
                 settings, watcher, should_stop, device,
-                Checkpoints(places.checkpoints, _identity(options, train, validation)),
+                Checkpoints(places.checkpoints, _identity(options, train, validation)), group,
             )  # fmt: skip
     finally:
         measured = profiler.stop()
+    if outcome is None:
+        return
     if outcome.stopped:
         print(f"stopped by a signal; the best of {len(outcome.history)} epochs is kept", flush=True)
     if outcome.issue:

@@ -15,6 +15,8 @@ import os
 import runpy
 import shlex
 import shutil
+import signal
+import subprocess
 import sys
 import tarfile
 import tempfile
@@ -26,6 +28,7 @@ from urllib.parse import urlsplit
 FAILURE_LENGTH = 1024  # what SageMaker keeps of a failure reason
 # Hyperparameters with these prefixes are for us or from the service, not for the script.
 OWN = ("sagemaker_", "_tuning_")
+PORT = 29500  # where the processes of several hosts meet
 
 
 class ScriptModeError(Exception):
@@ -45,6 +48,9 @@ def main() -> int:
         print(f"train: {error}", file=sys.stderr, flush=True)
         _write_failure(root, str(error))
         return 1
+    launch = launcher(_configuration(root, "resourceconfig.json"), own)
+    if launch:
+        return run_together(root, script, arguments(given), launch)
     return run(root, script, arguments(given))
 
 
@@ -177,7 +183,7 @@ def variables(
         "SM_NETWORK_INTERFACE_NAME": resources.get("network_interface_name", "eth0"),
         "SM_RESOURCE_CONFIG": resources,
         "SM_NUM_CPUS": _cpus(),
-        "SM_NUM_GPUS": len(list(Path("/proc/driver/nvidia/gpus").glob("*"))),
+        "SM_NUM_GPUS": _gpus(),
         "SM_LOG_LEVEL": own.get("sagemaker_container_log_level", 20),
     }
     values |= {f"SM_CHANNEL_{name.upper()}": data / name for name in names}
@@ -199,6 +205,10 @@ def _text(value: Any) -> str:
 def _configuration(root: Path, name: str) -> dict[str, Any]:
     file = root / "input" / "config" / name
     return json.loads(file.read_text()) if file.is_file() else {}
+
+
+def _gpus() -> int:
+    return len(list(Path("/proc/driver/nvidia/gpus").glob("*")))
 
 
 def _cpus() -> int:
@@ -223,6 +233,36 @@ def run(root: Path, script: Path, argv: list[str]) -> int:
         _write_failure(root, f"{script.name} failed with {type(error).__name__}: {error}")
         return 1
     return 0
+
+
+def launcher(resources: dict[str, Any], own: dict[str, Any]) -> list[str]:
+    """The options of torch's launcher for a process on each GPU; none where one process is enough.
+
+    Args:
+        resources: resourceconfig.json: the hosts, and which of them this is.
+        own: hyperparameters of script mode; sagemaker_processes_per_host forces a number.
+    """
+    hosts = sorted(resources.get("hosts", ["algo-1"]))
+    processes = int(own.get("sagemaker_processes_per_host") or max(_gpus(), 1))
+    if len(hosts) * processes == 1:
+        return []
+    options = [f"--nnodes={len(hosts)}", f"--nproc-per-node={processes}"]
+    if len(hosts) == 1:
+        return [*options, "--standalone"]
+    rank = hosts.index(resources.get("current_host", hosts[0]))
+    return [*options, f"--node-rank={rank}", f"--master-addr={hosts[0]}", f"--master-port={PORT}"]
+
+
+def run_together(root: Path, script: Path, argv: list[str], options: list[str]) -> int:
+    """Run the script in several processes, which end together, and answer with the exit code."""
+    command = [sys.executable, "-m", "torch.distributed.run", *options, str(script), *argv]
+    print(f"Running {shlex.join(command[1:])}", flush=True)
+    (root / "model").mkdir(parents=True, exist_ok=True)
+    (root / "output" / "data").mkdir(parents=True, exist_ok=True)
+    with subprocess.Popen(command) as processes:
+        signal.signal(signal.SIGTERM, lambda number, _: processes.send_signal(number))
+        code = processes.wait()
+    return _exit_code(root, script, code)
 
 
 def _exit_code(root: Path, script: Path, code: object) -> int:

@@ -30,7 +30,7 @@ def job(root: Path, hyperparameters: dict, channels: tuple[str, ...] = ("train",
     (config / "hyperparameters.json").write_text(json.dumps(hyperparameters))
     (config / "inputdataconfig.json").write_text(json.dumps({name: {} for name in channels}))
     (config / "resourceconfig.json").write_text(
-        json.dumps({"current_host": "algo-1", "hosts": ["algo-1", "algo-2"]})
+        json.dumps({"current_host": "algo-1", "hosts": ["algo-1"]})
     )
     for name in channels:
         (root / "input" / "data" / name).mkdir(parents=True)
@@ -94,7 +94,7 @@ def test_the_script_gets_its_arguments_variables_and_neighbours(tmp_path, progra
         "batch-size": 32, "debug": True, "lr": 0.01, "name": "a b"
     }  # fmt: skip
     assert json.loads(variables["SM_USER_ARGS"]) == told(result, "arguments")
-    assert json.loads(variables["SM_HOSTS"]) == ["algo-1", "algo-2"]
+    assert json.loads(variables["SM_HOSTS"]) == ["algo-1"]
     assert variables["SM_CURRENT_HOST"] == "algo-1"
     assert variables["SM_OUTPUT_DATA_DIR"] == str(root / "output" / "data")
     assert int(variables["SM_NUM_CPUS"]) >= 1
