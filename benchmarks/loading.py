@@ -20,6 +20,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "steps"), str(ROOT)]
 
 import network  # noqa: E402, F401  (it lets torchvision load beside any build of torch)
+import pixels  # noqa: E402
+import simplejpeg  # noqa: E402
 import torch  # noqa: E402
 from PIL import Image  # noqa: E402
 from preparation.picture import squeezed  # noqa: E402
@@ -52,8 +54,8 @@ def reference(*resizing: torch.nn.Module) -> v2.Compose:
 def torchvision(folder: Path, transforms: v2.Compose, workers: int) -> None:
     """One epoch of ImageFolder and DataLoader."""
     images = ImageFolder(str(folder), transforms)
-    for pixels, _ in DataLoader(images, BATCH, num_workers=workers):
-        assert pixels.shape[1:] == (3, SIZE, SIZE)
+    for batch, _ in DataLoader(images, BATCH, num_workers=workers):
+        assert batch.shape[1:] == (3, SIZE, SIZE)
 
 
 def pil(folder: Path) -> None:
@@ -71,8 +73,18 @@ def pil(folder: Path) -> None:
 def tally(folder: Path, workers: int = 1) -> None:
     """One epoch as training decodes where a channel does not fit into memory."""
     files = sorted(folder.glob("*/*.jpg"))
-    for pixels in Decoder(files, SIZE, workers).stream(torch.arange(len(files)).split(BATCH)):
-        data.normalise(pixels.float().div_(255), MEAN, STD)
+    for batch in Decoder(files, SIZE, workers).stream(torch.arange(len(files)).split(BATCH)):
+        data.normalise(batch.float().div_(255), MEAN, STD)
+
+
+def decode_only(folder: Path, any_eighth: bool) -> None:
+    """JPEGs to pixels of at least the size wanted, and no more: at which part of their size?"""
+    for file in folder.glob("*/*.jpg"):
+        content = file.read_bytes()
+        height, width, *_ = simplejpeg.decode_jpeg_header(content)
+        part = pixels.fraction(width, height, SIZE)
+        least = (SIZE, SIZE) if any_eighth else (-(-height // part), -(-width // part))
+        simplejpeg.decode_jpeg(content, "RGB", min_height=least[0], min_width=least[1])
 
 
 def batches(files: list[Path]) -> list[list[Path]]:
@@ -92,8 +104,8 @@ class Memory:
 
     def __call__(self, folder: Path) -> None:
         """One epoch."""
-        for _, pixels in self._images.stream(torch.arange(len(self._images)).split(BATCH)):
-            data.normalise(pixels.float().div_(255), MEAN, STD)
+        for _, batch in self._images.stream(torch.arange(len(self._images)).split(BATCH)):
+            data.normalise(batch.float().div_(255), MEAN, STD)
 
 
 def cpu_seconds(work: Callable[[], None]) -> float:
@@ -117,6 +129,8 @@ def measure(folder: Path, rounds: int) -> None:
         "torchvision, whole picture, one worker": lambda f: torchvision(f, whole_picture(), 1),
         "torchvision, random part": lambda f: torchvision(f, random_part(), 0),
         "PIL loop": pil,
+        "decoding alone, as ours": lambda f: decode_only(f, any_eighth=False),
+        "decoding alone, at any eighth": lambda f: decode_only(f, any_eighth=True),
     }
     number = len(list(folder.glob("*/*.jpg")))
     taken: dict[str, list[float]] = {name: [] for name in rivals}
