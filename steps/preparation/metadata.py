@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -73,12 +72,11 @@ def _mean_volume(items: Iterable[dict[str, Any]]) -> float | None:
 
 def _volume(item: dict[str, Any]) -> float | None:
     """Height times length times width, where all three are told in inches."""
-    sides = [item.get(name) for name in ("height", "length", "width")]
-    values = [side.get("value") for side in sides if isinstance(side, dict) and _inches(side)]
-    if len(values) < len(sides) or not all(isinstance(v, int | float) and v > 0 for v in values):
-        return None
-    return float(math.prod(values))
-
-
-def _inches(side: dict[str, Any]) -> bool:
-    return side.get("unit") == "IN"
+    volume = 1.0
+    for name in ("height", "length", "width"):
+        side = item.get(name)
+        value = side.get("value") if isinstance(side, dict) and side.get("unit") == "IN" else None
+        if not isinstance(value, int | float) or value <= 0:
+            return None
+        volume *= value
+    return volume
