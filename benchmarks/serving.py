@@ -35,6 +35,13 @@ STEPS = ROOT / "steps"
 RIVALS = Path(__file__).parent / "rivals"
 SERVE = ROOT / "containers" / "tally-inference" / "bin" / "serve"
 CLIENTS = (1, 8, 32)
+NOTHING = """
+MAX_BATCH = 16
+def model_fn(folder): return None
+def input_fn(body, content_type): return [len(body)]
+def predict_fn(batch, model): return batch
+def output_fn(prediction, accept): return '{"count": 3}', "application/json"
+"""
 PLAIN = "plain FastAPI, PyTorch"
 OURS = "tally"
 
@@ -104,7 +111,10 @@ def main() -> None:
                 servers.append(start(name, command, root))
             measure(servers, bodies, options.rounds, options.seconds)
             report(servers)
-            overhead(servers[1], model, bodies)
+            servers.append(
+                start("nothing", f"env OPT_ML={nothing(root)} {sys.executable} {SERVE}", root)
+            )
+            overhead(servers[1], servers[-1], model, bodies)
         finally:
             for server in servers:
                 server.process.terminate()
@@ -154,6 +164,14 @@ artifact.seal(folder)
 """
     environment = {**os.environ, "PYTHONPATH": str(STEPS)}
     subprocess.run([sys.executable, "-c", program], env=environment, check=True)
+
+
+def nothing(root: Path) -> Path:
+    """A program that takes no time, so that what is left is the server's own."""
+    code = root / "nothing" / "model" / "code"
+    code.mkdir(parents=True)
+    (code / "inference.py").write_text(NOTHING)
+    return root / "nothing"
 
 
 def start(name: str, command: str, root: Path) -> Server:
@@ -247,7 +265,7 @@ def report(servers: list[Server]) -> None:
             )
 
 
-def overhead(server: Server, model: Path, bodies: list[bytes]) -> None:
+def overhead(server: Server, empty: Server, model: Path, bodies: list[bytes]) -> None:
     """One client's waiting time beside the four functions called here, in turn."""
     sys.path.insert(0, str(model / "code"))
     import inference
@@ -258,20 +276,22 @@ def overhead(server: Server, model: Path, bodies: list[bytes]) -> None:
         batch = inference.input_fn(body, "image/jpeg")
         inference.output_fn(inference.predict_fn(batch, loaded), None)
 
-    async def both() -> tuple[list[float], list[float]]:
-        direct, served = [], []
+    async def all_three() -> tuple[list[float], list[float], list[float]]:
+        direct, served, bare = [], [], []
         for _ in range(10):
             for body in bodies:
                 begun = time.perf_counter()
                 answer(body)
                 direct.append(time.perf_counter() - begun)
             served += await ask(server.port, bodies, 1, sum(direct[-len(bodies) :]))
-        return direct, served
+            bare += await ask(empty.port, bodies, 1, 0.2)
+        return direct, served, bare
 
-    direct, served = (1e3 * statistics.median(times) for times in asyncio.run(both()))
+    direct, served, bare = (1e3 * statistics.median(times) for times in asyncio.run(all_three()))
     print(
-        f"\none client: {served:.2f} ms, the four functions alone {direct:.2f} ms: "
-        f"HTTP costs {served - direct:.2f} ms, {(served - direct) / direct:.0%} of the model's time"
+        f"\none client, median: {served:.2f} ms; the four functions without HTTP {direct:.2f} ms "
+        f"(with HTTP {served / direct - 1:.0%} more); HTTP with a program that does nothing "
+        f"{bare:.2f} ms ({bare / direct:.0%} of the functions)"
     )
 
 
