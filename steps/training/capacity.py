@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import psutil
@@ -32,6 +33,15 @@ def available(cgroups: Path = CGROUPS) -> int:
             used = (_number(cgroups / use) or 0) - _statistic(cgroups / statistics, cached)
             free = min(free, most - used)
     return max(0, free)
+
+
+def each(variables: Mapping[str, str]) -> int:
+    """Bytes for this process, where as many on this machine want as much.
+
+    Args:
+        variables: LOCAL_WORLD_SIZE, of `torch.distributed.run`.
+    """
+    return available() // int(variables.get("LOCAL_WORLD_SIZE", "1"))
 
 
 def _number(file: Path) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,7 +110,7 @@ def load(
         files += found
         labels += [classes.index(count)] * len(found)
     decoder = Decoder(files, image_size, workers)
-    room = int(MEMORY_SHARE * capacity.available()) if memory is None else memory
+    room = int(MEMORY_SHARE * capacity.each(os.environ)) if memory is None else memory
     if decoder.bytes <= room:
         everything = decoder[torch.arange(len(files))]
         return Images(everything, torch.tensor(labels), classes, tuple(files))

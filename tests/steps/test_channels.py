@@ -116,3 +116,9 @@ def test_a_container_has_the_memory_of_its_limit(tmp_path: Path, version: int) -
 def test_without_a_limit_it_is_the_memory_of_the_machine(tmp_path: Path) -> None:
     (tmp_path / "memory.max").write_text("max\n")
     assert capacity.available(tmp_path) > 10_000_000
+
+
+def test_processes_of_one_machine_share_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(capacity, "available", lambda: 1200)
+    assert capacity.each({"LOCAL_WORLD_SIZE": "4", "WORLD_SIZE": "8"}) == 300
+    assert capacity.each({}) == 1200
