@@ -8,7 +8,8 @@ Inputs under <root>/processing/input, where <root> is $OPT_ML or /opt/ml:
 Output in <root>/processing/output/evaluation:
     evaluation.json   SageMaker's model-quality format, with this project's own metrics as "tally"
     predictions.csv   what the model says of every test image
-    training.json, debug_rules.json   as training wrote them into the model
+    training.json, debug_rules.json, profile.html, label_noise.json, suspects.png
+                      as training wrote them into the model, if it did
     plots/            confusion, per_class, reliability, history, mistakes (.png)
 
 Each model answers through its own code/inference.py: what is judged is what is served.
@@ -30,7 +31,13 @@ from typing import Any
 from evaluation import archive, contact_sheet, engines, metrics, plots, predictions, testset
 from evaluation.problem import EvaluationError
 
-FROM_TRAINING = ("training.json", "debug_rules.json")
+FROM_TRAINING = (
+    "training.json",
+    "debug_rules.json",
+    "profile.html",
+    "label_noise.json",
+    "suspects.png",
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -144,11 +144,13 @@ def test_predict_refuses_forty_megapixels(workplace: Workplace) -> None:
 
 def test_the_report_is_one_file_with_its_pictures_inside(workplace: Workplace) -> None:
     said = workplace.run("report", "--output", str(workplace.folder / "reports")).stdout
-    (page,) = (workplace.folder / "reports").rglob("*.html")
+    page, profile = sorted((workplace.folder / "reports").rglob("*.html"), reverse=True)
     assert str(page) in said
+    assert "slowest operators" in profile.read_text()
     html = page.read_text()
     assert html.count("data:image/png;base64,") >= 4
     assert 'src="http' not in html
+    assert 'href="profile.html"' in html and "images per second" in html
 
 
 def test_too_high_a_threshold_ends_failed_with_the_numbers_and_registers_nothing(

@@ -55,6 +55,7 @@ def inputs(tmp_path_factory) -> Path:
     ]  # fmt: skip
     training = json.dumps({"history": history, "best_epoch": 3})
     (model / "training.json").write_text(training)
+    (model / "profile.html").write_text("<h1>Where the time went</h1>")
     (model / "debug_rules.json").write_text('[{"rule": "Overfit", "status": "NoIssuesFound"}]')
     pack(model, root / "input" / "model" / "model.tar.gz")
     always_three = [probabilities(3, SURE)] * len(PLAN)
@@ -151,6 +152,7 @@ def test_the_evaluation_agrees_with_plain_arithmetic(evaluated):
 def test_what_training_wrote_is_handed_on(evaluated):
     assert read(evaluated, "training.json")["best_epoch"] == 3
     assert read(evaluated, "debug_rules.json")[0]["rule"] == "Overfit"
+    assert (evaluated / "profile.html").read_text() == "<h1>Where the time went</h1>"
 
 
 @pytest.mark.parametrize("name", sorted(NAMES))
