@@ -75,7 +75,7 @@ def model(exported, tmp_path) -> Path:
 
 def test_the_file_that_serves_and_every_files_hash(exported):
     settings = settings_of(exported)
-    assert settings["serves"] == "model.onnx"  # twelve images cannot show that 8 bits lose nothing
+    assert settings["serves"] == "model.onnx"
     code = {f"code/{name}.py" for name in ("engine", "inference", "network", "pixels")}
     assert set(settings["files"]) == {"model.pt", "model.onnx"} | code
     for name, found in settings["files"].items():
@@ -91,7 +91,23 @@ def test_how_it_compared_is_in_the_trainings_diary(exported):
     assert report["model.onnx"]["images"] == 12
     assert report["model.onnx"]["difference"] < 1e-4
     assert report["model.onnx"]["agreement"] == 1
+    assert "model.int8.onnx" not in report, "twelve images cannot show that 8 bits lose nothing"
+
+
+def test_eight_bits(tmp_path, monkeypatch, capfd):
+    """Where a loss of any size is allowed, so that so few images suffice."""
+    monkeypatch.setattr(export, "LARGEST_LOSS", 1.0)
+    folder = trained(tmp_path / "model")
+    export.write(folder, images(*CLASSES), images(*CLASSES))
+    artifact.seal(folder)
+    assert settings_of(folder)["serves"] == "model.int8.onnx"
+    report = json.loads((folder / "training.json").read_text())["export"]
     assert 0 < report["model.int8.onnx"]["difference"] < 0.5
+    assert [file.name for file in folder.glob("*.onnx")] == ["model.int8.onnx"]
+    assert (folder / "model.int8.onnx").stat().st_size < (folder / "model.pt").stat().st_size
+    found = engine.load(folder, settings_of(folder))
+    assert (found.name, found.file) == ("onnxruntime", "model.int8.onnx")
+    assert capfd.readouterr().err == "", "what quantising says is for nobody"
 
 
 @pytest.mark.parametrize("loss", LOSSES)
