@@ -144,7 +144,10 @@ def run(
                     options.test_batch_size, settings.bfloat16,
                 )  # fmt: skip
                 leave_out = options.label_noise == "leave-out"
-                train = suspects.examine(train, seen, leave_out, places.model, options.seed)
+                kept = suspects.examine(train, seen, leave_out, places.model, options.seed)
+                kept = group.from_first(kept)  # all processes learn from the same images
+                if len(kept) < len(train):
+                    train = train.only(kept)
         inputs: list[Inputs] = [
             lessons.pixels(images, options, colours, device) for images in (train, validation)
         ]

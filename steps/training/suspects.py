@@ -37,7 +37,7 @@ class Suspect:
 
 def examine(
     images: data.Images, seen: Features, leave_out: bool, folder: Path, seed: int
-) -> data.Images:
+) -> torch.Tensor:
     """Write label_noise.json and suspects.png, and say in the log what was found.
 
     Args:
@@ -48,7 +48,7 @@ def examine(
         seed: of the folds.
 
     Returns:
-        The images to learn from.
+        Indices of the images to learn from, in order.
     """
     begun = time.monotonic()
     labels = images.labels.numpy()
@@ -58,7 +58,7 @@ def examine(
         print(
             f"label noise: not judged, for two counts need {label_noise.FEWEST} images", flush=True
         )
-        return images
+        return torch.arange(len(images))
     out = label_noise.without_emptying(found.worst, labels) if leave_out else found.worst[:0]
     suspects = [
         Suspect(
@@ -91,8 +91,7 @@ def examine(
         f"{len(suspects)} suspects, {len(out) or 'none'} left out",
         flush=True,
     )
-    kept = np.setdiff1d(np.arange(len(labels)), out)
-    return images.only(torch.from_numpy(kept)) if len(out) else images
+    return torch.from_numpy(np.setdiff1d(np.arange(len(labels)), out))
 
 
 def _draw(
