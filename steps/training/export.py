@@ -71,7 +71,7 @@ def write(folder: Path, train: data.Images, validation: data.Images, wanted: str
     """
     started = time.monotonic()
     settings = json.loads((folder / "model.json").read_text())
-    serves, report = engine.WEIGHTS, {}
+    serves, report = engine.WEIGHTS, dict[str, Any]()
     if wanted == AUTO:
         try:
             serves, report = _export(folder, settings, train, validation)
