@@ -16,6 +16,10 @@ pytest_plugins = ["tests.steps.tiny_training"]
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
+# What is written after a training takes longer than training something this small.
+BARE = {"epochs": 2, "export": "none", "profile": "false"}
+
+
 def seconds_left_out(printed: str) -> list[tuple[str, ...]]:
     return [found[:6] for found in METRICS.findall(printed)]
 
@@ -42,11 +46,11 @@ def test_a_channel_is_kept_as_long_as_it_fits(images: Path) -> None:
 def test_a_training_larger_than_memory_takes_the_same_steps(
     opt: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert train.main(options()) == 0
+    assert train.main(options(**BARE)) == 0
     kept = torch.load(opt / "model" / "model.pt", weights_only=True)
     expected = seconds_left_out(capsys.readouterr().out)
     monkeypatch.setattr(data, "MEMORY_SHARE", 0)
-    assert train.main(options()) == 0
+    assert train.main(options(**BARE)) == 0
     printed = capsys.readouterr().out
     assert "decoded again in each epoch" in printed
     assert seconds_left_out(printed) == expected
@@ -59,7 +63,7 @@ def test_a_training_larger_than_memory_goes_on_as_if_nothing_had_been(
 ) -> None:
     monkeypatch.setattr(data, "MEMORY_SHARE", 0)
     (opt / "checkpoints").mkdir()
-    assert train.main(options(epochs=2)) == 0
+    assert train.main(options(**BARE)) == 0
     whole = seconds_left_out(capsys.readouterr().out)
     whole_weights = torch.load(opt / "model" / "model.pt", weights_only=True)
     (opt / "checkpoints" / "checkpoint.pt").unlink()
@@ -73,10 +77,10 @@ def test_a_training_larger_than_memory_goes_on_as_if_nothing_had_been(
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         patched.setattr(train.Checkpoints, "save", save_once)
-        train.main(options(epochs=2))
+        train.main(options(**BARE))
     capsys.readouterr()
     assert saved == [1]
-    assert train.main(options(epochs=2)) == 0
+    assert train.main(options(**BARE)) == 0
     printed = capsys.readouterr().out
     assert "resumed after epoch 1 of 2" in printed
     assert seconds_left_out(printed) == whole
