@@ -48,7 +48,13 @@ test: setup .venv-steps/.ready ## every test
 	.venv-steps/bin/python -m pytest -o pythonpath=steps tests/steps -n 2 --dist loadfile
 	$(BIN)/python -m pytest --ignore tests/steps -n 2 --dist loadfile
 
+accuracy: setup .venv-steps/.ready ## how well the model counts, on SOURCE, over three seeds (hours)
+	.venv-steps/bin/python benchmarks/accuracy.py $(if $(SOURCE),--source $(SOURCE))
+
+ablation: setup .venv-steps/.ready ## what each part of the recipe is worth, on validation (hours)
+	.venv-steps/bin/python benchmarks/accuracy.py $(if $(SOURCE),--source $(SOURCE)) --seeds 0 --vary-all
+
 clean: ## remove environments and caches; the emulator's state stays (python pipeline.py emulator reset)
 	rm -rf .venv .venv-steps .mypy_cache .ruff_cache
 
-.PHONY: help setup lock demo images lint test clean
+.PHONY: help setup lock demo images lint test accuracy ablation clean

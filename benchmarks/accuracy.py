@@ -1,0 +1,285 @@
+"""How well the model counts, over several seeds: `make accuracy`, or `make ablation`.
+
+Each seed is a whole run of the three steps, as processes, on its own split: prepare, train (with
+the recipe below), evaluate. A seed that is done is not run again, and a training that was
+interrupted goes on from its last epoch. Tune on the validation figures; the test ones are read once
+the recipe is settled.
+
+    .venv-steps/bin/python benchmarks/accuracy.py --source ../shared/abid/aft-vbi-pds-224
+    .venv-steps/bin/python benchmarks/accuracy.py --vary mixup=0 --vary freeze=0 --epochs 6
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import math
+import os
+import statistics
+import subprocess
+import sys
+import tarfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+COUNTS = "1-5"
+RECIPE: dict[str, str] = {
+    "backbone": "efficientnet_lite0",
+    "freeze": "2",
+    "image-size": "160",
+    "augment": "standard",
+    "mixup": "0.2",
+    "loss": "soft-ordinal",
+    "label-width": "0.6",
+    "lr": "0.03",  # 0.0015 for every weight that learns: docs/decisions/learning-rate.md
+    "head-rate": "1",
+    "schedule": "one-cycle",
+    "ema": "0.998",
+    "dropout": "0.2",
+    "weight-decay": "0.02",
+    "batch-size": "32",
+    "epochs": "10",
+}
+LEARN_FROM = "learn-from"  # Prepare's, of which other counts teach as well; all others are Train's
+VARIATIONS = (
+    "learn-from=classes",
+    "loss=cross-entropy",
+    "loss=coral",
+    "loss=corn",
+    "loss=expected-count",
+    "freeze=0",
+    "freeze=3",
+    "mixup=0",
+    "augment=light",
+    "ema=0",
+    "balanced=true",
+    "growing=true",
+    "label-noise=leave-out",
+    "image-size=128",
+    "image-size=192",
+    "epochs=20",
+)
+AIMS = {
+    "exact": (">=", 0.48),
+    "within one": (">=", 0.87),
+    "RMSE": ("<=", 0.90),
+    "ECE": ("<=", 0.05),
+}
+T_95 = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776}  # two-sided 95 % of Student's t, by runs
+
+
+class StepFailed(Exception):
+    """A step ended with an error; its log says more."""
+
+
+def run(arguments: Sequence[str], opt_ml: Path, log: Path) -> None:
+    """Run a step as the platform would: its own process, its own /opt/ml, its output kept.
+
+    Raises:
+        StepFailed: it did not end well.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    variables = {**os.environ, "OPT_ML": str(opt_ml), "PYTHONUNBUFFERED": "1"}
+    with log.open("a") as file:
+        child = subprocess.Popen(
+            [sys.executable, *arguments], cwd=ROOT / "steps", env=variables,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+        assert child.stdout is not None
+        for line in child.stdout:
+            file.write(line)
+            print(f"  {line}", end="", flush=True)
+    if child.wait():
+        raise StepFailed(f"{arguments[0]} ended with exit code {child.returncode}; see {log}")
+
+
+def prepare(source: str, seed: int, output: Path, recipe: dict[str, str]) -> Path:
+    """The images of a seed's split; made once, for every recipe."""
+    learn_from = recipe.get(LEARN_FROM, "all")
+    folder = output / "images" / (f"seed-{seed}" + ("" if learn_from == "all" else "-classes"))
+    output = folder / "processing/output"
+    if not (output / "manifest/manifest.json").is_file():
+        run(
+            ["prepare.py", "--source", source, "--classes", COUNTS, "--seed", str(seed),
+             "--learn-from", learn_from],
+            folder, folder / "log.txt",
+        )  # fmt: skip
+    return output
+
+
+def train(images: Path, recipe: dict[str, str], seed: int, folder: Path) -> Path:
+    """The model of a recipe."""
+    model = folder / "model"
+    if not (model / "training.json").is_file():
+        (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
+        for name in ("train", "validation"):
+            link(images / name, folder / "input/data" / name)
+        words = [word for name, value in recipe.items() if name != LEARN_FROM
+                 for word in (f"--{name}", value)]  # fmt: skip
+        run(
+            ["train.py", "--counts", COUNTS, "--seed", str(seed), *words],
+            folder, folder / "log.txt",
+        )  # fmt: skip
+    return model
+
+
+def evaluate(images: Path, model: Path, folder: Path) -> dict[str, Any]:
+    """The test figures of a model."""
+    output = folder / "processing/output/evaluation"
+    if not (output / "evaluation.json").is_file():
+        inputs = folder / "processing/input"
+        for name in ("model", "approved"):
+            (inputs / name).mkdir(parents=True, exist_ok=True)
+        with tarfile.open(inputs / "model/model.tar.gz", "w:gz") as archive:
+            archive.add(model, ".")
+        for name in ("test", "validation", "manifest"):
+            link(images / name, inputs / name)
+        run(["evaluate.py"], folder, folder / "log.txt")
+    document: dict[str, Any] = json.loads((output / "evaluation.json").read_text())
+    return document
+
+
+def link(target: Path, place: Path) -> None:
+    """Let a step find its input where it looks for it."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if not place.exists():
+        place.symlink_to(target.resolve())
+
+
+def figures(document: dict[str, Any]) -> dict[str, float]:
+    """What the aims speak of."""
+    tally = document["tally"]
+    return {
+        "exact": document["multiclass_classification_metrics"]["accuracy"]["value"],
+        "within one": tally["within_one_accuracy"]["value"],
+        "RMSE": tally["expected_count"]["rmse"]["value"],
+        "ECE": tally["calibration_error"]["value"],
+    }
+
+
+def table(runs: dict[int, dict[str, float]]) -> str:
+    """Every seed, and their mean with its 95 % interval (Student's t over the seeds)."""
+    names = list(AIMS)
+    lines = ["| seed | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
+    for seed, found in runs.items():
+        lines.append(f"| {seed} | " + " | ".join(show(name, found[name]) for name in names) + " |")
+    cells = []
+    for name in names:
+        values = [found[name] for found in runs.values()]
+        cell = show(name, statistics.mean(values))
+        if len(values) in T_95:
+            half = T_95[len(values)] * statistics.stdev(values) / math.sqrt(len(values))
+            cell += f" ± {show(name, half)}"
+        cells.append(cell)
+    lines.append("| mean | " + " | ".join(cells) + " |")
+    aims = [f"{sign} {show(name, value)}" for name, (sign, value) in AIMS.items()]
+    lines.append("| aim | " + " | ".join(aims) + " |")
+    return "\n".join(lines)
+
+
+def show(name: str, value: float) -> str:
+    """A share in per cent, an error as it is."""
+    return f"{value:.1%}" if name in ("exact", "within one") else f"{value:.3f}"
+
+
+def varied(recipe: dict[str, str], changes: Sequence[str]) -> dict[str, str]:
+    """The recipe with changes, each NAME=VALUE."""
+    return {**recipe, **dict(change.split("=", 1) for change in changes)}
+
+
+def place_of(output: Path, recipe: dict[str, str], seed: int) -> Path:
+    """A folder for what a recipe and a seed make, named after both."""
+    if recipe == RECIPE:
+        return output / f"seed-{seed}"
+    known = json.dumps(recipe, sort_keys=True)
+    return output / "varied" / f"{hashlib.sha256(known.encode()).hexdigest()[:10]}-seed-{seed}"
+
+
+def best_of(model: Path) -> dict[str, Any]:
+    """The validation figures of the epoch that was kept."""
+    training = json.loads((model / "training.json").read_text())
+    found: dict[str, Any] = training["history"][training["best_epoch"] - 1]
+    return found
+
+
+def main() -> int:
+    """Run what is not yet there, and print the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--source", default="../shared/abid/aft-vbi-pds-224", help="bins laid out like ABID")
+    add("--seeds", type=int, nargs="+", default=[0, 1, 2], help="default: 0 1 2")
+    add("--output", type=Path, default=ROOT / "reports/accuracy", help="where all of it is kept")
+    add("--vary", action="append", default=[], metavar="NAME=VALUE[,NAME=VALUE]",
+        help="instead: recipes with these changes, compared on validation")  # fmt: skip
+    add("--vary-all", action="store_true", help="instead: every variation that is listed here")
+    add("--epochs", help="of all recipes, instead of the settled number")
+    options = parser.parse_args()
+    source = options.source if "://" in options.source else str(Path(options.source).resolve())
+    output: Path = options.output.resolve()
+    recipe = varied(RECIPE, [f"epochs={options.epochs}"] if options.epochs else [])
+    try:
+        vary = [*options.vary, *(VARIATIONS if options.vary_all else ())]
+        if vary:
+            compare(source, options.seeds, output, recipe, vary)
+        else:
+            judge(source, options.seeds, output, recipe)
+    except StepFailed as error:
+        print(f"accuracy: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def judge(source: str, seeds: Sequence[int], output: Path, recipe: dict[str, str]) -> None:
+    """All three steps for each seed, and the table of the test figures."""
+    runs = {}
+    for seed in seeds:
+        print(f"seed {seed}", flush=True)
+        begun = time.monotonic()
+        images = prepare(source, seed, output, recipe)
+        folder = place_of(output, recipe, seed)
+        model = train(images, recipe, seed, folder)
+        runs[seed] = figures(evaluate(images, model, folder))
+        print(f"  {(time.monotonic() - begun) / 60:.1f} minutes", flush=True)
+    text = table(runs)
+    (output / "table.md").write_text(text + "\n")
+    print(f"\n{text}\n\nthe models are in {output}/seed-*/model")
+
+
+def compare(
+    source: str, seeds: Sequence[int], output: Path, recipe: dict[str, str], vary: Sequence[str]
+) -> None:
+    """The recipe and each variation of it, on validation only."""
+    lines = [
+        "| change | exact | within one | RMSE | loss | images/s |",
+        "|---|---|---|---|---|---|",
+    ]
+    for changes in ["", *vary]:
+        changed = varied(recipe, changes.split(",") if changes else [])
+        found = []
+        for seed in seeds:
+            print(f"{changes or 'the recipe'}, seed {seed}", flush=True)
+            images = prepare(source, seed, output, changed)
+            found.append(best_of(train(images, changed, seed, place_of(output, changed, seed))))
+        mean = {
+            name: statistics.mean(one[name] for one in found)
+            for name in ("validation_accuracy", "validation_within_one", "validation_rmse",
+                         "validation_loss", "images_per_second")
+        }  # fmt: skip
+        lines.append(
+            f"| {changes or 'the recipe'} | {mean['validation_accuracy']:.1%} "
+            f"| {mean['validation_within_one']:.1%} | {mean['validation_rmse']:.3f} "
+            f"| {mean['validation_loss']:.4f} | {mean['images_per_second']:.0f} |"
+        )
+    text = "\n".join(lines)
+    (output / "ablation.md").write_text(text + "\n")
+    print(f"\n{text}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
