@@ -28,7 +28,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
-from training import augmentation, data, inputs, label_noise
+from training import augmentation, data, inputs, label_noise, weights
 from training.decoder import Decoder
 
 COUNTS = range(1, 6)
@@ -71,7 +71,7 @@ def seen(options: argparse.Namespace, names: list[str]) -> np.ndarray:
     begun = time.monotonic()
     files = [options.folder / "bin-images" / f"{name}.jpg" for name in names]
     images = data.Images(Decoder(files, options.image_size, 2), torch.zeros(len(files)), (0,))
-    model = network.build(network.SHIPPED, len(COUNTS), pretrained=True)
+    model = weights.pretrained(network.SHIPPED, len(COUNTS))
     colours = network.normalisation(network.SHIPPED)
     pixels = inputs.Pixels(
         images, *colours, augmentation.STRENGTHS["light"], True, torch.device("cpu")

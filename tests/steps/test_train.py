@@ -209,37 +209,11 @@ def test_a_line_of_metrics_never_has_an_exponent():
     assert METRICS.fullmatch(tiny.line())
 
 
-def test_shipped_weights_fill_all_but_the_head():
-    torch.manual_seed(0)
-    one = network.build(network.SHIPPED, 5, pretrained=True).state_dict()
-    torch.manual_seed(1)
-    two = network.build(network.SHIPPED, 5, pretrained=True).state_dict()
-    differing = {name for name in one if not torch.equal(one[name], two[name])}
-    assert differing == {"classifier.weight"}
-
-
 @pytest.mark.parametrize("backbone", ["resnet18", "resnet50", TINY])
 def test_a_backbone_has_an_output_for_each_count(backbone):
     model = network.build(backbone, 5).eval()
     with torch.no_grad():
         assert model(torch.zeros(1, 3, 32, 32)).shape == (1, 5)
-
-
-def test_weights_from_a_channel(tmp_path):
-    given = network.build(TINY, 7).state_dict()
-    torch.save(given, tmp_path / f"{TINY}.pth")
-    built = network.build(TINY, 3, pretrained=True, weights=tmp_path).state_dict()
-    assert torch.equal(built["conv_stem.weight"], given["conv_stem.weight"])
-    assert built["classifier.weight"].shape[0] == 3
-
-
-def test_weights_that_cannot_be_downloaded_name_the_channel(monkeypatch, tmp_path):
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
-        monkeypatch.setenv(name, "http://127.0.0.1:9")
-    monkeypatch.setenv("NO_PROXY", "")
-    with pytest.raises(network.WeightsUnavailable, match="channel named 'pretrained' that holds"):
-        network.build("resnet18", 5, pretrained=True)
 
 
 def test_variables_win_over_folders(tmp_path):

