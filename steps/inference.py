@@ -38,8 +38,9 @@ MAX_BYTES = 25 * 1024 * 1024  # what InvokeEndpoint itself lets through
 MAX_PIXELS = 25_000_000
 ATTRIBUTES_HEADER = "x-amzn-sagemaker-custom-attributes"
 DIGITS = 6  # of a probability in an answer
-# A server may join so many requests for one `predict_fn`. More gain nothing and wait longer.
-MAX_BATCH = 16
+# A server may join so many requests for one `predict_fn`. More gain nothing, wait longer, and take
+# memory that is kept.
+MAX_BATCH = 8
 
 Answer = dict[str, Any]
 

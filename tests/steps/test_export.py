@@ -218,10 +218,12 @@ def test_changed_weights_are_refused_by_name(model):
         engine.load(model, settings_of(model), engine.PYTORCH)
 
 
-@pytest.mark.parametrize("loss", ["changed", "missing", "not listed"])
-def test_pytorch_answers_where_the_export_cannot_be_used(model, caplog, loss):
+@pytest.mark.parametrize("loss", ["changed", "missing", "not listed", "no onnxruntime"])
+def test_pytorch_answers_where_the_export_cannot_be_used(model, caplog, monkeypatch, loss):
     settings = settings_of(model)
-    if loss == "changed":
+    if loss == "no onnxruntime":  # as in AWS's own PyTorch image
+        monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    elif loss == "changed":
         spoil(model / "model.onnx")
     elif loss == "missing":
         (model / "model.onnx").unlink()
@@ -229,7 +231,7 @@ def test_pytorch_answers_where_the_export_cannot_be_used(model, caplog, loss):
         del settings["files"]["model.onnx"]
     found = engine.load(model, settings)
     assert (found.name, found.file) == ("pytorch", "model.pt")
-    assert "model.onnx" in found.instead_of
+    assert ("onnxruntime" if loss == "no onnxruntime" else "model.onnx") in found.instead_of
     assert "model.onnx is not used: " in caplog.text
     assert "PyTorch answers in its place" in caplog.text
     with pytest.raises(engine.ModelError, match=r"model\.onnx cannot be used"):

@@ -258,6 +258,20 @@ def test_a_client_that_goes_away(endpoint, picture):
     assert "Traceback" not in endpoint.log.read_text()
 
 
+def test_more_than_can_be_kept_in_memory(endpoint, picture):
+    """Clients that begin and never end are many; another is told to come again, and may later."""
+    begin = b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n"
+    waiting = [socket.create_connection(("127.0.0.1", endpoint.port)) for _ in range(256)]
+    for one in waiting:
+        one.sendall(begin)
+    wait(lambda: endpoint.invoke(picture)[0] == 503, "it takes them all")
+    assert "256 requests are under way; try again" in endpoint.invoke(picture)[1]["error"]
+    assert endpoint.ping() == 200
+    for one in waiting:
+        one.close()
+    wait(lambda: endpoint.invoke(picture)[0] == 200, "it does not recover")
+
+
 # ---- its life
 
 
