@@ -32,7 +32,6 @@ from sklearn.neighbors import KNeighborsClassifier  # noqa: E402
 from sklearn.pipeline import make_pipeline  # noqa: E402
 from sklearn.preprocessing import Normalizer, StandardScaler  # noqa: E402
 from training import weights  # noqa: E402
-from training import weights  # noqa: E402
 
 COUNTS, SIZE, BATCH = range(1, 6), 160, 64
 CLASSIFIERS: dict[str, Callable[[], object]] = {
