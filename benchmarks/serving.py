@@ -117,8 +117,12 @@ def main() -> None:
             overhead(servers[1], servers[-1], model, bodies)
         finally:
             for server in servers:
+                children = psutil.Process(server.process.pid).children(recursive=True)
                 server.process.terminate()
                 server.process.wait(30)
+                for child in children:  # LitServe leaves its own behind
+                    if child.is_running():
+                        child.kill()
 
 
 def images(folder: Path | None) -> list[bytes]:
