@@ -4,13 +4,16 @@ Inputs under <root>/processing/input, where <root> is $OPT_ML or /opt/ml:
     model      model.tar.gz of Train
     approved   model.tar.gz of the approved model; a folder without one where none is approved
     test       <count>/<id>.jpg of Prepare
+    validation the same of the images that training was chosen by; may be missing
     manifest   manifest.json of Prepare
 Output in <root>/processing/output/evaluation:
     evaluation.json   SageMaker's model-quality format, with this project's own metrics as "tally"
     predictions.csv   what the model says of every test image
     training.json, debug_rules.json, profile.html, label_noise.json, suspects.png
                       as training wrote them into the model, if it did
-    plots/            confusion, per_class, reliability, history, mistakes (.png)
+    plots/            confusion, per_class, reliability, history, mistakes, verification, slices,
+                      attention (.png)
+    evaluation.html   all of it on one page
 
 Each model answers through its own code/inference.py: what is judged is what is served.
 """
@@ -28,7 +31,23 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from evaluation import archive, contact_sheet, engines, metrics, plots, predictions, testset
+from evaluation import (
+    archive,
+    attention,
+    calibration,
+    contact_sheet,
+    engines,
+    intervals,
+    metrics,
+    page,
+    plots,
+    predictions,
+    slices,
+    slices_plot,
+    testset,
+    verification,
+    verification_plot,
+)
 from evaluation.problem import EvaluationError
 
 FROM_TRAINING = (
@@ -44,11 +63,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the step; 1 and a message where an input cannot be used."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--batch-size", type=_positive, default=100, help="images at once")
+    parser.add_argument(
+        "--books-wrong", type=_share_of, default=verification.WRONG,
+        help="share of the books that is taken to be wrong, above 0 and below 1",
+    )  # fmt: skip
+    parser.add_argument(
+        "--match-precision", type=_share_of, default=verification.PRECISION,
+        help="of the bins that pass without a person, the share whose books must be right",
+    )  # fmt: skip
     options = parser.parse_args(arguments)
     root = Path(os.environ.get("OPT_ML", "/opt/ml"))
     try:
         evaluate(
-            root / "processing/input", root / "processing/output/evaluation", options.batch_size
+            root / "processing/input",
+            root / "processing/output/evaluation",
+            options.batch_size,
+            options.books_wrong,
+            options.match_precision,
         )
     except EvaluationError as error:
         print(f"evaluate: {error}", file=sys.stderr)
@@ -59,14 +90,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def evaluate(inputs: Path, output: Path, batch_size: int) -> None:
+def evaluate(
+    inputs: Path,
+    output: Path,
+    batch_size: int,
+    books_wrong: float = verification.WRONG,
+    match_precision: float = verification.PRECISION,
+) -> None:
     """Judge the model in `inputs` and write everything into `output`.
 
     Raises:
         EvaluationError: an input cannot be used.
     """
     images = testset.find(inputs / "test")
-    training_counts = testset.training_counts(inputs / "manifest" / "manifest.json")
+    manifest = inputs / "manifest" / "manifest.json"
+    training_counts = testset.training_counts(manifest)
     (output / "plots").mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         candidate = archive.load(inputs / "model", _folder(scratch, "candidate"))
@@ -81,15 +119,34 @@ def evaluate(inputs: Path, output: Path, batch_size: int) -> None:
         if (inputs / "approved" / archive.NAME).is_file():
             serving = archive.load(inputs / "approved", _folder(scratch, "approved"))
             approved = _predict("the approved model", serving, images, batch_size)
+        temperature = calibration.temperature_of(candidate.folder)
+        before = calibration.confidence_before(found, temperature)
         document = describe(found, approved, training_counts)
-        document["tally"]["serving"] = serving_engine
+        document["tally"] |= {
+            "serving": serving_engine,
+            "calibration": calibration.describe(found, before, temperature),
+            "intervals": _intervals(found, approved, before),
+            "slices": slices.describe(found, manifest),
+            "verification": verification.describe(
+                found,
+                _of_validation(candidate, inputs / "validation", batch_size),
+                books_wrong,
+                match_precision,
+            ),
+        }
+        attention.draw(output / "plots" / "attention.png", candidate, found)
         for name in FROM_TRAINING:
             if (candidate.folder / name).is_file():
                 shutil.copyfile(candidate.folder / name, output / name)
     (output / "evaluation.json").write_text(json.dumps(document, indent=1))
     found.write(output / "predictions.csv")
-    plots.draw(output / "plots", found, document, _read(output / "training.json"))
+    pictures = output / "plots"
+    plots.draw(pictures, found, document, _read(output / "training.json"), before)
+    accuracy = document["multiclass_classification_metrics"]["accuracy"]["value"]
+    slices_plot.draw(pictures / "slices.png", document["tally"]["slices"], accuracy)
+    verification_plot.draw(pictures / "verification.png", found, document["tally"]["verification"])
     contact_sheet.draw(output / "plots" / "mistakes.png", found)
+    (output / "evaluation.html").write_text(page.render(document, output), encoding="utf-8")
     print(summary(document), flush=True)
 
 
@@ -124,21 +181,29 @@ def summary(document: dict[str, Any]) -> str:
     majority, mean = baselines["majority_class"], baselines["mean_count"]
     lines = [
         f"evaluated on {tally['test_images']} test images",
-        f"  accuracy           {_share(quality['accuracy'])}"
+        f"  accuracy           {_share(quality['accuracy'])}{_between(tally, 'accuracy')}"
         f"   always saying {majority['count']}: {majority['accuracy']['value']:.1%}",
-        f"  within one         {_share(tally['within_one_accuracy'])}",
-        f"  macro F1           {_number(tally['macro_f1'])}",
+        f"  within one         {_share(tally['within_one_accuracy'])}"
+        f"{_between(tally, 'within_one_accuracy')}",
+        f"  macro F1           {_number(tally['macro_f1'])}{_between(tally, 'macro_f1')}",
         f"  RMSE               {_number(document['regression_metrics']['rmse'])}"
+        f"{_between(tally, 'rmse')}"
         f"   of the expected count: {tally['expected_count']['rmse']['value']:.3f}"
         f"   always saying {mean['count']:.2f}: {mean['rmse']['value']:.3f}",
         f"  MAE                {_number(document['regression_metrics']['mae'])}"
+        f"{_between(tally, 'mae')}"
         f"   of the expected count: {tally['expected_count']['mae']['value']:.3f}",
-        f"  calibration error  {_number(tally['calibration_error'])}",
+        f"  calibration error  {_number(tally['calibration_error'])}"
+        f"{_between(tally, 'calibration_error')}"
+        f"   before temperature scaling: {tally['calibration']['before']:.3f} "
+        f"(temperature {tally['calibration']['temperature']:.2f})",
+        f"  verification       {verification.sentence(tally['verification'])}",
     ]
     if approved["present"]:
         lines.append(
             f"  approved model     {_share(approved['accuracy'])}"
             f"   difference: {_share(approved['difference'], sign='+')}"
+            f"{_between(tally, 'difference')}"
             f"   only this one right: {approved['only_candidate_right']}, "
             f"only the approved one: {approved['only_approved_right']}"
         )
@@ -197,6 +262,48 @@ def _share(metric: dict[str, Any], sign: str = "") -> str:
 
 def _number(metric: dict[str, Any]) -> str:
     return f"{metric['value']:6.3f} ± {metric['standard_deviation']:.3f}"
+
+
+def _intervals(
+    found: predictions.Predictions,
+    approved: predictions.Predictions | None,
+    before: Any,
+) -> dict[str, Any]:
+    return {
+        "level": intervals.LEVEL,
+        "method": f"percentiles over {intervals.SAMPLES} bootstrap samples of the test images",
+        **intervals.headline(found, before),
+        **(intervals.compared(found, approved) if approved else {}),
+    }
+
+
+def _of_validation(
+    candidate: archive.LoadedModel, folder: Path, batch_size: int
+) -> predictions.Predictions | None:
+    """Answers for the validation images of counts that are answered; None where there are none."""
+    if not folder.is_dir():
+        return None
+    images = [one for one in testset.find(folder) if one.count in candidate.classes]
+    return _predict("the model", candidate, images, batch_size) if images else None
+
+
+def _between(tally: dict[str, Any], name: str) -> str:
+    """The 95 % interval as " [low, high]", in percent for a share."""
+    one = tally["intervals"].get(name)
+    if one is None:
+        return ""
+    form = "{:.1%}" if name in ("accuracy", "within_one_accuracy", "difference") else "{:.3f}"
+    return f" [{form.format(one['low'])}, {form.format(one['high'])}]"
+
+
+def _share_of(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number above 0 and below 1")
+    return value
 
 
 def _positive(text: str) -> int:

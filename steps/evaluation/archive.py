@@ -82,6 +82,25 @@ def reference(loaded: LoadedModel) -> LoadedModel | None:
         ) from error
 
 
+def network(loaded: LoadedModel) -> Any:
+    """The model's network in PyTorch, from pixels to probabilities; None where it offers none.
+
+    Raises:
+        EvaluationError: it does not load.
+    """
+    engine = getattr(loaded.program, "engine", None)
+    if not hasattr(engine, "module"):
+        return None
+    settings = json.loads((loaded.folder / "model.json").read_text())
+    try:
+        with _programs_of(loaded.folder / "code"):
+            return engine.module(loaded.folder, settings)
+    except (Exception, SystemExit) as error:
+        raise EvaluationError(
+            f"the model does not load in PyTorch: {type(error).__name__}: {error}"
+        ) from error
+
+
 def _unpack(archive: Path, into: Path) -> None:
     try:
         with gzip.open(archive) as whole, tarfile.open(fileobj=whole, mode="r|") as tar:

@@ -140,12 +140,17 @@ def calibration_bins(
     confidence: np.ndarray, right: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Images, mean confidence and accuracy of each bin (m-1)/15 < confidence <= m/15."""
-    bins = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
+    bins = confidence_bin(confidence)
     sizes = np.bincount(bins, minlength=BINS)
     divisor = np.maximum(sizes, 1)
     means = np.bincount(bins, weights=confidence, minlength=BINS) / divisor
     accuracies = np.bincount(bins, weights=right.astype(float), minlength=BINS) / divisor
     return sizes, means, accuracies
+
+
+def confidence_bin(confidence: np.ndarray) -> np.ndarray:
+    """Int (n,): the place of each confidence among the bins."""
+    return np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
 
 
 def weighted(truth: np.ndarray, answer: np.ndarray) -> Values:

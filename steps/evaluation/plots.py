@@ -25,6 +25,7 @@ def draw(
     predictions: Predictions,
     evaluation: Mapping[str, Any],
     training: Mapping[str, Any] | None,
+    confidence_before: np.ndarray | None = None,
 ) -> None:
     """Write confusion.png, per_class.png, reliability.png, and history.png if there is one.
 
@@ -33,11 +34,13 @@ def draw(
         predictions: of the candidate.
         evaluation: the document that evaluation.json holds.
         training: the document of training.json.
+        confidence_before: of each answer, without temperature scaling; None where none was done.
     """
     with matplotlib.rc_context(STYLE):
         _save(_confusion(evaluation), folder / "confusion.png")
         _save(_per_class(evaluation), folder / "per_class.png")
-        _save(_reliability(predictions, evaluation), folder / "reliability.png")
+        reliability = _reliability(predictions, evaluation, confidence_before)
+        _save(reliability, folder / "reliability.png")
         if training and training.get("history"):
             _save(_history(training), folder / "history.png")
 
@@ -113,7 +116,9 @@ def _per_class(evaluation: Mapping[str, Any]) -> Figure:
     return figure
 
 
-def _reliability(predictions: Predictions, evaluation: Mapping[str, Any]) -> Figure:
+def _reliability(
+    predictions: Predictions, evaluation: Mapping[str, Any], before: np.ndarray | None
+) -> Figure:
     sizes, means, accuracies = calibration_bins(predictions.confidence, predictions.right)
     filled = sizes > 0
     left = np.arange(BINS) / BINS
@@ -132,11 +137,21 @@ def _reliability(predictions: Predictions, evaluation: Mapping[str, Any]) -> Fig
                 means[which], accuracies[which], "o", markersize=5, clip_on=False,
                 color=BLUE if colour != "#DCDCDC" else GREY,
             )  # fmt: skip
+    scaling = evaluation["tally"].get("calibration", {"temperature": 1})
+    if before is not None and scaling["temperature"] != 1:
+        sizes_before, means_before, accuracies_before = calibration_bins(before, predictions.right)
+        shown = sizes_before >= FEW
+        upper.plot(
+            means_before[shown], accuracies_before[shown], "D", markersize=6, clip_on=False,
+            markerfacecolor="none", markeredgecolor=ORANGE, markeredgewidth=1.6,
+            label="before temperature scaling",
+        )  # fmt: skip
     upper.plot([0, 1], [0, 1], color=INK, linestyle="--", label="as right as it says")
     upper.set_ylim(0, 1)
     upper.set_ylabel("answers that are right")
     error = evaluation["tally"]["calibration_error"]["value"]
-    upper.set_title(f"Can its confidence be trusted? Calibration error: {error:.3f}")
+    was = f" (was {scaling['before']:.3f})" if scaling["temperature"] != 1 else ""
+    upper.set_title(f"Is it as sure as it is right? Calibration error: {error:.3f}{was}")
     upper.legend(loc="upper left", frameon=True, framealpha=0.9, edgecolor="none")
     lower.bar(left, sizes, 1 / BINS, align="edge", color=GREY, edgecolor="white")
     lower.yaxis.set_major_locator(MaxNLocator(4, integer=True))

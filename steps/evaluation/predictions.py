@@ -28,6 +28,7 @@ class Predictions:
         confidence: float (n,), the probability that it gives its answer.
         of_truth: float (n,), the probability that it gives the true count.
         expected_count: float (n,), the mean of its distribution.
+        probabilities: float (n, classes), its whole distribution.
     """
 
     images: tuple[TestImage, ...]
@@ -37,6 +38,7 @@ class Predictions:
     confidence: np.ndarray
     of_truth: np.ndarray
     expected_count: np.ndarray
+    probabilities: np.ndarray
 
     @property
     def right(self) -> np.ndarray:
@@ -85,6 +87,12 @@ def predict(loaded: LoadedModel, images: Sequence[TestImage], batch_size: int) -
             ]
         ),
         expected_count=np.array([answer["expected_count"] for answer in answers]),
+        probabilities=np.array(
+            [
+                [answer["probabilities"].get(str(count), 0.0) for count in loaded.classes]
+                for answer in answers
+            ]
+        ),
     )
 
 

@@ -92,7 +92,7 @@ def answers(right: int, images: int) -> Predictions:
     sure = np.full(images, 0.9)
     return Predictions(
         images=(), classes=CLASSES, truth=np.ones(images, int), answer=answer, confidence=sure,
-        of_truth=sure, expected_count=sure,
+        of_truth=sure, expected_count=sure, probabilities=sure[:, None],
     )  # fmt: skip
 
 

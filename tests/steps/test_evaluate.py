@@ -26,7 +26,9 @@ PLAN = (
     + [(3, 3, LIKELY)] * 4 + [(3, 1, LIKELY)] * 1 + [(3, 5, UNSURE)] * 1
     + [(5, 5, SURE)] * 5 + [(5, 3, SURE)] * 1 + [(5, 1, UNSURE)] * 2
 )  # fmt: skip
-NAMES = {"confusion", "per_class", "reliability", "history", "mistakes"}
+NAMES = {"confusion", "per_class", "reliability", "history", "mistakes"} | {
+    "verification", "slices", "attention",
+}  # fmt: skip
 
 
 def probabilities(answer: int, confidence: float) -> list[float]:
@@ -373,9 +375,11 @@ def answers(truth, answer, confidence=None, classes=CLASSES) -> predictions.Pred
     confidence = np.full(len(truth), 0.8) if confidence is None else np.array(confidence)
     images = tuple(testset.TestImage(Path(f"{n}.jpg"), int(t)) for n, t in enumerate(truth))
     of_truth = np.where(truth == answer, confidence, (1 - confidence) / 2)
+    shares = [probabilities(*one) for one in zip(answer, confidence, strict=True)]
     return predictions.Predictions(
-        images, classes, truth, answer, confidence, of_truth, answer.astype(float)
-    )
+        images, classes, truth, answer, confidence, of_truth, answer.astype(float),
+        np.array(shares),
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -505,7 +509,7 @@ def test_plots_of_unusual_test_sets(tmp_path, truth, answer, classes):
     document = evaluate.describe(given, None, {1: 1})
     plots.draw(tmp_path, given, document, {"history": []})
     contact_sheet.draw(tmp_path / "mistakes.png", given)
-    for name in NAMES - {"history"}:
+    for name in NAMES - {"history", "verification", "slices", "attention"}:
         with Image.open(tmp_path / f"{name}.png") as picture:
             grey = np.asarray(picture.convert("L"))
         edges = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])

@@ -1,0 +1,121 @@
+"""How good the model is on parts of the test images: large and small, dark and light, and so on.
+
+Sizes, items and volumes come from Prepare's manifest; the light is measured here. A part that the
+manifest says nothing about is left out, and that is said.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from evaluation import intervals
+from evaluation.predictions import Predictions
+from evaluation.testset import TestImage
+
+THIRDS = 3
+MANY = 3  # so many different items, or more, are one slice
+THUMBNAIL = 64  # pixels; enough for a mean
+
+
+def describe(found: Predictions, manifest: Path) -> dict[str, Any]:
+    """Slices by what they part the images by, and what could not be parted and why.
+
+    Returns:
+        {"by": {property: [{"slice", "images", "accuracy", "within_one", "low", "high"}, …]},
+        "left_out": {property: reason}}, where low and high are of the accuracy.
+    """
+    known = {str(one.get("id")): one for one in _images(manifest)}
+    entries = [known.get(image.path.stem, {}) for image in found.images]
+    megapixels = [_product(one.get("width"), one.get("height")) for one in entries]
+    parted = {
+        "image size": _thirds(megapixels, ("small", "middle", "large"), "{:.2g} megapixels"),
+        "light": _thirds(
+            [luminance(image) for image in found.images],
+            ("dark", "middle", "light"),
+            "{:.0%} of white",
+        ),
+        "different items": [_kinds(one.get("items")) for one in entries],
+        "item volume": _thirds(
+            [one.get("volume") for one in entries],
+            ("small", "middle", "large"),
+            "{:.0f} cubic inches",
+        ),
+    }
+    by, left_out = {}, {}
+    for name, labels in parted.items():
+        if not any(labels):
+            left_out[name] = "the manifest does not say it"
+        elif len(set(labels) - {""}) < 2:
+            left_out[name] = "all test images are alike in it"
+        else:
+            by[name] = _measured(found, labels)
+    return {"by": by, "left_out": left_out}
+
+
+def luminance(image: TestImage) -> float:
+    """Mean luminance of an image, from 0 (black) to 1 (white)."""
+    with Image.open(image.path) as opened:
+        opened.draft("L", (THUMBNAIL, THUMBNAIL))
+        return float(np.asarray(opened.convert("L"), dtype=float).mean() / 255)
+
+
+def _measured(found: Predictions, labels: Sequence[str]) -> list[dict[str, Any]]:
+    near = np.abs(found.truth - found.answer) <= 1
+    measured = []
+    for label in sorted(set(labels) - {""}, key=_rank):
+        inside = np.array([one == label for one in labels])
+        right = found.right[inside]
+        spread = intervals.of(
+            lambda drawn, right=right: {"accuracy": drawn @ right / len(right)},  # type: ignore[misc]
+            len(right),
+        )
+        measured.append(
+            {
+                "slice": label.partition("|")[2],
+                "images": int(inside.sum()),
+                "accuracy": float(right.mean()),
+                "within_one": float(near[inside].mean()),
+                **spread["accuracy"],
+            }
+        )
+    return measured
+
+
+def _thirds(values: Sequence[float | None], names: Sequence[str], unit: str) -> list[str]:
+    """Each value's third, as "rank|name (range)"; "" where there is no value."""
+    there = np.array([value for value in values if value is not None], dtype=float)
+    if not len(there) or there.min() == there.max():
+        return ["" if value is None else "0|all" for value in values]
+    edges = np.quantile(there, (1 / THIRDS, 2 / THIRDS))
+    ranks = [None if value is None else int(np.searchsorted(edges, value)) for value in values]
+    labels = {}
+    for rank in {rank for rank in ranks if rank is not None}:
+        inside = [v for v, r in zip(values, ranks, strict=True) if r == rank and v is not None]
+        low, high = unit.format(min(inside)), unit.format(max(inside))
+        span = high if low == high else f"{low.split()[0]} to {high}"
+        labels[rank] = f"{rank}|{names[rank]}: {span}"
+    return ["" if rank is None else labels[rank] for rank in ranks]
+
+
+def _kinds(items: int | None) -> str:
+    if items is None:
+        return ""
+    return f"{MANY}|{MANY} or more" if items >= MANY else f"{items}|{items}"
+
+
+def _rank(label: str) -> int:
+    return int(label.partition("|")[0])
+
+
+def _product(width: float | None, height: float | None) -> float | None:
+    return None if width is None or height is None else width * height / 1e6
+
+
+def _images(manifest: Path) -> list[dict[str, Any]]:
+    return list(json.loads(manifest.read_text()).get("images", []))

@@ -1,0 +1,85 @@
+"""The pictures of the verification: the ROC, and precision against the share that passes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+from pictures import BLUE, GREY, INK, ORANGE, STYLE, WIDTH
+from sklearn.metrics import roc_curve
+
+from evaluation.predictions import Predictions
+from evaluation.verification import pairs
+
+
+def draw(file: Path, found: Predictions, verification: dict[str, Any]) -> None:
+    """Write both pictures side by side; nothing for a model of one count.
+
+    Args:
+        file: where to.
+        found: answers for the test images.
+        verification: tally.verification of evaluation.json.
+    """
+    if verification["auc"] is None:
+        return
+    known = pairs(found, verification["books_wrong"])
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH * 1.3, WIDTH * 0.6))
+        left, right = figure.subplots(1, 2)
+        _roc(left, known, verification)
+        _passing(right, known, verification)
+        for axes in (left, right):
+            axes.set_xlim(-0.02, 1.02)
+            axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+            axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        figure.savefig(file)
+
+
+def _roc(axes: Any, known: Any, verification: dict[str, Any]) -> None:
+    wrong, right, _ = roc_curve(
+        known.agrees.ravel(), known.score.ravel(), sample_weight=known.weight.ravel()
+    )
+    axes.plot([0, 1], [0, 1], color=GREY, linestyle="--", label="guessing")
+    axes.plot(wrong, right, color=BLUE, linewidth=2, label="this model")
+    if verification["threshold"] is not None and verification["right_passed"]["value"] is not None:
+        axes.plot(
+            verification["wrong_passed"]["value"] or 0, verification["right_passed"]["value"], "o",
+            color=ORANGE, markersize=9, label="at the threshold",
+        )  # fmt: skip
+    axes.set_ylim(-0.02, 1.02)
+    axes.set_xlabel("bins with wrong books that pass")
+    axes.set_ylabel("bins with right books that pass")
+    axes.set_title(f"Right books from wrong: AUC {verification['auc']:.3f}")
+    axes.legend(loc="lower right")
+
+
+def _passing(axes: Any, known: Any, verification: dict[str, Any]) -> None:
+    order = np.argsort(-known.score, axis=None, kind="stable")
+    weight = known.weight.ravel()[order]
+    passed = np.cumsum(weight)
+    kept = np.cumsum(weight * known.agrees.ravel()[order])
+    score = known.score.ravel()[order]
+    last = np.append(np.diff(score) != 0, True) & (passed > 0)
+    share, precision = passed[last] / len(known.weight), kept[last] / passed[last]
+    base, wanted = 1 - verification["books_wrong"], verification["wanted_precision"]
+    axes.plot(share, precision, color=BLUE, linewidth=2)
+    lowest = min(float(precision.min()), base)
+    axes.axhline(wanted, color=INK, linestyle=":", linewidth=1.2)
+    axes.text(0.0, wanted, f"wanted: {wanted:.0%}", va="bottom", fontsize=8.5, color=INK)
+    axes.axhline(base, color=GREY, linestyle="--", linewidth=1.2)
+    axes.text(0.0, base, f"without looking: {base:.0%}", va="bottom", fontsize=8.5, color=INK)
+    if verification["threshold"] is not None and verification["precision"]["value"] is not None:
+        axes.plot(
+            verification["passed"]["value"], verification["precision"]["value"], "o",
+            color=ORANGE, markersize=9, zorder=3,
+        )  # fmt: skip
+        axes.set_title(f"{verification['passed']['value']:.0%} pass without a person")
+    else:
+        axes.set_title("No bin passes without a person")
+    axes.set_ylim(max(0, lowest - 0.03), 1.005)
+    axes.set_xlabel("bins that pass without a person")
+    axes.set_ylabel("of these, books that are right")

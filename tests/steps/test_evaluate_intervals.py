@@ -1,0 +1,75 @@
+"""Intervals against arithmetic, and against the metrics that they are the intervals of."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from evaluation import calibration, intervals, metrics
+from evaluation.predictions import Predictions
+from evaluation.testset import TestImage
+
+CLASSES = (1, 2, 3)
+
+
+def some(size: int, seed: int = 0) -> Predictions:
+    generator = np.random.default_rng(seed)
+    truth = generator.integers(1, 4, size)
+    shares = generator.dirichlet((1, 1, 1), size)
+    answer = shares.argmax(axis=1) + 1
+    images = tuple(TestImage(Path(f"{n}.jpg"), int(count)) for n, count in enumerate(truth))
+    return Predictions(
+        images, CLASSES, truth, answer, shares.max(axis=1), shares[np.arange(size), truth - 1],
+        shares @ np.array(CLASSES), shares,
+    )  # fmt: skip
+
+
+def test_a_share_has_the_binomial_interval():
+    """80 of 400: 20 % ± 1.96 * sqrt(0.2 * 0.8 / 400)."""
+    right = np.arange(400) < 80
+    found = intervals.of(lambda drawn: {"share": drawn @ right / 400}, 400)["share"]
+    assert found["low"] == pytest.approx(0.2 - 1.96 * 0.02, abs=0.005)
+    assert found["high"] == pytest.approx(0.2 + 1.96 * 0.02, abs=0.005)
+
+
+def test_each_measure_is_the_metric_itself(monkeypatch):
+    """A sample that draws every image once gives the metric's own value."""
+    once = [np.ones((1, 60))]
+    monkeypatch.setattr(intervals, "draws", lambda size: iter(once))
+    found = some(60)
+    spans = intervals.headline(found, calibration.confidence_before(found, 2.0))
+    counting = metrics.counting(found)
+    errors = metrics.errors(found.truth, found.answer)
+    expected = {
+        "accuracy": found.right.mean(),
+        "within_one_accuracy": counting["within_one_accuracy"]["value"],
+        "macro_f1": counting["macro_f1"]["value"],
+        "calibration_error": counting["calibration_error"]["value"],
+        "rmse": errors["rmse"],
+        "mae": errors["mae"],
+    }
+    assert {name: spans[name]["low"] for name in expected} == pytest.approx(expected)
+
+
+def test_blocks_do_not_change_the_samples(monkeypatch):
+    whole = np.concatenate(list(intervals.draws(30)))
+    monkeypatch.setattr(intervals, "BLOCK", 30 * 7)
+    assert np.array_equal(np.concatenate(list(intervals.draws(30))), whole)
+    assert whole.shape == (intervals.SAMPLES, 30)
+    assert (whole.sum(axis=1) == 30).all()
+
+
+def test_a_model_beside_itself_differs_by_nothing():
+    found = some(50)
+    assert intervals.compared(found, found)["difference"] == {"low": 0, "high": 0}
+
+
+def test_temperature_one_brings_the_networks_own_confidence_back():
+    logits = np.array([[2.0, 1.0, 0.0], [0.0, 3.0, 1.0]])
+    softmax = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    cooled = np.exp(logits / 2.5) / np.exp(logits / 2.5).sum(axis=1, keepdims=True)
+    found = some(2)
+    served = Predictions(
+        found.images, CLASSES, found.truth, found.answer, cooled.max(axis=1), cooled[:, 0],
+        found.expected_count, cooled,
+    )  # fmt: skip
+    assert calibration.confidence_before(served, 2.5) == pytest.approx(softmax.max(axis=1))
