@@ -29,6 +29,7 @@ def evaluate_step(context: Context, prepare: Any, train: Any) -> ProcessingStep:
                 processing_input("model", train.properties.ModelArtifacts.S3ModelArtifacts),
                 processing_input("approved", context.parameters["ApprovedModel"]),
                 processing_input("test", output_of(prepare, "test")),
+                processing_input("validation", output_of(prepare, "validation")),
                 processing_input("manifest", output_of(prepare, "manifest")),
             ],
             outputs=[context.processing_output("Evaluate", "evaluation")],
