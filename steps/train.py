@@ -49,6 +49,7 @@ from training.environment import Environment, TrainingError
 from training.inputs import Inputs, features
 from training.learner import learner_of, whole_state
 from training.profiling import page
+from training.settings import Settings
 from training.watcher import Watcher
 
 
@@ -135,7 +136,7 @@ def run(
             flush=True,
         )
         colours = network.normalisation(options.backbone)
-        settings = _settings(options, device)
+        settings = Settings.of(options, device)
         if options.label_noise != "off":
             from training import suspects  # cleanlab and matplotlib take seconds to import
 
@@ -217,19 +218,6 @@ def _identity(
         "training images by class": torch.bincount(train.labels).tolist(),
         "validation images by class": torch.bincount(validation.labels).tolist(),
     }
-
-
-def _settings(options: argparse.Namespace, device: torch.device) -> fitting.Settings:
-    chosen = {
-        field.name: getattr(options, field.name)
-        for field in dataclasses.fields(fitting.Settings)
-        if hasattr(options, field.name)
-    }
-    if not options.pretrained:
-        chosen["head_rate"] = 1.0  # then nothing is older than the head
-    auto = "bfloat16" if device.type == "cuda" else "float32"
-    precision = auto if options.precision == "auto" else options.precision
-    return fitting.Settings(**chosen, bfloat16=precision == "bfloat16")
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,30 +19,11 @@ from training.distributed import Group
 from training.environment import TrainingError
 from training.learner import Learner
 from training.lessons import Exam, Lesson
-from training.memory import Pieces
-from training.progress import Epoch, Progress, Scores
+from training.progress import Epoch, Progress
+from training.settings import Settings
+from training.validation import NotFinite, Validation
 
 PROGRESS_SECONDS = 10.0
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What one training is told; names as in the hyperparameters."""
-
-    lr: float
-    batch_size: int
-    epochs: int
-    image_size: int
-    test_batch_size: int = 100
-    weight_decay: float = 0.02
-    head_rate: float = 1.0
-    schedule: str = "one-cycle"
-    mixup: float = 0.0
-    balanced: bool = False
-    growing: bool = False
-    bfloat16: bool = False
-    compile: bool = False
-    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -84,10 +65,6 @@ class Observer(Protocol):
         """What the training must end for, asked after each epoch; nothing while it may go on."""
 
 
-class NotFinite(Exception):
-    """A loss is no number; which one, and what to change."""
-
-
 def fit(
     learner: Learner,
     train: Lesson,
@@ -121,14 +98,14 @@ class Fitting:
         self,
         learner: Learner,
         train: Lesson,
-        validation: Exam,
+        exam: Exam,
         settings: Settings,
         observer: Observer,
         should_stop: Callable[[], bool],
         device: torch.device,
         group: Group,
     ) -> None:
-        self.learner, self.train, self.validation = learner, train, validation
+        self.learner, self.train = learner, train
         self.settings, self.observer, self.should_stop = settings, observer, should_stop
         self.device, self.group = device, group
         if settings.batch_size > len(train.inputs):
@@ -149,7 +126,7 @@ class Fitting:
             learner.average,
         )
         self.forward = torch.compile(learner.model) if settings.compile else learner.model
-        self.pieces = Pieces()  # of validation's batches
+        self.validation = Validation(learner, exam, self.forward, settings, device)
 
     def run(self, checkpoints: Checkpoints) -> Outcome | None:
         """All epochs."""
@@ -265,7 +242,7 @@ class Fitting:
                 levels.tensor_split(count),
                 strict=True,
             ):
-                with self._precision():
+                with settings.precision(self.device):
                     outputs = self.forward(part)
                 loss = learner.criterion(outputs, target) * (len(target) / step.batch)
                 value += loss.item()
@@ -287,52 +264,15 @@ class Fitting:
     def _judge(
         self, number: int, loss: float, accuracy: float, speed: float
     ) -> tuple[Epoch, torch.Tensor]:
-        """Validate, with the average of the weights where one is kept."""
+        """The epoch's figures, and the log probabilities (n, classes) of the validation images."""
         self.observer.validating()
-        average, model = self.learner.average, self.learner.model
-        with (
-            self.observer.phase("evaluation"),
-            average.put_into(model) if average else nullcontext(),
-        ):
-            validation_loss, answers = self._validate()
-        scores = Scores.of(answers, self.validation.answers, self.validation.classes)
+        with self.observer.phase("evaluation"):
+            validation_loss, scores, answers = self.validation.judge()
         epoch = Epoch(
             number, loss, accuracy, validation_loss, scores.accuracy, scores.rmse,
             scores.within_one, speed,
         )  # fmt: skip
         return epoch, answers
-
-    @torch.no_grad()
-    def _validate(self) -> tuple[float, torch.Tensor]:
-        """The loss, and the log probabilities (n, classes) on the CPU."""
-        learner, exam = self.learner, self.validation
-        learner.model.eval()
-        total, answers = 0.0, []
-        batches = torch.arange(len(exam.inputs)).split(self.settings.test_batch_size)
-        for batch, read in zip(batches, exam.inputs.stream(batches), strict=True):
-
-            def forward(count: int, read: torch.Tensor = read) -> tuple[torch.Tensor, torch.Tensor]:
-                seen, decided = [], []
-                for part in read.tensor_split(count):
-                    views = exam.inputs.views(part)
-                    with self._precision():
-                        outputs = self.forward(torch.cat(views)).chunk(len(views))
-                    seen.append(outputs[0])
-                    decided.append(learner.counting.decide(outputs))
-                return torch.cat(seen), torch.cat(decided)
-
-            outputs, decided = self.pieces.run(len(batch), "validation", forward)
-            targets = exam.targets[batch].to(self.device)
-            total += learner.criterion(outputs, targets).item() * len(batch)
-            answers.append(decided.float().cpu())
-        if not math.isfinite(total):
-            raise NotFinite(
-                f"the validation loss is {total}; choose a smaller lr than {self.settings.lr:g}"
-            )
-        return total / len(exam.inputs), torch.cat(answers)
-
-    def _precision(self) -> torch.autocast:
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.bfloat16)
 
 
 def _last_good(progress: Progress, checkpoints: Checkpoints) -> str:

@@ -103,6 +103,30 @@ def test_the_script_gets_its_arguments_variables_and_neighbours(tmp_path, progra
     assert not (root / "output" / "failure").exists()
 
 
+def test_a_host_of_several_knows_the_others_and_itself(tmp_path, monkeypatch):
+    """As torch's launcher will start a process on each, the variables are looked at here."""
+    monkeypatch.syspath_prepend(IMAGE)
+    import script_mode
+
+    root = job(tmp_path / "opt", {})
+    resources = {
+        "current_host": "algo-2",
+        "current_instance_type": "ml.g5.xlarge",
+        "hosts": ["algo-1", "algo-2"],
+        "network_interface_name": "eth1",
+    }
+    (root / "input" / "config" / "resourceconfig.json").write_text(json.dumps(resources))
+
+    found = script_mode.variables(root, tmp_path / "train.py", {"lr": 0.1}, {})
+
+    assert json.loads(found["SM_HOSTS"]) == ["algo-1", "algo-2"]
+    assert found["SM_CURRENT_HOST"] == "algo-2"
+    assert found["SM_CURRENT_INSTANCE_TYPE"] == "ml.g5.xlarge"
+    assert found["SM_NETWORK_INTERFACE_NAME"] == "eth1"
+    assert json.loads(found["SM_RESOURCE_CONFIG"]) == resources
+    assert found["SM_HP_LR"] == "0.1"
+
+
 class Store(BaseHTTPRequestHandler):
     """The part of S3 that fetching one object needs."""
 

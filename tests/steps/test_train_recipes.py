@@ -1,6 +1,8 @@
 """Whole trainings with other than the usual settings."""
 
 import hashlib
+import os
+import shutil
 
 import network
 import pytest
@@ -111,6 +113,23 @@ def test_a_recipe_is_repeatable_and_resumes_bit_for_bit(opt, capsys, monkeypatch
     assert [found[:6] for found in METRICS.findall(printed)] == lines
     again = torch.load(opt / "model" / "model.pt", weights_only=True)
     assert all(torch.equal(weights[name], again[name]) for name in weights)
+
+
+@pytest.mark.skipif(
+    not any(shutil.which(name) for name in (os.environ.get("CXX", "c++"), "g++", "clang++")),
+    reason="torch.compile needs a C++ compiler on a processor, and this machine has none",
+)
+@pytest.mark.slow  # the compiler takes a minute
+def test_a_compiled_network_learns_as_a_plain_one(opt):
+    histories = []
+    for compiled in ("false", "true"):
+        assert train.main(options(compile=compiled, epochs=1, dropout=0, export="none")) == 0
+        histories.append(read(opt, "training.json")["history"][0])
+    plain, compiled = histories
+    for name in ("train_loss", "validation_loss", "validation_rmse"):
+        assert compiled[name] == pytest.approx(plain[name], rel=1e-2), name
+    state = torch.load(opt / "model" / "model.pt", weights_only=True)
+    network.build(TINY, 3).load_state_dict(state)  # under its own names
 
 
 def test_model_json_names_every_file_that_is_loaded(opt):

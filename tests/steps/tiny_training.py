@@ -15,6 +15,7 @@ from torch import nn
 from training import data, fitting, hyperparameters, lessons
 from training.checkpoints import Checkpoints
 from training.learner import learner_of
+from training.settings import Settings
 
 TINY = "test_efficientnet"  # timm's smallest
 METRICS = re.compile(
@@ -103,7 +104,7 @@ def fit(
         learner_of(model, chosen, levels, device, []),
         lessons.lesson(channels["train"], seen["train"], levels, chosen),
         lessons.exam(channels["validation"], seen["validation"], levels, chosen),
-        fitting.Settings(0.01, 8, epochs, 32, test_batch_size=12, **settings),
+        Settings(0.01, 8, epochs, 32, test_batch_size=12, **settings),
         observer, should_stop, device, checkpoints or Checkpoints(images / "none", {}),
     )  # fmt: skip
     assert outcome is not None

@@ -1,0 +1,51 @@
+"""What one fitting is told; names as in the hyperparameters."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the weights are changed, and how many images at once.
+
+    Attributes:
+        bfloat16: whether the network computes in it.
+    """
+
+    lr: float
+    batch_size: int
+    epochs: int
+    image_size: int
+    test_batch_size: int = 100
+    weight_decay: float = 0.02
+    head_rate: float = 1.0
+    schedule: str = "one-cycle"
+    mixup: float = 0.0
+    balanced: bool = False
+    growing: bool = False
+    bfloat16: bool = False
+    compile: bool = False
+    seed: int = 0
+
+    @staticmethod
+    def of(options: argparse.Namespace, device: torch.device) -> Settings:
+        """Those that the hyperparameters choose, on this device."""
+        chosen = {
+            field.name: getattr(options, field.name)
+            for field in dataclasses.fields(Settings)
+            if hasattr(options, field.name)
+        }
+        if not options.pretrained:
+            chosen["head_rate"] = 1.0  # then nothing is older than the head
+        auto = "bfloat16" if device.type == "cuda" else "float32"
+        precision = auto if options.precision == "auto" else options.precision
+        return Settings(**chosen, bfloat16=precision == "bfloat16")
+
+    def precision(self, device: torch.device) -> torch.autocast:
+        """Inside it, networks compute as precisely as is set."""
+        return torch.autocast(device.type, torch.bfloat16, enabled=self.bfloat16)

@@ -1,0 +1,83 @@
+"""What a network answers for the validation images, and how good that is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from contextlib import nullcontext
+
+import torch
+
+from training.learner import Learner
+from training.lessons import Exam
+from training.memory import Pieces
+from training.progress import Scores
+from training.settings import Settings
+
+
+class NotFinite(Exception):
+    """A loss is no number; which one, and what to change."""
+
+
+class Validation:
+    """The same images after each epoch, judged as the model will answer: by setting, both views."""
+
+    def __init__(
+        self,
+        learner: Learner,
+        exam: Exam,
+        forward: Callable[[torch.Tensor], torch.Tensor],
+        settings: Settings,
+        device: torch.device,
+    ) -> None:
+        """Validate a network.
+
+        Args:
+            learner: what is trained; its average is judged where it has one.
+            exam: the images.
+            forward: the learner's model, perhaps compiled.
+            settings: of the fitting.
+            device: where the model is.
+        """
+        self._learner, self._exam, self._forward = learner, exam, forward
+        self._settings, self._device = settings, device
+        self._pieces = Pieces()
+
+    def judge(self) -> tuple[float, Scores, torch.Tensor]:
+        """The loss, the scores and the log probabilities (n, classes), on the CPU.
+
+        Raises:
+            NotFinite: the loss is no number.
+        """
+        average, model = self._learner.average, self._learner.model
+        with average.put_into(model) if average else nullcontext():
+            loss, answers = self._answers()
+        if not math.isfinite(loss):
+            raise NotFinite(
+                f"the validation loss is {loss}; choose a smaller lr than {self._settings.lr:g}"
+            )
+        return loss, Scores.of(answers, self._exam.answers, self._exam.classes), answers
+
+    @torch.no_grad()
+    def _answers(self) -> tuple[float, torch.Tensor]:
+        learner, exam = self._learner, self._exam
+        learner.model.eval()
+        total, answers = 0.0, []
+        batches = torch.arange(len(exam.inputs)).split(self._settings.test_batch_size)
+        for batch, read in zip(batches, exam.inputs.stream(batches), strict=True):
+
+            def forward(count: int, read: torch.Tensor = read) -> tuple[torch.Tensor, torch.Tensor]:
+                seen, decided = [], []
+                for part in read.tensor_split(count):
+                    views = exam.inputs.views(part)
+                    with self._settings.precision(self._device):
+                        outputs = self._forward(torch.cat(views)).chunk(len(views))
+                    seen.append(outputs[0])
+                    decided.append(learner.counting.decide(outputs))
+                return torch.cat(seen), torch.cat(decided)
+
+            outputs, decided = self._pieces.run(len(batch), "validation", forward)
+            targets = exam.targets[batch].to(self._device)
+            total += learner.criterion(outputs, targets).item() * len(batch)
+            answers.append(decided.float().cpu())
+        return total / len(exam.inputs), torch.cat(answers)
