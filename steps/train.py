@@ -44,10 +44,11 @@ from training import (
     tracking,
     weights,
 )
+from training.channels import Channels
 from training.checkpoints import Checkpoints
 from training.environment import Environment, TrainingError
 from training.inputs import Inputs, features
-from training.learner import learner_of, whole_state
+from training.learner import Learner, learner_of, whole_state
 from training.profiling import page
 from training.settings import Settings
 from training.watcher import Watcher
@@ -104,119 +105,158 @@ def run(
     started = time.monotonic()
     _be_deterministic(options.seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    train_folder, validation_folder = places.channel("train"), places.channel("validation")
+    settings = Settings.of(options, device)
     profiler = profile.Profiler()
+    watcher = Watcher(profiler, options, places.output / "tensors", tracker)
     profiler.start()
     try:
         with profiler.phase("decoding"):
-            train = data.load(train_folder, options.image_size, options.num_workers)
-            levels = lessons.levels(train, options.counts)
-            validation = data.load(
-                validation_folder, options.image_size, options.num_workers, levels.classes
-            )
-        lacking = set(range(len(levels.classes))) - set(validation.labels.tolist())
-        if lacking:
-            counts = data.listed(tuple(levels.classes[index] for index in sorted(lacking)))
-            print(f"validation has no image of {counts} items; its accuracy leaves them out")
+            channels = Channels.load(options, places)
         with profiler.phase("model"):
-            outputs, given = levels.outputs(options.loss), places.channels.get("pretrained")
-            model = (
-                weights.pretrained(options.backbone, outputs, given)
-                if options.pretrained
-                else network.build(options.backbone, outputs)
-            )
-            head = losses.add_head(model, options.loss, levels, options.dropout)
-            frozen = freezing.first_parts(model, options.freeze, options.backbone)
-            freezing.freeze(frozen)
-        print(
-            f"{len(train)} training and {len(validation)} validation images of "
-            f"{data.listed(levels.classes)} items at {options.image_size} px; {options.backbone} "
-            f"on {device}, {torch.get_num_threads()} threads, lr {options.lr:g}, "
-            f"batch {options.batch_size}, {options.epochs} epochs",
-            flush=True,
-        )
-        colours = network.normalisation(options.backbone)
-        settings = Settings.of(options, device)
+            built = _build(options, channels.levels, places.channels.get("pretrained"))
+        print(_intention(options, channels, device), flush=True)
         if options.label_noise != "off":
-            from training import suspects  # cleanlab and matplotlib take seconds to import
-
             with profiler.phase("label noise"):
-                seen = features(
-                    model, head, lessons.pixels(train, options, colours, device),
-                    options.test_batch_size, settings.bfloat16,
-                )  # fmt: skip
-                leave_out = options.label_noise == "leave-out"
-                kept = suspects.examine(train, seen, leave_out, places.model, options.seed)
+                kept = _unsuspected(options, channels.train, built, settings, device, places.model)
                 kept = group.from_first(kept)  # all processes learn from the same images
-                if len(kept) < len(train):
-                    train = train.only(kept)
-        inputs: list[Inputs] = [
-            lessons.pixels(images, options, colours, device) for images in (train, validation)
-        ]
-        trained = model
-        if options.freeze == -1:
-            with profiler.phase("features"):
-                images_at_once = options.test_batch_size
-                inputs = [
-                    features(model, head, images, images_at_once, settings.bfloat16)
-                    for images in inputs
-                ]
-            trained = nn.Sequential(head)
-        learner = learner_of(trained, options, levels, device, frozen)
-        watcher = Watcher(profiler, options, places.output / "tensors", tracker)
-        steps = math.ceil(len(train) / options.batch_size) * options.epochs
+                channels = dataclasses.replace(channels, train=channels.train.only(kept))
+        learner, inputs = _prepare(options, channels, built, settings, device, profiler)
+        steps = math.ceil(len(channels.train) / options.batch_size) * options.epochs
         watcher.attach(learner.model, learner.criterion, steps)
         if options.profile:
             profiler.record(learner.model, steps, parts=not options.compile)
         with _stop_signal() as should_stop:
             outcome = fitting.fit(
                 learner,
-                lessons.lesson(train, inputs[0], levels, options),
-                lessons.exam(validation, inputs[1], levels, options),
+                lessons.lesson(channels.train, inputs[0], channels.levels, options),
+                lessons.exam(channels.validation, inputs[1], channels.levels, options),
                 settings, watcher, should_stop, device,
-                Checkpoints(places.checkpoints, _identity(options, train, validation)), group,
+                Checkpoints(places.checkpoints, _identity(options, channels)), group,
             )  # fmt: skip
     finally:
         measured = profiler.stop()
     if outcome is None:
-        return
+        return  # the first process writes
     if outcome.stopped:
         print(f"stopped by a signal; the best of {len(outcome.history)} epochs is kept", flush=True)
     if outcome.issue:
         print(f"ended after epoch {len(outcome.history)} of {options.epochs}: {outcome.issue}")
     if options.profile:
         title = (
-            f"{options.backbone} on {device}: {len(train)} images at {options.image_size} px, "
-            f"batch {options.batch_size}, {len(outcome.history)} epochs"
+            f"{options.backbone} on {device}: {len(channels.train)} images at "
+            f"{options.image_size} px, batch {options.batch_size}, {len(outcome.history)} epochs"
         )
         speeds = [epoch.images_per_second for epoch in outcome.history]
         page.write(places.model / page.NAME, title, measured, speeds)
-    state = whole_state(model, outcome.state, only_head=options.freeze == -1)
-    temperature = calibration.temperature(outcome.answers, validation.labels)
-    artifact.write(
-        places.model, options, levels, state, temperature, outcome, measured, len(train),
-        time.monotonic() - started,
-    )  # fmt: skip
-    export.write(places.model, train, validation, options.export)
-    artifact.seal(places.model)
+    _write(options, places.model, channels, built.model, outcome, measured, started)
     if options.debug:
         watcher.judge(places.model / "debug_rules.json", measured, outcome)
     tracker.finish(places.model, outcome)
     print(outcome.best.line(), flush=True)  # the last metrics are the model's
 
 
-def _identity(
-    options: argparse.Namespace, train: data.Images, validation: data.Images
-) -> dict[str, Any]:
+@dataclasses.dataclass(frozen=True)
+class Built:
+    """The network, its last layer, and the parts of it that stay as they are."""
+
+    model: nn.Module
+    head: nn.Module
+    frozen: list[nn.Module]
+
+
+def _build(options: argparse.Namespace, levels: losses.Levels, given: Path | None) -> Built:
+    outputs = levels.outputs(options.loss)
+    if options.pretrained:
+        model = weights.pretrained(options.backbone, outputs, given)
+    else:
+        model = network.build(options.backbone, outputs)
+    head = losses.add_head(model, options.loss, levels, options.dropout)
+    frozen = freezing.first_parts(model, options.freeze, options.backbone)
+    freezing.freeze(frozen)
+    return Built(model, head, frozen)
+
+
+def _intention(options: argparse.Namespace, channels: Channels, device: torch.device) -> str:
+    return (
+        f"{len(channels.train)} training and {len(channels.validation)} validation images of "
+        f"{data.listed(channels.levels.classes)} items at {options.image_size} px; "
+        f"{options.backbone} on {device}, {torch.get_num_threads()} threads, lr {options.lr:g}, "
+        f"batch {options.batch_size}, {options.epochs} epochs"
+    )
+
+
+def _unsuspected(
+    options: argparse.Namespace,
+    train: data.Images,
+    built: Built,
+    settings: Settings,
+    device: torch.device,
+    folder: Path,
+) -> torch.Tensor:
+    """Look for wrong labels; indices of the images to learn from."""
+    from training import suspects  # cleanlab and matplotlib take seconds to import
+
+    images = lessons.pixels(train, options, network.normalisation(options.backbone), device)
+    at_once = options.test_batch_size
+    seen = features(built.model, built.head, images, at_once, settings.bfloat16)
+    return suspects.examine(train, seen, options.label_noise == "leave-out", folder, options.seed)
+
+
+def _prepare(
+    options: argparse.Namespace,
+    channels: Channels,
+    built: Built,
+    settings: Settings,
+    device: torch.device,
+    profiler: profile.Profiler,
+) -> tuple[Learner, list[Inputs]]:
+    """What is trained, and both channels as it sees them: the whole network, or its head alone."""
+    colours = network.normalisation(options.backbone)
+    images = [
+        lessons.pixels(channel, options, colours, device)
+        for channel in (channels.train, channels.validation)
+    ]
+    trained, inputs = built.model, list[Inputs](images)
+    if options.freeze == -1:
+        trained, at_once = nn.Sequential(built.head), options.test_batch_size
+        with profiler.phase("features"):
+            inputs = [
+                features(built.model, built.head, channel, at_once, settings.bfloat16)
+                for channel in images
+            ]
+    return learner_of(trained, options, channels.levels, device, built.frozen), inputs
+
+
+def _write(
+    options: argparse.Namespace,
+    folder: Path,
+    channels: Channels,
+    model: nn.Module,
+    outcome: fitting.Outcome,
+    measured: profile.Profile,
+    started: float,
+) -> None:
+    """The model with all that belongs to it, sealed."""
+    state = whole_state(model, outcome.state, only_head=options.freeze == -1)
+    temperature = calibration.temperature(outcome.answers, channels.validation.labels)
+    artifact.write(
+        folder, options, channels.levels, state, temperature, outcome, measured,
+        len(channels.train), time.monotonic() - started,
+    )  # fmt: skip
+    export.write(folder, channels.train, channels.validation, options.export)
+    artifact.seal(folder)
+
+
+def _identity(options: argparse.Namespace, channels: Channels) -> dict[str, Any]:
     """What a checkpoint must agree in: everything that the numbers depend on."""
     hyperparameters = {name.replace("_", "-"): value for name, value in vars(options).items()}
     for name in ("num-workers", "profile", "export"):
         del hyperparameters[name]
     return {
         **hyperparameters,
-        "classes": list(train.classes),
-        "training images by class": torch.bincount(train.labels).tolist(),
-        "validation images by class": torch.bincount(validation.labels).tolist(),
+        "classes": list(channels.train.classes),
+        "training images by class": torch.bincount(channels.train.labels).tolist(),
+        "validation images by class": torch.bincount(channels.validation.labels).tolist(),
     }
 
 

@@ -253,13 +253,14 @@ class Fitting:
             return value, right
 
         value, right = self.progress.pieces.run(step.own, where, work)
-        value, right, stop = self.group.total([value, right, self.should_stop()], self.device)
+        own = (value, right, self.should_stop())
+        value, all_right, stop = self.group.total(own, self.device)
         if not math.isfinite(value):
             raise NotFinite(
                 f"the loss is {value} at {where}; choose a smaller lr than {settings.lr:g}, "
                 f"or a larger batch-size than {settings.batch_size}"
             )
-        return value, right, bool(stop)
+        return value, all_right, bool(stop)
 
     def _judge(
         self, number: int, loss: float, accuracy: float, speed: float
