@@ -119,6 +119,7 @@ def test_a_recipe_is_repeatable_and_resumes_bit_for_bit(opt, capsys, monkeypatch
     not any(shutil.which(name) for name in (os.environ.get("CXX", "c++"), "g++", "clang++")),
     reason="torch.compile needs a C++ compiler on a processor, and this machine has none",
 )
+@pytest.mark.slow  # the compiler takes a minute
 def test_a_compiled_network_learns_as_a_plain_one(opt):
     histories = []
     for compiled in ("false", "true"):
