@@ -44,9 +44,12 @@ lint: setup ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
 
-test: setup .venv-steps/.ready ## every test
-	.venv-steps/bin/python -m pytest -o pythonpath=steps tests/steps -n 2 --dist loadfile
+test: setup .venv-steps/.ready ## every test but one that compiles for minutes (make test-compile)
+	.venv-steps/bin/python -m pytest -o pythonpath=steps tests/steps -m "not slow" -n 2 --dist loadfile
 	$(BIN)/python -m pytest --ignore tests/steps -n 2 --dist loadfile
+
+test-compile: setup .venv-steps/.ready ## that torch.compile trains the same network
+	.venv-steps/bin/python -m pytest -o pythonpath=steps tests/steps -m slow
 
 accuracy: setup .venv-steps/.ready ## how well the model counts, on SOURCE, over three seeds (hours)
 	.venv-steps/bin/python benchmarks/accuracy.py $(if $(SOURCE),--source $(SOURCE))
@@ -57,4 +60,4 @@ ablation: setup .venv-steps/.ready ## what each part of the recipe is worth, on 
 clean: ## remove environments and caches; the emulator's state stays (python pipeline.py emulator reset)
 	rm -rf .venv .venv-steps .mypy_cache .ruff_cache
 
-.PHONY: help setup lock demo images lint test accuracy ablation clean
+.PHONY: help setup lock demo images lint test test-compile accuracy ablation clean

@@ -151,9 +151,11 @@ class Tracking(Section):
 
 
 class Quality(Section):
-    """What a model must reach to be registered, and how it enters the registry."""
+    """What a model must reach, how it is judged, and how it enters the registry."""
 
     accuracy_threshold: Annotated[float, Field(ge=0, le=1)]
+    match_precision: Annotated[float, Field(gt=0, lt=1)]
+    books_wrong: Annotated[float, Field(gt=0, lt=1)]
     approval_status: ApprovalStatus
 
 

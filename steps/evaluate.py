@@ -134,7 +134,10 @@ def evaluate(
                 match_precision,
             ),
         }
-        attention.draw(output / "plots" / "attention.png", candidate, found)
+        no_maps = attention.draw(output / "plots" / "attention.png", candidate, found)
+        document["tally"]["attention"] = {"left_out": no_maps}
+        if no_maps:
+            print(f"no picture of where the model looks: {no_maps}", flush=True)
         for name in FROM_TRAINING:
             if (candidate.folder / name).is_file():
                 shutil.copyfile(candidate.folder / name, output / name)

@@ -20,6 +20,12 @@ def evaluate_step(context: Context, prepare: Any, train: Any) -> ProcessingStep:
         context.settings.images.training,
         instance="EvaluationInstanceType",
     )
+    quality = context.settings.quality
+    arguments = {
+        "--batch-size": str(context.settings.training.test_batch_size),
+        "--match-precision": str(quality.match_precision),
+        "--books-wrong": str(quality.books_wrong),
+    }
     return ProcessingStep(
         "Evaluate",
         description="Measure the model on the test images.",
@@ -33,7 +39,7 @@ def evaluate_step(context: Context, prepare: Any, train: Any) -> ProcessingStep:
                 processing_input("manifest", output_of(prepare, "manifest")),
             ],
             outputs=[context.processing_output("Evaluate", "evaluation")],
-            arguments=["--batch-size", str(context.settings.training.test_batch_size)],
+            arguments=[text for pair in arguments.items() for text in pair],
         ),
         property_files=[REPORT],
         cache_config=context.cache,

@@ -56,7 +56,7 @@ def heat(network: Any, pixels: np.ndarray, answers: np.ndarray) -> np.ndarray:
         for hook in hooks:
             hook.remove()
     if not maps or not maps[0].requires_grad:
-        raise LookupError("the network has no convolution whose maps could be shown")
+        raise LookupError("the network has no layer whose maps could be shown")
     chosen = probabilities.log().gather(1, torch.from_numpy(answers)[:, None]).sum()
     (gradient,) = torch.autograd.grad(chosen, maps[0])
     weights = gradient.mean(dim=(2, 3), keepdim=True)
@@ -67,8 +67,11 @@ def heat(network: Any, pixels: np.ndarray, answers: np.ndarray) -> np.ndarray:
     return (found / largest.clamp(min=1e-12)).numpy()
 
 
-def draw(file: Path, loaded: archive.LoadedModel, found: Predictions) -> bool:
-    """Write a sheet of the surest right and wrong answers; False where there are no maps.
+def draw(file: Path, loaded: archive.LoadedModel, found: Predictions) -> str:
+    """Write a sheet of the surest right and wrong answers.
+
+    Returns:
+        Why there is none; "" where it was drawn.
 
     Raises:
         EvaluationError: the network does not load.
@@ -83,7 +86,7 @@ def draw(file: Path, loaded: archive.LoadedModel, found: Predictions) -> bool:
     rows = [row for row in rows if row[2]]
     network = archive.network(loaded)
     if network is None:
-        return False
+        return "the model's program offers no network in PyTorch"
     every = [index for _, _, indices in rows for index in indices]
     requests = [
         loaded.program.input_fn(found.images[i].path.read_bytes(), found.images[i].content_type)
@@ -93,11 +96,11 @@ def draw(file: Path, loaded: archive.LoadedModel, found: Predictions) -> bool:
     answers = np.array([found.classes.index(int(found.answer[index])) for index in every])
     try:
         maps = dict(zip(every, heat(network, pixels, answers), strict=True))
-    except LookupError:
-        return False
+    except LookupError as error:
+        return str(error)
     with matplotlib.rc_context(STYLE):
         _sheet(rows, maps, found).savefig(file)
-    return True
+    return ""
 
 
 def _of_each_count(found: Predictions, order: list[int]) -> list[int]:

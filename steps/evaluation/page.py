@@ -97,7 +97,9 @@ Where few books are wrong, passing every bin is right often enough: look at the 
 <figcaption>{{ one.caption }}</figcaption></figure>
 {% endfor %}</div>
 {% for name, reason in tally.slices.left_out.items() %}
-<p class="soft">No slices by {{ name }}: {{ reason }}.</p>{% endfor %}</section>
+<p class="soft">No slices by {{ name }}: {{ reason }}.</p>{% endfor %}
+{% if tally.attention.left_out %}<p class="soft">No picture of where it looks:
+{{ tally.attention.left_out }}.</p>{% endif %}</section>
 </main></body></html>
 """
 

@@ -54,7 +54,7 @@ def _roc(axes: Any, known: Any, verification: dict[str, Any]) -> None:
     axes.set_xlabel("bins with wrong books that pass")
     axes.set_ylabel("bins with right books that pass")
     axes.set_title(f"Right books from wrong: AUC {verification['auc']:.3f}")
-    axes.legend(loc="lower right")
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=3, fontsize=8.5)
 
 
 def _passing(axes: Any, known: Any, verification: dict[str, Any]) -> None:
@@ -66,12 +66,10 @@ def _passing(axes: Any, known: Any, verification: dict[str, Any]) -> None:
     last = np.append(np.diff(score) != 0, True) & (passed > 0)
     share, precision = passed[last] / len(known.weight), kept[last] / passed[last]
     base, wanted = 1 - verification["books_wrong"], verification["wanted_precision"]
-    axes.plot(share, precision, color=BLUE, linewidth=2)
+    axes.plot(share, precision, color=BLUE, linewidth=2, label="this model")
     lowest = min(float(precision.min()), base)
-    axes.axhline(wanted, color=INK, linestyle=":", linewidth=1.2)
-    axes.text(0.0, wanted, f"wanted: {wanted:.0%}", va="bottom", fontsize=8.5, color=INK)
-    axes.axhline(base, color=GREY, linestyle="--", linewidth=1.2)
-    axes.text(0.0, base, f"without looking: {base:.0%}", va="bottom", fontsize=8.5, color=INK)
+    axes.axhline(wanted, color=INK, linestyle=":", label=f"wanted: {wanted:.0%}")
+    axes.axhline(base, color=GREY, linestyle="--", label=f"without looking: {base:.0%}")
     if verification["threshold"] is not None and verification["precision"]["value"] is not None:
         axes.plot(
             verification["passed"]["value"], verification["precision"]["value"], "o",
@@ -83,3 +81,5 @@ def _passing(axes: Any, known: Any, verification: dict[str, Any]) -> None:
     axes.set_ylim(max(0, lowest - 0.03), 1.005)
     axes.set_xlabel("bins that pass without a person")
     axes.set_ylabel("of these, books that are right")
+    # Below the axes: on few images the curve can be anywhere in them.
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=3, fontsize=8.5)
