@@ -42,7 +42,7 @@ RECIPE: dict[str, str] = {
     "dropout": "0.2",
     "weight-decay": "0.02",
     "batch-size": "32",
-    "epochs": "10",
+    "epochs": "9",
 }
 LEARN_FROM = "learn-from"  # Prepare's, of which other counts teach as well; all others are Train's
 VARIATIONS = (
