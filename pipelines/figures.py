@@ -21,11 +21,15 @@ BASELINES = {
 
 @dataclass(frozen=True)
 class Figure:
-    """A metric as it is shown; `comparison` is "" where nothing else was measured by it."""
+    """A metric as it is shown.
+
+    `interval` is "" where it was not estimated, `comparison` where nothing else was measured by it.
+    """
 
     name: str
     text: str
     comparison: str
+    interval: str = ""
 
 
 def figures(evaluation: Mapping[str, Any]) -> list[Figure]:
@@ -41,7 +45,8 @@ def figures(evaluation: Mapping[str, Any]) -> list[Figure]:
             text = f"{value:.0f}" if name == "test images" else f"{value:.3f}"
             spread = deviation_of(evaluation, name)
             text += "" if spread is None else f" ± {spread:.3f}"
-            found.append(Figure(name, text, "; ".join(_comparisons(evaluation, name))))
+            compared = "; ".join(_comparisons(evaluation, name))
+            found.append(Figure(name, text, compared, _interval(evaluation, name)))
     return found
 
 
@@ -59,6 +64,22 @@ def sentence(evaluation: Mapping[str, Any]) -> str:
     )
 
 
+def verification(evaluation: Mapping[str, Any]) -> str:
+    """What share of the bins can pass without a person; "" for an evaluation that did not ask."""
+    found = evaluation.get("tally", {}).get("verification")
+    if not found:
+        return ""
+    wanted, wrong = 100 * found["wanted_precision"], 100 * found["books_wrong"]
+    books = f"if {wrong:.0f} % of the books are wrong"
+    passed, reached = found["passed"], found["precision"]
+    if found["threshold"] is None or not passed["value"]:
+        return f"At {wanted:.0f} % precision no bin can pass without a person, {books}."
+    return (
+        f"At {wanted:.0f} % precision {_percent(passed)} of the bins can pass without a person, "
+        f"{books}; of those that passed in the test, {_percent(reached)} had right books."
+    )
+
+
 def value_of(evaluation: Mapping[str, Any], name: str) -> float | None:
     """The value of a metric by its name here; None where the evaluation does not hold it."""
     return number(evaluation, METRICS[name])
@@ -73,6 +94,19 @@ def approved_accuracy(evaluation: Mapping[str, Any]) -> float | None:
     """What the model that was approved before reaches on the same images; None for no model."""
     approved = evaluation.get("tally", {}).get("approved", {})
     return number(approved, ("accuracy", "value")) if approved.get("present") else None
+
+
+def _interval(evaluation: Mapping[str, Any], name: str) -> str:
+    """The 95 % interval of a metric, which evaluation.json keeps under the metric's name there."""
+    span = evaluation.get("tally", {}).get("intervals", {}).get(METRICS[name][-2])
+    return f"{span['low']:.3f} to {span['high']:.3f}" if isinstance(span, dict) else ""
+
+
+def _percent(metric: Mapping[str, Any]) -> str:
+    text = f"{100 * metric['value']:.0f} %"
+    if "low" not in metric:
+        return text
+    return f"{text} ({100 * metric['low']:.0f} to {100 * metric['high']:.0f})"
 
 
 def _comparisons(evaluation: Mapping[str, Any], name: str) -> list[str]:

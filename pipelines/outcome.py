@@ -14,7 +14,9 @@ from pipelines.execution import Execution, Step
 from pipelines.trials import Trial, list_trials
 
 EVALUATION = "Evaluate"
-PROFILE = "profile.html"
+# Files of Evaluate's output that the report lies beside: the profile of Train, its own page, and
+# the training images whose labels look wrong.
+PROFILE, PAGE, SUSPECTS = "profile.html", "evaluation.html", "suspects.png"
 
 
 @dataclass(frozen=True)
@@ -99,19 +101,20 @@ def download_plots(s3: Any, url: str, folder: Path) -> list[Path]:
     return files
 
 
-def download_profile(s3: Any, url: str, folder: Path) -> Path | None:
-    """Put the profile of Train, an HTML page, into a folder; nothing where there is none.
+def download(s3: Any, url: str, name: str, folder: Path) -> Path | None:
+    """Put one file of Evaluate's output into a folder; None where there is none.
 
     Args:
         s3: A boto3 S3 client.
         url: The outcome's `evaluation_url`.
+        name: The file's name, as PROFILE.
         folder: Is there already.
     """
-    page = _read(s3, url, PROFILE)
-    if page is None:
+    content = _read(s3, url, name)
+    if content is None:
         return None
-    file = folder / PROFILE
-    file.write_bytes(page)
+    file = folder / name
+    file.write_bytes(content)
     return file
 
 

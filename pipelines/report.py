@@ -12,7 +12,7 @@ from pipelines import outcome as outcomes
 from pipelines import watch
 from pipelines.advice import advise
 from pipelines.charts import Chart, timeline, trials_chart
-from pipelines.figures import figures, value_of
+from pipelines.figures import figures, value_of, verification
 from pipelines.outcome import Outcome
 from pipelines.watch import LastWords, Look
 from pipelines.words import duration, moment, short
@@ -28,7 +28,13 @@ CAPTIONS = {
     "reliability": "Reliability: how often an answer of a given confidence is right.",
     "history": "Loss and accuracy of each epoch.",
     "mistakes": "The mistakes that the model was surest of, among the test images.",
+    "verification": "Left: right books told from wrong ones. Right: of the bins that pass without "
+    "a person, the share whose books are right.",
+    "slices": "The accuracy on parts of the test images. A long bar: too few images to be sure.",
+    "attention": "Where the model looks (Grad-CAM): bright parts speak for its answer.",
+    "suspects": "Training images whose labels look wrong.",
 }
+WIDE = ("attention", "mistakes", "suspects", "verification")  # as wide as the page
 
 
 @dataclass(frozen=True)
@@ -38,10 +44,11 @@ class Picture:
     name: str
     caption: str
     data: str
+    wide: bool
 
 
 def write(session: "boto3.Session", arn: str, folder: Path) -> Path:
-    """Write `<folder>/<execution>/report.html`, with the pictures and Train's profile beside it.
+    """Write `<folder>/<execution>/report.html`, with the pictures and other pages beside it.
 
     Args:
         session: The target's session.
@@ -57,10 +64,14 @@ def write(session: "boto3.Session", arn: str, folder: Path) -> Path:
     place = folder / look.execution.id
     place.mkdir(parents=True, exist_ok=True)
     pictures = outcomes.download_plots(s3, outcome.evaluation_url, place / "plots")
-    profile = outcomes.download_profile(s3, outcome.evaluation_url, place)
+    suspects, profile, page = (
+        outcomes.download(s3, outcome.evaluation_url, name, place)
+        for name in (outcomes.SUSPECTS, outcomes.PROFILE, outcomes.PAGE)
+    )
+    pictures += [suspects] if suspects else []
     words = watch.last_words(client, logs, look.execution)
     file = place / "report.html"
-    file.write_text(render(look, outcome, pictures, words, profile), encoding="utf-8")
+    file.write_text(render(look, outcome, pictures, words, profile, page), encoding="utf-8")
     (place / "evaluation.json").write_text(json.dumps(outcome.evaluation, indent=2))
     return file
 
@@ -71,6 +82,7 @@ def render(
     pictures: Sequence[Path],
     words: Sequence[LastWords] = (),
     profile: Path | None = None,
+    evaluation: Path | None = None,
 ) -> str:
     """The page as text.
 
@@ -80,6 +92,7 @@ def render(
         pictures: PNG files; they are put into the page.
         words: What the jobs of failed steps wrote last.
         profile: The page beside this one that says where Train's time went.
+        evaluation: The page beside this one that Evaluate wrote.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -98,6 +111,8 @@ def render(
         advice=replace(advice, commands=others),
         words=words,
         profile=profile.name if profile else "",
+        page=evaluation.name if evaluation else "",
+        verification=verification(outcome.evaluation),
         accuracy=value_of(outcome.evaluation, "accuracy") if outcome.evaluation else None,
         within_one=value_of(outcome.evaluation, "within one") if outcome.evaluation else None,
         figures=figures(outcome.evaluation),
@@ -117,4 +132,5 @@ def _charts(look: Look, outcome: Outcome) -> dict[str, Chart | None]:
 
 def _picture(file: Path) -> Picture:
     data = base64.b64encode(file.read_bytes()).decode()
-    return Picture(file.stem, CAPTIONS.get(file.stem, file.stem.replace("_", " ")), data)
+    caption = CAPTIONS.get(file.stem, file.stem.replace("_", " "))
+    return Picture(file.stem, caption, data, file.stem in WIDE)

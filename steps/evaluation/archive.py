@@ -89,7 +89,7 @@ def network(loaded: LoadedModel) -> Any:
         EvaluationError: it does not load.
     """
     engine = getattr(loaded.program, "engine", None)
-    if not hasattr(engine, "module"):
+    if engine is None or not hasattr(engine, "module"):
         return None
     settings = json.loads((loaded.folder / "model.json").read_text())
     try:

@@ -111,14 +111,13 @@ def _of_each_count(found: Predictions, order: list[int]) -> list[int]:
 
 
 def _sheet(rows: Any, maps: dict[int, np.ndarray], found: Predictions) -> Figure:
-    figure = Figure(figsize=(WIDTH * 1.3, 0.6 + 2.6 * len(rows)))
+    figure = Figure(figsize=(WIDTH * 1.3, 0.5 + 2.05 * len(rows)))
     figure.suptitle(
         "Where it looks: bright parts speak for the answer",
         x=0.01, ha="left", fontweight="bold", fontsize=12,
     )  # fmt: skip
-    for part, (title, colour, indices) in zip(
-        np.atleast_1d(figure.subfigures(len(rows), 1)), rows, strict=True
-    ):
+    parts: Any = figure.subfigures(len(rows), 1, squeeze=False)
+    for part, (title, colour, indices) in zip(parts[:, 0], rows, strict=True):
         part.suptitle(title, x=0.01, ha="left", fontsize=10, fontweight="bold", color=colour)
         axes = part.subplots(1, 2 * EACH, squeeze=False)[0]
         for one in axes:

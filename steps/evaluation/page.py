@@ -13,10 +13,10 @@ from evaluation import verification
 # Each picture of plots/, in order: what it answers.
 PICTURES = {
     "confusion": "What it answers for each true count. Just off the diagonal is nearly right.",
+    "per_class": "How well each count is found.",
     "verification": "Left: right books told from wrong ones. Right: how many of the passed "
     "bins have right books.",
     "reliability": "A point on the line is right as often as the model says.",
-    "per_class": "How well each count is found.",
     "slices": "The same model on parts of the test images. Long bars: too few images to be sure.",
     "attention": "Grad-CAM: the parts of a picture that speak for the answer.",
     "mistakes": "The mistakes that it was surest of. Some may be wrong labels.",
@@ -85,8 +85,8 @@ img { width: 100%; height: auto; display: block; background: #fff; border: 1px s
 <th class="n">wrong books that pass</th></tr>
 {% for row in books %}<tr>{% for cell in row %}<td class="n">{{ cell }}</td>{% endfor %}</tr>
 {% endfor %}</table></div>
-<p class="soft">A bin passes when the probability of the quantity in the books reaches the
-threshold, chosen on {{ check.choosing_images }} {{ check.threshold_from }} images for
+<p class="soft">In brackets: 95 % intervals. A bin passes when the probability of the quantity in
+the books reaches the threshold, chosen on {{ check.choosing_images }} {{ check.threshold_from }} images for
 {{ "%.0f" | format(100 * check.wanted_precision) }} % right books among the passed. The books are
 simulated: wrong quantities are likelier the nearer they are to the true one.
 Where few books are wrong, passing every bin is right often enough: look at the last column.</p>
@@ -135,8 +135,8 @@ def _facts(document: dict[str, Any]) -> list[tuple[str, str]]:
         (f"{document['regression_metrics']['mae']['value']:.2f}", "items off on average"),
         (
             _percent(check["passed"]["value"]),
-            f"of the bins pass without a person, if {check['books_wrong']:.0%} of the books are "
-            "wrong",
+            f"of the bins can pass without a person, if {_whole(check['books_wrong'])} of the "
+            "books are wrong",
         ),
     ]
 
@@ -176,7 +176,7 @@ def _beside(tally: dict[str, Any], name: str) -> str:
 
 def _books(row: dict[str, Any]) -> list[str]:
     threshold = "none" if row["threshold"] is None else f"{row['threshold']:.3f}"
-    return [f"{row['books_wrong']:.0%}", threshold] + [
+    return [_whole(row["books_wrong"]), threshold] + [
         _spanned(row[name]) for name in ("passed", "precision", "wrong_passed")
     ]
 
@@ -205,6 +205,10 @@ def _pictures(output: Path) -> list[dict[str, Any]]:
 
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
+
+
+def _whole(value: float) -> str:
+    return f"{100 * value:.0f} %"
 
 
 def _percent(value: float) -> str:

@@ -150,8 +150,8 @@ def _reliability(
     upper.set_ylim(0, 1)
     upper.set_ylabel("answers that are right")
     error = evaluation["tally"]["calibration_error"]["value"]
-    was = f" (was {scaling['before']:.3f})" if scaling["temperature"] != 1 else ""
-    upper.set_title(f"Is it as sure as it is right? Calibration error: {error:.3f}{was}")
+    was = f", before scaling {scaling['before']:.3f}" if scaling["temperature"] != 1 else ""
+    upper.set_title(f"Is it as sure as it is right?\nCalibration error {error:.3f}{was}")
     upper.legend(loc="upper left", frameon=True, framealpha=0.9, edgecolor="none")
     lower.bar(left, sizes, 1 / BINS, align="edge", color=GREY, edgecolor="white")
     lower.yaxis.set_major_locator(MaxNLocator(4, integer=True))

@@ -34,7 +34,7 @@ def draw(file: Path, slices: dict[str, Any], accuracy: float) -> None:
         axes = figure.subplots()
         axes.axvline(accuracy, color=GREY, linestyle="--", zorder=1)
         axes.text(
-            accuracy, -0.75, f"all images: {accuracy:.0%}", ha="center", fontsize=8.5, color=INK
+            accuracy, -1.2, f"all images: {accuracy:.0%}", ha="center", fontsize=8.5, color=INK
         )
         for place, _, part in labels:
             if part is None:

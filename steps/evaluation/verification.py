@@ -180,4 +180,4 @@ def sentence(verification: dict[str, Any]) -> str:
 def _span(metric: dict[str, Any]) -> str:
     if "low" not in metric:
         return f"{metric['value']:.1%}"
-    return f"{metric['value']:.1%} [{metric['low']:.1%}, {metric['high']:.1%}]"
+    return f"{metric['value']:.1%} ({metric['low']:.1%} to {metric['high']:.1%})"

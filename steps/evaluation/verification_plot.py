@@ -54,7 +54,7 @@ def _roc(axes: Any, known: Any, verification: dict[str, Any]) -> None:
     axes.set_xlabel("bins with wrong books that pass")
     axes.set_ylabel("bins with right books that pass")
     axes.set_title(f"Right books from wrong: AUC {verification['auc']:.3f}")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=3, fontsize=8.5)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2, fontsize=8.5)
 
 
 def _passing(axes: Any, known: Any, verification: dict[str, Any]) -> None:
@@ -73,7 +73,7 @@ def _passing(axes: Any, known: Any, verification: dict[str, Any]) -> None:
     if verification["threshold"] is not None and verification["precision"]["value"] is not None:
         axes.plot(
             verification["passed"]["value"], verification["precision"]["value"], "o",
-            color=ORANGE, markersize=9, zorder=3,
+            color=ORANGE, markersize=9, zorder=3, label="at the threshold",
         )  # fmt: skip
         axes.set_title(f"{verification['passed']['value']:.0%} pass without a person")
     else:
@@ -82,4 +82,4 @@ def _passing(axes: Any, known: Any, verification: dict[str, Any]) -> None:
     axes.set_xlabel("bins that pass without a person")
     axes.set_ylabel("of these, books that are right")
     # Below the axes: on few images the curve can be anywhere in them.
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=3, fontsize=8.5)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2, fontsize=8.5)

@@ -50,6 +50,34 @@ def test_the_report_says_where_the_time_went_and_leads_to_the_profile(look, outc
     assert "training's time went" not in report.render(look, outcome, [])
 
 
+def test_the_report_says_how_many_bins_can_pass_and_how_sure_that_is(look, outcome, tmp_path):
+    verification = {
+        "books_wrong": 0.1,
+        "wanted_precision": 0.95,
+        "threshold": 0.4,
+        "passed": {"value": 0.31, "low": 0.25, "high": 0.38},
+        "precision": {"value": 0.947, "low": 0.92, "high": 0.97},
+    }
+    tally = {
+        **outcome.evaluation["tally"],
+        "verification": verification,
+        "intervals": {"level": 0.95, "accuracy": {"low": 0.3, "high": 0.66}},
+    }
+    judged = replace(outcome, evaluation={**outcome.evaluation, "tally": tally})
+    suspects = tmp_path / "suspects.png"
+    Image.new("RGB", (8, 8), "teal").save(suspects)
+    page = report.render(look, judged, [suspects], evaluation=tmp_path / "evaluation.html")
+    said = text_of(page)
+    assert "At 95 % precision 31 % (25 to 38) of the bins can pass without a person" in said
+    assert "95 % (92 to 97) had right books" in said
+    assert "0.480 ± 0.100 0.300 to 0.660" in said
+    assert 'href="evaluation.html"' in page
+    assert "Training images whose labels look wrong." in said
+
+    tally["verification"] = {**verification, "threshold": None, "passed": {"value": 0.0}}
+    assert "no bin can pass without a person" in text_of(report.render(look, judged, []))
+
+
 def test_the_report_of_a_failure_says_why_and_how_to_go_on(look, outcome):
     steps = tuple(
         replace(s, status="Failed", failure="accuracy 0.20 < 0.25 <b>") if s.name == "Train" else s
