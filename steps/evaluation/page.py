@@ -87,8 +87,8 @@ img { width: 100%; height: auto; display: block; background: #fff; border: 1px s
 {% endfor %}</table></div>
 <p class="soft">In brackets: 95 % intervals. A bin passes when the probability of the quantity in
 the books reaches the threshold, chosen on {{ check.choosing_images }} {{ check.threshold_from }}
-images for {{ "%.0f" | format(100 * check.wanted_precision) }} % right books among the passed. The books are
-simulated: wrong quantities are likelier the nearer they are to the true one.
+images for {{ "%.0f" | format(100 * check.wanted_precision) }} % right books among the passed. The
+books are simulated: wrong quantities are likelier the nearer they are to the true one.
 Where few books are wrong, passing every bin is right often enough: look at the last column.</p>
 </section>
 <section><h2>Pictures</h2><div class="two">
