@@ -92,6 +92,7 @@ class Data(Section):
     subset_size: Annotated[int, Field(ge=0)]
     classes: str
     learn_from: Literal["classes", "all"]
+    contradictions: Literal["keep", "leave-out"]
     store_size: Annotated[int, Field(ge=0)]
     split: str
     seed: Annotated[int, Field(ge=0)]

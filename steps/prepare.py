@@ -60,7 +60,10 @@ def prepare(options: argparse.Namespace, output: Path) -> None:
     shutil.rmtree(fetched, ignore_errors=True)
     fetched.mkdir(parents=True)
     source = Source(options.source, options.concurrency)
-    gatherer = Gatherer(source, fetched, classes, options.subset_size, options.seed, everything)
+    gatherer = Gatherer(
+        source, fetched, classes, options.subset_size, options.seed, everything,
+        options.contradictions == "leave-out",
+    )  # fmt: skip
     gathered = gatherer.gather(listed)
     if gathered.lost > options.max_quarantined:
         reasons = Counter(entry.reason for entry in gathered.quarantined)
@@ -206,6 +209,12 @@ def _arguments() -> argparse.ArgumentParser:
         choices=("classes", "all"),
         default="classes",
         help="all: train/ also has the other counts, in a subset the same share of them",
+    )
+    add(
+        "--contradictions",
+        choices=("keep", "leave-out"),
+        default="keep",
+        help="bins whose items' quantities do not add up to their count (default: keep)",
     )
     add("--split", default="8:1:1", help="train:validation:test (default: 8:1:1)")
     add("--seed", type=_natural, default=0, help="of the choice and the split (default: 0)")

@@ -22,6 +22,7 @@ def prepare_step(context: Context) -> ProcessingStep:
         "--subset-size": parameter["SubsetSize"].to_string(),
         "--classes": parameter["Classes"],
         "--learn-from": context.settings.data.learn_from,
+        "--contradictions": context.settings.data.contradictions,
         "--store-size": str(context.settings.data.store_size),
         "--split": parameter["Split"],
         "--seed": parameter["Seed"].to_string(),

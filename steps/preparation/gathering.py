@@ -59,6 +59,7 @@ class Gatherer:
         seed: Of the choice.
         learn_from_all: Also gather bins of other counts, in the order of the choice. Of a subset,
             the share of the classes' bins that it takes of those looked at is taken of the others.
+        leave_out_contradictions: Put bins aside whose items' quantities do not add up.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Gatherer:
         subset_size: int,
         seed: int,
         learn_from_all: bool = False,
+        leave_out_contradictions: bool = False,
     ) -> None:
         self.source = source
         self.folder = folder
@@ -76,6 +78,7 @@ class Gatherer:
         self.seed = seed
         self.result = Gathered()
         self._learn_from_all = learn_from_all
+        self._leave_out_contradictions = leave_out_contradictions
         self._items: dict[str, frozenset[str] | None] = {}
         self._quota = {
             count: subset_size // len(classes) + (place < subset_size % len(classes))
@@ -150,6 +153,13 @@ class Gatherer:
                 self._put_aside(identity, error.reason, str(error))
                 continue
             self._items[identity] = bin_.asins
+            if self._leave_out_contradictions and not bin_.adds_up:
+                self._put_aside(
+                    identity,
+                    "quantities-do-not-add-up",
+                    f"the quantities of its items are not {bin_.count} in all",
+                )
+                continue
             found.append(bin_)
         return found
 

@@ -277,3 +277,21 @@ def test_groups_of_the_real_bins_are_those_of_labels_csv() -> None:
     named = {identity for identity in asins if asins[identity]}  # the others are empty bins
     assert len(named) > 9800
     assert {i: group_of(i, asins) for i in named} == {i: known[i] for i in named}
+
+
+def test_quantities_that_do_not_add_up_are_marked_or_left_out(source: Path, root: Path) -> None:
+    file = source / "metadata" / "00004.json"
+    file.write_text(file.read_text().replace('"quantity": 2', '"quantity": 9'))
+
+    assert run(source) == 0
+    marked = [image["id"] for image in manifest(root)["images"] if "quantities_add_up" in image]
+    assert marked == ["00004"]
+
+    shutil.rmtree(root)
+    assert run(source, "--contradictions", "leave-out") == 0
+    found = manifest(root)
+    assert "00004" not in {image["id"] for image in found["images"]}
+    assert len(found["images"]) == 59
+    assert [(one["id"], one["reason"]) for one in found["quarantined"]] == [
+        ("00004", "quantities-do-not-add-up")
+    ]
