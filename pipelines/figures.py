@@ -73,10 +73,10 @@ def verification(evaluation: Mapping[str, Any]) -> str:
     books = f"if {wrong:.0f} % of the books are wrong"
     passed, reached = found["passed"], found["precision"]
     if found["threshold"] is None or not passed["value"]:
-        return f"At {wanted:.0f} % precision no bin can pass without a person, {books}."
+        return f"Aiming at {wanted:.0f} % precision, no bin can pass without a person, {books}."
     return (
-        f"At {wanted:.0f} % precision {_percent(passed)} of the bins can pass without a person, "
-        f"{books}; of those that passed in the test, {_percent(reached)} had right books."
+        f"Aiming at {wanted:.0f} % precision, {_percent(passed)} of the bins can pass without a "
+        f"person, {books}; of those that passed in the test, {_percent(reached)} had right books."
     )
 
 

@@ -68,7 +68,7 @@ def test_the_report_says_how_many_bins_can_pass_and_how_sure_that_is(look, outco
     Image.new("RGB", (8, 8), "teal").save(suspects)
     page = report.render(look, judged, [suspects], evaluation=tmp_path / "evaluation.html")
     said = text_of(page)
-    assert "At 95 % precision 31 % (25 to 38) of the bins can pass without a person" in said
+    assert "Aiming at 95 % precision, 31 % (25 to 38) of the bins can pass without a person" in said
     assert "95 % (92 to 97) had right books" in said
     assert "0.480 ± 0.100 0.300 to 0.660" in said
     assert 'href="evaluation.html"' in page

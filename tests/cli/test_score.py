@@ -111,6 +111,11 @@ def photos(tmp_path):
     return folder
 
 
+def hear_ctrl_c() -> None:
+    """Where the tests run in a shell's background, SIGINT is ignored, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def rows(file: Path) -> dict[str, dict[str, str]]:
     with file.open(newline="") as opened:
         return {row["image"]: row for row in csv.DictReader(opened)}
@@ -266,8 +271,9 @@ def test_ctrl_c_stops_the_job_and_clears_up(shop, photos, tmp_path):
         opened.write(b"hang")
     command = [sys.executable, "pipeline.py", "score", str(photos), "-o", str(tmp_path / "out.csv")]
     watching = subprocess.Popen(
-        command, cwd=ROOT, env=shop.environment, stderr=subprocess.PIPE, text=True
-    )
+        command, cwd=ROOT, env=shop.environment, stderr=subprocess.PIPE, text=True,
+        preexec_fn=hear_ctrl_c,
+    )  # fmt: skip
     line = watching.stderr.readline()
     assert "is InProgress" in line
     watching.send_signal(signal.SIGINT)

@@ -259,6 +259,8 @@ def test_ctrl_c_while_watching_leaves_the_execution_running(workplace: Workplace
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # Where the tests run in a shell's background, SIGINT is ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert watching.stderr
     for line in watching.stderr:

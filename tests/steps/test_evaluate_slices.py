@@ -1,0 +1,74 @@
+"""Slices: six images of known light, size and items, of which it is known what was answered."""
+
+import json
+from pathlib import Path
+
+import evaluate
+import numpy as np
+import pytest
+from evaluation import slices
+from evaluation.predictions import Predictions
+from evaluation.testset import TestImage
+from PIL import Image
+
+TRUTH = [1, 1, 2, 2, 3, 3]
+ANSWER = [1, 2, 2, 2, 1, 3]
+ENTRIES = [
+    {"width": 100, "height": 100, "items": 1}, {"width": 100, "height": 100, "items": 1},
+    {"width": 200, "height": 200, "items": 2}, {"width": 200, "height": 200, "items": 5},
+    {"width": 300, "height": 300, "items": 3}, {"width": 300, "height": 300, "items": 7},
+]  # fmt: skip
+
+
+@pytest.fixture
+def described(tmp_path: Path):
+    images = []
+    for number, count in enumerate(TRUTH):
+        file = tmp_path / f"{number}.jpg"
+        Image.new("L", (80, 80), 40 * number).save(file)
+        images.append(TestImage(file, count))
+    entries = [{"id": str(number), **entry} for number, entry in enumerate(ENTRIES)]
+    (tmp_path / "manifest.json").write_text(json.dumps({"images": entries}))
+    sure, answer = np.full(6, 0.9), np.array(ANSWER)
+    found = Predictions(
+        tuple(images), (1, 2, 3), np.array(TRUTH), answer, sure, sure, answer, np.eye(3)[answer - 1]
+    )
+    return slices.describe(found, tmp_path / "manifest.json")
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        (
+            "image size",
+            [("small: 0.01", 2, 0.5), ("middle: 0.04", 2, 1.0), ("large: 0.09", 2, 0.5)],
+        ),
+        ("light", [("dark: 0%", 2, 0.5), ("middle: 31%", 2, 1.0), ("light: 63%", 2, 0.5)]),
+        ("different items", [("1", 2, 0.5), ("2", 1, 1.0), ("3 or more", 3, 2 / 3)]),
+    ],
+)
+def test_each_part_is_judged_alone(described, name, wanted):
+    parts = described["by"][name]
+    assert [(part["images"], part["accuracy"]) for part in parts] == [
+        (images, pytest.approx(accuracy)) for _, images, accuracy in wanted
+    ]
+    for part, (begins, _, _) in zip(parts, wanted, strict=True):
+        assert part["slice"].startswith(begins)
+        assert part["low"] <= part["accuracy"] <= part["high"]
+
+
+def test_an_answer_that_is_off_by_two_is_not_near(described):
+    assert described["by"]["light"][2]["within_one"] == 0.5
+
+
+def test_what_the_manifest_does_not_say_is_left_out_and_named(described):
+    assert described["left_out"] == {"item volume": "the manifest does not say it"}
+
+
+@pytest.mark.parametrize("option", ["--books-wrong", "--match-precision"])
+@pytest.mark.parametrize("value", ["0", "1", "-0.1", "some"])
+def test_a_share_is_between_0_and_1(option, value, capsys):
+    with pytest.raises(SystemExit) as left:
+        evaluate.main([option, value])
+    assert left.value.code == 2
+    assert option in capsys.readouterr().err
