@@ -133,9 +133,14 @@ def _draw_all(folder: Path, drawings: list[Drawing]) -> None:
     if processes == 1:
         _follow(map(_draw_one, tasks), len(tasks))
         return
-    # Ctrl-C reaches the whole group of processes; only this one is to answer it.
-    deaf = (signal.SIGINT, signal.SIG_IGN)
-    with multiprocessing.get_context("spawn").Pool(processes, signal.signal, deaf) as pool:
+    # Ctrl-C reaches the whole group of processes; only this one is to answer it. The others inherit
+    # that they ignore it, so that they do from their first instruction.
+    heard = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        pool = multiprocessing.get_context("spawn").Pool(processes)
+    finally:
+        signal.signal(signal.SIGINT, heard)
+    with pool:
         _follow(pool.imap_unordered(_draw_one, tasks, chunksize=5), len(tasks))
 
 
