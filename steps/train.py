@@ -40,6 +40,7 @@ from training import (
     hyperparameters,
     lessons,
     losses,
+    memory,
     profile,
     tracking,
     weights,
@@ -57,6 +58,7 @@ from training.watcher import Watcher
 def main(arguments: list[str] | None = None) -> int:
     """Train, and say what went wrong without a traceback where the person can mend it."""
     places = environment.read(os.environ)
+    memory.keep_freed()
     try:
         options = hyperparameters.parse(arguments)
         with distributed.joined(os.environ, torch.cuda.is_available()) as group:

@@ -40,13 +40,8 @@ class Epoch:
         return f"epoch={self.epoch} {' '.join(values)}"
 
     def better_than(self, other: Epoch | None) -> bool:
-        """More accurate on validation; the lower loss where they are equally accurate."""
-        if other is None:
-            return True
-        return (self.validation_accuracy, -self.validation_loss) > (
-            other.validation_accuracy,
-            -other.validation_loss,
-        )
+        """Of lower loss on validation, which says more of a few hundred images than accuracy."""
+        return other is None or self.validation_loss < other.validation_loss
 
 
 @dataclass(frozen=True)

@@ -194,13 +194,13 @@ def epoch(accuracy: float, loss: float) -> Epoch:
     ("one", "other", "better"),
     [
         (epoch(0.4, 1.5), None, True),
-        (epoch(0.4, 1.5), epoch(0.3, 1.0), True),
         (epoch(0.4, 1.4), epoch(0.4, 1.5), True),
         (epoch(0.4, 1.5), epoch(0.4, 1.5), False),
+        (epoch(0.5, 1.5), epoch(0.4, 1.4), False),
     ],
-    ids=["first", "more-accurate", "lower-loss", "equal"],
+    ids=["first", "lower-loss", "equal", "only-more-accurate"],
 )
-def test_the_best_epoch_is_the_most_accurate(one, other, better):
+def test_the_best_epoch_has_the_least_loss(one, other, better):
     assert one.better_than(other) is better
 
 
