@@ -28,9 +28,10 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 COUNTS = "1-5"
 RECIPE: dict[str, str] = {
-    "backbone": "efficientnet_lite0",
+    "backbone": "efficientnet_lite2",
     "freeze": "2",
-    "image-size": "160",
+    "image-size": "192",
+    "growing": "true",
     "augment": "standard",
     "mixup": "0.2",
     "loss": "soft-ordinal",
@@ -42,7 +43,7 @@ RECIPE: dict[str, str] = {
     "dropout": "0.2",
     "weight-decay": "0.02",
     "batch-size": "32",
-    "epochs": "9",
+    "epochs": "10",
 }
 LEARN_FROM = "learn-from"  # Prepare's, of which other counts teach as well; all others are Train's
 VARIATIONS = (
