@@ -14,9 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx
+
 from emulator.errors import StartError, invalid
 
 _log = logging.getLogger("emulator.s3")
+
+PAGE = 1000  # objects in a page of a listing, at most
+PATIENCE = 5.0  # seconds; rclone reads every folder again after one
 
 
 def die_with_parent() -> None:
@@ -84,15 +89,36 @@ class S3:
             return True
         return False
 
-    def refresh(self) -> None:
+    def refresh(self, *uris: str) -> None:
         """Make files that were put straight into the folder visible to the very next request.
 
-        rclone forgets what it knows of folders on SIGHUP; it answers the signal in about a
-        millisecond, and would by itself after `--dir-cache-time`.
+        rclone forgets what it knows of folders on SIGHUP, within a millisecond; but where objects
+        were created side by side in a new folder it can go on with an old listing of it until
+        `--dir-cache-time` has passed. So it is asked, and told again, until it lists them.
+
+        Args:
+            uris: prefixes under which there are new files.
         """
-        if self._process is not None and self._process.poll() is None:
-            self._process.send_signal(signal.SIGHUP)
-            time.sleep(0.01)
+        if self._process is None or self._process.poll() is not None:
+            return
+        deadline = time.monotonic() + PATIENCE
+        self._process.send_signal(signal.SIGHUP)
+        for uri in uris:
+            there = min(len(self.list_prefix(uri)), PAGE)
+            while self._listed(uri) < there:
+                if time.monotonic() > deadline:
+                    _log.warning("rclone does not yet list the new objects under %s", uri)
+                    break
+                time.sleep(0.02)
+                self._process.send_signal(signal.SIGHUP)
+
+    def _listed(self, uri: str) -> int:
+        """How many objects of a prefix the first page of its listing has."""
+        bucket, prefix = split(uri)
+        query = {"list-type": "2", "prefix": prefix, "max-keys": str(PAGE)}
+        with contextlib.suppress(httpx.HTTPError):
+            return httpx.get(f"{self.url}/{bucket}", params=query).text.count("<Key>")
+        return 0
 
     def _keep(self) -> None:
         address = urlsplit(self.url).netloc

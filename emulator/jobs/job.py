@@ -31,14 +31,14 @@ class Place:
     Attributes:
         runtime: what starts containers.
         s3: the folder of buckets.
-        refresh: has S3's server see files that were put into the folder.
+        refresh: has S3's server see files that were put into the folder, under these URIs.
         region: named in AWS's messages.
         tracking_uri: MLflow's, for training jobs that bring none of their own.
     """
 
     runtime: Runtime
     s3: Path
-    refresh: Callable[[], None]
+    refresh: Callable[..., None]
     region: str
     tracking_uri: str = ""
 

@@ -113,5 +113,5 @@ def run(job: Job) -> tuple[Exit, str]:
         if ended.code == 0 or output.get("S3UploadMode") == "Continuous":
             objects.upload(job.place.s3, job.local(output["LocalPath"]), output["S3Uri"])
     if outputs:
-        job.place.refresh()
+        job.place.refresh(*(output["S3Uri"] for output in outputs))
     return ended, message

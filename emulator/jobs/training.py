@@ -120,7 +120,7 @@ def run(job: Job, progress: Progress) -> tuple[Exit, dict[str, Any]]:
         _put(job, packed, f"{_output(job)}/output.tar.gz")
     for local, uri, _ in synced:
         objects.upload(place.s3, job.local(local), uri)
-    place.refresh()
+    place.refresh(_output(job), *(uri for _, uri, _ in synced))
     if ended.code != 0:
         changes["FailureReason"] = ended.reason(read_message(job.local("output/failure")))
     return ended, changes

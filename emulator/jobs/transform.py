@@ -87,8 +87,9 @@ def run(job: Job, model: ServedModel, data_log: LogLines) -> None:
         results = Path(folder)
         failed = _transform_all(job, server, limits, found, results, data_log)
         job.check()
-        objects.upload(place.s3, results, request["TransformOutput"]["S3OutputPath"])
-        place.refresh()
+        uri = request["TransformOutput"]["S3OutputPath"]
+        objects.upload(place.s3, results, uri)
+        place.refresh(uri)
     if failed:
         name, error = failed[0]
         raise JobFailed(

@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 
 Answer = dict[str, Any]
 THREADS = 32
-SETTLE_SECONDS = 2.0
 UNSURE = 0.5  # a confidence below it: some other count is likelier in all than the answer
 DIGITS = 6  # of a probability, as in the endpoint's answers
 # `2026-11-22T19:00:00.000:[sagemaker logs]: bucket/key: what is said of it`
@@ -93,9 +91,6 @@ def collect(
     failures = dict(found.refused)
     for job, described in ended.items():
         got = _download(session, settings, job)
-        if described["TransformJobStatus"] == "Completed" and len(got) < len(job.images):
-            time.sleep(SETTLE_SECONDS)  # a store may list what was just written a moment late
-            got = _download(session, settings, job)
         answers |= got
         missing = [name for name in job.images if name not in got]
         if not missing:
