@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from pipelines.advice import advise
-from pipelines.figures import figures, sentence
+from pipelines.figures import metric_rows, sentence, verification
 from pipelines.outcome import Outcome
 from pipelines.watch import Look
 from pipelines.words import duration, short
@@ -39,12 +39,13 @@ def markdown(look: Look, outcome: Outcome) -> str:
     ]
     if said := sentence(outcome.evaluation):
         parts.append(f"**{said}**")
+    if passed := verification(outcome.evaluation):
+        parts.append(passed)
     advice = advise(execution, outcome)
     parts.append(advice.sentence)
     parts.append("\n".join(["```", *advice.lines(), "```"]))
     if outcome.evaluation:
-        rows = [(f.name, f.text, f.comparison) for f in figures(outcome.evaluation)]
-        parts.append(_table(("test metric", "this model", "to compare with"), rows))
+        parts.append(_table(*metric_rows(outcome.evaluation)))
     if best := outcome.best_trial:
         chosen = ", ".join(f"{k} {short(v)}" for k, v in best.hyperparameters.items())
         parts.append(f"**Best of {len(outcome.trials)} trials:** {chosen}")

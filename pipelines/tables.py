@@ -13,7 +13,7 @@ from model_registry.comparison import Compared
 from model_registry.prediction import Prediction
 from pipelines.advice import advise
 from pipelines.execution import Execution
-from pipelines.figures import figures, sentence
+from pipelines.figures import metric_rows, sentence, verification
 from pipelines.outcome import Outcome
 from pipelines.scoring.answers import UNSURE, Scores
 from pipelines.terminal import STYLES, headline, narrow, next_steps, steps, table
@@ -40,6 +40,8 @@ def results(execution: Execution, outcome: Outcome) -> list[RenderableType]:
         parts.append(trials(outcome))
     if outcome.evaluation:
         parts += [metrics(outcome.evaluation), Text(sentence(outcome.evaluation), "bold")]
+        if said := verification(outcome.evaluation):
+            parts.append(Text(said))
     if outcome.debug_rules:
         parts.append(rules(outcome.debug_rules))
     return [*parts, next_steps(advise(execution, outcome))]
@@ -68,10 +70,9 @@ def trials(outcome: Outcome) -> Table:
 
 
 def metrics(evaluation: Mapping[str, Any]) -> Table:
-    """The test metrics, each with its standard deviation and what it compares with."""
-    rows = [(figure.name, figure.text, figure.comparison) for figure in figures(evaluation)]
-    columns = ("test metric", "this model", "to compare with")
-    return table(columns, rows, whole=columns[:2])
+    """The test metrics, each with its standard deviation, interval and what it compares with."""
+    columns, found = metric_rows(evaluation)
+    return table(columns, found, whole=columns[:-1])
 
 
 def rules(verdicts: Iterable[Mapping[str, Any]]) -> Table:

@@ -50,20 +50,27 @@ def test_the_report_says_where_the_time_went_and_leads_to_the_profile(look, outc
     assert "training's time went" not in report.render(look, outcome, [])
 
 
-def test_the_report_says_how_many_bins_can_pass_and_how_sure_that_is(look, outcome, tmp_path):
-    verification = {
-        "books_wrong": 0.1,
-        "wanted_precision": 0.95,
-        "threshold": 0.4,
-        "passed": {"value": 0.31, "low": 0.25, "high": 0.38},
-        "precision": {"value": 0.947, "low": 0.92, "high": 0.97},
-    }
+VERIFICATION = {
+    "books_wrong": 0.1,
+    "wanted_precision": 0.95,
+    "threshold": 0.4,
+    "passed": {"value": 0.31, "low": 0.25, "high": 0.38},
+    "precision": {"value": 0.947, "low": 0.92, "high": 0.97},
+}
+
+
+@pytest.fixture
+def judged(outcome):
+    """An outcome whose evaluation knows intervals and verification."""
     tally = {
         **outcome.evaluation["tally"],
-        "verification": verification,
+        "verification": VERIFICATION,
         "intervals": {"level": 0.95, "accuracy": {"low": 0.3, "high": 0.66}},
     }
-    judged = replace(outcome, evaluation={**outcome.evaluation, "tally": tally})
+    return replace(outcome, evaluation={**outcome.evaluation, "tally": tally})
+
+
+def test_the_report_says_how_many_bins_can_pass_and_how_sure_that_is(look, judged, tmp_path):
     suspects = tmp_path / "suspects.png"
     Image.new("RGB", (8, 8), "teal").save(suspects)
     page = report.render(look, judged, [suspects], evaluation=tmp_path / "evaluation.html")
@@ -74,8 +81,20 @@ def test_the_report_says_how_many_bins_can_pass_and_how_sure_that_is(look, outco
     assert 'href="evaluation.html"' in page
     assert "Training images whose labels look wrong." in said
 
-    tally["verification"] = {**verification, "threshold": None, "passed": {"value": 0.0}}
+    tally = judged.evaluation["tally"]
+    tally["verification"] = {**VERIFICATION, "threshold": None, "passed": {"value": 0.0}}
     assert "no bin can pass without a person" in text_of(report.render(look, judged, []))
+
+
+def test_terminal_and_summary_say_so_too(look, judged):
+    out = Console(width=160, file=io.StringIO(), highlight=False)
+    out.print(*tables.status(look, judged))
+    said = " ".join(out.file.getvalue().split())
+    assert "accuracy 0.480 ± 0.100 0.300 to 0.660 the approved model: 0.440" in said
+    assert "31 % (25 to 38) of the bins can pass without a person" in said
+    said = summary.markdown(look, judged)
+    assert "| accuracy | 0.480 ± 0.100 | 0.300 to 0.660 | the approved model: 0.440; always" in said
+    assert "31 % (25 to 38) of the bins can pass without a person" in said
 
 
 def test_the_report_of_a_failure_says_why_and_how_to_go_on(look, outcome):
@@ -135,9 +154,9 @@ def test_the_markdown_summary_of_a_failure_says_why(look, outcome):
 
 
 @pytest.mark.parametrize("width", [80, 100, 140])
-def test_the_tables_fit_the_terminal(look, outcome, width):
+def test_the_tables_fit_the_terminal(look, outcome, judged, width):
     out = Console(width=width, file=io.StringIO(), highlight=False)
-    out.print(tables.trials(outcome), tables.metrics(outcome.evaluation), terminal.steps(look))
+    out.print(tables.trials(outcome), tables.metrics(judged.evaluation), terminal.steps(look))
     said = out.file.getvalue()
     assert max(map(len, said.splitlines())) <= width
     for whole in ("0.008731", "38 s", "0.480 ± 0.100", "RegisterModel", "Succeeded"):
