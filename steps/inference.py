@@ -136,9 +136,10 @@ def predict_fn(batch: list[Request], model: Model) -> list[Answer]:
     probabilities = model.engine.run(np.stack([request.pixels for request in batch]))
     if not np.isfinite(probabilities).all():
         raise ArithmeticError("the network's outputs are not finite; its training has diverged")
+    answered = engine.decide(probabilities, model.classes)
     return [
-        _answer(row, model.classes, request.expected_quantity)
-        for row, request in zip(probabilities.tolist(), batch, strict=True)
+        _answer(row, best, model.classes, request.expected_quantity)
+        for row, best, request in zip(probabilities.tolist(), answered, batch, strict=True)
     ]
 
 
@@ -157,13 +158,14 @@ def output_fn(prediction: list[Answer], accept: str | None) -> tuple[str, str]:
     return json.dumps(answer), "application/json"
 
 
-def _answer(probabilities: list[float], classes: tuple[int, ...], expected: int | None) -> Answer:
-    """The answer for one image.
+def _answer(
+    probabilities: list[float], best: int, classes: tuple[int, ...], expected: int | None
+) -> Answer:
+    """The answer for one image, whose count is that of index `best`.
 
     `match_confidence` is the probability that the verdict is right: that of the expected quantity
     where it matches, and that of every other count where it does not.
     """
-    best = max(range(len(classes)), key=probabilities.__getitem__)
     answer: Answer = {
         "count": classes[best],
         "confidence": round(probabilities[best], DIGITS),

@@ -24,11 +24,11 @@ def temperature_of(model: Path) -> float:
 def confidence_before(found: Predictions, temperature: float) -> np.ndarray:
     """Float (n,): the confidence of each answer as it would be with temperature 1.
 
-    What is served is softmax(z / T), so p^T, made to add up to 1 again, is softmax(z). The answer
-    is the same, as the order of the probabilities is.
+    What is served is softmax(z / T), so p^T, made to add up to 1 again, is softmax(z).
     """
     powers = found.probabilities**temperature
-    return powers.max(axis=1) / powers.sum(axis=1)
+    answered = np.searchsorted(found.classes, found.answer)
+    return powers[np.arange(len(powers)), answered] / powers.sum(axis=1)
 
 
 def describe(found: Predictions, before: np.ndarray, temperature: float) -> dict[str, Any]:

@@ -124,7 +124,8 @@ def _export(
     pixels, truth = _some(validation, MOST_COMPARED, settings["classes"])
     wanted = _probabilities(reference, pixels)
     exact = _compared(folder, settings, FLOAT, pixels, wanted, truth)
-    report = {"pytorch": {"accuracy": float((wanted.argmax(1) == truth).mean())}}
+    right = engine.decide(wanted, settings["classes"]) == truth
+    report = {"pytorch": {"accuracy": float(right.mean())}}
     report[FLOAT] = vars(exact)
     if not exact.difference <= LARGEST_DIFFERENCE:  # written so that "no number" is refused, too
         raise ValueError(
@@ -211,7 +212,8 @@ def _compared(
     loaded = engine.load(folder, settings | {"serves": name}, engine.ONNX_RUNTIME)
     found = _probabilities(loaded, pixels)
     difference = float(np.abs(found - wanted).max())
-    return compare(found.argmax(1), wanted.argmax(1), truth, difference)
+    answers, reference = (engine.decide(one, settings["classes"]) for one in (found, wanted))
+    return compare(answers, reference, truth, difference)
 
 
 def _probabilities(loaded: engine.Engine, pixels: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import engine
 import torch
 from torch import nn
 
@@ -20,7 +21,7 @@ class Epoch:
         train_loss: of `losses.CountLoss`, in nats, of images as they were changed and mixed.
         train_accuracy: among all levels; of a mixed image, its larger part counts.
         validation_loss: as `train_loss`, of images as they are.
-        validation_accuracy: the share whose most probable count is the right one.
+        validation_accuracy: the share that is answered right.
         validation_rmse: root mean square error of the expected count, in items.
         validation_within_one: the share that is answered at most one item wrong.
     """
@@ -56,7 +57,8 @@ class Scores:
     def of(answers: torch.Tensor, right: torch.Tensor, classes: tuple[int, ...]) -> Scores:
         """Scores of log probabilities (n, classes) where these answers (n) are right."""
         counts = torch.tensor(classes, dtype=torch.float32)
-        truth, answered = counts[right], counts[answers.argmax(1)]
+        decided = torch.from_numpy(engine.decide(answers.exp().numpy(), classes))
+        truth, answered = counts[right], counts[decided]
         expected = answers.exp() @ counts
         return Scores(
             accuracy=float((answered == truth).float().mean()),

@@ -2,7 +2,9 @@
 
 import math
 
+import engine
 import network
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -86,3 +88,19 @@ def test_a_temperature_flattens():
     row = [0.2, 1.4, -0.3]
     found = network.counting(Given(), {"classes": [1, 3, 5], "temperature": 2.0})(given([row]))
     assert torch.allclose(found, (torch.tensor([row]) / 2).softmax(1))
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "classes", "answer"),
+    [
+        ([0.05, 0.70, 0.10, 0.10, 0.05], [1, 2, 3, 4, 5], 2),
+        ([0.05, 0.34, 0.02, 0.32, 0.27], [1, 2, 3, 4, 5], 4),
+        ([0.40, 0.00, 0.30, 0.00, 0.30], [1, 2, 3, 4, 5], 1),
+        ([0.34, 0.33, 0.33], [1, 3, 5], 1),
+        ([1.0], [3], 3),
+    ],
+    ids=["clear", "likelier-neighbours", "far-from-the-others", "no-neighbours", "one-count"],
+)
+def test_an_answer_is_worth_something_one_item_off(probabilities, classes, answer):
+    rows = np.array([probabilities, probabilities])
+    assert [classes[index] for index in engine.decide(rows, classes)] == [answer, answer]

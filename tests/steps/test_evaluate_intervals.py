@@ -68,8 +68,9 @@ def test_temperature_one_brings_the_networks_own_confidence_back():
     softmax = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     cooled = np.exp(logits / 2.5) / np.exp(logits / 2.5).sum(axis=1, keepdims=True)
     found = some(2)
+    rows, answered = np.arange(2), np.array([0, 2])  # the second is not the most probable
     served = Predictions(
-        found.images, CLASSES, found.truth, found.answer, cooled.max(axis=1), cooled[:, 0],
-        found.expected_count, cooled,
+        found.images, CLASSES, found.truth, np.array(CLASSES)[answered], cooled[rows, answered],
+        cooled[:, 0], found.expected_count, cooled,
     )  # fmt: skip
-    assert calibration.confidence_before(served, 2.5) == pytest.approx(softmax.max(axis=1))
+    assert calibration.confidence_before(served, 2.5) == pytest.approx(softmax[rows, answered])
