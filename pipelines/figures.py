@@ -53,10 +53,10 @@ def figures(evaluation: Mapping[str, Any]) -> list[Figure]:
 def metric_rows(evaluation: Mapping[str, Any]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """The metrics as the columns and rows of a table, without a column that would be empty."""
     columns = ("test metric", "this model", "95 % interval", "to compare with")
-    cells = [(f.name, f.text, f.interval, f.comparison) for f in figures(evaluation)]
-    if any(interval for _, _, interval, _ in cells):
-        return columns, cells
-    return (*columns[:2], columns[3]), [(*row[:2], row[3]) for row in cells]
+    found = figures(evaluation)
+    if any(figure.interval for figure in found):
+        return columns, [(f.name, f.text, f.interval, f.comparison) for f in found]
+    return (*columns[:2], columns[3]), [(f.name, f.text, f.comparison) for f in found]
 
 
 def sentence(evaluation: Mapping[str, Any]) -> str:

@@ -3,98 +3,20 @@
 import http.client
 import io
 import json
-import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from tests.steps.served import JPEG, Endpoint, encoded, serving, wait
 from tests.steps.tiny_model import CLASSES, draw_bin, save_model
 
-BIN = Path(__file__).parents[2] / "containers" / "tally-inference" / "bin"
 HEADER = "X-Amzn-SageMaker-Custom-Attributes"
-JPEG = {"Content-Type": "image/jpeg"}
 MAX_BYTES = 25 * 1024 * 1024
-
-
-@dataclass(frozen=True)
-class Endpoint:
-    """A running server."""
-
-    port: int
-    process: subprocess.Popen
-    log: Path
-
-    def ask(self, method: str, path: str, body: bytes | None = None, headers=None):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        try:
-            connection.request(method, path, body, headers or {})
-            response = connection.getresponse()
-            return response.status, response.read()
-        finally:
-            connection.close()
-
-    def ping(self) -> int | None:
-        try:
-            return self.ask("GET", "/ping")[0]
-        except OSError:
-            return None
-
-    def invoke(self, body: bytes, **headers: str):
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        status, answer = self.ask("POST", "/invocations", body, JPEG | named)
-        return status, json.loads(answer)
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
-
-
-@contextmanager
-def serving(root: Path, **environment: str) -> Iterator[Endpoint]:
-    """Run `serve` for the model in <root>/model, with what SageMaker sets."""
-    port, log = free_port(), root / "log.txt"
-    search = os.pathsep.join([str(BIN), str(Path(sys.executable).parent), os.environ["PATH"]])
-    given = {
-        **os.environ, "PATH": search, "OPT_ML": str(root), "SAGEMAKER_BIND_TO_PORT": str(port),
-        "SERVE_HOST": "127.0.0.1", "SAGEMAKER_PROGRAM": "inference.py",
-        "SAGEMAKER_SUBMIT_DIRECTORY": str(root / "model" / "code"), **environment,
-    }  # fmt: skip
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            ["serve"], env=given, stdout=output, stderr=subprocess.STDOUT, cwd=root
-        )
-    try:
-        yield Endpoint(port, process, log)
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.wait(10)
-
-
-def wait(condition: Callable[[], object], what: str, seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, what
-        time.sleep(0.02)
-
-
-def encoded(image: Image.Image, kind: str = "JPEG") -> bytes:
-    file = io.BytesIO()
-    image.save(file, kind)
-    return file.getvalue()
 
 
 @pytest.fixture(scope="module")
@@ -390,112 +312,3 @@ def test_a_port_that_is_taken(tmp_path):
             assert endpoint.process.wait(30) != 0
             assert "in use" in (log := endpoint.log.read_text())
             assert "Traceback" not in log
-
-
-# ---- requests that come at the same time
-
-COUNTS = """
-import time
-
-MAX_BATCH = 4
-
-def model_fn(folder):
-    return None
-
-def input_fn(body, content_type):
-    if body == b"bad":
-        raise ValueError("cannot be decoded")
-    return [body.decode()]
-
-def predict_fn(batch, model):
-    time.sleep(0)
-    if "poison" in batch:
-        raise ArithmeticError("poison")
-    if "short" in batch:
-        return []
-    return [f"{item} of {len(batch)}" for item in batch]
-
-def output_fn(prediction, accept, context):
-    if context.get_request_header(0, "X-Leave"):
-        raise SystemExit("leaves")
-    return "+".join(prediction) + f" for {context.get_request_header(0, 'X-Name')}", "text/plain"
-"""
-
-
-@contextmanager
-def counting(root: Path, program: str = COUNTS) -> Iterator[Endpoint]:
-    (root / "model" / "code").mkdir(parents=True)
-    (root / "model" / "code" / "inference.py").write_text(program)
-    with serving(root) as endpoint:
-        wait(lambda: endpoint.ping() == 200, "the program does not load")
-        yield endpoint
-
-
-def together(endpoint: Endpoint, bodies: list[str], **headers: str) -> list[tuple[int, str]]:
-    """Send all while a prediction is under way."""
-
-    def ask(body: str) -> tuple[int, str]:
-        status, answer = endpoint.ask(
-            "POST", "/invocations", body.encode(), {"X-Name": body, **headers}
-        )
-        return status, answer.decode()
-
-    with ThreadPoolExecutor(len(bodies) + 1) as pool:
-        first = pool.submit(ask, "first")
-        time.sleep(0.2)
-        asked = [pool.submit(ask, body) for body in bodies]
-        found = [future.result() for future in asked]
-        assert first.result()[0] == 200
-        return found
-
-
-SLOW = COUNTS.replace("time.sleep(0)", "time.sleep(0.5)")
-
-
-def test_what_waits_is_predicted_together_and_each_gets_its_own_answer(tmp_path):
-    names = [f"bin{number}" for number in range(8)]
-    with counting(tmp_path, SLOW) as endpoint:
-        found = together(endpoint, names)
-    assert [status for status, _ in found] == [200] * 8
-    for name, (_, answer) in zip(names, found, strict=True):
-        assert answer.startswith(f"{name} of ")
-        assert answer.endswith(f" for {name}")
-    sizes = [int(answer.split()[2]) for _, answer in found]
-    assert max(sizes) > 1, "nothing was joined"
-    assert max(sizes) <= 4, "more than the program takes"
-
-
-def test_a_client_alone_does_not_wait_for_others(tmp_path):
-    with counting(tmp_path) as endpoint:
-        started = time.monotonic()
-        for _ in range(20):
-            assert endpoint.ask("POST", "/invocations", b"one")[1].startswith(b"one of 1")
-        assert time.monotonic() - started < 5
-
-
-def test_one_that_fails_does_not_spoil_the_others(tmp_path):
-    names = ["a", "poison", "b", "bad", "c", "short"]
-    with counting(tmp_path, SLOW) as endpoint:
-        found = dict(zip(names, together(endpoint, names), strict=True))
-        assert {name: status for name, (status, _) in found.items()} == {
-            "a": 200, "b": 200, "c": 200, "poison": 500, "bad": 500, "short": 500,
-        }  # fmt: skip
-        assert json.loads(found["poison"][1])["error"].startswith("the model failed: Arithmetic")
-        assert "predict_fn gave 0 predictions for 1 items" in endpoint.log.read_text()
-        assert endpoint.ping() == 200
-
-
-def test_a_program_that_leaves_in_the_middle_leaves_one_request(tmp_path):
-    with counting(tmp_path) as endpoint:
-        status, _ = endpoint.ask("POST", "/invocations", b"x", {"X-Leave": "yes"})
-        assert status == 500
-        assert endpoint.ask("POST", "/invocations", b"x")[0] == 200
-
-
-def test_a_program_that_joins_and_wants_a_context_is_refused(tmp_path):
-    (tmp_path / "model" / "code").mkdir(parents=True)
-    program = COUNTS.replace("predict_fn(batch, model)", "predict_fn(batch, model, context)")
-    (tmp_path / "model" / "code" / "inference.py").write_text(program)
-    with serving(tmp_path) as endpoint:
-        assert endpoint.process.wait(30) == 1
-        assert "has MAX_BATCH, and its predict_fn takes a context" in endpoint.log.read_text()
