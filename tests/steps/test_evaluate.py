@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+import re
 import shutil
 import subprocess
 import sys
@@ -202,6 +203,20 @@ def test_a_bare_model_beside_one_that_knows_other_counts(opt, tmp_path):
     assert read(output)["tally"]["approved"]["accuracy"]["value"] in (0.0, 0.3)
     assert {file.stem for file in (output / "plots").iterdir()} == NAMES - {"history"}
     assert not (output / "training.json").exists()
+
+
+def test_a_model_whose_program_shows_no_network(opt, tmp_path, capsys):
+    """An older model's: everything but the picture of where it looks."""
+    folder = save_model(tmp_path / "older")
+    program = (folder / "code" / "engine.py").read_text()
+    (folder / "code" / "engine.py").write_text(re.sub(r"\bmodule\(", "_module(", program))
+    pack(folder, opt / "processing/input/model/model.tar.gz")
+    assert evaluate.main([]) == 0
+    why = "the model's program offers no network in PyTorch"
+    assert f"no picture of where the model looks: {why}\n" in capsys.readouterr().out
+    output = opt / "processing/output/evaluation"
+    assert read(output)["tally"]["attention"] == {"left_out": why}
+    assert {file.stem for file in (output / "plots").iterdir()} == NAMES - {"history", "attention"}
 
 
 def test_each_model_runs_its_own_code(tmp_path):
