@@ -86,8 +86,8 @@ def decide(probabilities: np.ndarray, classes: Sequence[int]) -> np.ndarray:
     """The answer for each image: the index (n) of the count that is worth most in expectation.
 
     Being one item off is worth `NEAR` of being right. So of two counts that are about as probable
-    the one with the more probable neighbours is answered, which is not only nearer on average but,
-    on validation images, also more often right: docs/decisions/near-misses.md.
+    the one with the more probable neighbours is answered: as often right, and nearer where it is
+    wrong (docs/decisions/near-misses.md).
 
     Args:
         probabilities: float (n, classes).
