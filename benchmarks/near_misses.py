@@ -53,12 +53,15 @@ def main() -> int:
         for one in seeds
     ]
     heads = [f"{one.name}: exact | within one" for one in seeds]
-    print("| worth | " + " | ".join(heads) + " |\n|---" + "|---|---" * len(seeds) + "|")
+    heads.append("found of the smallest count | of the largest")
+    print("| worth | " + " | ".join(heads) + " |\n|---" + "|---|---" * len(heads) + "|")
     for engine.NEAR in WORTHS:
-        cells = []
+        cells, ends = [], []
         for probabilities, truth, classes in found:
             off = np.abs(np.array(classes)[engine.decide(probabilities, classes)] - truth)
             cells += [f"{(off == 0).mean():.1%}", f"{(off <= 1).mean():.1%}"]
+            ends.append([(off[truth == count] == 0).mean() for count in (classes[0], classes[-1])])
+        cells += [f"{share:.0%}" for share in np.mean(ends, axis=0)]
         print(f"| {engine.NEAR} | " + " | ".join(cells) + " |", flush=True)
     return 0
 
