@@ -1,0 +1,64 @@
+"""Files that jobs put straight into the folder of buckets are there for S3's next request."""
+
+import socket
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import boto3
+import pytest
+
+from emulator.s3 import S3
+
+PREFIXES = 12  # a listing that is out of date shows in some of them only
+
+
+@pytest.fixture
+def s3(tmp_path: Path) -> Iterator[S3]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    store = S3(tmp_path / "s3", f"http://127.0.0.1:{port}")
+    (tmp_path / "s3" / "bucket").mkdir(parents=True)
+    store.start()
+    try:
+        yield store
+    finally:
+        store.stop()
+
+
+@pytest.fixture
+def client(s3: S3):
+    """As its users have one: it tries again where two made the same folder at once."""
+    return boto3.client(
+        "s3",
+        endpoint_url=s3.url,
+        region_name="us-east-1",
+        aws_access_key_id="emulator",
+        aws_secret_access_key="emulator",
+    )
+
+
+def listed(client, prefix: str) -> list[str]:
+    found = client.list_objects_v2(Bucket="bucket", Prefix=prefix)
+    return [entry["Key"] for entry in found.get("Contents", [])]
+
+
+def test_what_a_job_wrote_is_listed_at_once_beside_what_was_uploaded_side_by_side(s3, client):
+    for number in range(PREFIXES):
+        inputs = [f"job-{number}/input/{name}" for name in ("1", "a/2", "a/b/3", "a/b/4")]
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(lambda key: client.put_object(Bucket="bucket", Key=key), inputs))
+        listed(client, f"job-{number}/")  # so that there is an old listing to go on with
+        outputs = [f"job-{number}/output/{name}" for name in ("1.out", "a/2.out")]
+        for key in outputs:
+            file = s3.folder / "bucket" / key
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(b"answer")
+        s3.refresh(f"s3://bucket/job-{number}/output/")
+        assert listed(client, f"job-{number}/output/") == outputs
+
+
+def test_a_store_that_is_gone_is_not_waited_for(s3):
+    s3.stop()
+    s3.refresh("s3://bucket/anything/")
