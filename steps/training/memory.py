@@ -26,9 +26,9 @@ def keep_freed() -> None:
     """Have the process keep the memory that it frees, for the next step of the same size.
 
     glibc maps every tensor of more than 32 MiB anew and returns it when it is freed, so each step
-    would have the kernel fill hundreds of megabytes with zeros, page by page: a third of a step's
-    time on a processor. The process holds its peak until it ends. Elsewhere than on glibc nothing
-    changes. To be called before the first thread begins, as each may get a heap of its own.
+    would have the kernel fill hundreds of megabytes with zeros, page by page: a sixth of a step's
+    time and more (benchmarks/freed_memory.py). The process holds its peak until it ends. Elsewhere
+    than on glibc nothing changes. One arena, so that any thread uses what another has freed.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is None:
