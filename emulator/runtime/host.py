@@ -111,12 +111,13 @@ def serve(control: socket.socket) -> Launch | None:
 
 
 def _line(channel: socket.socket) -> bytes:
+    """One line and nothing after it: an order to stop may have come close behind."""
     data = b""
     while not data.endswith(b"\n"):
-        part = channel.recv(1 << 16)
-        if not part:
+        ahead = channel.recv(1 << 16, socket.MSG_PEEK)
+        if not ahead:
             raise ConnectionError("the emulator went before it had said what to run")
-        data += part
+        data += channel.recv(ahead.find(b"\n") + 1 or len(ahead))
     return data
 
 

@@ -170,6 +170,22 @@ def test_stop_is_sigterm_then_sigkill(runtimes, tmp_path: Path) -> None:
             assert run.process.stopped == "because"
 
 
+def test_a_stop_that_comes_with_the_start_is_obeyed(runtimes, tmp_path: Path) -> None:
+    runtime = next(iter(runtimes.values()))
+    assert Run(runtime, tmp_path, "plain", ("true",)).end()[0] == 0
+    hosts = runtime.hosts()
+    for pid in hosts:
+        os.kill(pid, signal.SIGSTOP)  # so that it finds both at once
+    try:
+        run = Run(runtime, tmp_path, "plain", ("sleep", "60"))
+        run.process.stop("asked", grace=60)
+    finally:
+        for pid in hosts:
+            os.kill(pid, signal.SIGCONT)
+    assert run.end() == (-signal.SIGTERM, "")
+    assert Run(runtime, tmp_path, "plain", ("true",)).end()[0] == 0
+
+
 def test_what_a_container_leaves_running_ends_with_it(runtimes, tmp_path: Path) -> None:
     runtime = next(iter(runtimes.values()))
     code, printed = Run(runtime, tmp_path, "plain", ("sh", "-c", "sleep 60 & echo $!")).end()
