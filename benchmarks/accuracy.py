@@ -6,7 +6,7 @@ interrupted goes on from its last epoch. Tune on the validation figures; the tes
 the recipe is settled.
 
     .venv-steps/bin/python benchmarks/accuracy.py --source ../shared/abid/aft-vbi-pds-224
-    .venv-steps/bin/python benchmarks/accuracy.py --vary mixup=0 --vary freeze=0 --epochs 6
+    .venv-steps/bin/python benchmarks/accuracy.py --base epochs=6 --vary mixup=0 --vary freeze=0
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from answers import Answers, answered, joined
 
 ROOT = Path(__file__).resolve().parents[1]
 COUNTS = "1-5"
@@ -58,10 +60,10 @@ VARIATIONS = (
     "augment=light",
     "ema=0",
     "balanced=true",
-    "growing=true",
+    "growing=false",
     "label-noise=leave-out",
     "image-size=128",
-    "image-size=192",
+    "image-size=224",
     "epochs=20",
 )
 AIMS = {
@@ -187,9 +189,21 @@ def show(name: str, value: float) -> str:
     return f"{value:.1%}" if name in ("exact", "within one") else f"{value:.3f}"
 
 
-def varied(recipe: dict[str, str], changes: Sequence[str]) -> dict[str, str]:
-    """The recipe with changes, each NAME=VALUE."""
-    return {**recipe, **dict(change.split("=", 1) for change in changes)}
+def well_formed(text: str) -> str:
+    """Changes to a recipe, as they are given on the command line.
+
+    Raises:
+        argparse.ArgumentTypeError: it is not of that form.
+    """
+    for change in text.split(","):
+        if not change.partition("=")[2]:
+            raise argparse.ArgumentTypeError(f"'{change}' is not NAME=VALUE, such as mixup=0.4")
+    return text
+
+
+def varied(recipe: dict[str, str], changes: str) -> dict[str, str]:
+    """The recipe with changes, NAME=VALUE[,NAME=VALUE]."""
+    return {**recipe, **dict(change.split("=", 1) for change in changes.split(",") if change)}
 
 
 def place_of(output: Path, recipe: dict[str, str], seed: int) -> Path:
@@ -200,11 +214,22 @@ def place_of(output: Path, recipe: dict[str, str], seed: int) -> Path:
     return output / "varied" / f"{hashlib.sha256(known.encode()).hexdigest()[:10]}-seed-{seed}"
 
 
-def best_of(model: Path) -> dict[str, Any]:
-    """The validation figures of the epoch that was kept."""
-    training = json.loads((model / "training.json").read_text())
-    found: dict[str, Any] = training["history"][training["best_epoch"] - 1]
-    return found
+def speed_of(model: Path) -> float:
+    """Images a second, in the training's fastest epoch."""
+    history = json.loads((model / "training.json").read_text())["history"]
+    return max(epoch["images_per_second"] for epoch in history)
+
+
+def row(name: str, found: Answers, base: Answers, speed: float) -> str:
+    """A recipe's line: its answers, and how its log loss differs from the base's on each image."""
+    off, more = found.off, found.log_losses - base.log_losses
+    error = more.std(ddof=1) / math.sqrt(len(more))
+    difference = "" if found is base else f"{more.mean():+.4f} ± {error:.4f}"
+    return (
+        f"| {name} | {(off == 0).mean():.1%} | {(off <= 1).mean():.1%} "
+        f"| {math.sqrt((found.errors**2).mean()):.3f} | {found.log_losses.mean():.4f} "
+        f"| {difference} | {speed:.0f} |"
+    )
 
 
 def main() -> int:
@@ -216,14 +241,15 @@ def main() -> int:
     add("--source", default="../shared/abid/aft-vbi-pds-224", help="bins laid out like ABID")
     add("--seeds", type=int, nargs="+", default=[0, 1, 2], help="default: 0 1 2")
     add("--output", type=Path, default=ROOT / "reports/accuracy", help="where all of it is kept")
-    add("--vary", action="append", default=[], metavar="NAME=VALUE[,NAME=VALUE]",
+    add("--vary", action="append", type=well_formed, default=[], metavar="NAME=VALUE[,NAME=VALUE]",
         help="instead: recipes with these changes, compared on validation")  # fmt: skip
     add("--vary-all", action="store_true", help="instead: every variation that is listed here")
-    add("--epochs", help="of all recipes, instead of the settled number")
+    add("--base", type=well_formed, default="", metavar="NAME=VALUE[,NAME=VALUE]",
+        help="changes to the recipe that every other change is compared with")  # fmt: skip
     options = parser.parse_args()
     source = options.source if "://" in options.source else str(Path(options.source).resolve())
     output: Path = options.output.resolve()
-    recipe = varied(RECIPE, [f"epochs={options.epochs}"] if options.epochs else [])
+    recipe = varied(RECIPE, options.base)
     try:
         vary = [*options.vary, *(VARIATIONS if options.vary_all else ())]
         if vary:
@@ -257,29 +283,25 @@ def compare(
 ) -> None:
     """The recipe and each variation of it, on validation only."""
     lines = [
-        "| change | exact | within one | RMSE | loss | images/s |",
-        "|---|---|---|---|---|---|",
+        "| change | exact | within one | RMSE | log loss | more than the recipe's | images/s |",
+        "|---|---|---|---|---|---|---|",
     ]
+    base = None
     for changes in ["", *vary]:
-        changed = varied(recipe, changes.split(",") if changes else [])
-        found = []
+        changed = varied(recipe, changes)
+        name, answers, speeds = changes or "the recipe", [], []
         for seed in seeds:
-            print(f"{changes or 'the recipe'}, seed {seed}", flush=True)
+            print(f"{name}, seed {seed}", flush=True)
             images = prepare(source, seed, output, changed)
-            found.append(best_of(train(images, changed, seed, place_of(output, changed, seed))))
-        mean = {
-            name: statistics.mean(one[name] for one in found)
-            for name in ("validation_accuracy", "validation_within_one", "validation_rmse",
-                         "validation_loss", "images_per_second")
-        }  # fmt: skip
-        lines.append(
-            f"| {changes or 'the recipe'} | {mean['validation_accuracy']:.1%} "
-            f"| {mean['validation_within_one']:.1%} | {mean['validation_rmse']:.3f} "
-            f"| {mean['validation_loss']:.4f} | {mean['images_per_second']:.0f} |"
-        )
+            model = train(images, changed, seed, place_of(output, changed, seed))
+            answers.append(answered(model, images / "validation"))
+            speeds.append(speed_of(model))
+        found = joined(answers)
+        base = base or found
+        lines.append(row(name, found, base, statistics.mean(speeds)))
     text = "\n".join(lines)
     (output / "ablation.md").write_text(text + "\n")
-    print(f"\n{text}")
+    print(f"\n{text}\n\n± is one standard error of the difference, on the same images")
 
 
 if __name__ == "__main__":
