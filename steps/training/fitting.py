@@ -9,7 +9,6 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-import network
 import torch
 from torch import nn
 
@@ -244,11 +243,12 @@ class Fitting:
             ):
                 with settings.precision(self.device):
                     outputs = self.forward(part)
-                loss = learner.criterion(outputs, target) * (len(target) / step.batch)
-                value += loss.item()
+                counted, learnt_from = learner.losses(outputs, target)
+                share = len(target) / step.batch
+                value += counted.item() * share
                 if math.isfinite(value):
-                    loss.backward()
-                answered = network.log_probabilities(outputs.float(), learner.counting.loss)
+                    (learnt_from * share).backward()
+                answered = learner.log_probabilities(outputs)
                 right += int((answered.argmax(1) == truth).sum())
             return value, right
 
