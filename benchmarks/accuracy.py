@@ -195,7 +195,7 @@ def well_formed(text: str) -> str:
     Raises:
         argparse.ArgumentTypeError: it is not of that form.
     """
-    for change in text.split(","):
+    for change in text.split(",") if text else ():
         if not change.partition("=")[2]:
             raise argparse.ArgumentTypeError(f"'{change}' is not NAME=VALUE, such as mixup=0.4")
     return text
