@@ -1,7 +1,7 @@
 """How well the model counts, over several seeds: `make accuracy`, or `make ablation`.
 
 Each seed is a whole run of the three steps, as processes, on its own split: prepare, train (with
-the recipe below), evaluate. A seed that is done is not run again, and a training that was
+the recipe of recipe.py), evaluate. A seed that is done is not run again, and a training that was
 interrupted goes on from its last epoch. Tune on the validation figures; the test ones are read once
 the recipe is settled.
 
@@ -26,46 +26,9 @@ from pathlib import Path
 from typing import Any
 
 from answers import Answers, answered, joined
+from recipe import COUNTS, LEARN_FROM, RECIPE, VARIATIONS, varied, well_formed
 
 ROOT = Path(__file__).resolve().parents[1]
-COUNTS = "1-5"
-RECIPE: dict[str, str] = {
-    "backbone": "efficientnet_lite2",
-    "freeze": "2",
-    "image-size": "192",
-    "growing": "true",
-    "augment": "standard",
-    "mixup": "0.2",
-    "loss": "soft-ordinal",
-    "label-width": "0.6",
-    "lr": "0.03",  # 0.0015 for every weight that learns: docs/decisions/learning-rate.md
-    "head-rate": "1",
-    "schedule": "one-cycle",
-    "ema": "0.998",
-    "dropout": "0.2",
-    "weight-decay": "0.02",
-    "batch-size": "32",
-    "epochs": "10",
-}
-LEARN_FROM = "learn-from"  # Prepare's, of which other counts teach as well; all others are Train's
-VARIATIONS = (
-    "learn-from=classes",
-    "loss=cross-entropy",
-    "loss=coral",
-    "loss=corn",
-    "loss=expected-count",
-    "freeze=0",
-    "freeze=3",
-    "mixup=0",
-    "augment=light",
-    "ema=0",
-    "balanced=true",
-    "growing=false",
-    "label-noise=leave-out",
-    "image-size=128",
-    "image-size=224",
-    "epochs=20",
-)
 AIMS = {
     "exact": (">=", 0.48),
     "within one": (">=", 0.87),
@@ -187,23 +150,6 @@ def table(runs: dict[int, dict[str, float]]) -> str:
 def show(name: str, value: float) -> str:
     """A share in per cent, an error as it is."""
     return f"{value:.1%}" if name in ("exact", "within one") else f"{value:.3f}"
-
-
-def well_formed(text: str) -> str:
-    """Changes to a recipe, as they are given on the command line.
-
-    Raises:
-        argparse.ArgumentTypeError: it is not of that form.
-    """
-    for change in text.split(",") if text else ():
-        if not change.partition("=")[2]:
-            raise argparse.ArgumentTypeError(f"'{change}' is not NAME=VALUE, such as mixup=0.4")
-    return text
-
-
-def varied(recipe: dict[str, str], changes: str) -> dict[str, str]:
-    """The recipe with changes, NAME=VALUE[,NAME=VALUE]."""
-    return {**recipe, **dict(change.split("=", 1) for change in changes.split(",") if change)}
 
 
 def place_of(output: Path, recipe: dict[str, str], seed: int) -> Path:
