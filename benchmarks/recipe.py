@@ -1,4 +1,4 @@
-"""The best recipe that we know for real bins, and the changes that show what its parts are worth."""
+"""The best recipe that we know for real bins, and changes that show what its parts are worth."""
 
 import argparse
 

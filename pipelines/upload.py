@@ -18,8 +18,6 @@ from pipelines.target import ROOT
 if TYPE_CHECKING:
     import boto3
 
-    from pipelines.parameters import Value
-
 THREADS = 32
 LAYOUT = {"bin-images": ".jpg", "metadata": ".json"}
 
@@ -46,9 +44,9 @@ def destination(settings: Settings, path: Path) -> str:
 def place(
     session: "boto3.Session",
     settings: Settings,
-    values: Mapping[str, "Value"],
+    values: Mapping[str, str | int | float],
     say: Callable[[str], None] = lambda text: None,
-) -> "dict[str, Value]":
+) -> dict[str, str | int | float]:
     """Upload what is local among the values of DataSource and FileList.
 
     The settings' own data source is uploaded too when it is a folder and no other is given.
