@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.steps.tiny_training import METRICS, options, read, told_of
+from tests.steps.tiny_training import METRICS, options, read
 
 pytest_plugins = ["tests.steps.tiny_training"]
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -38,10 +38,9 @@ def run(opt: Path, processes: int, **changes: object) -> tuple[list[dict], str]:
     return read(opt, "training.json")["history"], result.stdout
 
 
-@pytest.mark.parametrize("changes", [{"mixup": 0.2, "auxiliary": 1}], ids=["mixed"])
+@pytest.mark.parametrize("changes", [{"mixup": 0.2}], ids=["mixed"])
 def test_two_processes_learn_as_one(opt, changes):
     """On features, where no batch statistics differ, they take the same steps but for rounding."""
-    told_of(opt)
     chosen = {"freeze": -1, "dropout": 0, "epochs": 4, **changes}
     alone, _ = run(opt, 1, **chosen)
     weights = torch.load(opt / "model" / "model.pt", weights_only=True)
