@@ -106,7 +106,6 @@ class Training(Section):
     test_batch_size: Annotated[int, Field(ge=1)]
     loss: Literal["soft-ordinal", "cross-entropy", "coral", "corn", "expected-count"]
     label_width: Annotated[float, Field(ge=0)]
-    auxiliary: Annotated[float, Field(ge=0)]
     freeze: Annotated[int, Field(ge=-1)]
     head_rate: Annotated[float, Field(gt=0)]
     schedule: Literal["one-cycle", "cosine", "constant"]

@@ -4,7 +4,6 @@ The source is laid out like the Amazon Bin Image Dataset: bin-images/ID.jpg and 
 Output under <root>/processing/output, where <root> is $OPT_ML or /opt/ml:
     train|validation|test/<count>/<id>.jpg
                              with --learn-from all, train/ also has the counts outside --classes
-    train/items.csv          what the books say of the items in each training image
     manifest/manifest.json   every image with its count, same-bin group and split; everything that
                              was put aside, with the reason; written last
 """
@@ -22,7 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from preparation import inventory, picture
+from preparation import picture
 from preparation.gathering import Gathered, Gatherer, as_rows
 from preparation.metadata import Bin
 from preparation.problem import PreparationError
@@ -84,8 +83,6 @@ def prepare(options: argparse.Namespace, output: Path) -> None:
         ):
             pass
     shutil.rmtree(fetched)
-    known = [bin_ for bin_ in (*gathered.bins, *gathered.others) if parts.get(bin_.id) == "train"]
-    inventory.write(output / "train" / inventory.NAME, known)
     manifest = _manifest(options, gathered, parts, left_out)
     place = output / "manifest" / "manifest.json"
     place.parent.mkdir(parents=True, exist_ok=True)

@@ -30,7 +30,6 @@ import torch
 from torch import nn
 from training import (
     artifact,
-    auxiliary,
     calibration,
     data,
     distributed,
@@ -173,8 +172,7 @@ def _build(options: argparse.Namespace, levels: losses.Levels, given: Path | Non
         model = weights.pretrained(options.backbone, outputs, given)
     else:
         model = network.build(options.backbone, outputs)
-    beside = auxiliary.OUTPUTS if options.auxiliary else 0
-    head = losses.add_head(model, options.loss, levels, options.dropout, beside)
+    head = losses.add_head(model, options.loss, levels, options.dropout)
     frozen = freezing.first_parts(model, options.freeze, options.backbone)
     freezing.freeze(frozen)
     return Built(model, head, frozen)

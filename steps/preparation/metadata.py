@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,8 +27,6 @@ class Bin:
         adds_up: Whether the quantities of the items sum to `count`.
         volume: Of an item, in cubic inches: the mean over the items whose size is known, each as
             often as it is in the bin; None where no size is.
-        weight: Of an item, in pounds: the mean, as for volume.
-        largest: The largest quantity of one kind; 0 where no quantity is told.
     """
 
     id: str
@@ -37,8 +34,6 @@ class Bin:
     asins: frozenset[str]
     adds_up: bool
     volume: float | None = None
-    weight: float | None = None
-    largest: int = 0
 
 
 def parse(identity: str, content: bytes) -> Bin:
@@ -61,29 +56,16 @@ def parse(identity: str, content: bytes) -> Bin:
         raise MetadataError("malformed-metadata", "BIN_FCSKU_DATA is no table of items")
     asins = frozenset(str(v["asin"]) for v in items.values() if v.get("asin"))
     quantities = [v.get("quantity") for v in items.values()]
-    whole = [q for q in quantities if isinstance(q, int)]
-    kinds: Counter[str] = Counter()
-    for key, item in items.items():
-        if isinstance(item.get("quantity"), int):
-            kinds[str(item.get("asin") or key)] += item["quantity"]
-    return Bin(
-        identity, count, asins,
-        adds_up=len(whole) == len(quantities) and sum(whole) == count,
-        volume=_mean(_volume, items.values()),
-        weight=_mean(_weight, items.values()),
-        largest=max(kinds.values(), default=0),
-    )  # fmt: skip
+    adds_up = all(isinstance(q, int) for q in quantities) and sum(quantities) == count
+    return Bin(identity, count, asins, adds_up, _mean_volume(items.values()))
 
 
-def _mean(
-    measure: Callable[[dict[str, Any]], float | None], items: Iterable[dict[str, Any]]
-) -> float | None:
-    """Over the items of which it is known, each as often as it is in the bin."""
+def _mean_volume(items: Iterable[dict[str, Any]]) -> float | None:
     total, number = 0.0, 0
     for item in items:
-        value, quantity = measure(item), item.get("quantity")
-        if value is not None and isinstance(quantity, int) and quantity > 0:
-            total += value * quantity
+        volume, quantity = _volume(item), item.get("quantity")
+        if volume is not None and isinstance(quantity, int) and quantity > 0:
+            total += volume * quantity
             number += quantity
     return total / number if number else None
 
@@ -92,17 +74,9 @@ def _volume(item: dict[str, Any]) -> float | None:
     """Height times length times width, where all three are told in inches."""
     volume = 1.0
     for name in ("height", "length", "width"):
-        side = _positive(item.get(name), "IN")
-        if side is None:
+        side = item.get(name)
+        value = side.get("value") if isinstance(side, dict) and side.get("unit") == "IN" else None
+        if not isinstance(value, int | float) or value <= 0:
             return None
-        volume *= side
+        volume *= value
     return volume
-
-
-def _weight(item: dict[str, Any]) -> float | None:
-    return _positive(item.get("weight"), "pounds")
-
-
-def _positive(told: Any, unit: str) -> float | None:
-    value = told.get("value") if isinstance(told, dict) and told.get("unit") == unit else None
-    return value if isinstance(value, int | float) and value > 0 else None

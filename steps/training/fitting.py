@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
+import network
 import torch
 from torch import nn
 
@@ -243,12 +244,11 @@ class Fitting:
             ):
                 with settings.precision(self.device):
                     outputs = self.forward(part)
-                counted, learnt_from = learner.losses(outputs, target)
-                share = len(target) / step.batch
-                value += counted.item() * share
+                loss = learner.criterion(outputs, target) * (len(target) / step.batch)
+                value += loss.item()
                 if math.isfinite(value):
-                    (learnt_from * share).backward()
-                answered = learner.log_probabilities(outputs)
+                    loss.backward()
+                answered = network.log_probabilities(outputs.float(), learner.counting.loss)
                 right += int((answered.argmax(1) == truth).sum())
             return value, right
 

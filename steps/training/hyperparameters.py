@@ -82,13 +82,6 @@ def _add_network(add: Callable[..., object]) -> None:
         default=0.6,
         help="of a soft-ordinal label: its standard deviation in items",
     )
-    add(
-        "--auxiliary",
-        type=_not_negative,
-        default=0.0,
-        help="also learn what the books say of the items beside their count, with this weight; "
-        "0: the count alone",
-    )
     add("--label-smoothing", type=_share, default=0.1, help="cross-entropy and expected-count")
     add(
         "--mirrored",

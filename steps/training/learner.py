@@ -9,7 +9,6 @@ import network
 import torch
 from torch import nn
 
-from training import auxiliary
 from training.averaging import Average
 from training.losses import CountLoss, Levels
 
@@ -21,7 +20,6 @@ class Learner:
     Attributes:
         model: takes what `Inputs` gives; on the device.
         criterion: of outputs and targets (n, levels).
-        auxiliary: what the loss of the auxiliary tasks counts beside the criterion; 0 for none.
         counting: how outputs become probabilities of the classes.
         frozen: parts of the model that stay as they are.
         average: of the weights, which is judged and kept; none for the weights themselves.
@@ -32,29 +30,6 @@ class Learner:
     counting: network.Counting
     frozen: list[nn.Module] = field(default_factory=list)
     average: Average | None = None
-    auxiliary: float = 0.0
-
-    def losses(
-        self, outputs: torch.Tensor, target: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """The loss of the counts, and what is learnt from: with the auxiliary tasks'.
-
-        Args:
-            outputs: of the model while it trains (n, counts' and then the auxiliary tasks').
-            target: distributions (n, levels and then the auxiliary tasks' outputs).
-        """
-        if not self.auxiliary:
-            counted = self.criterion(outputs, target)
-            return counted, counted
-        outputs, others = _parted(outputs)
-        target, wanted = _parted(target)
-        counted = self.criterion(outputs, target)
-        return counted, counted + self.auxiliary * auxiliary.loss(others, wanted)
-
-    def log_probabilities(self, outputs: torch.Tensor) -> torch.Tensor:
-        """Of the levels (n, levels), from outputs of the model while it trains."""
-        counted = _parted(outputs)[0] if self.auxiliary else outputs
-        return network.log_probabilities(counted.float(), self.counting.loss)
 
     @property
     def kept(self) -> nn.Module:
@@ -84,12 +59,7 @@ def learner_of(
     counting = network.counting(nn.Identity(), settings).to(device)
     assert isinstance(counting, network.Counting)
     average = Average(model, options.ema) if options.ema else None
-    return Learner(model, criterion, counting, frozen, average, options.auxiliary)
-
-
-def _parted(together: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """The counts' columns, and the auxiliary tasks'."""
-    return together[:, : -auxiliary.OUTPUTS], together[:, -auxiliary.OUTPUTS :]
+    return Learner(model, criterion, counting, frozen, average)
 
 
 def whole_state(
@@ -105,9 +75,6 @@ def whole_state(
     head = network.head_name(model)
     if only_head:
         rest = {name: tensor.detach().cpu() for name, tensor in model.state_dict().items()}
-        state = rest | {
-            f"{head}.{name.partition('.')[2]}": tensor for name, tensor in state.items()
-        }
-    state = {name: tensor for name, tensor in state.items() if ".beside." not in name}
+        state = rest | {f"{head}.{name.split('.')[-1]}": tensor for name, tensor in state.items()}
     outputs = len(state[f"{head}.bias"])  # of which coral shares one weight
     return state | {f"{head}.weight": state[f"{head}.weight"].expand(outputs, -1).clone()}

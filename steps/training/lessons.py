@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import torch
 
-from training import augmentation, auxiliary, data, losses
+from training import augmentation, data, losses
 from training.environment import TrainingError
 from training.inputs import Inputs, Pixels
 from training.losses import Levels
@@ -24,8 +24,7 @@ class Lesson:
     Attributes:
         inputs: the images.
         levels: of each (n), as indices.
-        targets: a distribution over the levels for each (n, levels), and those of the auxiliary
-            tasks after it where they are learnt.
+        targets: a distribution over the levels for each (n, levels).
     """
 
     inputs: Inputs
@@ -85,15 +84,8 @@ def pixels(
 def lesson(
     images: data.Images, inputs: Inputs, levels: Levels, options: argparse.Namespace
 ) -> Lesson:
-    """What the training images teach.
-
-    Raises:
-        TrainingError: auxiliary tasks are to be learnt, and nothing is known of them.
-    """
-    indices, targets = _taught(images, levels, options)
-    if options.auxiliary:
-        targets = torch.cat([targets, auxiliary.targets(images.files)], dim=1)
-    return Lesson(inputs, indices, targets)
+    """What the training images teach."""
+    return Lesson(inputs, *_taught(images, levels, options))
 
 
 def exam(images: data.Images, inputs: Inputs, levels: Levels, options: argparse.Namespace) -> Exam:

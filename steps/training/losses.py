@@ -120,46 +120,25 @@ class Head(nn.Linear):
     Attributes:
         weight: (1 or outputs, features); a shared weight makes the thresholds parallel, which is
             what keeps coral's ranks consistent.
-        beside: what gives the outputs of auxiliary tasks, which follow the others while training.
     """
 
-    def __init__(
-        self, features: int, outputs: int, dropout: float, shared: bool, beside: int = 0
-    ) -> None:
+    def __init__(self, features: int, outputs: int, dropout: float, shared: bool) -> None:
         super().__init__(features, 1 if shared else outputs)
         nn.init.normal_(self.weight, std=0.01)
         # Falling from above to below 0, as thresholds that half of the images pass would.
         start = torch.linspace(1, -1, outputs) if shared else torch.zeros(outputs)
         self.bias = nn.Parameter(start)
         self.dropout = dropout
-        self.beside = Beside(features, beside) if beside else None
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Outputs (n, outputs) of pooled features (n, features)."""
         features = functional.dropout(features, self.dropout, self.training)
-        outputs = functional.linear(features, self.weight) + self.bias
-        if self.beside is None or not self.training:
-            return outputs
-        return torch.cat([outputs, self.beside(features)], dim=1)
+        return functional.linear(features, self.weight) + self.bias
 
 
-class Beside(nn.Module):
-    """A linear layer that is no `nn.Linear`, the last of which is the head (`network.head_of`)."""
-
-    def __init__(self, features: int, outputs: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.empty(outputs, features))
-        nn.init.normal_(self.weight, std=0.01)
-        self.bias = nn.Parameter(torch.zeros(outputs))
-
-    def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """Outputs (n, outputs) of pooled features (n, features)."""
-        return functional.linear(features, self.weight, self.bias)
-
-
-def add_head(model: nn.Module, loss: str, levels: Levels, dropout: float, beside: int = 0) -> Head:
+def add_head(model: nn.Module, loss: str, levels: Levels, dropout: float) -> Head:
     """Put a new head for this loss on a network in the place of its last layer."""
     old = network.head_of(model)
-    head = Head(old.in_features, levels.outputs(loss), dropout, loss == "coral", beside)
+    head = Head(old.in_features, levels.outputs(loss), dropout, shared=loss == "coral")
     model.set_submodule(network.head_name(model), head)
     return head

@@ -37,31 +37,28 @@ def test_images_are_stored_at_the_size_of_the_training(source: Path, root: Path)
 
 
 @pytest.mark.parametrize(
-    ("items", "kinds", "volume", "line"),
+    ("items", "kinds", "volume"),
     [
-        ([("A", 2, (1, 2, 3)), ("B", 1, (1, 1, 9))], 2, 7.0, "2,2,21,1.5"),
-        ([("A", 2, (1, 2, 3)), ("A", 1, (1, 2, 3))], 1, 6.0, "1,3,18,1.5"),
-        ([("A", 2, (1, 2, 3)), ("B", 1, None)], 2, 6.0, "2,2,18,1.5"),
-        ([("A", 3, None)], 1, None, "1,3,,"),
-        ([], 0, None, "0,0,,"),
+        ([("A", 2, (1, 2, 3)), ("B", 1, (1, 1, 9))], 2, 7.0),
+        ([("A", 2, (1, 2, 3)), ("A", 1, (1, 2, 3))], 1, 6.0),
+        ([("A", 2, (1, 2, 3)), ("B", 1, None)], 2, 6.0),
+        ([("A", 3, None)], 1, None),
+        ([], 0, None),
     ],
     ids=["weighted", "one-kind", "one-unknown", "unknown", "empty"],
 )
-def test_the_manifest_and_the_table_say_what_is_known_of_the_items(
+def test_the_manifest_says_what_is_known_of_the_items(
     source: Path,
     root: Path,
     items: list[tuple[str, int, tuple[int, int, int] | None]],
     kinds: int,
     volume: float | None,
-    line: str,
 ) -> None:
     def item(asin: str, quantity: int, size: tuple[int, int, int] | None) -> dict[str, Any]:
         sides = dict.fromkeys(("height", "length", "width"))
         if size:
             units = [{"unit": "IN", "value": value} for value in size]
-            sides = dict(zip(sides, units, strict=True)) | {
-                "weight": {"unit": "pounds", "value": 0.5}
-            }
+            sides = dict(zip(sides, units, strict=True))
         return {"asin": asin, "quantity": quantity, **sides}
 
     data = {str(number): item(*described) for number, described in enumerate(items)}
@@ -70,9 +67,4 @@ def test_the_manifest_and_the_table_say_what_is_known_of_the_items(
     assert run(source) == 0
     (row,) = [image for image in manifest(root)["images"] if image["id"] == "00001"]
     assert (row["items"], row["volume"]) == (kinds, volume)
-    table = (root / "processing/output/train/items.csv").read_text().splitlines()
-    assert table[0] == "id,kinds,largest,volume,weight"
-    assert f"00001,{line}" in table
-    taught = {image["id"] for image in manifest(root)["images"] if image["split"] == "train"}
-    assert {said.split(",")[0] for said in table[1:]} == taught
     assert (row["width"], row["height"]) == (64, 48)

@@ -12,12 +12,11 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 from torch import nn
-from training import auxiliary, data, fitting, hyperparameters, lessons
+from training import data, fitting, hyperparameters, lessons
 from training.checkpoints import Checkpoints
 from training.learner import learner_of
 from training.settings import Settings
 
-HEADER = "id,kinds,largest,volume,weight\n"  # of items.csv
 TINY = "test_efficientnet"  # timm's smallest
 METRICS = re.compile(
     r"epoch=(\d+) train_loss=([0-9.]+) train_accuracy=([0-9.]+) validation_loss=([0-9.]+) "
@@ -41,16 +40,6 @@ def channel(folder: Path, each: int, counts: tuple[int, ...] = (1, 3, 5)) -> Pat
         for number in range(each):
             bin_image(count, number).save(folder / str(count) / f"{number:05}.jpg")
     return folder
-
-
-def told_of(opt: Path) -> None:
-    """Say something of every training image."""
-    folder = opt / "input" / "data" / "train"
-    lines = {
-        file.stem: f"{file.stem},{number % 3 + 1},{number % 2 + 1},{10 + number},{number / 9}\n"
-        for number, file in enumerate(sorted(folder.glob("*/*.jpg")))
-    }
-    (folder / auxiliary.NAME).write_text(HEADER + "".join(lines.values()))
 
 
 def options(**changes: object) -> list[str]:
