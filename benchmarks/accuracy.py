@@ -5,7 +5,7 @@ the recipe of recipe.py), evaluate. A seed that is done is not run again, and a 
 interrupted goes on from its last epoch. Tune on the validation figures; the test ones are read once
 the recipe is settled.
 
-    .venv-steps/bin/python benchmarks/accuracy.py --source ../shared/abid/aft-vbi-pds-224
+    .venv-steps/bin/python benchmarks/accuracy.py --source FOLDER_OF_BINS
     .venv-steps/bin/python benchmarks/accuracy.py --base epochs=6 --vary mixup=0 --vary freeze=0
 """
 
@@ -25,6 +25,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import sources
 from answers import Answers, answered, joined
 from recipe import COUNTS, LEARN_FROM, RECIPE, VARIATIONS, varied, well_formed
 
@@ -184,7 +185,8 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--source", default="../shared/abid/aft-vbi-pds-224", help="bins laid out like ABID")
+    add("--source", type=sources.source, default=sources.DEFAULT,
+        help="bins laid out like ABID: a folder, or s3://bucket/prefix")  # fmt: skip
     add("--seeds", type=int, nargs="+", default=[0, 1, 2], help="default: 0 1 2")
     add("--output", type=Path, default=ROOT / "reports/accuracy", help="where all of it is kept")
     add("--vary", action="append", type=well_formed, default=[], metavar="NAME=VALUE[,NAME=VALUE]",
@@ -193,15 +195,14 @@ def main() -> int:
     add("--base", type=well_formed, default="", metavar="NAME=VALUE[,NAME=VALUE]",
         help="changes to the recipe that every other change is compared with")  # fmt: skip
     options = parser.parse_args()
-    source = options.source if "://" in options.source else str(Path(options.source).resolve())
     output: Path = options.output.resolve()
     recipe = varied(RECIPE, options.base)
     try:
         vary = [*options.vary, *(VARIATIONS if options.vary_all else ())]
         if vary:
-            compare(source, options.seeds, output, recipe, vary)
+            compare(options.source, options.seeds, output, recipe, vary)
         else:
-            judge(source, options.seeds, output, recipe)
+            judge(options.source, options.seeds, output, recipe)
     except StepFailed as error:
         print(f"accuracy: {error}", file=sys.stderr)
         return 1

@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "steps"))
 
 import network
 import numpy as np
+import sources
 import torch
 from preparation.metadata import parse
 from sklearn.linear_model import LogisticRegression
@@ -38,7 +39,7 @@ CHANGED = 0.05  # of the labels, for the test of the detector
 def main() -> None:
     """Ask the three questions."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("folder", type=Path, help="with bin-images/ and metadata/")
+    parser.add_argument("folder", type=sources.folder, help="with bin-images/ and metadata/")
     parser.add_argument("--image-size", type=int, default=224)
     parser.add_argument("--rounds", type=int, default=3, help="seeds (default: 3)")
     parser.add_argument("--features", type=Path, help="where features are kept between runs (.npz)")

@@ -22,6 +22,7 @@ sys.path.insert(0, str(ROOT / "steps"))
 import network  # noqa: E402
 import numpy as np  # noqa: E402
 import pixels  # noqa: E402
+import sources  # noqa: E402
 import torch  # noqa: E402
 from preparation.groups import group_of  # noqa: E402
 from preparation.metadata import Bin, parse  # noqa: E402
@@ -213,8 +214,7 @@ def report(what: str, left: Tally, right: Tally, resampled: np.ndarray) -> None:
 def main() -> None:
     """Read, study, print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    source = ROOT.parent / "shared" / "abid" / "aft-vbi-pds-224"
-    parser.add_argument("--source", type=Path, default=source)
+    parser.add_argument("--source", type=sources.folder, default=sources.DEFAULT, help="bins")
     parser.add_argument("--features", type=Path, default=Path("features.npz"))
     parser.add_argument("--seeds", type=int, default=20)
     options = parser.parse_args()

@@ -32,7 +32,8 @@ cat <<END
 ${bold}To go on${plain}
   python pipeline.py predict IMAGE...      ask about your own photos
   python pipeline.py models                the model versions, and which one is serving
-  python pipeline.py start -p Seed=1       train again on another split
+  python pipeline.py start -p DataSource=$source -p Seed=1
+                                           train again on another split
   python pipeline.py logs Train            what the training printed
   python pipeline.py --help                every verb
   python pipeline.py emulator down         stop the local SageMaker (its state stays in .emulator/)

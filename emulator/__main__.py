@@ -113,18 +113,28 @@ def _parser() -> argparse.ArgumentParser:
         ("serve", _serve, "run the server in the foreground"),
     ):
         added = verb(name, run, text)
-        added.add_argument("--images", type=Path, default=Path("containers"))
-        added.add_argument("--port", type=int)
-        added.add_argument("--s3-port", type=int)
-        added.add_argument("--runtime", choices=daemon.RUNTIMES, default="auto")
+        added.add_argument(
+            "--images",
+            type=Path,
+            default=Path("containers"),
+            help="folder that holds a folder for each container image (default: ./containers)",
+        )
+        added.add_argument("--port", type=int, help="of the API (default: 5580, or a free one)")
+        added.add_argument("--s3-port", type=int, help="of S3 (default: 5581, or a free one)")
+        added.add_argument(
+            "--runtime",
+            choices=daemon.RUNTIMES,
+            default="auto",
+            help="what stands in for containers (default: auto, the strictest that works here)",
+        )
     verb("down", _down, "stop the server; its state stays")
     status = verb("status", _status, "say where it runs")
-    status.add_argument("--json", action="store_true")
+    status.add_argument("--json", action="store_true", help="print JSON, for programs")
     status.add_argument(
         "--operations", action="store_true", help="list the operations that are run here"
     )
     verb("env", _env, "print the variables that clients need").add_argument(
-        "--json", action="store_true"
+        "--json", action="store_true", help="print JSON, for programs"
     )
     verb("reset", _reset, "stop the server and delete its state").add_argument(
         "--yes", action="store_true", help="do not ask"

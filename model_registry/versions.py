@@ -109,7 +109,7 @@ def approved(client: Any, arn: str) -> ModelVersion:
     if version.approval != APPROVED:
         raise NotApprovedError(
             f"Version {version.version} of {version.group} is {version.approval}, and only an "
-            "approved version is served. "
+            "approved version may answer. "
             f"`python pipeline.py approve {version.version}` approves it."
         )
     return version

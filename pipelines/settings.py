@@ -6,7 +6,7 @@ Any single value can be replaced from the environment: `PIPELINE_TUNING_MAX_TRIA
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -20,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from pipelines import overrides
 from pipelines.errors import UserError, closest
 
 FOLDER = Path(__file__).with_name("settings")
@@ -243,6 +244,7 @@ def load(target: str, environment: Mapping[str, str] | None = None) -> Settings:
 
     Raises:
         SettingsError: The target is unknown, or the file cannot be used.
+        VariableError: A `PIPELINE_*` variable names no value.
     """
     file = _file(target)
     try:
@@ -251,7 +253,7 @@ def load(target: str, environment: Mapping[str, str] | None = None) -> Settings:
         raise SettingsError(f"{_shown(file)} is not YAML: {error}") from None
     if not isinstance(values, dict):
         raise SettingsError(f"{_shown(file)} must hold keys and values, as local.yaml does.")
-    replaced = _replace_from_environment(values, os.environ if environment is None else environment)
+    replaced = overrides.apply(values, os.environ if environment is None else environment)
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
@@ -280,34 +282,6 @@ def _file(target: str) -> Path:
 
 def _shown(file: Path) -> str:
     return os.path.relpath(file)
-
-
-def _leaves(values: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    for key, value in values.items():
-        if isinstance(value, dict):
-            yield from _leaves(value, (*path, str(key)))
-        else:
-            yield (*path, str(key))
-
-
-def _replace_from_environment(
-    values: dict[str, Any], environment: Mapping[str, str]
-) -> dict[tuple[str, ...], str]:
-    """Put `PIPELINE_<SECTION>_<KEY>` values in place; answers which variable replaced which key."""
-    replaced = {}
-    for path in list(_leaves(values)):
-        variable = "_".join(("PIPELINE", *path)).upper()
-        # PIPELINE_TARGET chooses the file; it does not replace a value in it.
-        if path == ("target",) or variable not in environment:
-            continue
-        section = values
-        for key in path[:-1]:
-            section = section[key]
-        text = environment[variable]
-        # An account is twelve digits and would be read as a number.
-        section[path[-1]] = text if path[-1] == "account" else yaml.safe_load(text)
-        replaced[path] = variable
-    return replaced
 
 
 def _explain(problem: Any, replaced: Mapping[tuple[str, ...], str]) -> str:

@@ -15,6 +15,7 @@ from pipelines.advice import advise
 from pipelines.execution import Execution
 from pipelines.figures import metric_rows, sentence, verification
 from pipelines.outcome import Outcome
+from pipelines.parameters import Parameter
 from pipelines.scoring.answers import UNSURE, Scores
 from pipelines.terminal import STYLES, headline, narrow, next_steps, steps, table
 from pipelines.watch import Look
@@ -80,6 +81,16 @@ def rules(verdicts: Iterable[Mapping[str, Any]]) -> Table:
     rows = [(str(v["rule"]), str(v["status"]), str(v.get("reason", ""))) for v in verdicts]
     columns = ("debug rule", "verdict", "reason")
     return table(columns, rows, whole=columns[:2])
+
+
+def parameters(declared: Iterable[Parameter]) -> Table:
+    """The parameters of the pipeline."""
+    rows = []
+    for one in declared:
+        allowed = f" Allowed: {one.allowed}." if one.allowed else ""
+        rows.append((one.name, short(str(one.default)), one.help + allowed))
+    columns = ("parameter", "default", "what it is, and what is allowed")
+    return table(columns, rows, whole=columns[:1])
 
 
 def executions(summaries: Iterable[Mapping[str, Any]]) -> Table:

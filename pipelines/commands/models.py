@@ -57,6 +57,8 @@ def models(
     compared = comparison.compare(place.session, NAME, place.settings.endpoint, versions or [])
     if as_json:
         print_json([entry.as_dict() for entry in compared])
+    elif not compared:
+        say("There is no model version yet: an execution that passes CheckAccuracy registers one.")
     else:
         from pipelines import tables, terminal
 
@@ -77,7 +79,7 @@ def approve(
     say("To wait for it: python pipeline.py endpoint --wait")
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(rich_help_panel=PANEL, epilog=examples("reject 3 -m 'misses full bins'"))
 def reject(
     context: typer.Context, version: PendingVersion = None, note: Note = "", target: Target = None
 ) -> None:
@@ -105,7 +107,7 @@ def promote(
     _tell(promotion.promote(client, chosen.arn, place.placement(), wait_seconds=ENDPOINT_SECONDS))
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(rich_help_panel=PANEL, epilog=examples("rollback", "endpoint --wait"))
 def rollback(context: typer.Context, target: Target = None) -> None:
     """Serve the approved version again that was served before this one."""
     from model_registry import promotion
@@ -209,7 +211,7 @@ def score(
 ) -> None:
     """Count the items of a whole folder of images in batch, into a CSV; no endpoint is needed.
 
-    A Transform job of an approved version does it, for JPEG and PNG images one each.
+    A Transform job of an approved version does it, one job for JPEG images and one for PNG images.
     The CSV has a row for each image: image, count, confidence, expected_count (the mean over the
     probabilities), p1, p2, ... (the probability of each count) and error.
     The exit code is 0 only when every image was counted.

@@ -44,7 +44,7 @@ def start(
             "--parameter",
             "-p",
             metavar="NAME=VALUE",
-            help="Set a pipeline parameter; an unknown NAME lists them all.",
+            help="Set a pipeline parameter; `parameters` lists them all.",
         ),
     ] = None,
     wait: Wait = True,
@@ -59,6 +59,24 @@ def start(
 
     place = open_target(context, target)
     _follow(place, starting.start(place.session, place.settings, parameters or []), wait)
+
+
+@app.command(
+    rich_help_panel=PANEL,
+    epilog=examples("parameters", "start -p MaxTrials=4    (sets one of them)"),
+)
+def parameters(context: typer.Context, as_json: AsJson = False, target: Target = None) -> None:
+    """List the pipeline's parameters: what each is, its default and what is allowed."""
+    from pipelines.parameters import declared
+
+    found = declared(open_target(context, target).settings)
+    if as_json:
+        names = ("name", "type", "default", "help", "allowed")
+        print_json([{name: getattr(one, name) for name in names} for one in found])
+    else:
+        from pipelines import tables, terminal
+
+        terminal.show(tables.parameters(found))
 
 
 @app.command(
@@ -115,7 +133,7 @@ def show_logs(
         raise typer.Exit(INTERRUPTED) from None
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(rich_help_panel=PANEL, epilog=examples("stop", "stop 8x2k"))
 def stop(context: typer.Context, which: Execution = None, target: Target = None) -> None:
     """Stop an execution and the jobs it runs."""
     from pipelines import execution
@@ -126,7 +144,7 @@ def stop(context: typer.Context, which: Execution = None, target: Target = None)
     typer.echo(f"Execution {arn.rpartition('/')[2]} is being stopped.")
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(rich_help_panel=PANEL, epilog=examples("retry", "retry 8x2k --no-wait"))
 def retry(
     context: typer.Context, which: Execution = None, wait: Wait = True, target: Target = None
 ) -> None:
@@ -139,7 +157,7 @@ def retry(
     _follow(place, arn, wait)
 
 
-@app.command("list", rich_help_panel=PANEL)
+@app.command("list", rich_help_panel=PANEL, epilog=examples("list", "list -n 5 --json"))
 def list_executions(
     context: typer.Context,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="The newest so many.")] = 20,
@@ -155,6 +173,8 @@ def list_executions(
     found = list(islice(execution.list_executions(client, NAME), limit))
     if as_json:
         print_json(found)
+    elif not found:
+        say("There is no execution yet: `python pipeline.py start` begins one.")
     else:
         from pipelines import tables, terminal
 

@@ -20,8 +20,8 @@ Target = Annotated[
     typer.Option(
         "--target",
         "-t",
-        metavar="local|aws",
-        help="This machine, or AWS. \\[default: $PIPELINE_TARGET, else local]",
+        metavar="local|aws|FILE",
+        help="This machine, AWS, or a settings file. \\[default: $PIPELINE_TARGET, else local]",
         show_default=False,
     ),
 ]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -115,6 +116,29 @@ def test_what_cannot_be_done_says_what_to_do_and_fails(fresh, arguments, message
     assert done.returncode == 1
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_parameters_are_listed(fresh):
+    shown = fresh("parameters").stdout
+    assert re.search(r"AccuracyThreshold +0\.2 .*Allowed: from 0 to 1\.", shown)
+    listed = json.loads(fresh("parameters", "--json").stdout)
+    assert len(listed) == 22
+    assert {
+        key: value
+        for one in listed
+        if one["name"] == "MaxTrials"
+        for key, value in one.items()
+        if key not in ("help", "allowed")
+    } == {"name": "MaxTrials", "type": "Integer", "default": 3}
+
+
+def test_nothing_yet_is_said_with_what_makes_it(upserted):
+    done = upserted("list")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "python pipeline.py start" in done.stderr
+    done = upserted("models")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "an execution that passes CheckAccuracy registers one" in done.stderr
 
 
 def test_start_shows_the_steps_and_succeeds(upserted):

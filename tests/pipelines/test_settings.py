@@ -1,9 +1,11 @@
 """Settings: those in the repository load; a mistake is said with file, key and what is allowed."""
 
+import re
 from pathlib import Path
 
 import pytest
 
+from pipelines.errors import UserError
 from pipelines.settings import FOLDER, SettingsError, load, targets
 
 LOCAL = (FOLDER / "local.yaml").read_text()
@@ -87,6 +89,25 @@ def test_a_value_is_replaced_from_the_environment() -> None:
 def test_a_wrong_value_names_its_variable() -> None:
     with pytest.raises(SettingsError, match=r"from \$PIPELINE_TUNING_MAX_TRIALS"):
         load("local", {"PIPELINE_TUNING_MAX_TRIALS": "many"})
+
+
+@pytest.mark.parametrize(
+    ("variable", "meant"),
+    [
+        ("PIPELINE_TUNING_MAX_TRAILS", "did you mean PIPELINE_TUNING_MAX_TRIALS?"),
+        ("PIPELINE_TUNNING_MAX_TRIALS", "did you mean PIPELINE_TUNING_MAX_TRIALS?"),
+        ("PIPELINE_DATA_EVERYTHING", "replaces no value of the settings"),
+    ],
+)
+def test_a_misspelt_variable_does_not_pass_silently(variable: str, meant: str) -> None:
+    with pytest.raises(UserError, match=re.escape(f"${variable} replaces no value")) as caught:
+        load("local", {variable: "2"})
+    assert meant in str(caught.value)
+
+
+@pytest.mark.parametrize("variable", ["PIPELINE_DEBUG", "PIPELINE_ID", "PIPELINE_VERSION"])
+def test_variables_of_others_are_left_alone(variable: str) -> None:
+    assert load("local", {variable: "2"}) == load("local", {})
 
 
 def test_the_target_variable_replaces_nothing() -> None:
