@@ -99,10 +99,10 @@ class S3:
         Args:
             uris: prefixes under which there are new files.
         """
-        if self._process is None or self._process.poll() is not None:
-            return
+        if not self.alive():
+            return  # it will read the folder when it is up again
         deadline = time.monotonic() + PATIENCE
-        self._process.send_signal(signal.SIGHUP)
+        self._forget()
         for uri in uris:
             there = min(len(self.list_prefix(uri)), PAGE)
             while self._listed(uri) < there:
@@ -110,7 +110,12 @@ class S3:
                     _log.warning("rclone does not yet list the new objects under %s", uri)
                     break
                 time.sleep(0.02)
-                self._process.send_signal(signal.SIGHUP)
+                self._forget()
+
+    def _forget(self) -> None:
+        """Have rclone forget its folders; one that only just starts would die of the signal."""
+        if self._process is not None and self.alive():
+            self._process.send_signal(signal.SIGHUP)
 
     def _listed(self, uri: str) -> int:
         """How many objects of a prefix the first page of its listing has."""

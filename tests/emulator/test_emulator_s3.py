@@ -1,6 +1,7 @@
 """Files that jobs put straight into the folder of buckets are there for S3's next request."""
 
 import socket
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -62,3 +63,21 @@ def test_what_a_job_wrote_is_listed_at_once_beside_what_was_uploaded_side_by_sid
 def test_a_store_that_is_gone_is_not_waited_for(s3):
     s3.stop()
     s3.refresh("s3://bucket/anything/")
+
+
+def test_a_store_that_starts_again_is_not_ended_by_a_refresh(s3, caplog):
+    (s3.folder / "bucket/job").mkdir()
+    (s3.folder / "bucket/job/1.out").touch()
+    s3._process.kill()
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline and not (s3.alive() and s3._process.poll() is None):
+        s3.refresh("s3://bucket/job/")
+    s3.refresh("s3://bucket/job/")
+    assert s3.alive()
+    assert (
+        [record.getMessage() for record in caplog.records].count(
+            "rclone ended with code -9; starting it again"
+        )
+        == len(caplog.records)
+        == 1
+    )
