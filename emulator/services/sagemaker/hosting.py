@@ -1,5 +1,6 @@
 """Endpoints: created, updated without a gap, and there again after a restart."""
 
+import itertools
 import logging
 import shutil
 import threading
@@ -21,36 +22,41 @@ _log = logging.getLogger("emulator.endpoints")
 
 
 class Endpoints:
-    """The deployments of one server."""
+    """The deployments of one server.
+
+    Each deployment of an endpoint has a turn. After a restart the one that brings back what served
+    may still be under way when an update begins; whichever ends first, the later turn wins.
+
+    Attributes:
+        changed: held while an endpoint's document and its deployments change together; always
+            taken before the store.
+    """
 
     def __init__(self, context: Context) -> None:
         self.context = context
+        self.changed = threading.Condition()
         self._folder = context.state.resolve() / "endpoints"
         self._deployments: dict[str, Deployment] = {}
-        self._changed = threading.Condition()
+        self._serves: dict[str, int] = {}  # the turn of each of them
+        self._under_way: dict[str, list[int]] = {}  # the turns that have begun and not ended
+        self._turns = itertools.count(1)
         self._closed = False
 
-    def begin(self, name: str, config: dict[str, Any]) -> None:
-        """Deploy a configuration in the background."""
-        thread = threading.Thread(target=self._deploy, args=(name, config), daemon=True)
-        thread.start()
+    def begin(self, name: str, *configs: dict[str, Any]) -> None:
+        """Deploy configurations in the background, one after the other; the last is to stay."""
+        with self.changed:
+            turns = [(config, next(self._turns)) for config in configs]
+            self._under_way.setdefault(name, []).extend(turn for _, turn in turns)
 
-    def _update_again(self, name: str, old: dict[str, Any] | None, new: dict[str, Any]) -> None:
-        """Take up an update that was interrupted: what served before serves until it is done."""
-        if old is not None:
-            self._deploy(name, old, "Updating")
-        self._deploy(name, new)
+        def deploy() -> None:
+            for config, turn in turns:
+                self._deploy(name, config, turn)
 
-    def _deploy(self, name: str, config: dict[str, Any], status: str = "InService") -> None:
-        """Start the new servers beside the old ones; change over only when they answer.
+        threading.Thread(target=deploy, daemon=True).start()
 
-        Args:
-            name: the endpoint.
-            config: what it is to serve.
-            status: the endpoint's when that serves.
-        """
-        context, place = self.context, running.of(self.context).place
-        deployment = None
+    def _deploy(self, name: str, config: dict[str, Any], turn: int) -> None:
+        """Start the new servers beside the old ones; change over only when they answer."""
+        context = self.context
         try:
             models = {
                 variant["VariantName"]: ServedModel.describe(context.call, variant["ModelName"])
@@ -61,26 +67,38 @@ class Endpoints:
                 config,
                 models,
                 self._folder / name,
-                place,
+                running.of(context).place,
                 lambda stream, lines: context.log(group, stream, lines),
             )
             deployment.start()
         except Exception as error:
-            self._failed(name, running.reason_of(error, f"endpoint {name}"))
+            self._failed(name, turn, running.reason_of(error, f"endpoint {name}"))
             return
-        with self._changed:
-            if self._closed or context.store.get(KIND, name) is None:
-                old: Deployment | None = deployment  # deleted in the meantime
+        with self.changed:
+            if not self._ends(name, turn) or self._closed:
+                old: Deployment | None = deployment
             else:
                 old = self._deployments.get(name)
                 self._deployments[name] = deployment
-                self._in_service(name, config, models, status)
-            self._changed.notify_all()
+                self._serves[name] = turn
+                if not self._followed(name, turn):  # else the document tells of the update
+                    self._in_service(name, config, models)
+            self.changed.notify_all()
         if old is not None:
             old.drain()
 
+    def _ends(self, name: str, turn: int) -> bool:
+        """Note that a turn is over; whether it still counts: not deleted, and not overtaken."""
+        if turn not in self._under_way.get(name, []):
+            return False
+        self._under_way[name].remove(turn)
+        return turn > self._serves.get(name, 0)
+
+    def _followed(self, name: str, turn: int) -> bool:
+        return any(other > turn for other in self._under_way[name])
+
     def _in_service(
-        self, name: str, config: dict[str, Any], models: dict[str, ServedModel], status: str
+        self, name: str, config: dict[str, Any], models: dict[str, ServedModel]
     ) -> None:
         variants = [
             {
@@ -101,21 +119,26 @@ class Endpoints:
         ]
         self._change(
             name,
-            EndpointStatus=status,
+            EndpointStatus="InService",
             EndpointConfigName=config["EndpointConfigName"],
             Config=config,
             ProductionVariants=variants,
         )
 
-    def _failed(self, name: str, reason: str) -> None:
-        with self._changed:
-            if self._closed or self.context.store.get(KIND, name) is None:
+    def _failed(self, name: str, turn: int, reason: str) -> None:
+        with self.changed:
+            counts = self._ends(name, turn)
+            if self._closed:
+                return
+            if not counts or self._followed(name, turn):
+                _log.warning("endpoint %s: an overtaken deployment failed: %s", name, reason)
                 return
             # An update that fails leaves what ran before in service, and says why.
-            status = "InService" if name in self._deployments else "Failed"
+            stays = name in self._deployments or self._under_way[name]
+            status = "InService" if stays else "Failed"
             _log.warning("endpoint %s is %s: %s", name, status, reason)
             self._change(name, EndpointStatus=status, FailureReason=reason)
-            self._changed.notify_all()
+            self.changed.notify_all()
 
     def _change(self, name: str, **changes: Any) -> None:
         context = self.context
@@ -131,8 +154,8 @@ class Endpoints:
 
     def serving(self, name: str, timeout: float) -> Deployment | None:
         """The endpoint's deployment; after a restart, waits until its servers answer again."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._settled(name), timeout)
+        with self.changed:
+            self.changed.wait_for(lambda: self._settled(name), timeout)
             return self._deployments.get(name)
 
     def _settled(self, name: str) -> bool:
@@ -143,30 +166,33 @@ class Endpoints:
         )
 
     def remove(self, name: str) -> None:
-        """End an endpoint's servers."""
-        with self._changed:
+        """End an endpoint's servers, those too that still start."""
+        with self.changed:
+            self._under_way.pop(name, None)
+            self._serves.pop(name, None)
             deployment = self._deployments.pop(name, None)
         if deployment is not None:
             threading.Thread(target=deployment.drain, daemon=True).start()
 
     def resume(self) -> None:
-        """Bring back the endpoints of the state; their documents say what they ran."""
+        """Bring back the endpoints of the state; their documents say what they ran.
+
+        Of an update that was interrupted, what served before serves until it is done again.
+        """
         shutil.rmtree(self._folder, ignore_errors=True)
-        store = self.context.store
-        for document in store.list(KIND):
+        for document in self.context.store.list(KIND):
             name, status = document["EndpointName"], document["EndpointStatus"]
             if status == "Failed":
                 continue
             if status == "Updating" and (update := document.get("Update")):
-                old = document["Config"] if update["Serves"] else None
-                arguments = (name, old, update["Config"])
-                threading.Thread(target=self._update_again, args=arguments, daemon=True).start()
+                before = [document["Config"]] if update["Serves"] else []
+                self.begin(name, *before, update["Config"])
             else:
                 self.begin(name, document["Config"])
 
     def close(self) -> None:
         """End every server."""
-        with self._changed:
+        with self.changed:
             self._closed = True
             deployments = list(self._deployments.values())
         for deployment in deployments:
@@ -212,10 +238,13 @@ def create_endpoint(context: Context, request: dict[str, Any]) -> dict[str, Any]
         "LastModifiedTime": now,
         "Config": config,
     }
-    if not context.store.create(KIND, name, document):
-        raise invalid(f'Cannot create already existing endpoint "{arn}".')
-    context.tag(arn, request.get("Tags"))
-    of(context).begin(name, config)
+    endpoints = of(context)
+    with endpoints.changed:
+        with context.store.transaction():
+            if not context.store.create(KIND, name, document):
+                raise invalid(f'Cannot create already existing endpoint "{arn}".')
+            context.tag(arn, request.get("Tags"))
+        endpoints.begin(name, config)
     return {"EndpointArn": arn}
 
 
@@ -224,29 +253,31 @@ def update_endpoint(context: Context, request: dict[str, Any]) -> dict[str, Any]
     """Start the new configuration's servers, and change over when they answer."""
     name = request["EndpointName"]
     config = dict(endpoint_configs.get(context, request["EndpointConfigName"]))
-    with context.store.transaction():
-        document = get(context, name)
-        if document["EndpointStatus"] not in ("InService", "Failed"):
-            raise invalid(
-                f'Cannot update in-progress endpoint "{document["EndpointArn"]}" '
-                f"({document['EndpointStatus']})."
-            )
-        excluded = request.get("ExcludeRetainedVariantProperties", [])
-        retain = request.get("RetainAllVariantProperties")
-        if retain and {"VariantPropertyType": "DesiredWeight"} not in excluded:
-            variants = document.get("ProductionVariants", [])
-            kept = {v["VariantName"]: v["DesiredWeight"] for v in variants}
-            config["ProductionVariants"] = [
-                {**v, "InitialVariantWeight": kept.get(v["VariantName"], weight_of(v))}
-                for v in config["ProductionVariants"]
-            ]
-        changes: dict[str, Any] = {
-            "EndpointStatus": "Updating",
-            "FailureReason": "",
-            "Update": {"Config": config, "Serves": document["EndpointStatus"] == "InService"},
-        }
-        context.store.update(KIND, name, LastModifiedTime=time.time(), **changes)
-    of(context).begin(name, config)
+    endpoints = of(context)
+    with endpoints.changed:
+        with context.store.transaction():
+            document = get(context, name)
+            if document["EndpointStatus"] not in ("InService", "Failed"):
+                raise invalid(
+                    f'Cannot update in-progress endpoint "{document["EndpointArn"]}" '
+                    f"({document['EndpointStatus']})."
+                )
+            excluded = request.get("ExcludeRetainedVariantProperties", [])
+            retain = request.get("RetainAllVariantProperties")
+            if retain and {"VariantPropertyType": "DesiredWeight"} not in excluded:
+                variants = document.get("ProductionVariants", [])
+                kept = {v["VariantName"]: v["DesiredWeight"] for v in variants}
+                config["ProductionVariants"] = [
+                    {**v, "InitialVariantWeight": kept.get(v["VariantName"], weight_of(v))}
+                    for v in config["ProductionVariants"]
+                ]
+            changes: dict[str, Any] = {
+                "EndpointStatus": "Updating",
+                "FailureReason": "",
+                "Update": {"Config": config, "Serves": document["EndpointStatus"] == "InService"},
+            }
+            context.store.update(KIND, name, LastModifiedTime=time.time(), **changes)
+        endpoints.begin(name, config)
     return {"EndpointArn": document["EndpointArn"]}
 
 
@@ -304,16 +335,18 @@ def list_endpoints(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 def delete_endpoint(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     """Forget the endpoint at once and end its servers when their answers are given."""
     name = request["EndpointName"]
-    with context.store.transaction():
-        document = get(context, name)
-        if document["EndpointStatus"] in ("Creating", "Updating"):
-            raise invalid(
-                f'Cannot delete in-progress endpoint "{document["EndpointArn"]}" '
-                f"({document['EndpointStatus']}); wait until it is InService or Failed."
-            )
-        context.store.delete(KIND, name)
-        context.store.delete("tags", document["EndpointArn"])
-    of(context).remove(name)
+    endpoints = of(context)
+    with endpoints.changed:
+        with context.store.transaction():
+            document = get(context, name)
+            if document["EndpointStatus"] in ("Creating", "Updating"):
+                raise invalid(
+                    f'Cannot delete in-progress endpoint "{document["EndpointArn"]}" '
+                    f"({document['EndpointStatus']}); wait until it is InService or Failed."
+                )
+            context.store.delete(KIND, name)
+            context.store.delete("tags", document["EndpointArn"])
+        endpoints.remove(name)
     return {}
 
 
