@@ -1,5 +1,6 @@
 """A job that runs: its folder, its log, its container, and the way to stop it."""
 
+import contextlib
 import threading
 import time
 from collections import deque
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from emulator.runtime.containers import Container, Runtime
-from emulator.runtime.process import Process
+from emulator.runtime.process import HostLost, Process
 
 STOP_GRACE = 20.0  # seconds between SIGTERM and SIGKILL; 120 on AWS
 TAIL = 12  # lines of the log that a failure shows
@@ -173,6 +174,8 @@ class Job:
             code = process.wait()
         except Exception as error:  # such as a full disk under the log
             process.stop(f"{error}", 0)
+            with contextlib.suppress(HostLost):
+                process.wait()
             raise
         finally:
             limit.cancel()

@@ -33,6 +33,7 @@ from typing import Any, NoReturn
 
 MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 1 << 18
 CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
+PR_SET_PDEATHSIG = 1
 MARK = "EMULATOR_CONTAINER"  # in the environment of all that belongs to a container
 SETUP_FAILED, NOT_EXECUTABLE, NOT_FOUND = 125, 126, 127  # as docker run exits
 
@@ -90,9 +91,16 @@ def serve(control: socket.socket) -> Launch | None:
                         _kill_group(pid)
                         _kill_strays(pid)
                     return None
+                if len(descriptors) < 2:  # this process may open no more
+                    print("a container's descriptors did not arrive", file=sys.stderr)
+                    for descriptor in descriptors:
+                        os.close(descriptor)
+                    continue
                 channel = socket.socket(fileno=descriptors[0])
-                launch: Launch = json.loads(_line(channel))
-                pid = os.fork()
+                forked = _fork(channel, descriptors[1])
+                if forked is None:
+                    continue
+                pid, launch = forked
                 if pid == 0:
                     signal.set_wakeup_fd(-1)
                     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -108,6 +116,24 @@ def serve(control: socket.socket) -> Launch | None:
                 selector.register(channel, selectors.EVENT_READ, pid)
             elif key.data in channels:
                 _obey(key.data, channels[key.data], selector)
+
+
+def _fork(channel: socket.socket, output: int) -> tuple[int, Launch] | None:
+    """Fork a child (0 in the child), and what it is to run; None where that one cannot be had.
+
+    That is the end of the one container, not of the others.
+    """
+    try:
+        launch: Launch = json.loads(_line(channel))
+        launch["host"] = os.getpid()
+        return os.fork(), launch
+    except (OSError, ValueError) as error:
+        with contextlib.suppress(OSError):  # the emulator may have gone
+            os.write(output, f"The container could not be started: {error}\n".encode())
+            channel.sendall(json.dumps({"exit": SETUP_FAILED}).encode() + b"\n")
+        channel.close()
+        os.close(output)
+        return None
 
 
 def _line(channel: socket.socket) -> bytes:
@@ -147,7 +173,12 @@ def _kill_strays(pid: int) -> None:
     mark = f"{MARK}={os.getpid()}.{pid}".encode()
     for _ in range(200):
         found = False
-        for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            entries = list(Path("/proc").glob("[0-9]*"))
+        except OSError as error:  # this process may open no more
+            print(f"strays of {pid} cannot be looked for: {error}", file=sys.stderr)
+            return
+        for entry in entries:
             with contextlib.suppress(OSError):  # it has ended, or is somebody else's
                 if mark in (entry / "environ").read_bytes().split(b"\0"):
                     os.kill(int(entry.name), signal.SIGKILL)
@@ -185,6 +216,7 @@ def run(launch: Launch) -> None:
             enter(launch["folder"], launch["mount"])
         os.nice(launch["nice"])
         os.chdir(launch["directory"])
+        die_with(launch["host"])
     except OSError as error:
         print(f"The container could not be set up: {error}", file=sys.stderr, flush=True)
         os._exit(SETUP_FAILED)
@@ -195,6 +227,18 @@ def run(launch: Launch) -> None:
     os.environ.update(environment)
     _as_if_just_imported(environment)
     run_script(launch["script"], launch["argv"])
+
+
+def die_with(host: int) -> None:
+    """Have the kernel kill this process when its host is killed: nobody else could end it then.
+
+    Raises:
+        OSError: the host has ended already.
+    """
+    if sys.platform == "linux":  # after `enter`: unshare forgets it
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != host:
+        raise OSError("its host has ended")
 
 
 def execute(argv: list[str], environment: dict[str, str]) -> NoReturn:

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import selectors
 import socket
 import subprocess
 import threading
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 HOST = Path(__file__).with_name("host.py")
+LINGER = 1.0  # seconds for which output is read after the end of a container
 
 
 class HostLost(Exception):
@@ -33,12 +35,12 @@ class Process:
         self.stopped: str | None = None
 
     def lines(self) -> Iterator[list[str]]:
-        """Yield what the container prints, in batches of whole lines, until its output closes.
+        """Yield what the container prints, in batches of whole lines, until it has ended.
 
         Of a line that a progress bar rewrote, only its last state is kept.
         """
         rest = b""
-        while data := os.read(self._output, 1 << 16):
+        for data in self._data():
             *whole, rest = (rest + data).split(b"\n")
             if len(rest) > 1 << 18:  # CloudWatch's own limit for one event
                 whole, rest = [*whole, rest], b""
@@ -46,10 +48,32 @@ class Process:
                 yield [_last_state(line) for line in whole]
         if rest:
             yield [_last_state(rest)]
-        os.close(self._output)
+
+    def _data(self) -> Iterator[bytes]:
+        """What comes out, to its end, or until `LINGER` after the container's.
+
+        A process that escaped the container may hold its output open for as long as it likes.
+        """
+        last: float | None = None
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._output, selectors.EVENT_READ)
+            selector.register(self._channel, selectors.EVENT_READ)
+            while last is None or time.monotonic() < last:
+                left = None if last is None else max(0.0, last - time.monotonic())
+                ready = {key.fileobj for key, _ in selector.select(left)}
+                if self._channel in ready:  # how it ended, for `wait`, or the host is gone
+                    selector.unregister(self._channel)
+                    last = time.monotonic() + LINGER
+                if self._output in ready:
+                    data = os.read(self._output, 1 << 16)
+                    if not data:
+                        return
+                    yield data
 
     def wait(self) -> int:
         """Return the exit code when the container has ended; negative for a signal.
+
+        Nothing can be read of its output any more.
 
         Raises:
             HostLost: the host died, and the container with it.
@@ -61,6 +85,7 @@ class Process:
                     data += part
             self._ended.set()
             self._channel.close()
+            os.close(self._output)
             if not data:
                 raise HostLost("the process that ran the container was killed")
             self._code = int(json.loads(data)["exit"])
@@ -141,9 +166,11 @@ class Host:
                 self._ready = True
                 socket.send_fds(self._control, [b"J"], [theirs.fileno(), write])
                 ours.sendall(json.dumps(launch).encode() + b"\n")
-        except OSError as error:
+        except (OSError, HostLost) as error:
             ours.close()
             os.close(read)
+            if isinstance(error, HostLost):
+                raise
             raise HostLost(f"the host process is gone: {error}") from error
         finally:
             theirs.close()
