@@ -4,6 +4,7 @@ Contract: SageMaker developer guide, "Custom Inference Code with Hosting Service
 endpoints, which keep it running, and by transform jobs, which need it for a while.
 """
 
+import contextlib
 import shutil
 import socket
 import threading
@@ -193,13 +194,18 @@ class ModelServer:
                 code = self._run()
                 if self._stopping.is_set() or not self._answered:
                     return
-                self._log([f"The container ended with code {code}; it is started again."])
+                self._say([f"The container ended with code {code}; it is started again."])
                 self._stopping.wait(pause)
                 pause = min(2 * pause, 30.0)
         except Exception as error:
             self._failure = error
         finally:
             self._ended.set()
+
+    def _say(self, lines: list[str]) -> None:
+        # On a full disk the lines are lost; the container must still be read, or it would block.
+        with contextlib.suppress(OSError):
+            self._log(lines)
 
     def _run(self) -> int:
         container = Container(
@@ -215,13 +221,13 @@ class ModelServer:
             self._folder,
             nice=0,
         )
-        process = self._runtime.start(container, lambda line: self._log([line]))
+        process = self._runtime.start(container, lambda line: self._say([line]))
         with self._lock:
             self._process = process
             if self._stopping.is_set():
                 process.stop("stopped", 0)
         for lines in process.lines():
-            self._log(lines)
+            self._say(lines)
             self._tail.extend(line for line in lines if line.strip())
         try:
             return process.wait()

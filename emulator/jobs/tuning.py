@@ -6,7 +6,9 @@ and stopped through the same operations that a client has.
 
 from __future__ import annotations
 
+import logging
 import secrets
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -26,6 +28,10 @@ ENDED = ("Completed", "Failed", "Stopped")
 _MOST_FAILURES = 5
 _STOPPED, _SATISFIED, _HOPELESS = "stopped", "satisfied", "hopeless"
 _LONGEST_WAIT = 2.0
+_RETRY_SECONDS = 1.0  # between two tries to write to a full disk
+
+_log = logging.getLogger("emulator.jobs")
+
 # What the trial's metrics were so far: the objective after each epoch.
 History = Callable[[str, str], list[float]]
 
@@ -284,7 +290,14 @@ class Tuner(threading.Thread):
             changes |= {"HyperParameterTuningJobStatus": status, "HyperParameterTuningEndTime": now}
         if reason:
             changes["FailureReason"] = reason
-        self._emulator.store.update(KIND, self._job, **changes)
+        while True:
+            try:
+                self._emulator.store.update(KIND, self._job, **changes)
+                return
+            except sqlite3.OperationalError as error:  # a full disk
+                _log.error("tuning job %s waits to be written: %s", self._job, error)
+                if self._closing.wait(_RETRY_SECONDS):
+                    raise
 
 
 def _runs(trial: dict[str, Any]) -> bool:

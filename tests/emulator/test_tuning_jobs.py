@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 import time
 from collections.abc import Iterator
@@ -260,3 +261,19 @@ def test_stopping_a_pipeline_stops_its_tuning(bench: Bench) -> None:
     bench.call("StopPipelineExecution", PipelineExecutionArn=arn, ClientRequestToken=TOKEN)
     assert bench.finish(arn) == "Stopped"
     assert bench.jobs.running == 0
+
+
+def test_a_full_disk_only_delays_a_tuning_job(bench: Bench, monkeypatch) -> None:
+    update, full = bench.context.store.update, [False]
+
+    def store_update(kind: str, name: str, **changes: Any) -> dict[str, Any]:
+        if full[0] and kind == "hyper-parameter-tuning-job":
+            raise sqlite3.OperationalError("database or disk is full")
+        return update(kind, name, **changes)
+
+    monkeypatch.setattr(bench.context.store, "update", store_update)
+    begin(bench, request({"SECONDS": "0.3"}))
+    full[0] = True
+    time.sleep(1.2)
+    full[0] = False
+    assert finish(bench)["HyperParameterTuningJobStatus"] == "Completed"

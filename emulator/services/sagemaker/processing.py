@@ -89,6 +89,5 @@ def _run(jobs: running.Running, job: Job) -> None:
         changes["ProcessingJobStatus"] = "Stopped"
     except Exception as error:
         changes["ProcessingJobStatus"] = "Failed"
-        changes["FailureReason"] = running.reason_of(error, job.name)
-        job.log([changes["FailureReason"]])
+        changes["FailureReason"] = running.failure(job, error)
     jobs.ended(KIND, jobs.update(KIND, job, ProcessingEndTime=time.time(), **changes))

@@ -1,5 +1,6 @@
 """The jobs that run in this server: a thread each, and the runtime that they share."""
 
+import contextlib
 import logging
 import os
 import shutil
@@ -100,12 +101,31 @@ class Running:
         try:
             job.ml.mkdir(parents=True)
             work(job)
-        except Exception:
+        except Exception as error:
             _log.exception("%s %s could not be finished", kind, job.name)
+            self._fail(kind, job, error)
         finally:
             with self._lock:
                 self._jobs.pop((kind, job.name), None)
             shutil.rmtree(job.folder, ignore_errors=True)
+
+    def _fail(self, kind: str, job: Job, error: Exception) -> None:
+        """End a job whose own code could not."""
+        reason = failure(job, error)
+        status = name_key(kind).replace("Name", "Status")
+        store = self.context.store
+
+        def write() -> dict[str, Any]:
+            with store.transaction():
+                document = store.get(kind, job.name)
+                if document is None or document[status] not in ("InProgress", "Stopping"):
+                    return {}
+                changes = ended_now(kind, reason)
+                if "SecondaryStatus" in document:
+                    changes["SecondaryStatus"] = "Failed"
+                return store.update(kind, job.name, **changes)
+
+        self.ended(kind, self.write(job, write, ends=True))
 
     def update(self, kind: str, job: Job, **changes: Any) -> dict[str, Any]:
         """Change the job's document, unless the server is going down: then it stays InProgress.
@@ -113,20 +133,32 @@ class Running:
         The next start turns that into Failed, as after a kill, and the pipeline engine, which
         goes down at the same moment, never mistakes it for a failure of the step.
         """
-        if job.stopped == SHUTDOWN:
-            return {}
+        ends = not changes.keys().isdisjoint(_ENDED)
         store = self.context.store
-        while True:
+        return self.write(
+            job,
+            lambda: store.update(kind, job.name, LastModifiedTime=time.time(), **changes),
+            ends,
+        )
+
+    def write(self, job: Job, write: Callable[[], dict[str, Any]], ends: bool) -> dict[str, Any]:
+        """Do one write of a job's document, which must be a whole transaction.
+
+        Where the disk is full, the job's end is tried until there is room or the server goes
+        down; a write that only informs is left out.
+        """
+        while job.stopped != SHUTDOWN:
             try:
-                return store.update(kind, job.name, LastModifiedTime=time.time(), **changes)
-            except sqlite3.OperationalError as error:  # a full disk
-                if changes.keys().isdisjoint(_ENDED):
-                    raise
-                _log.error("the end of %s %s waits to be written: %s", kind, job.name, error)
+                return write()
+            except sqlite3.OperationalError as error:
+                _log.error("the document of %s cannot be written: %s", job.name, error)
+                if not ends:
+                    break
                 # What it leaves may be what fills the disk, and nobody needs it any more.
                 shutil.rmtree(job.folder, ignore_errors=True)
-                if job.stopped == SHUTDOWN or self._closing.wait(RETRY_SECONDS):
-                    return {}
+                if self._closing.wait(RETRY_SECONDS):
+                    break
+        return {}
 
     def ended(self, kind: str, document: dict[str, Any]) -> None:
         """Tell EventBridge that a job has ended, as SageMaker does."""
@@ -269,16 +301,24 @@ def interrupted(context: Context, kind: str, **changes: Any) -> None:
     status = name_key(kind).replace("Name", "Status")
     for document in context.store.list(kind):
         if document[status] in ("InProgress", "Stopping"):
-            now = time.time()
-            end = name_key(kind).replace("JobName", "EndTime")
-            context.store.update(
-                kind,
-                document[name_key(kind)],
-                **{status: "Failed", end: now},
-                FailureReason=INTERRUPTED,
-                LastModifiedTime=now,
-                **changes,
-            )
+            failed = ended_now(kind, INTERRUPTED)
+            context.store.update(kind, document[name_key(kind)], **failed, **changes)
+
+
+def ended_now(kind: str, reason: str) -> dict[str, Any]:
+    """What changes in the document of a job that fails now."""
+    now = time.time()
+    status = name_key(kind).replace("Name", "Status")
+    end = name_key(kind).replace("JobName", "EndTime")
+    return {status: "Failed", end: now, "FailureReason": reason, "LastModifiedTime": now}
+
+
+def failure(job: Job, error: Exception) -> str:
+    """The FailureReason of a job, which its log gets too where there is room for it."""
+    reason = reason_of(error, job.name)
+    with contextlib.suppress(OSError):  # on a full disk the document's end matters more
+        job.log([reason])
+    return reason
 
 
 def reason_of(error: Exception, name: str) -> str:

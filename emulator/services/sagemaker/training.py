@@ -102,13 +102,19 @@ def _moved(transitions: list[dict[str, Any]], status: str) -> list[dict[str, Any
 
 def _run(jobs: running.Running, job: Job) -> None:
     def progress(status: str, **changes: Any) -> dict[str, Any]:
-        with jobs.context.store.transaction():
-            document = jobs.context.store.get(KIND, job.name) or {}
-            moved = _moved(document["SecondaryStatusTransitions"], status)
-            if document["SecondaryStatus"] == "Stopping" and "TrainingJobStatus" not in changes:
-                return document  # it stays Stopping while what it made is uploaded
-            changes |= {"SecondaryStatus": status, "SecondaryStatusTransitions": moved}
-            return jobs.update(KIND, job, **changes)
+        ends, store = "TrainingJobStatus" in changes, jobs.context.store
+
+        def write() -> dict[str, Any]:
+            with store.transaction():
+                document = store.get(KIND, job.name) or {}
+                moved = _moved(document["SecondaryStatusTransitions"], status)
+                if document["SecondaryStatus"] == "Stopping" and not ends:
+                    return document  # it stays Stopping while what it made is uploaded
+                moves = {"SecondaryStatus": status, "SecondaryStatusTransitions": moved}
+                now = time.time()
+                return store.update(KIND, job.name, LastModifiedTime=now, **changes, **moves)
+
+        return jobs.write(job, write, ends)
 
     jobs.update(KIND, job, TrainingStartTime=time.time())
     changes: dict[str, Any] = {}
@@ -126,7 +132,6 @@ def _run(jobs: running.Running, job: Job) -> None:
         status = secondary = "Stopped"
     except Exception as error:
         status = secondary = "Failed"
-        changes["FailureReason"] = running.reason_of(error, job.name)
-        job.log([changes["FailureReason"]])
+        changes["FailureReason"] = running.failure(job, error)
     changes |= {"TrainingJobStatus": status, "TrainingEndTime": time.time()}
     jobs.ended(KIND, progress(secondary, **changes))

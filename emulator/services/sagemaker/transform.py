@@ -67,6 +67,5 @@ def _run(jobs: running.Running, job: Job) -> None:
         changes["TransformJobStatus"] = "Stopped"
     except Exception as error:
         changes["TransformJobStatus"] = "Failed"
-        changes["FailureReason"] = running.reason_of(error, job.name)
-        job.log([changes["FailureReason"]])
+        changes["FailureReason"] = running.failure(job, error)
     jobs.ended(KIND, jobs.update(KIND, job, TransformEndTime=time.time(), **changes))
