@@ -17,6 +17,10 @@ from emulator.jobs.model_server import STARTUP_SECONDS, ModelServer, ServedModel
 DRAIN_SECONDS = 60.0
 
 
+class Replaced(Exception):
+    """The deployment was drained, as another took its place."""
+
+
 class Deployment:
     """The servers of one endpoint configuration.
 
@@ -45,6 +49,7 @@ class Deployment:
         self.config = config
         self.weights = {v["VariantName"]: weight_of(v) for v in config["ProductionVariants"]}
         self._active = 0
+        self._drained = False
         self._idle = threading.Condition()
         self._servers = {}
         for variant in config["ProductionVariants"]:
@@ -87,8 +92,14 @@ class Deployment:
 
     @contextmanager
     def server(self, variant: str) -> Iterator[ModelServer]:
-        """A variant's server, which is not ended by `drain` while it is in use."""
+        """A variant's server, which is not ended by `drain` while it is in use.
+
+        Raises:
+            Replaced: `drain` came before.
+        """
         with self._idle:
+            if self._drained:
+                raise Replaced
             self._active += 1
         try:
             yield self._servers[variant]
@@ -101,6 +112,7 @@ class Deployment:
         """Wait for the answers under way, then end the servers."""
         deadline = time.monotonic() + DRAIN_SECONDS
         with self._idle:
+            self._drained = True
             while self._active and time.monotonic() < deadline:
                 self._idle.wait(1.0)
         self.stop()

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 
+from emulator.jobs.endpoint import Replaced
 from emulator.services import Context, HttpRequest, HttpResponse, route
 from emulator.services.sagemaker import hosting
 
@@ -29,6 +30,14 @@ def invoke_endpoint(context: Context, request: HttpRequest) -> HttpResponse:
     if len(request.body) > MAX_BODY:
         said = f"Request size {len(request.body)} bytes exceeds the maximum of {MAX_BODY} bytes."
         return _error("ValidationError", said)
+    try:
+        return _invoke(context, request, document)
+    except Replaced:  # an update changed over just now; what it brought serves
+        return _invoke(context, request, document)
+
+
+def _invoke(context: Context, request: HttpRequest, document: dict[str, Any]) -> HttpResponse:
+    name = document["EndpointName"]
     deployment = hosting.of(context).serving(name, TIMEOUT)
     if deployment is None:
         state = document["EndpointStatus"]
