@@ -18,6 +18,7 @@ from model_registry.promotion import Placement, promote
 from model_registry.versions import APPROVED, ModelVersion, describe
 
 LEFT = "left for approval"
+NO_DECISION = "not a decision"  # something else of the version was changed
 EVENT = "SageMaker Model Package State Change"
 # Kept back of the function's own time limit, so that the reason is answered and not cut off.
 MARGIN_SECONDS = 10.0
@@ -39,6 +40,8 @@ def handler(event: Mapping[str, Any], context: Any = None) -> dict[str, Any]:
             runs an event again that ended so; a pipeline step ends Failed with this reason.
         RegistryError: The event names no model package, or nothing says which endpoint is meant.
     """
+    if not _is_decision(event):
+        return _say({"statusCode": 200, "status": NO_DECISION})
     arn, decided_at = _read(event)
     client = boto3.client("sagemaker")
     version = describe(client, arn)
@@ -63,6 +66,16 @@ def handler(event: Mapping[str, Any], context: Any = None) -> dict[str, Any]:
         print(json.dumps({"status": "endpoint busy", "reason": str(error)}))
         raise
     return _say({**base, **promotion.as_dict()})
+
+
+def _is_decision(event: Mapping[str, Any]) -> bool:
+    """Whether the event may follow an approval; SageMaker sends one for any change of a version.
+
+    It names what changed in `UpdatedModelPackageFields`; a new description or new metadata of an
+    approved version must not bring it back into service.
+    """
+    changed = event.get("detail", {}).get("UpdatedModelPackageFields")
+    return not changed or "ModelApprovalStatus" in changed
 
 
 def _read(event: Mapping[str, Any]) -> tuple[str, datetime | None]:

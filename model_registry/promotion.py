@@ -1,6 +1,7 @@
 """Put an approved model version behind the endpoint, keeping its other settings; and go back."""
 
 import hashlib
+import json
 import time
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -156,9 +157,11 @@ def _try_to_serve(
         tags[REPLACES] = current.config if replaces is None else replaces
     else:
         settings = {"ProductionVariants": [_new_variant(model, placement)]}
-    # Milliseconds, because two decisions in one second are two configurations.
+    # Milliseconds, because two decisions in one second are two configurations; and what it is made
+    # from, because one that another decision overtook names another predecessor when it comes back.
     moment = decided_at.astimezone(UTC).strftime("%Y%m%d%H%M%S%f")[:-3]
-    config = f"{name[:35]}-v{version.version}-{moment}"
+    made_from = json.dumps([settings, tags], sort_keys=True, default=str).encode()
+    config = f"{name[:30]}-v{version.version}-{moment}-{hashlib.sha256(made_from).hexdigest()[:4]}"
     try:
         client.create_endpoint_config(
             EndpointConfigName=config,

@@ -78,7 +78,7 @@ def _tile(path: Path) -> np.ndarray:
     """The picture on a white square, its aspect kept."""
     with Image.open(path) as image:
         image.draft("RGB", (PIXELS, PIXELS))
-        picture = ImageOps.contain(image.convert("RGB"), (PIXELS, PIXELS))
+        picture = ImageOps.contain(ImageOps.exif_transpose(image).convert("RGB"), (PIXELS, PIXELS))
     square = Image.new("RGB", (PIXELS, PIXELS), "white")
     square.paste(picture, ((PIXELS - picture.width) // 2, (PIXELS - picture.height) // 2))
     return np.asarray(square)

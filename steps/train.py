@@ -54,6 +54,8 @@ from training.profiling import page
 from training.settings import Settings
 from training.watcher import Watcher
 
+GPUS = Path("/proc/driver/nvidia/gpus")  # one entry for each that the driver knows
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Train, and say what went wrong without a traceback where the person can mend it."""
@@ -106,7 +108,7 @@ def run(
     """
     started = time.monotonic()
     _be_deterministic(options.seed)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = _device()
     settings = Settings.of(options, device)
     profiler = profile.Profiler()
     watcher = Watcher(profiler, options, places.output / "tensors", tracker)
@@ -121,7 +123,8 @@ def run(
             with profiler.phase("label noise"):
                 kept = _unsuspected(options, channels.train, built, settings, device, places.model)
                 kept = group.from_first(kept)  # all processes learn from the same images
-                channels = dataclasses.replace(channels, train=channels.train.only(kept))
+                if len(kept) < len(channels.train):  # else the pixels would be there twice
+                    channels = dataclasses.replace(channels, train=channels.train.only(kept))
         learner, inputs = _prepare(options, channels, built, settings, device, profiler)
         steps = math.ceil(len(channels.train) / options.batch_size) * options.epochs
         watcher.attach(learner.model, learner.criterion, steps)
@@ -271,6 +274,19 @@ def _stop_signal() -> Iterator[Callable[[], bool]]:
         yield asked.is_set
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _device() -> torch.device:
+    """The GPU where torch can use one; said where it cannot, for a GPU costs money."""
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    if torch.version.cuda and any(GPUS.glob("*")):
+        print(
+            f"warning: this machine has a GPU that torch {torch.__version__} cannot use (it wants "
+            f"a driver for CUDA {torch.version.cuda}); the processor trains, which takes longer",
+            flush=True,
+        )
+    return torch.device("cpu")
 
 
 def _be_deterministic(seed: int) -> None:

@@ -21,6 +21,7 @@ import sys
 import tarfile
 import tempfile
 import traceback
+import zlib
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -126,7 +127,7 @@ def _unpack(source: str, code: Path) -> None:
         try:
             with tarfile.open(archive) as tar:
                 tar.extractall(code, filter="data")  # nothing outside the folder, no devices
-        except tarfile.TarError as error:
+        except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
             raise ScriptModeError(
                 f"sagemaker_submit_directory {source} cannot be unpacked: {error}; "
                 "it must be a tar.gz of the scripts"

@@ -14,7 +14,7 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 from pictures import GREEN, INK, STYLE, WIDTH
-from PIL import Image
+from PIL import Image, ImageOps
 
 from evaluation import archive, contact_sheet
 from evaluation.predictions import Predictions
@@ -140,7 +140,7 @@ def _sheet(rows: Any, maps: dict[int, np.ndarray], found: Predictions) -> Figure
 def _picture(path: Path) -> np.ndarray:
     """The picture as the network sees it: squeezed to a square."""
     with Image.open(path) as image:
-        return np.asarray(image.convert("RGB").resize((PIXELS, PIXELS)))
+        return np.asarray(ImageOps.exif_transpose(image).convert("RGB").resize((PIXELS, PIXELS)))
 
 
 def _overlay(picture: np.ndarray, found: np.ndarray) -> np.ndarray:

@@ -40,12 +40,15 @@ class Gathered:
     other_counts: Counter[int] = field(default_factory=Counter)
     disagreements: list[dict[str, str | int]] = field(default_factory=list)
     absent: int = 0  # listed, but not in the source
+    looked_at: int = 0  # whose metadata were wanted
+    broken: int = 0  # whose images were fetched and cannot be used
 
     @property
     def lost(self) -> float:
-        """Which share of the bins that would have been taken cannot be used."""
-        taken = len(self.bins) + len(self.others)
-        return len(self.quarantined) / max(1, len(self.quarantined) + taken)
+        """Which share cannot be used: of the bins looked at or, if greater, of those fetched."""
+        fetched = self.broken + len(self.bins) + len(self.others)
+        silent = len(self.quarantined) - self.broken
+        return max(silent / max(1, self.looked_at), self.broken / max(1, fetched))
 
 
 class Gatherer:
@@ -138,6 +141,7 @@ class Gatherer:
         """Read the metadata of a batch, in its order; what is wrong is put aside."""
         whole = []
         for identity in ids:
+            self.result.looked_at += 1
             if identity not in metadata:
                 self._put_aside(identity, "no-metadata", f"no {METADATA}/{identity}.json")
             elif identity not in images:
@@ -191,6 +195,7 @@ class Gatherer:
             self._progress.say("fetched", len(self.result.pictures))
             if isinstance(image, Flaw):
                 self._put_aside(bin_.id, image.reason, image.detail)
+                self.result.broken += 1
             else:
                 self.result.pictures[bin_.id] = image
                 whole.append(bin_)

@@ -130,7 +130,7 @@ def _add_learning(add: Callable[..., object]) -> None:
         "--precision",
         choices=("auto", "float32", "bfloat16"),
         default="auto",
-        help="of the network's arithmetic; auto: bfloat16 on a GPU, float32 on a processor",
+        help="of the network's arithmetic; auto: bfloat16 on a GPU that has it, else float32",
     )
     add("--compile", type=_true_or_false, default=False, help="torch.compile; minutes to begin")
 

@@ -93,6 +93,9 @@ def probabilities(
     found = np.zeros((len(labels), classes))
     for number in np.unique(fold):
         rest, part = fold != number, fold == number
+        if len(np.unique(labels[rest])) < 2:
+            found[part] = np.nan  # nothing to tell apart
+            continue
         regression = make_pipeline(
             StandardScaler(), LogisticRegression(C=PENALTY, max_iter=200, tol=1e-3)
         )
@@ -153,6 +156,9 @@ def judge(
     probability = np.full((len(labels), labels.max() + 1), np.nan)
     fold = folds([names[index] for index in often.tolist()], labels[often], seed)
     probability[often] = probabilities(features[often], labels[often], fold, probability.shape[1])
+    judged = ~np.isnan(probability).any(axis=1)
+    if len(np.unique(labels[judged])) < 2:
+        return None  # a fold had all images of a label
     return find(probability, labels)
 
 

@@ -42,7 +42,9 @@ class Settings:
         }
         if not options.pretrained:
             chosen["head_rate"] = 1.0  # then nothing is older than the head
-        auto = "bfloat16" if device.type == "cuda" else "float32"
+        # Older GPUs (a T4, say) only emulate it, without cuDNN and so several times slower.
+        native = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+        auto = "bfloat16" if native else "float32"
         precision = auto if options.precision == "auto" else options.precision
         return Settings(**chosen, bfloat16=precision == "bfloat16")
 

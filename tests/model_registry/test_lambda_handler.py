@@ -61,6 +61,15 @@ def test_an_event_of_a_version_rejected_meanwhile_deploys_nothing(client, regist
     assert handler(approval(arn), None)["status"] == "left for approval"
 
 
+def test_new_metadata_of_an_approved_version_are_no_approval(client, register):
+    event = approval(register("Approved", **FACTS))
+    event["detail"]["UpdatedModelPackageFields"] = ["CustomerMetadataProperties"]
+    assert handler(event, None)["status"] == "not a decision"
+    assert endpoints.read(client, "tally") is None
+    event["detail"]["UpdatedModelPackageFields"] += ["ModelApprovalStatus"]
+    assert handler(event, None)["version"] == 1
+
+
 @pytest.mark.parametrize(
     ("event", "message"),
     [

@@ -1,9 +1,11 @@
 """Grad-CAM on a network whose answer is known to depend on one corner alone."""
 
 import numpy as np
+import pictures
 import pytest
 import torch
 from evaluation import attention
+from PIL import Image
 from torch import nn
 
 
@@ -19,6 +21,20 @@ class Corner(nn.Module):
         maps = self.light(pixels.permute(0, 3, 1, 2).float() / 255)
         corner = maps[:, 0, :4, :4].mean(dim=(1, 2))
         return torch.stack([-corner, corner], dim=1).softmax(dim=1)
+
+
+def test_a_turned_photo_is_shown_upright(tmp_path):
+    """As the network sees it: the camera said that it was held on its side."""
+    lying = Image.new("RGB", (60, 40), "black")
+    lying.paste("white", (0, 0, 60, 20))  # bright above, which is right once it is turned
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    lying.save(tmp_path / "1.jpg", exif=exif, quality=95)
+    for picture in (attention._picture(tmp_path / "1.jpg"), pictures._tile(tmp_path / "1.jpg")):
+        middle = picture[len(picture) // 2]
+        assert (
+            middle[len(middle) * 7 // 10].mean() > 200 > 60 > middle[len(middle) * 3 // 10].mean()
+        )
 
 
 def test_the_heat_is_where_the_answer_comes_from():

@@ -83,6 +83,12 @@ def test_rare_labels_are_not_judged():
     assert label_noise.judge(seen(labels % 5, 1), labels * 0, names(range(204))) is None
 
 
+def test_a_label_that_only_one_fold_has_is_not_judged():
+    labels = np.array([0] * 10 + [1] * 400)
+    found = label_noise.judge(seen(labels, 1.0), labels, names([*range(10), *range(100, 4100, 10)]))
+    assert found is None or set(labels[found.worst]) <= {1}
+
+
 def test_leaving_out_keeps_half_of_every_label():
     labels = np.array([0] * 10 + [1] * 5)
     worst = np.array([10, 11, 12, 13, 14, 3])

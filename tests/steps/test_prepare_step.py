@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import inference
 import pytest
+from preparation import picture
 from preparation.source import bucket_region
 
 from tests.steps.small_source import jpeg, manifest, message, run
@@ -85,6 +87,24 @@ def test_a_flaw_is_put_aside_with_its_reason_and_costs_nothing_else(
     assert [(entry["id"], entry["reason"]) for entry in found["quarantined"]] == [("00001", reason)]
     assert found["quarantined"][0]["detail"]
     assert len(found["images"]) == 59
+
+
+def test_what_the_endpoint_would_refuse_is_put_aside(source: Path, root: Path) -> None:
+    assert (picture.MAX_BYTES, picture.MAX_PIXELS) == (inference.MAX_BYTES, inference.MAX_PIXELS)
+    (source / "bin-images/00001.jpg").write_bytes(jpeg(1, (5001, 5000)))
+    (source / "bin-images/00002.jpg").write_bytes(jpeg(2) + b"0" * picture.MAX_BYTES)
+    assert run(source) == 0
+    aside = {one["id"]: one["detail"] for one in manifest(root)["quarantined"]}
+    assert aside["00001"] == "5001 x 5000 pixels; at most 25000000 are served"
+    assert aside["00002"].endswith("bytes; at most 26214400 are served")
+
+
+def test_a_small_subset_loses_the_share_of_the_bins_looked_at(source: Path, root: Path) -> None:
+    for number in (1, 2, 3):
+        (source / "metadata" / f"{number:05d}.json").unlink()
+    assert run(source, "--subset-size", "27", "--max-quarantined", "0.06") == 0  # 3 of 60, not 30
+    assert run(source, "--subset-size", "27", "--max-quarantined", "0.04") == 1
+    assert "5% of the bins cannot be used" in message(root)
 
 
 def test_a_broken_image_of_a_subset_is_replaced(source: Path, root: Path) -> None:

@@ -62,6 +62,19 @@ def told(result: subprocess.CompletedProcess, what: str):
     return json.loads(line.removeprefix(what))
 
 
+def test_a_damaged_archive_says_so_where_sagemaker_looks(tmp_path):
+    source = tarball(tmp_path / "s.tar.gz", {"train.py": SCRIPT})
+    source.write_bytes(source.read_bytes()[:-60])
+    root = job(
+        tmp_path / "opt",
+        {"sagemaker_program": "train.py", "sagemaker_submit_directory": str(source)},
+    )
+    result = run(root)
+    assert result.returncode == 1
+    assert "cannot be unpacked" in (root / "output" / "failure").read_text()
+    assert "Traceback" not in result.stderr
+
+
 @pytest.mark.parametrize(
     ("program", "quoted"), [("train.py", "plain"), ('"train.py"', "json")], ids=["plain", "json"]
 )
