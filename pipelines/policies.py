@@ -74,6 +74,7 @@ def execution(settings: Settings) -> Document:
         _allow(
             "Registry",
             [
+                "sagemaker:AddTags",
                 "sagemaker:CreateModelPackage",
                 "sagemaker:CreateModelPackageGroup",
                 "sagemaker:DescribeModelPackage",
@@ -87,6 +88,7 @@ def execution(settings: Settings) -> Document:
         _allow(
             "Experiments",
             [
+                "sagemaker:AddTags",
                 "sagemaker:AssociateTrialComponent",
                 "sagemaker:CreateExperiment",
                 "sagemaker:CreateTrial",
