@@ -34,9 +34,10 @@ def create_endpoint_config(context: Context, request: dict[str, Any]) -> dict[st
     arn = context.arn(KIND, name)
     kept = {key: value for key, value in request.items() if key != "Tags"}
     document = kept | {"EndpointConfigArn": arn, "CreationTime": time.time()}
-    if not context.store.create(KIND, name, document):
-        raise invalid(f'Cannot create already existing endpoint configuration "{arn}".')
-    context.tag(arn, request.get("Tags"))
+    with context.store.transaction():
+        if not context.store.create(KIND, name, document):
+            raise invalid(f'Cannot create already existing endpoint configuration "{arn}".')
+        context.tag(arn, request.get("Tags"))
     return {"EndpointConfigArn": arn}
 
 

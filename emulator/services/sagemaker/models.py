@@ -29,9 +29,10 @@ def create_model(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     arn = context.arn("model", name)
     kept = {key: value for key, value in request.items() if key != "Tags"}
     document = kept | {"ModelArn": arn, "CreationTime": time.time()}
-    if not context.store.create(_KIND, name, document):
-        raise invalid(f'Cannot create already existing model "{arn}".')
-    context.tag(arn, request.get("Tags"))
+    with context.store.transaction():
+        if not context.store.create(_KIND, name, document):
+            raise invalid(f'Cannot create already existing model "{arn}".')
+        context.tag(arn, request.get("Tags"))
     return {"ModelArn": arn}
 
 

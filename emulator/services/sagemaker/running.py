@@ -85,6 +85,10 @@ class Running:
         with self._lock:
             self._jobs[kind, name] = job
             self._threads = [t for t in self._threads if t.is_alive()] + [thread]
+        # A stop that came since the document was kept found no job to end.
+        kept = self.context.store.get(kind, name) or {}
+        if kept.get(name_key(kind).replace("Name", "Status")) == "Stopping":
+            job.stop("Stopped")
         thread.start()
 
     def _share(self) -> int:
@@ -234,12 +238,13 @@ def create(
         "LastModifiedTime": now,
         **document,
     }
-    if not context.store.create(kind, request[key], made):
-        raise in_use(
-            "Job name must be unique within an AWS account and region, and a job with this name "
-            f"already exists ({arn})"
-        )
-    context.tag(arn, request.get("Tags"))
+    with context.store.transaction():
+        if not context.store.create(kind, request[key], made):
+            raise in_use(
+                "Job name must be unique within an AWS account and region, and a job with this "
+                f"name already exists ({arn})"
+            )
+        context.tag(arn, request.get("Tags"))
     return made
 
 
