@@ -146,6 +146,7 @@ class Host:
         self._lock = threading.Lock()
         self._ready = False
         self._running = 0
+        self._counting = threading.Lock()
         self.used = time.monotonic()
 
     def start(self, launch: Mapping[str, Any]) -> Process:
@@ -157,6 +158,15 @@ class Host:
         Raises:
             HostLost: the host has ended.
         """
+        with self._counting:  # at once: a host that still imports is not idle
+            self._running += 1
+        try:
+            return self._start(launch)
+        except BaseException:
+            self.ended()
+            raise
+
+    def _start(self, launch: Mapping[str, Any]) -> Process:
         ours, theirs = socket.socketpair()
         read, write = os.pipe()
         try:
@@ -175,7 +185,6 @@ class Host:
         finally:
             theirs.close()
             os.close(write)
-        self._running += 1
         return _Hosted(ours, read, self)
 
     @property
@@ -212,8 +221,9 @@ class Host:
 
     def ended(self) -> None:
         """Note that a container ended."""
-        self._running -= 1
-        self.touch()
+        with self._counting:
+            self._running -= 1
+            self.touch()
 
 
 class _Hosted(Process):

@@ -5,6 +5,7 @@ import resource
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -112,4 +113,18 @@ def test_a_host_that_is_gone_leaves_no_descriptor(tmp_path: Path) -> None:
     with pytest.raises(HostLost):
         start(host, tmp_path, "true")
     assert len(list(Path("/dev/fd").iterdir())) == before
+    host.close()
+
+
+def test_a_host_that_still_starts_is_not_idle(tmp_path: Path) -> None:
+    (tmp_path / "slow.py").write_text("import time\ntime.sleep(1)\n")
+    host = Host(sys.executable, tmp_path, ["slow"], dict(os.environ), tmp_path / "hosts.txt")
+    ended: list[tuple[int, list[str]]] = []
+    starting = threading.Thread(target=lambda: ended.append(end(start(host, tmp_path, "true"))))
+    starting.start()
+    time.sleep(0.4)
+    assert host.idle == 0.0
+    starting.join()
+    assert ended == [(0, [])]
+    assert host.idle > 0
     host.close()
