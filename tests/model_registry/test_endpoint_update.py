@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tarfile
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import boto3
@@ -123,3 +124,41 @@ def test_a_busy_endpoint_is_waited_for_or_named(emulated):
         with pytest.raises(EndpointBusyError, match="Endpoint busy is Creating"):
             promote(client, second, placement)
     assert promote(client, second, placement, wait_seconds=30).status == "endpoint updated"
+
+
+class Overtaken:
+    """A client whose first update comes just after somebody else's."""
+
+    def __init__(self, client, other) -> None:
+        self._client, self._other = client, other
+
+    def __getattr__(self, name):
+        return getattr(self._client, name)
+
+    def update_endpoint(self, **request):
+        if self._other:
+            other, self._other = self._other, None
+            other()
+        return self._client.update_endpoint(**request)
+
+
+def test_a_rollback_goes_to_what_an_overtaken_promotion_really_replaced(emulated):
+    client = emulated
+    placement = Placement("overtaken", PLACEMENT.instance_type, PLACEMENT.role_arn)
+    arns = [register(client) for _ in range(3)]
+    now = datetime.now(UTC)
+
+    def decided(arn, minutes, through=client):
+        when = now - timedelta(minutes=minutes)
+        return promote(through, arn, placement, wait_seconds=30, decided_at=when)
+
+    decided(arns[0], 3)
+    while endpoints.read(client, "overtaken").busy:
+        time.sleep(0.1)
+    done = decided(arns[2], 1, Overtaken(client, lambda: decided(arns[1], 2)))
+    assert done.status == "endpoint updated"
+    replaced = endpoints.tags(client, done.endpoint_config_name)[endpoints.REPLACES]
+    assert endpoints.model_of(client, replaced)[1] == arns[1]
+    assert replaced == done.replaced_config_name
+    package = versions.describe(client, arns[1])
+    assert rollback(client, placement, wait_seconds=30).version == package.version

@@ -315,6 +315,12 @@ def describe_endpoint(context: Context, request: dict[str, Any]) -> dict[str, An
     document = get(context, request["EndpointName"])
     if not document.get("FailureReason"):
         document.pop("FailureReason", None)
+    if document["EndpointStatus"] in ("Creating", "Updating"):
+        config = document.get("Update", document)["Config"]
+        document["PendingDeploymentSummary"] = {
+            "EndpointConfigName": config["EndpointConfigName"],
+            "StartTime": document["LastModifiedTime"],
+        }
     return document
 
 
