@@ -100,6 +100,14 @@ def declared(settings: Settings) -> list[Parameter]:
             lambda value: value == "" or _is_place(value),
             place=True,
         ),
+        Parameter(
+            "DataVersion",
+            "String",
+            "",
+            "What the images were; set for local ones. Another value has Prepare read them again.",
+            "letters, digits, _, . and -, such as 2026-11",
+            lambda value: bool(re.fullmatch(r"[A-Za-z0-9_.-]*", str(value))),
+        ),
         _at_least("SubsetSize", data.subset_size, "Images in all; 0: every image.", 0),
         Parameter(
             "Classes",

@@ -6,7 +6,7 @@ there, because a job reads everything below the address.
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,22 +58,43 @@ def place(
         say: Called with a line about each thing that is uploaded.
 
     Returns:
-        The values, with s3:// addresses instead of local paths.
+        The values, with s3:// addresses instead of local paths, and the DataVersion of what was
+        uploaded.
 
     Raises:
         UploadError: A folder or file is missing, or not what the pipeline can read.
     """
-    placed = dict(values)
+    placed, uploaded = dict(values), list[str]()
     source = str(values.get("DataSource", ROOT / settings.data.source))
     if "DataSource" not in values and "://" in settings.data.source:
         source = settings.data.source
     if "://" not in source:
         placed["DataSource"] = upload_folder(session, settings, Path(source), say)
+        uploaded.append(str(placed["DataSource"]))
     file_list = str(values.get("FileList", settings.data.file_list))
     if file_list and "://" not in file_list:
         path = Path(file_list) if "FileList" in values else ROOT / file_list
         placed["FileList"] = upload_file_list(session, settings, path, say)
+        uploaded.append(str(placed["FileList"]))
+    if uploaded and "DataVersion" not in values:
+        placed["DataVersion"] = version_of(session, settings, uploaded)
     return placed
+
+
+def version_of(session: "boto3.Session", settings: Settings, addresses: Iterable[str]) -> str:
+    """A hash of the names and ETags of all objects at these addresses of the bucket.
+
+    The address of a folder stays when its files change, and SageMaker's step cache looks only at
+    the arguments of a job: without this, changed images would never be learnt from.
+    """
+    import obstore
+
+    store, found = store_of(session, settings), []
+    for address in addresses:
+        prefix = address.split("/", 3)[3]
+        for batch in obstore.list(store, prefix=prefix):
+            found += [f"{entry['path']} {(entry['e_tag'] or '').strip(chr(34))}" for entry in batch]
+    return hashlib.sha256("\n".join(sorted(found)).encode()).hexdigest()[:16]
 
 
 def upload_folder(

@@ -123,6 +123,7 @@ def _manifest(
     return {
         "source": options.source,
         "file_list": options.file_list,
+        "data_version": options.data_version,
         "classes": options.classes,
         "learn_from": options.learn_from,
         "split": options.split,
@@ -202,6 +203,7 @@ def _arguments() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--source", required=True, help="s3://bucket/prefix or a folder, laid out like ABID")
     add("--file-list", default="", help="only what this file_list.json names (s3:// or a file)")
+    add("--data-version", default="", help="what the images were, for the manifest and the cache")
     add("--subset-size", type=_natural, default=0, help="images in all, balanced; 0: every one")
     add("--classes", default="1-5", help="the counts that are wanted (default: 1-5)")
     add(

@@ -19,6 +19,7 @@ def prepare_step(context: Context) -> ProcessingStep:
     arguments = {
         "--source": parameter["DataSource"],
         "--file-list": parameter["FileList"],
+        "--data-version": parameter["DataVersion"],
         "--subset-size": parameter["SubsetSize"].to_string(),
         "--classes": parameter["Classes"],
         "--learn-from": context.settings.data.learn_from,

@@ -122,7 +122,7 @@ def test_the_parameters_are_listed(fresh):
     shown = fresh("parameters").stdout
     assert re.search(r"AccuracyThreshold +0\.2 .*Allowed: from 0 to 1\.", shown)
     listed = json.loads(fresh("parameters", "--json").stdout)
-    assert len(listed) == 22
+    assert len(listed) == 23
     assert {
         key: value
         for one in listed

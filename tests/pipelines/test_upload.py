@@ -76,6 +76,26 @@ def test_local_values_become_addresses(
     assert str(placed["FileList"]).split("/", 3)[3] in bucket()
 
 
+def test_changed_images_are_another_version(
+    aws: Any, local: Settings, bucket: Any, bins: Path
+) -> None:
+    def version(**more: str) -> object:
+        return place(aws.session, local, {"DataSource": str(bins), **more})["DataVersion"]
+
+    before = version()
+    changed = bins / "bin-images" / "00001.jpg"
+    content = changed.read_bytes()
+    changed.touch()
+    assert version() == before  # only what is in the files counts
+    changed.write_bytes(b"another photo")
+    assert version() != before
+    changed.write_bytes(content)
+    assert version() == before
+    (bins / "metadata" / "00009.json").write_text("{}")
+    assert version() != before
+    assert version(DataVersion="mine") == "mine"
+
+
 def test_addresses_stay_as_they_are(aws: Any, local: Settings) -> None:
     values = {"DataSource": "s3://elsewhere/bins", "FileList": "s3://elsewhere/list.json"}
     assert place(aws.session, local, values) == values
@@ -87,7 +107,9 @@ def test_the_settings_own_folder_is_uploaded_too(
 ) -> None:
     data = local.data.model_copy(update={"source": str(bins)})
     settings = local.model_copy(update={"data": data})
-    assert place(aws.session, settings, {}) == {"DataSource": destination(settings, bins)}
+    placed = place(aws.session, settings, {})
+    assert placed["DataSource"] == destination(settings, bins)
+    assert placed.keys() == {"DataSource", "DataVersion"}
 
 
 def test_a_missing_default_folder_says_how_to_draw_bins(
