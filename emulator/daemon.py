@@ -151,7 +151,7 @@ def down(state: Path, timeout: float = 40) -> bool:
     """
     if not _held(state / "server.lock"):
         return False
-    pid = int((state / "server.lock").read_text() or 0)
+    pid = _pid_of(state / "server.lock")
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + timeout
@@ -160,6 +160,20 @@ def down(state: Path, timeout: float = 40) -> bool:
             raise StartError(f"process {pid} did not end within {timeout:.0f} s; kill it yourself")
         time.sleep(0.02)
     return True
+
+
+def _pid_of(lock: Path, timeout: float = 5) -> int:
+    """Who holds a lock; it is written just after it was taken, and 0 would be our own group.
+
+    Raises:
+        StartError: It does not say.
+    """
+    deadline = time.monotonic() + timeout
+    while not (said := lock.read_text().strip()).isdecimal() or int(said) == 0:
+        if time.monotonic() > deadline:
+            raise StartError(f"{lock} does not say which process holds it; end it yourself")
+        time.sleep(0.02)
+    return int(said)
 
 
 def reset(state: Path) -> bool:

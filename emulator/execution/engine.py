@@ -50,13 +50,19 @@ class Engine:
 
     def drive(self, arn: str) -> None:
         """Begin, or go on with, an execution whose record is Executing or Stopping."""
+        # Nothing of the store under the lock: who starts an execution because of an event may
+        # hold the store, and would wait for one who holds the lock and waits for the store.
+        driver = Driver(self._context, arn, self._closing)
         with self._lock:
             if self._closing.is_set():
                 return
             self._drivers = {arn: one for arn, one in self._drivers.items() if one.is_alive()}
-            driver = Driver(self._context, arn, self._closing)
             self._drivers[arn] = driver
             driver.start()
+        if (self._context.store.get(EXECUTION, arn) or {}).get(
+            "PipelineExecutionStatus"
+        ) == "Stopping":  # since the driver read it
+            driver.stop()
 
     def stop(self, arn: str) -> None:
         """Stop an execution's running steps and start no more."""
@@ -279,8 +285,11 @@ def execution_changed(context: Context, record: dict[str, Any], previous: str) -
 
 
 def _emit(context: Context, change: str, arn: str, detail: dict[str, Any]) -> None:
-    context.emit(
-        f"SageMaker Model Building Pipeline Execution {change}",
-        {key: value for key, value in detail.items() if value is not None},
-        [arn.split("/execution/")[0], arn],
-    )
+    try:
+        context.emit(
+            f"SageMaker Model Building Pipeline Execution {change}",
+            {key: value for key, value in detail.items() if value is not None},
+            [arn.split("/execution/")[0], arn],
+        )
+    except Exception:  # an event only tells; the execution goes on
+        _log.exception("an event of %s could not be sent", arn)

@@ -87,7 +87,9 @@ def run_callback(run: StepRun) -> None:
         run.record.update(
             StepStatus="Executing", CallbackToken=token, Metadata={"Callback": metadata}
         )
+    if not run.record.get().get("CallbackSent"):  # a message sent twice is better than none
         _send(run, queue, token, "Executing", arguments)
+        run.record.update(CallbackSent=True)
     answer: dict[str, Any] = {}
 
     def answered() -> bool:

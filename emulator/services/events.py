@@ -29,10 +29,11 @@ def put_rule(context: Context, request: dict[str, Any]) -> dict[str, Any]:
         raise ApiError("ValidationException", message)
     patterns.parse(request["EventPattern"])
     arn = context.arn("rule", name, "events")
-    known = context.store.get(_KIND, name) or {"Targets": []}
     kept = {key: value for key, value in request.items() if key != "Tags"}
     rule = {"State": "ENABLED", **kept, "Arn": arn, "EventBusName": "default"}
-    context.store.put(_KIND, name, {**rule, "Targets": known["Targets"]})
+    with context.store.transaction():
+        known = context.store.get(_KIND, name) or {"Targets": []}
+        context.store.put(_KIND, name, {**rule, "Targets": known["Targets"]})
     return {"RuleArn": arn}
 
 
@@ -93,6 +94,7 @@ def put_targets(context: Context, request: dict[str, Any]) -> dict[str, Any]:
         targets = {target["Id"]: target for target in rule["Targets"]}
         for target in request["Targets"]:
             if re.match(r"arn:aws:(lambda:.*:function:|sagemaker:.*:pipeline/)", target["Arn"]):
+                _check_input(target)
                 targets[target["Id"]] = target
             else:
                 message = f"{target['Arn']}: only Lambda functions and pipelines are run here"
@@ -169,10 +171,19 @@ def emit(
     }
     for rule in context.store.list(_KIND):
         pattern = json.loads(rule["EventPattern"])
-        if rule["State"] == "ENABLED" and patterns.matches(pattern, event):
+        if rule["State"] == "ENABLED" and _matches(rule, pattern, event):
             for target in rule["Targets"]:
                 _deliver(context, rule, target, event)
     return identity
+
+
+def _matches(rule: dict[str, Any], pattern: dict[str, Any], event: dict[str, Any]) -> bool:
+    """Whether a rule wants an event; a pattern that cannot be compared wants none."""
+    try:
+        return patterns.matches(pattern, event)
+    except Exception:  # one rule must not keep an event from the others, nor undo what it tells of
+        _log.exception("rule %s: its pattern cannot be compared with events", rule["Name"])
+        return False
 
 
 def _deliver(
@@ -185,7 +196,10 @@ def _deliver(
             parameters = target.get("SageMakerPipelineParameters", {})
             values = parameters.get("PipelineParameterList", [])
             request = {"PipelineParameters": values} if values else {}
-            context.call("StartPipelineExecution", PipelineName=arn, **request)
+            token = uuid.uuid4().hex
+            context.call(
+                "StartPipelineExecution", PipelineName=arn, ClientRequestToken=token, **request
+            )
         elif lambda_.permits(context, arn, "events.amazonaws.com", rule["Arn"]):
             lambda_.invoke_later(context, arn, payload)
         else:
@@ -196,6 +210,14 @@ def _deliver(
             )
     except ApiError as problem:
         _log.error("rule %s: event %s was not delivered: %s", rule["Name"], event["id"], problem)
+
+
+def _check_input(target: dict[str, Any]) -> None:
+    try:
+        json.loads(target.get("Input", "null"))
+    except ValueError as problem:
+        message = f"JSON syntax error in input for target {target['Id']}: {problem}"
+        raise ApiError("ValidationException", message) from None
 
 
 def _input(target: dict[str, Any], event: dict[str, Any]) -> Any:

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import io
 import json
+import logging
 import shutil
 import threading
 import time
@@ -16,6 +17,7 @@ from emulator.errors import ApiError
 from emulator.services import Context, lambda_process, operation
 from emulator.services.pages import offset_of, token_of
 
+_log = logging.getLogger("emulator.lambda")
 _KIND = "function"
 _CONFIGURED = ("Handler", "Role", "Description", "Timeout", "MemorySize", "Environment", "Runtime")
 # AWS waits one and two minutes before it tries an asynchronous invocation again.
@@ -120,11 +122,7 @@ def delete_function(context: Context, request: dict[str, Any]) -> dict[str, Any]
 def add_permission(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     """Let a principal, such as events.amazonaws.com, invoke a function."""
     function = _get(context, request["FunctionName"])
-    sid = request["StatementId"]
-    if any(statement["Sid"] == sid for statement in function["Statements"]):
-        message = f"The statement id ({sid}) provided already exists."
-        raise ApiError("ResourceConflictException", message, 409)
-    principal = request["Principal"]
+    sid, principal = request["StatementId"], request["Principal"]
     statement: dict[str, Any] = {
         "Sid": sid,
         "Effect": "Allow",
@@ -134,19 +132,25 @@ def add_permission(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     }
     if "SourceArn" in request:
         statement["Condition"] = {"ArnLike": {"AWS:SourceArn": request["SourceArn"]}}
-    statements = [*function["Statements"], statement]
-    context.store.update(_KIND, function["FunctionName"], Statements=statements)
+    with context.store.transaction():
+        statements = _get(context, request["FunctionName"])["Statements"]
+        if any(each["Sid"] == sid for each in statements):
+            message = f"The statement id ({sid}) provided already exists."
+            raise ApiError("ResourceConflictException", message, 409)
+        statements.append(statement)
+        context.store.update(_KIND, function["FunctionName"], Statements=statements)
     return {"Statement": json.dumps(statement)}
 
 
 @operation("RemovePermission", "lambda")
 def remove_permission(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     """Take a permission back."""
-    function = _get(context, request["FunctionName"])
-    kept = [each for each in function["Statements"] if each["Sid"] != request["StatementId"]]
-    if len(kept) == len(function["Statements"]):
-        raise _missing(f"Statement {request['StatementId']} is not found in resource policy.")
-    context.store.update(_KIND, function["FunctionName"], Statements=kept)
+    with context.store.transaction():
+        function = _get(context, request["FunctionName"])
+        kept = [each for each in function["Statements"] if each["Sid"] != request["StatementId"]]
+        if len(kept) == len(function["Statements"]):
+            raise _missing(f"Statement {request['StatementId']} is not found in resource policy.")
+        context.store.update(_KIND, function["FunctionName"], Statements=kept)
     return {}
 
 
@@ -227,6 +231,9 @@ def _deliver(context: Context, identity: str) -> None:
             problem = json.dumps(result["Payload"]) if "FunctionError" in result else None
         except ApiError as error:
             problem = str(error)
+        except Exception as error:  # it is tried again, as one that failed itself
+            _log.exception("the invocation of %s", invocation["FunctionName"])
+            problem = f"{type(error).__name__}: {error}"
         attempts = invocation["Attempts"] + 1
         if problem is None or attempts > len(_RETRY_AFTER):
             context.store.delete("invocation", identity)

@@ -98,6 +98,7 @@ def _process(
 
         timer = threading.Timer(timeout, stop)
         timer.start()
+        answered = b""  # of one that ended before it had read what it was sent
         with process, contextlib.suppress(BrokenPipeError):
             assert process.stdin is not None
             process.stdin.write(json.dumps(request).encode())

@@ -77,9 +77,16 @@ def _wildcard(value: str, pattern: str) -> bool:
     return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), value, re.DOTALL) is not None
 
 
-_TEXT: dict[str, Callable[[str, str], bool]] = {
-    "prefix": str.startswith,
-    "suffix": str.endswith,
+def _edge(compare: Callable[[str, str], bool], value: str, wanted: Any) -> bool:
+    """Whether a text begins or ends as wanted, which may be in any case."""
+    if isinstance(wanted, dict):
+        return compare(value.lower(), str(wanted["equals-ignore-case"]).lower())
+    return compare(value, wanted)
+
+
+_TEXT: dict[str, Callable[[str, Any], bool]] = {
+    "prefix": lambda value, wanted: _edge(str.startswith, value, wanted),
+    "suffix": lambda value, wanted: _edge(str.endswith, value, wanted),
     "equals-ignore-case": lambda value, wanted: value.lower() == wanted.lower(),
     "wildcard": _wildcard,
 }

@@ -300,6 +300,8 @@ def test_own_events_are_answered_one_by_one(emulator):
         ({"deep": {"list": ["three"]}}, False),
         ({"$or": [{"a": ["z"]}, {"n": [3]}]}, True),
         ({"a": [{"wildcard": "*"}]}, True),
+        ({"a": [{"prefix": {"equals-ignore-case": "X"}}]}, True),
+        ({"a": [{"suffix": {"equals-ignore-case": "Z"}}]}, False),
         ({"a": ["x"], "none": [None]}, True),
     ],
     ids=str,

@@ -92,6 +92,8 @@ def start_pipeline_execution(context: Context, request: dict[str, Any]) -> dict[
         "RoleArn": request.get("RoleArn", pipeline["RoleArn"]),
     }
     with context.store.transaction():
+        if earlier := context.store.get(TOKEN, token):  # the same request, meanwhile
+            return {"PipelineExecutionArn": earlier["PipelineExecutionArn"]}
         context.store.put(EXECUTION, arn, record)
         context.store.put(TOKEN, token, {"PipelineExecutionArn": arn})
         context.store.update(PIPELINE, pipeline["PipelineName"], LastRunTime=now)

@@ -1,0 +1,176 @@
+"""What rules set off: pipelines that start, rules that cannot be served, many at the same time."""
+
+import json
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from botocore.exceptions import ClientError
+
+ROLE = "arn:aws:iam::123456789012:role/pipelines"
+# A condition only: an execution ends as soon as it has begun.
+DEFINITION = json.dumps(
+    {
+        "Version": "2020-12-01",
+        "Parameters": [{"Name": "Word", "Type": "String", "DefaultValue": "none"}],
+        "Steps": [
+            {
+                "Name": "Check",
+                "Type": "Condition",
+                "Arguments": {
+                    "Conditions": [{"Type": "Equals", "LeftValue": "a", "RightValue": "a"}],
+                    "IfSteps": [],
+                    "ElseSteps": [],
+                },
+            }
+        ],
+    }
+)
+
+
+@pytest.fixture
+def sagemaker(emulator):
+    return emulator.client("sagemaker")
+
+
+@pytest.fixture
+def events(emulator):
+    return emulator.client("events")
+
+
+@pytest.fixture
+def pipeline(sagemaker):
+    name = f"pipeline-{uuid.uuid4().hex[:8]}"
+    made = sagemaker.create_pipeline(
+        PipelineName=name,
+        PipelineDefinition=DEFINITION,
+        RoleArn=ROLE,
+        ClientRequestToken=uuid.uuid4().hex,
+    )
+    return made["PipelineArn"]
+
+
+@pytest.fixture
+def rule(events):
+    """A function that makes a rule for a source of its own, or a pattern; all are removed."""
+    made = []
+
+    def make(pattern, *targets):
+        name = f"rule-{uuid.uuid4().hex[:8]}"
+        events.put_rule(Name=name, EventPattern=json.dumps(pattern))
+        made.append(name)
+        events.put_targets(Rule=name, Targets=[{"Id": str(n), **t} for n, t in enumerate(targets)])
+        return name
+
+    yield make
+    for name in made:
+        ids = [target["Id"] for target in events.list_targets_by_rule(Rule=name)["Targets"]]
+        if ids:
+            events.remove_targets(Rule=name, Ids=ids)
+        events.delete_rule(Name=name)
+
+
+def executions(sagemaker, pipeline):
+    found = sagemaker.list_pipeline_executions(
+        PipelineName=pipeline.rpartition("/")[2], MaxResults=100
+    )
+    return found["PipelineExecutionSummaries"]
+
+
+def ended(sagemaker, arn, seconds=20):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        found = sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn)
+        if found["PipelineExecutionStatus"] not in ("Executing", "Stopping"):
+            return found["PipelineExecutionStatus"]
+        time.sleep(0.02)
+    raise AssertionError(f"{arn} did not end")
+
+
+def test_a_rule_starts_a_pipeline_with_its_parameters(sagemaker, events, pipeline, rule):
+    values = {"PipelineParameterList": [{"Name": "Word", "Value": "from a rule"}]}
+    rule({"source": ["stock.count"]}, {"Arn": pipeline, "SageMakerPipelineParameters": values})
+    for _ in range(2):  # each event is an execution of its own
+        events.put_events(Entries=[{"Source": "stock.count", "DetailType": "new", "Detail": "{}"}])
+    started = executions(sagemaker, pipeline)
+    assert len(started) == 2
+    arn = started[0]["PipelineExecutionArn"]
+    assert ended(sagemaker, arn) == "Succeeded"
+    told = sagemaker.list_pipeline_parameters_for_execution(PipelineExecutionArn=arn)
+    assert told["PipelineParameters"] == [{"Name": "Word", "Value": "from a rule"}]
+
+
+def test_registering_and_starting_at_once_waits_for_nobody(sagemaker, pipeline, rule):
+    """Registering holds the store and starts an execution by a rule; others start by themselves."""
+    rule(
+        {"source": ["aws.sagemaker"], "detail-type": ["SageMaker Model Package State Change"]},
+        {"Arn": pipeline},
+    )
+    group = f"group-{uuid.uuid4().hex[:8]}"
+    sagemaker.create_model_package_group(ModelPackageGroupName=group)
+
+    def register(_):
+        image = "123456789012.dkr.ecr.us-east-1.amazonaws.com/plain:latest"
+        sagemaker.create_model_package(
+            ModelPackageGroupName=group,
+            ModelApprovalStatus="Rejected",
+            InferenceSpecification={
+                "Containers": [{"Image": image, "ModelDataUrl": "s3://models/model.tar.gz"}],
+                "SupportedContentTypes": ["image/jpeg"],
+                "SupportedResponseMIMETypes": ["application/json"],
+            },
+        )
+
+    def begin(_):
+        sagemaker.start_pipeline_execution(
+            PipelineName=pipeline.rpartition("/")[2], ClientRequestToken=uuid.uuid4().hex
+        )
+
+    with ThreadPoolExecutor(8) as pool:
+        calls = [pool.submit(act, n) for n in range(20) for act in (register, begin)]
+        for call in calls:
+            call.result(timeout=60)
+    found = executions(sagemaker, pipeline)
+    assert len(found) == 40
+    assert {ended(sagemaker, one["PipelineExecutionArn"]) for one in found} == {"Succeeded"}
+
+
+def test_a_rule_that_cannot_be_compared_stops_no_execution(sagemaker, pipeline, rule):
+    rule({"source": [{"prefix": 5}]}, {"Arn": pipeline})
+    started = sagemaker.start_pipeline_execution(
+        PipelineName=pipeline.rpartition("/")[2], ClientRequestToken=uuid.uuid4().hex
+    )
+    assert ended(sagemaker, started["PipelineExecutionArn"]) == "Succeeded"
+
+
+def test_an_input_that_is_no_json_is_refused(pipeline, rule):
+    with pytest.raises(ClientError, match="JSON syntax error in input for target 0"):
+        rule({"source": ["stock.other"]}, {"Arn": pipeline, "Input": "{nothing"})
+
+
+def test_permissions_given_at_once_are_all_kept(emulator):
+    from tests.emulator.test_emulator_events import ROLE, archive
+
+    functions = emulator.client("lambda")
+    name = f"function-{uuid.uuid4().hex[:8]}"
+    functions.create_function(
+        FunctionName=name,
+        Runtime="python3.11",
+        Role=ROLE,
+        Handler="function.main.handler",
+        Code={"ZipFile": archive()},
+    )
+
+    def permit(number):
+        functions.add_permission(
+            FunctionName=name,
+            StatementId=f"s{number}",
+            Action="lambda:InvokeFunction",
+            Principal="events.amazonaws.com",
+        )
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(permit, range(40)))
+    policy = json.loads(functions.get_policy(FunctionName=name)["Policy"])
+    assert {each["Sid"] for each in policy["Statement"]} == {f"s{n}" for n in range(40)}
