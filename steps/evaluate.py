@@ -37,6 +37,7 @@ from evaluation import (
     calibration,
     contact_sheet,
     engines,
+    fairness,
     intervals,
     metrics,
     page,
@@ -115,17 +116,21 @@ def evaluate(
             found,
             lambda model: _predict("the same by PyTorch", model, images, batch_size),
         )
-        approved = None
+        approved, both, fair = None, found, None
         if (inputs / "approved" / archive.NAME).is_file():
             serving = archive.load(inputs / "approved", _folder(scratch, "approved"))
             approved = _predict("the approved model", serving, images, batch_size)
+            fair = fairness.unseen(images, serving.folder, manifest)
+            if fair is not None:
+                both, approved = found.only(fair), approved.only(fair)
         temperature = calibration.temperature_of(candidate.folder)
         before = calibration.confidence_before(found, temperature)
-        document = describe(found, approved, training_counts)
+        compared = metrics.comparison(both, approved) | {"only_unseen": fair is not None}
+        document = describe(found, compared, training_counts)
         document["tally"] |= {
             "serving": serving_engine,
             "calibration": calibration.describe(found, before, temperature),
-            "intervals": _intervals(found, approved, before),
+            "intervals": _intervals(found, both, approved, before),
             "slices": slices.describe(found, manifest),
             "verification": verification.describe(
                 found,
@@ -155,7 +160,7 @@ def evaluate(
 
 def describe(
     candidate: predictions.Predictions,
-    approved: predictions.Predictions | None,
+    compared: dict[str, Any],
     training_counts: dict[int, int],
 ) -> dict[str, Any]:
     """The document that evaluation.json holds."""
@@ -172,7 +177,7 @@ def describe(
             "expected_count": {name: expected[name] for name in ("rmse", "mae")},
             "baselines": metrics.baselines(truth, training_counts),
             "per_class": metrics.per_class(candidate),
-            "approved": metrics.comparison(candidate, approved),
+            "approved": compared,
         },
     }
 
@@ -207,6 +212,8 @@ def summary(document: dict[str, Any]) -> str:
             f"  approved model     {_share(approved['accuracy'])}"
             f"   difference: {_share(approved['difference'], sign='+')}"
             f"{_between(tally, 'difference')}"
+            f"   on {approved['images']} images"
+            f"{', of bins that it did not learn from' * approved['only_unseen']}"
             f"   only this one right: {approved['only_candidate_right']}, "
             f"only the approved one: {approved['only_approved_right']}"
         )
@@ -269,6 +276,7 @@ def _number(metric: dict[str, Any]) -> str:
 
 def _intervals(
     found: predictions.Predictions,
+    both: predictions.Predictions,
     approved: predictions.Predictions | None,
     before: Any,
 ) -> dict[str, Any]:
@@ -276,7 +284,7 @@ def _intervals(
         "level": intervals.LEVEL,
         "method": f"percentiles over {intervals.SAMPLES} bootstrap samples of the test images",
         **intervals.headline(found, before),
-        **(intervals.compared(found, approved) if approved else {}),
+        **(intervals.compared(both, approved) if approved else {}),
     }
 
 

@@ -248,6 +248,8 @@ def _write(
         folder, options, channels.levels, state, temperature, outcome, measured,
         len(channels.train), time.monotonic() - started,
     )  # fmt: skip
+    seen = {file.stem for each in (channels.train, channels.validation) for file in each.files}
+    (folder / "learnt_from.txt").write_text("".join(f"{name}\n" for name in sorted(seen)))
     export.write(folder, channels.train, channels.validation, options.export)
     artifact.seal(folder)
 

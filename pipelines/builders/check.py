@@ -10,22 +10,23 @@ from sagemaker.mlops.workflow.condition_step import ConditionStep
 from sagemaker.mlops.workflow.fail_step import FailStep
 
 from pipelines.builders.context import Context
-from pipelines.builders.evaluate import accuracy, approved_accuracy
+from pipelines.builders.evaluate import accuracy, approved_accuracy, compared_accuracy
 
 
 def check_accuracy_step(
     context: Context, evaluate: Any, if_good: Sequence[Any], otherwise: Sequence[Any]
 ) -> ConditionStep:
     """The Condition step: both conditions must hold for `if_good` to run."""
-    measured = accuracy(evaluate)
     return ConditionStep(
         "CheckAccuracy",
         description="At least the threshold, and not worse than the approved model.",
         conditions=[
             ConditionGreaterThanOrEqualTo(
-                left=measured, right=context.parameters["AccuracyThreshold"]
+                left=accuracy(evaluate), right=context.parameters["AccuracyThreshold"]
             ),
-            ConditionGreaterThanOrEqualTo(left=measured, right=approved_accuracy(evaluate)),
+            ConditionGreaterThanOrEqualTo(
+                left=compared_accuracy(evaluate), right=approved_accuracy(evaluate)
+            ),
         ],
         if_steps=list(if_good),
         else_steps=list(otherwise),
@@ -44,7 +45,9 @@ def accuracy_too_low_step(context: Context, evaluate: Any) -> FailStep:
                 accuracy(evaluate),
                 "; it must reach AccuracyThreshold = ",
                 context.parameters["AccuracyThreshold"],
-                ", and the approved model's accuracy on the same images, ",
+                ". On the test images that the approved model has not learnt from it reaches ",
+                compared_accuracy(evaluate),
+                " and must reach that model's ",
                 approved_accuracy(evaluate),
                 ". Execution: ",
                 ExecutionVariables.PIPELINE_EXECUTION_ARN,

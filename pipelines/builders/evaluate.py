@@ -53,8 +53,13 @@ def accuracy(evaluate: Any) -> JsonGet:
 
 
 def approved_accuracy(evaluate: Any) -> JsonGet:
-    """The approved model's accuracy on the same images; 0 where none is approved."""
+    """The approved model's accuracy on test images that it has not learnt from; 0 without one."""
     return _value(evaluate, "tally.approved.accuracy.value")
+
+
+def compared_accuracy(evaluate: Any) -> JsonGet:
+    """The model's accuracy on the images that the approved one is judged by."""
+    return _value(evaluate, "tally.approved.candidate_accuracy.value")
 
 
 def evaluation_address(evaluate: Any) -> Join:

@@ -105,19 +105,26 @@ def comparison(candidate: Predictions, approved: Predictions | None) -> dict[str
 
     Without an approved model its accuracy is 0.0, which any candidate reaches. The difference is
     paired: each bootstrap sample judges both models on the same images.
+
+    Args:
+        candidate: answers for the images that neither model has learnt from.
+        approved: the approved model's answers for the same ones.
     """
     if approved is None:
-        return {"present": False, "accuracy": {"value": 0.0}}
+        own = {"value": float(candidate.right.mean())}
+        return {"present": False, "accuracy": {"value": 0.0}, "candidate_accuracy": own}
     ours, theirs = candidate.right, approved.right
 
     def measure(index: np.ndarray) -> Values:
         return {
             "accuracy": float(theirs[index].mean()),
+            "candidate_accuracy": float(ours[index].mean()),
             "difference": float(ours[index].mean() - theirs[index].mean()),
         }
 
     return {
         "present": True,
+        "images": len(ours),
         **with_deviation(measure, len(ours)),
         "only_candidate_right": int((ours & ~theirs).sum()),
         "only_approved_right": int((theirs & ~ours).sum()),

@@ -45,6 +45,19 @@ class Predictions:
         """Bool (n,): the answer is the true count."""
         return self.answer == self.truth
 
+    def only(self, indices: np.ndarray) -> Predictions:
+        """The answers for these images alone."""
+        return Predictions(
+            tuple(self.images[index] for index in indices.tolist()),
+            self.classes,
+            self.truth[indices],
+            self.answer[indices],
+            self.confidence[indices],
+            self.of_truth[indices],
+            self.expected_count[indices],
+            self.probabilities[indices],
+        )
+
     def write(self, file: Path) -> None:
         """Write one line of CSV for each image."""
         with file.open("w", newline="") as opened:

@@ -14,7 +14,7 @@ from pathlib import Path
 import evaluate
 import numpy as np
 import pytest
-from evaluation import archive
+from evaluation import archive, fairness
 from PIL import Image
 
 from tests.steps.tiny_model import CLASSES, STEPS, draw_bin, pack, save_model
@@ -148,7 +148,10 @@ def test_the_evaluation_agrees_with_plain_arithmetic(evaluated):
     assert tally["macro_f1"]["value"] == pytest.approx(sum(f1) / 3, abs=1e-6)
     assert tally["baselines"]["majority_class"] == {"count": 3, "accuracy": {"value": 0.3}}
     assert tally["baselines"]["mean_count"]["count"] == pytest.approx(3.2)
-    assert tally["approved"] == {"present": False, "accuracy": {"value": 0.0}}
+    approved = tally["approved"]
+    assert (approved["present"], approved["accuracy"]["value"]) == (False, 0.0)
+    measured = found["multiclass_classification_metrics"]["accuracy"]["value"]
+    assert approved["candidate_accuracy"]["value"] == pytest.approx(measured)
 
 
 def test_what_training_wrote_is_handed_on(evaluated):
@@ -191,6 +194,30 @@ def test_the_step_as_a_process_beside_an_approved_model(inputs, opt):
     assert "evaluated on 20 test images" in result.stdout
     assert "only this one right: 9" in result.stdout
     assert {file.stem for file in (output / "plots").glob("*.png")} == NAMES
+
+
+def test_an_approved_model_is_not_judged_by_what_it_remembers(inputs, opt, tmp_path, monkeypatch):
+    """It learnt from the first nine; the tenth is of the ninth's bin."""
+    known = shutil.copytree(inputs.parent / "approved", tmp_path / "approved")
+    (known / "learnt_from.txt").write_text("".join(f"{number:05}\n" for number in range(9)))
+    pack(known, opt / "processing/input/approved/model.tar.gz")
+    place = opt / "processing/input/manifest/manifest.json"
+    bins = [{"id": f"{n:05}", "group": f"{min(n, 8) if n < 10 else n:05}"} for n in range(20)]
+    place.write_text(json.dumps(json.loads(place.read_text()) | {"images": bins}))
+    monkeypatch.setattr(fairness, "FEWEST", 10)
+    assert evaluate.main([]) == 0
+    found = read(opt / "processing/output/evaluation")
+    approved = found["tally"]["approved"]
+    assert (approved["images"], approved["only_unseen"]) == (10, True)
+    assert approved["accuracy"]["value"] == pytest.approx(0.2)  # two bins of 3 are left
+    assert approved["candidate_accuracy"]["value"] == pytest.approx(0.5)
+    assert approved["difference"]["value"] == pytest.approx(0.3)
+    assert found["multiclass_classification_metrics"]["accuracy"]["value"] == pytest.approx(0.65)
+    # Too few are left to tell: then all of them, and it is said.
+    monkeypatch.setattr(fairness, "FEWEST", 11)
+    assert evaluate.main([]) == 0
+    approved = read(opt / "processing/output/evaluation")["tally"]["approved"]
+    assert (approved["images"], approved["only_unseen"]) == (20, False)
 
 
 def test_a_bare_model_beside_one_that_knows_other_counts(opt, tmp_path):

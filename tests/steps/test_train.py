@@ -70,6 +70,9 @@ def test_a_training_job_from_hyperparameters_to_model(opt, tmp_path):
     state = torch.load(opt / "model" / "model.pt", weights_only=True)
     network.build(TINY, 3).load_state_dict(state)
     assert {file.name for file in (opt / "model" / "code").iterdir()} == set(artifact.SHIPPED)
+    learnt_from = (opt / "model" / "learnt_from.txt").read_text().split()
+    images = (opt / "input" / "data").glob("*/*/*.jpg")
+    assert learnt_from == sorted({file.stem for file in images})
 
 
 def test_the_same_seed_gives_the_same_model(opt, tmp_path, capsys):
