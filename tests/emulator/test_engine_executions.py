@@ -303,7 +303,7 @@ def test_a_step_that_cannot_run_says_why(bench: Bench, step: Any, message: str) 
 def test_executions_go_on_after_a_restart(bench: Bench) -> None:
     bench.create(
         processing("A"),
-        processing("B", {"SECONDS": "0.5"}, DependsOn=["A"]),
+        processing("B", {"SECONDS": "2"}, DependsOn=["A"]),
         processing("C", DependsOn=["B"]),
     )
     arn = bench.start()
@@ -314,7 +314,7 @@ def test_executions_go_on_after_a_restart(bench: Bench) -> None:
 
 
 def test_a_job_that_died_with_the_emulator_runs_again(bench: Bench) -> None:
-    bench.create(processing("A", {"SECONDS": "0.5"}))
+    bench.create(processing("A", {"SECONDS": "2"}))
     arn = bench.start()
     bench.until(arn, "A", "Executing")
     pipeline_executions.stop(bench.context)

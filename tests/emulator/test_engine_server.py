@@ -70,6 +70,18 @@ def zipped(code: str) -> bytes:
     return archive.getvalue()
 
 
+def executing(client: Any, arn: str, name: str, seconds: float = 60) -> None:
+    """Wait until a step runs."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        step = steps(client, arn).get(name, {})
+        if step.get("StepStatus") == "Executing":
+            return
+        assert step.get("StepStatus") not in ("Failed", "Stopped", "Succeeded"), step
+        time.sleep(0.02)
+    raise AssertionError(f"{name} does not run after {seconds} s: {steps(client, arn)}")
+
+
 def test_processing_condition_and_lambda(emulator: Any) -> None:
     client = emulator.client("sagemaker")
     emulator.client("lambda").create_function(
@@ -220,8 +232,7 @@ def test_an_execution_survives_the_kill_of_the_server(own_emulator: Callable[...
         python("C", "pass", DependsOn=["B"]),
     )
     arn = client.start_pipeline_execution(PipelineName="p")["PipelineExecutionArn"]
-    while steps(client, arn).get("B", {}).get("StepStatus") != "Executing":
-        time.sleep(0.02)
+    executing(client, arn, "B")
     first = steps(client, arn)
     server.kill()
     assert server.up().returncode == 0
@@ -303,8 +314,7 @@ def test_stopping_an_execution_ends_its_container(emulator: Any) -> None:
     client = emulator.client("sagemaker")
     create(client, "engine-stop", python("A", "import time; time.sleep(60)"))
     arn = client.start_pipeline_execution(PipelineName="engine-stop")["PipelineExecutionArn"]
-    while steps(client, arn).get("A", {}).get("StepStatus") != "Executing":
-        time.sleep(0.02)
+    executing(client, arn, "A")
     client.stop_pipeline_execution(PipelineExecutionArn=arn)
     assert finish(client, arn) == "Stopped"
     done = steps(client, arn)["A"]
