@@ -10,7 +10,7 @@ import httpx
 
 from emulator.jobs.endpoint import Replaced
 from emulator.services import Context, HttpRequest, HttpResponse, route
-from emulator.services.sagemaker import hosting
+from emulator.services.sagemaker import deployments
 
 MAX_BODY = 6 * 1024 * 1024
 TIMEOUT = 60.0
@@ -24,7 +24,7 @@ PASSED = ("content-type", "accept", ATTRIBUTES, "x-amzn-sagemaker-inference-id")
 def invoke_endpoint(context: Context, request: HttpRequest) -> HttpResponse:
     """Ask a model."""
     name = request.parameters["name"]
-    document = context.store.get(hosting.KIND, name)
+    document = context.store.get(deployments.KIND, name)
     if document is None:
         return _error("ValidationError", f"Endpoint {name} of account {context.account} not found.")
     if len(request.body) > MAX_BODY:
@@ -38,7 +38,7 @@ def invoke_endpoint(context: Context, request: HttpRequest) -> HttpResponse:
 
 def _invoke(context: Context, request: HttpRequest, document: dict[str, Any]) -> HttpResponse:
     name = document["EndpointName"]
-    deployment = hosting.of(context).serving(name, TIMEOUT)
+    deployment = deployments.of(context).serving(name, TIMEOUT)
     if deployment is None:
         state = document["EndpointStatus"]
         said = f"Endpoint {name} is not able to serve: it is {state}, not InService."

@@ -7,7 +7,7 @@ import pytest
 from emulator.jobs import endpoint
 from emulator.jobs.endpoint import Deployment, Replaced
 from emulator.services import Context, HttpRequest, runtime
-from emulator.services.sagemaker import hosting
+from emulator.services.sagemaker import deployments as deployments_
 from emulator.store import Store
 
 CONFIG = {"ProductionVariants": [{"VariantName": "v"}]}
@@ -46,7 +46,7 @@ def test_a_request_that_an_update_overtakes_is_answered(
     old, new = deployments
     serving = [old, new]
     found = SimpleNamespace(serving=lambda *_: serving.pop(0))
-    monkeypatch.setattr(hosting, "of", lambda _: found)
+    monkeypatch.setattr(deployments_, "of", lambda _: found)
     old.drain()  # between `serving` and `server`
     answer = runtime.invoke_endpoint(context, HttpRequest({"name": "e"}, {}, {}, b"x"))
     assert answer.status == 200

@@ -10,7 +10,7 @@ import pytest
 
 from emulator.jobs.model_server import ServedModel
 from emulator.services import Context, load
-from emulator.services.sagemaker import hosting
+from emulator.services.sagemaker import deployments, hosting
 from emulator.store import Store
 
 DRAINED: list[str] = []
@@ -79,15 +79,15 @@ class Bench:
         return document["EndpointStatus"], document["EndpointConfigName"]
 
     def serves(self) -> str | None:
-        found = hosting.of(self.context).serving("e", 0)
+        found = deployments.of(self.context).serving("e", 0)
         return found and found.config["EndpointConfigName"]
 
 
 @pytest.fixture
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     load()
-    monkeypatch.setattr(hosting, "Deployment", Deployment)
-    monkeypatch.setattr(hosting.running, "of", lambda _: type("Jobs", (), {"place": None}))
+    monkeypatch.setattr(deployments, "Deployment", Deployment)
+    monkeypatch.setattr(deployments.running, "of", lambda _: type("Jobs", (), {"place": None}))
     monkeypatch.setattr(ServedModel, "describe", lambda *_: ServedModel("image"))
     store = Store(tmp_path / "emulator.db")
     context = Context(tmp_path, tmp_path, "none", "", "", store, None)  # type: ignore[arg-type]
