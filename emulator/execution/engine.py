@@ -8,7 +8,7 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from emulator.errors import ApiError
@@ -175,6 +175,8 @@ class Driver(threading.Thread):
     def _launch(self, name: str, resumed: bool = False) -> None:
         step = self._definition.steps[name]
         record = self._step(name)
+        # Read before the step is written as begun: nothing may fail between that and its thread.
+        execution = self._record()
         if not resumed:
             members = {
                 "StepDisplayName": step.raw.get("DisplayName"),
@@ -189,7 +191,7 @@ class Driver(threading.Thread):
             )
         run = StepRun(
             self._emulator,
-            self._record(),
+            execution,
             self._definition,
             step,
             record,
@@ -247,30 +249,28 @@ class Driver(threading.Thread):
         )
 
     def _step_changed(self, step_type: str, record: StepRecord, previous: str) -> None:
-        step = shown(record.get())
-        detail = {
-            "metadata": step.get("Metadata") or {},
-            "stepName": step["StepName"],
-            "stepType": step_type,
-            "stepStartTime": iso(step["StartTime"]),
-            "previousStepStatus": previous,
-            "currentStepStatus": step["StepStatus"],
-            "pipelineArn": self._arn.split("/execution/")[0],
-            "pipelineExecutionArn": self._arn,
-        }
-        if "EndTime" in step:
-            detail["stepEndTime"] = iso(step["EndTime"])
-        if "FailureReason" in step:
-            detail["failureReason"] = step["FailureReason"]
-        if "CacheHitResult" in step:
-            detail["cacheHitResult"] = step["CacheHitResult"]
-        _emit(self._emulator, "Step Status Change", self._arn, detail)
+        with _telling(self._arn):
+            step = shown(record.get())
+            detail = {
+                "metadata": step.get("Metadata") or {},
+                "stepName": step["StepName"],
+                "stepType": step_type,
+                "stepStartTime": iso(step["StartTime"]),
+                "stepEndTime": iso(step["EndTime"]) if "EndTime" in step else None,
+                "previousStepStatus": previous,
+                "currentStepStatus": step["StepStatus"],
+                "pipelineArn": self._arn.split("/execution/")[0],
+                "pipelineExecutionArn": self._arn,
+                "failureReason": step.get("FailureReason"),
+                "cacheHitResult": step.get("CacheHitResult"),
+            }
+            _emit(self._emulator, "Step Status Change", self._arn, detail)
 
 
 def execution_changed(context: Context, record: dict[str, Any], previous: str) -> None:
     """Tell EventBridge that an execution's status is now the one in its record."""
     status = record["PipelineExecutionStatus"]
-    detail = {
+    detail: dict[str, Any] = {
         "pipelineExecutionDisplayName": record.get("PipelineExecutionDisplayName"),
         "pipelineExecutionDescription": record.get("PipelineExecutionDescription"),
         "currentPipelineExecutionStatus": status,
@@ -281,15 +281,22 @@ def execution_changed(context: Context, record: dict[str, Any], previous: str) -
     }
     if status not in ("Executing", "Stopping"):
         detail["executionEndTime"] = iso(record["LastModifiedTime"])
-    _emit(context, "Status Change", record["PipelineExecutionArn"], detail)
+    with _telling(record["PipelineExecutionArn"]):
+        _emit(context, "Status Change", record["PipelineExecutionArn"], detail)
 
 
 def _emit(context: Context, change: str, arn: str, detail: dict[str, Any]) -> None:
+    context.emit(
+        f"SageMaker Model Building Pipeline Execution {change}",
+        {key: value for key, value in detail.items() if value is not None},
+        [arn.split("/execution/")[0], arn],
+    )
+
+
+@contextlib.contextmanager
+def _telling(arn: str) -> Iterator[None]:
+    """An event only tells: whatever is wrong with it is logged and the execution goes on."""
     try:
-        context.emit(
-            f"SageMaker Model Building Pipeline Execution {change}",
-            {key: value for key, value in detail.items() if value is not None},
-            [arn.split("/execution/")[0], arn],
-        )
-    except Exception:  # an event only tells; the execution goes on
+        yield
+    except Exception:
         _log.exception("an event of %s could not be sent", arn)

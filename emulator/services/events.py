@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+import sqlite3
 import time
 import uuid
 from datetime import UTC, datetime
@@ -173,7 +174,7 @@ def emit(
         pattern = json.loads(rule["EventPattern"])
         if rule["State"] == "ENABLED" and _matches(rule, pattern, event):
             for target in rule["Targets"]:
-                _deliver(context, rule, target, event)
+                _try(context, rule, target, event)
     return identity
 
 
@@ -186,30 +187,44 @@ def _matches(rule: dict[str, Any], pattern: dict[str, Any], event: dict[str, Any
         return False
 
 
+def _try(
+    context: Context, rule: dict[str, Any], target: dict[str, Any], event: dict[str, Any]
+) -> None:
+    """Deliver an event, or log why not: one target must not keep it from the others.
+
+    Raises:
+        sqlite3.OperationalError: The event cannot be kept, so what it tells of must not be either.
+    """
+    try:
+        _deliver(context, rule, target, event)
+    except sqlite3.OperationalError:
+        raise
+    except ApiError as problem:
+        _log.error("rule %s: event %s was not delivered: %s", rule["Name"], event["id"], problem)
+    except Exception:
+        _log.exception("rule %s: event %s was not delivered", rule["Name"], event["id"])
+
+
 def _deliver(
     context: Context, rule: dict[str, Any], target: dict[str, Any], event: dict[str, Any]
 ) -> None:
     arn = target["Arn"]
-    payload = _input(target, event)
-    try:
-        if ":pipeline/" in arn:
-            parameters = target.get("SageMakerPipelineParameters", {})
-            values = parameters.get("PipelineParameterList", [])
-            request = {"PipelineParameters": values} if values else {}
-            token = uuid.uuid4().hex
-            context.call(
-                "StartPipelineExecution", PipelineName=arn, ClientRequestToken=token, **request
-            )
-        elif lambda_.permits(context, arn, "events.amazonaws.com", rule["Arn"]):
-            lambda_.invoke_later(context, arn, payload)
-        else:
-            _log.error(
-                "rule %s: %s does not permit events.amazonaws.com to invoke it for %s; "
-                "the event was dropped as it is on AWS (lambda add-permission)",
-                *(rule["Name"], arn, rule["Arn"]),
-            )
-    except ApiError as problem:
-        _log.error("rule %s: event %s was not delivered: %s", rule["Name"], event["id"], problem)
+    if ":pipeline/" in arn:
+        parameters = target.get("SageMakerPipelineParameters", {})
+        values = parameters.get("PipelineParameterList", [])
+        request = {"PipelineParameters": values} if values else {}
+        token = uuid.uuid4().hex
+        context.call(
+            "StartPipelineExecution", PipelineName=arn, ClientRequestToken=token, **request
+        )
+    elif lambda_.permits(context, arn, "events.amazonaws.com", rule["Arn"]):
+        lambda_.invoke_later(context, arn, _input(target, event))
+    else:
+        _log.error(
+            "rule %s: %s does not permit events.amazonaws.com to invoke it for %s; "
+            "the event was dropped as it is on AWS (lambda add-permission)",
+            *(rule["Name"], arn, rule["Arn"]),
+        )
 
 
 def _check_input(target: dict[str, Any]) -> None:

@@ -23,7 +23,7 @@ def parse(text: str) -> dict[str, Any]:
 
     Raises:
         ApiError: `InvalidEventPatternException`: no JSON object, a leaf that is no list, or a
-            comparison that is not one of EventBridge's.
+            comparison that is not one of EventBridge's or compares with what it cannot.
     """
     try:
         pattern = json.loads(text)
@@ -64,12 +64,14 @@ def _leaf(choice: Any, value: Any) -> bool:
     if value is _ABSENT:
         return False
     if name == "anything-but":
+        if isinstance(argument, dict):
+            ((name, given),) = argument.items()
+            argument = [{name: item} for item in (given if isinstance(given, list) else [given])]
         arguments = argument if isinstance(argument, list) else [argument]
         return not any(_leaf(item, value) for item in arguments)
     if name == "numeric":
         pairs = zip(argument[::2], argument[1::2], strict=True)
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        return number and all(_COMPARE[sign](value, limit) for sign, limit in pairs)
+        return _is_number(value) and all(_COMPARE[sign](value, limit) for sign, limit in pairs)
     return isinstance(value, str) and _TEXT[name](value, argument)
 
 
@@ -101,9 +103,65 @@ def _check(pattern: dict[str, Any], path: str) -> None:
             raise ValueError(f"'{place}' must be an object or a non-empty array")
         elif key == "$or":
             for choice in wanted:
+                if not isinstance(choice, dict):
+                    raise ValueError(f"'{place}' must be an array of objects")
                 _check(choice, place)
         else:
             for choice in wanted:
-                name = next(iter(choice), None) if isinstance(choice, dict) else "exists"
-                if name not in ("exists", "anything-but", "numeric", *_TEXT):
-                    raise ValueError(f"Unrecognized match type {name} at '{place}'")
+                if isinstance(choice, dict):
+                    _check_match(choice, place)
+                elif isinstance(choice, list):
+                    raise ValueError(f"Match value must be String, number, true, false: '{place}'")
+
+
+def _check_match(choice: dict[str, Any], place: str) -> None:
+    """What a comparison is given; the words are those of EventBridge's own rule compiler."""
+    if len(choice) != 1:
+        raise ValueError(f"Only one key allowed in match expression at '{place}'")
+    name, argument = next(iter(choice.items()))
+    if name in ("prefix", "suffix") and isinstance(argument, dict):
+        if list(argument) != ["equals-ignore-case"]:
+            raise ValueError(f"Unsupported anything in {name} pattern at '{place}'")
+        argument = argument["equals-ignore-case"]
+    if name in _TEXT:
+        if not isinstance(argument, str):
+            raise ValueError(f"{name} match pattern must be a string at '{place}'")
+    elif name == "exists":
+        if not isinstance(argument, bool):
+            raise ValueError(f"exists match pattern must be either true or false at '{place}'")
+    elif name == "numeric":
+        _check_numeric(argument, place)
+    elif name == "anything-but":
+        _check_anything_but(argument, place)
+    else:
+        raise ValueError(f"Unrecognized match type {name} at '{place}'")
+
+
+def _check_numeric(argument: Any, place: str) -> None:
+    if not isinstance(argument, list) or not argument:
+        raise ValueError(f"Value of numeric must be an array at '{place}'")
+    if len(argument) not in (2, 4):
+        raise ValueError(f"numeric must have one or two pairs of sign and number at '{place}'")
+    for sign, limit in zip(argument[::2], argument[1::2], strict=True):
+        if not isinstance(sign, str) or sign not in _COMPARE:
+            raise ValueError(f"Unrecognized numeric range operator {sign} at '{place}'")
+        if not _is_number(limit):
+            raise ValueError(f"Value of {sign} must be numeric at '{place}'")
+
+
+def _check_anything_but(argument: Any, place: str) -> None:
+    if isinstance(argument, dict):
+        name, given = next(iter(argument.items()), (None, None))
+        if len(argument) != 1 or name not in _TEXT or given == []:
+            raise ValueError(f"Unsupported anything-but pattern at '{place}'")
+        for item in given if isinstance(given, list) else [given]:
+            _check_match({name: item}, place)
+        return
+    arguments = argument if isinstance(argument, list) else [argument]
+    texts = all(isinstance(item, str) for item in arguments)
+    if not arguments or not (texts or all(map(_is_number, arguments))):
+        raise ValueError(f"anything-but must be strings, or numbers, at '{place}'")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -296,6 +296,8 @@ def test_own_events_are_answered_one_by_one(emulator):
         ({"a": [{"anything-but": ["z"]}]}, True),
         ({"a": [{"anything-but": ["x"]}]}, False),
         ({"missing": [{"exists": False}]}, True),
+        ({"a": [{"anything-but": {"prefix": ["z", "x"]}}]}, False),
+        ({"a": [{"anything-but": {"wildcard": "z*"}}]}, True),
         ({"deep": {"list": ["two"]}}, True),
         ({"deep": {"list": ["three"]}}, False),
         ({"$or": [{"a": ["z"]}, {"n": [3]}]}, True),
@@ -311,7 +313,34 @@ def test_patterns(pattern, wanted):
     assert patterns.matches(patterns.parse(json.dumps(pattern)), event) is wanted
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"a": "x"}', '{"a": [{"like": "x"}]}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"a": "x"}',
+        '{"a": [["x"]]}',
+        '{"a": [{}]}',
+        '{"a": [{"like": "x"}]}',
+        '{"a": [{"prefix": "x", "suffix": "y"}]}',
+        '{"a": [{"prefix": 5}]}',
+        '{"a": [{"prefix": {"wildcard": "x"}}]}',
+        '{"a": [{"suffix": {"equals-ignore-case": 5}}]}',
+        '{"a": [{"wildcard": ["x"]}]}',
+        '{"a": [{"exists": "yes"}]}',
+        '{"a": [{"numeric": 5}]}',
+        '{"a": [{"numeric": []}]}',
+        '{"a": [{"numeric": [">"]}]}',
+        '{"a": [{"numeric": ["~", 5]}]}',
+        '{"a": [{"numeric": [">", "5"]}]}',
+        '{"a": [{"numeric": [["<"], 5]}]}',
+        '{"a": [{"anything-but": []}]}',
+        '{"a": [{"anything-but": ["x", 5]}]}',
+        '{"a": [{"anything-but": {"numeric": [">", 5]}}]}',
+        '{"$or": [5]}',
+    ],
+)
 def test_wrong_patterns_are_refused(text):
     with pytest.raises(ApiError, match="InvalidEventPatternException"):
         patterns.parse(text)

@@ -1,12 +1,21 @@
 """What rules set off: pipelines that start, rules that cannot be served, many at the same time."""
 
 import json
+import sqlite3
+import sys
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
+
+sys.path.insert(0, str(Path(__file__).parent))
+from engine_bench import bench_context
+
+from emulator.services import lambda_
+from emulator.services.events import emit
 
 ROLE = "arn:aws:iam::123456789012:role/pipelines"
 # A condition only: an execution ends as soon as it has begun.
@@ -136,12 +145,43 @@ def test_registering_and_starting_at_once_waits_for_nobody(sagemaker, pipeline, 
     assert {ended(sagemaker, one["PipelineExecutionArn"]) for one in found} == {"Succeeded"}
 
 
-def test_a_rule_that_cannot_be_compared_stops_no_execution(sagemaker, pipeline, rule):
-    rule({"source": [{"prefix": 5}]}, {"Arn": pipeline})
-    started = sagemaker.start_pipeline_execution(
-        PipelineName=pipeline.rpartition("/")[2], ClientRequestToken=uuid.uuid4().hex
-    )
-    assert ended(sagemaker, started["PipelineExecutionArn"]) == "Succeeded"
+@pytest.fixture
+def served(tmp_path, monkeypatch):
+    """A context of rules that went past every check, and what the functions were sent."""
+    context, sent = bench_context(tmp_path), []
+
+    def invoke_later(_, arn, payload):
+        if arn.endswith(":bad"):
+            raise context.functions["bad"]
+        sent.append(arn.rpartition(":")[2])
+
+    monkeypatch.setattr(lambda_, "permits", lambda *_: True)
+    monkeypatch.setattr(lambda_, "invoke_later", invoke_later)
+    targets = [{"Arn": f"arn:aws:lambda:::function:{name}"} for name in ("bad", "good")]
+    targets.insert(0, {**targets[1], "Input": "no json"})
+    for name, choice in (("a", {"prefix": 5}), ("b", "mine")):
+        pattern = json.dumps({"source": [choice]})
+        rule = {"Name": name, "Arn": name, "State": "ENABLED", "EventPattern": pattern}
+        context.store.put("rule", name, {**rule, "Targets": targets})
+    return context, sent
+
+
+def test_what_cannot_be_served_keeps_an_event_from_no_other(served, caplog):
+    context, sent = served
+    context.functions["bad"] = ValueError("as asked")
+    emit(context, "mine", "T", {}, [])
+    assert sent == ["good"]
+    assert "rule a: its pattern cannot be compared" in caplog.text
+    assert "JSONDecodeError" in caplog.text
+    assert "ValueError: as asked" in caplog.text
+
+
+def test_an_event_that_cannot_be_kept_undoes_what_it_tells_of(served):
+    context, sent = served
+    context.functions["bad"] = sqlite3.OperationalError("database or disk is full")
+    with pytest.raises(sqlite3.OperationalError):
+        emit(context, "mine", "T", {}, [])
+    assert sent == []
 
 
 def test_an_input_that_is_no_json_is_refused(pipeline, rule):

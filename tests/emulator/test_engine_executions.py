@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import sys
 import time
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from engine_bench import (
     ROLE,
     TOKEN,
     Bench,
+    BenchContext,
     condition,
     fail,
     lambda_step,
@@ -25,6 +27,7 @@ from engine_bench import (
 )
 
 from emulator.errors import ApiError
+from emulator.execution import engine
 from emulator.services.sagemaker import pipeline_executions
 
 
@@ -381,6 +384,25 @@ def test_pipelines_are_created_updated_listed_and_deleted(bench: Bench) -> None:
     assert bench.call("ListPipelines")["PipelineSummaries"] == []
     with pytest.raises(ApiError, match="does not exist"):
         bench.call("DescribePipelineExecution", PipelineExecutionArn=arn)
+
+
+def test_events_that_cannot_be_told_hold_up_no_execution(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def emit(context: Any, detail_type: str, detail: dict[str, Any], resources: Any) -> None:
+        context.events.append({"type": detail_type, **detail})
+        raise RuntimeError("as asked")
+
+    def unreadable(record: dict[str, Any]) -> dict[str, Any]:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    monkeypatch.setattr(BenchContext, "emit", emit)
+    monkeypatch.setattr(engine, "shown", unreadable)
+    bench.create(processing("A"), processing("B", {"FAIL": "x", "FAIL_TIMES": "1"}))
+    arn, status = bench.run()
+    assert status == "Failed"
+    bench.call("RetryPipelineExecution", PipelineExecutionArn=arn, ClientRequestToken=TOKEN)
+    assert bench.finish(arn) == "Succeeded"
 
 
 def test_the_engine_adds_little_to_each_step(bench: Bench) -> None:
