@@ -46,8 +46,9 @@ def create_function(context: Context, request: dict[str, Any]) -> dict[str, Any]
         raise _wrong(f"only Zip functions with a python runtime are run here, not '{runtime}'")
     if not request.get("Handler"):
         raise _wrong("Handler is needed: module.function")
+    taken = ApiError("ResourceConflictException", f"Function already exist: {name}", 409)
     if context.store.get(_KIND, name):
-        raise ApiError("ResourceConflictException", f"Function already exist: {name}", 409)
+        raise taken
     code = request["Code"]
     document = {
         "Timeout": 3,
@@ -64,7 +65,8 @@ def create_function(context: Context, request: dict[str, Any]) -> dict[str, Any]
         "Tags": request.get("Tags", {}),
         "Statements": [],
     }
-    context.store.put(_KIND, name, _modified(document))
+    if not context.store.create(_KIND, name, _modified(document)):  # made meanwhile
+        raise taken
     return document
 
 

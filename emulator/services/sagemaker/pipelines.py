@@ -20,46 +20,38 @@ def create_pipeline(context: Context, request: dict[str, Any]) -> dict[str, Any]
     """Create a pipeline, checked as a whole; the same ClientRequestToken again changes nothing."""
     name = request["PipelineName"]
     arn = context.arn("pipeline", name)
-    existing = context.store.get(PIPELINE, name)
-    if existing:
-        if existing["ClientRequestToken"] == request["ClientRequestToken"]:
-            return {"PipelineArn": arn}
-        # The service answers a taken name so, and SDKs look for these words in `upsert`.
-        raise invalid(
-            f"Pipeline names must be unique within an AWS account and region. Pipeline with name "
-            f"({name}) already exists. Use UpdatePipeline, or another name."
-        )
+    if _exists(context, request):
+        return {"PipelineArn": arn}
     text = _definition_text(context, request)
     if text is None:
         raise invalid("CreatePipeline needs PipelineDefinition or PipelineDefinitionS3Location.")
     checked(text)
     now = time.time()
-    context.store.put(
-        PIPELINE,
-        name,
-        {
-            "PipelineArn": arn,
-            "PipelineName": name,
-            "PipelineDisplayName": request.get("PipelineDisplayName", name),
-            "PipelineDefinition": text,
-            "PipelineDescription": request.get("PipelineDescription"),
-            "RoleArn": request["RoleArn"],
-            "PipelineStatus": "Active",
-            "CreationTime": now,
-            "LastModifiedTime": now,
-            "ParallelismConfiguration": request.get("ParallelismConfiguration"),
-            "ClientRequestToken": request["ClientRequestToken"],
-            "Version": 1,
-        },
-    )
-    context.tag(arn, request.get("Tags"))
+    pipeline = {
+        "PipelineArn": arn,
+        "PipelineName": name,
+        "PipelineDisplayName": request.get("PipelineDisplayName", name),
+        "PipelineDefinition": text,
+        "PipelineDescription": request.get("PipelineDescription"),
+        "RoleArn": request["RoleArn"],
+        "PipelineStatus": "Active",
+        "CreationTime": now,
+        "LastModifiedTime": now,
+        "ParallelismConfiguration": request.get("ParallelismConfiguration"),
+        "ClientRequestToken": request["ClientRequestToken"],
+        "Version": 1,
+    }
+    with context.store.transaction():
+        if not _exists(context, request):  # made meanwhile, since checking takes a while
+            context.store.put(PIPELINE, name, pipeline)
+            context.tag(arn, request.get("Tags"))
     return {"PipelineArn": arn}
 
 
 @operation("UpdatePipeline")
 def update_pipeline(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     """Change a pipeline; executions that are running keep the definition they began with."""
-    pipeline = pipeline_of(context, request["PipelineName"])
+    pipeline_of(context, request["PipelineName"])
     changes: dict[str, Any] = {
         key: request[key]
         for key in (
@@ -74,14 +66,16 @@ def update_pipeline(context: Context, request: dict[str, Any]) -> dict[str, Any]
     if text is not None:
         checked(text)
         changes["PipelineDefinition"] = text
-    version = pipeline["Version"] + 1
-    context.store.update(
-        PIPELINE,
-        pipeline["PipelineName"],
-        **changes,
-        LastModifiedTime=time.time(),
-        Version=version,
-    )
+    with context.store.transaction():
+        pipeline = pipeline_of(context, request["PipelineName"])
+        version = pipeline["Version"] + 1
+        context.store.update(
+            PIPELINE,
+            pipeline["PipelineName"],
+            **changes,
+            LastModifiedTime=time.time(),
+            Version=version,
+        )
     return {"PipelineArn": pipeline["PipelineArn"], "PipelineVersionId": version}
 
 
@@ -146,6 +140,23 @@ def pipeline_of(context: Context, name_or_arn: str) -> dict[str, Any]:
     if pipeline is None:
         raise not_found(f"Pipeline '{context.arn('pipeline', name)}' does not exist.")
     return pipeline
+
+
+def _exists(context: Context, request: dict[str, Any]) -> bool:
+    """Whether an earlier try of the same CreatePipeline request made the pipeline.
+
+    Raises:
+        ApiError: Another request has made one of that name.
+    """
+    name = request["PipelineName"]
+    existing = context.store.get(PIPELINE, name)
+    if existing and existing["ClientRequestToken"] != request["ClientRequestToken"]:
+        # The service answers a taken name so, and SDKs look for these words in `upsert`.
+        raise invalid(
+            f"Pipeline names must be unique within an AWS account and region. Pipeline with name "
+            f"({name}) already exists. Use UpdatePipeline, or another name."
+        )
+    return existing is not None
 
 
 def _definition_text(context: Context, request: dict[str, Any]) -> str | None:
