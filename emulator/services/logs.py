@@ -22,6 +22,8 @@ from emulator.services.pages import offset_of, token_of
 
 _lock = threading.Lock()
 _SUFFIX = ".jsonl"
+# What is read of a file before it is closed again: a group has more streams than may be open.
+_CHUNK = 16 * 1024
 
 
 @dataclass(frozen=True)
@@ -196,11 +198,17 @@ def _contains(message: str, words: list[str]) -> bool:
 
 def _read(path: Path, begin: int, end: int) -> Iterator[Line]:
     """The whole lines of a file between two places; one that is still being written waits."""
-    with path.open("rb") as file:
-        file.seek(begin)
-        while begin < end:
-            text = file.readline()
-            if not text.endswith(b"\n"):
+    while begin < end:
+        try:
+            with path.open("rb") as file:
+                file.seek(begin)
+                texts = file.readlines(_CHUNK)
+        except FileNotFoundError:  # deleted since it was found
+            return
+        if not texts:
+            return
+        for text in texts:
+            if begin >= end or not text.endswith(b"\n"):
                 return
             try:
                 when, message = json.loads(text)

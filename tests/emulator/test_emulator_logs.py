@@ -1,9 +1,17 @@
 """CloudWatch Logs through boto3."""
 
+import resource
+import sys
 import uuid
+from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
+
+sys.path.insert(0, str(Path(__file__).parent))
+from engine_bench import bench_context
+
+from emulator.services.logs import append, filter_log_events
 
 
 @pytest.fixture
@@ -62,6 +70,24 @@ def test_filter_finds_words_across_streams_in_the_order_of_time(logs, stream):
     assert messages(found) == ["epoch=2 loss=1", "epoch=1 loss=2"]
     one = logs.filter_log_events(logGroupName=group, logStreamNamePrefix="job/")
     assert messages(one) == ["epoch=1 loss=2", "nothing"]
+
+
+def test_a_group_may_have_more_streams_than_files_may_be_open(tmp_path):
+    context = bench_context(tmp_path)
+    lines = [(1_700_000_000 + i, "x" * 500) for i in range(50)]  # more than is read at once
+    for number in range(150):
+        append(context, "many", f"s{number:03}", [(1_700_000_000 - 1, "first"), *lines])
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    used = len(list(Path("/proc/self/fd").iterdir()))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (used + 100, limits[1]))
+    try:
+        found = filter_log_events(context, {"logGroupName": "many"})
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert len(found["events"]) == 150 * 51
+    assert messages(found)[:150] == ["first"] * 150
+    times = [event["timestamp"] for event in found["events"]]
+    assert times == sorted(times)
 
 
 def test_groups_and_streams_are_described(logs, stream):
