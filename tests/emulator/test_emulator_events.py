@@ -95,6 +95,16 @@ def test_a_failing_function_answers_as_on_aws(functions, function, event, kind, 
     assert message in payload["errorMessage"]
 
 
+def test_a_function_that_ends_before_it_has_read_its_event_is_a_failed_one(functions, function):
+    functions.update_function_configuration(
+        FunctionName=function, Environment={"Variables": {"PYTHONHOME": "/nowhere"}}
+    )
+    for size in (10, 70_000, 1_000_000):  # a pipe holds 65,536 bytes
+        answer, payload = invoke(functions, function, {"long": "x" * size})
+        assert answer["FunctionError"] == "Unhandled"
+        assert payload["errorType"] == "Runtime.ExitError"
+
+
 def test_code_and_configuration_are_updated(functions, function):
     before = functions.get_function(FunctionName=function)["Configuration"]
     functions.update_function_code(

@@ -1,10 +1,12 @@
 """The server as a process: started once, killed, restarted, refused a port, out of disk."""
 
+import fcntl
 import json
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -15,6 +17,9 @@ import boto3
 import psutil
 import pytest
 from botocore.exceptions import ClientError
+
+from emulator import daemon
+from emulator.errors import StartError
 
 
 def children(server):
@@ -265,3 +270,23 @@ def test_another_host_name_is_not_served(emulator):
     with pytest.raises(urllib.error.HTTPError) as caught:
         urllib.request.urlopen(request)
     assert caught.value.code == 421
+
+
+def test_down_asks_again_while_a_server_has_not_yet_said_who_it_is(tmp_path, monkeypatch):
+    lock = (tmp_path / "server.lock").open("w")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    asked = []
+
+    def kill(pid, number):
+        asked.append((pid, number))
+        lock.close()
+
+    monkeypatch.setattr(daemon.os, "kill", kill)
+    say = threading.Timer(0.3, (tmp_path / "server.lock").write_text, ["123456"])
+    say.start()
+    assert daemon.down(tmp_path) is True
+    say.join()
+    assert asked == [(123456, signal.SIGTERM)]
+    (tmp_path / "server.lock").write_text("")
+    with pytest.raises(StartError, match="does not say which process holds it"):
+        daemon._pid_of(tmp_path / "server.lock", timeout=0.1)

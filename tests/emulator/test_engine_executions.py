@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,7 +28,7 @@ from engine_bench import (
 )
 
 from emulator.errors import ApiError
-from emulator.execution import engine
+from emulator.execution import engine, other_steps
 from emulator.services.sagemaker import pipeline_executions
 
 
@@ -384,6 +385,36 @@ def test_pipelines_are_created_updated_listed_and_deleted(bench: Bench) -> None:
     assert bench.call("ListPipelines")["PipelineSummaries"] == []
     with pytest.raises(ApiError, match="does not exist"):
         bench.call("DescribePipelineExecution", PipelineExecutionArn=arn)
+
+
+def test_a_callback_killed_before_its_message_was_sent_sends_it_after_the_restart(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[str] = []
+    killed = threading.Event()
+
+    def send(run: Any, queue: str, token: str, status: str, arguments: Any) -> None:
+        if not killed.is_set():
+            killed.set()
+            run.closing.wait(10)
+            raise RuntimeError("the server was killed here")
+        sent.append(token)
+
+    monkeypatch.setattr(other_steps, "_send", send)
+    queue = "https://sqs.us-east-1.amazonaws.com/123456789012/q"
+    bench.create({"Name": "Ask", "Type": "Callback", "SqsQueueUrl": queue, "Arguments": {}})
+    arn = bench.start()
+    bench.until(arn, "Ask", "Executing")
+    assert killed.wait(10)
+    bench.restart()
+    deadline = time.monotonic() + 10
+    while not sent:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    bench.restart()  # what was sent is not sent again
+    bench.call("SendPipelineExecutionStepSuccess", CallbackToken=sent[0], ClientRequestToken=TOKEN)
+    assert bench.finish(arn) == "Succeeded"
+    assert len(sent) == 1
 
 
 def test_events_that_cannot_be_told_hold_up_no_execution(
