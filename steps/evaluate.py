@@ -116,16 +116,20 @@ def evaluate(
             found,
             lambda model: _predict("the same by PyTorch", model, images, batch_size),
         )
-        approved, both, fair = None, found, None
+        approved, both, fair, decides = None, found, None, True
         if (inputs / "approved" / archive.NAME).is_file():
             serving = archive.load(inputs / "approved", _folder(scratch, "approved"))
             approved = _predict("the approved model", serving, images, batch_size)
             fair = fairness.unseen(images, serving.folder, manifest)
-            if fair is not None:
+            decides = fair is None or len(fair) >= fairness.FEWEST
+            if fair is not None and decides:
                 both, approved = found.only(fair), approved.only(fair)
         temperature = calibration.temperature_of(candidate.folder)
         before = calibration.confidence_before(found, temperature)
-        compared = metrics.comparison(both, approved) | {"only_unseen": fair is not None}
+        compared = metrics.comparison(both, approved, decides) | {
+            "only_unseen": fair is not None and decides,
+            "decides": decides,
+        }
         document = describe(found, compared, training_counts)
         document["tally"] |= {
             "serving": serving_engine,
@@ -156,6 +160,9 @@ def evaluate(
     contact_sheet.draw(output / "plots" / "mistakes.png", found)
     (output / "evaluation.html").write_text(page.render(document, output), encoding="utf-8")
     print(summary(document), flush=True)
+
+
+_DECIDES_NOTHING = "; it learnt from nearly all of their bins, so this decides nothing"
 
 
 def describe(
@@ -214,6 +221,7 @@ def summary(document: dict[str, Any]) -> str:
             f"{_between(tally, 'difference')}"
             f"   on {approved['images']} images"
             f"{', of bins that it did not learn from' * approved['only_unseen']}"
+            f"{_DECIDES_NOTHING * (not approved['decides'])}"
             f"   only this one right: {approved['only_candidate_right']}, "
             f"only the approved one: {approved['only_approved_right']}"
         )

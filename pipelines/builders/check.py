@@ -10,7 +10,7 @@ from sagemaker.mlops.workflow.condition_step import ConditionStep
 from sagemaker.mlops.workflow.fail_step import FailStep
 
 from pipelines.builders.context import Context
-from pipelines.builders.evaluate import accuracy, approved_accuracy, compared_accuracy
+from pipelines.builders.evaluate import accuracy, accuracy_to_reach, compared_accuracy
 
 
 def check_accuracy_step(
@@ -25,7 +25,7 @@ def check_accuracy_step(
                 left=accuracy(evaluate), right=context.parameters["AccuracyThreshold"]
             ),
             ConditionGreaterThanOrEqualTo(
-                left=compared_accuracy(evaluate), right=approved_accuracy(evaluate)
+                left=compared_accuracy(evaluate), right=accuracy_to_reach(evaluate)
             ),
         ],
         if_steps=list(if_good),
@@ -48,7 +48,7 @@ def accuracy_too_low_step(context: Context, evaluate: Any) -> FailStep:
                 ". On the test images that the approved model has not learnt from it reaches ",
                 compared_accuracy(evaluate),
                 " and must reach that model's ",
-                approved_accuracy(evaluate),
+                accuracy_to_reach(evaluate),
                 ". Execution: ",
                 ExecutionVariables.PIPELINE_EXECUTION_ARN,
             ],

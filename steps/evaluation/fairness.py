@@ -15,7 +15,7 @@ import numpy as np
 from evaluation.testset import TestImage
 
 LEARNT_FROM = "learnt_from.txt"  # in the model: ids of its training and validation images
-FEWEST = 30  # images; from fewer nothing can be told
+FEWEST = 30  # images; fewer decide nothing
 
 
 def unseen(images: Sequence[TestImage], model: Path, manifest: Path) -> np.ndarray | None:
@@ -27,8 +27,7 @@ def unseen(images: Sequence[TestImage], model: Path, manifest: Path) -> np.ndarr
         manifest: Prepare's, which says of what bin (group) an image is.
 
     Returns:
-        None where that is not known, as of a model that is older than the list, or where too few
-        are left.
+        None where that is not known, as of a model that is older than the list.
     """
     if not (model / LEARNT_FROM).is_file():
         return None
@@ -41,4 +40,4 @@ def unseen(images: Sequence[TestImage], model: Path, manifest: Path) -> np.ndarr
         for index, image in enumerate(images)
         if image.path.stem not in learnt and group.get(image.path.stem) not in bins
     ]
-    return np.array(found, dtype=np.int64) if len(found) >= FEWEST else None
+    return np.array(found, dtype=np.int64)

@@ -100,7 +100,9 @@ def baselines(truth: np.ndarray, training_counts: dict[int, int]) -> dict[str, A
     }
 
 
-def comparison(candidate: Predictions, approved: Predictions | None) -> dict[str, Any]:
+def comparison(
+    candidate: Predictions, approved: Predictions | None, decides: bool = True
+) -> dict[str, Any]:
     """The approved model on the same images, and how much better the candidate is.
 
     Without an approved model its accuracy is 0.0, which any candidate reaches. The difference is
@@ -109,10 +111,14 @@ def comparison(candidate: Predictions, approved: Predictions | None) -> dict[str
     Args:
         candidate: answers for the images that neither model has learnt from.
         approved: the approved model's answers for the same ones.
+        decides: whether the candidate must reach the approved model's accuracy on them.
     """
     if approved is None:
         own = {"value": float(candidate.right.mean())}
-        return {"present": False, "accuracy": {"value": 0.0}, "candidate_accuracy": own}
+        none = {"value": 0.0}
+        return {
+            "present": False, "accuracy": none, "candidate_accuracy": own, "must_reach": none
+        }  # fmt: skip
     ours, theirs = candidate.right, approved.right
 
     def measure(index: np.ndarray) -> Values:
@@ -125,6 +131,7 @@ def comparison(candidate: Predictions, approved: Predictions | None) -> dict[str
     return {
         "present": True,
         "images": len(ours),
+        "must_reach": {"value": float(theirs.mean()) if decides else 0.0},
         **with_deviation(measure, len(ours)),
         "only_candidate_right": int((ours & ~theirs).sum()),
         "only_approved_right": int((theirs & ~ours).sum()),

@@ -166,7 +166,12 @@ def test_both_conditions_must_hold(by_name: dict[str, dict[str, Any]]) -> None:
     ]
     threshold, approved = (condition["RightValue"] for condition in arguments["Conditions"])
     assert threshold == {"Get": "Parameters.AccuracyThreshold"}
-    assert approved["Std:JsonGet"]["Path"] == "tally.approved.accuracy.value"
+    assert approved["Std:JsonGet"]["Path"] == "tally.approved.must_reach.value"
+    own = [condition["LeftValue"]["Std:JsonGet"]["Path"] for condition in arguments["Conditions"]]
+    assert own == [
+        "multiclass_classification_metrics.accuracy.value",
+        "tally.approved.candidate_accuracy.value",
+    ]
     assert [step["Name"] for step in arguments["IfSteps"]] == ["Register", "Deploy"]
     assert [step["Name"] for step in arguments["ElseSteps"]] == ["AccuracyTooLow"]
 

@@ -189,6 +189,7 @@ def test_the_step_as_a_process_beside_an_approved_model(inputs, opt):
     assert approved["present"] is True
     assert approved["accuracy"]["value"] == pytest.approx(0.3)
     assert approved["difference"]["value"] == pytest.approx(0.35)
+    assert approved["must_reach"] == {"value": approved["accuracy"]["value"]}  # no list: all count
     assert approved["only_candidate_right"] == 9
     assert approved["only_approved_right"] == 2
     assert "evaluated on 20 test images" in result.stdout
@@ -196,7 +197,9 @@ def test_the_step_as_a_process_beside_an_approved_model(inputs, opt):
     assert {file.stem for file in (output / "plots").glob("*.png")} == NAMES
 
 
-def test_an_approved_model_is_not_judged_by_what_it_remembers(inputs, opt, tmp_path, monkeypatch):
+def test_an_approved_model_is_not_judged_by_what_it_remembers(
+    inputs, opt, tmp_path, monkeypatch, capsys
+):
     """It learnt from the first nine; the tenth is of the ninth's bin."""
     known = shutil.copytree(inputs.parent / "approved", tmp_path / "approved")
     (known / "learnt_from.txt").write_text("".join(f"{number:05}\n" for number in range(9)))
@@ -209,15 +212,18 @@ def test_an_approved_model_is_not_judged_by_what_it_remembers(inputs, opt, tmp_p
     found = read(opt / "processing/output/evaluation")
     approved = found["tally"]["approved"]
     assert (approved["images"], approved["only_unseen"]) == (10, True)
+    assert approved["must_reach"] == {"value": pytest.approx(0.2)}
     assert approved["accuracy"]["value"] == pytest.approx(0.2)  # two bins of 3 are left
     assert approved["candidate_accuracy"]["value"] == pytest.approx(0.5)
     assert approved["difference"]["value"] == pytest.approx(0.3)
     assert found["multiclass_classification_metrics"]["accuracy"]["value"] == pytest.approx(0.65)
-    # Too few are left to tell: then all of them, and it is said.
+    # Too few are left to tell: all of them are shown, and decide nothing.
     monkeypatch.setattr(fairness, "FEWEST", 11)
     assert evaluate.main([]) == 0
     approved = read(opt / "processing/output/evaluation")["tally"]["approved"]
     assert (approved["images"], approved["only_unseen"]) == (20, False)
+    assert approved["must_reach"] == {"value": 0.0}
+    assert "so this decides nothing" in capsys.readouterr().out
 
 
 def test_a_bare_model_beside_one_that_knows_other_counts(opt, tmp_path):
