@@ -115,7 +115,8 @@ def test_the_end_of_a_long_log_is_read_at_once(emulator) -> None:
     logs.create_log_group(logGroupName="/long")
     logs.create_log_stream(logGroupName="/long", logStreamName="s")
     stream = emulator.state / "logs" / "%2Flong" / "s.jsonl"
-    stream.write_text("".join(f'[{1000 + i}, "line {i}"]\n' for i in range(300_000)))
+    # So many that reading all of them, for any of the pages, takes longer than is allowed below.
+    stream.write_text("".join(f'[{1000 + i}, "line {i}"]\n' for i in range(1_500_000)))
     began = time.monotonic()
     page = logs.get_log_events(logGroupName="/long", logStreamName="s", limit=3)
     before = logs.get_log_events(
@@ -123,13 +124,13 @@ def test_the_end_of_a_long_log_is_read_at_once(emulator) -> None:
     )
     first = logs.filter_log_events(logGroupName="/long", limit=2)
     second = logs.filter_log_events(logGroupName="/long", limit=2, nextToken=first["nextToken"])
-    assert time.monotonic() - began < 0.5
+    assert time.monotonic() - began < 3
     assert [event["message"] for event in page["events"]] == [
-        "line 299997",
-        "line 299998",
-        "line 299999",
+        "line 1499997",
+        "line 1499998",
+        "line 1499999",
     ]
-    assert [event["message"] for event in before["events"]] == ["line 299995", "line 299996"]
+    assert [event["message"] for event in before["events"]] == ["line 1499995", "line 1499996"]
     assert [event["message"] for event in second["events"]] == ["line 2", "line 3"]
 
 
@@ -177,7 +178,7 @@ def test_who_waits_for_a_queue_holds_up_nobody(emulator) -> None:
     time.sleep(0.3)
     began = time.monotonic()
     iam.list_roles()
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 3  # and not the ten seconds of who waits
     emulator.client("sqs").send_message(QueueUrl=queue, MessageBody="hello")
     waiting.join(5)
     assert [message["Body"] for message in received[0]["Messages"]] == ["hello"]

@@ -323,7 +323,11 @@ def test_a_job_that_died_with_the_emulator_runs_again(bench: Bench) -> None:
     bench.until(arn, "A", "Executing")
     pipeline_executions.stop(bench.context)
     name = bench.jobs.created[0]["ProcessingJobName"]
-    time.sleep(0.6)
+    # The stand-in outlives the engine; its own end must not come after the one written below.
+    deadline = time.monotonic() + 10
+    while (bench.context.store.get("bench", name) or {})["ProcessingJobStatus"] == "InProgress":
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
     bench.context.store.update(
         "bench",
         name,
@@ -415,6 +419,20 @@ def test_a_callback_killed_before_its_message_was_sent_sends_it_after_the_restar
     bench.call("SendPipelineExecutionStepSuccess", CallbackToken=sent[0], ClientRequestToken=TOKEN)
     assert bench.finish(arn) == "Succeeded"
     assert len(sent) == 1
+
+
+def test_a_stop_between_the_reading_of_an_execution_and_its_start_is_obeyed(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Slow(engine.Driver):
+        def __init__(self, context: Any, arn: str, closing: Any) -> None:
+            super().__init__(context, arn, closing)
+            stopped = {"PipelineExecutionArn": arn, "ClientRequestToken": TOKEN}
+            bench.call("StopPipelineExecution", **stopped)
+
+    monkeypatch.setattr(engine, "Driver", Slow)
+    bench.create(processing("A", {"SECONDS": "30"}))
+    assert bench.run()[1] == "Stopped"
 
 
 def test_events_that_cannot_be_told_hold_up_no_execution(
