@@ -12,6 +12,7 @@ export UV_LINK_MODE ?= hardlink
 # Compiled modules are what makes the second start of a command fast.
 export PYTHONDONTWRITEBYTECODE :=
 IMAGES := $(notdir $(wildcard containers/tally-*))
+OVERRIDES := $(wildcard containers/*/overrides.txt)
 LOCK := uv pip compile --quiet --no-header --no-annotate --no-emit-index-url --no-emit-find-links --python-version 3.11
 
 help: ## list what make can do
@@ -24,14 +25,14 @@ setup: .venv/.ready ## make the locked environment (.venv)
 	$(BIN)/uv pip sync --quiet --python $(BIN)/python requirements.txt
 	@touch $@
 
-.venv-steps/.ready: .venv/.ready $(wildcard containers/*/requirements.txt)
-	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv-steps
-	$(BIN)/uv pip install --quiet --python .venv-steps/bin/python $(foreach i,$(IMAGES),-r containers/$(i)/requirements.txt) pytest pytest-timeout pytest-xdist
+.venv-steps/.ready: .venv/.ready $(wildcard containers/*/requirements.txt) $(OVERRIDES)
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-steps
+	$(BIN)/uv pip install --quiet --python .venv-steps/bin/python $(foreach i,$(IMAGES),-r containers/$(i)/requirements.txt) $(foreach o,$(OVERRIDES),--override $(o)) pytest pytest-timeout pytest-xdist
 	@touch $@
 
 lock: ## renew every lock file from pyproject.toml and containers/*/requirements.in
 	$(BIN)/$(LOCK) --universal pyproject.toml --group dev --output-file requirements.txt
-	for image in $(IMAGES); do sed -i.bak '/^torch==/d' containers/$$image/requirements.txt && $(BIN)/$(LOCK) containers/$$image/requirements.in --output-file containers/$$image/requirements.txt && sed -i.bak 's/+cpu//' containers/$$image/requirements.txt && rm containers/$$image/requirements.txt.bak; done
+	for image in $(IMAGES); do sed -i.bak '/^torch==/d' containers/$$image/requirements.txt && $(BIN)/$(LOCK) containers/$$image/requirements.in $$(ls containers/$$image/overrides.txt 2>/dev/null | sed 's/^/--override /') --output-file containers/$$image/requirements.txt && sed -i.bak 's/+cpu//' containers/$$image/requirements.txt && rm containers/$$image/requirements.txt.bak; done
 
 demo: setup ## the main job on drawn bins, or on SOURCE=folder-or-s3-prefix
 	demo/run.sh $(SOURCE)

@@ -18,13 +18,17 @@ import shutil
 import signal
 import subprocess
 import sys
-import tarfile
 import tempfile
 import traceback
 import zlib
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+if sys.version_info >= (3, 11, 4):
+    import tarfile
+else:  # Debian 12's Python, whose tarfile has no filters
+    from backports import tarfile  # type: ignore[no-redef]
 
 FAILURE_LENGTH = 1024  # what SageMaker keeps of a failure reason
 # Hyperparameters with these prefixes are for us or from the service, not for the script.

@@ -23,6 +23,8 @@ class EnvironmentFailed(Exception):
 def path_of(image: Image, environments: Path) -> Path:
     """The folder of the image's environment: its name carries what it was built from."""
     built_from = image.requirements.read_bytes() + platform.python_version().encode()
+    if image.overrides.is_file():
+        built_from += image.overrides.read_bytes()
     return environments / f"{image.name}-{hashlib.sha256(built_from).hexdigest()[:12]}"
 
 
@@ -97,6 +99,8 @@ def _build(image: Image, folder: Path, log: Log) -> None:
     ):
         python = str(folder / "bin" / "python")
         install = ["pip", "install", "--python", python, "-r", str(image.requirements)]
+        if image.overrides.is_file():
+            install += ["--override", str(image.overrides)]
         _uv(image, install + _find_links(), log)
 
 

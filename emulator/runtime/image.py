@@ -31,6 +31,11 @@ class Image:
         return self.folder / "requirements.txt"
 
     @property
+    def overrides(self) -> Path:
+        """Pins that replace what other packages ask for; the file need not be there."""
+        return self.folder / "overrides.txt"
+
+    @property
     def bin(self) -> Path:
         """The image's own executables, `train` and `serve` among them."""
         return self.folder / "bin"

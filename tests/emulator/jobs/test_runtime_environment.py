@@ -1,5 +1,6 @@
 import shutil
 import threading
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,32 @@ def test_requirements_name_the_environment(tmp_path: Path) -> None:
     before = environment.path_of(found, tmp_path)
     found.requirements.write_text("# changed\n")
     assert environment.path_of(found, tmp_path) != before
+
+
+def asking_for(requirement: str, folder: Path) -> Path:
+    """A package that asks for another; no index is asked for it."""
+    wheel, named = folder / "asks-1-py3-none-any.whl", "asks-1.dist-info"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr(
+            f"{named}/METADATA",
+            f"Metadata-Version: 2.1\nName: asks\nVersion: 1\nRequires-Dist: {requirement}\n",
+        )
+        archive.writestr(f"{named}/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        archive.writestr(f"{named}/RECORD", "")
+    return wheel
+
+
+def test_overrides_replace_what_packages_ask_for(tmp_path: Path) -> None:
+    shutil.copytree(IMAGES / "plain", tmp_path / "images/plain")
+    found = image.find(tmp_path / "images", "plain")
+    wheel = asking_for("asked==1.0.999", tmp_path)
+    found.requirements.write_text(f"asks @ file://{wheel}\n")
+    with pytest.raises(environment.EnvironmentFailed, match="asked"):
+        environment.ensure(found, tmp_path / "environments", print)
+    before = environment.path_of(found, tmp_path)
+    found.overrides.write_text("asked==2; python_version < '3'\n")
+    assert environment.path_of(found, tmp_path) != before
+    assert environment.ensure(found, tmp_path / "environments", print).is_dir()
 
 
 def test_a_build_that_fails_leaves_nothing_and_says_why(tmp_path: Path) -> None:

@@ -1,0 +1,13 @@
+from importlib import metadata
+
+
+def test_no_package_had_to_be_compiled_here():
+    """A plain machine, and a slim image, have no compiler."""
+    compiled = [
+        distribution.name
+        for distribution in metadata.distributions()
+        for line in (distribution.read_text("WHEEL") or "").splitlines()
+        # What PyPI gives out for Linux is a manylinux or musllinux wheel.
+        if line.startswith("Tag: ") and "-linux_" in line
+    ]
+    assert compiled == []
