@@ -2,12 +2,17 @@
 
 import io
 import struct
-import tarfile
+import sys
 import zlib
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from emulator.jobs.objects import JobFailed
+
+if sys.version_info >= (3, 11, 4):
+    import tarfile
+else:  # Debian 12's Python, whose tarfile has no filters
+    from backports import tarfile  # type: ignore[no-redef]
 
 CHUNK = 1 << 20
 SAMPLE = 1 << 16

@@ -6,7 +6,6 @@ import gzip
 import importlib
 import json
 import sys
-import tarfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +15,11 @@ from types import ModuleType
 from typing import Any
 
 from evaluation.problem import EvaluationError
+
+if sys.version_info >= (3, 11, 4):
+    import tarfile
+else:  # Debian 12's Python, whose tarfile has no filters
+    from backports import tarfile  # type: ignore[no-redef]
 
 NAME = "model.tar.gz"
 NEEDED = ("model.json", "model.pt", "code/inference.py", "code/network.py")
