@@ -2,6 +2,7 @@
 
 import os
 import re
+import secrets
 import shutil
 import sys
 import threading
@@ -75,12 +76,14 @@ class Runtime:
             SandboxUnavailable: `wanted` does not work here.
         """
         self.images = images.resolve()
+        self._owner = str(state.resolve())
         self.environments = state.resolve() / "environments"
         self.client_environment = dict(client_environment or {})
         if wanted == "docker":
             if said := docker.problem():
                 raise sandbox.SandboxUnavailable(f"runtime 'docker' does not work: {said}")
             self.kind = "docker"
+            docker.sweep(self._owner)
         else:
             self.kind = sandbox.probe(wanted)
         self._warm_mount = self.kind == "unshare" or (
@@ -128,12 +131,18 @@ class Runtime:
             "nice": container.nice,
         }
         if self.kind == "docker":
-            reference = docker.ensure(found, log)
-            variables = {**self.client_environment, **container.environment}
-            launch["argv"] = docker.command(reference, container.ml, container.command, variables)
+            reference, name = docker.ensure(found, log), f"emulator-{secrets.token_hex(6)}"
+            launch["argv"] = docker.command(
+                name,
+                reference,
+                container.ml,
+                container.command,
+                self._settings(container),
+                self._owner,
+            )
             launch["environment"] = dict(os.environ)
             launch["directory"] = str(container.folder)
-            return self._cold().start(launch)
+            return self._cold().start(launch, killed=lambda: docker.remove(name))
         built = environment.ensure(found, self.environments, log)
         variables = self._variables(found, built, container)
         launch.update(argv=list(container.command), environment=variables)
@@ -160,16 +169,22 @@ class Runtime:
         return self._cold().start(launch)
 
     def _variables(self, found: image.Image, built: Path, container: Container) -> dict[str, str]:
+        return {
+            **sandbox.inherited(),
+            **self._settings(container),
+            "VIRTUAL_ENV": str(built),
+            "PATH": f"{built / 'bin'}:{found.bin}:{SYSTEM_PATH}",
+        }
+
+    def _settings(self, container: Container) -> dict[str, str]:
+        """The variables that a container has wherever it runs."""
         threads = str(max(1, container.threads))
         numeric = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "VECLIB_MAXIMUM", "RAYON")
         return {
-            **sandbox.inherited(),
             "PYTHONUNBUFFERED": "1",
             **{f"{name}_NUM_THREADS": threads for name in numeric},
             **self.client_environment,
             **container.environment,
-            "VIRTUAL_ENV": str(built),
-            "PATH": f"{built / 'bin'}:{found.bin}:{SYSTEM_PATH}",
         }
 
     def _script(
@@ -246,3 +261,5 @@ class Runtime:
             self._hosts.clear()
         for host in hosts:
             host.close()
+        if self.kind == "docker":
+            docker.sweep(self._owner)

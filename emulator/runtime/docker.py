@@ -9,6 +9,8 @@ from pathlib import Path
 from emulator.runtime.environment import Log
 from emulator.runtime.image import Image, ImageError
 
+LABEL = "emulator.state"  # on every container: the state folder of the emulator that started it
+
 
 def problem() -> str:
     """Why docker cannot be used here, or an empty string."""
@@ -54,19 +56,51 @@ def _has(reference: str) -> bool:
 
 
 def command(
-    reference: str, folder: Path, arguments: Sequence[str], environment: Mapping[str, str]
+    name: str,
+    reference: str,
+    folder: Path,
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    owner: str,
 ) -> list[str]:
     """The `docker run` of a container.
 
     It shares the host's network, where the emulator listens on loopback, and runs as the user who
     started the emulator, so that what it writes can be collected. `arguments[0]` becomes the
     entry point where it is a path or a processing job's entry point, as SageMaker does.
+
+    Args:
+        name: of the container, for `remove`.
+        reference: of `ensure`.
+        folder: seen at /opt/ml.
+        arguments: program and arguments.
+        environment: its variables.
+        owner: whose container it is, for `sweep`.
     """
-    variables = [part for k, v in environment.items() for part in ("--env", f"{k}={v}")]
+    # The user is none that the image knows, and has no home there.
+    known = {"HOME": "/tmp", "USER": "emulator", **environment}
+    variables = [part for k, v in known.items() for part in ("--env", f"{k}={v}")]
     return [
         *("docker", "run", "--rm", "--init", "--network", "host"),
+        *("--name", name, "--label", f"{LABEL}={owner}"),
         *("--user", f"{os.getuid()}:{os.getgid()}"),
         *("--volume", f"{folder}:/opt/ml", "--workdir", "/opt/ml"),
         *variables,
         *("--entrypoint", arguments[0], reference, *arguments[1:]),
     ]
+
+
+def remove(*names: str) -> None:
+    """End containers at once; those that have ended are gone already.
+
+    A SIGKILL reaches the client of `docker run` only, never what it runs.
+    """
+    subprocess.run(["docker", "rm", "--force", *names], capture_output=True, check=False)
+
+
+def sweep(owner: str) -> None:
+    """End the containers that an emulator left behind when it was killed."""
+    asked = ["docker", "ps", "--all", "--quiet", "--filter", f"label={LABEL}={owner}"]
+    found = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.split()
+    if found:
+        remove(*found)

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -149,11 +149,12 @@ class Host:
         self._counting = threading.Lock()
         self.used = time.monotonic()
 
-    def start(self, launch: Mapping[str, Any]) -> Process:
+    def start(self, launch: Mapping[str, Any], killed: Callable[[], None] | None = None) -> Process:
         """Fork a container; waits for the host's imports the first time.
 
         Args:
             launch: see `host.Launch`; must be JSON.
+            killed: called when a signal has ended it, or its host.
 
         Raises:
             HostLost: the host has ended.
@@ -161,12 +162,12 @@ class Host:
         with self._counting:  # at once: a host that still imports is not idle
             self._running += 1
         try:
-            return self._start(launch)
+            return self._start(launch, killed)
         except BaseException:
             self.ended()
             raise
 
-    def _start(self, launch: Mapping[str, Any]) -> Process:
+    def _start(self, launch: Mapping[str, Any], killed: Callable[[], None] | None) -> Process:
         ours, theirs = socket.socketpair()
         read, write = os.pipe()
         try:
@@ -185,7 +186,7 @@ class Host:
         finally:
             theirs.close()
             os.close(write)
-        return _Hosted(ours, read, self)
+        return _Hosted(ours, read, self, killed)
 
     @property
     def idle(self) -> float:
@@ -227,14 +228,22 @@ class Host:
 
 
 class _Hosted(Process):
-    def __init__(self, channel: socket.socket, output: int, host: Host) -> None:
+    def __init__(
+        self, channel: socket.socket, output: int, host: Host, killed: Callable[[], None] | None
+    ) -> None:
         super().__init__(channel, output)
         self._host: Host | None = host
+        self._killed = killed
 
     def wait(self) -> int:
+        code = -1
         try:
-            return super().wait()
+            code = super().wait()
+            return code
         finally:
+            if self._killed is not None and code < 0:
+                self._killed()
+                self._killed = None
             if self._host is not None:
                 self._host.ended()
                 self._host = None

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from emulator.runtime import docker, sandbox
+from emulator.runtime import sandbox
 from emulator.runtime.containers import Container, Runtime
 
 IMAGES = Path(__file__).parents[1] / "images"
@@ -313,26 +313,6 @@ def test_unshare_as_a_plain_user(tmp_path: Path) -> None:
         for name in ("ml/probe", "ml", "opt", ""):
             path = folder / name
             path.unlink() if path.is_file() else path.rmdir()
-
-
-def test_docker_without_an_engine_says_so(tmp_path: Path) -> None:
-    if not docker.problem():
-        pytest.skip("a docker engine answers here")
-    with pytest.raises(sandbox.SandboxUnavailable, match=r"runtime 'docker' does not work: .+"):
-        Runtime(IMAGES, tmp_path, "docker")
-
-
-@pytest.mark.skipif(bool(docker.problem()), reason=f"no docker engine: {docker.problem()}")
-def test_docker_runs_the_image(tmp_path: Path) -> None:
-    runtime = Runtime(IMAGES, tmp_path, "docker")
-    try:
-        if subprocess.run(["docker", "image", "inspect", "plain"], check=False).returncode:
-            pytest.skip("docker has no image called plain (any with sh)")
-        command = ("sh", "-c", "echo made > /opt/ml/made; echo $MINE")
-        assert Run(runtime, tmp_path, "plain", command, MINE="1").end() == (0, "1")
-        assert (tmp_path / "ml/made").read_text() == "made\n"
-    finally:
-        runtime.close()
 
 
 @pytest.mark.parametrize(
