@@ -452,16 +452,3 @@ def test_events_that_cannot_be_told_hold_up_no_execution(
     assert status == "Failed"
     bench.call("RetryPipelineExecution", PipelineExecutionArn=arn, ClientRequestToken=TOKEN)
     assert bench.finish(arn) == "Succeeded"
-
-
-def test_the_engine_adds_little_to_each_step(bench: Bench) -> None:
-    count = 20
-    bench.create(
-        *(
-            processing(f"S{index}", DependsOn=[f"S{index - 1}"] if index else [])
-            for index in range(count)
-        )
-    )
-    began = time.monotonic()
-    assert bench.run()[1] == "Succeeded"
-    assert (time.monotonic() - began) / count < 0.15

@@ -39,7 +39,6 @@ def test_a_pipeline_is_created_then_unchanged_then_updated(
 
     second = upsert.upsert(aws.session, local)
     assert (second.action, second.compiled, second.uploaded) == ("unchanged", False, ())
-    assert second.seconds < 1.5
     assert str(second).startswith("unchanged")
 
     more = local.model_copy(update={"running": local.running.model_copy(update={"parallelism": 9})})

@@ -65,8 +65,6 @@ def test_features_are_made_once_and_the_head_alone_is_trained(opt, monkeypatch):
     assert train.main(options(freeze=-1, epochs=30, ema=0, lr=0.1)) == 0
     assert made == [36, 12]
     training = read(opt, "training.json")
-    phases = training["profile"]["phases"]
-    assert (phases["forward_backward"] + phases["data"]) / 30 < phases["features"] / 2
     assert training["history"][-1]["train_loss"] < training["history"][0]["train_loss"]
     state = torch.load(opt / "model" / "model.pt", weights_only=True)
     network.build(TINY, 3).load_state_dict(state)
