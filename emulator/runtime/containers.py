@@ -166,7 +166,9 @@ class Runtime:
             launch["directory"] = str(container.folder)
         elif self.kind == "unshare":
             launch["mount"] = str(stage)
-        return self._cold().start(launch)
+        process = self._cold().start(launch)
+        process.wrapped = self.kind == "bwrap"
+        return process
 
     def _variables(self, found: image.Image, built: Path, container: Container) -> dict[str, str]:
         return {

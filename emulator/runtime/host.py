@@ -8,9 +8,9 @@ a Python script in place (the imports are done) or replaces itself with the comm
 
 Over the control socket the emulator sends one byte with two descriptors: the container's channel
 and its output. Over the channel it sends one line of JSON (`Launch`), then `T` (SIGTERM to the
-process) or `K` (SIGKILL to its group); the answer is one line of JSON, `{"exit": code}`, where a
-negative code is a signal. A channel or control socket that closes means that the emulator is gone:
-what belongs to it is killed.
+process), `C` (SIGTERM to its children) or `K` (SIGKILL to its group); the answer is one line of
+JSON, `{"exit": code}`, where a negative code is a signal. A channel or control socket that closes
+means that the emulator is gone: what belongs to it is killed.
 
 It is one file, and imports no package of the emulator, so that a job which runs inside it finds
 nothing in `sys.modules` that a fresh interpreter could not have.
@@ -151,10 +151,23 @@ def _obey(pid: int, channel: socket.socket, selector: selectors.BaseSelector) ->
     orders = channel.recv(16)
     if b"T" in orders:
         os.kill(pid, signal.SIGTERM)
+    if b"C" in orders:
+        for child in _children(pid) or [pid]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGTERM)
     if b"K" in orders or not orders:
         _kill_group(pid)
     if not orders:
         selector.unregister(channel)
+
+
+def _children(pid: int) -> list[int]:
+    """The processes that a process started; none where it has ended, or the kernel does not say."""
+    with contextlib.suppress(OSError):
+        return [
+            int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        ]
+    return []
 
 
 def _kill_group(pid: int) -> None:

@@ -25,6 +25,8 @@ class Process:
 
     Attributes:
         stopped: why somebody asked it to stop, or None.
+        wrapped: whether a program like bwrap, which dies of a SIGTERM and so kills what it runs,
+            stands before the container's own.
     """
 
     def __init__(self, channel: socket.socket, output: int) -> None:
@@ -33,6 +35,7 @@ class Process:
         self._code: int | None = None
         self._ended = threading.Event()
         self.stopped: str | None = None
+        self.wrapped = False
 
     def lines(self) -> Iterator[list[str]]:
         """Yield what the container prints, in batches of whole lines, until it has ended.
@@ -98,7 +101,8 @@ class Process:
         """
         if self.stopped is None:
             self.stopped = reason
-        self._order(b"T" if grace > 0 else b"K")
+        gently = b"C" if self.wrapped else b"T"
+        self._order(gently if grace > 0 else b"K")
         if grace > 0:
             timer = threading.Timer(grace, self._order, (b"K",))
             timer.daemon = True

@@ -154,20 +154,23 @@ def test_the_environment_is_the_containers_own(runtimes, tmp_path, monkeypatch) 
     assert found["PATH"].split(":")[1] == str(IMAGES / "plain" / "bin")
 
 
-def test_stop_is_sigterm_then_sigkill(runtimes, tmp_path: Path) -> None:
-    runtime = next(iter(runtimes.values()))
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("image", ["plain", "warm"])
+def test_stop_is_sigterm_then_sigkill(runtimes, tmp_path: Path, kind: str, image: str) -> None:
     text = "import signal, time\n{}\nprint('ready')\ntime.sleep(60)"
-    for image in ("plain", "warm"):
-        for handler, code in (
-            ("", -signal.SIGTERM),
-            ("signal.signal(signal.SIGTERM, signal.SIG_IGN)", -signal.SIGKILL),
-        ):
-            path = script(tmp_path, text.format(handler))
-            run = Run(runtime, tmp_path, image, ("python3", path))
-            assert next(run.process.lines()) == ["ready"]
-            run.process.stop("because", grace=0.2)
-            assert run.end()[0] == code
-            assert run.process.stopped == "because"
+    # bwrap tells of a signal as a shell does
+    ended = 128 + signal.SIGTERM if (kind, image) == ("bwrap", "plain") else -signal.SIGTERM
+    for handler, grace, code in (
+        ("", 20, ended),
+        ("signal.signal(signal.SIGTERM, lambda *_: exit(3))", 20, 3),
+        ("signal.signal(signal.SIGTERM, signal.SIG_IGN)", 0.2, -signal.SIGKILL),
+    ):
+        path = script(tmp_path, text.format(handler))
+        run = Run(runtimes[kind], tmp_path, image, ("python3", path))
+        assert next(run.process.lines()) == ["ready"]
+        run.process.stop("because", grace)
+        assert run.end()[0] == code
+        assert run.process.stopped == "because"
 
 
 def test_a_stop_that_comes_with_the_start_is_obeyed(runtimes, tmp_path: Path) -> None:
