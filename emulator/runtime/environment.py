@@ -11,7 +11,9 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from emulator.runtime.image import Image
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+from emulator.runtime.image import Image, find
 
 Log = Callable[[str], None]
 
@@ -23,6 +25,7 @@ class EnvironmentFailed(Exception):
 def path_of(image: Image, environments: Path) -> Path:
     """The folder of the image's environment: its name carries what it was built from."""
     built_from = image.requirements.read_bytes() + platform.python_version().encode()
+    built_from += image.python.encode()
     if image.overrides.is_file():
         built_from += image.overrides.read_bytes()
     return environments / f"{image.name}-{hashlib.sha256(built_from).hexdigest()[:12]}"
@@ -60,6 +63,23 @@ def ensure(image: Image, environments: Path, log: Log) -> Path:
     return target
 
 
+def interpreter(image: Image) -> str:
+    """The Python of an image's environment, as uv takes it.
+
+    The emulator's own where the image allows it; else uv finds or fetches one that it does allow.
+
+    Raises:
+        EnvironmentFailed: what the image allows cannot be understood.
+    """
+    try:
+        ours = SpecifierSet(image.python).contains(platform.python_version())
+    except InvalidSpecifier as error:
+        raise EnvironmentFailed(
+            f"{image.folder / 'python.txt'} is not like '>=3.11,<3.13': {error}"
+        ) from None
+    return sys.executable if ours else image.python
+
+
 def prune(images: Path, environments: Path) -> list[str]:
     """Delete the environments that an image of the folder had before its requirements changed.
 
@@ -70,7 +90,7 @@ def prune(images: Path, environments: Path) -> list[str]:
     """
     current = {}
     for requirements in images.glob("*/requirements.txt"):
-        image = Image(requirements.parent.name, requirements.parent.name, requirements.parent, ())
+        image = find(images, requirements.parent.name)
         current[image.name] = path_of(image, environments).name
     gone = []
     for folder in sorted(environments.glob("*-" + "[0-9a-f]" * 12)):
@@ -89,7 +109,7 @@ def _build(image: Image, folder: Path, log: Log) -> None:
         "--relocatable",
         "--allow-existing",
         "--python",
-        sys.executable,
+        interpreter(image),
         str(folder),
     ]
     _uv(image, venv, log)

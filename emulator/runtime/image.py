@@ -18,12 +18,15 @@ class Image:
         name: the repository's last name, which is the folder's name.
         folder: `<images>/<name>`.
         preload: modules that a warm parent imports once (`preload.txt`), in order.
+        python: the Pythons that its packages are for (`python.txt`), such as `>=3.11,<3.13`; empty
+            for any.
     """
 
     uri: str
     name: str
     folder: Path
     preload: tuple[str, ...]
+    python: str = ""
 
     @property
     def requirements(self) -> Path:
@@ -59,13 +62,15 @@ def find(images: Path, uri: str) -> Image:
             f"image {uri!r}: no folder {folder}. An image is a folder there with a "
             f"requirements.txt; there are: {', '.join(known) or 'none'}."
         )
-    image = Image(uri, name, folder, _preload(folder / "preload.txt"))
+    python = "".join(_lines(folder / "python.txt"))
+    image = Image(uri, name, folder, _lines(folder / "preload.txt"), python)
     if not image.requirements.is_file():
         raise ImageError(f"image {uri!r}: {image.requirements} is missing (it may be empty).")
     return image
 
 
-def _preload(path: Path) -> tuple[str, ...]:
+def _lines(path: Path) -> tuple[str, ...]:
+    """What a file says, without comments; nothing where there is no such file."""
     if not path.is_file():
         return ()
     lines = (line.split("#")[0].strip() for line in path.read_text().splitlines())

@@ -1,4 +1,6 @@
+import platform
 import shutil
+import sys
 import threading
 import zipfile
 from pathlib import Path
@@ -59,6 +61,30 @@ def test_requirements_name_the_environment(tmp_path: Path) -> None:
     before = environment.path_of(found, tmp_path)
     found.requirements.write_text("# changed\n")
     assert environment.path_of(found, tmp_path) != before
+
+
+@pytest.mark.parametrize(
+    ("allowed", "expected"),
+    [
+        ("", sys.executable),
+        (f">=3.11,<={platform.python_version()}", sys.executable),
+        (">=3.8,<3.9", ">=3.8,<3.9"),
+    ],
+)
+def test_an_image_may_need_another_python(tmp_path: Path, allowed: str, expected: str) -> None:
+    shutil.copytree(IMAGES / "plain", tmp_path / "plain")
+    before = environment.path_of(image.find(tmp_path, "plain"), tmp_path)
+    (tmp_path / "plain/python.txt").write_text(f"{allowed}  # why\n")
+    found = image.find(tmp_path, "plain")
+    assert environment.interpreter(found) == expected
+    assert (environment.path_of(found, tmp_path) == before) == (not allowed)
+
+
+def test_a_python_that_is_no_specifier_is_named(tmp_path: Path) -> None:
+    shutil.copytree(IMAGES / "plain", tmp_path / "plain")
+    (tmp_path / "plain/python.txt").write_text("three\n")
+    with pytest.raises(environment.EnvironmentFailed, match=r"plain/python.txt is not like '>=3"):
+        environment.interpreter(image.find(tmp_path, "plain"))
 
 
 def asking_for(requirement: str, folder: Path) -> Path:
