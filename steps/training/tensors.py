@@ -6,19 +6,24 @@ import logging
 import os
 import re
 import shutil
+import warnings
 from pathlib import Path
+
+from torch import nn
 
 # smdebug reads this when it is first imported; at its own default it logs every parameter.
 os.environ.setdefault("SMDEBUG_LOG_LEVEL", "error")
 # How long a trial waits for more once the training has ended: here nothing can follow.
 os.environ.setdefault("SMDEBUG_TRAINING_END_DELAY_REFRESH", "0")
 
-from smdebug.core.access_layer.utils import END_OF_JOB_FILENAME
-from smdebug.core.modes import ModeKeys
-from smdebug.core.reduction_config import ReductionConfig
-from smdebug.core.save_config import SaveConfig, SaveConfigMode
-from smdebug.pytorch import Hook
-from torch import nn
+with warnings.catch_warnings():
+    # Python 3.12 finds fault with its regular expressions when it first compiles them.
+    warnings.simplefilter("ignore", SyntaxWarning)
+    from smdebug.core.access_layer.utils import END_OF_JOB_FILENAME
+    from smdebug.core.modes import ModeKeys
+    from smdebug.core.reduction_config import ReductionConfig
+    from smdebug.core.save_config import SaveConfig, SaveConfigMode
+    from smdebug.pytorch import Hook
 
 ACTIVATIONS = (nn.ReLU, nn.ReLU6, nn.SiLU, nn.GELU, nn.Hardswish)
 WATCHED = 12  # layers, spread from the first to the last
