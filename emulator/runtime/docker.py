@@ -37,9 +37,11 @@ def ensure(image: Image, log: Log) -> str:
     dockerfile = image.folder / "Dockerfile"
     if not dockerfile.is_file():
         raise ImageError(f"docker has no image {image.uri!r}, and there is no {dockerfile}.")
-    log(f"Building image {image.name} from {dockerfile}")
+    tag = f"{image.name}:emulator"
+    if not _has(tag):  # else docker finds every layer that has not changed, in a moment
+        log(f"Building image {image.name} from {dockerfile}; the first time takes minutes")
     built = subprocess.run(
-        ["docker", "build", "--quiet", "--tag", f"{image.name}:emulator", str(image.folder)],
+        ["docker", "build", "--quiet", "--tag", tag, str(image.folder)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -47,7 +49,7 @@ def ensure(image: Image, log: Log) -> str:
     )
     if built.returncode:
         raise ImageError(f"docker could not build {dockerfile}:\n{built.stdout[-2000:]}")
-    return f"{image.name}:emulator"
+    return tag
 
 
 def _has(reference: str) -> bool:
