@@ -43,8 +43,9 @@ def summary(client: Any, tuning_job: str) -> str:
     counters = job.get("TrainingJobStatusCounters", {})
     most = job["HyperParameterTuningJobConfig"]["ResourceLimits"].get("MaxNumberOfTrainingJobs")
     parts = [f"{counters.get('Completed', 0)} of {most} trials"]
-    if failed := counters.get("NonRetryableError", 0) + counters.get("Stopped", 0):
-        parts.append(f"{failed} failed")
+    for counter, word in (("NonRetryableError", "failed"), ("Stopped", "stopped")):
+        if count := counters.get(counter, 0):
+            parts.append(f"{count} {word}")
     best = job.get("BestTrainingJob", {}).get("FinalHyperParameterTuningJobObjectiveMetric")
     if best:
         parts.append(f"best {best['MetricName']} {best['Value']:.3f}")
