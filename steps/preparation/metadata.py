@@ -7,6 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+# Inches, or items of a kind: from here on a number is no measure of anything in a bin, and JSON
+# allows numbers that no float holds.
+IMPLAUSIBLE = 1_000_000
+
 
 class MetadataError(ValueError):
     """A metadata file says nothing that can be used; `reason` is the manifest's word for it."""
@@ -44,13 +48,13 @@ def parse(identity: str, content: bytes) -> Bin:
     """
     try:
         document: Any = json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise MetadataError("malformed-metadata", f"not JSON: {error}") from None
     if not isinstance(document, dict) or "EXPECTED_QUANTITY" not in document:
         raise MetadataError("malformed-metadata", "it has no EXPECTED_QUANTITY")
     count = document["EXPECTED_QUANTITY"]
-    if isinstance(count, bool) or not isinstance(count, int) or count < 0:
-        raise MetadataError("bad-count", f"EXPECTED_QUANTITY is {count!r}, not a count")
+    if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count < IMPLAUSIBLE:
+        raise MetadataError("bad-count", f"EXPECTED_QUANTITY is {count!r:.40}, not a count")
     items = document.get("BIN_FCSKU_DATA") or {}
     if not isinstance(items, dict) or not all(isinstance(v, dict) for v in items.values()):
         raise MetadataError("malformed-metadata", "BIN_FCSKU_DATA is no table of items")
@@ -64,7 +68,7 @@ def _mean_volume(items: Iterable[dict[str, Any]]) -> float | None:
     total, number = 0.0, 0
     for item in items:
         volume, quantity = _volume(item), item.get("quantity")
-        if volume is not None and isinstance(quantity, int) and quantity > 0:
+        if volume is not None and isinstance(quantity, int) and 0 < quantity < IMPLAUSIBLE:
             total += volume * quantity
             number += quantity
     return total / number if number else None
@@ -76,7 +80,7 @@ def _volume(item: dict[str, Any]) -> float | None:
     for name in ("height", "length", "width"):
         side = item.get(name)
         value = side.get("value") if isinstance(side, dict) and side.get("unit") == "IN" else None
-        if not isinstance(value, int | float) or value <= 0:
+        if not isinstance(value, int | float) or not 0 < value < IMPLAUSIBLE:
             return None
         volume *= value
     return volume

@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 import inference
 import pytest
 from preparation import picture
+from preparation.metadata import parse
 from preparation.source import bucket_region
 
 from tests.steps.small_source import jpeg, manifest, message, run
@@ -75,6 +76,10 @@ FLAWS = {
     "malformed-metadata": lambda s: (s / "metadata/00001.json").write_text('{"EXPECTED_QU'),
     "bad-count": lambda s: (s / "metadata/00001.json").write_text('{"EXPECTED_QUANTITY": -2}'),
 }
+HOSTILE = {
+    "nested": ("[" * 200_000, "malformed-metadata"),
+    "huge-count": ('{"EXPECTED_QUANTITY": 1' + "0" * 400 + "}", "bad-count"),
+}
 
 
 @pytest.mark.parametrize("reason", FLAWS)
@@ -87,6 +92,21 @@ def test_a_flaw_is_put_aside_with_its_reason_and_costs_nothing_else(
     assert [(entry["id"], entry["reason"]) for entry in found["quarantined"]] == [("00001", reason)]
     assert found["quarantined"][0]["detail"]
     assert len(found["images"]) == 59
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_metadata_are_put_aside_too(source: Path, root: Path, name: str) -> None:
+    text, reason = HOSTILE[name]
+    (source / "metadata/00001.json").write_text(text)
+    assert run(source) == 0
+    assert [entry["reason"] for entry in manifest(root)["quarantined"]] == [reason]
+
+
+def test_the_size_of_an_item_that_no_float_holds_is_not_known() -> None:
+    side = {"unit": "IN", "value": 10**400}
+    item = {"asin": "A", "quantity": 1} | dict.fromkeys(("height", "length", "width"), side)
+    content = json.dumps({"EXPECTED_QUANTITY": 1, "BIN_FCSKU_DATA": {"A": item}})
+    assert parse("00001", content.encode()).volume is None
 
 
 def test_what_the_endpoint_would_refuse_is_put_aside(source: Path, root: Path) -> None:
