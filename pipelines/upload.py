@@ -6,6 +6,7 @@ there, because a job reads everything below the address.
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import boto3
 
 THREADS = 32
+SHOWN = 5  # files that a message names
 LAYOUT = {"bin-images": ".jpg", "metadata": ".json"}
 
 
@@ -106,7 +108,7 @@ def upload_folder(
     """Upload a folder laid out like ABID; answers its address.
 
     Raises:
-        UploadError: The folder is missing, or not laid out like ABID.
+        UploadError: The folder is missing, not laid out like ABID, or holds what cannot be sent.
     """
     folder = folder.expanduser()
     _check_layout(folder, settings)
@@ -116,6 +118,7 @@ def upload_folder(
         for file in sorted((folder / part).iterdir())
         if file.suffix == suffix
     }
+    _check_files(folder, files)
     address = destination(settings, folder)
     sent = _send(session, settings, address.split("/", 3)[3], files)
     if sent:
@@ -178,6 +181,35 @@ def _check_layout(folder: Path, settings: Settings) -> None:
             f"DataSource: {folder} has nothing in {' and '.join(missing)}. {wanted} "
             f"Found there: {found or 'nothing'}.{hint}"
         )
+
+
+def _check_files(folder: Path, files: Mapping[str, Path]) -> None:
+    """Before anything is sent: a pipe would be waited for without end."""
+    flaws = {name: flaw for name, file in files.items() if (flaw := _flaw(file))}
+    if flaws:
+        listed = "".join(
+            f"\n  {name.encode(errors='replace').decode()}: {flaw}"
+            for name, flaw in list(flaws.items())[:SHOWN]
+        )
+        more = f"\n  and {len(flaws) - SHOWN} more" * (len(flaws) > SHOWN)
+        raise UploadError(
+            f"DataSource: {folder} holds what cannot be uploaded; mend or move it:{listed}{more}"
+        )
+
+
+def _flaw(file: Path) -> str:
+    """Why a file cannot be sent, or ""."""
+    if not file.is_file():
+        if file.is_symlink() and not file.exists():
+            return "a link to nothing"
+        return "a folder" if file.is_dir() else "no regular file"
+    if not os.access(file, os.R_OK):
+        return "may not be read"
+    try:
+        file.name.encode()
+    except UnicodeEncodeError:
+        return "its name is not UTF-8"
+    return ""
 
 
 def _send(

@@ -149,6 +149,27 @@ def test_what_is_not_laid_out_like_abid_is_refused(
 
 
 @pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda file: file.mkdir(), "a folder"),
+        (lambda file: file.symlink_to("/nowhere"), "a link to nothing"),
+        (os.mkfifo, "no regular file"),
+        (lambda file: Path(os.fsdecode(bytes(file) + b"\xe9.jpg")).touch(), "not UTF-8"),
+    ],
+    ids=["folder", "link", "pipe", "name"],
+)
+def test_what_cannot_be_sent_is_named_before_anything_is_sent(
+    aws: Any, local: Settings, bucket: Any, bins: Path, make: Any, said: str
+) -> None:
+    make(bins / "bin-images" / "odd.jpg")
+    with pytest.raises(UploadError, match=said) as caught:
+        upload_folder(aws.session, local, bins)
+    assert "bin-images/odd.jpg" in str(caught.value)
+    str(caught.value).encode()
+    assert bucket() == {}
+
+
+@pytest.mark.parametrize(
     ("content", "said"),
     [(None, "no file"), ("{", "not JSON"), ("[1]", "map each class"), ('{"1": 2}', "map each")],
     ids=["missing", "broken", "a-list", "not-lists"],
