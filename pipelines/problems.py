@@ -13,6 +13,10 @@ SIGN_IN = (
     "UnrecognizedClientException",
 )
 FORBIDDEN = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403")
+ON_THIS_MACHINE = (
+    "On this machine `python pipeline.py emulator status` says whether the emulator runs; "
+    "`python pipeline.py emulator up` starts it."
+)
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -37,14 +41,11 @@ def explain(error: BaseException) -> str | None:
         )
     if isinstance(error, aws.SSOError | aws.TokenRetrievalError | aws.CredentialRetrievalError):
         return f"{error} Sign in again: `aws sso login`."
-    if isinstance(error, aws.HTTPClientError):
-        return (
-            f"The service cannot be reached: {error}\nOn this machine `python pipeline.py emulator "
-            "status` says whether the emulator runs; `python pipeline.py emulator up` starts it."
-        )
+    if isinstance(error, aws.HTTPClientError | aws.ConnectionError):
+        return f"The service cannot be reached: {error}\n{ON_THIS_MACHINE}"
     if isinstance(error, aws.BotoCoreError):
         return str(error)
-    return None
+    return _storage(error)
 
 
 def _refusal(error: Any) -> str:
@@ -63,6 +64,20 @@ def _refusal(error: Any) -> str:
             f"{said}\nAsk for more in Service Quotas, or choose another instance type (start -p)."
         )
     return said
+
+
+def _storage(error: BaseException) -> str | None:
+    import obstore.exceptions as storage
+
+    if not isinstance(error, storage.BaseError):
+        return None
+    said = str(error).partition("\n")[0]  # what it was made from follows, over many lines
+    if isinstance(error, storage.PermissionDeniedError | storage.UnauthenticatedError):
+        return (
+            f"S3 refused: {said}\nThe credentials lack the permission; infrastructure/ lists the "
+            "permissions that the pipeline needs."
+        )
+    return f"S3 did not answer as it should: {said}\n{ON_THIS_MACHINE}"
 
 
 def _system(error: OSError) -> str | None:
