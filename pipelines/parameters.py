@@ -17,6 +17,8 @@ from pipelines.upload import destination
 
 Value = str | int | float
 Type = Literal["String", "Integer", "Float"]
+MOST = 2**31 - 1  # what the tuner takes as a seed has 32 bits
+MOST_CLASSES = 100
 
 
 class ParameterError(UserError):
@@ -114,7 +116,7 @@ def declared(settings: Settings) -> list[Parameter]:
             "String",
             data.classes,
             "The item counts that are learnt.",
-            "FIRST-LAST, such as 1-5 or 0-5",
+            f"FIRST-LAST, such as 1-5 or 0-5, of at most {MOST_CLASSES} counts",
             _is_classes,
         ),
         Parameter(
@@ -200,10 +202,11 @@ def parse(settings: Settings, given: Iterable[str]) -> dict[str, Value]:
         given: The texts `NAME=VALUE`; of a name given twice the last holds.
 
     Raises:
-        ParameterError: A text is not NAME=VALUE, a name is unknown, a value is not allowed, or
-            two values contradict each other.
+        ParameterError: A text is not NAME=VALUE, a name is unknown, a value or a default is not
+            allowed, or two values contradict each other.
     """
     parameters = {parameter.name: parameter for parameter in declared(settings)}
+    check_defaults(settings)
     values: dict[str, Value] = {}
     for text in given:
         name, equals, value = text.partition("=")
@@ -218,6 +221,20 @@ def parse(settings: Settings, given: Iterable[str]) -> dict[str, Value]:
         values[name] = parameters[name].parse(value)
     _check_together({name: p.default for name, p in parameters.items()} | values)
     return values
+
+
+def check_defaults(settings: Settings) -> None:
+    """Do nothing when every default, which is a value of the settings, is allowed.
+
+    Raises:
+        ParameterError: One is not.
+    """
+    for parameter in declared(settings):
+        if not parameter.check(parameter.default):
+            raise ParameterError(
+                f"The settings make {parameter.default!r} the default of parameter "
+                f"{parameter.name}. Allowed: {parameter.allowed}. ({parameter.help})"
+            )
 
 
 def table(settings: Settings) -> list[str]:
@@ -251,7 +268,12 @@ def _address(settings: Settings, place: str) -> str:
 
 def _at_least(name: str, default: int, help_: str, least: int) -> Parameter:
     return Parameter(
-        name, "Integer", default, help_, f"{least} or more", lambda value: float(value) >= least
+        name,
+        "Integer",
+        default,
+        help_,
+        f"from {least} to {MOST}",
+        lambda value: least <= float(value) <= MOST,
     )
 
 
@@ -279,7 +301,7 @@ def _is_place(value: Value) -> bool:
 
 def _is_classes(value: Value) -> bool:
     matched = re.fullmatch(r"(\d+)-(\d+)", str(value))
-    return bool(matched) and int(matched[1]) < int(matched[2])  # type: ignore[index]
+    return bool(matched) and 0 < int(matched[2]) - int(matched[1]) < MOST_CLASSES  # type: ignore[index]
 
 
 def _is_split(value: Value) -> bool:

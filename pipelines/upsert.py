@@ -19,6 +19,7 @@ from pipelines import images
 from pipelines.code import Bundle, bundles
 from pipelines.errors import UserError
 from pipelines.item import Item
+from pipelines.parameters import check_defaults
 from pipelines.promoter import FUNCTION, holds_current_code
 from pipelines.settings import NAME, Settings
 from pipelines.setup import setup
@@ -76,6 +77,7 @@ def upsert(session: "boto3.Session", settings: Settings) -> UpsertResult:
         settings: Resolved settings.
 
     Raises:
+        ParameterError: The settings make a value that is not allowed a parameter's default.
         UpsertError: Something the pipeline needs is missing.
         ImagesError: So is an image.
         SetupError: What is around the pipeline is missing, or locally cannot be made.
@@ -83,6 +85,7 @@ def upsert(session: "boto3.Session", settings: Settings) -> UpsertResult:
     from botocore.exceptions import BotoCoreError, ClientError
 
     began = time.perf_counter()
+    check_defaults(settings)
     if settings.target == "local":
         items, notes = setup(session, settings), []
     else:
@@ -112,7 +115,11 @@ def dry_run(settings: Settings) -> str:
 
     Args:
         settings: Resolved settings.
+
+    Raises:
+        ParameterError: The settings make a value that is not allowed a parameter's default.
     """
+    check_defaults(settings)
     return json.dumps(json.loads(compiled_definition(settings, bundles())[0]), indent=2)
 
 

@@ -8,16 +8,21 @@ from pathlib import PurePosixPath
 
 from preparation.problem import PreparationError
 
+MOST_CLASSES = 100
+
 
 def parse_classes(text: str) -> range:
     """The counts of `FIRST-LAST`.
 
     Raises:
-        PreparationError: The text is not of that form, or names fewer than two counts.
+        PreparationError: The text is not of that form, or names fewer than two counts or too many.
     """
     found = re.fullmatch(r"(\d+)-(\d+)", text)
-    if not found or int(found[1]) >= int(found[2]):
-        raise PreparationError(f"--classes is FIRST-LAST, such as 1-5 or 0-5, not {text!r}.")
+    if not found or not 0 < int(found[2]) - int(found[1]) < MOST_CLASSES:
+        raise PreparationError(
+            f"--classes is FIRST-LAST, such as 1-5 or 0-5, of at most {MOST_CLASSES} counts, "
+            f"not {text!r}."
+        )
     return range(int(found[1]), int(found[2]) + 1)
 
 

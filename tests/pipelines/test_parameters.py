@@ -1,9 +1,12 @@
 """Parameters: every `-p NAME=VALUE` is checked before anything is sent."""
 
+from typing import Any
+
 import pytest
 
 from pipelines.parameters import ParameterError, declared, parse, table
 from pipelines.settings import Settings
+from pipelines.upsert import dry_run
 
 
 def test_values_get_their_parameters_type(local: Settings) -> None:
@@ -41,9 +44,11 @@ def test_the_table_names_every_parameter(local: Settings) -> None:
         ("MaxTrials", "takes NAME=VALUE"),
         ("MaxTrails=3", "did you mean MaxTrials?"),
         ("Colour=red", "AccuracyThreshold"),
-        ("MaxTrials=x", "a whole number, 1 or more"),
+        ("MaxTrials=x", "a whole number, from 1 to"),
         ("MaxTrials=1.5", "a whole number"),
-        ("MaxTrials=0", "1 or more"),
+        ("MaxTrials=0", "from 1 to"),
+        ("Seed=99999999999", "to 2147483647"),
+        ("Classes=0-1000000000", "at most 100 counts"),
         ("MaxParallelTrials=99", "above MaxTrials"),
         ("AccuracyThreshold=2", "from 0 to 1"),
         ("AccuracyThreshold=nan", "a number"),
@@ -68,3 +73,10 @@ def test_what_is_not_allowed_is_refused(local: Settings, given: str, said: str) 
     with pytest.raises(ParameterError) as caught:
         parse(local, [given])
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("check", [lambda settings: parse(settings, []), dry_run])
+def test_a_default_that_is_not_allowed_is_refused(local: Settings, check: Any) -> None:
+    data = local.data.model_copy(update={"classes": "5-1"})
+    with pytest.raises(ParameterError, match=r"'5-1' the default of parameter Classes.*FIRST-LAST"):
+        check(local.model_copy(update={"data": data}))

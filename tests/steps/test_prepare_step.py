@@ -160,13 +160,22 @@ def test_the_metadata_overrules_the_file_list(source: Path, root: Path, tmp_path
     ("more", "said"),
     [
         (["--classes", "3-1"], "FIRST-LAST"),
+        (["--classes", "0-1000000000"], "at most 100 counts"),
         (["--split", "8:1"], "TRAIN:VALIDATION:TEST"),
         (["--split", "8:0:1"], "positive"),
         (["--classes", "1-9"], "no usable image of a bin that holds 4"),
         (["--file-list", "/nowhere/list.json"], "/nowhere/list.json"),
         (["--subset-size", "6"], "fewer|only 2 different bins"),
     ],
-    ids=["classes", "split", "zero-share", "missing-class", "no-file-list", "too-small"],
+    ids=[
+        "classes",
+        "too-many-classes",
+        "split",
+        "zero-share",
+        "missing-class",
+        "no-file-list",
+        "too-small",
+    ],
 )
 def test_what_cannot_be_done_is_said(source: Path, root: Path, more: list[str], said: str) -> None:
     assert run(source, *more) == 1
