@@ -14,14 +14,14 @@ ALIKE = 0.8  # of 1; from here on a variable is taken for a mistyped one of ours
 
 
 class VariableError(UserError):
-    """A variable looks like one that replaces a value, and is none."""
+    """A variable looks like one that replaces a value and is none, or its value cannot be read."""
 
 
 def apply(values: dict[str, Any], environment: Mapping[str, str]) -> dict[tuple[str, ...], str]:
     """Put `PIPELINE_<SECTION>_<KEY>` values in place; answers which variable replaced which key.
 
     Raises:
-        VariableError: A variable is misspelt.
+        VariableError: A variable is misspelt, or its value is not YAML.
     """
     replaced = {}
     paths = [path for path in _leaves(values) if "_".join(path).upper() not in OTHERS]
@@ -35,9 +35,17 @@ def apply(values: dict[str, Any], environment: Mapping[str, str]) -> dict[tuple[
             section = section[key]
         text = environment[variable]
         # An account is twelve digits and would be read as a number.
-        section[path[-1]] = text if path[-1] == "account" else yaml.safe_load(text)
+        section[path[-1]] = text if path[-1] == "account" else _value(variable, text)
         replaced[path] = variable
     return replaced
+
+
+def _value(variable: str, text: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        said = getattr(error, "problem", None) or "it cannot be read"
+        raise VariableError(f"${variable} is {text!r}, which is not YAML: {said}.") from None
 
 
 def _leaves(values: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -56,7 +64,7 @@ def _refuse_misspelt(
         key = variable.removeprefix(PREFIX)
         if key == variable or key in keys or key in OTHERS:
             continue
-        ours = key.startswith(tuple(f"{section}_".upper() for section in sections))
+        ours = f"{key}_".startswith(tuple(f"{section}_".upper() for section in sections))
         if ours or difflib.get_close_matches(key, keys, 1, cutoff=ALIKE):
             hint = closest(variable, [PREFIX + key for key in keys])
             raise VariableError(f"${variable} replaces no value of the settings{hint}")

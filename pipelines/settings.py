@@ -34,6 +34,20 @@ class SettingsError(UserError):
     """A settings file, or a value that replaces one of its values, cannot be used."""
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML lets the last of two equal keys win without a word; this refuses the second."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"{key.value} is there twice", key.start_mark
+                )
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
 class Section(BaseModel):
     """Frozen and strict: a typing mistake in a settings file must never pass silently."""
 
@@ -248,7 +262,9 @@ def load(target: str, environment: Mapping[str, str] | None = None) -> Settings:
     """
     file = _file(target)
     try:
-        values = yaml.safe_load(file.read_text())
+        values = yaml.load(file.read_text(encoding="utf-8"), _Loader)
+    except UnicodeDecodeError:
+        raise SettingsError(f"{_shown(file)} is not a text file in UTF-8.") from None
     except yaml.YAMLError as error:
         raise SettingsError(f"{_shown(file)} is not YAML: {error}") from None
     if not isinstance(values, dict):

@@ -66,6 +66,8 @@ def test_a_role_of_ones_own_is_kept() -> None:
         pytest.param('mlflow_uri: ""', "mlflow_uri: here", "tracking.mlflow_uri", id="address"),
         pytest.param("target: local", "target: [", "is not YAML", id="not-yaml"),
         pytest.param(LOCAL, "just words", "must hold keys and values", id="not-a-mapping"),
+        pytest.param("  max_trials: 3", "  max_trials: 3\n  max_trials: 4", "twice", id="twice"),
+        pytest.param("region:", "? [a]\n: b\nregion:", "is not YAML", id="key"),
     ],
 )
 def test_a_mistake_in_a_file_is_said(tmp_path: Path, old: str, new: str, said: str) -> None:
@@ -76,6 +78,12 @@ def test_a_mistake_in_a_file_is_said(tmp_path: Path, old: str, new: str, said: s
         load(str(file), {})
     assert "mine.yaml" in str(caught.value)
     assert said in str(caught.value)
+
+
+def test_a_file_that_is_no_text_is_said(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_bytes(b"target: \xff")
+    with pytest.raises(SettingsError, match=r"mine\.yaml is not a text file in UTF-8"):
+        load(str(tmp_path / "mine.yaml"), {})
 
 
 def test_a_value_is_replaced_from_the_environment() -> None:
@@ -91,12 +99,18 @@ def test_a_wrong_value_names_its_variable() -> None:
         load("local", {"PIPELINE_TUNING_MAX_TRIALS": "many"})
 
 
+def test_a_value_that_is_not_yaml_names_its_variable() -> None:
+    with pytest.raises(UserError, match=r"\$PIPELINE_BUCKET is '\{', which is not YAML"):
+        load("local", {"PIPELINE_BUCKET": "{"})
+
+
 @pytest.mark.parametrize(
     ("variable", "meant"),
     [
         ("PIPELINE_TUNING_MAX_TRAILS", "did you mean PIPELINE_TUNING_MAX_TRIALS?"),
         ("PIPELINE_TUNNING_MAX_TRIALS", "did you mean PIPELINE_TUNING_MAX_TRIALS?"),
         ("PIPELINE_DATA_EVERYTHING", "replaces no value of the settings"),
+        ("PIPELINE_TUNING", "replaces no value of the settings"),
     ],
 )
 def test_a_misspelt_variable_does_not_pass_silently(variable: str, meant: str) -> None:
