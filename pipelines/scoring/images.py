@@ -94,7 +94,7 @@ def in_bucket(s3: Any, address: str) -> Found:
     Raises:
         ImagesError: There is no such bucket, or nothing but one kind of image is below the prefix.
     """
-    address = address.rstrip("/") + "/"
+    address = f"s3://{address.removeprefix('s3://').rstrip('/')}/"
     bucket, _, prefix = address.removeprefix("s3://").partition("/")
     if not bucket:
         raise ImagesError(f"{address} names no bucket; give s3://BUCKET/PREFIX.")

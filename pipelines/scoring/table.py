@@ -1,6 +1,7 @@
 """The scores as a CSV file, and the quantities that the books expect, read from one."""
 
 import csv
+import tempfile
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -20,13 +21,21 @@ def check_output(path: Path) -> Path:
     """The file to write, if it can be written: said before the work, not after it.
 
     Raises:
-        TableError: It is a folder, or its folder does not exist.
+        TableError: It is a folder, its folder does not exist, or nothing can be written there.
     """
     path = path.expanduser()
     if path.is_dir():
         raise TableError(f"--output: {path} is a folder; name a file, such as {path}/scores.csv.")
     if not path.absolute().parent.is_dir():
         raise TableError(f"--output: there is no folder {path.parent} to write {path.name} to.")
+    try:
+        if path.is_file():
+            path.open("a").close()
+        elif not path.exists():
+            with tempfile.TemporaryFile(dir=path.parent) as probe:
+                probe.write(bytes(1))
+    except OSError as error:
+        raise TableError(f"--output: {path} cannot be written: {error.strerror}.") from None
     return path
 
 

@@ -228,6 +228,8 @@ def test_images_that_are_in_s3_already_are_counted_there(shop, photos, tmp_path)
         (["{photos}", "--version", "3"], "Version 3 of tally is PendingManualApproval"),
         (["{photos}", "--version", "x"], "'x' is not a model version"),
         (["{photos}", "--output", "no/folder/a.csv"], "there is no folder no/folder"),
+        (["{photos}", "--output", "/proc/a.csv"], "/proc/a.csv cannot be written"),
+        (["s3://"], "names no bucket"),
         (["{photos}", "--expected", "none.csv"], "there is no file none.csv"),
         (["{photos}", "--expected", "{books}"], "names none of the images"),
         (["s3:///photos"], "names no bucket"),
