@@ -93,6 +93,12 @@ def _options(options: argparse.Namespace) -> daemon.Options:
     )
 
 
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text) < 65_536):
+        raise argparse.ArgumentTypeError(f"{text!r} is no port; give a number from 1 to 65535")
+    return int(text)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m emulator", description=__doc__)
     verbs = parser.add_subparsers(required=True, metavar="VERB")
@@ -119,8 +125,8 @@ def _parser() -> argparse.ArgumentParser:
             default=Path("containers"),
             help="folder that holds a folder for each container image (default: ./containers)",
         )
-        added.add_argument("--port", type=int, help="of the API (default: 5580, or a free one)")
-        added.add_argument("--s3-port", type=int, help="of S3 (default: 5581, or a free one)")
+        added.add_argument("--port", type=_port, help="of the API (default: 5580, or a free one)")
+        added.add_argument("--s3-port", type=_port, help="of S3 (default: 5581, or a free one)")
         added.add_argument(
             "--runtime",
             choices=daemon.RUNTIMES,

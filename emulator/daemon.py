@@ -231,8 +231,10 @@ def _held(lock: Path) -> bool:
 def _port(name: str, asked: int | None, known: str | None, taken: int | None = None) -> int:
     """The port asked for, else the remembered one, else the usual one, else any free one."""
     if asked:
+        flag = f"--{name.replace('_', '-')}"
+        if asked == taken:
+            raise StartError(f"--port and {flag} are both {asked}; give two ports")
         if not _free(asked):
-            flag = f"--{name.replace('_', '-')}"
             raise StartError(
                 f"port {asked} ({flag}) is taken by another process; give another {flag}, "
                 "or none to have a free one chosen"

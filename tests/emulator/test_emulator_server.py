@@ -102,6 +102,22 @@ def test_a_taken_port_is_said(own_emulator):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("ports", "said"),
+    [
+        (["--port", "99999"], "'99999' is no port; give a number from 1 to 65535"),
+        (["--s3-port", "-1"], "'-1' is no port"),
+        (["--port", "0"], "'0' is no port"),
+        (["--port", "5999", "--s3-port", "5999"], "both 5999"),
+    ],
+)
+def test_ports_that_cannot_be_are_said(own_emulator, ports, said):
+    done = own_emulator().up(*ports)
+    assert done.returncode != 0
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_status_env_and_reset(own_emulator):
     server = own_emulator()
     assert server.run("status").returncode == 1
