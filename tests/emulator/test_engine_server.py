@@ -242,6 +242,8 @@ def test_an_execution_survives_the_kill_of_the_server(own_emulator: Callable[...
     assert list(done) == ["A", "B", "C"]
     assert done["A"]["Metadata"] == first["A"]["Metadata"]
     assert done["B"]["Metadata"] != first["B"]["Metadata"]
+    killed = first["B"]["Metadata"]["ProcessingJob"]["Arn"].rpartition("/")[2]
+    assert killed not in " ".join(folder.name for folder in (server.state / "jobs").iterdir())
 
 
 def test_real_trials_are_tuned(emulator: Any) -> None:

@@ -302,7 +302,9 @@ def delete(context: Context, kind: str, name: str) -> None:
 
 
 def interrupted(context: Context, kind: str, **changes: Any) -> None:
-    """Mark as Failed what ran when the previous server of this state ended."""
+    """Mark as Failed what ran when the previous server of this state ended; delete its folders."""
+    for folder in (context.state / "jobs").glob(f"{kind}-*"):
+        shutil.rmtree(folder, ignore_errors=True)
     status = name_key(kind).replace("Name", "Status")
     for document in context.store.list(kind):
         if document[status] in ("InProgress", "Stopping"):
