@@ -191,6 +191,9 @@ def main(arguments: list[str] | None = None) -> int:
     except DrawingError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except OSError as error:
+        print(f"error: {given.output} cannot be filled: {error}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("\nInterrupted. The same command draws the rest.", file=sys.stderr)
         return 130

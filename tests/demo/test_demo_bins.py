@@ -183,6 +183,14 @@ def test_impossible_orders_are_refused(
     assert not (tmp_path / "bins").exists()
 
 
+def test_a_place_that_cannot_be_written_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    assert main(["--output", str(tmp_path / "file")]) == 1
+    assert f"{tmp_path}/file cannot be filled: " in capsys.readouterr().err
+
+
 def test_help_teaches() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "demo.bins", "--help"], capture_output=True, text=True, check=True
