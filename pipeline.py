@@ -44,9 +44,14 @@ def choose(
 def calls(arguments: list[str]) -> list[list[str]]:
     """The calls a command line stands for: `upsert ... start ...` is two of them.
 
-    Options before the first verb (`--target aws`) hold for both.
+    Options before the first verb (`--target aws`) hold for both. A dry run starts nothing, so that
+    `upsert --dry-run start` is one call, which is refused.
     """
-    if "upsert" in arguments and "start" in arguments[arguments.index("upsert") :]:
+    if (
+        "--dry-run" not in arguments
+        and "upsert" in arguments
+        and "start" in arguments[arguments.index("upsert") :]
+    ):
         first, second = arguments.index("upsert"), arguments.index("start")
         return [arguments[:second], arguments[:first] + arguments[second:]]
     return [arguments]

@@ -176,6 +176,7 @@ def test_the_target_is_named_before_or_after_the_verb(fresh, before):
         ("upsert start -p A=1", ["upsert", "start -p A=1"]),
         ("-t aws upsert start", ["-t aws upsert", "-t aws start"]),
         ("start", ["start"]),
+        ("upsert --dry-run start", ["upsert --dry-run start"]),
     ],
 )
 def test_upsert_start_is_two_calls(line, expected):
