@@ -66,6 +66,9 @@ def _run(jobs: running.Running, job: Job) -> None:
     except JobStopped:
         changes["TransformJobStatus"] = "Stopped"
     except Exception as error:
-        changes["TransformJobStatus"] = "Failed"
-        changes["FailureReason"] = running.failure(job, error)
+        if job.stopped:  # whoever stopped it may have deleted its input at once
+            changes["TransformJobStatus"] = "Stopped"
+        else:
+            changes["TransformJobStatus"] = "Failed"
+            changes["FailureReason"] = running.failure(job, error)
     jobs.ended(KIND, jobs.update(KIND, job, TransformEndTime=time.time(), **changes))

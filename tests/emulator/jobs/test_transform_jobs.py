@@ -4,9 +4,13 @@ import io
 import json
 import time
 import zipfile
+from types import SimpleNamespace
 
 import pytest
 from botocore.exceptions import ClientError
+
+from emulator.jobs.job import Job
+from emulator.services.sagemaker import transform as service
 
 BUCKET = "bucket"
 ROLE = "arn:aws:iam::123456789012:role/service-role/runs-jobs"
@@ -210,6 +214,26 @@ def test_stop_ends_the_job_at_once_and_stores_nothing(batch, emulator) -> None:
     assert batch.until(batch.describe, "TransformJobStatus")["TransformJobStatus"] == "Stopped"
     assert time.monotonic() - began < 25  # the object hangs for 60
     assert batch.outputs() == {}
+
+
+def test_a_stopped_job_whose_input_is_deleted_is_stopped(monkeypatch, tmp_path) -> None:
+    job = Job("job", "arn", {"ModelName": "m"}, tmp_path, None, print, lambda: 1)
+    written: dict[str, object] = {}
+
+    def run(*_) -> None:
+        job.stop("Stopped")
+        raise FileNotFoundError("input/1.jpg")
+
+    monkeypatch.setattr(service.transform, "run", run)
+    monkeypatch.setattr(service.ServedModel, "describe", lambda *_: None)
+    jobs = SimpleNamespace(
+        context=SimpleNamespace(call=None, log=None),
+        update=lambda kind, job, **changes: written.update(changes),
+        ended=lambda *_: None,
+    )
+    service._run(jobs, job)
+    assert written["TransformJobStatus"] == "Stopped"
+    assert "FailureReason" not in written
 
 
 def test_no_object_under_the_prefix(batch) -> None:
