@@ -4,6 +4,7 @@ The verbs are in `pipelines/commands/`, in the order of --help: build, run, mode
 """
 
 import os
+import signal
 import sys
 from typing import Annotated
 
@@ -81,4 +82,6 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    # A CI that is cancelled, or a shell that closes, leaves as little behind as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main(sys.argv[1:]))

@@ -268,7 +268,8 @@ def test_a_job_that_cannot_start_says_why_and_where_its_log_is(shop, photos, tmp
     assert shop.client("sagemaker").list_models()["Models"] == []
 
 
-def test_ctrl_c_stops_the_job_and_clears_up(shop, photos, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_stops_the_job_and_clears_up(shop, photos, tmp_path, number):
     with (photos / "1.jpg").open("ab") as opened:
         opened.write(b"hang")
     command = [sys.executable, "pipeline.py", "score", str(photos), "-o", str(tmp_path / "out.csv")]
@@ -278,7 +279,7 @@ def test_ctrl_c_stops_the_job_and_clears_up(shop, photos, tmp_path):
     )  # fmt: skip
     line = watching.stderr.readline()
     assert "is InProgress" in line
-    watching.send_signal(signal.SIGINT)
+    watching.send_signal(number)
     _, said = watching.communicate(timeout=30)
     assert watching.returncode == 130
     assert "the job is stopped, and nothing was written" in said
