@@ -141,6 +141,8 @@ def compare(kind: str, left: Any, right: Any) -> dict[str, Any]:
         (compare("GreaterThan", 1, 1), False),
         (compare("GreaterThanOrEqualTo", "0.7", 0.7), True),
         (compare("LessThan", 1, 2), True),
+        (compare("LessThan", 2, 2), False),
+        (compare("LessThanOrEqualTo", 2, 2), True),
         (compare("LessThanOrEqualTo", 3, 2), False),
         ({"Type": "In", "QueryValue": "b", "Values": ["a", "b"]}, True),
         ({"Type": "In", "QueryValue": 3, "Values": [1, 2]}, False),
@@ -149,6 +151,10 @@ def compare(kind: str, left: Any, right: Any) -> dict[str, Any]:
         (
             {"Type": "Or", "Conditions": [compare("Equals", 1, 2), compare("LessThan", 1, 2)]},
             True,
+        ),
+        (
+            {"Type": "Or", "Conditions": [compare("Equals", 1, 2), compare("LessThan", 2, 1)]},
+            False,
         ),
     ],
     ids=str,
