@@ -29,6 +29,7 @@ from engine_bench import (
 
 from emulator.errors import ApiError
 from emulator.execution import engine, other_steps
+from emulator.execution.records import CACHE
 from emulator.services.sagemaker import pipeline_executions
 
 
@@ -247,6 +248,18 @@ def test_cached_steps_are_not_run_again(bench: Bench) -> None:
         line.startswith("A: cache miss") and 'Environment.SEED: "1" became "2"' in line
         for line in bench.context.lines
     )
+
+
+def test_a_cached_result_expires(bench: Bench) -> None:
+    bench.create(cached("A"))
+    bench.run()
+    for kept in bench.context.store.list(CACHE):
+        aged = {**kept, "Time": kept["Time"] - 86_401}  # P1D has 86,400 seconds
+        bench.context.store.put(CACHE, kept["Name"], aged)
+    arn, status = bench.run()
+    assert status == "Succeeded"
+    assert "CacheHitResult" not in bench.steps(arn)["A"]
+    assert any("older than ExpireAfter allows" in line for line in bench.context.lines)
 
 
 def test_stopping_ends_what_runs(bench: Bench) -> None:
