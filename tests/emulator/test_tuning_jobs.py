@@ -156,6 +156,15 @@ def test_a_target_ends_the_tuning_early(bench: Bench) -> None:
     assert len(trials(bench)) == 1
 
 
+def test_the_least_objective_is_the_best_where_it_is_minimized(bench: Bench) -> None:
+    ranges = {"CategoricalParameterRanges": [{"Name": "lr", "Values": ["0.4", "0.1", "0.8"]}]}
+    limits = {"MaxParallelTrainingJobs": 1}
+    objective = {"Type": "Minimize", "MetricName": "score"}
+    given = {"ParameterRanges": ranges, "ResourceLimits": limits}
+    begin(bench, request(Strategy="Grid", HyperParameterTuningJobObjective=objective, **given))
+    assert finish(bench)["BestTrainingJob"]["TunedHyperParameters"] == {"lr": "0.1"}
+
+
 def test_a_tuning_goes_on_after_a_restart(bench: Bench) -> None:
     limits = {"MaxNumberOfTrainingJobs": 4, "MaxParallelTrainingJobs": 1}
     begin(bench, request({"SECONDS": "0.2"}, ResourceLimits=limits))
