@@ -98,6 +98,19 @@ def test_processing_reads_inputs_and_writes_outputs(s3, processed, name, emulato
     assert not (emulator.state / "jobs" / f"processing-job-{name}" / "ml").exists()
 
 
+@pytest.mark.parametrize(("mode", "kept"), [("EndOfJob", False), ("Continuous", True)])
+def test_a_failed_job_leaves_only_what_is_uploaded_while_it_runs(
+    s3, processed, name, mode, kept
+) -> None:
+    output = wanted(f"{name}/out")
+    output["Outputs"][0]["S3Output"]["S3UploadMode"] = mode
+    script = "open('/opt/ml/processing/output/o/half', 'w').write('x')\nraise SystemExit(1)"
+    ended = processed(processing(name, script, ProcessingOutputConfig=output))
+    assert ended["ProcessingJobStatus"] == "Failed"
+    found = s3.list_objects_v2(Bucket=BUCKET, Prefix=f"{name}/out/").get("Contents", [])
+    assert [item["Key"] for item in found] == [f"{name}/out/half"] * kept
+
+
 def test_a_failing_script_shows_its_code_and_last_lines(processed, name) -> None:
     ended = processed(processing(name, "print('before')\nraise ValueError('broken here')"))
     assert ended["ProcessingJobStatus"] == "Failed"
