@@ -38,25 +38,26 @@ def emulated(tmp_path_factory):
     session = boto3.Session(region_name="us-east-1", **keys)
     s3 = session.client("s3", endpoint_url=server["s3_url"])
     s3.create_bucket(Bucket="models")
-    s3.put_object(Bucket="models", Key="model.tar.gz", Body=archive())
+    s3.put_object(Bucket="models", Key="model.tar.gz", Body=archive("serve"))
+    s3.put_object(Bucket="models", Key="crash/model.tar.gz", Body=archive("crash"))
     yield session.client("sagemaker", endpoint_url=server["url"])
     emulator("down")
 
 
-def archive():
+def archive(word):
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as tar:
-        entry = tarfile.TarInfo("model.json")
-        entry.size = 2
-        tar.addfile(entry, io.BytesIO(b"{}"))
+        entry = tarfile.TarInfo("word.txt")
+        entry.size = len(word)
+        tar.addfile(entry, io.BytesIO(word.encode()))
     return packed.getvalue()
 
 
-def register(client, approval="Approved"):
+def register(client, approval="Approved", key="model.tar.gz", group="tally"):
     image = "123456789012.dkr.ecr.us-east-1.amazonaws.com/plain:latest"
-    container = {"Image": image, "ModelDataUrl": "s3://models/model.tar.gz"}
+    container = {"Image": image, "ModelDataUrl": f"s3://models/{key}"}
     return client.create_model_package(
-        ModelPackageGroupName="tally",
+        ModelPackageGroupName=group,
         ModelApprovalStatus=approval,
         InferenceSpecification={
             "Containers": [container],
@@ -66,9 +67,13 @@ def register(client, approval="Approved"):
     )["ModelPackageArn"]
 
 
-def rest(client):
-    while endpoints.read(client, "tally").busy:
+def rest(client, name="tally"):
+    while endpoints.read(client, name).busy:
         time.sleep(0.1)
+
+
+def place(name, instance_type="ml.m5.large"):
+    return Placement(name, instance_type, PLACEMENT.role_arn)
 
 
 def test_an_update_keeps_settings_and_rollback_goes_back_version_by_version(emulated):
@@ -124,6 +129,83 @@ def test_a_busy_endpoint_is_waited_for_or_named(emulated):
         with pytest.raises(EndpointBusyError, match="Endpoint busy is Creating"):
             promote(client, second, placement)
     assert promote(client, second, placement, wait_seconds=30).status == "endpoint updated"
+
+
+def test_a_failed_endpoint_is_made_again_and_keeps_its_settings(emulated):
+    client = emulated
+    broken, good = register(client, key="crash/model.tar.gz"), register(client)
+    promote(client, broken, place("failing"))
+    rest(client, "failing")
+    assert endpoints.read(client, "failing").status == "Failed"
+    assert promote(client, broken, place("failing")).status == "endpoint created"
+    rest(client, "failing")
+    done = promote(client, good, place("failing", "ml.c5.large"))
+    assert done.status == "endpoint created"
+    rest(client, "failing")
+    found = endpoints.describe(client, "failing")
+    assert (found["status"], found["model_package_arn"]) == ("InService", good)
+    assert found["instance_type"] == "ml.m5.large"
+    assert found["replaced_config"] == done.replaced_config_name
+
+
+def test_a_weight_that_was_changed_while_serving_stays(emulated):
+    client = emulated
+    first, second = register(client), register(client)
+    promote(client, first, place("weighted"))
+    rest(client, "weighted")
+    wanted = {"VariantName": "AllTraffic", "DesiredWeight": 0.5}
+    client.update_endpoint_weights_and_capacities(
+        EndpointName="weighted", DesiredWeightsAndCapacities=[wanted]
+    )
+    promote(client, second, place("weighted"))
+    rest(client, "weighted")
+    (variant,) = client.describe_endpoint(EndpointName="weighted")["ProductionVariants"]
+    assert variant["CurrentWeight"] == 0.5
+
+
+def test_only_the_variant_with_most_of_the_traffic_gets_the_version(emulated):
+    client = emulated
+    first, second = register(client), register(client)
+    promote(client, first, place("variants"))
+    rest(client, "variants")
+    current = endpoints.read(client, "variants")
+    settings = client.describe_endpoint_config(EndpointConfigName=current.config)
+    (given,) = settings["ProductionVariants"]
+    client.create_endpoint_config(
+        EndpointConfigName="two-variants",
+        ProductionVariants=[
+            {**given, "VariantName": name, "InitialVariantWeight": weight}
+            for name, weight in (("Trial", 0.1), ("Main", 0.9))
+        ],
+    )
+    client.update_endpoint(EndpointName="variants", EndpointConfigName="two-variants")
+    rest(client, "variants")
+    done = promote(client, second, place("variants"))
+    rest(client, "variants")
+    kept = client.describe_endpoint_config(EndpointConfigName=done.endpoint_config_name)
+    models = {v["VariantName"]: v["ModelName"] for v in kept["ProductionVariants"]}
+    assert models["Trial"] == current.model
+    assert models["Main"] == endpoints.read(client, "variants").model != current.model
+    assert endpoints.read(client, "variants").package == second
+
+
+def test_a_group_that_counts_from_one_again_gets_models_of_its_own(emulated):
+    client = emulated
+
+    def promoted():
+        client.create_model_package_group(ModelPackageGroupName="again")
+        arn = register(client, group="again")
+        promote(client, arn, place("again"))
+        rest(client, "again")
+        name = endpoints.read(client, "again").model
+        client.delete_endpoint(EndpointName="again")
+        client.delete_model_package(ModelPackageName=arn)
+        client.delete_model_package_group(ModelPackageGroupName="again")
+        return arn, name
+
+    (first_arn, first), (second_arn, second) = promoted(), promoted()
+    assert first_arn == second_arn
+    assert first != second
 
 
 class Overtaken:

@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 import pytest
 
 from model_registry import endpoint as endpoints
-from model_registry import versions
 from model_registry.errors import NotApprovedError, RegistryError
 from model_registry.promotion import Placement, promote, rollback
 
@@ -57,9 +56,8 @@ def test_the_result_is_json(client, register):
     assert json.loads(json.dumps(done.as_dict()))["endpoint_name"] == "tally"
 
 
-def test_a_group_that_counts_from_one_again_gets_models_of_its_own(client, register):
-    first = versions.describe(client, register("Approved"))
-    promote(client, first.arn, PLACEMENT)
+def test_a_models_name_says_the_version_and_fits(client, register):
+    promote(client, register("Approved"), PLACEMENT)
     name = endpoints.read(client, "tally").model
     assert name.startswith("tally-v1-")
     assert len(name) <= 63
