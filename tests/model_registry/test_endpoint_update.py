@@ -120,15 +120,30 @@ def test_an_update_keeps_settings_and_rollback_goes_back_version_by_version(emul
         rollback(client, PLACEMENT)
 
 
+class Busy:
+    """A client whose endpoint is being changed when it is first looked at."""
+
+    def __init__(self, client) -> None:
+        self._client, self._looks = client, 0
+
+    def __getattr__(self, name):
+        return getattr(self._client, name)
+
+    def describe_endpoint(self, **request):
+        found = self._client.describe_endpoint(**request)
+        self._looks += 1
+        return found | {"EndpointStatus": "Updating"} if self._looks == 1 else found
+
+
 def test_a_busy_endpoint_is_waited_for_or_named(emulated):
     client = emulated
-    placement = Placement("busy", PLACEMENT.instance_type, PLACEMENT.role_arn)
     first, second = register(client), register(client)
-    promote(client, first, placement)
-    if endpoints.read(client, "busy").busy:
-        with pytest.raises(EndpointBusyError, match="Endpoint busy is Creating"):
-            promote(client, second, placement)
-    assert promote(client, second, placement, wait_seconds=30).status == "endpoint updated"
+    promote(client, first, place("busy"))
+    rest(client, "busy")
+    with pytest.raises(EndpointBusyError, match="Endpoint busy is Updating"):
+        promote(Busy(client), second, place("busy"))
+    done = promote(Busy(client), second, place("busy"), wait_seconds=30)
+    assert done.status == "endpoint updated"
 
 
 def test_a_failed_endpoint_is_made_again_and_keeps_its_settings(emulated):
