@@ -3,7 +3,8 @@ import json
 import pytest
 
 from model_registry import endpoint as endpoints
-from model_registry.errors import RegistryError
+from model_registry import lambda_handler
+from model_registry.errors import EndpointBusyError, RegistryError
 from model_registry.lambda_handler import handler
 
 FACTS = {"endpoint_name": "tally", "instance_type": "ml.m5.large"}
@@ -68,6 +69,32 @@ def test_new_metadata_of_an_approved_version_are_no_approval(client, register):
     assert endpoints.read(client, "tally") is None
     event["detail"]["UpdatedModelPackageFields"] += ["ModelApprovalStatus"]
     assert handler(event, None)["version"] == 1
+
+
+class Running:
+    """Lambda's context of a function that has some seconds left."""
+
+    def __init__(self, seconds):
+        self.seconds = seconds
+
+    def get_remaining_time_in_millis(self):
+        return self.seconds * 1000
+
+
+@pytest.mark.parametrize(("left", "waits"), [(300, 290), (4, 0)])
+def test_an_endpoint_is_waited_for_while_there_is_time_to_say_why_not(
+    client, register, monkeypatch, left, waits
+):
+    given = {}
+
+    def busy(*_, wait_seconds, **__):
+        given["wait_seconds"] = wait_seconds
+        raise EndpointBusyError("Endpoint tally is Updating")
+
+    monkeypatch.setattr(lambda_handler, "promote", busy)
+    with pytest.raises(EndpointBusyError, match="is Updating"):
+        handler(approval(register("Approved", **FACTS)), Running(left))
+    assert given["wait_seconds"] == waits
 
 
 @pytest.mark.parametrize(
