@@ -93,3 +93,20 @@ def test_coral_s_thresholds_share_a_weight():
     gaps = outputs[:, :-1] - outputs[:, 1:]
     assert torch.allclose(gaps, gaps[:1].expand(5, -1), atol=1e-6)
     assert (gaps > 0).all()
+
+
+@pytest.mark.parametrize("loss", ["cross-entropy", "expected-count"])
+def test_smoothing_spreads_a_share_over_all_levels(loss):
+    found = losses.targets(torch.tensor([1]), LEVELS, loss, width=0.6, smoothing=0.2)[0]
+    assert found.tolist() == pytest.approx([0.05, 0.85, 0.05, 0.05])
+
+
+def test_features_are_dropped_in_training_alone():
+    torch.manual_seed(0)
+    head = losses.Head(1000, 1, dropout=0.4, shared=False)
+    nn.init.ones_(head.weight)
+    features = torch.ones(8, 1000)
+    kept = head.train()(features) * 0.6
+    assert kept.std() > 0
+    assert torch.allclose(kept, torch.full((8, 1), 600.0), atol=60)
+    assert head.eval()(features).tolist() == [[1000.0]] * 8
