@@ -54,6 +54,11 @@ def test_no_threshold_where_the_surest_is_wrong():
     assert "a person must look at every bin" in verification.sentence(described)
 
 
+def test_pairs_of_the_same_score_pass_together():
+    twins = found([1, 2], [[0.6, 0.4, 0.0], [0.6, 0.4, 0.0]])
+    assert verification.threshold(verification.pairs(twins, 0.5), 0.99) is None
+
+
 def test_what_passes_at_the_threshold():
     described = verification.describe(THREE, THREE, 0.3, 0.875)
     assert described["threshold_from"] == "validation"
