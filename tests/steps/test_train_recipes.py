@@ -48,6 +48,17 @@ def test_what_is_written_answers_as_it_was_validated(opt, loss):
     assert settings["mirrored"] is True
 
 
+def test_what_is_written_has_the_loss_that_was_validated(opt):
+    chosen = {"loss": "cross-entropy", "label_smoothing": 0, "mirrored": "false"}
+    assert train.main(options(**chosen, epochs=3)) == 0
+    temperature, training = read(opt, "model.json")["temperature"], read(opt, "training.json")
+    probabilities, right = answers(opt, opt / "input" / "data" / "validation")
+    plain = (probabilities.log() * temperature).log_softmax(1)
+    best = training["history"][training["best_epoch"] - 1]
+    loss = float(torch.nn.functional.nll_loss(plain, right))
+    assert loss == pytest.approx(best["validation_loss"], abs=1e-4)
+
+
 def test_other_counts_teach_and_are_never_answered(opt, capsys):
     channel(opt / "input" / "data" / "train", 6, counts=(0, 2, 4, 6, 9, 12))
     channel(opt / "input" / "data" / "validation", 2, counts=(2, 4))
