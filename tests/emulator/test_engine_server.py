@@ -263,7 +263,9 @@ def test_real_trials_are_tuned(emulator: Any) -> None:
             "AlgorithmSpecification": {
                 "TrainingImage": IMAGE,
                 "TrainingInputMode": "File",
-                "MetricDefinitions": [{"Name": "accuracy", "Regex": "accuracy=([0-9.]+)"}],
+                "MetricDefinitions": [
+                    {"Name": "accuracy", "Regex": "(?:doing |accuracy=)([a-z0-9.]+)"}
+                ],
             },
             "RoleArn": ROLE,
             "OutputDataConfig": {"S3OutputPath": "s3://bucket/models"},

@@ -4,7 +4,6 @@ import time
 from typing import Any
 
 from emulator.errors import invalid
-from emulator.jobs.endpoint import weight_of
 from emulator.services import Context, operation
 from emulator.services.pages import page
 from emulator.services.sagemaker import deployments, endpoint_configs
@@ -61,15 +60,8 @@ def update_endpoint(context: Context, request: dict[str, Any]) -> dict[str, Any]
                     f'Cannot update in-progress endpoint "{document["EndpointArn"]}" '
                     f"({document['EndpointStatus']})."
                 )
-            excluded = request.get("ExcludeRetainedVariantProperties", [])
-            retain = request.get("RetainAllVariantProperties")
-            if retain and {"VariantPropertyType": "DesiredWeight"} not in excluded:
-                variants = document.get("ProductionVariants", [])
-                kept = {v["VariantName"]: v["DesiredWeight"] for v in variants}
-                config["ProductionVariants"] = [
-                    {**v, "InitialVariantWeight": kept.get(v["VariantName"], weight_of(v))}
-                    for v in config["ProductionVariants"]
-                ]
+            if request.get("RetainAllVariantProperties"):
+                config["ProductionVariants"] = _retained(request, document, config)
             changes: dict[str, Any] = {
                 "EndpointStatus": "Updating",
                 "FailureReason": "",
@@ -78,6 +70,29 @@ def update_endpoint(context: Context, request: dict[str, Any]) -> dict[str, Any]
             context.store.update(KIND, name, LastModifiedTime=time.time(), **changes)
         endpoints.begin(name, config)
     return {"EndpointArn": document["EndpointArn"]}
+
+
+def _retained(
+    request: dict[str, Any], document: dict[str, Any], config: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """A configuration's variants, with what the endpoint's variants of their names have now."""
+    excluded = [
+        one["VariantPropertyType"] for one in request.get("ExcludeRetainedVariantProperties", [])
+    ]
+    now = {variant["VariantName"]: variant for variant in document.get("ProductionVariants", [])}
+    initial = {
+        "DesiredWeight": "InitialVariantWeight",
+        "DesiredInstanceCount": "InitialInstanceCount",
+    }
+    return [
+        variant
+        | {
+            initial[name]: now[variant["VariantName"]][name]
+            for name in initial
+            if name not in excluded and variant["VariantName"] in now
+        }
+        for variant in config["ProductionVariants"]
+    ]
 
 
 @operation("UpdateEndpointWeightsAndCapacities")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import threading
 import time
@@ -178,7 +179,8 @@ def _history(context: Context, job: str, metric: str) -> list[float]:
         for event in answer["events"]:
             found = patterns[0].search(event["message"])
             if found and found.groups():
-                values.append(float(found[1]))
+                with contextlib.suppress(TypeError, ValueError):  # as `Metrics` passes it over
+                    values.append(float(found[1]))
         if not answer.get("nextToken"):
             break
         query["nextToken"] = answer["nextToken"]

@@ -217,10 +217,24 @@ def test_variants_share_by_weight(hosting, name) -> None:
         EndpointName=name,
         DesiredWeightsAndCapacities=[
             {"VariantName": f"v-{name}", "DesiredWeight": 0.0},
-            {"VariantName": f"v-{other}", "DesiredWeight": 1.0},
+            {"VariantName": f"v-{other}", "DesiredWeight": 1.0, "DesiredInstanceCount": 3},
         ],
     )
     assert {hosting.ask(name)["told"]["word"] for _ in range(5)} == {"b"}
+    for excluded, weights, instances in (
+        ([], [0.0, 1.0], [1, 3]),
+        ([{"VariantPropertyType": "DesiredWeight"}], [1.0, 0.0], [1, 3]),
+        ([{"VariantPropertyType": "DesiredInstanceCount"}], [1.0, 0.0], [1, 1]),
+    ):
+        hosting.sagemaker.update_endpoint(
+            EndpointName=name,
+            EndpointConfigName=name,
+            RetainAllVariantProperties=True,
+            ExcludeRetainedVariantProperties=excluded,
+        )
+        variants = hosting.settled(name)["ProductionVariants"]
+        assert [variant["CurrentWeight"] for variant in variants] == weights
+        assert [variant["DesiredInstanceCount"] for variant in variants] == instances
     hosting.sagemaker.delete_endpoint(EndpointName=name)
 
 
