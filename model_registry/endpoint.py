@@ -15,6 +15,7 @@ REPLACES = "tally:replaces"  # the configuration that was served before this one
 DECIDED_AT = (
     "tally:decided-at"  # when somebody decided that this model shall serve, ISO 8601 in UTC
 )
+NO_MODEL = ("", "", datetime.min.replace(tzinfo=UTC))
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,10 @@ class Endpoint:
     config: str
     model: str
     package: str  # the model package's ARN; "" for a model that was not made from a package
+    made: datetime  # when the model was made from it
     pending_config: str  # what it is changing to; "" when nothing is in progress
     pending_package: str
+    pending_made: datetime
     failure: str
     modified: datetime
 
@@ -47,6 +50,15 @@ class Endpoint:
         """The package it serves once whatever is in progress has succeeded."""
         return self.pending_package if self.pending_config else self.package
 
+    def will_serve(self, package: str, created: datetime) -> bool:
+        """Whether it serves this package once whatever is in progress has succeeded.
+
+        A model that is older than the package was made from one that has been deleted, with its
+        group: a new group counts from version 1 again.
+        """
+        made = self.pending_made if self.pending_config else self.made
+        return self.wanted_package == package and made >= created
+
 
 def read(client: Any, name: str) -> Endpoint | None:
     """The endpoint of that name, or None where there is none."""
@@ -61,7 +73,8 @@ def read(client: Any, name: str) -> Endpoint | None:
     config = found["EndpointConfigName"]
     if pending == config and found["EndpointStatus"] not in ("Creating", "Updating"):
         pending = ""
-    model, package = model_of(client, config)
+    model, package, made = model_of(client, config)
+    changing_to = model_of(client, pending) if pending else NO_MODEL
     return Endpoint(
         name=name,
         arn=found["EndpointArn"],
@@ -69,8 +82,10 @@ def read(client: Any, name: str) -> Endpoint | None:
         config=config,
         model=model,
         package=package,
+        made=made,
         pending_config=pending,
-        pending_package=model_of(client, pending)[1] if pending else "",
+        pending_package=changing_to[1],
+        pending_made=changing_to[2],
         failure=found.get("FailureReason", ""),
         modified=found["LastModifiedTime"],
     )
@@ -126,10 +141,10 @@ def version_number(package_arn: str) -> int | None:
     return int(last) if last.isdigit() else None
 
 
-def model_of(client: Any, config: str) -> tuple[str, str]:
-    """The main model of an endpoint configuration and the package it was made from ("" for none).
+def model_of(client: Any, config: str) -> tuple[str, str, datetime]:
+    """The main model of an endpoint configuration, the package it was made from, and when.
 
-    Both are "" where the configuration or the model has been deleted meanwhile.
+    The package is "" for none; both are where the configuration or the model has been deleted.
     """
     try:
         found = client.describe_endpoint_config(EndpointConfigName=config)
@@ -137,10 +152,11 @@ def model_of(client: Any, config: str) -> tuple[str, str]:
         described = client.describe_model(ModelName=model)
     except ClientError as error:
         if is_missing(error):
-            return "", ""
+            return NO_MODEL
         raise
     containers = [described.get("PrimaryContainer", {}), *described.get("Containers", [])]
-    return model, next((c["ModelPackageName"] for c in containers if c.get("ModelPackageName")), "")
+    package = next((c["ModelPackageName"] for c in containers if c.get("ModelPackageName")), "")
+    return model, package, described["CreationTime"]
 
 
 def main_variant(variants: list[dict[str, Any]]) -> dict[str, Any]:

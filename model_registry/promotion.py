@@ -117,7 +117,8 @@ def _serve(
     name = placement.endpoint_name
     while True:
         current = endpoints.read(client, name)
-        if current and current.wanted_package == version.arn and current.status != "Failed":
+        serves = current is not None and current.will_serve(version.arn, version.created)
+        if current and serves and current.status != "Failed":
             return _done(ALREADY, version, name, current.wanted_config, "")
         if current:
             # Events carry whole seconds, so decisions of one second count as made together.

@@ -74,7 +74,7 @@ def _is_due(client: Any, found: Endpoint | None, due: ModelVersion) -> bool:
     """Whether the endpoint has not yet followed the approval."""
     if found is None:
         return True
-    if found.wanted_package == due.arn:
+    if found.will_serve(due.arn, due.created):
         return False
     # An event carries its time in whole seconds, so a decision of the same second counts as later.
     return endpoints.decided_at(client, found.wanted_config) < due.modified.replace(microsecond=0)

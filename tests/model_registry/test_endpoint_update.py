@@ -223,6 +223,20 @@ def test_a_group_that_counts_from_one_again_gets_models_of_its_own(emulated):
     assert first != second
 
 
+def test_version_1_of_a_new_group_is_not_that_of_the_deleted_one(emulated):
+    client, models = emulated, []
+    for expected in ("endpoint created", "endpoint updated"):
+        client.create_model_package_group(ModelPackageGroupName="anew")
+        arn = register(client, group="anew")
+        assert promote(client, arn, place("anew")).status == expected
+        rest(client, "anew")
+        assert promote(client, arn, place("anew")).status == "already serving"
+        models.append(endpoints.read(client, "anew").model)
+        client.delete_model_package(ModelPackageName=arn)
+        client.delete_model_package_group(ModelPackageGroupName="anew")
+    assert models[0] != models[1]
+
+
 class Overtaken:
     """A client whose first update comes just after somebody else's."""
 
