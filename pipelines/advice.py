@@ -8,6 +8,12 @@ from pipelines.logs import GROUPS
 from pipelines.outcome import Outcome
 
 PROGRAM = "python pipeline.py"
+NOTHING_NEW = "No model version was registered, so whatever was serving goes on serving."
+KILLED = "exit code: 137"  # 128 + SIGKILL
+OUT_OF_MEMORY = (
+    " Exit code 137 says that the job was killed, mostly for want of memory: give it less at once "
+    "(-p SubsetSize=N, a smaller batch or image), or a larger instance on AWS."
+)
 
 
 @dataclass(frozen=True)
@@ -46,15 +52,16 @@ def advise(execution: Execution, outcome: Outcome) -> Advice:
     logs = tuple((f"logs {name} {identity}", f"all that {name} wrote") for name in with_log)
     if execution.status == "Failed" and failed and not with_log:
         return Advice(
-            "No model version was registered, so whatever was serving goes on serving.",
+            NOTHING_NEW,
             (
                 ("start -p NAME=VALUE", "begins another execution with other parameters"),
                 (f"report {identity}", "writes what came out to one HTML file"),
             ),
         )
     if execution.status in ("Failed", "Stopped"):
+        killed = any(step.status == "Failed" and KILLED in step.failure for step in execution.steps)
         return Advice(
-            "No model version was registered, so whatever was serving goes on serving.",
+            NOTHING_NEW + OUT_OF_MEMORY * killed,
             (
                 *logs,
                 (f"retry {identity}", "goes on from the step that did not succeed, same code"),
@@ -62,7 +69,7 @@ def advise(execution: Execution, outcome: Outcome) -> Advice:
             ),
         )
     return Advice(
-        "No model version was registered, so whatever was serving goes on serving.",
+        NOTHING_NEW,
         (("start -p NAME=VALUE", "begins another execution with other parameters"),),
     )
 

@@ -1,0 +1,23 @@
+from datetime import UTC, datetime
+
+import pytest
+
+from pipelines.advice import advise
+from pipelines.execution import Execution, Step
+from pipelines.outcome import Outcome
+
+
+@pytest.mark.parametrize(("code", "said"), [(137, True), (1, False)])
+def test_a_job_that_was_killed_is_explained(code: int, said: bool) -> None:
+    failure = f"AlgorithmError: See job logs for more information, exit code: {code}"
+    train = Step("Train", "Training", "Failed", failure=failure)
+    now = datetime.now(UTC)
+    arn = "arn:aws:sagemaker:us-east-1:123456789012:pipeline/tally/execution/abc"
+    execution = Execution(arn, "tally", "abc", "Failed", now, now, "", {}, (train,))
+    advice = advise(execution, Outcome())
+    assert ("want of memory" in advice.sentence) == said
+    assert [command for command, _ in advice.commands] == [
+        "logs Train abc",
+        "retry abc",
+        "upsert start",
+    ]
