@@ -277,6 +277,7 @@ def test_rules_are_listed_disabled_and_deleted(emulator, functions, function):
         events.delete_rule(Name=name)
     events.disable_rule(Name=name)
     assert events.describe_rule(Name=name)["State"] == "DISABLED"
+    assert wait_for_events(emulator, approve(emulator, group), 0.8) == []
     events.remove_targets(Rule=name, Ids=["1"])
     events.delete_rule(Name=name)
     with pytest.raises(events.exceptions.ResourceNotFoundException):

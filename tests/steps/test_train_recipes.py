@@ -8,7 +8,7 @@ import network
 import pytest
 import torch
 import train
-from training import data, lessons
+from training import augmentation, data, lessons, optimisation
 
 from tests.steps.tiny_training import METRICS, TINY, channel, options, read
 
@@ -96,7 +96,7 @@ def test_counts_that_cannot_be_judged_are_refused(opt, capsys, counts, says):
     [
         {"mixup": 0.2, "augment": "standard", "balanced": "true", "dropout": 0.2},
         {"precision": "bfloat16"},
-        {"growing": "true", "image_size": 64, "epochs": 3},
+        {"growing": "true", "image_size": 96, "epochs": 3},
         {"ema": 0, "mirrored": "false", "schedule": "constant"},
     ],
     ids=["long-training", "bfloat16", "growing", "plain"],
@@ -124,6 +124,39 @@ def test_a_recipe_is_repeatable_and_resumes_bit_for_bit(opt, capsys, monkeypatch
     assert [found[:6] for found in METRICS.findall(printed)] == lines
     again = torch.load(opt / "model" / "model.pt", weights_only=True)
     assert all(torch.equal(weights[name], again[name]) for name in weights)
+
+
+def test_images_grow_after_the_first_epochs(opt, monkeypatch):
+    seen, apply = [], augmentation.apply
+
+    def applied(pixels, changes):
+        seen.append(pixels.shape[-1])
+        return apply(pixels, changes)
+
+    monkeypatch.setattr(augmentation, "apply", applied)
+    assert train.main(options(growing="true", image_size=96, epochs=3, export="none")) == 0
+    steps = len(seen) // 3
+    assert seen == [64] * steps + [96] * 2 * steps
+
+
+def test_large_gradients_are_cut(opt, monkeypatch):
+    norms, step = [], torch.optim.AdamW.step
+
+    def stepped(optimizer, *more):
+        gradients = [
+            weight.grad
+            for group in optimizer.param_groups
+            for weight in group["params"]
+            if weight.grad is not None
+        ]
+        norms.append(float(torch.nn.utils.get_total_norm(gradients)))
+        return step(optimizer, *more)
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", stepped)
+    monkeypatch.setattr(optimisation, "LARGEST_GRADIENT", 1e-3)
+    assert train.main(options(epochs=1, export="none")) == 0
+    assert norms
+    assert max(norms) == pytest.approx(1e-3, rel=0.01)
 
 
 @pytest.mark.skipif(
