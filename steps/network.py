@@ -45,10 +45,11 @@ def _guard_torchvision_operators() -> None:
             torch.ops.load_library(str(library))  # what torchvision does when it is imported
         except OSError:
             continue
-    for name, scores in (("nms", "Tensor scores"), ("qnms", "Tensor scores")):
+    for name in ("nms", "qnms"):
         if not hasattr(torch.ops.torchvision, name):
             torch.library.define(
-                f"torchvision::{name}", f"(Tensor dets, {scores}, float iou_threshold) -> Tensor"
+                f"torchvision::{name}",
+                "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
             )
 
 

@@ -88,7 +88,7 @@ def _help(options: argparse.Namespace, places: Environment, group: distributed.G
     ):
         folder = Path(aside)
         elsewhere = dataclasses.replace(
-            places, model=folder, output=folder, output_data=folder, checkpoints=folder / "none"
+            places, model=folder, output=folder, checkpoints=folder / "none"
         )
         run(options, elsewhere, tracker, group)
 

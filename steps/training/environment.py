@@ -20,7 +20,6 @@ class Environment:
     channels: dict[str, Path]
     model: Path
     output: Path
-    output_data: Path
     checkpoints: Path
 
     def channel(self, name: str) -> Path:
@@ -51,6 +50,5 @@ def read(variables: Mapping[str, str]) -> Environment:
         channels=channels,
         model=Path(variables.get("SM_MODEL_DIR", root / "model")),
         output=root / "output",
-        output_data=Path(variables.get("SM_OUTPUT_DATA_DIR", root / "output" / "data")),
         checkpoints=root / "checkpoints",
     )

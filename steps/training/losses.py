@@ -26,7 +26,7 @@ class Levels:
     """The counts that the outputs stand for, and those among them that are judged.
 
     Attributes:
-        counts: in order; the last stands for itself and every greater count where `open` is true.
+        counts: in order; the last also stands for every greater count that there is.
         classes: the counts that are answered.
     """
 
