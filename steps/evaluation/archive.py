@@ -77,13 +77,8 @@ def reference(loaded: LoadedModel) -> LoadedModel | None:
     """
     if not hasattr(loaded.program, "reference_fn"):
         return None
-    try:
-        with _programs_of(loaded.folder / "code"):
-            return replace(loaded, model=loaded.program.reference_fn(str(loaded.folder)))
-    except (Exception, SystemExit) as error:
-        raise EvaluationError(
-            f"the model does not load in PyTorch: {type(error).__name__}: {error}"
-        ) from error
+    with _in_pytorch(loaded):
+        return replace(loaded, model=loaded.program.reference_fn(str(loaded.folder)))
 
 
 def network(loaded: LoadedModel) -> Any:
@@ -96,9 +91,16 @@ def network(loaded: LoadedModel) -> Any:
     if engine is None or not hasattr(engine, "module"):
         return None
     settings = json.loads((loaded.folder / "model.json").read_text())
+    with _in_pytorch(loaded):
+        return engine.module(loaded.folder, settings)
+
+
+@contextmanager
+def _in_pytorch(loaded: LoadedModel) -> Iterator[None]:
+    """Around loading; the archive's own code runs there, and may raise anything."""
     try:
         with _programs_of(loaded.folder / "code"):
-            return engine.module(loaded.folder, settings)
+            yield
     except (Exception, SystemExit) as error:
         raise EvaluationError(
             f"the model does not load in PyTorch: {type(error).__name__}: {error}"
