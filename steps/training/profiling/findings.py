@@ -167,7 +167,7 @@ def _memory(profile: Profile) -> Iterator[Finding]:
         )
 
 
-def waiting(profile: Profile, busy_percent: float = CPU_IDLE) -> str:
+def waiting(profile: Profile) -> str:
     """Threads that stood still although cores were free for them, in words.
 
     Fewer threads than cores are somebody's choice, and cores that others used were not to be had;
@@ -178,7 +178,7 @@ def waiting(profile: Profile, busy_percent: float = CPU_IDLE) -> str:
     threads = min(profile.threads, profile.cores)
     used = float(numpy.mean(profile.cpu)) * profile.cores / threads
     idle = (100 - float(numpy.mean(profile.machine_cpu))) * profile.cores / threads
-    if used >= busy_percent or idle <= 100 - busy_percent:
+    if used >= CPU_IDLE or idle <= 100 - CPU_IDLE:
         return ""
     return (
         f"the {threads} threads computed {used:.0f} % of the time while cores were free for them; "
