@@ -131,13 +131,12 @@ def run(
         if options.profile:
             profiler.record(learner.model, steps, parts=not options.compile)
         with _stop_signal() as should_stop:
-            outcome = fitting.fit(
+            outcome = fitting.Fitting(
                 learner,
                 lessons.lesson(channels.train, inputs[0], channels.levels, options),
                 lessons.exam(channels.validation, inputs[1], channels.levels, options),
-                settings, watcher, should_stop, device,
-                Checkpoints(places.checkpoints, _identity(options, channels)), group,
-            )  # fmt: skip
+                settings, watcher, should_stop, device, group,
+            ).run(Checkpoints(places.checkpoints, _identity(options, channels)))  # fmt: skip
     finally:
         measured = profiler.stop()
     if outcome is None:

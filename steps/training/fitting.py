@@ -65,34 +65,11 @@ class Observer(Protocol):
         """What the training must end for, asked after each epoch; nothing while it may go on."""
 
 
-def fit(
-    learner: Learner,
-    train: Lesson,
-    validation: Exam,
-    settings: Settings,
-    observer: Observer,
-    should_stop: Callable[[], bool],
-    device: torch.device,
-    checkpoints: Checkpoints,
-    group: Group | None = None,
-) -> Outcome | None:
-    """Train for the epochs asked for, or until told to stop; go on where a checkpoint is.
-
-    A training that goes on takes the very steps that it would have taken without a break.
-
-    Returns:
-        How it ended; nothing in processes other than the first.
-
-    Raises:
-        TrainingError: the loss is no number, or the memory does not suffice.
-    """
-    return Fitting(
-        learner, train, validation, settings, observer, should_stop, device, group or Group()
-    ).run(checkpoints)
-
-
 class Fitting:
-    """One training, from its first step to its last."""
+    """One training, from its first step to its last.
+
+    It goes on where a checkpoint is, and takes the very steps that it would have taken unbroken.
+    """
 
     def __init__(
         self,
@@ -105,6 +82,18 @@ class Fitting:
         device: torch.device,
         group: Group,
     ) -> None:
+        """Prepare to train.
+
+        Args:
+            learner: what is trained.
+            train: what it learns.
+            exam: what it is judged by after each epoch.
+            settings: how.
+            observer: what watches.
+            should_stop: whether to end with the best so far; asked after each step.
+            device: where the learner is.
+            group: the processes that train together.
+        """
         self.learner, self.train = learner, train
         self.settings, self.observer, self.should_stop = settings, observer, should_stop
         self.device, self.group = device, group
@@ -129,7 +118,14 @@ class Fitting:
         self.validation = Validation(learner, exam, self.forward, settings, device)
 
     def run(self, checkpoints: Checkpoints) -> Outcome | None:
-        """All epochs."""
+        """Train for the epochs asked for, or until told to stop.
+
+        Returns:
+            How it ended; nothing in processes other than the first.
+
+        Raises:
+            TrainingError: the loss is no number, or the memory does not suffice.
+        """
         progress, group = self.progress, self.group
         resumed = self._resume(checkpoints)
         for number in range(resumed + 1, self.settings.epochs + 1):

@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw
 from torch import nn
 from training import data, fitting, hyperparameters, lessons
 from training.checkpoints import Checkpoints
+from training.distributed import Group
 from training.learner import learner_of
 from training.settings import Settings
 
@@ -100,13 +101,13 @@ def fit(
     seen = {
         name: lessons.pixels(found, chosen, colours, device) for name, found in channels.items()
     }
-    outcome = fitting.fit(
+    outcome = fitting.Fitting(
         learner_of(model, chosen, levels, device, []),
         lessons.lesson(channels["train"], seen["train"], levels, chosen),
         lessons.exam(channels["validation"], seen["validation"], levels, chosen),
         Settings(0.01, 8, epochs, 32, test_batch_size=12, **settings),
-        observer, should_stop, device, checkpoints or Checkpoints(images / "none", {}),
-    )  # fmt: skip
+        observer, should_stop, device, Group(),
+    ).run(checkpoints or Checkpoints(images / "none", {}))  # fmt: skip
     assert outcome is not None
     return outcome
 
