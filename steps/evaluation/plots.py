@@ -37,16 +37,12 @@ def draw(
         confidence_before: of each answer, without temperature scaling; None where none was done.
     """
     with matplotlib.rc_context(STYLE):
-        _save(_confusion(evaluation), folder / "confusion.png")
-        _save(_per_class(evaluation), folder / "per_class.png")
+        _confusion(evaluation).savefig(folder / "confusion.png")
+        _per_class(evaluation).savefig(folder / "per_class.png")
         reliability = _reliability(predictions, evaluation, confidence_before)
-        _save(reliability, folder / "reliability.png")
+        reliability.savefig(folder / "reliability.png")
         if training and training.get("history"):
-            _save(_history(training), folder / "history.png")
-
-
-def _save(figure: Figure, file: Path) -> None:
-    figure.savefig(file)
+            _history(training).savefig(folder / "history.png")
 
 
 def _confusion(evaluation: Mapping[str, Any]) -> Figure:
