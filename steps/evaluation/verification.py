@@ -63,15 +63,27 @@ def threshold(known: Pairs, precision: float) -> float | None:
 
     The lowest passes the most bins. Precision is the share of the passed whose books are right.
     """
+    score, passed, right = passing(known)
+    # Sums of weights are not exact: 95 of 100 must not fail by the last digit.
+    good = right >= (precision - 1e-9) * passed
+    return float(score[good].min()) if good.any() else None
+
+
+def passing(known: Pairs) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Each score as a threshold, from the highest: float (thresholds,) each.
+
+    Returns:
+        The score, the weight of the pairs that pass at it, and the weight of those of them whose
+        books are right. Scores at which no weight passes are left out.
+    """
     order = np.argsort(-known.score, axis=None, kind="stable")
     score = known.score.ravel()[order]
     weight = known.weight.ravel()[order]
     passed = np.cumsum(weight)
     right = np.cumsum(weight * known.agrees.ravel()[order])
-    last = np.append(np.diff(score) != 0, True)  # pairs of the same score pass together
-    # Sums of weights are not exact: 95 of 100 must not fail by the last digit.
-    good = last & (right >= (precision - 1e-9) * passed) & (passed > 0)
-    return float(score[good].min()) if good.any() else None
+    # Pairs of the same score pass together.
+    last = np.append(np.diff(score) != 0, True) & (passed > 0)
+    return score[last], passed[last], right[last]
 
 
 def outcome(known: Pairs, passes: np.ndarray) -> dict[str, Any]:

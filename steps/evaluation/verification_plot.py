@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
-import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from pictures import BLUE, GREY, INK, ORANGE, STYLE, WIDTH
 from sklearn.metrics import roc_curve
 
 from evaluation.predictions import Predictions
-from evaluation.verification import pairs
+from evaluation.verification import pairs, passing
 
 
 def draw(file: Path, found: Predictions, verification: dict[str, Any]) -> None:
@@ -58,13 +57,8 @@ def _roc(axes: Any, known: Any, verification: dict[str, Any]) -> None:
 
 
 def _passing(axes: Any, known: Any, verification: dict[str, Any]) -> None:
-    order = np.argsort(-known.score, axis=None, kind="stable")
-    weight = known.weight.ravel()[order]
-    passed = np.cumsum(weight)
-    kept = np.cumsum(weight * known.agrees.ravel()[order])
-    score = known.score.ravel()[order]
-    last = np.append(np.diff(score) != 0, True) & (passed > 0)
-    share, precision = passed[last] / len(known.weight), kept[last] / passed[last]
+    _, passed, right = passing(known)
+    share, precision = passed / len(known.weight), right / passed
     base, wanted = 1 - verification["books_wrong"], verification["wanted_precision"]
     axes.plot(share, precision, color=BLUE, linewidth=2, label="this model")
     lowest = min(float(precision.min()), base)
