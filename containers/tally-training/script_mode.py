@@ -53,6 +53,8 @@ def main() -> int:
         print(f"train: {error}", file=sys.stderr, flush=True)
         _write_failure(root, str(error))
         return 1
+    for folder in ("model", "output/data"):
+        (root / folder).mkdir(parents=True, exist_ok=True)
     launch = launcher(_configuration(root, "resourceconfig.json"), own)
     if launch:
         return run_together(root, script, arguments(given), launch)
@@ -225,8 +227,6 @@ def _cpus() -> int:
 def run(root: Path, script: Path, argv: list[str]) -> int:
     """Run the script as `__main__` and answer with its exit code."""
     print(f"Running {script.name} {shlex.join(argv)}", flush=True)
-    (root / "model").mkdir(parents=True, exist_ok=True)
-    (root / "output" / "data").mkdir(parents=True, exist_ok=True)
     sys.argv = [str(script), *argv]
     sys.path.insert(0, str(script.parent))
     try:
@@ -262,8 +262,6 @@ def run_together(root: Path, script: Path, argv: list[str], options: list[str]) 
     """Run the script in several processes, which end together, and answer with the exit code."""
     command = [sys.executable, "-m", "torch.distributed.run", *options, str(script), *argv]
     print(f"Running {shlex.join(command[1:])}", flush=True)
-    (root / "model").mkdir(parents=True, exist_ok=True)
-    (root / "output" / "data").mkdir(parents=True, exist_ok=True)
     with subprocess.Popen(command) as processes:
         signal.signal(signal.SIGTERM, lambda number, _: processes.send_signal(number))
         code = processes.wait()
