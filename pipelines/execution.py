@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -289,17 +290,15 @@ def _step(name: str, kind: str, run: dict[str, Any] | None, idle: str) -> Step:
     )
 
 
-class _known:
+@contextmanager
+def _known(pipeline: str) -> Iterator[None]:
     """Turns SageMaker's "no such pipeline" into what to run first."""
-
-    def __init__(self, pipeline: str) -> None:
-        self.pipeline = pipeline
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, ClientError) and error.response["Error"]["Code"] == "ResourceNotFound":
-            raise ExecutionError(
-                f"There is no pipeline {self.pipeline} yet. Run `python pipeline.py upsert` first; "
-                "`python pipeline.py upsert start` does both."
-            ) from error
+    try:
+        yield
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ResourceNotFound":
+            raise
+        raise ExecutionError(
+            f"There is no pipeline {pipeline} yet. Run `python pipeline.py upsert` first; "
+            "`python pipeline.py upsert start` does both."
+        ) from error
