@@ -42,7 +42,6 @@ class Placement:
     endpoint_name: str
     instance_type: str
     role_arn: str
-    instance_count: int = 1
 
 
 def promote(
@@ -212,7 +211,7 @@ def _new_variant(model: str, placement: Placement) -> dict[str, Any]:
         "VariantName": "AllTraffic",
         "ModelName": model,
         "InstanceType": placement.instance_type,
-        "InitialInstanceCount": placement.instance_count,
+        "InitialInstanceCount": 1,
         "InitialVariantWeight": 1.0,
     }
 

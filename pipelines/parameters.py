@@ -262,7 +262,6 @@ def _address(settings: Settings, place: str) -> str:
     if place == "" or place.startswith("s3://"):
         return place
     # A path in the settings is relative to the repository, wherever the person stands.
-
     return destination(settings, ROOT / place)
 
 

@@ -117,7 +117,7 @@ def execution(settings: Settings) -> Document:
             [f"arn:aws:logs:{place}:log-group:/aws/sagemaker/*"],
         ),
         _allow("Metrics", ["cloudwatch:PutMetricData"], ["*"]),
-        _pass_role(settings, ["sagemaker.amazonaws.com"]),
+        _pass_role(settings),
     )
 
 
@@ -161,7 +161,7 @@ def promotion(settings: Settings) -> Document:
             ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
             [f"arn:aws:logs:{place}:log-group:/aws/lambda/{NAME}-promote*"],
         ),
-        _pass_role(settings, ["sagemaker.amazonaws.com"]),
+        _pass_role(settings),
     )
 
 
@@ -173,7 +173,7 @@ def _allow(name: str, actions: list[str], resources: list[str]) -> Document:
     return {"Sid": name, "Effect": "Allow", "Action": actions, "Resource": resources}
 
 
-def _pass_role(settings: Settings, services: list[str]) -> Document:
+def _pass_role(settings: Settings) -> Document:
     """A job or an endpoint is started with the execution role, and with no other."""
     statement = _allow("PassRole", ["iam:PassRole"], [settings.role_arn])
-    return statement | {"Condition": {"StringEquals": {"iam:PassedToService": services}}}
+    return statement | {"Condition": {"StringEquals": {"iam:PassedToService": EXECUTION_SERVICES}}}

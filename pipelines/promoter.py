@@ -30,12 +30,12 @@ APPROVED_EVENT = {
 }
 
 
-def package(folder_name: str = "model_registry") -> bytes:
+def package() -> bytes:
     """The Lambda's code: a zip of `model_registry/` whose bytes depend on its content alone."""
     packed = io.BytesIO()
     # Stored, because what compression answers differs from one zlib to the next.
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
-        for file in sorted((ROOT / folder_name).rglob("*.py")):
+        for file in sorted((ROOT / "model_registry").rglob("*.py")):
             # Zip knows no time before 1980; a fixed one keeps the bytes the same.
             entry = zipfile.ZipInfo(file.relative_to(ROOT).as_posix(), (1980, 1, 1, 0, 0, 0))
             entry.external_attr = 0o644 << 16
@@ -108,8 +108,7 @@ def permission(session: "boto3.Session", settings: Settings) -> Item:
         if any(source in json.dumps(statement) for statement in policy["Statement"]):
             return Item("permission", name, "found")
     except client.exceptions.ResourceNotFoundException:
-        # A function that nobody else may invoke has no policy at all.
-        policy = None
+        pass  # a function that nobody else may invoke has no policy at all
     client.add_permission(
         FunctionName=FUNCTION,
         StatementId=RULE,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pipelines import outcome as outcomes
 from pipelines import watch
 from pipelines.advice import advise
-from pipelines.charts import Chart, timeline, trials_chart
+from pipelines.charts import timeline, trials_chart
 from pipelines.figures import figures, value_of, verification
 from pipelines.outcome import Outcome
 from pipelines.watch import LastWords, Look
@@ -117,17 +117,13 @@ def render(
         within_one=value_of(outcome.evaluation, "within one") if outcome.evaluation else None,
         figures=figures(outcome.evaluation),
         pictures=[_picture(file) for file in pictures],
-        charts=_charts(look, outcome),
+        charts={
+            "timeline": timeline(look.execution),
+            "trials": trials_chart(outcome.trials),
+        },
         hyperparameters=sorted({n for t in outcome.trials for n in t.hyperparameters}),
         now=datetime.now(UTC),
     )
-
-
-def _charts(look: Look, outcome: Outcome) -> dict[str, Chart | None]:
-    return {
-        "timeline": timeline(look.execution),
-        "trials": trials_chart(outcome.trials),
-    }
 
 
 def _picture(file: Path) -> Picture:

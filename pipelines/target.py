@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines import images
 from pipelines.errors import UserError
-from pipelines.settings import Settings
+from pipelines.settings import Settings, load
 
 if TYPE_CHECKING:
     import boto3
@@ -109,8 +109,6 @@ def open_target(name: str) -> "tuple[boto3.Session, Settings]":
         SettingsError: The settings cannot be used.
         TargetError: The target cannot be reached.
     """
-    from pipelines.settings import load
-
     settings = load(name)
     session = connect(settings)
     return session, resolve(session, settings)

@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pipelines import images
 from pipelines.code import Bundle, bundles
@@ -225,10 +225,10 @@ def _check(session: "boto3.Session", settings: Settings) -> list[str]:
     ]
 
 
-def _explain(error: "Exception", settings: Settings) -> str:
-    response = getattr(error, "response", {})
-    code, message = response["Error"]["Code"], response["Error"]["Message"]
-    operation = getattr(error, "operation_name", "")
+def _explain(error: Any, settings: Settings) -> str:
+    """A ClientError said for the person who upserts."""
+    code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
+    operation = error.operation_name
     if code == "NoSuchBucket":
         return (
             f"There is no bucket {settings.bucket_name}. "
