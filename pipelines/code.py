@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.errors import UserError
+from pipelines.root import ROOT
 from pipelines.settings import NAME, Settings
 
 if TYPE_CHECKING:
     import boto3
 
-STEPS = Path(__file__).resolve().parent.parent / "steps"
+STEPS = ROOT / "steps"
 MODEL_CODE = ("inference.py", "engine.py", "network.py", "pixels.py")  # Train ships them on
 CONTENTS = {
     "prepare": ("prepare.py", "preparation"),

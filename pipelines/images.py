@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING
 
 from pipelines.code import content_hash
 from pipelines.errors import UserError
+from pipelines.root import ROOT
 from pipelines.settings import NAME, Settings, load
 
 if TYPE_CHECKING:
     import boto3
 
-CONTAINERS = Path(__file__).resolve().parent.parent / "containers"
+CONTAINERS = ROOT / "containers"
 NAMES = ("processing", "training", "inference")
 # Attestations make an index of manifests out of an image, which SageMaker does not take.
 PLAIN_IMAGE = {"BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from pipelines.errors import UserError, closest
+from pipelines.root import ROOT
 from pipelines.settings import NAME, ApprovalStatus, Settings
-from pipelines.target import ROOT
 from pipelines.upload import destination
 
 Value = str | int | float

@@ -9,8 +9,8 @@ import zipfile
 from typing import TYPE_CHECKING, Any, Literal
 
 from pipelines.item import Item, SetupError, explained
+from pipelines.root import ROOT
 from pipelines.settings import NAME, Settings
-from pipelines.target import ROOT
 
 if TYPE_CHECKING:
     import boto3

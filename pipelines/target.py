@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines import images
 from pipelines.errors import UserError
+from pipelines.root import ROOT, environment
 from pipelines.settings import Settings, load
 
 if TYPE_CHECKING:
     import boto3
 
-ROOT = Path(__file__).resolve().parent.parent
 # What the emulator accepts; anything else of the kind in the environment would sign for AWS.
 EMULATOR_CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "emulator",
@@ -160,12 +160,8 @@ def _running_server() -> dict[str, Any] | None:
 
 def _start_emulator() -> None:
     command = [sys.executable, "-m", "emulator", "up", "--state", str(emulator_state())]
-    # The emulator's modules lie beside this package, wherever the person stands.
-    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     images = ["--images", str(ROOT / "containers")]
-    started = subprocess.run(
-        command + images, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True
-    )
+    started = subprocess.run(command + images, env=environment(), capture_output=True, text=True)
     if started.returncode:
         raise TargetError(
             f"The emulator does not start:\n{(started.stderr or started.stdout).strip()}\n"

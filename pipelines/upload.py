@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import UserError
+from pipelines.root import ROOT
 from pipelines.settings import NAME, Settings
-from pipelines.target import ROOT
 
 if TYPE_CHECKING:
     import boto3

@@ -21,9 +21,9 @@ from pipelines.errors import UserError
 from pipelines.item import Item
 from pipelines.parameters import check_defaults
 from pipelines.promoter import FUNCTION, holds_current_code
+from pipelines.root import ROOT, environment
 from pipelines.settings import NAME, Settings
 from pipelines.setup import setup
-from pipelines.target import ROOT
 
 if TYPE_CHECKING:
     import boto3
@@ -153,11 +153,10 @@ def _compile(settings: Settings) -> str:
     The SDK takes over the root logger, reads the environment when it is imported and holds some
     hundred MB; none of it should stay while an execution is watched.
     """
-    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     compiled = subprocess.run(
         [sys.executable, "-m", "pipelines.definition"],
         input=settings.model_dump_json(),
-        env={**os.environ, "PYTHONPATH": path},
+        env=environment(),
         capture_output=True,
         text=True,
     )

@@ -1,15 +1,14 @@
 """The verb that handles this machine's own SageMaker."""
 
-import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from pipelines.root import environment
+
 PANEL = "This machine"
-ROOT = Path(__file__).resolve().parent.parent.parent
 app = typer.Typer()
 
 
@@ -23,6 +22,5 @@ def emulator(
     ] = None,
 ) -> None:
     """Handle SageMaker on this machine: up, down, status, env, reset."""
-    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     command = [sys.executable, "-m", "emulator", *(arguments or ["--help"])]
-    raise typer.Exit(subprocess.run(command, env={**os.environ, "PYTHONPATH": path}).returncode)
+    raise typer.Exit(subprocess.run(command, env=environment()).returncode)

@@ -14,8 +14,8 @@ from moto.server import ThreadedMotoServer
 
 from pipelines import images
 from pipelines import settings as settings_module
+from pipelines.root import ROOT
 from pipelines.settings import Settings
-from pipelines.target import ROOT
 
 ACCOUNT = "123456789012"
 

@@ -19,8 +19,8 @@ import pytest
 from pipelines import images
 from pipelines.code import bundles
 from pipelines.parameters import declared
+from pipelines.root import ROOT
 from pipelines.settings import Settings, load
-from pipelines.target import ROOT
 
 GOLDEN = Path(__file__).with_name("definition.json")
 ACCOUNT = "123456789012"

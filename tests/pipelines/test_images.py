@@ -11,9 +11,9 @@ import pytest
 
 from pipelines import images
 from pipelines.images import ImagesError
+from pipelines.root import ROOT
 from pipelines.settings import Settings
 from pipelines.setup import setup
-from pipelines.target import ROOT
 
 # Stands for Docker, which the machine that runs the tests may not have: it keeps what it was told.
 DOCKER = """#!/bin/sh

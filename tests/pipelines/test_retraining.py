@@ -10,8 +10,9 @@ import yaml
 from botocore.model import OperationModel
 
 from pipelines import images, setup, upsert
+from pipelines.root import ROOT
 from pipelines.settings import Settings, load
-from pipelines.target import ROOT, resolve
+from pipelines.target import resolve
 
 # Operations of S3 that have another name among the permissions.
 S3_PERMISSIONS = {"ListObjectsV2": "ListBucket"}

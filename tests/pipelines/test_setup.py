@@ -13,8 +13,8 @@ import pytest
 from pipelines import policies, promoter, setup
 from pipelines.item import SetupError
 from pipelines.parameters import no_model
+from pipelines.root import ROOT
 from pipelines.settings import Settings
-from pipelines.target import ROOT
 
 
 def test_everything_is_made_once(aws: Any, local: Settings) -> None:

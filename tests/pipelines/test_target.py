@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from pipelines import setup, target
+from pipelines.root import ROOT
 from pipelines.settings import Settings, load
 from pipelines.target import TargetError
 from pipelines.upload import upload_folder
@@ -34,7 +35,7 @@ def state(environment: None, tmp_path: Path) -> Iterator[Path]:
     os.environ["EMULATOR_STATE"] = str(folder)
     yield folder
     command = [sys.executable, "-m", "emulator", "down", "--state", str(folder)]
-    subprocess.run(command, cwd=target.ROOT, capture_output=True, timeout=60)
+    subprocess.run(command, cwd=ROOT, capture_output=True, timeout=60)
 
 
 def test_the_emulator_is_started_once_and_serves_all_that_setup_needs(

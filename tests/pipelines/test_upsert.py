@@ -13,9 +13,9 @@ import pytest
 from pipelines import images, upsert
 from pipelines.code import Bundle, bundles
 from pipelines.errors import UserError
+from pipelines.root import ROOT
 from pipelines.settings import Settings
 from pipelines.setup import setup
-from pipelines.target import ROOT
 
 
 @pytest.fixture
@@ -143,7 +143,7 @@ def test_a_changed_image_updates_the_pipeline(
 def test_what_does_not_compile_is_said(
     local: Settings, kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(upsert, "ROOT", tmp_path)
+    monkeypatch.setattr("pipelines.root.ROOT", tmp_path)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(upsert.UpsertError, match=r"does not compile:\n.*No module named"):
         upsert._compile(local)
