@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 from pipelines.code import content_hash
 from pipelines.errors import UserError
 from pipelines.root import ROOT
-from pipelines.settings import NAME, Settings, load
+from pipelines.settings import NAME, Settings
+from pipelines.settings_file import load
 
 if TYPE_CHECKING:
     import boto3

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from pipelines import images
 from pipelines.errors import UserError
 from pipelines.root import ROOT, environment
-from pipelines.settings import Settings, load
+from pipelines.settings import Settings
+from pipelines.settings_file import load
 
 if TYPE_CHECKING:
     import boto3

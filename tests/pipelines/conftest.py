@@ -13,9 +13,9 @@ import yaml
 from moto.server import ThreadedMotoServer
 
 from pipelines import images
-from pipelines import settings as settings_module
 from pipelines.root import ROOT
 from pipelines.settings import Settings
+from pipelines.settings_file import load
 
 ACCOUNT = "123456789012"
 
@@ -80,7 +80,7 @@ def on_aws() -> Settings:
 
 
 def _fixed(target: str) -> Settings:
-    found = settings_module.load(target, {"PIPELINE_DATA_SOURCE": "s3://aft-vbi-pds"})
+    found = load(target, {"PIPELINE_DATA_SOURCE": "s3://aft-vbi-pds"})
     return found.resolved(ACCOUNT, images.tags())
 
 

@@ -20,7 +20,8 @@ from pipelines import images
 from pipelines.code import bundles
 from pipelines.parameters import declared
 from pipelines.root import ROOT
-from pipelines.settings import Settings, load
+from pipelines.settings import Settings
+from pipelines.settings_file import load
 
 GOLDEN = Path(__file__).with_name("definition.json")
 ACCOUNT = "123456789012"

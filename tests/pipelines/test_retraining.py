@@ -11,7 +11,8 @@ from botocore.model import OperationModel
 
 from pipelines import images, setup, upsert
 from pipelines.root import ROOT
-from pipelines.settings import Settings, load
+from pipelines.settings import Settings
+from pipelines.settings_file import load
 from pipelines.target import resolve
 
 # Operations of S3 that have another name among the permissions.

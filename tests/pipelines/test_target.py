@@ -12,7 +12,8 @@ import pytest
 
 from pipelines import setup, target
 from pipelines.root import ROOT
-from pipelines.settings import Settings, load
+from pipelines.settings import Settings
+from pipelines.settings_file import load
 from pipelines.target import TargetError
 from pipelines.upload import upload_folder
 
