@@ -158,9 +158,9 @@ class Search:
         """
         if self._grid is not None:
             return dict(zip((item.name for item in self._ranges), next(self._grid), strict=True))
-        trial = self._study.ask()
+        trial = self._study.ask({item.name: _distribution(item) for item in self._ranges})
         self._trials[key] = trial
-        return {item.name: _suggest(trial, item) for item in self._ranges}
+        return {item.name: _outer(item, trial.params[item.name]) for item in self._ranges}
 
     def tell(self, key: str, objective: float | None) -> None:
         """Report a trial's outcome; None says that it failed."""
@@ -211,18 +211,13 @@ def _distribution(item: Range) -> optuna.distributions.BaseDistribution:
     return distributions.FloatDistribution(item.low, item.high, log=log)
 
 
-def _suggest(trial: optuna.trial.Trial, item: Range) -> str:
-    if item.kind == "categorical":
-        return str(trial.suggest_categorical(item.name, item.values))
-    log = item.scale == "logarithmic"
-    if item.kind == "integer":
-        return str(trial.suggest_int(item.name, int(item.low), int(item.high), log=log))
-    if item.scale == "reverse":
-        return repr(1 - trial.suggest_float(item.name, 1 - item.high, 1 - item.low, log=True))
-    return repr(trial.suggest_float(item.name, item.low, item.high, log=log))
+def _outer(item: Range, value: Any) -> str:
+    """Optuna's value as a training job takes it."""
+    return str(1 - value if item.kind == "continuous" and item.scale == "reverse" else value)
 
 
 def _inner(item: Range, text: str) -> Any:
+    """A training job's text as Optuna's value."""
     if item.kind == "categorical":
         return text
     if item.kind == "integer":
