@@ -1,7 +1,5 @@
 """Errors that a client of the emulator sees, named as AWS's service models name them."""
 
-from typing import NoReturn
-
 
 class ApiError(Exception):
     """An answer of an operation that is not a success.
@@ -35,11 +33,6 @@ def not_found(message: str) -> ApiError:
 def in_use(message: str) -> ApiError:
     """A `ResourceInUse`: the name is taken or the resource is busy."""
     return ApiError("ResourceInUse", message)
-
-
-def refuse(message: str) -> NoReturn:
-    """Raise a `ValidationException` from an expression."""
-    raise invalid(message)
 
 
 class StartError(Exception):
