@@ -11,7 +11,7 @@ from typing import Any
 
 from emulator.errors import ApiError
 from emulator.services import Context, lambda_, operation, patterns
-from emulator.services.pages import offset_of, token_of
+from emulator.services.pages import cut
 
 _KIND = "rule"
 _log = logging.getLogger("emulator.events")
@@ -91,7 +91,7 @@ def put_targets(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     """Add or exchange targets by their Id; one that is not run here is a failed entry."""
     failed = []
     with context.store.transaction():
-        rule = _get(context, {"Name": request["Rule"], **_bus(request)})
+        rule = _get(context, request, "Rule")
         targets = {target["Id"]: target for target in rule["Targets"]}
         for target in request["Targets"]:
             if re.match(r"arn:aws:(lambda:.*:function:|sagemaker:.*:pipeline/)", target["Arn"]):
@@ -108,7 +108,7 @@ def put_targets(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 @operation("ListTargetsByRule", "events")
 def list_targets_by_rule(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     """The targets of a rule."""
-    rule = _get(context, {"Name": request["Rule"], **_bus(request)})
+    rule = _get(context, request, "Rule")
     return _page(request, "Targets", rule["Targets"])
 
 
@@ -116,7 +116,7 @@ def list_targets_by_rule(context: Context, request: dict[str, Any]) -> dict[str,
 def remove_targets(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     """Take targets from a rule by Id."""
     with context.store.transaction():
-        rule = _get(context, {"Name": request["Rule"], **_bus(request)})
+        rule = _get(context, request, "Rule")
         kept = [target for target in rule["Targets"] if target["Id"] not in request["Ids"]]
         context.store.update(_KIND, rule["Name"], Targets=kept)
     return {"FailedEntryCount": 0, "FailedEntries": []}
@@ -262,10 +262,6 @@ def _at(event: Any, path: str) -> Any:
     return event
 
 
-def _bus(request: dict[str, Any]) -> dict[str, Any]:
-    return {key: request[key] for key in ("EventBusName",) if key in request}
-
-
 def _default_bus(request: dict[str, Any]) -> None:
     bus = request.get("EventBusName", "default")
     if bus.rpartition("/")[2] != "default":
@@ -273,17 +269,16 @@ def _default_bus(request: dict[str, Any]) -> None:
         raise ApiError("ResourceNotFoundException", message)
 
 
-def _get(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+def _get(context: Context, request: dict[str, Any], key: str = "Name") -> dict[str, Any]:
+    """The rule that a request names by this key."""
     _default_bus(request)
-    rule = context.store.get(_KIND, request["Name"])
+    rule = context.store.get(_KIND, request[key])
     if rule is None:
-        message = f"Rule {request['Name']} does not exist on EventBus default."
+        message = f"Rule {request[key]} does not exist on EventBus default."
         raise ApiError("ResourceNotFoundException", message)
     return rule
 
 
 def _page(request: dict[str, Any], member: str, items: list[Any]) -> dict[str, Any]:
-    begin = offset_of(request.get("NextToken"))
-    end = begin + request.get("Limit", 100)
-    more = {"NextToken": token_of(end)} if end < len(items) else {}
-    return {member: items[begin:end], **more}
+    found, token = cut(items, request.get("NextToken"), request.get("Limit", 100))
+    return {member: found, "NextToken": token}

@@ -10,12 +10,13 @@ import threading
 import time
 import uuid
 import zipfile
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from emulator.errors import ApiError
 from emulator.services import Context, lambda_process, operation
-from emulator.services.pages import offset_of, token_of
+from emulator.services.pages import cut
 
 _log = logging.getLogger("emulator.lambda")
 _KIND = "function"
@@ -49,13 +50,12 @@ def create_function(context: Context, request: dict[str, Any]) -> dict[str, Any]
     taken = ApiError("ResourceConflictException", f"Function already exist: {name}", 409)
     if context.store.get(_KIND, name):
         raise taken
-    code = request["Code"]
     document = {
         "Timeout": 3,
         "MemorySize": 128,
         "Description": "",
         **{key: request[key] for key in _CONFIGURED if key in request},
-        **_unpack(context, name, _archive(context, code)),
+        **_unpack(context, name, _archive(context, request["Code"])),
         "FunctionName": name,
         "FunctionArn": f"arn:aws:lambda:{context.region}:{context.account}:function:{name}",
         "PackageType": "Zip",
@@ -89,10 +89,8 @@ def get_function_configuration(context: Context, request: dict[str, Any]) -> dic
 def list_functions(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     """All functions, in the order of their creation."""
     functions = context.store.list(_KIND)
-    begin = offset_of(request.get("Marker"))
-    end = begin + request.get("MaxItems", 50)
-    more = {"NextMarker": token_of(end)} if end < len(functions) else {}
-    return {"Functions": functions[begin:end], **more}
+    found, token = cut(functions, request.get("Marker"), request.get("MaxItems", 50))
+    return {"Functions": found, "NextMarker": token}
 
 
 @operation("UpdateFunctionCode", "lambda")
@@ -208,8 +206,6 @@ def invoke_later(context: Context, name: str, payload: Any) -> None:
 
 def permits(context: Context, name: str, principal: str, source: str) -> bool:
     """Whether a function's policy lets a service invoke it on behalf of a resource."""
-    from fnmatch import fnmatchcase
-
     for statement in _get(context, name)["Statements"]:
         condition = statement.get("Condition", {}).get("ArnLike", {}).get("AWS:SourceArn", "*")
         if statement["Principal"].get("Service") == principal and fnmatchcase(source, condition):

@@ -6,6 +6,7 @@ file, so that following a log reads only what is new.
 
 import heapq
 import json
+import shlex
 import shutil
 import threading
 import time
@@ -18,7 +19,7 @@ from urllib.parse import quote, unquote
 
 from emulator.errors import ApiError
 from emulator.services import Context, operation
-from emulator.services.pages import offset_of, token_of
+from emulator.services.pages import cut, offset_of, token_of
 
 _lock = threading.Lock()
 _SUFFIX = ".jsonl"
@@ -87,8 +88,8 @@ def describe_log_groups(context: Context, request: dict[str, Any]) -> dict[str, 
     names = sorted(unquote(path.name) for path in folder.iterdir()) if folder.exists() else []
     prefix, part = request.get("logGroupNamePrefix", ""), request.get("logGroupNamePattern", "")
     names = [name for name in names if name.startswith(prefix) and part in name]
-    page, more = _page(request, names)
-    return {"logGroups": [_group_summary(context, name) for name in page], **more}
+    found, token = cut(names, request.get("nextToken"), request.get("limit", 50))
+    return {"logGroups": [_group_summary(context, name) for name in found], "nextToken": token}
 
 
 @operation("DescribeLogStreams", "logs")
@@ -105,8 +106,8 @@ def describe_log_streams(context: Context, request: dict[str, Any]) -> dict[str,
         streams.sort(key=lambda stream: stream.get("lastEventTimestamp", 0))
     if request.get("descending"):
         streams.reverse()
-    page, more = _page(request, streams)
-    return {"logStreams": page, **more}
+    found, token = cut(streams, request.get("nextToken"), request.get("limit", 50))
+    return {"logStreams": found, "nextToken": token}
 
 
 @operation("PutLogEvents", "logs")
@@ -176,8 +177,6 @@ def _words(pattern: str) -> list[str]:
     if pattern[:1] in ("{", "[", "%"):
         message = "JSON, column and regular-expression filter patterns are not run here; give words"
         raise ApiError("InvalidParameterException", message)
-    import shlex
-
     try:
         return shlex.split(pattern)
     except ValueError as problem:
@@ -315,11 +314,3 @@ def _stream(context: Context, group: str, stream: str) -> Path:
 
 def _exists(what: str) -> ApiError:
     return ApiError("ResourceAlreadyExistsException", f"The specified {what} already exists")
-
-
-def _page(
-    request: dict[str, Any], items: list[Any], size: int = 50
-) -> tuple[list[Any], dict[str, str]]:
-    begin = offset_of(request.get("nextToken"))
-    end = begin + request.get("limit", size)
-    return items[begin:end], ({"nextToken": token_of(end)} if end < len(items) else {})

@@ -33,21 +33,27 @@ def page(
         default_size: Where the request has no MaxResults.
 
     Raises:
-        ApiError: The NextToken is not one that this gave out.
+        ApiError: The NextToken is not one that `cut` gave out.
     """
     kept = [item for item in documents if _wanted(request, item, name, status)]
-    key = {"CreationTime": "CreationTime", **(sort or {})}.get(
-        request.get("SortBy", "CreationTime"), request.get("SortBy", "CreationTime")
-    )
+    by = request.get("SortBy", "CreationTime")
+    key = (sort or {}).get(by, by)
     kept.sort(key=lambda item: item.get(key) or 0)
     if request.get("SortOrder", default_order) == "Descending":
         kept.reverse()
-    start = offset_of(request.get("NextToken"))
-    end = start + request.get("MaxResults", default_size)
-    result: dict[str, Any] = {member: kept[start:end]}
-    if end < len(kept):
-        result["NextToken"] = token_of(end)
-    return result
+    found, token = cut(kept, request.get("NextToken"), request.get("MaxResults", default_size))
+    return {member: found, "NextToken": token}
+
+
+def cut(items: list[Any], token: str | None, size: int) -> tuple[list[Any], str | None]:
+    """The page that a token stands for, and the token of the next; None after the last.
+
+    Raises:
+        ApiError: The token is not one that this gave out.
+    """
+    start = offset_of(token)
+    end = start + size
+    return items[start:end], token_of(end) if end < len(items) else None
 
 
 def token_of(offset: int) -> str:

@@ -115,7 +115,6 @@ def list_model_packages(context: Context, request: dict[str, Any]) -> dict[str, 
         "ModelPackageSummaryList",
         name="ModelPackageName",
         sort={"Name": "ModelPackageName"},
-        default_order="Descending",
         default_size=100,
     )
 
