@@ -27,7 +27,7 @@ from typing import Any
 
 import sources
 from answers import Answers, answered, joined
-from recipe import COUNTS, LEARN_FROM, RECIPE, VARIATIONS, varied, well_formed
+from recipe import COUNTS, LEARN_FROM, RECIPE, SHORT, VARIATIONS, varied, well_formed
 
 ROOT = Path(__file__).resolve().parents[1]
 AIMS = {
@@ -191,12 +191,14 @@ def main() -> int:
     add("--output", type=Path, default=ROOT / "reports/accuracy", help="where all of it is kept")
     add("--vary", action="append", type=well_formed, default=[], metavar="NAME=VALUE[,NAME=VALUE]",
         help="instead: recipes with these changes, compared on validation")  # fmt: skip
-    add("--vary-all", action="store_true", help="instead: every variation that is listed here")
-    add("--base", type=well_formed, default="", metavar="NAME=VALUE[,NAME=VALUE]",
+    add("--vary-all", action="store_true",
+        help="instead: every variation of recipe.py, of its short form unless --base is given")
+    add("--base", type=well_formed, metavar="NAME=VALUE[,NAME=VALUE]",
         help="changes to the recipe that every other change is compared with")  # fmt: skip
     options = parser.parse_args()
     output: Path = options.output.resolve()
-    recipe = varied(RECIPE, options.base)
+    base = options.base if options.base is not None else SHORT if options.vary_all else ""
+    recipe = varied(RECIPE, base)
     try:
         vary = [*options.vary, *(VARIATIONS if options.vary_all else ())]
         if vary:
