@@ -191,8 +191,11 @@ def main() -> int:
     add("--output", type=Path, default=ROOT / "reports/accuracy", help="where all of it is kept")
     add("--vary", action="append", type=well_formed, default=[], metavar="NAME=VALUE[,NAME=VALUE]",
         help="instead: recipes with these changes, compared on validation")  # fmt: skip
-    add("--vary-all", action="store_true",
-        help="instead: every variation of recipe.py, of its short form unless --base is given")
+    add(
+        "--vary-all",
+        action="store_true",
+        help="instead: every variation of recipe.py, of its short form unless --base is given",
+    )
     add("--base", type=well_formed, metavar="NAME=VALUE[,NAME=VALUE]",
         help="changes to the recipe that every other change is compared with")  # fmt: skip
     options = parser.parse_args()

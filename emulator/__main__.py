@@ -52,10 +52,10 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _operations() -> list[str]:
-    from emulator import services
+    from emulator import operations, services
 
     services.load()
-    return sorted(f"{service} {name}" for service, name in services.operations)
+    return sorted(f"{service} {name}" for service, name in operations.operations)
 
 
 def _env(options: argparse.Namespace) -> None:

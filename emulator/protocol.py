@@ -7,47 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
-import botocore.loaders
-from botocore.model import OperationModel, ServiceModel, Shape
+from botocore.model import OperationModel, Shape
 
 from emulator import validation
 from emulator.errors import ApiError
-from emulator.services import Context, operations
+from emulator.operations import Context, call, operation_model, operations, service_model
 from emulator.validation import unknown_operation
 
 _TARGETS = {"SageMaker": "sagemaker", "Logs_20140328": "logs", "AWSEvents": "events"}
 REST_SERVICES = {"lambda"}
-
-
-@functools.cache
-def service_model(service: str) -> ServiceModel:
-    """The service's model, as botocore ships it."""
-    return ServiceModel(botocore.loaders.Loader().load_service_model(service, "service-2"), service)
-
-
-@functools.cache
-def operation_model(service: str, name: str) -> OperationModel:
-    """An operation's model.
-
-    Raises:
-        ApiError: The service has no such operation, or it is not run here.
-    """
-    if (service, name) not in operations:
-        known = [operation for owner, operation in operations if owner == service]
-        raise unknown_operation(service, name, known)
-    return service_model(service).operation_model(name)
-
-
-def call(context: Context, service: str, name: str, request: dict[str, Any]) -> dict[str, Any]:
-    """Validate a request, run its operation, and cut the result down to the model's output.
-
-    Raises:
-        ApiError: The operation is unknown, the request is wrong, or the operation says so.
-    """
-    model = operation_model(service, name)
-    parsed = validation.parse(model.input_shape, request)
-    result = operations[service, name](context, parsed)
-    return validation.present(model.output_shape, result) or {}
 
 
 @dataclass(frozen=True)

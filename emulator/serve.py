@@ -14,9 +14,9 @@ import emulator
 from emulator import server
 from emulator.daemon import Options, only_server
 from emulator.errors import StartError
+from emulator.operations import Context
 from emulator.runtime import environment
 from emulator.s3 import S3
-from emulator.services import Context
 from emulator.store import Store
 
 _log = logging.getLogger("emulator")

@@ -18,7 +18,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 import emulator
 from emulator import protocol
 from emulator.errors import ApiError
-from emulator.services import Context, HttpRequest, load, operations, routes
+from emulator.operations import Context, HttpRequest, operations, routes
+from emulator.services import load
 
 _SCOPE = re.compile(r"Credential=[^/]*/\d+/[^/]*/([^/]+)/aws4_request")
 _log = logging.getLogger("emulator")

@@ -9,7 +9,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from emulator.errors import ApiError
 from emulator.execution.definition import parse
@@ -20,9 +20,7 @@ from emulator.execution.other_steps import run_callback, run_condition, run_fail
 from emulator.execution.records import EXECUTION, StepRecord, iso, shown, step_records
 from emulator.execution.scheduler import RUNNING, SKIPPED, plan
 from emulator.execution.step_run import StepRun, StoppedError
-
-if TYPE_CHECKING:
-    from emulator.services import Context
+from emulator.operations import Context
 
 LOG_GROUP = "/aws/sagemaker/PipelineExecutions"
 STEP_FAILURE = "Step failure: One or multiple steps failed."

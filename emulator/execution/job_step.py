@@ -19,7 +19,7 @@ from emulator.execution.retries import (
 from emulator.execution.reuse import remember, reused
 from emulator.execution.step_run import StepRun, StoppedError
 from emulator.execution.step_types import JOBS, JobType, resource_name
-from emulator.protocol import service_model
+from emulator.operations import service_model
 
 _ALPHABET = string.ascii_letters + string.digits
 _SUFFIX = 10

@@ -7,15 +7,13 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from emulator.execution.definition import Definition, Step
 from emulator.execution.errors import StepError
 from emulator.execution.expressions import Scope, evaluate
 from emulator.execution.records import StepRecord, iso, step_records
-
-if TYPE_CHECKING:
-    from emulator.services import Context
+from emulator.operations import Context
 
 # Waits end when the store changes; this bounds how long a stop goes unseen.
 _LONGEST_WAIT = 1.0

@@ -12,15 +12,13 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from emulator.errors import ApiError
 from emulator.jobs.early_stopping import should_stop
 from emulator.jobs.search import Search, grid_size, parse_ranges
 from emulator.jobs.tuning_request import trial_request
-
-if TYPE_CHECKING:
-    from emulator.services import Context
+from emulator.operations import Context
 
 KIND = "hyper-parameter-tuning-job"
 ENDED = ("Completed", "Failed", "Stopped")

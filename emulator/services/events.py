@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from emulator.errors import ApiError
-from emulator.services import Context, lambda_, operation, patterns
+from emulator.operations import Context, operation, peer
+from emulator.services import lambda_, patterns
 from emulator.services.pages import cut
 
 _KIND = "rule"
@@ -150,6 +151,7 @@ def put_events(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     return {"FailedEntryCount": failed, "Entries": entries}
 
 
+@peer("emit")
 def emit(
     context: Context, source: str, detail_type: str, detail: dict[str, Any], resources: list[str]
 ) -> str:

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from emulator.errors import ApiError
-from emulator.services import Context, lambda_process, operation
+from emulator.operations import Context, operation, peer
+from emulator.services import lambda_process
 from emulator.services.pages import cut
 
 _log = logging.getLogger("emulator.lambda")
@@ -189,6 +190,7 @@ def invoke_function(context: Context, request: dict[str, Any]) -> dict[str, Any]
     return result
 
 
+@peer("invoke_lambda")
 def invoke(context: Context, name: str, payload: Any) -> dict[str, Any]:
     """Run a function to its end; see `Context.invoke_lambda`."""
     request = {"FunctionName": name, "Payload": json.dumps(payload).encode()}

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from emulator.operations import Context
 from emulator.s3 import die_with_parent
-from emulator.services import Context, logs
+from emulator.services import logs
 
 _BOOTSTRAP = Path(__file__).with_name("lambda_bootstrap.py")
 

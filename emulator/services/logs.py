@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from emulator.errors import ApiError
-from emulator.services import Context, operation
+from emulator.operations import Context, operation, peer
 from emulator.services.pages import cut, offset_of, token_of
 
 _lock = threading.Lock()
@@ -37,6 +37,7 @@ class Line:
     end: int
 
 
+@peer("log")
 def append(context: Context, group: str, stream: str, events: list[tuple[float, str]]) -> None:
     """Add (epoch seconds, message) to a stream, which is made when missing."""
     path = _path(context, group, stream)

@@ -15,9 +15,11 @@ from typing import Any
 from urllib.parse import urlsplit
 from xml.sax.saxutils import escape
 
+from emulator import protocol
 from emulator.errors import ApiError
+from emulator.operations import Context
 from emulator.protocol import Reply
-from emulator.services import Context, iam
+from emulator.services import iam
 
 _KIND = "moto"
 _HOSTS = {"ecr": "api.ecr"}
@@ -135,8 +137,6 @@ def _reads(method: str, headers: dict[str, str], body: bytes) -> bool:
 
 def _refusal(headers: dict[str, str], message: str) -> Reply:
     """A refusal in the format that the client reads: JSON or XML."""
-    from emulator import protocol
-
     if "json" in headers.get("content-type", ""):
         return protocol.error(ApiError("UnknownOperationException", message))
     inner = f"<Code>UnknownOperationException</Code><Message>{escape(message)}</Message>"

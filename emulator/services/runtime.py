@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from emulator.jobs.endpoint import Replaced
-from emulator.services import Context, HttpRequest, HttpResponse, route
+from emulator.operations import Context, HttpRequest, HttpResponse, route
 from emulator.services.sagemaker import deployments
 
 MAX_BODY = 6 * 1024 * 1024

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from emulator.errors import ApiError
-from emulator.services import Context, operations
+from emulator.operations import Context, operations
 from emulator.services.sagemaker import pipeline_executions
 from emulator.store import Store
 

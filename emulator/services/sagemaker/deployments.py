@@ -9,7 +9,7 @@ from typing import Any
 
 from emulator.jobs.endpoint import Deployment, weight_of
 from emulator.jobs.model_server import ServedModel
-from emulator.services import Context
+from emulator.operations import Context
 from emulator.services.sagemaker import running
 
 KIND = "endpoint"

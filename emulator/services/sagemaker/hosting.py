@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 from emulator.errors import invalid
-from emulator.services import Context, operation
+from emulator.operations import Context, operation
 from emulator.services.pages import page
 from emulator.services.sagemaker import deployments, endpoint_configs
 from emulator.services.sagemaker.deployments import KIND

@@ -27,7 +27,7 @@ from emulator.execution.records import (
 )
 from emulator.execution.scheduler import SKIPPED
 from emulator.execution.selection import Selection, select
-from emulator.services import Context, operation
+from emulator.operations import Context, operation
 from emulator.services.pages import page
 from emulator.services.sagemaker.pipelines import checked, pipeline_of
 

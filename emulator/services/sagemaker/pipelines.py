@@ -10,8 +10,7 @@ from emulator.execution.definition import Definition, parse
 from emulator.execution.errors import DefinitionError
 from emulator.execution.records import CACHE, EXECUTION, PIPELINE, STEP, step_records
 from emulator.execution.validation import validate
-from emulator.protocol import service_model
-from emulator.services import Context, operation
+from emulator.operations import Context, operation, service_model
 from emulator.services.pages import page
 
 

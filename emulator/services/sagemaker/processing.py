@@ -5,7 +5,7 @@ from typing import Any
 
 from emulator.jobs import processing
 from emulator.jobs.job import MAX_RUNTIME, Job, JobStopped
-from emulator.services import Context, operation
+from emulator.operations import Context, operation
 from emulator.services.pages import page
 from emulator.services.sagemaker import running
 

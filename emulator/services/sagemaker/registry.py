@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from emulator.errors import ApiError, invalid
-from emulator.services import Context, operation
+from emulator.operations import Context, operation
 from emulator.services.pages import page
 from emulator.services.sagemaker import groups
 

@@ -13,12 +13,12 @@ from typing import Any
 from emulator.errors import ApiError, StartError, in_use, invalid
 from emulator.jobs.job import REASON_LENGTH, Job, Place
 from emulator.jobs.objects import JobFailed
+from emulator.operations import Context
 from emulator.runtime.containers import Runtime
 from emulator.runtime.environment import EnvironmentFailed
 from emulator.runtime.image import ImageError
 from emulator.runtime.process import HostLost
 from emulator.runtime.sandbox import SandboxUnavailable
-from emulator.services import Context
 
 SHUTDOWN = "the emulator stopped"
 INTERRUPTED = (

@@ -3,11 +3,12 @@
 from typing import Any
 
 from emulator.errors import ApiError, invalid
-from emulator.services import Context, operation
+from emulator.operations import Context, operation, peer
 
 _LIMIT = 50
 
 
+@peer("tag")
 def add(context: Context, arn: str, tags: list[dict[str, str]]) -> list[dict[str, str]]:
     """Merge tags into a resource's; a key that is there gets the new value.
 

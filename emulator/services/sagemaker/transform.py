@@ -6,7 +6,7 @@ from typing import Any
 from emulator.jobs import transform
 from emulator.jobs.job import Job, JobStopped
 from emulator.jobs.model_server import ServedModel
-from emulator.services import Context, operation
+from emulator.operations import Context, operation
 from emulator.services.pages import page
 from emulator.services.sagemaker import running
 

@@ -10,11 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from emulator import protocol
 from emulator.errors import ApiError, in_use, invalid, not_found
 from emulator.jobs.tuning import ENDED, KIND, Tuner
 from emulator.jobs.tuning_request import problem
-from emulator.services import Context, operation
+from emulator.operations import Context, call, operation
 from emulator.services.pages import page
 
 _TRAINING_LOGS = "/aws/sagemaker/TrainingJobs"
@@ -172,7 +171,7 @@ def _history(context: Context, job: str, metric: str) -> list[float]:
     values: list[float] = []
     while patterns:
         try:
-            answer = protocol.call(context, "logs", "FilterLogEvents", query)
+            answer = call(context, "logs", "FilterLogEvents", query)
         except ApiError:
             # Nothing was logged yet.
             break

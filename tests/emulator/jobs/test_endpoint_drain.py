@@ -6,7 +6,8 @@ import pytest
 
 from emulator.jobs import endpoint
 from emulator.jobs.endpoint import Deployment, Replaced
-from emulator.services import Context, HttpRequest, runtime
+from emulator.operations import Context, HttpRequest
+from emulator.services import runtime
 from emulator.services.sagemaker import deployments as deployments_
 from emulator.store import Store
 

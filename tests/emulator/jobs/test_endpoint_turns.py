@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from emulator.jobs.model_server import ServedModel
-from emulator.services import Context, load
+from emulator.operations import Context
+from emulator.services import load
 from emulator.services.sagemaker import deployments, hosting
 from emulator.store import Store
 

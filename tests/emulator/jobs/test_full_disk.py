@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from emulator.jobs.model_server import ModelServer, ServedModel
-from emulator.services import Context, load
+from emulator.operations import Context
+from emulator.services import load
 from emulator.services.sagemaker import running
 from emulator.store import Store
 
