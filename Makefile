@@ -40,7 +40,7 @@ demo: setup ## the main job on drawn bins, or on SOURCE=folder-or-s3-prefix
 	demo/run.sh $(SOURCE)
 
 images: setup ## build the images that AWS lacks, and push them
-	$(BIN)/python -m pipelines.images --push
+	$(BIN)/python pipeline.py --target $(or $(PIPELINE_TARGET),aws) images --push
 
 lint: setup ## ruff and mypy
 	$(BIN)/ruff check .

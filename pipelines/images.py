@@ -1,16 +1,13 @@
 """The images that the steps run in, each tagged with the hash of what it is made of.
 
 An unchanged folder keeps its tag, so SageMaker's step cache sees unchanged arguments; a changed one
-gets another, so no job runs in an old image. `python -m pipelines.images` says which of them ECR
-has; with `--push` (`make images`) the others are built and pushed.
+gets another, so no job runs in an old image.
 """
 
-import argparse
 import base64
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +16,6 @@ from pipelines.code import content_hash
 from pipelines.errors import UserError
 from pipelines.root import ROOT
 from pipelines.settings import NAME, Settings
-from pipelines.settings_file import load
 
 if TYPE_CHECKING:
     import boto3
@@ -57,6 +53,22 @@ def ours(settings: Settings) -> dict[str, str]:
         for name, tag in tags().items()
         if getattr(settings.images, name) == f"{settings.registry}/{NAME}-{name}:{tag}"
     }
+
+
+def check_target(settings: Settings) -> None:
+    """See that the target takes images from ECR, before anything is opened to look for them.
+
+    Args:
+        settings: Of the target, resolved or not.
+
+    Raises:
+        ImagesError: It does not.
+    """
+    if not settings.images.from_ecr:
+        raise ImagesError(
+            f"The target {settings.target} takes no image from ECR (`images.from_ecr` in its "
+            "settings), so there is nothing to push. For AWS: --target aws."
+        )
 
 
 def missing(session: "boto3.Session", settings: Settings) -> dict[str, str]:
@@ -172,40 +184,3 @@ def _files(folder: Path) -> list[tuple[str, bytes]]:
         )
         for file in files
     ]
-
-
-def main(arguments: list[str]) -> int:
-    """Say which images ECR has, or push the others; answers the exit code."""
-    # It reads the containers through this module.
-    from pipelines.target import open_target
-
-    parser = argparse.ArgumentParser(prog="python -m pipelines.images", description=__doc__)
-    parser.add_argument("--push", action="store_true", help="build and push what ECR lacks")
-    parser.add_argument(
-        "--target",
-        default=os.environ.get("PIPELINE_TARGET", "aws"),
-        help="whose settings name region and account (default: $PIPELINE_TARGET, or aws)",
-    )
-    options = parser.parse_args(arguments)
-    try:
-        # Before the target is opened: nothing has to be started to say this.
-        if not load(options.target).images.from_ecr:
-            raise ImagesError(
-                f"The target {options.target} takes no image from ECR (`images.from_ecr` in its "
-                "settings), so there is nothing to push. For AWS: PIPELINE_TARGET=aws."
-            )
-        session, settings = open_target(options.target)
-        if options.push:
-            push(session, settings, lambda line: print(line, flush=True))
-        else:
-            absent = missing(session, settings)
-            for name, image in ours(settings).items():
-                print(f"{'missing' if name in absent else 'found':<7} {image}")
-    except UserError as error:
-        print(f"Error: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -7,11 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.commands.shared import (
-    Target,
-    examples,
-    open_target,
-)
+from pipelines.commands.shared import Target, chosen, examples, open_target
 
 PANEL = "Build"
 app = typer.Typer()
@@ -52,3 +48,30 @@ def setup(context: typer.Context, target: Target = None) -> None:
     place = open_target(context, target)
     for line in setting_up.setup(place.session, place.settings):
         typer.echo(str(line))
+
+
+@app.command(
+    rich_help_panel=PANEL, epilog=examples("images --target aws", "images --target aws --push")
+)
+def images(
+    context: typer.Context,
+    target: Target = None,
+    push: Annotated[
+        bool, typer.Option("--push", help="Build those that ECR lacks with Docker, and push them.")
+    ] = False,
+) -> None:
+    """List the images that the steps run in on AWS, and which of them ECR has.
+
+    A change of an image's folder in containers/ makes another image of it.
+    """
+    from pipelines import images as imaging
+    from pipelines.settings_file import load
+
+    imaging.check_target(load(chosen(context, target)))
+    place = open_target(context, target)
+    if push:
+        imaging.push(place.session, place.settings, typer.echo)
+        return
+    absent = imaging.missing(place.session, place.settings)
+    for name, image in imaging.ours(place.settings).items():
+        typer.echo(f"{'missing' if name in absent else 'found':<7} {image}")

@@ -59,12 +59,16 @@ def examples(*commands: str) -> str:
     return "\n\n".join(["[bold]Examples[/bold]", *(f"python pipeline.py {c}" for c in commands)])
 
 
+def chosen(context: typer.Context, target: str | None) -> str:
+    """The target named after the verb, before it, in the environment, or the local one."""
+    return target or context.obj or os.environ.get("PIPELINE_TARGET") or "local"
+
+
 def open_target(context: typer.Context, target: str | None) -> Place:
-    """Open the target named after the verb, before it, in the environment, or the local one."""
+    """Open the target that was chosen."""
     from pipelines.target import open_target as opened
 
-    chosen = target or context.obj or os.environ.get("PIPELINE_TARGET") or "local"
-    return Place(*opened(chosen))
+    return Place(*opened(chosen(context, target)))
 
 
 def say(text: str) -> None:

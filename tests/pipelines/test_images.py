@@ -147,14 +147,14 @@ def test_a_missing_repository_is_said(aws: Any, on_aws: Settings) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ([], "Error: There is no image repository tally-processing"),
-        (["--push"], "Error: There is no image repository tally-processing"),
-        (["--target", "local"], "Error: The target local takes no image from ECR"),
-        (["--target", "nowhere"], "Error: There is no target 'nowhere'"),
+        (["aws"], "Error: There is no image repository tally-processing"),
+        (["aws", "--push"], "Error: There is no image repository tally-processing"),
+        (["local"], "Error: The target local takes no image from ECR"),
+        (["nowhere"], "Error: There is no target 'nowhere'"),
     ],
     ids=["look", "push", "local", "unknown-target"],
 )
 def test_the_command_says_what_is_wrong(aws: Any, words: list[str], said: str) -> None:
-    command = [sys.executable, "-m", "pipelines.images", *words]
+    command = [sys.executable, "pipeline.py", "images", "--target", *words]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert (done.returncode, done.stderr[: len(said)]) == (1, said)
