@@ -72,6 +72,13 @@ def test_it_ends_with_a_pending_version_and_its_metrics_in_the_summary(
     assert f"pipeline.py approve {new['version']}" in said
 
 
+def test_by_the_calendar_the_images_are_read_again(workflow: dict[Any, Any]) -> None:
+    # GitHub alone evaluates the expression; the step cache would answer for a value seen before.
+    given = workflow["jobs"]["retrain"]["env"]["PARAMETERS"]
+    assert workflow[True]["schedule"]
+    assert "'schedule' && format('-p DataVersion=run-{0}', github.run_id)" in given
+
+
 def test_what_it_watches_exists(workflow: dict[Any, Any]) -> None:
     # YAML reads the key `on` as a truth value.
     paths = workflow[True]["push"]["paths"]
