@@ -70,7 +70,7 @@ def main(arguments: list[str]) -> int:
     except Exception as error:
         if os.environ.get("PIPELINE_DEBUG"):
             raise
-        from pipelines.problems import explain
+        from pipelines.display.problems import explain
 
         said = explain(error) or (
             f"Unexpected {type(error).__name__}: {error}\nThis is an error of the program. "

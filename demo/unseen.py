@@ -6,7 +6,7 @@ The model never saw it in training; the folder it lies in is its true count.
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pipelines import execution
+from pipelines.executions import execution
 from pipelines.settings import NAME
 from pipelines.target import open_target
 

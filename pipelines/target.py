@@ -12,8 +12,8 @@ import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines import images
 from pipelines.errors import UserError
+from pipelines.provisioning import images
 from pipelines.root import ROOT, environment
 from pipelines.settings import Settings
 from pipelines.settings_file import load

@@ -28,7 +28,7 @@ def upsert(
 
     Unchanged code and settings are recognised: then nothing is built or sent.
     """
-    from pipelines import upsert as upserting
+    from pipelines.provisioning import upsert as upserting
 
     place = open_target(context, target)
     if dry_run:
@@ -43,7 +43,7 @@ def setup(context: typer.Context, target: Target = None) -> None:
 
     It can be repeated; what is there stays. On this machine `upsert` does it by itself.
     """
-    from pipelines import setup as setting_up
+    from pipelines.provisioning import setup as setting_up
 
     place = open_target(context, target)
     for line in setting_up.setup(place.session, place.settings):
@@ -64,7 +64,7 @@ def images(
 
     A change of an image's folder in containers/ makes another image of it.
     """
-    from pipelines import images as imaging
+    from pipelines.provisioning import images as imaging
     from pipelines.settings_file import load
 
     imaging.check_target(load(chosen(context, target)))

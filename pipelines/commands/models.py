@@ -60,7 +60,7 @@ def models(
     elif not compared:
         say("There is no model version yet: an execution that passes CheckAccuracy registers one.")
     else:
-        from pipelines import tables, terminal
+        from pipelines.display import tables, terminal
 
         terminal.show(tables.models(compared))
 
@@ -141,7 +141,7 @@ def endpoint(
     if as_json:
         print_json(found)
     else:
-        from pipelines import tables, terminal
+        from pipelines.display import tables, terminal
 
         terminal.show(tables.endpoint(found))
     if found["status"] in ("Failed", "OutOfService", "UpdateRollbackFailed"):
@@ -171,7 +171,7 @@ def predict(
     if as_json:
         print_json([answer.as_dict() for answer in answers])
     else:
-        from pipelines import tables, terminal
+        from pipelines.display import tables, terminal
 
         terminal.show(tables.predictions(answers))
 
@@ -217,7 +217,7 @@ def score(
     The exit code is 0 only when every image was counted.
     """
     from model_registry import versions
-    from pipelines import terminal
+    from pipelines.display import terminal
     from pipelines.scoring import answers, images, job, table
 
     # Before the target is opened: what is wrong here needs no job to be told so.
@@ -249,7 +249,7 @@ def _show_scores(scores: "Scores", path: Path, as_json: bool) -> None:
     if as_json:
         print_json({"file": str(path), **scores.as_dict()})
     else:
-        from pipelines import tables, terminal
+        from pipelines.display import tables, terminal
 
         if scores.answers:
             terminal.show(tables.scores(scores))

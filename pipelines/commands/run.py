@@ -55,7 +55,7 @@ def start(
     The exit code is 0 only when it has Succeeded.
     DataSource and FileList may be on this machine; they are uploaded first.
     """
-    from pipelines import starting
+    from pipelines.executions import starting
 
     place = open_target(context, target)
     _follow(place, starting.start(place.session, place.settings, parameters or []), wait)
@@ -74,7 +74,7 @@ def parameters(context: typer.Context, as_json: AsJson = False, target: Target =
         names = ("name", "type", "default", "help", "allowed")
         print_json([{name: getattr(one, name) for name in names} for one in found])
     else:
-        from pipelines import tables, terminal
+        from pipelines.display import tables, terminal
 
         terminal.show(tables.parameters(found))
 
@@ -92,7 +92,7 @@ def status(
     target: Target = None,
 ) -> None:
     """Show an execution: steps, failures, best trial, metrics, debug rules, model version."""
-    from pipelines import execution, outcome, watch
+    from pipelines.executions import execution, outcome, watch
 
     place = open_target(context, target)
     client = place.client()
@@ -102,11 +102,11 @@ def status(
     if as_json:
         print_json({**now.execution.as_dict(), "details": now.details, **results.as_dict()})
     elif markdown:
-        from pipelines import summary
+        from pipelines.display import summary
 
         typer.echo(summary.markdown(now, results))
     else:
-        from pipelines import tables, terminal
+        from pipelines.display import tables, terminal
 
         terminal.show(*tables.status(now, results))
 
@@ -122,7 +122,7 @@ def show_logs(
     target: Target = None,
 ) -> None:
     """Print what a step's job wrote; of a tuning step, what each trial wrote."""
-    from pipelines import execution, logs
+    from pipelines.executions import execution, logs
 
     place = open_target(context, target)
     client = place.client()
@@ -136,7 +136,7 @@ def show_logs(
 @app.command(rich_help_panel=PANEL, epilog=examples("stop", "stop 8x2k"))
 def stop(context: typer.Context, which: Execution = None, target: Target = None) -> None:
     """Stop an execution and the jobs it runs."""
-    from pipelines import execution
+    from pipelines.executions import execution
 
     client = open_target(context, target).client()
     arn = execution.resolve(client, NAME, which)
@@ -149,7 +149,7 @@ def retry(
     context: typer.Context, which: Execution = None, wait: Wait = True, target: Target = None
 ) -> None:
     """Run a failed or stopped execution on from the step that failed, with its parameters."""
-    from pipelines import execution
+    from pipelines.executions import execution
 
     place = open_target(context, target)
     arn = execution.resolve(place.client(), NAME, which)
@@ -167,7 +167,7 @@ def list_executions(
     """List the executions, newest first."""
     from itertools import islice
 
-    from pipelines import execution
+    from pipelines.executions import execution
 
     client = open_target(context, target).client()
     found = list(islice(execution.list_executions(client, NAME), limit))
@@ -176,7 +176,7 @@ def list_executions(
     elif not found:
         say("There is no execution yet: `python pipeline.py start` begins one.")
     else:
-        from pipelines import tables, terminal
+        from pipelines.display import tables, terminal
 
         terminal.show(tables.executions(found))
 
@@ -191,8 +191,8 @@ def report(
     target: Target = None,
 ) -> None:
     """Write one HTML file about an execution, with its pictures, and the pictures beside it."""
-    from pipelines import execution
-    from pipelines import report as reporting
+    from pipelines.display import report as reporting
+    from pipelines.executions import execution
 
     place = open_target(context, target)
     arn = execution.resolve(place.client(), NAME, which)
@@ -210,7 +210,8 @@ def _follow(place: Place, arn: str, wait: bool) -> None:
         typer.echo(identity)
         say(f"The execution runs by itself.\n{go_on}")
         return
-    from pipelines import outcome, tables, terminal, watch
+    from pipelines.display import tables, terminal
+    from pipelines.executions import outcome, watch
 
     client, logs = place.client(), place.client("logs")
     say(f"Execution {identity} (Ctrl-C ends the watching, not the execution)")

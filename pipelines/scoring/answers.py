@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines import logs as log_reading
+from pipelines.executions import logs as log_reading
 from pipelines.scoring.images import Found
 from pipelines.scoring.job import LOG_GROUP, ScoringError, TransformJob
 from pipelines.settings import Settings

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from model_registry.versions import ModelVersion
-from pipelines.execution import Execution, Step
-from pipelines.outcome import Outcome
-from pipelines.trials import Trial
-from pipelines.watch import Look
+from pipelines.executions.execution import Execution, Step
+from pipelines.executions.outcome import Outcome
+from pipelines.executions.trials import Trial
+from pipelines.executions.watch import Look
 
 BEGUN = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:pipeline/tally/execution/8x2kq0wzv1ab"

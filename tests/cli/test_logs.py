@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pipelines.execution import Step
-from pipelines.logs import Line, written_by
+from pipelines.executions.execution import Step
+from pipelines.executions.logs import Line, written_by
 
 BEGUN = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 ENDED = BEGUN + timedelta(seconds=10)

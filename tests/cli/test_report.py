@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from pipelines import charts, report, summary, tables, terminal
-from pipelines.watch import LastWords
+from pipelines.display import charts, report, summary, tables, terminal
+from pipelines.executions.watch import LastWords
 
 
 def text_of(page):

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from moto.server import ThreadedMotoServer
 
-from pipelines import images
+from pipelines.provisioning import images
 from pipelines.root import ROOT
 from pipelines.settings import Settings
 from pipelines.settings_file import load

@@ -2,9 +2,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pipelines.advice import advise
-from pipelines.execution import Execution, Step
-from pipelines.outcome import Outcome
+from pipelines.executions.advice import advise
+from pipelines.executions.execution import Execution, Step
+from pipelines.executions.outcome import Outcome
 
 
 @pytest.mark.parametrize(("code", "said"), [(137, True), (1, False)])

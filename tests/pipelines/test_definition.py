@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
-from pipelines import images
 from pipelines.code import bundles
 from pipelines.parameters import declared
+from pipelines.provisioning import images
 from pipelines.root import ROOT
 from pipelines.settings import Settings
 from pipelines.settings_file import load

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from pipelines import images
-from pipelines.images import ImagesError
+from pipelines.provisioning import images
+from pipelines.provisioning.images import ImagesError
+from pipelines.provisioning.setup import setup
 from pipelines.root import ROOT
 from pipelines.settings import Settings
-from pipelines.setup import setup
 
 # Stands for Docker, which the machine that runs the tests may not have: it keeps what it was told.
 DOCKER = """#!/bin/sh

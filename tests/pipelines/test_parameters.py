@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from pipelines.parameters import ParameterError, declared, parse, table
+from pipelines.provisioning.upsert import dry_run
 from pipelines.settings import Settings
-from pipelines.upsert import dry_run
 
 
 def test_values_get_their_parameters_type(local: Settings) -> None:

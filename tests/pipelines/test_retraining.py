@@ -9,7 +9,7 @@ import pytest
 import yaml
 from botocore.model import OperationModel
 
-from pipelines import images, setup, upsert
+from pipelines.provisioning import images, setup, upsert
 from pipelines.root import ROOT
 from pipelines.settings import Settings
 from pipelines.settings_file import load

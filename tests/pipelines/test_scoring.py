@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from botocore.model import OperationModel
 
-from pipelines import setup
+from pipelines.provisioning import setup
 from pipelines.scoring import answers, images, job, table
 from pipelines.settings import Settings
 

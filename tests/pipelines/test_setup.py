@@ -10,9 +10,9 @@ from typing import Any
 import boto3
 import pytest
 
-from pipelines import policies, promoter, setup
-from pipelines.item import SetupError
 from pipelines.parameters import no_model
+from pipelines.provisioning import policies, promoter, setup
+from pipelines.provisioning.item import SetupError
 from pipelines.root import ROOT
 from pipelines.settings import Settings
 

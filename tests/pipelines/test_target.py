@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from pipelines import setup, target
+from pipelines import target
+from pipelines.provisioning import setup
 from pipelines.root import ROOT
 from pipelines.settings import Settings
 from pipelines.settings_file import load

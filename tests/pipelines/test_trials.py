@@ -4,7 +4,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from pipelines import trials
+from pipelines.executions import trials
 
 
 @pytest.mark.parametrize(

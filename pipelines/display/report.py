@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines import outcome as outcomes
-from pipelines import watch
-from pipelines.advice import advise
-from pipelines.charts import timeline, trials_chart
-from pipelines.figures import figures, value_of, verification
-from pipelines.outcome import Outcome
-from pipelines.watch import LastWords, Look
-from pipelines.words import duration, moment, short
+from pipelines.display.charts import timeline, trials_chart
+from pipelines.display.words import duration, moment, short
+from pipelines.executions import outcome as outcomes
+from pipelines.executions import watch
+from pipelines.executions.advice import advise
+from pipelines.executions.figures import figures, value_of, verification
+from pipelines.executions.outcome import Outcome
+from pipelines.executions.watch import LastWords, Look
 
 if TYPE_CHECKING:
     import boto3

@@ -4,8 +4,8 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from pipelines.execution import Execution
-from pipelines.trials import Trial
+from pipelines.executions.execution import Execution
+from pipelines.executions.trials import Trial
 
 WIDTH, HEIGHT = 520, 240
 LEFT, RIGHT, TOP, BOTTOM = 56, 12, 12, 44

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from model_registry.versions import approved_data_url
-from pipelines import execution, parameters, upload
+from pipelines import parameters, upload
+from pipelines.executions import execution
 from pipelines.settings import NAME, Settings
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import time
 import zipfile
 from typing import TYPE_CHECKING, Any, Literal
 
-from pipelines.item import Item, SetupError, explained
+from pipelines.provisioning.item import Item, SetupError, explained
 from pipelines.root import ROOT
 from pipelines.settings import NAME, Settings
 

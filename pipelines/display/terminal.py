@@ -1,6 +1,6 @@
 """The terminal: plain tables as wide as it is, an execution shown live, a failure explained.
 
-Rich is imported here and in `pipelines.tables` only, so that verbs that print no table do not wait
+Rich is imported in this folder only, so that verbs that print no table do not wait
 for it.
 """
 
@@ -15,10 +15,10 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from pipelines.advice import Advice
-from pipelines.execution import SKIPPED, WAITING, Execution
-from pipelines.watch import LastWords, Look
-from pipelines.words import duration, moment
+from pipelines.display.words import duration, moment
+from pipelines.executions.advice import Advice
+from pipelines.executions.execution import SKIPPED, WAITING, Execution
+from pipelines.executions.watch import LastWords, Look
 
 STYLES = {
     "Succeeded": "green",

@@ -10,8 +10,8 @@ from botocore.exceptions import ClientError
 
 from model_registry import versions
 from model_registry.versions import ModelVersion
-from pipelines.execution import Execution, Step
-from pipelines.trials import Trial, list_trials
+from pipelines.executions.execution import Execution, Step
+from pipelines.executions.trials import Trial, list_trials
 
 EVALUATION = "Evaluate"
 # Files of Evaluate's output that the report lies beside: the profile of Train, its own page, and

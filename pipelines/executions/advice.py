@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from model_registry.versions import APPROVED, PENDING
-from pipelines.execution import Execution
-from pipelines.logs import GROUPS
-from pipelines.outcome import Outcome
+from pipelines.executions.execution import Execution
+from pipelines.executions.logs import GROUPS
+from pipelines.executions.outcome import Outcome
 
 PROGRAM = "python pipeline.py"
 NOTHING_NEW = "No model version was registered, so whatever was serving goes on serving."

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable
 
-from pipelines.advice import advise
-from pipelines.figures import metric_rows, sentence, verification
-from pipelines.outcome import Outcome
-from pipelines.watch import Look
-from pipelines.words import duration, short
+from pipelines.display.words import duration, short
+from pipelines.executions.advice import advise
+from pipelines.executions.figures import metric_rows, sentence, verification
+from pipelines.executions.outcome import Outcome
+from pipelines.executions.watch import Look
 
 # Beside a word, because a page of words is read by its marks.
 MARKS = {

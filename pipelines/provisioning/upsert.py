@@ -12,18 +12,17 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pipelines import images
 from pipelines.code import Bundle, bundles
 from pipelines.errors import UserError
-from pipelines.item import Item
 from pipelines.parameters import check_defaults
-from pipelines.promoter import FUNCTION, holds_current_code
+from pipelines.provisioning import images
+from pipelines.provisioning.item import Item
+from pipelines.provisioning.promoter import FUNCTION, holds_current_code
+from pipelines.provisioning.setup import setup
 from pipelines.root import ROOT, environment
 from pipelines.settings import NAME, Settings
-from pipelines.setup import setup
 
 if TYPE_CHECKING:
     import boto3
@@ -171,7 +170,7 @@ def _key(settings: Settings, code: Mapping[str, Bundle]) -> str:
     for name, bundle in sorted(code.items()):
         digest.update(f"{name}={bundle.sha}".encode())
     # The lock file names the SDK's version.
-    for file in [*sorted(Path(__file__).parent.rglob("*.py")), ROOT / "requirements.txt"]:
+    for file in [*sorted((ROOT / "pipelines").rglob("*.py")), ROOT / "requirements.txt"]:
         digest.update(f"{file.relative_to(ROOT)}\0".encode() + file.read_bytes())
     # A default that is a local folder is compiled as an address that depends on where it lies.
     digest.update(str(ROOT).encode())

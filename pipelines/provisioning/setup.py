@@ -8,9 +8,9 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from pipelines import images, policies, promoter
-from pipelines.item import Item, SetupError, explained
 from pipelines.parameters import no_model
+from pipelines.provisioning import images, policies, promoter
+from pipelines.provisioning.item import Item, SetupError, explained
 from pipelines.settings import NAME, Settings
 
 if TYPE_CHECKING:

@@ -11,15 +11,15 @@ from rich.text import Text
 from model_registry.comparison import METRICS as COMPARED
 from model_registry.comparison import Compared
 from model_registry.prediction import Prediction
-from pipelines.advice import advise
-from pipelines.execution import Execution
-from pipelines.figures import metric_rows, sentence, verification
-from pipelines.outcome import Outcome
+from pipelines.display.terminal import STYLES, headline, narrow, next_steps, steps, table
+from pipelines.display.words import duration, moment, short
+from pipelines.executions.advice import advise
+from pipelines.executions.execution import Execution
+from pipelines.executions.figures import metric_rows, sentence, verification
+from pipelines.executions.outcome import Outcome
+from pipelines.executions.watch import Look
 from pipelines.parameters import Parameter
 from pipelines.scoring.answers import UNSURE, Scores
-from pipelines.terminal import STYLES, headline, narrow, next_steps, steps, table
-from pipelines.watch import Look
-from pipelines.words import duration, moment, short
 
 # Of a narrow terminal's list of models; `models --json` and a wide one have the others.
 FEW = ("accuracy", "within one", "rmse")

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines import trials
-from pipelines.execution import Execution, Step, describe
-from pipelines.logs import GROUPS, last_line, places, tail
+from pipelines.executions import trials
+from pipelines.executions.execution import Execution, Step, describe
+from pipelines.executions.logs import GROUPS, last_line, places, tail
 
 OUTCOMES = {"True": "the condition holds", "False": "the condition does not hold"}
 ENDED = ("Succeeded", "Failed", "Stopped")

@@ -8,8 +8,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from pipelines.execution import ExecutionError, Step, describe
-from pipelines.trials import list_trials
+from pipelines.executions.execution import ExecutionError, Step, describe
+from pipelines.executions.trials import list_trials
 
 GROUPS = {
     "Processing": "/aws/sagemaker/ProcessingJobs",

@@ -1,0 +1,1 @@
+"""Executions of the pipeline: started, followed, and what they found out."""

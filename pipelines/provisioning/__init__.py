@@ -1,0 +1,1 @@
+"""What the pipeline needs around it, and the pipeline itself: made, and brought up to date."""
