@@ -39,7 +39,8 @@ def emulated(tmp_path_factory):
     s3 = session.client("s3", endpoint_url=server["s3_url"])
     s3.create_bucket(Bucket="models")
     s3.put_object(Bucket="models", Key="model.tar.gz", Body=archive("serve"))
-    s3.put_object(Bucket="models", Key="crash/model.tar.gz", Body=archive("crash"))
+    for word in ("crash", "slow"):
+        s3.put_object(Bucket="models", Key=f"{word}/model.tar.gz", Body=archive(word))
     yield session.client("sagemaker", endpoint_url=server["url"])
     emulator("down")
 
@@ -256,7 +257,7 @@ class Overtaken:
 def test_a_rollback_goes_to_what_an_overtaken_promotion_really_replaced(emulated):
     client = emulated
     placement = Placement("overtaken", PLACEMENT.instance_type, PLACEMENT.role_arn)
-    arns = [register(client) for _ in range(3)]
+    arns = [register(client, key=f"{k}model.tar.gz") for k in ("", "slow/", "")]
     now = datetime.now(UTC)
 
     def decided(arn, minutes, through=client):
