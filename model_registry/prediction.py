@@ -24,6 +24,10 @@ class ImageError(RegistryError):
     """A file that the endpoint could not answer about."""
 
 
+class RefusedError(RegistryError):
+    """The model refused one image (4xx); it may still answer about others."""
+
+
 @dataclass(frozen=True)
 class Image:
     """A checked image file."""
@@ -37,14 +41,15 @@ class Image:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the endpoint answered about one image."""
+    """What the endpoint answered about one image, or why it refused it."""
 
     path: str
     answer: dict[str, Any]
+    refusal: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
-        return {"image": self.path, **self.answer}
+        return {"image": self.path, **({"error": self.refusal} if self.refusal else self.answer)}
 
 
 def load(path: Path) -> Image:
@@ -93,7 +98,8 @@ def predict(session: Any, endpoint: str, image: Image, expected: int | None = No
         expected: How many items there should be; the answer then says whether that matches.
 
     Raises:
-        RegistryError: There is no endpoint, it is not in service, or it refused the image.
+        RefusedError: The model refused the image.
+        RegistryError: There is no endpoint, it is not in service, or the model failed.
     """
     runtime = session.client("sagemaker-runtime")
     attributes = {} if expected is None else {"CustomAttributes": f"expected_quantity={expected}"}
@@ -113,8 +119,18 @@ def predict(session: Any, endpoint: str, image: Image, expected: int | None = No
 def predict_all(
     session: Any, endpoint: str, images: list[Image], expected: int | None = None
 ) -> list[Prediction]:
-    """The same for several images, one after the other."""
-    return [predict(session, endpoint, image, expected) for image in images]
+    """The same for several images, one after the other; one that is refused costs no other answer.
+
+    Raises:
+        RegistryError: There is no endpoint, it is not in service, or the model failed.
+    """
+    asked = []
+    for image in images:
+        try:
+            asked.append(predict(session, endpoint, image, expected))
+        except RefusedError as error:
+            asked.append(Prediction(str(image.path), {}, str(error)))
+    return asked
 
 
 def _explained(session: Any, endpoint: str, image: Image, error: ClientError) -> Exception:
@@ -124,7 +140,8 @@ def _explained(session: Any, endpoint: str, image: Image, error: ClientError) ->
         said = error.response.get("OriginalMessage") or error.response["Error"]["Message"]
         status = error.response.get("OriginalStatusCode", "an error")
         log = error.response.get("LogStreamArn") or f"/aws/sagemaker/Endpoints/{endpoint}"
-        return RegistryError(f"{image.path}: the model answered {status}: {said} (Log: {log})")
+        kind = RefusedError if str(status).startswith("4") else RegistryError
+        return kind(f"{image.path}: the model answered {status}: {said} (Log: {log})")
     if code.startswith("Validation"):
         found = endpoints.require(session.client("sagemaker"), endpoint)
         if found.status != "InService":

@@ -161,19 +161,28 @@ def predict(
     as_json: AsJson = False,
     target: Target = None,
 ) -> None:
-    """Ask the endpoint how many items the images show."""
+    """Ask the endpoint how many items the images show.
+
+    The exit code is 0 only when every image was answered.
+    """
     from model_registry import prediction
 
     # Before the target is opened: a wrong file needs no endpoint to be told so.
     checked = [prediction.load(path) for path in images]
     place = open_target(context, target)
-    answers = prediction.predict_all(place.session, place.settings.endpoint, checked, expected)
+    asked = prediction.predict_all(place.session, place.settings.endpoint, checked, expected)
+    answered = [one for one in asked if not one.refusal]
     if as_json:
-        print_json([answer.as_dict() for answer in answers])
-    else:
+        print_json([one.as_dict() for one in asked])
+    elif answered:
         from pipelines.display import tables, terminal
 
-        terminal.show(tables.predictions(answers))
+        terminal.show(tables.predictions(answered))
+    for one in asked:
+        if one.refusal:
+            say(f"Error: {one.refusal}")
+    if len(answered) < len(asked):
+        raise typer.Exit(1)
 
 
 @app.command(

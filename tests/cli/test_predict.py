@@ -1,0 +1,82 @@
+"""`predict` of several images, with an endpoint that refuses those that say so."""
+
+import io
+import json
+from types import SimpleNamespace
+
+import pytest
+from botocore.exceptions import ClientError
+from PIL import Image
+
+import pipeline
+from pipelines.commands import models
+from pipelines.commands.shared import Place
+
+ANSWER = {"count": 3, "confidence": 0.8, "probabilities": {"1": 0.2, "3": 0.8}}
+
+
+class Runtime:
+    """InvokeEndpoint of a model that answers 3, or the status that is written behind the image."""
+
+    def invoke_endpoint(self, Body, **_):
+        status = Body.rpartition(b"status=")[2]
+        if status.isdigit():
+            raise ClientError(
+                {
+                    "Error": {"Code": "ModelError", "Message": "Received an error"},
+                    "OriginalStatusCode": int(status),
+                    "OriginalMessage": "the image is damaged",
+                },
+                "InvokeEndpoint",
+            )
+        return {"Body": io.BytesIO(json.dumps(ANSWER).encode())}
+
+
+@pytest.fixture
+def predict(tmp_path, monkeypatch, capsys):
+    """Draws an image for each status and asks for all of them; None is answered."""
+    session = SimpleNamespace(client=lambda _: Runtime())
+    place = Place(session, SimpleNamespace(endpoint="tally"))
+    monkeypatch.setattr(models, "open_target", lambda *_: place)
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.chdir(tmp_path)
+
+    def ask(*statuses, options=()):
+        names = []
+        for number, status in enumerate(statuses):
+            names.append(f"{number}.jpg")
+            Image.new("RGB", (8, 8)).save(tmp_path / names[-1])
+            with (tmp_path / names[-1]).open("ab") as opened:
+                opened.write(f"status={status}".encode())
+        code = pipeline.main(["predict", *names, *options])
+        return (code, *capsys.readouterr())
+
+    return ask
+
+
+def test_a_refused_image_costs_the_others_no_answer(predict):
+    code, out, err = predict(None, 400, None)
+    assert code == 1
+    assert [line.split()[:2] for line in out.splitlines()[2:]] == [["0.jpg", "3"], ["2.jpg", "3"]]
+    assert err.count("\n") == 1
+    assert err.startswith("Error: 1.jpg: the model answered 400: the image is damaged")
+
+
+def test_programs_read_the_refusal_beside_the_answers(predict):
+    code, out, _ = predict(None, 413, options=["--json"])
+    answered, refused = json.loads(out)
+    assert code == 1
+    assert answered == {"image": "0.jpg", **ANSWER}
+    assert refused["image"] == "1.jpg" and "answered 413" in refused["error"]
+
+
+def test_where_every_image_is_refused_no_empty_table_is_shown(predict):
+    code, out, err = predict(415)
+    assert (code, out) == (1, "")
+    assert "0.jpg: the model answered 415" in err
+
+
+def test_a_model_that_fails_is_not_asked_on(predict):
+    code, out, err = predict(None, 500, 400)
+    assert (code, out) == (1, "")
+    assert "1.jpg: the model answered 500" in err and "2.jpg" not in err
