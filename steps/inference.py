@@ -241,7 +241,7 @@ def _expected_quantity(headers: Mapping[str, str]) -> int | None:
         if not separator or not re.fullmatch("[0-9]{1,9}", value):
             raise RequestError(
                 HTTPStatus.BAD_REQUEST,
-                f"expected_quantity is '{value}'; give a whole number from 0, "
+                f"expected_quantity is '{value}'; give a whole number from 0 to 999999999, "
                 "as in CustomAttributes 'expected_quantity=3'",
             )
         return int(value)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 PANEL = "Models"
 NAMED_FAILURES = 10  # images whose failure `score` names; the CSV names all
+MAX_EXPECTED = 999_999_999  # the model's server takes nine digits
 ENDPOINT_SECONDS = 1800.0  # on AWS an endpoint takes minutes, and longer where instances are scarce
 PendingVersion = Annotated[
     str | None,
@@ -36,6 +37,12 @@ Note = Annotated[str, typer.Option("--note", "-m", help="Why; it is kept with th
 
 
 app = typer.Typer()
+
+
+def _expected(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(MAX_EXPECTED))):
+        raise typer.BadParameter(f"{text!r}: give a whole number from 0 to {MAX_EXPECTED}.")
+    return int(text)
 
 
 @app.command(rich_help_panel=PANEL, epilog=examples("models", "models 3 4    (side by side)"))
@@ -156,7 +163,12 @@ def predict(
     context: typer.Context,
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="JPEG or PNG files.")],
     expected: Annotated[
-        int | None, typer.Option(min=0, help="How many items there should be; is it so?")
+        int | None,
+        typer.Option(
+            metavar="N",
+            parser=_expected,
+            help=f"How many items there should be, from 0 to {MAX_EXPECTED}; is it so?",
+        ),
     ] = None,
     as_json: AsJson = False,
     target: Target = None,

@@ -80,3 +80,15 @@ def test_a_model_that_fails_is_not_asked_on(predict):
     code, out, err = predict(None, 500, 400)
     assert (code, out) == (1, "")
     assert "1.jpg: the model answered 500" in err and "2.jpg" not in err
+
+
+@pytest.mark.parametrize("value", ["1000000000", "-1", "2.5", "three", "٣"])
+def test_an_expected_quantity_that_the_server_refuses_is_refused_here(predict, value):
+    code, out, err = predict(None, options=["--expected", value])
+    assert (code, out) == (2, "")
+    assert f"'{value}': give a whole number from 0 to 999999999" in err
+
+
+def test_the_largest_expected_quantity_is_taken_and_named_by_the_help(predict):
+    assert predict(None, options=["--expected", "999999999"])[0] == 0
+    assert "from 0 to 999999999" in predict(options=["--help"])[1]

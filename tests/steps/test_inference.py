@@ -139,7 +139,7 @@ def test_a_quantity_that_is_none(served, value):
         served, served[2][0].read_bytes(), attributes=f"expected_quantity={value}"
     )
     assert status == 400
-    assert f"expected_quantity is '{value}'; give a whole number" in said
+    assert f"expected_quantity is '{value}'; give a whole number from 0 to 999999999" in said
 
 
 @pytest.mark.parametrize("attributes", ["", "something else", "expected=3", "=", ",;&", None])
