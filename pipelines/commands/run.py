@@ -128,9 +128,11 @@ def show_logs(
     client = place.client()
     arn = execution.resolve(client, NAME, which)
     try:
-        logs.show(client, place.client("logs"), arn, step, typer.echo, follow=follow)
+        any_line = logs.show(client, place.client("logs"), arn, step, typer.echo, follow=follow)
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
+    if not any_line:
+        say(f"Step {step} has written nothing to its log. `python pipeline.py status` shows it.")
 
 
 @app.command(rich_help_panel=PANEL, epilog=examples("stop", "stop 8x2k"))

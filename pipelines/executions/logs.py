@@ -119,7 +119,7 @@ def show(
     *,
     follow: bool = False,
     poll: float = 1.0,
-) -> None:
+) -> bool:
     """Show a step's log; when following, as it is written, until the step has ended.
 
     Args:
@@ -130,6 +130,9 @@ def show(
         say: Called with every line once; before the lines of each trial, with its name.
         follow: Whether to go on until the step has ended.
         poll: Seconds from one look to the next.
+
+    Returns:
+        Whether there was any line.
 
     Raises:
         ExecutionError: There is no such step, or it writes no log.
@@ -150,5 +153,5 @@ def show(
                 say(line.text)
             shown[place] = len(lines)
         if over:
-            return
+            return any(shown.values())
         time.sleep(poll)

@@ -1,9 +1,15 @@
-"""Which lines of a shared log belong to a step."""
+"""Which lines of a shared log belong to a step, and what `logs` says where there are none."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
+from botocore.exceptions import ClientError
 
+import pipeline
+from pipelines.commands import run
+from pipelines.commands.shared import Place
 from pipelines.executions.execution import Step
 from pipelines.executions.logs import Line, written_by
 
@@ -28,3 +34,40 @@ def test_a_functions_log_is_cut_to_the_steps_own_time(
     step = Step("Deploy", kind, "Succeeded", BEGUN, ended)
     line = Line("", round((BEGUN.timestamp() + offset) * 1000), "text")
     assert written_by(step, line) is belongs
+
+
+@pytest.fixture
+def logs_of(look, monkeypatch, capsys):
+    """Types `logs Prepare`, of a job that wrote these lines; None: it has no log group."""
+    step = replace(
+        look.execution.steps[0], metadata={"ProcessingJob": {"Arn": "arn:job/prepare-1"}}
+    )
+    execution = replace(look.execution, steps=(step,))
+    monkeypatch.setattr("pipelines.executions.execution.resolve", lambda *_: execution.arn)
+    monkeypatch.setattr("pipelines.executions.logs.describe", lambda *_: execution)
+
+    def call(lines):
+        def paginate(**_):
+            if lines is None:
+                raise ClientError({"Error": {"Code": "ResourceNotFoundException"}}, "Filter")
+            event = {"logStreamName": "prepare-1/algo-1", "timestamp": 0}
+            return [{"events": [{**event, "message": line} for line in lines]}]
+
+        client = SimpleNamespace(get_paginator=lambda _: SimpleNamespace(paginate=paginate))
+        place = Place(SimpleNamespace(client=lambda _: client), SimpleNamespace())
+        monkeypatch.setattr(run, "open_target", lambda *_: place)
+        code = pipeline.main(["logs", "Prepare"])
+        return (code, *capsys.readouterr())
+
+    return call
+
+
+@pytest.mark.parametrize("lines", [[], None], ids=["no-line", "no-group"])
+def test_a_job_that_wrote_nothing_is_said_to_have_written_nothing(logs_of, lines) -> None:
+    code, out, err = logs_of(lines)
+    assert (code, out) == (0, "")
+    assert "Step Prepare has written nothing to its log." in err
+
+
+def test_of_a_job_that_wrote_something_nothing_is_said_but_that(logs_of) -> None:
+    assert logs_of(["one", ""]) == (0, "one\n\n", "")
