@@ -70,9 +70,11 @@ def up(options: Options, timeout: float = 30) -> tuple[dict[str, Any], bool]:
         Its server.json and whether it was started now.
 
     Raises:
-        StartError: A port is taken, or the server did not come up.
+        StartError: There are no images, a port is taken, or the server did not come up.
     """
     state = options.state
+    if not _held(state / "server.lock"):
+        require_images(options.images)
     try:
         state.mkdir(parents=True, exist_ok=True)
         lock = (state / "up.lock").open("w")
@@ -92,6 +94,19 @@ def up(options: Options, timeout: float = 30) -> tuple[dict[str, Any], bool]:
             port = _port("port", options.port, known.get("url"))
             s3_port = _port("s3_port", options.s3_port, known.get("s3_url"), taken=port)
             return _spawn(options, port, s3_port, timeout), True
+
+
+def require_images(folder: Path) -> None:
+    """Do nothing where the folder holds images: without one, every job would fail later.
+
+    Raises:
+        StartError: There is no such folder, or no image in it.
+    """
+    wanted = "give the folder that holds, for each image, a folder with a requirements.txt"
+    if not folder.is_dir():
+        raise StartError(f"--images: there is no folder {folder}; {wanted}")
+    if not any(folder.glob("*/requirements.txt")):
+        raise StartError(f"--images: {folder} holds no image; {wanted}")
 
 
 def _same(options: Options, running: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ import uvicorn
 
 import emulator
 from emulator import server
-from emulator.daemon import Options, only_server
+from emulator.daemon import Options, only_server, require_images
 from emulator.errors import StartError
 from emulator.operations import Context
 from emulator.runtime import environment
@@ -26,10 +26,12 @@ def serve(options: Options) -> None:
     """Serve until SIGTERM or SIGINT.
 
     Raises:
-        StartError: The state is held by another server, or a part does not come up.
+        StartError: There are no images, the state is held by another server, or a part does not
+            come up.
     """
     if options.port is None or options.s3_port is None:
         raise StartError("serve needs --port and --s3-port; `up` chooses them")
+    require_images(options.images)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     options.state.mkdir(parents=True, exist_ok=True)
     # uvicorn raises the signal again when it has ended: the parts must still be stopped then.

@@ -149,7 +149,7 @@ def test_reset_leaves_a_folder_alone_that_is_no_state(own_emulator):
 def test_a_full_disk_is_said_and_nothing_is_half_written(own_emulator):
     server = own_emulator()
     limit = "ulimit -f 512; exec"  # no file over 512 KiB
-    command = f"{limit} {sys.executable} -m emulator up --state {server.state} --images ."
+    command = f"{limit} {sys.executable} -m emulator up --state {server.state}"
     root = Path(__file__).parent.parent.parent
     subprocess.run(["bash", "-c", command], cwd=root, check=True, capture_output=True)
     sagemaker = server.client("sagemaker")
