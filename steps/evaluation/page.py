@@ -59,8 +59,8 @@ th { text-align: left; color: var(--soft); font-size: 13px; font-weight: 600; }
 th, td { padding: 7px 16px 7px 0; border-bottom: 1px solid var(--line); }
 tr:last-child td { border-bottom: 0; }
 .n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-.two { display: grid; grid-template-columns: repeat(auto-fit, minmax(340px, 1fr)); gap: 24px;
-  align-items: start; }
+.two { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(340px, 100%), 1fr));
+  gap: 24px; align-items: start; }
 figure { margin: 0; } .wide { grid-column: 1 / -1; } figcaption { margin-top: 6px; }
 img { width: 100%; height: auto; display: block; background: #fff; border: 1px solid var(--line);
   border-radius: 8px; }

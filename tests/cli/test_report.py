@@ -2,6 +2,7 @@ import base64
 import io
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -9,6 +10,8 @@ from rich.console import Console
 
 from pipelines.display import charts, report, summary, tables, terminal
 from pipelines.executions.watch import LastWords
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def text_of(page):
@@ -22,6 +25,22 @@ def test_the_report_needs_no_other_file(look, outcome, tmp_path):
     assert base64.b64encode(plot.read_bytes()).decode() in page
     assert not re.findall(r'(?:src|href)="(?!data:)', page)
     assert "@import" not in page and "url(" not in page
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "pipelines/templates/report.html.j2",
+        "steps/evaluation/page.py",
+        "steps/training/profiling/profile.html.j2",
+    ],
+)
+def test_on_a_phone_tables_scroll_in_their_box_and_no_column_is_wider_than_it(page):
+    written = (ROOT / page).read_text()
+    assert written.count('<div class="scroll"><table>') == written.count("<table") > 0
+    assert ".scroll { overflow-x: auto; }" in written
+    # What a section has inside on a screen of 360 pixels; min(340px, 100%) is never wider.
+    assert all(int(width) <= 270 for width in re.findall(r"minmax\((\d+)px", written))
 
 
 def test_the_report_says_what_came_out_and_what_to_do(look, outcome):
