@@ -17,15 +17,17 @@ if [ -z "$source" ]; then
     [ -e "$source/README.txt" ] || run $python -m demo.bins --output "$source"
 fi
 
+# By its name, that execution is reported on, whoever starts another meanwhile.
+name=demo-$(date +%Y%m%d-%H%M%S)-$$
 run $python pipeline.py upsert
-run $python pipeline.py start -p DataSource="$source"
+run $python pipeline.py start --name "$name" -p DataSource="$source"
 run $python pipeline.py approve
 run $python pipeline.py endpoint --wait
 
 # An image the model never saw in training: the first of the test split, whose folder is the true count.
-image=$($python -m demo.unseen)
+image=$($python -m demo.unseen "$name")
 run $python pipeline.py predict "$image" --expected "$(basename "$(dirname "$image")")"
-run $python pipeline.py report
+run $python pipeline.py report "$name"
 
 cat <<END
 

@@ -1,8 +1,10 @@
-"""Put one image of the last execution's test split into .tally/unseen/ and print its path.
+"""Put one image of an execution's test split into .tally/unseen/ and print its path.
 
 The model never saw it in training; the folder it lies in is its true count.
+The execution is named by the first argument; else it is the latest.
 """
 
+import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,7 +17,7 @@ def main() -> None:
     """Ask where Prepare put the test images, and fetch the first of a middling count."""
     session, _ = open_target("local")
     client, s3 = session.client("sagemaker"), session.client("s3")
-    run = execution.describe(client, execution.resolve(client, NAME))
+    run = execution.describe(client, execution.resolve(client, NAME, *sys.argv[1:]))
     job = client.describe_processing_job(ProcessingJobName=run.step("Prepare").job)
     outputs = {
         o["OutputName"]: o["S3Output"]["S3Uri"] for o in job["ProcessingOutputConfig"]["Outputs"]

@@ -34,6 +34,7 @@ app = typer.Typer()
         "start",
         "start -p DataSource=../bins -p SubsetSize=500",
         "start --no-wait    (and later: status)",
+        "start --name spring    (and later: report spring)",
     ),
 )
 def start(
@@ -47,6 +48,10 @@ def start(
             help="Set a pipeline parameter; `parameters` lists them all.",
         ),
     ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(help="Call it so; every verb finds it by that, too.", show_default=False),
+    ] = None,
     wait: Wait = True,
     target: Target = None,
 ) -> None:
@@ -58,7 +63,7 @@ def start(
     from pipelines.executions import starting
 
     place = open_target(context, target)
-    _follow(place, starting.start(place.session, place.settings, parameters or []), wait)
+    _follow(place, starting.start(place.session, place.settings, parameters or [], name), wait)
 
 
 @app.command(

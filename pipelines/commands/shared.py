@@ -30,7 +30,7 @@ Execution = Annotated[
     str | None,
     typer.Argument(
         metavar="EXECUTION",
-        help="Its id, ARN, or the beginning of its id. \\[default: the latest]",
+        help="Its id, the beginning of it, its name, or its ARN. \\[default: the latest]",
         show_default=False,
     ),
 ]

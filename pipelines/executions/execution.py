@@ -111,15 +111,20 @@ class Execution:
         return {**asdict(self), "id": self.id, "seconds": self.seconds, "steps": steps}
 
 
-def start(client: Any, pipeline: str, parameters: Mapping[str, str | int | float]) -> str:
-    """Start an execution and answer its ARN.
+def start(
+    client: Any, pipeline: str, parameters: Mapping[str, str | int | float], name: str | None = None
+) -> str:
+    """Start an execution, perhaps under a display name, and answer its ARN.
 
     Raises:
         ExecutionError: The pipeline has not been upserted.
     """
-    values = [{"Name": name, "Value": str(value)} for name, value in parameters.items()]
+    values = [{"Name": key, "Value": str(value)} for key, value in parameters.items()]
+    display = {"PipelineExecutionDisplayName": name} if name else {}
     with _known(pipeline):
-        started = client.start_pipeline_execution(PipelineName=pipeline, PipelineParameters=values)
+        started = client.start_pipeline_execution(
+            PipelineName=pipeline, PipelineParameters=values, **display
+        )
     return str(started["PipelineExecutionArn"])
 
 

@@ -162,6 +162,25 @@ def test_a_failed_execution_fails_with_its_reason(upserted):
     assert "has no execution zzz" in upserted("status", "zzz").stderr
 
 
+def test_an_execution_is_found_by_its_name_whatever_was_started_after_it(upserted, tmp_path):
+    named, after = (
+        upserted("start", "--no-wait", "-p", f"DataSource={BINS}", *name).stdout.strip()
+        for name in (("--name", "spring-1"), ())
+    )
+    assert json.loads(upserted("status", "spring-1", "--json").stdout)["id"] == named
+    assert json.loads(upserted("status", "--json").stdout)["id"] == after
+    written = upserted("report", "spring-1", "--output", tmp_path).stdout.strip()
+    assert written == str(tmp_path / named / "report.html")
+    assert "has no execution spring" in upserted("status", "spring").stderr
+
+
+@pytest.mark.parametrize("name", ["spring_1", "-spring", "spring-", "a" * 83, ""])
+def test_a_name_that_sagemaker_would_refuse_is_refused_here(upserted, name):
+    done = upserted("start", "--name", name, "-p", f"DataSource={BINS}")
+    assert done.returncode == 1
+    assert f"--name: an execution cannot be called '{name}'; give up to 82" in done.stderr
+
+
 @pytest.mark.parametrize("before", [True, False], ids=["before-the-verb", "after-the-verb"])
 def test_the_target_is_named_before_or_after_the_verb(fresh, before):
     target = ("--target", "local")
