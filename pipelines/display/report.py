@@ -2,7 +2,9 @@
 
 import base64
 import json
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -50,6 +52,8 @@ class Picture:
 def write(session: "boto3.Session", arn: str, folder: Path) -> Path:
     """Write `<folder>/<execution>/report.html`, with the pictures and other pages beside it.
 
+    All of it is written elsewhere first: an earlier report stays until the new one is whole.
+
     Args:
         session: The target's session.
         arn: The execution, in whatever state.
@@ -61,19 +65,31 @@ def write(session: "boto3.Session", arn: str, folder: Path) -> Path:
     client, s3, logs = (session.client(name) for name in ("sagemaker", "s3", "logs"))
     look = watch.look(client, logs, arn)
     outcome = outcomes.read(client, s3, look.execution)
-    place = folder / look.execution.id
-    place.mkdir(parents=True, exist_ok=True)
-    pictures = outcomes.download_plots(s3, outcome.evaluation_url, place / "plots")
-    suspects, profile, page = (
-        outcomes.download(s3, outcome.evaluation_url, name, place)
-        for name in (outcomes.SUSPECTS, outcomes.PROFILE, outcomes.PAGE)
-    )
-    pictures += [suspects] if suspects else []
     words = watch.last_words(client, logs, look.execution)
-    file = place / "report.html"
-    file.write_text(render(look, outcome, pictures, words, profile, page), encoding="utf-8")
-    (place / "evaluation.json").write_text(json.dumps(outcome.evaluation, indent=2))
-    return file
+    with _replaced(folder / look.execution.id) as place:
+        pictures = outcomes.download_plots(s3, outcome.evaluation_url, place / "plots")
+        suspects, profile, page = (
+            outcomes.download(s3, outcome.evaluation_url, name, place)
+            for name in (outcomes.SUSPECTS, outcomes.PROFILE, outcomes.PAGE)
+        )
+        pictures += [suspects] if suspects else []
+        html = render(look, outcome, pictures, words, profile, page)
+        (place / "report.html").write_text(html, encoding="utf-8")
+        (place / "evaluation.json").write_text(json.dumps(outcome.evaluation, indent=2))
+    return folder / look.execution.id / "report.html"
+
+
+@contextmanager
+def _replaced(place: Path) -> Iterator[Path]:
+    """A new folder to fill, which then takes the place of the one that may be there."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".report-", dir=place.parent) as beside:
+        new = Path(beside, "new")
+        new.mkdir()
+        yield new
+        if place.exists():
+            place.rename(Path(beside, "earlier"))
+        new.rename(place)
 
 
 def render(

@@ -1,8 +1,10 @@
 import base64
+import errno
 import io
 import re
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from PIL import Image
@@ -187,3 +189,46 @@ def test_the_trials_are_drawn_on_round_values(outcome):
     assert [tick.text for tick in chart.x_ticks] == ["0.002", "0.005", "0.01"]
     assert [tick.text for tick in chart.y_ticks] == ["0.38", "0.4", "0.42", "0.44", "0.46"]
     assert chart.y_label == "validation accuracy"
+
+
+@pytest.fixture
+def write(look, outcome, monkeypatch, tmp_path):
+    """Writes the execution's report into tmp_path, without asking anybody."""
+    monkeypatch.setattr(report.watch, "look", lambda *_: look)
+    monkeypatch.setattr(report.watch, "last_words", lambda *_: [])
+    monkeypatch.setattr(report.outcomes, "read", lambda *_: replace(outcome, evaluation_url=""))
+    session = SimpleNamespace(client=lambda _: None)
+    return lambda: report.write(session, look.execution.arn, tmp_path)
+
+
+def test_a_report_takes_the_place_of_an_earlier_one(write, look, tmp_path):
+    page = write()
+    assert page == tmp_path / look.execution.id / "report.html"
+    (page.parent / "stale.png").touch()
+    assert write() == page
+    assert sorted(file.name for file in page.parent.iterdir()) == ["evaluation.json", "report.html"]
+    assert list(tmp_path.iterdir()) == [page.parent]
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()], ids=repr
+)
+@pytest.mark.parametrize("earlier", [True, False], ids=["earlier", "first"])
+def test_a_report_that_cannot_be_finished_leaves_what_was_there(
+    write, tmp_path, monkeypatch, earlier, error
+):
+    if earlier:
+        write().write_text("the earlier one")
+
+    def there():
+        return {f: f.read_bytes() if f.is_file() else None for f in tmp_path.rglob("*")}
+
+    def fail(*_, **__):
+        raise error
+
+    before = there()
+    # evaluation.json is what is written last.
+    monkeypatch.setattr(report.json, "dumps", fail)
+    with pytest.raises(type(error)):
+        write()
+    assert there() == before
