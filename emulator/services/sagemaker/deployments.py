@@ -183,8 +183,7 @@ class Endpoints:
             if status == "Failed":
                 continue
             if status == "Updating" and (update := document.get("Update")):
-                before = [document["Config"]] if update["Serves"] else []
-                self.begin(name, *before, update["Config"])
+                self.begin(name, document["Config"], update["Config"])
             else:
                 self.begin(name, document["Config"])
 

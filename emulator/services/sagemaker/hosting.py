@@ -55,21 +55,21 @@ def update_endpoint(context: Context, request: dict[str, Any]) -> dict[str, Any]
     with endpoints.changed:
         with context.store.transaction():
             document = get(context, name)
-            if document["EndpointStatus"] not in ("InService", "Failed"):
-                raise invalid(
-                    f'Cannot update in-progress endpoint "{document["EndpointArn"]}" '
-                    f"({document['EndpointStatus']})."
-                )
+            arn, status = document["EndpointArn"], document["EndpointStatus"]
+            if status == "Failed":
+                raise invalid(f'Cannot update failed endpoint "{arn}"; it can only be deleted.')
+            if status != "InService":
+                raise invalid(f'Cannot update in-progress endpoint "{arn}" ({status}).')
             if request.get("RetainAllVariantProperties"):
                 config["ProductionVariants"] = _retained(request, document, config)
             changes: dict[str, Any] = {
                 "EndpointStatus": "Updating",
                 "FailureReason": "",
-                "Update": {"Config": config, "Serves": document["EndpointStatus"] == "InService"},
+                "Update": {"Config": config},
             }
             context.store.update(KIND, name, LastModifiedTime=time.time(), **changes)
         endpoints.begin(name, config)
-    return {"EndpointArn": document["EndpointArn"]}
+    return {"EndpointArn": arn}
 
 
 def _retained(

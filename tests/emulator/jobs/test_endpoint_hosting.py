@@ -199,6 +199,10 @@ def test_an_endpoint_that_cannot_start_is_failed(hosting, name) -> None:
     assert "the model is broken" in made["FailureReason"]
     with pytest.raises(ClientError, match="it is Failed"):
         hosting.ask(name)
+    # "DeleteEndpoint is the only operation that can be performed on a failed endpoint."
+    with pytest.raises(ClientError, match="Cannot update failed endpoint"):
+        hosting.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=name)
+    assert hosting.settled(name)["EndpointStatus"] == "Failed"
     hosting.sagemaker.delete_endpoint(EndpointName=name)
     with pytest.raises(ClientError, match="Could not find endpoint"):
         hosting.sagemaker.describe_endpoint(EndpointName=name)

@@ -153,9 +153,7 @@ def test_a_deleted_endpoint_does_not_return_under_its_name(bench: Bench) -> None
 
 
 def test_an_interrupted_update_is_taken_up_again_in_order(bench: Bench) -> None:
-    bench.restart(
-        "old", EndpointStatus="Updating", Update={"Config": bench.config("new"), "Serves": True}
-    )
+    bench.restart("old", EndpointStatus="Updating", Update={"Config": bench.config("new")})
     GATES["old"].set()
     deadline = time.monotonic() + 5
     while bench.serves() is None and time.monotonic() < deadline:
