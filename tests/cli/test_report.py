@@ -32,7 +32,7 @@ def test_the_report_needs_no_other_file(look, outcome, tmp_path):
 @pytest.mark.parametrize(
     "page",
     [
-        "pipelines/templates/report.html.j2",
+        "pipelines/display/templates/report.html.j2",
         "steps/evaluation/page.py",
         "steps/training/profiling/profile.html.j2",
     ],
