@@ -114,8 +114,9 @@ class S3:
 
     def _forget(self) -> None:
         """Have rclone forget its folders; one that only just starts would die of the signal."""
-        if self._process is not None and self.alive():
-            self._process.send_signal(signal.SIGHUP)
+        process = self._process  # by the time that it is known to answer, it may be another one
+        if process is not None and self.alive():
+            process.send_signal(signal.SIGHUP)
 
     def _listed(self, uri: str) -> int:
         """How many objects of a prefix the first page of its listing has."""
