@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import logging
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -22,6 +23,7 @@ _log = logging.getLogger("emulator.s3")
 
 PAGE = 1000  # objects in a page of a listing, at most
 PATIENCE = 5.0  # seconds; rclone reads every folder again after one
+BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")  # S3's rule; "..", a folder, breaks it
 
 
 def die_with_parent() -> None:
@@ -152,7 +154,7 @@ class S3:
         """The file or folder that an `s3://bucket/key` stands for; it need not exist.
 
         Raises:
-            ApiError: It is no S3 URI, or leaves its bucket.
+            ApiError: It is no S3 URI of a bucket, or leaves it.
         """
         bucket, key = split(uri)
         if ".." in key.split("/"):
@@ -182,10 +184,15 @@ def split(uri: str) -> tuple[str, str]:
     """Bucket and key of an S3 URI.
 
     Raises:
-        ApiError: It is no S3 URI.
+        ApiError: It is no S3 URI, or the bucket's name is none.
     """
     parts = urlsplit(uri, allow_fragments=False)
     if parts.scheme != "s3" or not parts.netloc:
         raise invalid(f"'{uri}' is not an S3 URI; it must look like s3://bucket/key")
+    if not BUCKET.fullmatch(parts.netloc) or ".." in parts.netloc:
+        raise invalid(
+            f"'{uri}': '{parts.netloc}' is not a bucket's name; those have 3 to 63 lower-case "
+            "letters, digits, dots and hyphens"
+        )
     query = f"?{parts.query}" if parts.query else ""
     return parts.netloc, parts.path.lstrip("/") + query

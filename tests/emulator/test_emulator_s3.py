@@ -9,6 +9,7 @@ from pathlib import Path
 import boto3
 import pytest
 
+from emulator.errors import ApiError
 from emulator.s3 import S3
 
 PREFIXES = 12  # a listing that is out of date shows in some of them only
@@ -81,3 +82,20 @@ def test_a_store_that_starts_again_is_not_ended_by_a_refresh(s3, caplog):
         == len(caplog.records)
         == 1
     )
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["s3://../", "s3://../emulator.db", "s3://./", "s3://a..b/", "s3://Bucket/x", "s3://b/x"],
+)
+def test_only_a_buckets_name_leads_into_the_folder_of_buckets(tmp_path, uri):
+    (tmp_path / "emulator.db").write_text("the emulator's own")
+    store = S3(tmp_path / "s3", "http://127.0.0.1:9")
+    for look in (store.path_of, store.list_prefix):
+        with pytest.raises(ApiError, match="is not a bucket's name"):
+            look(uri)
+
+
+def test_a_key_cannot_lead_out_of_its_bucket(tmp_path):
+    with pytest.raises(ApiError, match=r"a key with '\.\.' in it"):
+        S3(tmp_path, "http://127.0.0.1:9").list_prefix("s3://bucket/../other/")
