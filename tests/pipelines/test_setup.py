@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -185,6 +186,26 @@ def test_only_one_branch_of_one_repository_may_retrain(template: dict[str, Any])
     assert subject == "repo:${GitHubRepository}:ref:refs/heads/${GitHubBranch}"
     actions = [a for s in role["Policies"][0]["PolicyDocument"]["Statement"] for a in s["Action"]]
     assert not [a for a in actions if "*" in a or "Endpoint" in a or "UpdateModelPackage" in a]
+
+
+@pytest.mark.parametrize(
+    ("given", "taken"),
+    [
+        ("", True),
+        ("octo-cat/my.repo", True),
+        ("octo-cat@123456/my.repo@456789", True),
+        ("octo-cat@123456/my.repo", False),
+        ("octo-cat@*/my.repo@*", False),
+        ("octo-cat/*", False),
+        ("octo-cat/my.repo:ref:refs/heads/other", False),
+    ],
+)
+def test_a_repository_is_named_as_a_token_of_github_names_it(
+    template: dict[str, Any], given: str, taken: bool
+) -> None:
+    """With ids since July 2026, and without: what is trusted is one repository, word for word."""
+    allowed = template["Parameters"]["GitHubRepository"]["AllowedPattern"]
+    assert bool(re.fullmatch(allowed, given)) == taken
 
 
 def test_no_permission_is_for_everything(on_aws: Settings) -> None:
