@@ -31,6 +31,13 @@ FOR_PEOPLE = re.compile(
     r"\*|iam:(?!PassRole)|lambda:(?!Get)|Endpoint|UpdateModelPackage|CreateModel$|Delete|SetRepository"
 )
 
+# The first release of each action that runs on Node 24; GitHub's runners no longer have Node 20.
+NODE_24 = {
+    "actions/checkout": 5,
+    "actions/setup-python": 6,
+    "aws-actions/configure-aws-credentials": 6,
+}
+
 
 @pytest.fixture(scope="module")
 def resources(template: dict[str, Any]) -> dict[str, Any]:
@@ -101,6 +108,17 @@ def test_its_session_is_as_long_as_the_workflow_asks(resources: dict[str, Any]) 
     ]
     longest = resources["RetrainingRole"]["Properties"]["MaxSessionDuration"]
     assert job["timeout-minutes"] * 60 <= asked_for <= longest
+
+
+@pytest.mark.parametrize("file", ["ci.yml", "retrain.yml"])
+def test_its_actions_run_on_what_githubs_runners_have(file: str) -> None:
+    text = (ROOT / ".github" / "workflows" / file).read_text()
+    used = re.findall(r"uses: (\S+)@(\S+)(?: # v(\d+))?", text)
+    assert used
+    for action, version, said in used:
+        assert int(said or version.removeprefix("v")) >= NODE_24[action], action
+        # A tag of somebody else's may be moved to other code; a commit is what it is.
+        assert action.startswith("actions/") or re.fullmatch("[0-9a-f]{40}", version), action
 
 
 def test_the_template_makes_the_repositories_that_setup_makes(
