@@ -8,11 +8,11 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 from pipelines.errors import UserError, closest
 from pipelines.root import ROOT
-from pipelines.settings import NAME, ApprovalStatus, Settings
+from pipelines.settings import NAME, Settings
 from pipelines.upload import destination
 
 Value = str | int | float
@@ -163,8 +163,8 @@ def declared(settings: Settings) -> list[Parameter]:
             "String",
             quality.approval_status,
             "With what status a model version enters the registry.",
-            "one of " + ", ".join(get_args(ApprovalStatus)),
-            lambda value: value in get_args(ApprovalStatus),
+            "one of " + ", ".join(settings.registrable),
+            lambda value: value in settings.registrable,
         ),
         _instance("ProcessingInstanceType", settings.instances.processing, "Prepare"),
         _instance("TrainingInstanceType", settings.instances.training, "Tune and Train"),

@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -190,6 +190,16 @@ class Settings(Section):
             for name, tag in tags.items()
         }
         return named.model_copy(update={"images": self.images.model_copy(update=images)})
+
+    @property
+    def registrable(self) -> tuple[ApprovalStatus, ...]:
+        """With what a version may enter the registry: approved only where the settings say so.
+
+        On AWS the execution role allows no more, so that a parameter of one start does not approve.
+        """
+        if self.target == "local" or self.quality.approval_status == "Approved":
+            return get_args(ApprovalStatus)
+        return "PendingManualApproval", "Rejected"
 
     @property
     def registry(self) -> str:

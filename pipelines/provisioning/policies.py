@@ -32,6 +32,10 @@ def execution(settings: Settings) -> Document:
     """What the pipeline and its jobs do."""
     bucket = f"arn:aws:s3:::{settings.bucket_name}"
     place = f"{settings.region}:{settings.account_id}"
+    registry = [
+        f"arn:aws:sagemaker:{place}:model-package-group/{NAME}",
+        f"arn:aws:sagemaker:{place}:model-package/{NAME}/*",
+    ]
     return _document(
         _allow(
             "Bucket",
@@ -75,16 +79,15 @@ def execution(settings: Settings) -> Document:
             "Registry",
             [
                 "sagemaker:AddTags",
-                "sagemaker:CreateModelPackage",
                 "sagemaker:CreateModelPackageGroup",
                 "sagemaker:DescribeModelPackage",
                 "sagemaker:DescribeModelPackageGroup",
             ],
-            [
-                f"arn:aws:sagemaker:{place}:model-package-group/{NAME}",
-                f"arn:aws:sagemaker:{place}:model-package/{NAME}/*",
-            ],
+            registry,
         ),
+        # Whoever may start the pipeline chooses the status, among what whoever runs `setup` allows.
+        _allow("Register", ["sagemaker:CreateModelPackage"], registry)
+        | _only("sagemaker:ModelApprovalStatus", list(settings.registrable)),
         _allow(
             "Experiments",
             [
@@ -173,7 +176,11 @@ def _allow(name: str, actions: list[str], resources: list[str]) -> Document:
     return {"Sid": name, "Effect": "Allow", "Action": actions, "Resource": resources}
 
 
+def _only(key: str, values: list[str]) -> Document:
+    return {"Condition": {"StringEquals": {key: values}}}
+
+
 def _pass_role(settings: Settings) -> Document:
     """A job or an endpoint is started with the execution role, and with no other."""
     statement = _allow("PassRole", ["iam:PassRole"], [settings.role_arn])
-    return statement | {"Condition": {"StringEquals": {"iam:PassedToService": EXECUTION_SERVICES}}}
+    return statement | _only("iam:PassedToService", EXECUTION_SERVICES)

@@ -11,7 +11,7 @@ from typing import Any
 import boto3
 import pytest
 
-from pipelines.parameters import no_model
+from pipelines.parameters import ParameterError, no_model, parse
 from pipelines.provisioning import policies, promoter, setup
 from pipelines.provisioning.item import SetupError
 from pipelines.root import ROOT
@@ -166,6 +166,26 @@ def test_the_template_gives_the_same_permissions(
     assert role["Policies"] == [{"PolicyName": "tally", "PolicyDocument": policy(on_aws)}]
     assert role["AssumeRolePolicyDocument"] == policies.trust(services)
     assert on_aws.role_arn.endswith("/tally-execution")
+
+
+def test_only_settings_let_a_version_enter_the_registry_approved(on_aws: Settings) -> None:
+    """Not a parameter of one start: a role that may only start the pipeline must not approve."""
+
+    def statuses(settings: Settings) -> list[str]:
+        (found,) = [
+            statement["Condition"]["StringEquals"]["sagemaker:ModelApprovalStatus"]
+            for statement in policies.execution(settings)["Statement"]
+            if "sagemaker:CreateModelPackage" in statement["Action"]
+        ]
+        return list(found)
+
+    assert statuses(on_aws) == ["PendingManualApproval", "Rejected"]
+    with pytest.raises(ParameterError, match="one of PendingManualApproval, Rejected"):
+        parse(on_aws, ["ModelApprovalStatus=Approved"])
+    quality = on_aws.quality.model_copy(update={"approval_status": "Approved"})
+    automatic = on_aws.model_copy(update={"quality": quality})
+    assert "Approved" in statuses(automatic)
+    assert parse(automatic, ["ModelApprovalStatus=Approved"])
 
 
 def test_the_template_describes_the_same_function_and_rule(template: dict[str, Any]) -> None:
