@@ -1,6 +1,7 @@
 """The retraining workflow's own commands, run as GitHub runs them, against the emulator."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -44,7 +45,9 @@ def test_it_ends_with_a_pending_version_and_its_metrics_in_the_summary(
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "PIPELINE_TARGET": "local",
         "PIPELINE_REGION": "us-east-1",
-        "PARAMETERS": " ".join(f"-p {name}={value}" for name, value in chosen.items()),
+        # As with the variable DATA_SOURCE and an input of a person's, who has the last word.
+        "PARAMETERS": "-p DataSource=s3://nowhere/bins -p DataVersion=run-1 "
+        + " ".join(f"-p {name}={value}" for name, value in chosen.items()),
         "GITHUB_STEP_SUMMARY": str(summary),
     }
     assert set(workflow["jobs"]["retrain"]["env"]) <= set(environment)
@@ -72,11 +75,21 @@ def test_it_ends_with_a_pending_version_and_its_metrics_in_the_summary(
     assert f"pipeline.py approve {new['version']}" in said
 
 
-def test_by_the_calendar_the_images_are_read_again(workflow: dict[Any, Any]) -> None:
-    # GitHub alone evaluates the expression; the step cache would answer for a value seen before.
-    given = workflow["jobs"]["retrain"]["env"]["PARAMETERS"]
+def test_images_that_grow_are_read_again_and_others_wait_for_a_reason(
+    workflow: dict[Any, Any],
+) -> None:
+    # GitHub alone evaluates the expressions; the step cache would answer for a value seen before.
     assert workflow[True]["schedule"]
-    assert "'schedule' && format('-p DataVersion=run-{0}', github.run_id)" in given
+    job = workflow["jobs"]["retrain"]
+    assert job["if"] == (
+        "vars.AWS_ROLE_ARN != '' && (github.event_name != 'schedule' || vars.DATA_SOURCE != '')"
+    )
+    grown, typed = re.findall(r"\$\{\{ (.*?) \}\}", job["env"]["PARAMETERS"])
+    assert grown == (
+        "vars.DATA_SOURCE != '' && format('-p DataSource={0} -p DataVersion=run-{1}', "
+        "vars.DATA_SOURCE, github.run_id) || ''"
+    )
+    assert typed == "inputs.parameters"
 
 
 def test_what_it_watches_exists(workflow: dict[Any, Any]) -> None:
