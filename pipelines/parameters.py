@@ -12,7 +12,7 @@ from typing import Literal
 
 from pipelines.errors import UserError, closest
 from pipelines.root import ROOT
-from pipelines.settings import NAME, Settings
+from pipelines.settings import ENDPOINT_NAME, NAME, Settings
 from pipelines.upload import destination
 
 Value = str | int | float
@@ -175,8 +175,8 @@ def declared(settings: Settings) -> list[Parameter]:
             "String",
             settings.endpoint,
             "The endpoint that an approved model is promoted to.",
-            "up to 63 letters, digits and single hyphens",
-            lambda value: bool(re.fullmatch(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}", str(value))),
+            f"{NAME} or {NAME}-..., up to 63 letters, digits and hyphens",
+            lambda value: bool(re.fullmatch(ENDPOINT_NAME, str(value))) and len(str(value)) <= 63,
         ),
         Parameter(
             "ApprovedModel",

@@ -10,6 +10,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 NAME = "tally"
 
+# The function that promotes may touch no endpoint that is called otherwise.
+ENDPOINT_NAME = rf"^{NAME}(-+[a-zA-Z0-9]+)*$"
 ApprovalStatus = Literal["PendingManualApproval", "Approved", "Rejected"]
 InstanceType = Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9-]+$")]
 
@@ -156,7 +158,7 @@ class Settings(Section):
     account: Annotated[str, Field(pattern=r"^\d{12}$")] | None
     bucket: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")] | None
     role: Annotated[str, Field(min_length=1)] | None
-    endpoint: Annotated[str, Field(pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$")]
+    endpoint: Annotated[str, Field(pattern=ENDPOINT_NAME, max_length=63)]
     images: Images
     instances: Instances
     data: Data

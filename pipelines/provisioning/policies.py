@@ -11,6 +11,8 @@ from pipelines.settings import NAME, Settings
 Document = dict[str, Any]
 EXECUTION_SERVICES = ["sagemaker.amazonaws.com"]
 PROMOTION_SERVICES = ["lambda.amazonaws.com"]
+# Where jobs write, in the bucket's folder `tally`. Code and data are put there by people.
+WRITTEN = ("executions", "checkpoints", "scores", "debugger", "profiler")
 PUBLIC_BINS = "arn:aws:s3:::aft-vbi-pds"
 
 
@@ -37,10 +39,11 @@ def execution(settings: Settings) -> Document:
         f"arn:aws:sagemaker:{place}:model-package/{NAME}/*",
     ]
     return _document(
+        _allow("ReadBucket", ["s3:GetObject"], [f"{bucket}/*"]),
         _allow(
-            "Bucket",
-            ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"],
-            [f"{bucket}/*"],
+            "WriteBucket",
+            ["s3:PutObject", "s3:AbortMultipartUpload"],
+            [f"{bucket}/{NAME}/{folder}/*" for folder in WRITTEN],
         ),
         _allow("BucketList", ["s3:ListBucket", "s3:GetBucketLocation"], [bucket]),
         _allow("PublicBins", ["s3:GetObject", "s3:ListBucket"], [PUBLIC_BINS, f"{PUBLIC_BINS}/*"]),
@@ -148,13 +151,21 @@ def promotion(settings: Settings) -> Document:
                 "sagemaker:CreateModel",
                 "sagemaker:DeleteEndpoint",
                 "sagemaker:DescribeEndpoint",
-                "sagemaker:DescribeEndpointConfig",
-                "sagemaker:DescribeModel",
-                "sagemaker:ListTags",
                 "sagemaker:UpdateEndpoint",
             ],
+            # The names that settings and parameters allow; others are other people's endpoints.
             [
-                f"arn:aws:sagemaker:{place}:endpoint/*",
+                f"arn:aws:sagemaker:{place}:endpoint/{NAME}",
+                f"arn:aws:sagemaker:{place}:endpoint/{NAME}-*",
+                f"arn:aws:sagemaker:{place}:endpoint-config/{NAME}-*",
+                f"arn:aws:sagemaker:{place}:model/{NAME}-*",
+            ],
+        ),
+        _allow(
+            "ReadSettings",
+            ["sagemaker:DescribeEndpointConfig", "sagemaker:DescribeModel", "sagemaker:ListTags"],
+            # Somebody may have given the endpoint a configuration of another name; it is kept.
+            [
                 f"arn:aws:sagemaker:{place}:endpoint-config/*",
                 f"arn:aws:sagemaker:{place}:model/*",
             ],

@@ -18,7 +18,7 @@ import pytest
 
 from pipelines.code import bundles
 from pipelines.parameters import declared
-from pipelines.provisioning import images
+from pipelines.provisioning import images, policies
 from pipelines.root import ROOT
 from pipelines.settings import Settings
 from pipelines.settings_file import load
@@ -211,6 +211,30 @@ def test_the_services_rules_can_be_asked_for(texts: dict[str, str]) -> None:
     assert len(train["DebugRuleConfigurations"]) == 5
     assert len(train["ProfilerRuleConfigurations"]) == 2
     assert train["ProfilerConfig"]["ProfilingIntervalInMilliseconds"] == 500
+
+
+def test_its_jobs_write_where_the_execution_role_may(texts: dict[str, str]) -> None:
+    """Those of batch scoring write to `scores`."""
+
+    def written(part: Any) -> set[str]:
+        if isinstance(part, list):
+            return set().union(*map(written, part))
+        if not isinstance(part, dict):
+            return set()
+        found = set().union(*map(written, part.values()))
+        for address in (
+            part.get("S3OutputPath"),
+            part.get("S3Output"),
+            part.get("CheckpointConfig"),
+        ):
+            whole = address.get("S3Uri", address) if isinstance(address, dict) else address
+            if whole:
+                text = whole if isinstance(whole, str) else whole["Std:Join"]["Values"][0]
+                found.add(text.removeprefix("s3://tally-us-east-1-123456789012/tally/"))
+        return found
+
+    folders = set().union(*(written(json.loads(text)) for text in texts.values()))
+    assert folders == set(policies.WRITTEN) - {"scores"}
 
 
 def test_trainings_are_told_a_tracking_server_where_one_is_set(texts: dict[str, str]) -> None:

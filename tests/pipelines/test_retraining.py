@@ -86,7 +86,7 @@ def test_it_may_do_what_pushing_and_upserting_ask(
     images.push(aws.session, resolve(aws.session, load("aws", {})), print)
     for image in images.ours(on_aws).values():
         aws.put_image(image)
-    for changed in (on_aws, on_aws.model_copy(update={"endpoint": "other"})):
+    for changed in (on_aws, on_aws.model_copy(update={"endpoint": "tally-other"})):
         upsert.upsert(aws.session, changed)
 
     assert {"ecr:GetAuthorizationToken", "s3:PutObject", "sagemaker:UpdatePipeline"} < asked

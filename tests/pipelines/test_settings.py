@@ -63,6 +63,7 @@ def test_a_role_of_ones_own_is_kept() -> None:
             "'PendingManualApproval', 'Approved' or 'Rejected'",
             id="choice",
         ),
+        pytest.param("endpoint: tally", "endpoint: other-team", "endpoint:", id="endpoint"),
         pytest.param('mlflow_uri: ""', "mlflow_uri: here", "tracking.mlflow_uri", id="address"),
         pytest.param("target: local", "target: [", "is not YAML", id="not-yaml"),
         pytest.param(LOCAL, "just words", "must hold keys and values", id="not-a-mapping"),

@@ -11,7 +11,7 @@ from typing import Any
 import boto3
 import pytest
 
-from pipelines.parameters import ParameterError, no_model, parse
+from pipelines.parameters import no_model
 from pipelines.provisioning import policies, promoter, setup
 from pipelines.provisioning.item import SetupError
 from pipelines.root import ROOT
@@ -149,45 +149,6 @@ def test_a_missing_permission_is_named(
     assert "s3:" in str(caught.value) or "may not use it" in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("resource", "policy", "services"),
-    [
-        ("ExecutionRole", policies.execution, policies.EXECUTION_SERVICES),
-        ("PromotionRole", policies.promotion, policies.PROMOTION_SERVICES),
-    ],
-    ids=["execution", "promotion"],
-)
-def test_the_template_gives_the_same_permissions(
-    template: dict[str, Any], on_aws: Settings, resource: str, policy: Any, services: list[str]
-) -> None:
-    role = template["Resources"][resource]["Properties"]
-    text = json.dumps(role).replace("${AWS::Region}", on_aws.region)
-    role = json.loads(text.replace("${AWS::AccountId}", on_aws.account_id))
-    assert role["Policies"] == [{"PolicyName": "tally", "PolicyDocument": policy(on_aws)}]
-    assert role["AssumeRolePolicyDocument"] == policies.trust(services)
-    assert on_aws.role_arn.endswith("/tally-execution")
-
-
-def test_only_settings_let_a_version_enter_the_registry_approved(on_aws: Settings) -> None:
-    """Not a parameter of one start: a role that may only start the pipeline must not approve."""
-
-    def statuses(settings: Settings) -> list[str]:
-        (found,) = [
-            statement["Condition"]["StringEquals"]["sagemaker:ModelApprovalStatus"]
-            for statement in policies.execution(settings)["Statement"]
-            if "sagemaker:CreateModelPackage" in statement["Action"]
-        ]
-        return list(found)
-
-    assert statuses(on_aws) == ["PendingManualApproval", "Rejected"]
-    with pytest.raises(ParameterError, match="one of PendingManualApproval, Rejected"):
-        parse(on_aws, ["ModelApprovalStatus=Approved"])
-    quality = on_aws.quality.model_copy(update={"approval_status": "Approved"})
-    automatic = on_aws.model_copy(update={"quality": quality})
-    assert "Approved" in statuses(automatic)
-    assert parse(automatic, ["ModelApprovalStatus=Approved"])
-
-
 def test_the_template_describes_the_same_function_and_rule(template: dict[str, Any]) -> None:
     function = template["Resources"]["Promotion"]["Properties"]
     assert (function["FunctionName"], function["Handler"]) == (promoter.FUNCTION, promoter.HANDLER)
@@ -226,18 +187,6 @@ def test_a_repository_is_named_as_a_token_of_github_names_it(
     """With ids since July 2026, and without: what is trusted is one repository, word for word."""
     allowed = template["Parameters"]["GitHubRepository"]["AllowedPattern"]
     assert bool(re.fullmatch(allowed, given)) == taken
-
-
-def test_no_permission_is_for_everything(on_aws: Settings) -> None:
-    """`*` stands only where AWS knows no narrower resource."""
-    wide = {
-        action
-        for policy in (policies.execution(on_aws), policies.promotion(on_aws))
-        for statement in policy["Statement"]
-        for action in statement["Action"]
-        if statement["Resource"] == ["*"] or "*" in action
-    }
-    assert wide == {"ecr:GetAuthorizationToken", "cloudwatch:PutMetricData"}
 
 
 def test_the_template_is_free_of_aliases() -> None:
