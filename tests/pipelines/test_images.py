@@ -1,6 +1,7 @@
 """Images: named after their content, looked for in ECR, and pushed when they are not there."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -74,6 +75,19 @@ def test_what_makes_no_image_changes_no_tag(containers: Path, path: str) -> None
     file.parent.mkdir(exist_ok=True)
     file.write_text("changed")
     assert images.tags(containers) == images.tags()
+
+
+def test_the_image_of_a_processors_endpoint_holds_no_cuda() -> None:
+    folder = images.CONTAINERS / "tally-inference"
+    assert (
+        "RUN pip install --no-cache-dir --extra-index-url https://download.pytorch.org/whl/cpu "
+        in (folder / "Dockerfile").read_text()
+    )
+    locked = (folder / "requirements.txt").read_text()
+    # A version of that index is taken only where the lock names none of its own (+cpu, +cu130).
+    assert re.search(r"^torch==[\d.]+$", locked, re.MULTILINE)
+    assert re.search(r"^torchvision==[\d.]+$", locked, re.MULTILINE)
+    assert "nvidia" not in locked
 
 
 def test_a_missing_folder_is_said(tmp_path: Path) -> None:
