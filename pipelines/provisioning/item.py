@@ -1,9 +1,9 @@
 """One thing around the pipeline, and what is said when it can neither be found nor made."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from pipelines.errors import UserError
 
@@ -51,3 +51,21 @@ def explained(service: str) -> Iterator[None]:
         ) from None
     except BotoCoreError as error:
         raise SetupError(f"{service} cannot be reached: {error}") from None
+
+
+def error_code(call: Callable[[], Any]) -> str | None:
+    """The code of the error that a look-up ends with when the thing is not there; None: it is.
+
+    Raises:
+        ClientError: Any other error.
+    """
+    from botocore.exceptions import ClientError
+
+    try:
+        call()
+    except ClientError as error:
+        code = str(error.response["Error"]["Code"])
+        if code in ("404", "403", "NoSuchBucket", "NoSuchKey", "NotFound", "NoSuchEntity"):
+            return code
+        raise
+    return None

@@ -5,12 +5,12 @@ that calls it when a model version is approved, and the address that stands for 
 """
 
 import json
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from pipelines.parameters import no_model
 from pipelines.provisioning import images, policies, promoter
-from pipelines.provisioning.item import Item, SetupError, explained
+from pipelines.provisioning.bucket import bucket
+from pipelines.provisioning.item import Item, SetupError, error_code, explained
 from pipelines.settings import NAME, Settings
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def setup(session: "boto3.Session", settings: Settings) -> list[Item]:
     with explained("ecr"):
         items = [_repository(session, name) for name in _repositories(settings)]
     with explained("s3"):
-        items += [_bucket(session, settings), _no_model(session, settings)]
+        items += [bucket(session, settings), _no_model(session, settings)]
     with explained("iam"):
         items += [_execution_role(session, settings), _promotion_role(session, settings)]
     with explained("sagemaker"):
@@ -49,30 +49,10 @@ def setup(session: "boto3.Session", settings: Settings) -> list[Item]:
     return items
 
 
-def _bucket(session: "boto3.Session", settings: Settings) -> Item:
-    s3, name = session.client("s3"), settings.bucket_name
-    code = _error_code(lambda: s3.head_bucket(Bucket=name))
-    if code == "403":
-        raise SetupError(
-            f"The bucket {name} exists, but these credentials may not use it: it is somebody "
-            "else's, or s3:ListBucket is missing. Another name: `bucket` in the settings."
-        )
-    if code is None:
-        return Item("bucket", name, "found")
-    # us-east-1 is the one region that must not be named.
-    place: dict[str, Any] = (
-        {}
-        if settings.region == "us-east-1"
-        else {"CreateBucketConfiguration": {"LocationConstraint": settings.region}}
-    )
-    s3.create_bucket(Bucket=name, **place)
-    return Item("bucket", name, "made")
-
-
 def _no_model(session: "boto3.Session", settings: Settings) -> Item:
     s3, address = session.client("s3"), no_model(settings)
     where = {"Bucket": settings.bucket_name, "Key": address.split("/", 3)[3] + "README.txt"}
-    if _error_code(lambda: s3.head_object(**where)) is None:
+    if error_code(lambda: s3.head_object(**where)) is None:
         return Item("no-model marker", address, "found")
     s3.put_object(**where, Body=NO_MODEL.encode())
     return Item("no-model marker", address, "made")
@@ -104,7 +84,7 @@ def _execution_role(session: "boto3.Session", settings: Settings) -> Item:
     name = settings.role_arn.rsplit("/", 1)[1]
     if name != f"{NAME}-execution":
         # Somebody chose a role of their own: its permissions are theirs to decide.
-        if _error_code(lambda: session.client("iam").get_role(RoleName=name)) == "NoSuchEntity":
+        if error_code(lambda: session.client("iam").get_role(RoleName=name)) == "NoSuchEntity":
             raise SetupError(f"The settings name a role that does not exist: {settings.role_arn}.")
         return Item("role", name, "found")
     return _role(session, name, policies.EXECUTION_SERVICES, policies.execution(settings))
@@ -118,7 +98,7 @@ def _promotion_role(session: "boto3.Session", settings: Settings) -> Item:
 
 def _role(session: "boto3.Session", name: str, services: list[str], policy: Any) -> Item:
     iam = session.client("iam")
-    found = _error_code(lambda: iam.get_role(RoleName=name)) is None
+    found = error_code(lambda: iam.get_role(RoleName=name)) is None
     if not found:
         iam.create_role(
             RoleName=name,
@@ -148,21 +128,3 @@ def _package_group(session: "boto3.Session") -> Item:
         Tags=[{"Key": "project", "Value": NAME}],
     )
     return Item("model package group", NAME, "made")
-
-
-def _error_code(call: Callable[[], Any]) -> str | None:
-    """The code of the error that a look-up ends with when the thing is not there; None: it is.
-
-    Raises:
-        ClientError: Any other error.
-    """
-    from botocore.exceptions import ClientError
-
-    try:
-        call()
-    except ClientError as error:
-        code = str(error.response["Error"]["Code"])
-        if code in ("404", "403", "NoSuchBucket", "NoSuchKey", "NotFound", "NoSuchEntity"):
-            return code
-        raise
-    return None

@@ -10,6 +10,8 @@ from typing import Any
 import boto3
 import pytest
 import yaml
+from moto.iam.access_control import PermissionResult
+from moto.s3.models import FakeBucket
 from moto.server import ThreadedMotoServer
 
 from pipelines.provisioning import images
@@ -53,6 +55,9 @@ def aws(server: str, monkeypatch: pytest.MonkeyPatch) -> Aws:
     """An empty account."""
     for variable in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(variable)
+    # Moto reads no condition: what refuses plain HTTP would refuse everything.
+    neutral = PermissionResult.NEUTRAL
+    monkeypatch.setattr(FakeBucket, "get_permission", lambda *arguments: neutral)
     for variable, value in {
         "AWS_ENDPOINT_URL": server,
         "AWS_ACCESS_KEY_ID": "testing",

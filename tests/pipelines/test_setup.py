@@ -12,7 +12,7 @@ import boto3
 import pytest
 
 from pipelines.parameters import no_model
-from pipelines.provisioning import policies, promoter, setup
+from pipelines.provisioning import bucket, policies, promoter, setup
 from pipelines.provisioning.item import SetupError
 from pipelines.root import ROOT
 from pipelines.settings import Settings
@@ -45,6 +45,57 @@ def test_on_aws_there_is_a_repository_for_each_image(aws: Any, on_aws: Settings)
     described = aws.session.client("ecr").describe_repositories()["repositories"]
     assert {repository["imageTagMutability"] for repository in described} == {"IMMUTABLE"}
     assert {item.state for item in setup.setup(aws.session, on_aws)} == {"found"}
+
+
+def test_a_new_bucket_is_protected_as_in_the_template(
+    aws: Any, on_aws: Settings, template: dict[str, Any]
+) -> None:
+    setup.setup(aws.session, on_aws)
+    s3, name = aws.session.client("s3"), on_aws.bucket_name
+    properties = template["Resources"]["Bucket"]["Properties"]
+    access = s3.get_public_access_block(Bucket=name)["PublicAccessBlockConfiguration"]
+    assert access == properties["PublicAccessBlockConfiguration"]
+    assert s3.get_bucket_tagging(Bucket=name)["TagSet"] == properties["Tags"]
+    rules = s3.get_bucket_lifecycle_configuration(Bucket=name)["Rules"]
+    assert [
+        (
+            rule["ID"],
+            rule["Status"],
+            rule["Filter"]["Prefix"],
+            rule.get("Expiration", {}).get("Days"),
+            rule.get("AbortIncompleteMultipartUpload"),
+        )
+        for rule in rules
+    ] == [
+        (
+            rule["Id"],
+            rule["Status"],
+            rule.get("Prefix", ""),
+            rule.get("ExpirationInDays"),
+            rule.get("AbortIncompleteMultipartUpload"),
+        )
+        for rule in properties["LifecycleConfiguration"]["Rules"]
+    ]
+    written = template["Resources"]["BucketPolicy"]["Properties"]["PolicyDocument"]
+    text = json.dumps(written).replace("${Bucket}", name)
+    assert json.loads(s3.get_bucket_policy(Bucket=name)["Policy"]) == json.loads(text)
+
+
+def test_a_bucket_that_cannot_be_protected_is_not_left(
+    aws: Any, on_aws: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bucket, "EXPIRY", [{"ID": "wrong", "Status": "Maybe"}])
+    with pytest.raises(SetupError, match="PutBucketLifecycleConfiguration"):
+        setup.setup(aws.session, on_aws)
+    assert aws.session.client("s3").list_buckets()["Buckets"] == []
+
+
+def test_a_bucket_of_ones_own_stays_as_it_is(aws: Any, on_aws: Settings) -> None:
+    s3 = aws.session.client("s3")
+    s3.create_bucket(Bucket=on_aws.bucket_name)
+    setup.setup(aws.session, on_aws)
+    with pytest.raises(s3.exceptions.ClientError, match="NoSuchBucketPolicy"):
+        s3.get_bucket_policy(Bucket=on_aws.bucket_name)
 
 
 def test_a_permission_that_cloudformation_named_is_found(aws: Any, local: Settings) -> None:
