@@ -11,8 +11,8 @@ from botocore.exceptions import ClientError
 from model_registry import endpoint as endpoints
 from model_registry.errors import RegistryError
 
-# InvokeEndpoint's limit for the body of a request.
-MAX_BYTES = 6 * 1024 * 1024
+# InvokeEndpoint's limit for the body of a request, as steps/inference.py says.
+MAX_BYTES = 25 * 1024 * 1024
 # Bin images have 0.3 megapixels; decoding forty of them is a way to exhaust a small instance.
 MAX_PIXELS = 25_000_000
 JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"

@@ -34,7 +34,9 @@ except ImportError:
     ServerError = Exception
 
 CONTENT_TYPES = ("image/jpeg", "image/png")
-MAX_BYTES = 25 * 1024 * 1024  # what InvokeEndpoint itself lets through
+# What InvokeEndpoint lets through, of "Model Hosting FAQs" in SageMaker's developer guide. The API
+# reference still says 6 MB, as it was before.
+MAX_BYTES = 25 * 1024 * 1024
 MAX_PIXELS = 25_000_000
 ATTRIBUTES_HEADER = "x-amzn-sagemaker-custom-attributes"
 DIGITS = 6  # of a probability in an answer

@@ -1,6 +1,7 @@
 """InvokeEndpoint: a request's body handed to a variant's container, and its answer handed back.
 
-The limits and the errors are those of the SageMaker Runtime API reference.
+The errors are those of the SageMaker Runtime API reference; the size of a request is that of the
+developer guide's "Model Hosting FAQs", which is newer.
 """
 
 import json
@@ -12,7 +13,7 @@ from emulator.jobs.endpoint import Replaced
 from emulator.operations import Context, HttpRequest, HttpResponse, route
 from emulator.services.sagemaker import deployments
 
-MAX_BODY = 6 * 1024 * 1024
+MAX_BODY = 25 * 1024 * 1024
 TIMEOUT = 60.0
 ATTRIBUTES = "x-amzn-sagemaker-custom-attributes"
 VARIANT = "x-amzn-sagemaker-target-variant"

@@ -1,10 +1,13 @@
 import io
+import math
+import re
 import struct
 
 import pytest
 from PIL import Image
 
 from model_registry.prediction import MAX_BYTES, ImageError, load
+from pipelines.root import ROOT
 
 
 def picture(kind, size=(40, 30)):
@@ -36,7 +39,7 @@ def test_an_image_is_known_by_its_bytes_not_its_name(tmp_path, kind, content_typ
         pytest.param(b"\x89PNG\r\n\x1a\n", "cut off", id="cut-png"),
         pytest.param(picture("JPEG")[:60], "cut off", id="cut-jpeg"),
         pytest.param(png_of(8000, 5000), "40 megapixels", id="40-megapixel"),
-        pytest.param(b"\xff" * (MAX_BYTES + 1), "above the endpoint's 6 MiB", id="too-many-bytes"),
+        pytest.param(b"\xff" * (MAX_BYTES + 1), "above the endpoint's 25 MiB", id="too-many-bytes"),
     ],
 )
 def test_what_the_endpoint_could_not_answer_about_is_refused_here(tmp_path, body, message):
@@ -44,6 +47,22 @@ def test_what_the_endpoint_could_not_answer_about_is_refused_here(tmp_path, body
     file.write_bytes(body)
     with pytest.raises(ImageError, match=message):
         load(file)
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "containers/tally-inference/model_server.py",
+        "emulator/services/runtime.py",
+        "steps/inference.py",
+        "steps/preparation/picture.py",
+    ],
+)
+def test_the_endpoints_limit_is_the_same_wherever_it_holds(file):
+    """None of these can read the number of another: they run in images of their own."""
+    text = (ROOT / file).read_text()
+    (written,) = re.findall(r"^MAX_B(?:YTES|ODY) = ([\d *]+)", text, re.MULTILINE)
+    assert math.prod(map(int, written.split("*"))) == MAX_BYTES
 
 
 def test_a_missing_file_and_a_folder_are_named(tmp_path):

@@ -132,8 +132,8 @@ def test_what_the_container_refuses_is_a_model_error(hosting, endpoint) -> None:
 def test_what_cannot_be_invoked_is_a_validation_error(hosting, endpoint) -> None:
     with pytest.raises(ClientError, match=r"ValidationError.*nowhere of account.*not found"):
         hosting.ask("nowhere")
-    with pytest.raises(ClientError, match="exceeds the maximum of 6291456"):
-        hosting.ask(endpoint, b"x" * (6 * 1024 * 1024 + 1))
+    with pytest.raises(ClientError, match="exceeds the maximum of 26214400"):
+        hosting.ask(endpoint, b"x" * (25 * 1024 * 1024 + 1))
     with pytest.raises(ClientError, match=f"there are v-{endpoint}"):
         hosting.ask(endpoint, TargetVariant="other")
 
