@@ -240,6 +240,25 @@ def test_a_repository_is_named_as_a_token_of_github_names_it(
     assert bool(re.fullmatch(allowed, given)) == taken
 
 
+def test_what_outlives_the_stack_can_be_met_by_the_next_one(template: dict[str, Any]) -> None:
+    """Its names are taken then, and `Kept=found` leaves it out: nothing else may refer to it."""
+    resources = template["Resources"]
+    kept = {name for name, one in resources.items() if one.get("DeletionPolicy") == "Retain"}
+    assert kept == {
+        "Bucket",
+        "BucketPolicy",
+        "ProcessingImages",
+        "TrainingImages",
+        "InferenceImages",
+        "Models",
+    }
+    assert {name for name, one in resources.items() if one.get("Condition") == "MakesKept"} == kept
+    others = [one for name, one in resources.items() if name not in kept]
+    said = json.dumps([*others, template["Outputs"]])
+    for name in kept:
+        assert not re.search(rf'"{name}"|"{name}\.|\$\{{{name}\b', said), name
+
+
 def test_the_template_is_free_of_aliases() -> None:
     """CloudFormation refuses YAML anchors."""
     text = Path(ROOT / "infrastructure" / "tally.yaml").read_text()
