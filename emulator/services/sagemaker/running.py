@@ -148,9 +148,12 @@ class Running:
     def write(self, job: Job, write: Callable[[], dict[str, Any]], ends: bool) -> dict[str, Any]:
         """Do one write of a job's document, which must be a whole transaction.
 
-        Where the disk is full, the job's end is tried until there is room or the server goes
-        down; a write that only informs is left out.
+        A job that is said to have ended has left nothing behind. Where the disk is full, the
+        job's end is tried until there is room, some of which its files may have taken, or the
+        server goes down; a write that only informs is left out.
         """
+        if ends:
+            shutil.rmtree(job.folder, ignore_errors=True)
         while job.stopped != SHUTDOWN:
             try:
                 return write()
@@ -158,8 +161,6 @@ class Running:
                 _log.error("the document of %s cannot be written: %s", job.name, error)
                 if not ends:
                     break
-                # What it leaves may be what fills the disk, and nobody needs it any more.
-                shutil.rmtree(job.folder, ignore_errors=True)
                 if self._closing.wait(RETRY_SECONDS):
                     break
         return {}
