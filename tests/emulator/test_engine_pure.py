@@ -302,6 +302,44 @@ def test_the_cache_key_ignores_what_the_guide_does_not_list() -> None:
     assert cache_key("Condition", {}) is None
 
 
+# "Default cache key attributes by pipeline step type" of the developer guide.
+TUNED = ("AlgorithmSpecification", "HyperParameterRanges", "InputDataConfig")
+KEYS = {
+    "Processing": ("AppSpecification", "Environment", "ProcessingInputs"),
+    "Training": (
+        *("AlgorithmSpecification", "CheckpointConfig", "DebugHookConfig"),
+        *("DebugRuleConfigurations", "Environment", "HyperParameters", "InputDataConfig"),
+    ),
+    "Tuning": (
+        *("HyperParameterTuningJobConfig", "TrainingJobDefinitions"),
+        *(f"TrainingJobDefinition.{name}" for name in TUNED),
+        *("TrainingJobDefinition.StaticHyperParameters", "TrainingJobDefinition.TuningObjective"),
+    ),
+    "Transform": ("DataProcessing", "Environment", "ModelName", "TransformInput"),
+    "Lambda": ("anything",),
+    "Callback": ("anything",),
+}
+NO_KEYS = [("Tuning", "TrainingJobDefinition.ResourceConfig"), ("Transform", "TransformOutput")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "counts"),
+    [
+        *((kind, path, True) for kind, paths in KEYS.items() for path in paths),
+        *((kind, path, False) for kind, path in NO_KEYS),
+    ],
+)
+def test_the_cache_key_has_what_the_guide_lists(kind: str, path: str, counts: bool) -> None:
+    def digest(value: Any) -> str:
+        for name in reversed(path.split(".")):
+            value = {name: value}
+        key = cache_key(kind, value)
+        assert key
+        return key.digest
+
+    assert (digest("1") != digest("2")) is counts
+
+
 @pytest.mark.parametrize(
     ("text", "seconds"),
     [
@@ -324,10 +362,14 @@ def test_what_is_no_duration_is_refused(text: object) -> None:
 
 
 def test_retries_back_off_until_attempts_or_time_run_out() -> None:
-    policy = RetryPolicy(("SageMaker.CAPACITY_ERROR",), 10, 2, 3, 60)
+    exceptions = ["SageMaker.CAPACITY_ERROR", "Step.THROTTLING"]
+    given = {"IntervalSeconds": 10, "BackoffRate": 2, "MaxAttempts": 3, "ExpireAfterMin": 1}
+    policy = RetryPolicy.parse({"ExceptionType": exceptions, **given}, "step 'A'")
     capacity = classify_failure("CapacityError: none left")
     assert [delay([policy], capacity, n, 0) for n in range(4)] == [10, 20, 40, None]
-    assert delay([policy], capacity, 1, 50) is None
+    assert delay([policy], capacity, 1, 40) == 20
+    assert delay([policy], capacity, 1, 41) is None
+    assert delay([policy], "Step.THROTTLING", 0, 0) == 10  # not the service's own
     assert delay([policy], classify_failure("AlgorithmError: crash"), 0, 0) is None
     assert delay([], "Step.THROTTLING", 0, 0) == 1
 
