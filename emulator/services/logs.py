@@ -157,7 +157,7 @@ def filter_log_events(context: Context, request: dict[str, Any]) -> dict[str, An
     def matches(path: Path) -> Iterator[dict[str, Any]]:
         name = _name(path)
         for line in _read(path, 0, path.stat().st_size):
-            if _within(request, line) and _contains(line.message, words):
+            if _within(request, line, end_too=True) and _contains(line.message, words):
                 yield {**_event(line), "logStreamName": name, "eventId": f"{name}/{line.begin}"}
 
     streams = [
@@ -234,9 +234,10 @@ def _last(path: Path, end: int, request: dict[str, Any], limit: int) -> list[Lin
         size *= 4
 
 
-def _within(request: dict[str, Any], line: Line) -> bool:
-    when = line.when * 1000
-    return request.get("startTime", 0) <= when < request.get("endTime", float("inf"))
+def _within(request: dict[str, Any], line: Line, end_too: bool = False) -> bool:
+    """Whether a line is of the time asked for; only FilterLogEvents counts the endTime in."""
+    when, end = line.when * 1000, request.get("endTime", float("inf"))
+    return request.get("startTime", 0) <= when and (when < end or (end_too and when == end))
 
 
 def _event(line: Line) -> dict[str, Any]:
@@ -266,11 +267,15 @@ def _stream_summary(context: Context, group: str, path: Path) -> dict[str, Any]:
     }
     first = next(_read(path, 0, size), None)
     if first is None:
-        return summary | {"creationTime": int(path.stat().st_mtime * 1000)}
+        return summary | {"creationTime": _changed(path)}
     when = int(first.when * 1000)
-    last = int(path.stat().st_mtime * 1000)
-    times = {"firstEventTimestamp": when, "lastEventTimestamp": last, "lastIngestionTime": last}
-    return summary | times | {"creationTime": when}
+    (last,) = _last(path, size, {}, 1)
+    times = {"firstEventTimestamp": when, "lastEventTimestamp": int(last.when * 1000)}
+    return summary | times | {"creationTime": when, "lastIngestionTime": _changed(path)}
+
+
+def _changed(path: Path) -> int:
+    return int(path.stat().st_mtime * 1000)
 
 
 def _arn(context: Context, group: str) -> str:
