@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import re
 import time
 import uuid
 import zipfile
@@ -261,11 +262,28 @@ def handler(event, context):
         time.sleep(0.05)
 
 
-def test_a_function_that_does_not_permit_events_is_not_called(emulator, functions, function):
+def test_a_function_is_called_for_the_rules_that_it_permits_only(emulator, functions, function):
     group = f"forbidden-{uuid.uuid4().hex[:8]}"
     rule_for(emulator, functions, function, group, permit=False)
-    assert wait_for_events(emulator, approve(emulator, group), 0.8) == []
-    assert "does not permit events.amazonaws.com" in (emulator.state / "log.txt").read_text()
+    sagemaker = emulator.client("sagemaker")
+
+    def permit(name):
+        functions.add_permission(
+            FunctionName=function,
+            StatementId=uuid.uuid4().hex,
+            Action="lambda:InvokeFunction",
+            Principal="events.amazonaws.com",
+            SourceArn=f"arn:aws:events:us-east-1:123456789012:rule/{name}",
+        )
+
+    arn = approve(emulator, group)  # nobody is permitted
+    permit("another")
+    sagemaker.update_model_package(ModelPackageArn=arn, ModelApprovalStatus="Rejected")
+    permit("rule-forbidden-*")
+    sagemaker.update_model_package(ModelPackageArn=arn, ModelApprovalStatus="Approved")
+    assert len(wait_for_events(emulator, arn)) == 1
+    said = f"does not permit events.amazonaws.com to invoke it for .*rule/rule-{group};"
+    assert len(re.findall(said, (emulator.state / "log.txt").read_text())) == 2
 
 
 def test_rules_are_listed_disabled_and_deleted(emulator, functions, function):
@@ -316,11 +334,14 @@ def test_own_events_are_answered_one_by_one(emulator):
         ({"a": [{"prefix": {"equals-ignore-case": "X"}}]}, True),
         ({"a": [{"suffix": {"equals-ignore-case": "Z"}}]}, False),
         ({"a": ["x"], "none": [None]}, True),
+        ({"n": [3], "sure": [True]}, True),
+        ({"n": [3.0]}, False),  # numbers are compared as they are written
+        ({"sure": [1]}, False),
     ],
     ids=str,
 )
 def test_patterns(pattern, wanted):
-    event = {"a": "x", "n": 3, "none": None, "deep": {"list": ["one", "two"]}}
+    event = {"a": "x", "n": 3, "none": None, "sure": True, "deep": {"list": ["one", "two"]}}
     assert patterns.matches(patterns.parse(json.dumps(pattern)), event) is wanted
 
 

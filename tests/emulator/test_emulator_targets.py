@@ -16,6 +16,8 @@ from engine_bench import bench_context
 
 from emulator.services import lambda_
 from emulator.services.events import emit
+from emulator.services.logs import filter_log_events
+from tests.emulator.test_emulator_events import archive
 
 ROLE = "arn:aws:iam::123456789012:role/pipelines"
 # A condition only: an execution ends as soon as it has begun.
@@ -110,6 +112,41 @@ def test_a_rule_starts_a_pipeline_with_its_parameters(sagemaker, events, pipelin
     assert told["PipelineParameters"] == [{"Name": "Word", "Value": "from a rule"}]
 
 
+def test_a_model_package_is_told_of_when_its_approval_changes(sagemaker, pipeline, rule):
+    group = f"group-{uuid.uuid4().hex[:8]}"
+    rule({"detail": {"ModelPackageGroupName": [group]}}, {"Arn": pipeline})
+    sagemaker.create_model_package_group(ModelPackageGroupName=group)
+    arn = sagemaker.create_model_package(ModelPackageGroupName=group)["ModelPackageArn"]
+    counts = []
+    for changes in (
+        {"ModelApprovalStatus": "Approved"},
+        {"CustomerMetadataProperties": {"seen": "yes"}},
+        {"ModelApprovalStatus": "Approved", "ApprovalDescription": "again"},
+        {"ModelApprovalStatus": "Rejected"},
+    ):
+        sagemaker.update_model_package(ModelPackageArn=arn, **changes)
+        counts.append(len(executions(sagemaker, pipeline)))
+    assert counts == [2, 2, 2, 3]  # the first is of its creation
+
+
+def test_an_invocation_that_fails_is_tried_three_times(tmp_path, monkeypatch):
+    monkeypatch.setattr(lambda_, "_RETRY_AFTER", (0, 0))
+    context = bench_context(tmp_path)
+    code = {"ZipFile": archive("def handler(event, context): 1 / 0")}
+    function = {"FunctionName": "f", "Runtime": "python3.11", "Handler": "function.main.handler"}
+    lambda_.create_function(context, {**function, "Role": ROLE, "Code": code})
+    lambda_.invoke_function(context, {"FunctionName": "f", "InvocationType": "Event"})
+    deadline = time.monotonic() + 20
+    while not context.lines:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert "given up after 3 tries" in context.lines[0]
+    assert "ZeroDivisionError" in context.lines[0]
+    found = filter_log_events(context, {"logGroupName": "/aws/lambda/f", "filterPattern": "REPORT"})
+    assert len(found["events"]) == 3
+    assert context.store.list("invocation") == []
+
+
 def test_registering_and_starting_at_once_waits_for_nobody(sagemaker, pipeline, rule):
     """Registering holds the store and starts an execution by a rule; others start by themselves."""
     rule(
@@ -190,8 +227,6 @@ def test_an_input_that_is_no_json_is_refused(pipeline, rule):
 
 
 def test_permissions_given_at_once_are_all_kept(emulator):
-    from tests.emulator.test_emulator_events import ROLE, archive
-
     functions = emulator.client("lambda")
     name = f"function-{uuid.uuid4().hex[:8]}"
     functions.create_function(
