@@ -267,17 +267,18 @@ def test_a_function_is_called_for_the_rules_that_it_permits_only(emulator, funct
     rule_for(emulator, functions, function, group, permit=False)
     sagemaker = emulator.client("sagemaker")
 
-    def permit(name):
+    def permit(name, principal="events.amazonaws.com"):
         functions.add_permission(
             FunctionName=function,
             StatementId=uuid.uuid4().hex,
             Action="lambda:InvokeFunction",
-            Principal="events.amazonaws.com",
+            Principal=principal,
             SourceArn=f"arn:aws:events:us-east-1:123456789012:rule/{name}",
         )
 
     arn = approve(emulator, group)  # nobody is permitted
     permit("another")
+    permit(f"rule-{group}", "s3.amazonaws.com")
     sagemaker.update_model_package(ModelPackageArn=arn, ModelApprovalStatus="Rejected")
     permit("rule-forbidden-*")
     sagemaker.update_model_package(ModelPackageArn=arn, ModelApprovalStatus="Approved")
