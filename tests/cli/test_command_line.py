@@ -203,13 +203,14 @@ def test_upsert_start_is_two_calls(line, expected):
 
 
 @pytest.mark.parametrize("verb", ["list", "models", "status", "report", "predict", "start"])
-def test_no_verb_but_upsert_imports_the_sdk(environment, verb):
+def test_no_verb_but_upsert_imports_the_sdk(environment, verb, tmp_path):
     code = (
         "import sys, pipeline; pipeline.main(sys.argv[1:]);"
         "print('sagemaker' in sys.modules, 'torch' in sys.modules)"
     )
     command = [sys.executable, "-c", code, verb]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    elsewhere = environment | {"PYTHONPATH": str(ROOT)}  # where a report may be written
+    done = subprocess.run(command, cwd=tmp_path, env=elsewhere, capture_output=True, text=True)
     assert done.stdout.splitlines()[-1] == "False False"
 
 
