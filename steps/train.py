@@ -13,7 +13,6 @@ import argparse
 import dataclasses
 import math
 import os
-import random
 import signal
 import sys
 import tempfile
@@ -25,13 +24,13 @@ from pathlib import Path
 from typing import Any
 
 import network
-import numpy
 import torch
 from torch import nn
 from training import (
     artifact,
     calibration,
     data,
+    devices,
     distributed,
     environment,
     export,
@@ -53,8 +52,6 @@ from training.learner import Learner, learner_of, whole_state
 from training.profiling import page
 from training.settings import Settings
 from training.watcher import Watcher
-
-GPUS = Path("/proc/driver/nvidia/gpus")  # one entry for each that the driver knows
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -107,8 +104,8 @@ def run(
         weights.WeightsUnavailable: there are no weights to start from.
     """
     started = time.monotonic()
-    _be_deterministic(options.seed)
-    device = _device()
+    device = devices.choose(os.environ)
+    devices.be_deterministic(options.seed)
     settings = Settings.of(options, device)
     profiler = profile.Profiler()
     watcher = Watcher(profiler, options, places.output / "tensors", tracker)
@@ -275,25 +272,6 @@ def _stop_signal() -> Iterator[Callable[[], bool]]:
         yield asked.is_set
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def _device() -> torch.device:
-    """The GPU where torch can use one; said where it cannot, for a GPU costs money."""
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    if torch.version.cuda and any(GPUS.glob("*")):
-        print(
-            f"warning: this machine has a GPU that torch {torch.__version__} cannot use (it wants "
-            f"a driver for CUDA {torch.version.cuda}); the processor trains, which takes longer",
-            flush=True,
-        )
-    return torch.device("cpu")
-
-
-def _be_deterministic(seed: int) -> None:
-    random.seed(seed)
-    numpy.random.seed(seed % 2**32)
-    torch.manual_seed(seed)
 
 
 if __name__ == "__main__":

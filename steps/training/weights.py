@@ -86,7 +86,7 @@ def _download(backbone: str) -> dict[str, torch.Tensor]:
             import torchvision
 
             weights = torchvision.models.get_model_weights(backbone).DEFAULT
-            return weights.get_state_dict(progress=False)
+            return weights.get_state_dict(progress=False, check_hash=True, weights_only=True)
         import timm
 
         return timm.create_model(backbone, pretrained=True).state_dict()

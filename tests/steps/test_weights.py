@@ -77,3 +77,27 @@ def test_weights_from_a_package_where_it_is_installed(tmp_path, monkeypatch):
 def test_weights_that_cannot_be_downloaded_say_where_others_are(offline, backbone, next_step):
     with pytest.raises(weights.WeightsUnavailable, match=next_step):
         weights.pretrained(backbone, 5)
+
+
+class Opened:
+    """What a pickle can do and tensors cannot: anything, when it is read."""
+
+    def __reduce__(self):
+        return print, ("opened",)
+
+
+def test_a_download_is_held_to_its_published_hash_and_read_as_tensors_alone(
+    offline, monkeypatch, capsys
+):
+    asked = []
+
+    def download(url, file, hash_prefix=None, progress=True):
+        asked.append((url, hash_prefix))
+        torch.save({"conv1.weight": Opened()}, file)
+
+    monkeypatch.setattr(torch.hub, "download_url_to_file", download)
+    with pytest.raises(weights.WeightsUnavailable, match="UnpicklingError"):
+        weights.pretrained("resnet18", 5)
+    ((url, prefix),) = asked
+    assert prefix and url.endswith(f"-{prefix}.pth")
+    assert "opened" not in capsys.readouterr().out

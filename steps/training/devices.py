@@ -1,0 +1,60 @@
+"""What a training computes on, and that it can be repeated there."""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy
+import torch
+
+from training.environment import TrainingError
+
+GPUS = Path("/proc/driver/nvidia/gpus")  # one entry for each that the driver knows
+_WITH_GPU = re.compile(r"ml\.(g|p)\d")  # the families of instances with NVIDIA's
+
+
+def choose(variables: Mapping[str, str]) -> torch.device:
+    """The GPU where torch can use one, else the processor.
+
+    Args:
+        variables: the container's; of these SM_CURRENT_INSTANCE_TYPE counts.
+
+    Raises:
+        TrainingError: the job has an instance with a GPU, which torch cannot use: hours of a
+            processor at a GPU's price are not what anybody wants.
+    """
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    if torch.version.cuda and any(GPUS.glob("*")):
+        problem = (
+            f"this machine has a GPU that torch {torch.__version__} cannot use: it wants a driver "
+            f"for CUDA {torch.version.cuda} or newer"
+        )
+        instance = variables.get("SM_CURRENT_INSTANCE_TYPE", "")
+        if _WITH_GPU.match(instance):
+            raise TrainingError(
+                f"{problem}. Put a torch built for an older CUDA into the training image, or "
+                f"train on a processor: choose an instance type without a GPU, such as "
+                f"ml.m5.xlarge, instead of {instance}"
+            )
+        print(f"warning: {problem}; the processor trains, which takes longer", flush=True)
+    return torch.device("cpu")
+
+
+def be_deterministic(seed: int) -> None:
+    """Draw the same random numbers and, on a GPU too, add in the same order.
+
+    Where CUDA has only a way that differs from run to run, torch warns and takes it:
+    https://docs.pytorch.org/docs/stable/notes/randomness.html
+    """
+    random.seed(seed)
+    numpy.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+    if torch.cuda.is_available():
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.backends.cudnn.benchmark = False
