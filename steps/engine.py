@@ -182,7 +182,7 @@ def _read(folder: Path, settings: Settings, name: str) -> bytes:
         raise ModelError(f"{name} is missing in the model's folder {folder}") from error
     files = settings.get("files")
     if files is None:
-        return content  # an older model lists no hashes
+        return content  # training reads what it has not sealed yet
     found = hashlib.sha256(content).hexdigest()
     if files.get(name) != found:
         raise ModelError(

@@ -11,8 +11,9 @@ LOWEST, HIGHEST = 0.25, 4.0  # few images, or only right answers, would lead any
 def temperature(log_probabilities: torch.Tensor, answers: torch.Tensor) -> float:
     """What log probabilities must be divided by to be most likely.
 
-    Guo et al. 2017, "On Calibration of Modern Neural Networks", section 4.2. Which answer is the
-    most probable does not change.
+    Guo et al. 2017, "On Calibration of Modern Neural Networks", section 4.2. Which count is the
+    most probable does not change; which one is answered may, where a near miss is worth something
+    (`decide` in engine.py).
 
     Args:
         log_probabilities: (n, classes).
@@ -30,3 +31,8 @@ def temperature(log_probabilities: torch.Tensor, answers: torch.Tensor) -> float
 
     optimizer.step(likelihood)
     return round(min(max(float(logarithm.detach().exp()), LOWEST), HIGHEST), 4)
+
+
+def calibrated(log_probabilities: torch.Tensor, temperature: float) -> torch.Tensor:
+    """Log probabilities (n, classes) at a temperature."""
+    return functional.log_softmax(log_probabilities / temperature, dim=1)

@@ -8,6 +8,7 @@ from contextlib import nullcontext
 
 import torch
 
+from training import calibration
 from training.learner import Learner
 from training.lessons import Exam
 from training.memory import Pieces
@@ -46,6 +47,9 @@ class Validation:
     def judge(self) -> tuple[float, Scores, torch.Tensor]:
         """The loss, the scores and the log probabilities (n, classes), on the CPU.
 
+        The scores are what the model would be served with after this epoch: at the temperature
+        that these images ask for. The log probabilities are as the network gave them.
+
         Raises:
             NotFinite: the loss is no number.
         """
@@ -56,7 +60,9 @@ class Validation:
             raise NotFinite(
                 f"the validation loss is {loss}; choose a smaller lr than {self._settings.lr:g}"
             )
-        return loss, Scores.of(answers, self._exam.answers, self._exam.classes), answers
+        exam = self._exam
+        served = calibration.calibrated(answers, calibration.temperature(answers, exam.answers))
+        return loss, Scores.of(served, exam.answers, exam.classes), answers
 
     @torch.no_grad()
     def _answers(self) -> tuple[float, torch.Tensor]:

@@ -246,7 +246,7 @@ def test_what_is_no_network_is_not_served(model):
     assert engine.load(model, settings).instead_of
 
 
-def test_an_older_model_lists_no_files(model):
+def test_training_reads_a_model_before_it_is_sealed(model):
     settings = settings_of(model)
     del settings["files"], settings["serves"]
     assert engine.load(model, settings).file == "model.pt"

@@ -44,6 +44,9 @@ def test_what_is_written_answers_as_it_was_validated(opt, loss):
     accuracy = float((probabilities.argmax(1) == right).float().mean())
     best = training["history"][training["best_epoch"] - 1]
     assert accuracy == pytest.approx(best["validation_accuracy"])
+    counts = torch.tensor(settings["classes"], dtype=torch.float32)
+    off = probabilities @ counts - counts[right]
+    assert float((off**2).mean().sqrt()) == pytest.approx(best["validation_rmse"], abs=1e-4)
     assert 0.25 <= settings["temperature"] <= 4
     assert settings["mirrored"] is True
 
