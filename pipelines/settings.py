@@ -89,9 +89,12 @@ class Training(Section):
     test_batch_size: Annotated[int, Field(ge=1)]
     loss: Literal["soft-ordinal", "cross-entropy", "coral", "corn", "expected-count"]
     label_width: Annotated[float, Field(ge=0)]
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)]
+    dropout: Annotated[float, Field(ge=0, lt=1)]
     freeze: Annotated[int, Field(ge=-1)]
     head_rate: Annotated[float, Field(gt=0)]
     schedule: Literal["one-cycle", "cosine", "constant"]
+    weight_decay: Annotated[float, Field(ge=0)]
     ema: Annotated[float, Field(ge=0, lt=1)]
     augment: Literal["light", "standard"]
     mixup: Annotated[float, Field(ge=0)]
@@ -99,6 +102,7 @@ class Training(Section):
     growing: bool
     mirrored: bool
     precision: Literal["auto", "float32", "bfloat16"]
+    compile: bool
     label_noise: Annotated[
         Literal["off", "measure", "leave-out"],
         BeforeValidator(lambda value: "off" if value is False else value),  # as YAML reads off
