@@ -57,7 +57,7 @@ test-compile: setup .venv-steps/.ready ## that torch.compile trains the same net
 accuracy: setup .venv-steps/.ready ## how well the model counts, on SOURCE, over three seeds (hours)
 	.venv-steps/bin/python benchmarks/accuracy.py $(if $(SOURCE),--source $(SOURCE))
 
-ablation: setup .venv-steps/.ready ## what each part of the recipe is worth, on validation (an hour and a half)
+ablation: setup .venv-steps/.ready ## what each part of the recipe is worth, on validation (two hours)
 	.venv-steps/bin/python benchmarks/accuracy.py $(if $(SOURCE),--source $(SOURCE)) --seeds 0 --vary-all
 
 clean: ## remove environments and caches; the emulator's state stays (python pipeline.py emulator reset)
