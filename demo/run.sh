@@ -38,6 +38,6 @@ ${bold}To go on${plain}
                                            train again on another split
   python pipeline.py logs Train            what the training printed
   python pipeline.py --help                every verb
-  python pipeline.py emulator down         stop the local SageMaker (its state stays in .emulator/)
+  python pipeline.py emulator down         stop the local SageMaker (its state stays in ${EMULATOR_STATE:-.emulator})
   (\`source .venv/bin/activate\` first, or write .venv/bin/python)
 END

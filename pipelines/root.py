@@ -1,9 +1,17 @@
-"""The repository's folder, and processes that find its packages wherever the person stands."""
+"""The repository's folder, and what is found from it wherever the person stands."""
 
 import os
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def emulator_state() -> Path:
+    """The folder of the emulator's state: $EMULATOR_STATE, or .emulator in the repository.
+
+    It is the same wherever the person stands, so that two folders do not meet two emulators.
+    """
+    return Path(os.environ.get("EMULATOR_STATE") or ROOT / ".emulator").resolve()
 
 
 def environment() -> dict[str, str]:

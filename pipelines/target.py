@@ -9,12 +9,11 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import UserError
 from pipelines.provisioning import images
-from pipelines.root import ROOT, environment
+from pipelines.root import ROOT, emulator_state, environment
 from pipelines.settings import Settings
 from pipelines.settings_file import load
 
@@ -115,11 +114,6 @@ def open_target(name: str) -> "tuple[boto3.Session, Settings]":
     return session, resolve(session, settings)
 
 
-def emulator_state() -> Path:
-    """The folder of the emulator's state: $EMULATOR_STATE, or .emulator where one works."""
-    return Path(os.environ.get("EMULATOR_STATE", ".emulator")).resolve()
-
-
 def _emulator_environment(region: str) -> dict[str, str]:
     server = _running_server()
     if server is None:
@@ -166,5 +160,5 @@ def _start_emulator() -> None:
     if started.returncode:
         raise TargetError(
             f"The emulator does not start:\n{(started.stderr or started.stdout).strip()}\n"
-            f"By hand: {sys.executable} -m emulator up"
+            "By hand: python pipeline.py emulator up"
         )

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.root import environment
+from pipelines.root import ROOT, emulator_state, environment
 
 PANEL = "This machine"
 app = typer.Typer()
@@ -21,6 +21,14 @@ def emulator(
         list[str] | None, typer.Argument(metavar="up|down|status|env|reset")
     ] = None,
 ) -> None:
-    """Handle SageMaker on this machine: up, down, status, env, reset."""
-    command = [sys.executable, "-m", "emulator", *(arguments or ["--help"])]
-    raise typer.Exit(subprocess.run(command, env=environment()).returncode)
+    """Handle SageMaker on this machine: up, down, status, env, reset.
+
+    It is the one that the other verbs talk to, in whatever folder this is typed.
+    """
+    verb, *options = arguments or ["--help"]
+    if verb in ("up", "serve"):
+        # Before the person's own options, of which one given twice holds as it is given last.
+        options = ["--images", str(ROOT / "containers"), *options]
+    variables = environment() | {"EMULATOR_STATE": str(emulator_state())}
+    command = [sys.executable, "-m", "emulator", verb, *options]
+    raise typer.Exit(subprocess.run(command, env=variables).returncode)

@@ -188,6 +188,41 @@ def test_the_target_is_named_before_or_after_the_verb(fresh, before):
     assert done.returncode == 0, done.stderr
 
 
+@pytest.fixture
+def elsewhere(environment, tmp_path):
+    """Types `python pipeline.py WORDS` in another folder, where the state is not said."""
+
+    def call(*words, **variables):
+        return subprocess.run(
+            [sys.executable, str(ROOT / "pipeline.py"), *words],
+            cwd=tmp_path,
+            env={**environment, **variables},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    return call
+
+
+def test_the_repositorys_emulator_is_met_from_any_folder(elsewhere):
+    done = elsewhere("emulator", "status", EMULATOR_STATE="")
+    assert str(ROOT / ".emulator") in done.stdout
+
+
+def test_the_emulator_starts_in_any_folder_with_the_repositorys_images(elsewhere, tmp_path):
+    state = {"EMULATOR_STATE": str(tmp_path / "state")}
+    done = elsewhere("emulator", "up", **state)
+    try:
+        assert done.returncode == 0, done.stderr
+        status = json.loads(elsewhere("emulator", "status", "--json", **state).stdout)
+        assert status["images"] == str(ROOT / "containers")
+    finally:
+        elsewhere("emulator", "down", **state)
+    refused = elsewhere("emulator", "up", "--images", "none", **state)
+    assert f"there is no folder {tmp_path / 'none'}" in refused.stderr
+
+
 @pytest.mark.parametrize(
     ("line", "expected"),
     [

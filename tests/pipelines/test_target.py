@@ -12,7 +12,7 @@ import pytest
 
 from pipelines import target
 from pipelines.provisioning import setup
-from pipelines.root import ROOT
+from pipelines.root import ROOT, emulator_state
 from pipelines.settings import Settings
 from pipelines.settings_file import load
 from pipelines.target import TargetError
@@ -67,7 +67,17 @@ def test_an_emulator_that_does_not_start_says_why(environment: None, tmp_path: P
     os.environ["EMULATOR_STATE"] = str(tmp_path / "file")
     with pytest.raises(TargetError, match="does not start") as caught:
         target.connect(load("local", {}))
-    assert "python -m emulator up" in str(caught.value).replace(sys.executable, "python")
+    assert "python pipeline.py emulator up" in str(caught.value)
+
+
+def test_the_state_is_the_repositorys_wherever_one_stands(
+    environment: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    os.environ.pop("EMULATOR_STATE", None)
+    assert emulator_state() == ROOT / ".emulator"
+    os.environ["EMULATOR_STATE"] = "mine"
+    assert emulator_state() == tmp_path / "mine"
 
 
 def test_a_server_that_is_gone_is_not_taken_for_one_that_runs(
