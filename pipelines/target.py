@@ -38,6 +38,7 @@ def connect(settings: Settings) -> "boto3.Session":
 
     Locally the emulator is started when it does not run, and the process's environment is made
     that of a client of it, so that every library in this process (and its children) finds it.
+    Elsewhere it is said on standard error when the environment sends requests to another address.
 
     Args:
         settings: The target's settings, resolved or not.
@@ -51,6 +52,12 @@ def connect(settings: Settings) -> "boto3.Session":
             os.environ.pop(variable, None)
     else:
         os.environ["AWS_DEFAULT_REGION"] = os.environ["AWS_REGION"] = settings.region
+        if elsewhere := os.environ.get("AWS_ENDPOINT_URL"):
+            # Left behind by `emulator env`, say: what looks like AWS would be this machine.
+            print(
+                f"$AWS_ENDPOINT_URL is set: requests go to {elsewhere}, not to AWS.",
+                file=sys.stderr,
+            )
     import boto3
     import botocore.exceptions
 

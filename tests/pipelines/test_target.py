@@ -103,6 +103,17 @@ def test_without_credentials_aws_is_not_asked(environment: None, tmp_path: Path)
     assert "aws sso login" in str(caught.value)
 
 
+def test_an_endpoint_that_is_not_aws_is_said(
+    aws: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target.connect(load("aws", {}))
+    said = f"$AWS_ENDPOINT_URL is set: requests go to {aws.url}, not to AWS.\n"
+    assert capsys.readouterr().err == said
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    target.connect(load("aws", {}))
+    assert capsys.readouterr().err == ""
+
+
 def test_an_unknown_profile_is_said(environment: None, tmp_path: Path) -> None:
     os.environ |= {"AWS_PROFILE": "nobody", "AWS_CONFIG_FILE": str(tmp_path / "none")}
     with pytest.raises(TargetError, match="nobody"):
