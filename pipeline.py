@@ -12,8 +12,10 @@ import typer
 
 from pipelines.commands import build, machine, models, run
 from pipelines.commands.shared import Target, say
+from pipelines.commands.verbs import Program, Verbs
 
-app = typer.Typer(
+app = Verbs(
+    cls=Program,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

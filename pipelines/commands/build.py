@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from pipelines.commands.shared import Target, chosen, examples, open_target
+from pipelines.commands.verbs import Verbs
 
 PANEL = "Build"
-app = typer.Typer()
+app = Verbs()
 
 
 @app.command(

@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
+from pipelines.commands.verbs import Verbs
 from pipelines.root import ROOT, emulator_state, environment
 
 PANEL = "This machine"
-app = typer.Typer()
+app = Verbs()
 
 
 @app.command(

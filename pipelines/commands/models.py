@@ -18,6 +18,7 @@ from pipelines.commands.shared import (
     print_json,
     say,
 )
+from pipelines.commands.verbs import Verbs
 
 if TYPE_CHECKING:
     from model_registry.promotion import Promotion
@@ -33,10 +34,12 @@ PendingVersion = Annotated[
         metavar="VERSION", help="Its number. \\[default: the newest pending]", show_default=False
     ),
 ]
-Note = Annotated[str, typer.Option("--note", "-m", help="Why; it is kept with the version.")]
+Note = Annotated[
+    str, typer.Option("--note", "-m", metavar="TEXT", help="Why; it is kept with the version.")
+]
 
 
-app = typer.Typer()
+app = Verbs()
 
 
 def _expected(text: str) -> int:
@@ -50,9 +53,7 @@ def models(
     context: typer.Context,
     versions: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="VERSION...", help="Only these. \\[default: all]", show_default=False
-        ),
+        typer.Argument(metavar="VERSION", help="Only these. \\[default: all]", show_default=False),
     ] = None,
     as_json: AsJson = False,
     target: Target = None,
@@ -102,7 +103,9 @@ def reject(
 @app.command(rich_help_panel=PANEL, epilog=examples("promote 3"))
 def promote(
     context: typer.Context,
-    version: Annotated[str, typer.Argument(help="The number of an approved version.")],
+    version: Annotated[
+        str, typer.Argument(metavar="VERSION", help="The number of an approved version.")
+    ],
     target: Target = None,
 ) -> None:
     """Serve an approved version: the endpoint is created, or updated with its settings kept."""
@@ -131,7 +134,7 @@ def endpoint(
         typer.Option("--wait", help="Until the version approved last is in service."),
     ] = False,
     seconds: Annotated[
-        float, typer.Option("--timeout", help="The longest wait, in seconds.")
+        float, typer.Option("--timeout", metavar="SECONDS", help="The longest wait, in seconds.")
     ] = ENDPOINT_SECONDS,
     as_json: AsJson = False,
     target: Target = None,
@@ -161,7 +164,7 @@ def endpoint(
 )
 def predict(
     context: typer.Context,
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="JPEG or PNG files.")],
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="JPEG or PNG files.")],
     expected: Annotated[
         int | None,
         typer.Option(
@@ -213,7 +216,11 @@ def score(
     ],
     version: Annotated[
         str | None,
-        typer.Option(help="An approved model version. \\[default: the newest]", show_default=False),
+        typer.Option(
+            metavar="VERSION",
+            help="An approved model version. \\[default: the newest]",
+            show_default=False,
+        ),
     ] = None,
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FILE", help="The CSV to write.")

@@ -20,12 +20,13 @@ from pipelines.commands.shared import (
     print_json,
     say,
 )
+from pipelines.commands.verbs import Verbs
 
 PANEL = "Run"
 Wait = Annotated[
     bool, typer.Option("--wait/--no-wait", help="Show the steps until the execution ends.")
 ]
-app = typer.Typer()
+app = Verbs()
 
 
 @app.command(
@@ -50,7 +51,9 @@ def start(
     ] = None,
     name: Annotated[
         str | None,
-        typer.Option(help="Call it so; every verb finds it by that, too.", show_default=False),
+        typer.Option(
+            metavar="NAME", help="Call it so; every verb finds it by that, too.", show_default=False
+        ),
     ] = None,
     wait: Wait = True,
     target: Target = None,
@@ -119,7 +122,9 @@ def status(
 @app.command("logs", rich_help_panel=PANEL, epilog=examples("logs Train", "logs Tune --follow"))
 def show_logs(
     context: typer.Context,
-    step: Annotated[str, typer.Argument(help="The step's name, such as Prepare or Train.")],
+    step: Annotated[
+        str, typer.Argument(metavar="STEP", help="The step's name, such as Prepare or Train.")
+    ],
     which: Execution = None,
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Go on until the step has ended.")
@@ -167,7 +172,9 @@ def retry(
 @app.command("list", rich_help_panel=PANEL, epilog=examples("list", "list -n 5 --json"))
 def list_executions(
     context: typer.Context,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="The newest so many.")] = 20,
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", metavar="N", min=1, help="The newest so many.")
+    ] = 20,
     as_json: AsJson = False,
     target: Target = None,
 ) -> None:
@@ -192,9 +199,9 @@ def list_executions(
 def report(
     context: typer.Context,
     which: Execution = None,
-    output: Annotated[Path, typer.Option("--output", "-o", help="The folder to write in.")] = Path(
-        "reports"
-    ),
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FOLDER", help="The folder to write in.")
+    ] = Path("reports"),
     target: Target = None,
 ) -> None:
     """Write one HTML file about an execution, with its pictures, and the pictures beside it."""

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import boto3
 import pytest
+import typer
+from typer.testing import CliRunner
 
 import pipeline
 
@@ -235,6 +237,18 @@ def test_the_emulator_starts_in_any_folder_with_the_repositorys_images(elsewhere
 )
 def test_upsert_start_is_two_calls(line, expected):
     assert [" ".join(call) for call in pipeline.calls(line.split())] == expected
+
+
+@pytest.mark.parametrize("verb", ["", *typer.main.get_command(pipeline.app).commands])
+def test_help_shows_flags_without_a_type_and_what_is_given_in_capitals(verb):
+    shown = CliRunner().invoke(pipeline.app, [verb, "--help"] if verb else ["--help"])
+    assert shown.exit_code == 0
+    if verb == "emulator":
+        return  # it answers with the emulator's own
+    assert "--help" in shown.output
+    assert "<bool>" not in shown.output
+    (usage,) = [line for line in shown.output.splitlines() if "Usage:" in line]
+    assert [name for name in re.findall(r"[{\[](\w+)", usage) if not name.isupper()] == []
 
 
 @pytest.mark.parametrize("verb", ["list", "models", "status", "report", "predict", "start"])
