@@ -8,6 +8,8 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from time import monotonic
+from typing import NamedTuple
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
@@ -19,6 +21,9 @@ from pipelines.display.words import duration, moment
 from pipelines.executions.advice import Advice
 from pipelines.executions.execution import SKIPPED, WAITING, Execution
 from pipelines.executions.watch import LastWords, Look
+
+# Where no line can be shown in place, a running step says so often at most how far it is; seconds.
+SIGN_OF_LIFE = 60.0
 
 STYLES = {
     "Succeeded": "green",
@@ -122,7 +127,10 @@ def next_steps(advice: Advice) -> Text:
 
 
 def show_live(looks: Iterable[Look]) -> Look:
-    """Show an execution as it goes on, in place on a terminal, else a line for each change."""
+    """Show an execution as it goes on, in place on a terminal, else a line for each change.
+
+    A running step's detail is such a change at most once a minute.
+    """
     out = console()
     if not out.is_terminal:
         return _show_lines(looks)
@@ -138,19 +146,33 @@ def show_live(looks: Iterable[Look]) -> Look:
     return last
 
 
+class _Said(NamedTuple):
+    """The last line about a step; `when` is a monotonic clock's, in seconds."""
+
+    status: str
+    detail: str
+    when: float
+
+
 def _show_lines(looks: Iterable[Look]) -> Look:
     last = None
-    seen: dict[str, str] = {}
+    said: dict[str, _Said] = {}
     for last in looks:
         for step in last.execution.steps:
-            if step.status in (WAITING, SKIPPED) or seen.get(step.name) == step.status:
+            if step.status in (WAITING, SKIPPED):
                 continue
-            seen[step.name] = step.status
+            detail, now = last.details.get(step.name, ""), monotonic()
+            before = said.get(step.name)
+            if before is None or before.status != step.status:
+                # What a step begins with is out of date before it is read.
+                detail = detail if step.ended else ""
+            else:
+                news = step.status == "Executing" and detail not in ("", before.detail)
+                if not news or now - before.when < SIGN_OF_LIFE:
+                    continue
+            said[step.name] = _Said(step.status, detail, now)
             took = f" in {duration(step.seconds)}" if step.ended else ""
-            # A running step's detail is out of date before it is read, so only an end shows one.
-            detail = last.details.get(step.name, "") if step.ended else ""
-            now = datetime.now().strftime("%H:%M:%S")
-            line = f"{now} {step.name} ({step.type}) {step.status}{took}"
+            line = f"{datetime.now():%H:%M:%S} {step.name} ({step.type}) {step.status}{took}"
             print(f"{line}: {detail}" if detail else line, flush=True)
     assert last is not None, "an execution is looked at at least once"
     execution = last.execution
