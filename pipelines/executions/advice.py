@@ -10,6 +10,7 @@ from pipelines.executions.outcome import Outcome
 PROGRAM = "python pipeline.py"
 NOTHING_NEW = "No model version was registered, so whatever was serving goes on serving."
 KILLED = "exit code: 137"  # 128 + SIGKILL
+ALGORITHM = "AlgorithmError"  # SageMaker's word for a container that ended with an error of its own
 OUT_OF_MEMORY = (
     " Exit code 137 says that the job was killed, mostly for want of memory: give it less at once "
     "(-p SubsetSize=N, a smaller batch or image), or a larger instance on AWS."
@@ -59,11 +60,16 @@ def advise(execution: Execution, outcome: Outcome) -> Advice:
             ),
         )
     if execution.status in ("Failed", "Stopped"):
-        killed = any(step.status == "Failed" and KILLED in step.failure for step in execution.steps)
+        failures = [step.failure for step in execution.steps if step.status == "Failed"]
+        killed = any(KILLED in failure for failure in failures)
+        # The same input meets the same error of a script; a service's error may have passed.
+        own = any(ALGORITHM in failure for failure in failures)
+        changed = ("start -p NAME=VALUE", "begins another execution with other parameters")
         return Advice(
             NOTHING_NEW + OUT_OF_MEMORY * killed,
             (
                 *logs,
+                *([changed] if own else []),
                 (f"retry {identity}", "goes on from the step that did not succeed, same code"),
                 ("upsert start", "begins another execution, with changed code"),
             ),
