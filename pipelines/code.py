@@ -40,7 +40,7 @@ class Bundle:
     """The files that one step runs.
 
     Attributes:
-        name: `prepare`, `train` or `evaluate`.
+        name: `prepare`, `train` or `evaluate`; `weights` for pretrained ones.
         files: Content by path, sorted by path.
         packed: Uploaded as one tarball (script mode) rather than as files (processing).
     """

@@ -6,7 +6,15 @@
 from collections.abc import Mapping
 from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 NAME = "tally"
 
@@ -62,6 +70,8 @@ class Instances(Section):
 
     processing: InstanceType
     training: InstanceType
+    training_count: Annotated[int, Field(ge=1)]
+    spot: bool
     evaluation: InstanceType
     inference: InstanceType
     volume_gb: Annotated[int, Field(ge=1)]
@@ -85,6 +95,7 @@ class Training(Section):
     """What is the same for every trial."""
 
     backbone: Annotated[str, Field(min_length=1)]
+    pretrained: str
     image_size: Annotated[int, Field(ge=32, le=1024)]
     test_batch_size: Annotated[int, Field(ge=1)]
     loss: Literal["soft-ordinal", "cross-entropy", "coral", "corn", "expected-count"]
@@ -172,6 +183,15 @@ class Settings(Section):
     tracking: Tracking
     quality: Quality
     running: Running
+
+    @field_validator("instances")
+    @classmethod
+    def _one_machine(cls, value: Instances, others: ValidationInfo) -> Instances:
+        if others.data.get("target") == "local" and value.training_count > 1:
+            raise ValueError(
+                f"training_count: this machine is one instance; give 1, not {value.training_count}"
+            )
+        return value
 
     def resolved(self, account: str, tags: Mapping[str, str]) -> "Settings":
         """These settings with every null replaced by the name that it stands for.

@@ -1,9 +1,11 @@
 """The training job that Tune runs many times and Train once: the same code in the same image."""
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
 from sagemaker.core.shapes import Tag
+from sagemaker.core.workflow.functions import Join
 from sagemaker.train import ModelTrainer
 from sagemaker.train.configs import Compute, InputData, OutputDataConfig, StoppingCondition
 
@@ -40,7 +42,7 @@ def trainer(
         hyperparameters: Those that only this step sets.
         more: Further arguments of ModelTrainer.
     """
-    parameter = context.parameters
+    parameter, instances = context.parameters, context.settings.instances
     uri = context.settings.tracking.mlflow_uri
     return ModelTrainer(
         training_image=context.settings.images.training,
@@ -49,10 +51,15 @@ def trainer(
         base_job_name=f"{NAME}-{step.lower()}",
         compute=Compute(
             instance_type=parameter["TrainingInstanceType"],
-            instance_count=1,
-            volume_size_in_gb=context.settings.instances.volume_gb,
+            instance_count=instances.training_count,
+            enable_managed_spot_training=instances.spot or None,
+            volume_size_in_gb=instances.volume_gb,
         ),
-        stopping_condition=StoppingCondition(max_runtime_in_seconds=context.max_seconds),
+        stopping_condition=StoppingCondition(
+            max_runtime_in_seconds=context.max_seconds,
+            # For spot instances a job may wait as long again as it may run.
+            max_wait_time_in_seconds=2 * context.max_seconds if instances.spot else None,
+        ),
         output_data_config=OutputDataConfig(s3_output_path=context.output_address(step)),
         hyperparameters={
             "sagemaker_program": "train.py",
@@ -72,7 +79,8 @@ def trainer(
 
 def learning(training: Training) -> dict[str, str]:
     """The settings that are hyperparameters of `steps/train.py` by the same name."""
-    elsewhere = {"backbone", "image_size", "max_hours"}  # parameters, and the job's limit
+    # Parameters, a channel, and the job's limit.
+    elsewhere = {"backbone", "image_size", "pretrained", "max_hours"}
     values = training.model_dump(exclude=elsewhere)
     return {
         name.replace("_", "-"): str(value).lower() if isinstance(value, bool) else str(value)
@@ -80,6 +88,36 @@ def learning(training: Training) -> dict[str, str]:
     }
 
 
-def channels(prepare: Any) -> list[InputData]:
-    """The images that Prepare split off for training and validation."""
-    return [InputData(channel_name=name, data_source=output_of(prepare, name)) for name in CHANNELS]
+def channels(context: Context, prepare: Any) -> list[InputData]:
+    """The images that Prepare split off, and the weights to start from where they are given."""
+    sources = {name: output_of(prepare, name) for name in CHANNELS}
+    if weights := context.settings.training.pretrained:
+        sources["pretrained"] = weights
+    return [InputData(channel_name=name, data_source=uri) for name, uri in sources.items()]
+
+
+def checkpoints(context: Context, prepare: Any, *more: Any) -> Join:
+    """Where a training that is interrupted finds its last epoch again.
+
+    The address names what the training depends on (images, code, hyperparameters) and not the
+    execution: SageMaker's step cache compares it, and a resumed training must find its own.
+
+    Args:
+        context: What the definition is built from.
+        prepare: The Prepare step.
+        more: Further parts of the address, that tell trainings apart.
+    """
+    parameter, weights = context.parameters, context.settings.training.pretrained
+    return Join(
+        on="/",
+        values=[
+            f"s3://{context.settings.bucket_name}/{NAME}/checkpoints",
+            prepare.properties.ProcessingJobName,
+            context.code["train"].sha,
+            parameter["Backbone"],
+            parameter["ImageSize"].to_string(),
+            parameter["Seed"].to_string(),
+            *more,
+            *([hashlib.sha256(weights.encode()).hexdigest()[:8]] if weights else []),
+        ],
+    )

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from sagemaker.core.parameter import CategoricalParameter, ContinuousParameter, IntegerParameter
+from sagemaker.core.training.configs import CheckpointConfig
 from sagemaker.mlops.workflow.steps import TuningStep
 from sagemaker.train.tuner import HyperparameterTuner
 
 from pipelines.builders.context import TAGS, Context
-from pipelines.builders.trainer import METRICS, OBJECTIVE, channels, trainer
+from pipelines.builders.trainer import METRICS, OBJECTIVE, channels, checkpoints, trainer
 from pipelines.settings import NAME
 
 # What is wanted of the final training alone.
@@ -50,7 +51,12 @@ def tune_step(context: Context, prepare: Any) -> TuningStep:
     """The Tuning step that runs `steps/train.py` once for each trial."""
     parameter = context.parameters
     tuner = HyperparameterTuner(
-        trainer(context, "Tune", {**UNWATCHED, **_labels(context)}),
+        trainer(
+            context,
+            "Tune",
+            {**UNWATCHED, **_labels(context)},
+            checkpoint_config=_checkpoints(context, prepare),
+        ),
         objective_metric_name=OBJECTIVE,
         objective_type="Maximize",
         strategy="Bayesian",
@@ -72,11 +78,18 @@ def tune_step(context: Context, prepare: Any) -> TuningStep:
     return LimitedTuningStep(
         "Tune",
         description="Search learning rate, batch size and epochs.",
-        step_args=tuner.tune(inputs=channels(prepare)),
+        step_args=tuner.tune(inputs=channels(context, prepare)),
         cache_config=context.cache,
         retry_policies=context.job_retries,
         parameters=parameter,
     )
+
+
+def _checkpoints(context: Context, prepare: Any) -> CheckpointConfig | None:
+    """Where trials that may be interrupted keep their last epoch, each below its own name."""
+    if not context.settings.instances.spot:
+        return None
+    return CheckpointConfig(s3_uri=checkpoints(context, prepare, "trials"))
 
 
 def _labels(context: Context) -> dict[str, str]:

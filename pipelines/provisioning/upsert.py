@@ -23,6 +23,7 @@ from pipelines.provisioning.promoter import FUNCTION, holds_current_code
 from pipelines.provisioning.setup import setup
 from pipelines.root import ROOT, environment
 from pipelines.settings import NAME, Settings
+from pipelines.weights import placed
 
 if TYPE_CHECKING:
     import boto3
@@ -79,12 +80,14 @@ def upsert(session: "boto3.Session", settings: Settings) -> UpsertResult:
         ParameterError: The settings make a value that is not allowed a parameter's default.
         UpsertError: Something the pipeline needs is missing.
         ImagesError: So is an image.
+        WeightsError: So are the pretrained weights.
         SetupError: What is around the pipeline is missing, or locally cannot be made.
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
     began = time.perf_counter()
     check_defaults(settings)
+    settings, weights = placed(settings)
     if settings.target == "local":
         items, notes = setup(session, settings), []
     else:
@@ -93,6 +96,8 @@ def upsert(session: "boto3.Session", settings: Settings) -> UpsertResult:
     text, compiled = compiled_definition(settings, code)
     try:
         uploaded = [name for name, bundle in code.items() if bundle.upload(session, settings)]
+        if weights and weights.upload(session, settings):
+            notes = [*notes, f"the pretrained weights are in {weights.prefix(settings)} now"]
         arn, action = _put(session, settings, text)
     except ClientError as error:
         raise UpsertError(_explain(error, settings)) from None
@@ -117,8 +122,10 @@ def dry_run(settings: Settings) -> str:
 
     Raises:
         ParameterError: The settings make a value that is not allowed a parameter's default.
+        WeightsError: The pretrained weights are missing.
     """
     check_defaults(settings)
+    settings, _ = placed(settings)
     return json.dumps(json.loads(compiled_definition(settings, bundles())[0]), indent=2)
 
 

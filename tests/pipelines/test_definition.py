@@ -26,12 +26,16 @@ from pipelines.settings_file import load
 GOLDEN = Path(__file__).with_name("definition.json")
 ACCOUNT = "123456789012"
 TRACKING = "arn:aws:sagemaker:us-east-1:123456789012:mlflow-tracking-server/counts"
+WEIGHTS = "s3://my-bucket/imagenet/"
 SOURCE = {"PIPELINE_DATA_SOURCE": "s3://aft-vbi-pds"}
 VARIANTS = {
     "aws": ("aws", {}),
     "local": ("local", {}),
     "service-rules": ("aws", {"PIPELINE_DEBUG_SERVICE_RULES": "true"}),
     "tracked": ("aws", {"PIPELINE_TRACKING_MLFLOW_URI": TRACKING}),
+    "together": ("aws", {"PIPELINE_INSTANCES_TRAINING_COUNT": "2"}),
+    "spot": ("aws", {"PIPELINE_INSTANCES_SPOT": "true", "PIPELINE_TRAINING_MAX_HOURS": "2"}),
+    "weights": ("aws", {"PIPELINE_TRAINING_PRETRAINED": WEIGHTS}),
 }
 
 _spec = importlib.util.spec_from_file_location(
@@ -247,6 +251,61 @@ def test_trainings_are_told_a_tracking_server_where_one_is_set(texts: dict[str, 
 
     assert environments("tracked") == [{"MLFLOW_TRACKING_URI": TRACKING}] * 2
     assert environments("aws") == environments("local") == [None, None]
+
+
+def _trainings(text: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The request of a trial, and that of the final training."""
+    found = {step["Name"]: step["Arguments"] for step in shapes.steps(json.loads(text))}
+    return found["Tune"]["TrainingJobDefinition"], found["Train"]
+
+
+def test_a_model_can_be_trained_by_several_instances(texts: dict[str, str]) -> None:
+    for text, count in ((texts["aws"], 1), (texts["together"], 2)):
+        counts = [job["ResourceConfig"]["InstanceCount"] for job in _trainings(text)]
+        assert counts == [count, count]
+
+
+def test_trainings_on_spot_instances_wait_for_them_and_go_on_from_checkpoints(
+    texts: dict[str, str],
+) -> None:
+    trial, final = _trainings(texts["spot"])
+    for job in (trial, final):
+        assert job["EnableManagedSpotTraining"] is True
+        assert job["StoppingCondition"] == {
+            "MaxRuntimeInSeconds": 7200,
+            "MaxWaitTimeInSeconds": 14400,
+        }
+    address = trial["CheckpointConfig"]["S3Uri"]["Std:Join"]["Values"]
+    assert address[0] == f"s3://tally-us-east-1-{ACCOUNT}/tally/checkpoints"
+    assert address[-1] == "trials"
+    trial, final = _trainings(texts["aws"])
+    assert "CheckpointConfig" not in trial
+    assert final["CheckpointConfig"] == _trainings(texts["spot"])[1]["CheckpointConfig"]
+    assert not {"EnableManagedSpotTraining"} & (set(trial) | set(final))
+
+
+def test_trainings_start_from_weights_that_are_given(texts: dict[str, str]) -> None:
+    for job, hyperparameters in zip(
+        _trainings(texts["weights"]), ("StaticHyperParameters", "HyperParameters"), strict=True
+    ):
+        channels = {
+            channel["ChannelName"]: channel["DataSource"]["S3DataSource"]["S3Uri"]
+            for channel in job["InputDataConfig"]
+        }
+        assert set(channels) == {"train", "validation", "pretrained"}
+        assert channels["pretrained"] == WEIGHTS
+        # There the name is a flag: whether to start from any weights at all.
+        assert "pretrained" not in job[hyperparameters]
+
+    def checkpoints(variant: str) -> list[Any]:
+        return _trainings(texts[variant])[1]["CheckpointConfig"]["S3Uri"]["Std:Join"]["Values"]
+
+    # Other weights make another training of it, which must not go on from this one's epochs.
+    assert checkpoints("weights")[:-1] == checkpoints("aws")
+    channels = [
+        channel["ChannelName"] for channel in _trainings(texts["aws"])[1]["InputDataConfig"]
+    ]
+    assert channels == ["train", "validation"]
 
 
 def test_a_version_carries_what_its_promotion_needs(by_name: dict[str, dict[str, Any]]) -> None:

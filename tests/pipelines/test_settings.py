@@ -40,6 +40,13 @@ def test_off_is_a_word_here_though_yaml_reads_no() -> None:
     assert settings.training.label_noise == "off"
 
 
+def test_this_machine_trains_as_one_instance() -> None:
+    variable = {"PIPELINE_INSTANCES_TRAINING_COUNT": "2"}
+    assert load("aws", variable).instances.training_count == 2
+    with pytest.raises(SettingsError, match=r"instances: training_count: this machine is one"):
+        load("local", variable)
+
+
 def test_a_role_of_ones_own_is_kept() -> None:
     arn = "arn:aws:iam::111122223333:role/team/builder"
     assert load("local", {"PIPELINE_ROLE": arn}).resolved("1" * 12, {}).role_arn == arn
