@@ -48,6 +48,8 @@ def test_it_ends_with_a_pending_version_and_its_metrics_in_the_summary(
         # As with the variable DATA_SOURCE and an input of a person's, who has the last word.
         "PARAMETERS": "-p DataSource=s3://nowhere/bins -p DataVersion=run-1 "
         + " ".join(f"-p {name}={value}" for name, value in chosen.items()),
+        "GITHUB_RUN_ID": "170",
+        "GITHUB_RUN_ATTEMPT": "2",
         "GITHUB_STEP_SUMMARY": str(summary),
     }
     assert set(workflow["jobs"]["retrain"]["env"]) <= set(environment)
@@ -66,7 +68,7 @@ def test_it_ends_with_a_pending_version_and_its_metrics_in_the_summary(
 
     (new,) = [model for model in workplace.models() if model["version"] not in before]
     assert new["approval"] == "PendingManualApproval"
-    status = workplace.read("status")
+    status = workplace.read("status", "retrain-170-2")
     accuracy = status["metrics"]["multiclass_classification_metrics"]["accuracy"]["value"]
     said = summary.read_text()
     assert status["id"] in said
