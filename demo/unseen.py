@@ -6,18 +6,30 @@ The execution is named by the first argument; else it is the latest.
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from pipelines.executions import execution
 from pipelines.settings import NAME
 from pipelines.target import open_target
 
+if TYPE_CHECKING:
+    import boto3
 
-def main() -> None:
-    """Ask where Prepare put the test images, and fetch the first of a middling count."""
-    session, _ = open_target("local")
+
+def fetch(session: "boto3.Session", which: str | None, folder: Path) -> Path:
+    """Ask where Prepare put the test images, and fetch the first of a middling count.
+
+    Args:
+        session: The target's session.
+        which: The execution as every verb takes it; None: the latest.
+        folder: Where the image is put: at COUNT/NAME.jpg below it.
+
+    Raises:
+        ExecutionError: There is no such execution.
+    """
     client, s3 = session.client("sagemaker"), session.client("s3")
-    run = execution.describe(client, execution.resolve(client, NAME, *sys.argv[1:]))
+    run = execution.describe(client, execution.resolve(client, NAME, which))
     job = client.describe_processing_job(ProcessingJobName=run.step("Prepare").job)
     outputs = {
         o["OutputName"]: o["S3Output"]["S3Uri"] for o in job["ProcessingOutputConfig"]["Outputs"]
@@ -26,11 +38,13 @@ def main() -> None:
     listed = s3.list_objects_v2(Bucket=place.netloc, Prefix=place.path.lstrip("/") + "/")
     keys = sorted(entry["Key"] for entry in listed["Contents"])
     key = keys[len(keys) // 2]
-    file = Path(".tally/unseen", *key.split("/")[-2:])
+    file = folder.joinpath(*key.split("/")[-2:])
     file.parent.mkdir(parents=True, exist_ok=True)
     s3.download_file(place.netloc, key, str(file))
-    print(file)
+    return file
 
 
 if __name__ == "__main__":
-    main()
+    session, _ = open_target("local")
+    named = sys.argv[1] if len(sys.argv) > 1 else None
+    print(fetch(session, named, Path(".tally/unseen")))

@@ -5,6 +5,7 @@ The tests of this file run in order and share one emulator: each begins where th
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -51,6 +52,12 @@ def serving(workplace: Workplace) -> list[int]:
 def test_start_before_upsert_says_what_to_run(workplace: Workplace) -> None:
     refused = workplace.run("start", check=1)
     assert "pipeline.py upsert" in refused.stderr
+
+
+def test_the_tour_says_what_to_run_where_there_is_nothing(workplace: Workplace) -> None:
+    said = workplace.notebook("tour.ipynb")
+    for command in ("pipeline.py upsert", "pipeline.py start", "pipeline.py approve"):
+        assert f"python {command}" in said
 
 
 def test_the_first_execution_ends_with_a_pending_model_version(workplace: Workplace) -> None:
@@ -152,6 +159,15 @@ def test_the_report_is_one_file_with_its_pictures_inside(workplace: Workplace) -
     assert html.count("data:image/png;base64,") >= 4
     assert 'src="http' not in html
     assert 'href="profile.html"' in html and "images per second" in html
+
+
+def test_the_tour_shows_the_pipeline_its_results_and_an_answer(workplace: Workplace) -> None:
+    said = workplace.notebook("tour.ipynb")
+    assert "<HTML> <svg" in said and "AccuracyTooLow" in said
+    assert workplace.read("list")[0]["PipelineExecutionArn"].rpartition("/")[2] in said
+    assert "PendingManualApproval" not in said and "Approved, serving" in said
+    assert "confusion.png" in said and "Confusion matrix: the true count" in said
+    assert re.search(r"\d items are in it\. The model counts \d\.", said)
 
 
 def test_too_high_a_threshold_ends_failed_with_the_numbers_and_registers_nothing(

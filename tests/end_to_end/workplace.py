@@ -47,6 +47,20 @@ class Workplace:
         assert "Traceback (most recent call last)" not in done.stderr, done.stderr
         return done
 
+    def notebook(self, name: str) -> str:
+        """Run a notebook's cells in its folder, and answer what they showed."""
+        folder = ROOT / "notebooks"
+        done = subprocess.run(
+            [sys.executable, Path(__file__).with_name("notebook.py"), folder / name],
+            cwd=folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+        return done.stdout
+
     def read(self, *words: str) -> Any:
         """What a reading verb answers with `--json`."""
         return json.loads(self.run(*words, "--json").stdout)
