@@ -5,7 +5,7 @@ import pytest
 
 from model_registry import endpoint as endpoints
 from model_registry.errors import NotApprovedError, RegistryError
-from model_registry.promotion import Placement, promote, rollback
+from model_registry.promotion import Placement, _settings_of, promote, rollback
 
 PLACEMENT = Placement("tally", "ml.m5.large", "arn:aws:iam::123456789012:role/tally-execution")
 
@@ -61,3 +61,22 @@ def test_a_models_name_says_the_version_and_fits(client, register):
     name = endpoints.read(client, "tally").model
     assert name.startswith("tally-v1-")
     assert len(name) <= 63
+
+
+def test_what_somebody_has_the_endpoint_capture_is_a_setting_that_is_kept(client, register):
+    # Neither moto nor the emulator updates an endpoint that captures.
+    promoted = promote(client, register("Approved"), PLACEMENT)
+    made = client.describe_endpoint_config(EndpointConfigName=promoted.endpoint_config_name)
+    assert not made.get("DataCaptureConfig")
+    capture = {
+        "EnableCapture": True,
+        "InitialSamplingPercentage": 5,
+        "DestinationS3Uri": "s3://tally/capture",
+        "CaptureOptions": [{"CaptureMode": "Output"}],
+    }
+    client.create_endpoint_config(
+        EndpointConfigName="tally-captured",
+        ProductionVariants=made["ProductionVariants"],
+        DataCaptureConfig=capture,
+    )
+    assert _settings_of(client, "tally-captured")["DataCaptureConfig"] == capture
