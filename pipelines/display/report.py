@@ -23,20 +23,22 @@ if TYPE_CHECKING:
     import boto3
 
 TEMPLATES = Path(__file__).with_name("templates")
-# What a picture of Evaluate shows, by its file's name; others are shown under their own name.
+# What a picture of Evaluate shows, by its file's name, in the page's order; others come first,
+# under their own name.
 CAPTIONS = {
     "confusion": "Confusion matrix: the true count against the count that the model gave.",
+    "history": "Loss and accuracy of each epoch.",
     "per_class": "Precision and recall of each count.",
     "reliability": "Reliability: how often an answer of a given confidence is right.",
-    "history": "Loss and accuracy of each epoch.",
-    "mistakes": "The mistakes that the model was surest of, among the test images.",
+    "slices": "The accuracy on parts of the test images. A long bar: too few images to be sure.",
     "verification": "Left: right books told from wrong ones. Right: of the bins that pass without "
     "a person, the share whose books are right.",
-    "slices": "The accuracy on parts of the test images. A long bar: too few images to be sure.",
+    "mistakes": "The mistakes that the model was surest of, among the test images.",
     "attention": "Where the model looks (Grad-CAM): bright parts speak for its answer.",
     "suspects": "Training images whose labels look wrong.",
 }
-WIDE = ("attention", "mistakes", "suspects", "verification")  # as wide as the page
+# As wide as the page; they follow the narrow ones, which are set in two columns.
+WIDE = ("verification", "mistakes", "attention", "suspects")
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,7 @@ def render(
         accuracy=value_of(outcome.evaluation, "accuracy") if outcome.evaluation else None,
         within_one=value_of(outcome.evaluation, "within one") if outcome.evaluation else None,
         figures=figures(outcome.evaluation),
-        pictures=[_picture(file) for file in pictures],
+        pictures=[_picture(file) for file in sorted(pictures, key=_place)],
         charts={
             "timeline": timeline(look.execution),
             "trials": trials_chart(outcome.trials),
@@ -140,6 +142,10 @@ def render(
         hyperparameters=sorted({n for t in outcome.trials for n in t.hyperparameters}),
         now=datetime.now(UTC),
     )
+
+
+def _place(file: Path) -> int:
+    return list(CAPTIONS).index(file.stem) if file.stem in CAPTIONS else -1
 
 
 def _picture(file: Path) -> Picture:

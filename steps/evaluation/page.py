@@ -13,17 +13,17 @@ from evaluation import verification
 # Each picture of plots/, in order: what it answers.
 PICTURES = {
     "confusion": "What it answers for each true count. Just off the diagonal is nearly right.",
+    "history": "Loss and accuracy of each epoch.",
     "per_class": "How well each count is found.",
-    "verification": "Left: right books told from wrong ones. Right: how many of the passed "
-    "bins have right books.",
     "reliability": "A point on the line is right as often as the model says.",
     "slices": "The same model on parts of the test images. Long bars: too few images to be sure.",
-    "attention": "Grad-CAM: the parts of a picture that speak for the answer.",
+    "verification": "Left: right books told from wrong ones. Right: how many of the passed "
+    "bins have right books.",
     "mistakes": "The mistakes that it was surest of. Some may be wrong labels.",
+    "attention": "Grad-CAM: the parts of a picture that speak for the answer.",
     "suspects": "Training images whose labels look wrong.",
-    "history": "Loss and accuracy of each epoch.",
 }
-WIDE = ("verification", "attention", "mistakes", "suspects", "history")
+WIDE = ("verification", "mistakes", "attention", "suspects")  # they follow the narrow ones
 ROWS = (  # name, its place in the document, its interval, whether it is a share
     ("counted exactly", ("multiclass_classification_metrics", "accuracy"), "accuracy", True),
     ("at most one item off", ("tally", "within_one_accuracy"), "within_one_accuracy", True),
@@ -59,9 +59,9 @@ th { text-align: left; color: var(--soft); font-size: 13px; font-weight: 600; }
 th, td { padding: 7px 16px 7px 0; border-bottom: 1px solid var(--line); }
 tr:last-child td { border-bottom: 0; }
 .n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-.two { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(340px, 100%), 1fr));
-  gap: 24px; align-items: start; }
-figure { margin: 0; } .wide { grid-column: 1 / -1; } figcaption { margin-top: 6px; }
+.pictures { columns: 340px 2; column-gap: 24px; }
+figure { margin: 0 0 24px; break-inside: avoid; } .wide { column-span: all; }
+figcaption { margin-top: 6px; }
 img { width: 100%; height: auto; display: block; background: #fff; border: 1px solid var(--line);
   border-radius: 8px; }
 </style></head><body><main>
@@ -91,7 +91,7 @@ images for {{ "%.0f" | format(100 * check.wanted_precision) }} % right books amo
 books are simulated: wrong quantities are likelier the nearer they are to the true one.
 Where few books are wrong, passing every bin is right often enough: look at the last column.</p>
 </section>
-<section><h2>Pictures</h2><div class="two">
+<section><h2>Pictures</h2><div class="pictures">
 {% for one in pictures %}<figure{% if one.wide %} class="wide"{% endif %}>
 <img alt="{{ one.caption }}" src="data:image/png;base64,{{ one.data }}">
 <figcaption>{{ one.caption }}</figcaption></figure>
