@@ -1,5 +1,6 @@
 """What goes wrong in a host process: it must not hold a job up, nor take the others with it."""
 
+import gc
 import os
 import resource
 import signal
@@ -109,6 +110,7 @@ def test_a_launch_that_never_comes_fails_one_job(host: Host, tmp_path: Path) -> 
 
 def test_a_host_that_is_gone_leaves_no_descriptor(tmp_path: Path) -> None:
     host = Host("false", os.devnull, [], dict(os.environ), tmp_path / "hosts.txt")
+    gc.collect()  # what an earlier test has left is not closed in between
     before = len(list(Path("/dev/fd").iterdir()))
     with pytest.raises(HostLost):
         start(host, tmp_path, "true")
