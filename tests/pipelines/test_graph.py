@@ -1,6 +1,11 @@
-"""The drawing of a definition."""
+"""The drawing of a definition.
+
+After a change of the steps, renew the README's picture:
+    RENEW=1 .venv/bin/python -m pytest tests/pipelines/test_graph.py
+"""
 
 import json
+import os
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from typing import Any
@@ -8,6 +13,8 @@ from typing import Any
 import pytest
 
 from pipelines.display.graph import graph, waits
+
+PICTURE = Path(__file__).parents[2] / "docs/images/pipeline.svg"
 
 
 @pytest.fixture
@@ -50,3 +57,10 @@ def test_it_is_drawn_from_left_to_right(definition: dict[str, Any]) -> None:
     assert boxes["AccuracyTooLow"][0] == boxes["Register"][0]
     assert [word.text for word in drawing.findall(f"{svg}text")] == ["if", "else"]
     assert len(drawing.findall(f"{svg}path")) == 7
+
+
+def test_the_readme_shows_the_pipeline_as_it_is(definition: dict[str, Any]) -> None:
+    drawing = graph(definition) + "\n"
+    if os.environ.get("RENEW"):
+        PICTURE.write_text(drawing)
+    assert PICTURE.read_text() == drawing, __doc__
