@@ -63,12 +63,13 @@ def load(folder: Path, settings: Settings, wanted: str = "") -> Engine:
             says if that can be used here, and PyTorch if not, or on a GPU.
 
     Raises:
-        ModelError: a file that is needed is missing or changed, or the choice is none.
+        ModelError: a file that is needed is missing or changed, model.json lists no hashes, or the
+            choice is none.
     """
     wanted = wanted or os.environ.get(CHOICE) or AUTO
     if wanted not in (AUTO, ONNX_RUNTIME, PYTORCH):
         raise ModelError(f"{CHOICE} is '{wanted}'; allowed: {AUTO}, {ONNX_RUNTIME}, {PYTORCH}")
-    for name in settings.get("files", {}):
+    for name in _listed(settings):
         if name.startswith("code/"):
             _read(folder, settings, name)
     engine = _chosen(folder, settings, wanted)
@@ -147,7 +148,7 @@ def module(folder: Path, settings: Settings) -> nn.Module:
     """The network as a module, from pixels to probabilities as `Engine.run`.
 
     Raises:
-        ModelError: the weights are missing or changed.
+        ModelError: the weights are missing or changed, or model.json lists no hashes.
     """
     content = _read(folder, settings, WEIGHTS)
     import network
@@ -176,18 +177,25 @@ def _pytorch(folder: Path, settings: Settings, instead_of: str = "") -> Engine:
 
 def _read(folder: Path, settings: Settings, name: str) -> bytes:
     """The content of a file, which is what training wrote."""
+    listed = str(_listed(settings).get(name, "none"))
     try:
         content = (folder / name).read_bytes()
     except OSError as error:
         raise ModelError(f"{name} is missing in the model's folder {folder}") from error
-    files = settings.get("files")
-    if files is None:
-        return content  # training reads what it has not sealed yet
     found = hashlib.sha256(content).hexdigest()
-    if files.get(name) != found:
+    if listed != found:
         raise ModelError(
             f"{name} is not the file that training wrote: its sha256 is {found[:12]}…, and "
-            f"model.json lists {str(files.get(name, 'none'))[:12]}…; deploy the model's archive "
-            "as Train wrote it"
+            f"model.json lists {listed[:12]}…; deploy the model's archive as Train wrote it"
         )
     return content
+
+
+def _listed(settings: Settings) -> Mapping[str, str]:
+    files = settings.get("files")
+    if not isinstance(files, Mapping) or not files:
+        raise ModelError(
+            "model.json lists no files with their sha256, so nothing says that they are what "
+            "training wrote; deploy the model's archive as Train wrote it"
+        )
+    return files

@@ -67,10 +67,15 @@ def write(
 def seal(folder: Path) -> None:
     """Write into model.json the sha256 of every file that is loaded, when all of them are there."""
     settings = json.loads((folder / "model.json").read_text())
+    settings["files"] = hashes(folder)
+    (folder / "model.json").write_text(json.dumps(settings, indent=1))
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    """The sha256 of every file of a model that is loaded, by its path in the folder."""
     loaded = [*sorted(folder.glob("model.*")), *sorted((folder / "code").glob("*.py"))]
-    settings["files"] = {
+    return {
         file.relative_to(folder).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()
         for file in loaded
         if file.name != "model.json"
     }
-    (folder / "model.json").write_text(json.dumps(settings, indent=1))

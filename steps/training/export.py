@@ -22,7 +22,7 @@ import engine
 import numpy as np
 import torch
 
-from training import data
+from training import artifact, data
 
 AUTO, NONE = "auto", "none"
 FLOAT, INT8 = "model.onnx", "model.int8.onnx"
@@ -119,7 +119,7 @@ def _export(
     folder: Path, settings: dict[str, Any], train: data.Images, validation: data.Images
 ) -> tuple[str, dict[str, Any]]:
     """The file that serves, and what was found."""
-    reference = engine.load(folder, settings, engine.PYTORCH)
+    reference = engine.load(folder, _with_hashes(folder, settings), engine.PYTORCH)
     _to_onnx(folder, settings)
     pixels, truth = _some(validation, MOST_COMPARED, settings["classes"])
     wanted = _probabilities(reference, pixels)
@@ -155,9 +155,14 @@ def _export(
     return serves, report
 
 
+def _with_hashes(folder: Path, settings: dict[str, Any]) -> dict[str, Any]:
+    """What an engine wants to see before it loads; the folder is sealed when all is there."""
+    return settings | {"files": artifact.hashes(folder)}
+
+
 def _to_onnx(folder: Path, settings: dict[str, Any]) -> None:
     size = int(settings["image_size"])
-    model = engine.module(folder, settings)
+    model = engine.module(folder, _with_hashes(folder, settings))
     pixels = torch.zeros(2, size, size, 3, dtype=torch.uint8)
     with warnings.catch_warnings():
         # This exporter is the older of two; the newer needs a protobuf that smdebug refuses.
@@ -209,7 +214,8 @@ def _compared(
     wanted: np.ndarray,
     truth: np.ndarray,
 ) -> Compared:
-    loaded = engine.load(folder, settings | {"serves": name}, engine.ONNX_RUNTIME)
+    serving = _with_hashes(folder, settings) | {"serves": name}
+    loaded = engine.load(folder, serving, engine.ONNX_RUNTIME)
     found = _probabilities(loaded, pixels)
     difference = float(np.abs(found - wanted).max())
     answers, reference = (engine.decide(one, settings["classes"]) for one in (found, wanted))

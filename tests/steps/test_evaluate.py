@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from evaluation import archive, fairness
 from PIL import Image
+from training import artifact
 
 from tests.steps.tiny_model import CLASSES, STEPS, draw_bin, pack, save_model
 
@@ -243,6 +244,7 @@ def test_a_model_whose_program_shows_no_network(opt, tmp_path, capsys):
     folder = save_model(tmp_path / "older")
     program = (folder / "code" / "engine.py").read_text()
     (folder / "code" / "engine.py").write_text(re.sub(r"\bmodule\(", "_module(", program))
+    artifact.seal(folder)
     pack(folder, opt / "processing/input/model/model.tar.gz")
     assert evaluate.main([]) == 0
     why = "the model's program offers no network in PyTorch"
@@ -262,6 +264,7 @@ def test_each_model_runs_its_own_code(tmp_path):
         folder = save_model(tmp_path / name)
         for file in (folder / "code").iterdir():
             file.write_text(f"{file.read_text()}\nORIGIN = '{name} {file.stem}'\n")
+        artifact.seal(folder)
         pack(folder, tmp_path / f"{name}.channel" / "model.tar.gz")
         loaded.append(archive.load(tmp_path / f"{name}.channel", tmp_path / f"{name}.unpacked"))
     for name, model in zip(("first", "second"), loaded, strict=True):
@@ -337,6 +340,8 @@ def test_an_archive_that_is_no_model(opt, capsys, tmp_path):
 def test_a_model_that_does_not_load(opt, capsys, tmp_path, name, content, said):
     folder = save_model(tmp_path / "bad")
     (folder / name).write_bytes(content)
+    if name != "model.json":
+        artifact.seal(folder)
     pack(folder, opt / "processing/input/model/model.tar.gz")
     assert said in refusal(opt, capsys)
 
@@ -356,6 +361,7 @@ def test_a_model_whose_training_diverged(opt, capsys, tmp_path):
     state = torch.load(folder / "model.pt", weights_only=True)
     torch.save({k: v * float("nan") if v.is_floating_point() else v for k, v in state.items()},
                folder / "model.pt")  # fmt: skip
+    artifact.seal(folder)
     pack(folder, opt / "processing/input/model/model.tar.gz")
     assert "its training has diverged" in refusal(opt, capsys)
 

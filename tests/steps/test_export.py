@@ -36,9 +36,10 @@ def images(*counts: int, each: int = 4) -> data.Images:
 def trained(folder: Path, **settings: object) -> Path:
     """A model's folder as `artifact.write` leaves it."""
     folder = save_model(folder)
+    described = settings_of(folder) | settings
+    del described["files"]
+    (folder / "model.json").write_text(json.dumps(described))
     if settings:
-        described = json.loads((folder / "model.json").read_text()) | settings
-        (folder / "model.json").write_text(json.dumps(described))
         import network
 
         torch.manual_seed(1)
@@ -119,6 +120,7 @@ def test_every_loss_is_exported(tmp_path, loss, mirrored):
         mirrored=mirrored,
     )  # fmt: skip
     export._to_onnx(folder, settings_of(folder))
+    artifact.seal(folder)
     pixels = images(*CLASSES).pixels.permute(0, 2, 3, 1).contiguous().numpy()
     by_torch = engine.load(folder, settings_of(folder), engine.PYTORCH).run(pixels)
     served = settings_of(folder) | {"serves": "model.onnx"}
@@ -149,6 +151,7 @@ def test_a_network_that_cannot_be_exported_is_served_by_pytorch(tmp_path, capsys
     assert settings_of(folder)["serves"] == "model.pt"
     assert "the model is not exported, PyTorch serves it: " in capsys.readouterr().out
     assert not list(folder.glob("*.onnx"))
+    artifact.seal(folder)
     assert engine.load(folder, settings_of(folder)).name == "pytorch"
 
 
@@ -246,10 +249,14 @@ def test_what_is_no_network_is_not_served(model):
     assert engine.load(model, settings).instead_of
 
 
-def test_training_reads_a_model_before_it_is_sealed(model):
-    settings = settings_of(model)
-    del settings["files"], settings["serves"]
-    assert engine.load(model, settings).file == "model.pt"
+@pytest.mark.parametrize("files", [None, {}, ["model.pt"]], ids=["null", "empty", "a list"])
+def test_a_model_that_lists_no_hashes_is_refused(model, files):
+    settings = settings_of(model) | {"files": files}
+    for wanted in (settings, {k: v for k, v in settings.items() if k != "files"}):
+        with pytest.raises(engine.ModelError, match="lists no files with their sha256"):
+            engine.load(model, wanted)
+        with pytest.raises(engine.ModelError, match="lists no files with their sha256"):
+            engine.module(model, wanted)
 
 
 def test_a_choice_that_is_none(model, monkeypatch):

@@ -13,6 +13,7 @@ import pixels
 import pytest
 import torch
 from PIL import Image, ImageDraw
+from training import artifact
 
 from tests.steps.tiny_model import CLASSES, SIZE, draw_bin, save_model
 
@@ -323,6 +324,7 @@ def test_weights_are_never_unpickled(tmp_path, served):
 
     folder = save_model(tmp_path / "model")
     torch.save(Payload(), folder / "model.pt")
+    artifact.seal(folder)
     with pytest.raises(Exception, match="weights_only"):
         served[0].model_fn(str(folder))
     assert not (tmp_path / "ran").exists()

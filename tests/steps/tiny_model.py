@@ -11,6 +11,7 @@ import numpy as np
 import pixels
 import torch
 from PIL import Image, ImageDraw
+from training import artifact
 
 STEPS = Path(__file__).parents[2] / "steps"
 TINY = "test_efficientnet"  # timm's smallest
@@ -46,6 +47,7 @@ def save_model(
     (folder / "model.json").write_text(json.dumps(settings | {"mean": mean, "std": std}))
     for name in ("inference.py", "engine.py", "network.py", "pixels.py"):
         shutil.copyfile(STEPS / name, folder / "code" / name)
+    artifact.seal(folder)
     return folder
 
 
