@@ -29,20 +29,29 @@ def choose(variables: Mapping[str, str]) -> torch.device:
     """
     if torch.cuda.is_available():
         return torch.device("cuda")
-    if torch.version.cuda and any(GPUS.glob("*")):
-        problem = (
-            f"this machine has a GPU that torch {torch.__version__} cannot use: it wants a driver "
-            f"for CUDA {torch.version.cuda} or newer"
-        )
-        instance = variables.get("SM_CURRENT_INSTANCE_TYPE", "")
-        if _WITH_GPU.match(instance):
+    instance = variables.get("SM_CURRENT_INSTANCE_TYPE", "")
+    paid = _WITH_GPU.match(instance)
+    # On a machine of one's own, a torch that is built for processors is there by choice.
+    if any(GPUS.glob("*")) and (paid or torch.version.cuda):
+        problem = f"this machine has a GPU that torch {torch.__version__} cannot use: {_reason()}"
+        if paid:
             raise TrainingError(
-                f"{problem}. Put a torch built for an older CUDA into the training image, or "
-                f"train on a processor: choose an instance type without a GPU, such as "
-                f"ml.m5.xlarge, instead of {instance}"
+                f"{problem}. Put a torch that is built for this driver's CUDA into the training "
+                f"image (CUDA 13 wants driver 580 or newer, CUDA 12 wants 525), or train on a "
+                f"processor: choose an instance type without a GPU, such as ml.m5.xlarge, "
+                f"instead of {instance}"
             )
         print(f"warning: {problem}; the processor trains, which takes longer", flush=True)
     return torch.device("cpu")
+
+
+def _reason() -> str:
+    """Why there is no CUDA, in torch's own words."""
+    try:
+        torch.cuda.init()
+    except (RuntimeError, AssertionError) as error:
+        return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+    return "torch does not say why"
 
 
 def be_deterministic(seed: int) -> None:
