@@ -90,6 +90,11 @@ def test_the_image_of_a_processors_endpoint_holds_no_cuda() -> None:
     assert "nvidia" not in locked
 
 
+def test_the_training_image_asks_for_the_gpus() -> None:
+    dockerfile = (images.CONTAINERS / "tally-training" / "Dockerfile").read_text()
+    assert "\nENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute," in dockerfile
+
+
 def test_a_missing_folder_is_said(tmp_path: Path) -> None:
     with pytest.raises(ImagesError, match="no Dockerfile"):
         images.tags(tmp_path)
