@@ -105,6 +105,8 @@ def run(
     """
     started = time.monotonic()
     device = devices.choose(os.environ)
+    if options.compile:
+        devices.require_compiler(device, os.environ)
     devices.be_deterministic(options.seed)
     settings = Settings.of(options, device)
     profiler = profile.Profiler()

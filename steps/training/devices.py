@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import re
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,6 +15,8 @@ import torch
 from training.environment import TrainingError
 
 GPUS = Path("/proc/driver/nvidia/gpus")  # one entry for each that the driver knows
+# What torch.compile builds with: the variable that names it, else what is looked for.
+_COMPILERS = {"cpu": ("CXX", "g++"), "cuda": ("CC", "gcc")}
 _WITH_GPU = re.compile(r"ml\.(g|p)\d")  # the families of instances with NVIDIA's
 
 
@@ -52,6 +55,26 @@ def _reason() -> str:
     except (RuntimeError, AssertionError) as error:
         return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
     return "torch does not say why"
+
+
+def require_compiler(device: torch.device, variables: Mapping[str, str]) -> None:
+    """Refuse to compile where nothing can, before anything else takes its time.
+
+    Args:
+        device: what is compiled for.
+        variables: the container's; of these CXX (processor) and CC (GPU) count.
+
+    Raises:
+        TrainingError: there is no compiler, as in the slim image.
+    """
+    variable, usual = _COMPILERS[device.type]
+    wanted = variables.get(variable) or usual
+    if not shutil.which(wanted):
+        raise TrainingError(
+            f"compile is true, and torch.compile needs a compiler, but there is no {wanted} here. "
+            f"Set compile to false, or put {usual} where the training runs: into its image, or on "
+            "this machine"
+        )
 
 
 def be_deterministic(seed: int) -> None:

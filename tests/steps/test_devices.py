@@ -1,14 +1,18 @@
 """On what a training computes, and how precisely."""
 
 import os
+import sys
 
 import pytest
 import torch
+import train
 from training import devices, hyperparameters
 from training.environment import TrainingError
 from training.settings import Settings
 
 from tests.steps.tiny_training import options
+
+pytest_plugins = ["tests.steps.tiny_training"]
 
 
 @pytest.mark.parametrize(("native", "expected"), [(True, True), (False, False)])
@@ -82,3 +86,17 @@ def test_a_gpu_adds_in_the_same_order_each_time(monkeypatch):
     assert told == [(True, True)], "warned of, where CUDA has no such way"
     assert torch.backends.cudnn.benchmark is False
     assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+
+
+def test_compiling_where_there_is_no_compiler_is_refused_at_once(opt, monkeypatch):
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    assert train.main(options(compile="true")) == 1
+    said = (opt / "output" / "failure").read_text()
+    assert "there is no no-such-compiler here. Set compile to false" in said
+
+
+@pytest.mark.parametrize(("device", "variable"), [("cpu", "CXX"), ("cuda", "CC")])
+def test_the_compiler_that_is_named_counts(device, variable):
+    devices.require_compiler(torch.device(device), {variable: sys.executable})
+    with pytest.raises(TrainingError, match="there is no nothing here"):
+        devices.require_compiler(torch.device(device), {variable: "nothing"})

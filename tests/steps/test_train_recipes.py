@@ -163,7 +163,7 @@ def test_large_gradients_are_cut(opt, monkeypatch):
 
 
 @pytest.mark.skipif(
-    not any(shutil.which(name) for name in (os.environ.get("CXX", "c++"), "g++", "clang++")),
+    not shutil.which(os.environ.get("CXX") or "g++"),
     reason="torch.compile needs a C++ compiler on a processor, and this machine has none",
 )
 @pytest.mark.slow  # the compiler takes a minute
