@@ -66,7 +66,7 @@ def _add_network(add: Callable[..., object]) -> None:
         "--freeze",
         type=_freeze,
         default=0,
-        help="keep the backbone's stem and so many stages; -1: all, with features made once in a job",
+        help="keep the backbone's stem and so many stages; -1: all, features made once in a job",
     )
     add("--dropout", type=_share, default=0.2, help="of the features before the last layer")
     add(
