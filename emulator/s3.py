@@ -36,6 +36,16 @@ def die_with_parent() -> None:
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
+def _before_rclone() -> None:
+    """For `preexec_fn`: rclone dies with its parent, and of no SIGHUP that comes too early.
+
+    It answers a moment before it listens for SIGHUP, and Go leaves a signal that was ignored at the
+    start ignored until then.
+    """
+    die_with_parent()
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
 @dataclass(frozen=True)
 class S3Object:
     """An object: its key in the bucket and the file that holds it."""
@@ -115,10 +125,9 @@ class S3:
                 self._forget()
 
     def _forget(self) -> None:
-        """Have rclone forget its folders; one that only just starts would die of the signal."""
-        process = self._process  # by the time that it is known to answer, it may be another one
-        if process is not None and self.alive():
-            process.send_signal(signal.SIGHUP)
+        """Have rclone forget its folders."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGHUP)
 
     def _listed(self, uri: str) -> int:
         """How many objects of a prefix the first page of its listing has."""
@@ -143,7 +152,7 @@ class S3:
         while not self._stopping.is_set():
             # Forked from this thread, which lives as long as the server: see die_with_parent.
             self._process = subprocess.Popen(
-                command, env=environment, stdin=subprocess.DEVNULL, preexec_fn=die_with_parent
+                command, env=environment, stdin=subprocess.DEVNULL, preexec_fn=_before_rclone
             )
             code = self._process.wait()
             if not self._stopping.wait(pause):

@@ -1,5 +1,6 @@
 """Files that jobs put straight into the folder of buckets are there for S3's next request."""
 
+import signal
 import socket
 import time
 from collections.abc import Iterator
@@ -70,9 +71,11 @@ def test_a_store_that_starts_again_is_not_ended_by_a_refresh(s3, caplog):
     (s3.folder / "bucket/job").mkdir()
     (s3.folder / "bucket/job/1.out").touch()
     s3._process.kill()
+    s3._process.wait()
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline and not (s3.alive() and s3._process.poll() is None):
         s3.refresh("s3://bucket/job/")
+        s3._process.send_signal(signal.SIGHUP)  # as a refresh does that just saw it answer
     s3.refresh("s3://bucket/job/")
     assert s3.alive()
     assert (
