@@ -23,6 +23,7 @@ from emulator.operations import service_model
 
 _ALPHABET = string.ascii_letters + string.digits
 _SUFFIX = 10
+_RANKED = 50  # trials of a tuning step; the SDK's TuningStep.get_top_model_s3_uri names the limit
 # How the emulator ends a job that was running when it went down.
 _INTERRUPTED = "InternalServerError"
 
@@ -184,7 +185,20 @@ class JobStep:
             raise self._failure(described)
         if job.type == "Endpoint":
             self._check_rollback(described)
+        if job.trials:
+            described |= self._best(job.trials, resource, described)
         return described
+
+    def _best(self, listing: str, tuning: str, described: dict[str, Any]) -> dict[str, Any]:
+        """The trials that a definition can refer to by rank: `TrainingJobSummaries[0]`, ..."""
+        objective = described["HyperParameterTuningJobConfig"]["HyperParameterTuningJobObjective"]
+        return self._run.context.call(
+            listing,
+            HyperParameterTuningJobName=tuning,
+            SortBy="FinalObjectiveMetricValue",
+            SortOrder="Descending" if objective["Type"] == "Maximize" else "Ascending",
+            MaxResults=_RANKED,
+        )
 
     def _check_rollback(self, described: dict[str, Any]) -> None:
         """An endpoint whose update fails is in service again, with its former configuration."""

@@ -22,6 +22,7 @@ class JobType:
         stop: the operation that stops it.
         named_by_service: whether the service makes the name (a given one is a prefix).
         longest_name: the most characters that a name may have.
+        trials: the operation whose response is part of the step's properties, too, best first.
     """
 
     type: str
@@ -36,10 +37,11 @@ class JobType:
     stop: str | None = None
     named_by_service: bool = True
     longest_name: int = 63
+    trials: str | None = None
 
 
 def _job(
-    type_: str, noun: str, metadata: str, longest_name: int = 63, succeeded: str = "Completed"
+    type_: str, noun: str, metadata: str, longest_name: int = 63, trials: str | None = None
 ) -> JobType:
     return JobType(
         type=type_,
@@ -49,9 +51,9 @@ def _job(
         arn=f"{noun}Arn",
         metadata=metadata,
         status=f"{noun}Status",
-        succeeded=(succeeded,),
         stop=f"Stop{noun}",
         longest_name=longest_name,
+        trials=trials,
     )
 
 
@@ -60,7 +62,13 @@ JOBS: dict[str, JobType] = {
     for job in (
         _job("Processing", "ProcessingJob", "ProcessingJob"),
         _job("Training", "TrainingJob", "TrainingJob"),
-        _job("Tuning", "HyperParameterTuningJob", "TuningJob", longest_name=32),
+        _job(
+            "Tuning",
+            "HyperParameterTuningJob",
+            "TuningJob",
+            longest_name=32,
+            trials="ListTrainingJobsForHyperParameterTuningJob",
+        ),
         _job("Transform", "TransformJob", "TransformJob"),
         JobType("Model", "CreateModel", "DescribeModel", "ModelName", "ModelArn", "Model"),
         JobType(

@@ -127,7 +127,11 @@ def _property(target: Step, reference: Reference, where: str, operations: Operat
                 f"Declared: {declared}."
             )
     elif target.type in JOBS:
-        shape = operations(JOBS[target.type].describe).output_shape
+        job = JOBS[target.type]
+        shape = operations(job.describe).output_shape
+        if job.trials:
+            listed = operations(job.trials).output_shape
+            shape = listed if listed and first in listed.members else shape
         _walk(shape, reference, where)
         if target.type == "Processing" and reference.path[:2] == (
             "ProcessingOutputConfig",

@@ -41,6 +41,41 @@ def python(name: str, code: str, **more: Any) -> dict[str, Any]:
     return processing(name, arguments={"AppSpecification": application}, **more)
 
 
+def tuning(
+    image: str,
+    metric: str,
+    strategy: str,
+    ranges: Any,
+    most: int,
+    objective: str = "Maximize",
+    **more: Any,
+) -> dict[str, Any]:
+    arguments = {
+        "HyperParameterTuningJobConfig": {
+            "Strategy": strategy,
+            "ResourceLimits": {"MaxNumberOfTrainingJobs": most, "MaxParallelTrainingJobs": 1},
+            "HyperParameterTuningJobObjective": {"Type": objective, "MetricName": "metric"},
+            "ParameterRanges": ranges,
+        },
+        "TrainingJobDefinition": {
+            "AlgorithmSpecification": {
+                "TrainingImage": image,
+                "TrainingInputMode": "File",
+                "MetricDefinitions": [{"Name": "metric", "Regex": metric}],
+            },
+            "RoleArn": ROLE,
+            "OutputDataConfig": {"S3OutputPath": "s3://bucket/models"},
+            "ResourceConfig": {
+                "InstanceType": "ml.m5.large",
+                "InstanceCount": 1,
+                "VolumeSizeInGB": 1,
+            },
+            "StoppingCondition": {"MaxRuntimeInSeconds": 60},
+        },
+    }
+    return {"Name": "Tune", "Type": "Tuning", "Arguments": arguments, **more}
+
+
 def create(client: Any, name: str, *steps: Any, parameters: Any = (), **more: Any) -> None:
     definition = {"Version": "2020-12-01", "Parameters": list(parameters), "Steps": steps}
     client.create_pipeline(
@@ -294,6 +329,27 @@ def test_real_trials_are_tuned(emulator: Any) -> None:
     assert job["ModelArtifacts"]["S3ModelArtifacts"].startswith("s3://bucket/models/engine-tuning-")
 
 
+@pytest.mark.parametrize(("objective", "ranked"), [("Maximize", "321"), ("Minimize", "123")])
+def test_a_definition_refers_to_trials_by_rank(emulator: Any, objective: str, ranked: str) -> None:
+    ranges = {"CategoricalParameterRanges": [{"Name": "do", "Values": ["1", "2", "3"]}]}
+    tune = tuning(IMAGE, r"doing (\d)", "Grid", ranges, most=3, objective=objective)
+    # What the SDK's TuningStep.get_top_model_s3_uri(rank, "bucket", "models") makes, for each rank.
+    names = [
+        {"Get": f"Steps.Tune.TrainingJobSummaries[{rank}].TrainingJobName"} for rank in range(3)
+    ]
+    told = fail("Tell", {"Std:Join": {"On": " ", "Values": names}})
+    client = emulator.client("sagemaker")
+    create(client, f"engine-ranked-{objective}", tune, told)
+    arn = client.start_pipeline_execution(PipelineName=f"engine-ranked-{objective}")
+    assert finish(client, arn["PipelineExecutionArn"]) == "Failed"
+    reason = steps(client, arn["PipelineExecutionArn"])["Tell"]["FailureReason"]
+    words = [
+        client.describe_training_job(TrainingJobName=name)["HyperParameters"]["do"]
+        for name in reason.split()[-3:]
+    ]
+    assert "".join(words) == ranked
+
+
 def test_stopping_an_execution_ends_its_container(emulator: Any) -> None:
     client = emulator.client("sagemaker")
     create(client, "engine-stop", python("A", "import time; time.sleep(60)"))
@@ -372,36 +428,8 @@ def test_a_tuning_survives_the_kill_of_the_server(
     server.client("s3").create_bucket(Bucket="bucket")
     client = server.client("sagemaker")
     ranges = {"ContinuousParameterRanges": [{"Name": "lr", "MinValue": "0.1", "MaxValue": "1"}]}
-    limits = {"MaxNumberOfTrainingJobs": 4, "MaxParallelTrainingJobs": 1}
-    objective = {"Type": "Maximize", "MetricName": "accuracy"}
-    tune = {
-        "Name": "Tune",
-        "Type": "Tuning",
-        "Arguments": {
-            "HyperParameterTuningJobConfig": {
-                "Strategy": "Bayesian",
-                "ResourceLimits": limits,
-                "HyperParameterTuningJobObjective": objective,
-                "ParameterRanges": ranges,
-            },
-            "TrainingJobDefinition": {
-                "AlgorithmSpecification": {
-                    "TrainingImage": "slow",
-                    "TrainingInputMode": "File",
-                    "MetricDefinitions": [{"Name": "accuracy", "Regex": "accuracy=([0-9.]+)"}],
-                },
-                "RoleArn": ROLE,
-                "OutputDataConfig": {"S3OutputPath": "s3://bucket/models"},
-                "ResourceConfig": {
-                    "InstanceType": "ml.m5.large",
-                    "InstanceCount": 1,
-                    "VolumeSizeInGB": 1,
-                },
-                "StoppingCondition": {"MaxRuntimeInSeconds": 60},
-            },
-        },
-        "CacheConfig": {"Enabled": True, "ExpireAfter": "P1D"},
-    }
+    cache = {"Enabled": True, "ExpireAfter": "P1D"}
+    tune = tuning("slow", "accuracy=([0-9.]+)", "Bayesian", ranges, most=4, CacheConfig=cache)
     create(client, "p", tune)
     arn = client.start_pipeline_execution(PipelineName="p")["PipelineExecutionArn"]
 
