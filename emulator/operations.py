@@ -67,6 +67,10 @@ def peer(method: str) -> Callable[[_Peer], _Peer]:
     return register
 
 
+# Of the SageMaker SDK; where it is not set, a file in /etc is read.
+SDK_DEFAULTS = "SAGEMAKER_ADMIN_CONFIG_OVERRIDE"
+
+
 @dataclass(frozen=True)
 class HttpRequest:
     """What a raw REST handler is given. Header names are lower case."""
@@ -111,7 +115,17 @@ class Context:
             "AWS_DEFAULT_REGION": self.region,
             "AWS_REGION": self.region,
             "AWS_EC2_METADATA_DISABLED": "true",
+            SDK_DEFAULTS: str(self.sdk_defaults),
         }
+
+    @property
+    def sdk_defaults(self) -> Path:
+        """The SageMaker SDK's configuration for this server, written when it starts.
+
+        Without a default bucket the SDK asks AWS's own STS, at an address that cannot be changed,
+        for the account; and it would tell AWS of every call.
+        """
+        return self.state.resolve() / "sagemaker.json"
 
     @property
     def tracking_uri(self) -> str:

@@ -85,7 +85,11 @@ def _run(context: Context, port: int) -> None:
 
 
 def _write(context: Context) -> None:
-    """Say in server.json where this server is, in one step."""
+    """Say in server.json where this server is, in one step, and what the SDK takes for granted."""
+    bucket = f"sagemaker-{context.region}-{context.account}"
+    modules = {"Session": {"DefaultS3Bucket": bucket}, "TelemetryOptOut": True}
+    defaults = {"SchemaVersion": "1.0", "SageMaker": {"PythonSDK": {"Modules": modules}}}
+    context.sdk_defaults.write_text(json.dumps(defaults, indent=2))
     about = {
         "pid": os.getpid(),
         "url": context.url,

@@ -57,6 +57,7 @@ trainer = ModelTrainer(
     output_data_config=OutputDataConfig(s3_output_path=f"s3://{BUCKET}/models"),
     hyperparameters={"word": "hello"},
     base_job_name="sdk",
-    sagemaker_session=Session(boto_session=boto, default_bucket=BUCKET),
+    sagemaker_session=Session(boto_session=boto),
 )
 trainer.train(wait=True, logs=True)
+print("bucket", Session(boto_session=boto).default_bucket())

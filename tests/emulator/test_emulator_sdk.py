@@ -25,7 +25,10 @@ def test_the_sdk_runs_a_pipeline_and_a_training_job(emulator, tmp_path: Path) ->
         timeout=120,
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    assert done.stdout.splitlines() == ["step Say Succeeded"]
+    assert done.stdout.splitlines() == [
+        "step Say Succeeded",
+        "bucket sagemaker-us-east-1-123456789012",
+    ]
     # The SDK shows a job's log as its own.
     assert "epoch=2 accuracy=0.20" in done.stderr
     assert "Completed" in done.stderr

@@ -13,7 +13,7 @@ from typing import Any
 from emulator.errors import ApiError, StartError, in_use, invalid
 from emulator.jobs.job import REASON_LENGTH, Job, Place
 from emulator.jobs.objects import JobFailed
-from emulator.operations import Context
+from emulator.operations import SDK_DEFAULTS, Context
 from emulator.runtime.containers import Runtime
 from emulator.runtime.environment import EnvironmentFailed
 from emulator.runtime.image import ImageError
@@ -42,10 +42,11 @@ class Running:
             StartError: the runtime that was asked for does not work here.
         """
         self.context = context
+        client = context.client_environment
+        if context.runtime == "docker":  # a real container does not see this machine's files
+            del client[SDK_DEFAULTS]
         try:
-            runtime = Runtime(
-                context.images, context.state, context.runtime, context.client_environment
-            )
+            runtime = Runtime(context.images, context.state, context.runtime, client)
         except SandboxUnavailable as error:
             raise StartError(str(error)) from None
         self.place = Place(
@@ -53,7 +54,6 @@ class Running:
             context.s3.folder.resolve(),
             context.s3.refresh,
             context.region,
-            # A real container does not see this machine's files.
             "" if runtime.kind == "docker" else context.tracking_uri,
         )
         self._jobs: dict[tuple[str, str], Job] = {}

@@ -2,6 +2,7 @@ import io
 import json
 import tarfile
 import time
+from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
@@ -286,6 +287,9 @@ def test_training_keeps_the_container_contract(s3, trained, name, image) -> None
     assert told["inputdataconfig"]["train"]["TrainingInputMode"] == "File"
     assert told["resourceconfig"]["hosts"] == ["algo-1"]
     assert told["environment"]["MINE"] == "1"
+    defaults = json.loads(Path(told["environment"]["SAGEMAKER_ADMIN_CONFIG_OVERRIDE"]).read_text())
+    session = defaults["SageMaker"]["PythonSDK"]["Modules"]["Session"]
+    assert session["DefaultS3Bucket"] == "sagemaker-us-east-1-123456789012"
     assert told["environment"]["TRAINING_JOB_NAME"] == name
     keys = [o["Key"] for o in s3.list_objects_v2(Bucket=BUCKET, Prefix=name)["Contents"]]
     assert f"{name}/checkpoints/1.pt" in keys
