@@ -24,7 +24,7 @@ class EnvironmentFailed(Exception):
 
 def path_of(image: Image, environments: Path) -> Path:
     """The folder of the image's environment: its name carries what it was built from."""
-    built_from = image.requirements.read_bytes() + platform.python_version().encode()
+    built_from = b"pip" + image.requirements.read_bytes() + platform.python_version().encode()
     built_from += image.python.encode()
     if image.overrides.is_file():
         built_from += image.overrides.read_bytes()
@@ -113,15 +113,13 @@ def _build(image: Image, folder: Path, log: Log) -> None:
         str(folder),
     ]
     _uv(image, venv, log)
-    if any(
-        line.strip() and not line.lstrip().startswith("#")
-        for line in image.requirements.read_text().splitlines()
-    ):
-        python = str(folder / "bin" / "python")
-        install = ["pip", "install", "--python", python, "-r", str(image.requirements)]
-        if image.overrides.is_file():
-            install += ["--override", str(image.overrides)]
-        _uv(image, install + _find_links(), log)
+    # As images do, it has pip: the SDK lets a job install its own requirements.txt.
+    install = ["pip", "install", "--python", str(folder / "bin" / "python"), "pip"]
+    if image.requirements.stat().st_size:  # uv warns of one that is empty
+        install += ["-r", str(image.requirements)]
+    if image.overrides.is_file():
+        install += ["--override", str(image.overrides)]
+    _uv(image, install + _find_links(), log)
 
 
 def _uv(image: Image, arguments: list[str], log: Log) -> None:

@@ -1,5 +1,6 @@
 import platform
 import shutil
+import subprocess
 import sys
 import threading
 import zipfile
@@ -53,6 +54,8 @@ def test_an_environment_is_built_once_by_whoever_is_first(tmp_path: Path) -> Non
     assert len(set(built)) == 1
     assert (built[0] / "bin/python").exists()
     assert sum("Building" in line for line in lines) == 1
+    # What the SDK's containers install their own requirements.txt with.
+    assert subprocess.run([built[0] / "bin/python", "-m", "pip", "--version"]).returncode == 0
 
 
 def test_requirements_name_the_environment(tmp_path: Path) -> None:
