@@ -55,6 +55,21 @@ def problem(request: dict[str, Any]) -> str:
             return f"{where}: CompressionType must be None in the emulator."
         if channel.get("RecordWrapperType", "None") != "None":
             return f"{where}: RecordWrapperType must be None in the emulator."
+    return _spot_problem(request)
+
+
+def _spot_problem(request: dict[str, Any]) -> str:
+    """As AWS: the time to wait is for spot instances alone, and it includes the run."""
+    limits = request.get("StoppingCondition", {})
+    runs, waits = limits.get("MaxRuntimeInSeconds", DAY), limits.get("MaxWaitTimeInSeconds")
+    if request.get("EnableManagedSpotTraining"):
+        if waits is None or waits < runs:
+            return (
+                "Invalid MaxWaitTimeInSeconds. With EnableManagedSpotTraining it must be present "
+                f"and greater than or equal to MaxRuntimeInSeconds, which is {runs}."
+            )
+    elif waits is not None:
+        return "Invalid MaxWaitTimeInSeconds. It needs EnableManagedSpotTraining: true."
     return ""
 
 

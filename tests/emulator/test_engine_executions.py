@@ -390,6 +390,10 @@ def test_pipelines_are_created_updated_listed_and_deleted(bench: Bench) -> None:
     )
     described = bench.call("DescribePipeline", PipelineName="p")
     assert described["PipelineDefinition"] == definition
+    assert bench.call("DescribePipeline", PipelineName="p", PipelineVersionId=2) == described
+    for earlier in ({"PipelineVersionId": 1}, {"PipelineVersionAlias": "live"}):
+        with pytest.raises(ApiError, match=r"latest version of a pipeline alone.*'p' is 2"):
+            bench.start(**earlier)
     arn, status = bench.run(ClientRequestToken=TOKEN)
     assert status == "Failed"
     assert bench.start(ClientRequestToken=TOKEN) == arn

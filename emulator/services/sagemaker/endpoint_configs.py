@@ -28,6 +28,12 @@ def create_endpoint_config(context: Context, request: dict[str, Any]) -> dict[st
     if len(names) != len(set(names)):
         raise invalid(f"ProductionVariants: the names must differ, and are {names}.")
     for variant in request["ProductionVariants"]:
+        if "ServerlessConfig" in variant:
+            raise invalid(
+                f"ProductionVariants ({variant['VariantName']}): the emulator has no serverless "
+                "endpoints; give InstanceType and InitialInstanceCount in place of "
+                "ServerlessConfig."
+            )
         if "ModelName" not in variant:
             raise invalid(f"ProductionVariants ({variant['VariantName']}): ModelName is missing.")
         context.call("DescribeModel", ModelName=variant["ModelName"])

@@ -19,6 +19,11 @@ def create_model(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     if not containers:
         raise invalid("CreateModel needs a PrimaryContainer or Containers")
     for container in containers:
+        if container.get("Mode") == "MultiModel":
+            raise invalid(
+                f"a container of model {name} has Mode MultiModel; the emulator serves one model "
+                "in a container: make a model of each, and a production variant or endpoint of each"
+            )
         if "ModelPackageName" in container:
             context.call("DescribeModelPackage", ModelPackageName=container["ModelPackageName"])
         elif not container.get("Image"):

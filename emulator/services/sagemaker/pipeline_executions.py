@@ -56,7 +56,7 @@ def _engine(context: Context) -> Engine:
 @operation("StartPipelineExecution")
 def start_pipeline_execution(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     """Start an execution; the same ClientRequestToken again answers with the first one's ARN."""
-    pipeline = pipeline_of(context, request["PipelineName"])
+    pipeline = pipeline_of(context, request)
     token = f"start/{pipeline['PipelineName']}/{request['ClientRequestToken']}"
     earlier = context.store.get(TOKEN, token)
     if earlier:
@@ -182,7 +182,7 @@ def update_pipeline_execution(context: Context, request: dict[str, Any]) -> dict
 @operation("ListPipelineExecutions")
 def list_pipeline_executions(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     """A pipeline's executions, latest first unless asked otherwise."""
-    pipeline = pipeline_of(context, request["PipelineName"])
+    pipeline = pipeline_of(context, request)
     executions = [
         {
             **execution,

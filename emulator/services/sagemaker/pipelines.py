@@ -50,7 +50,7 @@ def create_pipeline(context: Context, request: dict[str, Any]) -> dict[str, Any]
 @operation("UpdatePipeline")
 def update_pipeline(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     """Change a pipeline; executions that are running keep the definition they began with."""
-    pipeline_of(context, request["PipelineName"])
+    pipeline_of(context, request)
     changes: dict[str, Any] = {
         key: request[key]
         for key in (
@@ -66,7 +66,7 @@ def update_pipeline(context: Context, request: dict[str, Any]) -> dict[str, Any]
         checked(text)
         changes["PipelineDefinition"] = text
     with context.store.transaction():
-        pipeline = pipeline_of(context, request["PipelineName"])
+        pipeline = pipeline_of(context, request)
         version = pipeline["Version"] + 1
         context.store.update(
             PIPELINE,
@@ -81,7 +81,7 @@ def update_pipeline(context: Context, request: dict[str, Any]) -> dict[str, Any]
 @operation("DescribePipeline")
 def describe_pipeline(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     """A pipeline with its definition."""
-    return pipeline_of(context, request["PipelineName"])
+    return pipeline_of(context, request)
 
 
 @operation("ListPipelines")
@@ -103,7 +103,7 @@ def list_pipelines(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 @operation("DeletePipeline")
 def delete_pipeline(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     """Delete a pipeline and its executions; refused while one of them runs."""
-    pipeline = pipeline_of(context, request["PipelineName"])
+    pipeline = pipeline_of(context, request)
     executions = context.store.list(EXECUTION, f"{pipeline['PipelineArn']}/execution/")
     running = [
         execution["PipelineExecutionArn"]
@@ -128,16 +128,22 @@ def delete_pipeline(context: Context, request: dict[str, Any]) -> dict[str, Any]
     return {"PipelineArn": pipeline["PipelineArn"]}
 
 
-def pipeline_of(context: Context, name_or_arn: str) -> dict[str, Any]:
-    """A pipeline by name or ARN.
+def pipeline_of(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    """The pipeline that a request names by name or ARN, and perhaps by version.
 
     Raises:
-        ApiError: there is none.
+        ApiError: there is none, or another version than the latest is asked for.
     """
-    name = name_or_arn.rsplit("/", 1)[-1]
+    name = request["PipelineName"].rsplit("/", 1)[-1]
     pipeline = context.store.get(PIPELINE, name)
     if pipeline is None:
         raise not_found(f"Pipeline '{context.arn('pipeline', name)}' does not exist.")
+    latest = pipeline["Version"]
+    if "PipelineVersionAlias" in request or request.get("PipelineVersionId", latest) != latest:
+        raise invalid(
+            f"The emulator keeps the latest version of a pipeline alone, and no aliases: that of "
+            f"'{name}' is {latest}. To run an earlier one, update the pipeline with its definition."
+        )
     return pipeline
 
 

@@ -300,3 +300,15 @@ def test_what_is_named_must_exist(hosting, name, key) -> None:
             hosting.config(name, **{"no-model": 1.0})
         else:
             hosting.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName="no-config")
+
+
+def test_what_is_not_served_is_refused_when_it_is_asked_for(hosting, name) -> None:
+    with pytest.raises(ClientError, match="Mode MultiModel; the emulator serves one model"):
+        hosting.model(name, "first", Mode="MultiModel")
+    hosting.model(name, "first")
+    serverless = {"MemorySizeInMB": 2048, "MaxConcurrency": 1}
+    variant = {"VariantName": "all", "ModelName": name, "ServerlessConfig": serverless}
+    with pytest.raises(ClientError, match="no serverless endpoints; give InstanceType"):
+        hosting.sagemaker.create_endpoint_config(
+            EndpointConfigName=name, ProductionVariants=[variant]
+        )

@@ -393,8 +393,16 @@ def test_training_has_a_time_limit(trained, name) -> None:
             },
             "AugmentedManifestFile is not supported",
         ),
+        (
+            {"EnableManagedSpotTraining": True, "StoppingCondition": {"MaxRuntimeInSeconds": 60}},
+            "MaxWaitTimeInSeconds.*greater than or equal to MaxRuntimeInSeconds, which is 60",
+        ),
+        (
+            {"StoppingCondition": {"MaxRuntimeInSeconds": 60, "MaxWaitTimeInSeconds": 60}},
+            "needs EnableManagedSpotTraining",
+        ),
     ],
-    ids=["rules", "two instances", "regex", "manifest"],
+    ids=["rules", "two instances", "regex", "manifest", "spot", "not spot"],
 )
 def test_training_that_is_not_supported_is_refused(sagemaker, name, changes, message) -> None:
     with pytest.raises(ClientError, match=message):
