@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from preparation import picture
-from preparation.gathering import Gathered, Gatherer, as_rows
+from preparation.gathering import Gathered, Gatherer, as_rows, reasons
 from preparation.metadata import Bin
 from preparation.problem import PreparationError
 from preparation.request import parse_classes, parse_file_list, parse_shares
@@ -66,11 +66,10 @@ def prepare(options: argparse.Namespace, output: Path) -> None:
     )  # fmt: skip
     gathered = gatherer.gather(listed)
     if gathered.lost > options.max_quarantined:
-        reasons = Counter(entry.reason for entry in gathered.quarantined)
         raise PreparationError(
             f"{gathered.lost:.0%} of the bins cannot be used, and at most "
-            f"{options.max_quarantined:.0%} may be lost: {_listing(reasons)}. Mend the source, or "
-            "raise --max-quarantined."
+            f"{options.max_quarantined:.0%} may be lost: {reasons(gathered.quarantined)}. Mend "
+            f"them in {options.source}, or take both files of each out of it."
         )
     members = _members(gathered, gathered.bins)
     parts = split(members, shares, options.seed)
@@ -188,8 +187,8 @@ def _tell(manifest: dict[str, Any]) -> None:
             f"{len(manifest['disagreements'])} bins are listed under another count than their "
             "metadata says; the metadata holds"
         )
-    reasons = Counter(entry["reason"] for entry in manifest["quarantined"])
-    print(f"put aside: {_listing(reasons) or 'nothing'}")
+    flaws = Counter(entry["reason"] for entry in manifest["quarantined"])
+    print(f"put aside: {_listing(flaws) or 'nothing'}")
 
 
 def _listing(numbers: dict[Any, int] | Counter[Any]) -> str:

@@ -240,8 +240,8 @@ class Gatherer:
                 f"{self.source.address} has no usable image of a bin that holds "
                 f"{' or '.join(map(str, empty[:5]))}{' ...' if len(empty) > 5 else ''} "
                 f"({looked_at} bins looked at, {sum(have.values())} of other wanted counts, "
-                f"{len(self.result.quarantined)} put aside). Choose other Classes, or another "
-                "DataSource."
+                f"put aside: {reasons(self.result.quarantined) or 'none'}). Choose other Classes, "
+                "or another DataSource."
             )
 
     def _put_aside(self, identity: str, reason: str, detail: str) -> None:
@@ -261,6 +261,17 @@ class Progress:
             self._said = now
             seconds = max(now - self._begun, 1e-6)
             print(f"{what} {count} images in {seconds:.1f} s ({count / seconds:.0f}/s)", flush=True)
+
+
+def reasons(quarantined: Iterable[Quarantined]) -> str:
+    """How many bins were put aside for what, and the first of them, for a message."""
+    ids: dict[str, list[str]] = defaultdict(list)
+    for entry in quarantined:
+        ids[entry.reason].append(entry.id)
+    return ", ".join(
+        f"{reason}: {len(found)} ({' '.join(sorted(found)[:3])}{' ...' if len(found) > 3 else ''})"
+        for reason, found in ids.items()
+    )
 
 
 def as_rows(quarantined: Iterable[Quarantined]) -> list[dict[str, str]]:

@@ -138,8 +138,15 @@ def test_too_many_flaws_are_fatal_and_leave_no_manifest(source: Path, root: Path
     for number in range(1, 20):
         (source / "bin-images" / f"{number:05d}.jpg").write_bytes(b"")
     assert run(source) == 1
-    assert "empty-image: 19" in message(root)
+    assert "empty-image: 19 (00001 00002 00003 ...)" in message(root)
     assert not (root / "processing/output/manifest").exists()
+
+
+def test_why_no_bin_can_be_used_is_said(source: Path, root: Path) -> None:
+    for file in (source / "metadata").iterdir():
+        file.write_text("{")
+    assert run(source) == 1
+    assert "put aside: malformed-metadata: 60 (00001 00002 00003 ...)" in message(root)
 
 
 def test_the_metadata_overrules_the_file_list(source: Path, root: Path, tmp_path: Path) -> None:
