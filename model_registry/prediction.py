@@ -2,6 +2,7 @@
 
 import json
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,9 @@ def load(path: Path) -> Image:
         ImageError: There is no such file, it is empty, too large, or neither a JPEG nor a PNG.
     """
     if not path.is_file():
-        raise ImageError(f"{path}: {'is a folder' if path.is_dir() else 'there is no such file'}.")
+        if path.is_dir():
+            raise ImageError(f"{path}: is a folder; `python pipeline.py score {path}` counts one.")
+        raise ImageError(f"{path}: there is no such file.")
     size = path.stat().st_size
     if size == 0:
         raise ImageError(f"{path}: the file is empty (0 bytes).")
@@ -86,6 +89,23 @@ def load(path: Path) -> Image:
             f"{MAX_PIXELS // 1_000_000} are taken. Save it smaller."
         )
     return Image(path, body, kind, width, height)
+
+
+def load_all(paths: Iterable[Path]) -> list[Image]:
+    """The same for several files.
+
+    Raises:
+        ImageError: What is wrong, for each file that the endpoint could not answer about.
+    """
+    images, wrong = [], []
+    for path in paths:
+        try:
+            images.append(load(path))
+        except ImageError as error:
+            wrong.append(str(error))
+    if wrong:
+        raise ImageError("\n".join(wrong))
+    return images
 
 
 def predict(session: Any, endpoint: str, image: Image, expected: int | None = None) -> Prediction:

@@ -183,7 +183,7 @@ def predict(
     from model_registry import prediction
 
     # Before the target is opened: a wrong file needs no endpoint to be told so.
-    checked = [prediction.load(path) for path in images]
+    checked = prediction.load_all(images)
     place = open_target(context, target)
     asked = prediction.predict_all(place.session, place.settings.endpoint, checked, expected)
     answered = [one for one in asked if not one.refusal]

@@ -6,7 +6,7 @@ import struct
 import pytest
 from PIL import Image
 
-from model_registry.prediction import MAX_BYTES, ImageError, load
+from model_registry.prediction import MAX_BYTES, ImageError, load, load_all
 from pipelines.root import ROOT
 
 
@@ -68,5 +68,13 @@ def test_the_endpoints_limit_is_the_same_wherever_it_holds(file):
 def test_a_missing_file_and_a_folder_are_named(tmp_path):
     with pytest.raises(ImageError, match="no such file"):
         load(tmp_path / "none.jpg")
-    with pytest.raises(ImageError, match="is a folder"):
+    with pytest.raises(ImageError, match=f"is a folder; `python pipeline.py score {tmp_path}`"):
         load(tmp_path)
+
+
+def test_every_wrong_file_is_named_at_once(tmp_path):
+    (tmp_path / "bin.jpg").write_bytes(picture("JPEG"))
+    (tmp_path / "text.jpg").write_text("three boxes and a bag")
+    files = [tmp_path / name for name in ("text.jpg", "bin.jpg", "none.jpg")]
+    with pytest.raises(ImageError, match=r"text\.jpg: is neither.*\n.*none\.jpg: there is no such"):
+        load_all(files)
