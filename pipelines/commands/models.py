@@ -193,6 +193,8 @@ def predict(
         from pipelines.display import tables, terminal
 
         terminal.show(tables.predictions(answered))
+        for why in {one.answer.get("explanation") for one in answered} - {None}:
+            say(f"Not judged: {why}.")
     for one in asked:
         if one.refusal:
             say(f"Error: {one.refusal}")

@@ -82,6 +82,15 @@ def test_a_model_that_fails_is_not_asked_on(predict):
     assert "1.jpg: the model answered 500" in err and "2.jpg" not in err
 
 
+def test_what_the_model_cannot_judge_is_said_once(predict, monkeypatch):
+    unknown = {"expected_quantity": 9, "match": False, "match_confidence": 0.0}
+    why = "the model counts 1, 3 and cannot judge whether a bin holds 9; have somebody look"
+    monkeypatch.setattr(f"{__name__}.ANSWER", {**ANSWER, **unknown, "explanation": why})
+    code, out, err = predict(None, None, options=["--expected", "9"])
+    assert code == 0 and out.count("9 does not match (0%)") == 2
+    assert err == f"Not judged: {why}.\n"
+
+
 @pytest.mark.parametrize("value", ["1000000000", "-1", "2.5", "three", "٣"])
 def test_an_expected_quantity_that_the_server_refuses_is_refused_here(predict, value):
     code, out, err = predict(None, options=["--expected", value])
