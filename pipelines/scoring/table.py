@@ -47,8 +47,8 @@ def read_expected(path: Path, images: Collection[str]) -> dict[str, int]:
         images: The names of the images that will be counted.
 
     Raises:
-        TableError: There is no such file, a column is missing, a quantity is no whole number, or
-            none of the images is named.
+        TableError: There is no such file, a column is missing, a quantity is no whole number, an
+            image has two of them, or none of the images is named.
     """
     path = path.expanduser()
     if not path.is_file():
@@ -62,7 +62,7 @@ def read_expected(path: Path, images: Collection[str]) -> dict[str, int]:
                     f"--expected: {path} has no column {' and '.join(sorted(missing))}; its first "
                     "line must name image and expected_quantity."
                 )
-            expected = {}
+            expected: dict[str, int] = {}
             for row in rows:
                 text = (row["expected_quantity"] or "").strip()
                 if not (text.isascii() and text.isdigit()):
@@ -70,7 +70,11 @@ def read_expected(path: Path, images: Collection[str]) -> dict[str, int]:
                         f"--expected: {path}, line {rows.line_num}: expected_quantity is "
                         f"{text!r}; give a whole number from 0."
                     )
-                expected[row["image"]] = int(text)
+                if expected.setdefault(row["image"], int(text)) != int(text):
+                    raise TableError(
+                        f"--expected: {path}, line {rows.line_num}: {row['image']} is there twice, "
+                        f"with {expected[row['image']]} and with {text}; give one quantity."
+                    )
     except (UnicodeDecodeError, csv.Error) as error:
         raise TableError(f"--expected: {path} is not a CSV file in UTF-8: {error}.") from None
     if not expected.keys() & set(images):

@@ -104,6 +104,7 @@ def test_a_match_is_judged_by_the_endpoints_formula(
         ("image,expected_quantity\n1.jpg,three\n", "line 2: expected_quantity is 'three'"),
         ("image,expected_quantity\n1.jpg\n", "line 2: expected_quantity is ''"),
         ("", "no column expected_quantity and image"),
+        ("image,expected_quantity\n1.jpg,3\n1.jpg,4\n", "line 3: 1.jpg is there twice, with 3 and"),
     ],
 )
 def test_a_wrong_file_of_quantities_is_explained(tmp_path: Path, text: str, said: str) -> None:
