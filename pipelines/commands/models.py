@@ -271,6 +271,8 @@ def score(
     scores = table.join(scores, books) if books else scores
     table.write(scores, path)
     _show_scores(scores, path, as_json)
+    if found.others:
+        say(images.left_out(found.others))
     if scores.failures:
         raise typer.Exit(1)
 

@@ -28,12 +28,14 @@ class Found:
     Attributes:
         kinds: the content type of each image, by its name: its path below the folder.
         refused: why a local file cannot be counted, by its name.
+        others: local files that do not have the name of an image.
         folder: where they are on this machine, or None.
         address: where they are in S3, ending in "/", or "".
     """
 
     kinds: dict[str, str]
     refused: dict[str, str] = field(default_factory=dict)
+    others: list[str] = field(default_factory=list)
     folder: Path | None = None
     address: str = ""
 
@@ -64,11 +66,13 @@ def in_folder(folder: Path) -> Found:
                 "the items of a single image."
             )
         raise ImagesError(f"There is no folder {folder}.")
-    kinds, refused = {}, {}
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in KINDS)
-    for path in files:
+    kinds, refused, others = {}, {}, []
+    for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         if any(part.startswith(".") for part in PurePosixPath(name).parts) or path.is_dir():
+            continue
+        if path.suffix.lower() not in KINDS:
+            others.append(name)
             continue
         try:
             kinds[name] = prediction.load(path).content_type
@@ -81,7 +85,7 @@ def in_folder(folder: Path) -> Found:
         raise ImagesError(
             f"None of the images of {folder} can be counted. The first, {name}: {why}"
         )
-    return Found(kinds, refused, folder=folder)
+    return Found(kinds, refused, others, folder=folder)
 
 
 def in_bucket(s3: Any, address: str) -> Found:
@@ -126,6 +130,11 @@ def in_bucket(s3: Any, address: str) -> Found:
             "Put them below two prefixes, or score a folder of this machine."
         )
     return Found(kinds, address=address)
+
+
+def left_out(others: list[str]) -> str:
+    """That files without the name of an image are not counted, for the person who may miss one."""
+    return f"Left out, as not named {', '.join(KINDS)}: {_examples(others)}."
 
 
 def _hint(address: str, names: Iterable[str]) -> str:

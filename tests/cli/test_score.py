@@ -136,6 +136,7 @@ def test_a_folder_becomes_a_csv_with_a_row_for_each_image(shop, photos, tmp_path
     assert found["4.png"]["confidence"] == found["4.png"]["p2"] == "0.9"
     assert "Version 2 counted 4 of 4 images, 1 unsurely" in done.stdout
     assert str(tmp_path / "out.csv") in done.stdout
+    assert "Left out, as not named .jpg, .jpeg, .png: metadata.json." in done.stderr
 
 
 def test_nothing_but_the_answers_is_left_unless_asked(shop, photos, tmp_path):

@@ -86,6 +86,16 @@ def test_a_job_asks_for_one_kind_of_image_and_what_aws_allows(
         assert f"/{one.name}/input/" in one.source and f"/{one.name}/output/" in one.output
 
 
+def test_files_without_the_name_of_an_image_are_told_of(photos: Path) -> None:
+    for name in ("3.heic", "4.webp", "5.gif", "6", ".hidden"):
+        (photos / name).write_bytes(b"a picture")
+    found = images.in_folder(photos)
+    assert sorted(found.kinds) == ["1.jpg", "2.png"]
+    assert images.left_out(found.others) == (
+        "Left out, as not named .jpg, .jpeg, .png: 3.heic, 4.webp, 5.gif and 1 more."
+    )
+
+
 @pytest.mark.parametrize(
     ("expected", "match", "confidence"), [(3, True, 0.6), (2, False, 0.85), (7, False, 0.0)]
 )
