@@ -64,9 +64,16 @@ def start(
     DataSource and FileList may be on this machine; they are uploaded first.
     """
     from pipelines.executions import starting
+    from pipelines.provisioning import upsert
 
     place = open_target(context, target)
-    _follow(place, starting.start(place.session, place.settings, parameters or [], name), wait)
+    arn = starting.start(place.session, place.settings, parameters or [], name)
+    if upsert.differs(place.session, place.settings):
+        say(
+            "The code or settings here have changed since `upsert`, and the execution runs as they "
+            "were then. `python pipeline.py upsert start` runs what is here."
+        )
+    _follow(place, arn, wait)
 
 
 @app.command(

@@ -114,6 +114,27 @@ def upsert(session: "boto3.Session", settings: Settings) -> UpsertResult:
     )
 
 
+def differs(session: "boto3.Session", settings: Settings) -> bool:
+    """Whether the code or settings here have changed since the pipeline was upserted.
+
+    On AWS that may have been on another machine, so that only a change of the steps can be told.
+
+    Args:
+        session: The target's session.
+        settings: Resolved settings.
+    """
+    try:
+        settings, _ = placed(settings)
+        code = bundles()
+    except UserError:  # a script or the weights are gone, which an execution does without
+        return True
+    found = session.client("sagemaker").describe_pipeline(PipelineName=NAME)["PipelineDefinition"]
+    if settings.target == "local":
+        kept = DEFINITIONS / f"{_key(settings, code)}.json"
+        return not kept.is_file() or kept.read_text() != found
+    return any(bundle.prefix(settings) not in found for bundle in code.values())
+
+
 def dry_run(settings: Settings) -> str:
     """The definition as a person reads it; nothing is sent anywhere.
 

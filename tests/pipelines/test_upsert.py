@@ -68,6 +68,28 @@ def test_everything_that_a_definition_is_made_from_is_in_its_name(local: Setting
     assert upsert._key(local, changed) != name
 
 
+def test_what_was_changed_since_the_upsert_is_noticed(
+    aws: Any, local: Settings, kept: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upsert.upsert(aws.session, local)
+    assert not upsert.differs(aws.session, local)
+    deeper = local.training.model_copy(update={"dropout": 0.3})
+    assert upsert.differs(aws.session, local.model_copy(update={"training": deeper}))
+
+    elsewhere = local.model_copy(update={"target": "aws"})
+    assert not upsert.differs(aws.session, elsewhere)
+    changed = {**bundles(), "train": Bundle("train", (("train.py", b"changed"),), packed=True)}
+    monkeypatch.setattr(upsert, "bundles", lambda: changed)
+    assert upsert.differs(aws.session, elsewhere)
+    assert upsert.differs(aws.session, local)
+
+    def gone() -> dict[str, Bundle]:
+        raise UserError("A step's script is missing: steps/train.py.")
+
+    monkeypatch.setattr(upsert, "bundles", gone)
+    assert upsert.differs(aws.session, elsewhere)
+
+
 @pytest.fixture
 def set_up(aws: Any, on_aws: Settings, monkeypatch: pytest.MonkeyPatch) -> Any:
     """An account in which nothing is missing, and a definition that costs nothing to compile."""
