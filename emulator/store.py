@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from emulator.errors import StartError
+
 Document = dict[str, Any]
 
 _SCHEMA = """
@@ -30,14 +32,25 @@ class Store:
 
     Args:
         path: The SQLite file; it and its folder are made when missing.
+
+    Raises:
+        StartError: The file is damaged, or no database.
     """
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        self._connection.execute("PRAGMA journal_mode=WAL")
-        self._connection.execute("PRAGMA synchronous=NORMAL")
-        self._connection.execute(_SCHEMA)
+        try:
+            self._connection.execute("PRAGMA journal_mode=WAL")
+            self._connection.execute("PRAGMA synchronous=NORMAL")
+            self._connection.execute(_SCHEMA)
+        except sqlite3.OperationalError:  # a full disk, say: the file may be whole
+            raise
+        except sqlite3.DatabaseError as problem:
+            raise StartError(
+                f"the database {path} cannot be read: {problem}. Put a copy of the state folder "
+                f"back, or delete all of it: python -m emulator reset --state {path.parent}"
+            ) from None
         self._lock = threading.RLock()
         self._depth = 0
         self._changed = threading.Condition(threading.Lock())

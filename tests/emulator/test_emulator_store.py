@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from emulator.errors import StartError
 from emulator.store import Store
 
 
@@ -27,6 +28,12 @@ def test_documents_keep_their_order_and_merge(store):
     assert store.get("kind", "a") is None
     with pytest.raises(KeyError, match="no kind named a"):
         store.update("kind", "a", x=1)
+
+
+def test_a_damaged_file_is_named_with_the_way_out(tmp_path):
+    (tmp_path / "store.db").write_bytes(b"no database" * 1000)
+    with pytest.raises(StartError, match=f"store.db .*reset --state {tmp_path}"):
+        Store(tmp_path / "store.db")
 
 
 def test_create_does_not_overwrite(store):
