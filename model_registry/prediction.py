@@ -165,11 +165,13 @@ def _explained(session: Any, endpoint: str, image: Image, error: ClientError) ->
     if code.startswith("Validation"):
         found = endpoints.require(session.client("sagemaker"), endpoint)
         if found.status != "InService":
-            reason = f": {found.failure}" if found.failure else ""
-            return RegistryError(
-                f"Endpoint {endpoint} is {found.status}{reason}. "
+            reason = f": {found.failure.rstrip('.')}" if found.failure else ""
+            go_on = (
                 "`python pipeline.py endpoint --wait` waits for it."
+                if found.busy
+                else "`python pipeline.py promote VERSION` has it serve again."
             )
+            return RegistryError(f"Endpoint {endpoint} is {found.status}{reason}. {go_on}")
     return error
 
 

@@ -14,7 +14,7 @@ import boto3
 import pytest
 
 from model_registry import endpoint as endpoints
-from model_registry import rollout, versions
+from model_registry import prediction, rollout, versions
 from model_registry.errors import EndpointBusyError, RegistryError
 from model_registry.promotion import Placement, promote, rollback
 
@@ -162,6 +162,17 @@ def test_a_failed_endpoint_is_made_again_and_keeps_its_settings(emulated):
     assert (found["status"], found["model_package_arn"]) == ("InService", good)
     assert found["instance_type"] == "ml.m5.large"
     assert found["replaced_config"] == done.replaced_config_name
+
+
+def test_of_a_failed_endpoint_it_is_said_what_has_it_serve_again(emulated, monkeypatch, tmp_path):
+    promote(emulated, register(emulated, key="crash/model.tar.gz"), place("asked"))
+    rest(emulated, "asked")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", emulated.meta.endpoint_url)
+    keys = {"aws_access_key_id": "emulator", "aws_secret_access_key": "emulator"}
+    session = boto3.Session(region_name="us-east-1", **keys)
+    image = prediction.Image(tmp_path / "bin.jpg", b"an image", "image/jpeg", 8, 8)
+    with pytest.raises(RegistryError, match=r"(?s)asked is Failed: .*`python pipeline.py promote"):
+        prediction.predict(session, "asked", image)
 
 
 def test_a_weight_that_was_changed_while_serving_stays(emulated):
