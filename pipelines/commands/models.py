@@ -37,8 +37,6 @@ PendingVersion = Annotated[
 Note = Annotated[
     str, typer.Option("--note", "-m", metavar="TEXT", help="Why; it is kept with the version.")
 ]
-
-
 app = Verbs()
 
 
@@ -92,12 +90,16 @@ def reject(
     context: typer.Context, version: PendingVersion = None, note: Note = "", target: Target = None
 ) -> None:
     """Reject a model version; an endpoint that serves it goes on until `rollback` or `promote`."""
+    from model_registry import endpoint as endpoints
     from model_registry import versions
 
     place = open_target(context, target)
     number = versions.parse_version(version) if version else None
     done = versions.reject(place.client(), NAME, number, note)
     typer.echo(f"Version {done.version} is rejected.")
+    serving = endpoints.read(place.client(), place.settings.endpoint)
+    if serving and serving.wanted_package == done.arn:
+        say("It goes on serving until: python pipeline.py rollback, or promote VERSION")
 
 
 @app.command(rich_help_panel=PANEL, epilog=examples("promote 3"))
