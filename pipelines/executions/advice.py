@@ -48,8 +48,8 @@ def advise(execution: Execution, outcome: Outcome) -> Advice:
         )
     if version := outcome.version:
         return _about_version(version.version, version.approval, identity)
-    failed = [step.name for step in execution.steps if step.status == "Failed"]
-    with_log = [s.name for s in execution.steps if s.status == "Failed" and s.type in GROUPS]
+    failed = [step for step in execution.steps if step.status == "Failed"]
+    with_log = [step.name for step in failed if step.type in GROUPS]
     logs = tuple((f"logs {name} {identity}", f"all that {name} wrote") for name in with_log)
     if execution.status == "Failed" and failed and not with_log:
         return Advice(
@@ -60,7 +60,10 @@ def advise(execution: Execution, outcome: Outcome) -> Advice:
             ),
         )
     if execution.status in ("Failed", "Stopped"):
-        failures = [step.failure for step in execution.steps if step.status == "Failed"]
+        failures = [step.failure for step in failed]
+        # A tuning step's failure ends before the exit code where what the trial wrote is long.
+        if any(step.type == "Tuning" for step in failed):
+            failures += [trial.failure for trial in outcome.trials]
         killed = any(KILLED in failure for failure in failures)
         # The same input meets the same error of a script; a service's error may have passed.
         own = any(ALGORITHM in failure for failure in failures)

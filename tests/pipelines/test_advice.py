@@ -5,13 +5,14 @@ import pytest
 from pipelines.executions.advice import advise
 from pipelines.executions.execution import Execution, Step
 from pipelines.executions.outcome import Outcome
+from pipelines.executions.trials import Trial
 
 
-def failed(failure: str) -> Execution:
-    train = Step("Train", "Training", "Failed", failure=failure)
+def failed(failure: str, name: str = "Train", kind: str = "Training") -> Execution:
+    step = Step(name, kind, "Failed", failure=failure)
     now = datetime.now(UTC)
     arn = "arn:aws:sagemaker:us-east-1:123456789012:pipeline/tally/execution/abc"
-    return Execution(arn, "tally", "abc", "Failed", now, now, "", {}, (train,))
+    return Execution(arn, "tally", "abc", "Failed", now, now, "", {}, (step,))
 
 
 def test_what_the_service_failed_in_is_tried_again_as_it_was() -> None:
@@ -34,3 +35,14 @@ def test_a_job_that_was_killed_is_explained(code: int, said: bool) -> None:
         "retry abc",
         "upsert start",
     ]
+
+
+def test_a_trial_that_was_killed_is_explained_where_the_step_does_not_say_how_it_ended() -> None:
+    cut = "ClientError: No training job succeeded. The last that failed: AlgorithmError: epoch=1 lo"
+    trial = Trial(
+        "a", "Failed", {}, "", None, 9.0, False, "AlgorithmError: epoch=1, exit code: 137"
+    )
+    assert (
+        "want of memory" in advise(failed(cut, "Tune", "Tuning"), Outcome(trials=(trial,))).sentence
+    )
+    assert "want of memory" not in advise(failed(cut), Outcome(trials=(trial,))).sentence
