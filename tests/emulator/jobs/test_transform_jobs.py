@@ -116,9 +116,11 @@ def test_what_nobody_says_is_awss_default(batch, emulator) -> None:
     )
     told = batch.outputs().values()
     assert max(t["together"] for t in told) == 1
-    # One connection, kept open. The container is told only what the request said.
+    # One connection, kept open. The container is told only what the request said, and the SDK's
+    # defaults, which every container is.
     assert max(t["connections"] for t in told) == 1
     assert {k for t in told for k in t["variables"]} == {
+        "SAGEMAKER_ADMIN_CONFIG_OVERRIDE",
         "SAGEMAKER_BATCH",
         "SAGEMAKER_BIND_TO_PORT",
     }
