@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from emulator.jobs import training
 from emulator.jobs.search import STRATEGIES, RangeError, grid_size, parse_ranges
 
 # Members of TrainingJobDefinition that CreateTrainingJob takes as they are.
@@ -61,7 +62,9 @@ def problem(request: Mapping[str, Any]) -> str:
         return "ResourceLimits.MaxNumberOfTrainingJobs is missing."
     if size is not None and most not in (None, size):
         return f"Grid has {size} combinations: MaxNumberOfTrainingJobs must be {size} or left out."
-    return ""
+    # What no trial could be, before the first is tried.
+    why = training.problem(trial_request(request["TrainingJobDefinition"], "", {}, metric))
+    return f"TrainingJobDefinition: {why}" if why else ""
 
 
 def trial_request(

@@ -394,6 +394,14 @@ def test_pipelines_are_created_updated_listed_and_deleted(bench: Bench) -> None:
     for earlier in ({"PipelineVersionId": 1}, {"PipelineVersionAlias": "live"}):
         with pytest.raises(ApiError, match=r"latest version of a pipeline alone.*'p' is 2"):
             bench.start(**earlier)
+    aliased = {"PipelineDefinition": definition, "PipelineVersionAliases": ["live"]}
+    with pytest.raises(ApiError, match="and no aliases: that of 'p' is 2"):
+        bench.call("UpdatePipeline", PipelineName="p", **aliased)
+    aliased |= {"RoleArn": ROLE, "ClientRequestToken": TOKEN}
+    with pytest.raises(ApiError, match="PipelineVersionAliases: The emulator keeps"):
+        bench.call("CreatePipeline", PipelineName="q", **aliased)
+    with pytest.raises(ApiError, match="variable MLFLOW_EXPERIMENT_NAME"):
+        bench.start(MlflowExperimentName="mine")
     arn, status = bench.run(ClientRequestToken=TOKEN)
     assert status == "Failed"
     assert bench.start(ClientRequestToken=TOKEN) == arn

@@ -222,6 +222,13 @@ def test_what_cannot_be_tuned_is_refused(bench: Bench, changes: Any, message: st
     assert message in str(raised.value)
 
 
+def test_what_no_trial_could_be_is_refused_before_the_first(bench: Bench) -> None:
+    spot = request()
+    spot["TrainingJobDefinition"]["EnableManagedSpotTraining"] = True
+    with pytest.raises(ApiError, match="TrainingJobDefinition: Invalid MaxWaitTimeInSeconds"):
+        begin(bench, spot)
+
+
 def test_a_name_is_used_once(bench: Bench) -> None:
     begin(bench, request())
     with pytest.raises(ApiError) as raised:

@@ -4,6 +4,7 @@ A module may define `start(context)`, called when the server comes up, and `stop
 """
 
 from emulator.services.sagemaker import (
+    callbacks,
     endpoint_configs,
     groups,
     hosting,
@@ -31,6 +32,7 @@ MODULES = [
     # After training, whose interrupted jobs it must find ended.
     tuning,
     pipelines,
+    callbacks,
     # Last: executions that are gone on with call the others.
     pipeline_executions,
 ]

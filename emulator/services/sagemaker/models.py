@@ -8,6 +8,11 @@ from emulator.operations import Context, operation
 from emulator.services.pages import page
 
 _KIND = "model"
+_UNSUPPORTED = {
+    "AdditionalModelDataSources": "the emulator fetches one model: pack all into ModelDataUrl",
+    "InferenceSpecificationName": "the emulator takes a package's InferenceSpecification alone: "
+    "leave it out, or name Image and ModelDataUrl",
+}
 
 
 @operation("CreateModel")
@@ -18,12 +23,21 @@ def create_model(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     containers += request.get("Containers", [])
     if not containers:
         raise invalid("CreateModel needs a PrimaryContainer or Containers")
+    if len(containers) > 1:
+        raise invalid(
+            f"model {name} has {len(containers)} containers; the emulator serves one, and neither "
+            "chains containers (Serial) nor chooses among them (Direct): make a model of each, or "
+            "one image that does the work of all"
+        )
     for container in containers:
         if container.get("Mode") == "MultiModel":
             raise invalid(
                 f"a container of model {name} has Mode MultiModel; the emulator serves one model "
                 "in a container: make a model of each, and a production variant or endpoint of each"
             )
+        for key, instead in _UNSUPPORTED.items():
+            if key in container:
+                raise invalid(f"a container of model {name} has {key}; {instead}")
         if "ModelPackageName" in container:
             context.call("DescribeModelPackage", ModelPackageName=container["ModelPackageName"])
         elif not container.get("Image"):

@@ -16,7 +16,6 @@ from emulator.execution.errors import DefinitionError
 from emulator.execution.graph import parents
 from emulator.execution.parameters import bind
 from emulator.execution.records import (
-    CALLBACK,
     EXECUTION,
     PIPELINE,
     STEP,
@@ -57,6 +56,11 @@ def _engine(context: Context) -> Engine:
 def start_pipeline_execution(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     """Start an execution; the same ClientRequestToken again answers with the first one's ARN."""
     pipeline = pipeline_of(context, request)
+    if "MlflowExperimentName" in request:
+        raise invalid(
+            "MlflowExperimentName: the emulator tells a pipeline's jobs of no experiment; leave it "
+            "out, and give a step's Environment a variable MLFLOW_EXPERIMENT_NAME."
+        )
     token = f"start/{pipeline['PipelineName']}/{request['ClientRequestToken']}"
     earlier = context.store.get(TOKEN, token)
     if earlier:
@@ -279,35 +283,6 @@ def retry_pipeline_execution(context: Context, request: dict[str, Any]) -> dict[
     execution_changed(context, record, status)
     _engine(context).drive(arn)
     return {"PipelineExecutionArn": arn}
-
-
-@operation("SendPipelineExecutionStepSuccess")
-def send_step_success(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """Tell a waiting Callback step that it succeeded, with its outputs."""
-    outputs = request.get("OutputParameters", [])
-    return _answer(context, request, {"Outcome": "Succeeded", "OutputParameters": outputs})
-
-
-@operation("SendPipelineExecutionStepFailure")
-def send_step_failure(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """Tell a waiting Callback step that it failed, and why."""
-    reason = request.get("FailureReason")
-    return _answer(context, request, {"Outcome": "Failed", "FailureReason": reason})
-
-
-def _answer(context: Context, request: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
-    token = request["CallbackToken"]
-    with context.store.transaction():
-        callback = context.store.get(CALLBACK, token)
-        if callback is None:
-            raise not_found(f"No callback step has the token {token}.")
-        if callback.get("Outcome", answer["Outcome"]) != answer["Outcome"]:
-            raise ApiError(
-                "ConflictException",
-                f"The callback step with the token {token} has already {callback['Outcome']}.",
-            )
-        context.store.update(CALLBACK, token, **answer)
-    return {"PipelineExecutionArn": callback["PipelineExecutionArn"]}
 
 
 def _execution(context: Context, arn: str) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from emulator.execution.validation import validate
 from emulator.operations import Context, operation, service_model
 from emulator.services.pages import page
 
+_LATEST = "The emulator keeps the latest version of a pipeline alone, and no aliases"
+
 
 @operation("CreatePipeline")
 def create_pipeline(context: Context, request: dict[str, Any]) -> dict[str, Any]:
@@ -21,6 +23,8 @@ def create_pipeline(context: Context, request: dict[str, Any]) -> dict[str, Any]
     arn = context.arn("pipeline", name)
     if _exists(context, request):
         return {"PipelineArn": arn}
+    if "PipelineVersionAliases" in request:
+        raise invalid(f"PipelineVersionAliases: {_LATEST}.")
     text = _definition_text(context, request)
     if text is None:
         raise invalid("CreatePipeline needs PipelineDefinition or PipelineDefinitionS3Location.")
@@ -139,10 +143,11 @@ def pipeline_of(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     if pipeline is None:
         raise not_found(f"Pipeline '{context.arn('pipeline', name)}' does not exist.")
     latest = pipeline["Version"]
-    if "PipelineVersionAlias" in request or request.get("PipelineVersionId", latest) != latest:
+    aliased = request.keys() & {"PipelineVersionAlias", "PipelineVersionAliases"}
+    if aliased or request.get("PipelineVersionId", latest) != latest:
         raise invalid(
-            f"The emulator keeps the latest version of a pipeline alone, and no aliases: that of "
-            f"'{name}' is {latest}. To run an earlier one, update the pipeline with its definition."
+            f"{_LATEST}: that of '{name}' is {latest}. "
+            "To run an earlier one, update the pipeline with its definition."
         )
     return pipeline
 

@@ -305,6 +305,12 @@ def test_what_is_named_must_exist(hosting, name, key) -> None:
 def test_what_is_not_served_is_refused_when_it_is_asked_for(hosting, name) -> None:
     with pytest.raises(ClientError, match="Mode MultiModel; the emulator serves one model"):
         hosting.model(name, "first", Mode="MultiModel")
+    with pytest.raises(ClientError, match="AdditionalModelDataSources; the emulator fetches one"):
+        hosting.model(name, "first", AdditionalModelDataSources=[])
+    with pytest.raises(ClientError, match="has 2 containers; the emulator serves one"):
+        hosting.sagemaker.create_model(
+            ModelName=name, ExecutionRoleArn=ROLE, Containers=[{"Image": "plain"}] * 2
+        )
     hosting.model(name, "first")
     serverless = {"MemorySizeInMB": 2048, "MaxConcurrency": 1}
     variant = {"VariantName": "all", "ModelName": name, "ServerlessConfig": serverless}
