@@ -113,10 +113,13 @@ def _build(image: Image, folder: Path, log: Log) -> None:
         str(folder),
     ]
     _uv(image, venv, log)
-    # As images do, it has pip: the SDK lets a job install its own requirements.txt.
-    install = ["pip", "install", "--python", str(folder / "bin" / "python"), "pip"]
-    if image.requirements.stat().st_size:  # uv warns of one that is empty
-        install += ["-r", str(image.requirements)]
+    install = ["pip", "install", "--python", str(folder / "bin" / "python")]
+    # As images do, it has pip: the SDK lets a job install its own requirements.txt. It comes before
+    # the image's packages, which may pin another and be held to hashes that this one has not.
+    _uv(image, [*install, "pip", *_find_links()], log)
+    if not image.requirements.stat().st_size:  # uv warns of one that is empty
+        return
+    install += ["-r", str(image.requirements)]
     if image.overrides.is_file():
         install += ["--override", str(image.overrides)]
     _uv(image, install + _find_links(), log)

@@ -262,6 +262,8 @@ def execute(argv: list[str], environment: dict[str, str]) -> NoReturn:
         said, code = str(error), NOT_EXECUTABLE
         if isinstance(error, FileNotFoundError):
             said, code = f"executable file not found in PATH ({environment['PATH']})", NOT_FOUND
+            if argv[0] in ("train", "serve"):
+                said += f"; an image has its own {argv[0]} in the folder bin/ of its folder"
         print(f"exec: {argv[0]!r}: {said}", file=sys.stderr, flush=True)
         os._exit(code)
 

@@ -92,12 +92,14 @@ def relocate(value: Any, folder: Path) -> Any:
 def inherited() -> dict[str, str]:
     """What a container takes from the environment of whoever started the emulator.
 
-    A person's home (caches of downloaded weights), language, proxies and devices; not their AWS
-    settings, their Python settings or anything else that AWS would not have.
+    A person's home (caches of downloaded weights), language, proxies, devices and where pip finds
+    packages; not their AWS settings, their Python settings or what else AWS would not have.
     """
     names = {"HOME", "USER", "LANG", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES"}
     names |= {"SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"}
     names |= {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"}
+    names |= {"PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_NO_INDEX"}
+    names |= {"PIP_TRUSTED_HOST", "PIP_CERT", "PIP_CONFIG_FILE"}
     found = {k: v for k, v in os.environ.items() if k.upper() in names or k.startswith("LC_")}
     for name in ("NO_PROXY", "no_proxy"):
         found[name] = ",".join(filter(None, (os.environ.get(name), "127.0.0.1,localhost")))

@@ -140,15 +140,24 @@ def test_warm_is_really_warm(runtimes, tmp_path: Path) -> None:
     assert cold == (0, "False")
 
 
+def test_an_image_without_a_train_is_told_where_it_belongs(runtimes, tmp_path: Path) -> None:
+    runtime = runtimes.get("unshare", runtimes["relocate"])
+    code, printed = Run(runtime, tmp_path, "batch", ("train",)).end()
+    assert code == 127
+    assert "an image has its own train in the folder bin/" in printed
+
+
 def test_the_environment_is_the_containers_own(runtimes, tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a person's")
     monkeypatch.setenv("SOMETHING", "else")
+    monkeypatch.setenv("PIP_INDEX_URL", "https://packages.example/simple")
     runtime = next(iter(runtimes.values()))
     _, printed = Run(runtime, tmp_path, "plain", ("env",), MINE="1").end()
     found = dict(line.split("=", 1) for line in printed.splitlines())
     assert not {"PYTHONDONTWRITEBYTECODE", "AWS_SECRET_ACCESS_KEY", "SOMETHING"} & set(found)
     assert found["AWS_ENDPOINT_URL"] == "http://127.0.0.1:1"
+    assert found["PIP_INDEX_URL"] == "https://packages.example/simple"
     assert found["MINE"] == "1"
     assert found["OMP_NUM_THREADS"] == "1"
     assert found["PATH"].split(":")[1] == str(IMAGES / "plain" / "bin")

@@ -58,6 +58,14 @@ def test_an_environment_is_built_once_by_whoever_is_first(tmp_path: Path) -> Non
     assert subprocess.run([built[0] / "bin/python", "-m", "pip", "--version"]).returncode == 0
 
 
+def test_requirements_may_be_held_to_hashes(tmp_path: Path) -> None:
+    shutil.copytree(IMAGES / "plain", tmp_path / "plain")
+    found = image.find(tmp_path, "plain")
+    found.requirements.write_text("--require-hashes\n")
+    built = environment.ensure(found, tmp_path, print)
+    assert subprocess.run([built / "bin/python", "-m", "pip", "--version"]).returncode == 0
+
+
 def test_requirements_name_the_environment(tmp_path: Path) -> None:
     shutil.copytree(IMAGES / "plain", tmp_path / "plain")
     found = image.find(tmp_path, "plain")
