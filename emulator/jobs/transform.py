@@ -1,4 +1,4 @@
-"""Batch transform: each object of a prefix is posted to a container started for the job.
+"""Batch transform: each object of a prefix is posted, whole or by lines, to the job's container.
 
 Contract: SageMaker developer guide, "Custom Inference Code with Batch Transform", and the API
 reference of CreateTransformJob. An object that fails does not end the job: the others are
@@ -32,12 +32,10 @@ def problem(request: dict[str, Any]) -> str:
     megabytes, together = request.get("MaxPayloadInMB"), request.get("MaxConcurrentTransforms")
     if given["DataSource"]["S3DataSource"]["S3DataType"] != "S3Prefix":
         return "TransformInput: S3DataType must be S3Prefix in the emulator."
-    if given.get("SplitType", "None") != "None":
-        return "TransformInput: SplitType must be None in the emulator; each object is a record."
+    if given.get("SplitType", "None") not in ("None", "Line"):
+        return "TransformInput: SplitType must be None or Line in the emulator."
     if given.get("CompressionType", "None") != "None":
         return "TransformInput: CompressionType must be None in the emulator."
-    if request["TransformOutput"].get("AssembleWith", "None") != "None":
-        return "TransformOutput: AssembleWith must be None in the emulator."
     if request.get("DataProcessing"):
         return "DataProcessing is not supported by the emulator."
     if request.get("DataCaptureConfig"):

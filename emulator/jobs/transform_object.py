@@ -11,6 +11,7 @@ import httpx
 from emulator.jobs.job import Job
 from emulator.jobs.model_server import ModelServer
 from emulator.jobs.objects import JobFailed
+from emulator.jobs.records import batches
 
 MEGABYTE = 1024 * 1024
 PAYLOAD, TOGETHER = 6, 1  # AWS's defaults: MB of an object, requests at once
@@ -78,48 +79,78 @@ def limits_of(request: dict[str, Any], server: ModelServer) -> Limits:
 
 
 def transform(job: Job, server: ModelServer, limits: Limits, file: Path, target: Path) -> None:
-    """Post one object, again where that may help, and write the answer.
+    """Post one object, whole or in batches of lines, and write what was answered.
 
     Raises:
-        ObjectFailed: it is too large, or the container refused it or did not answer.
+        ObjectFailed: it or a line is too large, or the container refused it or did not answer;
+            nothing is written.
         JobStopped: the job was stopped.
     """
-    size = file.stat().st_size
+    lined = job.request["TransformOutput"].get("AssembleWith") == "Line"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with target.open("wb") as made:
+            for content in _contents(job.request, limits, file):
+                answer = _asked(job, server, content)
+                made.write(answer)
+                if lined and not answer.endswith(b"\n"):
+                    made.write(b"\n")
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise
+
+
+def _contents(request: dict[str, Any], limits: Limits, file: Path) -> Iterator[bytes | Path]:
+    """What each request sends; a file is sent in chunks.
+
+    Raises:
+        ObjectFailed: it is too large.
+    """
+    most = limits.megabytes * MEGABYTE
+    if request["TransformInput"].get("SplitType") == "Line":
+        for batch in batches(file, limits.strategy == STRATEGIES["SingleRecord"], most):
+            _check_size("a line of the object", len(batch), limits)
+            yield batch
+        return
+    _check_size("the object", file.stat().st_size, limits)
+    # No limit means chunks, as on AWS; otherwise the object goes in one piece, its length before.
+    yield file if limits.megabytes == 0 else file.read_bytes()
+
+
+def _check_size(what: str, size: int, limits: Limits) -> None:
     if limits.megabytes and size > limits.megabytes * MEGABYTE:
         raise ObjectFailed(
-            f"ClientError: the object has {size} bytes, more than MaxPayloadInMB "
-            f"({limits.megabytes})"
+            f"ClientError: {what} has {size} bytes, more than MaxPayloadInMB ({limits.megabytes})"
         )
+
+
+def _asked(job: Job, server: ModelServer, content: bytes | Path) -> bytes:
+    """The answer to one request, which is repeated where that may help."""
     config = job.request.get("ModelClientConfig", {})
     seconds = config.get("InvocationsTimeoutInSeconds", TIMEOUT)
     retries = config.get("InvocationsMaxRetries", RETRIES)
-    for attempt in range(retries + 1):
+    attempt = 0
+    while True:
         job.check()
         try:
-            answer = _post(job.request, server, limits, file, seconds)
+            return _post(job.request, server, content, seconds)
         except ObjectFailed as error:
             job.check()  # a container that was ended with its job has not failed
             if attempt == retries or error.blame == "ClientError":
                 raise
             _pause(job, server, PAUSE * 2**attempt)
-            continue
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(answer)
-        return
+            attempt += 1
 
 
 def _post(
-    request: dict[str, Any], server: ModelServer, limits: Limits, file: Path, seconds: float
+    request: dict[str, Any], server: ModelServer, content: bytes | Path, seconds: float
 ) -> bytes:
     headers = {"accept": request["TransformOutput"].get("Accept", "*/*")}
     if kind := request["TransformInput"].get("ContentType"):
         headers["content-type"] = kind
-    # No limit means chunks, as on AWS; otherwise the object goes in one piece, its length before.
-    content = _chunks(file) if limits.megabytes == 0 else file.read_bytes()
+    sent = _chunks(content) if isinstance(content, Path) else content
     try:
-        answer = server.client.post(
-            "/invocations", content=content, headers=headers, timeout=seconds
-        )
+        answer = server.client.post("/invocations", content=sent, headers=headers, timeout=seconds)
     except httpx.TimeoutException:
         raise ObjectFailed(
             f"Model server did not respond to /invocations request within {seconds} seconds"

@@ -13,6 +13,9 @@ import boto3
 import pytest
 from botocore.config import Config
 
+sys.path.insert(0, str(Path(__file__).parent))
+from transform_batch import Batch
+
 IMAGES = Path(__file__).parents[1] / "images"
 ROOT = Path(__file__).parents[3]
 BUCKET = "bucket"
@@ -108,3 +111,8 @@ def until() -> Callable:
         raise AssertionError(f"still {found[key]} after {seconds} s: {found}")
 
     return wait
+
+
+@pytest.fixture
+def batch(emulator: Emulator, until: Callable, name: str) -> Batch:
+    return Batch(emulator, until, name)
