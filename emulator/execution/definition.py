@@ -15,6 +15,14 @@ from emulator.execution.retries import RetryPolicy
 
 VERSION = "2020-12-01"
 BRANCHES = ("IfSteps", "ElseSteps")
+_MEMBERS = (
+    "Version",
+    "Metadata",
+    "Parameters",
+    "PipelineExperimentConfig",
+    "MlflowConfig",
+    "Steps",
+)
 _STEP_NAME = re.compile(r"[A-Za-z0-9\-_]{1,64}")
 
 
@@ -76,6 +84,17 @@ def parse(text: str) -> Definition:
     if document.get("Version") != VERSION:
         raise DefinitionError(
             f"Unsupported pipeline definition Version {document.get('Version')!r}: use {VERSION!r}."
+        )
+    unknown = sorted(document.keys() - set(_MEMBERS))
+    if unknown:
+        raise DefinitionError(
+            f"Unable to parse pipeline definition. Unknown member '{unknown[0]}': "
+            f"allowed are {', '.join(_MEMBERS)}."
+        )
+    if document.get("MlflowConfig"):
+        raise DefinitionError(
+            "MlflowConfig: the emulator tells a pipeline's jobs of no server or experiment; "
+            "leave it out, and give a step's Environment a variable MLFLOW_EXPERIMENT_NAME."
         )
     parameters: dict[str, Parameter] = {}
     for entry in _objects(document, "Parameters", "the definition"):

@@ -25,6 +25,22 @@ from emulator.execution.step_types import JOBS, RETRYABLE, SUPPORTED
 
 Operations = Callable[[str], OperationModel]
 _LISTED = 12
+_MEMBERS = (
+    "Name",
+    "Type",
+    "Arguments",
+    "DisplayName",
+    "Description",
+    "DependsOn",
+    "CacheConfig",
+    "RetryPolicies",
+    "PropertyFiles",
+    "FunctionArn",
+    "SqsQueueUrl",
+    "OutputParameters",
+)
+_CHECK = " Compute it in a Processing step, and judge its report in a Condition step."
+_INSTEAD = {"ClarifyCheck": _CHECK, "QualityCheck": _CHECK}
 
 
 def validate(definition: Definition, operations: Operations) -> None:
@@ -55,7 +71,13 @@ def _supported(step: Step) -> None:
     if step.type not in SUPPORTED:
         raise DefinitionError(
             f"Step '{step.name}' is of Type '{step.type}', which this emulator does not run. "
-            f"Types it runs: {', '.join(SUPPORTED)}."
+            f"Types it runs: {', '.join(SUPPORTED)}.{_INSTEAD.get(step.type, '')}"
+        )
+    unknown = sorted(step.raw.keys() - set(_MEMBERS))
+    if unknown:
+        raise DefinitionError(
+            f"Unable to parse pipeline definition. Unknown member '{unknown[0]}' in step "
+            f"'{step.name}': allowed are {', '.join(_MEMBERS)}."
         )
     if step.retries and step.type not in RETRYABLE:
         raise DefinitionError(

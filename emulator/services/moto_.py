@@ -47,6 +47,8 @@ def answer(
     """
     if service == "s3":
         return _refusal(headers, f"S3 is at {context.s3_url}: set AWS_ENDPOINT_URL_S3 to that")
+    if service == "scheduler" and method in ("POST", "PUT"):
+        return _refusal(headers, "schedules do not fire here; start what it would from a timer")
     if service == "iam" and (told := iam.simulation(body)):
         return Reply(200, {"content-type": "text/xml"}, told.encode())
     parts = urlsplit(url)

@@ -266,6 +266,18 @@ def test_services_that_moto_answers(emulator):
         emulator.client("iam").get_role(RoleName="nobody")
 
 
+def test_a_schedule_that_would_never_fire_is_refused(emulator):
+    role, pipeline = "iam::123456789012:role/s", "sagemaker:us-east-1:123456789012:pipeline/p"
+    target = {"Arn": f"arn:aws:{pipeline}", "RoleArn": f"arn:aws:{role}"}
+    with pytest.raises(ClientError, match="schedules do not fire here"):
+        emulator.client("scheduler").create_schedule(
+            Name="s",
+            ScheduleExpression="rate(1 day)",
+            FlexibleTimeWindow={"Mode": "OFF"},
+            Target=target,
+        )
+
+
 def test_s3_at_the_wrong_address_is_said(emulator):
     client = boto3.client(
         "s3",

@@ -161,6 +161,26 @@ def _changed(path: list[Any], value: Any) -> str:
             id="unsupported type",
         ),
         pytest.param(
+            document({"Name": "Q", "Type": "ClarifyCheck", "CheckType": "DATA_BIAS"}),
+            "Compute it in a Processing step, and judge its report in a Condition step",
+            id="check",
+        ),
+        pytest.param(
+            document(fail("A", DependOn=["B"])),
+            "Unknown member 'DependOn' in step 'A': allowed are Name, Type",
+            id="member of a step",
+        ),
+        pytest.param(
+            '{"Version": "2020-12-01", "Parameter": []}',
+            "Unknown member 'Parameter': allowed are Version, Metadata, Parameters",
+            id="member of the definition",
+        ),
+        pytest.param(
+            '{"Version": "2020-12-01", "MlflowConfig": {"MlflowExperimentName": "mine"}}',
+            "leave it out, and give a step's Environment a variable MLFLOW_EXPERIMENT_NAME",
+            id="MLflow",
+        ),
+        pytest.param(
             _changed([0, "Arguments", "AppSpecification", "ImageUri"], {"Get": "Parameters.Nope"}),
             "step 'Prepare', AppSpecification.ImageUri: 'Parameters.Nope' refers to no declared "
             "parameter. Parameters: Threshold",
