@@ -16,6 +16,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from emulator.runtime.image import Image, find
 
 Log = Callable[[str], None]
+_PIP_TURNS = Path(__file__).with_name("pip_turns.py")
 
 
 class EnvironmentFailed(Exception):
@@ -24,8 +25,8 @@ class EnvironmentFailed(Exception):
 
 def path_of(image: Image, environments: Path) -> Path:
     """The folder of the image's environment: its name carries what it was built from."""
-    built_from = b"pip" + image.requirements.read_bytes() + platform.python_version().encode()
-    built_from += image.python.encode()
+    built_from = _PIP_TURNS.read_bytes() + image.requirements.read_bytes()
+    built_from += platform.python_version().encode() + image.python.encode()
     if image.overrides.is_file():
         built_from += image.overrides.read_bytes()
     return environments / f"{image.name}-{hashlib.sha256(built_from).hexdigest()[:12]}"
@@ -117,6 +118,9 @@ def _build(image: Image, folder: Path, log: Log) -> None:
     # As images do, it has pip: the SDK lets a job install its own requirements.txt. It comes before
     # the image's packages, which may pin another and be held to hashes that this one has not.
     _uv(image, [*install, "pip", *_find_links()], log)
+    for packages in folder.glob("lib/python*/site-packages"):
+        shutil.copy(_PIP_TURNS, packages / "emulator_pip_turns.py")
+        (packages / "emulator_pip_turns.pth").write_text("import emulator_pip_turns\n")
     if not image.requirements.stat().st_size:  # uv warns of one that is empty
         return
     install += ["-r", str(image.requirements)]
