@@ -10,7 +10,7 @@ from typing import Any
 from emulator.jobs.endpoint import Deployment, weight_of
 from emulator.jobs.model_server import ServedModel
 from emulator.operations import Context
-from emulator.services.sagemaker import running
+from emulator.services.sagemaker import failures, running
 
 KIND = "endpoint"
 # Ours, not SageMaker's: what serves, and what an update under way changes over to.
@@ -70,7 +70,7 @@ class Endpoints:
             )
             deployment.start()
         except Exception as error:
-            self._failed(name, turn, running.reason_of(error, f"endpoint {name}"))
+            self._failed(name, turn, failures.reason_of(error, f"endpoint {name}"))
             return
         with self.changed:
             if not self._ends(name, turn) or self._closed:

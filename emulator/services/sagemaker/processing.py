@@ -7,7 +7,7 @@ from emulator.jobs import processing
 from emulator.jobs.job import MAX_RUNTIME, Job, JobStopped
 from emulator.operations import Context, operation
 from emulator.services.pages import page
-from emulator.services.sagemaker import running
+from emulator.services.sagemaker import documents, failures, running
 
 KIND = "processing-job"
 GROUP = "/aws/sagemaker/ProcessingJobs"
@@ -17,7 +17,7 @@ GROUP = "/aws/sagemaker/ProcessingJobs"
 def create_processing_job(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     """Keep the job and start it."""
     problem = processing.problem(request)
-    document = running.create(context, KIND, request, problem, ProcessingJobStatus="InProgress")
+    document = documents.create(context, KIND, request, problem, ProcessingJobStatus="InProgress")
     jobs = running.of(context)
     jobs.begin(KIND, document, GROUP, lambda job: _run(jobs, job))
     return {"ProcessingJobArn": document["ProcessingJobArn"]}
@@ -26,7 +26,7 @@ def create_processing_job(context: Context, request: dict[str, Any]) -> dict[str
 @operation("DescribeProcessingJob")
 def describe_processing_job(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     """The job as it was created, and how far it is."""
-    return running.get(context, KIND, request["ProcessingJobName"])
+    return documents.get(context, KIND, request["ProcessingJobName"])
 
 
 @operation("ListProcessingJobs")
@@ -52,14 +52,14 @@ def stop_processing_job(context: Context, request: dict[str, Any]) -> dict[str, 
 @operation("DeleteProcessingJob")
 def delete_processing_job(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     """Forget a job that has ended."""
-    running.delete(context, KIND, request["ProcessingJobName"])
+    documents.delete(context, KIND, request["ProcessingJobName"])
     return {}
 
 
 def start(context: Context) -> None:
     """Probe the sandbox, and end what the previous server left running."""
     running.of(context)
-    running.interrupted(context, KIND)
+    documents.interrupted(context, KIND)
 
 
 def stop(context: Context) -> None:
@@ -89,5 +89,5 @@ def _run(jobs: running.Running, job: Job) -> None:
         changes["ProcessingJobStatus"] = "Stopped"
     except Exception as error:
         changes["ProcessingJobStatus"] = "Failed"
-        changes["FailureReason"] = running.failure(job, error)
+        changes["FailureReason"] = failures.failure(job, error)
     jobs.ended(KIND, jobs.update(KIND, job, ProcessingEndTime=time.time(), **changes))

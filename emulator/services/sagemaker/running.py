@@ -1,6 +1,5 @@
 """The jobs that run in this server: a thread each, and the runtime that they share."""
 
-import contextlib
 import logging
 import os
 import shutil
@@ -10,21 +9,14 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from emulator.errors import ApiError, StartError, in_use, invalid
-from emulator.jobs.job import REASON_LENGTH, Job, Place
-from emulator.jobs.objects import JobFailed
+from emulator.errors import StartError, invalid
+from emulator.jobs.job import Job, Place
 from emulator.operations import SDK_DEFAULTS, Context
 from emulator.runtime.containers import Runtime
-from emulator.runtime.environment import EnvironmentFailed
-from emulator.runtime.image import ImageError
-from emulator.runtime.process import HostLost
 from emulator.runtime.sandbox import SandboxUnavailable
+from emulator.services.sagemaker import documents, failures
 
 SHUTDOWN = "the emulator stopped"
-INTERRUPTED = (
-    "InternalServerError: the emulator stopped while the job ran; its container was ended and "
-    "nothing of it was uploaded. Create the job again, under another name."
-)
 RETRY_SECONDS = 1.0  # between two tries to write to a full disk
 _ENDED = {"ProcessingEndTime", "TrainingEndTime", "TransformEndTime"}
 Work = Callable[[Job], None]
@@ -70,7 +62,7 @@ class Running:
             group: the CloudWatch log group.
             work: runs the job, and writes how it ended with `update`.
         """
-        name = document[name_key(kind)]
+        name = document[documents.name_key(kind)]
         stream = f"{name}/algo-1-{int(time.time())}"
         job = Job(
             name,
@@ -87,7 +79,7 @@ class Running:
             self._threads = [t for t in self._threads if t.is_alive()] + [thread]
         # A stop that came since the document was kept found no job to end.
         kept = self.context.store.get(kind, name) or {}
-        if kept.get(name_key(kind).replace("Name", "Status")) == "Stopping":
+        if kept.get(documents.name_key(kind).replace("Name", "Status")) == "Stopping":
             job.stop("Stopped")
         thread.start()
 
@@ -115,8 +107,8 @@ class Running:
 
     def _fail(self, kind: str, job: Job, error: Exception) -> None:
         """End a job whose own code could not."""
-        reason = failure(job, error)
-        status = name_key(kind).replace("Name", "Status")
+        reason = failures.failure(job, error)
+        status = documents.name_key(kind).replace("Name", "Status")
         store = self.context.store
 
         def write() -> dict[str, Any]:
@@ -124,7 +116,7 @@ class Running:
                 document = store.get(kind, job.name)
                 if document is None or document[status] not in ("InProgress", "Stopping"):
                     return {}
-                changes = ended_now(kind, reason)
+                changes = documents.ended_now(kind, reason)
                 if "SecondaryStatus" in document:
                     changes["SecondaryStatus"] = "Failed"
                 return store.update(kind, job.name, **changes)
@@ -169,7 +161,7 @@ class Running:
         """Tell EventBridge that a job has ended, as SageMaker does."""
         if document:
             title = kind.title().replace("-", " ")
-            arn = document[name_key(kind).replace("Name", "Arn")]
+            arn = document[documents.name_key(kind).replace("Name", "Arn")]
             detail = {k: v for k, v in document.items() if k != "Request"}
             self.context.emit(f"SageMaker {title} State Change", detail, [arn])
 
@@ -212,55 +204,6 @@ def close(context: Context) -> None:
         running.close()
 
 
-def name_key(kind: str) -> str:
-    """`processing-job` -> `ProcessingJobName`."""
-    return kind.title().replace("-", "") + "Name"
-
-
-def create(
-    context: Context, kind: str, request: dict[str, Any], problem: str, **document: Any
-) -> dict[str, Any]:
-    """Keep the document of a new job.
-
-    Raises:
-        ApiError: the request cannot be run here, or the name is taken.
-    """
-    if problem:
-        raise invalid(problem)
-    key = name_key(kind)
-    arn = context.arn(kind, request[key])
-    now = time.time()
-    kept = {name: value for name, value in request.items() if name != "Tags"}
-    made = {
-        **kept,
-        "Request": kept,
-        key.replace("Name", "Arn"): arn,
-        "CreationTime": now,
-        "LastModifiedTime": now,
-        **document,
-    }
-    with context.store.transaction():
-        if not context.store.create(kind, request[key], made):
-            raise in_use(
-                "Job name must be unique within an AWS account and region, and a job with this "
-                f"name already exists ({arn})"
-            )
-        context.tag(arn, request.get("Tags"))
-    return made
-
-
-def get(context: Context, kind: str, name: str) -> dict[str, Any]:
-    """A job's document.
-
-    Raises:
-        ApiError: ResourceNotFound.
-    """
-    document = context.store.get(kind, name)
-    if document is None:
-        raise ApiError("ResourceNotFound", f"Could not find requested job with name: {name}")
-    return document
-
-
 def request_stop(
     context: Context, kind: str, name: str, changes: Callable[[dict[str, Any]], dict[str, Any]]
 ) -> None:
@@ -275,9 +218,9 @@ def request_stop(
     Raises:
         ApiError: there is no such job, or it has ended.
     """
-    status = name_key(kind).replace("Name", "Status")
+    status = documents.name_key(kind).replace("Name", "Status")
     with context.store.transaction():
-        document = get(context, kind, name)
+        document = documents.get(context, kind, name)
         if document[status] == "Stopping":
             return
         if document[status] != "InProgress":
@@ -287,57 +230,3 @@ def request_stop(
         changed = {status: "Stopping", "LastModifiedTime": time.time(), **changes(document)}
         context.store.update(kind, name, **changed)
     of(context).stop(kind, name)
-
-
-def delete(context: Context, kind: str, name: str) -> None:
-    """Forget a job that has ended.
-
-    Raises:
-        ApiError: there is no such job, or it has not ended.
-    """
-    document = get(context, kind, name)
-    if document[name_key(kind).replace("Name", "Status")] in ("InProgress", "Stopping"):
-        raise in_use(f"The job {name} has not ended; stop it first.")
-    context.store.delete(kind, name)
-    context.store.delete("tags", document[name_key(kind).replace("Name", "Arn")])
-
-
-def interrupted(context: Context, kind: str, **changes: Any) -> None:
-    """Mark as Failed what ran when the previous server of this state ended; delete its folders."""
-    for folder in (context.state / "jobs").glob(f"{kind}-*"):
-        shutil.rmtree(folder, ignore_errors=True)
-    status = name_key(kind).replace("Name", "Status")
-    for document in context.store.list(kind):
-        if document[status] in ("InProgress", "Stopping"):
-            failed = ended_now(kind, INTERRUPTED)
-            context.store.update(kind, document[name_key(kind)], **failed, **changes)
-
-
-def ended_now(kind: str, reason: str) -> dict[str, Any]:
-    """What changes in the document of a job that fails now."""
-    now = time.time()
-    status = name_key(kind).replace("Name", "Status")
-    end = name_key(kind).replace("JobName", "EndTime")
-    return {status: "Failed", end: now, "FailureReason": reason, "LastModifiedTime": now}
-
-
-def failure(job: Job, error: Exception) -> str:
-    """The FailureReason of a job, which its log gets too where there is room for it."""
-    reason = reason_of(error, job.name)
-    with contextlib.suppress(OSError):  # on a full disk the document's end matters more
-        job.log([reason])
-    return reason
-
-
-def reason_of(error: Exception, name: str) -> str:
-    """The FailureReason for what went wrong around a container."""
-    if isinstance(error, JobFailed):
-        said = str(error)
-    elif isinstance(error, ImageError | EnvironmentFailed):
-        said = f"ClientError: {error}"
-    elif isinstance(error, HostLost):
-        said = f"InternalServerError: {error}"
-    else:
-        _log.error("job %s", name, exc_info=error)
-        said = f"InternalServerError: {type(error).__name__}: {error}"
-    return said if len(said) <= REASON_LENGTH else said[: REASON_LENGTH - 3] + "..."

@@ -7,7 +7,7 @@ from emulator.jobs import training
 from emulator.jobs.job import MAX_RUNTIME, Job, JobStopped
 from emulator.operations import Context, operation
 from emulator.services.pages import page
-from emulator.services.sagemaker import running
+from emulator.services.sagemaker import documents, failures, running
 
 KIND = "training-job"
 GROUP = "/aws/sagemaker/TrainingJobs"
@@ -27,7 +27,7 @@ _MESSAGES = {
 @operation("CreateTrainingJob")
 def create_training_job(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     """Keep the job and start it."""
-    document = running.create(
+    document = documents.create(
         context,
         KIND,
         request,
@@ -44,7 +44,7 @@ def create_training_job(context: Context, request: dict[str, Any]) -> dict[str, 
 @operation("DescribeTrainingJob")
 def describe_training_job(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     """The job as it was created, and how far it is."""
-    return running.get(context, KIND, request["TrainingJobName"])
+    return documents.get(context, KIND, request["TrainingJobName"])
 
 
 @operation("ListTrainingJobs")
@@ -80,13 +80,13 @@ def stop_training_job(context: Context, request: dict[str, Any]) -> dict[str, An
 @operation("DeleteTrainingJob")
 def delete_training_job(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     """Forget a job that has ended."""
-    running.delete(context, KIND, request["TrainingJobName"])
+    documents.delete(context, KIND, request["TrainingJobName"])
     return {}
 
 
 def start(context: Context) -> None:
     """End what the previous server left running."""
-    running.interrupted(context, KIND, SecondaryStatus="Failed")
+    documents.interrupted(context, KIND, SecondaryStatus="Failed")
 
 
 def _moved(transitions: list[dict[str, Any]], status: str) -> list[dict[str, Any]]:
@@ -132,6 +132,6 @@ def _run(jobs: running.Running, job: Job) -> None:
         status = secondary = "Stopped"
     except Exception as error:
         status = secondary = "Failed"
-        changes["FailureReason"] = running.failure(job, error)
+        changes["FailureReason"] = failures.failure(job, error)
     changes |= {"TrainingJobStatus": status, "TrainingEndTime": time.time()}
     jobs.ended(KIND, progress(secondary, **changes))

@@ -8,7 +8,7 @@ from emulator.jobs.job import Job, JobStopped
 from emulator.jobs.model_server import ServedModel
 from emulator.operations import Context, operation
 from emulator.services.pages import page
-from emulator.services.sagemaker import running
+from emulator.services.sagemaker import documents, failures, running
 
 KIND = "transform-job"
 GROUP = "/aws/sagemaker/TransformJobs"
@@ -19,7 +19,7 @@ def create_transform_job(context: Context, request: dict[str, Any]) -> dict[str,
     """Keep the job and start it."""
     context.call("DescribeModel", ModelName=request["ModelName"])
     problem = transform.problem(request)
-    document = running.create(context, KIND, request, problem, TransformJobStatus="InProgress")
+    document = documents.create(context, KIND, request, problem, TransformJobStatus="InProgress")
     jobs = running.of(context)
     jobs.begin(KIND, document, GROUP, lambda job: _run(jobs, job))
     return {"TransformJobArn": document["TransformJobArn"]}
@@ -28,7 +28,7 @@ def create_transform_job(context: Context, request: dict[str, Any]) -> dict[str,
 @operation("DescribeTransformJob")
 def describe_transform_job(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     """The job as it was created, and how far it is."""
-    return running.get(context, KIND, request["TransformJobName"])
+    return documents.get(context, KIND, request["TransformJobName"])
 
 
 @operation("ListTransformJobs")
@@ -53,7 +53,7 @@ def stop_transform_job(context: Context, request: dict[str, Any]) -> dict[str, A
 
 def start(context: Context) -> None:
     """End what the previous server left running."""
-    running.interrupted(context, KIND)
+    documents.interrupted(context, KIND)
 
 
 def _run(jobs: running.Running, job: Job) -> None:
@@ -70,5 +70,5 @@ def _run(jobs: running.Running, job: Job) -> None:
             changes["TransformJobStatus"] = "Stopped"
         else:
             changes["TransformJobStatus"] = "Failed"
-            changes["FailureReason"] = running.failure(job, error)
+            changes["FailureReason"] = failures.failure(job, error)
     jobs.ended(KIND, jobs.update(KIND, job, TransformEndTime=time.time(), **changes))
