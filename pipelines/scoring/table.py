@@ -95,7 +95,13 @@ def join(scores: Scores, expected: dict[str, int]) -> Scores:
 
 
 def write(scores: Scores, path: Path) -> None:
-    """Write a row for each image, in the order of their names; probabilities as p1, p2, ..."""
+    """Write a row for each image, in the order of their names; probabilities as p1, p2, ...
+
+    A file is written whole or stays as it was; what is none, such as /dev/stdout, as it comes.
+
+    Raises:
+        TableError: It cannot be written, on a full disk for one.
+    """
     answers = scores.answers.values()
     counts = sorted({count for answer in answers for count in answer["probabilities"]}, key=int)
     match = MATCH if any("match" in answer for answer in answers) else ()
@@ -103,10 +109,18 @@ def write(scores: Scores, path: Path) -> None:
         _row(name, scores.answers.get(name), counts, match, scores.failures.get(name, ""))
         for name in sorted([*scores.answers, *scores.failures])
     ]
-    with path.open("w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow(["image", *ANSWER, *(f"p{count}" for count in counts), *match, "error"])
-        table.writerows(rows)
+    head = ["image", *ANSWER, *(f"p{count}" for count in counts), *match, "error"]
+    whole = path.is_file() or not path.exists()
+    place = path.resolve().with_name(path.name + ".partial") if whole else path
+    try:
+        with place.open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file, lineterminator="\n").writerows([head, *rows])
+        if whole:
+            place.replace(path.resolve())
+    except OSError as error:
+        if whole:
+            place.unlink(missing_ok=True)
+        raise TableError(f"--output: {path} cannot be written: {error.strerror}.") from None
 
 
 def _row(

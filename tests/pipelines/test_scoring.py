@@ -1,5 +1,6 @@
 """Batch scoring's requests, its permissions and its arithmetic; the verb itself is in tests/cli."""
 
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -121,3 +122,21 @@ def test_a_wrong_file_of_quantities_is_explained(tmp_path: Path, text: str, said
     (tmp_path / "books.csv").write_text(text)
     with pytest.raises(table.TableError, match=said):
         table.read_expected(tmp_path / "books.csv", ["1.jpg"])
+
+
+def test_a_table_that_does_not_fit_leaves_the_one_that_was_there(tmp_path: Path) -> None:
+    scores = answers.Scores(1, (), {}, {f"{n}.jpg": "the image is damaged" for n in range(1000)})
+    path = tmp_path / "scores.csv"
+    path.write_text("the earlier one")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))  # bytes that a file may have
+    try:
+        with pytest.raises(table.TableError, match=r"scores.csv cannot be written: File too large"):
+            table.write(scores, path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [
+        ("scores.csv", "the earlier one")
+    ]
+    table.write(scores, path)
+    assert len(path.read_text().splitlines()) == 1001
