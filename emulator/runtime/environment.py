@@ -103,17 +103,19 @@ def prune(images: Path, environments: Path) -> list[str]:
 
 
 def _build(image: Image, folder: Path, log: Log) -> None:
+    python = interpreter(image)
     # Relocatable: the scripts that uv installs must survive the rename.
-    venv = [
-        "venv",
-        "--quiet",
-        "--relocatable",
-        "--allow-existing",
-        "--python",
-        interpreter(image),
-        str(folder),
-    ]
-    _uv(image, venv, log)
+    venv = ["venv", "--quiet", "--relocatable", "--allow-existing", "--python", python, str(folder)]
+    try:
+        _uv(image, venv, log)
+    except EnvironmentFailed as error:
+        if python == sys.executable:
+            raise
+        raise EnvironmentFailed(
+            f"image {image.name!r} needs Python {image.python} and the emulator runs on "
+            f"{platform.python_version()}; uv found no other on this machine and could not fetch "
+            f"one. Install such a Python, so that uv finds it on PATH. {error}"
+        ) from None
     install = ["pip", "install", "--python", str(folder / "bin" / "python")]
     # As images do, it has pip: the SDK lets a job install its own requirements.txt. It comes before
     # the image's packages, which may pin another and be held to hashes that this one has not.

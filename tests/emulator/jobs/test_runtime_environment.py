@@ -111,6 +111,18 @@ def test_an_image_may_need_another_python(tmp_path: Path, allowed: str, expected
     assert (environment.path_of(found, tmp_path) == before) == (not allowed)
 
 
+def test_a_python_that_cannot_be_had_is_named_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UV_PYTHON_DOWNLOADS", "never")
+    shutil.copytree(IMAGES / "plain", tmp_path / "images/plain")
+    (tmp_path / "images/plain/python.txt").write_text("<3\n")
+    found = image.find(tmp_path / "images", "plain")
+    said = rf"image 'plain' needs Python <3 and .* {platform.python_version()}.* Install such a"
+    with pytest.raises(environment.EnvironmentFailed, match=said):
+        environment.ensure(found, tmp_path / "environments", print)
+
+
 def test_a_python_that_is_no_specifier_is_named(tmp_path: Path) -> None:
     shutil.copytree(IMAGES / "plain", tmp_path / "plain")
     (tmp_path / "plain/python.txt").write_text("three\n")
