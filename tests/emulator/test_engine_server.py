@@ -20,8 +20,8 @@ from engine_bench import ROLE, condition, fail, lambda_step, processing
 
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/plain:latest"
 WRITE = (
-    "import json; json.dump({'metrics': {'accuracy': {'value': 0.7}}}, "
-    "open('/opt/ml/processing/out/report.json', 'w'))"
+    "import json, os; json.dump({'metrics': {'accuracy': {'value': 0.7}}}, "
+    "open(os.environ.get('OPT_ML', '/opt/ml') + '/processing/out/report.json', 'w'))"
 )
 REPORT = {
     "Std:JsonGet": {

@@ -65,23 +65,29 @@ def test_processing_reads_inputs_and_writes_outputs(s3, processed, name, emulato
     s3.put_object(Bucket=BUCKET, Key=f"{name}/in/a/1.txt", Body=b"one")
     script = (
         "import json, os, sys\n"
-        "ml = '/opt/ml/processing'\n"
-        "config = json.load(open('/opt/ml/config/processingjobconfig.json'))\n"
-        "resources = json.load(open('/opt/ml/config/resourceconfig.json'))\n"
+        "root = os.environ.get('OPT_ML', '/opt/ml')\n"  # the variable, where nothing can be mounted
+        "ml = f'{root}/processing'\n"
+        "config = json.load(open(f'{root}/config/processingjobconfig.json'))\n"
+        "resources = json.load(open(f'{root}/config/resourceconfig.json'))\n"
         "text = open(f'{ml}/input/data/a/1.txt').read()\n"
         "open(f'{ml}/input/data/a/1.txt', 'w').write('changed')\n"
         "os.makedirs(f'{ml}/output/o/deep')\n"
         "json.dump([text, sys.argv[1:], config['ProcessingJobArn'], resources['hosts'],\n"
         "           os.environ['MINE'], os.environ['PROCESSING_JOB_NAME']],\n"
         "          open(f'{ml}/output/o/deep/told.json', 'w'))\n"
-        "open('/opt/ml/output/message', 'w').write('all well')\n"
+        "open(f'{root}/output/message', 'w').write('all well')\n"
         "print('to the log')\n"
     )
     s3.put_object(Bucket=BUCKET, Key=f"{name}/in/script.py", Body=script.encode())
     ended = processed(
         processing(
             name,
-            "exec(open('/opt/ml/processing/input/data/script.py').read())",
+            "",
+            AppSpecification={
+                "ImageUri": "plain",
+                "ContainerEntrypoint": ["python", "/opt/ml/processing/input/data/script.py"],
+                "ContainerArguments": ["--x", "1"],
+            },
             ProcessingInputs=[given(f"{name}/in/")],
             ProcessingOutputConfig=wanted(f"{name}/out"),
             Environment={"MINE": "1"},
@@ -105,7 +111,10 @@ def test_a_failed_job_leaves_only_what_is_uploaded_while_it_runs(
 ) -> None:
     output = wanted(f"{name}/out")
     output["Outputs"][0]["S3Output"]["S3UploadMode"] = mode
-    script = "open('/opt/ml/processing/output/o/half', 'w').write('x')\nraise SystemExit(1)"
+    script = (
+        "import os\nroot = os.environ.get('OPT_ML', '/opt/ml')\n"
+        "open(f'{root}/processing/output/o/half', 'w').write('x')\nraise SystemExit(1)"
+    )
     ended = processed(processing(name, script, ProcessingOutputConfig=output))
     assert ended["ProcessingJobStatus"] == "Failed"
     found = s3.list_objects_v2(Bucket=BUCKET, Prefix=f"{name}/out/").get("Contents", [])
