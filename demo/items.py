@@ -38,8 +38,10 @@ def _tone(colour: Colour, factor: float) -> Colour:
 def _barcode(
     draw: ImageDraw.ImageDraw, box: tuple[int, int, int, int], rng: np.random.Generator
 ) -> None:
-    """A white sticker with bars."""
+    """A white sticker with bars, where there is room for them."""
     left, top, right, bottom = box
+    if bottom - top < 5:
+        return
     draw.rectangle(box, fill=(238, 236, 230, 255))
     x = left + 2
     while x < right - 2:
