@@ -12,7 +12,7 @@ from typing import Literal
 
 from pipelines.errors import UserError, closest
 from pipelines.root import ROOT
-from pipelines.settings import ENDPOINT_NAME, NAME, Settings
+from pipelines.settings import ENDPOINT_NAME, NAME, NONE, Settings
 from pipelines.upload import destination
 
 Value = str | int | float
@@ -96,19 +96,19 @@ def declared(settings: Settings) -> list[Parameter]:
         Parameter(
             "FileList",
             "String",
-            _address(settings, data.file_list),
-            "A file_list.json that names the images of each class; empty: a balanced subset.",
-            "an s3:// address, a local file, or empty",
-            lambda value: value == "" or _is_place(value),
+            _address(settings, data.file_list) or NONE,
+            "A file_list.json that names the images of each class; none: a balanced subset.",
+            "an s3:// address, a local file, or none",
+            lambda value: _is_place(value),
             place=True,
         ),
         Parameter(
             "DataVersion",
             "String",
-            "",
+            NONE,
             "What the images were; set for local ones. Another value has Prepare read them again.",
             "letters, digits, _, . and -, such as 2026-11",
-            lambda value: bool(re.fullmatch(r"[A-Za-z0-9_.-]*", str(value))),
+            lambda value: bool(re.fullmatch(r"[A-Za-z0-9_.-]+", str(value))),
         ),
         _at_least("SubsetSize", data.subset_size, "Images in all; 0: every image.", 0),
         Parameter(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import UserError
 from pipelines.root import ROOT
-from pipelines.settings import NAME, Settings
+from pipelines.settings import NAME, NONE, Settings
 
 if TYPE_CHECKING:
     import boto3
@@ -74,7 +74,7 @@ def place(
         placed["DataSource"] = upload_folder(session, settings, Path(source), say)
         uploaded.append(str(placed["DataSource"]))
     file_list = str(values.get("FileList", settings.data.file_list))
-    if file_list and "://" not in file_list:
+    if file_list not in ("", NONE) and "://" not in file_list:
         path = Path(file_list) if "FileList" in values else ROOT / file_list
         placed["FileList"] = upload_file_list(session, settings, path, say)
         uploaded.append(str(placed["FileList"]))

@@ -67,6 +67,8 @@ def test_the_table_names_every_parameter(local: Settings) -> None:
         ("EndpointName=tally-" + "x" * 58, "up to 63"),
         ("Backbone=", "a name of letters"),
         ("DataSource=", "local folder"),
+        ("FileList=", "or none"),
+        ("DataVersion=", "letters, digits"),
         ("DataSource=https://example.com", "s3:// prefix"),
         ("ApprovedModel=model.tar.gz", "an s3:// address"),
     ],

@@ -100,6 +100,9 @@ def test_addresses_stay_as_they_are(aws: Any, local: Settings) -> None:
     values = {"DataSource": "s3://elsewhere/bins", "FileList": "s3://elsewhere/list.json"}
     assert place(aws.session, local, values) == values
     assert place(aws.session, local, {}) == {}
+    values["FileList"] = "none"  # whatever the settings name
+    data = local.data.model_copy(update={"file_list": "nowhere.json"})
+    assert place(aws.session, local.model_copy(update={"data": data}), values) == values
 
 
 def test_the_settings_own_folder_is_uploaded_too(
