@@ -7,6 +7,7 @@ there, because a job reads everything below the address.
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 THREADS = 32
 SHOWN = 5  # files that a message names
+MOST_OF_A_NAME = 60  # characters; twice in an address, which may have 256
 LAYOUT = {"bin-images": ".jpg", "metadata": ".json"}
 
 
@@ -39,8 +41,13 @@ def destination(settings: Settings, path: Path) -> str:
     place = hashlib.sha256(str(absolute).encode()).hexdigest()[:8]
     prefix = f"s3://{settings.bucket_name}/{NAME}/data"
     if absolute.is_file() or absolute.suffix == ".json":
-        return f"{prefix}/{absolute.stem}-{place}/{absolute.name}"
-    return f"{prefix}/{absolute.name}-{place}/"
+        return f"{prefix}/{_plain(absolute.stem)}-{place}/{_plain(absolute.name)}"
+    return f"{prefix}/{_plain(absolute.name)}-{place}/"
+
+
+def _plain(name: str) -> str:
+    """A name as a parameter may hold it (`pipelines.parameters`); its end stays, for `.json`."""
+    return re.sub(r"[^A-Za-z0-9_.-]", "-", name)[-MOST_OF_A_NAME:]
 
 
 def place(

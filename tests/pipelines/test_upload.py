@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from pipelines import upload
+from pipelines.parameters import parse
 from pipelines.settings import Settings
 from pipelines.upload import UploadError, destination, place, upload_file_list, upload_folder
 
@@ -59,6 +60,15 @@ def test_folders_of_one_name_get_their_own_address(local: Settings, tmp_path: Pa
     here, there = tmp_path / "a" / "bins", tmp_path / "b" / "bins"
     assert destination(local, here) != destination(local, there)
     assert destination(local, here) == destination(local, here / ".." / "bins")
+
+
+@pytest.mark.parametrize("name", ["bins (2) *", "ü" * 120, "list" * 50 + ".json"])
+def test_every_address_is_one_that_a_parameter_may_be(
+    on_aws: Settings, tmp_path: Path, name: str
+) -> None:
+    address = destination(on_aws, tmp_path / name)
+    assert parse(on_aws, [f"DataSource={address}"]) == {"DataSource": address}
+    assert address.endswith(".json") == name.endswith(".json")
 
 
 def test_local_values_become_addresses(
