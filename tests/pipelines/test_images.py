@@ -90,8 +90,19 @@ def test_the_image_of_a_processors_endpoint_holds_no_cuda() -> None:
     assert "nvidia" not in locked
 
 
-def test_the_training_image_asks_for_the_gpus() -> None:
-    dockerfile = (images.CONTAINERS / "tally-training" / "Dockerfile").read_text()
+def test_the_training_image_asks_for_the_gpus_of_older_drivers_too() -> None:
+    folder = images.CONTAINERS / "tally-training"
+    dockerfile = (folder / "Dockerfile").read_text()
+    # Before uv, which leaves what is there; and of the locked versions.
+    older, rest = (
+        dockerfile.index("https://download.pytorch.org/whl/cu126"),
+        dockerfile.index("uv=="),
+    )
+    assert older < rest
+    assert "--constraint /opt/tally/requirements.txt torch torchvision\n" in dockerfile
+    locked = (folder / "requirements.txt").read_text()
+    assert re.search(r"^torch==[\d.]+$", locked, re.MULTILINE)
+    assert re.search(r"^torchvision==[\d.]+$", locked, re.MULTILINE)
     assert "\nENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute," in dockerfile
 
 
