@@ -173,11 +173,22 @@ def _blob(value: Any, path: str, faults: list[str]) -> bytes:
         return b""
 
 
+# Letters and digits stand together with _ in every pattern that has them.
+_CLASSES = {
+    r"\p{L}": r"\w",
+    r"\p{N}": r"\w",
+    r"\p{Z}": r" \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000",
+}
+
+
 @functools.cache
 def _compiled(pattern: str) -> re.Pattern[str] | None:
-    """The patterns are Java's; those that Python cannot read (Unicode classes) are not checked."""
+    """The patterns are Java's; what Python cannot read (other Unicode classes) is not checked."""
+    for java, python in _CLASSES.items():
+        pattern = pattern.replace(java, python)
     try:
-        return re.compile(pattern, re.DOTALL)
+        # Some give a length after the end of the text, where it says nothing.
+        return re.compile(re.sub(r"\$\{\d+,\d+\}$", "", pattern), re.DOTALL)
     except re.error:
         return None
 

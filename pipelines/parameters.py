@@ -12,13 +12,17 @@ from typing import Literal
 
 from pipelines.errors import UserError, closest
 from pipelines.root import ROOT
-from pipelines.settings import ENDPOINT_NAME, NAME, Settings
+from pipelines.settings import ENDPOINT_NAME, NAME, NONE, Settings
 from pipelines.upload import destination
 
 Value = str | int | float
 Type = Literal["String", "Integer", "Float"]
 MOST = 2**31 - 1  # what the tuner takes as a seed has 32 bits
 MOST_CLASSES = 100
+# What an argument of a processing job and a version's CustomerMetadataProperties may be, where an
+# address goes: the one refuses a long text when the job starts, the other a * when all is trained.
+LONGEST = 256
+PLAIN = f"at most {LONGEST} letters, digits, spaces and _.:/=+-@"
 
 
 class ParameterError(UserError):
@@ -89,26 +93,26 @@ def declared(settings: Settings) -> list[Parameter]:
             "String",
             _address(settings, data.source),
             "Bin images laid out like ABID: bin-images/ and metadata/.",
-            "an s3:// prefix or a local folder",
+            f"an s3:// prefix of {PLAIN}, or a local folder",
             lambda value: _is_place(value),
             place=True,
         ),
         Parameter(
             "FileList",
             "String",
-            _address(settings, data.file_list),
-            "A file_list.json that names the images of each class; empty: a balanced subset.",
-            "an s3:// address, a local file, or empty",
-            lambda value: value == "" or _is_place(value),
+            _address(settings, data.file_list) or NONE,
+            "A file_list.json that names the images of each class; none: a balanced subset.",
+            f"an s3:// address of {PLAIN}, a local file, or none",
+            lambda value: _is_place(value),
             place=True,
         ),
         Parameter(
             "DataVersion",
             "String",
-            "",
+            NONE,
             "What the images were; set for local ones. Another value has Prepare read them again.",
             "letters, digits, _, . and -, such as 2026-11",
-            lambda value: bool(re.fullmatch(r"[A-Za-z0-9_.-]*", str(value))),
+            lambda value: bool(re.fullmatch(r"[A-Za-z0-9_.-]+", str(value))),
         ),
         _at_least("SubsetSize", data.subset_size, "Images in all; 0: every image.", 0),
         Parameter(
@@ -219,7 +223,7 @@ def parse(settings: Settings, given: Iterable[str]) -> dict[str, Value]:
                 f"Its parameters and their defaults:\n{listed}"
             )
         values[name] = parameters[name].parse(value)
-    _check_together({name: p.default for name, p in parameters.items()} | values)
+    _check_together(settings, {name: p.default for name, p in parameters.items()} | values)
     return values
 
 
@@ -244,11 +248,17 @@ def table(settings: Settings) -> list[str]:
     return [f"{p.name:<{width}}  {p.default!r}: {p.help}" for p in parameters]
 
 
-def _check_together(values: Mapping[str, Value]) -> None:
+def _check_together(settings: Settings, values: Mapping[str, Value]) -> None:
     for low, high in (("LearningRateMin", "LearningRateMax"), ("EpochsMin", "EpochsMax")):
         if float(values[low]) > float(values[high]):
             raise ParameterError(
                 f"{low} ({values[low]}) is above {high} ({values[high]}); give both."
+            )
+        # The emulator takes it; SageMaker says it when Prepare has run, and in other words.
+        if settings.target == "aws" and float(values[low]) == float(values[high]):
+            raise ParameterError(
+                f"{low} and {high} are both {values[high]}, and SageMaker's tuner searches no "
+                "range of one value; give two that differ."
             )
     if float(values["MaxParallelTrials"]) > float(values["MaxTrials"]):
         raise ParameterError(
@@ -295,7 +305,9 @@ def _instance(name: str, default: str, what: str) -> Parameter:
 
 def _is_place(value: Value) -> bool:
     text = str(value)
-    return bool(text) and ("://" not in text or bool(re.fullmatch(r"s3://[^/]+(/.*)?", text)))
+    if "://" not in text:
+        return bool(text)
+    return len(text) <= LONGEST and bool(re.fullmatch(r"s3://[^/]+(/[\w .:/=+@-]*)?", text))
 
 
 def _is_classes(value: Value) -> bool:

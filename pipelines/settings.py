@@ -17,6 +17,8 @@ from pydantic import (
 )
 
 NAME = "tally"
+# SageMaker takes no empty text, neither as a pipeline parameter nor as an argument of a job.
+NONE = "none"
 
 # The function that promotes may touch no endpoint that is called otherwise.
 ENDPOINT_NAME = rf"^{NAME}(-+[a-zA-Z0-9]+)*$"

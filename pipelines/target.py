@@ -83,6 +83,7 @@ def resolve(session: "boto3.Session", settings: Settings) -> Settings:
 
     Raises:
         TargetError: The credentials are not accepted, or are of another account than the settings'.
+        BotoCoreError: There are none any more, as those of a sign-in that has expired.
         ImagesError: The folder of an image is missing.
     """
     if settings.target == "local" and settings.account:
@@ -96,8 +97,10 @@ def resolve(session: "boto3.Session", settings: Settings) -> Settings:
             f"AWS does not accept these credentials ({error.response['Error']['Code']}: "
             f"{error.response['Error']['Message']}). Sign in again: `aws sso login`."
         ) from None
-    except botocore.exceptions.BotoCoreError as error:
-        raise TargetError(f"AWS cannot be reached to ask who is signed in: {error}") from None
+    except (botocore.exceptions.ConnectionError, botocore.exceptions.HTTPClientError) as error:
+        raise TargetError(
+            f"AWS cannot be reached in {settings.region} to ask who is signed in: {error}"
+        ) from None
     if settings.account and settings.account != account:
         raise TargetError(
             f"The settings are for account {settings.account}, but these credentials are of "

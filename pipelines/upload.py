@@ -7,6 +7,7 @@ there, because a job reads everything below the address.
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
@@ -14,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import UserError
 from pipelines.root import ROOT
-from pipelines.settings import NAME, Settings
+from pipelines.settings import NAME, NONE, Settings
 
 if TYPE_CHECKING:
     import boto3
 
 THREADS = 32
 SHOWN = 5  # files that a message names
+MOST_OF_A_NAME = 60  # characters; twice in an address, which may have 256
 LAYOUT = {"bin-images": ".jpg", "metadata": ".json"}
 
 
@@ -39,8 +41,13 @@ def destination(settings: Settings, path: Path) -> str:
     place = hashlib.sha256(str(absolute).encode()).hexdigest()[:8]
     prefix = f"s3://{settings.bucket_name}/{NAME}/data"
     if absolute.is_file() or absolute.suffix == ".json":
-        return f"{prefix}/{absolute.stem}-{place}/{absolute.name}"
-    return f"{prefix}/{absolute.name}-{place}/"
+        return f"{prefix}/{_plain(absolute.stem)}-{place}/{_plain(absolute.name)}"
+    return f"{prefix}/{_plain(absolute.name)}-{place}/"
+
+
+def _plain(name: str) -> str:
+    """A name as a parameter may hold it (`pipelines.parameters`); its end stays, for `.json`."""
+    return re.sub(r"[^A-Za-z0-9_.-]", "-", name)[-MOST_OF_A_NAME:]
 
 
 def place(
@@ -74,7 +81,7 @@ def place(
         placed["DataSource"] = upload_folder(session, settings, Path(source), say)
         uploaded.append(str(placed["DataSource"]))
     file_list = str(values.get("FileList", settings.data.file_list))
-    if file_list and "://" not in file_list:
+    if file_list not in ("", NONE) and "://" not in file_list:
         path = Path(file_list) if "FileList" in values else ROOT / file_list
         placed["FileList"] = upload_file_list(session, settings, path, say)
         uploaded.append(str(placed["FileList"]))

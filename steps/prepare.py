@@ -29,6 +29,8 @@ from preparation.request import parse_classes, parse_file_list, parse_shares
 from preparation.source import Source, read_file
 from preparation.splitting import SPLITS, Member, join_train, split
 
+NONE = "none"  # SageMaker gives a job no empty argument
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the step; 1 and a message where the data or the arguments cannot be used."""
@@ -54,7 +56,7 @@ def prepare(options: argparse.Namespace, output: Path) -> None:
     classes, shares = parse_classes(options.classes), parse_shares(options.split)
     everything = options.learn_from == "all"
     listed = None
-    if options.file_list:
+    if options.file_list != NONE:
         listed = parse_file_list(read_file(options.file_list), classes, others=everything)
     fetched = output.parent / "fetched"
     shutil.rmtree(fetched, ignore_errors=True)
@@ -201,8 +203,8 @@ def _arguments() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--source", required=True, help="s3://bucket/prefix or a folder, laid out like ABID")
-    add("--file-list", default="", help="only what this file_list.json names (s3:// or a file)")
-    add("--data-version", default="", help="what the images were, for the manifest and the cache")
+    add("--file-list", default=NONE, help="only what this file_list.json names (s3:// or a file)")
+    add("--data-version", default=NONE, help="what the images were, for the manifest and the cache")
     add("--subset-size", type=_natural, default=0, help="images in all, balanced; 0: every one")
     add("--classes", default="1-5", help="the counts that are wanted (default: 1-5)")
     add(

@@ -80,8 +80,8 @@ def bind(declared: Mapping[str, Parameter], given: Iterable[Mapping[str, str]]) 
     """The value of every declared parameter, from a start request's PipelineParameters.
 
     Raises:
-        DefinitionError: for an unknown name, a name given twice, a value of the wrong type, or a
-            parameter with neither value nor default. The message lists the parameters there are.
+        DefinitionError: for an unknown name, a name given twice, an empty value or one of the wrong
+            type, or a parameter with neither value nor default.
     """
     allowed = ", ".join(f"{p.name} ({p.type})" for p in declared.values()) or "none"
     values: dict[str, Value] = {}
@@ -93,6 +93,11 @@ def bind(declared: Mapping[str, Parameter], given: Iterable[Mapping[str, str]]) 
             )
         if name in values:
             raise DefinitionError(f"Pipeline parameter '{name}' is given twice.")
+        if entry["Value"] == "":
+            raise DefinitionError(
+                f"Value of pipeline parameter '{name}' is empty: SageMaker wants a character at "
+                "least. Leave it out to have its default."
+            )
         values[name] = declared[name].convert(entry["Value"])
     missing = [name for name, p in declared.items() if name not in values and p.default is None]
     if missing:

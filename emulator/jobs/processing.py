@@ -19,6 +19,11 @@ def problem(request: dict[str, Any]) -> str:
     cluster = request["ProcessingResources"].get("ClusterConfig", {})
     if cluster.get("InstanceCount", 1) != 1:
         return "ProcessingResources.ClusterConfig.InstanceCount: the emulator runs one instance."
+    for member in ("ContainerEntrypoint", "ContainerArguments"):
+        words = request["AppSpecification"].get(member, [])
+        if "" in words:
+            place = f"AppSpecification.{member}[{words.index('')}]"
+            return f"{place} is empty, and SageMaker takes no empty text there."
     for i, given in enumerate(request.get("ProcessingInputs", [])):
         where = f"ProcessingInputs[{i}] ({given['InputName']})"
         s3 = given.get("S3Input")

@@ -39,8 +39,9 @@ def explain(error: BaseException) -> str | None:
         return (
             f"{error}. Sign in (`aws sso login`), or use `--target local`, which needs no account."
         )
-    if isinstance(error, aws.SSOError | aws.TokenRetrievalError | aws.CredentialRetrievalError):
-        return f"{error} Sign in again: `aws sso login`."
+    signed_out = (aws.SSOError, aws.LoginError, aws.TokenRetrievalError)
+    if isinstance(error, (*signed_out, aws.CredentialRetrievalError)):
+        return f"{str(error).rstrip('. ')}. Sign in again: `aws sso login`."
     if isinstance(error, aws.HTTPClientError | aws.ConnectionError):
         return f"The service cannot be reached: {error}\n{ON_THIS_MACHINE}"
     if isinstance(error, aws.BotoCoreError):

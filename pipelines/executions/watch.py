@@ -5,12 +5,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import botocore.exceptions as aws
+
 from pipelines.executions import trials
 from pipelines.executions.execution import Execution, Step, describe
 from pipelines.executions.logs import GROUPS, last_line, places, tail
 
 OUTCOMES = {"True": "the condition holds", "False": "the condition does not hold"}
 ENDED = ("Succeeded", "Failed", "Stopped")
+PATIENCE_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -46,16 +49,22 @@ def look(client: Any, logs: Any, arn: str, known: dict[str, str] | None = None) 
 def looks(client: Any, logs: Any, arn: str) -> Iterator[Look]:
     """Look after look until the execution has ended; the last shows the end.
 
-    A young execution is looked at every half second, one of hours every five seconds.
+    A young execution is looked at every half second, one of hours every five seconds. It goes on
+    without us, so in hours of watching a service may be silent for a minute.
     """
+    # A retry runs ended steps again, so what is known holds for this watching only.
     known: dict[str, str] = {}
-    while True:
-        now = look(client, logs, arn, known)
-        yield now
-        if not now.execution.running:
-            return
-        # A retry runs ended steps again, so what is known holds for this watching only.
+    now, answered = look(client, logs, arn, known), time.monotonic()
+    yield now
+    while now.execution.running:
         time.sleep(min(5.0, 0.5 + now.execution.seconds / 60))
+        try:
+            now, answered = look(client, logs, arn, known), time.monotonic()
+        except (aws.BotoCoreError, aws.ClientError) as error:
+            if not _may_pass(error) or time.monotonic() - answered > PATIENCE_SECONDS:
+                raise
+        else:
+            yield now
 
 
 @dataclass(frozen=True)
@@ -83,6 +92,14 @@ def last_words(client: Any, logs: Any, execution: Execution, count: int = 15) ->
                 lines = tuple(line.text for line in tail(logs, group, prefix, count))
                 found.append(LastWords(step.name, f"{group} {prefix}".strip(), lines))
     return found
+
+
+def _may_pass(error: aws.BotoCoreError | aws.ClientError) -> bool:
+    """Whether the network or the service is at fault; boto3 has asked again by then."""
+    if isinstance(error, aws.ClientError):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return status >= 500 or "Throttling" in error.response["Error"]["Code"]
+    return isinstance(error, aws.ConnectionError | aws.HTTPClientError)
 
 
 def _detail(client: Any, logs: Any, step: Step) -> str:

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 
 CONTAINERS = ROOT / "containers"
 NAMES = ("processing", "training", "inference")
-# Attestations make an index of manifests out of an image, which SageMaker does not take.
-PLAIN_IMAGE = {"BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
+# SageMaker makes a model of no other: of neither OCI's format, which Docker writes by itself since
+# version 29, nor the index of manifests that attestations make out of an image.
+MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+PLAIN_IMAGE = ("--provenance=false", "--sbom=false")
 
 
 class ImagesError(UserError):
@@ -79,7 +81,8 @@ def missing(session: "boto3.Session", settings: Settings) -> dict[str, str]:
         settings: Resolved settings.
 
     Raises:
-        ImagesError: ECR has no repository for an image, or does not answer.
+        ImagesError: ECR has no repository for an image, or the image in a format that SageMaker
+            does not serve, or does not answer.
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -88,7 +91,16 @@ def missing(session: "boto3.Session", settings: Settings) -> dict[str, str]:
     for name, image in ours(settings).items():
         repository, tag = image.split("/", 1)[1].rsplit(":", 1)
         try:
-            ecr.describe_images(repositoryName=repository, imageIds=[{"imageTag": tag}])
+            told = ecr.describe_images(repositoryName=repository, imageIds=[{"imageTag": tag}])
+            kind = told["imageDetails"][0].get("imageManifestMediaType", MANIFEST)
+            if kind != MANIFEST:
+                raise ImagesError(
+                    f"ECR has {image} as {kind}, of which SageMaker makes no model: it wants "
+                    f"{MANIFEST}. Another one takes its tag only when it is gone:\n"
+                    f"aws ecr batch-delete-image --region {settings.region} "
+                    f"--repository-name {repository} --image-ids imageTag={tag}\n"
+                    f"PIPELINE_TARGET={settings.target} make images"
+                )
         except ecr.exceptions.ImageNotFoundException:
             found[name] = image
         except ecr.exceptions.RepositoryNotFoundException:
@@ -126,10 +138,10 @@ def push(session: "boto3.Session", settings: Settings, say: Callable[[str], None
         _log_in(session, settings)
     for name, image in absent.items():
         folder = CONTAINERS / f"{NAME}-{name}"
-        say(f"build   {image} from {os.path.relpath(folder)}/")
-        _docker("build", "--platform", "linux/amd64", "--tag", image, str(folder))
-        say(f"push    {image}")
-        _docker("push", image)
+        say(f"push    {image} from {os.path.relpath(folder)}/")
+        output = f"type=image,name={image},oci-mediatypes=false,push=true"
+        platform = ("--platform", "linux/amd64")
+        _docker("buildx", "build", *platform, *PLAIN_IMAGE, "--output", output, str(folder))
 
 
 def _log_in(session: "boto3.Session", settings: Settings) -> None:
@@ -154,13 +166,12 @@ def _log_in(session: "boto3.Session", settings: Settings) -> None:
 
 def _docker(*words: str, given: str | None = None) -> None:
     """Run a Docker command; its output is the person's, as it comes."""
-    done = subprocess.run(
-        ["docker", *words], input=given, text=True, env={**os.environ, **PLAIN_IMAGE}
-    )
+    done = subprocess.run(["docker", *words], input=given, text=True)
     if done.returncode:
         raise ImagesError(
             f"`docker {' '.join(words)}` failed, with the reason above. "
-            "`docker info` says whether Docker runs and may be used by you."
+            "`docker info` says whether Docker runs and may be used by you, and "
+            "`docker buildx version` whether it can build."
         )
 
 

@@ -99,6 +99,9 @@ def execution(settings: Settings) -> Document:
                 "sagemaker:CreateExperiment",
                 "sagemaker:CreateTrial",
                 "sagemaker:CreateTrialComponent",
+                "sagemaker:DescribeExperiment",
+                "sagemaker:DescribeTrial",
+                "sagemaker:DescribeTrialComponent",
                 "sagemaker:UpdateTrialComponent",
             ],
             [
@@ -133,7 +136,9 @@ def promotion(settings: Settings) -> Document:
     return _document(
         _allow(
             "Registry",
+            # A model made of a version may be asked of the version, too, as it is across accounts.
             [
+                "sagemaker:CreateModel",
                 "sagemaker:DescribeModelPackage",
                 "sagemaker:ListModelPackages",
             ],

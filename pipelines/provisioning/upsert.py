@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pipelines.code import Bundle, bundles
 from pipelines.errors import UserError
-from pipelines.parameters import check_defaults
+from pipelines.parameters import check_defaults, no_model
 from pipelines.provisioning import images
 from pipelines.provisioning.item import Item
 from pipelines.provisioning.promoter import FUNCTION, holds_current_code
@@ -95,6 +95,7 @@ def upsert(session: "boto3.Session", settings: Settings) -> UpsertResult:
     code = bundles()
     text, compiled = compiled_definition(settings, code)
     try:
+        _check_no_model(session, settings)
         uploaded = [name for name, bundle in code.items() if bundle.upload(session, settings)]
         if weights and weights.upload(session, settings):
             notes = [*notes, f"the pretrained weights are in {weights.prefix(settings)} now"]
@@ -249,6 +250,19 @@ def _check(session: "boto3.Session", settings: Settings) -> list[str]:
         f"{FUNCTION} promotes with other code than model_registry/ here; to replace it: "
         f"python pipeline.py --target {settings.target} setup"
     ]
+
+
+def _check_no_model(session: "boto3.Session", settings: Settings) -> None:
+    """Evaluate reads a model or what stands for none, and would miss it when all is trained."""
+    address = no_model(settings)
+    found = session.client("s3").list_objects_v2(
+        Bucket=settings.bucket_name, Prefix=address.split("/", 3)[3], MaxKeys=1
+    )
+    if not found.get("Contents"):
+        raise UpsertError(
+            f"Nothing is at {address}, which stands for `no model is approved yet`. "
+            f"Put it there: python pipeline.py --target {settings.target} setup"
+        )
 
 
 def _explain(error: Any, settings: Settings) -> str:

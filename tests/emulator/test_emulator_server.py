@@ -215,12 +215,20 @@ def test_objects_put_into_the_folder_are_seen_soon(emulator):
     "call, message",
     [
         (lambda c: c.describe_model(ModelName="no spaces"), r"regular expression pattern"),
+        (
+            lambda c: c.add_tags(ResourceArn=GROUP, Tags=[{"Key": "a", "Value": "Größe: 3 (neu)"}]),
+            r"Value 'Größe: 3 \(neu\)' at 'Tags.1.Value' .* regular expression pattern",
+        ),
+        (
+            lambda c: c.create_model_package(CustomerMetadataProperties={"source": "s3://b/*"}),
+            r"Value 's3://b/\*' at 'CustomerMetadataProperties.source' .* pattern",
+        ),
         (lambda c: c.list_models(SortBy="Colour"), r"enum value set: \[Name, CreationTime\]"),
         (lambda c: c.list_models(MaxResults=1000), r"less than or equal to 100"),
         (lambda c: c.list_models(NextToken="xx"), r"is not one that this server gave out"),
         (lambda c: c.create_domain(**DOMAIN), r"does not run sagemaker CreateDomain. It runs: Add"),
     ],
-    ids=["pattern", "enum", "range", "token", "unknown"],
+    ids=["pattern", "letters", "letters and length", "enum", "range", "token", "unknown"],
 )
 def test_wrong_requests_are_refused_by_name(emulator, call, message):
     with pytest.raises(ClientError, match=message) as caught:
@@ -228,6 +236,7 @@ def test_wrong_requests_are_refused_by_name(emulator, call, message):
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
 
 
+GROUP = "arn:aws:sagemaker:us-east-1:123456789012:model-package-group/x"
 DOMAIN = {
     "DomainName": "x",
     "AuthMode": "IAM",

@@ -287,6 +287,7 @@ def test_a_wrong_definition_is_refused_by_name(text: str, message: str) -> None:
         pytest.param({"Flag": "perhaps", "Name": "n"}, "not of its type Boolean", id="boolean"),
         pytest.param({"Kind": "c", "Name": "n"}, "allowed values are a, b", id="enum"),
         pytest.param({}, "No value for pipeline parameter 'Name'", id="missing"),
+        pytest.param({"Name": ""}, "'Name' is empty", id="empty"),
     ],
 )
 def test_wrong_parameters_are_refused_by_name(given: dict[str, str], message: str) -> None:

@@ -20,6 +20,7 @@ from pipelines.settings import Settings
 from pipelines.settings_file import load
 
 ACCOUNT = "123456789012"
+DOCKER = "application/vnd.docker.distribution.manifest.v2+json"
 
 
 @dataclass
@@ -27,12 +28,12 @@ class Aws:
     session: boto3.Session
     url: str
 
-    def put_image(self, image: str) -> None:
+    def put_image(self, image: str, kind: str = DOCKER) -> None:
         """Have ECR hold an image, whose repository is there."""
         repository, tag = image.split("/", 1)[1].split(":")
         manifest = {
             "schemaVersion": 2,
-            "mediaType": "application/vnd.docker.distribution.manifest.v2+json",
+            "mediaType": kind,
             "config": {"digest": f"sha256:{tag:0<64}", "size": 1},
             "layers": [],
         }

@@ -133,6 +133,15 @@ def test_every_request_is_one_that_aws_takes(texts: dict[str, str], variant: str
         assert shapes.problems(step) == [], step["Name"]
 
 
+def test_nothing_that_a_job_or_a_start_is_given_is_empty(definition: dict[str, Any]) -> None:
+    """SageMaker refuses an empty argument of a processing job, and an empty parameter."""
+    assert "" not in [entry["DefaultValue"] for entry in definition["Parameters"]]
+    for step in shapes.steps(definition):
+        container = step["Arguments"].get("AppSpecification", {})
+        for member in ("ContainerEntrypoint", "ContainerArguments"):
+            assert "" not in container.get(member, [])
+
+
 def test_the_check_itself_finds_what_is_wrong(by_name: dict[str, dict[str, Any]]) -> None:
     step = json.loads(json.dumps(by_name["Train"]))
     step["Arguments"]["TrainingColour"] = "red"

@@ -90,8 +90,19 @@ def test_the_image_of_a_processors_endpoint_holds_no_cuda() -> None:
     assert "nvidia" not in locked
 
 
-def test_the_training_image_asks_for_the_gpus() -> None:
-    dockerfile = (images.CONTAINERS / "tally-training" / "Dockerfile").read_text()
+def test_the_training_image_asks_for_the_gpus_of_older_drivers_too() -> None:
+    folder = images.CONTAINERS / "tally-training"
+    dockerfile = (folder / "Dockerfile").read_text()
+    # Before uv, which leaves what is there; and of the locked versions.
+    older, rest = (
+        dockerfile.index("https://download.pytorch.org/whl/cu126"),
+        dockerfile.index("uv=="),
+    )
+    assert older < rest
+    assert "--constraint /opt/tally/requirements.txt torch torchvision\n" in dockerfile
+    locked = (folder / "requirements.txt").read_text()
+    assert re.search(r"^torch==[\d.]+$", locked, re.MULTILINE)
+    assert re.search(r"^torchvision==[\d.]+$", locked, re.MULTILINE)
     assert "\nENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute," in dockerfile
 
 
@@ -109,6 +120,17 @@ def test_what_ecr_has_is_not_missing(aws: Any, on_aws: Settings) -> None:
     }
 
 
+def test_an_image_in_a_format_that_sagemaker_does_not_serve_is_refused(
+    aws: Any, on_aws: Settings
+) -> None:
+    setup(aws.session, on_aws)
+    aws.put_image(on_aws.images.inference, "application/vnd.oci.image.manifest.v1+json")
+    with pytest.raises(ImagesError, match=r"as application/vnd\.oci\.image\.manifest") as caught:
+        images.missing(aws.session, on_aws)
+    repository, tag = on_aws.images.inference.split("/")[1].split(":")
+    assert f"--repository-name {repository} --image-ids imageTag={tag}\n" in str(caught.value)
+
+
 def test_what_is_missing_is_built_and_pushed(aws: Any, on_aws: Settings, docker: Path) -> None:
     setup(aws.session, on_aws)
     aws.put_image(on_aws.images.processing)
@@ -119,13 +141,14 @@ def test_what_is_missing_is_built_and_pushed(aws: Any, on_aws: Settings, docker:
     assert docker.read_text().splitlines() == [
         f"login --username AWS --password-stdin {on_aws.registry}",
         "123456789012-auth-token",
-        f"build --platform linux/amd64 --tag {training} {folder}/tally-training",
-        f"push {training}",
-        f"build --platform linux/amd64 --tag {inference} {folder}/tally-inference",
-        f"push {inference}",
+        *(
+            "buildx build --platform linux/amd64 --provenance=false --sbom=false --output "
+            f"type=image,name={image},oci-mediatypes=false,push=true {folder}/tally-{name}"
+            for name, image in (("training", training), ("inference", inference))
+        ),
     ]
     assert said[0] == f"found   {on_aws.images.processing}"
-    assert [line.split()[0] for line in said] == ["found", "build", "push", "build", "push"]
+    assert [line.split()[0] for line in said] == ["found", "push", "push"]
 
 
 def test_without_anything_missing_docker_is_not_needed(
@@ -147,7 +170,7 @@ def test_without_docker_it_is_said(
         images.push(aws.session, on_aws, print)
 
 
-@pytest.mark.parametrize("command", ["login", "build", "push"])
+@pytest.mark.parametrize("command", ["login", "buildx"])
 def test_a_docker_command_that_fails_is_named(
     aws: Any, on_aws: Settings, docker: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:

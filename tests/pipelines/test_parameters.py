@@ -67,7 +67,11 @@ def test_the_table_names_every_parameter(local: Settings) -> None:
         ("EndpointName=tally-" + "x" * 58, "up to 63"),
         ("Backbone=", "a name of letters"),
         ("DataSource=", "local folder"),
+        ("FileList=", "or none"),
+        ("DataVersion=", "letters, digits"),
         ("DataSource=https://example.com", "s3:// prefix"),
+        ("DataSource=s3://bins/(new)", "at most 256 letters"),
+        ("DataSource=s3://bins/" + "x" * 250, "at most 256 letters"),
         ("ApprovedModel=model.tar.gz", "an s3:// address"),
     ],
 )
@@ -75,6 +79,19 @@ def test_what_is_not_allowed_is_refused(local: Settings, given: str, said: str) 
     with pytest.raises(ParameterError) as caught:
         parse(local, [given])
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [["EpochsMin=10"], ["LearningRateMin=0.03", "LearningRateMax=0.03"]],
+    ids=["epochs", "rate"],
+)
+def test_a_range_of_one_value_is_for_this_machine_alone(
+    local: Settings, on_aws: Settings, given: list[str]
+) -> None:
+    with pytest.raises(ParameterError, match=r"are both (10|0\.03), .* that differ"):
+        parse(on_aws, given)
+    assert parse(local, [*given, "EpochsMax=10"])
 
 
 @pytest.mark.parametrize("check", [lambda settings: parse(settings, []), dry_run])

@@ -95,6 +95,7 @@ def test_promotion_may_do_what_it_does_and_touches_no_other_endpoint(
 
     def look(params: dict[str, Any], model: Any, **_: Any) -> None:
         names = [f"{place}{kind}/{params[key]}" for key, kind in NAMED.items() if key in params]
+        names += [container["ModelPackageName"] for container in params.get("Containers", ())]
         for resource in names or [params.get("ResourceArn", params.get("ModelPackageName"))]:
             assert allows(policy, f"sagemaker:{model.name}", resource), (model.name, resource)
         asked.add(model.name)

@@ -1,5 +1,6 @@
 """Targets: the emulator is found or started; on AWS the missing thing is said."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -118,6 +119,31 @@ def test_an_unknown_profile_is_said(environment: None, tmp_path: Path) -> None:
     os.environ |= {"AWS_PROFILE": "nobody", "AWS_CONFIG_FILE": str(tmp_path / "none")}
     with pytest.raises(TargetError, match="nobody"):
         target.connect(load("aws", {}))
+
+
+@pytest.mark.parametrize("profile", ["new", "expired"])
+def test_a_sign_in_that_is_over_says_how_to_sign_in_again(
+    environment: None, tmp_path: Path, profile: str
+) -> None:
+    session = "[sso-session s]\nsso_start_url = https://x.test/start\nsso_region = us-east-1\n"
+    who = "sso_session = s\nsso_account_id = 123456789012\nsso_role_name = engineer\n"
+    (tmp_path / "config").write_text(f"{session}[profile new]\n{who}[profile expired]\n{who}")
+    if profile == "expired":
+        cache = tmp_path / ".aws" / "sso" / "cache" / f"{hashlib.sha1(b's').hexdigest()}.json"
+        cache.parent.mkdir(parents=True)
+        cache.write_text('{"accessToken": "x", "expiresAt": "2026-01-01T00:00:00Z"}')
+    command = [sys.executable, "pipeline.py", "status", "--target", "aws"]
+    where = {"HOME": str(tmp_path), "AWS_CONFIG_FILE": str(tmp_path / "config")}
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**os.environ, **where, "AWS_PROFILE": profile},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert "cannot be reached" not in done.stderr
+    assert done.stderr.endswith(". Sign in again: `aws sso login`.\n")
 
 
 def test_the_account_is_that_of_the_credentials(aws: Any) -> None:

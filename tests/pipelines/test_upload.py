@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from pipelines import upload
+from pipelines.parameters import parse
 from pipelines.settings import Settings
 from pipelines.upload import UploadError, destination, place, upload_file_list, upload_folder
 
@@ -61,6 +62,15 @@ def test_folders_of_one_name_get_their_own_address(local: Settings, tmp_path: Pa
     assert destination(local, here) == destination(local, here / ".." / "bins")
 
 
+@pytest.mark.parametrize("name", ["bins (2) *", "ü" * 120, "list" * 50 + ".json"])
+def test_every_address_is_one_that_a_parameter_may_be(
+    on_aws: Settings, tmp_path: Path, name: str
+) -> None:
+    address = destination(on_aws, tmp_path / name)
+    assert parse(on_aws, [f"DataSource={address}"]) == {"DataSource": address}
+    assert address.endswith(".json") == name.endswith(".json")
+
+
 def test_local_values_become_addresses(
     aws: Any, local: Settings, bucket: Any, bins: Path, tmp_path: Path
 ) -> None:
@@ -100,6 +110,9 @@ def test_addresses_stay_as_they_are(aws: Any, local: Settings) -> None:
     values = {"DataSource": "s3://elsewhere/bins", "FileList": "s3://elsewhere/list.json"}
     assert place(aws.session, local, values) == values
     assert place(aws.session, local, {}) == {}
+    values["FileList"] = "none"  # whatever the settings name
+    data = local.data.model_copy(update={"file_list": "nowhere.json"})
+    assert place(aws.session, local.model_copy(update={"data": data}), values) == values
 
 
 def test_the_settings_own_folder_is_uploaded_too(

@@ -134,6 +134,18 @@ def test_on_aws_a_missing_bucket_says_setup(set_up: Any, on_aws: Settings, kept:
     assert "python pipeline.py --target aws setup" in str(caught.value)
 
 
+def test_after_the_template_alone_setup_is_asked_for(
+    set_up: Any, on_aws: Settings, kept: Path
+) -> None:
+    """CloudFormation makes no object, and Evaluate would miss it when all is trained."""
+    set_up.session.client("s3").delete_object(
+        Bucket=on_aws.bucket_name, Key="tally/no-model/README.txt"
+    )
+    with pytest.raises(upsert.UpsertError, match=r"Nothing is at s3://\S+/no-model/") as caught:
+        upsert.upsert(set_up.session, on_aws)
+    assert "python pipeline.py --target aws setup" in str(caught.value)
+
+
 def test_on_aws_other_promoting_code_is_noted_and_none_is_refused(
     set_up: Any, on_aws: Settings, kept: Path
 ) -> None:

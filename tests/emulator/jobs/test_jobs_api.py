@@ -154,7 +154,7 @@ def test_a_failing_script_shows_its_code_and_last_lines(processed, name) -> None
     ],
 )
 def test_processing_that_cannot_run_says_why(processed, name, changes, message) -> None:
-    ended = processed(processing(name, "", **changes))
+    ended = processed(processing(name, "pass", **changes))
     assert ended["ProcessingJobStatus"] == "Failed"
     with pytest.raises(RuntimeError, match=f"(?s){message}"):
         raise RuntimeError(ended["FailureReason"])
@@ -174,18 +174,32 @@ def test_processing_that_cannot_run_says_why(processed, name, changes, message) 
             },
             "runs one instance",
         ),
+        (
+            {
+                "AppSpecification": {
+                    "ImageUri": "plain",
+                    "ContainerEntrypoint": ["true"],
+                    "ContainerArguments": ["--list", ""],
+                }
+            },
+            r"ContainerArguments\[1\] is empty",
+        ),
+        (
+            {"AppSpecification": {"ImageUri": "plain", "ContainerEntrypoint": [""]}},
+            r"ContainerEntrypoint\[0\] is empty",
+        ),
     ],
-    ids=["local path", "manifest", "pipe", "two instances"],
+    ids=["local path", "manifest", "pipe", "two instances", "empty argument", "empty entry point"],
 )
 def test_processing_that_is_not_supported_is_refused(sagemaker, name, changes, message) -> None:
     with pytest.raises(ClientError, match=message):
-        sagemaker.create_processing_job(**processing(name, "", **changes))
+        sagemaker.create_processing_job(**processing(name, "pass", **changes))
 
 
 def test_names_are_unique_and_unknown_ones_are_said(sagemaker, processed, name) -> None:
-    processed(processing(name, ""))
+    processed(processing(name, "pass"))
     with pytest.raises(ClientError, match=r"ResourceInUse.*already exists"):
-        sagemaker.create_processing_job(**processing(name, ""))
+        sagemaker.create_processing_job(**processing(name, "pass"))
     with pytest.raises(ClientError, match=r"ResourceNotFound.*no-such-job"):
         sagemaker.describe_processing_job(ProcessingJobName="no-such-job")
     with pytest.raises(ClientError, match="is in status Completed"):
