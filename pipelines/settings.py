@@ -127,7 +127,7 @@ class Tuning(Section):
     learning_rate: FloatRange
     epochs: IntegerRange
     batch_sizes: Annotated[
-        tuple[Annotated[int, Field(ge=1)], ...],
+        tuple[Annotated[int, Field(ge=2)], ...],  # what batch normalisation can learn from
         BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value),
         Field(min_length=1),
     ]

@@ -93,10 +93,20 @@ class Fitting:
             should_stop: whether to end with the best so far; asked after each step.
             device: where the learner is.
             group: the processes that train together.
+
+        Raises:
+            TrainingError: no batch has enough images to learn from.
         """
         self.learner, self.train = learner, train
         self.settings, self.observer, self.should_stop = settings, observer, should_stop
         self.device, self.group = device, group
+        fewest = sampling.FEWEST * group.size
+        if min(settings.batch_size, len(train.inputs)) < fewest:
+            raise TrainingError(
+                f"a batch must have {fewest} images or more, {sampling.FEWEST} for each process; "
+                f"batch-size is {settings.batch_size}, and there are {len(train.inputs)} training "
+                "images"
+            )
         if settings.batch_size > len(train.inputs):
             # A tuner that draws from a fixed range must not lose a trial to a small subset.
             print(
@@ -206,14 +216,14 @@ class Fitting:
             correct += right
             seen += step.batch
             if stop:
-                return total / seen, correct / seen, seen, True
+                break
             if time.monotonic() - told > PROGRESS_SECONDS and group.first:
                 told = time.monotonic()
                 print(
                     f"epoch {number}: step {index} of {len(planned)}, loss {total / seen:.3f}",
                     flush=True,
                 )
-        return total / max(seen, 1), correct / max(seen, 1), seen, False
+        return total / seen, correct / seen, seen, stop
 
     def _gradients(
         self,

@@ -196,6 +196,7 @@ def test_model_json_names_every_file_that_is_loaded(opt):
         ({"loss": "hinge"}, "argument --loss: invalid choice: 'hinge'"),
         ({"ema": 1}, "1 is not from 0 to below 1"),
         ({"mixup": -1}, "-1 is not 0 or above"),
+        ({"batch-size": 1}, "a batch must have 2 images or more"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(opt, capsys, changes, says):
