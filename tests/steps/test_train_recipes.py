@@ -196,6 +196,7 @@ def test_model_json_names_every_file_that_is_loaded(opt):
         ({"loss": "hinge"}, "argument --loss: invalid choice: 'hinge'"),
         ({"ema": 1}, "1 is not from 0 to below 1"),
         ({"mixup": -1}, "-1 is not 0 or above"),
+        ({"epochs": "inf"}, "argument --epochs: inf is not a number"),
         ({"batch-size": 1}, "a batch must have 2 images or more"),
     ],
 )
