@@ -90,7 +90,7 @@ def declared(settings: Settings) -> list[Parameter]:
             _address(settings, data.source),
             "Bin images laid out like ABID: bin-images/ and metadata/.",
             "an s3:// prefix or a local folder",
-            lambda value: _is_place(value),
+            _is_place,
             place=True,
         ),
         Parameter(

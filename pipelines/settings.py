@@ -16,7 +16,7 @@ from pydantic import (
     model_validator,
 )
 
-NAME = "tally"
+from pipelines import NAME
 
 # The function that promotes may touch no endpoint that is called otherwise.
 ENDPOINT_NAME = rf"^{NAME}(-+[a-zA-Z0-9]+)*$"

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipelines import NAME
 from pipelines.commands.shared import (
     INTERRUPTED,
-    NAME,
     AsJson,
     Target,
     examples,
