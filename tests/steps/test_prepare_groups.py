@@ -32,7 +32,7 @@ def test_neighbours_that_share_an_item_are_one_group(identity: str, group: str) 
 @pytest.mark.parametrize(
     ("identity", "step", "following"),
     [("00009", 1, "00010"), ("99999", 1, "100000"), ("523", -1, "522"), ("9999", 1, None),
-     ("00000", -1, None), ("front", 1, None)],
+     ("00000", -1, None), ("front", 1, None), ("9²", 1, None)],
 )  # fmt: skip
 def test_padded_and_unpadded_ids_are_two_numberings(
     identity: str, step: int, following: str | None
