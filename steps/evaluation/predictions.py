@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -79,7 +78,7 @@ def predict(loaded: LoadedModel, images: Sequence[TestImage], batch_size: int) -
     """
     answers: list[dict[str, Any]] = []
     # Pillow decodes without holding Python's lock, so threads share the cores.
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+    with ThreadPoolExecutor() as pool:
         for start in range(0, len(images), batch_size):
             requests = pool.map(
                 lambda image: _request(loaded, image), images[start : start + batch_size]

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import network
@@ -95,9 +96,10 @@ def fit(
 ) -> fitting.Outcome:
     """Train a network on both channels of a folder, in this process and with few settings."""
     device = torch.device("cpu")
-    chosen = hyperparameters.parse(
-        options(loss="cross-entropy", ema=0, label_smoothing=0, mirrored="false")
-    )
+    chosen = hyperparameters.parse(options(
+        loss="cross-entropy", ema=0, label_smoothing=0, mirrored="false", lr=0.01, epochs=epochs,
+        test_batch_size=12,
+    ))  # fmt: skip
     channels = {name: data.load(images / name, 32, 2) for name in ("train", "validation")}
     levels = levels_of(channels["train"], "")
     colours = (network.IMAGENET_MEAN, network.IMAGENET_STD)
@@ -106,7 +108,7 @@ def fit(
         learner_of(model, chosen, levels, device, []),
         TrainingSet.of(channels["train"], seen["train"], levels, chosen),
         ValidationSet.of(channels["validation"], seen["validation"], levels, chosen),
-        Settings(0.01, 8, epochs, 32, test_batch_size=12, **settings),
+        replace(Settings.of(chosen, device), **settings),
         observer, should_stop, device, Group(),
     ).run(checkpoints or Checkpoints(images / "none", {}))  # fmt: skip
     assert outcome is not None
