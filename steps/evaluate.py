@@ -110,7 +110,7 @@ def evaluate(
     pictures = output / "plots"
     pictures.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
-        candidate = archive.load(inputs / "model", _folder(scratch, "candidate"))
+        candidate = archive.load(inputs / "model", Path(scratch, "candidate"))
         _check_classes(candidate, images)
         found = _predict("the model", candidate, images, batch_size)
         serving_engine = engines.check(
@@ -120,7 +120,7 @@ def evaluate(
         )
         approved, both, fair, decides = None, found, None, True
         if (inputs / "approved" / archive.NAME).is_file():
-            serving = archive.load(inputs / "approved", _folder(scratch, "approved"))
+            serving = archive.load(inputs / "approved", Path(scratch, "approved"))
             approved = _predict("the approved model", serving, images, batch_size)
             fair = fairness.unseen(images, serving.folder, manifest)
             decides = fair is None or len(fair) >= fairness.FEWEST
@@ -209,12 +209,6 @@ def _predict(
         flush=True,
     )
     return found
-
-
-def _folder(scratch: str, name: str) -> Path:
-    folder = Path(scratch, name)
-    folder.mkdir()
-    return folder
 
 
 def _read(file: Path) -> dict[str, Any] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,16 +46,12 @@ class Predictions:
 
     def only(self, indices: np.ndarray) -> Predictions:
         """The answers for these images alone."""
-        return Predictions(
-            tuple(self.images[index] for index in indices.tolist()),
-            self.classes,
-            self.truth[indices],
-            self.answer[indices],
-            self.confidence[indices],
-            self.of_truth[indices],
-            self.expected_count[indices],
-            self.probabilities[indices],
-        )
+        arrays = {
+            name: values[indices]
+            for name, values in vars(self).items()
+            if isinstance(values, np.ndarray)
+        }
+        return replace(self, images=tuple(self.images[i] for i in indices.tolist()), **arrays)
 
     def write(self, file: Path) -> None:
         """Write one line of CSV for each image."""

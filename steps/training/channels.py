@@ -54,14 +54,14 @@ def levels_of(train: data.Images, wanted: str) -> Levels:
     ends = re.fullmatch(r"(\d+)-(\d+)", wanted)
     if not ends or int(ends[1]) >= int(ends[2]):
         raise TrainingError(f"counts is FIRST-LAST, such as 1-5 or 0-5, not '{wanted}'")
-    asked = range(int(ends[1]), int(ends[2]) + 1)
-    judged = tuple(count for count in asked if count in train.classes)
+    span = range(int(ends[1]), int(ends[2]) + 1)
+    judged = tuple(count for count in span if count in train.classes)
     if len(judged) < 2:
         raise TrainingError(
             f"counts is {wanted}, but the channel train has images of "
             f"{data.listed(train.classes)} items; two of the counts are needed"
         )
-    if len(judged) < len(asked):
-        lacking = data.listed(tuple(sorted(set(asked) - set(judged))))
+    if len(judged) < len(span):
+        lacking = data.listed(tuple(sorted(set(span) - set(judged))))
         print(f"train has no image of {lacking} items; that is never answered", flush=True)
     return losses.levels(train.classes, judged)
