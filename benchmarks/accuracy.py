@@ -28,6 +28,7 @@ from typing import Any
 import sources
 from answers import Answers, answered, joined
 from recipe import COUNTS, LEARN_FROM, RECIPE, SHORT, VARIATIONS, varied, well_formed
+from scipy.stats import t
 
 ROOT = Path(__file__).resolve().parents[1]
 AIMS = {
@@ -36,7 +37,6 @@ AIMS = {
     "RMSE": ("<=", 0.90),
     "ECE": ("<=", 0.05),
 }
-T_95 = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776}  # two-sided 95 % of Student's t, by runs
 
 
 class StepFailed(Exception):
@@ -138,8 +138,9 @@ def table(runs: dict[int, dict[str, float]]) -> str:
     for name in names:
         values = [found[name] for found in runs.values()]
         cell = show(name, statistics.mean(values))
-        if len(values) in T_95:
-            half = T_95[len(values)] * statistics.stdev(values) / math.sqrt(len(values))
+        if len(values) > 1:
+            quantile = t.ppf(0.975, len(values) - 1)
+            half = quantile * statistics.stdev(values) / math.sqrt(len(values))
             cell += f" ± {show(name, half)}"
         cells.append(cell)
     lines.append("| mean | " + " | ".join(cells) + " |")

@@ -192,14 +192,14 @@ def worst(features: np.ndarray, labels: np.ndarray, names: list[str], seed: int)
     )
 
 
-def answer(features: np.ndarray, labels: np.ndarray, asked: np.ndarray) -> np.ndarray:
+def answer(features: np.ndarray, labels: np.ndarray, others: np.ndarray) -> np.ndarray:
     """What the cheap model answers: a logistic regression over the features."""
     model = make_pipeline(
         StandardScaler(), LogisticRegression(C=label_noise.PENALTY, max_iter=200, tol=1e-3)
     )
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return model.fit(features, labels).predict(asked)
+        return model.fit(features, labels).predict(others)
 
 
 def _by_chance(order: np.ndarray, rest: np.ndarray, seed: int) -> np.ndarray:

@@ -144,13 +144,13 @@ def predict_all(
     Raises:
         RegistryError: There is no endpoint, it is not in service, or the model failed.
     """
-    asked = []
+    predictions = []
     for image in images:
         try:
-            asked.append(predict(session, endpoint, image, expected))
+            predictions.append(predict(session, endpoint, image, expected))
         except RefusedError as error:
-            asked.append(Prediction(str(image.path), {}, str(error)))
-    return asked
+            predictions.append(Prediction(str(image.path), {}, str(error)))
+    return predictions
 
 
 def _explained(session: Any, endpoint: str, image: Image, error: ClientError) -> Exception:

@@ -221,10 +221,8 @@ def _create_model(
 ) -> str:
     """The SageMaker model of a version; the same one however often it is promoted."""
     # A deleted group counts from 1 again, so the number alone would name another package's model.
-    identity = hashlib.sha256(f"{version.arn} {version.created.isoformat()}".encode()).hexdigest()[
-        :8
-    ]
-    name = f"{version.group[:40]}-v{version.version}-{identity}"
+    identity = f"{version.arn} {version.created.isoformat()}".encode()
+    name = f"{version.group[:40]}-v{version.version}-{hashlib.sha256(identity).hexdigest()[:8]}"
     try:
         create_model(client, name, version, placement.role_arn or _role_of(client, current))
     except ClientError as error:

@@ -94,7 +94,7 @@ def declared(settings: Settings) -> list[Parameter]:
             _address(settings, data.source),
             "Bin images laid out like ABID: bin-images/ and metadata/.",
             f"an s3:// prefix of {PLAIN}, or a local folder",
-            lambda value: _is_place(value),
+            _is_place,
             place=True,
         ),
         Parameter(
@@ -103,7 +103,7 @@ def declared(settings: Settings) -> list[Parameter]:
             _address(settings, data.file_list) or NONE,
             "A file_list.json that names the images of each class; none: a balanced subset.",
             f"an s3:// address of {PLAIN}, a local file, or none",
-            lambda value: _is_place(value),
+            _is_place,
             place=True,
         ),
         Parameter(

@@ -16,7 +16,8 @@ from pydantic import (
     model_validator,
 )
 
-NAME = "tally"
+from pipelines import NAME
+
 # SageMaker takes no empty text, neither as a pipeline parameter nor as an argument of a job.
 NONE = "none"
 
@@ -129,7 +130,7 @@ class Tuning(Section):
     learning_rate: FloatRange
     epochs: IntegerRange
     batch_sizes: Annotated[
-        tuple[Annotated[int, Field(ge=1)], ...],
+        tuple[Annotated[int, Field(ge=2)], ...],  # what batch normalisation can learn from
         BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value),
         Field(min_length=1),
     ]

@@ -107,9 +107,10 @@ def evaluate(
     images = testset.find(inputs / "test")
     manifest = inputs / "manifest" / "manifest.json"
     training_counts = testset.training_counts(manifest)
-    (output / "plots").mkdir(parents=True, exist_ok=True)
+    pictures = output / "plots"
+    pictures.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
-        candidate = archive.load(inputs / "model", _folder(scratch, "candidate"))
+        candidate = archive.load(inputs / "model", Path(scratch, "candidate"))
         _check_classes(candidate, images)
         found = _predict("the model", candidate, images, batch_size)
         serving_engine = engines.check(
@@ -119,7 +120,7 @@ def evaluate(
         )
         approved, both, fair, decides = None, found, None, True
         if (inputs / "approved" / archive.NAME).is_file():
-            serving = archive.load(inputs / "approved", _folder(scratch, "approved"))
+            serving = archive.load(inputs / "approved", Path(scratch, "approved"))
             approved = _predict("the approved model", serving, images, batch_size)
             fair = fairness.unseen(images, serving.folder, manifest)
             decides = fair is None or len(fair) >= fairness.FEWEST
@@ -144,7 +145,7 @@ def evaluate(
                 match_precision,
             ),
         }
-        no_maps = attention.draw(output / "plots" / "attention.png", candidate, found)
+        no_maps = attention.draw(pictures / "attention.png", candidate, found)
         document["tally"]["attention"] = {"left_out": no_maps}
         if no_maps:
             print(f"no picture of where the model looks: {no_maps}", flush=True)
@@ -153,12 +154,11 @@ def evaluate(
                 shutil.copyfile(candidate.folder / name, output / name)
     (output / "evaluation.json").write_text(json.dumps(document, indent=1))
     found.write(output / "predictions.csv")
-    pictures = output / "plots"
     plots.draw(pictures, found, document, _read(output / "training.json"), before)
     accuracy = document["multiclass_classification_metrics"]["accuracy"]["value"]
     slices_plot.draw(pictures / "slices.png", document["tally"]["slices"], accuracy)
     verification_plot.draw(pictures / "verification.png", found, document["tally"]["verification"])
-    contact_sheet.draw(output / "plots" / "mistakes.png", found)
+    contact_sheet.draw(pictures / "mistakes.png", found)
     (output / "evaluation.html").write_text(page.render(document, output), encoding="utf-8")
     print(summary.text(document), flush=True)
 
@@ -209,12 +209,6 @@ def _predict(
         flush=True,
     )
     return found
-
-
-def _folder(scratch: str, name: str) -> Path:
-    folder = Path(scratch, name)
-    folder.mkdir()
-    return folder
 
 
 def _read(file: Path) -> dict[str, Any] | None:

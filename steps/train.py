@@ -37,7 +37,6 @@ from training import (
     fitting,
     freezing,
     hyperparameters,
-    lessons,
     losses,
     memory,
     profile,
@@ -46,8 +45,9 @@ from training import (
 )
 from training.channels import Channels
 from training.checkpoints import Checkpoints
+from training.datasets import TrainingSet, ValidationSet
 from training.environment import Environment, TrainingError
-from training.inputs import Inputs, features
+from training.inputs import Inputs, Pixels, features
 from training.learner import Learner, learner_of, whole_state
 from training.profiling import page
 from training.settings import Settings
@@ -132,8 +132,8 @@ def run(
         with _stop_signal() as should_stop:
             outcome = fitting.Fitting(
                 learner,
-                lessons.lesson(channels.train, inputs[0], channels.levels, options),
-                lessons.exam(channels.validation, inputs[1], channels.levels, options),
+                TrainingSet.of(channels.train, inputs[0], channels.levels, options),
+                ValidationSet.of(channels.validation, inputs[1], channels.levels, options),
                 settings, watcher, should_stop, device, group,
             ).run(Checkpoints(places.checkpoints, _identity(options, channels)))  # fmt: skip
     finally:
@@ -199,7 +199,7 @@ def _unsuspected(
     """Look for wrong labels; indices of the images to learn from."""
     from training import suspects  # cleanlab and matplotlib take seconds to import
 
-    images = lessons.pixels(train, options, network.normalisation(options.backbone), device)
+    images = Pixels.of(train, options, network.normalisation(options.backbone), device)
     at_once = options.test_batch_size
     seen = features(built.model, built.head, images, at_once, settings.bfloat16)
     return suspects.examine(train, seen, options.label_noise == "leave-out", folder, options.seed)
@@ -216,7 +216,7 @@ def _prepare(
     """What is trained, and both channels as it sees them: the whole network, or its head alone."""
     colours = network.normalisation(options.backbone)
     images = [
-        lessons.pixels(channel, options, colours, device)
+        Pixels.of(channel, options, colours, device)
         for channel in (channels.train, channels.validation)
     ]
     trained, inputs = built.model, list[Inputs](images)
@@ -241,7 +241,7 @@ def _write(
 ) -> None:
     """The model with all that belongs to it, sealed."""
     state = whole_state(model, outcome.state, only_head=options.freeze == -1)
-    temperature = calibration.temperature(outcome.answers, channels.validation.labels)
+    temperature = calibration.temperature(outcome.log_probabilities, channels.validation.labels)
     artifact.write(
         folder, options, channels.levels, state, temperature, outcome, measured,
         len(channels.train), time.monotonic() - started,
@@ -268,10 +268,10 @@ def _identity(options: argparse.Namespace, channels: Channels) -> dict[str, Any]
 @contextmanager
 def _stop_signal() -> Iterator[Callable[[], bool]]:
     """SageMaker sends SIGTERM two minutes before it ends a job; what is best by then is kept."""
-    asked = threading.Event()
-    before = signal.signal(signal.SIGTERM, lambda *_: asked.set())
+    stop = threading.Event()
+    before = signal.signal(signal.SIGTERM, lambda *_: stop.set())
     try:
-        yield asked.is_set
+        yield stop.is_set
     finally:
         signal.signal(signal.SIGTERM, before)
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipelines import NAME
 from pipelines.commands.shared import (
     INTERRUPTED,
-    NAME,
     AsJson,
     Target,
     examples,
@@ -187,20 +187,20 @@ def predict(
     # Before the target is opened: a wrong file needs no endpoint to be told so.
     checked = prediction.load_all(images)
     place = open_target(context, target)
-    asked = prediction.predict_all(place.session, place.settings.endpoint, checked, expected)
-    answered = [one for one in asked if not one.refusal]
+    predictions = prediction.predict_all(place.session, place.settings.endpoint, checked, expected)
+    answered = [one for one in predictions if not one.refusal]
     if as_json:
-        print_json([one.as_dict() for one in asked])
+        print_json([one.as_dict() for one in predictions])
     elif answered:
         from pipelines.display import tables, terminal
 
         terminal.show(tables.predictions(answered))
         for why in {one.answer.get("explanation") for one in answered} - {None}:
             say(f"Not judged: {why}.")
-    for one in asked:
+    for one in predictions:
         if one.refusal:
             say(f"Error: {one.refusal}")
-    if len(answered) < len(asked):
+    if len(answered) < len(predictions):
         raise typer.Exit(1)
 
 

@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
+from pipelines import NAME
 from pipelines.commands.shared import (
     INTERRUPTED,
-    NAME,
     AsJson,
     Execution,
     Place,

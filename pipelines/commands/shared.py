@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from model_registry.promotion import Placement
     from pipelines.settings import Settings
 
-NAME = "tally"  # of the pipeline and of the model package group
 INTERRUPTED = 130  # what a shell says of a program ended by Ctrl-C
 
 Target = Annotated[

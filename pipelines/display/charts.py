@@ -83,9 +83,10 @@ def trials_chart(trials: Sequence[Trial]) -> Chart | None:
 
 
 def _round(low: float, high: float) -> Iterator[float]:
-    """Three to six round values between two bounds: multiples of 1, 2 or 5 times a power of ten."""
+    """Some round values between two bounds: multiples of 1, 2 or 5 times a power of ten."""
     power = 10.0 ** math.floor(math.log10((high - low) / 3))
-    step = next(m * power for m in (5, 2, 1) if (high - low) / (m * power) >= 3)
+    # Logarithms round, so that three of the smallest step need not fit: it is taken in any case.
+    step = next((m * power for m in (5, 2) if (high - low) / (m * power) >= 3), power)
     for number in range(math.ceil(low / step), math.floor(high / step) + 1):
         yield float(f"{number * step:.10g}")
 

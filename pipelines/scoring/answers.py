@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -148,29 +148,22 @@ def _reasons(logs: Any, job: TransformJob) -> dict[str, str]:
     """What SageMaker's data log says about single images."""
     said: dict[str, list[str]] = {}
     place = job.source.removeprefix("s3://")
-    owner = _longest_name(job.images)
+    names = set(job.images)
     for line in log_reading.read(logs, LOG_GROUP, job.name):
         entry = DATA_LOG.search(line.text)
         if entry and entry["said"].startswith(place):
-            name, text = owner(entry["said"].removeprefix(place))
+            name, text = _split(entry["said"].removeprefix(place), names)
             if name and text not in ("", "Message:"):
                 said.setdefault(name, []).append(text)
     return {name: _plain(texts) for name, texts in said.items()}
 
 
-def _longest_name(names: tuple[str, ...]) -> Callable[[str], tuple[str, str]]:
-    """Splits `name: text` by the names there are, which may hold a colon themselves."""
-    known = set(names)
-
-    def split(said: str) -> tuple[str, str]:
-        at = said.find(": ")
-        while at >= 0:
-            if said[:at] in known:
-                return said[:at], said[at + 2 :].strip()
-            at = said.find(": ", at + 1)
-        return ("", "") if said.rstrip(": ") not in known else (said.rstrip(": "), "")
-
-    return split
+def _split(said: str, names: Collection[str]) -> tuple[str, str]:
+    """The name and the text of `name: text`, each perhaps ""; names may hold a colon themselves."""
+    for colon in re.finditer(": ", f"{said.rstrip(': ')}: "):
+        if said[: colon.start()] in names:
+            return said[: colon.start()], said[colon.end() :].strip()
+    return "", ""
 
 
 def _plain(texts: list[str]) -> str:

@@ -40,7 +40,7 @@ def load(channel: Path, into: Path) -> LoadedModel:
 
     Args:
         channel: the folder that holds model.tar.gz.
-        into: an empty folder to unpack it in.
+        into: a folder to unpack it in, empty or not there yet.
 
     Raises:
         EvaluationError: the archive is missing, damaged, unsafe, incomplete or does not load.

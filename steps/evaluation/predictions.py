@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,16 +46,12 @@ class Predictions:
 
     def only(self, indices: np.ndarray) -> Predictions:
         """The answers for these images alone."""
-        return Predictions(
-            tuple(self.images[index] for index in indices.tolist()),
-            self.classes,
-            self.truth[indices],
-            self.answer[indices],
-            self.confidence[indices],
-            self.of_truth[indices],
-            self.expected_count[indices],
-            self.probabilities[indices],
-        )
+        arrays = {
+            name: values[indices]
+            for name, values in vars(self).items()
+            if isinstance(values, np.ndarray)
+        }
+        return replace(self, images=tuple(self.images[i] for i in indices.tolist()), **arrays)
 
     def write(self, file: Path) -> None:
         """Write one line of CSV for each image."""
@@ -79,7 +74,7 @@ def predict(loaded: LoadedModel, images: Sequence[TestImage], batch_size: int) -
     """
     answers: list[dict[str, Any]] = []
     # Pillow decodes without holding Python's lock, so threads share the cores.
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+    with ThreadPoolExecutor() as pool:
         for start in range(0, len(images), batch_size):
             requests = pool.map(
                 lambda image: _request(loaded, image), images[start : start + batch_size]

@@ -36,7 +36,7 @@ def find(folder: Path) -> list[TestImage]:
         raise EvaluationError(f"no test set at {folder}; it is Prepare's output 'test'")
     images = []
     for entry in sorted(entry for entry in folder.iterdir() if entry.is_dir()):
-        if not entry.name.isdigit():
+        if not entry.name.isdecimal():
             raise EvaluationError(
                 f"{entry} is not a count; expected {folder}/<count>/<id>.jpg with a whole number"
             )

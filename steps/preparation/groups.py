@@ -28,7 +28,7 @@ Items = Mapping[str, frozenset[str] | None]
 
 def neighbour(identity: str, step: int) -> str | None:
     """The id `step` places on in the same numbering, or None where there can be none."""
-    if not identity.isdigit():
+    if not identity.isdecimal():
         return None
     number = int(identity) + step
     if number < 0:

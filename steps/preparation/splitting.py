@@ -38,20 +38,13 @@ def split(members: Sequence[Member], shares: Sequence[float], seed: int) -> dict
         id -> one of `SPLITS`.
 
     Raises:
-        PreparationError: A class has fewer than three groups, so some split would lack it.
+        PreparationError: A class has too few groups, so that some split lacks it.
     """
     groups: dict[str, list[Member]] = defaultdict(list)
     for member in members:
         groups[member.group].append(member)
     classes = sorted({member.count for member in members})
     holders = {c: [g for g in groups if any(m.count == c for m in groups[g])] for c in classes}
-    for count, names in holders.items():
-        if len(names) < len(SPLITS):
-            raise PreparationError(
-                f"Images that hold {count} come from only {len(names)} different bins, and each of "
-                f"{', '.join(SPLITS)} needs one. Take a larger subset (SubsetSize) or other "
-                "Classes."
-            )
     totals = Counter(member.count for member in members)
     wanted = {
         (part, count): share / sum(shares) * totals[count]
@@ -76,6 +69,13 @@ def split(members: Sequence[Member], shares: Sequence[float], seed: int) -> dict
         if group not in chosen:
             adds = Counter(member.count for member in groups[group])
             place(group, min(SPLITS, key=lambda part: _worse(part, adds, placed, wanted)))
+    for count, names in holders.items():
+        if not all(placed[part, count] for part in SPLITS):
+            raise PreparationError(
+                f"Images that hold {count} come from only {len(names)} different bins, too few for "
+                f"each of {', '.join(SPLITS)} to get one. Take a larger subset (SubsetSize) or "
+                "other Classes."
+            )
     return {member.id: chosen[member.group] for member in members}
 
 

@@ -8,7 +8,7 @@ from torch.nn import functional
 LOWEST, HIGHEST = 0.25, 4.0  # few images, or only right answers, would lead anywhere
 
 
-def temperature(log_probabilities: torch.Tensor, answers: torch.Tensor) -> float:
+def temperature(log_probabilities: torch.Tensor, labels: torch.Tensor) -> float:
     """What log probabilities must be divided by to be most likely.
 
     Guo et al. 2017, "On Calibration of Modern Neural Networks", section 4.2. Which count is the
@@ -17,7 +17,7 @@ def temperature(log_probabilities: torch.Tensor, answers: torch.Tensor) -> float
 
     Args:
         log_probabilities: (n, classes).
-        answers: the right classes (n), as indices.
+        labels: the right classes (n), as indices.
     """
     given = log_probabilities.double()
     logarithm = torch.zeros((), dtype=torch.float64, requires_grad=True)  # of a positive number
@@ -25,14 +25,9 @@ def temperature(log_probabilities: torch.Tensor, answers: torch.Tensor) -> float
 
     def likelihood() -> torch.Tensor:
         optimizer.zero_grad()
-        loss = functional.cross_entropy(given / logarithm.exp(), answers)
+        loss = functional.cross_entropy(given / logarithm.exp(), labels)
         loss.backward()
         return loss
 
     optimizer.step(likelihood)
     return round(min(max(float(logarithm.detach().exp()), LOWEST), HIGHEST), 4)
-
-
-def calibrated(log_probabilities: torch.Tensor, temperature: float) -> torch.Tensor:
-    """Log probabilities (n, classes) at a temperature."""
-    return functional.log_softmax(log_probabilities / temperature, dim=1)

@@ -29,7 +29,7 @@ class Checkpoints:
             identity: what makes two trainings the same one, as plain values by name.
         """
         self._folder, self._identity = folder, identity
-        self._told = False
+        self._announced = False
 
     @property
     def file(self) -> Path:
@@ -49,8 +49,8 @@ class Checkpoints:
             stream.flush()
             os.fsync(stream.fileno())
         partial.replace(self.file)
-        if not self._told:
-            self._told = True
+        if not self._announced:
+            self._announced = True
             print(
                 f"checkpoint of epoch {epoch}: {_size(self.file)} in {self.file}, replaced after "
                 "each epoch",

@@ -132,10 +132,10 @@ def _export(
             f"its probabilities differ from PyTorch's by up to {exact.difference:.4f}, and "
             f"{LARGEST_DIFFERENCE} is allowed"
         )
-    told = f"32 bits differ from PyTorch by at most {exact.difference:.1e}"
+    compared = f"32 bits differ from PyTorch by at most {exact.difference:.1e}"
     serves = FLOAT
     if 1 / exact.images > LARGEST_LOSS:
-        told += (
+        compared += (
             f"; for 8 bits {1 / LARGEST_LOSS:.0f} are needed"  # fewer cannot show so small a loss
         )
     else:
@@ -143,13 +143,13 @@ def _export(
         small = _compared(folder, settings, INT8, pixels, wanted, truth)
         report[INT8] = vars(small)
         serves = INT8 if small.lost + small.uncertainty <= LARGEST_LOSS else FLOAT
-        told += (
+        compared += (
             f"; 8 bits give {small.agreement:.1%} of the same answers and lose "
             f"{100 * small.lost:.1f} ± {100 * small.uncertainty:.1f} points of accuracy, and "
             f"{100 * LARGEST_LOSS:.1f} are allowed"
         )
     print(
-        f"exported: ONNX Runtime serves {serves}. On {exact.images} validation images {told}",
+        f"exported: ONNX Runtime serves {serves}. On {exact.images} validation images {compared}",
         flush=True,
     )
     return serves, report

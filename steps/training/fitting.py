@@ -15,10 +15,10 @@ from torch import nn
 
 from training import augmentation, freezing, optimisation, sampling
 from training.checkpoints import Checkpoints
+from training.datasets import TrainingSet, ValidationSet
 from training.distributed import Group
 from training.environment import TrainingError
 from training.learner import Learner
-from training.lessons import Exam, Lesson
 from training.progress import Epoch, Progress
 from training.settings import Settings
 from training.validation import NotFinite, Validation
@@ -31,7 +31,7 @@ class Outcome:
     """The weights of the best epoch, which one it was, and all of them in order.
 
     Attributes:
-        answers: log probabilities (n, classes) of the best epoch for the validation images.
+        log_probabilities: of the best epoch for the validation images (n, classes).
         stopped: a signal ended the training.
         issue: what a debug rule ended it for; empty where none did.
         resumed: the epoch after which this process went on; 0 where it began.
@@ -40,7 +40,7 @@ class Outcome:
     state: dict[str, torch.Tensor]
     best: Epoch
     history: list[Epoch]
-    answers: torch.Tensor
+    log_probabilities: torch.Tensor
     stopped: bool
     issue: str
     resumed: int
@@ -74,8 +74,8 @@ class Fitting:
     def __init__(
         self,
         learner: Learner,
-        train: Lesson,
-        exam: Exam,
+        train: TrainingSet,
+        validation: ValidationSet,
         settings: Settings,
         observer: Observer,
         should_stop: Callable[[], bool],
@@ -87,16 +87,26 @@ class Fitting:
         Args:
             learner: what is trained.
             train: what it learns.
-            exam: what it is judged by after each epoch.
+            validation: what it is judged by after each epoch.
             settings: how.
             observer: what watches.
             should_stop: whether to end with the best so far; asked after each step.
             device: where the learner is.
             group: the processes that train together.
+
+        Raises:
+            TrainingError: no batch has enough images to learn from.
         """
         self.learner, self.train = learner, train
         self.settings, self.observer, self.should_stop = settings, observer, should_stop
         self.device, self.group = device, group
+        fewest = sampling.FEWEST * group.size
+        if min(settings.batch_size, len(train.inputs)) < fewest:
+            raise TrainingError(
+                f"a batch must have {fewest} images or more, {sampling.FEWEST} for each process; "
+                f"batch-size is {settings.batch_size}, and there are {len(train.inputs)} training "
+                "images"
+            )
         if settings.batch_size > len(train.inputs):
             # A tuner that draws from a fixed range must not lose a trial to a small subset.
             print(
@@ -115,7 +125,7 @@ class Fitting:
             learner.average,
         )
         self.forward = torch.compile(learner.model) if settings.compile else learner.model
-        self.validation = Validation(learner, exam, self.forward, settings, device)
+        self.validation = Validation(learner, validation, self.forward, settings, device)
 
     def run(self, checkpoints: Checkpoints) -> Outcome | None:
         """Train for the epochs asked for, or until told to stop.
@@ -139,10 +149,10 @@ class Fitting:
                 if stopped and number > 1:
                     break  # an unfinished epoch is not judged when a finished one can be kept
                 if group.first:
-                    epoch, answers = self._judge(number, loss, accuracy, speed)
+                    epoch, log_probabilities = self._judge(number, loss, accuracy, speed)
                     print(epoch.line(), flush=True)
                     self.observer.reached(epoch)
-                    progress.add(epoch, answers, self.learner.kept)
+                    progress.add(epoch, log_probabilities, self.learner.kept)
             except NotFinite as error:
                 raise TrainingError(f"{error}; {_last_good(progress, checkpoints)}") from None
             stopped = group.from_first(stopped or self.should_stop())
@@ -155,7 +165,7 @@ class Fitting:
             return None
         assert progress.best is not None
         return Outcome(
-            progress.best_state, progress.best, progress.history, progress.best_answers,
+            progress.best_state, progress.best, progress.history, progress.best_log_probabilities,
             self.should_stop(), progress.issue, resumed,
         )  # fmt: skip
 
@@ -185,7 +195,7 @@ class Fitting:
         planned = sampling.steps(self.train.levels, plan, inputs.draw, progress.generator)
         stream = inputs.stream(step.indices for step in planned)
         total, correct, seen = 0.0, 0.0, 0
-        told = time.monotonic()
+        logged = time.monotonic()
         for index, step in enumerate(planned, start=1):
             where = f"step {index} of epoch {number}"
             with self.observer.phase("data"):
@@ -206,14 +216,14 @@ class Fitting:
             correct += right
             seen += step.batch
             if stop:
-                return total / seen, correct / seen, seen, True
-            if time.monotonic() - told > PROGRESS_SECONDS and group.first:
-                told = time.monotonic()
+                break
+            if time.monotonic() - logged > PROGRESS_SECONDS and group.first:
+                logged = time.monotonic()
                 print(
                     f"epoch {number}: step {index} of {len(planned)}, loss {total / seen:.3f}",
                     flush=True,
                 )
-        return total / max(seen, 1), correct / max(seen, 1), seen, False
+        return total / seen, correct / seen, seen, stop
 
     def _gradients(
         self,
@@ -264,12 +274,12 @@ class Fitting:
         """The epoch's figures, and the log probabilities (n, classes) of the validation images."""
         self.observer.validating()
         with self.observer.phase("evaluation"):
-            validation_loss, scores, answers = self.validation.judge()
+            validation_loss, scores, log_probabilities = self.validation.judge()
         epoch = Epoch(
             number, loss, accuracy, validation_loss, scores.accuracy, scores.rmse,
             scores.within_one, speed,
         )  # fmt: skip
-        return epoch, answers
+        return epoch, log_probabilities
 
 
 def _last_good(progress: Progress, checkpoints: Checkpoints) -> str:

@@ -142,11 +142,21 @@ class _Parser(argparse.ArgumentParser):
         raise TrainingError(f"hyperparameter refused: {message}")
 
 
-def _whole_number(text: str) -> int:
-    number = int(float(text))  # a tuner may write an integer as 32.0
-    if number < 1 or number != float(text):
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number of 1 or more")
+def _number(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise argparse.ArgumentTypeError(f"{text} is not a number")
     return number
+
+
+def _whole_number(text: str) -> int:
+    number = _number(text)  # a tuner may write an integer as 32.0
+    if number < 1 or not number.is_integer():
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number of 1 or more")
+    return int(number)
 
 
 def _pixels(text: str) -> int:
@@ -157,28 +167,28 @@ def _pixels(text: str) -> int:
 
 
 def _positive_number(text: str) -> float:
-    number = float(text)
-    if not 0 < number < math.inf:
+    number = _number(text)
+    if number <= 0:
         raise argparse.ArgumentTypeError(f"{text} is not above 0")
     return number
 
 
 def _not_negative(text: str) -> float:
-    number = float(text)
-    if not 0 <= number < math.inf:
+    number = _number(text)
+    if number < 0:
         raise argparse.ArgumentTypeError(f"{text} is not 0 or above")
     return number
 
 
 def _freeze(text: str) -> int:
-    number = int(float(text))
-    if number < -1 or number != float(text):
+    number = _number(text)
+    if number < -1 or not number.is_integer():
         raise argparse.ArgumentTypeError(f"{text} is neither -1 nor a number of stages")
-    return number
+    return int(number)
 
 
 def _share(text: str) -> float:
-    number = float(text)
+    number = _number(text)
     if not 0 <= number < 1:
         raise argparse.ArgumentTypeError(f"{text} is not from 0 to below 1")
     return number

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -12,6 +13,9 @@ from torch.nn import functional
 
 from training import augmentation, data
 from training.memory import Pieces
+
+# Mean and standard deviation by channel, for pixels in 0 … 1.
+Colours = tuple[tuple[float, ...], tuple[float, ...]]
 
 
 class Inputs(Protocol):
@@ -52,6 +56,14 @@ class Pixels:
     strength: augmentation.Strength
     mirrored: bool
     device: torch.device
+
+    @staticmethod
+    def of(
+        images: data.Images, options: argparse.Namespace, colours: Colours, device: torch.device
+    ) -> Pixels:
+        """A channel's images as the hyperparameters want them changed."""
+        strength = augmentation.STRENGTHS[options.augment]
+        return Pixels(images, *colours, strength, options.mirrored, device)
 
     def __len__(self) -> int:
         """How many images."""

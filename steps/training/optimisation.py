@@ -46,7 +46,7 @@ def optimiser(
 
 
 def schedule(
-    optimizer: torch.optim.Optimizer, steps: int, kind: str = "one-cycle"
+    optimizer: torch.optim.Optimizer, steps: int, kind: str
 ) -> torch.optim.lr_scheduler.LambdaLR:
     """The rate of each step, as a share of the peak.
 

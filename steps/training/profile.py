@@ -14,6 +14,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy
 import psutil
 import torch
 from torch import nn
@@ -176,9 +177,8 @@ def _cores() -> int:
 def _summary(values: list[float]) -> dict[str, float]:
     if not values:
         return {}
-    ordered = sorted(values)
     return {
-        "mean": round(sum(values) / len(values), 1),
-        "p95": round(ordered[int(0.95 * (len(ordered) - 1))], 1),
-        "max": round(ordered[-1], 1),
+        "mean": round(float(numpy.mean(values)), 1),
+        "p95": round(float(numpy.percentile(values, 95)), 1),
+        "max": round(max(values), 1),
     }

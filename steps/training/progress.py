@@ -54,12 +54,11 @@ class Scores:
     within_one: float
 
     @staticmethod
-    def of(answers: torch.Tensor, right: torch.Tensor, classes: tuple[int, ...]) -> Scores:
-        """Scores of log probabilities (n, classes) where these answers (n) are right."""
+    def of(probabilities: torch.Tensor, labels: torch.Tensor, classes: tuple[int, ...]) -> Scores:
+        """Scores of probabilities (n, classes) where these labels (n), as indices, are right."""
         counts = torch.tensor(classes, dtype=torch.float32)
-        decided = torch.from_numpy(engine.decide(answers.exp().numpy(), classes))
-        truth, answered = counts[right], counts[decided]
-        expected = answers.exp() @ counts
+        answered = counts[torch.from_numpy(engine.decide(probabilities.numpy(), classes))]
+        truth, expected = counts[labels], probabilities @ counts
         return Scores(
             accuracy=float((answered == truth).float().mean()),
             rmse=float(((expected - truth) ** 2).mean().sqrt()),
@@ -75,7 +74,7 @@ class Progress:
         history: the finished epochs, in order.
         best: which of them is kept.
         best_state: its weights, on the CPU.
-        best_answers: its log probabilities (n, classes) for the validation images.
+        best_log_probabilities: its answers for the validation images (n, classes).
         issue: what a debug rule ended the training for; empty while it may go on.
     """
 
@@ -88,14 +87,14 @@ class Progress:
     history: list[Epoch] = field(default_factory=list)
     best: Epoch | None = None
     best_state: dict[str, torch.Tensor] = field(default_factory=dict)
-    best_answers: torch.Tensor = field(default_factory=lambda: torch.empty(0))
+    best_log_probabilities: torch.Tensor = field(default_factory=lambda: torch.empty(0))
     issue: str = ""
 
-    def add(self, epoch: Epoch, answers: torch.Tensor, kept: nn.Module) -> None:
+    def add(self, epoch: Epoch, log_probabilities: torch.Tensor, kept: nn.Module) -> None:
         """Count an epoch as finished, and keep what it answered and these weights if it is best."""
         self.history.append(epoch)
         if epoch.better_than(self.best):
-            self.best, self.best_answers = epoch, answers
+            self.best, self.best_log_probabilities = epoch, log_probabilities
             self.best_state = {
                 name: tensor.detach().to("cpu", copy=True)
                 for name, tensor in kept.state_dict().items()
@@ -117,7 +116,7 @@ class Progress:
             "history": [asdict(epoch) for epoch in self.history],
             "best": self.best.epoch,
             "best_state": self.best_state,
-            "best_answers": self.best_answers,
+            "best_log_probabilities": self.best_log_probabilities,
             "issue": self.issue,
         }
 
@@ -135,5 +134,6 @@ class Progress:
         self.pieces.count = state["pieces"]
         self.history = [Epoch(**epoch) for epoch in state["history"]]
         self.best = self.history[state["best"] - 1]
-        self.best_state, self.best_answers = state["best_state"], state["best_answers"]
+        self.best_state = state["best_state"]
+        self.best_log_probabilities = state["best_log_probabilities"]
         self.issue = state["issue"]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy
 import torch
 
+FEWEST = 2  # images of each process in a batch: batch normalisation cannot learn from a single one
 # The changes of so many images, one row each; of `Inputs.draw`.
 Draw = Callable[[int, torch.Generator], torch.Tensor]
 
@@ -68,7 +69,7 @@ def steps(levels: torch.Tensor, plan: Plan, draw: Draw, generator: torch.Generat
         generator: where all chances come from.
     """
     planned = []
-    for batch in list(batches(levels, plan, generator)):
+    for batch in batches(levels, plan, generator):
         changes = draw(len(batch), generator)
         share, partners = mixture(len(batch), plan.mixup, generator)
         mine = torch.arange(len(batch)).tensor_split(plan.processes)[plan.rank]
@@ -85,8 +86,7 @@ def steps(levels: torch.Tensor, plan: Plan, draw: Draw, generator: torch.Generat
 def batches(levels: torch.Tensor, plan: Plan, generator: torch.Generator) -> Iterator[torch.Tensor]:
     """Indices of one epoch, in batches; each image once, unless they are to be balanced.
 
-    Batch normalisation cannot learn from a single image, so a last batch that would leave a process
-    with one is left out.
+    A last batch that has too few for every process is left out.
     """
     if plan.balanced:
         weights = 1.0 / torch.bincount(levels)[levels]
@@ -94,7 +94,7 @@ def batches(levels: torch.Tensor, plan: Plan, generator: torch.Generator) -> Ite
     else:
         order = torch.randperm(len(levels), generator=generator)
     for batch in order.split(plan.size):
-        if len(batch) >= 2 * plan.processes:
+        if len(batch) >= FEWEST * plan.processes:
             yield batch
 
 

@@ -21,16 +21,16 @@ class Settings:
     batch_size: int
     epochs: int
     image_size: int
-    test_batch_size: int = 100
-    weight_decay: float = 0.02
-    head_rate: float = 1.0
-    schedule: str = "one-cycle"
-    mixup: float = 0.0
-    balanced: bool = False
-    growing: bool = False
-    bfloat16: bool = False
-    compile: bool = False
-    seed: int = 0
+    test_batch_size: int
+    weight_decay: float
+    head_rate: float
+    schedule: str
+    mixup: float
+    balanced: bool
+    growing: bool
+    bfloat16: bool
+    compile: bool
+    seed: int
 
     @staticmethod
     def of(options: argparse.Namespace, device: torch.device) -> Settings:

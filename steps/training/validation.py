@@ -9,8 +9,8 @@ from contextlib import nullcontext
 import torch
 
 from training import calibration
+from training.datasets import ValidationSet
 from training.learner import Learner
-from training.lessons import Exam
 from training.memory import Pieces
 from training.progress import Scores
 from training.settings import Settings
@@ -26,7 +26,7 @@ class Validation:
     def __init__(
         self,
         learner: Learner,
-        exam: Exam,
+        images: ValidationSet,
         forward: Callable[[torch.Tensor], torch.Tensor],
         settings: Settings,
         device: torch.device,
@@ -35,12 +35,12 @@ class Validation:
 
         Args:
             learner: what is trained; its average is judged where it has one.
-            exam: the images.
+            images: with their targets and labels.
             forward: the learner's model, perhaps compiled.
             settings: of the fitting.
             device: where the model is.
         """
-        self._learner, self._exam, self._forward = learner, exam, forward
+        self._learner, self._images, self._forward = learner, images, forward
         self._settings, self._device = settings, device
         self._pieces = Pieces()
 
@@ -55,27 +55,28 @@ class Validation:
         """
         average, model = self._learner.average, self._learner.model
         with average.put_into(model) if average else nullcontext():
-            loss, answers = self._answers()
+            loss, log_probabilities = self._answers()
         if not math.isfinite(loss):
             raise NotFinite(
                 f"the validation loss is {loss}; choose a smaller lr than {self._settings.lr:g}"
             )
-        exam = self._exam
-        served = calibration.calibrated(answers, calibration.temperature(answers, exam.answers))
-        return loss, Scores.of(served, exam.answers, exam.classes), answers
+        labels, classes = self._images.labels, self._images.classes
+        temperature = calibration.temperature(log_probabilities, labels)
+        served = (log_probabilities / temperature).softmax(1)
+        return loss, Scores.of(served, labels, classes), log_probabilities
 
     @torch.no_grad()
     def _answers(self) -> tuple[float, torch.Tensor]:
-        learner, exam = self._learner, self._exam
+        learner, images = self._learner, self._images
         learner.model.eval()
         total, answers = 0.0, []
-        batches = torch.arange(len(exam.inputs)).split(self._settings.test_batch_size)
-        for batch, read in zip(batches, exam.inputs.stream(batches), strict=True):
+        batches = torch.arange(len(images.inputs)).split(self._settings.test_batch_size)
+        for batch, read in zip(batches, images.inputs.stream(batches), strict=True):
 
             def forward(count: int, read: torch.Tensor = read) -> tuple[torch.Tensor, torch.Tensor]:
                 seen, decided = [], []
                 for part in read.tensor_split(count):
-                    views = exam.inputs.views(part)
+                    views = images.inputs.views(part)
                     with self._settings.precision(self._device):
                         outputs = self._forward(torch.cat(views)).chunk(len(views))
                     seen.append(outputs[0])
@@ -83,7 +84,7 @@ class Validation:
                 return torch.cat(seen), torch.cat(decided)
 
             outputs, decided = self._pieces.run(len(batch), "validation", forward)
-            targets = exam.targets[batch].to(self._device)
+            targets = images.targets[batch].to(self._device)
             total += learner.criterion(outputs, targets).item() * len(batch)
             answers.append(decided.float().cpu())
-        return total / len(exam.inputs), torch.cat(answers)
+        return total / len(images.inputs), torch.cat(answers)

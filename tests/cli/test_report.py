@@ -191,6 +191,14 @@ def test_the_trials_are_drawn_on_round_values(outcome):
     assert chart.y_label == "validation accuracy"
 
 
+def test_trials_whose_scale_is_as_long_as_three_round_steps_are_drawn(outcome):
+    """15 of 58 images apart: the scale is 0.3 long, less what floating point loses of it."""
+    one, two = outcome.trials[:2]
+    found = [replace(one, objective=15 / 58), replace(two, objective=0.0)]
+    ticks = [float(tick.text) for tick in charts.trials_chart(found).y_ticks]
+    assert ticks == [0.0, 0.1, 0.2]
+
+
 @pytest.fixture
 def write(look, outcome, monkeypatch, tmp_path):
     """Writes the execution's report into tmp_path, without asking anybody."""

@@ -33,8 +33,8 @@ def test_an_epoch_is_scored_by_the_answers_that_would_be_served(monkeypatch):
     given = (3 * true).log_softmax(1)
     monkeypatch.setattr(Validation, "_answers", lambda self: (1.5, given))
     learner = SimpleNamespace(average=None, model=None)
-    exam = SimpleNamespace(answers=right, classes=classes)
-    loss, scores, kept = Validation(learner, exam, None, None, None).judge()
+    images = SimpleNamespace(labels=right, classes=classes)
+    loss, scores, kept = Validation(learner, images, None, None, None).judge()
 
     at = {t: (given / t).softmax(1) for t in (1.0, calibration.temperature(given, right))}
     raw, served = (torch.from_numpy(engine.decide(p.numpy(), classes)) for p in at.values())

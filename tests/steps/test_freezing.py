@@ -4,7 +4,7 @@ import network
 import pytest
 import torch
 import train
-from training import data, freezing, inputs, lessons
+from training import data, freezing, inputs
 from training.environment import TrainingError
 
 from tests.steps.tiny_training import TINY, options, read
@@ -75,7 +75,7 @@ def test_features_and_head_answer_as_the_whole_network(images):
     chosen = train.hyperparameters.parse(options())
     colours = network.normalisation(TINY)
     found = data.load(images / "validation", 32, 2)
-    pixels = lessons.pixels(found, chosen, colours, torch.device("cpu"))
+    pixels = inputs.Pixels.of(found, chosen, colours, torch.device("cpu"))
     made = inputs.features(model, network.head_of(model), pixels, 5, bfloat16=False)
     with torch.no_grad():
         for of_pixels, of_features in zip(

@@ -32,7 +32,7 @@ def test_neighbours_that_share_an_item_are_one_group(identity: str, group: str) 
 @pytest.mark.parametrize(
     ("identity", "step", "following"),
     [("00009", 1, "00010"), ("99999", 1, "100000"), ("523", -1, "522"), ("9999", 1, None),
-     ("00000", -1, None), ("front", 1, None)],
+     ("00000", -1, None), ("front", 1, None), ("9²", 1, None)],
 )  # fmt: skip
 def test_padded_and_unpadded_ids_are_two_numberings(
     identity: str, step: int, following: str | None
@@ -130,3 +130,12 @@ def test_shares_are_met_for_every_class_within_one_group(
 def test_a_class_of_two_bins_cannot_be_split() -> None:
     with pytest.raises(PreparationError, match="2 different bins"):
         split(members({1: 20, 2: 2}), (8, 1, 1), seed=0)
+
+
+def test_a_class_whose_three_bins_are_all_held_out_is_refused() -> None:
+    counts = {"a": (2, 1), "b": (1, 2), "c": (2, 2), "d": (1,)}  # of the images of each bin
+    few = [
+        Member(f"{g}{n}", count, g) for g, held in counts.items() for n, count in enumerate(held)
+    ]
+    with pytest.raises(PreparationError, match="hold 1 come from only 3 different bins"):
+        split(few, (8, 1, 1), seed=0)

@@ -141,7 +141,7 @@ def no_weights(root: Path) -> None:
         (damaged_image, {}, "train/1/00000.jpg cannot be read as an image"),
         (break_nothing, {"backbone": "resnet999"}, "backbone 'resnet999' is unknown; allowed:"),
         (break_nothing, {"lr": 1e30}, "choose a smaller lr than 1e+30"),
-        (break_nothing, {"lr": "fast"}, "argument --lr"),
+        (break_nothing, {"lr": "fast"}, "argument --lr: fast is not a number"),
         (break_nothing, {"epochs": 0}, "0 is not a whole number of 1 or more"),
         (break_nothing, {"colour": "red"}, "unrecognized arguments: --colour red"),
         (break_nothing, {"debug": "perhaps"}, "perhaps is neither true nor false"),

@@ -8,7 +8,7 @@ import network
 import pytest
 import torch
 import train
-from training import augmentation, data, lessons, optimisation
+from training import augmentation, channels, data, optimisation
 
 from tests.steps.tiny_training import METRICS, TINY, channel, options, read
 
@@ -79,7 +79,7 @@ def test_counts_without_images_are_no_answer(opt, capsys):
     assert train.main(options(counts="1-4", epochs=1)) == 1
     assert "validation has 1, 3, 5" in capsys.readouterr().err
     found = data.load(opt / "input" / "data" / "train", 32, 1)
-    assert lessons.levels(found, "1-4").classes == (1, 3)
+    assert channels.levels_of(found, "1-4").classes == (1, 3)
 
 
 @pytest.mark.parametrize(
@@ -196,6 +196,8 @@ def test_model_json_names_every_file_that_is_loaded(opt):
         ({"loss": "hinge"}, "argument --loss: invalid choice: 'hinge'"),
         ({"ema": 1}, "1 is not from 0 to below 1"),
         ({"mixup": -1}, "-1 is not 0 or above"),
+        ({"epochs": "inf"}, "argument --epochs: inf is not a number"),
+        ({"batch-size": 1}, "a batch must have 2 images or more"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(opt, capsys, changes, says):

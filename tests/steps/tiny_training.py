@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import network
@@ -12,9 +13,12 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 from torch import nn
-from training import data, fitting, hyperparameters, lessons
+from training import data, fitting, hyperparameters
+from training.channels import levels_of
 from training.checkpoints import Checkpoints
+from training.datasets import TrainingSet, ValidationSet
 from training.distributed import Group
+from training.inputs import Pixels
 from training.learner import learner_of
 from training.settings import Settings
 
@@ -92,20 +96,19 @@ def fit(
 ) -> fitting.Outcome:
     """Train a network on both channels of a folder, in this process and with few settings."""
     device = torch.device("cpu")
-    chosen = hyperparameters.parse(
-        options(loss="cross-entropy", ema=0, label_smoothing=0, mirrored="false")
-    )
+    chosen = hyperparameters.parse(options(
+        loss="cross-entropy", ema=0, label_smoothing=0, mirrored="false", lr=0.01, epochs=epochs,
+        test_batch_size=12,
+    ))  # fmt: skip
     channels = {name: data.load(images / name, 32, 2) for name in ("train", "validation")}
-    levels = lessons.levels(channels["train"], "")
+    levels = levels_of(channels["train"], "")
     colours = (network.IMAGENET_MEAN, network.IMAGENET_STD)
-    seen = {
-        name: lessons.pixels(found, chosen, colours, device) for name, found in channels.items()
-    }
+    seen = {name: Pixels.of(found, chosen, colours, device) for name, found in channels.items()}
     outcome = fitting.Fitting(
         learner_of(model, chosen, levels, device, []),
-        lessons.lesson(channels["train"], seen["train"], levels, chosen),
-        lessons.exam(channels["validation"], seen["validation"], levels, chosen),
-        Settings(0.01, 8, epochs, 32, test_batch_size=12, **settings),
+        TrainingSet.of(channels["train"], seen["train"], levels, chosen),
+        ValidationSet.of(channels["validation"], seen["validation"], levels, chosen),
+        replace(Settings.of(chosen, device), **settings),
         observer, should_stop, device, Group(),
     ).run(checkpoints or Checkpoints(images / "none", {}))  # fmt: skip
     assert outcome is not None
