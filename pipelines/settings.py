@@ -137,6 +137,14 @@ class Tuning(Section):
     max_trials: Annotated[int, Field(ge=1)]
     max_parallel_trials: Annotated[int, Field(ge=1)]
 
+    @field_validator("batch_sizes")
+    @classmethod
+    def _differ(cls, sizes: tuple[int, ...]) -> tuple[int, ...]:
+        # SageMaker says it when Prepare has run.
+        if len(set(sizes)) < len(sizes):
+            raise ValueError("a size stands there twice; the tuner takes each once")
+        return sizes
+
 
 class Debug(Section):
     """Which debug rules judge the training, and whether a finding ends it."""

@@ -217,8 +217,9 @@ def _put(
         "RoleArn": settings.role_arn,
         "ParallelismConfiguration": parallelism,
     }
-    listed = sagemaker.list_pipelines(PipelineNamePrefix=NAME)["PipelineSummaries"]
-    if not any(pipeline["PipelineName"] == NAME for pipeline in listed):
+    pages = sagemaker.get_paginator("list_pipelines").paginate(PipelineNamePrefix=NAME)
+    names = {pipeline["PipelineName"] for page in pages for pipeline in page["PipelineSummaries"]}
+    if NAME not in names:
         created = sagemaker.create_pipeline(
             **wanted,
             PipelineDescription="Counts the items in photographs of warehouse bins.",

@@ -286,7 +286,7 @@ def test_trainings_on_spot_instances_wait_for_them_and_go_on_from_checkpoints(
         }
     address = trial["CheckpointConfig"]["S3Uri"]["Std:Join"]["Values"]
     assert address[0] == f"s3://tally-us-east-1-{ACCOUNT}/tally/checkpoints"
-    assert address[-1] == "trials"
+    assert address[-2:] == ["trials", "last"]
     trial, final = _trainings(texts["aws"])
     assert "CheckpointConfig" not in trial
     assert final["CheckpointConfig"] == _trainings(texts["spot"])[1]["CheckpointConfig"]
@@ -310,7 +310,11 @@ def test_trainings_start_from_weights_that_are_given(texts: dict[str, str]) -> N
         return _trainings(texts[variant])[1]["CheckpointConfig"]["S3Uri"]["Std:Join"]["Values"]
 
     # Other weights make another training of it, which must not go on from this one's epochs.
-    assert checkpoints("weights")[:-1] == checkpoints("aws")
+    *parts, weights, last = checkpoints("weights")
+    assert [*parts, last] == checkpoints("aws")
+    # A job gets all that begins with its address: no training's may be the beginning of another's.
+    assert last == "last"
+    assert len(weights) == 8
     channels = [
         channel["ChannelName"] for channel in _trainings(texts["aws"])[1]["InputDataConfig"]
     ]

@@ -64,6 +64,7 @@ def test_a_role_of_ones_own_is_kept() -> None:
         pytest.param("max: 0.03}", "max: 0.0001}", "needs 0 < min < max", id="order"),
         pytest.param("{min: 2, max: 3}", "5", "tuning.epochs:", id="not-a-section"),
         pytest.param("[16, 32, 64]", "[1, 32]", "greater than or equal to 2", id="batch"),
+        pytest.param("[16, 32, 64]", "[32, 32]", "a size stands there twice", id="same-batch"),
         pytest.param("training: ml.m5.large", "training: m5", "instances.training", id="instance"),
         pytest.param(
             "approval_status: PendingManualApproval",
