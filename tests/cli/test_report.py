@@ -107,6 +107,17 @@ def test_the_report_says_how_many_bins_can_pass_and_how_sure_that_is(look, judge
     assert "no bin can pass without a person" in text_of(report.render(look, judged, []))
 
 
+def test_what_the_approved_model_is_compared_on_is_said_where_it_is_not_every_image(look, judged):
+    judged.evaluation["tally"]["approved"] = {
+        "present": True, "accuracy": {"value": 0.2}, "candidate_accuracy": {"value": 0.5},
+        "images": 30, "only_unseen": True,
+    }  # fmt: skip
+    assert (
+        "the approved model: 0.200, this one 0.500, on the 30 images that neither has learnt from"
+        in text_of(report.render(look, judged, []))
+    )
+
+
 def test_terminal_and_summary_say_so_too(look, judged):
     out = Console(width=160, file=io.StringIO(), highlight=False)
     out.print(*tables.status(look, judged))
