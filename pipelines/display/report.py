@@ -35,7 +35,7 @@ CAPTIONS = {
     "a person, the share whose books are right.",
     "mistakes": "The mistakes that the model was surest of, among the test images.",
     "attention": "Where the model looks (Grad-CAM): bright parts speak for its answer.",
-    "suspects": "Training images whose labels look wrong.",
+    "suspects": "Training images whose labels look wrong, with the probability of the label.",
 }
 # As wide as the page; they follow the narrow ones, which are set in two columns.
 WIDE = ("verification", "mistakes", "attention", "suspects")

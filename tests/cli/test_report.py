@@ -100,7 +100,7 @@ def test_the_report_says_how_many_bins_can_pass_and_how_sure_that_is(look, judge
     assert "95 % (92 to 97) had right books" in said
     assert "0.480 ± 0.100 0.300 to 0.660" in said
     assert 'href="evaluation.html"' in page
-    assert "Training images whose labels look wrong." in said
+    assert "Training images whose labels look wrong, with the probability of the label." in said
 
     tally = judged.evaluation["tally"]
     tally["verification"] = {**VERIFICATION, "threshold": None, "passed": {"value": 0.0}}
