@@ -117,7 +117,7 @@ def _same(options: Options, running: dict[str, Any]) -> None:
         if port and not url.endswith(f":{port}"):
             raise StartError(
                 f"the emulator of {options.state} already runs at {url}, not on {flag} {port}; "
-                "stop it first with: python -m emulator down"
+                "stop it first (down)"
             )
 
 
