@@ -77,7 +77,8 @@ def write(session: "boto3.Session", arn: str, folder: Path) -> Path:
         pictures += [suspects] if suspects else []
         html = render(look, outcome, pictures, words, profile, page)
         (place / "report.html").write_text(html, encoding="utf-8")
-        (place / "evaluation.json").write_text(json.dumps(outcome.evaluation, indent=2))
+        if outcome.evaluation:
+            (place / "evaluation.json").write_text(json.dumps(outcome.evaluation, indent=2))
     return folder / look.execution.id / "report.html"
 
 

@@ -221,6 +221,11 @@ def test_a_report_takes_the_place_of_an_earlier_one(write, look, tmp_path):
     assert list(tmp_path.iterdir()) == [page.parent]
 
 
+def test_an_execution_without_an_evaluation_has_none_in_its_report(write, outcome):
+    outcome.evaluation.clear()
+    assert [file.name for file in write().parent.iterdir()] == ["report.html"]
+
+
 @pytest.mark.parametrize(
     "error", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()], ids=repr
 )
