@@ -1,5 +1,6 @@
 """What the reading verbs show: results, executions, model versions, the endpoint, its answers."""
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
@@ -23,6 +24,8 @@ from pipelines.scoring.answers import UNSURE, Scores
 
 # Of a narrow terminal's list of models; `models --json` and a wide one have the others.
 FEW = ("accuracy", "within one", "rmse")
+# What SageMaker calls an execution that nobody has named.
+NO_NAME = re.compile("execution-[0-9]+")
 
 
 def status(look: Look, outcome: Outcome) -> list[RenderableType]:
@@ -99,10 +102,14 @@ def executions(summaries: Iterable[Mapping[str, Any]]) -> Table:
     for summary in summaries:
         begun, status = summary["StartTime"], summary["PipelineExecutionStatus"]
         identity = str(summary["PipelineExecutionArn"]).rpartition("/")[2]
+        name = summary.get("PipelineExecutionDisplayName", "")
         reason = summary.get("PipelineExecutionFailureReason", "")
-        rows.append((identity, status, moment(begun), reason))
-    columns = ("execution", "status", "begun", "failure")
-    return table(columns, rows, whole=columns[:3])
+        given = "" if NO_NAME.fullmatch(name) else name
+        rows.append([identity, given, status, moment(begun), reason])
+    columns = ["execution", "name", "status", "begun", "failure"]
+    if not any(row[1] for row in rows):
+        columns, rows = columns[:1] + columns[2:], [row[:1] + row[2:] for row in rows]
+    return table(columns, rows, whole=columns[:-1])
 
 
 def models(compared: Iterable[Compared]) -> Table:
