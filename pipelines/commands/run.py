@@ -67,11 +67,12 @@ def start(
     from pipelines.provisioning import upsert
 
     place = open_target(context, target)
-    arn = starting.start(place.session, place.settings, parameters or [], name)
+    arn = starting.start(place.session, place.settings, parameters or [], name, say)
+    _name(arn, wait)
     if upsert.differs(place.session, place.settings):
         say(
-            "The code or settings here have changed since `upsert`, and the execution runs as they "
-            "were then. `python pipeline.py upsert start` runs what is here."
+            "The code or settings here are not those of the last `upsert`, which the execution "
+            "runs. `python pipeline.py upsert start` runs what is here."
         )
     _follow(place, arn, wait)
 
@@ -173,6 +174,7 @@ def retry(
     place = open_target(context, target)
     arn = execution.resolve(place.client(), NAME, which)
     execution.retry(place.client(), arn)
+    _name(arn, wait)
     _follow(place, arn, wait)
 
 
@@ -220,26 +222,36 @@ def report(
     typer.echo(str(reporting.write(place.session, arn, output)))
 
 
-def _follow(place: Place, arn: str, wait: bool) -> None:
-    """Show an execution until it ends; Ctrl-C ends the showing only."""
+def _name(arn: str, wait: bool) -> None:
+    """Say which execution runs, before anything that Ctrl-C could leave it unnamed in."""
     identity = arn.rpartition("/")[2]
-    go_on = (
+    if wait:
+        say(f"Execution {identity} (Ctrl-C ends the watching, not the execution)")
+    else:
+        typer.echo(identity)
+        say(f"The execution runs by itself.\n{_going_on(arn)}")
+
+
+def _going_on(arn: str) -> str:
+    identity = arn.rpartition("/")[2]
+    return (
         f"  python pipeline.py status {identity}    looks at it\n"
         f"  python pipeline.py stop {identity}      stops it"
     )
+
+
+def _follow(place: Place, arn: str, wait: bool) -> None:
+    """Show an execution until it ends; Ctrl-C ends the showing only."""
     if not wait:
-        typer.echo(identity)
-        say(f"The execution runs by itself.\n{go_on}")
         return
     from pipelines.display import tables, terminal
     from pipelines.executions import outcome, watch
 
     client, logs = place.client(), place.client("logs")
-    say(f"Execution {identity} (Ctrl-C ends the watching, not the execution)")
     try:
         last = terminal.show_live(watch.looks(client, logs, arn))
     except KeyboardInterrupt:
-        say(f"\nNo longer watched; the execution goes on by itself.\n{go_on}")
+        say(f"\nNo longer watched; the execution goes on by itself.\n{_going_on(arn)}")
         raise typer.Exit(INTERRUPTED) from None
     results = outcome.read(client, place.client("s3"), last.execution)
     if last.execution.status != "Succeeded":
