@@ -110,6 +110,8 @@ def _approved(evaluation: Mapping[str, Any]) -> str:
     if approved.get("only_unseen") and this is not None:
         images = approved["images"]
         said += f", this one {this:.3f}, on the {images} images that neither has learnt from"
+    if not approved.get("decides", True):
+        said += ", which has learnt from nearly all of these bins, so this decides nothing"
     return said
 
 

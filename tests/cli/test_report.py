@@ -116,6 +116,11 @@ def test_what_the_approved_model_is_compared_on_is_said_where_it_is_not_every_im
         "the approved model: 0.200, this one 0.500, on the 30 images that neither has learnt from"
         in text_of(report.render(look, judged, []))
     )
+    judged.evaluation["tally"]["approved"] |= {"only_unseen": False, "decides": False}
+    assert (
+        "the approved model: 0.200, which has learnt from nearly all of these bins, so this decides"
+        in text_of(report.render(look, judged, []))
+    )
 
 
 def test_terminal_and_summary_say_so_too(look, judged):
