@@ -224,7 +224,9 @@ def only_server(state: Path) -> Iterator[None]:
             except OSError:
                 # Somebody who only looks whether it is held holds it for an instant.
                 if time.monotonic() > deadline:
-                    raise StartError(f"another server already uses {state}") from None
+                    raise StartError(
+                        f"another server already uses {state}; stop it first (down)"
+                    ) from None
             time.sleep(0.01)
         lock.truncate(0)
         lock.write(str(os.getpid()))
