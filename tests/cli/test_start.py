@@ -42,3 +42,4 @@ def test_an_execution_that_runs_is_named_whenever_ctrl_c_comes(monkeypatch, caps
     assert client.started
     out, err = capsys.readouterr()
     assert "8x2kq0wzv1ab" in (err if wait else out)
+    assert "python pipeline.py stop 8x2kq0wzv1ab" in err
