@@ -1,4 +1,4 @@
-"""The command line: `python -m emulator up | down | status | env | reset`."""
+"""SageMaker, and what is around it, on this machine: `up`, `down`, `status`, `env`, `reset`."""
 
 import argparse
 import json
@@ -13,9 +13,15 @@ from emulator.errors import StartError
 _SHOWN = ("url", "s3_url", "tracking_uri", "state", "images", "runtime", "pid", "version")
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run one verb; the exit status is 0, or 1 with a message on stderr."""
-    options = _parser().parse_args(arguments)
+def main(arguments: list[str] | None = None, program: str = "python -m emulator") -> int:
+    """Run one verb; the exit status is 0, or 1 with a message on stderr.
+
+    Args:
+        arguments: The verb and its options; the process's where left out.
+        program: What a person types before them.
+    """
+    options = _parser(program).parse_args(arguments)
+    options.program = program
     options.state = options.state.resolve()
     try:
         return int(options.run(options) or 0)
@@ -29,7 +35,7 @@ def _up(options: argparse.Namespace) -> None:
     print(f"emulator: {'started' if started else 'already running'} at {server['url']}")
     print(f"  S3     {server['s3_url']}")
     print(f"  state  {server['state']}")
-    print("  point clients at it with: eval $(python -m emulator env)")
+    print(f'  point clients at it with: eval "$({options.program} env)"')
 
 
 def _down(options: argparse.Namespace) -> None:
@@ -61,7 +67,7 @@ def _operations() -> list[str]:
 def _env(options: argparse.Namespace) -> None:
     server = daemon.server(options.state)
     if server is None:
-        raise StartError("not running; start it with: python -m emulator up")
+        raise StartError(f"not running; start it with: {options.program} up")
     environment = server["environment"]
     if options.json:
         print(json.dumps(environment, indent=2))
@@ -99,8 +105,8 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m emulator", description=__doc__)
+def _parser(program: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=program, description="SageMaker on this machine.")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
 
     def verb(name: str, run: Any, text: str) -> argparse.ArgumentParser:

@@ -117,7 +117,7 @@ def _same(options: Options, running: dict[str, Any]) -> None:
         if port and not url.endswith(f":{port}"):
             raise StartError(
                 f"the emulator of {options.state} already runs at {url}, not on {flag} {port}; "
-                "stop it first with: python -m emulator down"
+                "stop it first (down)"
             )
 
 
@@ -224,7 +224,9 @@ def only_server(state: Path) -> Iterator[None]:
             except OSError:
                 # Somebody who only looks whether it is held holds it for an instant.
                 if time.monotonic() > deadline:
-                    raise StartError(f"another server already uses {state}") from None
+                    raise StartError(
+                        f"another server already uses {state}; stop it first (down)"
+                    ) from None
             time.sleep(0.01)
         lock.truncate(0)
         lock.write(str(os.getpid()))

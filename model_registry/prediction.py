@@ -1,6 +1,7 @@
 """Ask the endpoint about images, after checking here what would only fail there."""
 
 import json
+import re
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -62,6 +63,9 @@ def load(path: Path) -> Image:
     if not path.is_file():
         if path.is_dir():
             raise ImageError(f"{path}: is a folder; `python pipeline.py score {path}` counts one.")
+        if re.match("[a-z][a-z0-9]+:/", str(path)):  # of the // of an address a Path keeps one
+            address = str(path).replace(":/", "://", 1)
+            raise ImageError(f"{address}: is no file of this machine; download it first.")
         raise ImageError(f"{path}: there is no such file.")
     size = path.stat().st_size
     if size == 0:
@@ -157,7 +161,7 @@ def _explained(session: Any, endpoint: str, image: Image, error: ClientError) ->
     """The error said for a person; as it is when there is nothing to add."""
     code = error.response["Error"]["Code"]
     if code == "ModelError":
-        said = error.response.get("OriginalMessage") or error.response["Error"]["Message"]
+        said = _reason(error.response.get("OriginalMessage") or error.response["Error"]["Message"])
         status = error.response.get("OriginalStatusCode", "an error")
         log = error.response.get("LogStreamArn") or f"/aws/sagemaker/Endpoints/{endpoint}"
         kind = RefusedError if str(status).startswith("4") else RegistryError
@@ -173,6 +177,15 @@ def _explained(session: Any, endpoint: str, image: Image, error: ClientError) ->
             )
             return RegistryError(f"Endpoint {endpoint} is {found.status}{reason}. {go_on}")
     return error
+
+
+def _reason(said: str) -> str:
+    """Why, where the server says it in JSON as {"error": why}, as ours does; else all it said."""
+    try:
+        found = json.loads(said)
+    except ValueError:
+        return said
+    return str(found["error"]) if isinstance(found, dict) and "error" in found else said
 
 
 def _png_size(body: bytes) -> tuple[int, int] | None:

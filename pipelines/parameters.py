@@ -111,7 +111,7 @@ def declared(settings: Settings) -> list[Parameter]:
             "String",
             NONE,
             "What the images were; set for local ones. Another value has Prepare read them again.",
-            "letters, digits, _, . and -, such as 2026-11",
+            "letters, digits, dots, hyphens and underscores, such as 2026-11",
             lambda value: bool(re.fullmatch(r"[A-Za-z0-9_.-]+", str(value))),
         ),
         _at_least("SubsetSize", data.subset_size, "Images in all; 0: every image.", 0),
@@ -137,7 +137,7 @@ def declared(settings: Settings) -> list[Parameter]:
             "String",
             settings.training.backbone,
             "The pretrained network: resnet50, efficientnet_lite0, or another name timm knows.",
-            "a name of letters, digits, _ and .",
+            "a name of letters, digits, dots and underscores",
             lambda value: bool(re.fullmatch(r"[A-Za-z0-9_.]+", str(value))),
         ),
         Parameter(

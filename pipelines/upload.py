@@ -212,11 +212,16 @@ def _flaw(file: Path) -> str:
         return "a folder" if file.is_dir() else "no regular file"
     if not os.access(file, os.R_OK):
         return "may not be read"
+    return flaw_of_name(file.name)
+
+
+def flaw_of_name(name: str) -> str:
+    """Why no object can have this name, or ""."""
     try:
-        file.name.encode()
+        name.encode()
     except UnicodeEncodeError:
         return "its name is not UTF-8"
-    return ""
+    return "its name holds a control character" if re.search(r"[\x00-\x1f\x7f]", name) else ""
 
 
 def _send(

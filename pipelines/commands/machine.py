@@ -1,13 +1,12 @@
 """The verb that handles this machine's own SageMaker."""
 
-import subprocess
-import sys
+import os
 from typing import Annotated
 
 import typer
 
 from pipelines.commands.verbs import Verbs
-from pipelines.root import ROOT, emulator_state, environment
+from pipelines.root import ROOT, emulator_state
 
 PANEL = "This machine"
 app = Verbs()
@@ -26,10 +25,11 @@ def emulator(
 
     It is the one that the other verbs talk to, in whatever folder this is typed.
     """
+    from emulator.__main__ import main
+
     verb, *options = arguments or ["--help"]
     if verb in ("up", "serve"):
         # Before the person's own options, of which one given twice holds as it is given last.
         options = ["--images", str(ROOT / "containers"), *options]
-    variables = environment() | {"EMULATOR_STATE": str(emulator_state())}
-    command = [sys.executable, "-m", "emulator", verb, *options]
-    raise typer.Exit(subprocess.run(command, env=variables).returncode)
+    os.environ["EMULATOR_STATE"] = str(emulator_state())
+    raise typer.Exit(main([verb, *options], "python pipeline.py emulator"))

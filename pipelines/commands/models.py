@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 PANEL = "Models"
 NAMED_FAILURES = 10  # images whose failure `score` names; the CSV names all
 MAX_EXPECTED = 999_999_999  # the model's server takes nine digits
-ENDPOINT_SECONDS = 1800.0  # on AWS an endpoint takes minutes, and longer where instances are scarce
+ENDPOINT_SECONDS = 1800  # on AWS an endpoint takes minutes, and longer where instances are scarce
 PendingVersion = Annotated[
     str | None,
     typer.Argument(
@@ -136,7 +136,7 @@ def endpoint(
         typer.Option("--wait", help="Until the version approved last is in service."),
     ] = False,
     seconds: Annotated[
-        float, typer.Option("--timeout", metavar="SECONDS", help="The longest wait, in seconds.")
+        int, typer.Option("--timeout", metavar="SECONDS", help="The longest wait, in seconds.")
     ] = ENDPOINT_SECONDS,
     as_json: AsJson = False,
     target: Target = None,
@@ -243,9 +243,11 @@ def score(
 ) -> None:
     """Count the items of a whole folder of images in batch, into a CSV; no endpoint is needed.
 
-    A Transform job of an approved version does it, one job for JPEG images and one for PNG images.
-    The CSV has a row for each image: image, count, confidence, expected_count (the mean over the
-    probabilities), p1, p2, ... (the probability of each count) and error.
+    A Transform job of an approved version does it, one for JPEG images and
+    one for PNG images.
+    The CSV has a row for each image: image, count, confidence,
+    expected_count (the mean over the probabilities), p1, p2, ... (the
+    probability of each count) and error.
     The exit code is 0 only when every image was counted.
     """
     from model_registry import versions

@@ -3,8 +3,10 @@
 Whatever a verb needs is imported inside it, so that `--help` and the quick verbs stay quick.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,6 +23,9 @@ from pipelines.commands.shared import (
     say,
 )
 from pipelines.commands.verbs import Verbs
+
+if TYPE_CHECKING:
+    from pipelines.executions.watch import Look
 
 PANEL = "Run"
 Wait = Annotated[
@@ -67,13 +72,16 @@ def start(
     from pipelines.provisioning import upsert
 
     place = open_target(context, target)
-    arn = starting.start(place.session, place.settings, parameters or [], name)
-    if upsert.differs(place.session, place.settings):
-        say(
-            "The code or settings here have changed since `upsert`, and the execution runs as they "
-            "were then. `python pipeline.py upsert start` runs what is here."
-        )
-    _follow(place, arn, wait)
+    arn = starting.start(place.session, place.settings, parameters or [], name, say)
+    with _named(arn, wait):
+        if upsert.differs(place.session, place.settings):
+            say(
+                "The code or settings here are not those of the last `upsert`, which the execution "
+                "runs. `python pipeline.py upsert start` runs what is here."
+            )
+        last = _watch(place, arn) if wait else None
+    if last:
+        _conclude(place, last)
 
 
 @app.command(
@@ -173,7 +181,10 @@ def retry(
     place = open_target(context, target)
     arn = execution.resolve(place.client(), NAME, which)
     execution.retry(place.client(), arn)
-    _follow(place, arn, wait)
+    with _named(arn, wait):
+        last = _watch(place, arn) if wait else None
+    if last:
+        _conclude(place, last)
 
 
 @app.command("list", rich_help_panel=PANEL, epilog=examples("list", "list -n 5 --json"))
@@ -220,27 +231,45 @@ def report(
     typer.echo(str(reporting.write(place.session, arn, output)))
 
 
-def _follow(place: Place, arn: str, wait: bool) -> None:
-    """Show an execution until it ends; Ctrl-C ends the showing only."""
+@contextmanager
+def _named(arn: str, wait: bool) -> Iterator[None]:
+    """Say at once which execution runs, and at a Ctrl-C that it goes on: none is left unnamed.
+
+    Args:
+        arn: The execution.
+        wait: Whether it is watched in what follows.
+    """
     identity = arn.rpartition("/")[2]
     go_on = (
         f"  python pipeline.py status {identity}    looks at it\n"
         f"  python pipeline.py stop {identity}      stops it"
     )
-    if not wait:
+    if wait:
+        say(f"Execution {identity} (Ctrl-C ends the watching, not the execution)")
+    else:
         typer.echo(identity)
         say(f"The execution runs by itself.\n{go_on}")
-        return
+    try:
+        yield
+    except KeyboardInterrupt:
+        say(f"\nNo longer watched; the execution goes on by itself.\n{go_on}")
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def _watch(place: Place, arn: str) -> "Look":
+    """Show an execution until it ends."""
+    from pipelines.display import terminal
+    from pipelines.executions import watch
+
+    return terminal.show_live(watch.looks(place.client(), place.client("logs"), arn))
+
+
+def _conclude(place: Place, last: "Look") -> None:
+    """Show what came out of an execution; the exit code is 1 where it has not succeeded."""
     from pipelines.display import tables, terminal
     from pipelines.executions import outcome, watch
 
     client, logs = place.client(), place.client("logs")
-    say(f"Execution {identity} (Ctrl-C ends the watching, not the execution)")
-    try:
-        last = terminal.show_live(watch.looks(client, logs, arn))
-    except KeyboardInterrupt:
-        say(f"\nNo longer watched; the execution goes on by itself.\n{go_on}")
-        raise typer.Exit(INTERRUPTED) from None
     results = outcome.read(client, place.client("s3"), last.execution)
     if last.execution.status != "Succeeded":
         terminal.show_failure(last, watch.last_words(client, logs, last.execution))

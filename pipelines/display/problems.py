@@ -78,7 +78,8 @@ def _storage(error: BaseException) -> str | None:
             f"S3 refused: {said}\nThe credentials lack the permission; infrastructure/ lists the "
             "permissions that the pipeline needs."
         )
-    return f"S3 did not answer as it should: {said}\n{ON_THIS_MACHINE}"
+    said = f"S3 did not answer as it should: {said}"
+    return f"{said}\n{ON_THIS_MACHINE} Where its disk is full, its S3 fails like this."
 
 
 def _system(error: OSError) -> str | None:

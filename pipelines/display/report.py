@@ -35,7 +35,7 @@ CAPTIONS = {
     "a person, the share whose books are right.",
     "mistakes": "The mistakes that the model was surest of, among the test images.",
     "attention": "Where the model looks (Grad-CAM): bright parts speak for its answer.",
-    "suspects": "Training images whose labels look wrong.",
+    "suspects": "Training images whose labels look wrong, with the probability of the label.",
 }
 # As wide as the page; they follow the narrow ones, which are set in two columns.
 WIDE = ("verification", "mistakes", "attention", "suspects")
@@ -77,7 +77,8 @@ def write(session: "boto3.Session", arn: str, folder: Path) -> Path:
         pictures += [suspects] if suspects else []
         html = render(look, outcome, pictures, words, profile, page)
         (place / "report.html").write_text(html, encoding="utf-8")
-        (place / "evaluation.json").write_text(json.dumps(outcome.evaluation, indent=2))
+        if outcome.evaluation:
+            (place / "evaluation.json").write_text(json.dumps(outcome.evaluation, indent=2))
     return folder / look.execution.id / "report.html"
 
 

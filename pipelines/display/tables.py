@@ -1,5 +1,6 @@
 """What the reading verbs show: results, executions, model versions, the endpoint, its answers."""
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
@@ -21,8 +22,10 @@ from pipelines.executions.watch import Look
 from pipelines.parameters import Parameter
 from pipelines.scoring.answers import UNSURE, Scores
 
-# Of a narrow terminal's list of models; `models --json` and a wide one have the others.
-FEW = ("accuracy", "within one", "rmse")
+# Of a narrow terminal's list of models; `models --json` and a wide one have the others and notes.
+FEW = ("accuracy", "within one")
+# What SageMaker calls an execution that nobody has named.
+NO_NAME = re.compile("execution-[0-9]+")
 
 
 def status(look: Look, outcome: Outcome) -> list[RenderableType]:
@@ -99,16 +102,21 @@ def executions(summaries: Iterable[Mapping[str, Any]]) -> Table:
     for summary in summaries:
         begun, status = summary["StartTime"], summary["PipelineExecutionStatus"]
         identity = str(summary["PipelineExecutionArn"]).rpartition("/")[2]
+        name = summary.get("PipelineExecutionDisplayName", "")
         reason = summary.get("PipelineExecutionFailureReason", "")
-        rows.append((identity, status, moment(begun), reason))
-    columns = ("execution", "status", "begun", "failure")
-    return table(columns, rows, whole=columns[:3])
+        given = "" if NO_NAME.fullmatch(name) else name
+        rows.append([identity, given, status, moment(begun), reason])
+    columns = ["execution", "name", "status", "begun", "failure"]
+    if not any(row[1] for row in rows):
+        columns, rows = columns[:1] + columns[2:], [row[:1] + row[2:] for row in rows]
+    return table(columns, rows, whole=["execution", "status", "begun"])
 
 
 def models(compared: Iterable[Compared]) -> Table:
     """Model versions side by side."""
     entries = list(compared)
     names = [name for name in COMPARED if any(name in entry.metrics for entry in entries)]
+    notes = any(entry.version.note for entry in entries) and not narrow()
     if narrow():
         names = [name for name in names if name in FEW]
     rows = [
@@ -117,14 +125,13 @@ def models(compared: Iterable[Compared]) -> Table:
             entry.version.approval + (", serving" if entry.serving else ""),
             moment(entry.version.created, seconds=False),
             *(f"{entry.metrics[n]:.3f}" if n in entry.metrics else "" for n in names),
-            entry.version.note,
+            *([entry.version.note] if notes else []),
         ]
         for entry in entries
     ]
-    columns = ["version", "approval", "registered", *names, "note"]
-    if not any(row[-1] for row in rows):
-        columns, rows = columns[:-1], [row[:-1] for row in rows]
-    return table(columns, rows, right=["version", *names], whole=columns[:3])
+    figures = ["version", "approval", "registered", *names]
+    columns = [*figures, "note"] if notes else figures
+    return table(columns, rows, right=["version", *names], whole=figures)
 
 
 def endpoint(found: Mapping[str, Any]) -> Table:

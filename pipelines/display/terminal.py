@@ -64,7 +64,9 @@ def show(*parts: RenderableType) -> None:
     for number, part in enumerate(parts):
         if number:
             out.print()
-        out.print(part, soft_wrap=isinstance(part, Text))
+        # Sentences are wrapped between words; not what is copied, nor what another program reads.
+        whole = isinstance(part, Text) and (part.no_wrap or not out.is_terminal)
+        out.print(part, soft_wrap=whole)
 
 
 def table(
@@ -115,7 +117,7 @@ def steps(look: Look, *, one_line: bool = False) -> Table:
 
 def headline(execution: Execution) -> Text:
     """The execution's id, status, beginning and duration in one line."""
-    text = Text(f"{execution.pipeline} execution {execution.id}  ")
+    text = Text(f"{execution.pipeline} execution {execution.id}  ", no_wrap=True)
     text.append(execution.status, STYLES.get(execution.status, ""))
     text.append(f"  begun {moment(execution.started)}, {duration(execution.seconds)}", "dim")
     return text
@@ -123,7 +125,8 @@ def headline(execution: Execution) -> Text:
 
 def next_steps(advice: Advice) -> Text:
     """How things stand, and the commands to go on with."""
-    return Text(advice.sentence + "".join(f"\n  {line}" for line in advice.lines()))
+    commands = "".join(f"\n  {line}" for line in advice.lines())
+    return Text(advice.sentence + commands, no_wrap=True)
 
 
 def show_live(looks: Iterable[Look]) -> Look:

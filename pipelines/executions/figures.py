@@ -99,10 +99,20 @@ def deviation_of(evaluation: Mapping[str, Any], name: str) -> float | None:
     return number(evaluation, (*METRICS[name][:-1], "standard_deviation"))
 
 
-def approved_accuracy(evaluation: Mapping[str, Any]) -> float | None:
-    """What the model that was approved before reaches on the same images; None for no model."""
+def _approved(evaluation: Mapping[str, Any]) -> str:
+    """The approved model's accuracy, with this one's where it is of fewer images; "" for none."""
     approved = evaluation.get("tally", {}).get("approved", {})
-    return number(approved, ("accuracy", "value")) if approved.get("present") else None
+    accuracy = number(approved, ("accuracy", "value"))
+    if not approved.get("present") or accuracy is None:
+        return ""
+    said = f"the approved model: {accuracy:.3f}"
+    this = number(approved, ("candidate_accuracy", "value"))
+    if approved.get("only_unseen") and this is not None:
+        images = approved["images"]
+        said += f", this one {this:.3f}, on the {images} images that neither has learnt from"
+    if not approved.get("decides", True):
+        said += ", which has learnt from nearly all of these bins, so this decides nothing"
+    return said
 
 
 def _interval(evaluation: Mapping[str, Any], name: str) -> str:
@@ -120,9 +130,8 @@ def _percent(metric: Mapping[str, Any]) -> str:
 
 def _comparisons(evaluation: Mapping[str, Any], name: str) -> list[str]:
     found = []
-    approved = approved_accuracy(evaluation)
-    if name == "accuracy" and approved is not None:
-        found.append(f"the approved model: {approved:.3f}")
+    if name == "accuracy" and (approved := _approved(evaluation)):
+        found.append(approved)
     for key, baseline in evaluation.get("tally", {}).get("baselines", {}).items():
         value = number(baseline, (METRICS[name][-2], "value"))
         if value is not None and "count" in baseline:

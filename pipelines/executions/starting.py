@@ -1,7 +1,7 @@
 """Begin an execution from what a person gives: parameters, local folders, the approved model."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from model_registry.versions import approved_data_url
@@ -17,7 +17,11 @@ DISPLAY_NAME = re.compile("[a-zA-Z0-9](-*[a-zA-Z0-9]){0,81}")
 
 
 def start(
-    session: "boto3.Session", settings: Settings, given: Iterable[str], name: str | None = None
+    session: "boto3.Session",
+    settings: Settings,
+    given: Iterable[str],
+    name: str | None = None,
+    say: Callable[[str], None] = lambda text: None,
 ) -> str:
     """Start an execution and answer its ARN.
 
@@ -27,6 +31,7 @@ def start(
         given: `NAME=VALUE` texts. A local DataSource or FileList is uploaded; ApprovedModel is the
             newest approved version's model unless it is given.
         name: What the execution is called, besides its id.
+        say: Called with a line about each thing that is uploaded.
 
     Raises:
         ExecutionError: The pipeline has not been upserted, or no execution may have this name.
@@ -42,7 +47,7 @@ def start(
             "hyphens, of which neither the first nor the last is a hyphen."
         )
     execution.require_pipeline(client, NAME)
-    values = upload.place(session, settings, values)
+    values = upload.place(session, settings, values, say)
     if "ApprovedModel" not in values and (approved := approved_data_url(client, NAME)):
         values["ApprovedModel"] = approved
     return execution.start(client, NAME, values, name)

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from model_registry import prediction
 from pipelines.errors import UserError
+from pipelines.upload import flaw_of_name
 
 KINDS = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png"}
 SHOWN = 3  # names that a message gives as examples
@@ -73,6 +74,9 @@ def in_folder(folder: Path) -> Found:
             continue
         if path.suffix.lower() not in KINDS:
             others.append(name)
+            continue
+        if flaw := flaw_of_name(name):
+            refused["".join(c if c.isprintable() else "?" for c in name)] = f"{flaw}; rename it."
             continue
         try:
             kinds[name] = prediction.load(path).content_type

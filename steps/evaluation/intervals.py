@@ -3,11 +3,17 @@
 The percentile bootstrap (Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter
 13). A sample is held as how often it draws each image, so that a metric over all samples is one
 product of matrices. Every call draws the same samples: what is compared is compared on the same.
+
+For the share of right answers on a few images Wilson's interval, as no resampling of three wrong
+answers holds a right one (E. B. Wilson, "Probable Inference, the Law of Succession, and Statistical
+Inference", Journal of the American Statistical Association 22, 1927).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
+from statistics import NormalDist
 
 import numpy as np
 
@@ -40,6 +46,22 @@ def of(measure: Measure, size: int) -> dict[str, Interval]:
             low, high = np.percentile(values, edges)
             found[name] = {"low": float(low), "high": float(high)}
     return found
+
+
+def share(right: int, images: int) -> Interval:
+    """Wilson's interval of the share `right / images`, as {"low", "high"}.
+
+    Args:
+        right: how many of the images.
+        images: at least one.
+    """
+    deviations = NormalDist().inv_cdf((1 + LEVEL) / 2)
+    value, spread = right / images, deviations**2 / images
+    middle = value + spread / 2
+    half = math.sqrt(spread * (value * (1 - value) + spread / 4))
+    # At 0 and 1 the square root's last digit must not put the share outside its own interval.
+    low, high = (middle - half) / (1 + spread), (middle + half) / (1 + spread)
+    return {"low": max(0.0, min(low, value)), "high": min(1.0, max(high, value))}
 
 
 def draws(size: int) -> Iterator[np.ndarray]:

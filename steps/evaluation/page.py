@@ -21,7 +21,7 @@ PICTURES = {
     "bins have right books.",
     "mistakes": "The mistakes that it was surest of. Some may be wrong labels.",
     "attention": "Grad-CAM: the parts of a picture that speak for the answer.",
-    "suspects": "Training images whose labels look wrong.",
+    "suspects": "Training images whose labels look wrong, with the probability of the label.",
 }
 WIDE = ("verification", "mistakes", "attention", "suspects")  # they follow the narrow ones
 ROWS = (  # name, its place in the document, its interval, whether it is a share
@@ -58,6 +58,7 @@ table { border-collapse: collapse; width: 100%; font-size: 15px; }
 th { text-align: left; color: var(--soft); font-size: 13px; font-weight: 600; }
 th, td { padding: 7px 16px 7px 0; border-bottom: 1px solid var(--line); }
 tr:last-child td { border-bottom: 0; }
+td.soft { min-width: 180px; }
 .n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .pictures { columns: 340px 2; column-gap: 24px; }
 figure { margin: 0 0 24px; break-inside: avoid; } .wide { column-span: all; }
@@ -153,18 +154,11 @@ def _row(
 
 def _beside(tally: dict[str, Any], name: str) -> str:
     """What a metric is compared with, in words."""
-    baselines, approved = tally["baselines"], tally["approved"]
+    baselines = tally["baselines"]
     if name == "accuracy":
         majority = baselines["majority_class"]
         words = f"always {majority['count']}: {_percent(majority['accuracy']['value'])}"
-        if approved["present"]:
-            words += f"; the approved model: {_percent(approved['accuracy']['value'])}"
-            span = tally["intervals"]["difference"]
-            words += (
-                f", better by {100 * approved['difference']['value']:.1f} points "
-                f"({100 * span['low']:.1f} to {100 * span['high']:.1f})"
-            )
-        return words
+        return f"{words}; {_approved(tally)}" if tally["approved"]["present"] else words
     if name == "rmse":
         mean = baselines["mean_count"]
         return f"always {mean['count']:.2f}: {mean['rmse']['value']:.3f}"
@@ -172,6 +166,23 @@ def _beside(tally: dict[str, Any], name: str) -> str:
         scaling = tally["calibration"]
         return f"before temperature scaling ({scaling['temperature']:.2f}): {scaling['before']:.3f}"
     return ""
+
+
+def _approved(tally: dict[str, Any]) -> str:
+    """The approved model beside this one, on the images that both are compared on."""
+    approved, span = tally["approved"], tally["intervals"]["difference"]
+    words = f"the approved model: {_percent(approved['accuracy']['value'])}"
+    if approved["only_unseen"]:
+        words += (
+            f", this one {_percent(approved['candidate_accuracy']['value'])}, on the "
+            f"{approved['images']} images that neither has learnt from"
+        )
+    elif not approved["decides"]:
+        words += " (it has learnt from nearly all of these bins, so this decides nothing)"
+    return (
+        f"{words}; difference: {100 * approved['difference']['value']:+.1f} points "
+        f"({100 * span['low']:+.1f} to {100 * span['high']:+.1f})"
+    )
 
 
 def _books(row: dict[str, Any]) -> list[str]:

@@ -172,7 +172,9 @@ def _history(training: Mapping[str, Any]) -> Figure:
             axes.plot(epochs, values, color=colour, marker=marker, markersize=5, label=part)
         if best is not None:
             axes.axvline(best, color=GREY, linestyle=":", label=f"kept: epoch {best:.0f}")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        # Around a single epoch there would be room for fractions of one.
+        axes.set_xlim(min(epochs) - 0.5, max(epochs) + 0.5)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.set_xlabel("epoch")
         axes.set_title(quantity.capitalize())
     axes.set_ylim(0, 1)

@@ -28,7 +28,7 @@ def describe(found: Predictions, manifest: Path) -> dict[str, Any]:
 
     Returns:
         {"by": {property: [{"slice", "images", "accuracy", "within_one", "low", "high"}, …]},
-        "left_out": {property: reason}}, where low and high are of the accuracy.
+        "left_out": {property: reason}}, where low and high are the accuracy's 95 % interval.
     """
     known = {str(one.get("id")): one for one in _images(manifest)}
     entries = [known.get(image.path.stem, {}) for image in found.images]
@@ -71,17 +71,13 @@ def _measured(found: Predictions, labels: Sequence[str]) -> list[dict[str, Any]]
     for label in sorted(set(labels) - {""}, key=_rank):
         inside = np.array([one == label for one in labels])
         right = found.right[inside]
-        spread = intervals.of(
-            lambda drawn, right=right: {"accuracy": drawn @ right / len(right)},  # type: ignore[misc]
-            len(right),
-        )
         measured.append(
             {
                 "slice": label.partition("|")[2],
                 "images": int(inside.sum()),
                 "accuracy": float(right.mean()),
                 "within_one": float(near[inside].mean()),
-                **spread["accuracy"],
+                **intervals.share(int(right.sum()), len(right)),
             }
         )
     return measured

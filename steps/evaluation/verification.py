@@ -174,10 +174,12 @@ def _area(known: Pairs) -> float | None:
 
 def sentence(verification: dict[str, Any]) -> str:
     """The answer in one line."""
-    wanted, wrong = verification["wanted_precision"], verification["books_wrong"]
+    wanted, wrong = (
+        f"{100 * verification[name]:.0f} %" for name in ("wanted_precision", "books_wrong")
+    )
     if verification["threshold"] is None:
         return (
-            f"with {wrong:.0%} of the books wrong, no threshold makes {wanted:.0%} of the passed "
+            f"with {wrong} of the books wrong, no threshold makes {wanted} of the passed "
             "bins right: a person must look at every bin"
         )
     passed, reached = verification["passed"], verification["precision"]
@@ -185,11 +187,12 @@ def sentence(verification: dict[str, Any]) -> str:
         return f"no test bin reaches the threshold {verification['threshold']:.3f}"
     return (
         f"{_span(passed)} of the bins can pass without a person, of these {_span(reached)} have "
-        f"right books (wanted: {wanted:.0%}; {wrong:.0%} of the books wrong)"
+        f"right books (wanted: {wanted}; {wrong} of the books wrong)"
     )
 
 
 def _span(metric: dict[str, Any]) -> str:
+    value = f"{100 * metric['value']:.1f} %"
     if "low" not in metric:
-        return f"{metric['value']:.1%}"
-    return f"{metric['value']:.1%} ({metric['low']:.1%} to {metric['high']:.1%})"
+        return value
+    return f"{value} ({100 * metric['low']:.0f} to {100 * metric['high']:.0f})"

@@ -7,7 +7,7 @@ from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 from pictures import BLUE, GREY, INK, ORANGE, STYLE, WIDTH
 from sklearn.metrics import roc_curve
 
@@ -73,6 +73,7 @@ def _passing(axes: Any, known: Any, verification: dict[str, Any]) -> None:
     else:
         axes.set_title("No bin passes without a person")
     axes.set_ylim(max(0, lowest - 0.03), 1.005)
+    axes.yaxis.set_major_locator(MaxNLocator(steps=[1, 2, 5, 10]))  # 2.5 % would be told as 2 or 3
     axes.set_xlabel("bins that pass without a person")
     axes.set_ylabel("of these, books that are right")
     # Below the axes: on few images the curve can be anywhere in them.

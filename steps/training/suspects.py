@@ -105,7 +105,7 @@ def _draw(
     entries = [
         pictures.Entry(
             images.files[index],
-            f"labelled {suspect.count}, looks like {suspect.likely} ({suspect.quality:.1%})",
+            f"labelled {suspect.count} ({suspect.quality:.1%}), looks like {suspect.likely}",
         )
         for index, suspect in zip(found.worst, shown, strict=False)
     ]

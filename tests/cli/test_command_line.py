@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -174,6 +175,9 @@ def test_an_execution_is_found_by_its_name_whatever_was_started_after_it(upserte
     written = upserted("report", "spring-1", "--output", tmp_path).stdout.strip()
     assert written == str(tmp_path / named / "report.html")
     assert "has no execution spring" in upserted("status", "spring").stderr
+    rows = {cells[0]: cells for cells in map(str.split, upserted("list").stdout.splitlines())}
+    assert rows["execution"][:3] == ["execution", "name", "status"]
+    assert (rows[named][1], rows[after][1]) == ("spring-1", "Succeeded")
 
 
 @pytest.mark.parametrize("name", ["spring_1", "-spring", "spring-", "a" * 83, ""])
@@ -188,6 +192,21 @@ def test_the_target_is_named_before_or_after_the_verb(fresh, before):
     target = ("--target", "local")
     done = fresh(*target, "models") if before else fresh("models", *target)
     assert done.returncode == 0, done.stderr
+
+
+def test_ctrl_c_while_the_program_is_imported_leaves_no_traceback(environment, tmp_path):
+    """Typer is what is imported first; this one is interrupted there."""
+    interrupted = "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nimport nowhere\n"
+    (tmp_path / "typer.py").write_text(interrupted)
+    done = subprocess.run(
+        [sys.executable, "pipeline.py", "status"],
+        cwd=ROOT,
+        env={**environment, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
 
 
 @pytest.fixture
@@ -223,6 +242,14 @@ def test_the_emulator_starts_in_any_folder_with_the_repositorys_images(elsewhere
         elsewhere("emulator", "down", **state)
     refused = elsewhere("emulator", "up", "--images", "none", **state)
     assert f"there is no folder {tmp_path / 'none'}" in refused.stderr
+
+
+def test_the_emulators_verbs_name_the_program_that_was_typed(elsewhere, tmp_path):
+    """`python -m emulator`, which it is behind this, is found in the repository alone."""
+    absent = elsewhere("emulator", "env", EMULATOR_STATE=str(tmp_path / "state"))
+    assert absent.returncode == 1
+    assert "start it with: python pipeline.py emulator up" in absent.stderr
+    assert "usage: python pipeline.py emulator [-h] VERB" in elsewhere("emulator").stdout
 
 
 @pytest.mark.parametrize(

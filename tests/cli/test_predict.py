@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 from PIL import Image
 
 import pipeline
+from model_registry import prediction
 from pipelines.commands import models
 from pipelines.commands.shared import Place
 
@@ -25,7 +26,7 @@ class Runtime:
                 {
                     "Error": {"Code": "ModelError", "Message": "Received an error"},
                     "OriginalStatusCode": int(status),
-                    "OriginalMessage": "the image is damaged",
+                    "OriginalMessage": '{"error":"the image is damaged"}',
                 },
                 "InvokeEndpoint",
             )
@@ -59,7 +60,18 @@ def test_a_refused_image_costs_the_others_no_answer(predict):
     assert code == 1
     assert [line.split()[:2] for line in out.splitlines()[2:]] == [["0.jpg", "3"], ["2.jpg", "3"]]
     assert err.count("\n") == 1
-    assert err.startswith("Error: 1.jpg: the model answered 400: the image is damaged")
+    assert err.startswith("Error: 1.jpg: the model answered 400: the image is damaged (Log: ")
+
+
+@pytest.mark.parametrize("said", ["Bad Gateway", '"no"', "[1]", '{"message": "no"}', ""])
+def test_what_another_server_says_is_shown_as_it_is(said):
+    assert prediction._reason(said) == said
+
+
+@pytest.mark.parametrize("address", ["https://example.com/a.jpg", "s3://bucket/a.jpg"])
+def test_an_address_is_no_file(address, capsys):
+    assert pipeline.main(["predict", address]) == 1
+    assert f"{address}: is no file of this machine" in capsys.readouterr().err
 
 
 def test_programs_read_the_refusal_beside_the_answers(predict):

@@ -41,6 +41,8 @@ def test_on_a_phone_tables_scroll_in_their_box_and_no_column_is_wider_than_it(pa
     written = (ROOT / page).read_text()
     assert written.count('<div class="scroll"><table>') == written.count("<table") > 0
     assert ".scroll { overflow-x: auto; }" in written
+    # A name in a table is not broken into a column of letters: the table scrolls.
+    assert "<code>" not in written or "td code { overflow-wrap: normal; }" in written
     # What a section has inside on a screen of 360 pixels; min(340px, 100%) is never wider.
     assert all(int(width) <= 270 for width in re.findall(r"minmax\((\d+)px", written))
 
@@ -100,11 +102,27 @@ def test_the_report_says_how_many_bins_can_pass_and_how_sure_that_is(look, judge
     assert "95 % (92 to 97) had right books" in said
     assert "0.480 ± 0.100 0.300 to 0.660" in said
     assert 'href="evaluation.html"' in page
-    assert "Training images whose labels look wrong." in said
+    assert "Training images whose labels look wrong, with the probability of the label." in said
 
     tally = judged.evaluation["tally"]
     tally["verification"] = {**VERIFICATION, "threshold": None, "passed": {"value": 0.0}}
     assert "no bin can pass without a person" in text_of(report.render(look, judged, []))
+
+
+def test_what_the_approved_model_is_compared_on_is_said_where_it_is_not_every_image(look, judged):
+    judged.evaluation["tally"]["approved"] = {
+        "present": True, "accuracy": {"value": 0.2}, "candidate_accuracy": {"value": 0.5},
+        "images": 30, "only_unseen": True,
+    }  # fmt: skip
+    assert (
+        "the approved model: 0.200, this one 0.500, on the 30 images that neither has learnt from"
+        in text_of(report.render(look, judged, []))
+    )
+    judged.evaluation["tally"]["approved"] |= {"only_unseen": False, "decides": False}
+    assert (
+        "the approved model: 0.200, which has learnt from nearly all of these bins, so this decides"
+        in text_of(report.render(look, judged, []))
+    )
 
 
 def test_terminal_and_summary_say_so_too(look, judged):
@@ -216,6 +234,11 @@ def test_a_report_takes_the_place_of_an_earlier_one(write, look, tmp_path):
     assert write() == page
     assert sorted(file.name for file in page.parent.iterdir()) == ["evaluation.json", "report.html"]
     assert list(tmp_path.iterdir()) == [page.parent]
+
+
+def test_an_execution_without_an_evaluation_has_none_in_its_report(write, outcome):
+    outcome.evaluation.clear()
+    assert [file.name for file in write().parent.iterdir()] == ["report.html"]
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def test_a_storage_that_is_gone_says_how_to_start_it(nobody: str) -> None:
     with pytest.raises(Exception) as caught:
         obstore.put(store, "key", b"")
     said = explain(caught.value)
-    assert said is not None and "emulator up" in said
+    assert said is not None and "emulator up" in said and "disk is full" in said
     assert "Debug source" not in said
 
 

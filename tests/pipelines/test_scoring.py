@@ -98,6 +98,22 @@ def test_files_without_the_name_of_an_image_are_told_of(photos: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "shown", "why"),
+    [("3\n.jpg", "3?.jpg", "holds a control character"), ("3\udcff.jpg", "3?.jpg", "is not UTF-8")],
+    ids=["control", "not-utf-8"],
+)
+def test_a_name_that_no_object_can_have_costs_the_others_nothing(
+    photos: Path, tmp_path: Path, name: str, shown: str, why: str
+) -> None:
+    (photos / name).write_bytes((photos / "1.jpg").read_bytes())
+    found = images.in_folder(photos)
+    assert sorted(found.kinds) == ["1.jpg", "2.png"]
+    assert found.refused == {shown: f"its name {why}; rename it."}
+    table.write(answers.Scores(1, (), {}, found.refused), tmp_path / "scores.csv")
+    assert shown in (tmp_path / "scores.csv").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
     ("expected", "match", "confidence"), [(3, True, 0.6), (2, False, 0.85), (7, False, 0.0)]
 )
 def test_a_match_is_judged_by_the_endpoints_formula(

@@ -168,8 +168,9 @@ def test_what_is_not_laid_out_like_abid_is_refused(
         (lambda file: file.symlink_to("/nowhere"), "a link to nothing"),
         (os.mkfifo, "no regular file"),
         (lambda file: Path(os.fsdecode(bytes(file) + b"\xe9.jpg")).touch(), "not UTF-8"),
+        (lambda file: file.with_name("odd.jpg\n.jpg").touch(), "a control character"),
     ],
-    ids=["folder", "link", "pipe", "name"],
+    ids=["folder", "link", "pipe", "name", "control"],
 )
 def test_what_cannot_be_sent_is_named_before_anything_is_sent(
     aws: Any, local: Settings, bucket: Any, bins: Path, make: Any, said: str

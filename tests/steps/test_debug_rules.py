@@ -135,6 +135,9 @@ CASES = {
         Overtraining, {}, passes([(2.0 - 0.1 * i, 2.0 - 0.05 * i) for i in range(12)]),
         "NoIssuesFound", "after 12 passes the training loss has stood still for 0 (allowed: 4)",
     ),
+    "one-pass": (
+        Overtraining, {}, passes([(2.0, 2.0)]), "NoIssuesFound", "after 1 pass the training loss"
+    ),
     "too-small-to-start": (
         PoorWeightInitialization, {}, starts(gradient=1e-5, second_layer=1, fall=0),
         "IssuesFound", "within 1.8e-05 at step 0 (needed: 0.001); and the loss never came down",

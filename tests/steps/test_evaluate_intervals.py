@@ -23,6 +23,17 @@ def some(size: int, seed: int = 0) -> Predictions:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("right", "images", "low", "high"),
+    [(0, 3, 0.0, 0.5615), (3, 3, 0.4385, 1.0), (81, 263, 0.2553, 0.3662)],  # Newcombe 1998, table I
+)
+def test_the_interval_of_a_share_of_few_images_is_wilsons(right, images, low, high):
+    found = intervals.share(right, images)
+    assert (found["low"], found["high"]) == (
+        pytest.approx(low, abs=5e-5), pytest.approx(high, abs=5e-5)
+    )  # fmt: skip
+
+
 def test_a_share_has_the_binomial_interval():
     """80 of 400: 20 % ± 1.96 * sqrt(0.2 * 0.8 / 400)."""
     right = np.arange(400) < 80

@@ -73,14 +73,34 @@ def test_the_metrics_stand_beside_their_intervals_and_baselines(document, tmp_pa
 
 def test_an_approved_model_is_compared_with(document, tmp_path):
     approved = {"present": True, "accuracy": {"value": 0.415}, "difference": {"value": 0.025}}
-    document["tally"]["approved"] = approved
+    document["tally"]["approved"] = approved | {"only_unseen": False, "decides": True}
     said = words(document, tmp_path)
-    assert "the approved model: 41.5 %, better by 2.5 points (-1.0 to 6.0)" in said
+    assert "the approved model: 41.5 %; difference: +2.5 points (-1.0 to +6.0)" in said
+    document["tally"]["approved"]["decides"] = False
+    assert (
+        "41.5 % (it has learnt from nearly all of these bins, so this decides nothing);"
+        in words(document, tmp_path)
+    )
+
+
+def test_both_models_are_named_with_the_images_that_they_are_compared_on(document, tmp_path):
+    """44.0 % of all 662 images: from that, 41.5 % and +4.5 points would not add up."""
+    document["tally"]["approved"] = {
+        "present": True, "accuracy": {"value": 0.415}, "candidate_accuracy": {"value": 0.46},
+        "difference": {"value": 0.045}, "images": 500, "only_unseen": True, "decides": True,
+    }  # fmt: skip
+    assert (
+        "the approved model: 41.5 %, this one 46.0 %, on the 500 images that neither has learnt "
+        "from; difference: +4.5 points (-1.0 to +6.0)" in words(document, tmp_path)
+    )
 
 
 def test_the_owners_question_is_answered_for_other_shares_of_wrong_books_too(document, tmp_path):
     said = words(document, tmp_path)
-    assert "60.0% (50.0% to 70.0%) of the bins can pass without a person" in said
+    assert (
+        "60.0 % (50 to 70) of the bins can pass without a person, of these 94.9 % (94 to 95)"
+        in said
+    )
     assert "2 % none 0.0 % none 0.0 %" in said
     assert "20 % 0.412 60.0 % (50 to 70) 60.0 % (50 to 70) 25.0 %" in said
     assert "chosen on 663 validation images for 95 % right books" in said

@@ -57,6 +57,11 @@ def test_each_part_is_judged_alone(described, name, wanted):
         assert part["low"] <= part["accuracy"] <= part["high"]
 
 
+def test_a_part_of_few_images_is_unsure_also_where_all_or_none_are_right(described):
+    alone = described["by"]["different items"][1]  # one image, and it is right
+    assert (alone["low"], alone["high"]) == (pytest.approx(0.2065, abs=1e-4), 1.0)
+
+
 def test_an_answer_that_is_off_by_two_is_not_near(described):
     assert described["by"]["light"][2]["within_one"] == 0.5
 

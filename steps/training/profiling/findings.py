@@ -60,7 +60,7 @@ def _phases(profile: Profile) -> Iterator[Finding]:
             yield Finding(
                 f"Data loading took {_percent(data)} of the training steps: the network waits for "
                 "its images.",
-                "A smaller --image-size, fewer augmentations, or more CPU cores help.",
+                "A smaller image size, fewer augmentations, or more CPU cores help.",
             )
         else:
             yield Finding(
@@ -92,7 +92,7 @@ def _operators(operators: Operators | None) -> Iterator[Finding]:
     if backward > 0.5:
         yield Finding(
             f"{_percent(backward)} of a training step went backwards through the network.",
-            "Keeping the first stages as they are (--freeze) saves their part of it.",
+            "Keeping the first stages as they are (freeze) saves their part of it.",
         )
     between = dict(shares).get(PYTHON, 0.0)
     if between > PYTHON_SHARE:
@@ -106,7 +106,7 @@ def _processors(profile: Profile) -> Iterator[Finding]:
     if profile.gpu:
         for index, samples in profile.gpu.items():
             used = float(numpy.mean(samples))
-            advice = "A larger --batch-size, or faster data loading, uses it better."
+            advice = "A larger batch size, or faster data loading, uses it better."
             yield Finding(
                 f"GPU {index} was used {used:.0f} % of the time.", advice if used < GPU_IDLE else ""
             )
@@ -119,7 +119,8 @@ def _processors(profile: Profile) -> Iterator[Finding]:
             yield Finding(
                 f"The CPU was at {used:.0f} % of {profile.cores} cores: computing is what takes "
                 "the time.",
-                "A smaller --image-size, or --freeze, makes it faster.",
+                "A smaller image size, or keeping the first stages as they are (freeze), makes it "
+                "faster.",
             )
         else:
             yield Finding(f"The CPU was at {used:.0f} % of {profile.cores} cores.")
@@ -156,14 +157,14 @@ def _memory(profile: Profile) -> Iterator[Finding]:
         yield Finding(
             f"The process held up to {peak / 1024:.1f}{of} GB"
             + (f"; with others the machine was {fullest:.0f} % full." if fullest else "."),
-            "Choose a smaller --batch-size or --image-size." if fullest > MEMORY_FULL else "",
+            "Choose a smaller batch size or image size." if fullest > MEMORY_FULL else "",
         )
     for index, peak in profile.gpu_memory_mb.items():
         whole = profile.gpu_memory_total_mb.get(index, 0.0)
         full = 100 * peak / whole if whole else 0.0
         yield Finding(
             f"GPU {index} held up to {peak / 1024:.1f} of {whole / 1024:.1f} GB.",
-            "Choose a smaller --batch-size or --image-size." if full > MEMORY_FULL else "",
+            "Choose a smaller batch size or image size." if full > MEMORY_FULL else "",
         )
 
 

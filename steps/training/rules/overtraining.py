@@ -41,8 +41,9 @@ class Overtraining(LossHistoryRule):
         """How long at most, and how long it may be."""
         train, _ = _standing_still([p.train for p in self.passes], self.chosen["delta"])
         validation, _ = _standing_still([p.validation for p in self.passes], self.chosen["delta"])
+        passes = "1 pass" if len(self.passes) == 1 else f"{len(self.passes)} passes"
         return (
-            f"after {len(self.passes)} passes the training loss has stood still for {train} "
+            f"after {passes} the training loss has stood still for {train} "
             f"(allowed: {self.chosen['patience_train'] - 1}), the validation loss for "
             f"{validation} (allowed: {self.chosen['patience_validation'] - 1})"
         )

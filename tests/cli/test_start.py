@@ -1,0 +1,45 @@
+"""`start` as SageMaker sees it, up to the moment at which the execution runs."""
+
+from types import SimpleNamespace
+
+import pytest
+
+import pipeline
+from pipelines.commands import run
+from pipelines.commands.shared import Place
+from pipelines.provisioning import images
+from pipelines.settings_file import load
+
+ARN = "arn:aws:sagemaker:us-east-1:123456789012:pipeline/tally/execution/8x2kq0wzv1ab"
+ARGUMENTS = ["start", "-p", "DataSource=s3://bucket/bins", "-p", "ApprovedModel=s3://bucket/model"]
+
+
+class SageMaker:
+    """A pipeline that starts, and a person who presses Ctrl-C as soon as it has."""
+
+    started = False
+
+    def describe_pipeline(self, **_):
+        if self.started:
+            raise KeyboardInterrupt
+        return {}
+
+    def start_pipeline_execution(self, **_):
+        self.started = True
+        return {"PipelineExecutionArn": ARN}
+
+    def describe_pipeline_execution(self, **_):
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("wait", [True, False], ids=["wait", "no-wait"])
+def test_an_execution_that_runs_is_named_whenever_ctrl_c_comes(monkeypatch, capsys, wait):
+    client = SageMaker()
+    settings = load("local").resolved("123456789012", images.tags())
+    place = Place(SimpleNamespace(client=lambda _: client), settings)
+    monkeypatch.setattr(run, "open_target", lambda *_: place)
+    assert pipeline.main(ARGUMENTS + ["--no-wait"] * (not wait)) == 130
+    assert client.started
+    out, err = capsys.readouterr()
+    assert "8x2kq0wzv1ab" in (err if wait else out)
+    assert "python pipeline.py stop 8x2kq0wzv1ab" in err
