@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -10,6 +11,9 @@ from typing import Any
 from emulator import daemon
 from emulator.errors import StartError
 
+# What botocore imports into the programs of a shell, and the folder where it finds it.
+_PLUGIN = "emulator=emulator_sts"
+_CLIENT = Path(__file__).resolve().parent / "client"
 _SHOWN = ("url", "s3_url", "tracking_uri", "state", "images", "runtime", "pid", "version")
 
 
@@ -68,11 +72,14 @@ def _env(options: argparse.Namespace) -> None:
     server = daemon.server(options.state)
     if server is None:
         raise StartError(f"not running; start it with: {options.program} up")
-    environment = server["environment"]
+    environment = server["environment"] | {"BOTOCORE_EXPERIMENTAL__PLUGINS": _PLUGIN}
     if options.json:
-        print(json.dumps(environment, indent=2))
-    else:
-        print("\n".join(f"export {name}={shlex.quote(v)}" for name, v in environment.items()))
+        path = os.pathsep.join([str(_CLIENT), *filter(None, [os.environ.get("PYTHONPATH")])])
+        print(json.dumps(environment | {"PYTHONPATH": path}, indent=2))
+        return
+    print("\n".join(f"export {name}={shlex.quote(v)}" for name, v in environment.items()))
+    # The shell's own, which need not be that of this process.
+    print(f'export PYTHONPATH={shlex.quote(str(_CLIENT))}"${{PYTHONPATH:+:$PYTHONPATH}}"')
 
 
 def _reset(options: argparse.Namespace) -> int:

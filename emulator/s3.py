@@ -24,6 +24,8 @@ _log = logging.getLogger("emulator.s3")
 PAGE = 1000  # objects in a page of a listing, at most
 PATIENCE = 5.0  # seconds; rclone reads every folder again after one
 BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")  # S3's rule; "..", a folder, breaks it
+# What SageMaker also takes for a URI: https://bucket.s3.us-east-1.amazonaws.com/key, s3-us-east-1.
+ADDRESS = re.compile(rf"https://({BUCKET.pattern})\.s3(?:[.-][a-z0-9-]+)?\.amazonaws\.com/(.*)")
 
 
 def die_with_parent() -> None:
@@ -190,11 +192,13 @@ class S3:
 
 
 def split(uri: str) -> tuple[str, str]:
-    """Bucket and key of an S3 URI.
+    """Bucket and key of an S3 URI, or of the address that S3 itself gives an object.
 
     Raises:
         ApiError: It is no S3 URI, or the bucket's name is none.
     """
+    if address := ADDRESS.fullmatch(uri):
+        uri = f"s3://{address[1]}/{address[2]}"
     parts = urlsplit(uri, allow_fragments=False)
     if parts.scheme != "s3" or not parts.netloc:
         raise invalid(f"'{uri}' is not an S3 URI; it must look like s3://bucket/key")

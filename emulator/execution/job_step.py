@@ -229,8 +229,9 @@ class JobStep:
             reason = reason or f"the {job.metadata} was stopped from outside the pipeline"
         reason = str(reason or f"the {job.metadata} ended {status} without a reason")
         exception = classify_failure(reason)
+        if exception is None:
+            # The service puts its verdict before the job's own: `ClientError: AlgorithmError: ...`.
+            reason = f"ClientError: {reason}"
         if run.step.type == "Tuning" and exception == JOB_INTERNAL_ERROR:
             exception = None
-        head = reason.split(":", 1)[0]
-        classified = head.endswith("Error") and " " not in head
-        return _AttemptError(reason if classified else f"ClientError: {reason}", exception)
+        return _AttemptError(reason, exception)

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from emulator.s3 import ADDRESS
+
 
 class JobFailed(Exception):
     """A job cannot go on; the text is its FailureReason."""
@@ -21,11 +23,13 @@ class Location:
 
     @classmethod
     def parse(cls, uri: str) -> "Location":
-        """Split a URI.
+        """Split a URI, or the address that S3 itself gives an object.
 
         Raises:
             JobFailed: it is no s3:// URI.
         """
+        if address := ADDRESS.fullmatch(uri):
+            return cls(*address.groups())
         scheme, found, rest = uri.partition("://")
         bucket, _, key = rest.partition("/")
         if scheme != "s3" or not found or not bucket:

@@ -19,6 +19,7 @@ from emulator.jobs import objects
 from emulator.jobs.job import Job, LogLines
 from emulator.jobs.model_server import ModelServer, ServedModel
 from emulator.jobs.objects import JobFailed
+from emulator.jobs.transform_columns import DataProcessing
 from emulator.jobs.transform_object import STRATEGIES, Limits, ObjectFailed, limits_of, transform
 
 MOST = 100  # MB under way at once, and of one object
@@ -36,8 +37,6 @@ def problem(request: dict[str, Any]) -> str:
         return "TransformInput: SplitType must be None or Line in the emulator."
     if given.get("CompressionType", "None") != "None":
         return "TransformInput: CompressionType must be None in the emulator."
-    if request.get("DataProcessing"):
-        return "DataProcessing is not supported by the emulator."
     if request.get("DataCaptureConfig"):
         return "DataCaptureConfig is not supported by the emulator."
     if request["TransformResources"]["InstanceCount"] != 1:
@@ -49,7 +48,7 @@ def problem(request: dict[str, Any]) -> str:
             f"MaxConcurrentTransforms * MaxPayloadInMB is {together} * {megabytes}; it cannot be "
             f"greater than {MOST}."
         )
-    return ""
+    return DataProcessing.of(request).problem(request)
 
 
 def run(job: Job, model: ServedModel, data_log: LogLines) -> None:

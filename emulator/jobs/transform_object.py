@@ -12,6 +12,7 @@ from emulator.jobs.job import Job
 from emulator.jobs.model_server import ModelServer
 from emulator.jobs.objects import JobFailed
 from emulator.jobs.records import batches
+from emulator.jobs.transform_columns import DataProcessing
 
 MEGABYTE = 1024 * 1024
 PAYLOAD, TOGETHER = 6, 1  # AWS's defaults: MB of an object, requests at once
@@ -82,8 +83,8 @@ def transform(job: Job, server: ModelServer, limits: Limits, file: Path, target:
     """Post one object, whole or in batches of lines, and write what was answered.
 
     Raises:
-        ObjectFailed: it or a line is too large, or the container refused it or did not answer;
-            nothing is written.
+        ObjectFailed: it or a line is too large or lacks a column, or the container refused it or
+            did not answer; nothing is written.
         JobStopped: the job was stopped.
     """
     lined = job.request["TransformOutput"].get("AssembleWith") == "Line"
@@ -91,7 +92,7 @@ def transform(job: Job, server: ModelServer, limits: Limits, file: Path, target:
     try:
         with target.open("wb") as made:
             for content in _contents(job.request, limits, file):
-                answer = _asked(job, server, content)
+                answer = _processed(job, server, content)
                 made.write(answer)
                 if lined and not answer.endswith(b"\n"):
                     made.write(b"\n")
@@ -115,6 +116,18 @@ def _contents(request: dict[str, Any], limits: Limits, file: Path) -> Iterator[b
     _check_size("the object", file.stat().st_size, limits)
     # No limit means chunks, as on AWS; otherwise the object goes in one piece, its length before.
     yield file if limits.megabytes == 0 else file.read_bytes()
+
+
+def _processed(job: Job, server: ModelServer, content: bytes | Path) -> bytes:
+    """What is to be written of one request: of lines, the columns asked for."""
+    if isinstance(content, Path):
+        return _asked(job, server, content)
+    processing = DataProcessing.of(job.request)
+    try:
+        answer = _asked(job, server, processing.request(content))
+        return processing.result(content, answer)
+    except ValueError as error:
+        raise ObjectFailed(f"ClientError: {error}") from error
 
 
 def _check_size(what: str, size: int, limits: Limits) -> None:

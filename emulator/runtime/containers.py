@@ -123,10 +123,12 @@ class Runtime:
         container.ml.mkdir(parents=True, exist_ok=True)
         stage = container.folder / "opt"
         stage.mkdir(exist_ok=True)
+        hosts = sandbox.hosts_file(container.folder)
         launch: dict[str, Any] = {
             "script": None,
             "folder": str(container.ml),
             "mount": "",
+            "hosts": str(hosts),
             "directory": sandbox.OPT_ML,
             "nice": container.nice,
         }
@@ -162,7 +164,7 @@ class Runtime:
                 log(f"{error}; starting the container cold. See {self._errors}")
                 launch.update(script=None, argv=list(container.command))
         if self.kind == "bwrap":
-            launch["argv"] = [*sandbox.bwrap(container.ml), *container.command]
+            launch["argv"] = [*sandbox.bwrap(container.ml, hosts), *container.command]
             launch["directory"] = str(container.folder)
         elif self.kind == "unshare":
             launch["mount"] = str(stage)

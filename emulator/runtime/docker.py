@@ -8,6 +8,7 @@ from pathlib import Path
 
 from emulator.runtime.environment import Log
 from emulator.runtime.image import Image, ImageError
+from emulator.runtime.sandbox import HOST_NAME
 
 LABEL = "emulator.state"  # on every container: the state folder of the emulator that started it
 
@@ -84,6 +85,7 @@ def command(
     variables = [part for k, v in known.items() for part in ("--env", f"{k}={v}")]
     return [
         *("docker", "run", "--rm", "--init", "--network", "host"),
+        *("--add-host", f"{HOST_NAME}:127.0.0.1"),
         *("--name", name, "--label", f"{LABEL}={owner}"),
         *("--user", f"{os.getuid()}:{os.getgid()}"),
         *("--volume", f"{folder}:/opt/ml", "--workdir", "/opt/ml"),

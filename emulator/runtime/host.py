@@ -37,7 +37,8 @@ PR_SET_PDEATHSIG = 1
 MARK = "EMULATOR_CONTAINER"  # in the environment of all that belongs to a container
 SETUP_FAILED, NOT_EXECUTABLE, NOT_FOUND = 125, 126, 127  # as docker run exits
 
-Launch = dict[str, Any]  # argv, script (or null), environment, folder, mount, directory, nice
+# argv, script (or null), environment, folder, mount, hosts, directory, nice
+Launch = dict[str, Any]
 
 
 def main(control: socket.socket, folder: str, modules: list[str]) -> None:
@@ -226,7 +227,7 @@ def run(launch: Launch) -> None:
     os.close(launch["output"])
     try:
         if launch["mount"]:
-            enter(launch["folder"], launch["mount"])
+            enter(launch["folder"], launch["mount"], launch["hosts"])
         os.nice(launch["nice"])
         os.chdir(launch["directory"])
         die_with(launch["host"])
@@ -310,8 +311,8 @@ def run_script(script: str, argv: list[str]) -> NoReturn:
     sys.exit(0)
 
 
-def enter(folder: str, stage: str) -> None:
-    """Give this process a mount namespace in which `folder` is /opt/ml.
+def enter(folder: str, stage: str, hosts: str) -> None:
+    """Give this process a mount namespace in which `folder` is /opt/ml and `hosts` /etc/hosts.
 
     Where /opt/ml does not exist a tmpfs takes the place of /opt, with everything that /opt held
     bound back into it: nothing is written outside the namespace.
@@ -319,6 +320,7 @@ def enter(folder: str, stage: str) -> None:
     Args:
         folder: what is to be seen at /opt/ml.
         stage: an empty folder to build the new /opt on.
+        hosts: what is to be seen as /etc/hosts.
 
     Raises:
         OSError: the kernel refused; `unshare` and `mount` say which.
@@ -345,6 +347,7 @@ def enter(folder: str, stage: str) -> None:
         (this / "uid_map").write_text(f"0 {user} 1")
         (this / "gid_map").write_text(f"0 {group} 1")
     mount("none", "/", None, MS_REC | MS_PRIVATE)
+    mount(hosts, "/etc/hosts", None, MS_BIND)
     if Path("/opt/ml").is_dir():
         mount(folder, "/opt/ml", None, MS_BIND | MS_REC)
         return
@@ -367,6 +370,6 @@ def enter(folder: str, stage: str) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1] == "probe":
-        enter(sys.argv[2], sys.argv[3])
+        enter(sys.argv[2], sys.argv[3], sys.argv[4])
         sys.exit(not Path("/opt/ml/probe").exists())
     main(socket.socket(fileno=int(sys.argv[1])), sys.argv[2], sys.argv[3:])

@@ -13,6 +13,8 @@ from emulator.runtime.process import HOST
 
 KINDS = ("unshare", "bwrap", "relocate")
 OPT_ML = "/opt/ml"
+ETC_HOSTS = "/etc/hosts"
+HOST_NAME = "algo-1"  # what a job is told that its one host is called
 
 
 class SandboxUnavailable(Exception):
@@ -50,26 +52,40 @@ def failure(kind: str) -> str:
         folder.mkdir()
         stage.mkdir()
         (folder / "probe").touch()
+        hosts = hosts_file(Path(temporary))
         if kind == "bwrap":
             if shutil.which("bwrap") is None:
                 return "bwrap is not installed"
-            command = [*bwrap(folder), "test", "-e", f"{OPT_ML}/probe"]
+            command = [*bwrap(folder, hosts), "test", "-e", f"{OPT_ML}/probe"]
         else:
-            command = [sys.executable, "-I", "-S", str(HOST), "probe", str(folder), str(stage)]
+            arguments = (str(folder), str(stage), str(hosts))
+            command = [sys.executable, "-I", "-S", str(HOST), "probe", *arguments]
         tried = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
         if tried.returncode == 0:
             return ""
         return (tried.stderr.strip().splitlines() or [f"exit code {tried.returncode}"])[-1]
 
 
-def bwrap(folder: Path) -> list[str]:
-    """The command prefix that puts `folder` on /opt/ml with bubblewrap."""
+def hosts_file(folder: Path) -> Path:
+    """Write the machine's /etc/hosts into a folder, and in it the name of a job's host.
+
+    Programs look the name up: AWS's sagemaker-training waits 15 minutes for an address.
+    """
+    made, machine = folder / "hosts", Path(ETC_HOSTS)
+    known = machine.read_text() if machine.is_file() else "127.0.0.1 localhost"
+    made.write_text(f"{known.rstrip()}\n127.0.0.1 {HOST_NAME}\n")
+    return made
+
+
+def bwrap(folder: Path, hosts: Path) -> list[str]:
+    """The command prefix that puts `folder` on /opt/ml, `hosts` on /etc/hosts with bubblewrap."""
     opt = Path("/opt")
     entries = sorted(opt.iterdir()) if opt.is_dir() else []
     binds = [part for path in entries for part in ("--bind", str(path), str(path))]
     return [
         *(shutil.which("bwrap") or "bwrap", "--dev-bind", "/", "/", "--tmpfs", "/opt"),
         *binds,
+        *("--ro-bind", str(hosts), ETC_HOSTS),
         *("--bind", str(folder), OPT_ML, "--chdir", OPT_ML, "--die-with-parent", "--"),
     ]
 

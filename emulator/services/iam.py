@@ -1,14 +1,43 @@
-"""IAM's policy simulation, which moto lacks: whether a role may do something.
+"""What moto lacks of IAM and STS: whether a role may do something, and whose credentials ours are.
 
 Permissions are not checked here, so whoever asks is told what holds here: every action is allowed.
 """
 
+import json
 import uuid
 from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
 _NAMESPACE = "https://iam.amazonaws.com/doc/2010-05-08/"
 _ACTIONS = ("SimulatePrincipalPolicy", "SimulateCustomPolicy")
+
+# Who calls with the credentials of `env`; SageMaker may assume it, so it serves as execution role.
+ROLE = "emulator"
+# An access key that is not like AWS's, as that of `env`, is this one to moto.
+_READ_BY_MOTO = "AKIAEXAMPLE"
+
+
+def become_role(account: str, region: str) -> None:
+    """Make the credentials of `env` a role's in a fresh moto; the SDK's default is that role."""
+    from moto.iam.models import iam_backends
+    from moto.sts.models import sts_backends
+
+    trust = {
+        "Effect": "Allow",
+        "Principal": {"Service": ["sagemaker.amazonaws.com", "lambda.amazonaws.com"]},
+        "Action": "sts:AssumeRole",
+    }
+    role = iam_backends[account]["aws"].create_role(
+        role_name=ROLE,
+        assume_role_policy_document=json.dumps({"Version": "2012-10-17", "Statement": [trust]}),
+        path="/",
+        permissions_boundary=None,
+        description="Whoever calls the emulator.",
+        tags=[],
+        max_session_duration="3600",
+    )
+    session = sts_backends[account]["aws"].assume_role(region, ROLE, role.arn, "", 3600, "")
+    session.access_key_id = _READ_BY_MOTO
 
 
 def simulation(body: bytes) -> str | None:

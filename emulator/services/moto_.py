@@ -96,6 +96,10 @@ def _replay(context: Context) -> None:
     """Bring a fresh moto to where the last server's was."""
     state = str(context.state)
     if state not in _replayed:
+        from moto.moto_api._internal import mock_random
+
+        mock_random.seed(0)  # the role's identifier stays, too
+        iam.become_role(context.account, context.region)
         for request in context.store.list(_KIND):
             _ask(context, request)
         _replayed.add(state)

@@ -3,11 +3,10 @@
 Run by test_emulator_sdk.py as a process of its own, for the SDK takes seconds to import.
 """
 
-import json
 import sys
 
 import boto3
-from sagemaker.core.helper.session_helper import Session
+from sagemaker.core.helper.session_helper import Session, get_execution_role
 from sagemaker.core.processing import ScriptProcessor
 from sagemaker.core.workflow.pipeline_context import PipelineSession
 from sagemaker.mlops.workflow import Pipeline, ProcessingStep
@@ -15,21 +14,10 @@ from sagemaker.train import ModelTrainer
 from sagemaker.train.configs import Compute, OutputDataConfig
 
 BUCKET = "sdk"
-TRUST = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {
-            "Effect": "Allow",
-            "Principal": {"Service": "sagemaker.amazonaws.com"},
-            "Action": "sts:AssumeRole",
-        }
-    ],
-}
 
 boto = boto3.Session()
 boto.client("s3").create_bucket(Bucket=BUCKET)
-made = boto.client("iam").create_role(RoleName="sdk", AssumeRolePolicyDocument=json.dumps(TRUST))
-role = made["Role"]["Arn"]
+role = get_execution_role()
 
 processor = ScriptProcessor(
     image_uri="123456789012.dkr.ecr.us-east-1.amazonaws.com/plain:latest",
@@ -44,7 +32,7 @@ pipeline = Pipeline(
     steps=[ProcessingStep("Say", step_args=processor.run(code=sys.argv[1]))],
     sagemaker_session=PipelineSession(boto_session=boto, default_bucket=BUCKET),
 )
-pipeline.upsert(role_arn=role)
+pipeline.upsert()
 execution = pipeline.start()
 execution.wait(delay=1)
 for step in execution.list_steps():
@@ -52,7 +40,6 @@ for step in execution.list_steps():
 
 trainer = ModelTrainer(
     training_image="123456789012.dkr.ecr.us-east-1.amazonaws.com/plain:latest",
-    role=role,
     compute=Compute(instance_type="ml.m5.large", instance_count=1, volume_size_in_gb=1),
     output_data_config=OutputDataConfig(s3_output_path=f"s3://{BUCKET}/models"),
     hyperparameters={"word": "hello"},
@@ -60,4 +47,5 @@ trainer = ModelTrainer(
     sagemaker_session=Session(boto_session=boto),
 )
 trainer.train(wait=True, logs=True)
+print("role", role, "of account", Session(boto_session=boto).account_id())
 print("bucket", Session(boto_session=boto).default_bucket())

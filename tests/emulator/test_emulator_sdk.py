@@ -27,6 +27,7 @@ def test_the_sdk_runs_a_pipeline_and_a_training_job(emulator, tmp_path: Path) ->
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.splitlines() == [
         "step Say Succeeded",
+        "role arn:aws:iam::123456789012:role/emulator of account 123456789012",
         "bucket sagemaker-us-east-1-123456789012",
     ]
     # The SDK shows a job's log as its own.

@@ -275,6 +275,38 @@ def test_services_that_moto_answers(emulator):
         emulator.client("iam").get_role(RoleName="nobody")
 
 
+def test_the_caller_is_a_role_that_sagemaker_may_assume(own_emulator):
+    server = own_emulator()
+    assert server.up().returncode == 0
+    caller = server.client("sts").get_caller_identity()
+    assert caller["Arn"] == "arn:aws:sts::123456789012:assumed-role/emulator/emulator"
+    role = server.client("iam").get_role(RoleName="emulator")["Role"]
+    trusted = role["AssumeRolePolicyDocument"]["Statement"][0]
+    assert "sagemaker.amazonaws.com" in trusted["Principal"]["Service"]
+    server.down()
+    assert server.up().returncode == 0
+    assert server.client("sts").get_caller_identity() | {"ResponseMetadata": 0} == (
+        caller | {"ResponseMetadata": 0}
+    )
+
+
+def test_in_a_shell_with_the_variables_awss_own_sts_is_the_emulator(emulator):
+    """The SDK's get_execution_role and account_id give that address themselves."""
+    asks = (
+        "import boto3; sts = boto3.client('sts', endpoint_url='https://sts.us-east-1.amazonaws.com')"
+        "; print(sts.get_caller_identity()['Account'])"
+    )
+    root = Path(__file__).resolve().parents[2]
+    shell = (
+        f'export PYTHONPATH=/own && eval "$({sys.executable} -m emulator env --state '
+        f'{emulator.state})" && {sys.executable} -c "{asks}" && echo $PYTHONPATH'
+    )
+    done = subprocess.run(["bash", "-c", shell], cwd=root, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    account, path = done.stdout.split()
+    assert (account, path.endswith("client:/own")) == ("123456789012", True)
+
+
 def test_a_schedule_that_would_never_fire_is_refused(emulator):
     role, pipeline = "iam::123456789012:role/s", "sagemaker:us-east-1:123456789012:pipeline/p"
     target = {"Arn": f"arn:aws:{pipeline}", "RoleArn": f"arn:aws:{role}"}

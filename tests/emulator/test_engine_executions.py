@@ -150,7 +150,7 @@ def test_a_failed_job_fails_its_step_with_the_jobs_reason_and_can_be_retried(ben
     arn, status = bench.run()
     steps = bench.steps(arn)
     assert status == "Failed"
-    assert steps["B"]["FailureReason"] == "AlgorithmError: it crashed"
+    assert steps["B"]["FailureReason"] == "ClientError: AlgorithmError: it crashed"
     assert steps["D"]["StepStatus"] == "Succeeded"
     assert "C" not in steps
     bench.call("RetryPipelineExecution", PipelineExecutionArn=arn, ClientRequestToken=TOKEN)

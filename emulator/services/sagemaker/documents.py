@@ -4,7 +4,7 @@ import shutil
 import time
 from typing import Any
 
-from emulator.errors import ApiError, in_use, invalid
+from emulator.errors import in_use, invalid
 from emulator.operations import Context
 
 INTERRUPTED = (
@@ -54,11 +54,14 @@ def get(context: Context, kind: str, name: str) -> dict[str, Any]:
     """A job's document.
 
     Raises:
-        ApiError: ResourceNotFound.
+        ApiError: a ValidationException, which SageMaker answers here in place of the documented
+            ResourceNotFound, and its waiters expect; clients know it by these words.
     """
     document = context.store.get(kind, name)
     if document is None:
-        raise ApiError("ResourceNotFound", f"Could not find requested job with name: {name}")
+        if kind == "training-job":
+            raise invalid(f"Requested resource not found: there is no training job {name}.")
+        raise invalid(f"Could not find requested job with name: {name}")
     return document
 
 

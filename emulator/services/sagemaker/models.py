@@ -43,7 +43,7 @@ def create_model(context: Context, request: dict[str, Any]) -> dict[str, Any]:
         elif not container.get("Image"):
             raise invalid(f"a container of model {name} has neither Image nor ModelPackageName")
         data = container.get("ModelDataUrl")
-        if data and data.startswith("s3://") and not context.s3.path_of(data).exists():
+        if data and not context.s3.path_of(data).exists():
             raise invalid(f"Could not find model data at {data}.")
     arn = context.arn("model", name)
     kept = {key: value for key, value in request.items() if key != "Tags"}

@@ -16,7 +16,16 @@ CONTAINERS = Path(os.environ["DOCKER_CONTAINERS"])
 
 def run(words: list[str]) -> int:
     parser = argparse.ArgumentParser()
-    for option in ("network", "name", "label", "user", "volume", "workdir", "entrypoint"):
+    for option in (
+        "network",
+        "add-host",
+        "name",
+        "label",
+        "user",
+        "volume",
+        "workdir",
+        "entrypoint",
+    ):
         parser.add_argument(f"--{option}")
     parser.add_argument("--env", action="append", default=[])
     parser.add_argument("--rm", action="store_true")

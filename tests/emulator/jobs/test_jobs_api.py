@@ -200,14 +200,16 @@ def test_names_are_unique_and_unknown_ones_are_said(sagemaker, processed, name) 
     processed(processing(name, "pass"))
     with pytest.raises(ClientError, match=r"ResourceInUse.*already exists"):
         sagemaker.create_processing_job(**processing(name, "pass"))
-    with pytest.raises(ClientError, match=r"ResourceNotFound.*no-such-job"):
+    with pytest.raises(ClientError, match=r"ValidationException.*Could not find .* no-such-job"):
         sagemaker.describe_processing_job(ProcessingJobName="no-such-job")
+    with pytest.raises(ClientError, match=r"ValidationException.*Requested resource not found"):
+        sagemaker.describe_training_job(TrainingJobName="no-such-job")
     with pytest.raises(ClientError, match="is in status Completed"):
         sagemaker.stop_processing_job(ProcessingJobName=name)
     found = sagemaker.list_processing_jobs(NameContains=name, StatusEquals="Completed")
     assert [job["ProcessingJobName"] for job in found["ProcessingJobSummaries"]] == [name]
     sagemaker.delete_processing_job(ProcessingJobName=name)
-    with pytest.raises(ClientError, match="ResourceNotFound"):
+    with pytest.raises(ClientError, match="Could not find requested job"):
         sagemaker.describe_processing_job(ProcessingJobName=name)
 
 

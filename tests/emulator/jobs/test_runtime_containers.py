@@ -65,6 +65,18 @@ def test_a_container_has_its_own_opt_ml(runtimes, tmp_path: Path, kind: str) -> 
     assert not Path("/opt/ml/made").exists()
 
 
+@pytest.mark.parametrize("image", ["plain", "warm"])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.id != "relocate"])
+def test_the_host_that_a_job_is_told_of_has_an_address(
+    runtimes, tmp_path: Path, kind: str, image: str
+) -> None:
+    text = "import socket; print(*map(socket.gethostbyname, ('algo-1', 'localhost')))"
+    command = ("python3", script(tmp_path, text))
+    code, printed = Run(runtimes[kind], tmp_path, image, command).end()
+    assert (code, printed) == (0, "127.0.0.1 127.0.0.1")
+    assert "algo-1" not in Path("/etc/hosts").read_text()
+
+
 def test_what_opt_holds_stays_visible(runtimes, tmp_path: Path) -> None:
     if "unshare" not in runtimes:
         pytest.skip("no unshare here")
@@ -308,7 +320,13 @@ def test_unshare_as_a_plain_user(tmp_path: Path) -> None:
             os.chown(path, 54321, 54321)
             path.chmod(path.stat().st_mode | stat.S_IRUSR)
         tried = subprocess.run(
-            [python, str(script_copy), "probe", str(folder / "ml"), str(folder / "opt")],
+            [
+                python,
+                str(script_copy),
+                "probe",
+                *map(str, (folder / "ml", folder / "opt")),
+                "/etc/hosts",
+            ],
             user=54321,
             group=54321,
             extra_groups=[],

@@ -181,7 +181,7 @@ def test_a_container_that_does_not_start_says_why(batch) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"DataProcessing": {"JoinSource": "Input"}}, "DataProcessing is not supported"),
+        ({"DataProcessing": {"JoinSource": "Input"}}, "joins the lines of CSV"),
         ({"MaxPayloadInMB": 101}, "MaxPayloadInMB is 101; it cannot be greater than 100"),
         ({"MaxPayloadInMB": 6, "MaxConcurrentTransforms": 17}, "17 * 6; it cannot be greater"),
         (
