@@ -27,7 +27,7 @@ from typing import Any
 
 import sources
 from answers import Answers, answered, joined
-from recipe import COUNTS, LEARN_FROM, RECIPE, SHORT, VARIATIONS, varied, well_formed
+from recipe import COUNTS, LEARN_FROM, RECIPE, SHORT, VARIATIONS, WEIGHTS, varied, well_formed
 from scipy.stats import t
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -85,7 +85,9 @@ def train(images: Path, recipe: dict[str, str], seed: int, folder: Path) -> Path
         (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
         for name in ("train", "validation"):
             link(images / name, folder / "input/data" / name)
-        words = [word for name, value in recipe.items() if name != LEARN_FROM
+        if WEIGHTS in recipe:
+            link(Path(recipe[WEIGHTS]), folder / "input/data/pretrained")
+        words = [word for name, value in recipe.items() if name not in (LEARN_FROM, WEIGHTS)
                  for word in (f"--{name}", value)]  # fmt: skip
         run(
             ["train.py", "--counts", COUNTS, "--seed", str(seed), *words],

@@ -22,6 +22,7 @@ RECIPE: dict[str, str] = {
     "epochs": "10",
 }
 LEARN_FROM = "learn-from"  # Prepare's, of which other counts teach as well; all others are Train's
+WEIGHTS = "weights"  # a folder of weights to start from, in place of ImageNet's: a channel of Train
 # A form of it that trains in minutes, to compare many changes; image by image, on one split.
 SHORT = "backbone=efficientnet_lite0,image-size=128,growing=false,epochs=4"
 VARIATIONS = (
