@@ -117,7 +117,7 @@ def describe(client: Any, name: str) -> dict[str, Any]:
         RegistryError: There is no such endpoint.
     """
     found = require(client, name)
-    settings = client.describe_endpoint_config(EndpointConfigName=found.config)
+    settings = settings_of(client, found.config)
     variant = main_variant(settings["ProductionVariants"], found.variant)
     capture = settings.get("DataCaptureConfig", {})
     return {
@@ -180,6 +180,24 @@ def main_variant(variants: list[dict[str, Any]], name: str) -> dict[str, Any]:
     return max(named or variants, key=lambda variant: variant.get("InitialVariantWeight", 1.0))
 
 
+def settings_of(client: Any, config: str) -> dict[str, Any]:
+    """An endpoint configuration, as DescribeEndpointConfig tells it.
+
+    Raises:
+        RegistryError: Somebody has deleted it, and with it what is known of its endpoint.
+    """
+    try:
+        return dict(client.describe_endpoint_config(EndpointConfigName=config))
+    except ClientError as error:
+        if not is_missing(error):
+            raise
+        raise RegistryError(
+            f"The endpoint's configuration {config} has been deleted, so its settings are not "
+            "known and cannot be kept. Make a configuration of that name again; or delete the "
+            "endpoint, and `python pipeline.py promote VERSION` makes a new one."
+        ) from error
+
+
 def decided_at(client: Any, config: str) -> datetime:
     """When the decision was made that a configuration follows; long ago for one not made here."""
     written = tags(client, config).get(DECIDED_AT)
@@ -187,8 +205,13 @@ def decided_at(client: Any, config: str) -> datetime:
 
 
 def tags(client: Any, config: str) -> dict[str, str]:
-    """The tags of an endpoint configuration, without those that AWS sets itself."""
-    arn = client.describe_endpoint_config(EndpointConfigName=config)["EndpointConfigArn"]
+    """The tags of an endpoint configuration, without those that AWS sets; none if it is gone."""
+    try:
+        arn = client.describe_endpoint_config(EndpointConfigName=config)["EndpointConfigArn"]
+    except ClientError as error:
+        if is_missing(error):
+            return {}
+        raise
     pages = client.get_paginator("list_tags").paginate(ResourceArn=arn)
     found = {tag["Key"]: tag["Value"] for page in pages for tag in page["Tags"]}
     return {key: value for key, value in found.items() if not key.startswith("aws:")}

@@ -206,7 +206,7 @@ def _try_to_serve(
 def _settings_of(client: Any, config: str) -> dict[str, Any]:
     """All that CreateEndpointConfig takes and Describe tells, whatever SageMaker adds to it."""
     operation = client.meta.service_model.operation_model("CreateEndpointConfig")
-    found = client.describe_endpoint_config(EndpointConfigName=config)
+    found = endpoints.settings_of(client, config)
     return {
         key: found[key]
         for key in operation.input_shape.members
@@ -263,12 +263,7 @@ def _state(client: Any, package: str, made: datetime) -> str:
 
 def _replaced_by(client: Any, config: str) -> str:
     """The configuration served before this one; "" where there is none or it is gone."""
-    try:
-        return endpoints.tags(client, config).get(REPLACES, "")
-    except ClientError as error:
-        if endpoints.is_missing(error):
-            return ""
-        raise
+    return endpoints.tags(client, config).get(REPLACES, "")
 
 
 def _has_deployment_config(client: Any, name: str) -> bool:
