@@ -8,7 +8,8 @@ from botocore.exceptions import ClientError
 
 from model_registry.errors import RegistryError
 
-BUSY = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
+CHANGING = ("Creating", "Updating")  # to a configuration that it has not served before
+BUSY = (*CHANGING, "SystemUpdating", "RollingBack", "Deleting")
 
 # Tags that promotion writes on an endpoint configuration, and rollback reads.
 REPLACES = "tally:replaces"  # the configuration that was served before this one
@@ -26,6 +27,7 @@ class Endpoint:
     arn: str
     status: str
     config: str
+    variant: str  # the one with most of the traffic now; "" before there is any
     model: str
     package: str  # the model package's ARN; "" for a model that was not made from a package
     made: datetime  # when the model was made from it
@@ -68,18 +70,19 @@ def read(client: Any, name: str) -> Endpoint | None:
         if is_missing(error):
             return None
         raise
-    # While an endpoint is created or updated, DescribeEndpoint names the new configuration here.
-    pending = found.get("PendingDeploymentSummary", {}).get("EndpointConfigName", "")
+    summary = found.get("PendingDeploymentSummary", {})
+    # What is being rolled back is not what it changes to.
+    pending = summary.get("EndpointConfigName", "") if found["EndpointStatus"] in CHANGING else ""
     config = found["EndpointConfigName"]
-    if pending == config and found["EndpointStatus"] not in ("Creating", "Updating"):
-        pending = ""
-    model, package, made = model_of(client, config)
-    changing_to = model_of(client, pending) if pending else NO_MODEL
+    variant = _busiest(found.get("ProductionVariants", []))
+    model, package, made = model_of(client, config, variant)
+    changing_to = model_of(client, pending, variant) if pending else NO_MODEL
     return Endpoint(
         name=name,
         arn=found["EndpointArn"],
         status=found["EndpointStatus"],
         config=config,
+        variant=variant,
         model=model,
         package=package,
         made=made,
@@ -114,8 +117,8 @@ def describe(client: Any, name: str) -> dict[str, Any]:
         RegistryError: There is no such endpoint.
     """
     found = require(client, name)
-    settings = client.describe_endpoint_config(EndpointConfigName=found.config)
-    variant = main_variant(settings["ProductionVariants"])
+    settings = settings_of(client, found.config)
+    variant = main_variant(settings["ProductionVariants"], found.variant)
     capture = settings.get("DataCaptureConfig", {})
     return {
         "name": found.name,
@@ -141,14 +144,14 @@ def version_number(package_arn: str) -> int | None:
     return int(last) if last.isdigit() else None
 
 
-def model_of(client: Any, config: str) -> tuple[str, str, datetime]:
-    """The main model of an endpoint configuration, the package it was made from, and when.
+def model_of(client: Any, config: str, variant: str = "") -> tuple[str, str, datetime]:
+    """The model of a configuration's main variant, the package it was made from, and when.
 
     The package is "" for none; both are where the configuration or the model has been deleted.
     """
     try:
         found = client.describe_endpoint_config(EndpointConfigName=config)
-        model = main_variant(found["ProductionVariants"]).get("ModelName", "")
+        model = main_variant(found["ProductionVariants"], variant).get("ModelName", "")
         described = client.describe_model(ModelName=model)
     except ClientError as error:
         if is_missing(error):
@@ -159,9 +162,40 @@ def model_of(client: Any, config: str) -> tuple[str, str, datetime]:
     return model, package, described["CreationTime"]
 
 
-def main_variant(variants: list[dict[str, Any]]) -> dict[str, Any]:
-    """The variant that gets most of the traffic: the one a promoted model goes to."""
-    return max(variants, key=lambda variant: variant.get("InitialVariantWeight", 1.0))
+def _busiest(variants: list[dict[str, Any]]) -> str:
+    """The variant that gets most of the traffic now, which its configuration need not tell."""
+    first = max(variants, key=lambda variant: variant.get("CurrentWeight", 0.0), default=None)
+    return str(first["VariantName"]) if first else ""
+
+
+def main_variant(variants: list[dict[str, Any]], name: str) -> dict[str, Any]:
+    """The variant that a promoted model goes to.
+
+    Args:
+        variants: A configuration's.
+        name: The variant that gets most of the traffic now; where there is none of that name, the
+            one that gets most to begin with.
+    """
+    named = [variant for variant in variants if variant["VariantName"] == name]
+    return max(named or variants, key=lambda variant: variant.get("InitialVariantWeight", 1.0))
+
+
+def settings_of(client: Any, config: str) -> dict[str, Any]:
+    """An endpoint configuration, as DescribeEndpointConfig tells it.
+
+    Raises:
+        RegistryError: Somebody has deleted it, and with it what is known of its endpoint.
+    """
+    try:
+        return dict(client.describe_endpoint_config(EndpointConfigName=config))
+    except ClientError as error:
+        if not is_missing(error):
+            raise
+        raise RegistryError(
+            f"The endpoint's configuration {config} has been deleted, so its settings are not "
+            "known and cannot be kept. Make a configuration of that name again; or delete the "
+            "endpoint, and `python pipeline.py promote VERSION` makes a new one."
+        ) from error
 
 
 def decided_at(client: Any, config: str) -> datetime:
@@ -171,8 +205,13 @@ def decided_at(client: Any, config: str) -> datetime:
 
 
 def tags(client: Any, config: str) -> dict[str, str]:
-    """The tags of an endpoint configuration, without those that AWS sets itself."""
-    arn = client.describe_endpoint_config(EndpointConfigName=config)["EndpointConfigArn"]
+    """The tags of an endpoint configuration, without those that AWS sets; none if it is gone."""
+    try:
+        arn = client.describe_endpoint_config(EndpointConfigName=config)["EndpointConfigArn"]
+    except ClientError as error:
+        if is_missing(error):
+            return {}
+        raise
     pages = client.get_paginator("list_tags").paginate(ResourceArn=arn)
     found = {tag["Key"]: tag["Value"] for page in pages for tag in page["Tags"]}
     return {key: value for key, value in found.items() if not key.startswith("aws:")}
@@ -182,4 +221,6 @@ def is_missing(error: ClientError) -> bool:
     """Whether the thing asked for does not exist; SageMaker has no error code of its own for it."""
     message = error.response["Error"].get("Message", "")
     code = error.response["Error"].get("Code", "")
-    return code in ("ResourceNotFound", "ResourceNotFoundException") or "Could not find" in message
+    return code in ("ResourceNotFound", "ResourceNotFoundException") or any(
+        words in message for words in ("Could not find", "does not exist")
+    )

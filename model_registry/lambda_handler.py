@@ -8,14 +8,14 @@ with `endpoint_name` and `instance_type` in its CustomerMetadataProperties. The 
 import json
 import os
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
 
-from model_registry.errors import EndpointBusyError, RegistryError
+from model_registry.errors import EndpointBusyError, NotApprovedError, RegistryError
 from model_registry.promotion import Placement, promote
-from model_registry.versions import APPROVED, ModelVersion, describe
+from model_registry.versions import ModelVersion, describe
 
 LEFT = "left for approval"
 NO_DECISION = "not a decision"  # something else of the version was changed
@@ -42,12 +42,10 @@ def handler(event: Mapping[str, Any], context: Any = None) -> dict[str, Any]:
     """
     if not _is_decision(event):
         return _say({"statusCode": 200, "status": NO_DECISION})
-    arn, decided_at = _read(event)
+    arn = _package(event)
     client = boto3.client("sagemaker")
     version = describe(client, arn)
     base = {"statusCode": 200, "model_package_arn": arn, "version": version.version}
-    if version.approval != APPROVED:
-        return _say({**base, "status": LEFT, "approval": version.approval})
     placement = Placement(
         endpoint_name=_wanted("endpoint_name", event, version),
         instance_type=_wanted("instance_type", event, version),
@@ -60,8 +58,11 @@ def handler(event: Mapping[str, Any], context: Any = None) -> dict[str, Any]:
             arn,
             placement,
             wait_seconds=max(0.0, left - MARGIN_SECONDS),
-            decided_at=decided_at,
+            decided_at=_approved_at(event, version),
         )
+    except NotApprovedError:
+        approval = describe(client, arn).approval  # it may be rejected while the endpoint is busy
+        return _say({**base, "status": LEFT, "approval": approval})
     except EndpointBusyError as error:
         print(json.dumps({"status": "endpoint busy", "reason": str(error)}))
         raise
@@ -78,20 +79,30 @@ def _is_decision(event: Mapping[str, Any]) -> bool:
     return not changed or "ModelApprovalStatus" in changed
 
 
-def _read(event: Mapping[str, Any]) -> tuple[str, datetime | None]:
-    """The model package's ARN, and when it was approved (None: it is being decided now)."""
+def _package(event: Mapping[str, Any]) -> str:
+    """The model package's ARN."""
     if event.get("detail-type") == EVENT:
-        time = event.get("time")
-        decided = datetime.fromisoformat(time) if time else None
-        if decided and decided.tzinfo is None:
-            decided = decided.replace(tzinfo=UTC)
-        return event["detail"]["ModelPackageArn"], decided
+        return str(event["detail"]["ModelPackageArn"])
     if arn := event.get("model_package_arn"):
-        return arn, None
+        return str(arn)
     raise RegistryError(
         "The event names no model package: it needs `model_package_arn`, or to be EventBridge's "
         f"{EVENT!r}; it has {', '.join(sorted(event)) or 'nothing'}."
     )
+
+
+def _approved_at(event: Mapping[str, Any], version: ModelVersion) -> datetime | None:
+    """When the version was approved; None: it is being decided now.
+
+    An event tells the second. The version tells the fraction too, by which approvals of one second
+    have an order, unless something of it was changed later.
+    """
+    if event.get("detail-type") != EVENT or not event.get("time"):
+        return None
+    second = datetime.fromisoformat(event["time"])
+    if second.tzinfo is None:
+        second = second.replace(tzinfo=UTC)
+    return min(version.modified, second + timedelta(milliseconds=999))
 
 
 def _wanted(name: str, event: Mapping[str, Any], version: ModelVersion) -> str:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +16,9 @@ from model_registry.versions import APPROVED, ModelVersion, approved, create_mod
 
 CREATED, UPDATED, ALREADY = "endpoint created", "endpoint updated", "already serving"
 SUPERSEDED = "superseded by a later decision"
+# What it serves, or changes to, in these states it goes on serving unless somebody changes it.
+LASTING = ("InService", "Creating", "Updating", "SystemUpdating", "RollingBack")
+GONE = "Gone"  # ours, not SageMaker's: it was there, and has been deleted meanwhile
 POLL_SECONDS = 2.0
 
 
@@ -69,8 +72,7 @@ def promote(
         NotApprovedError: The version is not approved.
         EndpointBusyError: The endpoint was still being changed after `wait_seconds`.
     """
-    version = approved(client, package_arn)
-    return _serve(client, version, placement, wait_seconds, decided_at or datetime.now(UTC))
+    return _serve(client, package_arn, placement, wait_seconds, decided_at)
 
 
 def rollback(client: Any, placement: Placement, *, wait_seconds: float = 0.0) -> Promotion:
@@ -86,15 +88,14 @@ def rollback(client: Any, placement: Placement, *, wait_seconds: float = 0.0) ->
     current = endpoints.require(client, placement.endpoint_name)
     config, skipped = current.wanted_config, []
     while config := _replaced_by(client, config):
-        package = endpoints.model_of(client, config)[1]
+        _, package, made = endpoints.model_of(client, config, current.variant)
         if not package or package == current.wanted_package:
             continue
-        version = describe(client, package)
-        if version.approval == APPROVED:
+        state = _state(client, package, made)
+        if state == APPROVED:
             before = _replaced_by(client, config)
-            now = datetime.now(UTC)
-            return _serve(client, version, placement, wait_seconds, now, replaces=before)
-        skipped.append(f"version {version.version} is {version.approval}")
+            return _serve(client, package, placement, wait_seconds, replaces=before)
+        skipped.append(f"version {endpoints.version_number(package)} is {state}")
     why = f" ({'; '.join(skipped)})" if skipped else ""
     raise RegistryError(
         f"Endpoint {placement.endpoint_name} has served no approved version before this one{why}. "
@@ -105,31 +106,39 @@ def rollback(client: Any, placement: Placement, *, wait_seconds: float = 0.0) ->
 
 def _serve(
     client: Any,
-    version: ModelVersion,
+    package_arn: str,
     placement: Placement,
     wait_seconds: float,
-    decided_at: datetime,
+    decided_at: datetime | None = None,
     replaces: str | None = None,
 ) -> Promotion:
     """Bring the endpoint to the version, however often something else gets in between."""
     deadline = time.monotonic() + wait_seconds
     name = placement.endpoint_name
+    current: Endpoint | None = None
     while True:
-        current = endpoints.read(client, name)
-        serves = current is not None and current.will_serve(version.arn, version.created)
-        if current and serves and current.status != "Failed":
-            return _done(ALREADY, version, name, current.wanted_config, "")
+        # Each time, because somebody may reject it while this waits.
+        version = approved(client, package_arn)
+        found = endpoints.read(client, name)
+        # One that goes while this waits, as a failed one does that another promotion makes again,
+        # comes back with its settings.
+        current = found or (replace(current, status=GONE, pending_config="") if current else None)
         if current:
-            # Events carry whole seconds, so decisions of one second count as made together.
-            in_force = endpoints.decided_at(client, current.wanted_config).replace(microsecond=0)
+            serves = current.will_serve(version.arn, version.created)
+            if serves and current.status in LASTING:
+                return _done(ALREADY, version, name, current.wanted_config, "")
+            in_force = endpoints.decided_at(client, current.wanted_config)
+            # What is decided now comes after what is in force, whatever this machine's clock says.
+            decided_at = decided_at or max(datetime.now(UTC), in_force)
             if in_force > decided_at:
                 return _done(SUPERSEDED, version, name, current.wanted_config, "")
+        decided_at = decided_at or datetime.now(UTC)
         if current is None or not current.busy:
             done = _try_to_serve(client, version, placement, current, decided_at, replaces)
             if done:
                 return done
         if time.monotonic() + POLL_SECONDS > deadline:
-            state = current.status if current else "Creating"
+            state = found.status if found else "Creating"
             raise EndpointBusyError(
                 f"Endpoint {name} is {state}, so version {version.version} could not be promoted "
                 f"within {wait_seconds:.0f} s. When `python pipeline.py endpoint --wait` says that "
@@ -152,7 +161,8 @@ def _try_to_serve(
     tags = {DECIDED_AT: decided_at.astimezone(UTC).isoformat()}
     if current:
         settings = _settings_of(client, current.config)
-        endpoints.main_variant(settings["ProductionVariants"])["ModelName"] = model
+        variant = endpoints.main_variant(settings["ProductionVariants"], current.variant)
+        variant["ModelName"] = model
         tags = {**endpoints.tags(client, current.config), **tags}
         tags[REPLACES] = current.config if replaces is None else replaces
     else:
@@ -172,15 +182,13 @@ def _try_to_serve(
         if not _already_exists(error):
             raise
     try:
-        if current is None:
-            client.create_endpoint(EndpointName=name, EndpointConfigName=config)
-            return _done(CREATED, version, name, config, "")
-        if current.status == "Failed":
+        if current and current.status == "Failed":
             # A failed endpoint can only be deleted; its configuration, and so its settings, remain.
             client.delete_endpoint(EndpointName=name)
             _wait_until_gone(client, name)
+        if current is None or current.status in ("Failed", GONE):
             client.create_endpoint(EndpointName=name, EndpointConfigName=config)
-            return _done(CREATED, version, name, config, current.config)
+            return _done(CREATED, version, name, config, current.config if current else "")
         client.update_endpoint(
             EndpointName=name,
             EndpointConfigName=config,
@@ -189,7 +197,7 @@ def _try_to_serve(
             **({"RetainDeploymentConfig": True} if _has_deployment_config(client, name) else {}),
         )
     except ClientError as error:
-        if not (_already_exists(error) or _in_progress(error)):
+        if not (_already_exists(error) or _in_progress(error) or endpoints.is_missing(error)):
             raise
         return None
     return _done(UPDATED, version, name, config, current.config)
@@ -198,7 +206,7 @@ def _try_to_serve(
 def _settings_of(client: Any, config: str) -> dict[str, Any]:
     """All that CreateEndpointConfig takes and Describe tells, whatever SageMaker adds to it."""
     operation = client.meta.service_model.operation_model("CreateEndpointConfig")
-    found = client.describe_endpoint_config(EndpointConfigName=config)
+    found = endpoints.settings_of(client, config)
     return {
         key: found[key]
         for key in operation.input_shape.members
@@ -241,14 +249,21 @@ def _role_of(client: Any, current: Endpoint | None) -> str:
     return str(role)
 
 
-def _replaced_by(client: Any, config: str) -> str:
-    """The configuration served before this one; "" where there is none or it is gone."""
+def _state(client: Any, package: str, made: datetime) -> str:
+    """The approval of the package that a model was made from; "deleted" where it is gone."""
     try:
-        return endpoints.tags(client, config).get(REPLACES, "")
+        version = describe(client, package)
     except ClientError as error:
         if endpoints.is_missing(error):
-            return ""
+            return "deleted"
         raise
+    # A new group counts from version 1 again, so this may be another package of the same name.
+    return version.approval if made >= version.created else "deleted"
+
+
+def _replaced_by(client: Any, config: str) -> str:
+    """The configuration served before this one; "" where there is none or it is gone."""
+    return endpoints.tags(client, config).get(REPLACES, "")
 
 
 def _has_deployment_config(client: Any, name: str) -> bool:

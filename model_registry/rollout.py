@@ -32,7 +32,7 @@ def wait(
             has deployed the approved version.
     """
     begun = time.monotonic()
-    due = _approved_last(client, group)
+    due = _approved_last(client, group, name)
     said = ""
     while True:
         found = endpoints.read(client, name)
@@ -45,6 +45,13 @@ def wait(
             said = text
         if found and not found.busy and not waiting_for_rule:
             return found
+        if found and not found.busy and due and found.failure and found.modified > due.modified:
+            reason = found.failure.rstrip(".")
+            raise RegistryError(
+                f"Version {due.version} is approved, but could not be deployed: {reason}. "
+                f"Endpoint {name} is {found.status} as before. When the reason is mended: "
+                f"`python pipeline.py promote {due.version}`."
+            )
         waited = time.monotonic() - begun
         if waiting_for_rule and due and not (found and found.busy) and waited > RULE_SECONDS:
             raise RegistryError(
@@ -61,13 +68,15 @@ def wait(
         time.sleep(POLL_SECONDS)
 
 
-def _approved_last(client: Any, group: str) -> ModelVersion | None:
-    """The version that somebody approved last, which need not be the newest."""
+def _approved_last(client: Any, group: str, name: str) -> ModelVersion | None:
+    """The version for this endpoint that somebody approved last, which need not be the newest."""
     try:
         approved = list_versions(client, group, APPROVED)
     except NoGroupError:
         return None
-    return max(approved, key=lambda version: version.modified, default=None)
+    # One that names no endpoint is served where somebody promotes it.
+    here = [v for v in approved if v.metadata.get("endpoint_name", name) == name]
+    return max(here, key=lambda version: version.modified, default=None)
 
 
 def _is_due(client: Any, found: Endpoint | None, due: ModelVersion) -> bool:
@@ -76,8 +85,7 @@ def _is_due(client: Any, found: Endpoint | None, due: ModelVersion) -> bool:
         return True
     if found.will_serve(due.arn, due.created):
         return False
-    # An event carries its time in whole seconds, so a decision of the same second counts as later.
-    return endpoints.decided_at(client, found.wanted_config) < due.modified.replace(microsecond=0)
+    return endpoints.decided_at(client, found.wanted_config) < due.modified
 
 
 def _text(name: str, found: Endpoint | None, due: ModelVersion | None) -> str:

@@ -3,10 +3,12 @@
 import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from model_registry.versions import approved_data_url
 from pipelines import parameters, upload
 from pipelines.executions import execution
+from pipelines.provisioning.item import error_code
 from pipelines.settings import NAME, Settings
 
 if TYPE_CHECKING:
@@ -34,7 +36,8 @@ def start(
         say: Called with a line about each thing that is uploaded.
 
     Raises:
-        ExecutionError: The pipeline has not been upserted, or no execution may have this name.
+        ExecutionError: The pipeline has not been upserted, no execution may have this name, or the
+            approved model is gone.
         ParameterError: A text names no parameter, or its value is not allowed.
         UploadError: A local folder or file cannot be uploaded.
     """
@@ -47,7 +50,20 @@ def start(
             "hyphens, of which neither the first nor the last is a hyphen."
         )
     execution.require_pipeline(client, NAME)
-    values = upload.place(session, settings, values, say)
     if "ApprovedModel" not in values and (approved := approved_data_url(client, NAME)):
+        _look_for(session, approved)
         values["ApprovedModel"] = approved
+    values = upload.place(session, settings, values, say)
     return execution.start(client, NAME, values, name)
+
+
+def _look_for(session: "boto3.Session", model: str) -> None:
+    """See that the approved model is there: its place is read only after all of the training."""
+    url, s3 = urlsplit(model), session.client("s3")
+    code = error_code(lambda: s3.head_object(Bucket=url.netloc, Key=url.path.lstrip("/")))
+    if code not in (None, "403"):  # whoever starts need not be allowed to read it
+        raise execution.ExecutionError(
+            f"The newest approved version's model is gone: there is no {model}. Reject that "
+            "version (`python pipeline.py models` lists them, `reject VERSION`), or say what the "
+            "new model is compared with: -p ApprovedModel=s3://..."
+        )

@@ -221,6 +221,7 @@ def test_an_approval_calls_the_function_with_awss_event(emulator, functions, fun
     assert detail["ModelPackageGroupName"] == group
     assert detail["ModelPackageVersion"] == 1
     assert detail["ModelApprovalStatus"] == "Approved"
+    assert detail["UpdatedModelPackageFields"] == ["ModelApprovalStatus"]
     assert detail["CreationTime"].endswith("Z")
 
 

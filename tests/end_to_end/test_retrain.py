@@ -20,14 +20,18 @@ def workflow() -> dict[Any, Any]:
     return yaml.safe_load(WORKFLOW.read_text())
 
 
-def commands(workflow: dict[Any, Any]) -> list[str]:
-    """The `run:` texts that are commands of pipeline.py.
+def commands(workflow: dict[Any, Any], cancelled: bool = False) -> list[str]:
+    """The `run:` texts that are commands of pipeline.py, in a job that ends or is cancelled.
 
     The others make the environment that this test already runs in (`make setup`), or push images
     with Docker to ECR (`make images`), which an emulator that runs containers/ does not need:
     tests/pipelines/test_images.py holds those.
     """
-    runs = [step["run"] for step in workflow["jobs"]["retrain"]["steps"] if "run" in step]
+    runs = [
+        step["run"]
+        for step in workflow["jobs"]["retrain"]["steps"]
+        if "run" in step and (cancelled or "cancelled()" not in step.get("if", ""))
+    ]
     assert [run for run in runs if "pipeline.py" not in run] == ["make setup", "make images"]
     return [run for run in runs if "pipeline.py" in run]
 
@@ -75,6 +79,29 @@ def test_it_ends_with_a_pending_version_and_its_metrics_in_the_summary(
     assert f"{accuracy:.3f}" in said
     assert f"Model version {new['version']} waits for approval" in said
     assert f"pipeline.py approve {new['version']}" in said
+
+
+def test_whoever_cancels_the_job_stops_its_execution(
+    workplace: Workplace, workflow: dict[Any, Any], tmp_path: Path
+) -> None:
+    job = workflow["jobs"]["retrain"]
+    (watching,) = [step for step in job["steps"] if step.get("id") == "execution"]
+    # A step that takes too long has failed, while a job that does is cancelled.
+    assert watching["timeout-minutes"] < job["timeout-minutes"]
+    workplace.run("upsert")
+    source = f"DataSource={workplace.bins}"
+    workplace.run("start", "--no-wait", "--name", "retrain-171-1", "-p", source)
+    environment = {
+        **workplace.environment,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "GITHUB_RUN_ID": "171",
+        "GITHUB_RUN_ATTEMPT": "1",
+        "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md"),
+    }
+    for command in commands(workflow, cancelled=True)[-2:]:
+        subprocess.run(["bash", "-e", "-c", command], cwd=ROOT, env=environment, check=True)
+    assert workplace.read("status", "retrain-171-1")["status"] in ("Stopping", "Stopped")
+    assert "Stop" in (tmp_path / "summary.md").read_text()
 
 
 def test_images_that_grow_are_read_again_and_others_wait_for_a_reason(

@@ -1,10 +1,20 @@
-"""A model package group in moto: the same boto3 calls, answered in process."""
+"""A model package group in moto, in process, and one in the emulator, which really serves."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import boto3
 import pytest
 from moto import mock_aws
 
+from tests.model_registry.served import archive
+
 GROUP = "tally"
+ROOT = Path(__file__).resolve().parent.parent.parent
+IMAGES = ROOT / "tests" / "emulator" / "images"
 
 
 @pytest.fixture
@@ -49,3 +59,27 @@ def register(client):
         )["ModelPackageArn"]
 
     return add
+
+
+@pytest.fixture(scope="session")
+def emulated(tmp_path_factory):
+    state = str(tmp_path_factory.mktemp("registry") / "emulator")
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+
+    def emulator(*arguments):
+        command = [sys.executable, "-m", "emulator", *arguments, "--state", state]
+        subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=True)
+
+    emulator("up", "--images", str(IMAGES))
+    server = json.loads((Path(state) / "server.json").read_text())
+    keys = {"aws_access_key_id": "emulator", "aws_secret_access_key": "emulator"}
+    session = boto3.Session(region_name="us-east-1", **keys)
+    s3 = session.client("s3", endpoint_url=server["s3_url"])
+    s3.create_bucket(Bucket="models")
+    s3.put_object(Bucket="models", Key="model.tar.gz", Body=archive("serve"))
+    for word in ("crash", "slow"):
+        s3.put_object(Bucket="models", Key=f"{word}/model.tar.gz", Body=archive(word))
+    client = session.client("sagemaker", endpoint_url=server["url"])
+    client.create_model_package_group(ModelPackageGroupName=GROUP)
+    yield client
+    emulator("down")

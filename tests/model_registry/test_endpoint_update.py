@@ -1,14 +1,7 @@
 """Promotion onto an endpoint that exists, which moto cannot update: against the emulator."""
 
-import io
-import json
-import os
-import subprocess
-import sys
-import tarfile
 import time
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import boto3
 import pytest
@@ -17,69 +10,11 @@ from model_registry import endpoint as endpoints
 from model_registry import prediction, rollout, versions
 from model_registry.errors import EndpointBusyError, RegistryError
 from model_registry.promotion import Placement, promote, rollback
-
-ROOT = Path(__file__).resolve().parent.parent.parent
-IMAGES = ROOT / "tests" / "emulator" / "images"
-PLACEMENT = Placement("tally", "ml.m5.large", "arn:aws:iam::123456789012:role/tally-execution")
-
-
-@pytest.fixture(scope="module")
-def emulated(tmp_path_factory):
-    state = str(tmp_path_factory.mktemp("registry") / "emulator")
-    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-
-    def emulator(*arguments):
-        command = [sys.executable, "-m", "emulator", *arguments, "--state", state]
-        subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=True)
-
-    emulator("up", "--images", str(IMAGES))
-    server = json.loads((Path(state) / "server.json").read_text())
-    keys = {"aws_access_key_id": "emulator", "aws_secret_access_key": "emulator"}
-    session = boto3.Session(region_name="us-east-1", **keys)
-    s3 = session.client("s3", endpoint_url=server["s3_url"])
-    s3.create_bucket(Bucket="models")
-    s3.put_object(Bucket="models", Key="model.tar.gz", Body=archive("serve"))
-    for word in ("crash", "slow"):
-        s3.put_object(Bucket="models", Key=f"{word}/model.tar.gz", Body=archive(word))
-    yield session.client("sagemaker", endpoint_url=server["url"])
-    emulator("down")
-
-
-def archive(word):
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
-        entry = tarfile.TarInfo("word.txt")
-        entry.size = len(word)
-        tar.addfile(entry, io.BytesIO(word.encode()))
-    return packed.getvalue()
-
-
-def register(client, approval="Approved", key="model.tar.gz", group="tally"):
-    image = "123456789012.dkr.ecr.us-east-1.amazonaws.com/plain:latest"
-    container = {"Image": image, "ModelDataUrl": f"s3://models/{key}"}
-    return client.create_model_package(
-        ModelPackageGroupName=group,
-        ModelApprovalStatus=approval,
-        InferenceSpecification={
-            "Containers": [container],
-            "SupportedContentTypes": ["image/jpeg"],
-            "SupportedResponseMIMETypes": ["application/json"],
-        },
-    )["ModelPackageArn"]
-
-
-def rest(client, name="tally"):
-    while endpoints.read(client, name).busy:
-        time.sleep(0.1)
-
-
-def place(name, instance_type="ml.m5.large"):
-    return Placement(name, instance_type, PLACEMENT.role_arn)
+from tests.model_registry.served import PLACEMENT, place, register, rest
 
 
 def test_an_update_keeps_settings_and_rollback_goes_back_version_by_version(emulated):
     client = emulated
-    client.create_model_package_group(ModelPackageGroupName="tally")
     arns = [register(client) for _ in range(3)]
     promote(client, arns[0], PLACEMENT)
     assert rollout.wait(client, "tally", "tally", 60).status == "InService"

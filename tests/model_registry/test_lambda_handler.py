@@ -1,10 +1,11 @@
 import json
+from datetime import UTC
 
 import pytest
 
 from model_registry import endpoint as endpoints
 from model_registry import lambda_handler
-from model_registry.errors import EndpointBusyError, RegistryError
+from model_registry.errors import EndpointBusyError, NotApprovedError, RegistryError
 from model_registry.lambda_handler import handler
 
 FACTS = {"endpoint_name": "tally", "instance_type": "ml.m5.large"}
@@ -112,3 +113,26 @@ def test_an_event_without_a_package_is_refused(client, event, message):
 def test_a_version_that_names_no_endpoint_is_refused(client, register):
     with pytest.raises(RegistryError, match="promote 1"):
         handler(approval(register("Approved")), None)
+
+
+def test_of_two_approvals_in_one_second_the_later_one_counts(client, register):
+    events = []
+    for arn in [register() for _ in range(2)]:
+        approved = {"ModelApprovalStatus": "Approved", "CustomerMetadataProperties": FACTS}
+        client.update_model_package(ModelPackageArn=arn, **approved)
+        when = client.describe_model_package(ModelPackageName=arn)["LastModifiedTime"]
+        events.append(approval(arn, when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")))
+    assert handler(events[1], None)["status"] == "endpoint created"
+    assert handler(events[0], None)["status"] == "superseded by a later decision"
+
+
+def test_a_version_rejected_while_its_endpoint_was_busy_is_left(client, register, monkeypatch):
+    arn = register("Approved", **FACTS)
+
+    def rejected_meanwhile(*_, **__):
+        client.update_model_package(ModelPackageArn=arn, ModelApprovalStatus="Rejected")
+        raise NotApprovedError("Version 1 of tally is Rejected")
+
+    monkeypatch.setattr(lambda_handler, "promote", rejected_meanwhile)
+    answer = handler(approval(arn), None)
+    assert (answer["status"], answer["approval"]) == ("left for approval", "Rejected")

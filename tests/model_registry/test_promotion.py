@@ -68,6 +68,17 @@ def test_rollback_without_an_endpoint_or_a_version_before_says_so(client, regist
         rollback(client, PLACEMENT)
 
 
+def test_of_a_configuration_that_somebody_deleted_it_is_said_what_can_be_done(client, register):
+    config = promote(client, register("Approved"), PLACEMENT).endpoint_config_name
+    client.delete_endpoint_config(EndpointConfigName=config)
+    for ask in (
+        lambda: promote(client, register("Approved"), PLACEMENT),
+        lambda: endpoints.describe(client, "tally"),
+    ):
+        with pytest.raises(RegistryError, match=rf"{config} has been deleted.*promote VERSION"):
+            ask()
+
+
 def test_the_result_is_json(client, register):
     done = promote(client, register("Approved"), PLACEMENT)
     assert json.loads(json.dumps(done.as_dict()))["endpoint_name"] == "tally"

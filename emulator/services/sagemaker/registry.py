@@ -1,5 +1,6 @@
 """The model registry: model package groups and the packages in them, which are their versions."""
 
+import copy
 import time
 from datetime import UTC, datetime
 from typing import Any
@@ -66,10 +67,10 @@ def describe_model_package(context: Context, request: dict[str, Any]) -> dict[st
 
 @operation("UpdateModelPackage")
 def update_model_package(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """Approve, reject or annotate a package; a new approval status is told to EventBridge."""
+    """Approve, reject or annotate a package; what changed is told to EventBridge."""
     with context.store.transaction():
         document = _get(context, request["ModelPackageArn"])
-        before = dict(document)
+        before = copy.deepcopy(document)
         status = request.get("ModelApprovalStatus")
         if status and "ModelPackageVersion" not in document:
             raise invalid("ModelApprovalStatus belongs to a version in a group; this has no group")
@@ -86,11 +87,11 @@ def update_model_package(context: Context, request: dict[str, Any]) -> dict[str,
                 *document.get("AdditionalInferenceSpecifications", []),
                 *added,
             ]
+        changed = [key for key in document if document[key] != before.get(key)]
         document["LastModifiedTime"] = time.time()
         context.store.put(_KIND, document["ModelPackageName"], document)
-        watched = ("ModelApprovalStatus", "ModelLifeCycle")
-        if any(document.get(key) != before.get(key) for key in watched):
-            _tell(context, document)
+        if changed:
+            _tell(context, document, UpdatedModelPackageFields=changed)
     return {"ModelPackageArn": document["ModelPackageArn"]}
 
 
@@ -142,7 +143,7 @@ def _of_token(context: Context, group: str, token: str | None) -> dict[str, Any]
     return next((version for version in versions if version.get("ClientToken") == token), None)
 
 
-def _tell(context: Context, document: dict[str, Any]) -> None:
+def _tell(context: Context, document: dict[str, Any], **more: Any) -> None:
     """Emit the event that AWS documents for a changed model package."""
     told = (
         "ModelPackageGroupName",
@@ -159,7 +160,7 @@ def _tell(context: Context, document: dict[str, Any]) -> None:
         "MetadataProperties",
         "CustomerMetadataProperties",
     )
-    detail = {key: document[key] for key in told if key in document}
+    detail = {key: document[key] for key in told if key in document} | more
     if "ModelPackageVersion" in document:
         detail.pop("ModelPackageName")
     for key in ("CreationTime", "LastModifiedTime"):
