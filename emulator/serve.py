@@ -15,6 +15,7 @@ from emulator import server
 from emulator.daemon import Options, only_server, require_images
 from emulator.errors import StartError
 from emulator.operations import Context
+from emulator.proxies import past_proxies
 from emulator.runtime import environment
 from emulator.s3 import S3
 from emulator.store import Store
@@ -59,7 +60,7 @@ def serve(options: Options) -> None:
 
 def _run(context: Context, port: int) -> None:
     # The client environment lets every service use boto3 as its clients do.
-    os.environ.update(context.client_environment)
+    os.environ.update(context.client_environment | past_proxies())
     stops = server.start_services(context)
     _write(context)
     config = uvicorn.Config(
