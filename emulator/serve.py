@@ -33,7 +33,8 @@ def serve(options: Options) -> None:
     if options.port is None or options.s3_port is None:
         raise StartError("serve needs --port and --s3-port; `up` chooses them")
     require_images(options.images)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    logging.basicConfig(format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    _log.setLevel(logging.INFO)  # httpx, say, would write a line for each answer of an endpoint
     options.state.mkdir(parents=True, exist_ok=True)
     # uvicorn raises the signal again when it has ended: the parts must still be stopped then.
     for number in (signal.SIGTERM, signal.SIGINT):
