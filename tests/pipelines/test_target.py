@@ -14,7 +14,7 @@ import pytest
 from pipelines import target
 from pipelines.provisioning import setup
 from pipelines.root import ROOT, emulator_state
-from pipelines.settings import Settings
+from pipelines.settings import NAME, Settings
 from pipelines.settings_file import load
 from pipelines.target import TargetError
 from pipelines.upload import upload_folder
@@ -56,6 +56,9 @@ def test_the_emulator_is_started_once_and_serves_all_that_setup_needs(
     assert capsys.readouterr().err == ""
 
     assert {item.state for item in setup.setup(session, settings)} == {"made"}
+    for number in range(10):  # newer than the pipeline's own, which no longer is on the first page
+        group = f"{NAME}-{number}"
+        session.client("sagemaker").create_model_package_group(ModelPackageGroupName=group)
     assert {item.state for item in setup.setup(session, settings)} == {"found"}
     said: list[str] = []
     for _ in range(2):
