@@ -10,6 +10,7 @@ from typing import Any
 
 from emulator import daemon
 from emulator.errors import StartError
+from emulator.proxies import past_proxies
 
 # What botocore imports into the programs of a shell, and the folder where it finds it.
 _PLUGIN = "emulator=emulator_sts"
@@ -73,6 +74,7 @@ def _env(options: argparse.Namespace) -> None:
     if server is None:
         raise StartError(f"not running; start it with: {options.program} up")
     environment = server["environment"] | {"BOTOCORE_EXPERIMENTAL__PLUGINS": _PLUGIN}
+    environment |= past_proxies()  # of the shell that asks, not of the server's
     if options.json:
         path = os.pathsep.join([str(_CLIENT), *filter(None, [os.environ.get("PYTHONPATH")])])
         print(json.dumps(environment | {"PYTHONPATH": path}, indent=2))

@@ -15,6 +15,7 @@ from emulator import server
 from emulator.daemon import Options, only_server, require_images
 from emulator.errors import StartError
 from emulator.operations import Context
+from emulator.proxies import past_proxies
 from emulator.runtime import environment
 from emulator.s3 import S3
 from emulator.store import Store
@@ -32,7 +33,8 @@ def serve(options: Options) -> None:
     if options.port is None or options.s3_port is None:
         raise StartError("serve needs --port and --s3-port; `up` chooses them")
     require_images(options.images)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    logging.basicConfig(format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    _log.setLevel(logging.INFO)  # httpx, say, would write a line for each answer of an endpoint
     options.state.mkdir(parents=True, exist_ok=True)
     # uvicorn raises the signal again when it has ended: the parts must still be stopped then.
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -59,7 +61,7 @@ def serve(options: Options) -> None:
 
 def _run(context: Context, port: int) -> None:
     # The client environment lets every service use boto3 as its clients do.
-    os.environ.update(context.client_environment)
+    os.environ.update(context.client_environment | past_proxies())
     stops = server.start_services(context)
     _write(context)
     config = uvicorn.Config(

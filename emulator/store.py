@@ -109,9 +109,10 @@ class Store:
         """Documents of a kind whose name begins with `prefix`, in the order of their creation."""
         with self._lock:
             rows = self._connection.execute(
-                "SELECT document FROM documents WHERE kind = ? AND substr(name, 1, ?) = ?"
+                # A range, which the index finds; nothing that begins so comes after its end.
+                "SELECT document FROM documents WHERE kind = ? AND name BETWEEN ? AND ?"
                 " ORDER BY sequence",
-                (kind, len(prefix), prefix),
+                (kind, prefix, prefix + 2 * chr(0x10FFFF)),
             ).fetchall()
         return [json.loads(row[0]) for row in rows]
 

@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING, Any
 
@@ -144,23 +143,31 @@ def _emulator_environment(region: str) -> dict[str, str]:
         "AWS_DEFAULT_REGION": region,
         "AWS_REGION": region,
         **EMULATOR_CREDENTIALS,
+        **_past_proxies(),
     }
 
 
+def _past_proxies() -> dict[str, str]:
+    """The variables that keep a proxy out of what is asked of this machine.
+
+    Most programs do not look at `NO_PROXY` where `no_proxy` is set: both get what either held.
+    """
+    told = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
+    return dict.fromkeys(("no_proxy", "NO_PROXY"), ",".join(filter(None, [told, "127.0.0.1"])))
+
+
 def _running_server() -> dict[str, Any] | None:
-    """What `server.json` says, when something answers there."""
+    """What `server.json` says, when the emulator of this state answers there."""
     try:
         server: dict[str, Any] = json.loads((emulator_state() / "server.json").read_text())
         os.kill(server["pid"], 0)
-    except (OSError, ValueError, KeyError):
+        directly = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with directly.open(f"{server['url']}/_emulator/health", timeout=5) as answer:
+            state = json.load(answer)["state"]
+    except (OSError, ValueError, KeyError, TypeError):
         return None
-    try:
-        urllib.request.urlopen(server["url"], timeout=5).close()
-    except urllib.error.HTTPError:
-        return server  # it answers; that it wants a signed request is no matter
-    except OSError:
-        return None
-    return server
+    # After a restart of the machine, number and port may be those of another checkout's.
+    return server if state == str(emulator_state()) else None
 
 
 def _start_emulator() -> None:

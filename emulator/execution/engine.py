@@ -17,7 +17,14 @@ from emulator.execution.errors import StepError
 from emulator.execution.graph import parents
 from emulator.execution.job_step import JobStep
 from emulator.execution.other_steps import run_callback, run_condition, run_fail, run_lambda
-from emulator.execution.records import EXECUTION, StepRecord, iso, shown, step_records
+from emulator.execution.records import (
+    EXECUTION,
+    StepRecord,
+    definition_of,
+    iso,
+    shown,
+    step_records,
+)
 from emulator.execution.scheduler import RUNNING, SKIPPED, plan
 from emulator.execution.step_run import StepRun, StoppedError
 from emulator.operations import Context
@@ -97,7 +104,7 @@ class Driver(threading.Thread):
         self._stopping = threading.Event()
         self._news: queue.SimpleQueue[str] = queue.SimpleQueue()
         record = self._record()
-        self._definition = parse(record["PipelineDefinition"])
+        self._definition = parse(definition_of(context.store, record))
         self._waits = parents(self._definition)
         if record["PipelineExecutionStatus"] == "Stopping":
             self._stopping.set()

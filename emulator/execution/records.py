@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 PIPELINE = "pipeline"
 EXECUTION = "pipeline-execution"
+DEFINITION = "pipeline-definition"
 STEP = "pipeline-step"
 CACHE = "pipeline-step-cache"
 TOKEN = "pipeline-request-token"
@@ -64,6 +66,26 @@ class StepRecord:
     def delete(self) -> None:
         """Forget the step, so that it runs again."""
         self._store.delete(STEP, self._name)
+
+
+def keep_definition(store: Store, pipeline: dict[str, Any]) -> str:
+    """Keep a pipeline's definition once for all executions of it, which are listed often; its name.
+
+    Args:
+        store: the store.
+        pipeline: its document.
+    """
+    text = pipeline["PipelineDefinition"]
+    name = f"{pipeline['PipelineName']}/{hashlib.sha256(text.encode()).hexdigest()}"
+    store.create(DEFINITION, name, {"Name": name, "PipelineDefinition": text})
+    return name
+
+
+def definition_of(store: Store, execution: dict[str, Any]) -> str:
+    """The definition that an execution runs."""
+    kept = store.get(DEFINITION, execution.get("DefinitionName", ""))
+    # An execution of an earlier emulator holds its own.
+    return str((kept or execution)["PipelineDefinition"])
 
 
 def step_records(store: Store, execution_arn: str) -> dict[str, dict[str, Any]]:

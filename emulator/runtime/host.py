@@ -90,7 +90,7 @@ def serve(control: socket.socket) -> Launch | None:
                 if not byte:
                     for pid in channels:
                         _kill_group(pid)
-                        _kill_strays(pid)
+                        kill_strays(os.getpid(), pid)
                     return None
                 if len(descriptors) < 2:  # this process may open no more
                     print("a container's descriptors did not arrive", file=sys.stderr)
@@ -178,23 +178,28 @@ def _kill_group(pid: int) -> None:
             kill(pid, signal.SIGKILL)
 
 
-def _kill_strays(pid: int) -> None:
+def kill_strays(host: int, pid: int | None = None) -> None:
     """Kill what left the container's group, as the end of a real container's first process does.
 
     Such a process is known by the variable that `run` gave the container; one may start another
     while it is killed, so this is repeated until there is none, or for about a second.
+
+    Args:
+        host: the host's number.
+        pid: the container's; where it is left out, all that the host started are meant.
     """
-    mark = f"{MARK}={os.getpid()}.{pid}".encode()
+    mark = _mark(host, pid).encode()
     for _ in range(200):
         found = False
         try:
             entries = list(Path("/proc").glob("[0-9]*"))
         except OSError as error:  # this process may open no more
-            print(f"strays of {pid} cannot be looked for: {error}", file=sys.stderr)
+            print(f"strays of {pid or host} cannot be looked for: {error}", file=sys.stderr)
             return
         for entry in entries:
             with contextlib.suppress(OSError):  # it has ended, or is somebody else's
-                if mark in (entry / "environ").read_bytes().split(b"\0"):
+                variables = (entry / "environ").read_bytes().split(b"\0")
+                if any(one.startswith(mark) for one in variables):
                     os.kill(int(entry.name), signal.SIGKILL)
                     found = True
         if not found:
@@ -202,12 +207,17 @@ def _kill_strays(pid: int) -> None:
         time.sleep(0.005)
 
 
+def _mark(host: int, pid: int | None) -> str:
+    """How the variable of a container begins; its value ends with a point, as 1.2 begins 1.23."""
+    return f"{MARK}={host}." + (f"{pid}." if pid else "")
+
+
 def _reap(pid: int, channels: dict[int, socket.socket], selector: selectors.BaseSelector) -> None:
     # WNOWAIT first: while the zombie is there its number cannot be another group's.
     if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
         return
     _kill_group(pid)
-    _kill_strays(pid)
+    kill_strays(os.getpid(), pid)
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     channel = channels.pop(pid)
     with contextlib.suppress(KeyError):
@@ -234,7 +244,7 @@ def run(launch: Launch) -> None:
     except OSError as error:
         print(f"The container could not be set up: {error}", file=sys.stderr, flush=True)
         os._exit(SETUP_FAILED)
-    environment = {**launch["environment"], MARK: f"{os.getppid()}.{os.getpid()}"}
+    environment = {**launch["environment"], MARK: f"{os.getppid()}.{os.getpid()}."}
     if launch["script"] is None:
         execute(launch["argv"], environment)
     os.environ.clear()

@@ -12,8 +12,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-HOST = Path(__file__).with_name("host.py")
+from emulator.runtime import host
+
+HOST = Path(host.__file__)
 LINGER = 1.0  # seconds for which output is read after the end of a container
+_LOST = "the process that ran the container was killed"
 
 
 class HostLost(Exception):
@@ -82,6 +85,8 @@ class Process:
             HostLost: the host died, and the container with it.
         """
         if self._code is None:
+            if self._ended.is_set():
+                raise HostLost(_LOST)
             data = b""
             with contextlib.suppress(ConnectionError):
                 while not data.endswith(b"\n") and (part := self._channel.recv(1024)):
@@ -90,7 +95,7 @@ class Process:
             self._channel.close()
             os.close(self._output)
             if not data:
-                raise HostLost("the process that ran the container was killed")
+                raise HostLost(_LOST)
             self._code = int(json.loads(data)["exit"])
         return self._code
 
@@ -202,6 +207,12 @@ class Host:
         """Whether containers can still be started in it."""
         return self._process.poll() is None
 
+    def gone(self, timeout: float) -> bool:
+        """Whether it has ended, or does so within some seconds."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout)
+        return not self.alive
+
     @property
     def pid(self) -> int:
         """The process's number."""
@@ -244,6 +255,11 @@ class _Hosted(Process):
         try:
             code = super().wait()
             return code
+        except HostLost:
+            if self._host is not None and self._host.gone(LINGER):
+                # Nobody else is left to end what its containers started.
+                host.kill_strays(self._host.pid)
+            raise
         finally:
             if self._killed is not None and code < 0:
                 self._killed()

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from emulator.proxies import past_proxies
 from emulator.runtime.process import HOST
 
 KINDS = ("unshare", "bwrap", "relocate")
@@ -117,6 +118,4 @@ def inherited() -> dict[str, str]:
     names |= {"PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_NO_INDEX"}
     names |= {"PIP_TRUSTED_HOST", "PIP_CERT", "PIP_CONFIG_FILE"}
     found = {k: v for k, v in os.environ.items() if k.upper() in names or k.startswith("LC_")}
-    for name in ("NO_PROXY", "no_proxy"):
-        found[name] = ",".join(filter(None, (os.environ.get(name), "127.0.0.1,localhost")))
-    return found
+    return found | past_proxies()

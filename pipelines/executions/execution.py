@@ -145,7 +145,10 @@ def list_executions(client: Any, pipeline: str) -> Iterator[dict[str, Any]]:
         ExecutionError: The pipeline has not been upserted.
     """
     pages = client.get_paginator("list_pipeline_executions").paginate(
-        PipelineName=pipeline, SortBy="CreationTime", SortOrder="Descending"
+        PipelineName=pipeline,
+        SortBy="CreationTime",
+        SortOrder="Descending",
+        PaginationConfig={"PageSize": 100},
     )
     with _known(pipeline):
         for page in pages:

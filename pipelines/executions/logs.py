@@ -18,6 +18,7 @@ GROUPS = {
     "Transform": "/aws/sagemaker/TransformJobs",
     "Lambda": "/aws/lambda",
 }
+_APART = 1.0  # seconds that the clocks of a step and of its log may differ
 
 
 @dataclass(frozen=True)
@@ -77,25 +78,32 @@ def written_by(step: Step, line: Line) -> bool:
     """Whether a line is the step's own: a function's log holds the calls of every execution."""
     if step.type != "Lambda" or step.started is None:
         return True
-    # The clocks of the step and of the log may be a moment apart.
-    begun = step.started.timestamp() - 1
-    ended = step.ended.timestamp() + 1 if step.ended else math.inf
+    begun = step.started.timestamp() - _APART
+    ended = step.ended.timestamp() + _APART if step.ended else math.inf
     return begun <= line.milliseconds / 1000 <= ended
+
+
+def lines_of(logs: Any, step: Step, group: str, prefix: str) -> list[Line]:
+    """All that a step wrote to one of its places."""
+    since = 0
+    if step.type == "Lambda" and step.started:  # years of calls may lie before
+        since = int(step.started.timestamp() - _APART) * 1000
+    return [line for line in read(logs, group, prefix, since) if written_by(step, line)]
 
 
 def tail(logs: Any, group: str, prefix: str, count: int) -> list[Line]:
     """The last lines of a job, without reading those before."""
     try:
-        streams = logs.describe_log_streams(
-            logGroupName=group, **({"logStreamNamePrefix": f"{prefix}/"} if prefix else {})
-        )["logStreams"]
+        streams = logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=f"{prefix}/")[
+            "logStreams"
+        ]
         lines = []
         for stream in streams:
             name = stream["logStreamName"]
             events = logs.get_log_events(
                 logGroupName=group, logStreamName=name, limit=count, startFromHead=False
             )["events"]
-            source = name.split("/")[0] if prefix else ""
+            source = name.split("/")[0]
             lines += [Line(source, e["timestamp"], e["message"].rstrip("\n")) for e in events]
     except ClientError as error:
         if error.response["Error"]["Code"] != "ResourceNotFoundException":
@@ -145,7 +153,7 @@ def show(
         # Looked at before the lines are read, so that none written meanwhile is missed.
         over = not follow or step.ended is not None or not execution.running
         for place in places(client, step) if step.job or over else []:
-            lines = [line for line in read(logs, *place) if written_by(step, line)]
+            lines = lines_of(logs, step, *place)
             for line in lines[shown.get(place, 0) :]:
                 if step.type == "Tuning" and line.source != source:
                     source = line.source

@@ -9,7 +9,7 @@ import botocore.exceptions as aws
 
 from pipelines.executions import trials
 from pipelines.executions.execution import Execution, Step, describe
-from pipelines.executions.logs import GROUPS, last_line, places, tail
+from pipelines.executions.logs import GROUPS, last_line, lines_of, places, tail
 
 OUTCOMES = {"True": "the condition holds", "False": "the condition does not hold"}
 ENDED = ("Succeeded", "Failed", "Stopped")
@@ -89,7 +89,13 @@ def last_words(client: Any, logs: Any, execution: Execution, count: int = 15) ->
     for step in execution.steps:
         if step.status == "Failed" and step.type in GROUPS and step.job:
             for group, prefix in places(client, step):
-                lines = tuple(line.text for line in tail(logs, group, prefix, count))
+                # A function's log has a stream for each call, of any execution.
+                last = (
+                    tail(logs, group, prefix, count)
+                    if prefix
+                    else lines_of(logs, step, group, prefix)[-count:]
+                )
+                lines = tuple(line.text for line in last)
                 found.append(LastWords(step.name, f"{group} {prefix}".strip(), lines))
     return found
 

@@ -119,7 +119,9 @@ def _role(session: "boto3.Session", name: str, services: list[str], policy: Any)
 
 def _package_group(session: "boto3.Session") -> Item:
     sagemaker = session.client("sagemaker")
-    found = sagemaker.list_model_package_groups(NameContains=NAME)["ModelPackageGroupSummaryList"]
+    # A page has ten groups, and others may have the name in theirs.
+    pages = sagemaker.get_paginator("list_model_package_groups").paginate(NameContains=NAME)
+    found = [group for page in pages for group in page["ModelPackageGroupSummaryList"]]
     if any(group["ModelPackageGroupName"] == NAME for group in found):
         return Item("model package group", NAME, "found")
     sagemaker.create_model_package_group(

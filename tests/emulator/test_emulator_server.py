@@ -118,7 +118,7 @@ def test_ports_that_cannot_be_are_said(own_emulator, ports, said):
     assert "Traceback" not in done.stderr
 
 
-def test_status_env_and_reset(own_emulator):
+def test_status_env_and_reset(own_emulator, monkeypatch):
     server = own_emulator()
     assert server.run("status").returncode == 1
     assert "not running; start it" in server.run("env").stderr
@@ -128,7 +128,11 @@ def test_status_env_and_reset(own_emulator):
     assert status["url"] == server.about["url"]
     shown = server.run("status").stdout
     assert f"tracking_uri sqlite:///{server.state}/mlflow.db" in shown
-    assert f"export AWS_ENDPOINT_URL={status['url']}" in server.run("env").stdout
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.setenv("NO_PROXY", "intern.test,localhost")
+    variables = server.run("env").stdout
+    assert f"export AWS_ENDPOINT_URL={status['url']}" in variables
+    assert "export no_proxy=intern.test,localhost,127.0.0.1\n" in variables
     refused = server.run("reset")
     assert (refused.returncode, "--yes" in refused.stderr) == (1, True)
     assert server.state.exists()

@@ -30,6 +30,12 @@ def test_documents_keep_their_order_and_merge(store):
         store.update("kind", "a", x=1)
 
 
+def test_a_prefix_is_taken_as_it_is_written(store):
+    for name in ("p/1", "p/\U0010ffff", "p/é", "p", "p0", "P/1", "p%1", "q"):
+        store.put("kind", name, {"name": name})
+    assert [item["name"] for item in store.list("kind", "p/")] == ["p/1", "p/\U0010ffff", "p/é"]
+
+
 def test_a_damaged_file_is_named_with_the_way_out(tmp_path):
     (tmp_path / "store.db").write_bytes(b"no database" * 1000)
     with pytest.raises(StartError, match=f"store.db .*reset --state {tmp_path}"):

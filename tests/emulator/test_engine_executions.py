@@ -366,6 +366,36 @@ def test_operations_on_what_is_not_there(bench: Bench) -> None:
         bench.call("SendPipelineExecutionStepSuccess", CallbackToken="abcdefghij")
 
 
+def test_executions_share_a_definition_and_those_of_an_earlier_emulator_hold_theirs(
+    bench: Bench,
+) -> None:
+    store = bench.context.store
+    bench.create(fail("A"))
+    first, second = bench.run()[0], bench.run()[0]
+    bench.call(
+        "UpdatePipeline",
+        PipelineName="p",
+        PipelineDefinition=json.dumps({"Version": "2020-12-01", "Steps": [fail("B")]}),
+    )
+    third, _ = bench.run()
+    shared = store.list("pipeline-definition")
+    assert len(shared) == 2
+    assert not any("PipelineDefinition" in one for one in store.list("pipeline-execution"))
+
+    earlier = store.get("pipeline-execution", second)
+    assert earlier is not None
+    assert earlier.pop("DefinitionName") == shared[0]["Name"]
+    definition = shared[0]["PipelineDefinition"]
+    store.put("pipeline-execution", second, {**earlier, "PipelineDefinition": definition})
+    bench.call("RetryPipelineExecution", PipelineExecutionArn=second, ClientRequestToken=TOKEN)
+    assert bench.finish(second) == "Failed"
+    for arn, step in ((first, "A"), (second, "A"), (third, "B")):
+        described = bench.call("DescribePipelineDefinitionForExecution", PipelineExecutionArn=arn)
+        assert json.loads(described["PipelineDefinition"])["Steps"][0]["Name"] == step
+    bench.call("DeletePipeline", PipelineName="p", ClientRequestToken=TOKEN)
+    assert store.list("pipeline-definition") == []
+
+
 def test_pipelines_are_created_updated_listed_and_deleted(bench: Bench) -> None:
     bench.create(fail("A"))
     bench.create(fail("A"))

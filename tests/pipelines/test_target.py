@@ -14,7 +14,7 @@ import pytest
 from pipelines import target
 from pipelines.provisioning import setup
 from pipelines.root import ROOT, emulator_state
-from pipelines.settings import Settings
+from pipelines.settings import NAME, Settings
 from pipelines.settings_file import load
 from pipelines.target import TargetError
 from pipelines.upload import upload_folder
@@ -56,6 +56,9 @@ def test_the_emulator_is_started_once_and_serves_all_that_setup_needs(
     assert capsys.readouterr().err == ""
 
     assert {item.state for item in setup.setup(session, settings)} == {"made"}
+    for number in range(10):  # newer than the pipeline's own, which no longer is on the first page
+        group = f"{NAME}-{number}"
+        session.client("sagemaker").create_model_package_group(ModelPackageGroupName=group)
     assert {item.state for item in setup.setup(session, settings)} == {"found"}
     said: list[str] = []
     for _ in range(2):
@@ -90,6 +93,24 @@ def test_a_server_that_is_gone_is_not_taken_for_one_that_runs(
     assert target._running_server() is None
     (tmp_path / "server.json").write_text("{")
     assert target._running_server() is None
+
+
+def test_neither_a_proxy_nor_anothers_emulator_comes_between(state: Path, tmp_path: Path) -> None:
+    os.environ.pop("no_proxy", None)
+    os.environ |= dict.fromkeys(("HTTP_PROXY", "http_proxy", "ALL_PROXY"), "http://127.0.0.1:9")
+    os.environ["NO_PROXY"] = "intern.test"
+    session, settings = target.open_target("local")
+    assert os.environ["no_proxy"] == "intern.test,127.0.0.1"
+    assert {item.state for item in setup.setup(session, settings)} == {"made"}
+
+    # As after a restart of the machine: this state's number and port are another emulator's now.
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "server.json").write_bytes((state / "server.json").read_bytes())
+    assert target._running_server() is not None
+    os.environ["EMULATOR_STATE"] = str(other)
+    assert target._running_server() is None
+    os.environ["EMULATOR_STATE"] = str(state)
 
 
 def test_without_credentials_aws_is_not_asked(environment: None, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Watching an execution for hours: what the network loses for a moment ends nothing."""
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from botocore.stub import Stubber
 
 from pipelines.executions import watch
+from pipelines.executions.execution import Execution, Step
 
 PIPELINE = "arn:aws:sagemaker:us-east-1:123456789012:pipeline/tally"
 ARN = f"{PIPELINE}/execution/8x2kq0wzv1ab"
@@ -102,3 +103,24 @@ def test_the_first_look_is_answered_or_fails(client: Any, stubber: Stubber) -> N
     throttled(client, stubber)
     with pytest.raises(ClientError, match="ThrottlingException"):
         list(watch.looks(client, None, ARN))
+
+
+def test_the_last_words_of_a_function_are_those_of_its_own_call(aws: Any) -> None:
+    logs = aws.session.client("logs")
+    group = "/aws/lambda/tally-promote"
+    logs.create_log_group(logGroupName=group)
+    now = datetime.now(UTC).replace(microsecond=0)
+    for call in range(60):  # more streams than a page shows, one for each call; the last is later
+        logs.create_log_stream(logGroupName=group, logStreamName=f"2026/11/{call:02}")
+        when = int((now + timedelta(minutes=call - 58)).timestamp() * 1000)
+        event = {"timestamp": when, "message": f"call {call}"}
+        logs.put_log_events(
+            logGroupName=group, logStreamName=f"2026/11/{call:02}", logEvents=[event]
+        )
+    arn = f"arn:aws:lambda:us-east-1:123456789012:function:{group.rpartition('/')[2]}"
+    begun, ended = now - timedelta(seconds=2), now + timedelta(seconds=2)
+    metadata = {"Lambda": {"Arn": arn}}
+    step = Step("Deploy", "Lambda", "Failed", begun, ended, metadata=metadata)
+    execution = Execution(ARN, "tally", "", "Failed", begun, ended, "", {}, (step,))
+    (said,) = watch.last_words(None, logs, execution)
+    assert (said.place, said.lines) == (group, ("call 58",))

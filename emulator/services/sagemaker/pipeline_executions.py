@@ -20,7 +20,9 @@ from emulator.execution.records import (
     PIPELINE,
     STEP,
     TOKEN,
+    definition_of,
     is_listed,
+    keep_definition,
     shown,
     step_records,
 )
@@ -77,7 +79,6 @@ def start_pipeline_execution(context: Context, request: dict[str, Any]) -> dict[
     record = {
         "PipelineArn": pipeline["PipelineArn"],
         "PipelineName": pipeline["PipelineName"],
-        "PipelineDefinition": pipeline["PipelineDefinition"],
         "PipelineVersionId": pipeline["Version"],
         "PipelineExecutionArn": arn,
         "PipelineExecutionDisplayName": request.get(
@@ -98,6 +99,7 @@ def start_pipeline_execution(context: Context, request: dict[str, Any]) -> dict[
     with context.store.transaction():
         if earlier := context.store.get(TOKEN, token):  # the same request, meanwhile
             return {"PipelineExecutionArn": earlier["PipelineExecutionArn"]}
+        record["DefinitionName"] = keep_definition(context.store, pipeline)
         context.store.put(EXECUTION, arn, record)
         context.store.put(TOKEN, token, {"PipelineExecutionArn": arn})
         context.store.update(PIPELINE, pipeline["PipelineName"], LastRunTime=now)
@@ -227,7 +229,8 @@ def list_pipeline_parameters(context: Context, request: dict[str, Any]) -> dict[
 @operation("DescribePipelineDefinitionForExecution")
 def describe_definition(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     """The definition as it was when the execution began."""
-    return _execution(context, request["PipelineExecutionArn"])
+    execution = _execution(context, request["PipelineExecutionArn"])
+    return {**execution, "PipelineDefinition": definition_of(context.store, execution)}
 
 
 @operation("StopPipelineExecution")

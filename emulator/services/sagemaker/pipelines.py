@@ -8,7 +8,14 @@ from typing import Any
 from emulator.errors import ApiError, invalid, not_found
 from emulator.execution.definition import Definition, parse
 from emulator.execution.errors import DefinitionError
-from emulator.execution.records import CACHE, EXECUTION, PIPELINE, STEP, step_records
+from emulator.execution.records import (
+    CACHE,
+    DEFINITION,
+    EXECUTION,
+    PIPELINE,
+    STEP,
+    step_records,
+)
 from emulator.execution.validation import validate
 from emulator.operations import Context, operation, service_model
 from emulator.services.pages import page
@@ -126,8 +133,9 @@ def delete_pipeline(context: Context, request: dict[str, Any]) -> dict[str, Any]
             for step in step_records(context.store, arn):
                 context.store.delete(STEP, f"{arn}/step/{step}")
             context.store.delete(EXECUTION, arn)
-        for kept in context.store.list(CACHE, f"{pipeline['PipelineName']}/"):
-            context.store.delete(CACHE, kept["Name"])
+        for kind in (CACHE, DEFINITION):
+            for kept in context.store.list(kind, f"{pipeline['PipelineName']}/"):
+                context.store.delete(kind, kept["Name"])
         context.store.delete(PIPELINE, pipeline["PipelineName"])
     return {"PipelineArn": pipeline["PipelineArn"]}
 

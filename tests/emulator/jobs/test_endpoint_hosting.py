@@ -116,6 +116,8 @@ def test_an_endpoint_answers(hosting, endpoint) -> None:
     assert described["EndpointConfigName"] == endpoint
     assert described["ProductionVariants"][0]["CurrentWeight"] == 1.0
     assert "serving first" in hosting.emulator.log(f"/aws/sagemaker/Endpoints/{endpoint}")
+    # The server's own log is never cleared: an answer must leave nothing in it.
+    assert "HTTP Request" not in (hosting.emulator.state / "log.txt").read_text()
 
 
 def test_what_the_container_refuses_is_a_model_error(hosting, endpoint) -> None:
