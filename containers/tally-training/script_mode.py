@@ -42,6 +42,9 @@ class ScriptModeError(Exception):
 
 def main() -> int:
     """Run the job that the configuration describes; the exit code is the container's."""
+    # The kernel does not end a container's first process by SIGTERM unless it asks for that. A
+    # script that has something to keep handles it better.
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(128 + signal.SIGTERM))
     root = Path(os.environ.get("OPT_ML", "/opt/ml"))
     try:
         hyperparameters = read_hyperparameters(root)
