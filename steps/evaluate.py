@@ -24,6 +24,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -260,4 +261,6 @@ def _positive(text: str) -> int:
 
 
 if __name__ == "__main__":
+    # A container's first process is not ended by SIGTERM unless it asks for that; threads go on.
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(128 + signal.SIGTERM))
     sys.exit(main())

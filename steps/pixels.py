@@ -18,7 +18,8 @@ except ImportError:  # as in AWS's own PyTorch image, which has only Pillow
 
 FORMATS = ("JPEG", "PNG")
 MAX_PIXELS = 50_000_000  # a bin's photo has about one megapixel
-JPEG, EXIF = b"\xff\xd8\xff", b"Exif\x00\x00"
+MAX_SCANS = 100  # of a progressive JPEG; cameras and programs write about ten
+JPEG, EXIF, SCAN = b"\xff\xd8\xff", b"Exif\x00\x00", b"\xff\xda\x00"
 EXIF_WITHIN = 4096  # bytes; Exif is the first segment, or the one after JFIF's
 
 
@@ -39,7 +40,7 @@ class TooLargeError(ImageError):
 
 
 class DamagedError(ImageError):
-    """It begins as an image does and cannot be decoded: truncated, or damaged."""
+    """It begins as an image does and is not decoded: truncated, damaged, or made to take long."""
 
 
 def decode(body: bytes, size: int, most_pixels: int = MAX_PIXELS) -> np.ndarray:
@@ -61,8 +62,11 @@ def decode(body: bytes, size: int, most_pixels: int = MAX_PIXELS) -> np.ndarray:
     Raises:
         NotAnImageError: it is neither.
         TooLargeError: it has more than `most_pixels`.
-        DamagedError: it cannot be decoded.
+        DamagedError: it cannot be decoded, or has more than `MAX_SCANS`.
     """
+    # Each scan goes over the whole picture and may be 40 bytes long: a small file took minutes.
+    if body.startswith(JPEG) and (scans := body.count(SCAN)) > MAX_SCANS:
+        raise DamagedError(f"it has {scans} scans, and at most {MAX_SCANS} are decoded")
     pixels = _plain_jpeg(body, size, most_pixels)
     image = _by_pillow(body, size, most_pixels) if pixels is None else Image.fromarray(pixels)
     if image.size != (size, size):

@@ -14,6 +14,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -254,4 +255,6 @@ def _share(text: str) -> float:
 
 
 if __name__ == "__main__":
+    # A container's first process is not ended by SIGTERM unless it asks for that; threads go on.
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(128 + signal.SIGTERM))
     sys.exit(main())

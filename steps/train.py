@@ -18,8 +18,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Callable
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Train, and say what went wrong without a traceback where the person can mend it."""
     places = environment.read(os.environ)
     memory.keep_freed()
+    before = signal.getsignal(signal.SIGTERM)
     try:
         options = hyperparameters.parse(arguments)
         with distributed.joined(os.environ, torch.cuda.is_available()) as group:
@@ -71,6 +72,8 @@ def main(arguments: list[str] | None = None) -> int:
         places.output.mkdir(parents=True, exist_ok=True)
         (places.output / "failure").write_text(str(error))
         return 1
+    finally:
+        signal.signal(signal.SIGTERM, before)
     return 0
 
 
@@ -129,13 +132,12 @@ def run(
         watcher.attach(learner.model, learner.criterion, steps)
         if options.profile:
             profiler.record(learner.model, steps, parts=not options.compile)
-        with _stop_signal() as should_stop:
-            outcome = fitting.Fitting(
-                learner,
-                TrainingSet.of(channels.train, inputs[0], channels.levels, options),
-                ValidationSet.of(channels.validation, inputs[1], channels.levels, options),
-                settings, watcher, should_stop, device, group,
-            ).run(Checkpoints(places.checkpoints, _identity(options, channels)))  # fmt: skip
+        outcome = fitting.Fitting(
+            learner,
+            TrainingSet.of(channels.train, inputs[0], channels.levels, options),
+            ValidationSet.of(channels.validation, inputs[1], channels.levels, options),
+            settings, watcher, stop_signal(), device, group,
+        ).run(Checkpoints(places.checkpoints, _identity(options, channels)))  # fmt: skip
     finally:
         measured = profiler.stop()
     if outcome is None:
@@ -265,15 +267,15 @@ def _identity(options: argparse.Namespace, channels: Channels) -> dict[str, Any]
     }
 
 
-@contextmanager
-def _stop_signal() -> Iterator[Callable[[], bool]]:
-    """SageMaker sends SIGTERM two minutes before it ends a job; what is best by then is kept."""
+def stop_signal() -> Callable[[], bool]:
+    """Whether SIGTERM has come; SageMaker sends it two minutes before it ends a job.
+
+    From the first step on it ends nothing by itself: what is best by then is kept, and a model that
+    is being written is written to its end.
+    """
     stop = threading.Event()
-    before = signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    try:
-        yield stop.is_set
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    return stop.is_set
 
 
 if __name__ == "__main__":

@@ -43,6 +43,7 @@ from starlette.routing import Route
 
 FUNCTIONS = ("model_fn", "input_fn", "predict_fn", "output_fn")
 MAX_BYTES = 25 * 1024 * 1024  # what InvokeEndpoint itself lets through
+BODY_SECONDS = 60.0  # for a request to arrive; InvokeEndpoint itself waits no longer for its answer
 MOST_UNDER_WAY = 256  # requests; more are told to come again rather than kept in memory
 GRACE_SECONDS = 20  # for answers under way; SageMaker kills a container 30 s after SIGTERM
 
@@ -197,7 +198,11 @@ class Server:
             self.under_way -= 1
 
     async def _answer(self, request: Request) -> Response:
-        body = await _body(request)
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                body = await _body(request)
+        except TimeoutError:  # it would keep one of the places that there are for requests
+            return _error(408, f"the body did not arrive within {BODY_SECONDS:.0f} seconds")
         if body is None:
             return _error(413, f"the body is larger than {MAX_BYTES:,} bytes")
         answer: Future[Response] = Future()

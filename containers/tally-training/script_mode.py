@@ -10,6 +10,7 @@ The script runs in this process, so that a process which already holds torch can
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import runpy
@@ -22,6 +23,7 @@ import tempfile
 import traceback
 import zlib
 from pathlib import Path
+from types import FrameType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -42,6 +44,9 @@ class ScriptModeError(Exception):
 
 def main() -> int:
     """Run the job that the configuration describes; the exit code is the container's."""
+    # The kernel does not end a container's first process by SIGTERM unless it asks for that. A
+    # script that has something to keep handles it better.
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(128 + signal.SIGTERM))
     root = Path(os.environ.get("OPT_ML", "/opt/ml"))
     try:
         hyperparameters = read_hyperparameters(root)
@@ -260,10 +265,20 @@ def launcher(resources: dict[str, Any], own: dict[str, Any]) -> list[str]:
 
 def run_together(root: Path, script: Path, argv: list[str], options: list[str]) -> int:
     """Run the script in several processes, which end together, and answer with the exit code."""
+    import psutil  # only here: a script alone needs none of it
+
     command = [sys.executable, "-m", "torch.distributed.run", *options, str(script), *argv]
     print(f"Running {shlex.join(command[1:])}", flush=True)
     with subprocess.Popen(command) as processes:
-        signal.signal(signal.SIGTERM, lambda number, _: processes.send_signal(number))
+        launched = psutil.Process(processes.pid)
+
+        def forward(number: int, frame: FrameType | None) -> None:
+            # Past torch's launcher, which would kill a script that takes 30 s to keep its model.
+            with contextlib.suppress(psutil.NoSuchProcess):  # it ended in the meantime
+                for process in launched.children() or [launched]:
+                    process.send_signal(number)
+
+        signal.signal(signal.SIGTERM, forward)
         code = processes.wait()
     return _exit_code(root, script, code)
 

@@ -10,6 +10,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 # What the endpoint takes (steps/inference.py): a test image that it would refuse ends Evaluate.
 MAX_BYTES = 25 * 1024 * 1024
 MAX_PIXELS = 25_000_000
+MAX_SCANS = 100  # of a JPEG (steps/pixels.py)
 Image.MAX_IMAGE_PIXELS = None  # Pillow's own warning would be shared by all threads
 FORMATS = ("JPEG", "PNG")  # what the network's own decoder reads
 # Of a stored JPEG, with colours at full resolution: nearer to the original than quality 95 with
@@ -39,6 +40,8 @@ def inspect(content: bytes) -> Picture | Flaw:
         return Flaw("empty-image", "0 bytes")
     if len(content) > MAX_BYTES:
         return Flaw("too-large-image", f"{len(content)} bytes; at most {MAX_BYTES} are served")
+    if content.startswith(b"\xff\xd8") and (scans := content.count(b"\xff\xda\x00")) > MAX_SCANS:
+        return Flaw("undecodable-image", f"{scans} scans; at most {MAX_SCANS} are served")
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -40,15 +41,26 @@ class Checkpoints:
         """Put a checkpoint in the place of the last one.
 
         The file is whole at every moment: a process killed while it writes leaves the last one.
+        So does a disk that is full, which ends no training: that is said, and the next is tried.
         """
         if not self._folder.is_dir():
             return
         partial = self.file.with_suffix(".partial")
-        with partial.open("wb") as stream:
-            torch.save({"identity": self._identity, **state}, stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        partial.replace(self.file)
+        try:
+            with partial.open("wb") as stream:
+                torch.save({"identity": self._identity, **state}, stream)
+                stream.flush()
+                os.fsync(stream.fileno())
+            partial.replace(self.file)
+        except (OSError, RuntimeError) as error:  # torch does not say which of the system's it met
+            free = shutil.disk_usage(self._folder).free / 1e6
+            partial.unlink(missing_ok=True)
+            print(
+                f"no checkpoint of epoch {epoch}: {self.file} cannot be written, with {free:.1f} "
+                f"MB free there ({error}); an interrupted training would go on from the one before",
+                flush=True,
+            )
+            return
         if not self._announced:
             self._announced = True
             print(

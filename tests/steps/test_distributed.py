@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +22,16 @@ ENTRY, SCRIPT_MODE = IMAGE / "bin" / "train", IMAGE / "script_mode.py"
 
 def run(opt: Path, processes: int, **changes: object) -> tuple[list[dict], str]:
     """A training job by the image's own entry, in so many processes of this machine."""
+    configure(opt, processes, **changes)
+    result = subprocess.run(
+        [sys.executable, str(ENTRY)], env=dict(os.environ), capture_output=True, text=True,
+        timeout=200,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stdout + result.stderr
+    return read(opt, "training.json")["history"], result.stdout
+
+
+def configure(opt: Path, processes: int, **changes: object) -> None:
     arguments = options(profile="false", **changes)
     hyperparameters = dict(
         zip((name[2:] for name in arguments[::2]), arguments[1::2], strict=True),
@@ -30,12 +41,6 @@ def run(opt: Path, processes: int, **changes: object) -> tuple[list[dict], str]:
     )
     (opt / "input" / "config").mkdir(exist_ok=True)
     (opt / "input" / "config" / "hyperparameters.json").write_text(json.dumps(hyperparameters))
-    result = subprocess.run(
-        [sys.executable, str(ENTRY)], env=dict(os.environ), capture_output=True, text=True,
-        timeout=200,
-    )  # fmt: skip
-    assert result.returncode == 0, result.stdout + result.stderr
-    return read(opt, "training.json")["history"], result.stdout
 
 
 @pytest.mark.parametrize("changes", [{"mixup": 0.2}], ids=["mixed"])
@@ -63,6 +68,20 @@ def test_a_whole_network_learns_in_two_processes_and_resumes(opt):
     again, printed = run(opt, 2, epochs=2, dropout=0)
     assert "resumed after epoch 2 of 2" in printed
     assert again == history
+
+
+def test_two_processes_that_are_stopped_keep_their_model(opt):
+    configure(opt, 2, epochs=500)
+    with subprocess.Popen([sys.executable, str(ENTRY)], stdout=subprocess.PIPE, text=True) as job:
+        assert job.stdout is not None
+        printed = ""
+        for line in job.stdout:
+            if "epoch=1 " in line and "epoch=1 " not in printed:  # the end repeats the best
+                job.send_signal(signal.SIGTERM)
+            printed += line
+    assert job.returncode == 0, printed  # the launcher, told so itself, would end with an error
+    assert "stopped by a signal" in printed
+    assert len(read(opt, "training.json")["history"]) < 500
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import numpy as np
 import pixels
 import pytest
 from PIL import Image
+from preparation import picture as preparation_picture
 
 SIZE = 40
 
@@ -109,6 +110,18 @@ def test_what_cannot_be_decoded_is_refused_by_kind(body: bytes, error: type[Exce
         most = 50_000
     with pytest.raises(error):
         pixels.decode(body, SIZE, most_pixels=most)
+
+
+def test_a_small_file_cannot_take_minutes() -> None:
+    """A progressive JPEG that says the same a thousand times."""
+    whole = encoded(picture(640, 480), progressive=True)
+    scan = whole[whole.rindex(b"\xff\xda") : -2]
+    pixels.decode(whole, SIZE)
+    with pytest.raises(pixels.DamagedError, match="scans, and at most 100 are decoded"):
+        pixels.decode(whole[:-2] + 1000 * scan + whole[-2:], SIZE)
+    found = preparation_picture.inspect(whole[:-2] + 1000 * scan + whole[-2:])
+    assert isinstance(found, preparation_picture.Flaw)
+    assert found.reason == "undecodable-image"
 
 
 def test_decoding_needs_no_torch() -> None:

@@ -1,6 +1,8 @@
 """The inference image's `serve`, as SageMaker runs it: a process that is asked over HTTP."""
 
+import asyncio
 import http.client
+import importlib
 import io
 import json
 import signal
@@ -11,8 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from PIL import Image
+from starlette.requests import Request
 
-from tests.steps.served import JPEG, Endpoint, encoded, serving, wait
+from tests.steps.served import BIN, JPEG, Endpoint, encoded, serving, wait
 from tests.steps.tiny_model import CLASSES, draw_bin, save_model
 
 HEADER = "X-Amzn-SageMaker-Custom-Attributes"
@@ -192,6 +195,22 @@ def test_more_than_can_be_kept_in_memory(endpoint, picture):
     for one in waiting:
         one.close()
     wait(lambda: endpoint.invoke(picture)[0] == 200, "it does not recover")
+
+
+def test_a_body_that_never_comes_gives_its_place_back(monkeypatch):
+    monkeypatch.syspath_prepend(BIN.parent)
+    model_server = importlib.import_module("model_server")
+    monkeypatch.setattr(model_server, "BODY_SECONDS", 0.05)
+    server = model_server.Server()
+    server.served = model_server.Served(model_server, None)
+
+    async def never():
+        await asyncio.Event().wait()
+
+    waiting = Request({"type": "http", "method": "POST", "headers": []}, never)
+    answer = asyncio.run(asyncio.wait_for(server.invocations(waiting), 20))
+    assert (answer.status_code, server.under_way) == (408, 0)
+    assert "did not arrive within" in json.loads(answer.body)["error"]
 
 
 # ---- its life

@@ -176,14 +176,17 @@ def test_a_nan_loss_names_the_step(opt, capsys):
 @pytest.mark.parametrize(("at", "epochs"), [(2, 1), (7, 1)], ids=["first-epoch", "second-epoch"])
 def test_sigterm_keeps_the_best_so_far(images, at, epochs):
     torch.manual_seed(0)
-    with train._stop_signal() as should_stop:
+    before = signal.getsignal(signal.SIGTERM)
+    try:
         outcome = fit(
             network.build(TINY, 3),
             images,
             Quiet(at, lambda: os.kill(os.getpid(), signal.SIGTERM)),
             epochs=50,
-            should_stop=should_stop,
+            should_stop=train.stop_signal(),
         )
+    finally:
+        signal.signal(signal.SIGTERM, before)
     assert outcome.stopped
     assert [epoch.epoch for epoch in outcome.history] == list(range(1, epochs + 1))
     network.build(TINY, 3).load_state_dict(outcome.state)

@@ -2,6 +2,7 @@
 
 import math
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -117,6 +118,21 @@ def test_a_checkpoint_half_written_leaves_the_last_one(tmp_path, capsys):
     checkpoints.file.with_suffix(".partial").write_bytes(b"PK half of epoch 2")
     assert checkpoints.load() == {"history": [1]}
     assert [file.name for file in tmp_path.iterdir()] == ["checkpoint.pt"]
+
+
+def test_a_checkpoint_for_which_there_is_no_room_ends_no_training(tmp_path, capsys):
+    checkpoints = Checkpoints(tmp_path, {"lr": 0.1})
+    checkpoints.save(1, {"history": [1]})
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+    try:
+        checkpoints.save(2, {"history": [1, 2], "weights": torch.zeros(100_000)})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    said = capsys.readouterr().out.splitlines()[-1]
+    assert said.startswith(f"no checkpoint of epoch 2: {checkpoints.file} cannot be written, with ")
+    assert [file.name for file in tmp_path.iterdir()] == ["checkpoint.pt"]
+    assert checkpoints.load() == {"history": [1]}
 
 
 def test_without_the_folder_no_checkpoint_is_kept(opt, capsys):
