@@ -330,7 +330,7 @@ def enter(folder: str, stage: str, hosts: str) -> None:
     Args:
         folder: what is to be seen at /opt/ml.
         stage: an empty folder to build the new /opt on.
-        hosts: what is to be seen as /etc/hosts.
+        hosts: what is to be seen as /etc/hosts, where there is one.
 
     Raises:
         OSError: the kernel refused; `unshare` and `mount` say which.
@@ -357,7 +357,8 @@ def enter(folder: str, stage: str, hosts: str) -> None:
         (this / "uid_map").write_text(f"0 {user} 1")
         (this / "gid_map").write_text(f"0 {group} 1")
     mount("none", "/", None, MS_REC | MS_PRIVATE)
-    mount(hosts, "/etc/hosts", None, MS_BIND)
+    if Path("/etc/hosts").is_file():  # a bare image has none, and nothing can be bound there
+        mount(hosts, "/etc/hosts", None, MS_BIND)
     if Path("/opt/ml").is_dir():
         mount(folder, "/opt/ml", None, MS_BIND | MS_REC)
         return

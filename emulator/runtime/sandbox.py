@@ -83,10 +83,11 @@ def bwrap(folder: Path, hosts: Path) -> list[str]:
     opt = Path("/opt")
     entries = sorted(opt.iterdir()) if opt.is_dir() else []
     binds = [part for path in entries for part in ("--bind", str(path), str(path))]
+    if Path(ETC_HOSTS).is_file():  # else bubblewrap would make one, outside
+        binds += ["--ro-bind", str(hosts), ETC_HOSTS]
     return [
         *(shutil.which("bwrap") or "bwrap", "--dev-bind", "/", "/", "--tmpfs", "/opt"),
         *binds,
-        *("--ro-bind", str(hosts), ETC_HOSTS),
         *("--bind", str(folder), OPT_ML, "--chdir", OPT_ML, "--die-with-parent", "--"),
     ]
 

@@ -357,3 +357,14 @@ def test_unshare_as_a_plain_user(tmp_path: Path) -> None:
 )
 def test_relocation_rewrites_paths(value: object, expected: object) -> None:
     assert sandbox.relocate(value, Path("/job")) == expected
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to take this machine's /etc away")
+def test_a_machine_without_etc_hosts_has_opt_ml_all_the_same(tmp_path):
+    if said := sandbox.failure("unshare"):
+        pytest.skip(f"nothing can be mounted here: {said}")
+    probe = "from emulator.runtime import sandbox; print(sandbox.failure('unshare'), end='')"
+    bare = 'mount --make-rprivate / && mount --bind "$0" /etc && exec "$@"'
+    command = ["unshare", "--mount", "sh", "-c", bare, str(tmp_path), sys.executable, "-c", probe]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
