@@ -13,7 +13,7 @@ export UV_LINK_MODE ?= hardlink
 export PYTHONDONTWRITEBYTECODE :=
 IMAGES := $(notdir $(wildcard containers/tally-*))
 # The Python that the emulator would take for the training image.
-STEPS_PYTHON := import emulator.runtime.environment as e, pathlib; print(e.interpreter(e.find(pathlib.Path("containers"), "tally-training")))
+STEPS_PYTHON := import sagemaker_emulator.containers.environment as e, pathlib; print(e.interpreter(e.find(pathlib.Path("containers"), "tally-training")))
 OVERRIDES := $(wildcard containers/*/overrides.txt)
 LOCK := uv pip compile --quiet --no-header --no-annotate --no-emit-index-url --no-emit-find-links --python-version 3.11
 
@@ -22,7 +22,7 @@ help: ## list what make can do
 
 setup: .venv/.ready ## make the locked environment (.venv)
 
-.venv/.ready: requirements.txt
+.venv/.ready: requirements.txt emulator/pyproject.toml
 	@test -x $(BIN)/uv || { $(PYTHON) -m venv .venv && $(BIN)/python -m pip install --quiet $$(grep '^uv==' requirements.txt); }
 	$(BIN)/uv pip sync --quiet --python $(BIN)/python requirements.txt
 	@touch $@
@@ -34,6 +34,7 @@ setup: .venv/.ready ## make the locked environment (.venv)
 
 lock: ## renew every lock file from pyproject.toml and containers/*/requirements.in
 	$(BIN)/$(LOCK) --universal pyproject.toml --group dev --output-file requirements.txt
+	sed -i.bak 's#^-e file:.*#-e ./emulator#' requirements.txt && rm requirements.txt.bak
 	for image in $(IMAGES); do sed -i.bak '/^torch==/d' containers/$$image/requirements.txt && $(BIN)/$(LOCK) containers/$$image/requirements.in $$(ls containers/$$image/overrides.txt 2>/dev/null | sed 's/^/--override /') --output-file containers/$$image/requirements.txt && sed -i.bak 's/+cpu//' containers/$$image/requirements.txt && rm containers/$$image/requirements.txt.bak; done
 
 demo: setup ## the main job on drawn bins, or on SOURCE=folder-or-s3-prefix

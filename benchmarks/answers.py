@@ -7,8 +7,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "steps"))
 
-import engine
 import numpy as np
+
+import engine
 import pixels
 from evaluation import testset
 

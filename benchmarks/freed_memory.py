@@ -16,10 +16,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "steps"))
 
-import network  # noqa: E402
 import torch  # noqa: E402
 from torch.nn import functional  # noqa: E402
-from training import freezing, memory  # noqa: E402
+
+import network  # noqa: E402
+from training.machine import memory  # noqa: E402
+from training.model import freezing  # noqa: E402
 
 BATCH, WARM, STEPS, TURNS = 32, 5, 30, 4
 

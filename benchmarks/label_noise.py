@@ -19,18 +19,21 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "steps"))
 
-import network
 import numpy as np
 import sources
 import torch
-from preparation.metadata import parse
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
-from training import augmentation, data, inputs, label_noise, weights
-from training.decoder import Decoder
+
+import network
+from preparation.metadata import parse
+from training.data import augmentation, inputs, label_noise
+from training.data import images as data
+from training.data.decoder import Decoder
+from training.model import weights
 
 COUNTS = range(1, 6)
 CHANGED = 0.05  # of the labels, for the test of the detector

@@ -19,20 +19,21 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "steps"))
 
-import network  # noqa: E402
 import numpy as np  # noqa: E402
-import pixels  # noqa: E402
 import sources  # noqa: E402
 import torch  # noqa: E402
-from preparation.groups import group_of  # noqa: E402
-from preparation.metadata import Bin, parse  # noqa: E402
-from preparation.splitting import Member, split  # noqa: E402
 from sklearn.exceptions import ConvergenceWarning  # noqa: E402
 from sklearn.linear_model import LogisticRegression  # noqa: E402
 from sklearn.neighbors import KNeighborsClassifier  # noqa: E402
 from sklearn.pipeline import make_pipeline  # noqa: E402
 from sklearn.preprocessing import Normalizer, StandardScaler  # noqa: E402
-from training import weights  # noqa: E402
+
+import network  # noqa: E402
+import pixels  # noqa: E402
+from preparation.groups import group_of  # noqa: E402
+from preparation.metadata import Bin, parse  # noqa: E402
+from preparation.splitting import Member, split  # noqa: E402
+from training.model import weights  # noqa: E402
 
 COUNTS, SIZE, BATCH = range(1, 6), 160, 64
 CLASSIFIERS: dict[str, Callable[[], object]] = {

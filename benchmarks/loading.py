@@ -19,17 +19,18 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "steps"), str(ROOT)]
 
-import network  # noqa: E402, F401  (it lets torchvision load beside any build of torch)
-import pixels  # noqa: E402
 import simplejpeg  # noqa: E402
 import torch  # noqa: E402
 from PIL import Image  # noqa: E402
-from preparation.picture import squeezed  # noqa: E402
 from torch.utils.data import DataLoader  # noqa: E402
 from torchvision.datasets import ImageFolder  # noqa: E402
 from torchvision.transforms import v2  # noqa: E402
-from training import data  # noqa: E402
-from training.decoder import Decoder  # noqa: E402
+
+import network  # noqa: E402, F401  (it lets torchvision load beside any build of torch)
+import pixels  # noqa: E402
+from preparation.picture import squeezed  # noqa: E402
+from training.data import images as data  # noqa: E402
+from training.data.decoder import Decoder  # noqa: E402
 
 SIZE, BATCH = 160, 32
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from pipelines.executions import execution
-from pipelines.settings import NAME
+from pipelines.settings.model import NAME
 from pipelines.target import open_target
 
 if TYPE_CHECKING:

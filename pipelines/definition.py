@@ -20,8 +20,8 @@ from pipelines.builders.prepare import prepare_step
 from pipelines.builders.register import register_step
 from pipelines.builders.train import train_step
 from pipelines.builders.tune import tune_step
-from pipelines.code import Bundle, bundles
-from pipelines.settings import NAME, Settings
+from pipelines.settings.model import NAME, Settings
+from pipelines.upload.code import Bundle, bundles
 
 from sagemaker.mlops.workflow.pipeline import Pipeline  # isort: skip
 

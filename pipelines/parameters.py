@@ -12,8 +12,8 @@ from typing import Literal
 
 from pipelines.errors import UserError, closest
 from pipelines.root import ROOT
-from pipelines.settings import ENDPOINT_NAME, NAME, NONE, Settings
-from pipelines.upload import destination
+from pipelines.settings.model import ENDPOINT_NAME, NAME, NONE, Settings
+from pipelines.upload.images import destination
 
 Value = str | int | float
 Type = Literal["String", "Integer", "Float"]

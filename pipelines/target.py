@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from pipelines.errors import UserError
 from pipelines.provisioning import images
 from pipelines.root import ROOT, emulator_state, environment
-from pipelines.settings import Settings
-from pipelines.settings_file import load
+from pipelines.settings.file import load
+from pipelines.settings.model import Settings
 
 if TYPE_CHECKING:
     import boto3
@@ -171,7 +171,7 @@ def _running_server() -> dict[str, Any] | None:
 
 
 def _start_emulator() -> None:
-    command = [sys.executable, "-m", "emulator", "up", "--state", str(emulator_state())]
+    command = [sys.executable, "-m", "sagemaker_emulator", "up", "--state", str(emulator_state())]
     images = ["--images", str(ROOT / "containers")]
     started = subprocess.run(command + images, env=environment(), capture_output=True, text=True)
     if started.returncode:

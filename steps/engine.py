@@ -151,8 +151,9 @@ def module(folder: Path, settings: Settings) -> nn.Module:
         ModelError: the weights are missing or changed, or model.json lists no hashes.
     """
     content = _read(folder, settings, WEIGHTS)
-    import network
     import torch
+
+    import network
 
     outputs = int(settings.get("outputs", len(settings["classes"])))
     built = network.build(settings["backbone"], outputs)

@@ -24,8 +24,9 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-import engine
 import numpy as np
+
+import engine
 import pixels
 
 try:  # AWS's toolkit turns its own class of error into an HTTP status, and every other into 500

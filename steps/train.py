@@ -23,35 +23,27 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
-import network
 import torch
 from torch import nn
-from training import (
-    artifact,
-    calibration,
-    data,
-    devices,
-    distributed,
-    environment,
-    export,
-    fitting,
-    freezing,
-    hyperparameters,
-    losses,
-    memory,
-    profile,
-    tracking,
-    weights,
-)
-from training.channels import Channels
-from training.checkpoints import Checkpoints
-from training.datasets import TrainingSet, ValidationSet
+
+import network
+from training import environment, hyperparameters
+from training.data import images as data
+from training.data.channels import Channels
+from training.data.datasets import TrainingSet, ValidationSet
+from training.data.inputs import Inputs, Pixels, features
 from training.environment import Environment, TrainingError
-from training.inputs import Inputs, Pixels, features
-from training.learner import Learner, learner_of, whole_state
-from training.profiling import page
-from training.settings import Settings
-from training.watcher import Watcher
+from training.loop import calibration, fitting
+from training.loop.checkpoints import Checkpoints
+from training.loop.settings import Settings
+from training.machine import devices, distributed, memory
+from training.model import freezing, losses, weights
+from training.model.learner import Learner, learner_of, whole_state
+from training.result import artifact, export
+from training.watch import tracking
+from training.watch.profiling import profile_page
+from training.watch.profiling import profiler as profile
+from training.watch.watcher import Watcher
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -152,7 +144,7 @@ def run(
             f"{options.image_size} px, batch {options.batch_size}, {len(outcome.history)} epochs"
         )
         speeds = [epoch.images_per_second for epoch in outcome.history]
-        page.write(places.model / page.NAME, title, measured, speeds)
+        profile_page.write(places.model / profile_page.NAME, title, measured, speeds)
     _write(options, places.model, channels, built.model, outcome, measured, started)
     if options.debug:
         watcher.judge(places.model / "debug_rules.json", measured, outcome)
@@ -199,7 +191,7 @@ def _unsuspected(
     folder: Path,
 ) -> torch.Tensor:
     """Look for wrong labels; indices of the images to learn from."""
-    from training import suspects  # cleanlab and matplotlib take seconds to import
+    from training.data import suspects  # cleanlab and matplotlib take seconds to import
 
     images = Pixels.of(train, options, network.normalisation(options.backbone), device)
     at_once = options.test_batch_size

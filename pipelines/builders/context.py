@@ -27,8 +27,8 @@ from sagemaker.mlops.workflow.retry import (
 from sagemaker.mlops.workflow.steps import CacheConfig
 
 from pipelines import parameters
-from pipelines.code import Bundle
-from pipelines.settings import NAME, Settings
+from pipelines.settings.model import NAME, Settings
+from pipelines.upload.code import Bundle
 
 PROCESSING = "/opt/ml/processing"
 TAGS = [{"Key": "project", "Value": NAME}]

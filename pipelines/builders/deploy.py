@@ -6,7 +6,7 @@ from sagemaker.core.lambda_helper import Lambda
 from sagemaker.mlops.workflow.lambda_step import LambdaOutput, LambdaOutputTypeEnum, LambdaStep
 
 from pipelines.builders.context import Context
-from pipelines.settings import NAME
+from pipelines.settings.model import NAME
 
 
 def deploy_step(context: Context, register: Any) -> LambdaStep:

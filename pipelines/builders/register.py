@@ -12,7 +12,7 @@ from sagemaker.serve.model_builder import ModelBuilder
 
 from pipelines.builders.context import Context
 from pipelines.builders.evaluate import accuracy, approved_accuracy, evaluation_address
-from pipelines.settings import NAME
+from pipelines.settings.model import NAME
 
 # The model archive brings its own code, so that what was judged is what is served.
 ENVIRONMENT = {

@@ -18,7 +18,7 @@ from sagemaker.core.debugger import (
 from sagemaker.mlops.workflow.steps import TrainingStep
 
 from pipelines.builders.context import Context
-from pipelines.settings import NAME
+from pipelines.settings.model import NAME
 
 DEBUG_RULES = (
     "vanishing_gradient",

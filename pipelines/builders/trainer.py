@@ -10,7 +10,7 @@ from sagemaker.train import ModelTrainer
 from sagemaker.train.configs import Compute, InputData, OutputDataConfig, StoppingCondition
 
 from pipelines.builders.context import TAGS, Context, output_of
-from pipelines.settings import NAME, Training
+from pipelines.settings.model import NAME, Training
 
 CHANNELS = ("train", "validation")
 OBJECTIVE = "validation:accuracy"

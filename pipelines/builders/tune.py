@@ -10,7 +10,7 @@ from sagemaker.train.tuner import HyperparameterTuner
 
 from pipelines.builders.context import TAGS, Context
 from pipelines.builders.trainer import METRICS, OBJECTIVE, channels, checkpoints, trainer
-from pipelines.settings import NAME
+from pipelines.settings.model import NAME
 
 # What is wanted of the final training alone.
 UNWATCHED = {"debug": "false", "profile": "false", "export": "none"}

@@ -66,7 +66,7 @@ def images(
     A change of an image's folder in containers/ makes another image of it.
     """
     from pipelines.provisioning import images as imaging
-    from pipelines.settings_file import load
+    from pipelines.settings.file import load
 
     imaging.check_target(load(chosen(context, target)))
     place = open_target(context, target)

@@ -25,7 +25,7 @@ def emulator(
 
     It is the one that the other verbs talk to, in whatever folder this is typed.
     """
-    from emulator.__main__ import main
+    from sagemaker_emulator.__main__ import main
 
     verb, *options = arguments or ["--help"]
     if verb in ("up", "serve"):

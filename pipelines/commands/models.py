@@ -57,7 +57,7 @@ def models(
     target: Target = None,
 ) -> None:
     """List the model versions: approval, test metrics side by side, and which one is serving."""
-    from model_registry import comparison
+    from pipelines.serving import comparison
 
     place = open_target(context, target)
     compared = comparison.compare(place.session, NAME, place.settings.endpoint, versions or [])
@@ -143,7 +143,7 @@ def endpoint(
 ) -> None:
     """Show the endpoint: its status, the version it serves, its configuration."""
     from model_registry import endpoint as endpoints
-    from model_registry import rollout
+    from pipelines.serving import rollout
 
     place = open_target(context, target)
     client = place.client()
@@ -182,7 +182,7 @@ def predict(
 
     The exit code is 0 only when every image was answered.
     """
-    from model_registry import prediction
+    from pipelines.serving import prediction
 
     # Before the target is opened: a wrong file needs no endpoint to be told so.
     checked = prediction.load_all(images)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import boto3
 
     from model_registry.promotion import Placement
-    from pipelines.settings import Settings
+    from pipelines.settings.model import Settings
 
 INTERRUPTED = 130  # what a shell says of a program ended by Ctrl-C
 

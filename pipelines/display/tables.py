@@ -9,9 +9,6 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from model_registry.comparison import METRICS as COMPARED
-from model_registry.comparison import Compared
-from model_registry.prediction import Prediction
 from pipelines.display.terminal import STYLES, headline, narrow, next_steps, steps, table
 from pipelines.display.words import duration, moment, short
 from pipelines.executions.advice import advise
@@ -21,6 +18,9 @@ from pipelines.executions.outcome import Outcome
 from pipelines.executions.watch import Look
 from pipelines.parameters import Parameter
 from pipelines.scoring.answers import UNSURE, Scores
+from pipelines.serving.comparison import METRICS as COMPARED
+from pipelines.serving.comparison import Compared
+from pipelines.serving.prediction import Prediction
 
 # Of a narrow terminal's list of models; `models --json` and a wide one have the others and notes.
 FEW = ("accuracy", "within one")

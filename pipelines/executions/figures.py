@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from model_registry.comparison import METRICS as COMPARED
-from model_registry.comparison import number
+from pipelines.serving.comparison import METRICS as COMPARED
+from pipelines.serving.comparison import number
 
 METRICS = {
     **COMPARED,

@@ -4,7 +4,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from pipelines.provisioning.item import Item, SetupError, error_code
-from pipelines.settings import NAME, Settings
+from pipelines.settings.model import NAME, Settings
 
 if TYPE_CHECKING:
     import boto3

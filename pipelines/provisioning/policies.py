@@ -6,7 +6,7 @@ and a test holds the two together.
 
 from typing import Any
 
-from pipelines.settings import NAME, Settings
+from pipelines.settings.model import NAME, Settings
 
 Document = dict[str, Any]
 EXECUTION_SERVICES = ["sagemaker.amazonaws.com"]

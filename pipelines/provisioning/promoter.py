@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pipelines.provisioning.item import Item, SetupError, explained
 from pipelines.root import ROOT
-from pipelines.settings import NAME, Settings
+from pipelines.settings.model import NAME, Settings
 
 if TYPE_CHECKING:
     import boto3

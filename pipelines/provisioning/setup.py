@@ -11,7 +11,7 @@ from pipelines.parameters import no_model
 from pipelines.provisioning import images, policies, promoter
 from pipelines.provisioning.bucket import bucket
 from pipelines.provisioning.item import Item, SetupError, error_code, explained
-from pipelines.settings import NAME, Settings
+from pipelines.settings.model import NAME, Settings
 
 if TYPE_CHECKING:
     import boto3

@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from pipelines.code import Bundle, bundles
 from pipelines.errors import UserError
 from pipelines.parameters import check_defaults, no_model
 from pipelines.provisioning import images
@@ -22,8 +21,9 @@ from pipelines.provisioning.item import Item
 from pipelines.provisioning.promoter import FUNCTION, holds_current_code
 from pipelines.provisioning.setup import setup
 from pipelines.root import ROOT, environment
-from pipelines.settings import NAME, Settings
-from pipelines.weights import placed
+from pipelines.settings.model import NAME, Settings
+from pipelines.upload.code import Bundle, bundles
+from pipelines.upload.weights import placed
 
 if TYPE_CHECKING:
     import boto3

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.executions import logs as log_reading
 from pipelines.scoring.images import Found
 from pipelines.scoring.job import LOG_GROUP, ScoringError, TransformJob
-from pipelines.settings import Settings
+from pipelines.settings.model import Settings
 
 if TYPE_CHECKING:
     import boto3
@@ -121,7 +121,7 @@ def matched(answer: Answer, expected: int) -> Answer:
 def _download(session: "boto3.Session", settings: Settings, job: TransformJob) -> dict[str, Answer]:
     import obstore
 
-    from pipelines import upload as uploading
+    from pipelines.upload import images as uploading
 
     store = uploading.store_of(session, settings)
     prefix = job.output.split("/", 3)[3]

@@ -10,9 +10,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from model_registry import prediction
 from pipelines.errors import UserError
-from pipelines.upload import flaw_of_name
+from pipelines.serving import prediction
+from pipelines.upload.images import flaw_of_name
 
 KINDS = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png"}
 SHOWN = 3  # names that a message gives as examples

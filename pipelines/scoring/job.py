@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from model_registry.versions import APPROVED, ModelVersion, approved, create_model, find, newest
 from pipelines.errors import UserError
 from pipelines.scoring.images import Found
-from pipelines.settings import NAME, Settings
+from pipelines.settings.model import NAME, Settings
 
 if TYPE_CHECKING:
     import boto3
@@ -91,7 +91,7 @@ def plan(settings: Settings, version: ModelVersion, found: Found) -> tuple[Trans
 
 def upload(session: "boto3.Session", settings: Settings, found: Found, job: TransformJob) -> None:
     """Put the images of a local folder where the job reads them."""
-    from pipelines import upload as uploading
+    from pipelines.upload import images as uploading
 
     if found.folder is not None:
         prefix = _key(job.source)
@@ -214,7 +214,7 @@ def _delete_uploads(
 ) -> None:
     import obstore
 
-    from pipelines import upload as uploading
+    from pipelines.upload import images as uploading
 
     store = uploading.store_of(session, settings)
     for job in jobs:

@@ -13,11 +13,11 @@ from typing import Any
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
-from pictures import GREEN, INK, STYLE, WIDTH
 from PIL import Image, ImageOps
 
 from evaluation import archive, contact_sheet
 from evaluation.predictions import Predictions
+from pictures import GREEN, INK, STYLE, WIDTH
 
 EACH = 3  # right ones, and wrong ones
 PIXELS = 320

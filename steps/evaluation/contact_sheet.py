@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pictures
 
+import pictures
 from evaluation.predictions import Predictions
 
 NUMBER = 12  # pictures

@@ -11,10 +11,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
-from pictures import BLUE, GREEN, GREY, INK, ORANGE, STYLE, WIDTH
 
 from evaluation.metrics import BINS, calibration_bins
 from evaluation.predictions import Predictions
+from pictures import BLUE, GREEN, GREY, INK, ORANGE, STYLE, WIDTH
 
 ROOMY = 8  # more counts than this get a larger picture, with less written into it
 FEW = 5  # images, of which a share says little

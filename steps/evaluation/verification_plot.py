@@ -8,11 +8,11 @@ from typing import Any
 import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
-from pictures import BLUE, GREY, INK, ORANGE, STYLE, WIDTH
 from sklearn.metrics import roc_curve
 
 from evaluation.predictions import Predictions
 from evaluation.verification import pairs, passing
+from pictures import BLUE, GREY, INK, ORANGE, STYLE, WIDTH
 
 
 def draw(file: Path, found: Predictions, verification: dict[str, Any]) -> None:

@@ -9,9 +9,11 @@ from collections.abc import Callable
 from typing import NoReturn
 
 import network
-
-from training import augmentation, export, losses, optimisation
+from training.data import augmentation
 from training.environment import TrainingError
+from training.loop import optimisation
+from training.model import losses
+from training.result import export
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:

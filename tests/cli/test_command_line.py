@@ -55,7 +55,7 @@ def environment(tmp_path_factory):
     state = tmp_path_factory.mktemp("cli") / "emulator"
     keep = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "PIPELINE_"))}
     yield {**keep, "EMULATOR_STATE": str(state), "PYTHONDONTWRITEBYTECODE": "", "COLUMNS": "200"}
-    down = [sys.executable, "-m", "emulator", "down", "--state", str(state)]
+    down = [sys.executable, "-m", "sagemaker_emulator", "down", "--state", str(state)]
     subprocess.run(down, cwd=ROOT, capture_output=True, timeout=60, check=True)
 
 
@@ -245,7 +245,7 @@ def test_the_emulator_starts_in_any_folder_with_the_repositorys_images(elsewhere
 
 
 def test_the_emulators_verbs_name_the_program_that_was_typed(elsewhere, tmp_path):
-    """`python -m emulator`, which it is behind this, is found in the repository alone."""
+    """`python -m sagemaker_emulator`, which it is behind this, is found in the repository alone."""
     absent = elsewhere("emulator", "env", EMULATOR_STATE=str(tmp_path / "state"))
     assert absent.returncode == 1
     assert "start it with: python pipeline.py emulator up" in absent.stderr

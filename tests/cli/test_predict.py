@@ -9,9 +9,9 @@ from botocore.exceptions import ClientError
 from PIL import Image
 
 import pipeline
-from model_registry import prediction
 from pipelines.commands import models
 from pipelines.commands.shared import Place
+from pipelines.serving import prediction
 
 ANSWER = {"count": 3, "confidence": 0.8, "probabilities": {"1": 0.2, "3": 0.8}}
 

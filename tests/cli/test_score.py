@@ -29,7 +29,7 @@ class Shop:
         self.state = state
 
     def emulator(self, *words: str) -> None:
-        command = [sys.executable, "-m", "emulator", *words, "--state", str(self.state)]
+        command = [sys.executable, "-m", "sagemaker_emulator", *words, "--state", str(self.state)]
         subprocess.run(command, cwd=ROOT, capture_output=True, timeout=60, check=True)
 
     def run(self, *words: object) -> subprocess.CompletedProcess[str]:

@@ -8,7 +8,7 @@ import pipeline
 from pipelines.commands import run
 from pipelines.commands.shared import Place
 from pipelines.provisioning import images
-from pipelines.settings_file import load
+from pipelines.settings.file import load
 
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:pipeline/tally/execution/8x2kq0wzv1ab"
 ARGUMENTS = ["start", "-p", "DataSource=s3://bucket/bins", "-p", "ApprovedModel=s3://bucket/model"]

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from model_registry.comparison import Compared
 from model_registry.versions import ModelVersion
 from pipelines.display import tables, terminal
+from pipelines.serving.comparison import Compared
 
 BEGUN = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 

@@ -67,7 +67,7 @@ def emulated(tmp_path_factory):
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
 
     def emulator(*arguments):
-        command = [sys.executable, "-m", "emulator", *arguments, "--state", state]
+        command = [sys.executable, "-m", "sagemaker_emulator", *arguments, "--state", state]
         subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=True)
 
     emulator("up", "--images", str(IMAGES))

@@ -7,9 +7,10 @@ import boto3
 import pytest
 
 from model_registry import endpoint as endpoints
-from model_registry import prediction, rollout, versions
+from model_registry import versions
 from model_registry.errors import EndpointBusyError, RegistryError
 from model_registry.promotion import Placement, promote, rollback
+from pipelines.serving import prediction, rollout
 from tests.model_registry.served import PLACEMENT, place, register, rest
 
 

@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from model_registry import endpoint as endpoints
-from model_registry import rollout, versions
+from model_registry import versions
 from model_registry.errors import EndpointBusyError, NotApprovedError, RegistryError
 from model_registry.promotion import promote, rollback
+from pipelines.serving import rollout
 from tests.model_registry.served import PLACEMENT, place, register, rest
 
 GROUP = "tally"

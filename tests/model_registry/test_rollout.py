@@ -4,9 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from model_registry import rollout, versions
+from model_registry import versions
 from model_registry.errors import EndpointBusyError
 from model_registry.promotion import Placement, promote
+from pipelines.serving import rollout
 
 GROUP = "tally"
 PLACEMENT = Placement("tally", "ml.m5.large", "arn:aws:iam::123456789012:role/tally-execution")

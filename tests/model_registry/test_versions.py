@@ -2,8 +2,9 @@ import json
 
 import pytest
 
-from model_registry import comparison, versions
+from model_registry import versions
 from model_registry.errors import RegistryError
+from pipelines.serving import comparison
 
 GROUP = "tally"
 

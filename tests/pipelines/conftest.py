@@ -16,8 +16,8 @@ from moto.server import ThreadedMotoServer
 
 from pipelines.provisioning import images
 from pipelines.root import ROOT
-from pipelines.settings import Settings
-from pipelines.settings_file import load
+from pipelines.settings.file import load
+from pipelines.settings.model import Settings
 
 ACCOUNT = "123456789012"
 DOCKER = "application/vnd.docker.distribution.manifest.v2+json"

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from pipelines.code import CodeError, bundles
-from pipelines.settings import Settings
+from pipelines.settings.model import Settings
+from pipelines.upload.code import CodeError, bundles
 
 
 @pytest.fixture

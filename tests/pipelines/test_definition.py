@@ -16,12 +16,12 @@ from typing import Any
 
 import pytest
 
-from pipelines.code import bundles
 from pipelines.parameters import declared
 from pipelines.provisioning import images, policies
 from pipelines.root import ROOT
-from pipelines.settings import Settings
-from pipelines.settings_file import load
+from pipelines.settings.file import load
+from pipelines.settings.model import Settings
+from pipelines.upload.code import bundles
 
 GOLDEN = Path(__file__).with_name("definition.json")
 ACCOUNT = "123456789012"

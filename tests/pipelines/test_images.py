@@ -14,7 +14,7 @@ from pipelines.provisioning import images
 from pipelines.provisioning.images import ImagesError
 from pipelines.provisioning.setup import setup
 from pipelines.root import ROOT
-from pipelines.settings import Settings
+from pipelines.settings.model import Settings
 
 # Stands for Docker, which the machine that runs the tests may not have: it keeps what it was told.
 DOCKER = """#!/bin/sh

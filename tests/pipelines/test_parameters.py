@@ -6,7 +6,7 @@ import pytest
 
 from pipelines.parameters import ParameterError, declared, parse, table
 from pipelines.provisioning.upsert import dry_run
-from pipelines.settings import Settings
+from pipelines.settings.model import Settings
 
 
 def test_values_get_their_parameters_type(local: Settings) -> None:

@@ -10,7 +10,7 @@ import pytest
 from model_registry.promotion import Placement, promote
 from pipelines.parameters import ParameterError, parse
 from pipelines.provisioning import policies, setup
-from pipelines.settings import Settings
+from pipelines.settings.model import Settings
 
 # The members of a request that name what it is about, and what that is in an ARN.
 NAMED = {"EndpointName": "endpoint", "EndpointConfigName": "endpoint-config", "ModelName": "model"}

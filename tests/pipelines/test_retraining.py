@@ -11,8 +11,8 @@ from botocore.model import OperationModel
 
 from pipelines.provisioning import images, setup, upsert
 from pipelines.root import ROOT
-from pipelines.settings import Settings
-from pipelines.settings_file import load
+from pipelines.settings.file import load
+from pipelines.settings.model import Settings
 from pipelines.target import resolve
 
 # Operations of S3 that have another name among the permissions.

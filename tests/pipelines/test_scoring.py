@@ -9,7 +9,7 @@ from botocore.model import OperationModel
 
 from pipelines.provisioning import setup
 from pipelines.scoring import answers, images, job, table
-from pipelines.settings import Settings
+from pipelines.settings.model import Settings
 
 # Calls that boto3 does not make: objects are sent, listed, fetched and deleted by obstore.
 OBJECTS = {"s3:PutObject", "s3:ListBucket", "s3:GetObject", "s3:DeleteObject"}

@@ -15,7 +15,7 @@ from pipelines.parameters import no_model
 from pipelines.provisioning import bucket, policies, promoter, setup
 from pipelines.provisioning.item import SetupError
 from pipelines.root import ROOT
-from pipelines.settings import Settings
+from pipelines.settings.model import Settings
 
 
 def test_everything_is_made_once(aws: Any, local: Settings) -> None:

@@ -7,7 +7,7 @@ import pytest
 from pipelines import NAME
 from pipelines.executions import starting
 from pipelines.executions.execution import ExecutionError
-from pipelines.settings import Settings
+from pipelines.settings.model import Settings
 
 
 def test_an_approved_model_that_is_gone_is_missed_before_anything_is_trained(

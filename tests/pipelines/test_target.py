@@ -14,10 +14,10 @@ import pytest
 from pipelines import target
 from pipelines.provisioning import setup
 from pipelines.root import ROOT, emulator_state
-from pipelines.settings import NAME, Settings
-from pipelines.settings_file import load
+from pipelines.settings.file import load
+from pipelines.settings.model import NAME, Settings
 from pipelines.target import TargetError
-from pipelines.upload import upload_folder
+from pipelines.upload.images import upload_folder
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def state(environment: None, tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "emulator"
     os.environ["EMULATOR_STATE"] = str(folder)
     yield folder
-    command = [sys.executable, "-m", "emulator", "down", "--state", str(folder)]
+    command = [sys.executable, "-m", "sagemaker_emulator", "down", "--state", str(folder)]
     subprocess.run(command, cwd=ROOT, capture_output=True, timeout=60)
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from pipelines import upload
 from pipelines.parameters import parse
-from pipelines.settings import Settings
-from pipelines.upload import UploadError, destination, place, upload_file_list, upload_folder
+from pipelines.settings.model import Settings
+from pipelines.upload import images
+from pipelines.upload.images import UploadError, destination, place, upload_file_list, upload_folder
 
 
 @pytest.fixture
@@ -205,4 +205,4 @@ def test_an_upload_that_fails_is_not_called_done(
     """There is no bucket."""
     with pytest.raises(Exception, match=r"(?i)bucket|not found"):
         upload_folder(aws.session, local, bins)
-    assert upload.THREADS > 1
+    assert images.THREADS > 1

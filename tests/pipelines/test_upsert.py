@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from pipelines.code import Bundle, bundles
 from pipelines.errors import UserError
 from pipelines.provisioning import images, upsert
 from pipelines.provisioning.setup import setup
 from pipelines.root import ROOT
-from pipelines.settings import Settings
+from pipelines.settings.model import Settings
+from pipelines.upload.code import Bundle, bundles
 
 
 @pytest.fixture

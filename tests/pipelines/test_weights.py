@@ -7,8 +7,8 @@ import pytest
 
 from pipelines.provisioning import upsert
 from pipelines.root import ROOT
-from pipelines.settings import Settings
-from pipelines.weights import SUFFIXES, WeightsError, placed
+from pipelines.settings.model import Settings
+from pipelines.upload.weights import SUFFIXES, WeightsError, placed
 
 
 def starting_from(settings: Settings, place: object) -> Settings:

@@ -5,9 +5,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-import prepare
 import pytest
 from PIL import Image
+
+import prepare
 
 
 def jpeg(shade: int, size: tuple[int, int] = (64, 48)) -> bytes:

@@ -2,7 +2,8 @@
 
 import pytest
 import torch
-from training import augmentation
+
+from training.data import augmentation
 
 
 @pytest.mark.parametrize("strength", augmentation.STRENGTHS)

@@ -3,7 +3,8 @@
 import pytest
 import torch
 from torch import nn
-from training.averaging import Average
+
+from training.model.averaging import Average
 
 
 def network() -> nn.Sequential:

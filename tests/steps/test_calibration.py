@@ -2,11 +2,12 @@
 
 from types import SimpleNamespace
 
-import engine
 import pytest
 import torch
-from training import calibration
-from training.validation import Validation
+
+import engine
+from training.loop import calibration
+from training.loop.validation import Validation
 
 
 @pytest.mark.parametrize("wrong_by", [0.5, 1.0, 2.0, 3.0])

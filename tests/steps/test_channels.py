@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 import torch
-import train
-from training import capacity, data
-from training.decoder import Decoder
-from training.environment import TrainingError
 
+import train
 from tests.steps.tiny_training import METRICS, options
+from training.data import images as data
+from training.data.decoder import Decoder
+from training.environment import TrainingError
+from training.machine import capacity
 
 pytest_plugins = ["tests.steps.tiny_training"]
 pytestmark = pytest.mark.usefixtures("one_thread")

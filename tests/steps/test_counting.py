@@ -2,12 +2,13 @@
 
 import math
 
-import engine
-import network
 import numpy as np
 import pytest
 import torch
 from torch import nn
+
+import engine
+import network
 
 LEVELS = [0, 1, 2, 3, 4]
 OUTPUTS = {"cross-entropy": 5, "soft-ordinal": 5, "expected-count": 5, "coral": 4, "corn": 4}

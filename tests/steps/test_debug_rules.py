@@ -13,15 +13,16 @@ from smdebug.core.writer import FileWriter
 from smdebug.pytorch.collection import CollectionManager
 from smdebug.trials import create_trial
 from torch import nn
-from training import rules
-from training.profile import Profile, Profiler
-from training.rules.loss_not_decreasing import LossNotDecreasing
-from training.rules.overfit import Overfit
-from training.rules.overtraining import Overtraining
-from training.rules.poor_weight_initialization import PoorWeightInitialization
-from training.rules.system import low_gpu_utilization, profiler_report
-from training.rules.vanishing_gradient import VanishingGradient
-from training.tensors import TensorHook
+
+from training.watch import rules
+from training.watch.profiling.profiler import Profile, Profiler
+from training.watch.rules.loss_not_decreasing import LossNotDecreasing
+from training.watch.rules.overfit import Overfit
+from training.watch.rules.overtraining import Overtraining
+from training.watch.rules.poor_weight_initialization import PoorWeightInitialization
+from training.watch.rules.system import low_gpu_utilization, profiler_report
+from training.watch.rules.vanishing_gradient import VanishingGradient
+from training.watch.tensors import TensorHook
 
 pytest_plugins = ["tests.steps.tiny_training"]
 pytestmark = pytest.mark.usefixtures("one_thread")

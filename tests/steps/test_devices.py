@@ -5,12 +5,13 @@ import sys
 
 import pytest
 import torch
-import train
-from training import devices, hyperparameters
-from training.environment import TrainingError
-from training.settings import Settings
 
+import train
 from tests.steps.tiny_training import options
+from training import hyperparameters
+from training.environment import TrainingError
+from training.loop.settings import Settings
+from training.machine import devices
 
 pytest_plugins = ["tests.steps.tiny_training"]
 

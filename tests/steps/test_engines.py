@@ -4,16 +4,17 @@ import json
 import shutil
 from pathlib import Path
 
-import evaluate
 import numpy as np
 import pytest
 import torch
+
+import evaluate
 from evaluation import engines
 from evaluation.predictions import Predictions
 from evaluation.problem import EvaluationError
-from training import artifact, data, export
-
 from tests.steps.tiny_model import CLASSES, SIZE, draw_bin, pack, save_model
+from training.data import images as data
+from training.result import artifact, export
 
 
 def inputs(root: Path, model: Path) -> Path:

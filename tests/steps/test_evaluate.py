@@ -11,14 +11,14 @@ import sys
 import tarfile
 from pathlib import Path
 
-import evaluate
 import numpy as np
 import pytest
-from evaluation import archive, fairness
 from PIL import Image
-from training import artifact
 
+import evaluate
+from evaluation import archive, fairness
 from tests.steps.tiny_model import CLASSES, STEPS, draw_bin, pack, save_model
+from training.result import artifact
 
 SURE, LIKELY, UNSURE = 0.9, 0.7, 0.5
 # (true count, answer, confidence) of each test image; the rest of the probability is shared.

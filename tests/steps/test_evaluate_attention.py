@@ -1,12 +1,13 @@
 """Grad-CAM on a network whose answer is known to depend on one corner alone."""
 
 import numpy as np
-import pictures
 import pytest
 import torch
-from evaluation import attention
 from PIL import Image
 from torch import nn
+
+import pictures
+from evaluation import attention
 
 
 class Corner(nn.Module):

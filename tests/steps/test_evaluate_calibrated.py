@@ -4,10 +4,10 @@ import csv
 import json
 from pathlib import Path
 
-import evaluate
 import numpy as np
 import pytest
 
+import evaluate
 from tests.steps.tiny_model import CLASSES, draw_bin, pack, save_model
 
 TEMPERATURE = 2.0

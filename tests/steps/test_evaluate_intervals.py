@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from evaluation import calibration, intervals, metrics
 from evaluation.predictions import Predictions
 from evaluation.testset import TestImage

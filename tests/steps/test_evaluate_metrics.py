@@ -4,13 +4,13 @@ import json
 import math
 from pathlib import Path
 
-import evaluate
 import numpy as np
 import pytest
-from evaluation import contact_sheet, metrics, plots, predictions, testset
 from PIL import Image
 from sklearn import metrics as sk
 
+import evaluate
+from evaluation import contact_sheet, metrics, plots, predictions, testset
 from tests.steps.tiny_model import CLASSES
 
 

@@ -6,8 +6,9 @@ import re
 from copy import deepcopy
 
 import pytest
-from evaluation import page
 from PIL import Image
+
+from evaluation import page
 
 SPAN = {"value": 0.6, "low": 0.5, "high": 0.7}
 DOCUMENT = {

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
+
 from evaluation import plots, verification, verification_plot
 from evaluation.predictions import Predictions
 from evaluation.testset import TestImage
-from matplotlib.figure import Figure
 
 
 def ticks(axis, limits) -> list[tuple[float, str]]:

@@ -3,13 +3,14 @@
 import json
 from pathlib import Path
 
-import evaluate
 import numpy as np
 import pytest
+from PIL import Image
+
+import evaluate
 from evaluation import slices
 from evaluation.predictions import Predictions
 from evaluation.testset import TestImage
-from PIL import Image
 
 TRUTH = [1, 1, 2, 2, 3, 3]
 ANSWER = [1, 2, 2, 2, 1, 3]

@@ -7,13 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-import engine
 import numpy as np
 import pytest
 import torch
-from training import artifact, data, export
 
+import engine
 from tests.steps.tiny_model import CLASSES, SIZE, draw_bin, save_model
+from training.data import images as data
+from training.result import artifact, export
 
 LOSSES = {
     "cross-entropy": 3, "soft-ordinal": 6, "expected-count": 6, "coral": 5, "corn": 5,

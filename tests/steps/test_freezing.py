@@ -1,13 +1,15 @@
 """Parts of the backbone that stay as they are, and features that are made once."""
 
-import network
 import pytest
 import torch
-import train
-from training import data, freezing, inputs
-from training.environment import TrainingError
 
+import network
+import train
 from tests.steps.tiny_training import TINY, options, read
+from training.data import images as data
+from training.data import inputs
+from training.environment import TrainingError
+from training.model import freezing
 
 pytest_plugins = ["tests.steps.tiny_training"]
 pytestmark = pytest.mark.usefixtures("one_thread")

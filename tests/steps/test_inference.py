@@ -9,13 +9,13 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pixels
 import pytest
 import torch
 from PIL import Image, ImageDraw
-from training import artifact
 
+import pixels
 from tests.steps.tiny_model import CLASSES, SIZE, draw_bin, save_model
+from training.result import artifact
 
 WANTED = [(0.7, 0.2, 0.1), (0.1, 0.3, 0.6), (0.25, 0.5, 0.25)]
 HEADER = "X-Amzn-SageMaker-Custom-Attributes"

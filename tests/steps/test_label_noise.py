@@ -4,11 +4,12 @@ import re
 
 import numpy as np
 import pytest
-import train
 from PIL import Image
-from training import data, label_noise
 
+import train
 from tests.steps.tiny_training import bin_image, channel, options, read
+from training.data import images as data
+from training.data import label_noise
 
 pytest_plugins = ["tests.steps.tiny_training"]
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 from torch import nn
-from training import losses
+
+from training.model import losses
 
 LEVELS = losses.levels((0, 1, 2, 3), (1, 2))
 

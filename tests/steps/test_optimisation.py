@@ -1,11 +1,12 @@
 """The optimiser and the schedule of its rate."""
 
-import network
 import pytest
 import torch
-from training import freezing, optimisation
 
+import network
 from tests.steps.tiny_training import TINY
+from training.loop import optimisation
+from training.model import freezing
 
 
 def test_the_head_learns_faster_than_a_pretrained_backbone():

@@ -6,9 +6,10 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pixels
 import pytest
 from PIL import Image
+
+import pixels
 from preparation import picture as preparation_picture
 
 SIZE = 40

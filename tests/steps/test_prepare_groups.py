@@ -4,6 +4,7 @@ import random
 from collections import Counter
 
 import pytest
+
 from preparation.groups import BLOCK, group_of, neighbour, open_ends
 from preparation.problem import PreparationError
 from preparation.splitting import SPLITS, Member, join_train, split

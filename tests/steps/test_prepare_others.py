@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import prepare
-
 from tests.steps.small_source import manifest, run, write_bin
 
 pytest_plugins = ["tests.steps.small_source"]

@@ -5,10 +5,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pixels
 import pytest
 from PIL import Image
 
+import pixels
 from tests.steps.small_source import manifest, photo, run, write_bin
 
 pytest_plugins = ["tests.steps.small_source"]

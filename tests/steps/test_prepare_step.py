@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import inference
 import pytest
+
+import inference
 from preparation import picture
 from preparation.metadata import parse
 from preparation.source import bucket_region
-
 from tests.steps.small_source import jpeg, manifest, message, run
 
 pytest_plugins = ["tests.steps.small_source"]

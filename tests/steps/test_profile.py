@@ -6,10 +6,11 @@ import re
 import pytest
 import torch
 from torch import nn
-from training.profile import Profile, Profiler
-from training.profiling.findings import findings
-from training.profiling.operators import PYTHON, Operator, Operators
-from training.profiling.page import phases, render, thinned, write
+
+from training.watch.profiling.findings import findings
+from training.watch.profiling.operators import PYTHON, Operator, Operators
+from training.watch.profiling.profile_page import phases, render, thinned, write
+from training.watch.profiling.profiler import Profile, Profiler
 
 pytest_plugins = ["tests.steps.tiny_training"]
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -2,8 +2,9 @@
 
 import pytest
 import torch
-from training import sampling
-from training.sampling import Plan
+
+from training.data import sampling
+from training.data.sampling import Plan
 
 
 def drawn(plan: Plan, levels: torch.Tensor | None = None, seed: int = 0) -> list[sampling.Step]:

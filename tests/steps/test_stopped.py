@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-import train
 
+import train
 from tests.steps.tiny_training import options, read
 
 pytest_plugins = ["tests.steps.tiny_training"]

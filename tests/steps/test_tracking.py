@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import train
 from mlflow.tracking import MlflowClient
-from training.progress import Epoch
-from training.tracking import Tracker
 
+import train
 from tests.steps.tiny_training import METRICS, channel, options
+from training.loop.progress import Epoch
+from training.watch.tracking import Tracker
 
 pytest_plugins = ["tests.steps.tiny_training"]
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -10,14 +10,16 @@ import sys
 import tarfile
 from pathlib import Path
 
-import network
 import pytest
 import torch
-import train
-from training import artifact, data, environment
-from training.progress import Epoch
 
+import network
+import train
 from tests.steps.tiny_training import METRICS, TINY, Quiet, channel, fit, options, read
+from training import environment
+from training.data import images as data
+from training.loop.progress import Epoch
+from training.result import artifact
 
 pytest_plugins = ["tests.steps.tiny_training"]
 pytestmark = pytest.mark.usefixtures("one_thread")

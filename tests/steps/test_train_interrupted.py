@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 import torch
-import train
 from torch import nn
-from training import memory
-from training.checkpoints import Checkpoints
-from training.environment import TrainingError
 
+import train
 from tests.steps.tiny_training import METRICS, Quiet, fit, options, read
+from training.environment import TrainingError
+from training.loop.checkpoints import Checkpoints
+from training.machine import memory
 
 pytest_plugins = ["tests.steps.tiny_training"]
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -4,13 +4,15 @@ import hashlib
 import os
 import shutil
 
-import network
 import pytest
 import torch
-import train
-from training import augmentation, channels, data, optimisation
 
+import network
+import train
 from tests.steps.tiny_training import METRICS, TINY, channel, options, read
+from training.data import augmentation, channels
+from training.data import images as data
+from training.loop import optimisation
 
 pytest_plugins = ["tests.steps.tiny_training"]
 pytestmark = pytest.mark.usefixtures("one_thread")

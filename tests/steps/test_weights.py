@@ -2,12 +2,12 @@
 
 import sys
 
-import network
 import pytest
 import torch
-from training import weights
 
+import network
 from tests.steps.tiny_training import TINY
+from training.model import weights
 
 LITE1 = "efficientnet_lite1"
 

@@ -6,12 +6,13 @@ import tarfile
 from collections.abc import Sequence
 from pathlib import Path
 
-import network
 import numpy as np
-import pixels
 import torch
 from PIL import Image, ImageDraw
-from training import artifact
+
+import network
+import pixels
+from training.result import artifact
 
 STEPS = Path(__file__).parents[2] / "steps"
 TINY = "test_efficientnet"  # timm's smallest

@@ -8,19 +8,22 @@ from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
-import network
 import pytest
 import torch
 from PIL import Image, ImageDraw
 from torch import nn
-from training import data, fitting, hyperparameters
-from training.channels import levels_of
-from training.checkpoints import Checkpoints
-from training.datasets import TrainingSet, ValidationSet
-from training.distributed import Group
-from training.inputs import Pixels
-from training.learner import learner_of
-from training.settings import Settings
+
+import network
+from training import hyperparameters
+from training.data import images as data
+from training.data.channels import levels_of
+from training.data.datasets import TrainingSet, ValidationSet
+from training.data.inputs import Pixels
+from training.loop import fitting
+from training.loop.checkpoints import Checkpoints
+from training.loop.settings import Settings
+from training.machine.distributed import Group
+from training.model.learner import learner_of
 
 TINY = "test_efficientnet"  # timm's smallest
 METRICS = re.compile(

@@ -1,0 +1,97 @@
+"""The List operations' common part: filters, order and pages."""
+
+import base64
+import binascii
+import json
+from typing import Any
+
+from sagemaker_emulator.errors import invalid
+
+
+def page(
+    request: dict[str, Any],
+    documents: list[dict[str, Any]],
+    member: str,
+    *,
+    name: str,
+    sort: dict[str, str] | None = None,
+    status: str | None = None,
+    default_order: str = "Descending",
+    default_size: int = 10,
+) -> dict[str, Any]:
+    """Answer a List request from all documents of a kind, as SageMaker's List operations do.
+
+    Args:
+        request: Its NameContains, StatusEquals, CreationTime/LastModifiedTime bounds, SortBy,
+            SortOrder, MaxResults and NextToken are honoured where present.
+        documents: In the order of their creation.
+        member: The output's list, such as `Models`.
+        name: The documents' key that NameContains looks at.
+        sort: The document key for each value of SortBy; `CreationTime` needs none.
+        status: The documents' key that StatusEquals is compared with.
+        default_order: Where the request has no SortOrder.
+        default_size: Where the request has no MaxResults.
+
+    Raises:
+        ApiError: The NextToken is not one that `cut` gave out.
+    """
+    kept = [item for item in documents if _wanted(request, item, name, status)]
+    by = request.get("SortBy", "CreationTime")
+    key = (sort or {}).get(by, by)
+    kept.sort(key=lambda item: item.get(key) or 0)
+    if request.get("SortOrder", default_order) == "Descending":
+        kept.reverse()
+    found, token = cut(kept, request.get("NextToken"), request.get("MaxResults", default_size))
+    return {member: found, "NextToken": token}
+
+
+def cut(items: list[Any], token: str | None, size: int) -> tuple[list[Any], str | None]:
+    """The page that a token stands for, and the token of the next; None after the last.
+
+    Raises:
+        ApiError: The token is not one that this gave out.
+    """
+    start = offset_of(token)
+    end = start + size
+    return items[start:end], token_of(end) if end < len(items) else None
+
+
+def token_of(offset: int) -> str:
+    """An opaque NextToken."""
+    return base64.urlsafe_b64encode(json.dumps(offset).encode()).decode()
+
+
+def offset_of(token: str | None) -> int:
+    """The place that a NextToken stands for; 0 without one.
+
+    Raises:
+        ApiError: It is not one that this server gave out.
+    """
+    if not token:
+        return 0
+    try:
+        return int(json.loads(base64.urlsafe_b64decode(token)))
+    except (ValueError, TypeError, binascii.Error):
+        raise invalid(f"NextToken '{token}' is not one that this server gave out") from None
+
+
+_BOUNDS = {
+    "CreationTimeAfter": ("CreationTime", 1),
+    "CreationTimeBefore": ("CreationTime", -1),
+    "CreatedAfter": ("CreationTime", 1),
+    "CreatedBefore": ("CreationTime", -1),
+    "LastModifiedTimeAfter": ("LastModifiedTime", 1),
+    "LastModifiedTimeBefore": ("LastModifiedTime", -1),
+}
+
+
+def _wanted(request: dict[str, Any], item: dict[str, Any], name: str, status: str | None) -> bool:
+    if request.get("NameContains", "").lower() not in item.get(name, "").lower():
+        return False
+    if status and "StatusEquals" in request and item.get(status) != request["StatusEquals"]:
+        return False
+    return all(
+        (item.get(key, 0) - request[bound]) * sign >= 0
+        for bound, (key, sign) in _BOUNDS.items()
+        if bound in request
+    )

@@ -1,0 +1,171 @@
+"""AWS's JSON and REST-JSON protocols, read and written by botocore's own service models."""
+
+import functools
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs, unquote
+
+from botocore.model import OperationModel, Shape
+
+from sagemaker_emulator.aws import request_shapes
+from sagemaker_emulator.aws.dispatch import (
+    Context,
+    call,
+    operation_model,
+    operations,
+    service_model,
+)
+from sagemaker_emulator.aws.request_shapes import unknown_operation
+from sagemaker_emulator.errors import ApiError
+
+_TARGETS = {"SageMaker": "sagemaker", "Logs_20140328": "logs", "AWSEvents": "events"}
+REST_SERVICES = {"lambda"}
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An HTTP answer."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+def service_of(target: str) -> str | None:
+    """The service that an `X-Amz-Target` belongs to, if it is one that is run here."""
+    return _TARGETS.get(target.partition(".")[0])
+
+
+def answer_json(context: Context, service: str, name: str, body: bytes) -> Reply:
+    """Run an operation of the JSON 1.1 protocol."""
+    result = call(context, service, name, _document(body))
+    return Reply(200, {"content-type": "application/x-amz-json-1.1"}, json.dumps(result).encode())
+
+
+def answer_rest(
+    context: Context,
+    service: str,
+    method: str,
+    path: str,
+    query: str,
+    headers: dict[str, str],
+    body: bytes,
+) -> Reply:
+    """Run an operation of the REST-JSON protocol, found by its method and path.
+
+    Raises:
+        ApiError: As `call`; also where no operation has that path.
+    """
+    for name, verb, pattern, fixed in _rest_operations(service):
+        found = pattern.fullmatch(path) if verb == method else None
+        if found and fixed <= set(parse_qs(query, keep_blank_values=True)):
+            model = operation_model(service, name)
+            request = _rest_request(model, found.groupdict(), query, headers, body)
+            parsed = request_shapes.parse(model.input_shape, request)
+            return _rest_reply(model, operations[service, name](context, parsed) or {})
+    known = [operation for owner, operation in operations if owner == service]
+    raise unknown_operation(service, f"{method} {path}", known)
+
+
+def error(problem: ApiError) -> Reply:
+    """An error as every AWS client reads it, whichever of the two protocols it speaks."""
+    body = {"__type": problem.code, "message": problem.message, "Message": problem.message}
+    headers = {"content-type": "application/x-amz-json-1.1", "x-amzn-errortype": problem.code}
+    return Reply(problem.status, headers, json.dumps(body).encode())
+
+
+def _document(body: bytes) -> dict[str, Any]:
+    try:
+        document = json.loads(body or b"{}")
+    except ValueError as problem:
+        raise ApiError(
+            "SerializationException", f"the request body is not JSON: {problem}"
+        ) from None
+    if not isinstance(document, dict):
+        raise ApiError("SerializationException", "the request body is not a JSON object")
+    return document
+
+
+@functools.cache
+def _rest_operations(service: str) -> list[tuple[str, str, re.Pattern[str], set[str]]]:
+    """(name, method, path pattern, query keys that are part of the path), most exact first."""
+    found = []
+    model = service_model(service)
+    for name in model.operation_names:
+        http = model.operation_model(name).http
+        path, _, query = http["requestUri"].partition("?")
+        pattern = re.escape(path).replace(r"\{", "{").replace(r"\}", "}").replace(r"\+}", "+}")
+        pattern = re.sub(r"\{(\w+)\+\}", r"(?P<\1>.+)", pattern)
+        pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", pattern)
+        found.append((name, http["method"], re.compile(pattern), set(parse_qs(query, True))))
+    return sorted(found, key=lambda entry: (-len(entry[3]), entry[2].groups))
+
+
+def _rest_request(
+    model: OperationModel, uri: dict[str, str], query: str, headers: dict[str, str], body: bytes
+) -> dict[str, Any]:
+    shape = model.input_shape
+    if shape is None:
+        return {}
+    request: dict[str, Any] = {}
+    payload = shape.serialization.get("payload")
+    arguments = parse_qs(query, keep_blank_values=True)
+    in_body: dict[str, Any] = {}
+    if payload is None:
+        in_body = _document(body)
+    elif shape.members[payload].type_name == "blob":
+        request[payload] = body
+    elif body:
+        request[payload] = _document(body)
+    for name, member in shape.members.items():
+        key = member.serialization.get("name", name)
+        match member.serialization.get("location"):
+            case "uri" if key in uri:
+                request[name] = unquote(uri[key])
+            case "querystring" if key in arguments:
+                values = arguments[key]
+                request[name] = values if member.type_name == "list" else _scalar(member, values[0])
+            case "header" if key.lower() in headers:
+                request[name] = _scalar(member, headers[key.lower()])
+            case None if key in in_body:
+                request[name] = in_body.pop(key)
+    return request | in_body
+
+
+def _scalar(shape: Shape, text: str) -> Any:
+    """A value that travelled as text."""
+    match shape.type_name:
+        case "integer" | "long" if text.lstrip("-").isdigit():
+            return int(text)
+        case "boolean":
+            return text.lower() == "true"
+        case _:
+            return text
+
+
+def _rest_reply(model: OperationModel, result: dict[str, Any]) -> Reply:
+    shape = model.output_shape
+    status = model.http.get("responseCode", 200)
+    headers = {"content-type": "application/json"}
+    if shape is None:
+        return Reply(status, headers, b"")
+    payload = shape.serialization.get("payload")
+    document = request_shapes.present(shape, result)
+    for name, member in shape.members.items():
+        location = member.serialization.get("location")
+        if location and name in document:
+            value = document.pop(name)
+            if location == "statusCode":
+                status = value
+            else:
+                headers[member.serialization.get("name", name)] = str(value)
+    if payload:
+        value = result.get(payload, b"")
+        body = value if isinstance(value, bytes) else json.dumps(document.get(payload)).encode()
+    elif status == 204:
+        body = b""
+    else:
+        body = json.dumps(document).encode()
+    return Reply(status, headers, body)

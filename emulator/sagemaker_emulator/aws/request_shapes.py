@@ -1,0 +1,206 @@
+"""Values checked against, and cut down to, the shapes of botocore's service models."""
+
+import base64
+import binascii
+import functools
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from botocore.model import Shape
+
+from sagemaker_emulator.errors import ApiError, invalid
+
+
+def parse(shape: Shape | None, value: dict[str, Any]) -> dict[str, Any]:
+    """Check a request against its shape: members, types, enums, patterns, lengths and ranges.
+
+    Args:
+        shape: The operation's input shape; None where it takes no input.
+        value: The request; timestamps as epoch seconds or ISO 8601, blobs as base64 or bytes.
+
+    Returns:
+        The request with timestamps as epoch seconds and blobs as bytes.
+
+    Raises:
+        ApiError: `ValidationException` that names every fault at once.
+    """
+    if shape is None:
+        return {}
+    faults: list[str] = []
+    parsed = _parse(shape, value, "", faults)
+    if faults:
+        plural = "s" if len(faults) > 1 else ""
+        raise invalid(f"{len(faults)} validation error{plural} detected: {'; '.join(faults)}")
+    return parsed
+
+
+def present(shape: Shape | None, value: Any) -> Any:
+    """Cut a result down to its shape, with blobs as base64 and timestamps as epoch seconds."""
+    if shape is None or value is None:
+        return None
+    match shape.type_name:
+        case "structure":
+            return {
+                name: present(member, value[name])
+                for name, member in shape.members.items()
+                if value.get(name) is not None
+            }
+        case "list":
+            return [present(shape.member, item) for item in value]
+        case "map":
+            return {key: present(shape.value, item) for key, item in value.items()}
+        case "blob":
+            return base64.b64encode(value).decode() if isinstance(value, bytes) else value
+        case "timestamp":
+            return _epoch(value)
+        case _:
+            return value
+
+
+def _epoch(value: Any) -> float:
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value)
+    if isinstance(value, datetime):
+        return (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
+    return float(value)
+
+
+def _parse(shape: Shape, value: Any, path: str, faults: list[str]) -> Any:
+    kind = shape.type_name
+    expected = _TYPES.get(kind)
+    of_type = not expected or isinstance(value, expected)
+    if not of_type or (expected and isinstance(value, bool) != (kind == "boolean")):
+        faults.append(f"Value {_show(value)} at '{path or 'request'}' is not a {kind}")
+        return value
+    match kind:
+        case "structure":
+            return _structure(shape, value, path, faults)
+        case "list":
+            _measure(shape, len(value), value, path, faults, "length")
+            return [_parse(shape.member, v, f"{path}.{i + 1}", faults) for i, v in enumerate(value)]
+        case "map":
+            _measure(shape, len(value), value, path, faults, "length")
+            for key in value:
+                _parse(shape.key, key, f"{path}.key", faults)
+            return {k: _parse(shape.value, v, f"{path}.{k}", faults) for k, v in value.items()}
+        case "string":
+            _string(shape, value, path, faults)
+        case "integer" | "long" | "float" | "double":
+            _measure(shape, value, value, path, faults, "value")
+        case "blob":
+            return _blob(value, path, faults)
+        case "timestamp":
+            try:
+                return _epoch(value)
+            except (TypeError, ValueError):
+                faults.append(f"Value {_show(value)} at '{path}' is not a timestamp")
+    return value
+
+
+_TYPES: dict[str, tuple[type, ...]] = {
+    "structure": (dict,),
+    "list": (list, tuple),
+    "map": (dict,),
+    "string": (str,),
+    "integer": (int,),
+    "long": (int,),
+    "float": (int, float),
+    "double": (int, float),
+    "boolean": (bool,),
+}
+
+
+def _structure(shape: Shape, value: dict[str, Any], path: str, faults: list[str]) -> dict[str, Any]:
+    members = shape.members
+    prefix = f"{path}." if path else ""
+    for name in shape.metadata.get("required", ()):
+        if value.get(name) is None:
+            faults.append(
+                f"Value null at '{prefix}{name}' failed to satisfy constraint: "
+                "Member must not be null"
+            )
+    parsed = {}
+    for name, item in value.items():
+        if name not in members:
+            known = ", ".join(sorted(members))
+            faults.append(f"Unknown member '{prefix}{name}'; it must be one of: {known}")
+        elif item is not None:
+            parsed[name] = _parse(members[name], item, f"{prefix}{name}", faults)
+    return parsed
+
+
+def _string(shape: Shape, value: str, path: str, faults: list[str]) -> None:
+    allowed = shape.metadata.get("enum")
+    if allowed and value not in allowed:
+        faults.append(
+            f"Value {_show(value)} at '{path}' failed to satisfy constraint: "
+            f"Member must satisfy enum value set: [{', '.join(allowed)}]"
+        )
+    _measure(shape, len(value), value, path, faults, "length")
+    pattern = shape.metadata.get("pattern")
+    if pattern and (compiled := _compiled(pattern)) and not compiled.fullmatch(value):
+        faults.append(
+            f"Value {_show(value)} at '{path}' failed to satisfy constraint: "
+            f"Member must satisfy regular expression pattern: {pattern}"
+        )
+
+
+def _measure(
+    shape: Shape, size: float, value: Any, path: str, faults: list[str], what: str
+) -> None:
+    low, high = shape.metadata.get("min"), shape.metadata.get("max")
+    words = {"length": "have length", "value": "have value"}[what]
+    if low is not None and size < low:
+        faults.append(
+            f"Value {_show(value)} at '{path}' failed to satisfy constraint: "
+            f"Member must {words} greater than or equal to {low}"
+        )
+    if high is not None and size > high:
+        faults.append(
+            f"Value {_show(value)} at '{path}' failed to satisfy constraint: "
+            f"Member must {words} less than or equal to {high}"
+        )
+
+
+def _blob(value: Any, path: str, faults: list[str]) -> bytes:
+    if isinstance(value, bytes):
+        return value
+    try:
+        return base64.b64decode(value, validate=True)
+    except (TypeError, ValueError, binascii.Error):
+        faults.append(f"Value at '{path}' is not base64")
+        return b""
+
+
+# Letters and digits stand together with _ in every pattern that has them.
+_CLASSES = {
+    r"\p{L}": r"\w",
+    r"\p{N}": r"\w",
+    r"\p{Z}": r" \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000",
+}
+
+
+@functools.cache
+def _compiled(pattern: str) -> re.Pattern[str] | None:
+    """The patterns are Java's; what Python cannot read (other Unicode classes) is not checked."""
+    for java, python in _CLASSES.items():
+        pattern = pattern.replace(java, python)
+    try:
+        # Some give a length after the end of the text, where it says nothing.
+        return re.compile(re.sub(r"\$\{\d+,\d+\}$", "", pattern), re.DOTALL)
+    except re.error:
+        return None
+
+
+def _show(value: Any) -> str:
+    text = str(value)
+    return f"'{text[:200]}...'" if len(text) > 200 else f"'{text}'"
+
+
+def unknown_operation(service: str, name: str, known: list[str]) -> ApiError:
+    """The refusal of an operation that is not run here."""
+    return ApiError(
+        "UnknownOperationException",
+        f"The emulator does not run {service} {name}. It runs: {', '.join(sorted(known))}",
+    )

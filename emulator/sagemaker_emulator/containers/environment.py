@@ -1,0 +1,171 @@
+"""The uv environment that stands for an image's installed packages."""
+
+import fcntl
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+from sagemaker_emulator.containers.image import Image, find
+
+Log = Callable[[str], None]
+_PIP_TURNS = Path(__file__).with_name("pip_turns.py")
+
+
+class EnvironmentFailed(Exception):
+    """uv could not build an image's environment."""
+
+
+def path_of(image: Image, environments: Path) -> Path:
+    """The folder of the image's environment: its name carries what it was built from."""
+    built_from = _PIP_TURNS.read_bytes() + image.requirements.read_bytes()
+    built_from += platform.python_version().encode() + image.python.encode()
+    if image.overrides.is_file():
+        built_from += image.overrides.read_bytes()
+    return environments / f"{image.name}-{hashlib.sha256(built_from).hexdigest()[:12]}"
+
+
+def ensure(image: Image, environments: Path, log: Log) -> Path:
+    """Return the image's environment, building it the first time.
+
+    It is built under another name and renamed when complete, so an environment that is there is
+    whole. A file lock keeps two jobs, or two emulators, from building the same one.
+
+    Args:
+        image: the image.
+        environments: the folder of all environments.
+        log: takes one line of progress at a time.
+
+    Raises:
+        EnvironmentFailed: uv refused; the message is uv's, with the requirements file.
+    """
+    target = path_of(image, environments)
+    if target.is_dir():
+        return target
+    environments.mkdir(parents=True, exist_ok=True)
+    with (environments / f".{target.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if target.is_dir():
+            return target
+        log(f"Building the environment of image {image.name} from {image.requirements}")
+        building = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=environments))
+        try:
+            _build(image, building, log)
+            building.rename(target)
+        finally:
+            shutil.rmtree(building, ignore_errors=True)
+    return target
+
+
+def interpreter(image: Image) -> str:
+    """The Python of an image's environment, as uv takes it.
+
+    The emulator's own where the image allows it; else uv finds or fetches one that it does allow.
+
+    Raises:
+        EnvironmentFailed: what the image allows cannot be understood.
+    """
+    try:
+        ours = SpecifierSet(image.python).contains(platform.python_version())
+    except InvalidSpecifier as error:
+        raise EnvironmentFailed(
+            f"{image.folder / 'python.txt'} is not like '>=3.11,<3.13': {error}"
+        ) from None
+    return sys.executable if ours else image.python
+
+
+def prune(images: Path, environments: Path) -> list[str]:
+    """Delete the environments that an image of the folder had before its requirements changed.
+
+    Those of images that are not in the folder stay: another folder of images may be used again.
+
+    Returns:
+        The names of those that are gone.
+    """
+    current = {}
+    for requirements in images.glob("*/requirements.txt"):
+        image = find(images, requirements.parent.name)
+        current[image.name] = path_of(image, environments).name
+    gone = []
+    for folder in sorted(environments.glob("*-" + "[0-9a-f]" * 12)):
+        if folder.name != current.get(folder.name[:-13], folder.name):
+            shutil.rmtree(folder, ignore_errors=True)
+            (environments / f".{folder.name}.lock").unlink(missing_ok=True)
+            gone.append(folder.name)
+    return gone
+
+
+def _build(image: Image, folder: Path, log: Log) -> None:
+    python = interpreter(image)
+    # Relocatable: the scripts that uv installs must survive the rename.
+    venv = ["venv", "--quiet", "--relocatable", "--allow-existing", "--python", python, str(folder)]
+    try:
+        _uv(image, venv, log)
+    except EnvironmentFailed as error:
+        if python == sys.executable:
+            raise
+        raise EnvironmentFailed(
+            f"image {image.name!r} needs Python {image.python} and the emulator runs on "
+            f"{platform.python_version()}; uv found no other on this machine and could not fetch "
+            f"one. Install such a Python, so that uv finds it on PATH. {error}"
+        ) from None
+    install = ["pip", "install", "--python", str(folder / "bin" / "python")]
+    # As images do, it has pip: the SDK lets a job install its own requirements.txt. It comes before
+    # the image's packages, which may pin another and be held to hashes that this one has not.
+    _uv(image, [*install, "pip", *_find_links()], log)
+    for packages in folder.glob("lib/python*/site-packages"):
+        shutil.copy(_PIP_TURNS, packages / "emulator_pip_turns.py")
+        (packages / "emulator_pip_turns.pth").write_text("import emulator_pip_turns\n")
+    if not image.requirements.stat().st_size:  # uv warns of one that is empty
+        return
+    install += ["-r", str(image.requirements)]
+    if image.overrides.is_file():
+        install += ["--override", str(image.overrides)]
+    _uv(image, install + _find_links(), log)
+
+
+def _uv(image: Image, arguments: list[str], log: Log) -> None:
+    beside = Path(sys.executable).with_name("uv")
+    uv = str(beside) if beside.exists() else shutil.which("uv")
+    if uv is None:
+        raise EnvironmentFailed(f"uv is not installed beside {sys.executable}; run `make setup`.")
+    environment = {k: v for k, v in os.environ.items() if k not in ("VIRTUAL_ENV", "PYTHONPATH")}
+    if not _find_links():
+        environment.setdefault("UV_TORCH_BACKEND", "auto")  # no CUDA where there is no GPU
+    process = subprocess.Popen(
+        [uv, "--no-progress", "--no-config", *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment,
+    )
+    said = []
+    with process:
+        for line in process.stdout or ():
+            said.append(line.rstrip())
+            log(f"uv: {line.rstrip()}")
+    if process.returncode:
+        raise EnvironmentFailed(
+            f"the environment of image {image.name!r} could not be built from "
+            f"{image.requirements}. uv said:\n" + "\n".join(said[-20:])
+        )
+
+
+def _find_links() -> list[str]:
+    """Uv does not read pip's configuration, where people keep a folder of wheels."""
+    links = os.environ.get("UV_FIND_LINKS") or os.environ.get("PIP_FIND_LINKS")
+    if links is None:
+        # uv's environments have no pip; the Python that they were made from mostly has.
+        python = str(Path(sys.base_prefix) / "bin" / "python3")
+        command = [python, "-m", "pip", "config", "get", "global.find-links"]
+        found = subprocess.run(command, capture_output=True, text=True, check=False)
+        links = found.stdout if found.returncode == 0 else ""
+    return [part for link in links.replace(",", " ").split() for part in ("--find-links", link)]

@@ -1,0 +1,269 @@
+"""A running container, and the host process that it was forked from, seen from the emulator."""
+
+import contextlib
+import json
+import os
+import selectors
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sagemaker_emulator.containers import host
+
+HOST = Path(host.__file__)
+LINGER = 1.0  # seconds for which output is read after the end of a container
+_LOST = "the process that ran the container was killed"
+
+
+class HostLost(Exception):
+    """The host process ended while a container depended on it."""
+
+
+class Process:
+    """A container that was started: its output and its end.
+
+    Attributes:
+        stopped: why somebody asked it to stop, or None.
+        wrapped: whether a program like bwrap, which dies of a SIGTERM and so kills what it runs,
+            stands before the container's own.
+    """
+
+    def __init__(self, channel: socket.socket, output: int) -> None:
+        self._channel = channel
+        self._output = output
+        self._code: int | None = None
+        self._ended = threading.Event()
+        self.stopped: str | None = None
+        self.wrapped = False
+
+    def lines(self) -> Iterator[list[str]]:
+        """Yield what the container prints, in batches of whole lines, until it has ended.
+
+        Of a line that a progress bar rewrote, only its last state is kept.
+        """
+        rest = b""
+        for data in self._data():
+            *whole, rest = (rest + data).split(b"\n")
+            if len(rest) > 1 << 18:  # CloudWatch's own limit for one event
+                whole, rest = [*whole, rest], b""
+            if whole:
+                yield [_last_state(line) for line in whole]
+        if rest:
+            yield [_last_state(rest)]
+
+    def _data(self) -> Iterator[bytes]:
+        """What comes out, to its end, or until `LINGER` after the container's.
+
+        A process that escaped the container may hold its output open for as long as it likes.
+        """
+        last: float | None = None
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._output, selectors.EVENT_READ)
+            selector.register(self._channel, selectors.EVENT_READ)
+            while last is None or time.monotonic() < last:
+                left = None if last is None else max(0.0, last - time.monotonic())
+                ready = {key.fileobj for key, _ in selector.select(left)}
+                if self._channel in ready:  # how it ended, for `wait`, or the host is gone
+                    selector.unregister(self._channel)
+                    last = time.monotonic() + LINGER
+                if self._output in ready:
+                    data = os.read(self._output, 1 << 16)
+                    if not data:
+                        return
+                    yield data
+
+    def wait(self) -> int:
+        """Return the exit code when the container has ended; negative for a signal.
+
+        Nothing can be read of its output any more.
+
+        Raises:
+            HostLost: the host died, and the container with it.
+        """
+        if self._code is None:
+            if self._ended.is_set():
+                raise HostLost(_LOST)
+            data = b""
+            with contextlib.suppress(ConnectionError):
+                while not data.endswith(b"\n") and (part := self._channel.recv(1024)):
+                    data += part
+            self._ended.set()
+            self._channel.close()
+            os.close(self._output)
+            if not data:
+                raise HostLost(_LOST)
+            self._code = int(json.loads(data)["exit"])
+        return self._code
+
+    def stop(self, reason: str, grace: float) -> None:
+        """Send SIGTERM, and SIGKILL to the whole group if it still runs after `grace` seconds.
+
+        Returns at once; `wait` tells when it has ended. The first reason given is kept.
+        """
+        if self.stopped is None:
+            self.stopped = reason
+        gently = b"C" if self.wrapped else b"T"
+        self._order(gently if grace > 0 else b"K")
+        if grace > 0:
+            timer = threading.Timer(grace, self._order, (b"K",))
+            timer.daemon = True
+            timer.start()
+
+    def _order(self, order: bytes) -> None:
+        if not self._ended.is_set():
+            with contextlib.suppress(OSError):  # it ended in the meantime
+                self._channel.sendall(order)
+
+
+def _last_state(line: bytes) -> str:
+    return line.decode(errors="replace").rstrip("\r").rsplit("\r", 1)[-1]
+
+
+class Host:
+    """A process of `host.py`, with which containers are started.
+
+    Attributes:
+        used: when a container last started or ended in it, by `time.monotonic()`.
+    """
+
+    def __init__(
+        self,
+        python: Path | str,
+        folder: Path | str,
+        modules: Sequence[str],
+        environment: Mapping[str, str],
+        errors: Path,
+    ) -> None:
+        ours, theirs = socket.socketpair()
+        with errors.open("ab") as log:
+            self._process = subprocess.Popen(
+                [str(python), "-u", str(HOST), str(theirs.fileno()), str(folder), *modules],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=[theirs.fileno()],
+                env=dict(environment),
+                cwd="/",
+                start_new_session=True,
+            )
+        theirs.close()
+        self._control = ours
+        self._lock = threading.Lock()
+        self._ready = False
+        self._running = 0
+        self._counting = threading.Lock()
+        self.used = time.monotonic()
+
+    def start(self, launch: Mapping[str, Any], killed: Callable[[], None] | None = None) -> Process:
+        """Fork a container; waits for the host's imports the first time.
+
+        Args:
+            launch: see `host.Launch`; must be JSON.
+            killed: called when a signal has ended it, or its host.
+
+        Raises:
+            HostLost: the host has ended.
+        """
+        with self._counting:  # at once: a host that still imports is not idle
+            self._running += 1
+        try:
+            return self._start(launch, killed)
+        except BaseException:
+            self.ended()
+            raise
+
+    def _start(self, launch: Mapping[str, Any], killed: Callable[[], None] | None) -> Process:
+        ours, theirs = socket.socketpair()
+        read, write = os.pipe()
+        try:
+            with self._lock:
+                if not self._ready and self._control.recv(1) != b"R":
+                    raise HostLost("the host process ended before it was ready")
+                self._ready = True
+                socket.send_fds(self._control, [b"J"], [theirs.fileno(), write])
+                ours.sendall(json.dumps(launch).encode() + b"\n")
+        except (OSError, HostLost) as error:
+            ours.close()
+            os.close(read)
+            if isinstance(error, HostLost):
+                raise
+            raise HostLost(f"the host process is gone: {error}") from error
+        finally:
+            theirs.close()
+            os.close(write)
+        return _Hosted(ours, read, self, killed)
+
+    @property
+    def idle(self) -> float:
+        """Seconds since the last container ended; 0 while one runs."""
+        return 0.0 if self._running else time.monotonic() - self.used
+
+    @property
+    def alive(self) -> bool:
+        """Whether containers can still be started in it."""
+        return self._process.poll() is None
+
+    def gone(self, timeout: float) -> bool:
+        """Whether it has ended, or does so within some seconds."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout)
+        return not self.alive
+
+    @property
+    def pid(self) -> int:
+        """The process's number."""
+        return self._process.pid
+
+    def close(self) -> None:
+        """End the host; what it runs is killed."""
+        with contextlib.suppress(OSError):
+            self._control.shutdown(socket.SHUT_RDWR)  # wakes a `start` that waits for the imports
+        if not self._ready:
+            self._process.kill()  # it is still importing, and listens to nobody
+        try:
+            self._process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._control.close()
+
+    def touch(self) -> None:
+        """Count the host as used now."""
+        self.used = time.monotonic()
+
+    def ended(self) -> None:
+        """Note that a container ended."""
+        with self._counting:
+            self._running -= 1
+            self.touch()
+
+
+class _Hosted(Process):
+    def __init__(
+        self, channel: socket.socket, output: int, host: Host, killed: Callable[[], None] | None
+    ) -> None:
+        super().__init__(channel, output)
+        self._host: Host | None = host
+        self._killed = killed
+
+    def wait(self) -> int:
+        code = -1
+        try:
+            code = super().wait()
+            return code
+        except HostLost:
+            if self._host is not None and self._host.gone(LINGER):
+                # Nobody else is left to end what its containers started.
+                host.kill_strays(self._host.pid)
+            raise
+        finally:
+            if self._killed is not None and code < 0:
+                self._killed()
+                self._killed = None
+            if self._host is not None:
+                self._host.ended()
+                self._host = None

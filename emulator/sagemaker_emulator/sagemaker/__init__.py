@@ -1,0 +1,1 @@
+"""The SageMaker operations, a folder for each kind of resource."""

@@ -1,0 +1,1 @@
+"""Endpoints: configurations, deployments, model servers, invocations."""

@@ -1,0 +1,243 @@
+"""A container that serves a model: `serve`, /ping and /invocations.
+
+Contract: SageMaker developer guide, "Custom Inference Code with Hosting Services". Used by
+endpoints, which keep it running, and by transform jobs, which need it for a while.
+"""
+
+import contextlib
+import shutil
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from sagemaker_emulator.containers.process import HostLost, Process
+from sagemaker_emulator.containers.runtime import Container, Runtime
+from sagemaker_emulator.sagemaker.jobs import archive
+from sagemaker_emulator.sagemaker.jobs.job import TAIL
+from sagemaker_emulator.storage import s3_files
+from sagemaker_emulator.storage.s3_files import JobFailed
+
+PING_EVERY = 0.05
+STARTUP_SECONDS = 480.0
+STOP_GRACE = 10.0
+
+Call = Callable[..., dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """What a container serves.
+
+    Attributes:
+        image: the image's reference.
+        data: the URI of model.tar.gz, or of a prefix where `packed` is false; may be empty.
+        environment: the variables of the model.
+    """
+
+    image: str
+    data: str = ""
+    packed: bool = True
+    environment: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def describe(cls, call: Call, name: str) -> "ServedModel":
+        """Look a model up, and the model package that it may have been made of.
+
+        Raises:
+            ApiError: there is no such model.
+            JobFailed: it is of a kind that is not run here.
+        """
+        model = call("DescribeModel", ModelName=name)
+        given = model.get("Containers") or [model["PrimaryContainer"]]
+        if len(given) > 1:
+            raise JobFailed(
+                f"ClientError: model {name} is an inference pipeline of {len(given)} "
+                "containers; the emulator serves one."
+            )
+        container = given[0]
+        environment = dict(container.get("Environment", {}))
+        if package := container.get("ModelPackageName"):
+            described = call("DescribeModelPackage", ModelPackageName=package)
+            container = described["InferenceSpecification"]["Containers"][0]
+            environment = {**container.get("Environment", {}), **environment}
+        data, packed = container.get("ModelDataUrl", ""), True
+        if source := container.get("ModelDataSource", {}).get("S3DataSource"):
+            data, packed = source["S3Uri"], source["CompressionType"] == "Gzip"
+        return cls(container["Image"], data, packed, environment)
+
+    def unpack(self, s3: Path, folder: Path) -> None:
+        """Put the model's files into a folder.
+
+        Raises:
+            JobFailed: there is no such object, or it is no archive.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        if not self.data:
+            return
+        if not self.packed:
+            s3_files.download(s3, self.data, folder)
+            return
+        location = s3_files.Location.parse(self.data)
+        file = s3 / location.bucket / location.key
+        if not file.is_file():
+            raise JobFailed(
+                f"ClientError: Could not find model data at {self.data}. Please ensure that the "
+                "object exists and that the role may read it."
+            )
+        archive.unpack(file, folder)
+
+
+class ModelServer:
+    """One serving container, started again when it dies.
+
+    Args:
+        name: of what it serves for, in messages.
+        model: what it serves.
+        folder: its own, deleted by `stop`.
+        runtime: what starts it.
+        s3: the folder of buckets.
+        log: takes its output.
+        environment: variables beside the model's.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        model: ServedModel,
+        folder: Path,
+        runtime: Runtime,
+        s3: Path,
+        log: Callable[[list[str]], None],
+        environment: dict[str, str] | None = None,
+    ) -> None:
+        self.name = name
+        self._model = model
+        self._folder = folder
+        self._runtime = runtime
+        self._s3 = s3
+        self._log = log
+        self._environment = environment or {}
+        self._lock = threading.Lock()
+        self._process: Process | None = None
+        self._stopping = threading.Event()
+        self._ended = threading.Event()
+        self._answered = False
+        self._failure: Exception | None = None
+        self._tail: deque[str] = deque(maxlen=TAIL)
+        self._port = _free_port()
+        self._thread = threading.Thread(target=self._keep, name=f"serve {name}", daemon=True)
+        self.client = httpx.Client(
+            base_url=f"http://127.0.0.1:{self._port}",
+            timeout=60.0,
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=100),
+        )
+
+    def start(
+        self, seconds: float = STARTUP_SECONDS, check: Callable[[], None] = lambda: None
+    ) -> None:
+        """Unpack the model, start the container and wait until /ping answers 200.
+
+        Args:
+            seconds: the longest wait.
+            check: called while waiting; whatever it raises ends the wait.
+
+        Raises:
+            JobFailed: it did not; with the last lines of its log.
+        """
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._model.unpack(self._s3, self._folder / "ml" / "model")
+        self._thread.start()
+        deadline = time.monotonic() + seconds
+        while not self.ping():
+            check()
+            if self._failure is not None:
+                raise self._failure
+            if self._ended.is_set() or time.monotonic() > deadline:
+                why = "ended" if self._ended.is_set() else f"was silent for {seconds:.0f} s"
+                lines = "\n".join(self._tail) or "(it printed nothing)"
+                raise JobFailed(
+                    f"The primary container for production variant {self.name} did not pass the "
+                    "ping health check. Please check CloudWatch logs for this endpoint. "
+                    f"It {why}. The last lines:\n{lines}"
+                )
+            self._ended.wait(PING_EVERY)
+        self._answered = True
+
+    def ping(self) -> bool:
+        """Whether the container says that it is healthy."""
+        try:
+            return self.client.get("/ping", timeout=2.0).status_code == 200
+        except (httpx.TransportError, RuntimeError):  # RuntimeError: stopped, its client closed
+            return False
+
+    def stop(self) -> None:
+        """End the container and delete its folder."""
+        self._stopping.set()
+        with self._lock:
+            if self._process is not None:
+                self._process.stop("stopped", STOP_GRACE)
+        if self._thread.is_alive():
+            self._thread.join(STOP_GRACE + 5)
+        self.client.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _keep(self) -> None:
+        pause = 0.5
+        try:
+            while not self._stopping.is_set():
+                code = self._run()
+                if self._stopping.is_set() or not self._answered:
+                    return
+                self._say([f"The container ended with code {code}; it is started again."])
+                self._stopping.wait(pause)
+                pause = min(2 * pause, 30.0)
+        except Exception as error:
+            self._failure = error
+        finally:
+            self._ended.set()
+
+    def _say(self, lines: list[str]) -> None:
+        # On a full disk the lines are lost; the container must still be read, or it would block.
+        with contextlib.suppress(OSError):
+            self._log(lines)
+
+    def _run(self) -> int:
+        container = Container(
+            self._model.image,
+            ("serve",),
+            {
+                "SAGEMAKER_BIND_TO_PORT": str(self._port),
+                # Ours, not AWS's: there a container has a network of its own to listen on.
+                "SERVE_HOST": "127.0.0.1",
+                **self._environment,
+                **self._model.environment,
+            },
+            self._folder,
+            nice=0,
+        )
+        process = self._runtime.start(container, lambda line: self._say([line]))
+        with self._lock:
+            self._process = process
+            if self._stopping.is_set():
+                process.stop("stopped", 0)
+        for lines in process.lines():
+            self._say(lines)
+            self._tail.extend(line for line in lines if line.strip())
+        try:
+            return process.wait()
+        except HostLost:
+            return -9
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,1 @@
+"""Processing and training jobs, and what every kind of job shares."""

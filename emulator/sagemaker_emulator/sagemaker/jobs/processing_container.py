@@ -1,0 +1,122 @@
+"""What a processing container finds under /opt/ml, and what becomes of what it leaves.
+
+Contract: SageMaker developer guide, "How Amazon SageMaker Processing configures your processing
+container". It is one instance; inputs are in place before it starts, outputs go when it has ended.
+"""
+
+import json
+from typing import Any
+
+from sagemaker_emulator.sagemaker.jobs.job import Exit, Job, read_message
+from sagemaker_emulator.storage import s3_files
+from sagemaker_emulator.storage.s3_files import JobFailed
+
+DAY = 86400
+
+
+def problem(request: dict[str, Any]) -> str:
+    """Why a CreateProcessingJob request cannot be run here, or an empty string."""
+    cluster = request["ProcessingResources"].get("ClusterConfig", {})
+    if cluster.get("InstanceCount", 1) != 1:
+        return "ProcessingResources.ClusterConfig.InstanceCount: the emulator runs one instance."
+    for member in ("ContainerEntrypoint", "ContainerArguments"):
+        words = request["AppSpecification"].get(member, [])
+        if "" in words:
+            place = f"AppSpecification.{member}[{words.index('')}]"
+            return f"{place} is empty, and SageMaker takes no empty text there."
+    for i, given in enumerate(request.get("ProcessingInputs", [])):
+        where = f"ProcessingInputs[{i}] ({given['InputName']})"
+        s3 = given.get("S3Input")
+        if s3 is None:
+            return f"{where}: only S3Input is supported by the emulator, not DatasetDefinition."
+        if s3.get("S3DataType") == "ManifestFile":
+            return (
+                f"{where}: S3DataType ManifestFile is not supported by the emulator; S3Prefix is."
+            )
+        if s3.get("S3InputMode", "File") != "File":
+            return f"{where}: S3InputMode must be File in the emulator, not {s3['S3InputMode']}."
+        if s3.get("S3CompressionType", "None") != "None":
+            return f"{where}: S3CompressionType must be None in the emulator."
+        if not given.get("AppManaged") and not _inside(s3.get("LocalPath", "")):
+            return f"{where}: LocalPath must begin with /opt/ml/processing/."
+    names = [given["InputName"] for given in request.get("ProcessingInputs", [])]
+    if len(names) != len(set(names)):
+        return f"ProcessingInputs: the names must differ, and are {names}."
+    for i, wanted in enumerate(request.get("ProcessingOutputConfig", {}).get("Outputs", [])):
+        where = f"ProcessingOutputConfig.Outputs[{i}] ({wanted['OutputName']})"
+        if "S3Output" not in wanted:
+            return f"{where}: only S3Output is supported by the emulator."
+        if not wanted.get("AppManaged") and not _inside(wanted["S3Output"].get("LocalPath", "")):
+            return f"{where}: LocalPath must begin with /opt/ml/processing/."
+    return ""
+
+
+def _inside(path: str) -> bool:
+    parts = path.split("/")
+    return path.startswith("/opt/ml/processing/") and ".." not in parts
+
+
+def run(job: Job) -> tuple[Exit, str]:
+    """Run a processing job; its outputs are in S3 when this returns with exit code 0.
+
+    Returns:
+        How the container ended, and its ExitMessage.
+
+    Raises:
+        JobFailed: an input is missing or an output cannot be written.
+        JobStopped: it was stopped before the container ran.
+    """
+    request = job.request
+    cluster = request["ProcessingResources"].get("ClusterConfig", {})
+    for given in request.get("ProcessingInputs", []):
+        job.check()
+        if not given.get("AppManaged"):
+            folder = job.local(given["S3Input"]["LocalPath"])
+            uri = given["S3Input"]["S3Uri"]
+            s3_files.download(job.place.s3, uri, folder, request["RoleArn"], job.place.region)
+    outputs = [
+        wanted["S3Output"]
+        for wanted in request.get("ProcessingOutputConfig", {}).get("Outputs", [])
+        if not wanted.get("AppManaged")
+    ]
+    for output in outputs:
+        job.local(output["LocalPath"]).mkdir(parents=True, exist_ok=True)
+    job.local("output").mkdir(parents=True, exist_ok=True)
+    config = job.local("config")
+    config.mkdir(parents=True, exist_ok=True)
+    described = {"ProcessingJobArn": job.arn, **request}
+    (config / "processingjobconfig.json").write_text(json.dumps(described, indent=2))
+    resources = {
+        "current_host": "algo-1",
+        "hosts": ["algo-1"],
+        "current_instance_type": cluster.get("InstanceType", "local"),
+    }
+    (config / "resourceconfig.json").write_text(json.dumps(resources))
+    application = request["AppSpecification"]
+    command = [
+        *application.get("ContainerEntrypoint", []),
+        *application.get("ContainerArguments", []),
+    ]
+    if not command:
+        raise JobFailed(
+            "ClientError: AppSpecification.ContainerEntrypoint is missing. An image of the "
+            "emulator has no entry point of its own for processing; name the command to run."
+        )
+    ended = job.execute(
+        application["ImageUri"],
+        command,
+        {
+            "PROCESSING_JOB_NAME": job.name,
+            "PROCESSING_JOB_ARN": job.arn,
+            **request.get("Environment", {}),
+        },
+        request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", DAY),
+    )
+    message = read_message(job.local("output/message"))
+    for output in outputs:
+        # What is uploaded while the job runs is also kept when it fails.
+        if ended.code == 0 or output.get("S3UploadMode") == "Continuous":
+            s3_files.upload(job.place.s3, job.local(output["LocalPath"]), output["S3Uri"])
+    if outputs:
+        job.place.refresh(*(output["S3Uri"] for output in outputs))
+    return ended, message

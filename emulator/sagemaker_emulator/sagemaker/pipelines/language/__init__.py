@@ -1,0 +1,1 @@
+"""What a pipeline definition means; nothing here runs anything."""

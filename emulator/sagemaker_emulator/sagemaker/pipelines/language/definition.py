@@ -1,0 +1,191 @@
+"""The pipeline definition, schema version 2020-12-01, as values."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import DefinitionError
+from sagemaker_emulator.sagemaker.pipelines.language.durations import parse_duration
+from sagemaker_emulator.sagemaker.pipelines.language.parameters import Parameter
+from sagemaker_emulator.sagemaker.pipelines.language.retries import RetryPolicy
+
+VERSION = "2020-12-01"
+BRANCHES = ("IfSteps", "ElseSteps")
+_MEMBERS = (
+    "Version",
+    "Metadata",
+    "Parameters",
+    "PipelineExperimentConfig",
+    "MlflowConfig",
+    "Steps",
+)
+_STEP_NAME = re.compile(r"[A-Za-z0-9\-_]{1,64}")
+
+
+@dataclass(frozen=True)
+class CacheConfig:
+    """Whether an earlier result of the step may be reused, and for how long (seconds)."""
+
+    enabled: bool
+    expire_after: float | None
+
+
+@dataclass(frozen=True)
+class PropertyFile:
+    """A JSON file in a processing output that later steps may read with `Std:JsonGet`."""
+
+    name: str
+    output: str
+    path: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step; `condition` and `branch` say in which branch of which Condition step it lies."""
+
+    name: str
+    type: str
+    arguments: dict[str, Any]
+    depends_on: tuple[str, ...] = ()
+    condition: str | None = None
+    branch: str | None = None
+    cache: CacheConfig | None = None
+    retries: tuple[RetryPolicy, ...] = ()
+    property_files: dict[str, PropertyFile] = field(default_factory=dict)
+    outputs: tuple[str, ...] = ()
+    raw: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A parsed definition: parameters and steps by name, in the order of the document."""
+
+    parameters: dict[str, Parameter]
+    steps: dict[str, Step]
+    experiment: dict[str, Any] | None = None
+
+
+def parse(text: str) -> Definition:
+    """Parse a definition's JSON.
+
+    Raises:
+        DefinitionError: if the text is not a definition; the message names the step and the key.
+    """
+    try:
+        document = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise DefinitionError(f"Unable to parse pipeline definition: {error}.") from error
+    if not isinstance(document, dict):
+        raise DefinitionError("Unable to parse pipeline definition: expecting a JSON object.")
+    if document.get("Version") != VERSION:
+        raise DefinitionError(
+            f"Unsupported pipeline definition Version {document.get('Version')!r}: use {VERSION!r}."
+        )
+    unknown = sorted(document.keys() - set(_MEMBERS))
+    if unknown:
+        raise DefinitionError(
+            f"Unable to parse pipeline definition. Unknown member '{unknown[0]}': "
+            f"allowed are {', '.join(_MEMBERS)}."
+        )
+    if document.get("MlflowConfig"):
+        raise DefinitionError(
+            "MlflowConfig: the emulator tells a pipeline's jobs of no server or experiment; "
+            "leave it out, and give a step's Environment a variable MLFLOW_EXPERIMENT_NAME."
+        )
+    parameters: dict[str, Parameter] = {}
+    for entry in _objects(document, "Parameters", "the definition"):
+        parameter = Parameter.parse(entry)
+        if parameter.name in parameters:
+            raise DefinitionError(f"Parameter '{parameter.name}' is declared twice.")
+        parameters[parameter.name] = parameter
+    steps: dict[str, Step] = {}
+    for step in _steps(_objects(document, "Steps", "the definition"), None, None):
+        if step.name in steps:
+            raise DefinitionError(f"Step names must be unique: '{step.name}' is used twice.")
+        steps[step.name] = step
+    if not steps:
+        raise DefinitionError("A pipeline definition needs at least one entry in Steps.")
+    return Definition(parameters, steps, document.get("PipelineExperimentConfig"))
+
+
+def _objects(holder: dict[str, Any], key: str, where: str) -> list[dict[str, Any]]:
+    value = holder.get(key) or []
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise DefinitionError(f"{key} of {where} must be a list of JSON objects.")
+    return value
+
+
+def _steps(
+    entries: list[dict[str, Any]], condition: str | None, branch: str | None
+) -> Iterator[Step]:
+    for entry in entries:
+        step = _step(entry, condition, branch)
+        yield step
+        if step.type == "Condition":
+            for side in BRANCHES:
+                inner = _objects(step.arguments, side, f"step '{step.name}'")
+                yield from _steps(inner, step.name, side)
+
+
+def _step(entry: dict[str, Any], condition: str | None, branch: str | None) -> Step:
+    name, kind = entry.get("Name"), entry.get("Type")
+    if not isinstance(name, str) or not _STEP_NAME.fullmatch(name):
+        raise DefinitionError(
+            f"Step name {name!r} is not allowed: use 1 to 64 letters, digits, '-' and '_'."
+        )
+    where = f"step '{name}'"
+    if not isinstance(kind, str):
+        raise DefinitionError(f"Type of {where} is missing.")
+    arguments = entry.get("Arguments") or {}
+    if not isinstance(arguments, dict):
+        raise DefinitionError(f"Arguments of {where} must be a JSON object.")
+    depends_on = entry.get("DependsOn") or []
+    if not isinstance(depends_on, list) or not all(isinstance(item, str) for item in depends_on):
+        raise DefinitionError(f"DependsOn of {where} must be a list of step names.")
+    return Step(
+        name=name,
+        type=kind,
+        arguments=arguments,
+        depends_on=tuple(depends_on),
+        condition=condition,
+        branch=branch,
+        cache=_cache(entry, where),
+        retries=tuple(
+            RetryPolicy.parse(policy, where) for policy in _objects(entry, "RetryPolicies", where)
+        ),
+        property_files={
+            file.name: file
+            for file in (_property_file(f, where) for f in _objects(entry, "PropertyFiles", where))
+        },
+        outputs=tuple(
+            str(output.get("OutputName")) for output in _objects(entry, "OutputParameters", where)
+        ),
+        raw=entry,
+    )
+
+
+def _cache(entry: dict[str, Any], where: str) -> CacheConfig | None:
+    config = entry.get("CacheConfig")
+    if not config:
+        return None
+    if not isinstance(config, dict) or not isinstance(config.get("Enabled"), bool):
+        raise DefinitionError(f"CacheConfig.Enabled of {where} must be true or false.")
+    expire_after = config.get("ExpireAfter")
+    try:
+        seconds = None if expire_after is None else parse_duration(expire_after)
+    except ValueError as error:
+        raise DefinitionError(f"CacheConfig.ExpireAfter of {where}: {error}") from error
+    return CacheConfig(config["Enabled"], seconds)
+
+
+def _property_file(entry: dict[str, Any], where: str) -> PropertyFile:
+    values = [entry.get(key) for key in ("PropertyFileName", "OutputName", "FilePath")]
+    if not all(isinstance(value, str) and value for value in values):
+        raise DefinitionError(
+            f"Each of PropertyFiles of {where} needs PropertyFileName, OutputName and FilePath."
+        )
+    return PropertyFile(*(str(value) for value in values))

@@ -1,0 +1,1 @@
+"""How an execution of a pipeline is carried out."""

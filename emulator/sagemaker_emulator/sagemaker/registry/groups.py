@@ -1,0 +1,91 @@
+"""Model package groups."""
+
+import time
+from typing import Any
+
+from sagemaker_emulator.aws.dispatch import Context, operation
+from sagemaker_emulator.aws.pages import page
+from sagemaker_emulator.errors import ApiError, invalid
+
+_KIND = "model-package-group"
+
+
+@operation("CreateModelPackageGroup")
+def create_model_package_group(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    """Make an empty group."""
+    name = request["ModelPackageGroupName"]
+    arn = context.arn(_KIND, name)
+    document = {
+        "ModelPackageGroupName": name,
+        "ModelPackageGroupArn": arn,
+        "CreationTime": time.time(),
+        "ModelPackageGroupStatus": "Completed",
+        "LastVersion": 0,
+    }
+    if "ModelPackageGroupDescription" in request:
+        document["ModelPackageGroupDescription"] = request["ModelPackageGroupDescription"]
+    if not context.store.create(_KIND, name, document):
+        raise invalid(f"Model Package Group already exists: {arn}")
+    context.tag(arn, request.get("Tags"))
+    return {"ModelPackageGroupArn": arn}
+
+
+@operation("DescribeModelPackageGroup")
+def describe_model_package_group(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    """A group by name or ARN."""
+    return get(context, request["ModelPackageGroupName"])
+
+
+@operation("ListModelPackageGroups")
+def list_model_package_groups(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    """Groups by name part and creation time."""
+    return page(
+        request,
+        context.store.list(_KIND),
+        "ModelPackageGroupSummaryList",
+        name="ModelPackageGroupName",
+        sort={"Name": "ModelPackageGroupName"},
+    )
+
+
+@operation("DeleteModelPackageGroup")
+def delete_model_package_group(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    """Forget an empty group."""
+    with context.store.transaction():
+        group = get(context, request["ModelPackageGroupName"])
+        name, arn = group["ModelPackageGroupName"], group["ModelPackageGroupArn"]
+        versions = context.store.list("model-package", f"{name}/")
+        if versions:
+            raise ApiError(
+                "ConflictException",
+                f"Model package group {name} cannot be deleted while it holds "
+                f"{len(versions)} model package(s); delete those first",
+            )
+        context.store.delete(_KIND, name)
+        context.store.delete("tags", arn)
+    return {}
+
+
+def get(context: Context, identifier: str) -> dict[str, Any]:
+    """A group's document by name or ARN.
+
+    Raises:
+        ApiError: There is none.
+    """
+    document = context.store.get(_KIND, name_of(identifier))
+    if document is None:
+        arn = context.arn(_KIND, name_of(identifier))
+        raise invalid(f"ModelPackageGroup {arn} does not exist.")
+    return document
+
+
+def name_of(identifier: str) -> str:
+    """The name in an ARN; a name stays as it is."""
+    return identifier.rpartition("/")[2]
+
+
+def next_version(context: Context, name: str) -> int:
+    """The number of the version about to be made; a deleted version's number is not used again."""
+    version = int(get(context, name)["LastVersion"]) + 1
+    context.store.update(_KIND, name, LastVersion=version)
+    return version

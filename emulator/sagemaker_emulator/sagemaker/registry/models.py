@@ -1,0 +1,84 @@
+"""Models: a container image with the artifacts that it serves."""
+
+import time
+from typing import Any
+
+from sagemaker_emulator.aws.dispatch import Context, operation
+from sagemaker_emulator.aws.pages import page
+from sagemaker_emulator.errors import invalid
+
+_KIND = "model"
+_UNSUPPORTED = {
+    "AdditionalModelDataSources": "the emulator fetches one model: pack all into ModelDataUrl",
+    "InferenceSpecificationName": "the emulator takes a package's InferenceSpecification alone: "
+    "leave it out, or name Image and ModelDataUrl",
+}
+
+
+@operation("CreateModel")
+def create_model(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    """Keep a model; a container given by ModelPackageName takes that package's image and data."""
+    name = request["ModelName"]
+    containers = [request["PrimaryContainer"]] if "PrimaryContainer" in request else []
+    containers += request.get("Containers", [])
+    if not containers:
+        raise invalid("CreateModel needs a PrimaryContainer or Containers")
+    if len(containers) > 1:
+        raise invalid(
+            f"model {name} has {len(containers)} containers; the emulator serves one, and neither "
+            "chains containers (Serial) nor chooses among them (Direct): make a model of each, or "
+            "one image that does the work of all"
+        )
+    for container in containers:
+        if container.get("Mode") == "MultiModel":
+            raise invalid(
+                f"a container of model {name} has Mode MultiModel; the emulator serves one model "
+                "in a container: make a model of each, and a production variant or endpoint of each"
+            )
+        for key, instead in _UNSUPPORTED.items():
+            if key in container:
+                raise invalid(f"a container of model {name} has {key}; {instead}")
+        if "ModelPackageName" in container:
+            context.call("DescribeModelPackage", ModelPackageName=container["ModelPackageName"])
+        elif not container.get("Image"):
+            raise invalid(f"a container of model {name} has neither Image nor ModelPackageName")
+        data = container.get("ModelDataUrl")
+        if data and not context.s3.path_of(data).exists():
+            raise invalid(f"Could not find model data at {data}.")
+    arn = context.arn("model", name)
+    kept = {key: value for key, value in request.items() if key != "Tags"}
+    document = kept | {"ModelArn": arn, "CreationTime": time.time()}
+    with context.store.transaction():
+        if not context.store.create(_KIND, name, document):
+            raise invalid(f'Cannot create already existing model "{arn}".')
+        context.tag(arn, request.get("Tags"))
+    return {"ModelArn": arn}
+
+
+@operation("DescribeModel")
+def describe_model(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    """The model as it was created."""
+    return _get(context, request["ModelName"])
+
+
+@operation("ListModels")
+def list_models(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    """Models by name part and creation time."""
+    models = context.store.list(_KIND)
+    return page(request, models, "Models", name="ModelName", sort={"Name": "ModelName"})
+
+
+@operation("DeleteModel")
+def delete_model(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    """Forget a model; endpoints that serve it keep doing so until they are updated."""
+    document = _get(context, request["ModelName"])
+    context.store.delete(_KIND, document["ModelName"])
+    context.store.delete("tags", document["ModelArn"])
+    return {}
+
+
+def _get(context: Context, name: str) -> dict[str, Any]:
+    document = context.store.get(_KIND, name)
+    if document is None:
+        raise invalid(f'Could not find model "{context.arn("model", name)}".')
+    return document

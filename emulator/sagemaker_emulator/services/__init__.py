@@ -1,0 +1,1 @@
+"""The services around SageMaker that are run here."""

@@ -1,0 +1,170 @@
+"""Resources on disk: JSON documents in one SQLite file, so that a killed server loses nothing."""
+
+import json
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sagemaker_emulator.errors import StartError
+
+Document = dict[str, Any]
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS documents (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL,
+    name TEXT NOT NULL,
+    document TEXT NOT NULL,
+    UNIQUE (kind, name)
+)
+"""
+
+
+class Store:
+    """Documents addressed by (kind, name), safe to use from many threads.
+
+    A write is on disk when the call returns (write-ahead log, so killing the process loses nothing
+    acknowledged). Datetimes are kept as seconds since the epoch.
+
+    Args:
+        path: The SQLite file; it and its folder are made when missing.
+
+    Raises:
+        StartError: The file is damaged, or no database.
+    """
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        try:
+            self._connection.execute("PRAGMA journal_mode=WAL")
+            self._connection.execute("PRAGMA synchronous=NORMAL")
+            self._connection.execute(_SCHEMA)
+        except sqlite3.OperationalError:  # a full disk, say: the file may be whole
+            raise
+        except sqlite3.DatabaseError as problem:
+            raise StartError(
+                f"the database {path} cannot be read: {problem}. Put a copy of the state folder "
+                f"back, or delete all of it: "
+                f"sagemaker-emulator reset --state {path.parent}"
+            ) from None
+        self._lock = threading.RLock()
+        self._depth = 0
+        self._changed = threading.Condition(threading.Lock())
+        self._version = 1
+        self._seen = threading.local()
+
+    def put(self, kind: str, name: str, document: Document) -> None:
+        """Write a whole document; an existing one keeps its place in the creation order."""
+        with self.transaction():
+            self._connection.execute(
+                "INSERT INTO documents (kind, name, document) VALUES (?, ?, ?)"
+                " ON CONFLICT (kind, name) DO UPDATE SET document = excluded.document",
+                (kind, name, json.dumps(document)),
+            )
+
+    def create(self, kind: str, name: str, document: Document) -> bool:
+        """Write a document only if there is none of that name; say whether it was written."""
+        with self.transaction():
+            cursor = self._connection.execute(
+                "INSERT OR IGNORE INTO documents (kind, name, document) VALUES (?, ?, ?)",
+                (kind, name, json.dumps(document)),
+            )
+            return cursor.rowcount == 1
+
+    def get(self, kind: str, name: str) -> Document | None:
+        """A fresh copy of the document, or None."""
+        with self._lock:
+            row = self._connection.execute(
+                "SELECT document FROM documents WHERE kind = ? AND name = ?", (kind, name)
+            ).fetchone()
+        return json.loads(row[0]) if row else None
+
+    def update(self, kind: str, name: str, **changes: Any) -> Document:
+        """Merge top-level keys into a document in one step and return the whole of it.
+
+        Raises:
+            KeyError: There is no such document.
+        """
+        with self.transaction():
+            document = self.get(kind, name)
+            if document is None:
+                raise KeyError(f"no {kind} named {name}")
+            document |= changes
+            self.put(kind, name, document)
+            return document
+
+    def delete(self, kind: str, name: str) -> bool:
+        """Remove a document; say whether there was one."""
+        with self.transaction():
+            cursor = self._connection.execute(
+                "DELETE FROM documents WHERE kind = ? AND name = ?", (kind, name)
+            )
+            return cursor.rowcount == 1
+
+    def list(self, kind: str, prefix: str = "") -> list[Document]:
+        """Documents of a kind whose name begins with `prefix`, in the order of their creation."""
+        with self._lock:
+            rows = self._connection.execute(
+                # A range, which the index finds; nothing that begins so comes after its end.
+                "SELECT document FROM documents WHERE kind = ? AND name BETWEEN ? AND ?"
+                " ORDER BY sequence",
+                (kind, prefix, prefix + 2 * chr(0x10FFFF)),
+            ).fetchall()
+        return [json.loads(row[0]) for row in rows]
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All writes inside happen or none does; other threads wait. May be nested."""
+        with self._lock:
+            if self._depth == 0:
+                self._connection.execute("BEGIN IMMEDIATE")
+            self._depth += 1
+            try:
+                yield
+            except BaseException:
+                self._depth -= 1
+                if self._depth == 0 and self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+            self._depth -= 1
+            if self._depth:
+                return
+            try:
+                self._connection.execute("COMMIT")
+            except sqlite3.Error:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+        with self._changed:
+            self._version += 1
+            self._changed.notify_all()
+
+    def wait(self, timeout: float) -> bool:
+        """Return when anything was written since this thread's previous `wait`, or at the timeout.
+
+        A write between two calls is never missed, so `while not done(): store.wait(60)` is safe;
+        a thread's first call returns at once.
+
+        Returns:
+            Whether something changed.
+        """
+        deadline = time.monotonic() + timeout
+        seen = getattr(self._seen, "version", 0)
+        with self._changed:
+            while self._version == seen:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    return False
+                self._changed.wait(left)
+            self._seen.version = self._version
+        return True
+
+    def close(self) -> None:
+        """Fold the write-ahead log into the file and close it."""
+        with self._lock:
+            self._connection.close()

@@ -1,0 +1,68 @@
+"""A `docker` that needs no engine: what it runs is no child of whoever kills it, as with Docker.
+
+It knows the few words that `containers.docker` says, and keeps a file for each container.
+"""
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+CONTAINERS = Path(os.environ["DOCKER_CONTAINERS"])
+
+
+def run(words: list[str]) -> int:
+    parser = argparse.ArgumentParser()
+    for option in (
+        "network",
+        "add-host",
+        "name",
+        "label",
+        "user",
+        "volume",
+        "workdir",
+        "entrypoint",
+    ):
+        parser.add_argument(f"--{option}")
+    parser.add_argument("--env", action="append", default=[])
+    parser.add_argument("--rm", action="store_true")
+    parser.add_argument("--init", action="store_true")
+    parser.add_argument("image")
+    parser.add_argument("command", nargs=argparse.REMAINDER)
+    given = parser.parse_args(words)
+    child = subprocess.Popen(
+        [given.entrypoint, *given.command],
+        cwd=given.volume.split(":")[0],
+        env={"PATH": os.environ["PATH"], **dict(pair.split("=", 1) for pair in given.env)},
+        start_new_session=True,
+    )
+    file = CONTAINERS / given.name
+    file.write_text(json.dumps({"process": child.pid, "label": given.label}))
+    signal.signal(signal.SIGTERM, lambda number, frame: child.send_signal(number))
+    code = child.wait()
+    file.unlink(missing_ok=True)
+    return code if code >= 0 else 128 - code
+
+
+def ps(words: list[str]) -> int:
+    label = words[words.index("--filter") + 1].removeprefix("label=")
+    for file in CONTAINERS.iterdir():
+        if json.loads(file.read_text())["label"] == label:
+            print(file.name)
+    return 0
+
+
+def rm(words: list[str]) -> int:
+    for name in words[1:]:
+        file = CONTAINERS / name
+        os.killpg(json.loads(file.read_text())["process"], signal.SIGKILL)
+        file.unlink()
+    return 0
+
+
+if __name__ == "__main__":
+    verbs = {"run": run, "ps": ps, "rm": rm, "version": lambda _: 0, "image": lambda _: 0}
+    sys.exit(verbs[sys.argv[1]](sys.argv[2:]))

@@ -1,0 +1,139 @@
+"""What goes wrong in a host process: it must not hold a job up, nor take the others with it."""
+
+import gc
+import os
+import resource
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sagemaker_emulator.containers.process import Host, HostLost, Process
+
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="Linux only")
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[Host]:
+    made = Host(sys.executable, os.devnull, [], dict(os.environ), tmp_path / "hosts.txt")
+    yield made
+    made.close()
+
+
+def start(host: Host, folder: Path, *command: str, script: str | None = None) -> Process:
+    launch: dict[str, Any] = {
+        "script": script,
+        "argv": list(command),
+        "environment": {"PATH": os.environ["PATH"]},
+        "folder": str(folder),
+        "mount": "",
+        "directory": str(folder),
+        "nice": 5,
+    }
+    return host.start(launch)
+
+
+def end(process: Process) -> tuple[int, list[str]]:
+    printed = [line for lines in process.lines() for line in lines]
+    return process.wait(), printed
+
+
+def runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_what_escaped_a_container_does_not_hold_it(host: Host, tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import os, time\n"
+        "child = os.fork()\n"
+        "if child == 0:\n    os.setsid(); time.sleep(20); os._exit(0)\n"
+        "print(child, 'x' * 60_000, 'last')\n"
+    )
+    began = time.monotonic()
+    process = start(host, tmp_path, str(script), script=str(script))
+    code, printed = end(process)
+    assert time.monotonic() - began < 8
+    escaped, _, last = printed[0].split()
+    assert (code, last) == (0, "last")
+    if runs(int(escaped)):  # it is marked in nothing that the host could see
+        os.kill(int(escaped), signal.SIGKILL)
+
+
+@LINUX
+def test_a_container_ends_with_its_host(host: Host, tmp_path: Path) -> None:
+    away = "setsid sh -c 'echo $$; exec sleep 20' & echo $$; wait"
+    process = start(host, tmp_path, "sh", "-c", away)
+    pids: list[int] = []
+    for lines in process.lines():
+        pids += map(int, lines)
+        if len(pids) == 2:
+            break
+    began = time.monotonic()
+    os.kill(host.pid, signal.SIGKILL)
+    with pytest.raises(HostLost):
+        end(process)
+    with pytest.raises(HostLost):  # who asks again is told the same
+        process.wait()
+    assert time.monotonic() - began < 5
+    deadline = time.monotonic() + 2
+    while any(map(runs, pids)) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not any(map(runs, pids))
+
+
+@LINUX
+def test_a_host_without_descriptors_fails_one_job(host: Host, tmp_path: Path) -> None:
+    first = start(host, tmp_path, "sh", "-c", "echo up; sleep 1; echo done")
+    assert next(first.lines()) == ["up"]
+    limits = resource.prlimit(host.pid, resource.RLIMIT_NOFILE)
+    used = len(list(Path(f"/proc/{host.pid}/fd").iterdir()))
+    resource.prlimit(host.pid, resource.RLIMIT_NOFILE, (used, limits[1]))
+    with pytest.raises(HostLost):
+        end(start(host, tmp_path, "true"))
+    resource.prlimit(host.pid, resource.RLIMIT_NOFILE, limits)
+    assert end(first) == (0, ["done"])
+    assert end(start(host, tmp_path, "true")) == (0, [])
+
+
+def test_a_launch_that_never_comes_fails_one_job(host: Host, tmp_path: Path) -> None:
+    first = start(host, tmp_path, "sh", "-c", "sleep 0.5; echo done")
+    ours, theirs = socket.socketpair()
+    ours.close()  # the emulator's thread ended before it had said what to run
+    with theirs, (tmp_path / "output").open("w") as output:
+        socket.send_fds(host._control, [b"J"], [theirs.fileno(), output.fileno()])
+    assert end(first) == (0, ["done"])
+    assert end(start(host, tmp_path, "true")) == (0, [])
+
+
+def test_a_host_that_is_gone_leaves_no_descriptor(tmp_path: Path) -> None:
+    host = Host("false", os.devnull, [], dict(os.environ), tmp_path / "hosts.txt")
+    gc.collect()  # what an earlier test has left is not closed in between
+    before = len(list(Path("/dev/fd").iterdir()))
+    with pytest.raises(HostLost):
+        start(host, tmp_path, "true")
+    assert len(list(Path("/dev/fd").iterdir())) == before
+    host.close()
+
+
+def test_a_host_that_still_starts_is_not_idle(tmp_path: Path) -> None:
+    (tmp_path / "slow.py").write_text("import time\ntime.sleep(1)\n")
+    host = Host(sys.executable, tmp_path, ["slow"], dict(os.environ), tmp_path / "hosts.txt")
+    ended: list[tuple[int, list[str]]] = []
+    starting = threading.Thread(target=lambda: ended.append(end(start(host, tmp_path, "true"))))
+    starting.start()
+    time.sleep(0.4)
+    assert host.idle == 0.0
+    starting.join()
+    assert ended == [(0, [])]
+    assert host.idle > 0
+    host.close()

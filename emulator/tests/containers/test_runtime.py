@@ -1,0 +1,373 @@
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sagemaker_emulator.containers import sandbox
+from sagemaker_emulator.containers.runtime import Container, Runtime
+
+IMAGES = Path(__file__).parents[1] / "images"
+KINDS = [
+    pytest.param(kind, marks=pytest.mark.skipif(bool(why), reason=f"{kind}: {why}"), id=kind)
+    for kind in sandbox.KINDS
+    for why in [sandbox.failure(kind)]
+]
+
+
+@pytest.fixture(scope="module")
+def runtimes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Runtime]]:
+    state = tmp_path_factory.mktemp("state")
+    client = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}
+    made = {
+        kind: Runtime(IMAGES, state, kind, client)
+        for kind in sandbox.KINDS
+        if not sandbox.failure(kind)
+    }
+    yield made
+    for runtime in made.values():
+        runtime.close()
+
+
+class Run:
+    def __init__(self, runtime: Runtime, folder: Path, image: str, command: tuple, **variables):
+        self.log: list[str] = []
+        container = Container(image, command, variables, folder, threads=1)
+        self.process = runtime.start(container, self.log.append)
+
+    def end(self) -> tuple[int, str]:
+        printed = "\n".join(line for lines in self.process.lines() for line in lines)
+        return self.process.wait(), printed
+
+
+def script(folder: Path, text: str) -> str:
+    (folder / "ml").mkdir(exist_ok=True)
+    (folder / "ml/script.py").write_text(text)
+    return "/opt/ml/script.py"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_container_has_its_own_opt_ml(runtimes, tmp_path: Path, kind: str) -> None:
+    text = (
+        "import os, sys\n"
+        "root = os.environ.get('OPT_ML', '/opt/ml')\n"
+        "open(sys.argv[1], 'w').write(os.getcwd() == root and sys.argv[2])\n"
+    )
+    command = ("python3", script(tmp_path, text), "/opt/ml/made", "--path=x")
+    code, printed = Run(runtimes[kind], tmp_path, "plain", command).end()
+    assert (code, printed) == (0, "")
+    assert (tmp_path / "ml/made").read_text() == "--path=x"
+    assert not Path("/opt/ml/made").exists()
+
+
+@pytest.mark.parametrize("image", ["plain", "warm"])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.id != "relocate"])
+def test_the_host_that_a_job_is_told_of_has_an_address(
+    runtimes, tmp_path: Path, kind: str, image: str
+) -> None:
+    text = "import socket; print(*map(socket.gethostbyname, ('algo-1', 'localhost')))"
+    command = ("python3", script(tmp_path, text))
+    code, printed = Run(runtimes[kind], tmp_path, image, command).end()
+    assert (code, printed) == (0, "127.0.0.1 127.0.0.1")
+    assert "algo-1" not in Path("/etc/hosts").read_text()
+
+
+def test_what_opt_holds_stays_visible(runtimes, tmp_path: Path) -> None:
+    if "unshare" not in runtimes:
+        pytest.skip("no unshare here")
+    code, printed = Run(runtimes["unshare"], tmp_path, "plain", ("ls", "/opt")).end()
+    assert code == 0
+    assert set(printed.split()) == {p.name for p in Path("/opt").iterdir()} | {"ml"}
+
+
+PARITY = {
+    "success": ("print('a'); print('b', end='')", 0),
+    "exit code": ("import sys; print('out'); sys.exit(7)", 7),
+    "exit none": ("import sys; sys.exit()", 0),
+    "exit text": ("import sys; sys.exit('a reason')", 1),
+    "exception": ("def f():\n    raise ValueError('bad')\nf()", 1),
+    "chained": ("try:\n    1 / 0\nexcept ZeroDivisionError as e:\n    raise OSError(2) from e", 1),
+    "syntax error": ("x = = 1", 1),
+    "signal": ("import os, signal; os.kill(os.getpid(), signal.SIGTERM)", -signal.SIGTERM),
+    "interrupt": ("raise KeyboardInterrupt", -signal.SIGINT),
+    "os exit": ("import os; print('before'); os._exit(9)", 9),
+    "at exit": ("import atexit; atexit.register(print, 'bye')\nprint('hi')", 0),
+    "thread": (
+        "import threading, time\n"
+        "def f():\n    time.sleep(0.1); print('thread done')\n"
+        "threading.Thread(target=f).start()",
+        0,
+    ),
+    "main module": (
+        "import sys, __main__\n"
+        "print(__name__, __file__, __main__.__file__, sys.argv, sys.path[0])\n"
+        "print([k for k in globals() if not k.startswith('__')])",
+        0,
+    ),
+    "stderr order": ("import sys; print('1'); print('2', file=sys.stderr); print('3')", 0),
+    "children": (
+        "import multiprocessing as m\n"
+        "def f(x): return x + 1\n"
+        "if __name__ == '__main__':\n    print(m.Pool(2).map(f, [1, 2]))",
+        0,
+    ),
+    "environment": (
+        "import os; print(sorted(k for k in os.environ if k not in ('PATH', 'VIRTUAL_ENV')))",
+        0,
+    ),
+    "missing file": (None, 2),
+    "arguments": ("import sys; print(sys.argv[1:], sys.stdin.read())", 0),
+}
+
+
+@pytest.mark.parametrize("case", PARITY)
+def test_a_warm_container_behaves_as_a_cold_one(runtimes, tmp_path: Path, case: str) -> None:
+    text, expected = PARITY[case]
+    runtime = next(iter(runtimes.values()))
+    ends = {}
+    for image in ("plain", "warm"):
+        folder = tmp_path / image
+        folder.mkdir()
+        path = script(folder, text) if text is not None else "/opt/ml/missing.py"
+        command = ("python3", path, "--a", "b c")
+        code, printed = Run(runtime, folder, image, command, MINE="1").end()
+        # The two environments, and how Python names itself when a file is missing.
+        ends[image] = (code, printed.replace(str(folder), "").split("can't open")[-1])
+    assert ends["warm"] == ends["plain"]
+    assert ends["warm"][0] == expected
+
+
+def test_warm_is_really_warm(runtimes, tmp_path: Path) -> None:
+    runtime = next(iter(runtimes.values()))
+    path = script(tmp_path, "import sys; print('unittest' in sys.modules)")
+    for image, expected in (("plain", "False"), ("warm", "True")):
+        assert Run(runtime, tmp_path, image, ("python3", path)).end() == (0, expected)
+    # Only a fresh interpreter can honour Python's own variables.
+    cold = Run(runtime, tmp_path, "warm", ("python3", path), PYTHONHASHSEED="1").end()
+    assert cold == (0, "False")
+
+
+def test_an_image_without_a_train_is_told_where_it_belongs(runtimes, tmp_path: Path) -> None:
+    runtime = runtimes.get("unshare", runtimes["relocate"])
+    code, printed = Run(runtime, tmp_path, "batch", ("train",)).end()
+    assert code == 127
+    assert "an image has its own train in the folder bin/" in printed
+
+
+def test_the_environment_is_the_containers_own(runtimes, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a person's")
+    monkeypatch.setenv("SOMETHING", "else")
+    monkeypatch.setenv("PIP_INDEX_URL", "https://packages.example/simple")
+    runtime = next(iter(runtimes.values()))
+    _, printed = Run(runtime, tmp_path, "plain", ("env",), MINE="1").end()
+    found = dict(line.split("=", 1) for line in printed.splitlines())
+    assert not {"PYTHONDONTWRITEBYTECODE", "AWS_SECRET_ACCESS_KEY", "SOMETHING"} & set(found)
+    assert found["AWS_ENDPOINT_URL"] == "http://127.0.0.1:1"
+    assert found["PIP_INDEX_URL"] == "https://packages.example/simple"
+    assert found["MINE"] == "1"
+    assert found["OMP_NUM_THREADS"] == "1"
+    assert found["PATH"].split(":")[1] == str(IMAGES / "plain" / "bin")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("image", ["plain", "warm"])
+def test_stop_is_sigterm_then_sigkill(runtimes, tmp_path: Path, kind: str, image: str) -> None:
+    text = "import signal, time\n{}\nprint('ready')\ntime.sleep(60)"
+    # bwrap tells of a signal as a shell does
+    ended = 128 + signal.SIGTERM if (kind, image) == ("bwrap", "plain") else -signal.SIGTERM
+    for handler, grace, code in (
+        ("", 20, ended),
+        ("signal.signal(signal.SIGTERM, lambda *_: exit(3))", 20, 3),
+        ("signal.signal(signal.SIGTERM, signal.SIG_IGN)", 0.2, -signal.SIGKILL),
+    ):
+        path = script(tmp_path, text.format(handler))
+        run = Run(runtimes[kind], tmp_path, image, ("python3", path))
+        assert next(run.process.lines()) == ["ready"]
+        run.process.stop("because", grace)
+        assert run.end()[0] == code
+        assert run.process.stopped == "because"
+
+
+def test_a_stop_that_comes_with_the_start_is_obeyed(runtimes, tmp_path: Path) -> None:
+    runtime = next(iter(runtimes.values()))
+    assert Run(runtime, tmp_path, "plain", ("true",)).end()[0] == 0
+    hosts = runtime.hosts()
+    for pid in hosts:
+        os.kill(pid, signal.SIGSTOP)  # so that it finds both at once
+    try:
+        run = Run(runtime, tmp_path, "plain", ("sleep", "60"))
+        run.process.stop("asked", grace=60)
+    finally:
+        for pid in hosts:
+            os.kill(pid, signal.SIGCONT)
+    assert run.end() == (-signal.SIGTERM, "")
+    assert Run(runtime, tmp_path, "plain", ("true",)).end()[0] == 0
+
+
+def test_what_a_container_leaves_running_ends_with_it(runtimes, tmp_path: Path) -> None:
+    runtime = next(iter(runtimes.values()))
+    code, printed = Run(runtime, tmp_path, "plain", ("sh", "-c", "sleep 60 & echo $!")).end()
+    assert code == 0
+    assert _gone([printed])
+
+
+def test_output_arrives_as_it_is_printed(runtimes, tmp_path: Path) -> None:
+    runtime = next(iter(runtimes.values()))
+    text = "import time\nprint('\\r10%\\r100%')\ntime.sleep(5)"
+    began = time.monotonic()
+    run = Run(runtime, tmp_path, "plain", ("python3", script(tmp_path, text)))
+    assert next(run.process.lines()) == ["100%"]
+    assert time.monotonic() - began < 3
+    run.process.stop("enough", grace=0)
+    run.end()
+
+
+def test_containers_die_with_a_killed_emulator(tmp_path: Path) -> None:
+    program = (
+        "import sys, time\nfrom pathlib import Path\n"
+        "from sagemaker_emulator.containers.runtime import Container, Runtime\n"
+        "state, images = Path(sys.argv[1]), Path(sys.argv[2])\n"
+        "r = Runtime(images, state)\n"
+        "for image in ('plain', 'warm'):\n"
+        "    c = Container(image, ('python3', '/opt/ml/s.py'), {}, state / image)\n"
+        "    c.ml.mkdir(parents=True)\n"
+        "    (c.ml / 's.py').write_text('import os,time; print(os.getpid()); time.sleep(60)')\n"
+        "    p = r.start(c, print)\n"
+        "    print('PID', next(p.lines())[0], *r.hosts(), flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path), str(IMAGES)],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[3],
+    )
+    assert parent.stdout is not None
+    pids: list[str] = []
+    for line in parent.stdout:
+        if line.startswith("PID"):
+            pids.extend(line.split()[1:])
+            if len(pids) >= 5:
+                break
+    parent.kill()
+    parent.wait()
+    assert _gone(pids)
+
+
+def _gone(pids: list[str]) -> bool:
+    deadline = time.monotonic() + 5
+    while any(_runs(pid) for pid in pids) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return not any(_runs(pid) for pid in pids)
+
+
+def _runs(pid: str) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_a_program_that_is_not_there(runtimes, tmp_path: Path) -> None:
+    runtime = next(iter(runtimes.values()))
+    code, printed = Run(runtime, tmp_path, "warm", ("nothing",)).end()
+    assert code in (127, 1)
+    assert "nothing" in printed
+
+
+def test_idle_hosts_end(tmp_path: Path) -> None:
+    runtime = Runtime(IMAGES, tmp_path, idle_seconds=0.2)
+    try:
+        Run(runtime, tmp_path, "warm", ("python3", script(tmp_path, ""))).end()
+        assert runtime.hosts()
+        deadline = time.monotonic() + 5
+        while runtime.hosts() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert runtime.hosts() == []
+        code, _ = Run(runtime, tmp_path, "warm", ("python3", script(tmp_path, ""))).end()
+        assert code == 0
+    finally:
+        runtime.close()
+
+
+def test_an_unavailable_runtime_says_why() -> None:
+    if not sandbox.failure("bwrap"):
+        pytest.skip("bwrap works here")
+    with pytest.raises(sandbox.SandboxUnavailable, match=r"'bwrap' does not work.*auto"):
+        sandbox.probe("bwrap")
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or sys.platform != "linux", reason="needs to become another")
+def test_unshare_as_a_plain_user(tmp_path: Path) -> None:
+    python = "/usr/bin/python3"
+    if not Path(python).exists():
+        pytest.skip("no system Python that a plain user could run")
+    source = Path(__file__).parents[2] / "sagemaker_emulator/containers/host.py"
+    script_copy = Path("/var/tmp") / f"host-{os.getpid()}.py"
+    folder = Path("/var/tmp") / f"probe-{os.getpid()}"
+    try:
+        script_copy.write_text(source.read_text())
+        for name in ("ml", "opt"):
+            (folder / name).mkdir(parents=True)
+        (folder / "ml/probe").touch()
+        for path in (script_copy, folder, folder / "ml", folder / "opt"):
+            os.chown(path, 54321, 54321)
+            path.chmod(path.stat().st_mode | stat.S_IRUSR)
+        tried = subprocess.run(
+            [
+                python,
+                str(script_copy),
+                "probe",
+                *map(str, (folder / "ml", folder / "opt")),
+                "/etc/hosts",
+            ],
+            user=54321,
+            group=54321,
+            extra_groups=[],
+            cwd="/",
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if "unshare" in tried.stderr or "uid_map" in tried.stderr:
+            pytest.skip(f"user namespaces are refused here: {tried.stderr.splitlines()[-1]}")
+        assert tried.returncode == 0, tried.stderr
+    finally:
+        script_copy.unlink()
+        for name in ("ml/probe", "ml", "opt", ""):
+            path = folder / name
+            path.unlink() if path.is_file() else path.rmdir()
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("/opt/ml", "/job"),
+        ("/opt/ml/model", "/job/model"),
+        ("--model-dir=/opt/ml/model", "--model-dir=/job/model"),
+        ("/opt/mlx", "/opt/mlx"),
+        (["/opt/ml/a", 1, {"k": "/opt/ml/b"}], ["/job/a", 1, {"k": "/job/b"}]),
+    ],
+)
+def test_relocation_rewrites_paths(value: object, expected: object) -> None:
+    assert sandbox.relocate(value, Path("/job")) == expected
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to take this machine's /etc away")
+def test_a_machine_without_etc_hosts_has_opt_ml_all_the_same(tmp_path):
+    if said := sandbox.failure("unshare"):
+        pytest.skip(f"nothing can be mounted here: {said}")
+    probe = (
+        "from sagemaker_emulator.containers import sandbox; "
+        "print(sandbox.failure('unshare'), end='')"
+    )
+    bare = 'mount --make-rprivate / && mount --bind "$0" /etc && exec "$@"'
+    command = ["unshare", "--mount", "sh", "-c", bare, str(tmp_path), sys.executable, "-c", probe]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr

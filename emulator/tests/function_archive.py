@@ -1,0 +1,29 @@
+"""A Lambda function for tests, as the zip that CreateFunction takes."""
+
+import io
+import zipfile
+
+HANDLER = """
+import json, os, time, boto3
+def handler(event, context):
+    print("called", os.environ.get("WHO"), context.function_name)
+    if event.get("fail"):
+        raise ValueError("as asked")
+    if event.get("sleep"):
+        time.sleep(event["sleep"])
+    if event.get("exit"):
+        os._exit(3)
+    if event.get("write"):
+        boto3.client("s3").put_object(Bucket="lambda-events", Key=event["write"], Body=b"x")
+    if "detail" in event:
+        key = event["detail"]["ModelPackageArn"].replace(":", "-") + "/" + event["id"] + ".json"
+        boto3.client("s3").put_object(Bucket="lambda-events", Key=key, Body=json.dumps(event))
+    return {"got": event, "left": context.get_remaining_time_in_millis() > 0}
+"""
+
+
+def archive(source=HANDLER):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as opened:
+        opened.writestr("function/main.py", source)
+    return packed.getvalue()

@@ -1,0 +1,163 @@
+"""Deployments of one endpoint that overlap, with servers that only wait."""
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sagemaker_emulator import modules  # noqa: F401 registers the operations
+from sagemaker_emulator.aws.dispatch import Context
+from sagemaker_emulator.sagemaker.endpoints import deployments
+from sagemaker_emulator.sagemaker.endpoints import operations as hosting
+from sagemaker_emulator.sagemaker.endpoints.model_server import ServedModel
+from sagemaker_emulator.storage.store import Store
+
+DRAINED: list[str] = []
+GATES: dict[str, threading.Event] = {}
+
+
+class Deployment:
+    def __init__(self, config: dict[str, Any], *_: object) -> None:
+        self.config = config
+        self.name = config["EndpointConfigName"]
+        self.weights: dict[str, float] = {}
+
+    def start(self) -> None:
+        GATES[self.name].wait(10)
+        if self.name.startswith("broken"):
+            raise RuntimeError(f"{self.name} does not start")
+
+    def drain(self) -> None:
+        DRAINED.append(self.name)
+
+    stop = drain
+
+
+class Bench:
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        DRAINED.clear()
+
+    def config(self, name: str) -> dict[str, Any]:
+        GATES[name] = threading.Event()
+        variant = {"VariantName": "v", "ModelName": "m", "InitialInstanceCount": 1}
+        made = {"EndpointConfigName": name, "ProductionVariants": [variant]}
+        self.context.store.put("endpoint-config", name, made)
+        return made
+
+    def restart(self, config: str, **changes: object) -> None:
+        """The state of a server that went down with an endpoint in service, taken up again."""
+        document = {
+            "EndpointName": "e",
+            "EndpointArn": self.context.arn("endpoint", "e"),
+            "EndpointConfigName": config,
+            "EndpointStatus": "InService",
+            "CreationTime": 1,
+            "LastModifiedTime": 1,
+            "Config": self.config(config),
+            "ProductionVariants": [],
+            **changes,
+        }
+        self.context.store.put("endpoint", "e", document)
+        hosting.start(self.context)
+
+    def update(self, config: str) -> None:
+        self.config(config)
+        self.context.call("UpdateEndpoint", EndpointName="e", EndpointConfigName=config)
+
+    def finish(self, config: str) -> None:
+        """Let a configuration's servers answer, and wait until that has had its effect."""
+        waiting = threading.active_count()
+        GATES[config].set()
+        deadline = time.monotonic() + 5
+        while threading.active_count() >= waiting and time.monotonic() < deadline:
+            time.sleep(0.005)
+
+    def described(self) -> tuple[str, str]:
+        document = self.context.call("DescribeEndpoint", EndpointName="e")
+        return document["EndpointStatus"], document["EndpointConfigName"]
+
+    def serves(self) -> str | None:
+        found = deployments.of(self.context).serving("e", 0)
+        return found and found.config["EndpointConfigName"]
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    monkeypatch.setattr(deployments, "Deployment", Deployment)
+    monkeypatch.setattr(deployments.running, "of", lambda _: type("Jobs", (), {"place": None}))
+    monkeypatch.setattr(ServedModel, "describe", lambda *_: ServedModel("image"))
+    store = Store(tmp_path / "emulator.db")
+    context = Context(tmp_path, tmp_path, "none", "", "", store, None)  # type: ignore[arg-type]
+    yield Bench(context)
+    for gate in GATES.values():
+        gate.set()
+    hosting.stop(context)
+
+
+def test_what_returns_after_a_restart_does_not_undo_an_update(bench: Bench) -> None:
+    bench.restart("old")
+    bench.update("new")
+    bench.finish("new")
+    assert (bench.described(), bench.serves()) == (("InService", "new"), "new")
+    bench.finish("old")
+    assert (bench.described(), bench.serves()) == (("InService", "new"), "new")
+    assert DRAINED == ["old"]
+
+
+def test_what_returns_serves_while_an_update_is_under_way(bench: Bench) -> None:
+    bench.restart("old")
+    bench.update("new")
+    bench.finish("old")
+    assert (bench.described(), bench.serves()) == (("Updating", "old"), "old")
+    bench.finish("new")
+    assert (bench.described(), bench.serves()) == (("InService", "new"), "new")
+
+
+@pytest.mark.parametrize("order", [("old", "broken"), ("broken", "old")])
+def test_an_update_that_fails_leaves_what_returns(bench: Bench, order: tuple[str, str]) -> None:
+    bench.restart("old")
+    bench.update("broken")
+    bench.finish(order[0])
+    assert bench.described()[0] == ("InService" if order[0] == "broken" else "Updating")
+    bench.finish(order[1])
+    assert (bench.described(), bench.serves()) == (("InService", "old"), "old")
+    assert (
+        "does not start"
+        in bench.context.call("DescribeEndpoint", EndpointName="e")["FailureReason"]
+    )
+
+
+def test_an_overtaken_failure_is_not_the_updates(bench: Bench) -> None:
+    bench.restart("broken")
+    bench.update("new")
+    bench.finish("broken")
+    assert bench.described()[0] == "Updating"
+    bench.finish("new")
+    assert (bench.described(), bench.serves()) == (("InService", "new"), "new")
+
+
+def test_a_deleted_endpoint_does_not_return_under_its_name(bench: Bench) -> None:
+    bench.restart("old")
+    bench.context.call("DeleteEndpoint", EndpointName="e")
+    bench.config("new")
+    bench.context.call("CreateEndpoint", EndpointName="e", EndpointConfigName="new")
+    bench.finish("old")
+    assert (bench.described(), bench.serves()) == (("Creating", "new"), None)
+    bench.finish("new")
+    assert (bench.described(), bench.serves()) == (("InService", "new"), "new")
+    assert DRAINED == ["old"]
+
+
+def test_an_interrupted_update_is_taken_up_again_in_order(bench: Bench) -> None:
+    bench.restart("old", EndpointStatus="Updating", Update={"Config": bench.config("new")})
+    GATES["old"].set()
+    deadline = time.monotonic() + 5
+    while bench.serves() is None and time.monotonic() < deadline:
+        time.sleep(0.005)
+    assert (bench.described(), bench.serves()) == (("Updating", "old"), "old")
+    bench.finish("new")
+    assert (bench.described(), bench.serves()) == (("InService", "new"), "new")

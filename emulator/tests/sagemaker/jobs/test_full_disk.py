@@ -1,0 +1,135 @@
+"""Jobs that end while nothing can be written: they get their status when there is room."""
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sagemaker_emulator import modules  # noqa: F401 registers the operations
+from sagemaker_emulator.aws.dispatch import Context
+from sagemaker_emulator.sagemaker.endpoints.model_server import ModelServer, ServedModel
+from sagemaker_emulator.sagemaker.jobs import running
+from sagemaker_emulator.storage.store import Store
+
+IMAGES = Path(__file__).parents[2] / "images"
+ROLE = "arn:aws:iam::123456789012:role/pipeline"
+
+
+class FullStore(Store):
+    """A store whose disk can be full: what was written fails at its COMMIT."""
+
+    full = False
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        with super().transaction():
+            yield
+            if self.full and self._depth == 1:
+                raise sqlite3.OperationalError("database or disk is full")
+
+
+class Objects:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / "bucket").mkdir(parents=True)
+
+    def refresh(self, *_: str) -> None:
+        return None
+
+
+class Disk:
+    def __init__(self, context: Context, store: FullStore) -> None:
+        self.context = context
+        self.store = store
+
+    def fill(self, full: bool = True) -> None:
+        self.store.full = full
+
+    def process(self, name: str, script: str) -> None:
+        self.context.call(
+            "CreateProcessingJob",
+            ProcessingJobName=name,
+            RoleArn=ROLE,
+            AppSpecification={"ImageUri": "plain", "ContainerEntrypoint": ["sh", "-c", script]},
+            ProcessingResources={
+                "ClusterConfig": {
+                    "InstanceType": "ml.m5.large",
+                    "InstanceCount": 1,
+                    "VolumeSizeInGB": 1,
+                }
+            },
+        )
+
+    def train(self, name: str, script: str) -> None:
+        self.context.call(
+            "CreateTrainingJob",
+            TrainingJobName=name,
+            RoleArn=ROLE,
+            AlgorithmSpecification={
+                "TrainingImage": "plain",
+                "TrainingInputMode": "File",
+                "ContainerEntrypoint": ["sh", "-c", script],
+            },
+            OutputDataConfig={"S3OutputPath": "s3://bucket/o"},
+            ResourceConfig={
+                "InstanceType": "ml.m5.large",
+                "InstanceCount": 1,
+                "VolumeSizeInGB": 1,
+            },
+            StoppingCondition={"MaxRuntimeInSeconds": 60},
+        )
+
+    def status(self, kind: str, name: str, seconds: float = 10) -> str:
+        key = f"{kind}JobStatus"
+        deadline = time.monotonic() + seconds
+        while True:
+            found: str = self.context.call(f"Describe{kind}Job", **{f"{kind}JobName": name})[key]
+            if found not in ("InProgress", "Stopping") or time.monotonic() > deadline:
+                return found
+            time.sleep(0.02)
+
+
+@pytest.fixture
+def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
+    monkeypatch.setattr(running, "RETRY_SECONDS", 0.1)
+    store = FullStore(tmp_path / "emulator.db")
+    url = "http://127.0.0.1:9"
+    s3: Any = Objects(tmp_path / "s3")
+    context = Context(tmp_path, IMAGES, "relocate", url, url, store, s3)
+    yield Disk(context, store)
+    running.close(context)
+
+
+def no_room(*_: object, **__: object) -> None:
+    raise OSError(28, "No space left on device")
+
+
+def test_a_training_job_that_ends_on_a_full_disk(disk: Disk) -> None:
+    disk.train("t", "echo going; sleep 1")
+    time.sleep(0.5)
+    disk.fill()
+    time.sleep(1.5)
+    disk.fill(False)
+    assert disk.status("Training", "t") in ("Completed", "Failed")
+
+
+def test_a_job_whose_log_cannot_be_written(disk: Disk, monkeypatch) -> None:
+    monkeypatch.setattr(Context, "log", no_room)
+    disk.process("p", "echo line; exit 3")
+    assert disk.status("Processing", "p") == "Failed"
+
+
+def test_a_job_whose_folder_cannot_be_made(disk: Disk, monkeypatch) -> None:
+    monkeypatch.setattr(Path, "mkdir", no_room)
+    disk.train("t", "true")
+    assert disk.status("Training", "t") == "Failed"
+
+
+def test_a_model_server_is_read_on_without_a_log(tmp_path: Path) -> None:
+    server = ModelServer("v", ServedModel("s"), tmp_path, None, tmp_path, no_room)  # type: ignore[arg-type]
+    server._say(["lost"])
+    server.client.close()

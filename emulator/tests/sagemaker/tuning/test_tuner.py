@@ -1,0 +1,293 @@
+"""Tuning jobs over stand-in training jobs: budget, parallelism, failures, the best trial."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from engine_bench import ROLE, TOKEN, Bench, open_bench, training
+
+from sagemaker_emulator.errors import ApiError
+from sagemaker_emulator.sagemaker.pipelines import execution_operations
+from sagemaker_emulator.sagemaker.tuning import operations
+from sagemaker_emulator.sagemaker.tuning.early_stopping import should_stop
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    opened = open_bench(tmp_path, monkeypatch)
+    yield opened
+    operations.stop(opened.context)
+    execution_operations.stop(opened.context)
+
+
+RANGES = {
+    "ContinuousParameterRanges": [{"Name": "lr", "MinValue": "0.1", "MaxValue": "0.9"}],
+    "CategoricalParameterRanges": [{"Name": "batch", "Values": ["32", "64"]}],
+}
+ARCH = {"Name": "arch", "Values": ["a"]}
+
+
+def request(environment: dict[str, str] | None = None, **config: Any) -> dict[str, Any]:
+    limits = {"MaxNumberOfTrainingJobs": 4, "MaxParallelTrainingJobs": 2}
+    return {
+        "HyperParameterTuningJobConfig": {
+            "Strategy": "Bayesian",
+            "ResourceLimits": limits,
+            "HyperParameterTuningJobObjective": {"Type": "Maximize", "MetricName": "score"},
+            "ParameterRanges": RANGES,
+            "RandomSeed": 1,
+            **config,
+        },
+        "TrainingJobDefinition": {
+            "AlgorithmSpecification": {
+                "TrainingImage": "image",
+                "TrainingInputMode": "File",
+                "MetricDefinitions": [{"Name": "score", "Regex": "score=([0-9.]+)"}],
+            },
+            "RoleArn": ROLE,
+            "StaticHyperParameters": {"arch": "small"},
+            "OutputDataConfig": {"S3OutputPath": "s3://bucket/models"},
+            "ResourceConfig": {
+                "InstanceType": "ml.m5.large",
+                "InstanceCount": 1,
+                "VolumeSizeInGB": 1,
+            },
+            "StoppingCondition": {"MaxRuntimeInSeconds": 60},
+            "CheckpointConfig": {"S3Uri": "s3://bucket/checkpoints/"},
+            "Environment": environment or {},
+        },
+    }
+
+
+def begin(bench: Bench, request: dict[str, Any]) -> None:
+    bench.call("CreateHyperParameterTuningJob", HyperParameterTuningJobName="t", **request)
+
+
+def describe(bench: Bench) -> dict[str, Any]:
+    return bench.call("DescribeHyperParameterTuningJob", HyperParameterTuningJobName="t")
+
+
+def finish(bench: Bench) -> dict[str, Any]:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        described = describe(bench)
+        if described["HyperParameterTuningJobStatus"] not in ("InProgress", "Stopping"):
+            return described
+        time.sleep(0.02)
+    raise AssertionError(described)
+
+
+def trials(bench: Bench, **more: Any) -> list[dict[str, Any]]:
+    answer = bench.call(
+        "ListTrainingJobsForHyperParameterTuningJob", HyperParameterTuningJobName="t", **more
+    )
+    return list(answer["TrainingJobSummaries"])
+
+
+def test_the_best_trial_is_found(bench: Bench) -> None:
+    begin(bench, request({"SECONDS": "0.05"}))
+    ended = finish(bench)
+    assert ended["HyperParameterTuningJobStatus"] == "Completed"
+    assert ended["TrainingJobStatusCounters"]["Completed"] == 4
+    assert ended["ObjectiveStatusCounters"] == {"Succeeded": 4, "Pending": 0, "Failed": 0}
+    assert bench.jobs.most_running == 2
+    ranked = trials(bench, SortBy="FinalObjectiveMetricValue", SortOrder="Descending")
+    assert ranked[0] == ended["BestTrainingJob"]
+    values = [trial["FinalHyperParameterTuningJobObjectiveMetric"]["Value"] for trial in ranked]
+    assert values == sorted(values, reverse=True)
+    job = bench.jobs.created[0]
+    assert job["HyperParameters"]["arch"] == "small"
+    assert job["HyperParameters"]["_tuning_objective_metric"] == "score"
+    assert job["CheckpointConfig"]["S3Uri"] == f"s3://bucket/checkpoints/{job['TrainingJobName']}"
+    assert set(ended["BestTrainingJob"]["TunedHyperParameters"]) == {"lr", "batch"}
+    listed = bench.call("ListHyperParameterTuningJobs", StatusEquals="Completed")
+    assert listed["HyperParameterTuningJobSummaries"][0]["Strategy"] == "Bayesian"
+
+
+def test_a_failed_trial_counts_and_does_not_end_the_tuning(bench: Bench) -> None:
+    environment = {"FAIL": "AlgorithmError: crash", "FAIL_TIMES": "1"}
+    begin(bench, request(environment))
+    ended = finish(bench)
+    assert ended["HyperParameterTuningJobStatus"] == "Completed"
+    assert ended["TrainingJobStatusCounters"]["NonRetryableError"] == 1
+    assert ended["TrainingJobStatusCounters"]["Completed"] == 3
+    assert ended["ObjectiveStatusCounters"] == {"Succeeded": 3, "Pending": 0, "Failed": 1}
+    assert trials(bench, StatusEquals="Failed")[0]["FailureReason"] == "AlgorithmError: crash"
+
+
+def test_a_tuning_whose_trials_all_fail_says_why(bench: Bench) -> None:
+    limits = {"MaxNumberOfTrainingJobs": 20, "MaxParallelTrainingJobs": 1}
+    begin(bench, request({"FAIL": "AlgorithmError: it crashed"}, ResourceLimits=limits))
+    ended = finish(bench)
+    assert ended["HyperParameterTuningJobStatus"] == "Failed"
+    assert "No training job succeeded after 5 attempts" in ended["FailureReason"]
+    assert "AlgorithmError: it crashed" in ended["FailureReason"]
+    assert len(trials(bench, MaxResults=100)) == 5
+
+
+def test_a_metric_that_no_trial_reports_is_named(bench: Bench) -> None:
+    begin(bench, request({"SILENT": "1"}))
+    ended = finish(bench)
+    assert ended["HyperParameterTuningJobStatus"] == "Failed"
+    assert "No training job reported the objective metric score" in ended["FailureReason"]
+
+
+def test_stopping_stops_the_trials(bench: Bench) -> None:
+    begin(bench, request({"SECONDS": "30"}))
+    bench.context.store.wait(0.1)
+    bench.call("StopHyperParameterTuningJob", HyperParameterTuningJobName="t")
+    ended = finish(bench)
+    assert ended["HyperParameterTuningJobStatus"] == "Stopped"
+    assert ended["TrainingJobStatusCounters"]["Stopped"] == len(trials(bench))
+
+
+def test_a_target_ends_the_tuning_early(bench: Bench) -> None:
+    limits = {"MaxNumberOfTrainingJobs": 20, "MaxParallelTrainingJobs": 1}
+    criteria = {"TargetObjectiveMetricValue": -1.0}
+    begin(bench, request(ResourceLimits=limits, TuningJobCompletionCriteria=criteria))
+    assert finish(bench)["HyperParameterTuningJobStatus"] == "Completed"
+    assert len(trials(bench)) == 1
+
+
+def test_the_least_objective_is_the_best_where_it_is_minimized(bench: Bench) -> None:
+    ranges = {"CategoricalParameterRanges": [{"Name": "lr", "Values": ["0.4", "0.1", "0.8"]}]}
+    limits = {"MaxParallelTrainingJobs": 1}
+    objective = {"Type": "Minimize", "MetricName": "score"}
+    given = {"ParameterRanges": ranges, "ResourceLimits": limits}
+    begin(bench, request(Strategy="Grid", HyperParameterTuningJobObjective=objective, **given))
+    assert finish(bench)["BestTrainingJob"]["TunedHyperParameters"] == {"lr": "0.1"}
+
+
+def test_a_tuning_goes_on_after_a_restart(bench: Bench) -> None:
+    limits = {"MaxNumberOfTrainingJobs": 4, "MaxParallelTrainingJobs": 1}
+    begin(bench, request({"SECONDS": "0.2"}, ResourceLimits=limits))
+    while describe(bench)["TrainingJobStatusCounters"]["Completed"] < 2:
+        time.sleep(0.01)
+    operations.stop(bench.context)
+    operations.start(bench.context)
+    ended = finish(bench)
+    assert ended["TrainingJobStatusCounters"]["Completed"] == 4
+    assert len({trial["TrainingJobName"] for trial in trials(bench)}) == 4
+
+
+def test_grid_tries_every_combination(bench: Bench) -> None:
+    ranges = {"CategoricalParameterRanges": [{"Name": "lr", "Values": ["0.1", "0.4", "0.9"]}]}
+    limits = {"MaxParallelTrainingJobs": 3}
+    begin(bench, request(Strategy="Grid", ParameterRanges=ranges, ResourceLimits=limits))
+    assert finish(bench)["BestTrainingJob"]["TunedHyperParameters"] == {"lr": "0.4"}
+    assert len(trials(bench)) == 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"Strategy": "Hyperband"}, "Strategy Hyperband is not supported"),
+        (
+            {
+                "HyperParameterTuningJobObjective": {
+                    "Type": "Minimize",
+                    "MetricName": "loss",
+                }
+            },
+            "The objective metric loss has no regular expression",
+        ),
+        ({"ParameterRanges": {}}, "ParameterRanges is empty"),
+        (
+            {"ResourceLimits": {"MaxParallelTrainingJobs": 1}},
+            "MaxNumberOfTrainingJobs is missing",
+        ),
+        (
+            {
+                "ParameterRanges": {
+                    "CategoricalParameterRanges": [{"Name": "arch", "Values": ["a"]}]
+                }
+            },
+            "arch is in StaticHyperParameters and in ParameterRanges",
+        ),
+        ({"Strategy": "Grid"}, "categorical ranges only; lr is not"),
+    ],
+    ids=["strategy", "metric", "ranges", "limits", "static", "grid"],
+)
+def test_what_cannot_be_tuned_is_refused(bench: Bench, changes: Any, message: str) -> None:
+    with pytest.raises(ApiError) as raised:
+        begin(bench, request(**changes))
+    assert raised.value.code == "ValidationException"
+    assert message in str(raised.value)
+
+
+def test_what_no_trial_could_be_is_refused_before_the_first(bench: Bench) -> None:
+    spot = request()
+    spot["TrainingJobDefinition"]["EnableManagedSpotTraining"] = True
+    with pytest.raises(ApiError, match="TrainingJobDefinition: Invalid MaxWaitTimeInSeconds"):
+        begin(bench, spot)
+
+
+def test_a_name_is_used_once(bench: Bench) -> None:
+    begin(bench, request())
+    with pytest.raises(ApiError) as raised:
+        begin(bench, request())
+    assert raised.value.code == "ResourceInUse"
+
+
+@pytest.mark.parametrize(
+    ("current", "maximize", "stop"),
+    [
+        ([0.1], True, True),
+        ([0.3], True, False),
+        ([0.1], False, False),
+        ([], True, False),
+        ([0.1, 0.2, 0.3, 0.1], True, False),
+    ],
+)
+def test_the_median_rule(current: list[float], maximize: bool, stop: bool) -> None:
+    earlier = [[0.2, 0.4], [0.2, 0.3, 0.5], [0.3, 0.5]]
+    assert should_stop(current, earlier, maximize) is stop
+    assert not should_stop(current, earlier[:2], maximize)
+
+
+def test_a_pipeline_trains_with_the_best_hyperparameters(bench: Bench) -> None:
+    def tuned(name: str) -> dict[str, str]:
+        return {"Get": f"Steps.Tune.BestTrainingJob.TunedHyperParameters['{name}']"}
+
+    bench.create(
+        {"Name": "Tune", "Type": "Tuning", "Arguments": request()},
+        training("Train", {"lr": tuned("lr"), "batch": tuned("batch")}),
+    )
+    arn, status = bench.run()
+    steps = bench.steps(arn)
+    assert status == "Succeeded"
+    job = steps["Tune"]["Metadata"]["TuningJob"]["Arn"].rsplit("/", 1)[-1]
+    assert job.startswith(f"{arn.rsplit('/', 1)[-1]}-Tune-")
+    described = bench.call("DescribeHyperParameterTuningJob", HyperParameterTuningJobName=job)
+    best = described["BestTrainingJob"]["TunedHyperParameters"]
+    assert bench.jobs.created[-1]["HyperParameters"] == best
+
+
+def test_stopping_a_pipeline_stops_its_tuning(bench: Bench) -> None:
+    bench.create({"Name": "Tune", "Type": "Tuning", "Arguments": request({"SECONDS": "30"})})
+    arn = bench.start()
+    bench.until(arn, "Tune", "Executing")
+    bench.call("StopPipelineExecution", PipelineExecutionArn=arn, ClientRequestToken=TOKEN)
+    assert bench.finish(arn) == "Stopped"
+    assert bench.jobs.running == 0
+
+
+def test_a_full_disk_only_delays_a_tuning_job(bench: Bench, monkeypatch) -> None:
+    update, full = bench.context.store.update, [False]
+
+    def store_update(kind: str, name: str, **changes: Any) -> dict[str, Any]:
+        if full[0] and kind == "hyper-parameter-tuning-job":
+            raise sqlite3.OperationalError("database or disk is full")
+        return update(kind, name, **changes)
+
+    monkeypatch.setattr(bench.context.store, "update", store_update)
+    begin(bench, request({"SECONDS": "0.3"}))
+    full[0] = True
+    time.sleep(1.2)
+    full[0] = False
+    assert finish(bench)["HyperParameterTuningJobStatus"] == "Completed"

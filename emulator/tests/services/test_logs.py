@@ -1,0 +1,191 @@
+"""CloudWatch Logs through boto3."""
+
+import resource
+import uuid
+from pathlib import Path
+
+import pytest
+from botocore.exceptions import ClientError
+from engine_bench import bench_context
+
+from sagemaker_emulator.services.logs.operations import append, filter_log_events, get_log_events
+
+
+@pytest.fixture
+def logs(emulator):
+    return emulator.client("logs")
+
+
+@pytest.fixture
+def stream(logs):
+    group = f"/aws/test/{uuid.uuid4().hex[:8]}"
+    logs.create_log_group(logGroupName=group)
+    logs.create_log_stream(logGroupName=group, logStreamName="job/algo-1-1")
+    return {"logGroupName": group, "logStreamName": "job/algo-1-1"}
+
+
+def put(logs, stream, *messages, begin=1_700_000_000_000):
+    events = [{"timestamp": begin + i, "message": text} for i, text in enumerate(messages)]
+    logs.put_log_events(**stream, logEvents=events)
+
+
+def messages(answer):
+    return [event["message"] for event in answer["events"]]
+
+
+def test_following_a_stream_reads_every_line_once(logs, stream):
+    put(logs, stream, "a", "b", "c")
+    first = logs.get_log_events(**stream, startFromHead=True, limit=2)
+    second = logs.get_log_events(**stream, nextToken=first["nextForwardToken"])
+    end = logs.get_log_events(**stream, nextToken=second["nextForwardToken"])
+    assert (messages(first), messages(second), messages(end)) == (["a", "b"], ["c"], [])
+    assert end["nextForwardToken"] == second["nextForwardToken"]
+    put(logs, stream, "d")
+    assert messages(logs.get_log_events(**stream, nextToken=end["nextForwardToken"])) == ["d"]
+
+
+def test_without_start_from_head_the_newest_come(logs, stream):
+    put(logs, stream, *"abcdef")
+    newest = logs.get_log_events(**stream, limit=2)
+    assert messages(newest) == ["e", "f"]
+    before = logs.get_log_events(**stream, limit=2, nextToken=newest["nextBackwardToken"])
+    assert messages(before) == ["c", "d"]
+
+
+def test_filter_finds_words_across_streams_in_the_order_of_time(logs, stream):
+    group = stream["logGroupName"]
+    logs.create_log_stream(logGroupName=group, logStreamName="other")
+    put(logs, stream, "epoch=1 loss=2", "nothing", begin=1_700_000_000_010)
+    put(
+        logs,
+        {**stream, "logStreamName": "other"},
+        "epoch=2 loss=1",
+        "epoch=3",
+        begin=1_700_000_000_000,
+    )
+    found = logs.filter_log_events(logGroupName=group, filterPattern='"epoch=" "loss="')
+    assert messages(found) == ["epoch=2 loss=1", "epoch=1 loss=2"]
+    one = logs.filter_log_events(logGroupName=group, logStreamNamePrefix="job/")
+    assert messages(one) == ["epoch=1 loss=2", "nothing"]
+
+
+@pytest.mark.parametrize(
+    "pattern, found",
+    [
+        ("ERROR", ["ERROR disk", "ERROR net"]),
+        ("ERROR -disk", ["ERROR net"]),
+        ("?disk ?WARN", ["ERROR disk", "WARN net"]),
+    ],
+)
+def test_a_pattern_may_exclude_words_and_give_a_choice(logs, stream, pattern, found):
+    put(logs, stream, "ERROR disk", "ERROR net", "WARN net", "all well net")
+    group = stream["logGroupName"]
+    assert messages(logs.filter_log_events(logGroupName=group, filterPattern=pattern)) == found
+
+
+def test_a_time_range_begins_with_its_start_and_only_a_filter_includes_its_end(logs, stream):
+    begin = 1_700_000_000_000
+    put(logs, stream, *"abcd", begin=begin)
+    times = {"startTime": begin + 1, "endTime": begin + 3}
+    assert messages(logs.get_log_events(**stream, **times)) == ["b", "c"]
+    found = logs.filter_log_events(logGroupName=stream["logGroupName"], **times)
+    assert messages(found) == ["b", "c", "d"]
+
+
+def test_a_filter_gives_pages_of_many_streams(logs, stream):
+    group = stream["logGroupName"]
+    logs.create_log_stream(logGroupName=group, logStreamName="other")
+    put(logs, stream, "a", "b", "c", begin=1_700_000_000_000)
+    put(logs, {**stream, "logStreamName": "other"}, "d", "e", begin=1_700_000_000_003)
+    pages = logs.get_paginator("filter_log_events").paginate(
+        logGroupName=group, PaginationConfig={"PageSize": 2}
+    )
+    assert [messages(page) for page in pages] == [["a", "b"], ["c", "d"], ["e"]]
+
+
+def test_a_line_that_is_being_written_waits_until_it_is_whole(tmp_path):
+    context, where = bench_context(tmp_path), {"logGroupName": "g", "logStreamName": "s"}
+    append(context, "g", "s", [(1_700_000_000, "a"), (1_700_000_001, "b")])
+    (file,) = (tmp_path / "logs" / "g").iterdir()
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-5])
+    first = get_log_events(context, {**where, "startFromHead": True})
+    file.write_bytes(whole)
+    rest = get_log_events(context, {**where, "nextToken": first["nextForwardToken"]})
+    assert (messages(first), messages(rest)) == (["a"], ["b"])
+
+
+def test_a_group_may_have_more_streams_than_files_may_be_open(tmp_path):
+    context = bench_context(tmp_path)
+    lines = [(1_700_000_000 + i, "x" * 500) for i in range(50)]  # more than is read at once
+    for number in range(150):
+        append(context, "many", f"s{number:03}", [(1_700_000_000 - 1, "first"), *lines])
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    used = len(list(Path("/proc/self/fd").iterdir()))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (used + 100, limits[1]))
+    try:
+        found = filter_log_events(context, {"logGroupName": "many"})
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert len(found["events"]) == 150 * 51
+    assert messages(found)[:150] == ["first"] * 150
+    times = [event["timestamp"] for event in found["events"]]
+    assert times == sorted(times)
+
+
+def test_groups_and_streams_are_described(logs, stream):
+    put(logs, stream, "x")
+    groups = logs.describe_log_groups(logGroupNamePrefix=stream["logGroupName"])["logGroups"]
+    assert [group["logGroupName"] for group in groups] == [stream["logGroupName"]]
+    found = logs.describe_log_streams(
+        logGroupName=stream["logGroupName"], logStreamNamePrefix="job/"
+    )["logStreams"]
+    assert found[0]["logStreamName"] == "job/algo-1-1"
+    assert found[0]["firstEventTimestamp"] == 1_700_000_000_000
+
+
+def test_groups_are_described_in_pages(logs, stream):
+    group = stream["logGroupName"]
+    logs.create_log_group(logGroupName=f"{group}/more")
+    pages = logs.get_paginator("describe_log_groups").paginate(
+        logGroupNamePrefix=group, PaginationConfig={"PageSize": 1}
+    )
+    found = [[each["logGroupName"] for each in page["logGroups"]] for page in pages]
+    assert found == [[group], [f"{group}/more"]]
+
+
+@pytest.mark.parametrize(
+    "order, names",
+    [
+        ({}, ["a", "b", "job/algo-1-1"]),
+        ({"descending": True}, ["job/algo-1-1", "b", "a"]),
+        ({"orderBy": "LastEventTime"}, ["b", "job/algo-1-1", "a"]),
+        ({"orderBy": "LastEventTime", "descending": True}, ["a", "job/algo-1-1", "b"]),
+    ],
+    ids=str,
+)
+def test_streams_are_described_in_order_and_in_pages(logs, stream, order, names):
+    group = stream["logGroupName"]
+    for name, begin in (("b", 1), ("a", 3)):
+        logs.create_log_stream(logGroupName=group, logStreamName=name)
+        where = {"logGroupName": group, "logStreamName": name}
+        put(logs, where, "x", "y", begin=1_700_000_000_000 + begin)
+    put(logs, stream, "x", begin=1_700_000_000_003)
+    pages = list(
+        logs.get_paginator("describe_log_streams").paginate(
+            logGroupName=group, PaginationConfig={"PageSize": 2}, **order
+        )
+    )
+    assert [len(page["logStreams"]) for page in pages] == [2, 1]
+    found = [each for page in pages for each in page["logStreams"]]
+    assert [each["logStreamName"] for each in found] == names
+    last = {each["logStreamName"]: each["lastEventTimestamp"] for each in found}
+    assert last["b"] == 1_700_000_000_002
+
+
+@pytest.mark.parametrize(
+    "group, name", [("/nowhere", "x"), (None, "nothing")], ids=["no-group", "no-stream"]
+)
+def test_what_does_not_exist_is_said(logs, stream, group, name):
+    with pytest.raises(ClientError, match=r"ResourceNotFoundException.*does not exist"):
+        logs.get_log_events(logGroupName=group or stream["logGroupName"], logStreamName=name)

@@ -1,0 +1,104 @@
+"""Files that jobs put straight into the folder of buckets are there for S3's next request."""
+
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import boto3
+import pytest
+
+from sagemaker_emulator.errors import ApiError
+from sagemaker_emulator.storage.s3 import S3
+
+PREFIXES = 12  # a listing that is out of date shows in some of them only
+
+
+@pytest.fixture
+def s3(tmp_path: Path) -> Iterator[S3]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    store = S3(tmp_path / "s3", f"http://127.0.0.1:{port}")
+    (tmp_path / "s3" / "bucket").mkdir(parents=True)
+    store.start()
+    try:
+        yield store
+    finally:
+        store.stop()
+
+
+@pytest.fixture
+def client(s3: S3):
+    """As its users have one: it tries again where two made the same folder at once."""
+    return boto3.client(
+        "s3",
+        endpoint_url=s3.url,
+        region_name="us-east-1",
+        aws_access_key_id="emulator",
+        aws_secret_access_key="emulator",
+    )
+
+
+def listed(client, prefix: str) -> list[str]:
+    found = client.list_objects_v2(Bucket="bucket", Prefix=prefix)
+    return [entry["Key"] for entry in found.get("Contents", [])]
+
+
+def test_what_a_job_wrote_is_listed_at_once_beside_what_was_uploaded_side_by_side(s3, client):
+    for number in range(PREFIXES):
+        inputs = [f"job-{number}/input/{name}" for name in ("1", "a/2", "a/b/3", "a/b/4")]
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(lambda key: client.put_object(Bucket="bucket", Key=key), inputs))
+        listed(client, f"job-{number}/")  # so that there is an old listing to go on with
+        outputs = [f"job-{number}/output/{name}" for name in ("1.out", "a/2.out")]
+        for key in outputs:
+            file = s3.folder / "bucket" / key
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(b"answer")
+        s3.refresh(f"s3://bucket/job-{number}/output/")
+        assert listed(client, f"job-{number}/output/") == outputs
+
+
+def test_a_store_that_is_gone_is_not_waited_for(s3):
+    s3.stop()
+    s3.refresh("s3://bucket/anything/")
+
+
+def test_a_store_that_starts_again_is_not_ended_by_a_refresh(s3, caplog):
+    (s3.folder / "bucket/job").mkdir()
+    (s3.folder / "bucket/job/1.out").touch()
+    s3._process.kill()
+    s3._process.wait()
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline and not (s3.alive() and s3._process.poll() is None):
+        s3.refresh("s3://bucket/job/")
+        s3._process.send_signal(signal.SIGHUP)  # as a refresh does that just saw it answer
+    s3.refresh("s3://bucket/job/")
+    assert s3.alive()
+    assert (
+        [record.getMessage() for record in caplog.records].count(
+            "rclone ended with code -9; starting it again"
+        )
+        == len(caplog.records)
+        == 1
+    )
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["s3://../", "s3://../emulator.db", "s3://./", "s3://a..b/", "s3://Bucket/x", "s3://b/x"],
+)
+def test_only_a_buckets_name_leads_into_the_folder_of_buckets(tmp_path, uri):
+    (tmp_path / "emulator.db").write_text("the emulator's own")
+    store = S3(tmp_path / "s3", "http://127.0.0.1:9")
+    for look in (store.path_of, store.list_prefix):
+        with pytest.raises(ApiError, match="is not a bucket's name"):
+            look(uri)
+
+
+def test_a_key_cannot_lead_out_of_its_bucket(tmp_path):
+    with pytest.raises(ApiError, match=r"a key with '\.\.' in it"):
+        S3(tmp_path, "http://127.0.0.1:9").list_prefix("s3://bucket/../other/")

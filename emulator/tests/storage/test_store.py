@@ -1,0 +1,91 @@
+"""The store by itself."""
+
+import threading
+import time
+
+import pytest
+
+from sagemaker_emulator.errors import StartError
+from sagemaker_emulator.storage.store import Store
+
+
+@pytest.fixture
+def store(tmp_path):
+    opened = Store(tmp_path / "a" / "store.db")
+    yield opened
+    opened.close()
+
+
+def test_documents_keep_their_order_and_merge(store):
+    for name in ("b", "a", "c"):
+        store.put("kind", name, {"name": name})
+    assert store.update("kind", "b", more=1) == {"name": "b", "more": 1}
+    store.put("kind", "b", {"name": "b2"})
+    assert [item["name"] for item in store.list("kind")] == ["b2", "a", "c"]
+    assert store.list("kind", "a") == [{"name": "a"}]
+    assert store.delete("kind", "a") is True
+    assert store.delete("kind", "a") is False
+    assert store.get("kind", "a") is None
+    with pytest.raises(KeyError, match="no kind named a"):
+        store.update("kind", "a", x=1)
+
+
+def test_a_prefix_is_taken_as_it_is_written(store):
+    for name in ("p/1", "p/\U0010ffff", "p/é", "p", "p0", "P/1", "p%1", "q"):
+        store.put("kind", name, {"name": name})
+    assert [item["name"] for item in store.list("kind", "p/")] == ["p/1", "p/\U0010ffff", "p/é"]
+
+
+def test_a_damaged_file_is_named_with_the_way_out(tmp_path):
+    (tmp_path / "store.db").write_bytes(b"no database" * 1000)
+    with pytest.raises(StartError, match=f"store.db .*reset --state {tmp_path}"):
+        Store(tmp_path / "store.db")
+
+
+def test_create_does_not_overwrite(store):
+    assert store.create("kind", "a", {"x": 1}) is True
+    assert store.create("kind", "a", {"x": 2}) is False
+    assert store.get("kind", "a") == {"x": 1}
+
+
+def test_a_failed_transaction_leaves_nothing(store):
+    with pytest.raises(ZeroDivisionError), store.transaction():
+        store.put("kind", "a", {})
+        store.put("kind", "b", {})
+        raise ZeroDivisionError
+    assert store.list("kind") == []
+    store.put("kind", "c", {})
+
+
+def test_updates_from_many_threads_are_all_there(store):
+    store.put("kind", "a", {})
+
+    def write(number):
+        store.update("kind", "a", **{str(number): number})
+
+    threads = [threading.Thread(target=write, args=(n,)) for n in range(40)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(store.get("kind", "a")) == 40
+
+
+def test_wait_misses_no_write_and_times_out(store):
+    store.wait(0)
+    store.put("kind", "a", {})
+    assert store.wait(5) is True
+    assert store.wait(0.05) is False
+    threading.Timer(0.1, store.put, ("kind", "b", {})).start()
+    begin = time.monotonic()
+    assert store.wait(5) is True
+    assert time.monotonic() - begin < 2
+
+
+def test_another_opening_sees_what_was_written(tmp_path):
+    first = Store(tmp_path / "store.db")
+    first.put("kind", "a", {"x": [1.5, None, "é"]})
+    second = Store(tmp_path / "store.db")
+    assert second.get("kind", "a") == {"x": [1.5, None, "é"]}
+    first.close()
+    second.close()

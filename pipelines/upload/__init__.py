@@ -1,0 +1,1 @@
+"""What goes into the bucket before a run: code, weights, images."""

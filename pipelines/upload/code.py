@@ -1,0 +1,135 @@
+"""The code of each step, as a bundle named after its content.
+
+An unchanged script keeps its address, so SageMaker's step cache sees unchanged arguments, and two
+compilations of unchanged code give the same definition. `steps/` is shipped, never imported.
+"""
+
+import gzip
+import hashlib
+import io
+import tarfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipelines.errors import UserError
+from pipelines.root import ROOT
+from pipelines.settings.model import NAME, Settings
+
+if TYPE_CHECKING:
+    import boto3
+
+STEPS = ROOT / "steps"
+MODEL_CODE = ("inference.py", "engine.py", "network.py", "pixels.py")  # Train ships them on
+CONTENTS = {
+    "prepare": ("prepare.py", "preparation"),
+    "train": ("train.py", "training", *MODEL_CODE, "pictures.py"),
+    "evaluate": ("evaluate.py", "evaluation", "pictures.py"),
+}
+TARBALL = "sourcedir.tar.gz"
+
+
+class CodeError(UserError):
+    """The code of a step is not complete."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """The files that one step runs.
+
+    Attributes:
+        name: `prepare`, `train` or `evaluate`; `weights` for pretrained ones.
+        files: Content by path, sorted by path.
+        packed: Uploaded as one tarball (script mode) rather than as files (processing).
+    """
+
+    name: str
+    files: tuple[tuple[str, bytes], ...]
+    packed: bool
+
+    @cached_property
+    def sha(self) -> str:
+        """What the bundle is named after."""
+        return content_hash(self.files)
+
+    def prefix(self, settings: Settings) -> str:
+        """Where the bundle lies, with a slash at the end."""
+        return f"s3://{settings.bucket_name}/{self._key}/"
+
+    def tarball(self, settings: Settings) -> str:
+        """The address of the packed bundle, for `sagemaker_submit_directory`."""
+        return self.prefix(settings) + TARBALL
+
+    def upload(self, session: "boto3.Session", settings: Settings) -> bool:
+        """Put the bundle in the bucket unless it is there; answers whether it was put.
+
+        The last file is sent last and looked for first, so an interrupted upload is done again.
+        """
+        s3 = session.client("s3")
+        objects = ((TARBALL, self.pack()),) if self.packed else self.files
+        if not objects:
+            return False
+        found = s3.list_objects_v2(
+            Bucket=settings.bucket_name, Prefix=f"{self._key}/{objects[-1][0]}", MaxKeys=1
+        )
+        if found.get("Contents"):
+            return False
+        for path, content in objects:
+            s3.put_object(Bucket=settings.bucket_name, Key=f"{self._key}/{path}", Body=content)
+        return True
+
+    def pack(self) -> bytes:
+        """A .tar.gz whose bytes depend on paths and contents alone."""
+        packed = io.BytesIO()
+        with (
+            gzip.GzipFile(fileobj=packed, mode="wb", mtime=0, filename="") as stream,
+            tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT) as tar,
+        ):
+            for path, content in self.files:
+                entry = tarfile.TarInfo(path)
+                entry.size, entry.mode = len(content), 0o644
+                tar.addfile(entry, io.BytesIO(content))
+        return packed.getvalue()
+
+    @property
+    def _key(self) -> str:
+        return f"{NAME}/code/{self.name}/{self.sha}"
+
+
+def content_hash(files: Iterable[tuple[str, bytes]]) -> str:
+    """The first sixteen digits of the SHA-256 of paths and contents."""
+    digest = hashlib.sha256()
+    for path, content in files:
+        digest.update(f"{path}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()[:16]
+
+
+def bundles(steps: Path = STEPS) -> dict[str, Bundle]:
+    """The bundle of each step, by name.
+
+    Args:
+        steps: The folder that holds the scripts.
+
+    Raises:
+        CodeError: A script is missing.
+    """
+    return {
+        name: Bundle(name, tuple(_read(steps, contents)), packed=name == "train")
+        for name, contents in CONTENTS.items()
+    }
+
+
+def _read(steps: Path, contents: tuple[str, ...]) -> list[tuple[str, bytes]]:
+    files = []
+    for entry in contents:
+        path = steps / entry
+        if path.suffix and not path.is_file():
+            raise CodeError(f"A step's script is missing: {path}.")
+        files += [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    return sorted(
+        (file.relative_to(steps).as_posix(), file.read_bytes())
+        for file in files
+        if "__pycache__" not in file.parts and file.suffix != ".pyc"
+    )

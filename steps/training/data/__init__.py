@@ -1,0 +1,1 @@
+"""What training learns from: images, decoding, augmentation, suspected labels."""

@@ -1,0 +1,1 @@
+"""The epochs: fit, validate, keep the best, go on after an interruption."""

@@ -1,0 +1,1 @@
+"""The network in training: losses, freezing, pretrained weights."""

@@ -1,0 +1,1 @@
+"""What training leaves: the model's files and its exported form."""

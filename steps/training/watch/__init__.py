@@ -1,0 +1,1 @@
+"""What watches training: tracking, profiling, saved tensors, debug rules."""
