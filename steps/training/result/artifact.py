@@ -17,7 +17,7 @@ from training.model.losses import Levels
 from training.watch.profiling import profiler
 
 SHIPPED = ("inference.py", "engine.py", "network.py", "pixels.py")
-STEPS = Path(__file__).resolve().parent.parent
+STEPS = Path(__file__).resolve().parents[2]
 
 
 def write(
