@@ -17,7 +17,7 @@ from pipelines.errors import UserError, closest
 from pipelines.settings import overrides
 from pipelines.settings.model import Settings
 
-FOLDER = Path(__file__).with_name("settings")
+FOLDER = Path(__file__).parent
 
 
 class SettingsError(UserError):

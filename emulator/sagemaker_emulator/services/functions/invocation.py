@@ -18,7 +18,7 @@ from sagemaker_emulator.aws.dispatch import Context
 from sagemaker_emulator.services.logs import operations as logs
 from sagemaker_emulator.storage.s3 import die_with_parent
 
-_BOOTSTRAP = Path(__file__).with_name("lambda_bootstrap.py")
+_BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
 
 
 @dataclass(frozen=True)
