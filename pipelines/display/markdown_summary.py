@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from pipelines.display.words import duration, short
+from pipelines.display.formatting import duration, short
 from pipelines.executions.advice import advise
 from pipelines.executions.figures import metric_rows, sentence, verification
 from pipelines.executions.outcome import Outcome
@@ -20,7 +20,7 @@ MARKS = {
 }
 
 
-def markdown(look: Look, outcome: Outcome) -> str:
+def render(look: Look, outcome: Outcome) -> str:
     """The execution, its steps, metrics, debug rules and what waits for approval.
 
     Args:

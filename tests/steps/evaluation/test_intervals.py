@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evaluation import calibration, intervals, metrics
+from evaluation import calibration_error, intervals, metrics
 from evaluation.predictions import Predictions
 from evaluation.testset import TestImage
 
@@ -48,7 +48,7 @@ def test_each_measure_is_the_metric_itself(monkeypatch):
     once = [np.ones((1, 60))]
     monkeypatch.setattr(intervals, "draws", lambda size: iter(once))
     found = some(60)
-    spans = intervals.headline(found, calibration.confidence_before(found, 2.0))
+    spans = intervals.headline(found, calibration_error.confidence_before(found, 2.0))
     counting = metrics.counting(found)
     errors = metrics.errors(found.truth, found.answer)
     expected = {
@@ -85,4 +85,6 @@ def test_temperature_one_brings_the_networks_own_confidence_back():
         found.images, CLASSES, found.truth, np.array(CLASSES)[answered], cooled[rows, answered],
         cooled[:, 0], found.expected_count, cooled,
     )  # fmt: skip
-    assert calibration.confidence_before(served, 2.5) == pytest.approx(softmax[rows, answered])
+    assert calibration_error.confidence_before(served, 2.5) == pytest.approx(
+        softmax[rows, answered]
+    )

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from evaluation import archive
+from evaluation.errors import EvaluationError
 from evaluation.predictions import Predictions
-from evaluation.problem import EvaluationError
 
 LARGEST_DIFFERENCE = 0.001  # of a probability, where the served form has 32 bits as PyTorch has
 LARGEST_LOSS = 0.005  # of accuracy, where it has 8

@@ -7,7 +7,7 @@ from PIL import Image
 from torch import nn
 
 import pictures
-from evaluation import attention
+from evaluation import grad_cam
 
 
 class Corner(nn.Module):
@@ -31,7 +31,7 @@ def test_a_turned_photo_is_shown_upright(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
     lying.save(tmp_path / "1.jpg", exif=exif, quality=95)
-    for picture in (attention._picture(tmp_path / "1.jpg"), pictures._tile(tmp_path / "1.jpg")):
+    for picture in (grad_cam._picture(tmp_path / "1.jpg"), pictures._tile(tmp_path / "1.jpg")):
         middle = picture[len(picture) // 2]
         assert (
             middle[len(middle) * 7 // 10].mean() > 200 > 60 > middle[len(middle) * 3 // 10].mean()
@@ -42,7 +42,7 @@ def test_the_heat_is_where_the_answer_comes_from():
     pixels = np.zeros((2, 8, 8, 3), dtype=np.uint8)
     pixels[0, :4, :4] = 200
     pixels[1, 1, 2] = 255
-    found = attention.heat(Corner(), pixels, np.array([1, 1]))
+    found = grad_cam.heat(Corner(), pixels, np.array([1, 1]))
     assert found.shape == (2, 8, 8)
     assert found[0, :4, :4].min() == pytest.approx(1)
     assert found[0, 4:].max() == found[0, :, 4:].max() == 0
@@ -51,7 +51,7 @@ def test_the_heat_is_where_the_answer_comes_from():
 
 def test_what_speaks_against_the_answer_is_cold():
     pixels = np.full((1, 8, 8, 3), 200, dtype=np.uint8)
-    assert attention.heat(Corner(), pixels, np.array([0])).max() == 0
+    assert grad_cam.heat(Corner(), pixels, np.array([0])).max() == 0
 
 
 def test_a_network_without_maps_says_so():
@@ -66,4 +66,4 @@ def test_a_network_without_maps_says_so():
             return self.flat(pixels.float())
 
     with pytest.raises(LookupError, match="no layer whose maps"):
-        attention.heat(Float(), np.zeros((1, 2, 2, 3), dtype=np.uint8), np.array([0]))
+        grad_cam.heat(Float(), np.zeros((1, 2, 2, 3), dtype=np.uint8), np.array([0]))

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from pipelines import NAME
-from pipelines.executions import starting
+from pipelines.executions import start as starting
 from pipelines.executions.execution import ExecutionError
 from pipelines.settings.model import Settings
 

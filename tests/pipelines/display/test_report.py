@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from pipelines.display import charts, report, summary, tables, terminal
+from pipelines.display import charts, markdown_summary, report, tables, terminal
 from pipelines.executions.watch import LastWords
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def text_of(page):
@@ -33,8 +33,8 @@ def test_the_report_needs_no_other_file(look, outcome, tmp_path):
     "page",
     [
         "pipelines/display/templates/report.html.j2",
-        "steps/evaluation/page.py",
-        "steps/training/profiling/profile.html.j2",
+        "steps/evaluation/html_report.py",
+        "steps/training/watch/profiling/profile.html.j2",
     ],
 )
 def test_on_a_phone_tables_scroll_in_their_box_and_no_column_is_wider_than_it(page):
@@ -131,7 +131,7 @@ def test_terminal_and_summary_say_so_too(look, judged):
     said = " ".join(out.file.getvalue().split())
     assert "accuracy 0.480 ± 0.100 0.300 to 0.660 the approved model: 0.440" in said
     assert "31 % (25 to 38) of the bins can pass without a person" in said
-    said = summary.markdown(look, judged)
+    said = markdown_summary.render(look, judged)
     assert "| accuracy | 0.480 ± 0.100 | 0.300 to 0.660 | the approved model: 0.440; always" in said
     assert "31 % (25 to 38) of the bins can pass without a person" in said
 
@@ -166,13 +166,13 @@ def test_the_report_of_a_failure_says_why_and_how_to_go_on(look, outcome):
 )
 def test_what_to_do_next_follows_the_decision(look, outcome, approval, command):
     decided = replace(outcome, version=replace(outcome.version, approval=approval))
-    pages = report.render(look, decided, []), summary.markdown(look, decided)
+    pages = report.render(look, decided, []), markdown_summary.render(look, decided)
     assert all(f"python pipeline.py {command}" in page for page in pages)
     assert ("approve 3" in pages[0]) == (approval == "PendingManualApproval")
 
 
 def test_the_markdown_summary_says_what_came_out_and_what_waits(look, outcome):
-    said = summary.markdown(look, outcome)
+    said = markdown_summary.render(look, outcome)
     assert "Of 25 test images it counted 48.0 % (± 10.0) exactly and 86.0 % to within" in said
     assert "Model version 3 waits for approval" in said
     assert "| accuracy | 0.480 ± 0.100 | the approved model: 0.440; always" in said
@@ -187,7 +187,9 @@ def test_the_markdown_summary_of_a_failure_says_why(look, outcome):
     )
     failed = replace(look.execution, status="Failed", failure="Train failed.", steps=steps)
     details = {**look.details, "Train": "AlgorithmError: boom"}
-    said = summary.markdown(replace(look, execution=failed, details=details), type(outcome)())
+    said = markdown_summary.render(
+        replace(look, execution=failed, details=details), type(outcome)()
+    )
     assert "❌" in said and "**Train:** AlgorithmError: boom" in said
     assert f"python pipeline.py logs Train {failed.id}" in said
 

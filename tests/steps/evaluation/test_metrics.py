@@ -10,7 +10,7 @@ from PIL import Image
 from sklearn import metrics as sk
 
 import evaluate
-from evaluation import contact_sheet, metrics, plots, predictions, testset
+from evaluation import metrics, mistakes, plots, predictions, testset
 from tests.steps.tiny_model import CLASSES
 
 
@@ -140,8 +140,8 @@ def test_models_are_compared_on_the_same_images():
 
 def test_the_worst_mistakes_come_first():
     given = answers([1, 1, 1, 1], [3, 1, 3, 5], [0.5, 0.99, 0.9, 0.7])
-    assert contact_sheet.worst(given) == [2, 3, 0]
-    assert contact_sheet.worst(given, 1) == [2]
+    assert mistakes.worst(given) == [2, 3, 0]
+    assert mistakes.worst(given, 1) == [2]
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_plots_of_unusual_test_sets(tmp_path, truth, answer, classes):
     given = answers(truth, answer, classes=classes)
     document = evaluate.describe(given, None, {1: 1})
     plots.draw(tmp_path, given, document, {"history": []})
-    contact_sheet.draw(tmp_path / "mistakes.png", given)
+    mistakes.draw(tmp_path / "mistakes.png", given)
     for name in ("confusion", "per_class", "reliability", "mistakes"):
         with Image.open(tmp_path / f"{name}.png") as picture:
             grey = np.asarray(picture.convert("L"))

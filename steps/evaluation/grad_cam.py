@@ -15,7 +15,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image, ImageOps
 
-from evaluation import archive, contact_sheet
+from evaluation import archive, mistakes
 from evaluation.predictions import Predictions
 from pictures import GREEN, INK, STYLE, WIDTH
 
@@ -81,7 +81,7 @@ def draw(file: Path, loaded: archive.LoadedModel, found: Predictions) -> str:
     right = _of_each_count(found, [int(index) for index in rights])
     rows = [
         ("Right, and surest of it", GREEN, right),
-        ("Wrong, and surest of it", WRONG, contact_sheet.worst(found, EACH)),
+        ("Wrong, and surest of it", WRONG, mistakes.worst(found, EACH)),
     ]
     rows = [row for row in rows if row[2]]
     network = archive.network(loaded)

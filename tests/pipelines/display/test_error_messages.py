@@ -9,7 +9,7 @@ from botocore.config import Config
 from obstore.exceptions import PermissionDeniedError
 from obstore.store import S3Store
 
-from pipelines.display.problems import explain
+from pipelines.display.error_messages import explain
 
 
 @pytest.fixture

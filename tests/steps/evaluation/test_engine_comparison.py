@@ -9,11 +9,11 @@ import pytest
 import torch
 
 import evaluate
-from evaluation import engines
+from evaluation import engine_comparison
+from evaluation.errors import EvaluationError
 from evaluation.predictions import Predictions
-from evaluation.problem import EvaluationError
 from tests.steps.tiny_model import CLASSES, SIZE, draw_bin, pack, save_model
-from training.data import images as data
+from training.data.images import Images
 from training.result import artifact, export
 
 
@@ -36,7 +36,7 @@ def exported(folder: Path) -> Path:
         np.stack([np.asarray(draw_bin(c, n).resize((SIZE, SIZE))) for c in CLASSES for n in (0, 1)])
     )
     labels = torch.tensor([0, 0, 1, 1, 2, 2])
-    some = data.Images(pixels.permute(0, 3, 1, 2), labels, CLASSES)
+    some = Images(pixels.permute(0, 3, 1, 2), labels, CLASSES)
     export.write(folder, some, some)
     artifact.seal(folder)
     return folder
@@ -106,6 +106,6 @@ def answers(right: int, images: int) -> Predictions:
     ],
 )
 def test_eight_bits_may_lose_half_a_point_and_what_chance_explains(right, allowed):
-    compared = engines.compare(answers(right, 1000), answers(800, 1000))
+    compared = engine_comparison.compare(answers(right, 1000), answers(800, 1000))
     assert compared["lost"] == pytest.approx((800 - right) / 1000)
-    assert bool(engines._problem(compared, eight_bits=True)) is not allowed
+    assert bool(engine_comparison._problem(compared, eight_bits=True)) is not allowed

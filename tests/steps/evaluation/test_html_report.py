@@ -8,7 +8,7 @@ from copy import deepcopy
 import pytest
 from PIL import Image
 
-from evaluation import page
+from evaluation import html_report
 
 SPAN = {"value": 0.6, "low": 0.5, "high": 0.7}
 DOCUMENT = {
@@ -53,7 +53,9 @@ DOCUMENT = {
 
 
 def words(document, output) -> str:
-    text = re.sub(r"<(style|title).*?</\1>", " ", page.render(document, output), flags=re.DOTALL)
+    text = re.sub(
+        r"<(style|title).*?</\1>", " ", html_report.render(document, output), flags=re.DOTALL
+    )
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", text)).split())
 
 
@@ -113,14 +115,14 @@ def test_what_is_left_out_is_said_and_why(document, tmp_path):
     said = words(document, tmp_path)
     assert "No slices by light: the manifest says nothing of it." in said
     assert "No picture of where it looks: the network has no <maps>." in said
-    assert "<maps>" not in page.render(document, tmp_path)
+    assert "<maps>" not in html_report.render(document, tmp_path)
 
 
 def test_the_pictures_are_in_the_page(document, tmp_path):
     (tmp_path / "plots").mkdir()
     for place in ("plots/confusion.png", "plots/mistakes.png", "suspects.png"):
         Image.new("RGB", (8, 8), "teal").save(tmp_path / place)
-    found = page.render(document, tmp_path)
+    found = html_report.render(document, tmp_path)
     sources = re.findall(r'src="([^"]*)"', found)
     assert sources == [
         "data:image/png;base64," + base64.b64encode((tmp_path / place).read_bytes()).decode()

@@ -1,7 +1,7 @@
 """The drawing of a definition.
 
 After a change of the steps, renew the README's picture:
-    RENEW=1 .venv/bin/python -m pytest tests/pipelines/test_graph.py
+    RENEW=1 .venv/bin/python -m pytest tests/pipelines/display/test_graph.py
 """
 
 import json
@@ -14,12 +14,12 @@ import pytest
 
 from pipelines.display.graph import graph, waits
 
-PICTURE = Path(__file__).parents[2] / "docs/images/pipeline.svg"
+PICTURE = Path(__file__).parents[3] / "docs/images/pipeline.svg"
 
 
 @pytest.fixture
 def definition() -> dict[str, Any]:
-    return json.loads(Path(__file__).with_name("definition.json").read_text())
+    return json.loads(Path(__file__).parents[1].joinpath("definition.json").read_text())
 
 
 def test_a_step_waits_for_what_it_refers_to_and_for_its_condition(
