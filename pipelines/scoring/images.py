@@ -11,7 +11,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from pipelines.errors import UserError
-from pipelines.serving import prediction
+from pipelines.serving import photo
 from pipelines.upload.images import flaw_of_name
 
 KINDS = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png"}
@@ -79,8 +79,8 @@ def in_folder(folder: Path) -> Found:
             refused["".join(c if c.isprintable() else "?" for c in name)] = f"{flaw}; rename it."
             continue
         try:
-            kinds[name] = prediction.load(path).content_type
-        except prediction.ImageError as error:
+            kinds[name] = photo.load(path).content_type
+        except photo.PhotoError as error:
             refused[name] = str(error).removeprefix(f"{path}: ")
     if not kinds and not refused:
         raise ImagesError(f"{folder} holds no image: no {', '.join(KINDS)} file in it or below.")

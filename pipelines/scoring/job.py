@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from model_registry.versions import APPROVED, ModelVersion, approved, create_model, find, newest
+from model_registry.versions import APPROVED, ModelVersion, create_model, describe_approved
 from pipelines.errors import UserError
 from pipelines.scoring.images import Found
+from pipelines.serving.package_group import find, newest
 from pipelines.settings.model import NAME, Settings
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def choose(client: Any, number: int | None) -> ModelVersion:
         ScoringError: No version is approved.
     """
     if number is not None:
-        return approved(client, find(client, NAME, number).arn)
+        return describe_approved(client, find(client, NAME, number).arn)
     version = newest(client, NAME, APPROVED)
     if version is None:
         raise ScoringError(
