@@ -76,7 +76,7 @@ def main(arguments: list[str]) -> int:
     except Exception as error:
         if os.environ.get("PIPELINE_DEBUG"):
             raise
-        from pipelines.display.problems import explain
+        from pipelines.display.error_messages import explain
 
         said = explain(error) or (
             f"Unexpected {type(error).__name__}: {error}\nThis is an error of the program. "

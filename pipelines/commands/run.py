@@ -68,7 +68,7 @@ def start(
     The exit code is 0 only when it has Succeeded.
     DataSource and FileList may be on this machine; they are uploaded first.
     """
-    from pipelines.executions import starting
+    from pipelines.executions import start as starting
     from pipelines.provisioning import upsert
 
     place = open_target(context, target)
@@ -125,9 +125,9 @@ def status(
     if as_json:
         print_json({**now.execution.as_dict(), "details": now.details, **results.as_dict()})
     elif markdown:
-        from pipelines.display import summary
+        from pipelines.display import markdown_summary
 
-        typer.echo(summary.markdown(now, results))
+        typer.echo(markdown_summary.render(now, results))
     else:
         from pipelines.display import tables, terminal
 

@@ -9,8 +9,8 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from pipelines.display.formatting import duration, moment, short
 from pipelines.display.terminal import STYLES, headline, narrow, next_steps, steps, table
-from pipelines.display.words import duration, moment, short
 from pipelines.executions.advice import advise
 from pipelines.executions.execution import Execution
 from pipelines.executions.figures import metric_rows, sentence, verification

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from pipelines.errors import UserError
 from pipelines.serving import photo
-from pipelines.upload.images import flaw_of_name
+from pipelines.upload.objects import name_problem
 
 KINDS = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png"}
 SHOWN = 3  # names that a message gives as examples
@@ -75,7 +75,7 @@ def in_folder(folder: Path) -> Found:
         if path.suffix.lower() not in KINDS:
             others.append(name)
             continue
-        if flaw := flaw_of_name(name):
+        if flaw := name_problem(name):
             refused["".join(c if c.isprintable() else "?" for c in name)] = f"{flaw}; rename it."
             continue
         try:
