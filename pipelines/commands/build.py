@@ -65,8 +65,8 @@ def images(
 
     A change of an image's folder in containers/ makes another image of it.
     """
-    from pipelines.provisioning import images as imaging
-    from pipelines.settings.file import load
+    from pipelines.provisioning import container_images as imaging
+    from pipelines.settings.layers import load
 
     imaging.check_target(load(chosen(context, target)))
     place = open_target(context, target)

@@ -76,11 +76,11 @@ def approve(
     context: typer.Context, version: PendingVersion = None, note: Note = "", target: Target = None
 ) -> None:
     """Approve a model version; the approval rule then deploys it."""
-    from model_registry import versions
+    from pipelines.serving import package_group
 
     place = open_target(context, target)
-    number = versions.parse_version(version) if version else None
-    done = versions.approve(place.client(), NAME, number, note)
+    number = package_group.parse_version(version) if version else None
+    done = package_group.approve(place.client(), NAME, number, note)
     typer.echo(f"Version {done.version} is approved, and the approval rule deploys it now.")
     say("To wait for it: python pipeline.py endpoint --wait")
 
@@ -91,14 +91,14 @@ def reject(
 ) -> None:
     """Reject a model version; an endpoint that serves it goes on until `rollback` or `promote`."""
     from model_registry import endpoint as endpoints
-    from model_registry import versions
+    from pipelines.serving import package_group
 
     place = open_target(context, target)
-    number = versions.parse_version(version) if version else None
-    done = versions.reject(place.client(), NAME, number, note)
+    number = package_group.parse_version(version) if version else None
+    done = package_group.reject(place.client(), NAME, number, note)
     typer.echo(f"Version {done.version} is rejected.")
     serving = endpoints.read(place.client(), place.settings.endpoint)
-    if serving and serving.wanted_package == done.arn:
+    if serving and serving.next_model.package == done.arn:
         say("It goes on serving until: python pipeline.py rollback, or promote VERSION")
 
 
@@ -111,21 +111,22 @@ def promote(
     target: Target = None,
 ) -> None:
     """Serve an approved version: the endpoint is created, or updated with its settings kept."""
-    from model_registry import promotion, versions
+    from model_registry import promotion
+    from pipelines.serving import package_group
 
     place = open_target(context, target)
     client = place.client()
-    chosen = versions.find(client, NAME, versions.parse_version(version))
+    chosen = package_group.find(client, NAME, package_group.parse_version(version))
     _tell(promotion.promote(client, chosen.arn, place.placement(), wait_seconds=ENDPOINT_SECONDS))
 
 
 @app.command(rich_help_panel=PANEL, epilog=examples("rollback", "endpoint --wait"))
 def rollback(context: typer.Context, target: Target = None) -> None:
     """Serve the approved version again that was served before this one."""
-    from model_registry import promotion
+    from pipelines.serving.rollback import rollback
 
     place = open_target(context, target)
-    _tell(promotion.rollback(place.client(), place.placement(), wait_seconds=ENDPOINT_SECONDS))
+    _tell(rollback(place.client(), place.placement(), wait_seconds=ENDPOINT_SECONDS))
 
 
 @app.command(rich_help_panel=PANEL, epilog=examples("endpoint", "endpoint --wait"))
@@ -142,14 +143,13 @@ def endpoint(
     target: Target = None,
 ) -> None:
     """Show the endpoint: its status, the version it serves, its configuration."""
-    from model_registry import endpoint as endpoints
-    from pipelines.serving import rollout
+    from pipelines.serving import endpoint_status, rollout
 
     place = open_target(context, target)
     client = place.client()
     if wait:
         rollout.wait(client, NAME, place.settings.endpoint, seconds, say)
-    found = endpoints.describe(client, place.settings.endpoint)
+    found = endpoint_status.describe(client, place.settings.endpoint)
     if as_json:
         print_json(found)
     else:
@@ -182,10 +182,10 @@ def predict(
 
     The exit code is 0 only when every image was answered.
     """
-    from pipelines.serving import prediction
+    from pipelines.serving import photo, prediction
 
     # Before the target is opened: a wrong file needs no endpoint to be told so.
-    checked = prediction.load_all(images)
+    checked = photo.load_all(images)
     place = open_target(context, target)
     predictions = prediction.predict_all(place.session, place.settings.endpoint, checked, expected)
     answered = [one for one in predictions if not one.refusal]
@@ -250,15 +250,15 @@ def score(
     probability of each count) and error.
     The exit code is 0 only when every image was counted.
     """
-    from model_registry import versions
     from pipelines.display import terminal
     from pipelines.scoring import answers, images, job, table
+    from pipelines.serving import package_group
 
     # Before the target is opened: what is wrong here needs no job to be told so.
     path = table.check_output(output)
     remote = folder.startswith("s3://")
     found = None if remote else images.in_folder(Path(folder))
-    number = versions.parse_version(version) if version else None
+    number = package_group.parse_version(version) if version else None
     books = table.read_expected(expected, found.names) if expected and found else None
     place = open_target(context, target)
     chosen = job.choose(place.client(), number)

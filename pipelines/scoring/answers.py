@@ -121,9 +121,9 @@ def matched(answer: Answer, expected: int) -> Answer:
 def _download(session: "boto3.Session", settings: Settings, job: TransformJob) -> dict[str, Answer]:
     import obstore
 
-    from pipelines.upload import images as uploading
+    from pipelines.upload import objects
 
-    store = uploading.store_of(session, settings)
+    store = objects.open_bucket(session, settings)
     prefix = job.output.split("/", 3)[3]
     keys = [entry["path"] for page in obstore.list(store, prefix=prefix) for entry in page]
 

@@ -11,8 +11,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from pipelines.errors import UserError
-from pipelines.serving import prediction
-from pipelines.upload.images import flaw_of_name
+from pipelines.serving import photo
+from pipelines.upload.objects import name_problem
 
 KINDS = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png"}
 SHOWN = 3  # names that a message gives as examples
@@ -75,12 +75,12 @@ def in_folder(folder: Path) -> Found:
         if path.suffix.lower() not in KINDS:
             others.append(name)
             continue
-        if flaw := flaw_of_name(name):
+        if flaw := name_problem(name):
             refused["".join(c if c.isprintable() else "?" for c in name)] = f"{flaw}; rename it."
             continue
         try:
-            kinds[name] = prediction.load(path).content_type
-        except prediction.ImageError as error:
+            kinds[name] = photo.load(path).content_type
+        except photo.PhotoError as error:
             refused[name] = str(error).removeprefix(f"{path}: ")
     if not kinds and not refused:
         raise ImagesError(f"{folder} holds no image: no {', '.join(KINDS)} file in it or below.")

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from model_registry.versions import APPROVED, ModelVersion, approved, create_model, find, newest
+from model_registry.versions import APPROVED, ModelVersion, create_model, describe_approved
+from pipelines import NAME
 from pipelines.errors import UserError
 from pipelines.scoring.images import Found
-from pipelines.settings.model import NAME, Settings
+from pipelines.serving.package_group import find, newest
+from pipelines.settings.model import Settings
 
 if TYPE_CHECKING:
     import boto3
@@ -66,7 +68,7 @@ def choose(client: Any, number: int | None) -> ModelVersion:
         ScoringError: No version is approved.
     """
     if number is not None:
-        return approved(client, find(client, NAME, number).arn)
+        return describe_approved(client, find(client, NAME, number).arn)
     version = newest(client, NAME, APPROVED)
     if version is None:
         raise ScoringError(
@@ -91,13 +93,13 @@ def plan(settings: Settings, version: ModelVersion, found: Found) -> tuple[Trans
 
 def upload(session: "boto3.Session", settings: Settings, found: Found, job: TransformJob) -> None:
     """Put the images of a local folder where the job reads them."""
-    from pipelines.upload import images as uploading
+    from pipelines.upload import objects
 
     if found.folder is not None:
         prefix = _key(job.source)
         files = {prefix + name: found.folder / name for name in job.images}
-        store = uploading.store_of(session, settings)
-        uploading.put_all(store, files, dict.fromkeys(files, job.kind))
+        store = objects.open_bucket(session, settings)
+        objects.put_files(store, files, dict.fromkeys(files, job.kind))
 
 
 def request(job: TransformJob, model: str, instance_type: str) -> dict[str, Any]:
@@ -214,9 +216,9 @@ def _delete_uploads(
 ) -> None:
     import obstore
 
-    from pipelines.upload import images as uploading
+    from pipelines.upload import objects
 
-    store = uploading.store_of(session, settings)
+    store = objects.open_bucket(session, settings)
     for job in jobs:
         if job.uploaded:
             prefix = _key(job.source)

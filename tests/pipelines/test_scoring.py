@@ -99,7 +99,7 @@ def test_files_without_the_name_of_an_image_are_told_of(photos: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "shown", "why"),
-    [("3\n.jpg", "3?.jpg", "holds a control character"), ("3\udcff.jpg", "3?.jpg", "is not UTF-8")],
+    [("3\n.jpg", "3?.jpg", "has a control character"), ("3\udcff.jpg", "3?.jpg", "is not UTF-8")],
     ids=["control", "not-utf-8"],
 )
 def test_a_name_that_no_object_can_have_costs_the_others_nothing(
