@@ -1,10 +1,11 @@
 """The verb that handles this machine's own SageMaker."""
 
-import os
+import sys
 from typing import Annotated
 
 import typer
 
+import sagemaker_emulator
 from pipelines.commands.verbs import Verbs
 from pipelines.root import ROOT, emulator_state
 
@@ -18,18 +19,18 @@ app = Verbs()
 )
 def emulator(
     arguments: Annotated[
-        list[str] | None, typer.Argument(metavar="up|down|status|env|reset")
+        list[str] | None, typer.Argument(metavar="up|down|status|env|logs|reset")
     ] = None,
 ) -> None:
     """Handle SageMaker on this machine: up, down, status, env, reset.
 
     It is the one that the other verbs talk to, in whatever folder this is typed.
     """
-    from sagemaker_emulator.__main__ import main
-
-    verb, *options = arguments or ["--help"]
-    if verb in ("up", "serve"):
-        # Before the person's own options, of which one given twice holds as it is given last.
-        options = ["--images", str(ROOT / "containers"), *options]
-    os.environ["EMULATOR_STATE"] = str(emulator_state())
-    raise typer.Exit(main([verb, *options], "python pipeline.py emulator"))
+    code = sagemaker_emulator.main(
+        arguments or ["--help"],
+        program="python pipeline.py emulator",
+        command=[sys.executable, str(ROOT / "pipeline.py"), "emulator"],
+        state=emulator_state(),
+        images=ROOT / "containers",
+    )
+    raise typer.Exit(code)
