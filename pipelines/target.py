@@ -11,9 +11,9 @@ import urllib.request
 from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import UserError
-from pipelines.provisioning import images
+from pipelines.provisioning import container_images
 from pipelines.root import ROOT, emulator_state, environment
-from pipelines.settings.file import load
+from pipelines.settings.layers import load
 from pipelines.settings.model import Settings
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def resolve(session: "boto3.Session", settings: Settings) -> Settings:
         ImagesError: The folder of an image is missing.
     """
     if settings.target == "local" and settings.account:
-        return settings.resolved(settings.account, images.tags())
+        return settings.resolved(settings.account, container_images.tags())
     import botocore.exceptions
 
     try:
@@ -105,7 +105,7 @@ def resolve(session: "boto3.Session", settings: Settings) -> Settings:
             f"The settings are for account {settings.account}, but these credentials are of "
             f"{account}. Sign in to the other one, or change `account` in the settings."
         )
-    return settings.resolved(account, images.tags())
+    return settings.resolved(account, container_images.tags())
 
 
 def open_target(name: str) -> "tuple[boto3.Session, Settings]":

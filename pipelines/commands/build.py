@@ -52,8 +52,8 @@ def images(
 
     A change in an image's folder in containers/ gives the image a new tag.
     """
-    from pipelines.provisioning import images as imaging
-    from pipelines.settings.file import load
+    from pipelines.provisioning import container_images as imaging
+    from pipelines.settings.layers import load
 
     imaging.check_target(load(target.name))
     if push:

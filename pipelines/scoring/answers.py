@@ -57,9 +57,9 @@ def collect(
 def _download(session: "boto3.Session", settings: Settings, job: TransformJob) -> dict[str, Answer]:
     import obstore
 
-    from pipelines.upload.images import store_of
+    from pipelines.upload.objects import open_bucket
 
-    store = store_of(session, settings)
+    store = open_bucket(session, settings)
     prefix = job.output.split("/", 3)[3]
     keys = [entry["path"] for page in obstore.list(store, prefix=prefix) for entry in page]
 

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from pipelines.errors import UserError
 from pipelines.serving import prediction
-from pipelines.upload.images import flaw_of_name
+from pipelines.upload.objects import name_problem
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -78,7 +78,7 @@ def from_folder(folder: Path) -> ImageSet:
         if path.suffix.lower() not in CONTENT_TYPES:
             skipped.append(name)
             continue
-        if flaw := flaw_of_name(name):
+        if flaw := name_problem(name):
             refused["".join(c if c.isprintable() else "?" for c in name)] = f"{flaw}; rename it."
             continue
         try:

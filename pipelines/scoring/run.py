@@ -41,9 +41,9 @@ def run(
     Raises:
         ScoringError: A job was stopped.
     """
-    from pipelines.upload.images import store_of
+    from pipelines.upload.objects import open_bucket
 
-    client, store = session.client("sagemaker"), store_of(session, settings)
+    client, store = session.client("sagemaker"), open_bucket(session, settings)
     jobs = plan(settings, version, images)
     model = jobs[0].name.rpartition("-")[0]
     started: list[TransformJob] = []
@@ -110,11 +110,11 @@ def _stop(client: "SageMakerClient", jobs: Sequence[TransformJob]) -> None:
 
 def _upload(store: "S3Store", images: ImageSet, job: TransformJob) -> None:
     """Upload the images of a local folder to the job's source prefix."""
-    from pipelines.upload.images import put_all
+    from pipelines.upload.objects import put_files
 
     if images.folder is not None:
         files = {_key(job.source) + name: images.folder / name for name in job.images}
-        put_all(store, files, dict.fromkeys(files, job.content_type))
+        put_files(store, files, dict.fromkeys(files, job.content_type))
 
 
 def _delete_uploads(store: "S3Store", jobs: Sequence[TransformJob]) -> None:

@@ -20,7 +20,7 @@ def test_files_without_an_images_suffix_are_reported_as_skipped(photos: Path) ->
 
 @pytest.mark.parametrize(
     ("name", "shown", "reason"),
-    [("3\n.jpg", "3?.jpg", "holds a control character"), ("3\udcff.jpg", "3?.jpg", "is not UTF-8")],
+    [("3\n.jpg", "3?.jpg", "has a control character"), ("3\udcff.jpg", "3?.jpg", "is not UTF-8")],
     ids=["control", "not-utf-8"],
 )
 def test_a_file_whose_name_no_object_can_have_is_refused_alone(

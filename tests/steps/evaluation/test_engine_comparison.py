@@ -13,7 +13,7 @@ from evaluation import engine_comparison
 from evaluation.errors import EvaluationError
 from evaluation.predictions import Predictions
 from tests.steps.tiny_model import CLASSES, SIZE, draw_bin, pack, save_model
-from training.data import images as data
+from training.data.images import Images
 from training.result import artifact, export
 
 
@@ -36,7 +36,7 @@ def exported(folder: Path) -> Path:
         np.stack([np.asarray(draw_bin(c, n).resize((SIZE, SIZE))) for c in CLASSES for n in (0, 1)])
     )
     labels = torch.tensor([0, 0, 1, 1, 2, 2])
-    some = data.Images(pixels.permute(0, 3, 1, 2), labels, CLASSES)
+    some = Images(pixels.permute(0, 3, 1, 2), labels, CLASSES)
     export.write(folder, some, some)
     artifact.seal(folder)
     return folder

@@ -12,9 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipelines import NAME
 from pipelines.errors import UserError
 from pipelines.root import ROOT
-from pipelines.settings.model import NAME, Settings
+from pipelines.settings.model import Settings
 from pipelines.upload.code import content_hash
 
 if TYPE_CHECKING:

@@ -24,7 +24,6 @@ from training.watch.rules.system import low_gpu_utilization, profiler_report
 from training.watch.rules.vanishing_gradient import VanishingGradient
 from training.watch.tensors import TensorHook
 
-pytest_plugins = ["tests.steps.tiny_training"]
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 SPREAD = numpy.linspace(-1, 1, 21)

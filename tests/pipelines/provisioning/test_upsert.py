@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from pipelines.errors import UserError
-from pipelines.provisioning import images, upsert
+from pipelines.provisioning import container_images, upsert
 from pipelines.provisioning.setup import setup
 from pipelines.root import ROOT
 from pipelines.settings.model import Settings
@@ -95,7 +95,7 @@ def set_up(aws: Any, on_aws: Settings, monkeypatch: pytest.MonkeyPatch) -> Any:
     """An account in which nothing is missing, and a definition that costs nothing to compile."""
     monkeypatch.setattr(upsert, "_compile", lambda settings: "{}")
     setup(aws.session, on_aws)
-    for image in images.missing(aws.session, on_aws).values():
+    for image in container_images.missing(aws.session, on_aws).values():
         aws.put_image(image)
     return aws
 
@@ -187,8 +187,8 @@ def test_what_does_not_compile_is_said(
 def test_reading_verbs_do_not_import_the_sdk() -> None:
     """The modules that every verb imports start without the SageMaker SDK, boto3 or rich."""
     script = (
-        "import sys\nfrom pipelines import settings, target, parameters, upload, code\n"
-        "from pipelines.provisioning import images, policies, promoter, setup, upsert\n"
+        "import sys\nfrom pipelines import parameters, target\n"
+        "from pipelines.provisioning import container_images, policies, promoter, setup, upsert\n"
         "heavy = {'sagemaker', 'boto3', 'botocore', 'obstore', 'rich', 'torch'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )

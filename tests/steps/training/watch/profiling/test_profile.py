@@ -12,7 +12,6 @@ from training.watch.profiling.operators import PYTHON, Operator, Operators
 from training.watch.profiling.profile_page import phases, render, thinned, write
 from training.watch.profiling.profiler import Profile, Profiler
 
-pytest_plugins = ["tests.steps.tiny_training"]
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 

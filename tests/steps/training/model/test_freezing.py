@@ -6,12 +6,11 @@ import torch
 import network
 import train
 from tests.steps.tiny_training import TINY, options, read
-from training.data import images as data
 from training.data import inputs
+from training.data.images import load_images
 from training.environment import TrainingError
 from training.model import freezing
 
-pytest_plugins = ["tests.steps.tiny_training"]
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
@@ -76,7 +75,7 @@ def test_features_and_head_answer_as_the_whole_network(images):
     model = network.build(TINY, 3).eval()
     chosen = train.hyperparameters.parse(options())
     colours = network.normalisation(TINY)
-    found = data.load(images / "validation", 32, 2)
+    found = load_images(images / "validation", 32, 2)
     pixels = inputs.Pixels.of(found, chosen, colours, torch.device("cpu"))
     made = inputs.features(model, network.head_of(model), pixels, 5, bfloat16=False)
     with torch.no_grad():

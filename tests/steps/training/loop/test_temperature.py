@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import engine
-from training.loop import calibration
+from training.loop.temperature import HIGHEST, LOWEST, fit_temperature
 from training.loop.validation import Validation
 
 
@@ -15,14 +15,14 @@ def test_the_temperature_undoes_over_and_underconfidence(wrong_by):
     generator = torch.Generator().manual_seed(0)
     true = torch.randn(20_000, 5, generator=generator)
     answers = torch.multinomial(true.softmax(1), 1, generator=generator)[:, 0]
-    found = calibration.temperature((true * wrong_by).log_softmax(1), answers)
+    found = fit_temperature((true * wrong_by).log_softmax(1), answers)
     assert found == pytest.approx(wrong_by, rel=0.05)
 
 
 def test_a_few_right_answers_do_not_make_it_certain():
     sure = torch.tensor([[3.0, 0.0], [0.0, 3.0]]).log_softmax(1)
-    assert calibration.temperature(sure, torch.tensor([0, 1])) == calibration.LOWEST
-    assert calibration.temperature(sure, torch.tensor([1, 0])) == calibration.HIGHEST
+    assert fit_temperature(sure, torch.tensor([0, 1])) == LOWEST
+    assert fit_temperature(sure, torch.tensor([1, 0])) == HIGHEST
 
 
 def test_an_epoch_is_scored_by_the_answers_that_would_be_served(monkeypatch):
@@ -37,7 +37,7 @@ def test_an_epoch_is_scored_by_the_answers_that_would_be_served(monkeypatch):
     images = SimpleNamespace(labels=right, classes=classes)
     loss, scores, kept = Validation(learner, images, None, None, None).judge()
 
-    at = {t: (given / t).softmax(1) for t in (1.0, calibration.temperature(given, right))}
+    at = {t: (given / t).softmax(1) for t in (1.0, fit_temperature(given, right))}
     raw, served = (torch.from_numpy(engine.decide(p.numpy(), classes)) for p in at.values())
     assert scores.accuracy == pytest.approx(float((served == right).float().mean()))
     assert scores.within_one == pytest.approx(float(((served - right).abs() <= 1).float().mean()))

@@ -11,13 +11,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.steps.tiny_training import METRICS, options, read
+from tests.steps.tiny_training import METRICS, STEPS, TRAINING_IMAGE, options, read
 
-pytest_plugins = ["tests.steps.tiny_training"]
 pytestmark = pytest.mark.usefixtures("one_thread")
-STEPS = Path(__file__).parents[2] / "steps"
-IMAGE = Path(__file__).parents[2] / "containers" / "tally-training"
-ENTRY, SCRIPT_MODE = IMAGE / "bin" / "train", IMAGE / "script_mode.py"
+ENTRY, SCRIPT_MODE = TRAINING_IMAGE / "bin" / "train", TRAINING_IMAGE / "script_mode.py"
 
 
 def run(opt: Path, processes: int, **changes: object) -> tuple[list[dict], str]:

@@ -8,7 +8,7 @@ from torch.nn import functional
 LOWEST, HIGHEST = 0.25, 4.0  # few images, or only right answers, would lead anywhere
 
 
-def temperature(log_probabilities: torch.Tensor, labels: torch.Tensor) -> float:
+def fit_temperature(log_probabilities: torch.Tensor, labels: torch.Tensor) -> float:
     """What log probabilities must be divided by to be most likely.
 
     Guo et al. 2017, "On Calibration of Modern Neural Networks", section 4.2. Which count is the

@@ -13,8 +13,6 @@ from training.environment import TrainingError
 from training.loop.settings import Settings
 from training.machine import devices
 
-pytest_plugins = ["tests.steps.tiny_training"]
-
 
 @pytest.mark.parametrize(("native", "expected"), [(True, True), (False, False)])
 def test_bfloat16_is_for_gpus_that_have_it(monkeypatch, native, expected):

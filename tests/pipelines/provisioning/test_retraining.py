@@ -9,9 +9,9 @@ import pytest
 import yaml
 from botocore.model import OperationModel
 
-from pipelines.provisioning import images, setup, upsert
+from pipelines.provisioning import container_images, setup, upsert
 from pipelines.root import ROOT
-from pipelines.settings.file import load
+from pipelines.settings.layers import load
 from pipelines.settings.model import Settings
 from pipelines.target import resolve
 
@@ -83,8 +83,8 @@ def test_it_may_do_what_pushing_and_upserting_ask(
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
 
     asked.clear()
-    images.push(aws.session, resolve(aws.session, load("aws", {})), print)
-    for image in images.ours(on_aws).values():
+    container_images.push(aws.session, resolve(aws.session, load("aws", {})), print)
+    for image in container_images.ours(on_aws).values():
         aws.put_image(image)
     for changed in (on_aws, on_aws.model_copy(update={"endpoint": "tally-other"})):
         upsert.upsert(aws.session, changed)

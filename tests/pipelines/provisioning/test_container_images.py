@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from pipelines.provisioning import images
-from pipelines.provisioning.images import ImagesError
+from pipelines.provisioning import container_images
+from pipelines.provisioning.container_images import ImagesError
 from pipelines.provisioning.setup import setup
 from pipelines.root import ROOT
 from pipelines.settings.model import Settings
@@ -28,7 +28,7 @@ if [ "$1" = login ]; then cat >> "$DOCKER_SAID"; echo >> "$DOCKER_SAID"; fi
 def containers(tmp_path: Path) -> Path:
     """A copy of the folders of the images."""
     copy = tmp_path / "containers"
-    shutil.copytree(images.CONTAINERS, copy)
+    shutil.copytree(container_images.CONTAINERS, copy)
     return copy
 
 
@@ -44,9 +44,9 @@ def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_there_is_a_tag_for_each_folder() -> None:
-    folders = {folder.name for folder in images.CONTAINERS.glob("tally-*")}
-    assert {f"tally-{name}" for name in images.tags()} == folders
-    assert all(len(tag) == 16 and int(tag, 16) >= 0 for tag in images.tags().values())
+    folders = {folder.name for folder in container_images.CONTAINERS.glob("tally-*")}
+    assert {f"tally-{name}" for name in container_images.tags()} == folders
+    assert all(len(tag) == 16 and int(tag, 16) >= 0 for tag in container_images.tags().values())
 
 
 @pytest.mark.parametrize(
@@ -54,17 +54,17 @@ def test_there_is_a_tag_for_each_folder() -> None:
     ["Dockerfile", "requirements.txt", "bin/train", "script_mode.py", "preload.txt", "new.cfg"],
 )
 def test_what_makes_an_image_changes_its_tag_alone(containers: Path, path: str) -> None:
-    before = images.tags(containers)
-    assert before == images.tags()
+    before = container_images.tags(containers)
+    assert before == container_images.tags()
     with (containers / "tally-training" / path).open("a") as file:
         file.write("# changed")
-    after = images.tags(containers)
+    after = container_images.tags(containers)
     assert {name for name in before if before[name] != after[name]} == {"training"}
 
 
 def test_that_a_file_may_be_run_is_part_of_the_image(containers: Path) -> None:
     (containers / "tally-training" / "bin" / "train").chmod(0o644)
-    assert images.tags(containers)["training"] != images.tags()["training"]
+    assert container_images.tags(containers)["training"] != container_images.tags()["training"]
 
 
 @pytest.mark.parametrize(
@@ -74,11 +74,11 @@ def test_what_makes_no_image_changes_no_tag(containers: Path, path: str) -> None
     file = containers / "tally-training" / path
     file.parent.mkdir(exist_ok=True)
     file.write_text("changed")
-    assert images.tags(containers) == images.tags()
+    assert container_images.tags(containers) == container_images.tags()
 
 
 def test_the_image_of_a_processors_endpoint_holds_no_cuda() -> None:
-    folder = images.CONTAINERS / "tally-inference"
+    folder = container_images.CONTAINERS / "tally-inference"
     assert (
         "RUN pip install --no-cache-dir --extra-index-url https://download.pytorch.org/whl/cpu "
         in (folder / "Dockerfile").read_text()
@@ -91,7 +91,7 @@ def test_the_image_of_a_processors_endpoint_holds_no_cuda() -> None:
 
 
 def test_the_training_image_asks_for_the_gpus_of_older_drivers_too() -> None:
-    folder = images.CONTAINERS / "tally-training"
+    folder = container_images.CONTAINERS / "tally-training"
     dockerfile = (folder / "Dockerfile").read_text()
     # Before uv, which leaves what is there; and of the locked versions.
     older, rest = (
@@ -108,13 +108,13 @@ def test_the_training_image_asks_for_the_gpus_of_older_drivers_too() -> None:
 
 def test_a_missing_folder_is_said(tmp_path: Path) -> None:
     with pytest.raises(ImagesError, match="no Dockerfile"):
-        images.tags(tmp_path)
+        container_images.tags(tmp_path)
 
 
 def test_what_ecr_has_is_not_missing(aws: Any, on_aws: Settings) -> None:
     setup(aws.session, on_aws)
     aws.put_image(on_aws.images.training)
-    assert images.missing(aws.session, on_aws) == {
+    assert container_images.missing(aws.session, on_aws) == {
         "processing": on_aws.images.processing,
         "inference": on_aws.images.inference,
     }
@@ -126,7 +126,7 @@ def test_an_image_in_a_format_that_sagemaker_does_not_serve_is_refused(
     setup(aws.session, on_aws)
     aws.put_image(on_aws.images.inference, "application/vnd.oci.image.manifest.v1+json")
     with pytest.raises(ImagesError, match=r"as application/vnd\.oci\.image\.manifest") as caught:
-        images.missing(aws.session, on_aws)
+        container_images.missing(aws.session, on_aws)
     repository, tag = on_aws.images.inference.split("/")[1].split(":")
     assert f"--repository-name {repository} --image-ids imageTag={tag}\n" in str(caught.value)
 
@@ -135,9 +135,9 @@ def test_what_is_missing_is_built_and_pushed(aws: Any, on_aws: Settings, docker:
     setup(aws.session, on_aws)
     aws.put_image(on_aws.images.processing)
     said: list[str] = []
-    images.push(aws.session, on_aws, said.append)
+    container_images.push(aws.session, on_aws, said.append)
     training, inference = on_aws.images.training, on_aws.images.inference
-    folder = images.CONTAINERS
+    folder = container_images.CONTAINERS
     assert docker.read_text().splitlines() == [
         f"login --username AWS --password-stdin {on_aws.registry}",
         "123456789012-auth-token",
@@ -155,10 +155,10 @@ def test_without_anything_missing_docker_is_not_needed(
     aws: Any, on_aws: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     setup(aws.session, on_aws)
-    for image in images.ours(on_aws).values():
+    for image in container_images.ours(on_aws).values():
         aws.put_image(image)
     monkeypatch.setenv("PATH", "")
-    images.push(aws.session, on_aws, print)
+    container_images.push(aws.session, on_aws, print)
 
 
 def test_without_docker_it_is_said(
@@ -167,7 +167,7 @@ def test_without_docker_it_is_said(
     setup(aws.session, on_aws)
     monkeypatch.setenv("PATH", "")
     with pytest.raises(ImagesError, match="no `docker` on this machine"):
-        images.push(aws.session, on_aws, print)
+        container_images.push(aws.session, on_aws, print)
 
 
 @pytest.mark.parametrize("command", ["login", "buildx"])
@@ -177,12 +177,12 @@ def test_a_docker_command_that_fails_is_named(
     setup(aws.session, on_aws)
     monkeypatch.setenv("DOCKER_FAILS", command)
     with pytest.raises(ImagesError, match=f"`docker {command} .*` failed"):
-        images.push(aws.session, on_aws, print)
+        container_images.push(aws.session, on_aws, print)
 
 
 def test_a_missing_repository_is_said(aws: Any, on_aws: Settings) -> None:
     with pytest.raises(ImagesError, match="no image repository tally-processing") as caught:
-        images.push(aws.session, on_aws, print)
+        container_images.push(aws.session, on_aws, print)
     assert "python pipeline.py --target aws setup" in str(caught.value)
 
 

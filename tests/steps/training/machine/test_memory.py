@@ -3,14 +3,14 @@
 import platform
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-STEPS = Path(__file__).resolve().parent.parent.parent / "steps"
+from tests.steps.tiny_training import STEPS
+
 AGAIN = """
 import resource, sys, threading, torch
-from training import memory
+from training.machine import memory
 
 def fill():
     torch.ones(16 * 1024 * 1024)  # 64 MiB

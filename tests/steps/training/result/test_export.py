@@ -13,7 +13,7 @@ import torch
 
 import engine
 from tests.steps.tiny_model import CLASSES, SIZE, draw_bin, save_model
-from training.data import images as data
+from training.data.images import Images
 from training.result import artifact, export
 
 LOSSES = {
@@ -22,7 +22,7 @@ LOSSES = {
 LEVELS = [0, 1, 2, 3, 4, 5]
 
 
-def images(*counts: int, each: int = 4) -> data.Images:
+def images(*counts: int, each: int = 4) -> Images:
     """A channel of drawn bins, in memory."""
     pictures = [
         np.asarray(draw_bin(count, number).resize((SIZE, SIZE)))
@@ -31,7 +31,7 @@ def images(*counts: int, each: int = 4) -> data.Images:
     ]
     labels = [index for index in range(len(counts)) for _ in range(each)]
     pixels = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).contiguous()
-    return data.Images(pixels, torch.tensor(labels), counts)
+    return Images(pixels, torch.tensor(labels), counts)
 
 
 def trained(folder: Path, **settings: object) -> Path:

@@ -60,6 +60,6 @@ def test_a_place_without_weights_is_refused(local: Settings, place: str, said: s
 
 
 def test_the_training_looks_for_the_same_files() -> None:
-    source = (ROOT / "steps" / "training" / "weights.py").read_text()
+    source = (ROOT / "steps" / "training" / "model" / "weights.py").read_text()
     listed = ", ".join(f'"{suffix}"' for suffix in SUFFIXES)
     assert f"SUFFIXES = ({listed})" in source

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.errors import UserError
-from pipelines.settings.file import FOLDER, SettingsError, load, targets
+from pipelines.settings.layers import FOLDER, SettingsError, load, targets
 
 LOCAL = (FOLDER / "local.yaml").read_text()
 

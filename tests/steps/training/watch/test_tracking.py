@@ -13,7 +13,6 @@ from tests.steps.tiny_training import METRICS, channel, options
 from training.loop.progress import Epoch
 from training.watch.tracking import Tracker
 
-pytest_plugins = ["tests.steps.tiny_training"]
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 JOB = "tally-train-1"

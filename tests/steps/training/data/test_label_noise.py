@@ -8,10 +8,9 @@ from PIL import Image
 
 import train
 from tests.steps.tiny_training import bin_image, channel, options, read
-from training.data import images as data
 from training.data import label_noise
+from training.data.images import load_images
 
-pytest_plugins = ["tests.steps.tiny_training"]
 pytestmark = pytest.mark.usefixtures("one_thread")
 SHIPPED = "efficientnet_lite0"  # the weights that judge labels are in the environment
 
@@ -151,7 +150,7 @@ def test_an_untrained_backbone_judges_no_labels(opt, capsys):
 
 @pytest.mark.parametrize("memory", [None, 0], ids=["in memory", "decoded each time"])
 def test_some_images_of_a_channel(images, memory):
-    everything = data.load(images / "train", 32, 1, memory=memory)
+    everything = load_images(images / "train", 32, 1, memory=memory)
     some = everything.only(everything.labels.nonzero().flatten()[::2])
     indices = everything.labels.nonzero().flatten()[::2]
     assert (some.pixels[some.labels.new_tensor([0, 3])] == everything.pixels[indices[[0, 3]]]).all()

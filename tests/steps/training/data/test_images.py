@@ -8,12 +8,11 @@ import torch
 
 import train
 from tests.steps.tiny_training import METRICS, options
-from training.data import images as data
 from training.data.decoder import Decoder
+from training.data.images import load_images
 from training.environment import TrainingError
 from training.machine import capacity
 
-pytest_plugins = ["tests.steps.tiny_training"]
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
@@ -27,8 +26,8 @@ def seconds_left_out(printed: str) -> list[tuple[str, ...]]:
 
 @pytest.mark.parametrize("workers", [1, 4])
 def test_pixels_are_the_same_from_memory_and_from_files(images: Path, workers: int) -> None:
-    kept = data.load(images / "train", 32, workers)
-    decoded = data.load(images / "train", 32, workers, memory=0)
+    kept = load_images(images / "train", 32, workers)
+    decoded = load_images(images / "train", 32, workers, memory=0)
     assert isinstance(kept.pixels, torch.Tensor) and isinstance(decoded.pixels, Decoder)
     some = torch.tensor([7, 0, 35, 7])
     assert torch.equal(kept.pixels[some], decoded.pixels[some])
@@ -40,8 +39,8 @@ def test_pixels_are_the_same_from_memory_and_from_files(images: Path, workers: i
 
 def test_a_channel_is_kept_as_long_as_it_fits(images: Path) -> None:
     whole = 36 * 3 * 32 * 32
-    assert isinstance(data.load(images / "train", 32, 2, memory=whole).pixels, torch.Tensor)
-    assert isinstance(data.load(images / "train", 32, 2, memory=whole - 1).pixels, Decoder)
+    assert isinstance(load_images(images / "train", 32, 2, memory=whole).pixels, torch.Tensor)
+    assert isinstance(load_images(images / "train", 32, 2, memory=whole - 1).pixels, Decoder)
 
 
 def test_a_training_larger_than_memory_takes_the_same_steps(
@@ -50,7 +49,7 @@ def test_a_training_larger_than_memory_takes_the_same_steps(
     assert train.main(options(**BARE)) == 0
     kept = torch.load(opt / "model" / "model.pt", weights_only=True)
     expected = seconds_left_out(capsys.readouterr().out)
-    monkeypatch.setattr(data, "MEMORY_SHARE", 0)
+    monkeypatch.setattr("training.data.images.MEMORY_SHARE", 0)
     assert train.main(options(**BARE)) == 0
     printed = capsys.readouterr().out
     assert "decoded again in each epoch" in printed
@@ -62,7 +61,7 @@ def test_a_training_larger_than_memory_takes_the_same_steps(
 def test_a_training_larger_than_memory_goes_on_as_if_nothing_had_been(
     opt: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(data, "MEMORY_SHARE", 0)
+    monkeypatch.setattr("training.data.images.MEMORY_SHARE", 0)
     (opt / "checkpoints").mkdir()
     assert train.main(options(**BARE)) == 0
     whole = seconds_left_out(capsys.readouterr().out)
@@ -93,7 +92,7 @@ def test_a_damaged_file_of_a_large_channel_is_named(images: Path, tmp_path: Path
     folder = Path(shutil.copytree(images / "train", tmp_path / "train"))
     file = folder / "3" / "00004.jpg"
     file.write_bytes(file.read_bytes()[:300])
-    damaged = data.load(folder, 32, 2, memory=0)
+    damaged = load_images(folder, 32, 2, memory=0)
     with pytest.raises(TrainingError, match=r"3/00004\.jpg cannot be read as an image"):
         list(damaged.stream(torch.arange(36).split(6)))
 
@@ -101,7 +100,7 @@ def test_a_damaged_file_of_a_large_channel_is_named(images: Path, tmp_path: Path
 def test_a_stream_that_nobody_wants_any_more_ends_its_threads(images: Path) -> None:
     import threading
 
-    stream = data.load(images / "train", 32, 2, memory=0).stream(torch.arange(36).split(2))
+    stream = load_images(images / "train", 32, 2, memory=0).stream(torch.arange(36).split(2))
     next(stream)
     assert any(thread.name.startswith("decode") for thread in threading.enumerate())
     stream.close()
