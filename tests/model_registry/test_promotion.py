@@ -38,7 +38,8 @@ def test_whoever_rejects_what_is_serving_is_told_so(session, client, register, m
     for version in ("1", "2"):
         assert pipeline.main(["reject", version]) == 0
         said[version] = capsys.readouterr().err
-    assert said["1"].startswith("The endpoint continues to serve it. To serve another version: python")
+    assert said["1"].startswith("The endpoint continues to serve it.")
+    assert "python pipeline.py rollback" in said["1"]
     assert said["2"] == ""
 
 
