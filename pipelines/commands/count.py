@@ -47,10 +47,10 @@ def predict(
 
     The exit code is 0 only when every image has an answer.
     """
-    from pipelines.serving import prediction
+    from pipelines.serving import photo, prediction
 
     # Before the target is target: a file that cannot be used is reported without an endpoint.
-    checked = prediction.load_all(images)
+    checked = photo.load_all(images)
     predictions = prediction.predict_all(
         target.session, target.settings.endpoint, checked, quantity
     )

@@ -60,9 +60,9 @@ def approve(
     version: PendingVersion = None, reason: Reason = "", target: TargetOption = LOCAL
 ) -> None:
     """Approve a model version; the approval rule deploys it."""
-    from model_registry import versions
+    from pipelines.serving import package_group
 
-    approved = versions.approve(target.sagemaker, NAME, version, reason)
+    approved = package_group.approve(target.sagemaker, NAME, version, reason)
     typer.echo(f"Version {approved.version} is approved. The approval rule is deploying it.")
     note("To wait for it: python pipeline.py endpoint --wait")
 
@@ -76,12 +76,12 @@ def reject(
     An endpoint that serves it continues to, until `rollback` or `promote`.
     """
     from model_registry import endpoint as endpoints
-    from model_registry import versions
+    from pipelines.serving import package_group
 
-    rejected = versions.reject(target.sagemaker, NAME, version, reason)
+    rejected = package_group.reject(target.sagemaker, NAME, version, reason)
     typer.echo(f"Version {rejected.version} is rejected.")
     serving = endpoints.read(target.sagemaker, target.settings.endpoint)
-    if serving and serving.wanted_package == rejected.arn:
+    if serving and serving.next_model.package == rejected.arn:
         note(
             "The endpoint continues to serve it. To serve another version: "
             "python pipeline.py rollback, or promote VERSION"
@@ -102,9 +102,10 @@ def promote(
 
     The endpoint is created, or updated with its settings kept.
     """
-    from model_registry import promotion, versions
+    from model_registry import promotion
+    from pipelines.serving import package_group
 
-    package = versions.find(target.sagemaker, NAME, version)
+    package = package_group.find(target.sagemaker, NAME, version)
     _report(
         promotion.promote(
             target.sagemaker, package.arn, _placement(target), wait_seconds=ENDPOINT_SECONDS
@@ -115,9 +116,11 @@ def promote(
 @app.add("rollback")
 def rollback(target: TargetOption = LOCAL) -> None:
     """Deploy the approved version that served before this one."""
-    from model_registry import promotion
+    from pipelines.serving import rollback as rolling_back
 
-    _report(promotion.rollback(target.sagemaker, _placement(target), wait_seconds=ENDPOINT_SECONDS))
+    _report(
+        rolling_back.rollback(target.sagemaker, _placement(target), wait_seconds=ENDPOINT_SECONDS)
+    )
 
 
 @app.add("endpoint", "endpoint --wait")
@@ -132,13 +135,12 @@ def endpoint(
     target: TargetOption = LOCAL,
 ) -> None:
     """Show the endpoint: status, served version, configuration."""
-    from model_registry import endpoint as endpoints
-    from pipelines.serving import rollout
+    from pipelines.serving import endpoint_status, rollout
 
     client, name = target.sagemaker, target.settings.endpoint
     if wait:
         rollout.wait(client, NAME, name, seconds, note)
-    described = endpoints.describe(client, name)
+    described = endpoint_status.describe(client, name)
     if as_json:
         print_json(described)
     else:

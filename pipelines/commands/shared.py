@@ -73,7 +73,7 @@ def version_number(text: str) -> int:
     Raises:
         RegistryError: The text is none of these.
     """
-    from model_registry.versions import parse_version
+    from pipelines.serving.package_group import parse_version
 
     return parse_version(text)
 

@@ -3,12 +3,13 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from model_registry import versions
+from model_registry.versions import APPROVED, ModelVersion, describe_approved
 from pipelines import NAME
 from pipelines.scoring import answers, images, record, run, table
 from pipelines.scoring.images import ImageSet
 from pipelines.scoring.job import ScoringError
 from pipelines.scoring.scores import Scores
+from pipelines.serving import package_group
 from pipelines.settings.model import Settings
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def score(
     return scores
 
 
-def choose_version(client: "SageMakerClient", number: int | None) -> versions.ModelVersion:
+def choose_version(client: "SageMakerClient", number: int | None) -> ModelVersion:
     """The approved version of that number, or the newest approved one for None.
 
     Raises:
@@ -70,8 +71,8 @@ def choose_version(client: "SageMakerClient", number: int | None) -> versions.Mo
         ScoringError: No version is approved.
     """
     if number is not None:
-        return versions.approved(client, versions.find(client, NAME, number).arn)
-    version = versions.newest(client, NAME, versions.APPROVED)
+        return describe_approved(client, package_group.find(client, NAME, number).arn)
+    version = package_group.newest(client, NAME, APPROVED)
     if version is None:
         raise ScoringError(
             f"No version of {NAME} is approved, and only an approved version counts in batch. "

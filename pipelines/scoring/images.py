@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from pipelines.errors import UserError
-from pipelines.serving import prediction
+from pipelines.serving import photo
 from pipelines.upload.objects import name_problem
 
 if TYPE_CHECKING:
@@ -82,8 +82,8 @@ def from_folder(folder: Path) -> ImageSet:
             refused["".join(c if c.isprintable() else "?" for c in name)] = f"{flaw}; rename it."
             continue
         try:
-            content_types[name] = prediction.load(path).content_type
-        except prediction.ImageError as error:
+            content_types[name] = photo.load(path).content_type
+        except photo.PhotoError as error:
             refused[name] = str(error).removeprefix(f"{path}: ")
     if not content_types and not refused:
         suffixes = ", ".join(CONTENT_TYPES)
