@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import sagemaker_emulator
 from pipelines.errors import UserError
-from pipelines.provisioning import images
+from pipelines.provisioning import container_images
 from pipelines.root import ROOT, emulator_state
-from pipelines.settings.file import load
+from pipelines.settings.layers import load
 from pipelines.settings.model import Settings
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def resolve(session: "boto3.Session", settings: Settings) -> Settings:
         ImagesError: The folder of an image is missing.
     """
     if settings.target == "local" and settings.account:
-        return settings.resolved(settings.account, images.tags())
+        return settings.resolved(settings.account, container_images.tags())
     import botocore.exceptions
 
     try:
@@ -98,7 +98,7 @@ def resolve(session: "boto3.Session", settings: Settings) -> Settings:
             f"The settings are for account {settings.account}, but these credentials are of "
             f"{account}. Sign in to the other one, or change `account` in the settings."
         )
-    return settings.resolved(account, images.tags())
+    return settings.resolved(account, container_images.tags())
 
 
 def open_target(name: str) -> "tuple[boto3.Session, Settings]":

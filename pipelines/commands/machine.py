@@ -1,4 +1,4 @@
-"""The verb that handles this machine's own SageMaker."""
+"""The command that controls SageMaker on this machine."""
 
 import sys
 from typing import Annotated
@@ -6,25 +6,23 @@ from typing import Annotated
 import typer
 
 import sagemaker_emulator
-from pipelines.commands.verbs import Verbs
+from pipelines.commands.group import Group
 from pipelines.root import ROOT, emulator_state
 
-PANEL = "This machine"
-app = Verbs()
+app = Group("This machine")
 
 
-@app.command(
-    rich_help_panel=PANEL,
-    context_settings={"ignore_unknown_options": True, "help_option_names": []},
+@app.add(
+    "emulator status", context_settings={"ignore_unknown_options": True, "help_option_names": []}
 )
 def emulator(
     arguments: Annotated[
         list[str] | None, typer.Argument(metavar="up|down|status|env|logs|reset")
     ] = None,
 ) -> None:
-    """Handle SageMaker on this machine: up, down, status, env, reset.
+    """Control the emulator: up, down, status, env, logs, reset.
 
-    It is the one that the other verbs talk to, in whatever folder this is typed.
+    Every folder of this machine uses the same one.
     """
     code = sagemaker_emulator.main(
         arguments or ["--help"],

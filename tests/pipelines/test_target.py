@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 
 import sagemaker_emulator
-from pipelines import target
+from pipelines import NAME, target
 from pipelines.provisioning import setup
 from pipelines.root import ROOT, emulator_state
-from pipelines.settings.file import load
-from pipelines.settings.model import NAME, Settings
+from pipelines.settings.layers import load
+from pipelines.settings.model import Settings
 from pipelines.target import TargetError
-from pipelines.upload.images import upload_folder
+from pipelines.upload.bin_images import upload_folder
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ class Server:
 @pytest.fixture
 def deployments(monkeypatch: pytest.MonkeyPatch) -> list[Deployment]:
     monkeypatch.setattr(deployment, "ModelServer", Server)
-    place = SimpleNamespace(invoke=None, s3=None)
+    place = SimpleNamespace(runtime=None, s3=None)
     made = [{"v": None}, {"v": None}]
     return [Deployment(CONFIG, m, Path(), place, print) for m in made]  # type: ignore[arg-type]
 

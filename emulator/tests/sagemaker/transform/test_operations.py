@@ -155,7 +155,7 @@ def test_a_stopped_job_whose_input_is_deleted_is_stopped(monkeypatch, tmp_path) 
         job.stop("Stopped")
         raise FileNotFoundError("input/1.jpg")
 
-    monkeypatch.setattr(service.transform, "run", run)
+    monkeypatch.setattr(service.batch, "run", run)
     monkeypatch.setattr(service.ServedModel, "describe", lambda *_: None)
     jobs = SimpleNamespace(
         context=SimpleNamespace(call=None, log=None),
