@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from sagemaker_emulator.aws.dispatch import Context, operation
+from sagemaker_emulator.aws.context import Context
+from sagemaker_emulator.aws.dispatch import operation
 from sagemaker_emulator.errors import ApiError, not_found
 from sagemaker_emulator.sagemaker.pipelines.run.records import CALLBACK
 

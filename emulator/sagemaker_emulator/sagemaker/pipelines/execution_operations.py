@@ -6,10 +6,10 @@ import json
 import random
 import string
 import time
-from pathlib import Path
 from typing import Any
 
-from sagemaker_emulator.aws.dispatch import Context, operation
+from sagemaker_emulator.aws.context import Context
+from sagemaker_emulator.aws.dispatch import operation
 from sagemaker_emulator.aws.pages import page
 from sagemaker_emulator.errors import ApiError, invalid, not_found
 from sagemaker_emulator.sagemaker.pipelines.language.definition import Definition
@@ -17,7 +17,7 @@ from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import De
 from sagemaker_emulator.sagemaker.pipelines.language.graph import parents
 from sagemaker_emulator.sagemaker.pipelines.language.parameters import bind
 from sagemaker_emulator.sagemaker.pipelines.operations import checked, pipeline_of
-from sagemaker_emulator.sagemaker.pipelines.run.engine import Engine, execution_changed
+from sagemaker_emulator.sagemaker.pipelines.run.engine import execution_changed
 from sagemaker_emulator.sagemaker.pipelines.run.records import (
     EXECUTION,
     PIPELINE,
@@ -33,25 +33,6 @@ from sagemaker_emulator.sagemaker.pipelines.run.scheduler import SKIPPED
 from sagemaker_emulator.sagemaker.pipelines.run.selection import Selection, select
 
 _ALPHABET = string.ascii_lowercase + string.digits
-_engines: dict[Path, Engine] = {}
-
-
-def start(context: Context) -> None:
-    """Go on with the executions that an earlier process left unfinished."""
-    _engine(context).resume()
-
-
-def stop(context: Context) -> None:
-    """End the threads of running executions; the next `start` goes on with them."""
-    engine = _engines.pop(context.state, None)
-    if engine:
-        engine.close()
-
-
-def _engine(context: Context) -> Engine:
-    if context.state not in _engines:
-        _engines[context.state] = Engine(context)
-    return _engines[context.state]
 
 
 @operation("StartPipelineExecution")
@@ -106,7 +87,7 @@ def start_pipeline_execution(context: Context, request: dict[str, Any]) -> dict[
         if selection:
             _reuse(context, definition, arn, selection, request["SelectiveExecutionConfig"])
     execution_changed(context, record, "Executing")
-    _engine(context).drive(arn)
+    context.executions.drive(arn)
     return {"PipelineExecutionArn": arn}
 
 
@@ -251,7 +232,7 @@ def stop_pipeline_execution(context: Context, request: dict[str, Any]) -> dict[s
             EXECUTION, arn, PipelineExecutionStatus="Stopping", LastModifiedTime=time.time()
         )
     execution_changed(context, record, "Executing")
-    _engine(context).stop(arn)
+    context.executions.stop_execution(arn)
     return {"PipelineExecutionArn": arn}
 
 
@@ -284,7 +265,7 @@ def retry_pipeline_execution(context: Context, request: dict[str, Any]) -> dict[
         record = context.store.update(EXECUTION, arn, **changes, LastModifiedTime=time.time())
         context.store.put(TOKEN, token, {"PipelineExecutionArn": arn})
     execution_changed(context, record, status)
-    _engine(context).drive(arn)
+    context.executions.drive(arn)
     return {"PipelineExecutionArn": arn}
 
 

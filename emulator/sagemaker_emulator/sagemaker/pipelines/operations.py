@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from sagemaker_emulator.aws.dispatch import Context, operation, service_model
+from sagemaker_emulator.aws.context import Context
+from sagemaker_emulator.aws.dispatch import operation, service_model
 from sagemaker_emulator.aws.pages import page
 from sagemaker_emulator.errors import ApiError, invalid, not_found
+from sagemaker_emulator.sagemaker import tags
 from sagemaker_emulator.sagemaker.pipelines.language.definition import Definition, parse
 from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import DefinitionError
 from sagemaker_emulator.sagemaker.pipelines.language.validation import validate
@@ -54,7 +56,7 @@ def create_pipeline(context: Context, request: dict[str, Any]) -> dict[str, Any]
     with context.store.transaction():
         if not _exists(context, request):  # made meanwhile, since checking takes a while
             context.store.put(PIPELINE, name, pipeline)
-            context.tag(arn, request.get("Tags"))
+            tags.add(context, arn, request.get("Tags"))
     return {"PipelineArn": arn}
 
 

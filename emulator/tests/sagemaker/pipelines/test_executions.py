@@ -15,7 +15,6 @@ from engine_bench import (
     ROLE,
     TOKEN,
     Bench,
-    BenchContext,
     condition,
     fail,
     lambda_step,
@@ -25,7 +24,6 @@ from engine_bench import (
 )
 
 from sagemaker_emulator.errors import ApiError
-from sagemaker_emulator.sagemaker.pipelines import execution_operations
 from sagemaker_emulator.sagemaker.pipelines.run import engine, other_steps
 from sagemaker_emulator.sagemaker.pipelines.run.records import CACHE
 
@@ -34,7 +32,7 @@ from sagemaker_emulator.sagemaker.pipelines.run.records import CACHE
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     opened = open_bench(tmp_path, monkeypatch)
     yield opened
-    execution_operations.stop(opened.context)
+    opened.stop()
 
 
 REPORT = {
@@ -92,8 +90,8 @@ MAIN = (
 
 def test_an_execution_runs_to_its_end(bench: Bench) -> None:
     told: list[Any] = []
-    bench.context.functions["deploy"] = lambda payload: {"status": "ok", "count": 2, **payload}
-    bench.context.functions["tell"] = told.append
+    bench.functions["deploy"] = lambda payload: {"status": "ok", "count": 2, **payload}
+    bench.functions["tell"] = told.append
     bench.create(*MAIN, parameters=[THRESHOLD])
     arn, status = bench.run()
     steps = bench.steps(arn)
@@ -114,7 +112,7 @@ def test_an_execution_runs_to_its_end(bench: Bench) -> None:
         {"Name": "status", "Value": "ok"},
         {"Name": "count", "Value": "2"},
     ]
-    changes = [event for event in bench.context.events if "Execution Status" in event["type"]]
+    changes = [event for event in bench.events if "Execution Status" in event["type"]]
     assert [event["currentPipelineExecutionStatus"] for event in changes] == [
         "Executing",
         "Succeeded",
@@ -243,7 +241,7 @@ def test_cached_steps_are_not_run_again(bench: Bench) -> None:
     assert len(bench.jobs.created) == 4
     assert any(
         line.startswith("A: cache miss") and 'Environment.SEED: "1" became "2"' in line
-        for line in bench.context.lines
+        for line in bench.lines
     )
 
 
@@ -256,7 +254,7 @@ def test_a_cached_result_expires(bench: Bench) -> None:
     arn, status = bench.run()
     assert status == "Succeeded"
     assert "CacheHitResult" not in bench.steps(arn)["A"]
-    assert any("older than ExpireAfter allows" in line for line in bench.context.lines)
+    assert any("older than ExpireAfter allows" in line for line in bench.lines)
 
 
 def test_stopping_ends_what_runs(bench: Bench) -> None:
@@ -271,8 +269,8 @@ def test_stopping_ends_what_runs(bench: Bench) -> None:
 
 
 def test_selected_steps_take_what_they_need_from_the_source(bench: Bench) -> None:
-    bench.context.functions["deploy"] = lambda payload: {"status": "ok", "count": 2}
-    bench.context.functions["tell"] = lambda payload: {}
+    bench.functions["deploy"] = lambda payload: {"status": "ok", "count": 2}
+    bench.functions["tell"] = lambda payload: {}
     bench.create(*MAIN, parameters=[THRESHOLD])
     source, _ = bench.run()
     config = {
@@ -306,7 +304,7 @@ def test_a_step_that_cannot_run_says_why(bench: Bench, step: Any, message: str) 
     def broken(payload: Any) -> Any:
         raise ValueError("broken")
 
-    bench.context.functions.update(bad=broken, empty=lambda payload: {})
+    bench.functions.update(bad=broken, empty=lambda payload: {})
     bench.create(processing("Evaluate"), step)
     arn, status = bench.run()
     assert status == "Failed"
@@ -331,7 +329,7 @@ def test_a_job_that_died_with_the_emulator_runs_again(bench: Bench) -> None:
     bench.create(processing("A", {"SECONDS": "2"}))
     arn = bench.start()
     bench.until(arn, "A", "Executing")
-    execution_operations.stop(bench.context)
+    bench.stop()
     name = bench.jobs.created[0]["ProcessingJobName"]
     # The stand-in outlives the engine; its own end must not come after the one written below.
     deadline = time.monotonic() + 10
@@ -344,7 +342,7 @@ def test_a_job_that_died_with_the_emulator_runs_again(bench: Bench) -> None:
         ProcessingJobStatus="Failed",
         FailureReason="InternalServerError: the emulator stopped while the job ran",
     )
-    execution_operations.start(bench.context)
+    bench.start_services()
     assert bench.finish(arn) == "Succeeded"
     assert len(bench.jobs.created) == 2
 
@@ -490,14 +488,14 @@ def test_a_stop_between_the_reading_of_an_execution_and_its_start_is_obeyed(
 def test_events_that_cannot_be_told_hold_up_no_execution(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def emit(context: Any, detail_type: str, detail: dict[str, Any], resources: Any) -> None:
-        context.events.append({"type": detail_type, **detail})
+    def emit(detail_type: str, detail: dict[str, Any], resources: Any) -> None:
+        bench.events.append({"type": detail_type, **detail})
         raise RuntimeError("as asked")
 
     def unreadable(record: dict[str, Any]) -> dict[str, Any]:
         raise sqlite3.OperationalError("disk I/O error")
 
-    monkeypatch.setattr(BenchContext, "emit", emit)
+    monkeypatch.setattr(bench.events, "emit", emit)
     monkeypatch.setattr(engine, "shown", unreadable)
     bench.create(processing("A"), processing("B", {"FAIL": "x", "FAIL_TIMES": "1"}))
     arn, status = bench.run()

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import logging
 import queue
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, TypeVar
 
-from sagemaker_emulator.aws.dispatch import Context
+from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.sagemaker.pipelines.language.definition import parse
 from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import StepError
@@ -33,12 +33,12 @@ from sagemaker_emulator.sagemaker.pipelines.run.records import (
 )
 from sagemaker_emulator.sagemaker.pipelines.run.scheduler import RUNNING, SKIPPED, plan
 from sagemaker_emulator.sagemaker.pipelines.run.step_run import StepRun, StoppedError
+from sagemaker_emulator.storage.disk import retry_while_disk_full
 
 LOG_GROUP = "/aws/sagemaker/PipelineExecutions"
 STEP_FAILURE = "Step failure: One or multiple steps failed."
 _log = logging.getLogger("emulator")
 _T = TypeVar("_T")
-_DISK_FULL_WAIT = 1.0
 # What an account may run at once by default.
 _MOST_PARALLEL = 50
 _RUNNERS: dict[str, Callable[[StepRun], None]] = {
@@ -74,21 +74,21 @@ class Engine:
         ) == "Stopping":  # since the driver read it
             driver.stop()
 
-    def stop(self, arn: str) -> None:
+    def stop_execution(self, arn: str) -> None:
         """Stop an execution's running steps and start no more."""
         with self._lock:
             driver = self._drivers.get(arn)
         if driver:
             driver.stop()
 
-    def resume(self) -> None:
-        """Go on with every execution that an earlier process left unfinished."""
+    def start(self) -> None:
+        """Continue every execution that an earlier server left unfinished."""
         for record in self._context.store.list(EXECUTION):
             if record["PipelineExecutionStatus"] in ("Executing", "Stopping"):
                 self.drive(record["PipelineExecutionArn"])
 
-    def close(self) -> None:
-        """End all threads, leaving the records as they are for the next process."""
+    def stop(self) -> None:
+        """End all threads, leaving the records as they are for the next server."""
         self._closing.set()
         with self._lock:
             drivers = list(self._drivers.values())
@@ -134,21 +134,15 @@ class Driver(threading.Thread):
         for name in running:
             self._launch(name, resumed=True)
         while not self._closing.is_set():
-            status = self._insist(self._advance)
+            status = self._retry(self._advance)
             if status:
-                self._insist(self._finish, status)
+                self._retry(partial(self._finish, status))
                 return
             with contextlib.suppress(queue.Empty):
                 self._news.get(timeout=1.0)
 
-    def _insist(self, write: Callable[..., _T], *arguments: Any) -> _T | None:
-        """Do something that writes to the disk, again and again while the disk is full."""
-        while not self._closing.is_set():
-            try:
-                return write(*arguments)
-            except (sqlite3.OperationalError, OSError):
-                self._closing.wait(_DISK_FULL_WAIT)
-        return None
+    def _retry(self, write: Callable[[], _T]) -> _T | None:
+        return retry_while_disk_full(write, self._closing, f"execution {self._arn}")
 
     def _record(self) -> dict[str, Any]:
         record = self._emulator.store.get(EXECUTION, self._arn)
@@ -232,7 +226,7 @@ class Driver(threading.Thread):
         if self._closing.is_set():
             return
         if status:
-            self._insist(run.record.finish, status, reason)
+            self._retry(partial(run.record.finish, status, reason))
         final = run.record.get()
         self._log(f"{run.step.name}: {final['StepStatus']}" + (f": {reason}" if reason else ""))
         self._step_changed(run.step.type, run.record, "Executing")
@@ -242,7 +236,7 @@ class Driver(threading.Thread):
         stream = "/".join(self._arn.rsplit("/", 3)[1::2])
         # The log only explains what the records say; a full disk must not end the execution.
         with contextlib.suppress(OSError):
-            self._emulator.log(LOG_GROUP, stream, [line])
+            self._emulator.logs.append(LOG_GROUP, stream, [line])
 
     def _finish(self, status: str) -> None:
         reason = {"FailureReason": STEP_FAILURE} if status == "Failed" else {}
@@ -296,7 +290,7 @@ def execution_changed(context: Context, record: dict[str, Any], previous: str) -
 
 
 def _emit(context: Context, change: str, arn: str, detail: dict[str, Any]) -> None:
-    context.emit(
+    context.events.emit(
         f"SageMaker Model Building Pipeline Execution {change}",
         {key: value for key, value in detail.items() if value is not None},
         [arn.split("/execution/")[0], arn],

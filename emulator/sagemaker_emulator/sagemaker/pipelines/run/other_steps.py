@@ -49,11 +49,11 @@ def run_lambda(run: StepRun) -> None:
         return
     run.record.update(StepStatus="Executing", Metadata={"Lambda": {"Arn": arn}})
     try:
-        answer = run.context.invoke_lambda(arn, payload)
+        outcome = run.context.functions.invoke(arn, payload)
     except ApiError as error:
         raise StepError(f"ClientError: Lambda function {arn}: {error}") from error
-    given = answer.get("Payload")
-    if answer.get("FunctionError"):
+    given = outcome.payload
+    if outcome.failed:
         raise StepError(f"ClientError: Lambda function {arn} failed: {_cause(given)}")
     given = given if isinstance(given, dict) else {}
     missing = [name for name in run.step.outputs if name not in given]
