@@ -28,11 +28,6 @@ REPORT = {
 }
 
 
-@pytest.fixture(autouse=True, scope="module")
-def bucket(emulator: Any) -> None:
-    emulator.client("s3").create_bucket(Bucket="bucket")
-
-
 def python(name: str, code: str, **more: Any) -> dict[str, Any]:
     application = {"ImageUri": IMAGE, "ContainerEntrypoint": ["python", "-c", code]}
     return processing(name, arguments={"AppSpecification": application}, **more)
