@@ -31,8 +31,8 @@ from threadpoolctl import threadpool_limits
 import network
 from preparation.metadata import parse
 from training.data import augmentation, inputs, label_noise
-from training.data import images as data
 from training.data.decoder import Decoder
+from training.data.images import Images
 from training.model import weights
 
 COUNTS = range(1, 6)
@@ -74,7 +74,7 @@ def seen(options: argparse.Namespace, names: list[str]) -> np.ndarray:
             return found["features"]
     begun = time.monotonic()
     files = [options.folder / "bin-images" / f"{name}.jpg" for name in names]
-    images = data.Images(Decoder(files, options.image_size, 2), torch.zeros(len(files)), (0,))
+    images = Images(Decoder(files, options.image_size, 2), torch.zeros(len(files)), (0,))
     model = weights.pretrained(network.SHIPPED, len(COUNTS))
     colours = network.normalisation(network.SHIPPED)
     pixels = inputs.Pixels(

@@ -29,8 +29,8 @@ from torchvision.transforms import v2  # noqa: E402
 import network  # noqa: E402, F401  (it lets torchvision load beside any build of torch)
 import pixels  # noqa: E402
 from preparation.picture import squeezed  # noqa: E402
-from training.data import images as data  # noqa: E402
 from training.data.decoder import Decoder  # noqa: E402
+from training.data.images import Images, normalise  # noqa: E402
 
 SIZE, BATCH = 160, 32
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -75,7 +75,7 @@ def tally(folder: Path, workers: int = 1) -> None:
     """One epoch as training decodes where a channel does not fit into memory."""
     files = sorted(folder.glob("*/*.jpg"))
     for batch in Decoder(files, SIZE, workers).stream(torch.arange(len(files)).split(BATCH)):
-        data.normalise(batch.float().div_(255), MEAN, STD)
+        normalise(batch.float().div_(255), MEAN, STD)
 
 
 def decode_only(folder: Path, any_eighth: bool) -> None:
@@ -97,7 +97,7 @@ class Memory:
     """Later epochs of a channel that fits into memory."""
 
     def __init__(self, folder: Path) -> None:
-        self._images = data.Images(
+        self._images = Images(
             Decoder(files := sorted(folder.glob("*/*.jpg")), SIZE, 2)[torch.arange(len(files))],
             torch.zeros(len(files), dtype=torch.long),
             (1,),
@@ -106,7 +106,7 @@ class Memory:
     def __call__(self, folder: Path) -> None:
         """One epoch."""
         for _, batch in self._images.stream(torch.arange(len(self._images)).split(BATCH)):
-            data.normalise(batch.float().div_(255), MEAN, STD)
+            normalise(batch.float().div_(255), MEAN, STD)
 
 
 def cpu_seconds(work: Callable[[], None]) -> float:

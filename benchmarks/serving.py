@@ -147,7 +147,9 @@ def make_model(folder: Path, size: int, mirrored: bool) -> None:
 import json, shutil, sys
 from pathlib import Path
 import network, torch
-from training import artifact, data, export, weights
+from training.data.images import Images
+from training.model import weights
+from training.result import artifact, export
 folder = Path({str(folder)!r})
 (folder / "code").mkdir(parents=True)
 torch.manual_seed(0)
@@ -162,7 +164,7 @@ settings = dict(backbone=name, image_size={size}, classes=[1, 2, 3, 4, 5], mean=
 for file in artifact.SHIPPED:
     shutil.copyfile(artifact.STEPS / file, folder / "code" / file)
 pixels = torch.randint(0, 255, (16, 3, {size}, {size}), dtype=torch.uint8)
-some = data.Images(pixels, torch.arange(16) % 5, (1, 2, 3, 4, 5))
+some = Images(pixels, torch.arange(16) % 5, (1, 2, 3, 4, 5))
 export.write(folder, some, some)
 artifact.seal(folder)
 """

@@ -34,24 +34,24 @@ from typing import Any
 
 from evaluation import (
     archive,
-    attention,
-    calibration,
-    contact_sheet,
-    engines,
-    fairness,
+    calibration_error,
+    engine_comparison,
+    grad_cam,
+    html_report,
     intervals,
     metrics,
-    page,
+    mistakes,
     plots,
     predictions,
     slices,
     slices_plot,
     summary,
     testset,
+    unseen_images,
     verification,
     verification_plot,
 )
-from evaluation.problem import EvaluationError
+from evaluation.errors import EvaluationError
 
 FROM_TRAINING = (
     "training.json",
@@ -114,7 +114,7 @@ def evaluate(
         candidate = archive.load(inputs / "model", Path(scratch, "candidate"))
         _check_classes(candidate, images)
         found = _predict("the model", candidate, images, batch_size)
-        serving_engine = engines.check(
+        serving_engine = engine_comparison.check(
             candidate,
             found,
             lambda model: _predict("the same by PyTorch", model, images, batch_size),
@@ -123,12 +123,12 @@ def evaluate(
         if (inputs / "approved" / archive.NAME).is_file():
             serving = archive.load(inputs / "approved", Path(scratch, "approved"))
             approved = _predict("the approved model", serving, images, batch_size)
-            fair = fairness.unseen(images, serving.folder, manifest)
-            decides = fair is None or len(fair) >= fairness.FEWEST
+            fair = unseen_images.unseen(images, serving.folder, manifest)
+            decides = fair is None or len(fair) >= unseen_images.FEWEST
             if fair is not None and decides:
                 both, approved = found.only(fair), approved.only(fair)
-        temperature = calibration.temperature_of(candidate.folder)
-        before = calibration.confidence_before(found, temperature)
+        temperature = calibration_error.temperature_of(candidate.folder)
+        before = calibration_error.confidence_before(found, temperature)
         compared = metrics.comparison(both, approved, decides) | {
             "only_unseen": fair is not None and decides,
             "decides": decides,
@@ -136,7 +136,7 @@ def evaluate(
         document = describe(found, compared, training_counts)
         document["tally"] |= {
             "serving": serving_engine,
-            "calibration": calibration.describe(found, before, temperature),
+            "calibration": calibration_error.describe(found, before, temperature),
             "intervals": _intervals(found, both, approved, before),
             "slices": slices.describe(found, manifest),
             "verification": verification.describe(
@@ -146,7 +146,7 @@ def evaluate(
                 match_precision,
             ),
         }
-        no_maps = attention.draw(pictures / "attention.png", candidate, found)
+        no_maps = grad_cam.draw(pictures / "attention.png", candidate, found)
         document["tally"]["attention"] = {"left_out": no_maps}
         if no_maps:
             print(f"no picture of where the model looks: {no_maps}", flush=True)
@@ -159,8 +159,8 @@ def evaluate(
     accuracy = document["multiclass_classification_metrics"]["accuracy"]["value"]
     slices_plot.draw(pictures / "slices.png", document["tally"]["slices"], accuracy)
     verification_plot.draw(pictures / "verification.png", found, document["tally"]["verification"])
-    contact_sheet.draw(pictures / "mistakes.png", found)
-    (output / "evaluation.html").write_text(page.render(document, output), encoding="utf-8")
+    mistakes.draw(pictures / "mistakes.png", found)
+    (output / "evaluation.html").write_text(html_report.render(document, output), encoding="utf-8")
     print(summary.text(document), flush=True)
 
 

@@ -28,14 +28,15 @@ from torch import nn
 
 import network
 from training import environment, hyperparameters
-from training.data import images as data
 from training.data.channels import Channels
 from training.data.datasets import TrainingSet, ValidationSet
+from training.data.images import Images, format_counts
 from training.data.inputs import Inputs, Pixels, features
 from training.environment import Environment, TrainingError
-from training.loop import calibration, fitting
+from training.loop import fitting
 from training.loop.checkpoints import Checkpoints
 from training.loop.settings import Settings
+from training.loop.temperature import fit_temperature
 from training.machine import devices, distributed, memory
 from training.model import freezing, losses, weights
 from training.model.learner import Learner, learner_of, whole_state
@@ -176,7 +177,7 @@ def _build(options: argparse.Namespace, levels: losses.Levels, given: Path | Non
 def _intention(options: argparse.Namespace, channels: Channels, device: torch.device) -> str:
     return (
         f"{len(channels.train)} training and {len(channels.validation)} validation images of "
-        f"{data.listed(channels.levels.classes)} items at {options.image_size} px; "
+        f"{format_counts(channels.levels.classes)} items at {options.image_size} px; "
         f"{options.backbone} on {device}, {torch.get_num_threads()} threads, lr {options.lr:g}, "
         f"batch {options.batch_size}, {options.epochs} epochs"
     )
@@ -184,7 +185,7 @@ def _intention(options: argparse.Namespace, channels: Channels, device: torch.de
 
 def _unsuspected(
     options: argparse.Namespace,
-    train: data.Images,
+    train: Images,
     built: Built,
     settings: Settings,
     device: torch.device,
@@ -235,7 +236,7 @@ def _write(
 ) -> None:
     """The model with all that belongs to it, sealed."""
     state = whole_state(model, outcome.state, only_head=options.freeze == -1)
-    temperature = calibration.temperature(outcome.log_probabilities, channels.validation.labels)
+    temperature = fit_temperature(outcome.log_probabilities, channels.validation.labels)
     artifact.write(
         folder, options, channels.levels, state, temperature, outcome, measured,
         len(channels.train), time.monotonic() - started,

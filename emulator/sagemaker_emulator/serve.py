@@ -32,7 +32,7 @@ from sagemaker_emulator.sagemaker.jobs.kinds import PROCESSING, TRAINING, TRANSF
 from sagemaker_emulator.sagemaker.jobs.running import RunningJobs
 from sagemaker_emulator.sagemaker.pipelines import callback_operations, execution_operations
 from sagemaker_emulator.sagemaker.pipelines import operations as pipelines
-from sagemaker_emulator.sagemaker.pipelines.run.engine import Engine
+from sagemaker_emulator.sagemaker.pipelines.run.executions import Executions
 from sagemaker_emulator.sagemaker.registry import groups, models, packages
 from sagemaker_emulator.sagemaker.transform import operations as transform
 from sagemaker_emulator.sagemaker.tuning import operations as tuning
@@ -80,7 +80,7 @@ def connect(context: Context, runtime: str) -> None:
     context.jobs = RunningJobs(context, runners)
     context.endpoints = Deployments(context)
     context.tuning = Tuners(context)
-    context.executions = Engine(context)
+    context.executions = Executions(context)
 
 
 @contextlib.contextmanager

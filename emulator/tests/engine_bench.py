@@ -16,7 +16,7 @@ from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import operations
 from sagemaker_emulator.aws.ports import Outcome
 from sagemaker_emulator.errors import ApiError
-from sagemaker_emulator.sagemaker.pipelines.run.engine import LOG_GROUP
+from sagemaker_emulator.sagemaker.pipelines.run.execution_thread import LOG_GROUP
 from sagemaker_emulator.serve import connect
 
 ROLE = "arn:aws:iam::123456789012:role/pipeline"

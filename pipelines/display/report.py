@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.display.charts import timeline, trials_chart
-from pipelines.display.words import duration, moment, short
+from pipelines.display.formatting import duration, moment, short
 from pipelines.executions import outcome as outcomes
 from pipelines.executions import watch
 from pipelines.executions.advice import advise

@@ -17,7 +17,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from pipelines.display.words import duration, moment
+from pipelines.display.formatting import duration, moment
 from pipelines.executions.advice import Advice
 from pipelines.executions.execution import SKIPPED, WAITING, Execution
 from pipelines.executions.watch import LastWords, Look

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from evaluation.problem import EvaluationError
+from evaluation.errors import EvaluationError
 
 if sys.version_info >= (3, 11, 4):
     import tarfile

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from evaluation.archive import LoadedModel
-from evaluation.problem import EvaluationError
+from evaluation.errors import EvaluationError
 from evaluation.testset import TestImage
 
 

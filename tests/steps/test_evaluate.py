@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 import evaluate
-from evaluation import archive, fairness
+from evaluation import archive, unseen_images
 from tests.steps.tiny_model import CLASSES, STEPS, draw_bin, pack, save_model
 from training.result import artifact
 
@@ -208,7 +208,7 @@ def test_an_approved_model_is_not_judged_by_what_it_remembers(
     place = opt / "processing/input/manifest/manifest.json"
     bins = [{"id": f"{n:05}", "group": f"{min(n, 8) if n < 10 else n:05}"} for n in range(20)]
     place.write_text(json.dumps(json.loads(place.read_text()) | {"images": bins}))
-    monkeypatch.setattr(fairness, "FEWEST", 10)
+    monkeypatch.setattr(unseen_images, "FEWEST", 10)
     assert evaluate.main([]) == 0
     found = read(opt / "processing/output/evaluation")
     approved = found["tally"]["approved"]
@@ -219,7 +219,7 @@ def test_an_approved_model_is_not_judged_by_what_it_remembers(
     assert approved["difference"]["value"] == pytest.approx(0.3)
     assert found["multiclass_classification_metrics"]["accuracy"]["value"] == pytest.approx(0.65)
     # Too few are left to tell: all of them are shown, and decide nothing.
-    monkeypatch.setattr(fairness, "FEWEST", 11)
+    monkeypatch.setattr(unseen_images, "FEWEST", 11)
     assert evaluate.main([]) == 0
     approved = read(opt / "processing/output/evaluation")["tally"]["approved"]
     assert (approved["images"], approved["only_unseen"]) == (20, False)

@@ -12,7 +12,6 @@ import pytest
 import train
 from tests.steps.tiny_training import options, read
 
-pytest_plugins = ["tests.steps.tiny_training"]
 REPOSITORY = Path(__file__).parents[2]
 STEPS = REPOSITORY / "steps"
 ENTRY = REPOSITORY / "containers" / "tally-training" / "bin" / "train"

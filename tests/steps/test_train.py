@@ -15,16 +15,24 @@ import torch
 
 import network
 import train
-from tests.steps.tiny_training import METRICS, TINY, Quiet, channel, fit, options, read
+from tests.steps.tiny_training import (
+    METRICS,
+    STEPS,
+    TINY,
+    TRAINING_IMAGE,
+    Quiet,
+    channel,
+    fit,
+    options,
+    read,
+)
 from training import environment
-from training.data import images as data
+from training.data.images import load_images
 from training.loop.progress import Epoch
 from training.result import artifact
 
-pytest_plugins = ["tests.steps.tiny_training"]
 pytestmark = pytest.mark.usefixtures("one_thread")
-STEPS = Path(__file__).parents[2] / "steps"
-ENTRY = Path(__file__).parents[2] / "containers" / "tally-training" / "bin" / "train"
+ENTRY = TRAINING_IMAGE / "bin" / "train"
 
 
 def test_a_training_job_from_hyperparameters_to_model(opt, tmp_path):
@@ -166,7 +174,7 @@ def test_a_small_validation_may_lack_a_count(opt, capsys):
     shutil.rmtree(opt / "input" / "data" / "validation" / "3")
     assert train.main(options(epochs=1)) == 0
     assert "validation has no image of 3 items" in capsys.readouterr().out
-    labels = data.load(opt / "input" / "data" / "validation", 32, 2, (1, 3, 5)).labels
+    labels = load_images(opt / "input" / "data" / "validation", 32, 2, (1, 3, 5)).labels
     assert set(labels.tolist()) == {0, 2}
 
 

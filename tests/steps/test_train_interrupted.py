@@ -13,14 +13,12 @@ import torch
 from torch import nn
 
 import train
-from tests.steps.tiny_training import METRICS, Quiet, fit, options, read
+from tests.steps.tiny_training import METRICS, STEPS, Quiet, fit, options, read
 from training.environment import TrainingError
 from training.loop.checkpoints import Checkpoints
 from training.machine import memory
 
-pytest_plugins = ["tests.steps.tiny_training"]
 pytestmark = pytest.mark.usefixtures("one_thread")
-STEPS = Path(__file__).parents[2] / "steps"
 
 
 def lines(printed: str) -> list[tuple[str, ...]]:

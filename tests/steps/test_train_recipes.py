@@ -11,10 +11,9 @@ import network
 import train
 from tests.steps.tiny_training import METRICS, TINY, channel, options, read
 from training.data import augmentation, channels
-from training.data import images as data
+from training.data.images import load_images, normalise
 from training.loop import optimisation
 
-pytest_plugins = ["tests.steps.tiny_training"]
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
@@ -24,10 +23,8 @@ def answers(root, folder) -> torch.Tensor:
     built = network.build(settings["backbone"], settings["outputs"])
     built.load_state_dict(torch.load(root / "model" / "model.pt", weights_only=True))
     counting = network.counting(built, settings).eval()
-    images = data.load(folder, settings["image_size"], 1, tuple(settings["classes"]))
-    pixels = data.normalise(
-        images.pixels.float() / 255, tuple(settings["mean"]), tuple(settings["std"])
-    )
+    images = load_images(folder, settings["image_size"], 1, tuple(settings["classes"]))
+    pixels = normalise(images.pixels.float() / 255, tuple(settings["mean"]), tuple(settings["std"]))
     with torch.no_grad():
         probabilities = counting(pixels)
     return probabilities, images.labels
@@ -80,7 +77,7 @@ def test_other_counts_teach_and_are_never_answered(opt, capsys):
 def test_counts_without_images_are_no_answer(opt, capsys):
     assert train.main(options(counts="1-4", epochs=1)) == 1
     assert "validation has 1, 3, 5" in capsys.readouterr().err
-    found = data.load(opt / "input" / "data" / "train", 32, 1)
+    found = load_images(opt / "input" / "data" / "train", 32, 1)
     assert channels.levels_of(found, "1-4").classes == (1, 3)
 
 

@@ -1,23 +1,20 @@
-"""What the tests of training share: a few drawn images, a tiny network, the log's lines."""
+"""Helpers for the tests of training: drawn images, a tiny network, the log's lines."""
 
 import json
-import os
 import re
-import shutil
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
 import torch
 from PIL import Image, ImageDraw
 from torch import nn
 
 import network
 from training import hyperparameters
-from training.data import images as data
 from training.data.channels import levels_of
 from training.data.datasets import TrainingSet, ValidationSet
+from training.data.images import load_images
 from training.data.inputs import Pixels
 from training.loop import fitting
 from training.loop.checkpoints import Checkpoints
@@ -25,6 +22,9 @@ from training.loop.settings import Settings
 from training.machine.distributed import Group
 from training.model.learner import learner_of
 
+REPOSITORY = Path(__file__).parents[2]
+STEPS = REPOSITORY / "steps"
+TRAINING_IMAGE = REPOSITORY / "containers" / "tally-training"
 TINY = "test_efficientnet"  # timm's smallest
 METRICS = re.compile(
     r"epoch=(\d+) train_loss=([0-9.]+) train_accuracy=([0-9.]+) validation_loss=([0-9.]+) "
@@ -103,7 +103,7 @@ def fit(
         loss="cross-entropy", ema=0, label_smoothing=0, mirrored="false", lr=0.01, epochs=epochs,
         test_batch_size=12,
     ))  # fmt: skip
-    channels = {name: data.load(images / name, 32, 2) for name in ("train", "validation")}
+    channels = {name: load_images(images / name, 32, 2) for name in ("train", "validation")}
     levels = levels_of(channels["train"], "")
     colours = (network.IMAGENET_MEAN, network.IMAGENET_STD)
     seen = {name: Pixels.of(found, chosen, colours, device) for name, found in channels.items()}
@@ -116,31 +116,3 @@ def fit(
     ).run(checkpoints or Checkpoints(images / "none", {}))  # fmt: skip
     assert outcome is not None
     return outcome
-
-
-@pytest.fixture
-def one_thread(monkeypatch):
-    """Networks this small gain nothing from a second one, and lose where cores are shared."""
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # for a process of its own
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="module")
-def images(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("images")
-    channel(folder / "train", 12)
-    channel(folder / "validation", 4)
-    return folder
-
-
-@pytest.fixture
-def opt(tmp_path, images, monkeypatch) -> Path:
-    root = tmp_path / "opt"
-    shutil.copytree(images, root / "input" / "data")
-    monkeypatch.setenv("OPT_ML", str(root))
-    for name in [name for name in os.environ if name.startswith("SM_")]:
-        monkeypatch.delenv(name)
-    return root

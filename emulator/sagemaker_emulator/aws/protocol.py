@@ -65,7 +65,7 @@ def run_rest(
             model = operation_model(service, name)
             request = _rest_request(model, match.groupdict(), query, headers, body)
             parsed = request_shapes.parse(model.input_shape, request)
-            return _rest_reply(model, operations[service, name](context, parsed) or {})
+            return _rest_reply(model, dict(operations[service, name](context, parsed)))
     known = [operation for owner, operation in operations if owner == service]
     raise unknown_operation(service, f"{method} {path}", known)
 

@@ -6,7 +6,7 @@ import argparse
 import re
 from dataclasses import dataclass
 
-from training.data import images
+from training.data.images import Images, format_counts, load_images
 from training.environment import Environment, TrainingError
 from training.model import losses
 from training.model.losses import Levels
@@ -16,8 +16,8 @@ from training.model.losses import Levels
 class Channels:
     """Images to learn from and to validate with, and the counts that they have."""
 
-    train: images.Images
-    validation: images.Images
+    train: Images
+    validation: Images
     levels: Levels
 
     @staticmethod
@@ -28,19 +28,19 @@ class Channels:
             TrainingError: a channel is missing, or its images are not as they must be.
         """
         train_folder, validation_folder = places.channel("train"), places.channel("validation")
-        train = images.load(train_folder, options.image_size, options.num_workers)
+        train = load_images(train_folder, options.image_size, options.num_workers)
         levels = levels_of(train, options.counts)
-        validation = images.load(
+        validation = load_images(
             validation_folder, options.image_size, options.num_workers, levels.classes
         )
         lacking = set(range(len(levels.classes))) - set(validation.labels.tolist())
         if lacking:
-            counts = images.listed(tuple(levels.classes[index] for index in sorted(lacking)))
+            counts = format_counts(tuple(levels.classes[index] for index in sorted(lacking)))
             print(f"validation has no image of {counts} items; its accuracy leaves them out")
         return Channels(train, validation, levels)
 
 
-def levels_of(train: images.Images, wanted: str) -> Levels:
+def levels_of(train: Images, wanted: str) -> Levels:
     """The levels to learn, from the counts of the training images and those that are judged.
 
     Args:
@@ -60,9 +60,9 @@ def levels_of(train: images.Images, wanted: str) -> Levels:
     if len(judged) < 2:
         raise TrainingError(
             f"counts is {wanted}, but the channel train has images of "
-            f"{images.listed(train.classes)} items; two of the counts are needed"
+            f"{format_counts(train.classes)} items; two of the counts are needed"
         )
     if len(judged) < len(span):
-        lacking = images.listed(tuple(sorted(set(span) - set(judged))))
+        lacking = format_counts(tuple(sorted(set(span) - set(judged))))
         print(f"train has no image of {lacking} items; that is never answered", flush=True)
     return losses.levels(train.classes, judged)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from training.data import images as data
+from training.data.images import Images
 from training.data.inputs import Inputs
 from training.model import losses
 from training.model.losses import Levels
@@ -29,7 +29,7 @@ class TrainingSet:
 
     @staticmethod
     def of(
-        images: data.Images, inputs: Inputs, levels: Levels, options: argparse.Namespace
+        images: Images, inputs: Inputs, levels: Levels, options: argparse.Namespace
     ) -> TrainingSet:
         """The training images, with the targets that the hyperparameters want."""
         return TrainingSet(inputs, *_levels_and_targets(images, levels, options))
@@ -53,7 +53,7 @@ class ValidationSet:
 
     @staticmethod
     def of(
-        images: data.Images, inputs: Inputs, levels: Levels, options: argparse.Namespace
+        images: Images, inputs: Inputs, levels: Levels, options: argparse.Namespace
     ) -> ValidationSet:
         """The validation images, whose counts are all judged."""
         _, targets = _levels_and_targets(images, levels, options)
@@ -61,7 +61,7 @@ class ValidationSet:
 
 
 def _levels_and_targets(
-    images: data.Images, levels: Levels, options: argparse.Namespace
+    images: Images, levels: Levels, options: argparse.Namespace
 ) -> tuple[torch.Tensor, torch.Tensor]:
     indices = levels.of(torch.tensor(images.classes)[images.labels])
     return indices, losses.targets(

@@ -64,7 +64,7 @@ class Images:
         yield from zip(drawn, self.pixels.stream(drawn), strict=True)
 
 
-def load(
+def load_images(
     folder: Path,
     image_size: int,
     workers: int,
@@ -93,8 +93,8 @@ def load(
     classes = classes or found_classes
     if not found_classes or not set(found_classes) <= set(classes):
         raise TrainingError(
-            f"the channels differ in their counts: {folder} has {listed(found_classes)}, the "
-            f"training images have {listed(classes)}; give both the same folders"
+            f"the channels differ in their counts: {folder} has {format_counts(found_classes)}, "
+            f"the training images have {format_counts(classes)}; give both the same folders"
         )
     files: list[Path] = []
     labels: list[int] = []
@@ -122,7 +122,7 @@ def load(
     return Images(decoder, torch.tensor(labels), classes, tuple(files))
 
 
-def listed(counts: tuple[int, ...]) -> str:
+def format_counts(counts: tuple[int, ...]) -> str:
     """Counts for a message."""
     return ", ".join(map(str, counts)) or "none"
 

@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn import functional
 
 from training.data import augmentation
-from training.data import images as data
+from training.data.images import Images, normalise
 from training.machine.memory import Pieces
 
 # Mean and standard deviation by channel, for pixels in 0 … 1.
@@ -51,7 +51,7 @@ class Pixels:
         device: where the network is.
     """
 
-    images: data.Images
+    images: Images
     mean: tuple[float, ...]
     std: tuple[float, ...]
     strength: augmentation.Strength
@@ -60,7 +60,7 @@ class Pixels:
 
     @staticmethod
     def of(
-        images: data.Images, options: argparse.Namespace, colours: Colours, device: torch.device
+        images: Images, options: argparse.Namespace, colours: Colours, device: torch.device
     ) -> Pixels:
         """A channel's images as the hyperparameters want them changed."""
         strength = augmentation.STRENGTHS[options.augment]
@@ -83,11 +83,11 @@ class Pixels:
         pixels = self._floats(read)
         if size != pixels.shape[-1]:
             pixels = functional.interpolate(pixels, size=size, mode="bilinear", antialias=True)
-        return data.normalise(augmentation.apply(pixels, changes), self.mean, self.std)
+        return normalise(augmentation.apply(pixels, changes), self.mean, self.std)
 
     def views(self, read: torch.Tensor) -> list[torch.Tensor]:
         """Normalised images (n, 3, size, size), unchanged."""
-        plain = data.normalise(self._floats(read), self.mean, self.std)
+        plain = normalise(self._floats(read), self.mean, self.std)
         return [plain, plain.flip(3)] if self.mirrored else [plain]
 
     def _floats(self, read: torch.Tensor) -> torch.Tensor:

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 
 import pictures
-from training.data import images as data
 from training.data import label_noise
+from training.data.images import Images
 from training.data.inputs import Features
 
 DOCUMENT, SHEET = "label_noise.json", "suspects.png"
@@ -37,7 +37,7 @@ class Suspect:
 
 
 def examine(
-    images: data.Images, seen: Features, leave_out: bool, folder: Path, seed: int
+    images: Images, seen: Features, leave_out: bool, folder: Path, seed: int
 ) -> torch.Tensor:
     """Write label_noise.json and suspects.png, and say in the log what was found.
 
@@ -95,9 +95,7 @@ def examine(
     return torch.from_numpy(np.setdiff1d(np.arange(len(labels)), out))
 
 
-def _draw(
-    file: Path, images: data.Images, found: label_noise.Finding, suspects: list[Suspect]
-) -> None:
+def _draw(file: Path, images: Images, found: label_noise.Finding, suspects: list[Suspect]) -> None:
     """The worst suspects as pictures."""
     shown = suspects[:SHOWN]
     title = f"The {len(shown)} labels of {found.images} that fit their images least"

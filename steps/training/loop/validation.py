@@ -9,9 +9,9 @@ from contextlib import nullcontext
 import torch
 
 from training.data.datasets import ValidationSet
-from training.loop import calibration
 from training.loop.progress import Scores
 from training.loop.settings import Settings
+from training.loop.temperature import fit_temperature
 from training.machine.memory import Pieces
 from training.model.learner import Learner
 
@@ -61,7 +61,7 @@ class Validation:
                 f"the validation loss is {loss}; choose a smaller lr than {self._settings.lr:g}"
             )
         labels, classes = self._images.labels, self._images.classes
-        temperature = calibration.temperature(log_probabilities, labels)
+        temperature = fit_temperature(log_probabilities, labels)
         served = (log_probabilities / temperature).softmax(1)
         return loss, Scores.of(served, labels, classes), log_probabilities
 

@@ -22,7 +22,7 @@ import numpy as np
 import torch
 
 import engine
-from training.data import images as data
+from training.data.images import Images
 from training.result import artifact
 
 AUTO, NONE = "auto", "none"
@@ -60,7 +60,7 @@ class Compared:
     difference: float
 
 
-def write(folder: Path, train: data.Images, validation: data.Images, wanted: str = AUTO) -> None:
+def write(folder: Path, train: Images, validation: Images, wanted: str = AUTO) -> None:
     """Export the model of a folder that is not sealed yet: model.json gets `serves`.
 
     Args:
@@ -117,7 +117,7 @@ def compare(
 
 
 def _export(
-    folder: Path, settings: dict[str, Any], train: data.Images, validation: data.Images
+    folder: Path, settings: dict[str, Any], train: Images, validation: Images
 ) -> tuple[str, dict[str, Any]]:
     """The file that serves, and what was found."""
     reference = engine.load(folder, _with_hashes(folder, settings), engine.PYTORCH)
@@ -229,7 +229,7 @@ def _probabilities(loaded: engine.Engine, pixels: np.ndarray) -> np.ndarray:
 
 
 def _some(
-    images: data.Images, most: int, classes: list[int] | None = None
+    images: Images, most: int, classes: list[int] | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Pixels (n, size, size, 3) and classes (n) as indices, evenly from all images.
 

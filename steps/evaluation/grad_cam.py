@@ -1,0 +1,155 @@
+"""Where the model looks: the parts of a picture that speak for the count that it answers.
+
+Grad-CAM, from Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via
+Gradient-based Localization", ICCV 2017, equations 1 and 2: the maps of the last convolution,
+weighted by their mean gradient of the answer, of which what is above zero is kept.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image, ImageOps
+
+from evaluation import archive, mistakes
+from evaluation.predictions import Predictions
+from pictures import GREEN, INK, STYLE, WIDTH
+
+EACH = 3  # right ones, and wrong ones
+PIXELS = 320
+WRONG = "#B3261E"
+
+
+def heat(network: Any, pixels: np.ndarray, answers: np.ndarray) -> np.ndarray:
+    """How much each part of each image speaks for its answer.
+
+    Args:
+        network: pixels to probabilities; the model's own, in PyTorch.
+        pixels: uint8 (n, size, size, 3), as the model's program decodes them.
+        answers: int (n,), the place of each answer among the classes.
+
+    Returns:
+        float (n, height, width) of the last convolution's maps, from 0 to 1; all 0 for an image in
+        which nothing speaks for the answer.
+
+    Raises:
+        LookupError: the network has no maps, as one without convolutions.
+    """
+    import torch
+
+    maps: list[Any] = []
+
+    def keep(module: Any, inputs: Any, output: Any) -> None:
+        if isinstance(output, torch.Tensor) and output.ndim == 4 and min(output.shape[2:]) > 1:
+            maps[:] = [output]  # the last one stays
+
+    leaves = [module for module in network.modules() if not list(module.children())]
+    hooks = [module.register_forward_hook(keep) for module in leaves]
+    try:
+        with torch.enable_grad():
+            probabilities = network(torch.from_numpy(pixels))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    if not maps or not maps[0].requires_grad:
+        raise LookupError("the network has no layer whose maps could be shown")
+    chosen = probabilities.log().gather(1, torch.from_numpy(answers)[:, None]).sum()
+    (gradient,) = torch.autograd.grad(chosen, maps[0])
+    weights = gradient.mean(dim=(2, 3), keepdim=True)
+    found = (weights * maps[0]).sum(dim=1).relu().detach()
+    if len(found) == 2 * len(pixels):  # the mirror images came after the images
+        found = found[: len(pixels)] + found[len(pixels) :].flip(2)
+    largest = found.amax(dim=(1, 2), keepdim=True)
+    return (found / largest.clamp(min=1e-12)).numpy()
+
+
+def draw(file: Path, loaded: archive.LoadedModel, found: Predictions) -> str:
+    """Write a sheet of the surest right and wrong answers.
+
+    Returns:
+        Why there is none; "" where it was drawn.
+
+    Raises:
+        EvaluationError: the network does not load.
+    """
+    rights = np.flatnonzero(found.right)
+    rights = rights[np.argsort(-found.confidence[rights], kind="stable")]
+    right = _of_each_count(found, [int(index) for index in rights])
+    rows = [
+        ("Right, and surest of it", GREEN, right),
+        ("Wrong, and surest of it", WRONG, mistakes.worst(found, EACH)),
+    ]
+    rows = [row for row in rows if row[2]]
+    network = archive.network(loaded)
+    if network is None:
+        return "the model's program offers no network in PyTorch"
+    every = [index for _, _, indices in rows for index in indices]
+    requests = [
+        loaded.program.input_fn(found.images[i].path.read_bytes(), found.images[i].content_type)
+        for i in every
+    ]
+    pixels = np.stack([request[0].pixels for request in requests])
+    answers = np.array([found.classes.index(int(found.answer[index])) for index in every])
+    try:
+        maps = dict(zip(every, heat(network, pixels, answers), strict=True))
+    except LookupError as error:
+        return str(error)
+    with matplotlib.rc_context(STYLE):
+        _sheet(rows, maps, found).savefig(file)
+    return ""
+
+
+def _of_each_count(found: Predictions, order: list[int]) -> list[int]:
+    """The first of each count, then the rest, EACH in all."""
+    first = {int(found.truth[index]): index for index in reversed(order)}
+    rest = [index for index in order if index not in first.values()]
+    return (sorted(first.values(), key=order.index) + rest)[:EACH]
+
+
+def _sheet(rows: Any, maps: dict[int, np.ndarray], found: Predictions) -> Figure:
+    figure = Figure(figsize=(WIDTH * 1.3, 0.5 + 2.05 * len(rows)))
+    figure.suptitle(
+        "Where it looks: bright parts speak for the answer",
+        x=0.01, ha="left", fontweight="bold", fontsize=12,
+    )  # fmt: skip
+    parts: Any = figure.subfigures(len(rows), 1, squeeze=False)
+    for part, (title, colour, indices) in zip(parts[:, 0], rows, strict=True):
+        part.suptitle(title, x=0.01, ha="left", fontsize=10, fontweight="bold", color=colour)
+        axes = part.subplots(1, 2 * EACH, squeeze=False)[0]
+        for one in axes:
+            one.set_axis_off()
+        for place, index in enumerate(indices):
+            plain, hot = axes[2 * place], axes[2 * place + 1]
+            picture = _picture(found.images[index].path)
+            plain.imshow(picture)
+            hot.imshow(_overlay(picture, maps[index]))
+            plain.set_title(
+                f"holds {found.truth[index]}", fontsize=9, fontweight="normal", color=INK, pad=4
+            )
+            hot.set_title(
+                f"answered {found.answer[index]} ({found.confidence[index]:.0%})",
+                fontsize=9, fontweight="normal", color=INK, pad=4,
+            )  # fmt: skip
+    return figure
+
+
+def _picture(path: Path) -> np.ndarray:
+    """The picture as the network sees it: squeezed to a square."""
+    with Image.open(path) as image:
+        return np.asarray(ImageOps.exif_transpose(image).convert("RGB").resize((PIXELS, PIXELS)))
+
+
+def _overlay(picture: np.ndarray, found: np.ndarray) -> np.ndarray:
+    """The picture darkened, with the heat on it, float (PIXELS, PIXELS, 3)."""
+    smooth = Image.fromarray(found.astype("float32")).resize(
+        (PIXELS, PIXELS), Image.Resampling.BICUBIC
+    )
+    strength = np.clip(np.asarray(smooth), 0, 1)
+    grey = picture.mean(axis=2, keepdims=True).repeat(3, axis=2) / 255
+    colours = matplotlib.colormaps["inferno"](strength)[..., :3]
+    share = (0.15 + 0.6 * strength)[..., None]
+    return np.clip((1 - share) * grey + share * colours, 0, 1)

@@ -1,0 +1,56 @@
+"""Expected failures are said in words, with what to do next."""
+
+import socket
+
+import boto3
+import obstore
+import pytest
+from botocore.config import Config
+from obstore.exceptions import PermissionDeniedError
+from obstore.store import S3Store
+
+from pipelines.display.error_messages import explain
+
+
+@pytest.fixture
+def nobody() -> str:
+    """An address where nothing listens, as that of an emulator that was killed."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{free.getsockname()[1]}"
+
+
+NEVER = {"max_retries": 0}
+KEYS = {"access_key_id": "k", "secret_access_key": "s", "region": "us-east-1"}
+
+
+def test_a_service_that_is_gone_says_how_to_start_it(nobody: str) -> None:
+    client = boto3.client(
+        "sagemaker",
+        endpoint_url=nobody,
+        region_name="us-east-1",
+        aws_access_key_id="k",
+        aws_secret_access_key="s",
+        config=Config(retries={"max_attempts": 0}),
+    )
+    with pytest.raises(Exception) as caught:
+        client.list_pipelines()
+    assert "emulator up" in str(explain(caught.value))
+
+
+def test_a_storage_that_is_gone_says_how_to_start_it(nobody: str) -> None:
+    options = {"allow_http": True}
+    store = S3Store("bucket", endpoint=nobody, client_options=options, retry_config=NEVER, **KEYS)
+    with pytest.raises(Exception) as caught:
+        obstore.put(store, "key", b"")
+    said = explain(caught.value)
+    assert said is not None and "emulator up" in said and "disk is full" in said
+    assert "Debug source" not in said
+
+
+def test_a_storage_that_refuses_says_where_permissions_are() -> None:
+    assert "infrastructure/" in str(explain(PermissionDeniedError("403")))
+
+
+def test_an_error_of_the_program_is_not_explained() -> None:
+    assert explain(KeyError("x")) is None

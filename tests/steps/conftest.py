@@ -1,0 +1,42 @@
+"""Fixtures for the tests of training; torch is imported where one is used."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Networks this small gain nothing from a second one, and lose where cores are shared."""
+    import torch
+
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # for a process of its own
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two channels of drawn bins; tests read them and write elsewhere."""
+    from tests.steps.tiny_training import channel
+
+    folder = tmp_path_factory.mktemp("images")
+    channel(folder / "train", 12)
+    channel(folder / "validation", 4)
+    return folder
+
+
+@pytest.fixture
+def opt(tmp_path: Path, images: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """/opt/ml of one training job, with a copy of `images` as its channels."""
+    root = tmp_path / "opt"
+    shutil.copytree(images, root / "input" / "data")
+    monkeypatch.setenv("OPT_ML", str(root))
+    for name in [name for name in os.environ if name.startswith("SM_")]:
+        monkeypatch.delenv(name)
+    return root

@@ -1,0 +1,158 @@
+"""Labels that are probably wrong: found, shown, and left out by setting."""
+
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import train
+from tests.steps.tiny_training import bin_image, channel, options, read
+from training.data import label_noise
+from training.data.images import load_images
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+SHIPPED = "efficientnet_lite0"  # the weights that judge labels are in the environment
+
+
+def seen(labels: np.ndarray, blur: float) -> np.ndarray:
+    """Features, of which forty speak for each of five labels, blurred."""
+    clear = np.tile(np.eye(5), 40)[labels]
+    return (clear + np.random.default_rng(0).normal(0, blur, clear.shape)).astype(np.float32)
+
+
+def mislabelled(number: int, share: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """True labels, given labels, and where these differ."""
+    chance = np.random.default_rng(1)
+    truth = chance.integers(0, 5, number)
+    wrong = chance.random(number) < share
+    given = np.where(wrong, (truth + chance.integers(1, 5, number)) % 5, truth)
+    return truth, given, wrong
+
+
+def names(numbers) -> list[str]:
+    return [f"{number:05}" for number in numbers]
+
+
+def test_suspects_are_the_labels_that_were_changed():
+    truth, given, wrong = mislabelled(600, 0.1)
+    found = label_noise.judge(seen(truth, 1.0), given, names(range(600)))
+    assert len(found.worst) == 30  # 5 % of all
+    assert wrong[found.worst].mean() > 0.95
+    assert (found.likely == truth[found.worst]).mean() > 0.95
+    assert found.flagged == pytest.approx(wrong.sum(), rel=0.2)
+    assert found.accuracy > 0.8
+    assert (np.diff(found.quality) >= 0).all()
+
+
+def test_good_labels_raise_no_suspicion():
+    truth, _, _ = mislabelled(600, 0)
+    found = label_noise.judge(seen(truth, 1.0), truth, names(range(600)))
+    assert found.flagged <= 3
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_folds_never_part_neighbours(seed):
+    chance = np.random.default_rng(seed)
+    numbers = np.flatnonzero(chance.random(3000) < 0.6)  # as many ids as have one to five items
+    chance.shuffle(numbers)
+    fold = label_noise.folds(names(numbers), chance.integers(0, 5, len(numbers)), seed)
+    at = dict(zip(numbers.tolist(), fold.tolist(), strict=True))
+    assert all(at[number] == at[number + 1] for number in at if number + 1 in at)
+    assert np.bincount(fold, minlength=5).min() > len(numbers) / 10
+
+
+def test_folds_have_every_label_where_ids_follow_the_labels():
+    labels = np.repeat(np.arange(5), 100)
+    fold = label_noise.folds(names(range(500)), labels)
+    assert all(len(np.unique(labels[fold == number])) == 5 for number in range(5))
+
+
+def test_names_without_a_number_can_be_judged():
+    truth, given, _ = mislabelled(200, 0.1)
+    found = label_noise.judge(seen(truth, 1.0), given, [f"bin-{n}-left" for n in range(200)])
+    assert found.accuracy > 0.7
+
+
+def test_rare_labels_are_not_judged():
+    labels = np.array([0] * 100 + [1] * 100 + [2] * 3 + [9] * 1)
+    found = label_noise.judge(seen(labels % 5, 5.0), labels, names(range(0, 2040, 10)))
+    assert found.images == 200
+    assert set(labels[found.worst]) <= {0, 1}
+    assert set(found.likely) <= {0, 1}
+    assert label_noise.judge(seen(labels % 5, 1), labels * 0, names(range(204))) is None
+
+
+def test_a_label_that_only_one_fold_has_is_not_judged():
+    labels = np.array([0] * 10 + [1] * 400)
+    found = label_noise.judge(seen(labels, 1.0), labels, names([*range(10), *range(100, 4100, 10)]))
+    assert found is None or set(labels[found.worst]) <= {1}
+
+
+def test_leaving_out_keeps_half_of_every_label():
+    labels = np.array([0] * 10 + [1] * 5)
+    worst = np.array([10, 11, 12, 13, 14, 3])
+    assert label_noise.without_emptying(worst, labels).tolist() == [10, 11, 3]
+
+
+@pytest.fixture
+def wrongly_filed(opt):
+    """Images of one, three and five things; six more in the wrong folder."""
+    for folder in (opt / "input" / "data" / "train").iterdir():
+        for file in folder.iterdir():
+            file.unlink()
+        folder.rmdir()
+    channel(opt / "input" / "data" / "train", 40)
+    for number, (given, true) in enumerate([(1, 5), (5, 1), (1, 3), (3, 1), (5, 3), (3, 5)]):
+        name = f"{900 + 3 * number:05}.jpg"
+        bin_image(true, number).save(opt / "input" / "data" / "train" / str(given) / name)
+    return {f"{900 + 3 * number:05}" for number in range(6)}
+
+
+def judged(**changes) -> list[str]:
+    given = {"backbone": SHIPPED, "pretrained": "true", "image_size": 64, "freeze": -1, "epochs": 1}
+    return options(**{**given, "batch_size": 32, "profile": "false", **changes})
+
+
+def test_measuring_tells_and_leaves_nothing_out(opt, wrongly_filed, capsys):
+    assert train.main(judged(label_noise="measure")) == 0
+    found = read(opt, "label_noise.json")
+    suspects = {suspect["id"] for suspect in found["suspects"]}
+    assert suspects <= wrongly_filed
+    assert len(suspects) >= 4
+    assert {"count", "likely", "quality"} <= set(found["suspects"][0])
+    assert found["images"] == 126
+    assert found["left_out"] == 0
+    assert read(opt, "training.json")["training_images"] == 126
+    with Image.open(opt / "model" / "suspects.png") as sheet:
+        assert sheet.width > sheet.height > 200
+    log = capsys.readouterr().out
+    assert re.search(r"label noise: \d+ of 126 labels flagged .* none left out", log)
+
+
+def test_leaving_out_drops_the_suspects_and_nothing_else(opt, wrongly_filed):
+    assert train.main(judged(label_noise="leave-out")) == 0
+    found = read(opt, "label_noise.json")
+    assert found["left_out"] == len(found["suspects"]) >= 4
+    assert read(opt, "training.json")["training_images"] == 126 - found["left_out"]
+    assert read(opt, "model.json")["classes"] == [1, 3, 5]
+
+
+def test_nothing_is_judged_unless_asked_for(opt):
+    assert train.main(options(epochs=1)) == 0
+    assert not (opt / "model" / "label_noise.json").exists()
+
+
+def test_an_untrained_backbone_judges_no_labels(opt, capsys):
+    assert train.main(options(label_noise="measure")) == 1
+    assert "set pretrained to true, or label-noise to off" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("memory", [None, 0], ids=["in memory", "decoded each time"])
+def test_some_images_of_a_channel(images, memory):
+    everything = load_images(images / "train", 32, 1, memory=memory)
+    some = everything.only(everything.labels.nonzero().flatten()[::2])
+    indices = everything.labels.nonzero().flatten()[::2]
+    assert (some.pixels[some.labels.new_tensor([0, 3])] == everything.pixels[indices[[0, 3]]]).all()
+    assert some.labels.tolist() == everything.labels[indices].tolist()
+    assert [file.stem for file in some.files] == [everything.files[i].stem for i in indices]

@@ -1,0 +1,101 @@
+"""On what a training computes, and how precisely."""
+
+import os
+import sys
+
+import pytest
+import torch
+
+import train
+from tests.steps.tiny_training import options
+from training import hyperparameters
+from training.environment import TrainingError
+from training.loop.settings import Settings
+from training.machine import devices
+
+
+@pytest.mark.parametrize(("native", "expected"), [(True, True), (False, False)])
+def test_bfloat16_is_for_gpus_that_have_it(monkeypatch, native, expected):
+    monkeypatch.setattr(
+        torch.cuda,
+        "is_bf16_supported",
+        lambda including_emulation=True: native or including_emulation,
+    )
+    chosen = hyperparameters.parse(options())
+    assert Settings.of(chosen, torch.device("cuda")).bfloat16 is expected
+    assert Settings.of(chosen, torch.device("cpu")).bfloat16 is False
+
+
+TOO_OLD = "The NVIDIA driver on your system is too old (found version 12020). Please update it."
+
+
+@pytest.fixture
+def unusable(monkeypatch, tmp_path):
+    """A GPU whose driver is older than this torch wants."""
+
+    def init():
+        raise RuntimeError(f"{TOO_OLD}\nAnd where.")
+
+    (tmp_path / "0000:00:1e.0").mkdir()
+    monkeypatch.setattr(devices, "GPUS", tmp_path)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cuda, "init", init)
+    monkeypatch.setattr(torch.version, "cuda", "13.0")
+
+
+@pytest.mark.parametrize("variables", [{}, {"SM_CURRENT_INSTANCE_TYPE": "ml.m5.large"}])
+def test_a_gpu_that_cannot_be_used_is_said(unusable, capsys, monkeypatch, variables):
+    assert devices.choose(variables).type == "cpu"
+    assert "is too old (found version 12020). Please update it; the pro" in capsys.readouterr().out
+    monkeypatch.setattr(torch.version, "cuda", None)  # a build for the processor: as was wanted
+    assert devices.choose(variables).type == "cpu"
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("instance", ["ml.g4dn.xlarge", "ml.p3.2xlarge", "ml.g6e.48xlarge"])
+@pytest.mark.parametrize("built_for", ["13.0", None], ids=["CUDA", "processors"])
+def test_a_gpu_that_is_paid_for_and_cannot_be_used_ends_the_training(
+    unusable, monkeypatch, instance, built_for
+):
+    monkeypatch.setattr(torch.version, "cuda", built_for)
+    with pytest.raises(TrainingError) as refused:
+        devices.choose({"SM_CURRENT_INSTANCE_TYPE": instance})
+    assert TOO_OLD in str(refused.value)
+    assert "CUDA 13 wants driver 580 or newer" in str(refused.value)
+    assert str(refused.value).endswith(f"such as ml.m5.xlarge, instead of {instance}")
+
+
+def test_an_instance_without_its_gpu_is_this_machine(unusable, monkeypatch, tmp_path):
+    monkeypatch.setattr(devices, "GPUS", tmp_path / "none")
+    assert devices.choose({"SM_CURRENT_INSTANCE_TYPE": "ml.g4dn.xlarge"}).type == "cpu"
+
+
+def test_a_gpu_adds_in_the_same_order_each_time(monkeypatch):
+    told = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(
+        torch,
+        "use_deterministic_algorithms",
+        lambda mode, warn_only: told.append((mode, warn_only)),
+    )
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", True)
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "")  # so that it is as before afterwards
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG")
+    devices.be_deterministic(3)
+    assert told == [(True, True)], "warned of, where CUDA has no such way"
+    assert torch.backends.cudnn.benchmark is False
+    assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+
+
+def test_compiling_where_there_is_no_compiler_is_refused_at_once(opt, monkeypatch):
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    assert train.main(options(compile="true")) == 1
+    said = (opt / "output" / "failure").read_text()
+    assert "there is no no-such-compiler here. Set compile to false" in said
+
+
+@pytest.mark.parametrize(("device", "variable"), [("cpu", "CXX"), ("cuda", "CC")])
+def test_the_compiler_that_is_named_counts(device, variable):
+    devices.require_compiler(torch.device(device), {variable: sys.executable})
+    with pytest.raises(TrainingError, match="there is no nothing here"):
+        devices.require_compiler(torch.device(device), {variable: "nothing"})

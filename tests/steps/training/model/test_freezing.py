@@ -1,0 +1,95 @@
+"""Parts of the backbone that stay as they are, and features that are made once."""
+
+import pytest
+import torch
+
+import network
+import train
+from tests.steps.tiny_training import TINY, options, read
+from training.data import inputs
+from training.data.images import load_images
+from training.environment import TrainingError
+from training.model import freezing
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.mark.parametrize(
+    ("backbone", "stem", "stages"), [(TINY, 2, 5), ("resnet18", 4, 4)], ids=["timm", "torchvision"]
+)
+def test_a_backbone_has_a_stem_and_stages(backbone, stem, stages):
+    model = network.build(backbone, 3)
+    assert len(freezing.stages(model)) == stages
+    assert len(freezing.first_parts(model, 2, backbone)) == stem + 2
+    assert freezing.first_parts(model, 0, backbone) == []
+    with pytest.raises(TrainingError, match=f"{backbone} has {stages} stages"):
+        freezing.first_parts(model, 9, backbone)
+
+
+def test_no_gradient_is_computed_through_frozen_stages():
+    model = network.build(TINY, 3)
+    frozen = freezing.first_parts(model, 2, TINY)
+    freezing.freeze(frozen)
+    freezing.training_mode(model, frozen)
+    seen = []
+    model.blocks[1].register_forward_hook(lambda module, given, output: seen.append(output))
+    before = {name: value.clone() for name, value in frozen[1].state_dict().items()}
+    model(torch.randn(4, 3, 32, 32)).sum().backward()
+    assert not seen[0].requires_grad
+    assert model.conv_stem.weight.grad is None
+    assert next(model.blocks[2].parameters()).grad is not None
+    assert all(torch.equal(before[name], value) for name, value in frozen[1].state_dict().items())
+
+
+@pytest.mark.parametrize("debug", ["false", "true"])
+def test_frozen_stages_are_in_the_model_as_they_were(opt, debug):
+    given = opt / "input" / "data" / "pretrained"
+    given.mkdir()
+    weights = network.build(TINY, 7).state_dict()
+    torch.save(weights, given / f"{TINY}.pth")
+    assert train.main(options(freeze=2, pretrained="true", debug=debug)) == 0
+    state = torch.load(opt / "model" / "model.pt", weights_only=True)
+    kept = [name for name in state if name.startswith(("conv_stem", "bn1", "blocks.0", "blocks.1"))]
+    assert kept
+    assert all(torch.equal(state[name], weights[name]) for name in kept)
+    assert not torch.equal(state["conv_head.weight"], weights["conv_head.weight"])
+
+
+def test_features_are_made_once_and_the_head_alone_is_trained(opt, monkeypatch):
+    made = []
+
+    def counted(model, head, pixels, *more):
+        made.append(len(pixels))
+        return inputs.features(model, head, pixels, *more)
+
+    monkeypatch.setattr(train, "features", counted)
+    assert train.main(options(freeze=-1, epochs=30, ema=0, lr=0.1)) == 0
+    assert made == [36, 12]
+    training = read(opt, "training.json")
+    assert training["history"][-1]["train_loss"] < training["history"][0]["train_loss"]
+    state = torch.load(opt / "model" / "model.pt", weights_only=True)
+    network.build(TINY, 3).load_state_dict(state)
+
+
+def test_features_and_head_answer_as_the_whole_network(images):
+    model = network.build(TINY, 3).eval()
+    chosen = train.hyperparameters.parse(options())
+    colours = network.normalisation(TINY)
+    found = load_images(images / "validation", 32, 2)
+    pixels = inputs.Pixels.of(found, chosen, colours, torch.device("cpu"))
+    made = inputs.features(model, network.head_of(model), pixels, 5, bfloat16=False)
+    with torch.no_grad():
+        for of_pixels, of_features in zip(
+            pixels.views(found.pixels[:4]), made.views(made.features[:4]), strict=True
+        ):
+            assert torch.allclose(model(of_pixels), model.classifier(of_features), atol=1e-5)
+
+
+def test_a_frozen_backbone_resumes(opt, capsys):
+    (opt / "checkpoints").mkdir()
+    assert train.main(options(freeze=-1, epochs=2)) == 0
+    first = torch.load(opt / "model" / "model.pt", weights_only=True)
+    assert train.main(options(freeze=-1, epochs=2)) == 0
+    assert "resumed after epoch 2 of 2" in capsys.readouterr().out
+    again = torch.load(opt / "model" / "model.pt", weights_only=True)
+    assert all(torch.equal(first[name], again[name]) for name in first)
