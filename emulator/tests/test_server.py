@@ -361,5 +361,5 @@ def test_down_asks_again_while_a_server_has_not_yet_said_who_it_is(tmp_path, mon
     say.join()
     assert asked == [(123456, signal.SIGTERM)]
     (tmp_path / "server.lock").write_text("")
-    with pytest.raises(StartError, match="does not say which process holds it"):
+    with pytest.raises(StartError, match="does not name the process that holds it"):
         daemon._pid_of(tmp_path / "server.lock", timeout=0.1)
