@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engine_bench import ROLE, TOKEN, Bench, open_bench, training
+from engine_bench import TOKEN, Bench, open_bench
+from pipeline_steps import ROLE, training
 
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.sagemaker.tuning.early_stopping import should_stop
@@ -19,7 +20,7 @@ from sagemaker_emulator.sagemaker.tuning.early_stopping import should_stop
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     opened = open_bench(tmp_path, monkeypatch)
     yield opened
-    opened.stop()
+    opened.stop_services()
 
 
 RANGES = {
