@@ -1,0 +1,32 @@
+"""`python pipeline.py emulator` from any folder of the machine."""
+
+import json
+from pathlib import Path
+
+from tests.cli.command_line import ROOT, CommandLine
+
+
+def test_every_folder_uses_the_repositorys_emulator(line: CommandLine, tmp_path: Path) -> None:
+    done = line.run("emulator", "status", cwd=tmp_path, EMULATOR_STATE="")
+    assert str(ROOT / ".emulator") in done.stdout
+
+
+def test_up_uses_the_repositorys_images_from_any_folder(line: CommandLine, tmp_path: Path) -> None:
+    state = str(tmp_path / "state")
+    done = line.run("emulator", "up", cwd=tmp_path, EMULATOR_STATE=state)
+    try:
+        assert done.returncode == 0, done.stderr
+        status = line.run("emulator", "status", "--json", cwd=tmp_path, EMULATOR_STATE=state)
+        assert json.loads(status.stdout)["images"] == str(ROOT / "containers")
+    finally:
+        line.run("emulator", "down", cwd=tmp_path, EMULATOR_STATE=state)
+    refused = line.run("emulator", "up", "--images", "none", cwd=tmp_path, EMULATOR_STATE=state)
+    assert f"there is no folder {tmp_path / 'none'}" in refused.stderr
+
+
+def test_messages_name_the_program_that_was_typed(line: CommandLine, tmp_path: Path) -> None:
+    """`python -m sagemaker_emulator`, which runs behind it, would use another state."""
+    absent = line.run("emulator", "env", cwd=tmp_path, EMULATOR_STATE=str(tmp_path / "state"))
+    assert absent.returncode == 1
+    assert "start it with: python pipeline.py emulator up" in absent.stderr
+    assert "usage: python pipeline.py emulator [-h] VERB" in line.run("emulator").stdout
