@@ -1,10 +1,11 @@
 """The command that controls SageMaker on this machine."""
 
-import os
+import sys
 from typing import Annotated
 
 import typer
 
+import sagemaker_emulator
 from pipelines.commands.group import Group
 from pipelines.root import ROOT, emulator_state
 
@@ -16,18 +17,18 @@ app = Group("This machine")
 )
 def emulator(
     arguments: Annotated[
-        list[str] | None, typer.Argument(metavar="up|down|status|env|reset")
+        list[str] | None, typer.Argument(metavar="up|down|status|env|logs|reset")
     ] = None,
 ) -> None:
-    """Control the emulator: up, down, status, env, reset.
+    """Control the emulator: up, down, status, env, logs, reset.
 
     Every folder of this machine uses the same one.
     """
-    from sagemaker_emulator.__main__ import main
-
-    command, *options = arguments or ["--help"]
-    if command in ("up", "serve"):
-        # Before the person's own options, because the last of an option given twice counts.
-        options = ["--images", str(ROOT / "containers"), *options]
-    os.environ["EMULATOR_STATE"] = str(emulator_state())
-    raise typer.Exit(main([command, *options], "python pipeline.py emulator"))
+    code = sagemaker_emulator.main(
+        arguments or ["--help"],
+        program="python pipeline.py emulator",
+        command=[sys.executable, str(ROOT / "pipeline.py"), "emulator"],
+        state=emulator_state(),
+        images=ROOT / "containers",
+    )
+    raise typer.Exit(code)

@@ -1,6 +1,7 @@
 """`python pipeline.py emulator` from any folder of the machine."""
 
 import json
+import sys
 from pathlib import Path
 
 from tests.cli.command_line import ROOT, CommandLine
@@ -24,9 +25,10 @@ def test_up_uses_the_repositorys_images_from_any_folder(line: CommandLine, tmp_p
     assert f"there is no folder {tmp_path / 'none'}" in refused.stderr
 
 
-def test_messages_name_the_program_that_was_typed(line: CommandLine, tmp_path: Path) -> None:
-    """`python -m sagemaker_emulator`, which runs behind it, would use another state."""
-    absent = line.run("emulator", "env", cwd=tmp_path, EMULATOR_STATE=str(tmp_path / "state"))
+def test_the_commands_in_messages_work_from_any_folder(line: CommandLine, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    absent = line.run("emulator", "env", cwd=tmp_path, EMULATOR_STATE=str(state))
     assert absent.returncode == 1
-    assert "start it with: python pipeline.py emulator up" in absent.stderr
-    assert "usage: python pipeline.py emulator [-h] VERB" in line.run("emulator").stdout
+    command = f"{sys.executable} {ROOT / 'pipeline.py'} emulator up --state {state}"
+    assert absent.stderr == f"emulator: not running; start it with: {command}\n"
+    assert "usage: python pipeline.py emulator [-h]" in line.run("emulator").stdout
