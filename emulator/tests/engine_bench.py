@@ -16,6 +16,7 @@ from sagemaker_emulator import modules  # noqa: F401  (registers every operation
 from sagemaker_emulator.aws.dispatch import Context, operations
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.sagemaker.pipelines import execution_operations
+from sagemaker_emulator.storage.s3 import S3
 from sagemaker_emulator.storage.store import Store
 
 TOKEN = "0123456789abcdef0123456789abcdef"
@@ -54,7 +55,7 @@ def bench_context(state: Path) -> BenchContext:
         url="http://127.0.0.1:9",
         s3_url="http://127.0.0.1:9",
         store=Store(state / "emulator.db"),
-        s3=None,  # type: ignore[arg-type]
+        s3=S3(state / "s3", "http://127.0.0.1:9"),
     )
 
 
