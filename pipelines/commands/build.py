@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.commands.shared import Target, chosen, examples, open_target
+from pipelines.commands.shared import AsJson, Target, chosen, examples, open_target, print_json
 from pipelines.commands.verbs import Verbs
 
 PANEL = "Build"
@@ -76,3 +76,38 @@ def images(
     absent = imaging.missing(place.session, place.settings)
     for name, image in imaging.ours(place.settings).items():
         typer.echo(f"{'missing' if name in absent else 'found':<7} {image}")
+
+
+@app.command(
+    rich_help_panel=PANEL,
+    epilog=examples("settings", "settings tuning", "--target my.yaml settings data.source --json"),
+)
+def settings(
+    context: typer.Context,
+    selection: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="KEY", help="A section or a key. \\[default: all]", show_default=False
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    target: Target = None,
+) -> None:
+    """List the settings: each value, where it comes from and what it means.
+
+    A settings file for --target needs only the keys that it changes, such as
+    `tuning: {max_trials: 6}`, and `target: aws` where it builds on AWS's values.
+    A variable such as $PIPELINE_TUNING_MAX_TRIALS replaces one value.
+    """
+    from dataclasses import asdict
+
+    from pipelines.settings import listing
+
+    listed = listing.settings(chosen(context, target), selection)
+    if as_json:
+        print_json([asdict(setting) for setting in listed])
+    else:
+        from pipelines.display import settings as display
+        from pipelines.display import terminal
+
+        terminal.show(*display.render(listed))
