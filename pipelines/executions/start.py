@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from model_registry.versions import approved_data_url
 from pipelines import NAME, parameters
 from pipelines.executions import execution
 from pipelines.provisioning.item import error_code
+from pipelines.serving.package_group import approved_data_url
 from pipelines.settings.model import Settings
 from pipelines.upload import bin_images
 

@@ -5,8 +5,6 @@ from types import SimpleNamespace
 import pytest
 
 import pipeline
-from pipelines.commands import run
-from pipelines.commands.shared import Place
 from pipelines.provisioning import container_images
 from pipelines.settings.layers import load
 
@@ -36,8 +34,8 @@ class SageMaker:
 def test_an_execution_that_runs_is_named_whenever_ctrl_c_comes(monkeypatch, capsys, wait):
     client = SageMaker()
     settings = load("local").resolved("123456789012", container_images.tags())
-    place = Place(SimpleNamespace(client=lambda _: client), settings)
-    monkeypatch.setattr(run, "open_target", lambda *_: place)
+    opened = SimpleNamespace(client=lambda _: client), settings
+    monkeypatch.setattr("pipelines.target.open_target", lambda _: opened)
     assert pipeline.main(ARGUMENTS + ["--no-wait"] * (not wait)) == 130
     assert client.started
     out, err = capsys.readouterr()

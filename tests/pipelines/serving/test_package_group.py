@@ -2,9 +2,8 @@ import json
 
 import pytest
 
-from model_registry import versions
 from model_registry.errors import RegistryError
-from pipelines.serving import comparison
+from pipelines.serving import comparison, package_group
 
 GROUP = "tally"
 
@@ -12,7 +11,7 @@ GROUP = "tally"
 def test_lists_newest_first_with_what_was_registered(client, register):
     register(accuracy="0.41")
     register("Approved")
-    found = versions.list_versions(client, GROUP)
+    found = package_group.list_versions(client, GROUP)
     assert [(v.version, v.approval) for v in found] == [
         (2, "Approved"),
         (1, "PendingManualApproval"),
@@ -25,15 +24,15 @@ def test_approves_the_newest_pending_version_and_keeps_the_note(client, register
     register()
     register()
     register("Rejected")
-    done = versions.approve(client, GROUP, note="counted by hand too")
+    done = package_group.approve(client, GROUP, note="counted by hand too")
     assert (done.version, done.approval, done.note) == (2, "Approved", "counted by hand too")
-    assert versions.find(client, GROUP, 1).approval == "PendingManualApproval"
+    assert package_group.find(client, GROUP, 1).approval == "PendingManualApproval"
 
 
 def test_a_decision_can_be_changed_and_its_words_with_it(client, register):
     register()
-    versions.approve(client, GROUP, 1, "looks good")
-    done = versions.reject(client, GROUP, 1)
+    package_group.approve(client, GROUP, 1, "looks good")
+    done = package_group.reject(client, GROUP, 1)
     assert (done.approval, done.note) == ("Rejected", "Rejected with pipeline.py")
 
 
@@ -48,31 +47,31 @@ def test_a_decision_can_be_changed_and_its_words_with_it(client, register):
 def test_what_cannot_be_approved_says_what_to_do(client, register, version, message):
     register("Approved")
     with pytest.raises(RegistryError, match=message):
-        versions.approve(client, GROUP, version)
+        package_group.approve(client, GROUP, version)
 
 
 def test_without_a_group_there_is_nothing_to_approve(client):
     with pytest.raises(RegistryError, match=r"python pipeline\.py"):
-        versions.approve(client, GROUP)
-    assert versions.approved_data_url(client, GROUP) is None
+        package_group.approve(client, GROUP)
+    assert package_group.approved_data_url(client, GROUP) is None
 
 
 def test_the_approved_model_is_the_newest_approved_one(client, register):
     register()
-    assert versions.approved_data_url(client, GROUP) is None
+    assert package_group.approved_data_url(client, GROUP) is None
     register("Approved")
-    assert versions.approved_data_url(client, GROUP) == "s3://tally/model.tar.gz"
+    assert package_group.approved_data_url(client, GROUP) == "s3://tally/model.tar.gz"
 
 
 @pytest.mark.parametrize("text", ["3", "v3", "arn:aws:sagemaker:us-east-1:1:model-package/tally/3"])
 def test_a_version_is_named_by_number_or_arn(text):
-    assert versions.parse_version(text) == 3
+    assert package_group.parse_version(text) == 3
 
 
 @pytest.mark.parametrize("text", ["", "three", "3.5", "-1"])
 def test_what_is_no_version_is_refused(text):
     with pytest.raises(RegistryError, match="not a model version"):
-        versions.parse_version(text)
+        package_group.parse_version(text)
 
 
 def test_versions_are_compared_by_their_test_metrics(session, register):
