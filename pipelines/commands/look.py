@@ -143,7 +143,7 @@ def settings(
     as_json: AsJson = False,
     target: TargetOption = LOCAL,
 ) -> None:
-    """List the settings: values, where each comes from, and what it means.
+    """List the settings: values, their sources and meanings.
 
     A settings file for --target needs only the keys that it changes, such as
     `tuning: {max_trials: 6}`, and `target: aws` where it builds on AWS's values.

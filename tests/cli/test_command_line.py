@@ -123,7 +123,7 @@ def test_what_cannot_be_done_says_what_to_do_and_fails(fresh, arguments, message
 
 def test_the_parameters_are_listed(fresh):
     shown = fresh("parameters").stdout
-    assert re.search(r"AccuracyThreshold +0\.2 .*Allowed: from 0 to 1\.", shown)
+    assert re.search(r"AccuracyThreshold +0\.2 .*Allowed: a number from 0 to 1\.", shown)
     listed = json.loads(fresh("parameters", "--json").stdout)
     assert len(listed) == 23
     assert {
