@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import threading
 import time
@@ -11,13 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pipeline_steps import ROLE, definition
+
 from sagemaker_emulator import modules  # noqa: F401  (registers every operation)
 from sagemaker_emulator.aws.dispatch import Context, operations
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.sagemaker.pipelines import execution_operations
 from sagemaker_emulator.storage.store import Store
 
-ROLE = "arn:aws:iam::123456789012:role/pipeline"
 TOKEN = "0123456789abcdef0123456789abcdef"
 
 
@@ -61,27 +61,36 @@ def bench_context(state: Path) -> BenchContext:
 class Jobs:
     """Create/Describe/Stop for processing and training jobs that only wait.
 
-    Environment of a job tells what becomes of it: SECONDS (how long), FAIL (its FailureReason),
-    FAIL_TIMES (only so often), REFUSE (the code of an error of Create), WRITE (JSON for report.json
-    of its first output).
+    The Environment of a job decides how it goes: SECONDS (how long), HOLD (until `released` is
+    set), FAIL (its FailureReason), FAIL_TIMES (only so often), REFUSE (the code of an error of
+    Create), WRITE (JSON for report.json of its first output).
     """
 
     def __init__(self) -> None:
         self.created: list[dict[str, Any]] = []
         self.running = 0
         self.most_running = 0
+        self.released = threading.Event()
         self._failures: dict[str, int] = {}
         self._lock = threading.Lock()
 
     def handlers(self) -> dict[str, Callable[..., dict[str, Any]]]:
-        made: dict[str, Callable[..., dict[str, Any]]] = {}
-        for kind, prefix in (("ProcessingJob", "processing-job"), ("TrainingJob", "training-job")):
-            made |= {
-                f"Create{kind}": lambda c, r, k=kind, p=prefix: self._create(c, r, k, p),
-                f"Describe{kind}": lambda c, r, k=kind: c.store.get("bench", r[f"{k}Name"]),
-                f"Stop{kind}": lambda c, r, k=kind: self._stop(c, r, k),
-            }
-        return made
+        return self._handlers("ProcessingJob", "processing-job") | self._handlers(
+            "TrainingJob", "training-job"
+        )
+
+    def _handlers(self, kind: str, prefix: str) -> dict[str, Callable[..., dict[str, Any]]]:
+        def create(context: Context, request: Any) -> dict[str, Any]:
+            return self._create(context, request, kind, prefix)
+
+        def describe(context: Context, request: Any) -> dict[str, Any]:
+            return context.store.get("bench", request[f"{kind}Name"]) or {}
+
+        def stop(context: Context, request: Any) -> dict[str, Any]:
+            context.store.update("bench", request[f"{kind}Name"], Stopped=True)
+            return {}
+
+        return {f"Create{kind}": create, f"Describe{kind}": describe, f"Stop{kind}": stop}
 
     def _create(self, context: Context, request: Any, kind: str, prefix: str) -> dict[str, Any]:
         environment = request.get("Environment", {})
@@ -117,7 +126,7 @@ class Jobs:
     ) -> None:
         until = time.monotonic() + float(environment.get("SECONDS", 0))
         status = "Failed" if reason else "Completed"
-        while time.monotonic() < until:
+        while time.monotonic() < until or ("HOLD" in environment and not self.released.is_set()):
             time.sleep(0.01)
             if (context.store.get("bench", name) or {}).get("Stopped"):
                 status = "Stopped"
@@ -141,10 +150,6 @@ class Jobs:
             ]
         context.store.update("bench", name, **changes)
 
-    def _stop(self, context: Context, request: Any, kind: str) -> dict[str, Any]:
-        context.store.update("bench", request[f"{kind}Name"], Stopped=True)
-        return {}
-
 
 @dataclass
 class Bench:
@@ -157,26 +162,26 @@ class Bench:
         return self.context.call(operation, **request)
 
     def create(self, *steps: dict[str, Any], parameters: Any = (), **more: Any) -> None:
-        definition = {"Version": "2020-12-01", "Parameters": list(parameters), "Steps": steps}
-        self.call(
-            "CreatePipeline",
-            PipelineName="p",
-            PipelineDefinition=json.dumps(definition),
-            ClientRequestToken=TOKEN,
-            RoleArn=ROLE,
-            **more,
-        )
+        request = {
+            "PipelineName": "p",
+            "PipelineDefinition": definition(*steps, parameters=parameters),
+            "ClientRequestToken": TOKEN,
+            "RoleArn": ROLE,
+        }
+        self.call("CreatePipeline", **request | more)
 
     def start(self, parameters: dict[str, str] | None = None, **more: Any) -> str:
         given = [{"Name": key, "Value": value} for key, value in (parameters or {}).items()]
         token = f"{time.time_ns():032d}"
-        answer = self.call(
-            "StartPipelineExecution",
-            PipelineName="p",
-            PipelineParameters=given,
-            **{"ClientRequestToken": token, **more},
-        )
-        return str(answer["PipelineExecutionArn"])
+        request = {
+            "PipelineName": "p",
+            "PipelineParameters": given,
+            "ClientRequestToken": token,
+        }
+        return str(self.call("StartPipelineExecution", **request | more)["PipelineExecutionArn"])
+
+    def stop(self, arn: str) -> None:
+        self.call("StopPipelineExecution", PipelineExecutionArn=arn, ClientRequestToken=TOKEN)
 
     def run(self, parameters: dict[str, str] | None = None, **more: Any) -> tuple[str, str]:
         arn = self.start(parameters, **more)
@@ -232,93 +237,3 @@ def open_bench(state: Path, monkeypatch: Any) -> Bench:
     for name, handler in jobs.handlers().items():
         monkeypatch.setitem(operations, ("sagemaker", name), handler)
     return Bench(bench_context(state), jobs)
-
-
-def processing(name: str, environment: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
-    arguments = more.pop("arguments", {})
-    return {
-        "Name": name,
-        "Type": "Processing",
-        "Arguments": {
-            "ProcessingResources": {
-                "ClusterConfig": {
-                    "InstanceType": "ml.m5.large",
-                    "InstanceCount": 1,
-                    "VolumeSizeInGB": 1,
-                }
-            },
-            "AppSpecification": {"ImageUri": "image"},
-            "RoleArn": ROLE,
-            "Environment": environment or {},
-            "ProcessingOutputConfig": {
-                "Outputs": [
-                    {
-                        "OutputName": "out",
-                        "S3Output": {
-                            "S3Uri": {
-                                "Std:Join": {
-                                    "On": "/",
-                                    "Values": [
-                                        "s3://bucket",
-                                        {"Get": "Execution.PipelineExecutionId"},
-                                        name,
-                                    ],
-                                }
-                            },
-                            "LocalPath": "/opt/ml/processing/out",
-                            "S3UploadMode": "EndOfJob",
-                        },
-                    }
-                ]
-            },
-            **arguments,
-        },
-        "PropertyFiles": [
-            {"PropertyFileName": "Report", "OutputName": "out", "FilePath": "report.json"}
-        ],
-        **more,
-    }
-
-
-def training(name: str, hyperparameters: dict[str, Any], **more: Any) -> dict[str, Any]:
-    return {
-        "Name": name,
-        "Type": "Training",
-        "Arguments": {
-            "AlgorithmSpecification": {"TrainingImage": "image", "TrainingInputMode": "File"},
-            "RoleArn": ROLE,
-            "HyperParameters": hyperparameters,
-            "OutputDataConfig": {"S3OutputPath": "s3://bucket/models"},
-            "ResourceConfig": {
-                "InstanceType": "ml.m5.large",
-                "InstanceCount": 1,
-                "VolumeSizeInGB": 1,
-            },
-            "StoppingCondition": {"MaxRuntimeInSeconds": 60},
-        },
-        **more,
-    }
-
-
-def lambda_step(name: str, function: str, arguments: Any, outputs: Any = (), **more: Any) -> Any:
-    return {
-        "Name": name,
-        "Type": "Lambda",
-        "FunctionArn": f"arn:aws:lambda:us-east-1:123456789012:function:{function}",
-        "Arguments": arguments,
-        "OutputParameters": [{"OutputName": o, "OutputType": "String"} for o in outputs],
-        **more,
-    }
-
-
-def condition(name: str, conditions: Any, yes: Any = (), no: Any = (), **more: Any) -> Any:
-    return {
-        "Name": name,
-        "Type": "Condition",
-        "Arguments": {"Conditions": conditions, "IfSteps": list(yes), "ElseSteps": list(no)},
-        **more,
-    }
-
-
-def fail(name: str, message: Any = "no", **more: Any) -> dict[str, Any]:
-    return {"Name": name, "Type": "Fail", "Arguments": {"ErrorMessage": message}, **more}

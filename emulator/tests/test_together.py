@@ -6,7 +6,8 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from engine_bench import ROLE, bench_context, fail
+from engine_bench import bench_context
+from pipeline_steps import ROLE, fail
 
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.sagemaker.pipelines import execution_operations

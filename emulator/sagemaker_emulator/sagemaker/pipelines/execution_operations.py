@@ -25,13 +25,13 @@ from sagemaker_emulator.sagemaker.pipelines.run.records import (
     ExecutionRecord,
     definition_text,
     get_execution,
-    is_listed,
     keep_definition,
     list_executions,
     shown,
     step_records,
     update_execution,
 )
+from sagemaker_emulator.sagemaker.pipelines.run.scheduler import SKIPPED
 from sagemaker_emulator.sagemaker.pipelines.run.selection import record_other_steps, resolve
 from sagemaker_emulator.sagemaker.pipelines.run.status_events import emit_execution_event
 
@@ -186,10 +186,11 @@ def list_pipeline_execution_steps(
     """List the steps that have begun, latest first unless the request orders otherwise."""
     arn = request.get("PipelineExecutionArn", "")
     get_execution(context.store, arn)
-    records = step_records(context.store, arn).values()
+    # A step that will not run is not listed.
+    records = [r for r in step_records(context.store, arn).values() if r["StepStatus"] != SKIPPED]
     return page(
         request,
-        [shown(record) for record in records if is_listed(record)],
+        [shown(record) for record in records],
         "PipelineExecutionSteps",
         name="StepName",
         sort={"CreationTime": "StartTime"},

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engine_bench import ROLE, TOKEN, Bench, open_bench, training
+from engine_bench import TOKEN, Bench, open_bench
+from pipeline_steps import ROLE, training
 
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.sagemaker.pipelines import execution_operations

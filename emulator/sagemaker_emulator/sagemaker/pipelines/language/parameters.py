@@ -47,12 +47,9 @@ class Parameter:
     def convert(self, value: Any, label: str = "Value of parameter") -> ParameterValue:
         """Convert a value (a string, or already of the type) to this parameter's type.
 
-        Args:
-            value: the value to convert.
-            label: what an error message calls the value.
-
         Raises:
-            DefinitionError: if it is of another type, or not among the enum's values.
+            DefinitionError: if it is of another type, or not among the enum's values; the message
+                calls it `label`.
         """
         converted = _convert(value, self.type)
         if converted is None:

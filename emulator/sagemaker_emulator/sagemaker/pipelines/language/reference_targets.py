@@ -23,17 +23,10 @@ def check_target(
     reference: Reference,
     operations: OperationLookup,
 ) -> None:
-    """Check that what a reference names will have a value when the step runs.
-
-    Args:
-        definition: the parsed definition.
-        step: the step that contains the reference.
-        path: where in the step it stands.
-        reference: the reference.
-        operations: looks up a SageMaker operation in botocore's model.
+    """Check that a reference at `path` in `step` will have a value when the step runs.
 
     Raises:
-        DefinitionError: if it names nothing; the message lists what could be named.
+        DefinitionError: if what it names does not exist; the message lists what does.
     """
     where = f"step '{step.name}', {path}: '{reference.text}'"
     if reference.root == "Parameters":

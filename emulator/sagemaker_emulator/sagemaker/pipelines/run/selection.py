@@ -119,17 +119,11 @@ def resolve(
 def record_other_steps(
     store: Store, definition: Definition, arn: str, selection: Selection, source_arn: str | None
 ) -> None:
-    """Write the records of the steps that do not run: reused from the source, or left out.
-
-    Args:
-        store: where the records are.
-        definition: the pipeline.
-        arn: the execution that begins.
-        selection: its selection.
-        source_arn: SourcePipelineExecutionArn, if any.
-    """
+    """Write the records of the steps that do not run: reused from the source, or left out."""
     source_records = step_records(store, source_arn) if source_arn else {}
-    for name in definition.steps.keys() - selection.run:
+    for name in definition.steps:
+        if name in selection.run:
+            continue
         record: StepRecord = {"StepName": name, "StepStatus": SKIPPED}
         if source_arn and name in selection.reuse:
             record = source_records[name]

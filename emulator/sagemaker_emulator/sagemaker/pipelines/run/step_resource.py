@@ -38,10 +38,9 @@ class StepResource:
         self._run = run
         self._context = run.context
         self._type = RESOURCE_STEPS[run.step.type]
-        noun = self._type.noun
-        self._create_operation = f"Create{noun}"
-        self._name_member = f"{noun}Name"
-        self._status_member = f"{noun}Status"
+        self._create_operation = f"Create{self._type.noun}"
+        self._name_member = f"{self._type.noun}Name"
+        self._status_member = f"{self._type.noun}Status"
 
     def new_name(self) -> str:
         """Make a name for the next attempt; where SageMaker makes none, the one in Arguments."""
