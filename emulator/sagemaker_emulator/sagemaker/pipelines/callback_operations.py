@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sagemaker_emulator.aws.dispatch import Context, operation
+from sagemaker_emulator.aws.context import Context
+from sagemaker_emulator.aws.dispatch import operation
 from sagemaker_emulator.errors import ApiError, not_found
 from sagemaker_emulator.sagemaker.pipelines.run.records import CALLBACK
 

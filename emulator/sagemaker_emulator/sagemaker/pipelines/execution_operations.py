@@ -6,17 +6,16 @@ import json
 import random
 import string
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from sagemaker_emulator.aws.dispatch import Context, operation
+from sagemaker_emulator.aws.context import Context
+from sagemaker_emulator.aws.dispatch import operation
 from sagemaker_emulator.aws.pages import page
 from sagemaker_emulator.errors import ApiError, invalid
 from sagemaker_emulator.sagemaker.pipelines.language.definition import Definition
 from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import DefinitionError
 from sagemaker_emulator.sagemaker.pipelines.language.parameters import bind
 from sagemaker_emulator.sagemaker.pipelines.operations import checked, requested_pipeline
-from sagemaker_emulator.sagemaker.pipelines.run.executions import Executions
 from sagemaker_emulator.sagemaker.pipelines.run.records import (
     EXECUTION,
     PIPELINE,
@@ -47,23 +46,6 @@ _OPTIONS = (
     "RoleArn",
 )
 _ALPHABET = string.ascii_lowercase + string.digits
-_executions: dict[Path, Executions] = {}
-
-
-def start(context: Context) -> None:
-    """Continue the executions that an earlier process left unfinished."""
-    _running(context).start()
-
-
-def stop(context: Context) -> None:
-    """End the threads of running executions; the next `start` continues them."""
-    executions = _executions.pop(context.state, None)
-    if executions:
-        executions.stop()
-
-
-def _running(context: Context) -> Executions:
-    return _executions.setdefault(context.state, Executions(context))
 
 
 @operation("StartPipelineExecution")
@@ -124,7 +106,7 @@ def start_pipeline_execution(
             source_arn = config.get("SourcePipelineExecutionArn")
             record_other_steps(store, definition, arn, selection, source_arn)
     emit_execution_event(context, record, "Executing")
-    _running(context).drive(arn)
+    context.executions.drive(arn)
     return {"PipelineExecutionArn": arn}
 
 
@@ -236,7 +218,7 @@ def stop_pipeline_execution(
             )
         record = update_execution(context.store, arn, PipelineExecutionStatus="Stopping")
     emit_execution_event(context, record, "Executing")
-    _running(context).stop_execution(arn)
+    context.executions.stop_execution(arn)
     return {"PipelineExecutionArn": arn}
 
 
@@ -268,5 +250,5 @@ def retry_pipeline_execution(
         record = update_execution(store, arn, **changes)
         store.put(TOKEN, token, {"PipelineExecutionArn": arn})
     emit_execution_event(context, record, status)
-    _running(context).drive(arn)
+    context.executions.drive(arn)
     return {"PipelineExecutionArn": arn}

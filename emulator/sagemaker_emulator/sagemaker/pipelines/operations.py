@@ -6,9 +6,11 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from sagemaker_emulator.aws.dispatch import Context, operation, service_model
+from sagemaker_emulator.aws.context import Context
+from sagemaker_emulator.aws.dispatch import operation, service_model
 from sagemaker_emulator.aws.pages import page
 from sagemaker_emulator.errors import ApiError, invalid, not_found
+from sagemaker_emulator.sagemaker import tags
 from sagemaker_emulator.sagemaker.pipelines.language.definition import Definition, parse
 from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import DefinitionError
 from sagemaker_emulator.sagemaker.pipelines.language.validation import validate
@@ -62,7 +64,7 @@ def create_pipeline(
     with context.store.transaction():
         if not _exists(context, request):  # made by another request while this one was checked
             context.store.put(PIPELINE, name, dict(pipeline))
-            context.tag(arn, request.get("Tags"))
+            tags.add(context, arn, request.get("Tags"))
     return {"PipelineArn": arn}
 
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from sagemaker_emulator.aws.dispatch import Context
+from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.sagemaker.pipelines.language.definition import parse
 from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import StepError
@@ -196,4 +196,4 @@ class ExecutionThread(threading.Thread):
         stream = "/".join(self._arn.rsplit("/", 3)[1::2])
         # The log only explains what the records contain; a full disk must not end the execution.
         with contextlib.suppress(OSError):
-            self._context.log(LOG_GROUP, stream, [line])
+            self._context.logs.append(LOG_GROUP, stream, [line])

@@ -7,8 +7,6 @@ import pytest
 from engine_bench import Bench
 from pipeline_steps import get, json_get, output_uri, processing, training
 
-from sagemaker_emulator.sagemaker.pipelines import execution_operations
-
 
 def test_job_has_a_made_name_and_evaluated_arguments(bench: Bench) -> None:
     threshold = {"Name": "Threshold", "Type": "Float", "DefaultValue": 0.5}
@@ -75,12 +73,12 @@ def test_job_that_ended_because_the_emulator_stopped_runs_again(bench: Bench) ->
     bench.create(processing("A", {"HOLD": "1", "FAIL": reason, "FAIL_TIMES": "1"}))
     arn = bench.start()
     bench.until(arn, "A", "Executing")
-    execution_operations.stop(bench.context)
+    bench.stop_services()
     bench.jobs.released.set()
     name, deadline = bench.jobs.created[0]["ProcessingJobName"], time.monotonic() + 10
     while (bench.context.store.get("bench", name) or {})["ProcessingJobStatus"] == "InProgress":
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    execution_operations.start(bench.context)
+    bench.start_services()
     assert bench.finish(arn) == "Succeeded"
     assert len(bench.jobs.created) == 2
