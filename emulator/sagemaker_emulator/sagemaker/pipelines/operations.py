@@ -88,11 +88,7 @@ def list_pipelines(context: Context, request: types.ListPipelinesRequestTypeDef)
         for pipeline in context.store.list(records.PIPELINE, request.get("PipelineNamePrefix", ""))
     ]
     return page(
-        request,
-        pipelines,
-        "PipelineSummaries",
-        name="PipelineName",
-        sort={"Name": "PipelineName"},
+        request, pipelines, "PipelineSummaries", name="PipelineName", sort={"Name": "PipelineName"}
     )
 
 
