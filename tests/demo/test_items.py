@@ -1,4 +1,4 @@
-"""The products of the drawn bins: each can be drawn at any size."""
+"""The products of the drawn bins: each can be drawn in any size."""
 
 import numpy as np
 import pytest
@@ -17,4 +17,4 @@ def test_a_product_is_drawn_at_every_size(kind: str) -> None:
             for height in (8, 14, 22, 31, 90):
                 image = picture(product, width, height)
                 assert image.size == (width, height)
-                assert image.getextrema()[3][1] > 0  # it is not empty
+                assert image.getchannel("A").getbbox()  # something is visible

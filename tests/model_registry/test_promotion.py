@@ -8,8 +8,6 @@ import pipeline
 from model_registry import endpoint as endpoints
 from model_registry.errors import NotApprovedError, RegistryError
 from model_registry.promotion import Placement, _read_settings, promote
-from pipelines.commands import models
-from pipelines.commands.shared import Place
 from pipelines.serving import endpoint_status
 
 PLACEMENT = Placement("tally", "ml.m5.large", "arn:aws:iam::123456789012:role/tally-execution")
@@ -33,15 +31,16 @@ def test_promoting_the_same_version_again_changes_nothing(client, register):
 
 
 def test_whoever_rejects_what_is_serving_is_told_so(session, client, register, monkeypatch, capsys):
-    place = Place(session, SimpleNamespace(endpoint="tally"))
-    monkeypatch.setattr(models, "open_target", lambda *_: place)
+    opened = session, SimpleNamespace(endpoint="tally")
+    monkeypatch.setattr("pipelines.target.open_target", lambda _: opened)
     promote(client, register("Approved"), PLACEMENT)
     register()
     said = {}
     for version in ("1", "2"):
         assert pipeline.main(["reject", version]) == 0
         said[version] = capsys.readouterr().err
-    assert said["1"].startswith("It goes on serving until: python pipeline.py rollback")
+    assert said["1"].startswith("The endpoint continues to serve it.")
+    assert "python pipeline.py rollback" in said["1"]
     assert said["2"] == ""
 
 

@@ -9,14 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from sagemaker_emulator.containers import sandbox
-from sagemaker_emulator.containers.runtime import Container, Runtime
+from sagemaker_emulator.containers.runtime import (
+    SANDBOXES,
+    Container,
+    Runtime,
+    choose_sandbox,
+)
+from sagemaker_emulator.containers.sandbox import SandboxUnavailable, relocate
 
 IMAGES = Path(__file__).parents[1] / "images"
+FAILURES = {sandbox.kind: sandbox.failure() for sandbox in SANDBOXES}
 KINDS = [
     pytest.param(kind, marks=pytest.mark.skipif(bool(why), reason=f"{kind}: {why}"), id=kind)
-    for kind in sandbox.KINDS
-    for why in [sandbox.failure(kind)]
+    for kind, why in FAILURES.items()
 ]
 
 
@@ -24,11 +29,7 @@ KINDS = [
 def runtimes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Runtime]]:
     state = tmp_path_factory.mktemp("state")
     client = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}
-    made = {
-        kind: Runtime(IMAGES, state, kind, client)
-        for kind in sandbox.KINDS
-        if not sandbox.failure(kind)
-    }
+    made = {kind: Runtime(IMAGES, state, kind, client) for kind, why in FAILURES.items() if not why}
     yield made
     for runtime in made.values():
         runtime.close()
@@ -297,10 +298,10 @@ def test_idle_hosts_end(tmp_path: Path) -> None:
 
 
 def test_an_unavailable_runtime_says_why() -> None:
-    if not sandbox.failure("bwrap"):
+    if not FAILURES["bwrap"]:
         pytest.skip("bwrap works here")
-    with pytest.raises(sandbox.SandboxUnavailable, match=r"'bwrap' does not work.*auto"):
-        sandbox.probe("bwrap")
+    with pytest.raises(SandboxUnavailable, match=r"'bwrap' does not work.*auto"):
+        choose_sandbox("bwrap", Path())
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or sys.platform != "linux", reason="needs to become another")
@@ -356,16 +357,16 @@ def test_unshare_as_a_plain_user(tmp_path: Path) -> None:
     ],
 )
 def test_relocation_rewrites_paths(value: object, expected: object) -> None:
-    assert sandbox.relocate(value, Path("/job")) == expected
+    assert relocate(value, Path("/job")) == expected
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to take this machine's /etc away")
 def test_a_machine_without_etc_hosts_has_opt_ml_all_the_same(tmp_path):
-    if said := sandbox.failure("unshare"):
-        pytest.skip(f"nothing can be mounted here: {said}")
+    if failure := FAILURES["unshare"]:
+        pytest.skip(f"nothing can be mounted here: {failure}")
     probe = (
-        "from sagemaker_emulator.containers import sandbox; "
-        "print(sandbox.failure('unshare'), end='')"
+        "from sagemaker_emulator.containers.sandbox import Unshare; "
+        "print(Unshare.failure(), end='')"
     )
     bare = 'mount --make-rprivate / && mount --bind "$0" /etc && exec "$@"'
     command = ["unshare", "--mount", "sh", "-c", bare, str(tmp_path), sys.executable, "-c", probe]
