@@ -190,14 +190,13 @@ def _definition_text(
         return inline
     if inline is not None:
         raise invalid("Use PipelineDefinition or PipelineDefinitionS3Location, not both.")
-    bucket, key = location["Bucket"], location["ObjectKey"]
-    try:
-        return (context.state / "s3" / bucket / key).read_text()
-    except OSError as error:
+    uri = f"s3://{location['Bucket']}/{location['ObjectKey']}"
+    content = context.s3.read(uri)
+    if content is None:
         raise invalid(
-            f"PipelineDefinitionS3Location s3://{bucket}/{key} cannot be read: there is no such "
-            "object."
-        ) from error
+            f"PipelineDefinitionS3Location {uri} cannot be read: there is no such object."
+        )
+    return content.decode()
 
 
 def checked(text: str) -> Definition:

@@ -134,13 +134,13 @@ class StepRun:
         return files
 
     def _read_json(self, uri: str) -> Any:
-        path = self.context.state / "s3" / uri.removeprefix("s3://")
-        try:
-            return json.loads(path.read_bytes())
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+        content = self.context.s3.read(uri)
+        if content is None:
             raise StepError(
                 f"{uri} cannot be read: there is no such object. Did the step that should write "
                 "it write to the output's LocalPath?"
-            ) from error
+            )
+        try:
+            return json.loads(content)
         except ValueError as error:
             raise StepError(f"{uri} is not a JSON document: {error}") from error
