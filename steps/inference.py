@@ -22,7 +22,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -30,10 +30,13 @@ import engine
 import photo
 import pixels
 
-try:  # AWS's toolkit turns its own class of error into an HTTP status, and every other into 500
-    from sagemaker_inference.errors import BaseInferenceToolkitError as ServerError
-except ImportError:
+if TYPE_CHECKING:
     ServerError = Exception
+else:
+    try:  # AWS's toolkit turns its own class of error into an HTTP status, and every other into 500
+        from sagemaker_inference.errors import BaseInferenceToolkitError as ServerError
+    except ImportError:
+        ServerError = Exception
 
 ATTRIBUTES_HEADER = "x-amzn-sagemaker-custom-attributes"
 DIGITS = 6  # of a probability in an answer
@@ -44,7 +47,7 @@ MAX_BATCH = 8
 Answer = dict[str, Any]
 
 
-class RequestError(ValueError, ServerError):  # type: ignore[misc]  # Any with AWS's toolkit
+class RequestError(ValueError, ServerError):
     """The client's request cannot be answered.
 
     Attributes:
