@@ -1,7 +1,5 @@
 """One step of one execution while it runs: what it can read and where it reports."""
 
-from __future__ import annotations
-
 import json
 import threading
 import time
