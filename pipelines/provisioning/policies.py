@@ -6,7 +6,8 @@ and a test holds the two together.
 
 from typing import Any
 
-from pipelines.settings.model import NAME, Settings
+from pipelines import NAME
+from pipelines.settings.model import Settings
 
 Document = dict[str, Any]
 EXECUTION_SERVICES = ["sagemaker.amazonaws.com"]
@@ -90,7 +91,7 @@ def execution(settings: Settings) -> Document:
         ),
         # Whoever may start the pipeline chooses the status, among what whoever runs `setup` allows.
         _allow("Register", ["sagemaker:CreateModelPackage"], registry)
-        | _only("sagemaker:ModelApprovalStatus", list(settings.registrable)),
+        | _only("sagemaker:ModelApprovalStatus", list(settings.initial_statuses)),
         _allow(
             "Experiments",
             [

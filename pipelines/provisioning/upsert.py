@@ -14,14 +14,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from pipelines import NAME
 from pipelines.errors import UserError
-from pipelines.parameters import check_defaults, no_model
-from pipelines.provisioning import images
+from pipelines.parameters import no_model
+from pipelines.provisioning import container_images
 from pipelines.provisioning.item import Item
 from pipelines.provisioning.promoter import FUNCTION, holds_current_code
 from pipelines.provisioning.setup import setup
 from pipelines.root import ROOT, environment
-from pipelines.settings.model import NAME, Settings
+from pipelines.settings.model import Settings
 from pipelines.upload.code import Bundle, bundles
 from pipelines.upload.weights import placed
 
@@ -86,7 +87,6 @@ def upsert(session: "boto3.Session", settings: Settings) -> UpsertResult:
     from botocore.exceptions import BotoCoreError, ClientError
 
     began = time.perf_counter()
-    check_defaults(settings)
     settings, weights = placed(settings)
     if settings.target == "local":
         items, notes = setup(session, settings), []
@@ -146,7 +146,6 @@ def dry_run(settings: Settings) -> str:
         ParameterError: The settings make a value that is not allowed a parameter's default.
         WeightsError: The pretrained weights are missing.
     """
-    check_defaults(settings)
     settings, _ = placed(settings)
     return json.dumps(json.loads(compiled_definition(settings, bundles())[0]), indent=2)
 
@@ -235,7 +234,7 @@ def _put(
 
 def _check(session: "boto3.Session", settings: Settings) -> list[str]:
     """Refuse what would fail hours after the start; answers what only should be known."""
-    if settings.images.from_ecr and (missing := images.missing(session, settings)):
+    if settings.images.from_ecr and (missing := container_images.missing(session, settings)):
         raise UpsertError(
             "\n".join(
                 [

@@ -14,17 +14,24 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipelines import NAME
 from pipelines.errors import UserError
 from pipelines.root import ROOT
-from pipelines.settings.model import NAME, Settings
+from pipelines.settings.model import Settings
 
 if TYPE_CHECKING:
     import boto3
 
 STEPS = ROOT / "steps"
-MODEL_CODE = ("inference.py", "engine.py", "network.py", "pixels.py")  # Train ships them on
+MODEL_CODE = (
+    "inference.py",
+    "engine.py",
+    "network.py",
+    "photo.py",
+    "pixels.py",
+)  # also in the model
 CONTENTS = {
-    "prepare": ("prepare.py", "preparation"),
+    "prepare": ("prepare.py", "preparation", "photo.py"),
     "train": ("train.py", "training", *MODEL_CODE, "pictures.py"),
     "evaluate": ("evaluate.py", "evaluation", "pictures.py"),
 }

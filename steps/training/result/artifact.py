@@ -17,7 +17,7 @@ from training.loop.fitting import Outcome
 from training.loop.temperature import fit_temperature
 from training.watch.profiling.profiler import Profile
 
-SHIPPED = ("inference.py", "engine.py", "network.py", "pixels.py")
+SHIPPED = ("inference.py", "engine.py", "network.py", "photo.py", "pixels.py")
 STEPS = Path(__file__).resolve().parents[2]
 
 

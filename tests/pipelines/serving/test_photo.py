@@ -1,0 +1,108 @@
+"""Checks of a photo before it is sent to the endpoint."""
+
+import ast
+import io
+
+import pytest
+from PIL import Image
+
+from pipelines.root import ROOT
+from pipelines.serving import photo
+from pipelines.serving.photo import MAX_BYTES, PhotoError, load, load_all
+
+
+def picture(kind, size=(40, 30), mode="RGB"):
+    body = io.BytesIO()
+    Image.new(mode, size).save(body, kind)
+    return body.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("kind", "content_type"), [("JPEG", "image/jpeg"), ("PNG", "image/png")], ids=["jpeg", "png"]
+)
+def test_the_content_type_follows_the_bytes_not_the_name(tmp_path, kind, content_type):
+    file = tmp_path / "bin.txt"
+    file.write_bytes(picture(kind))
+    image = load(file)
+    assert (image.content_type, image.width, image.height) == (content_type, 40, 30)
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        pytest.param(b"", "empty", id="0-byte"),
+        pytest.param(b"three boxes and a bag", "neither a JPEG nor a PNG", id="text"),
+        pytest.param(b"\x89PNG\r\n\x1a\n", "cut off", id="cut-png"),
+        pytest.param(picture("JPEG")[:60], "cut off", id="cut-jpeg"),
+        pytest.param(picture("PNG", (8000, 5000), "1"), "40 megapixels", id="40-megapixel"),
+        pytest.param(picture("PNG", (20000, 10000), "1"), "200 megapixels", id="200-megapixel"),
+        pytest.param(b"\xff" * (MAX_BYTES + 1), "above the endpoint's 25 MiB", id="too-many-bytes"),
+    ],
+)
+def test_a_file_that_the_endpoint_would_refuse_is_refused_here(tmp_path, body, message):
+    file = tmp_path / "bin.jpg"
+    file.write_bytes(body)
+    with pytest.raises(PhotoError, match=message):
+        load(file)
+
+
+def constants(file):
+    """The module's assignments of literals and products, which is how limits are written."""
+    return {
+        node.targets[0].id: eval(ast.unparse(node.value), {"__builtins__": {}})
+        for node in ast.parse((ROOT / file).read_text()).body
+        if isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Name)
+        and all(
+            isinstance(part, ast.Constant | ast.BinOp | ast.Mult | ast.Tuple | ast.Load)
+            for part in ast.walk(node.value)
+        )
+    }
+
+
+def test_the_steps_have_the_same_limits():
+    """Neither can import the other: they are shipped apart."""
+    steps = constants("steps/photo.py")
+    assert steps["MAX_BYTES"] == photo.MAX_BYTES
+    assert steps["MAX_PIXELS"] == photo.MAX_PIXELS
+    assert steps["MAX_SCANS"] == photo.MAX_SCANS
+    assert set(steps["CONTENT_TYPES"]) == {kind for kind, _ in photo.READERS.values()}
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("containers/tally-inference/model_server.py", "MAX_BYTES"),
+        ("emulator/sagemaker_emulator/sagemaker/endpoints/invoke.py", "MAX_BODY"),
+    ],
+)
+def test_the_servers_allow_bodies_of_the_same_size(file, name):
+    assert constants(file)[name] == photo.MAX_BYTES
+
+
+def test_no_other_module_of_the_steps_has_limits_of_its_own():
+    for file in (ROOT / "steps").rglob("*.py"):
+        if file.name != "photo.py":
+            limits = {"MAX_BYTES", "MAX_SCANS", "CONTENT_TYPES", "FORMATS"}
+            assert not limits & set(constants(file)), file
+
+
+def test_a_jpeg_with_more_scans_than_are_served_is_refused(tmp_path):
+    (tmp_path / "bin.jpg").write_bytes(picture("JPEG") + 101 * b"\xff\xda\x00")
+    with pytest.raises(PhotoError, match=r"10[12] scans, and at most 100 are allowed"):
+        load(tmp_path / "bin.jpg")
+
+
+def test_a_missing_file_and_a_folder_are_named(tmp_path):
+    with pytest.raises(PhotoError, match="no such file"):
+        load(tmp_path / "none.jpg")
+    with pytest.raises(PhotoError, match=f"is a folder; `python pipeline.py score {tmp_path}`"):
+        load(tmp_path)
+
+
+def test_every_wrong_file_is_named_at_once(tmp_path):
+    (tmp_path / "bin.jpg").write_bytes(picture("JPEG"))
+    (tmp_path / "text.jpg").write_text("three boxes and a bag")
+    files = [tmp_path / name for name in ("text.jpg", "bin.jpg", "none.jpg")]
+    with pytest.raises(PhotoError, match=r"text\.jpg: is neither.*\n.*none\.jpg: there is no such"):
+        load_all(files)

@@ -1,0 +1,99 @@
+"""Bundles: the address is the content's, whatever the machine, the order or the time."""
+
+import io
+import os
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.settings.model import Settings
+from pipelines.upload.code import CodeError, bundles
+
+
+@pytest.fixture
+def steps(tmp_path: Path) -> Path:
+    """A small `steps/`."""
+    folder = tmp_path / "steps"
+    scripts = ("prepare.py", "train.py", "evaluate.py")
+    shared = ("network.py", "inference.py", "engine.py", "photo.py", "pictures.py", "pixels.py")
+    for name in (*scripts, *shared):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(f"# {name}")
+    (folder / "training" / "rules").mkdir(parents=True)
+    (folder / "training" / "rules" / "overfit.py").write_text("# a rule")
+    (folder / "training" / "__pycache__").mkdir()
+    (folder / "training" / "__pycache__" / "data.cpython-311.pyc").write_bytes(b"compiled")
+    return folder
+
+
+def test_a_bundle_holds_its_steps_files(steps: Path) -> None:
+    found = {name: [path for path, _ in bundle.files] for name, bundle in bundles(steps).items()}
+    assert found == {
+        "prepare": ["photo.py", "prepare.py"],
+        "train": [
+            "engine.py",
+            "inference.py",
+            "network.py",
+            "photo.py",
+            "pictures.py",
+            "pixels.py",
+            "train.py",
+            "training/rules/overfit.py",
+        ],
+        "evaluate": ["evaluate.py", "pictures.py"],
+    }
+
+
+def test_time_and_place_do_not_change_a_bundle(steps: Path, tmp_path: Path) -> None:
+    before = bundles(steps)["train"]
+    moved = steps.rename(tmp_path / "elsewhere")
+    for file in moved.rglob("*"):
+        os.utime(file, (1, 1))
+    after = bundles(moved)["train"]
+    assert (before.sha, before.pack()) == (after.sha, after.pack())
+
+
+def test_a_change_is_another_bundle_of_that_step_alone(steps: Path) -> None:
+    before = bundles(steps)
+    (steps / "evaluate.py").write_text("# changed")
+    after = bundles(steps)
+    changed = {name for name in before if before[name].sha != after[name].sha}
+    assert changed == {"evaluate"}
+
+
+def test_a_renamed_file_is_another_bundle(steps: Path) -> None:
+    before = bundles(steps)["train"].sha
+    (steps / "training" / "rules" / "overfit.py").rename(steps / "training" / "overfit.py")
+    assert bundles(steps)["train"].sha != before
+
+
+def test_the_tarball_is_read_by_tar(steps: Path) -> None:
+    packed = io.BytesIO(bundles(steps)["train"].pack())
+    with tarfile.open(fileobj=packed) as tar:
+        assert "train.py" in tar.getnames()
+        member = tar.extractfile("train.py")
+        assert member and member.read() == b"# train.py"
+
+
+def test_a_missing_script_is_said(steps: Path) -> None:
+    (steps / "prepare.py").unlink()
+    with pytest.raises(CodeError, match=r"prepare\.py"):
+        bundles(steps)
+
+
+def test_an_upload_happens_once(aws: Any, local: Settings, steps: Path) -> None:
+    s3 = aws.session.client("s3")
+    s3.create_bucket(Bucket=local.bucket_name)
+    for bundle in bundles(steps).values():
+        assert bundle.upload(aws.session, local)
+        assert not bundle.upload(aws.session, local)
+    keys = [o["Key"] for o in s3.list_objects_v2(Bucket=local.bucket_name)["Contents"]]
+    train = bundles(steps)["train"].tarball(local)
+    assert train == f"s3://{local.bucket_name}/{next(k for k in keys if '/train/' in k)}"
+    assert any(key.endswith("/prepare.py") for key in keys)
+
+
+def test_the_repositorys_scripts_are_complete() -> None:
+    assert all(bundle.files for bundle in bundles().values())
