@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -27,6 +26,7 @@ from sagemaker_emulator.sagemaker import tags
 from sagemaker_emulator.sagemaker.endpoints import configs, invoke
 from sagemaker_emulator.sagemaker.endpoints import operations as endpoints
 from sagemaker_emulator.sagemaker.endpoints.deployments import Deployments
+from sagemaker_emulator.sagemaker.jobs import operations as jobs
 from sagemaker_emulator.sagemaker.jobs import processing, training
 from sagemaker_emulator.sagemaker.jobs.kinds import PROCESSING, TRAINING, TRANSFORM
 from sagemaker_emulator.sagemaker.jobs.running import RunningJobs
@@ -49,7 +49,7 @@ from sagemaker_emulator.storage.store import Store
 
 # The modules whose import registers the operations.
 OPERATIONS: tuple[ModuleType, ...] = (
-    *(tags, processing, training, transform, tuning, configs, endpoints, invoke),
+    *(tags, jobs, processing, training, transform, tuning, configs, endpoints, invoke),
     *(groups, models, packages, pipelines, execution_operations, callback_operations),
     *(events, functions, policy, logs),
 )
@@ -81,23 +81,6 @@ def connect(context: Context, runtime: str) -> None:
     context.endpoints = Deployments(context)
     context.tuning = Tuners(context)
     context.executions = Executions(context)
-
-
-@contextlib.contextmanager
-def started(context: Context) -> Iterator[None]:
-    """Start the services of a context; at the end stop them, the last one first."""
-    services: tuple[Service, ...] = (
-        context.functions,
-        context.jobs,
-        context.endpoints,
-        context.tuning,  # after the jobs, as it must find the interrupted ones ended
-        context.executions,  # last, as the executions that it continues call all others
-    )
-    with contextlib.ExitStack() as stack:
-        for service in services:
-            stack.callback(_stop, service)
-            service.start()
-        yield
 
 
 def _stop(service: Service) -> None:
@@ -140,7 +123,16 @@ def serve(options: Options) -> None:
         # The client environment lets every service use boto3 as its clients do.
         os.environ.update(context.client_environment | past_proxies())
         connect(context, options.runtime)
-        stack.enter_context(started(context))
+        services: tuple[Service, ...] = (
+            context.functions,
+            context.jobs,
+            context.endpoints,
+            context.tuning,  # after the jobs, as it must find the interrupted ones ended
+            context.executions,  # last, as the executions that it continues call all others
+        )
+        for service in services:
+            stack.callback(_stop, service)
+            service.start()
         stack.callback(_ignore_signals)
         _write_server_files(context)
         config = uvicorn.Config(

@@ -70,9 +70,7 @@ def list_endpoint_configs(
     context: Context, request: types.ListEndpointConfigsInputTypeDef
 ) -> Response:
     """Configurations by name part and creation time."""
-    configs = context.store.list(KIND)
-    sort = {"Name": "EndpointConfigName"}
-    return page(request, configs, "EndpointConfigs", name="EndpointConfigName", sort=sort)
+    return page(request, context.store.list(KIND), "EndpointConfigs", "EndpointConfig")
 
 
 @operation("DeleteEndpointConfig")

@@ -158,7 +158,7 @@ def list_pipeline_executions(
         }
         for execution in list_executions(context.store, pipeline["PipelineArn"])
     ]
-    return page(request, executions, "PipelineExecutionSummaries", name="PipelineName")
+    return page(request, executions, "PipelineExecutionSummaries", "Pipeline")
 
 
 @operation("ListPipelineExecutionSteps")
@@ -170,13 +170,8 @@ def list_pipeline_execution_steps(
     get_execution(context.store, arn)
     # A step that will not run is not listed.
     records = [r for r in step_records(context.store, arn).values() if r["StepStatus"] != SKIPPED]
-    return page(
-        request,
-        [shown(record) for record in records],
-        "PipelineExecutionSteps",
-        name="StepName",
-        sort={"CreationTime": "StartTime"},
-    )
+    steps = [{**shown(record), "CreationTime": record["StartTime"]} for record in records]
+    return page(request, steps, "PipelineExecutionSteps", "Step")
 
 
 @operation("ListPipelineParametersForExecution")
@@ -189,7 +184,7 @@ def list_pipeline_parameters(
         {"Name": name, "Value": value if isinstance(value, str) else json.dumps(value)}
         for name, value in execution["Parameters"].items()
     ]
-    return page(request, parameters, "PipelineParameters", name="Name", default_order="Ascending")
+    return page(request, parameters, "PipelineParameters", "", default_order="Ascending")
 
 
 @operation("DescribePipelineDefinitionForExecution")

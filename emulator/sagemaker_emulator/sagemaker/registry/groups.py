@@ -53,13 +53,8 @@ def list_model_package_groups(
     context: Context, request: types.ListModelPackageGroupsInputTypeDef
 ) -> Response:
     """Groups by name part and creation time."""
-    return page(
-        request,
-        context.store.list(_KIND),
-        "ModelPackageGroupSummaryList",
-        name="ModelPackageGroupName",
-        sort={"Name": "ModelPackageGroupName"},
-    )
+    all_groups = context.store.list(_KIND)
+    return page(request, all_groups, "ModelPackageGroupSummaryList", "ModelPackageGroup")
 
 
 @operation("DeleteModelPackageGroup")

@@ -124,14 +124,7 @@ def list_model_packages(context: Context, request: types.ListModelPackagesInputT
             approval == document.get("ModelApprovalStatus")
         ):
             packages.append(document)
-    return page(
-        request,
-        packages,
-        "ModelPackageSummaryList",
-        name="ModelPackageName",
-        sort={"Name": "ModelPackageName"},
-        default_size=100,
-    )
+    return page(request, packages, "ModelPackageSummaryList", "ModelPackage", default_size=100)
 
 
 @operation("DeleteModelPackage")
