@@ -41,7 +41,7 @@ from sagemaker_emulator.services.events import operations as events
 from sagemaker_emulator.services.events.bus import EventBus
 from sagemaker_emulator.services.functions import operations as functions
 from sagemaker_emulator.services.functions import policy
-from sagemaker_emulator.services.functions.invoker import Invoker
+from sagemaker_emulator.services.functions.invocation import Invoker
 from sagemaker_emulator.services.logs import operations as logs
 from sagemaker_emulator.services.logs.log_files import LogFiles
 from sagemaker_emulator.storage.s3 import S3

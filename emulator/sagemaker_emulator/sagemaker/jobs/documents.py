@@ -1,4 +1,4 @@
-"""The documents of jobs: created, read, and failed where a server has gone away."""
+"""The documents of jobs: created, read, and ended where a server was killed."""
 
 import shutil
 import time

@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 
 
 @operation("CreateProcessingJob")
-def create_processing_job(
-    context: Context, request: types.CreateProcessingJobRequestTypeDef
-) -> Response:
+def create_job(context: Context, request: types.CreateProcessingJobRequestTypeDef) -> Response:
     """Create the job and start it."""
     return documents.create(context, PROCESSING, request, processing_container.problem(request))
 

@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 
 
 @operation("CreateTrainingJob")
-def create_training_job(
-    context: Context, request: types.CreateTrainingJobRequestTypeDef
-) -> Response:
+def create_job(context: Context, request: types.CreateTrainingJobRequestTypeDef) -> Response:
     """Create the job and start it."""
     problem = training_container.problem(request)
     return documents.create(context, TRAINING, request, problem, **secondary_changes("Starting"))
@@ -31,7 +29,7 @@ def run(job: Job) -> Document:
     def show_progress(status: str) -> None:
         def changes(document: Document) -> Document:
             if document["SecondaryStatus"] == "Stopping":
-                return {}  # it stays Stopping while what it made is uploaded
+                return {}  # it stays Stopping while its output is uploaded
             return secondary_changes(status, document["SecondaryStatusTransitions"])
 
         job.inform(changes)

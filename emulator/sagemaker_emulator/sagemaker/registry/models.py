@@ -25,7 +25,7 @@ _UNSUPPORTED = {
 
 @operation("CreateModel")
 def create_model(context: Context, request: types.CreateModelInputTypeDef) -> Response:
-    """Keep a model; a container given by ModelPackageName takes that package's image and data."""
+    """Create a model; a container with ModelPackageName uses that package's image and data."""
     name = request["ModelName"]
     containers = [request["PrimaryContainer"]] if "PrimaryContainer" in request else []
     containers += request.get("Containers", [])

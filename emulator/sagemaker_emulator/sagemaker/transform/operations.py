@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 
 
 @operation("CreateTransformJob")
-def create_transform_job(
-    context: Context, request: types.CreateTransformJobRequestTypeDef
-) -> Response:
+def create_job(context: Context, request: types.CreateTransformJobRequestTypeDef) -> Response:
     """Create the job and start it."""
     context.call("DescribeModel", ModelName=request["ModelName"])
     return documents.create(context, TRANSFORM, request, batch.problem(request))
