@@ -31,7 +31,7 @@ from sklearn.preprocessing import Normalizer, StandardScaler
 
 import network
 import pixels
-from preparation.groups import group_of
+from preparation.groups import find_group
 from preparation.metadata import Bin, parse
 from preparation.splitting import Member, split
 from training.model import weights
@@ -102,7 +102,7 @@ def read(source: Path, file: Path) -> Images:
     else:
         features = compute(source / "bin-images", ids)
         np.savez(file, ids=ids, features=features)
-    groups = [group_of(identity, items) for identity in ids]
+    groups = [find_group(identity, items) for identity in ids]
     number = {group: index for index, group in enumerate(sorted(set(groups)))}
     return Images(
         ids, np.array([b.count for b in found]), np.array([number[g] for g in groups]), features

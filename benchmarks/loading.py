@@ -29,7 +29,7 @@ from torchvision.datasets import ImageFolder
 from torchvision.transforms import v2
 
 import pixels
-from preparation.picture import squeezed
+from preparation.picture import resize
 from training.data.decoder import Decoder
 from training.data.images import Images, normalise
 
@@ -191,7 +191,7 @@ def main() -> None:
         stored = Path(work) / "stored"
         (stored / "1").mkdir(parents=True)
         for file in originals.glob("*/*.jpg"):
-            (stored / "1" / file.name).write_bytes(squeezed(file.read_bytes(), SIZE))
+            (stored / "1" / file.name).write_bytes(resize(file.read_bytes(), SIZE))
         for folder in (originals, small, stored):
             sizes = [file.stat().st_size for file in folder.glob("*/*.jpg")]
             print(

@@ -5,57 +5,58 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from local_context import local_context
 from pipeline_steps import ROLE, definition
 
-from sagemaker_emulator import modules  # noqa: F401  (registers every operation)
-from sagemaker_emulator.aws.dispatch import Context, operations
+from sagemaker_emulator.aws.context import Context
+from sagemaker_emulator.aws.dispatch import operations
+from sagemaker_emulator.aws.ports import Outcome
 from sagemaker_emulator.errors import ApiError
-from sagemaker_emulator.sagemaker.pipelines import execution_operations
-from sagemaker_emulator.storage.store import Store
+from sagemaker_emulator.sagemaker.pipelines.run.execution_thread import LOG_GROUP
+from sagemaker_emulator.serve import connect
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 
 
-@dataclass(frozen=True)
-class BenchContext(Context):
-    """A context whose Lambda functions are Python functions and whose events are kept."""
+class PythonFunctions(dict[str, Callable[[Any], Any]]):
+    """Lambda functions that are Python functions, by name."""
 
-    functions: dict[str, Callable[[Any], Any]] = field(default_factory=dict)
-    events: list[dict[str, Any]] = field(default_factory=list)
-    lines: list[str] = field(default_factory=list)
+    def start(self) -> None: ...
 
-    def invoke_lambda(self, name: str, payload: Any) -> dict[str, Any]:
-        function = self.functions.get(name.rsplit(":", 1)[-1])
+    def stop(self) -> None: ...
+
+    def invoke(self, name: str, payload: object) -> Outcome:
+        function = self.get(name.rsplit(":", 1)[-1])
         if function is None:
             raise ApiError("ResourceNotFoundException", f"Function not found: {name}", 404)
         try:
-            return {"StatusCode": 200, "Payload": function(payload)}
+            return Outcome(function(payload), failed=False)
         except ValueError as error:
-            failure = {"errorMessage": str(error), "errorType": "ValueError"}
-            return {"StatusCode": 200, "FunctionError": "Unhandled", "Payload": failure}
+            return Outcome({"errorMessage": str(error), "errorType": "ValueError"}, failed=True)
 
-    def emit(self, detail_type: str, detail: dict[str, Any], resources: list[str]) -> None:
-        self.events.append({"type": detail_type, **detail})
+    def invoke_later(self, name: str, payload: object) -> None:
+        self.invoke(name, payload)
 
-    def log(self, group: str, stream: str, lines: list[str]) -> None:
-        self.lines.extend(lines)
+    def permits(self, name: str, principal: str, source: str) -> bool:
+        return True
 
 
-def bench_context(state: Path) -> BenchContext:
-    return BenchContext(
-        state=state,
-        images=state,
-        runtime="none",
-        url="http://127.0.0.1:9",
-        s3_url="http://127.0.0.1:9",
-        store=Store(state / "emulator.db"),
-        s3=None,  # type: ignore[arg-type]
-    )
+class EventList(list[dict[str, Any]]):
+    """A bus that only keeps its events."""
+
+    def emit(
+        self,
+        detail_type: str,
+        detail: Mapping[str, object],
+        resources: Sequence[str],
+        source: str = "aws.sagemaker",
+    ) -> str:
+        self.append({"type": detail_type, **detail})
+        return "id"
 
 
 class Jobs:
@@ -151,12 +152,25 @@ class Jobs:
         context.store.update("bench", name, **changes)
 
 
-@dataclass
 class Bench:
     """A pipeline service over stand-in jobs."""
 
-    context: BenchContext
-    jobs: Jobs
+    def __init__(self, context: Context, jobs: Jobs) -> None:
+        self.context = context
+        self.jobs = jobs
+        self.events = EventList()
+        self.functions = PythonFunctions()
+        self.connect()
+
+    def connect(self) -> None:
+        connect(self.context, "relocate")
+        self.context.events = self.events
+        self.context.functions = self.functions
+
+    @property
+    def lines(self) -> list[str]:
+        """The log of all executions."""
+        return list(self.context.logs.read(LOG_GROUP, ""))
 
     def call(self, operation: str, **request: Any) -> dict[str, Any]:
         return self.context.call(operation, **request)
@@ -201,7 +215,7 @@ class Bench:
         return any(
             event.get("pipelineExecutionArn") == arn
             and event.get("currentPipelineExecutionStatus") == status
-            for event in list(self.context.events)
+            for event in list(self.events)
         )
 
     def status(self, arn: str) -> str:
@@ -226,14 +240,23 @@ class Bench:
             time.sleep(0.01)
         raise AssertionError(f"{step} never {status}: {self.steps(arn)}")
 
+    def stop_services(self) -> None:
+        self.context.executions.stop()
+        self.context.tuning.stop()
+
+    def start_services(self) -> None:
+        self.connect()
+        self.context.tuning.start()
+        self.context.executions.start()
+
     def restart(self) -> None:
         """As the server does when it goes down and comes up again."""
-        execution_operations.stop(self.context)
-        execution_operations.start(self.context)
+        self.stop_services()
+        self.start_services()
 
 
 def open_bench(state: Path, monkeypatch: Any) -> Bench:
     jobs = Jobs()
     for name, handler in jobs.handlers().items():
         monkeypatch.setitem(operations, ("sagemaker", name), handler)
-    return Bench(bench_context(state), jobs)
+    return Bench(local_context(state), jobs)

@@ -24,7 +24,7 @@ def evaluate_step(context: Context, prepare: Any, train: Any) -> ProcessingStep:
     arguments = {
         "--batch-size": str(context.settings.training.test_batch_size),
         "--match-precision": str(quality.match_precision),
-        "--books-wrong": str(quality.books_wrong),
+        "--books-wrong": str(quality.record_error_rate),
     }
     return ProcessingStep(
         "Evaluate",

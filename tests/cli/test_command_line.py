@@ -94,7 +94,7 @@ def test_a_parameter_without_its_option_is_refused_with_the_command_that_sets_it
 
 def test_the_parameters_are_listed(fresh: CommandLine) -> None:
     shown = fresh.run("parameters").stdout
-    assert re.search(r"AccuracyThreshold +0\.2 .*Allowed: from 0 to 1\.", shown)
+    assert re.search(r"AccuracyThreshold +0\.2 .*Allowed: a number from 0 to 1\.", shown)
     listed = {one["name"]: one for one in json.loads(fresh.run("parameters", "--json").stdout)}
     assert len(listed) == 23
     assert set(listed["MaxTrials"]) == {"name", "type", "default", "help", "allowed"}

@@ -16,7 +16,7 @@ from training.loop import fitting
 from training.model.losses import Levels
 from training.watch.profiling import profiler
 
-SHIPPED = ("inference.py", "engine.py", "network.py", "pixels.py")
+SHIPPED = ("inference.py", "engine.py", "network.py", "photo.py", "pixels.py")
 STEPS = Path(__file__).resolve().parents[2]
 
 

@@ -4,11 +4,9 @@ from pathlib import Path
 import pytest
 from engine_bench import Bench, open_bench
 
-from sagemaker_emulator.sagemaker.pipelines import execution_operations
-
 
 @pytest.fixture
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     opened = open_bench(tmp_path, monkeypatch)
     yield opened
-    execution_operations.stop(opened.context)
+    opened.stop_services()

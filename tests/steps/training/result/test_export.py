@@ -78,7 +78,7 @@ def model(exported, tmp_path) -> Path:
 def test_the_file_that_serves_and_every_files_hash(exported):
     settings = settings_of(exported)
     assert settings["serves"] == "model.onnx"
-    code = {f"code/{name}.py" for name in ("engine", "inference", "network", "pixels")}
+    code = {f"code/{name}.py" for name in ("engine", "inference", "network", "photo", "pixels")}
     assert set(settings["files"]) == {"model.pt", "model.onnx"} | code
     for name, found in settings["files"].items():
         assert found == sha256(exported / name)

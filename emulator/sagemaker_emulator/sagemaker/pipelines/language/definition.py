@@ -1,7 +1,5 @@
 """The pipeline definition, schema version 2020-12-01, parsed from its JSON text."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """The graph of a definition: which step waits for which."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from graphlib import CycleError, TopologicalSorter
 from typing import Any

@@ -1,7 +1,5 @@
 """Whether what a reference names exists: a parameter, a variable, or a property of a step."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape

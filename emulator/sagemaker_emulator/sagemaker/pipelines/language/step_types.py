@@ -1,7 +1,5 @@
 """The step types that the emulator runs, and the SageMaker operations behind each."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

@@ -3,8 +3,6 @@
 Each check is a function of the definition; its DefinitionError names the step and the key.
 """
 
-from __future__ import annotations
-
 from sagemaker_emulator.sagemaker.pipelines.language import conditions
 from sagemaker_emulator.sagemaker.pipelines.language.arguments import check_shape
 from sagemaker_emulator.sagemaker.pipelines.language.definition import (

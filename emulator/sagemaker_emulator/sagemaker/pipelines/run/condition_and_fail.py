@@ -1,7 +1,5 @@
 """Condition and Fail steps, which only evaluate expressions."""
 
-from __future__ import annotations
-
 from sagemaker_emulator.sagemaker.pipelines.language.conditions import is_true
 from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import StepError
 from sagemaker_emulator.sagemaker.pipelines.language.expressions import to_text

@@ -1,7 +1,5 @@
 """What to do next: which steps may start, which never will, and whether the execution is over."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The SageMaker resource of a step: named, created, waited for and stopped."""
 
-from __future__ import annotations
-
 import random
 import string
 from typing import Any

@@ -1,7 +1,5 @@
 """One step of one execution while it runs: what it can read and where it reports."""
 
-from __future__ import annotations
-
 import json
 import threading
 import time
@@ -9,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sagemaker_emulator.aws.dispatch import Context
+from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.sagemaker.pipelines.language.definition import Definition, StepDefinition
 from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import StepError
 from sagemaker_emulator.sagemaker.pipelines.language.expressions import Scope, evaluate
@@ -134,13 +132,13 @@ class StepRun:
         return files
 
     def _read_json(self, uri: str) -> Any:
-        path = self.context.state / "s3" / uri.removeprefix("s3://")
-        try:
-            return json.loads(path.read_bytes())
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+        content = self.context.s3.read(uri)
+        if content is None:
             raise StepError(
                 f"{uri} cannot be read: there is no such object. Did the step that should write "
                 "it write to the output's LocalPath?"
-            ) from error
+            )
+        try:
+            return json.loads(content)
         except ValueError as error:
             raise StepError(f"{uri} is not a JSON document: {error}") from error

@@ -6,7 +6,7 @@ import pytest
 from engine_bench import Bench
 from pipeline_steps import processing
 
-from sagemaker_emulator.aws.dispatch import Context
+from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.sagemaker.pipelines.run import executions
 from sagemaker_emulator.sagemaker.pipelines.run.execution_thread import ExecutionThread
 

@@ -9,8 +9,8 @@ from pipeline_steps import get, lambda_step
 
 def test_outputs_are_listed_and_passed_on(bench: Bench) -> None:
     payloads: list[Any] = []
-    bench.context.functions["deploy"] = lambda payload: {"status": "ok", **payload}
-    bench.context.functions["report"] = payloads.append
+    bench.functions["deploy"] = lambda payload: {"status": "ok", **payload}
+    bench.functions["report"] = payloads.append
     bench.create(
         lambda_step("Deploy", "deploy", {"count": 2}, ["status", "count"]),
         lambda_step("Report", "report", {"count": get("Steps.Deploy.OutputParameters['count']")}),
@@ -48,7 +48,7 @@ def test_step_that_cannot_succeed_states_why(
     def broken(payload: Any) -> Any:
         raise ValueError("broken")
 
-    bench.context.functions.update(bad=broken, empty=lambda payload: {})
+    bench.functions.update(bad=broken, empty=lambda payload: {})
     bench.create(step)
     arn, status = bench.run()
     assert status == "Failed"

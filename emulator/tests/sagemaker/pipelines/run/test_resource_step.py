@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 from engine_bench import Bench
-from pipeline_steps import get, json_get, output_uri, processing, training
+from pipeline_steps import ROLE, get, json_get, output_uri, processing, training
 
-from sagemaker_emulator.sagemaker.pipelines import execution_operations
+from sagemaker_emulator.sagemaker.pipelines.run.records import StepProgress, update_execution
 
 
 def test_job_has_a_made_name_and_evaluated_arguments(bench: Bench) -> None:
@@ -75,12 +75,25 @@ def test_job_that_ended_because_the_emulator_stopped_runs_again(bench: Bench) ->
     bench.create(processing("A", {"HOLD": "1", "FAIL": reason, "FAIL_TIMES": "1"}))
     arn = bench.start()
     bench.until(arn, "A", "Executing")
-    execution_operations.stop(bench.context)
+    bench.stop_services()
     bench.jobs.released.set()
     name, deadline = bench.jobs.created[0]["ProcessingJobName"], time.monotonic() + 10
     while (bench.context.store.get("bench", name) or {})["ProcessingJobStatus"] == "InProgress":
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    execution_operations.start(bench.context)
+    bench.start_services()
     assert bench.finish(arn) == "Succeeded"
     assert len(bench.jobs.created) == 2
+
+
+def test_resource_that_an_interrupted_step_had_created_is_kept(bench: Bench) -> None:
+    arguments = {"ExecutionRoleArn": ROLE, "PrimaryContainer": {"Image": "image"}}
+    bench.create({"Name": "Create", "Type": "Model", "Arguments": arguments})
+    arn, _ = bench.run()
+    before = bench.steps(arn)["Create"]["Metadata"]
+    # As after a kill between the creation of the model and the end of its step.
+    StepProgress(bench.context.store, arn, "Create").update(StepStatus="Executing")
+    update_execution(bench.context.store, arn, PipelineExecutionStatus="Executing")
+    bench.restart()
+    assert bench.finish(arn) == "Succeeded"
+    assert bench.steps(arn)["Create"]["Metadata"] == before

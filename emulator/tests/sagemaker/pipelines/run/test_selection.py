@@ -43,7 +43,7 @@ def test_wrong_selection_is_refused(names: list[str], source: str | None, messag
 
 
 def test_selected_steps_take_what_they_need_from_the_source(bench: Bench) -> None:
-    bench.context.functions["deploy"] = lambda payload: {}
+    bench.functions["deploy"] = lambda payload: {}
     bench.create(
         processing("Prepare"),
         training("Train", {"data": output_uri("Prepare")}),

@@ -98,7 +98,7 @@ def test_step_with_other_arguments_runs_again_and_the_log_states_why(bench: Benc
     assert len(bench.jobs.created) == 2
     assert any(
         line.startswith("A: cache miss") and 'Environment.SEED: "1" became "2"' in line
-        for line in bench.context.lines
+        for line in bench.lines
     )
 
 
@@ -111,4 +111,4 @@ def test_result_expires(bench: Bench) -> None:
     arn, status = bench.run()
     assert status == "Succeeded"
     assert "CacheHitResult" not in bench.steps(arn)["A"]
-    assert any("older than ExpireAfter allows" in line for line in bench.context.lines)
+    assert any("older than ExpireAfter allows" in line for line in bench.lines)
