@@ -13,12 +13,11 @@ from types import ModuleType
 
 import uvicorn
 
-import sagemaker_emulator
 from sagemaker_emulator import server
 from sagemaker_emulator.aws.context import SDK_DEFAULTS, Context
 from sagemaker_emulator.aws.ports import Service
 from sagemaker_emulator.containers import environment
-from sagemaker_emulator.containers.runtime import Runtime
+from sagemaker_emulator.containers.runtime import Runtime, choose_sandbox
 from sagemaker_emulator.containers.sandbox import SandboxUnavailable
 from sagemaker_emulator.daemon import Options, only_server, require_images
 from sagemaker_emulator.errors import StartError
@@ -46,6 +45,7 @@ from sagemaker_emulator.services.logs import operations as logs
 from sagemaker_emulator.services.logs.log_files import LogFiles
 from sagemaker_emulator.storage.s3 import S3
 from sagemaker_emulator.storage.store import Store
+from sagemaker_emulator.version import VERSION
 
 # The modules whose import registers the operations.
 OPERATIONS: tuple[ModuleType, ...] = (
@@ -66,13 +66,14 @@ def connect(context: Context, runtime: str) -> None:
     Raises:
         StartError: The runtime does not work on this machine.
     """
-    client = context.client_environment
-    if runtime == "docker":  # a real container does not see this machine's files
-        del client[SDK_DEFAULTS]
     try:
-        context.containers = Runtime(context.images, context.state, runtime, client)
-    except SandboxUnavailable as problem:
-        raise StartError(str(problem)) from None
+        sandbox = choose_sandbox(runtime, context.state)
+    except SandboxUnavailable as error:
+        raise StartError(str(error)) from None
+    client = context.client_environment
+    if not sandbox.shares_files:
+        del client[SDK_DEFAULTS]
+    context.containers = Runtime(context.images, context.state, sandbox, client)
     context.logs = LogFiles(context.state / "logs")
     context.events = EventBus(context)
     context.functions = Invoker(context)
@@ -173,7 +174,7 @@ def _write_server_files(context: Context) -> None:
         "url": context.url,
         "s3_url": context.s3_url,
         "tracking_uri": context.tracking_uri,
-        "version": sagemaker_emulator.__version__,
+        "version": VERSION,
         "started": time.time(),
         "environment": context.client_environment,
     }

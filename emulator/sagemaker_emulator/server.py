@@ -14,12 +14,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-import sagemaker_emulator
 from sagemaker_emulator.aws import protocol
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import HttpRequest, operations, routes
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.services.moto_fallback import MotoFallback
+from sagemaker_emulator.version import VERSION
 
 _SCOPE = re.compile(r"Credential=[^/]*/\d+/[^/]*/([^/]+)/aws4_request")
 _log = logging.getLogger("emulator")
@@ -56,7 +56,7 @@ def application(context: Context) -> ASGIApp:
 def health(context: Context) -> dict[str, str | bool | int]:
     """What `status` shows of a running server."""
     return {
-        "version": sagemaker_emulator.__version__,
+        "version": VERSION,
         "state": str(context.state),
         "images": str(context.images),
         "runtime": context.containers.kind,

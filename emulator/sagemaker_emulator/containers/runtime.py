@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sagemaker_emulator.containers import image, sandbox
+from sagemaker_emulator.containers import image
 from sagemaker_emulator.containers.docker import Docker
 from sagemaker_emulator.containers.environment import Log
 from sagemaker_emulator.containers.host import Launch
@@ -21,6 +21,8 @@ from sagemaker_emulator.containers.sandbox import (
     Sandbox,
     SandboxUnavailable,
     Unshare,
+    hosts_file,
+    variables,
 )
 
 IDLE_SECONDS = 600.0
@@ -32,11 +34,16 @@ SANDBOXES = (Unshare, Bwrap, Relocate)
 
 
 def choose_sandbox(requested: str, state: Path) -> Sandbox:
-    """The requested sandbox, or for `auto` the first of `SANDBOXES` that works here.
+    """Probe the machine for a sandbox.
+
+    Args:
+        requested: Its kind, or `auto` for the first of `SANDBOXES` that works here.
+        state: The state folder, which holds `environments/`.
 
     Raises:
         SandboxUnavailable: The requested one does not work; the message tells why.
     """
+    state = state.resolve()
     environments = state / "environments"
     failure = ""
     for kind in SANDBOXES:
@@ -88,28 +95,24 @@ class Runtime:
         self,
         images: Path,
         state: Path,
-        requested: str = "auto",
+        sandbox: Sandbox,
         client_environment: Mapping[str, str] | None = None,
         idle_seconds: float = IDLE_SECONDS,
     ) -> None:
-        """Probe the machine once.
+        """Start no host yet.
 
         Args:
             images: A folder with a folder for each image.
-            state: The state folder, which holds `environments/`.
-            requested: auto, or the kind of a sandbox.
+            state: The state folder.
+            sandbox: How containers come to see their own /opt/ml.
             client_environment: The variables with which AWS clients find the emulator.
             idle_seconds: A warm host that ran nothing for this long is ended.
-
-        Raises:
-            SandboxUnavailable: The requested sandbox does not work here.
         """
-        state = state.resolve()
-        self.sandbox = choose_sandbox(requested, state)
+        self.sandbox = sandbox
         self._images = images.resolve()
         self._client_environment = dict(client_environment or {})
         self._idle_seconds = idle_seconds
-        self._errors = state / "hosts.txt"
+        self._errors = state.resolve() / "hosts.txt"
         self._hosts: dict[tuple[str, ...], Host] = {}
         self._lock = threading.Lock()
         self._reaper: threading.Timer | None = None
@@ -144,7 +147,7 @@ class Runtime:
             "environment": self._settings(container),
             "folder": str(container.ml),
             "mount": "",
-            "hosts": str(sandbox.hosts_file(container.folder)),
+            "hosts": str(hosts_file(container.folder)),
             "directory": OPT_ML,
             "nice": container.nice,
         }
@@ -202,14 +205,14 @@ class Runtime:
         settings = self._settings(Container(found.uri, (), {}, Path(), threads=1))
         return self._host(
             (str(Path(built, "bin/python")), str(found.folder), *found.preload),
-            sandbox.variables(found, built, settings),
+            variables(found, built, settings),
         )
 
-    def _host(self, key: tuple[str, ...], variables: Mapping[str, str]) -> Host:
+    def _host(self, key: tuple[str, ...], environment: Mapping[str, str]) -> Host:
         with self._lock:
             host = self._hosts.get(key)
             if host is None or not host.alive:
-                host = Host(key[0], key[1], key[2:], variables, self._errors)
+                host = Host(key[0], key[1], key[2:], environment, self._errors)
                 self._hosts[key] = host
                 self._reap_later()
             host.touch()

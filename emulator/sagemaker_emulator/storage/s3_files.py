@@ -6,8 +6,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from sagemaker_emulator.errors import JobFailed as JobFailed
-from sagemaker_emulator.storage.location import Location as Location
+from sagemaker_emulator.errors import JobFailed
+from sagemaker_emulator.storage.location import Location
 
 
 def find(root: Path, uri: str) -> Iterator[tuple[str, Path]]:

@@ -29,7 +29,11 @@ KINDS = [
 def runtimes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Runtime]]:
     state = tmp_path_factory.mktemp("state")
     client = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}
-    made = {kind: Runtime(IMAGES, state, kind, client) for kind, why in FAILURES.items() if not why}
+    made = {
+        kind: Runtime(IMAGES, state, choose_sandbox(kind, state), client)
+        for kind, why in FAILURES.items()
+        if not why
+    }
     yield made
     for runtime in made.values():
         runtime.close()
@@ -232,9 +236,9 @@ def test_output_arrives_as_it_is_printed(runtimes, tmp_path: Path) -> None:
 def test_containers_die_with_a_killed_emulator(tmp_path: Path) -> None:
     program = (
         "import sys, time\nfrom pathlib import Path\n"
-        "from sagemaker_emulator.containers.runtime import Container, Runtime\n"
+        "from sagemaker_emulator.containers.runtime import Container, Runtime, choose_sandbox\n"
         "state, images = Path(sys.argv[1]), Path(sys.argv[2])\n"
-        "r = Runtime(images, state)\n"
+        "r = Runtime(images, state, choose_sandbox('auto', state))\n"
         "for image in ('plain', 'warm'):\n"
         "    c = Container(image, ('python3', '/opt/ml/s.py'), {}, state / image)\n"
         "    c.ml.mkdir(parents=True)\n"
@@ -283,7 +287,7 @@ def test_a_program_that_is_not_there(runtimes, tmp_path: Path) -> None:
 
 
 def test_idle_hosts_end(tmp_path: Path) -> None:
-    runtime = Runtime(IMAGES, tmp_path, idle_seconds=0.2)
+    runtime = Runtime(IMAGES, tmp_path, choose_sandbox("auto", tmp_path), idle_seconds=0.2)
     try:
         Run(runtime, tmp_path, "warm", ("python3", script(tmp_path, ""))).end()
         assert runtime.hosts()

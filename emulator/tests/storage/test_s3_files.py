@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from sagemaker_emulator.errors import JobFailed
 from sagemaker_emulator.sagemaker.jobs import archive
 from sagemaker_emulator.storage import s3_files
-from sagemaker_emulator.storage.s3_files import JobFailed
 
 
 @pytest.fixture

@@ -19,10 +19,11 @@ import httpx
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.containers.process import HostLost, Process
 from sagemaker_emulator.containers.runtime import Container
+from sagemaker_emulator.errors import JobFailed
 from sagemaker_emulator.sagemaker.jobs import archive
 from sagemaker_emulator.sagemaker.jobs.job import TAIL
 from sagemaker_emulator.storage import s3_files
-from sagemaker_emulator.storage.s3_files import JobFailed
+from sagemaker_emulator.storage.location import Location
 
 PING_EVERY = 0.05
 STARTUP_SECONDS = 480.0
@@ -82,8 +83,7 @@ class ServedModel:
         if not self.packed:
             s3_files.download(s3, self.data, folder)
             return
-        location = s3_files.Location.parse(self.data)
-        file = s3 / location.bucket / location.key
+        file = Location.parse(self.data).path(s3)
         if not file.is_file():
             raise JobFailed(
                 f"ClientError: Could not find model data at {self.data}. Please ensure that the "

@@ -6,8 +6,8 @@ import logging
 from sagemaker_emulator.containers.environment import EnvironmentFailed
 from sagemaker_emulator.containers.image import ImageError
 from sagemaker_emulator.containers.process import HostLost
+from sagemaker_emulator.errors import JobFailed
 from sagemaker_emulator.sagemaker.jobs.job import REASON_LENGTH, Job
-from sagemaker_emulator.storage.s3_files import JobFailed
 
 _log = logging.getLogger("emulator.jobs")
 

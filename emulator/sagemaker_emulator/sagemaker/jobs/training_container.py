@@ -12,9 +12,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from sagemaker_emulator.errors import JobFailed
 from sagemaker_emulator.sagemaker.jobs import archive
 from sagemaker_emulator.sagemaker.jobs.job import Exit, Job, read_message
 from sagemaker_emulator.storage import s3_files
+from sagemaker_emulator.storage.location import Location
 from sagemaker_emulator.storage.store import Document
 
 DAY = 86400
@@ -108,8 +110,7 @@ def run(job: Job, progress: Progress) -> tuple[Exit, Document]:
             s3_files.download(job.s3, uri, job.local(local))
     _write_config(job)
     progress("Training")
-    # A real container does not see this machine's files, where the store of tracking is.
-    tracked = context.containers.kind != "docker"
+    tracked = context.containers.sandbox.shares_files  # the store of tracking is a file
     ended = job.execute(
         algorithm["TrainingImage"],
         [
@@ -217,10 +218,10 @@ def _upload_model(job: Job) -> str:
 
 
 def _put(job: Job, file: Path, uri: str) -> str:
-    location = s3_files.Location.parse(uri)
+    location = Location.parse(uri)
     if not (job.s3 / location.bucket).is_dir():
-        raise s3_files.JobFailed(
+        raise JobFailed(
             f"ClientError: Failed to upload {uri}: the bucket {location.bucket!r} does not exist"
         )
-    s3_files.put(file, job.s3 / location.bucket / location.key)
+    s3_files.put(file, location.path(job.s3))
     return uri

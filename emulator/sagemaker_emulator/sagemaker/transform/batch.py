@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from sagemaker_emulator.errors import JobFailed
 from sagemaker_emulator.sagemaker.endpoints.model_server import ModelServer, ServedModel
 from sagemaker_emulator.sagemaker.jobs.job import Job
 from sagemaker_emulator.sagemaker.jobs.kinds import TRANSFORM
@@ -29,7 +30,6 @@ from sagemaker_emulator.sagemaker.transform.objects import (
     transform,
 )
 from sagemaker_emulator.storage import s3_files
-from sagemaker_emulator.storage.s3_files import JobFailed
 
 MOST = 100  # MB under way at once, and of one object
 WATCH = 0.2  # seconds between two looks at whether the job was stopped

@@ -8,11 +8,11 @@ from typing import Any
 
 import httpx
 
+from sagemaker_emulator.errors import JobFailed
 from sagemaker_emulator.sagemaker.endpoints.model_server import ModelServer
 from sagemaker_emulator.sagemaker.jobs.job import Job
 from sagemaker_emulator.sagemaker.transform.columns import DataProcessing
 from sagemaker_emulator.sagemaker.transform.lines import batches
-from sagemaker_emulator.storage.s3_files import JobFailed
 
 MEGABYTE = 1024 * 1024
 PAYLOAD, TOGETHER = 6, 1  # AWS's defaults: MB of an object, requests at once

@@ -58,10 +58,10 @@ def read_archive(context: Context, code: Mapping[str, Any]) -> bytes:
     if "S3Bucket" not in code or "S3Key" not in code:
         raise invalid_value("the code is needed as ZipFile, or as S3Bucket and S3Key")
     uri = f"s3://{code['S3Bucket']}/{code['S3Key']}"
-    path = context.s3.path_of(uri)
-    if not path.is_file():
+    content = context.s3.read(uri)
+    if content is None:
         raise invalid_value(f"Error occurred while GetObject. There is no object {uri}.")
-    return path.read_bytes()
+    return content
 
 
 def unpack_code(context: Context, name: str, archive: bytes) -> Document:

@@ -4,8 +4,6 @@ A definition may put an integer parameter into a string field, or a tuned hyperp
 string) into a number. SageMaker converts such values; so does ``fit``, by botocore's shapes.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape

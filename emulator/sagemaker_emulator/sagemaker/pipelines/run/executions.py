@@ -1,7 +1,5 @@
 """The executions that this process runs, each in a thread of its own."""
 
-from __future__ import annotations
-
 import threading
 
 from sagemaker_emulator.aws.context import Context

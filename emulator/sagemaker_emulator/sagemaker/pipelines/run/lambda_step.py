@@ -1,7 +1,5 @@
 """Lambda steps: a function is invoked, and its response becomes the step's outputs."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from sagemaker_emulator.errors import ApiError

@@ -3,8 +3,6 @@
 An event only reports: where it cannot be sent, that is logged and the execution continues.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable
 from typing import Any

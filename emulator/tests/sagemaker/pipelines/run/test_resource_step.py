@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 from engine_bench import Bench
-from pipeline_steps import get, json_get, output_uri, processing, training
+from pipeline_steps import ROLE, get, json_get, output_uri, processing, training
+
+from sagemaker_emulator.sagemaker.pipelines.run.records import StepProgress, update_execution
 
 
 def test_job_has_a_made_name_and_evaluated_arguments(bench: Bench) -> None:
@@ -82,3 +84,16 @@ def test_job_that_ended_because_the_emulator_stopped_runs_again(bench: Bench) ->
     bench.start_services()
     assert bench.finish(arn) == "Succeeded"
     assert len(bench.jobs.created) == 2
+
+
+def test_resource_that_an_interrupted_step_had_created_is_kept(bench: Bench) -> None:
+    arguments = {"ExecutionRoleArn": ROLE, "PrimaryContainer": {"Image": "image"}}
+    bench.create({"Name": "Create", "Type": "Model", "Arguments": arguments})
+    arn, _ = bench.run()
+    before = bench.steps(arn)["Create"]["Metadata"]
+    # As after a kill between the creation of the model and the end of its step.
+    StepProgress(bench.context.store, arn, "Create").update(StepStatus="Executing")
+    update_execution(bench.context.store, arn, PipelineExecutionStatus="Executing")
+    bench.restart()
+    assert bench.finish(arn) == "Succeeded"
+    assert bench.steps(arn)["Create"]["Metadata"] == before

@@ -1,4 +1,4 @@
-"""Requests that come to `serve` at the same time are predicted together."""
+"""Requests that arrive at `serve` at the same time are predicted together."""
 
 import json
 import time
@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.steps.served import Endpoint, serving, wait
+from tests.steps.containers.tally_inference.server_process import Endpoint, serving, wait
 
 COUNTS = """
 import time
@@ -47,7 +47,7 @@ def counting(root: Path, program: str = COUNTS) -> Iterator[Endpoint]:
 
 
 def together(endpoint: Endpoint, bodies: list[str], **headers: str) -> list[tuple[int, str]]:
-    """Send all while a prediction is under way."""
+    """Send all during one prediction."""
 
     def ask(body: str) -> tuple[int, str]:
         status, answer = endpoint.ask(
@@ -67,7 +67,7 @@ def together(endpoint: Endpoint, bodies: list[str], **headers: str) -> list[tupl
 SLOW = COUNTS.replace("time.sleep(0)", "time.sleep(0.5)")
 
 
-def test_what_waits_is_predicted_together_and_each_gets_its_own_answer(tmp_path):
+def test_waiting_requests_are_joined_and_get_their_own_answers(tmp_path):
     names = [f"bin{number}" for number in range(8)]
     with counting(tmp_path, SLOW) as endpoint:
         found = together(endpoint, names)
@@ -77,7 +77,7 @@ def test_what_waits_is_predicted_together_and_each_gets_its_own_answer(tmp_path)
         assert answer.endswith(f" for {name}")
     sizes = [int(answer.split()[2]) for _, answer in found]
     assert max(sizes) > 1, "nothing was joined"
-    assert max(sizes) <= 4, "more than the program takes"
+    assert max(sizes) <= 4, "more than the program allows"
 
 
 def test_a_client_alone_does_not_wait_for_others(tmp_path):
@@ -88,7 +88,7 @@ def test_a_client_alone_does_not_wait_for_others(tmp_path):
         assert time.monotonic() - started < 5
 
 
-def test_one_that_fails_does_not_spoil_the_others(tmp_path):
+def test_a_failing_request_does_not_fail_the_others(tmp_path):
     names = ["a", "poison", "b", "bad", "c", "short"]
     with counting(tmp_path, SLOW) as endpoint:
         found = dict(zip(names, together(endpoint, names), strict=True))
@@ -96,18 +96,18 @@ def test_one_that_fails_does_not_spoil_the_others(tmp_path):
             "a": 200, "b": 200, "c": 200, "poison": 500, "bad": 500, "short": 500,
         }  # fmt: skip
         assert json.loads(found["poison"][1])["error"].startswith("the model failed: Arithmetic")
-        assert "predict_fn gave 0 predictions for 1 items" in endpoint.log.read_text()
+        assert "predict_fn returned 0 predictions for 1 items" in endpoint.log.read_text()
         assert endpoint.ping() == 200
 
 
-def test_a_program_that_leaves_in_the_middle_leaves_one_request(tmp_path):
+def test_a_program_that_exits_fails_one_request_only(tmp_path):
     with counting(tmp_path) as endpoint:
         status, _ = endpoint.ask("POST", "/invocations", b"x", {"X-Leave": "yes"})
         assert status == 500
         assert endpoint.ask("POST", "/invocations", b"x")[0] == 200
 
 
-def test_a_program_that_joins_and_wants_a_context_is_refused(tmp_path):
+def test_a_program_that_joins_requests_cannot_take_a_context(tmp_path):
     (tmp_path / "model" / "code").mkdir(parents=True)
     program = COUNTS.replace("predict_fn(batch, model)", "predict_fn(batch, model, context)")
     (tmp_path / "model" / "code" / "inference.py").write_text(program)

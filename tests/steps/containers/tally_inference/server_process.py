@@ -1,4 +1,4 @@
-"""The inference image's `serve` as a process, and a client that asks it over HTTP."""
+"""The inference image's `serve` as a process, and an HTTP client for it."""
 
 import http.client
 import io
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from PIL import Image
 
-BIN = Path(__file__).parents[2] / "containers" / "tally-inference" / "bin"
+BIN = Path(__file__).parents[4] / "containers" / "tally-inference" / "bin"
 JPEG = {"Content-Type": "image/jpeg"}
 
 
@@ -56,7 +56,7 @@ def free_port() -> int:
 
 @contextmanager
 def serving(root: Path, **environment: str) -> Iterator[Endpoint]:
-    """Run `serve` for the model in <root>/model, with what SageMaker sets."""
+    """Run `serve` for the model in <root>/model, with the variables that SageMaker sets."""
     port, log = free_port(), root / "log.txt"
     search = os.pathsep.join([str(BIN), str(Path(sys.executable).parent), os.environ["PATH"]])
     given = {
