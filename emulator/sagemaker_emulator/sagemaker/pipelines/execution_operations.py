@@ -60,55 +60,46 @@ def start(context: Context, request: types.StartPipelineExecutionRequestTypeDef)
     arn = f"{pipeline['PipelineArn']}/execution/{execution_id}"
     now = time.time()
     options = {key: value for key, value in request.items() if key in _OPTIONS}
-    record = cast(
-        records.ExecutionRecord,
-        {
-            "PipelineArn": pipeline["PipelineArn"],
-            "PipelineName": pipeline["PipelineName"],
-            "PipelineVersionId": pipeline["Version"],
-            "PipelineExecutionArn": arn,
-            "PipelineExecutionDisplayName": f"execution-{int(now * 1000)}",
-            "PipelineExecutionStatus": "Executing",
-            "PipelineExperimentConfig": _experiment(
-                definition, pipeline["PipelineName"], execution_id
-            ),
-            "Parameters": values,
-            "CreationTime": now,
-            "LastModifiedTime": now,
-            "ParallelismConfiguration": pipeline.get("ParallelismConfiguration"),
-            "RoleArn": pipeline["RoleArn"],
-            **options,
-        },
-    )
+    record: dict[str, Any] = {
+        "PipelineArn": pipeline["PipelineArn"],
+        "PipelineName": pipeline["PipelineName"],
+        "PipelineVersionId": pipeline["Version"],
+        "PipelineExecutionArn": arn,
+        "PipelineExecutionDisplayName": f"execution-{int(now * 1000)}",
+        "PipelineExecutionStatus": "Executing",
+        "PipelineExperimentConfig": _experiment(definition, pipeline["PipelineName"], execution_id),
+        "Parameters": values,
+        "CreationTime": now,
+        "LastModifiedTime": now,
+        "ParallelismConfiguration": pipeline.get("ParallelismConfiguration"),
+        "RoleArn": pipeline["RoleArn"],
+        **options,
+    }
     with store.transaction():
         if earlier := store.get(records.TOKEN, token):  # of the same request, sent at the same time
             return {"PipelineExecutionArn": earlier["PipelineExecutionArn"]}
         record["DefinitionName"] = records.keep_definition(store, pipeline)
-        store.put(records.EXECUTION, arn, dict(record))
+        store.put(records.EXECUTION, arn, record)
         store.put(records.TOKEN, token, {"PipelineExecutionArn": arn})
         store.update(records.PIPELINE, pipeline["PipelineName"], LastRunTime=now)
         if config and selection:
             source_arn = config.get("SourcePipelineExecutionArn")
             record_other_steps(store, definition, arn, selection, source_arn)
-    emit_execution_event(context, record, "Executing")
+    emit_execution_event(context, cast(records.ExecutionRecord, record), "Executing")
     context.executions.drive(arn)
     return {"PipelineExecutionArn": arn}
 
 
-def _experiment(
-    definition: Definition, pipeline: str, execution_id: str
-) -> types.PipelineExperimentConfigTypeDef | None:
+def _experiment(definition: Definition, pipeline: str, execution_id: str) -> dict[str, str] | None:
     if not definition.experiment:
         return None
-    variables = {"Execution.PipelineName": pipeline}
-    config = {
-        key: variables.get(str(value.get("Get")), execution_id)
-        if isinstance(value, dict)
-        else value
-        for key, value in definition.experiment.items()
-        if key in ("ExperimentName", "TrialName")
+    names = {k: definition.experiment.get(k) for k in ("ExperimentName", "TrialName")}
+    by_pipeline = {"Get": "Execution.PipelineName"}
+    return {
+        key: value if isinstance(value, str) else pipeline if value == by_pipeline else execution_id
+        for key, value in names.items()
+        if value
     }
-    return cast("types.PipelineExperimentConfigTypeDef", config)
 
 
 @operation("DescribePipelineExecution")

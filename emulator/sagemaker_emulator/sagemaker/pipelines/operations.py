@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from sagemaker_emulator.aws.context import Context
-from sagemaker_emulator.aws.dispatch import Response, operation, service_model
+from sagemaker_emulator.aws.dispatch import Response, operation
 from sagemaker_emulator.aws.pages import page
 from sagemaker_emulator.errors import ApiError, invalid, not_found
 from sagemaker_emulator.sagemaker import tags
@@ -88,11 +88,7 @@ def list_pipelines(context: Context, request: types.ListPipelinesRequestTypeDef)
         for pipeline in context.store.list(records.PIPELINE, request.get("PipelineNamePrefix", ""))
     ]
     return page(
-        request,
-        pipelines,
-        "PipelineSummaries",
-        name="PipelineName",
-        sort={"Name": "PipelineName"},
+        request, pipelines, "PipelineSummaries", name="PipelineName", sort={"Name": "PipelineName"}
     )
 
 
@@ -190,7 +186,7 @@ def checked(text: str) -> Definition:
     """
     try:
         definition = parse(text)
-        validate(definition, service_model("sagemaker").operation_model)
+        validate(definition)
     except DefinitionError as error:
         raise invalid(str(error)) from error
     return definition

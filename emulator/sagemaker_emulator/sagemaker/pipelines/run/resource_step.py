@@ -10,7 +10,7 @@ from sagemaker_emulator.sagemaker.pipelines.run.step_cache import remember, reus
 from sagemaker_emulator.sagemaker.pipelines.run.step_resource import AttemptError, StepResource
 from sagemaker_emulator.sagemaker.pipelines.run.step_run import StepRun
 
-# How the emulator ends a job that was running when it went down.
+# How the emulator ends a job that was running when it shut down.
 _INTERRUPTED = "InternalServerError"
 
 
@@ -19,7 +19,7 @@ def run_resource_step(run: StepRun) -> None:
 
     Raises:
         StepError: if the last attempt fails, or an expression has no value.
-        StoppedError: if the execution is stopped, or the emulator goes down.
+        StoppedError: if the execution is stopped, or the emulator shuts down.
     """
     resource = StepResource(run)
     if run.resumed and _continue(run, resource):
