@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import secrets
 import subprocess
 import sys
 import tempfile
@@ -74,9 +75,14 @@ def execution(client: SageMakerClient, name: str, command: list[str], count: int
         "Steps": [step(index, command) for index in range(count)],
     }
     client.create_pipeline(
-        PipelineName=name, PipelineDefinition=json.dumps(definition), RoleArn=ROLE
+        PipelineName=name,
+        PipelineDefinition=json.dumps(definition),
+        RoleArn=ROLE,
+        ClientRequestToken=secrets.token_hex(16),
     )
-    arn = client.start_pipeline_execution(PipelineName=name)["PipelineExecutionArn"]
+    arn = client.start_pipeline_execution(
+        PipelineName=name, ClientRequestToken=secrets.token_hex(16)
+    )["PipelineExecutionArn"]
     status = "Executing"
     while status == "Executing":
         time.sleep(0.1)
