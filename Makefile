@@ -12,8 +12,6 @@ export UV_LINK_MODE ?= hardlink
 # Compiled modules are what makes the second start of a command fast.
 export PYTHONDONTWRITEBYTECODE :=
 IMAGES := $(notdir $(wildcard containers/tally-*))
-# The Python that the emulator would take for the training image.
-STEPS_PYTHON := import sagemaker_emulator.containers.environment as e, pathlib; print(e.interpreter(e.find(pathlib.Path("containers"), "tally-training")))
 OVERRIDES := $(wildcard containers/*/overrides.txt)
 LOCK := uv pip compile --quiet --no-header --no-annotate --no-emit-index-url --no-emit-find-links --python-version 3.11
 
@@ -28,7 +26,7 @@ setup: .venv/.ready ## make the locked environment (.venv)
 	@touch $@
 
 .venv-steps/.ready: .venv/.ready $(wildcard containers/*/requirements.txt) $(OVERRIDES)
-	$(BIN)/uv venv --quiet --clear --python "$$($(BIN)/python -c '$(STEPS_PYTHON)')" .venv-steps
+	$(BIN)/uv venv --quiet --clear --python "$$($(BIN)/sagemaker-emulator image-python tally-training)" .venv-steps
 	$(BIN)/uv pip install --quiet --python .venv-steps/bin/python $(foreach i,$(IMAGES),-r containers/$(i)/requirements.txt) $(foreach o,$(OVERRIDES),--override $(o)) pytest pytest-timeout pytest-xdist
 	@touch $@
 

@@ -1,6 +1,6 @@
-"""The command line of Tally: one verb per intention, on this machine or on AWS.
+"""The command line of Tally: one command per task, on this machine or on AWS.
 
-The verbs are in `pipelines/commands/`, in the order of --help: build, run, models, machine.
+The commands are in `pipelines/commands/`, in the order of --help.
 """
 
 import os
@@ -9,49 +9,47 @@ import sys
 from typing import Annotated
 
 if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-    # The imports take a moment, in which Ctrl-C ends the program without a traceback.
+    # While modules are imported, Ctrl-C ends the program without a traceback.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 import typer
 
-from pipelines.commands import build, machine, models, run
-from pipelines.commands.shared import Target, say
-from pipelines.commands.verbs import Program, Verbs
+from pipelines.commands import build, count, look, machine, run, serve
+from pipelines.commands.group import Program
+from pipelines.commands.shared import LOCAL, TargetOption, note
 
-app = Verbs(
+app = typer.Typer(
     cls=Program,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Begin with: [bold]python pipeline.py upsert start[/bold]. "
-    "Every verb has its own --help, with examples.",
+    epilog="Start with: [bold]python pipeline.py upsert start[/bold]\n\n"
+    "COMMAND --help shows a command's options and examples.",
 )
 
-for group in (build, run, models, machine):
+for group in (build, run, look, serve, count, machine):
     app.add_typer(group.app)
 
 
 @app.callback()
 def choose(
-    context: typer.Context,
-    target: Target = None,
+    target: TargetOption = LOCAL,
     debug: Annotated[
-        bool,
-        typer.Option("--debug", envvar="PIPELINE_DEBUG", help="Show where an error comes from."),
+        bool, typer.Option("--debug", envvar="PIPELINE_DEBUG", help="Show tracebacks of errors.")
     ] = False,
 ) -> None:
-    """Count the items in warehouse bins: a SageMaker pipeline, on this machine or on AWS."""
-    context.obj = target
+    """Count the items in warehouse bins with SageMaker, on this machine or on AWS."""
+    os.environ["PIPELINE_TARGET"] = target.name  # a --target after the command overrides it
     if debug:
         os.environ["PIPELINE_DEBUG"] = "1"
 
 
 def calls(arguments: list[str]) -> list[list[str]]:
-    """The calls a command line stands for: `upsert ... start ...` is two of them.
+    """Split a command line into calls: `upsert ... start ...` is two.
 
-    Options before the first verb (`--target aws`) hold for both. A dry run starts nothing, so that
+    Options before the first command (`--target aws`) apply to both. A dry run starts nothing, so
     `upsert --dry-run start` is one call, which is refused.
     """
     if (
@@ -65,7 +63,7 @@ def calls(arguments: list[str]) -> list[list[str]]:
 
 
 def main(arguments: list[str]) -> int:
-    """Run a command line and answer its exit code; expected failures become one clear message."""
+    """Run a command line and return its exit code; an expected failure becomes one message."""
     try:
         for call in calls(arguments):
             try:
@@ -78,11 +76,11 @@ def main(arguments: list[str]) -> int:
             raise
         from pipelines.display.error_messages import explain
 
-        said = explain(error) or (
+        message = explain(error) or (
             f"Unexpected {type(error).__name__}: {error}\nThis is an error of the program. "
-            "With --debug before the verb the same command shows where it happened."
+            "To see where it happened, repeat the command with --debug before its name."
         )
-        say(f"Error: {said}")
+        note(f"Error: {message}")
         return 1
     return 0
 
@@ -90,6 +88,6 @@ def main(arguments: list[str]) -> int:
 if __name__ == "__main__":
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    # A CI that is cancelled, or a shell that closes, leaves as little behind as Ctrl-C does.
+    # A CI job that is cancelled, or a shell that closes, is handled as Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main(sys.argv[1:]))

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from pipelines import NAME
 from pipelines.executions import execution
-from pipelines.settings.model import NAME
 from pipelines.target import open_target
 
 if TYPE_CHECKING:

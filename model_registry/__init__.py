@@ -1,6 +1,6 @@
-"""Which model is approved and which is serving: versions, approval, promotion, rollback.
+"""The promotion function: it puts an approved model version behind the endpoint.
 
-Only boto3 and the standard library are imported here: this package, zipped, is also the Lambda
-function that the pipeline's Deploy step and the approval event call
-(`model_registry.lambda_handler.handler`).
+This package, zipped, is the Lambda function that the pipeline's Deploy step and the approval rule
+call (`model_registry.lambda_handler.handler`). It holds only what that function runs, and imports
+only boto3 and the standard library. `pipelines/serving/` builds the commands on it.
 """

@@ -1,190 +1,156 @@
-"""The real-time endpoint: its state and the model version it serves, from SageMaker's records."""
+"""The real-time endpoint: its state and the model version it serves, read from SageMaker."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import ClientError
 
 from model_registry.errors import RegistryError
 
+if TYPE_CHECKING:
+    from types_boto3_sagemaker import SageMakerClient
+
 CHANGING = ("Creating", "Updating")  # to a configuration that it has not served before
 BUSY = (*CHANGING, "SystemUpdating", "RollingBack", "Deleting")
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
+Variant = TypeVar("Variant", bound=Mapping[str, Any])
 
 # Tags that promotion writes on an endpoint configuration, and rollback reads.
 REPLACES = "tally:replaces"  # the configuration that was served before this one
-DECIDED_AT = (
-    "tally:decided-at"  # when somebody decided that this model shall serve, ISO 8601 in UTC
-)
-NO_MODEL = ("", "", datetime.min.replace(tzinfo=UTC))
+DECIDED_AT = "tally:decided-at"  # when somebody chose this model for serving, ISO 8601 in UTC
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """A SageMaker model behind the endpoint.
+
+    Attributes:
+        name: Its name; "" for none.
+        package: The ARN of the model package it was created from; "" for a model of another kind.
+        created: When the model was created.
+    """
+
+    name: str = ""
+    package: str = ""
+    created: datetime = LONG_AGO
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """An endpoint as it is now."""
+    """An endpoint as it is now.
+
+    Attributes:
+        variant: The variant with most of the traffic now; "" before there is any.
+        pending_config: The configuration it is changing to; "" when nothing is in progress.
+    """
 
     name: str
     arn: str
     status: str
     config: str
-    variant: str  # the one with most of the traffic now; "" before there is any
-    model: str
-    package: str  # the model package's ARN; "" for a model that was not made from a package
-    made: datetime  # when the model was made from it
-    pending_config: str  # what it is changing to; "" when nothing is in progress
-    pending_package: str
-    pending_made: datetime
+    variant: str
+    model: ServedModel
+    pending_config: str
+    pending_model: ServedModel
     failure: str
     modified: datetime
 
     @property
     def busy(self) -> bool:
-        """Whether it must be waited for before it can be changed."""
+        """Whether it cannot be changed at the moment."""
         return self.status in BUSY
 
     @property
-    def wanted_config(self) -> str:
-        """The configuration it serves once whatever is in progress has succeeded."""
+    def next_config(self) -> str:
+        """The configuration it serves when the change in progress, if any, has succeeded."""
         return self.pending_config or self.config
 
     @property
-    def wanted_package(self) -> str:
-        """The package it serves once whatever is in progress has succeeded."""
-        return self.pending_package if self.pending_config else self.package
+    def next_model(self) -> ServedModel:
+        """The model it serves when the change in progress, if any, has succeeded."""
+        return self.pending_model if self.pending_config else self.model
 
     def will_serve(self, package: str, created: datetime) -> bool:
-        """Whether it serves this package once whatever is in progress has succeeded.
+        """Whether it serves this package when the change in progress, if any, has succeeded.
 
-        A model that is older than the package was made from one that has been deleted, with its
-        group: a new group counts from version 1 again.
+        A model that is older than the package was created from a deleted package of the same name:
+        the versions of a new group count from 1 again.
         """
-        made = self.pending_made if self.pending_config else self.made
-        return self.wanted_package == package and made >= created
+        return self.next_model.package == package and self.next_model.created >= created
 
 
-def read(client: Any, name: str) -> Endpoint | None:
-    """The endpoint of that name, or None where there is none."""
+def read(client: SageMakerClient, name: str) -> Endpoint | None:
+    """Return the endpoint of that name, or None where there is none."""
     try:
-        found = client.describe_endpoint(EndpointName=name)
+        response = client.describe_endpoint(EndpointName=name)
     except ClientError as error:
         if is_missing(error):
             return None
         raise
-    summary = found.get("PendingDeploymentSummary", {})
-    # What is being rolled back is not what it changes to.
-    pending = summary.get("EndpointConfigName", "") if found["EndpointStatus"] in CHANGING else ""
-    config = found["EndpointConfigName"]
-    variant = _busiest(found.get("ProductionVariants", []))
-    model, package, made = model_of(client, config, variant)
-    changing_to = model_of(client, pending, variant) if pending else NO_MODEL
+    status, config = response["EndpointStatus"], response["EndpointConfigName"]
+    pending = response.get("PendingDeploymentSummary", {}).get("EndpointConfigName", "")
+    if status not in CHANGING:  # a rollback keeps naming the configuration that it leaves
+        pending = ""
+    variant = _busiest(response.get("ProductionVariants", []))
     return Endpoint(
         name=name,
-        arn=found["EndpointArn"],
-        status=found["EndpointStatus"],
+        arn=response["EndpointArn"],
+        status=status,
         config=config,
         variant=variant,
-        model=model,
-        package=package,
-        made=made,
+        model=read_model(client, config, variant),
         pending_config=pending,
-        pending_package=changing_to[1],
-        pending_made=changing_to[2],
-        failure=found.get("FailureReason", ""),
-        modified=found["LastModifiedTime"],
+        pending_model=read_model(client, pending, variant) if pending else ServedModel(),
+        failure=response.get("FailureReason", ""),
+        modified=response["LastModifiedTime"],
     )
 
 
-def require(client: Any, name: str) -> Endpoint:
-    """The endpoint of that name.
+def read_model(client: SageMakerClient, config: str, variant: str = "") -> ServedModel:
+    """Return the model of a configuration's main variant.
 
-    Raises:
-        RegistryError: There is none; the message says how it comes to be.
-    """
-    found = read(client, name)
-    if found is None:
-        raise RegistryError(
-            f"There is no endpoint {name} yet. It is created when a model version is approved: "
-            "`python pipeline.py models` lists the versions, "
-            "`python pipeline.py approve` approves the newest."
-        )
-    return found
-
-
-def describe(client: Any, name: str) -> dict[str, Any]:
-    """What a person or a program wants to know of an endpoint, as plain values.
-
-    Raises:
-        RegistryError: There is no such endpoint.
-    """
-    found = require(client, name)
-    settings = settings_of(client, found.config)
-    variant = main_variant(settings["ProductionVariants"], found.variant)
-    capture = settings.get("DataCaptureConfig", {})
-    return {
-        "name": found.name,
-        "status": found.status,
-        "version": version_number(found.package),
-        "model_package_arn": found.package,
-        "changing_to_version": version_number(found.pending_package),
-        "failure": found.failure,
-        "endpoint_config": found.config,
-        "replaced_config": tags(client, found.config).get(REPLACES, ""),
-        "model": found.model,
-        "instance_type": variant.get("InstanceType", "serverless"),
-        "instance_count": variant.get("InitialInstanceCount"),
-        "variants": [v["VariantName"] for v in settings["ProductionVariants"]],
-        "data_capture": bool(capture.get("EnableCapture")),
-        "modified": found.modified,
-    }
-
-
-def version_number(package_arn: str) -> int | None:
-    """The version that a model package's ARN ends in; None for "" or an unversioned package."""
-    last = package_arn.rpartition("/")[2]
-    return int(last) if last.isdigit() else None
-
-
-def model_of(client: Any, config: str, variant: str = "") -> tuple[str, str, datetime]:
-    """The model of a configuration's main variant, the package it was made from, and when.
-
-    The package is "" for none; both are where the configuration or the model has been deleted.
+    It has no name and no package where the configuration or the model has been deleted.
     """
     try:
-        found = client.describe_endpoint_config(EndpointConfigName=config)
-        model = main_variant(found["ProductionVariants"], variant).get("ModelName", "")
-        described = client.describe_model(ModelName=model)
+        variants = client.describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"]
+        name = main_variant(variants, variant).get("ModelName", "")
+        response = client.describe_model(ModelName=name)
     except ClientError as error:
         if is_missing(error):
-            return NO_MODEL
+            return ServedModel()
         raise
-    containers = [described.get("PrimaryContainer", {}), *described.get("Containers", [])]
+    containers = [response.get("PrimaryContainer", {}), *response.get("Containers", [])]
     package = next((c["ModelPackageName"] for c in containers if c.get("ModelPackageName")), "")
-    return model, package, described["CreationTime"]
+    return ServedModel(name, package, response["CreationTime"])
 
 
-def _busiest(variants: list[dict[str, Any]]) -> str:
+def _busiest(variants: Sequence[Mapping[str, Any]]) -> str:
     """The variant that gets most of the traffic now, which its configuration need not tell."""
     first = max(variants, key=lambda variant: variant.get("CurrentWeight", 0.0), default=None)
     return str(first["VariantName"]) if first else ""
 
 
-def main_variant(variants: list[dict[str, Any]], name: str) -> dict[str, Any]:
-    """The variant that a promoted model goes to.
+def main_variant(variants: Sequence[Variant], name: str) -> Variant:
+    """Return the variant that a promoted model goes to.
 
     Args:
-        variants: A configuration's.
-        name: The variant that gets most of the traffic now; where there is none of that name, the
-            one that gets most to begin with.
+        variants: The variants of a configuration.
+        name: The variant that gets most of the traffic now. If none has this name, the variant with
+            the largest initial weight is returned.
     """
     named = [variant for variant in variants if variant["VariantName"] == name]
     return max(named or variants, key=lambda variant: variant.get("InitialVariantWeight", 1.0))
 
 
-def settings_of(client: Any, config: str) -> dict[str, Any]:
-    """An endpoint configuration, as DescribeEndpointConfig tells it.
+def read_settings(client: SageMakerClient, config: str) -> dict[str, Any]:
+    """Return an endpoint configuration, as DescribeEndpointConfig answers it.
 
     Raises:
-        RegistryError: Somebody has deleted it, and with it what is known of its endpoint.
+        RegistryError: The configuration has been deleted, and with it the endpoint's settings.
     """
     try:
         return dict(client.describe_endpoint_config(EndpointConfigName=config))
@@ -193,19 +159,19 @@ def settings_of(client: Any, config: str) -> dict[str, Any]:
             raise
         raise RegistryError(
             f"The endpoint's configuration {config} has been deleted, so its settings are not "
-            "known and cannot be kept. Make a configuration of that name again; or delete the "
-            "endpoint, and `python pipeline.py promote VERSION` makes a new one."
+            "known and cannot be kept. Create a configuration of that name again; or delete the "
+            "endpoint, and `python pipeline.py promote VERSION` creates a new one."
         ) from error
 
 
-def decided_at(client: Any, config: str) -> datetime:
-    """When the decision was made that a configuration follows; long ago for one not made here."""
+def decided_at(client: SageMakerClient, config: str) -> datetime:
+    """When somebody decided on a configuration; long ago for one that promotion did not create."""
     written = tags(client, config).get(DECIDED_AT)
-    return datetime.fromisoformat(written) if written else datetime.min.replace(tzinfo=UTC)
+    return datetime.fromisoformat(written) if written else LONG_AGO
 
 
-def tags(client: Any, config: str) -> dict[str, str]:
-    """The tags of an endpoint configuration, without those that AWS sets; none if it is gone."""
+def tags(client: SageMakerClient, config: str) -> dict[str, str]:
+    """Return the tags of an endpoint configuration, except AWS's own; none if it is deleted."""
     try:
         arn = client.describe_endpoint_config(EndpointConfigName=config)["EndpointConfigArn"]
     except ClientError as error:
@@ -213,12 +179,12 @@ def tags(client: Any, config: str) -> dict[str, str]:
             return {}
         raise
     pages = client.get_paginator("list_tags").paginate(ResourceArn=arn)
-    found = {tag["Key"]: tag["Value"] for page in pages for tag in page["Tags"]}
-    return {key: value for key, value in found.items() if not key.startswith("aws:")}
+    pairs = {tag["Key"]: tag["Value"] for page in pages for tag in page["Tags"]}
+    return {key: value for key, value in pairs.items() if not key.startswith("aws:")}
 
 
 def is_missing(error: ClientError) -> bool:
-    """Whether the thing asked for does not exist; SageMaker has no error code of its own for it."""
+    """Whether the resource does not exist; SageMaker has no error code of its own for it."""
     message = error.response["Error"].get("Message", "")
     code = error.response["Error"].get("Code", "")
     return code in ("ResourceNotFound", "ResourceNotFoundException") or any(

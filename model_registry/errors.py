@@ -1,12 +1,8 @@
-"""What the registry cannot do, said for the person who asked for it."""
+"""The registry's errors; each message is for the person who ran the command."""
 
 
 class RegistryError(Exception):
-    """Something the person who asked can put right; the message says what and how."""
-
-
-class NoGroupError(RegistryError):
-    """There is no such model package group."""
+    """The request cannot be carried out; the message says why and what to do."""
 
 
 class NotApprovedError(RegistryError):

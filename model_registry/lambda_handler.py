@@ -1,4 +1,4 @@
-"""The Lambda function that promotes: the pipeline's Deploy step and the approval event call it.
+"""The handler of the promotion function, which the Deploy step and the approval event call.
 
 The Deploy step names the endpoint; an approval event names only the version, which was registered
 with `endpoint_name` and `instance_type` in its CustomerMetadataProperties. The environment variable
@@ -20,7 +20,7 @@ from model_registry.versions import ModelVersion, describe
 LEFT = "left for approval"
 NO_DECISION = "not a decision"  # something else of the version was changed
 EVENT = "SageMaker Model Package State Change"
-# Kept back of the function's own time limit, so that the reason is answered and not cut off.
+# Kept back of the function's own time limit, so that the reason is returned and not cut off.
 MARGIN_SECONDS = 10.0
 
 
@@ -37,18 +37,18 @@ def handler(event: Mapping[str, Any], context: Any = None) -> dict[str, Any]:
 
     Raises:
         EndpointBusyError: The endpoint was being changed until the function's time was over. Lambda
-            runs an event again that ended so; a pipeline step ends Failed with this reason.
-        RegistryError: The event names no model package, or nothing says which endpoint is meant.
+            retries an event that ends so; a pipeline step ends Failed with this reason.
+        RegistryError: The event names no model package, or nothing names the endpoint.
     """
     if not _is_decision(event):
-        return _say({"statusCode": 200, "status": NO_DECISION})
-    arn = _package(event)
+        return _log({"statusCode": 200, "status": NO_DECISION})
+    arn = _package_arn(event)
     client = boto3.client("sagemaker")
     version = describe(client, arn)
     base = {"statusCode": 200, "model_package_arn": arn, "version": version.version}
     placement = Placement(
-        endpoint_name=_wanted("endpoint_name", event, version),
-        instance_type=_wanted("instance_type", event, version),
+        endpoint_name=_value("endpoint_name", event, version),
+        instance_type=_value("instance_type", event, version),
         role_arn=os.environ.get("EXECUTION_ROLE", ""),
     )
     left = context.get_remaining_time_in_millis() / 1000 if context else MARGIN_SECONDS
@@ -62,11 +62,11 @@ def handler(event: Mapping[str, Any], context: Any = None) -> dict[str, Any]:
         )
     except NotApprovedError:
         approval = describe(client, arn).approval  # it may be rejected while the endpoint is busy
-        return _say({**base, "status": LEFT, "approval": approval})
+        return _log({**base, "status": LEFT, "approval": approval})
     except EndpointBusyError as error:
-        print(json.dumps({"status": "endpoint busy", "reason": str(error)}))
+        _log({"status": "endpoint busy", "reason": str(error)})
         raise
-    return _say({**base, **promotion.as_dict()})
+    return _log({**base, **promotion.as_dict()})
 
 
 def _is_decision(event: Mapping[str, Any]) -> bool:
@@ -79,23 +79,22 @@ def _is_decision(event: Mapping[str, Any]) -> bool:
     return not changed or "ModelApprovalStatus" in changed
 
 
-def _package(event: Mapping[str, Any]) -> str:
-    """The model package's ARN."""
+def _package_arn(event: Mapping[str, Any]) -> str:
     if event.get("detail-type") == EVENT:
         return str(event["detail"]["ModelPackageArn"])
     if arn := event.get("model_package_arn"):
         return str(arn)
     raise RegistryError(
-        "The event names no model package: it needs `model_package_arn`, or to be EventBridge's "
-        f"{EVENT!r}; it has {', '.join(sorted(event)) or 'nothing'}."
+        "The event names no model package: send `model_package_arn`, or EventBridge's "
+        f"{EVENT!r}. The event has {', '.join(sorted(event)) or 'no keys'}."
     )
 
 
 def _approved_at(event: Mapping[str, Any], version: ModelVersion) -> datetime | None:
     """When the version was approved; None: it is being decided now.
 
-    An event tells the second. The version tells the fraction too, by which approvals of one second
-    have an order, unless something of it was changed later.
+    An event has the time in seconds. The version has fractions of a second, too, by which approvals
+    of one second have an order, unless something of it was changed later.
     """
     if event.get("detail-type") != EVENT or not event.get("time"):
         return None
@@ -105,17 +104,18 @@ def _approved_at(event: Mapping[str, Any], version: ModelVersion) -> datetime | 
     return min(version.modified, second + timedelta(milliseconds=999))
 
 
-def _wanted(name: str, event: Mapping[str, Any], version: ModelVersion) -> str:
+def _value(name: str, event: Mapping[str, Any], version: ModelVersion) -> str:
     value = event.get(name) or version.metadata.get(name)
     if not value:
         raise RegistryError(
-            f"Neither the event nor version {version.version}'s CustomerMetadataProperties say the "
-            f"{name}. `python pipeline.py promote {version.version}` promotes it by hand."
+            f"The {name} is neither in the event nor in the CustomerMetadataProperties of version "
+            f"{version.version}. Promote it by hand: "
+            f"`python pipeline.py promote {version.version}`."
         )
     return str(value)
 
 
-def _say(result: dict[str, Any]) -> dict[str, Any]:
-    """Answer, and leave the same in the function's log."""
+def _log(result: dict[str, Any]) -> dict[str, Any]:
+    """Print the result to the function's log, and return it."""
     print(json.dumps(result))
     return result

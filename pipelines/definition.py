@@ -11,6 +11,8 @@ import sys
 import warnings
 from collections.abc import Mapping
 
+from pipelines import NAME
+
 # `builders` comes first: it makes ready what the SDK wants when it is imported.
 from pipelines.builders.check import accuracy_too_low_step, check_accuracy_step
 from pipelines.builders.context import Context
@@ -20,7 +22,7 @@ from pipelines.builders.prepare import prepare_step
 from pipelines.builders.register import register_step
 from pipelines.builders.train import train_step
 from pipelines.builders.tune import tune_step
-from pipelines.settings.model import NAME, Settings
+from pipelines.settings.model import Settings
 from pipelines.upload.code import Bundle, bundles
 
 from sagemaker.mlops.workflow.pipeline import Pipeline  # isort: skip

@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from pipelines import NAME
 from pipelines.errors import UserError, closest
 from pipelines.root import ROOT
-from pipelines.settings.model import ENDPOINT_NAME, NAME, NONE, Settings
-from pipelines.upload.images import destination
+from pipelines.settings.model import ENDPOINT_NAME, NONE, Settings
+from pipelines.upload.bin_images import destination
 
 Value = str | int | float
 Type = Literal["String", "Integer", "Float"]

@@ -3,28 +3,21 @@
 This is the only place that knows the difference. Everything else is handed a boto3 session.
 """
 
-import json
 import os
-import subprocess
 import sys
-import urllib.request
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import sagemaker_emulator
 from pipelines.errors import UserError
-from pipelines.provisioning import images
-from pipelines.root import ROOT, emulator_state, environment
-from pipelines.settings.file import load
+from pipelines.provisioning import container_images
+from pipelines.root import ROOT, emulator_state
+from pipelines.settings.layers import load
 from pipelines.settings.model import Settings
 
 if TYPE_CHECKING:
     import boto3
 
-# What the emulator accepts; anything else of the kind in the environment would sign for AWS.
-EMULATOR_CREDENTIALS = {
-    "AWS_ACCESS_KEY_ID": "emulator",
-    "AWS_SECRET_ACCESS_KEY": "emulator",
-    "AWS_EC2_METADATA_DISABLED": "true",
-}
+# Variables that would make a client sign requests to the emulator for AWS.
 NOT_FOR_THE_EMULATOR = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN")
 
 
@@ -86,7 +79,7 @@ def resolve(session: "boto3.Session", settings: Settings) -> Settings:
         ImagesError: The folder of an image is missing.
     """
     if settings.target == "local" and settings.account:
-        return settings.resolved(settings.account, images.tags())
+        return settings.resolved(settings.account, container_images.tags())
     import botocore.exceptions
 
     try:
@@ -105,7 +98,7 @@ def resolve(session: "boto3.Session", settings: Settings) -> Settings:
             f"The settings are for account {settings.account}, but these credentials are of "
             f"{account}. Sign in to the other one, or change `account` in the settings."
         )
-    return settings.resolved(account, images.tags())
+    return settings.resolved(account, container_images.tags())
 
 
 def open_target(name: str) -> "tuple[boto3.Session, Settings]":
@@ -124,58 +117,18 @@ def open_target(name: str) -> "tuple[boto3.Session, Settings]":
 
 
 def _emulator_environment(region: str) -> dict[str, str]:
-    server = _running_server()
+    """The variables of the emulator's clients; it is started unless it runs."""
+    state = emulator_state()
+    server = sagemaker_emulator.status(state)
     if server is None:
-        _start_emulator()
-        server = _running_server()
-        if server is None:
+        try:
+            server = sagemaker_emulator.up(state, ROOT / "containers")
+        except sagemaker_emulator.EmulatorError as error:
             raise TargetError(
-                "The emulator said that it started, but does not answer at the address in "
-                f"{emulator_state() / 'server.json'}. Its log: {emulator_state() / 'log.txt'}"
-            )
+                f"The emulator does not start:\n{error}\nBy hand: python pipeline.py emulator up"
+            ) from None
         print(
-            f"The emulator runs at {server['url']} (state in {os.path.relpath(emulator_state())}).",
+            f"The emulator runs at {server['url']} (state in {os.path.relpath(state)}).",
             file=sys.stderr,
         )
-    return {
-        "AWS_ENDPOINT_URL": server["url"],
-        "AWS_ENDPOINT_URL_S3": server["s3_url"],
-        "AWS_DEFAULT_REGION": region,
-        "AWS_REGION": region,
-        **EMULATOR_CREDENTIALS,
-        **_past_proxies(),
-    }
-
-
-def _past_proxies() -> dict[str, str]:
-    """The variables that keep a proxy out of what is asked of this machine.
-
-    Most programs do not look at `NO_PROXY` where `no_proxy` is set: both get what either held.
-    """
-    told = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
-    return dict.fromkeys(("no_proxy", "NO_PROXY"), ",".join(filter(None, [told, "127.0.0.1"])))
-
-
-def _running_server() -> dict[str, Any] | None:
-    """What `server.json` says, when the emulator of this state answers there."""
-    try:
-        server: dict[str, Any] = json.loads((emulator_state() / "server.json").read_text())
-        os.kill(server["pid"], 0)
-        directly = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with directly.open(f"{server['url']}/_emulator/health", timeout=5) as answer:
-            state = json.load(answer)["state"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    # After a restart of the machine, number and port may be those of another checkout's.
-    return server if state == str(emulator_state()) else None
-
-
-def _start_emulator() -> None:
-    command = [sys.executable, "-m", "sagemaker_emulator", "up", "--state", str(emulator_state())]
-    images = ["--images", str(ROOT / "containers")]
-    started = subprocess.run(command + images, env=environment(), capture_output=True, text=True)
-    if started.returncode:
-        raise TargetError(
-            f"The emulator does not start:\n{(started.stderr or started.stdout).strip()}\n"
-            "By hand: python pipeline.py emulator up"
-        )
+    return {**server["environment"], "AWS_DEFAULT_REGION": region, "AWS_REGION": region}

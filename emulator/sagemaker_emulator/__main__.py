@@ -1,38 +1,68 @@
-"""SageMaker, and what is around it, on this machine: `up`, `down`, `status`, `env`, `reset`."""
+"""The command line: `sagemaker-emulator up`, `down`, `status`, `env`, `logs`, `reset` and more."""
 
 import argparse
 import json
 import os
 import shlex
+import shutil
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
-from sagemaker_emulator import daemon
-from sagemaker_emulator.errors import StartError
-from sagemaker_emulator.proxies import past_proxies
+import sagemaker_emulator
+from sagemaker_emulator import daemon, programs
+from sagemaker_emulator.errors import EmulatorError
 
 # What botocore imports into the programs of a shell, and the folder where it finds it.
 _PLUGIN = "emulator=emulator_sts"
 _CLIENT = Path(__file__).resolve().parent / "client"
-_SHOWN = ("url", "s3_url", "tracking_uri", "state", "images", "runtime", "pid", "version")
+_STATUS = ("url", "s3_url", "tracking_uri", "state", "images", "runtime", "pid", "version")
+_EXAMPLES = """\
+examples:
+  {0} up --images images
+  eval "$({0} env)"
+  aws sagemaker list-training-jobs
+  {0} logs my-training-job --follow
+  {0} down
+"""
 
 
-def main(arguments: list[str] | None = None, program: str = "python -m sagemaker_emulator") -> int:
-    """Run one verb; the exit status is 0, or 1 with a message on stderr.
-
-    Args:
-        arguments: The verb and its options; the process's where left out.
-        program: What a person types before them.
-    """
-    options = _parser(program).parse_args(arguments)
-    options.program = program
+def run(
+    arguments: Sequence[str] | None,
+    program: str,
+    command: Sequence[str],
+    state: Path | str | None,
+    images: Path | str,
+) -> int:
+    """Run one command; see `sagemaker_emulator.main`."""
+    options = _parser(program, state, images).parse_args(arguments)
     options.state = options.state.resolve()
+    options.command = shlex.join(command) or _own_command()
     try:
         return int(options.run(options) or 0)
-    except StartError as problem:
-        print(f"emulator: {problem}", file=sys.stderr)
+    except EmulatorError as error:
+        print(f"emulator: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # `| head` has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _own_command() -> str:
+    """This program as a person can paste it in any folder."""
+    script = programs.find("sagemaker-emulator", "sagemaker-emulator")
+    if script is None:
+        return shlex.join([sys.executable, "-m", "sagemaker_emulator"])
+    on_path = shutil.which("sagemaker-emulator")
+    if on_path and Path(on_path).resolve() == Path(script).resolve():
+        return "sagemaker-emulator"
+    return shlex.quote(script)
+
+
+def _with_state(options: argparse.Namespace, verb: str) -> str:
+    return f"{options.command} {verb} --state {shlex.quote(str(options.state))}"
 
 
 def _up(options: argparse.Namespace) -> None:
@@ -40,60 +70,7 @@ def _up(options: argparse.Namespace) -> None:
     print(f"emulator: {'started' if started else 'already running'} at {server['url']}")
     print(f"  S3     {server['s3_url']}")
     print(f"  state  {server['state']}")
-    print(f'  point clients at it with: eval "$({options.program} env)"')
-
-
-def _down(options: argparse.Namespace) -> None:
-    print("emulator: stopped" if daemon.down(options.state) else "emulator: was not running")
-
-
-def _status(options: argparse.Namespace) -> int:
-    server = daemon.server(options.state)
-    if options.operations:
-        print("\n".join(_operations()))
-        return 0
-    if options.json:
-        print(json.dumps({"running": server is not None, **(server or {})}, indent=2))
-    elif server:
-        for name in _SHOWN:
-            print(f"{name:12} {server.get(name, '')}")
-    else:
-        print(f"emulator: not running (state {options.state})")
-    return 0 if server else 1
-
-
-def _operations() -> list[str]:
-    from sagemaker_emulator import modules  # noqa: F401 registers the operations
-    from sagemaker_emulator.aws import dispatch
-
-    return sorted(f"{service} {name}" for service, name in dispatch.operations)
-
-
-def _env(options: argparse.Namespace) -> None:
-    server = daemon.server(options.state)
-    if server is None:
-        raise StartError(f"not running; start it with: {options.program} up")
-    environment = server["environment"] | {"BOTOCORE_EXPERIMENTAL__PLUGINS": _PLUGIN}
-    environment |= past_proxies()  # of the shell that asks, not of the server's
-    if options.json:
-        path = os.pathsep.join([str(_CLIENT), *filter(None, [os.environ.get("PYTHONPATH")])])
-        print(json.dumps(environment | {"PYTHONPATH": path}, indent=2))
-        return
-    print("\n".join(f"export {name}={shlex.quote(v)}" for name, v in environment.items()))
-    # The shell's own, which need not be that of this process.
-    print(f'export PYTHONPATH={shlex.quote(str(_CLIENT))}"${{PYTHONPATH:+:$PYTHONPATH}}"')
-
-
-def _reset(options: argparse.Namespace) -> int:
-    if not options.yes:
-        if not sys.stdin.isatty():
-            raise StartError(f"reset deletes {options.state}; add --yes to say that you mean it")
-        if input(f"Delete {options.state} with everything in it? [y/N] ").lower() != "y":
-            print("emulator: nothing deleted")
-            return 1
-    deleted = daemon.reset(options.state)
-    print(f"emulator: {'deleted' if deleted else 'there is no'} {options.state}")
-    return 0
+    print(f'  point clients at it with: eval "$({_with_state(options, "env")})"')
 
 
 def _serve(options: argparse.Namespace) -> None:
@@ -108,60 +85,150 @@ def _options(options: argparse.Namespace) -> daemon.Options:
     )
 
 
+def _down(options: argparse.Namespace) -> None:
+    print("emulator: stopped" if daemon.down(options.state) else "emulator: was not running")
+
+
+def _status(options: argparse.Namespace) -> int:
+    server = daemon.server(options.state)
+    if options.operations:
+        print("\n".join(_operations()))
+        return 0
+    if options.json:
+        print(json.dumps({"running": server is not None, **(server or {})}, indent=2))
+    elif server:
+        for name in _STATUS:
+            print(f"{name:12} {server.get(name, '')}")
+    else:
+        print(f"emulator: not running (state {options.state})")
+    return 0 if server else 1
+
+
+def _operations() -> list[str]:
+    from sagemaker_emulator import modules  # noqa: F401 registers the operations
+    from sagemaker_emulator.aws import dispatch
+
+    return sorted(f"{service} {name}" for service, name in dispatch.operations)
+
+
+def _running(options: argparse.Namespace) -> daemon.Server:
+    server = daemon.server(options.state)
+    if server is None:
+        raise EmulatorError(f"not running; start it with: {_with_state(options, 'up')}")
+    return server
+
+
+def _env(options: argparse.Namespace) -> None:
+    environment = _running(options)["environment"] | {"BOTOCORE_EXPERIMENTAL__PLUGINS": _PLUGIN}
+    if options.json:
+        path = os.pathsep.join([str(_CLIENT), *filter(None, [os.environ.get("PYTHONPATH")])])
+        print(json.dumps(environment | {"PYTHONPATH": path}, indent=2))
+        return
+    print("\n".join(f"export {name}={shlex.quote(v)}" for name, v in environment.items()))
+    # The shell's own PYTHONPATH need not be that of this process.
+    print(f'export PYTHONPATH={shlex.quote(str(_CLIENT))}"${{PYTHONPATH:+:$PYTHONPATH}}"')
+
+
+def _logs(options: argparse.Namespace) -> None:
+    from sagemaker_emulator import job_log
+
+    job_log.show(_running(options)["environment"], options.job, options.follow)
+
+
+def _reset(options: argparse.Namespace) -> int:
+    if not options.yes:
+        if not sys.stdin.isatty():
+            raise EmulatorError(f"reset deletes {options.state}; add --yes to confirm")
+        if input(f"Delete {options.state} with everything in it? [y/N] ").lower() != "y":
+            print("emulator: nothing deleted")
+            return 1
+    deleted = daemon.reset(options.state)
+    print(f"emulator: {'deleted' if deleted else 'there is no'} {options.state}")
+    return 0
+
+
+def _image_python(options: argparse.Namespace) -> None:
+    print(sagemaker_emulator.image_python(options.image, options.images))
+
+
 def _port(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 0 < int(text) < 65_536):
         raise argparse.ArgumentTypeError(f"{text!r} is no port; give a number from 1 to 65535")
     return int(text)
 
 
-def _parser(program: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=program, description="SageMaker on this machine.")
-    verbs = parser.add_subparsers(required=True, metavar="VERB")
+def _parser(program: str, state: Path | str | None, images: Path | str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=program,
+        description="Amazon SageMaker on this machine: a server for AWS clients that runs jobs.",
+        epilog=_EXAMPLES.format(program),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    version = f"sagemaker-emulator {sagemaker_emulator.__version__}"
+    parser.add_argument("--version", action="version", version=version)
+    commands = parser.add_subparsers(required=True, title="commands", metavar="COMMAND")
 
-    def verb(name: str, run: Any, text: str) -> argparse.ArgumentParser:
-        added = verbs.add_parser(name, help=text, description=text)
+    def add(
+        name: str, run: Callable[[argparse.Namespace], int | None], text: str
+    ) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
         added.set_defaults(run=run)
         added.add_argument(
             "--state",
+            metavar="DIR",
             type=Path,
-            default=daemon.default_state(),
-            help="folder that holds everything (default: $EMULATOR_STATE or ./.emulator)",
+            default=Path(state) if state else daemon.default_state(),
+            help="folder that holds everything (default: "
+            + (str(state) if state else "$EMULATOR_STATE, else ./.emulator")
+            + ")",
         )
         return added
 
-    for name, run, text in (
-        ("up", _up, "start the server unless it runs"),
-        ("serve", _serve, "run the server in the foreground"),
-    ):
-        added = verb(name, run, text)
-        added.add_argument(
+    def add_images(parser: argparse.ArgumentParser) -> None:
+        parser.add_argument(
             "--images",
+            metavar="DIR",
             type=Path,
-            default=Path("containers"),
-            help="folder that holds a folder for each container image (default: ./containers)",
+            default=Path(images),
+            help="folder with a folder for each container image (default: %(default)s)",
         )
-        added.add_argument("--port", type=_port, help="of the API (default: 5580, or a free one)")
-        added.add_argument("--s3-port", type=_port, help="of S3 (default: 5581, or a free one)")
-        added.add_argument(
+
+    up = add("up", _up, "start the server in the background unless it runs")
+    add("down", _down, "stop the server; its state stays")
+    status = add("status", _status, "show where the server runs; exit status 1 if it does not")
+    env = add("env", _env, "print the variables that point AWS clients at the server")
+    logs = add("logs", _logs, "print the log of a job")
+    reset = add("reset", _reset, "stop the server and delete its state")
+    serve = add("serve", _serve, "run the server in the foreground (needs both ports)")
+    image_python = add("image-python", _image_python, "print the Python of an image's environment")
+    for parser_ in (up, serve):
+        add_images(parser_)
+        parser_.add_argument(
+            "--port", type=_port, help="port of the API (default: the last one, 5580 or a free one)"
+        )
+        parser_.add_argument(
+            "--s3-port", type=_port, help="port of S3 (default: the last one, 5581 or a free one)"
+        )
+        parser_.add_argument(
             "--runtime",
             choices=daemon.RUNTIMES,
             default="auto",
-            help="what stands in for containers (default: auto, the strictest that works here)",
+            help="what containers run in (default: auto, the strictest that works here)",
         )
-    verb("down", _down, "stop the server; its state stays")
-    status = verb("status", _status, "say where it runs")
-    status.add_argument("--json", action="store_true", help="print JSON, for programs")
+    for parser_ in (status, env):
+        parser_.add_argument("--json", action="store_true", help="print JSON")
     status.add_argument(
-        "--operations", action="store_true", help="list the operations that are run here"
+        "--operations", action="store_true", help="list the AWS operations that are implemented"
     )
-    verb("env", _env, "print the variables that clients need").add_argument(
-        "--json", action="store_true", help="print JSON, for programs"
+    logs.add_argument(
+        "job", metavar="JOB", help="name of a processing, training, transform or tuning job"
     )
-    verb("reset", _reset, "stop the server and delete its state").add_argument(
-        "--yes", action="store_true", help="do not ask"
-    )
+    logs.add_argument("--follow", "-f", action="store_true", help="print new lines until it ends")
+    reset.add_argument("--yes", action="store_true", help="do not ask for confirmation")
+    image_python.add_argument("image", metavar="IMAGE", help="name of the image's folder")
+    add_images(image_python)
     return parser
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(sagemaker_emulator.main(program="python -m sagemaker_emulator"))

@@ -1,4 +1,4 @@
-"""The server as a background process: found, started once, stopped."""
+"""The server as a background process: find it, start it once, stop it."""
 
 import contextlib
 import fcntl
@@ -16,23 +16,54 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, cast
 
-import sagemaker_emulator
 from sagemaker_emulator.errors import StartError
+from sagemaker_emulator.proxies import past_proxies
 
 RUNTIMES = ("auto", "bwrap", "unshare", "relocate", "docker")
 _PORTS = {"port": 5580, "s3_port": 5581}
-# A killed server's child holds its port a moment longer; seconds.
-_LINGER = 1.0
-# What a start writes at least (journal and log); bytes.
-_ROOM = 128 * 1024
-_ROOT = Path(sagemaker_emulator.__file__).resolve().parent.parent
+# A killed server's child holds its port a moment longer.
+_LINGER_SECONDS = 1.0
+# A start writes at least this much (journal and log).
+_LEAST_FREE_BYTES = 128 * 1024
+
+
+class Server(TypedDict):
+    """A running server: its server.json and its own account of itself.
+
+    Attributes:
+        url: The address of the API.
+        s3_url: The address of S3.
+        tracking_uri: The MLflow store that training jobs get.
+        environment: The variables that point AWS clients of a process at the server.
+        state: The folder that holds everything.
+        images: The folder of the container images.
+        runtime: What containers run in: bwrap, unshare, relocate or docker.
+        pid: The process's number.
+        version: The version of the emulator.
+        started: When it started, in seconds since the epoch.
+        s3: Whether S3 accepts connections.
+        operations: How many AWS operations are implemented.
+    """
+
+    url: str
+    s3_url: str
+    tracking_uri: str
+    environment: dict[str, str]
+    state: str
+    images: str
+    runtime: str
+    pid: int
+    version: str
+    started: float
+    s3: bool
+    operations: int
 
 
 @dataclass(frozen=True)
 class Options:
-    """How a server is to be started. A port of None means the remembered or a free one."""
+    """How to start a server. A port of None means the last one of this state, or a free one."""
 
     state: Path
     images: Path
@@ -46,28 +77,31 @@ def default_state() -> Path:
     return Path(os.environ.get("EMULATOR_STATE") or ".emulator").absolute()
 
 
-def server(state: Path) -> dict[str, Any] | None:
-    """What the state's running server says of itself (its server.json), or None if none runs."""
-    known = remembered(state)
-    if not known or not _held(state / "server.lock"):
+def server(state: Path) -> Server | None:
+    """The state's running server, or None if none runs."""
+    last = last_server(state)
+    if not last or not _held(state / "server.lock"):
         return None
-    health = _health(known["url"])
-    return {**known, **health} if health and health["state"] == str(state) else None
+    health = _health(last["url"])
+    if health is None or health["state"] != str(state):
+        return None
+    # The caller's own proxy settings, not those of the server.
+    return cast(Server, {**last, **health, "environment": last["environment"] | past_proxies()})
 
 
-def remembered(state: Path) -> dict[str, Any]:
-    """The server.json of the last server of this state; empty where there is none."""
+def last_server(state: Path) -> dict[str, Any]:
+    """The server.json of the last server of this state; empty if there is none."""
     with contextlib.suppress(OSError, ValueError):
-        known = json.loads((state / "server.json").read_text())
-        return known if isinstance(known, dict) else {}
+        last = json.loads((state / "server.json").read_text())
+        return last if isinstance(last, dict) else {}
     return {}
 
 
-def up(options: Options, timeout: float = 30) -> tuple[dict[str, Any], bool]:
-    """Start the server unless it runs; two callers at once get one server.
+def up(options: Options, timeout: float = 30) -> tuple[Server, bool]:
+    """Start the server unless it runs; two callers at the same time get one server.
 
     Returns:
-        Its server.json and whether it was started now.
+        The server, and whether this call started it.
 
     Raises:
         StartError: There are no images, a port is taken, or the server did not come up.
@@ -79,37 +113,37 @@ def up(options: Options, timeout: float = 30) -> tuple[dict[str, Any], bool]:
         state.mkdir(parents=True, exist_ok=True)
         lock = (state / "up.lock").open("w")
         with tempfile.TemporaryFile(dir=state) as probe:
-            probe.write(bytes(_ROOM))
+            probe.write(bytes(_LEAST_FREE_BYTES))
     except OSError as problem:
         raise StartError(f"the state folder {state} cannot be used: {problem}") from None
     with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if running := server(state):
-            _same(options, running)
+            _require_same_ports(options, running)
             return running, False
-        known = remembered(state)
-        # Between finding a port free and listening on it, no other emulator may find the same.
+        last = last_server(state)
+        # Until this server listens on the ports it chose, no other emulator may choose them.
         with Path(tempfile.gettempdir(), f"emulator-ports-{os.getuid()}.lock").open("w") as ports:
             fcntl.flock(ports, fcntl.LOCK_EX)
-            port = _port("port", options.port, known.get("url"))
-            s3_port = _port("s3_port", options.s3_port, known.get("s3_url"), taken=port)
+            port = _port("port", options.port, last.get("url"))
+            s3_port = _port("s3_port", options.s3_port, last.get("s3_url"), taken=port)
             return _spawn(options, port, s3_port, timeout), True
 
 
 def require_images(folder: Path) -> None:
-    """Do nothing where the folder holds images: without one, every job would fail later.
+    """Check that the folder holds images, without which every job would fail later.
 
     Raises:
         StartError: There is no such folder, or no image in it.
     """
-    wanted = "give the folder that holds, for each image, a folder with a requirements.txt"
+    needed = "give the folder that holds, for each image, a folder with a requirements.txt"
     if not folder.is_dir():
-        raise StartError(f"--images: there is no folder {folder}; {wanted}")
+        raise StartError(f"--images: there is no folder {folder}; {needed}")
     if not any(folder.glob("*/requirements.txt")):
-        raise StartError(f"--images: {folder} holds no image; {wanted}")
+        raise StartError(f"--images: {folder} holds no image; {needed}")
 
 
-def _same(options: Options, running: dict[str, Any]) -> None:
+def _require_same_ports(options: Options, running: Server) -> None:
     for flag, port, url in (
         ("--port", options.port, running["url"]),
         ("--s3-port", options.s3_port, running["s3_url"]),
@@ -121,10 +155,11 @@ def _same(options: Options, running: dict[str, Any]) -> None:
             )
 
 
-def _spawn(options: Options, port: int, s3_port: int, timeout: float) -> dict[str, Any]:
+def _spawn(options: Options, port: int, s3_port: int, timeout: float) -> Server:
     state = options.state
     command = [
-        *(sys.executable, "-m", "sagemaker_emulator", "serve", "--state", str(state)),
+        # Safe path (-P): the folder of the state is not a place to import modules from.
+        *(sys.executable, "-P", "-m", "sagemaker_emulator", "serve", "--state", str(state)),
         *("--images", str(options.images), "--port", str(port), "--s3-port", str(s3_port)),
         *("--runtime", options.runtime),
     ]
@@ -137,7 +172,7 @@ def _spawn(options: Options, port: int, s3_port: int, timeout: float) -> dict[st
         start = log.tell()
         process = subprocess.Popen(
             command,
-            cwd=_ROOT,
+            cwd=state,
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -153,13 +188,13 @@ def _spawn(options: Options, port: int, s3_port: int, timeout: float) -> dict[st
         time.sleep(0.02)
     else:
         process.kill()
-    said = (state / "log.txt").read_bytes()[start:].decode(errors="replace").strip()
-    last = said.splitlines()[-1] if said else "it said nothing"
-    raise StartError(f"the emulator did not come up: {last}\nIts log is {state / 'log.txt'}")
+    output = (state / "log.txt").read_bytes()[start:].decode(errors="replace").strip()
+    last = output.splitlines()[-1] if output else "it printed nothing"
+    raise StartError(f"the emulator did not start: {last}\nIts log is {state / 'log.txt'}")
 
 
 def down(state: Path, timeout: float = 40) -> bool:
-    """Stop the state's server; say whether there was one.
+    """Stop the state's server and return whether there was one.
 
     Raises:
         StartError: It did not end in time.
@@ -178,21 +213,21 @@ def down(state: Path, timeout: float = 40) -> bool:
 
 
 def _pid_of(lock: Path, timeout: float = 5) -> int:
-    """Who holds a lock; it is written just after it was taken, and 0 would be our own group.
+    """The process that holds a lock, which writes its number just after it took the lock.
 
     Raises:
-        StartError: It does not say.
+        StartError: The file holds no number, or 0, which would stand for this process's group.
     """
     deadline = time.monotonic() + timeout
-    while not (said := lock.read_text().strip()).isdecimal() or int(said) == 0:
+    while not (content := lock.read_text().strip()).isdecimal() or int(content) == 0:
         if time.monotonic() > deadline:
-            raise StartError(f"{lock} does not say which process holds it; end it yourself")
+            raise StartError(f"{lock} does not name the process that holds it; end it yourself")
         time.sleep(0.02)
-    return int(said)
+    return int(content)
 
 
 def reset(state: Path) -> bool:
-    """Stop the server and delete its state; say whether there was any.
+    """Stop the server, delete its state and return whether there was any.
 
     Raises:
         StartError: The folder is not an emulator's state.
@@ -200,9 +235,11 @@ def reset(state: Path) -> bool:
     if not state.exists():
         return False
     if not state.is_dir():
-        raise StartError(f"{state} is not an emulator's state (it is no folder); left alone")
+        raise StartError(f"{state} is not an emulator's state (not a folder); nothing is deleted")
     if not (state / "server.json").exists() and any(state.iterdir()):
-        raise StartError(f"{state} is not an emulator's state (it has no server.json); left alone")
+        raise StartError(
+            f"{state} is not an emulator's state (no server.json in it); nothing is deleted"
+        )
     down(state)
     shutil.rmtree(state)
     return True
@@ -215,14 +252,14 @@ def only_server(state: Path) -> Iterator[None]:
     Raises:
         StartError: Another server has it.
     """
-    deadline = time.monotonic() + _LINGER
+    deadline = time.monotonic() + _LINGER_SECONDS
     with (state / "server.lock").open("a+") as lock:
         while True:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except OSError:
-                # Somebody who only looks whether it is held holds it for an instant.
+                # A process that only checks whether it is held holds it for an instant.
                 if time.monotonic() > deadline:
                     raise StartError(
                         f"another server already uses {state}; stop it first (down)"
@@ -245,21 +282,21 @@ def _held(lock: Path) -> bool:
     return False
 
 
-def _port(name: str, asked: int | None, known: str | None, taken: int | None = None) -> int:
-    """The port asked for, else the remembered one, else the usual one, else any free one."""
-    if asked:
+def _port(name: str, requested: int | None, last_url: str | None, taken: int | None = None) -> int:
+    """The requested port, else the last one, else the usual one, else any free one."""
+    if requested:
         flag = f"--{name.replace('_', '-')}"
-        if asked == taken:
-            raise StartError(f"--port and {flag} are both {asked}; give two ports")
-        if not _free(asked):
+        if requested == taken:
+            raise StartError(f"--port and {flag} are both {requested}; give two ports")
+        if not _free(requested):
             raise StartError(
-                f"port {asked} ({flag}) is taken by another process; give another {flag}, "
+                f"port {requested} ({flag}) is taken by another process; give another {flag}, "
                 "or none to have a free one chosen"
             )
-        return asked
-    if known:
-        port = int(known.rpartition(":")[2])
-        deadline = time.monotonic() + _LINGER
+        return requested
+    if last_url:
+        port = int(last_url.rpartition(":")[2])
+        deadline = time.monotonic() + _LINGER_SECONDS
         while port != taken and time.monotonic() < deadline:
             if _free(port):
                 return port
@@ -284,7 +321,7 @@ def _free(port: int) -> bool:
 def _health(url: str) -> dict[str, Any] | None:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(f"{url}/_emulator/health", timeout=5) as answer:
-            return dict(json.load(answer))
+        with opener.open(f"{url}/_emulator/health", timeout=5) as response:
+            return dict(json.load(response))
     except (OSError, ValueError):
         return None

@@ -35,5 +35,9 @@ def in_use(message: str) -> ApiError:
     return ApiError("ResourceInUse", message)
 
 
-class StartError(Exception):
-    """The emulator cannot be started; the message is for the person at the command line."""
+class EmulatorError(Exception):
+    """A command failed; the message tells the person who called it what to do."""
+
+
+class StartError(EmulatorError):
+    """The emulator cannot be started or stopped."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sagemaker_emulator import modules  # noqa: F401  (registers every operation)
 from sagemaker_emulator.aws.dispatch import Context, operations
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.sagemaker.pipelines import execution_operations

@@ -26,8 +26,8 @@ from sagemaker.mlops.workflow.retry import (
 )
 from sagemaker.mlops.workflow.steps import CacheConfig
 
-from pipelines import parameters
-from pipelines.settings.model import NAME, Settings
+from pipelines import NAME, parameters
+from pipelines.settings.model import Settings
 from pipelines.upload.code import Bundle
 
 PROCESSING = "/opt/ml/processing"

@@ -5,8 +5,8 @@ from typing import Any
 from sagemaker.core.lambda_helper import Lambda
 from sagemaker.mlops.workflow.lambda_step import LambdaOutput, LambdaOutputTypeEnum, LambdaStep
 
+from pipelines import NAME
 from pipelines.builders.context import Context
-from pipelines.settings.model import NAME
 
 
 def deploy_step(context: Context, register: Any) -> LambdaStep:

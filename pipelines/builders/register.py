@@ -10,9 +10,9 @@ from sagemaker.core.workflow.functions import Join
 from sagemaker.mlops.workflow.model_step import ModelStep
 from sagemaker.serve.model_builder import ModelBuilder
 
+from pipelines import NAME
 from pipelines.builders.context import Context
 from pipelines.builders.evaluate import accuracy, approved_accuracy, evaluation_address
-from pipelines.settings.model import NAME
 
 # The model archive brings its own code, so that what was judged is what is served.
 ENVIRONMENT = {

@@ -17,8 +17,8 @@ from sagemaker.core.debugger import (
 )
 from sagemaker.mlops.workflow.steps import TrainingStep
 
+from pipelines import NAME
 from pipelines.builders.context import Context
-from pipelines.settings.model import NAME
 
 DEBUG_RULES = (
     "vanishing_gradient",

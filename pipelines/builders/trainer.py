@@ -9,8 +9,9 @@ from sagemaker.core.workflow.functions import Join
 from sagemaker.train import ModelTrainer
 from sagemaker.train.configs import Compute, InputData, OutputDataConfig, StoppingCondition
 
+from pipelines import NAME
 from pipelines.builders.context import TAGS, Context, output_of
-from pipelines.settings.model import NAME, Training
+from pipelines.settings.model import Training
 
 CHANNELS = ("train", "validation")
 OBJECTIVE = "validation:accuracy"

@@ -8,9 +8,9 @@ from sagemaker.core.training.configs import CheckpointConfig
 from sagemaker.mlops.workflow.steps import TuningStep
 from sagemaker.train.tuner import HyperparameterTuner
 
+from pipelines import NAME
 from pipelines.builders.context import TAGS, Context
 from pipelines.builders.trainer import METRICS, OBJECTIVE, channels, checkpoints, trainer
-from pipelines.settings.model import NAME
 
 # What is wanted of the final training alone.
 UNWATCHED = {"debug": "false", "profile": "false", "export": "none"}

@@ -1,1 +1,4 @@
-"""The verbs of `pipeline.py`, by what they are about; each does one thing and holds no logic."""
+"""The commands of `pipeline.py`, by what they are about; each does one thing and holds no logic.
+
+A command imports what it needs inside its function, so that `--help` and quick commands stay fast.
+"""

@@ -1,78 +1,64 @@
-"""Verbs that make the pipeline and what it needs.
-
-Whatever a verb needs is imported inside it, so that `--help` and the quick verbs stay quick.
-"""
+"""Commands that create the pipeline and what it needs."""
 
 from typing import Annotated
 
 import typer
 
-from pipelines.commands.shared import Target, chosen, examples, open_target
-from pipelines.commands.verbs import Verbs
+from pipelines.commands.group import Group
+from pipelines.commands.shared import LOCAL, TargetOption
 
-PANEL = "Build"
-app = Verbs()
+app = Group("Build")
 
 
-@app.command(
-    rich_help_panel=PANEL,
-    epilog=examples("upsert", "upsert start -p MaxTrials=4    (both verbs in one call)"),
-)
+@app.add("upsert", "upsert start -p MaxTrials=4    # both commands in one call")
 def upsert(
-    context: typer.Context,
-    target: Target = None,
+    target: TargetOption = LOCAL,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print the definition and change nothing.")
+        bool, typer.Option("--dry-run", help="Print the definition; change nothing.")
     ] = False,
 ) -> None:
-    """Create the pipeline, or update it to the code and settings here.
+    """Create the pipeline, or update it to this code and settings.
 
-    Unchanged code and settings are recognised: then nothing is built or sent.
+    When neither has changed, nothing is built or sent.
     """
     from pipelines.provisioning import upsert as upserting
 
-    place = open_target(context, target)
     if dry_run:
-        typer.echo(upserting.dry_run(place.settings))
+        typer.echo(upserting.dry_run(target.settings))
     else:
-        typer.echo(str(upserting.upsert(place.session, place.settings)))
+        typer.echo(str(upserting.upsert(target.session, target.settings)))
 
 
-@app.command(rich_help_panel=PANEL, epilog=examples("setup", "setup --target aws"))
-def setup(context: typer.Context, target: Target = None) -> None:
-    """Make what the pipeline needs: bucket, role, package group, Lambda, approval rule.
+@app.add("setup", "setup --target aws")
+def setup(target: TargetOption = LOCAL) -> None:
+    """Create the bucket, role, model group, Lambda and event rule.
 
-    It can be repeated; what is there stays. On this machine `upsert` does it by itself.
+    What exists is kept, so you may repeat it. On this machine `upsert` runs it for you.
     """
     from pipelines.provisioning import setup as setting_up
 
-    place = open_target(context, target)
-    for line in setting_up.setup(place.session, place.settings):
+    for line in setting_up.setup(target.session, target.settings):
         typer.echo(str(line))
 
 
-@app.command(
-    rich_help_panel=PANEL, epilog=examples("images --target aws", "images --target aws --push")
-)
+@app.add("images --target aws", "images --target aws --push")
 def images(
-    context: typer.Context,
-    target: Target = None,
+    target: TargetOption = LOCAL,
     push: Annotated[
-        bool, typer.Option("--push", help="Build those that ECR lacks with Docker, and push them.")
+        bool, typer.Option("--push", help="Build missing images with Docker and push them.")
     ] = False,
 ) -> None:
-    """List the images that the steps run in on AWS, and which of them ECR has.
+    """List the container images on AWS, and which are missing.
 
-    A change of an image's folder in containers/ makes another image of it.
+    A change in an image's folder in containers/ gives the image a new tag.
     """
-    from pipelines.provisioning import images as imaging
-    from pipelines.settings.file import load
+    from pipelines.provisioning import container_images as imaging
+    from pipelines.settings.layers import load
 
-    imaging.check_target(load(chosen(context, target)))
-    place = open_target(context, target)
+    imaging.check_target(load(target.name))
     if push:
-        imaging.push(place.session, place.settings, typer.echo)
+        imaging.push(target.session, target.settings, typer.echo)
         return
-    absent = imaging.missing(place.session, place.settings)
-    for name, image in imaging.ours(place.settings).items():
-        typer.echo(f"{'missing' if name in absent else 'found':<7} {image}")
+    missing = imaging.missing(target.session, target.settings)
+    for name, image in imaging.ours(target.settings).items():
+        typer.echo(f"{'missing' if name in missing else 'found':<7} {image}")

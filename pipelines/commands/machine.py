@@ -1,35 +1,34 @@
-"""The verb that handles this machine's own SageMaker."""
+"""The command that controls SageMaker on this machine."""
 
-import os
+import sys
 from typing import Annotated
 
 import typer
 
-from pipelines.commands.verbs import Verbs
+import sagemaker_emulator
+from pipelines.commands.group import Group
 from pipelines.root import ROOT, emulator_state
 
-PANEL = "This machine"
-app = Verbs()
+app = Group("This machine")
 
 
-@app.command(
-    rich_help_panel=PANEL,
-    context_settings={"ignore_unknown_options": True, "help_option_names": []},
+@app.add(
+    "emulator status", context_settings={"ignore_unknown_options": True, "help_option_names": []}
 )
 def emulator(
     arguments: Annotated[
-        list[str] | None, typer.Argument(metavar="up|down|status|env|reset")
+        list[str] | None, typer.Argument(metavar="up|down|status|env|logs|reset")
     ] = None,
 ) -> None:
-    """Handle SageMaker on this machine: up, down, status, env, reset.
+    """Control the emulator: up, down, status, env, logs, reset.
 
-    It is the one that the other verbs talk to, in whatever folder this is typed.
+    Every folder of this machine uses the same one.
     """
-    from sagemaker_emulator.__main__ import main
-
-    verb, *options = arguments or ["--help"]
-    if verb in ("up", "serve"):
-        # Before the person's own options, of which one given twice holds as it is given last.
-        options = ["--images", str(ROOT / "containers"), *options]
-    os.environ["EMULATOR_STATE"] = str(emulator_state())
-    raise typer.Exit(main([verb, *options], "python pipeline.py emulator"))
+    code = sagemaker_emulator.main(
+        arguments or ["--help"],
+        program="python pipeline.py emulator",
+        command=[sys.executable, str(ROOT / "pipeline.py"), "emulator"],
+        state=emulator_state(),
+        images=ROOT / "containers",
+    )
+    raise typer.Exit(code)

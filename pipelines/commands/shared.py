@@ -1,80 +1,88 @@
-"""What the verbs share: common options, the opened target, what is said and what is printed."""
+"""What the commands share: common options, the opened target, and where they print."""
 
 import json
-import os
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
     import boto3
+    from types_boto3_sagemaker import SageMakerClient
 
-    from model_registry.promotion import Placement
     from pipelines.settings.model import Settings
 
-INTERRUPTED = 130  # what a shell says of a program ended by Ctrl-C
+INTERRUPTED = 130  # the exit code of a program that Ctrl-C ended, as shells report it
 
-Target = Annotated[
-    str | None,
+
+@dataclass(frozen=True)
+class Target:
+    """Where a command runs, by name; it is opened when its session or settings are first used."""
+
+    name: str
+
+    @cached_property
+    def _opened(self) -> "tuple[boto3.Session, Settings]":
+        from pipelines import target
+
+        return target.open_target(self.name)
+
+    @property
+    def session(self) -> "boto3.Session":
+        """The boto3 session."""
+        return self._opened[0]
+
+    @property
+    def settings(self) -> "Settings":
+        """The resolved settings."""
+        return self._opened[1]
+
+    @cached_property
+    def sagemaker(self) -> "SageMakerClient":
+        """The SageMaker client."""
+        return self.session.client("sagemaker")
+
+
+LOCAL = Target("local")
+TargetOption = Annotated[
+    Target,
     typer.Option(
         "--target",
         "-t",
         metavar="local|aws|FILE",
-        help="This machine, AWS, or a settings file. \\[default: $PIPELINE_TARGET, else local]",
+        parser=lambda value: Target(getattr(value, "name", value)),
+        envvar="PIPELINE_TARGET",
+        show_envvar=False,
+        help="This machine, AWS or a settings file. \\[default: $PIPELINE_TARGET, else local]",
         show_default=False,
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
-Execution = Annotated[
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+ExecutionName = Annotated[
     str | None,
     typer.Argument(
-        metavar="EXECUTION",
-        help="Its id, the beginning of it, its name, or its ARN. \\[default: the latest]",
-        show_default=False,
+        metavar="EXECUTION", help="Id or its beginning, name, or ARN. \\[default: the latest]"
     ),
 ]
 
 
-class Place(NamedTuple):
-    """A target that has been opened."""
+def version_number(text: str) -> int:
+    """The number of a model version, as a person types it (`3`, `v3` or an ARN).
 
-    session: "boto3.Session"
-    settings: "Settings"
+    Raises:
+        RegistryError: The text is none of these.
+    """
+    from pipelines.serving.package_group import parse_version
 
-    def client(self, service: str = "sagemaker") -> Any:
-        """A boto3 client."""
-        return self.session.client(service)
-
-    def placement(self) -> "Placement":
-        """Where an approved model goes."""
-        from model_registry.promotion import Placement
-
-        settings = self.settings
-        return Placement(settings.endpoint, settings.instances.inference, settings.role_arn)
+    return parse_version(text)
 
 
-def examples(*commands: str) -> str:
-    """The end of a verb's --help: commands to try, one on each line."""
-    return "\n\n".join(["[bold]Examples[/bold]", *(f"python pipeline.py {c}" for c in commands)])
-
-
-def chosen(context: typer.Context, target: str | None) -> str:
-    """The target named after the verb, before it, in the environment, or the local one."""
-    return target or context.obj or os.environ.get("PIPELINE_TARGET") or "local"
-
-
-def open_target(context: typer.Context, target: str | None) -> Place:
-    """Open the target that was chosen."""
-    from pipelines.target import open_target as opened
-
-    return Place(*opened(chosen(context, target)))
-
-
-def say(text: str) -> None:
-    """For the person; standard output is for what was asked."""
+def note(text: str) -> None:
+    """Print a message to standard error; standard output holds only what was asked for."""
     typer.echo(text, err=True)
 
 
 def print_json(value: object) -> None:
-    """For a program."""
+    """Print a value as JSON to standard output."""
     typer.echo(json.dumps(value, indent=2, default=str))

@@ -17,7 +17,7 @@ from pipelines.executions.figures import metric_rows, sentence, verification
 from pipelines.executions.outcome import Outcome
 from pipelines.executions.watch import Look
 from pipelines.parameters import Parameter
-from pipelines.scoring.answers import UNSURE, Scores
+from pipelines.scoring.scores import LOW_CONFIDENCE, Scores
 from pipelines.serving.comparison import METRICS as COMPARED
 from pipelines.serving.comparison import Compared
 from pipelines.serving.prediction import Prediction
@@ -165,10 +165,10 @@ def scores(scored: Scores) -> Table:
     rows = []
     for count, images in scored.counts.items():
         of_count = [a for a in scored.answers.values() if a["count"] == count]
-        unsure = sum(a["confidence"] < UNSURE for a in of_count)
+        unsure = sum(a["confidence"] < LOW_CONFIDENCE for a in of_count)
         row = [str(count), str(images), f"{images / len(scored.answers):.0%}", str(unsure)]
         rows.append(row)
-    columns = ["items counted", "images", "share", f"unsure (below {UNSURE:.0%})"]
+    columns = ["items counted", "images", "share", f"unsure (below {LOW_CONFIDENCE:.0%})"]
     return table(columns, rows, right=columns)
 
 

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
-from model_registry.versions import APPROVED, PENDING
+from model_registry.versions import APPROVED
 from pipelines.executions.execution import Execution
 from pipelines.executions.logs import GROUPS
 from pipelines.executions.outcome import Outcome
+from pipelines.serving.package_group import PENDING
 
 PROGRAM = "python pipeline.py"
 NOTHING_NEW = "No model version was registered, so whatever was serving goes on serving."

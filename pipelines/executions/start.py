@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from model_registry.versions import approved_data_url
-from pipelines import parameters
+from pipelines import NAME, parameters
 from pipelines.executions import execution
 from pipelines.provisioning.item import error_code
-from pipelines.settings.model import NAME, Settings
-from pipelines.upload import images
+from pipelines.serving.package_group import approved_data_url
+from pipelines.settings.model import Settings
+from pipelines.upload import bin_images
 
 if TYPE_CHECKING:
     import boto3
@@ -54,7 +54,7 @@ def start(
     if "ApprovedModel" not in values and (approved := approved_data_url(client, NAME)):
         _look_for(session, approved)
         values["ApprovedModel"] = approved
-    values = images.place(session, settings, values, say)
+    values = bin_images.upload_local(session, settings, values, say)
     return execution.start(client, NAME, values, name)
 
 

@@ -3,8 +3,9 @@
 import json
 from typing import TYPE_CHECKING, Any
 
+from pipelines import NAME
 from pipelines.provisioning.item import Item, SetupError, error_code
-from pipelines.settings.model import NAME, Settings
+from pipelines.settings.model import Settings
 
 if TYPE_CHECKING:
     import boto3

@@ -6,7 +6,8 @@ and a test holds the two together.
 
 from typing import Any
 
-from pipelines.settings.model import NAME, Settings
+from pipelines import NAME
+from pipelines.settings.model import Settings
 
 Document = dict[str, Any]
 EXECUTION_SERVICES = ["sagemaker.amazonaws.com"]

@@ -8,9 +8,10 @@ import time
 import zipfile
 from typing import TYPE_CHECKING, Any, Literal
 
+from pipelines import NAME
 from pipelines.provisioning.item import Item, SetupError, explained
 from pipelines.root import ROOT
-from pipelines.settings.model import NAME, Settings
+from pipelines.settings.model import Settings
 
 if TYPE_CHECKING:
     import boto3

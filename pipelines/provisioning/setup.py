@@ -7,11 +7,12 @@ that calls it when a model version is approved, and the address that stands for 
 import json
 from typing import TYPE_CHECKING, Any
 
+from pipelines import NAME
 from pipelines.parameters import no_model
-from pipelines.provisioning import images, policies, promoter
+from pipelines.provisioning import container_images, policies, promoter
 from pipelines.provisioning.bucket import bucket
 from pipelines.provisioning.item import Item, SetupError, error_code, explained
-from pipelines.settings.model import NAME, Settings
+from pipelines.settings.model import Settings
 
 if TYPE_CHECKING:
     import boto3
@@ -61,7 +62,7 @@ def _no_model(session: "boto3.Session", settings: Settings) -> Item:
 def _repositories(settings: Settings) -> list[str]:
     if not settings.images.from_ecr:
         return []
-    return [f"{NAME}-{name}" for name in images.ours(settings)]
+    return [f"{NAME}-{name}" for name in container_images.ours(settings)]
 
 
 def _repository(session: "boto3.Session", name: str) -> Item:

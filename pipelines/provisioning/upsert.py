@@ -14,14 +14,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from pipelines import NAME
 from pipelines.errors import UserError
 from pipelines.parameters import check_defaults, no_model
-from pipelines.provisioning import images
+from pipelines.provisioning import container_images
 from pipelines.provisioning.item import Item
 from pipelines.provisioning.promoter import FUNCTION, holds_current_code
 from pipelines.provisioning.setup import setup
 from pipelines.root import ROOT, environment
-from pipelines.settings.model import NAME, Settings
+from pipelines.settings.model import Settings
 from pipelines.upload.code import Bundle, bundles
 from pipelines.upload.weights import placed
 
@@ -235,7 +236,7 @@ def _put(
 
 def _check(session: "boto3.Session", settings: Settings) -> list[str]:
     """Refuse what would fail hours after the start; answers what only should be known."""
-    if settings.images.from_ecr and (missing := images.missing(session, settings)):
+    if settings.images.from_ecr and (missing := container_images.missing(session, settings)):
         raise UpsertError(
             "\n".join(
                 [

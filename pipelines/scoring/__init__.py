@@ -1,5 +1,5 @@
-"""Batch scoring: a folder of bin images counted by a model version in SageMaker Transform jobs.
+"""Batch scoring: count a folder of images with a model version, in SageMaker transform jobs.
 
-Read in this order: `images` (what is counted), `job` (the jobs around it), `answers` (what came
-out), `table` (the CSV and the summary).
+`batch` is the whole of it; in its order: `images` (what to count), `record` (the stock record),
+`job` and `run` (the transform jobs), `answers` and `scores` (their result), `table` (the CSV file).
 """

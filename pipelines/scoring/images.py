@@ -1,4 +1,4 @@
-"""Which images are counted: those of a local folder or of an s3:// prefix, by content type.
+"""The images to count, of a local folder or an s3:// prefix, with their content types.
 
 A transform job sends one content type, so JPEG and PNG images are counted by two jobs.
 """
@@ -6,55 +6,58 @@ A transform job sends one content type, so JPEG and PNG images are counted by tw
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from pipelines.errors import UserError
-from pipelines.serving import prediction
-from pipelines.upload.images import flaw_of_name
+from pipelines.serving import photo
+from pipelines.upload.objects import name_problem
 
-KINDS = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png"}
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+CONTENT_TYPES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png"}
 SHOWN = 3  # names that a message gives as examples
 
 
 class ImagesError(UserError):
-    """There is nothing to count at the place that was named."""
+    """The folder or prefix has no image that can be counted."""
 
 
 @dataclass(frozen=True)
-class Found:
-    """What there is to count.
+class ImageSet:
+    """The images to count. An image's name is its path below the folder or prefix.
 
     Attributes:
-        kinds: the content type of each image, by its name: its path below the folder.
-        refused: why a local file cannot be counted, by its name.
-        others: local files that do not have the name of an image.
-        folder: where they are on this machine, or None.
-        address: where they are in S3, ending in "/", or "".
+        content_types: The content type of each image, by its name.
+        refused: Why a local image cannot be counted, by its name.
+        skipped: The names of local files without an image's suffix.
+        folder: The local folder, or None.
+        address: The s3:// prefix, ending in "/", or "".
     """
 
-    kinds: dict[str, str]
+    content_types: dict[str, str]
     refused: dict[str, str] = field(default_factory=dict)
-    others: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
     folder: Path | None = None
     address: str = ""
 
     @property
     def names(self) -> list[str]:
-        """Of every image, also of those that cannot be counted."""
-        return sorted([*self.kinds, *self.refused])
+        """Every image's name, those that cannot be counted included."""
+        return sorted([*self.content_types, *self.refused])
 
-    def of_kind(self) -> dict[str, tuple[str, ...]]:
+    def by_content_type(self) -> dict[str, tuple[str, ...]]:
         """The names by content type."""
         return {
-            kind: tuple(name for name, its in self.kinds.items() if its == kind)
-            for kind in sorted(set(self.kinds.values()))
+            kind: tuple(name for name, own in self.content_types.items() if own == kind)
+            for kind in sorted(set(self.content_types.values()))
         }
 
 
-def in_folder(folder: Path) -> Found:
-    """The .jpg and .png files below a folder, each checked by its bytes.
+def from_folder(folder: Path) -> ImageSet:
+    """The .jpg, .jpeg and .png files below a folder, each checked by its bytes.
 
     Raises:
         ImagesError: There is no such folder, no image in it, or none that can be counted.
@@ -63,85 +66,85 @@ def in_folder(folder: Path) -> Found:
     if not folder.is_dir():
         if folder.exists():
             raise ImagesError(
-                f"{folder} is a file, not a folder. `python pipeline.py predict {folder}` counts "
-                "the items of a single image."
+                f"{folder} is a file, not a folder. To count a single image: "
+                f"python pipeline.py predict {folder}"
             )
         raise ImagesError(f"There is no folder {folder}.")
-    kinds, refused, others = {}, {}, []
+    content_types, refused, skipped = {}, {}, []
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         if any(part.startswith(".") for part in PurePosixPath(name).parts) or path.is_dir():
             continue
-        if path.suffix.lower() not in KINDS:
-            others.append(name)
+        if path.suffix.lower() not in CONTENT_TYPES:
+            skipped.append(name)
             continue
-        if flaw := flaw_of_name(name):
+        if flaw := name_problem(name):
             refused["".join(c if c.isprintable() else "?" for c in name)] = f"{flaw}; rename it."
             continue
         try:
-            kinds[name] = prediction.load(path).content_type
-        except prediction.ImageError as error:
+            content_types[name] = photo.load(path).content_type
+        except photo.PhotoError as error:
             refused[name] = str(error).removeprefix(f"{path}: ")
-    if not kinds and not refused:
-        raise ImagesError(f"{folder} holds no image: no {', '.join(KINDS)} file in it or below.")
-    if not kinds:
-        name, why = next(iter(refused.items()))
-        raise ImagesError(
-            f"None of the images of {folder} can be counted. The first, {name}: {why}"
-        )
-    return Found(kinds, refused, others, folder=folder)
+    if not content_types and not refused:
+        suffixes = ", ".join(CONTENT_TYPES)
+        raise ImagesError(f"{folder} holds no image: no {suffixes} file in it or below.")
+    if not content_types:
+        name, reason = next(iter(refused.items()))
+        raise ImagesError(f"No image of {folder} can be counted. The first, {name}: {reason}")
+    return ImageSet(content_types, refused, skipped, folder=folder)
 
 
-def in_bucket(s3: Any, address: str) -> Found:
-    """The images below an s3:// prefix, by their names alone.
+def from_prefix(s3: "S3Client", address: str) -> ImageSet:
+    """The images below an s3:// prefix, chosen by their names alone.
 
     Args:
-        s3: A boto3 S3 client.
-        address: `s3://bucket/prefix`, meant as a folder.
+        s3: The S3 client.
+        address: `s3://bucket/prefix`, read as a folder.
 
     Raises:
-        ImagesError: There is no such bucket, or nothing but one kind of image is below the prefix.
+        ImagesError: There is no such bucket, or the prefix holds anything but images of one type.
     """
     address = f"s3://{address.removeprefix('s3://').rstrip('/')}/"
     bucket, _, prefix = address.removeprefix("s3://").partition("/")
     if not bucket:
-        raise ImagesError(f"{address} names no bucket; give s3://BUCKET/PREFIX.")
-    kinds, others = {}, []
+        raise ImagesError(f"{address} names no bucket; use s3://BUCKET/PREFIX.")
+    content_types, others = {}, []
     try:
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
             for entry in page.get("Contents", []):
                 name = entry["Key"].removeprefix(prefix)
-                kind = KINDS.get(PurePosixPath(name).suffix.lower())
-                if kind:
-                    kinds[name] = kind
-                elif name and not name.endswith("/"):  # what consoles make for a folder
+                content_type = CONTENT_TYPES.get(PurePosixPath(name).suffix.lower())
+                if content_type:
+                    content_types[name] = content_type
+                elif name and not name.endswith("/"):  # consoles create such a key for a folder
                     others.append(name)
     except ClientError as error:
         if error.response["Error"]["Code"] == "NoSuchBucket":
             raise ImagesError(f"There is no bucket {bucket} ({address}).") from None
         raise
-    if not kinds:
-        raise ImagesError(f"{address} holds no image: no {', '.join(KINDS)} object below it.")
+    if not content_types:
+        suffixes = ", ".join(CONTENT_TYPES)
+        raise ImagesError(f"{address} holds no image: no {suffixes} object below it.")
     if others:
         raise ImagesError(
             f"{address} holds {len(others)} other objects ({_examples(others)}), and a transform "
-            "job reads everything below its prefix. Name a prefix with images only"
-            f"{_hint(address, kinds)}."
+            "job reads everything below its prefix. Use a prefix that holds only images"
+            f"{_suggestion(address, content_types)}."
         )
-    if len(set(kinds.values())) > 1:
+    if len(set(content_types.values())) > 1:
         raise ImagesError(
             f"{address} holds JPEG and PNG images, and a transform job sends one content type. "
-            "Put them below two prefixes, or score a folder of this machine."
+            "Put them below two prefixes, or score a local folder."
         )
-    return Found(kinds, address=address)
+    return ImageSet(content_types, address=address)
 
 
-def left_out(others: list[str]) -> str:
-    """That files without the name of an image are not counted, for the person who may miss one."""
-    return f"Left out, as not named {', '.join(KINDS)}: {_examples(others)}."
+def skipped_message(names: list[str]) -> str:
+    """A message about the files that are skipped because of their suffixes."""
+    return f"Skipped, as not named {', '.join(CONTENT_TYPES)}: {_examples(names)}."
 
 
-def _hint(address: str, names: Iterable[str]) -> str:
+def _suggestion(address: str, names: Iterable[str]) -> str:
     folders = {name.rpartition("/")[0] for name in names}
     return f", such as {address}{folders.pop()}/" if len(folders) == 1 and "" not in folders else ""
 

@@ -1,26 +1,22 @@
-"""The transform jobs that count images, with what they need: uploaded images and a model."""
+"""One transform job: which images it counts, where they are, and its request to SageMaker."""
 
-import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
-from botocore.exceptions import ClientError
-
-from model_registry.versions import APPROVED, ModelVersion, approved, create_model, find, newest
+from model_registry.versions import ModelVersion
+from pipelines import NAME
 from pipelines.errors import UserError
-from pipelines.scoring.images import Found
-from pipelines.settings.model import NAME, Settings
+from pipelines.scoring.images import ImageSet
+from pipelines.settings.model import Settings
 
 if TYPE_CHECKING:
-    import boto3
+    from types_boto3_sagemaker.literals import TransformInstanceTypeType
+    from types_boto3_sagemaker.type_defs import CreateTransformJobRequestTypeDef
 
-# Many images under way let the server count them together; times the payload, AWS allows 100 MB.
-TOGETHER, MEGABYTES = 16, 6
-RUNNING = ("InProgress", "Stopping")
+# Many requests at a time let the server batch images; AWS allows 100 MB for times x payload.
+CONCURRENT_REQUESTS, PAYLOAD_MEGABYTES = 16, 6
 LOG_GROUP = "/aws/sagemaker/TransformJobs"
 
 
@@ -30,19 +26,19 @@ class ScoringError(UserError):
 
 @dataclass(frozen=True)
 class TransformJob:
-    """One job: the images of one content type.
+    """A job for the images of one content type.
 
     Attributes:
         name: The job's name.
-        kind: The content type.
-        images: Their names below `source`.
+        content_type: The content type.
+        images: The images' names below `source`.
         source: The s3:// prefix of the images, ending in "/".
         output: The s3:// prefix of the answers, ending in "/".
-        uploaded: Whether the images were put there for this job.
+        uploaded: Whether the images are uploaded for this job.
     """
 
     name: str
-    kind: str
+    content_type: str
     images: tuple[str, ...]
     source: str
     output: str
@@ -50,181 +46,42 @@ class TransformJob:
 
     @property
     def log(self) -> str:
-        """Where its container and SageMaker wrote."""
+        """The log group and stream prefix of its container and of SageMaker's data log."""
         return f"{LOG_GROUP} {self.name}"
 
 
-def choose(client: Any, number: int | None) -> ModelVersion:
-    """The version of that number, or the newest approved one.
-
-    Args:
-        client: A boto3 SageMaker client.
-        number: A version's number, or None.
-
-    Raises:
-        RegistryError: There is no such version, or it is not approved.
-        ScoringError: No version is approved.
-    """
-    if number is not None:
-        return approved(client, find(client, NAME, number).arn)
-    version = newest(client, NAME, APPROVED)
-    if version is None:
-        raise ScoringError(
-            f"No version of {NAME} is approved, and only an approved version counts in batch. "
-            "`python pipeline.py models` lists the versions, `python pipeline.py approve` approves."
-        )
-    return version
-
-
-def plan(settings: Settings, version: ModelVersion, found: Found) -> tuple[TransformJob, ...]:
-    """The jobs for what was found, one for each content type, under names nobody has used."""
-    moment = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    stem = f"{NAME}-score-v{version.version}-{moment}-{uuid.uuid4().hex[:4]}"
+def plan(settings: Settings, version: ModelVersion, images: ImageSet) -> tuple[TransformJob, ...]:
+    """One job for each content type, under names that are not in use."""
+    now = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    stem = f"{NAME}-score-v{version.version}-{now}-{uuid.uuid4().hex[:4]}"
     jobs = []
-    for kind, names in found.of_kind().items():
-        name = f"{stem}-{kind.partition('/')[2]}"
-        place = f"s3://{settings.bucket_name}/{NAME}/scores/{name}"
-        source = found.address or f"{place}/input/"
-        jobs.append(TransformJob(name, kind, names, source, f"{place}/output/", not found.address))
+    for content_type, names in images.by_content_type().items():
+        name = f"{stem}-{content_type.partition('/')[2]}"
+        prefix = f"s3://{settings.bucket_name}/{NAME}/scores/{name}"
+        source = images.address or f"{prefix}/input/"
+        uploaded = not images.address
+        jobs.append(TransformJob(name, content_type, names, source, f"{prefix}/output/", uploaded))
     return tuple(jobs)
 
 
-def upload(session: "boto3.Session", settings: Settings, found: Found, job: TransformJob) -> None:
-    """Put the images of a local folder where the job reads them."""
-    from pipelines.upload import images as uploading
-
-    if found.folder is not None:
-        prefix = _key(job.source)
-        files = {prefix + name: found.folder / name for name in job.images}
-        store = uploading.store_of(session, settings)
-        uploading.put_all(store, files, dict.fromkeys(files, job.kind))
-
-
-def request(job: TransformJob, model: str, instance_type: str) -> dict[str, Any]:
+def request(
+    job: TransformJob, model: str, instance_type: str
+) -> "CreateTransformJobRequestTypeDef":
     """The CreateTransformJob request."""
-    source = {"S3DataType": "S3Prefix", "S3Uri": job.source}
     return {
         "TransformJobName": job.name,
         "ModelName": model,
-        "MaxConcurrentTransforms": TOGETHER,
-        "MaxPayloadInMB": MEGABYTES,
+        "MaxConcurrentTransforms": CONCURRENT_REQUESTS,
+        "MaxPayloadInMB": PAYLOAD_MEGABYTES,
         "TransformInput": {
-            "DataSource": {"S3DataSource": source},
-            "ContentType": job.kind,
+            "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": job.source}},
+            "ContentType": job.content_type,
             "SplitType": "None",
         },
         "TransformOutput": {"S3OutputPath": job.output, "Accept": "application/json"},
-        "TransformResources": {"InstanceType": instance_type, "InstanceCount": 1},
+        "TransformResources": {
+            "InstanceType": cast("TransformInstanceTypeType", instance_type),
+            "InstanceCount": 1,
+        },
         "Tags": [{"Key": "project", "Value": NAME}],
     }
-
-
-def run(
-    session: "boto3.Session",
-    settings: Settings,
-    version: ModelVersion,
-    found: Found,
-    show: Callable[[str, float], None],
-    *,
-    keep: bool = False,
-) -> dict[TransformJob, dict[str, Any]]:
-    """Upload the images, make the model, run the jobs to their end, and clear up.
-
-    Args:
-        session: The target's session.
-        settings: Resolved settings.
-        version: The model version that counts.
-        found: The images.
-        show: Called again and again with what is going on and for how many seconds.
-        keep: Leave the model and the uploaded images there.
-
-    Returns:
-        DescribeTransformJob's answer for each job; an object that failed makes its job Failed.
-
-    Raises:
-        ScoringError: A job was stopped.
-    """
-    client = session.client("sagemaker")
-    jobs = plan(settings, version, found)
-    model = jobs[0].name.rpartition("-")[0]
-    started: list[TransformJob] = []
-    made = False
-    try:
-        for job in jobs:
-            upload(session, settings, found, job)
-        create_model(client, model, version, settings.role_arn)
-        made = True
-        for job in jobs:
-            client.create_transform_job(**request(job, model, settings.instances.inference))
-            started.append(job)
-        return _wait(client, started, show)
-    except BaseException:  # Ctrl-C too: nobody waits for the answers any more
-        _stop(client, started)
-        raise
-    finally:
-        if not keep:
-            with _said_if_it_fails(show):
-                if made:
-                    client.delete_model(ModelName=model)
-                _delete_uploads(session, settings, jobs)
-
-
-@contextmanager
-def _said_if_it_fails(show: Callable[[str, float], None]) -> Iterator[None]:
-    """Around clearing up, which must not cost the answers that are there."""
-    import obstore.exceptions
-
-    try:
-        yield
-    except (ClientError, obstore.exceptions.BaseError) as error:
-        show(f"Not everything could be cleared up: {error}", 0.0)
-
-
-def _wait(
-    client: Any, jobs: list[TransformJob], show: Callable[[str, float], None]
-) -> dict[TransformJob, dict[str, Any]]:
-    began = time.monotonic()
-    while True:
-        now = {job: client.describe_transform_job(TransformJobName=job.name) for job in jobs}
-        statuses = [str(described["TransformJobStatus"]) for described in now.values()]
-        seconds = time.monotonic() - began
-        words = [
-            f"{job.name} ({len(job.images)} image{'s' * (len(job.images) > 1)}) is {status}"
-            for job, status in zip(now, statuses, strict=True)
-        ]
-        show("; ".join(words), seconds)
-        if not set(statuses) & set(RUNNING):
-            break
-        time.sleep(min(5.0, 0.5 + seconds / 60))
-    for job, status in zip(now, statuses, strict=True):
-        if status == "Stopped":
-            raise ScoringError(f"Transform job {job.name} was stopped before its end.")
-    return now
-
-
-def _stop(client: Any, jobs: list[TransformJob]) -> None:
-    for job in jobs:
-        described = client.describe_transform_job(TransformJobName=job.name)
-        if described["TransformJobStatus"] == "InProgress":
-            client.stop_transform_job(TransformJobName=job.name)
-
-
-def _delete_uploads(
-    session: "boto3.Session", settings: Settings, jobs: tuple[TransformJob, ...]
-) -> None:
-    import obstore
-
-    from pipelines.upload import images as uploading
-
-    store = uploading.store_of(session, settings)
-    for job in jobs:
-        if job.uploaded:
-            prefix = _key(job.source)
-            there = [entry["path"] for page in obstore.list(store, prefix=prefix) for entry in page]
-            if there:
-                obstore.delete(store, there)
-
-
-def _key(address: str) -> str:
-    """`s3://bucket/a/b/` -> `a/b/`."""
-    return address.split("/", 3)[3]

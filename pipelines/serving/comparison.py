@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 from botocore.exceptions import ClientError
 
 from model_registry import endpoint as endpoints
-from model_registry.versions import ModelVersion, find, list_versions, parse_version
+from model_registry.versions import ModelVersion
+from pipelines.serving.package_group import find, list_versions, parse_version
 
 # Name -> the path to its value in Evaluate's evaluation.json (SageMaker's model-quality format).
 METRICS = {
@@ -52,7 +53,7 @@ def compare(session: Any, group: str, endpoint: str, chosen: list[str]) -> list[
         else list_versions(client, group)
     )
     current = endpoints.read(client, endpoint)
-    served = current.package if current else ""
+    served = current.model.package if current else ""
     return [Compared(v, read_metrics(s3, v), v.arn == served) for v in versions]
 
 

@@ -209,7 +209,7 @@ class Settings(Section):
 
         Args:
             account: The twelve digits of the account that the session is signed in to.
-            tags: The tag of each image of ours, of `pipelines.provisioning.images.tags`.
+            tags: The tag of each image of ours, of `pipelines.provisioning.container_images.tags`.
         """
         account = self.account or account
         role = self.role or f"{NAME}-execution"

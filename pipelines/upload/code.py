@@ -14,9 +14,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipelines import NAME
 from pipelines.errors import UserError
 from pipelines.root import ROOT
-from pipelines.settings.model import NAME, Settings
+from pipelines.settings.model import Settings
 
 if TYPE_CHECKING:
     import boto3

@@ -5,7 +5,7 @@ from pipelines.root import ROOT
 from pipelines.settings.model import Settings
 from pipelines.upload.code import Bundle
 
-SUFFIXES = (".pth", ".pt", ".safetensors")  # as steps/training/weights.py looks for them
+SUFFIXES = (".pth", ".pt", ".safetensors")  # as steps/training/model/weights.py looks for them
 
 
 class WeightsError(UserError):

@@ -244,12 +244,13 @@ def test_the_emulator_starts_in_any_folder_with_the_repositorys_images(elsewhere
     assert f"there is no folder {tmp_path / 'none'}" in refused.stderr
 
 
-def test_the_emulators_verbs_name_the_program_that_was_typed(elsewhere, tmp_path):
-    """`python -m sagemaker_emulator`, which it is behind this, is found in the repository alone."""
-    absent = elsewhere("emulator", "env", EMULATOR_STATE=str(tmp_path / "state"))
+def test_the_emulators_commands_can_be_pasted_in_any_folder(elsewhere, tmp_path):
+    state = tmp_path / "state"
+    absent = elsewhere("emulator", "env", EMULATOR_STATE=str(state))
     assert absent.returncode == 1
-    assert "start it with: python pipeline.py emulator up" in absent.stderr
-    assert "usage: python pipeline.py emulator [-h] VERB" in elsewhere("emulator").stdout
+    command = f"{sys.executable} {ROOT / 'pipeline.py'} emulator up --state {state}"
+    assert absent.stderr == f"emulator: not running; start it with: {command}\n"
+    assert "usage: python pipeline.py emulator [-h]" in elsewhere("emulator").stdout
 
 
 @pytest.mark.parametrize(

@@ -134,9 +134,9 @@ def test_a_folder_becomes_a_csv_with_a_row_for_each_image(shop, photos, tmp_path
     columns = ["image", "count", "confidence", "expected_count", "p1", "p2", "p3", "p4", "p5"]
     assert list(found["1.jpg"]) == [*columns, "error"]
     assert found["4.png"]["confidence"] == found["4.png"]["p2"] == "0.9"
-    assert "Version 2 counted 4 of 4 images, 1 unsurely" in done.stdout
+    assert "Version 2 counted 4 of 4 images, 1 with low confidence" in done.stdout
     assert str(tmp_path / "out.csv") in done.stdout
-    assert "Left out, as not named .jpg, .jpeg, .png: metadata.json." in done.stderr
+    assert "Skipped, as not named .jpg, .jpeg, .png: metadata.json." in done.stderr
 
 
 def test_nothing_but_the_answers_is_left_unless_asked(shop, photos, tmp_path):
@@ -186,9 +186,9 @@ def test_a_wrong_name_does_not_change_what_an_image_is(shop, tmp_path):
 
 
 def test_expected_quantities_are_judged_as_the_endpoint_judges(shop, photos, tmp_path):
-    books = tmp_path / "books.csv"
-    books.write_text("image,expected_quantity\n1.jpg,3\n4.png,1\naisle 7/2.jpg,12\ngone.jpg,1\n")
-    done = shop.run("score", photos, "--expected", books, "-o", tmp_path / "out.csv")
+    record = tmp_path / "record.csv"
+    record.write_text("image,expected_quantity\n1.jpg,3\n4.png,1\naisle 7/2.jpg,12\ngone.jpg,1\n")
+    done = shop.run("score", photos, "--expected", record, "-o", tmp_path / "out.csv")
     assert done.returncode == 0, done.stderr
     found = rows(tmp_path / "out.csv")
     judged = {n: (row["match"], row["match_confidence"]) for n, row in found.items()}
@@ -198,7 +198,7 @@ def test_expected_quantities_are_judged_as_the_endpoint_judges(shop, photos, tmp
         "aisle 7/2.jpg": ("false", "0.0"),
         "aisle 7/deep/3.JPEG": ("", ""),
     }
-    assert "2 of 3 do not match the books" in done.stdout
+    assert "2 of 3 do not match the stock record" in done.stdout
 
 
 def test_images_that_are_in_s3_already_are_counted_there(shop, photos, tmp_path):
@@ -232,7 +232,7 @@ def test_images_that_are_in_s3_already_are_counted_there(shop, photos, tmp_path)
         (["{photos}", "--output", "/proc/a.csv"], "/proc/a.csv cannot be written"),
         (["s3://"], "names no bucket"),
         (["{photos}", "--expected", "none.csv"], "there is no file none.csv"),
-        (["{photos}", "--expected", "{books}"], "names none of the images"),
+        (["{photos}", "--expected", "{record}"], "names none of the images"),
         (["s3:///photos"], "names no bucket"),
         (["s3://no-such-bucket/photos"], "There is no bucket no-such-bucket"),
         ([f"s3://{BUCKET}/nothing/here"], "holds no image"),
@@ -243,12 +243,12 @@ def test_what_cannot_be_counted_says_why_in_a_line(shop, photos, tmp_path, words
     (tmp_path / "empty").mkdir()
     (tmp_path / "text").mkdir()
     (tmp_path / "text" / "1.jpg").write_text("no pixels")
-    (tmp_path / "books.csv").write_text("image,expected_quantity\nother.jpg,1\n")
+    (tmp_path / "record.csv").write_text("image,expected_quantity\nother.jpg,1\n")
     places = {
         "empty": tmp_path / "empty",
         "text": tmp_path / "text",
         "photos": photos,
-        "books": tmp_path / "books.csv",
+        "record": tmp_path / "record.csv",
     }
     done = shop.run("score", *(word.format(**places) for word in words))
     assert done.returncode == 1
@@ -283,7 +283,7 @@ def test_an_interrupt_stops_the_job_and_clears_up(shop, photos, tmp_path, number
     watching.send_signal(number)
     _, said = watching.communicate(timeout=30)
     assert watching.returncode == 130
-    assert "the job is stopped, and nothing was written" in said
+    assert "the jobs are stopped and no file was written" in said
 
     job, sagemaker = line.split()[0], shop.client("sagemaker")
     deadline = time.monotonic() + 30

@@ -5,10 +5,8 @@ from types import SimpleNamespace
 import pytest
 
 import pipeline
-from pipelines.commands import run
-from pipelines.commands.shared import Place
-from pipelines.provisioning import images
-from pipelines.settings.file import load
+from pipelines.provisioning import container_images
+from pipelines.settings.layers import load
 
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:pipeline/tally/execution/8x2kq0wzv1ab"
 ARGUMENTS = ["start", "-p", "DataSource=s3://bucket/bins", "-p", "ApprovedModel=s3://bucket/model"]
@@ -35,9 +33,9 @@ class SageMaker:
 @pytest.mark.parametrize("wait", [True, False], ids=["wait", "no-wait"])
 def test_an_execution_that_runs_is_named_whenever_ctrl_c_comes(monkeypatch, capsys, wait):
     client = SageMaker()
-    settings = load("local").resolved("123456789012", images.tags())
-    place = Place(SimpleNamespace(client=lambda _: client), settings)
-    monkeypatch.setattr(run, "open_target", lambda *_: place)
+    settings = load("local").resolved("123456789012", container_images.tags())
+    opened = SimpleNamespace(client=lambda _: client), settings
+    monkeypatch.setattr("pipelines.target.open_target", lambda _: opened)
     assert pipeline.main(ARGUMENTS + ["--no-wait"] * (not wait)) == 130
     assert client.started
     out, err = capsys.readouterr()

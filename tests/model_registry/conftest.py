@@ -14,7 +14,7 @@ from tests.model_registry.served import archive
 
 GROUP = "tally"
 ROOT = Path(__file__).resolve().parent.parent.parent
-IMAGES = ROOT / "tests" / "emulator" / "images"
+IMAGES = ROOT / "emulator" / "tests" / "images"
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def client(session):
 
 @pytest.fixture
 def register(client):
-    """Adds a version to the group and answers its ARN."""
+    """Adds a version to the group and returns its ARN."""
     client.create_model_package_group(ModelPackageGroupName=GROUP)
 
     def add(approval="PendingManualApproval", metrics_url="", **metadata):

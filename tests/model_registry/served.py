@@ -1,11 +1,11 @@
-"""Versions that the emulator can serve, for the tests that update an endpoint."""
+"""Versions that the emulator can serve, and clients whose endpoint is changed by somebody else."""
 
 import io
 import tarfile
 import time
 
 from model_registry import endpoint as endpoints
-from model_registry.promotion import Placement
+from model_registry.promotion import Placement, promote
 
 PLACEMENT = Placement("tally", "ml.m5.large", "arn:aws:iam::123456789012:role/tally-execution")
 
@@ -40,3 +40,61 @@ def rest(client, name="tally"):
 
 def place(name, instance_type="ml.m5.large"):
     return Placement(name, instance_type, PLACEMENT.role_arn)
+
+
+def serving(client, name, *keys):
+    """Serve a version for each archive, one after the other; return their ARNs."""
+    arns = [register(client, key=key) for key in keys or ("model.tar.gz",)]
+    for arn in arns:
+        promote(client, arn, place(name), wait_seconds=30)
+        rest(client, name)
+    return arns
+
+
+class Seen:
+    """A client that changes the first description of the endpoint, and then calls `after`."""
+
+    def __init__(self, client, after=lambda: None, always=False, **fields):
+        self._client, self._after, self._always, self._fields = client, after, always, fields
+
+    def __getattr__(self, name):
+        return getattr(self._client, name)
+
+    def describe_endpoint(self, **request):
+        fields, found = self._fields, self._client.describe_endpoint(**request)
+        if not self._always:
+            self._fields = {}
+        if fields:
+            self._after()
+        return found | fields
+
+
+class Busy:
+    """A client whose endpoint is Updating in the first description."""
+
+    def __init__(self, client) -> None:
+        self._client, self._looks = client, 0
+
+    def __getattr__(self, name):
+        return getattr(self._client, name)
+
+    def describe_endpoint(self, **request):
+        found = self._client.describe_endpoint(**request)
+        self._looks += 1
+        return found | {"EndpointStatus": "Updating"} if self._looks == 1 else found
+
+
+class Overtaken:
+    """A client whose first update comes just after somebody else's update."""
+
+    def __init__(self, client, other) -> None:
+        self._client, self._other = client, other
+
+    def __getattr__(self, name):
+        return getattr(self._client, name)
+
+    def update_endpoint(self, **request):
+        if self._other:
+            other, self._other = self._other, None
+            other()
+        return self._client.update_endpoint(**request)

@@ -43,7 +43,7 @@ def test_the_deploy_step_promotes_an_approved_version(client, register):
 def test_an_approval_event_deploys_the_version_it_names_not_the_newest(client, register):
     older, _ = register("Approved", **FACTS), register("Approved", **FACTS)
     assert handler(approval(older), None)["version"] == 1
-    assert endpoints.read(client, "tally").wanted_package == older
+    assert endpoints.read(client, "tally").next_model.package == older
 
 
 def test_an_event_that_comes_twice_deploys_once(client, register):
@@ -102,7 +102,7 @@ def test_an_endpoint_is_waited_for_while_there_is_time_to_say_why_not(
     ("event", "message"),
     [
         pytest.param({"endpoint_name": "tally"}, "names no model package", id="no-package"),
-        pytest.param({}, "it has nothing", id="empty"),
+        pytest.param({}, "has no keys", id="empty"),
     ],
 )
 def test_an_event_without_a_package_is_refused(client, event, message):

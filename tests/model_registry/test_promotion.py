@@ -7,9 +7,8 @@ import pytest
 import pipeline
 from model_registry import endpoint as endpoints
 from model_registry.errors import NotApprovedError, RegistryError
-from model_registry.promotion import Placement, _settings_of, promote, rollback
-from pipelines.commands import models
-from pipelines.commands.shared import Place
+from model_registry.promotion import Placement, _read_settings, promote
+from pipelines.serving import endpoint_status
 
 PLACEMENT = Placement("tally", "ml.m5.large", "arn:aws:iam::123456789012:role/tally-execution")
 
@@ -18,7 +17,7 @@ def test_the_first_promotion_creates_the_endpoint(client, register):
     arn = register("Approved")
     done = promote(client, arn, PLACEMENT)
     assert (done.status, done.version) == ("endpoint created", 1)
-    found = endpoints.describe(client, "tally")
+    found = endpoint_status.describe(client, "tally")
     assert (found["version"], found["instance_type"]) == (1, "ml.m5.large")
     assert found["status"] == "InService"
 
@@ -32,15 +31,16 @@ def test_promoting_the_same_version_again_changes_nothing(client, register):
 
 
 def test_whoever_rejects_what_is_serving_is_told_so(session, client, register, monkeypatch, capsys):
-    place = Place(session, SimpleNamespace(endpoint="tally"))
-    monkeypatch.setattr(models, "open_target", lambda *_: place)
+    opened = session, SimpleNamespace(endpoint="tally")
+    monkeypatch.setattr("pipelines.target.open_target", lambda _: opened)
     promote(client, register("Approved"), PLACEMENT)
     register()
     said = {}
     for version in ("1", "2"):
         assert pipeline.main(["reject", version]) == 0
         said[version] = capsys.readouterr().err
-    assert said["1"].startswith("It goes on serving until: python pipeline.py rollback")
+    assert said["1"].startswith("The endpoint continues to serve it.")
+    assert "python pipeline.py rollback" in said["1"]
     assert said["2"] == ""
 
 
@@ -57,15 +57,7 @@ def test_a_decision_older_than_the_one_in_force_changes_nothing(client, register
     promote(client, newer, PLACEMENT)
     done = promote(client, late, PLACEMENT, decided_at=datetime(2026, 1, 1, tzinfo=UTC))
     assert done.status == "superseded by a later decision"
-    assert endpoints.read(client, "tally").wanted_package == newer
-
-
-def test_rollback_without_an_endpoint_or_a_version_before_says_so(client, register):
-    with pytest.raises(RegistryError, match="There is no endpoint tally yet"):
-        rollback(client, PLACEMENT)
-    promote(client, register("Approved"), PLACEMENT)
-    with pytest.raises(RegistryError, match="has served no approved version before"):
-        rollback(client, PLACEMENT)
+    assert endpoints.read(client, "tally").next_model.package == newer
 
 
 def test_of_a_configuration_that_somebody_deleted_it_is_said_what_can_be_done(client, register):
@@ -73,7 +65,7 @@ def test_of_a_configuration_that_somebody_deleted_it_is_said_what_can_be_done(cl
     client.delete_endpoint_config(EndpointConfigName=config)
     for ask in (
         lambda: promote(client, register("Approved"), PLACEMENT),
-        lambda: endpoints.describe(client, "tally"),
+        lambda: endpoint_status.describe(client, "tally"),
     ):
         with pytest.raises(RegistryError, match=rf"{config} has been deleted.*promote VERSION"):
             ask()
@@ -86,7 +78,7 @@ def test_the_result_is_json(client, register):
 
 def test_a_models_name_says_the_version_and_fits(client, register):
     promote(client, register("Approved"), PLACEMENT)
-    name = endpoints.read(client, "tally").model
+    name = endpoints.read(client, "tally").model.name
     assert name.startswith("tally-v1-")
     assert len(name) <= 63
 
@@ -107,4 +99,4 @@ def test_what_somebody_has_the_endpoint_capture_is_a_setting_that_is_kept(client
         ProductionVariants=made["ProductionVariants"],
         DataCaptureConfig=capture,
     )
-    assert _settings_of(client, "tally-captured")["DataCaptureConfig"] == capture
+    assert _read_settings(client, "tally-captured")["DataCaptureConfig"] == capture

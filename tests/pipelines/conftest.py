@@ -14,9 +14,9 @@ from moto.iam.access_control import PermissionResult
 from moto.s3.models import FakeBucket
 from moto.server import ThreadedMotoServer
 
-from pipelines.provisioning import images
+from pipelines.provisioning import container_images
 from pipelines.root import ROOT
-from pipelines.settings.file import load
+from pipelines.settings.layers import load
 from pipelines.settings.model import Settings
 
 ACCOUNT = "123456789012"
@@ -87,7 +87,7 @@ def on_aws() -> Settings:
 
 def _fixed(target: str) -> Settings:
     found = load(target, {"PIPELINE_DATA_SOURCE": "s3://aft-vbi-pds"})
-    return found.resolved(ACCOUNT, images.tags())
+    return found.resolved(ACCOUNT, container_images.tags())
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ After a change that is meant, renew the golden file and read its difference:
     RENEW=1 .venv/bin/python -m pytest tests/pipelines/test_definition.py; git diff tests/pipelines
 """
 
-import importlib.util
 import json
 import os
 import re
@@ -17,11 +16,12 @@ from typing import Any
 import pytest
 
 from pipelines.parameters import declared
-from pipelines.provisioning import images, policies
+from pipelines.provisioning import container_images, policies
 from pipelines.root import ROOT
-from pipelines.settings.file import load
+from pipelines.settings.layers import load
 from pipelines.settings.model import Settings
 from pipelines.upload.code import bundles
+from tests.pipelines import request_shapes as shapes
 
 GOLDEN = Path(__file__).with_name("definition.json")
 ACCOUNT = "123456789012"
@@ -38,25 +38,18 @@ VARIANTS = {
     "weights": ("aws", {"PIPELINE_TRAINING_PRETRAINED": WEIGHTS}),
 }
 
-_spec = importlib.util.spec_from_file_location(
-    "request_shapes", Path(__file__).with_name("request_shapes.py")
-)
-assert _spec and _spec.loader
-shapes = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(shapes)
-
 
 def _settings(variant: str) -> Settings:
     target, changed = VARIANTS[variant]
-    return load(target, {**SOURCE, **changed}).resolved(ACCOUNT, images.tags())
+    return load(target, {**SOURCE, **changed}).resolved(ACCOUNT, container_images.tags())
 
 
 # One process for all variants: most of its time is the SDK's import.
 COMPILE = """
 import json, sys
-from pipelines.code import bundles
+from pipelines.upload.code import bundles
 from pipelines.definition import build
-from pipelines.settings import Settings
+from pipelines.settings.model import Settings
 given = {name: Settings.model_validate_json(text) for name, text in json.load(sys.stdin).items()}
 sys.stdout.write(json.dumps({name: build(value, bundles()) for name, value in given.items()}))
 """
@@ -94,7 +87,7 @@ def test_it_is_the_golden_definition(texts: dict[str, str]) -> None:
     # What the scripts and images hold is not the definition's concern.
     for bundle in bundles().values():
         readable = readable.replace(bundle.sha, f"{{{bundle.name} code}}")
-    for name, tag in images.tags().items():
+    for name, tag in container_images.tags().items():
         readable = readable.replace(f":{tag}", f":{{{name} image}}")
     if os.environ.get("RENEW"):
         GOLDEN.write_text(readable)

@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 
-from pipelines import target
+import sagemaker_emulator
+from pipelines import NAME, target
 from pipelines.provisioning import setup
 from pipelines.root import ROOT, emulator_state
-from pipelines.settings.file import load
-from pipelines.settings.model import NAME, Settings
+from pipelines.settings.layers import load
+from pipelines.settings.model import Settings
 from pipelines.target import TargetError
-from pipelines.upload.images import upload_folder
+from pipelines.upload.bin_images import upload_folder
 
 
 @pytest.fixture
@@ -90,9 +91,9 @@ def test_a_server_that_is_gone_is_not_taken_for_one_that_runs(
     os.environ["EMULATOR_STATE"] = str(tmp_path)
     where = {"pid": os.getpid(), "url": "http://127.0.0.1:9", "s3_url": "http://127.0.0.1:9"}
     (tmp_path / "server.json").write_text(json.dumps(where))
-    assert target._running_server() is None
+    assert sagemaker_emulator.status(emulator_state()) is None
     (tmp_path / "server.json").write_text("{")
-    assert target._running_server() is None
+    assert sagemaker_emulator.status(emulator_state()) is None
 
 
 def test_neither_a_proxy_nor_anothers_emulator_comes_between(state: Path, tmp_path: Path) -> None:
@@ -100,16 +101,16 @@ def test_neither_a_proxy_nor_anothers_emulator_comes_between(state: Path, tmp_pa
     os.environ |= dict.fromkeys(("HTTP_PROXY", "http_proxy", "ALL_PROXY"), "http://127.0.0.1:9")
     os.environ["NO_PROXY"] = "intern.test"
     session, settings = target.open_target("local")
-    assert os.environ["no_proxy"] == "intern.test,127.0.0.1"
+    assert os.environ["no_proxy"] == "intern.test,127.0.0.1,localhost"
     assert {item.state for item in setup.setup(session, settings)} == {"made"}
 
     # As after a restart of the machine: this state's number and port are another emulator's now.
     other = tmp_path / "other"
     other.mkdir()
     (other / "server.json").write_bytes((state / "server.json").read_bytes())
-    assert target._running_server() is not None
+    assert sagemaker_emulator.status(emulator_state()) is not None
     os.environ["EMULATOR_STATE"] = str(other)
-    assert target._running_server() is None
+    assert sagemaker_emulator.status(emulator_state()) is None
     os.environ["EMULATOR_STATE"] = str(state)
 
 

@@ -8,7 +8,7 @@ services do for each other beside that.
 import functools
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -22,16 +22,17 @@ from sagemaker_emulator.storage.store import Store
 if TYPE_CHECKING:
     from sagemaker_emulator.storage.s3 import S3
 
-Handler = Callable[["Context", dict[str, Any]], dict[str, Any]]
+Response = Mapping[str, object]
+_Handler = TypeVar("_Handler", bound=Callable[..., Response])
 RouteHandler = Callable[["Context", "HttpRequest"], "HttpResponse"]
 
-operations: dict[tuple[str, str], Handler] = {}
+operations: dict[tuple[str, str], Callable[..., Response]] = {}
 routes: list[tuple[str, re.Pattern[str], RouteHandler]] = []
 _peers: dict[str, Callable[..., Any]] = {}
 _Peer = TypeVar("_Peer", bound=Callable[..., Any])
 
 
-def operation(name: str, service: str = "sagemaker") -> Callable[[Handler], Handler]:
+def operation(name: str, service: str = "sagemaker") -> Callable[[_Handler], _Handler]:
     """Register a function as the implementation of an operation of botocore's service model.
 
     The request is validated against the model before the function sees it: timestamps are seconds
@@ -39,7 +40,7 @@ def operation(name: str, service: str = "sagemaker") -> Callable[[Handler], Hand
     output shape, so a stored document may be returned as it is.
     """
 
-    def register(handler: Handler) -> Handler:
+    def register(handler: _Handler) -> _Handler:
         operations[service, name] = handler
         return handler
 
@@ -168,7 +169,7 @@ class Context:
         """Append lines to a CloudWatch log stream, which is made when missing."""
         _peers["log"](self, group, stream, [(time.time(), line) for line in lines])
 
-    def tag(self, arn: str, tags: list[dict[str, str]] | None) -> None:
+    def tag(self, arn: str, tags: Any) -> None:
         """Keep the `Tags` of a Create request, where ListTags finds them."""
         _peers["tag"](self, arn, tags or [])
 

@@ -3,14 +3,15 @@
 import base64
 import binascii
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sagemaker_emulator.errors import invalid
 
 
 def page(
-    request: dict[str, Any],
-    documents: list[dict[str, Any]],
+    request: Mapping[str, Any],
+    documents: Sequence[Mapping[str, Any]],
     member: str,
     *,
     name: str,
@@ -85,7 +86,9 @@ _BOUNDS = {
 }
 
 
-def _wanted(request: dict[str, Any], item: dict[str, Any], name: str, status: str | None) -> bool:
+def _wanted(
+    request: Mapping[str, Any], item: Mapping[str, Any], name: str, status: str | None
+) -> bool:
     if request.get("NameContains", "").lower() not in item.get(name, "").lower():
         return False
     if status and "StatusEquals" in request and item.get(status) != request["StatusEquals"]:

@@ -64,7 +64,7 @@ def answer_rest(
             model = operation_model(service, name)
             request = _rest_request(model, found.groupdict(), query, headers, body)
             parsed = request_shapes.parse(model.input_shape, request)
-            return _rest_reply(model, operations[service, name](context, parsed) or {})
+            return _rest_reply(model, dict(operations[service, name](context, parsed)))
     known = [operation for owner, operation in operations if owner == service]
     raise unknown_operation(service, f"{method} {path}", known)
 

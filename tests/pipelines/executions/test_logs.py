@@ -8,8 +8,6 @@ import pytest
 from botocore.exceptions import ClientError
 
 import pipeline
-from pipelines.commands import run
-from pipelines.commands.shared import Place
 from pipelines.executions.execution import Step
 from pipelines.executions.logs import Line, written_by
 
@@ -54,8 +52,8 @@ def logs_of(look, monkeypatch, capsys):
             return [{"events": [{**event, "message": line} for line in lines]}]
 
         client = SimpleNamespace(get_paginator=lambda _: SimpleNamespace(paginate=paginate))
-        place = Place(SimpleNamespace(client=lambda _: client), SimpleNamespace())
-        monkeypatch.setattr(run, "open_target", lambda *_: place)
+        opened = SimpleNamespace(client=lambda _: client), SimpleNamespace()
+        monkeypatch.setattr("pipelines.target.open_target", lambda _: opened)
         code = pipeline.main(["logs", "Prepare"])
         return (code, *capsys.readouterr())
 

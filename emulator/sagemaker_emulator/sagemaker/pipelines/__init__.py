@@ -1,7 +1,9 @@
-"""The pipeline engine: what a definition means, and how an execution of it is carried out.
+"""SageMaker Pipelines: what a definition means, and how an execution of it is carried out.
 
-Read in this order: ``definition`` and ``parameters`` (values), ``reference`` and ``expressions``
-(what `Get`, `Std:Join` and `Std:JsonGet` mean), ``validation`` (what is refused before anything
-runs), ``graph`` and ``scheduler`` (what runs when), ``cache``, ``retries`` and ``selection`` (what
-need not run, and what runs again). All of these are pure. ``steps`` and ``engine`` run them.
+Read ``language`` first, which runs nothing: ``definition`` and ``parameters``, ``reference`` and
+``expressions`` (`Get`, `Std:Join`, `Std:JsonGet`), ``validation`` (what is refused before anything
+runs) and ``graph`` (which step waits for which). Then ``run``, whose docstring lists the threads:
+``scheduler`` (what starts next), ``execution_thread``, and one module for each kind of step.
+The operations of the API are in ``operations``, ``execution_operations`` and
+``callback_operations``; they import both, and neither imports them.
 """

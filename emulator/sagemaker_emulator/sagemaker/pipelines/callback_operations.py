@@ -1,36 +1,49 @@
-"""Callback steps: what whoever got their message answers."""
+"""Callback steps: the operations that report the outcome of a token."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from sagemaker_emulator.aws.dispatch import Context, operation
 from sagemaker_emulator.errors import ApiError, not_found
 from sagemaker_emulator.sagemaker.pipelines.run.records import CALLBACK
 
+if TYPE_CHECKING:
+    from types_boto3_sagemaker import type_defs as types
+
 
 @operation("SendPipelineExecutionStepSuccess")
-def send_step_success(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """Tell a waiting Callback step that it succeeded, with its outputs."""
-    outputs = request.get("OutputParameters", [])
-    return _answer(context, request, {"Outcome": "Succeeded", "OutputParameters": outputs})
+def send_step_success(
+    context: Context, request: types.SendPipelineExecutionStepSuccessRequestTypeDef
+) -> dict[str, Any]:
+    """Report that a waiting Callback step succeeded, with its outputs."""
+    return _record_outcome(
+        context,
+        request["CallbackToken"],
+        "Succeeded",
+        OutputParameters=request.get("OutputParameters", []),
+    )
 
 
 @operation("SendPipelineExecutionStepFailure")
-def send_step_failure(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """Tell a waiting Callback step that it failed, and why."""
-    reason = request.get("FailureReason")
-    return _answer(context, request, {"Outcome": "Failed", "FailureReason": reason})
+def send_step_failure(
+    context: Context, request: types.SendPipelineExecutionStepFailureRequestTypeDef
+) -> dict[str, Any]:
+    """Report that a waiting Callback step failed, and why."""
+    return _record_outcome(
+        context, request["CallbackToken"], "Failed", FailureReason=request.get("FailureReason")
+    )
 
 
-def _answer(context: Context, request: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
-    token = request["CallbackToken"]
+def _record_outcome(context: Context, token: str, outcome: str, **details: Any) -> dict[str, Any]:
     with context.store.transaction():
         callback = context.store.get(CALLBACK, token)
         if callback is None:
             raise not_found(f"No callback step has the token {token}.")
-        if callback.get("Outcome", answer["Outcome"]) != answer["Outcome"]:
+        if callback.get("Outcome", outcome) != outcome:
             raise ApiError(
                 "ConflictException",
                 f"The callback step with the token {token} has already {callback['Outcome']}.",
             )
-        context.store.update(CALLBACK, token, **answer)
+        context.store.update(CALLBACK, token, Outcome=outcome, **details)
     return {"PipelineExecutionArn": callback["PipelineExecutionArn"]}

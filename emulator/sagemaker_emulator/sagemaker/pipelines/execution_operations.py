@@ -1,4 +1,4 @@
-"""Executions of pipelines: the operations. `run` does the work."""
+"""Executions of pipelines: the operations. `run` carries the executions out."""
 
 from __future__ import annotations
 
@@ -7,208 +7,189 @@ import random
 import string
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from sagemaker_emulator.aws.dispatch import Context, operation
 from sagemaker_emulator.aws.pages import page
-from sagemaker_emulator.errors import ApiError, invalid, not_found
+from sagemaker_emulator.errors import ApiError, invalid
 from sagemaker_emulator.sagemaker.pipelines.language.definition import Definition
 from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import DefinitionError
-from sagemaker_emulator.sagemaker.pipelines.language.graph import parents
 from sagemaker_emulator.sagemaker.pipelines.language.parameters import bind
-from sagemaker_emulator.sagemaker.pipelines.operations import checked, pipeline_of
-from sagemaker_emulator.sagemaker.pipelines.run.engine import Engine, execution_changed
+from sagemaker_emulator.sagemaker.pipelines.operations import checked, requested_pipeline
+from sagemaker_emulator.sagemaker.pipelines.run.executions import Executions
 from sagemaker_emulator.sagemaker.pipelines.run.records import (
     EXECUTION,
     PIPELINE,
     STEP,
     TOKEN,
-    definition_of,
+    ExecutionRecord,
+    definition_text,
+    get_execution,
     is_listed,
     keep_definition,
+    list_executions,
     shown,
     step_records,
+    update_execution,
 )
-from sagemaker_emulator.sagemaker.pipelines.run.scheduler import SKIPPED
-from sagemaker_emulator.sagemaker.pipelines.run.selection import Selection, select
+from sagemaker_emulator.sagemaker.pipelines.run.selection import record_other_steps, resolve
+from sagemaker_emulator.sagemaker.pipelines.run.status_events import emit_execution_event
 
+if TYPE_CHECKING:
+    from types_boto3_sagemaker import type_defs as types
+
+# Members of a StartPipelineExecution request that an execution keeps as they are.
+_OPTIONS = (
+    "PipelineExecutionDisplayName",
+    "PipelineExecutionDescription",
+    "ParallelismConfiguration",
+    "SelectiveExecutionConfig",
+    "RoleArn",
+)
 _ALPHABET = string.ascii_lowercase + string.digits
-_engines: dict[Path, Engine] = {}
+_executions: dict[Path, Executions] = {}
 
 
 def start(context: Context) -> None:
-    """Go on with the executions that an earlier process left unfinished."""
-    _engine(context).resume()
+    """Continue the executions that an earlier process left unfinished."""
+    _running(context).start()
 
 
 def stop(context: Context) -> None:
-    """End the threads of running executions; the next `start` goes on with them."""
-    engine = _engines.pop(context.state, None)
-    if engine:
-        engine.close()
+    """End the threads of running executions; the next `start` continues them."""
+    executions = _executions.pop(context.state, None)
+    if executions:
+        executions.stop()
 
 
-def _engine(context: Context) -> Engine:
-    if context.state not in _engines:
-        _engines[context.state] = Engine(context)
-    return _engines[context.state]
+def _running(context: Context) -> Executions:
+    return _executions.setdefault(context.state, Executions(context))
 
 
 @operation("StartPipelineExecution")
-def start_pipeline_execution(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """Start an execution; the same ClientRequestToken again answers with the first one's ARN."""
-    pipeline = pipeline_of(context, request)
+def start_pipeline_execution(
+    context: Context, request: types.StartPipelineExecutionRequestTypeDef
+) -> dict[str, Any]:
+    """Start an execution; a repeated ClientRequestToken returns the ARN of the first one."""
+    store = context.store
+    pipeline = requested_pipeline(context, request)
     if "MlflowExperimentName" in request:
         raise invalid(
-            "MlflowExperimentName: the emulator tells a pipeline's jobs of no experiment; leave it "
-            "out, and give a step's Environment a variable MLFLOW_EXPERIMENT_NAME."
+            "MlflowExperimentName is not supported: the emulator passes no MLflow experiment to a "
+            "pipeline's jobs. Remove it, and set the variable MLFLOW_EXPERIMENT_NAME in a step's "
+            "Environment."
         )
     token = f"start/{pipeline['PipelineName']}/{request['ClientRequestToken']}"
-    earlier = context.store.get(TOKEN, token)
-    if earlier:
+    if earlier := store.get(TOKEN, token):
         return {"PipelineExecutionArn": earlier["PipelineExecutionArn"]}
     definition = checked(pipeline["PipelineDefinition"])
+    config = request.get("SelectiveExecutionConfig")
     try:
         values = bind(definition.parameters, request.get("PipelineParameters", []))
+        selection = config and resolve(store, definition, pipeline["PipelineArn"], config)
     except DefinitionError as error:
         raise invalid(str(error)) from error
-    selection = _selection(context, definition, pipeline, request)
     execution_id = "".join(random.choices(_ALPHABET, k=12))
     arn = f"{pipeline['PipelineArn']}/execution/{execution_id}"
     now = time.time()
-    record = {
-        "PipelineArn": pipeline["PipelineArn"],
-        "PipelineName": pipeline["PipelineName"],
-        "PipelineVersionId": pipeline["Version"],
-        "PipelineExecutionArn": arn,
-        "PipelineExecutionDisplayName": request.get(
-            "PipelineExecutionDisplayName", f"execution-{int(now * 1000)}"
-        ),
-        "PipelineExecutionDescription": request.get("PipelineExecutionDescription"),
-        "PipelineExecutionStatus": "Executing",
-        "PipelineExperimentConfig": _experiment(definition, pipeline["PipelineName"], execution_id),
-        "Parameters": values,
-        "CreationTime": now,
-        "LastModifiedTime": now,
-        "ParallelismConfiguration": request.get(
-            "ParallelismConfiguration", pipeline.get("ParallelismConfiguration")
-        ),
-        "SelectiveExecutionConfig": request.get("SelectiveExecutionConfig"),
-        "RoleArn": request.get("RoleArn", pipeline["RoleArn"]),
-    }
-    with context.store.transaction():
-        if earlier := context.store.get(TOKEN, token):  # the same request, meanwhile
+    options = {key: value for key, value in request.items() if key in _OPTIONS}
+    record = cast(
+        ExecutionRecord,
+        {
+            "PipelineArn": pipeline["PipelineArn"],
+            "PipelineName": pipeline["PipelineName"],
+            "PipelineVersionId": pipeline["Version"],
+            "PipelineExecutionArn": arn,
+            "PipelineExecutionDisplayName": f"execution-{int(now * 1000)}",
+            "PipelineExecutionStatus": "Executing",
+            "PipelineExperimentConfig": _experiment(
+                definition, pipeline["PipelineName"], execution_id
+            ),
+            "Parameters": values,
+            "CreationTime": now,
+            "LastModifiedTime": now,
+            "ParallelismConfiguration": pipeline.get("ParallelismConfiguration"),
+            "RoleArn": pipeline["RoleArn"],
+            **options,
+        },
+    )
+    with store.transaction():
+        if earlier := store.get(TOKEN, token):  # of the same request, sent at the same time
             return {"PipelineExecutionArn": earlier["PipelineExecutionArn"]}
-        record["DefinitionName"] = keep_definition(context.store, pipeline)
-        context.store.put(EXECUTION, arn, record)
-        context.store.put(TOKEN, token, {"PipelineExecutionArn": arn})
-        context.store.update(PIPELINE, pipeline["PipelineName"], LastRunTime=now)
-        if selection:
-            _reuse(context, definition, arn, selection, request["SelectiveExecutionConfig"])
-    execution_changed(context, record, "Executing")
-    _engine(context).drive(arn)
+        record["DefinitionName"] = keep_definition(store, pipeline)
+        store.put(EXECUTION, arn, dict(record))
+        store.put(TOKEN, token, {"PipelineExecutionArn": arn})
+        store.update(PIPELINE, pipeline["PipelineName"], LastRunTime=now)
+        if config and selection:
+            source_arn = config.get("SourcePipelineExecutionArn")
+            record_other_steps(store, definition, arn, selection, source_arn)
+    emit_execution_event(context, record, "Executing")
+    _running(context).drive(arn)
     return {"PipelineExecutionArn": arn}
 
 
-def _experiment(definition: Definition, name: str, execution_id: str) -> dict[str, str] | None:
+def _experiment(
+    definition: Definition, pipeline: str, execution_id: str
+) -> types.PipelineExperimentConfigTypeDef | None:
     if not definition.experiment:
         return None
-    known = {"Execution.PipelineName": name, "Execution.PipelineExecutionId": execution_id}
-    return {
-        key: known.get(str(value.get("Get")), execution_id) if isinstance(value, dict) else value
+    variables = {"Execution.PipelineName": pipeline}
+    config = {
+        key: variables.get(str(value.get("Get")), execution_id)
+        if isinstance(value, dict)
+        else value
         for key, value in definition.experiment.items()
         if key in ("ExperimentName", "TrialName")
     }
-
-
-def _selection(
-    context: Context, definition: Definition, pipeline: dict[str, Any], request: dict[str, Any]
-) -> Selection | None:
-    config = request.get("SelectiveExecutionConfig")
-    if not config:
-        return None
-    source = config.get("SourcePipelineExecutionArn")
-    succeeded: set[str] = set()
-    if source:
-        execution = _execution(context, source)
-        if execution["PipelineArn"] != pipeline["PipelineArn"]:
-            raise invalid(
-                f"SourcePipelineExecutionArn {source} is an execution of another pipeline."
-            )
-        if execution["PipelineExecutionStatus"] not in ("Succeeded", "Failed"):
-            raise invalid(
-                f"SourcePipelineExecutionArn {source} is "
-                f"{execution['PipelineExecutionStatus']}; it must be Succeeded or Failed."
-            )
-        records = step_records(context.store, source)
-        succeeded = {n for n, step in records.items() if step["StepStatus"] == "Succeeded"}
-    names = [entry["StepName"] for entry in config["SelectedSteps"]]
-    try:
-        return select(definition, parents(definition), names, source, succeeded)
-    except DefinitionError as error:
-        raise invalid(str(error)) from error
-
-
-def _reuse(
-    context: Context,
-    definition: Definition,
-    arn: str,
-    selection: Selection,
-    config: dict[str, Any],
-) -> None:
-    """Write the records of the steps that do not run: reused from the source, or left out."""
-    source = config.get("SourcePipelineExecutionArn")
-    earlier = step_records(context.store, source) if source else {}
-    for name in definition.steps:
-        if name in selection.run:
-            continue
-        record: dict[str, Any] = {"StepName": name, "StepStatus": SKIPPED}
-        if name in selection.reuse:
-            record = {
-                **earlier[name],
-                "SelectiveExecutionResult": {"SourcePipelineExecutionArn": source},
-            }
-        context.store.put(STEP, f"{arn}/step/{name}", record)
+    return cast("types.PipelineExperimentConfigTypeDef", config)
 
 
 @operation("DescribePipelineExecution")
-def describe_pipeline_execution(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """An execution's status and settings."""
-    return _execution(context, request["PipelineExecutionArn"])
+def describe_pipeline_execution(
+    context: Context, request: types.DescribePipelineExecutionRequestTypeDef
+) -> ExecutionRecord:
+    """Return an execution's status and settings."""
+    return get_execution(context.store, request["PipelineExecutionArn"])
 
 
 @operation("UpdatePipelineExecution")
-def update_pipeline_execution(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+def update_pipeline_execution(
+    context: Context, request: types.UpdatePipelineExecutionRequestTypeDef
+) -> dict[str, Any]:
     """Change an execution's name, description or parallelism."""
-    arn = _execution(context, request.pop("PipelineExecutionArn"))["PipelineExecutionArn"]
-    context.store.update(EXECUTION, arn, **request, LastModifiedTime=time.time())
+    arn = get_execution(context.store, request["PipelineExecutionArn"])["PipelineExecutionArn"]
+    update_execution(context.store, arn, **request)
     return {"PipelineExecutionArn": arn}
 
 
 @operation("ListPipelineExecutions")
-def list_pipeline_executions(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """A pipeline's executions, latest first unless asked otherwise."""
-    pipeline = pipeline_of(context, request)
+def list_pipeline_executions(
+    context: Context, request: types.ListPipelineExecutionsRequestTypeDef
+) -> dict[str, Any]:
+    """List a pipeline's executions, latest first unless the request orders otherwise."""
+    pipeline = requested_pipeline(context, request)
     executions = [
         {
             **execution,
             "StartTime": execution["CreationTime"],
             "PipelineExecutionFailureReason": execution.get("FailureReason"),
         }
-        for execution in context.store.list(EXECUTION, f"{pipeline['PipelineArn']}/execution/")
+        for execution in list_executions(context.store, pipeline["PipelineArn"])
     ]
     return page(request, executions, "PipelineExecutionSummaries", name="PipelineName")
 
 
 @operation("ListPipelineExecutionSteps")
-def list_pipeline_execution_steps(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """The steps that have begun, latest first unless asked otherwise."""
+def list_pipeline_execution_steps(
+    context: Context, request: types.ListPipelineExecutionStepsRequestTypeDef
+) -> dict[str, Any]:
+    """List the steps that have begun, latest first unless the request orders otherwise."""
     arn = request.get("PipelineExecutionArn", "")
-    _execution(context, arn)
-    steps = [shown(step) for step in step_records(context.store, arn).values() if is_listed(step)]
+    get_execution(context.store, arn)
+    records = step_records(context.store, arn).values()
     return page(
         request,
-        steps,
+        [shown(record) for record in records if is_listed(record)],
         "PipelineExecutionSteps",
         name="StepName",
         sort={"CreationTime": "StartTime"},
@@ -216,9 +197,11 @@ def list_pipeline_execution_steps(context: Context, request: dict[str, Any]) -> 
 
 
 @operation("ListPipelineParametersForExecution")
-def list_pipeline_parameters(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """The value of every parameter in an execution, defaults included."""
-    execution = _execution(context, request["PipelineExecutionArn"])
+def list_pipeline_parameters(
+    context: Context, request: types.ListPipelineParametersForExecutionRequestTypeDef
+) -> dict[str, Any]:
+    """List the value of every parameter in an execution, defaults included."""
+    execution = get_execution(context.store, request["PipelineExecutionArn"])
     parameters = [
         {"Name": name, "Value": value if isinstance(value, str) else json.dumps(value)}
         for name, value in execution["Parameters"].items()
@@ -227,42 +210,45 @@ def list_pipeline_parameters(context: Context, request: dict[str, Any]) -> dict[
 
 
 @operation("DescribePipelineDefinitionForExecution")
-def describe_definition(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """The definition as it was when the execution began."""
-    execution = _execution(context, request["PipelineExecutionArn"])
-    return {**execution, "PipelineDefinition": definition_of(context.store, execution)}
+def describe_definition(
+    context: Context, request: types.DescribePipelineDefinitionForExecutionRequestTypeDef
+) -> dict[str, Any]:
+    """Return the definition as it was when the execution began."""
+    execution = get_execution(context.store, request["PipelineExecutionArn"])
+    return {**execution, "PipelineDefinition": definition_text(context.store, execution)}
 
 
 @operation("StopPipelineExecution")
-def stop_pipeline_execution(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """Stop an execution: what runs is stopped, nothing more starts."""
+def stop_pipeline_execution(
+    context: Context, request: types.StopPipelineExecutionRequestTypeDef
+) -> dict[str, Any]:
+    """Stop an execution: running steps are stopped, and no more start."""
     arn = request["PipelineExecutionArn"]
     with context.store.transaction():
-        execution = _execution(context, arn)
-        status = execution["PipelineExecutionStatus"]
+        status = get_execution(context.store, arn)["PipelineExecutionStatus"]
         if status == "Stopping":
             return {"PipelineExecutionArn": arn}
         if status != "Executing":
             raise ApiError(
                 "ConflictException",
-                f"Only an execution that runs can be stopped; {arn} is {status}.",
+                f"Only an execution that is Executing can be stopped; {arn} is {status}.",
             )
-        record = context.store.update(
-            EXECUTION, arn, PipelineExecutionStatus="Stopping", LastModifiedTime=time.time()
-        )
-    execution_changed(context, record, "Executing")
-    _engine(context).stop(arn)
+        record = update_execution(context.store, arn, PipelineExecutionStatus="Stopping")
+    emit_execution_event(context, record, "Executing")
+    _running(context).stop_execution(arn)
     return {"PipelineExecutionArn": arn}
 
 
 @operation("RetryPipelineExecution")
-def retry_pipeline_execution(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """Run a failed or stopped execution again from where it ended; what succeeded is kept."""
-    arn = request["PipelineExecutionArn"]
+def retry_pipeline_execution(
+    context: Context, request: types.RetryPipelineExecutionRequestTypeDef
+) -> dict[str, Any]:
+    """Continue a failed or stopped execution where it ended; steps that succeeded are kept."""
+    store, arn = context.store, request["PipelineExecutionArn"]
     token = f"retry/{arn}/{request['ClientRequestToken']}"
-    with context.store.transaction():
-        execution = _execution(context, arn)
-        if context.store.get(TOKEN, token):
+    with store.transaction():
+        execution = get_execution(store, arn)
+        if store.get(TOKEN, token):
             return {"PipelineExecutionArn": arn}
         status = execution["PipelineExecutionStatus"]
         if status not in ("Failed", "Stopped"):
@@ -270,26 +256,16 @@ def retry_pipeline_execution(context: Context, request: dict[str, Any]) -> dict[
                 "ConflictException",
                 f"Only a Failed or Stopped execution can be retried; {arn} is {status}.",
             )
-        chosen = {
-            entry["StepName"]
-            for entry in (execution.get("SelectiveExecutionConfig") or {}).get("SelectedSteps", [])
-        }
-        for name, step in step_records(context.store, arn).items():
-            left_out = chosen and name not in chosen
-            if step["StepStatus"] != "Succeeded" and not left_out:
-                context.store.delete(STEP, f"{arn}/step/{name}")
+        config = execution.get("SelectiveExecutionConfig")
+        selected = {entry["StepName"] for entry in config["SelectedSteps"]} if config else None
+        for name, step in step_records(store, arn).items():
+            if step["StepStatus"] != "Succeeded" and (selected is None or name in selected):
+                store.delete(STEP, f"{arn}/step/{name}")
         changes: dict[str, Any] = {"PipelineExecutionStatus": "Executing", "FailureReason": None}
         if "ParallelismConfiguration" in request:
             changes["ParallelismConfiguration"] = request["ParallelismConfiguration"]
-        record = context.store.update(EXECUTION, arn, **changes, LastModifiedTime=time.time())
-        context.store.put(TOKEN, token, {"PipelineExecutionArn": arn})
-    execution_changed(context, record, status)
-    _engine(context).drive(arn)
+        record = update_execution(store, arn, **changes)
+        store.put(TOKEN, token, {"PipelineExecutionArn": arn})
+    emit_execution_event(context, record, status)
+    _running(context).drive(arn)
     return {"PipelineExecutionArn": arn}
-
-
-def _execution(context: Context, arn: str) -> dict[str, Any]:
-    execution = context.store.get(EXECUTION, arn)
-    if execution is None:
-        raise not_found(f"Pipeline execution with ARN {arn} does not exist.")
-    return execution

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
 
 from sagemaker_emulator.aws.dispatch import Context, operation, service_model
 from sagemaker_emulator.aws.pages import page
@@ -17,27 +18,34 @@ from sagemaker_emulator.sagemaker.pipelines.run.records import (
     EXECUTION,
     PIPELINE,
     STEP,
+    PipelineRecord,
+    list_executions,
     step_records,
 )
 
-_LATEST = "The emulator keeps the latest version of a pipeline alone, and no aliases"
+if TYPE_CHECKING:
+    from types_boto3_sagemaker import type_defs as types
+
+_ONE_VERSION = "The emulator keeps only the latest version of a pipeline, and no aliases"
 
 
 @operation("CreatePipeline")
-def create_pipeline(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """Create a pipeline, checked as a whole; the same ClientRequestToken again changes nothing."""
+def create_pipeline(
+    context: Context, request: types.CreatePipelineRequestTypeDef
+) -> dict[str, Any]:
+    """Create a pipeline, checked as a whole; a repeated ClientRequestToken changes nothing."""
     name = request["PipelineName"]
     arn = context.arn("pipeline", name)
     if _exists(context, request):
         return {"PipelineArn": arn}
     if "PipelineVersionAliases" in request:
-        raise invalid(f"PipelineVersionAliases: {_LATEST}.")
+        raise invalid(f"PipelineVersionAliases: {_ONE_VERSION}.")
     text = _definition_text(context, request)
     if text is None:
         raise invalid("CreatePipeline needs PipelineDefinition or PipelineDefinitionS3Location.")
     checked(text)
     now = time.time()
-    pipeline = {
+    pipeline: PipelineRecord = {
         "PipelineArn": arn,
         "PipelineName": name,
         "PipelineDisplayName": request.get("PipelineDisplayName", name),
@@ -52,52 +60,42 @@ def create_pipeline(context: Context, request: dict[str, Any]) -> dict[str, Any]
         "Version": 1,
     }
     with context.store.transaction():
-        if not _exists(context, request):  # made meanwhile, since checking takes a while
-            context.store.put(PIPELINE, name, pipeline)
+        if not _exists(context, request):  # made by another request while this one was checked
+            context.store.put(PIPELINE, name, dict(pipeline))
             context.tag(arn, request.get("Tags"))
     return {"PipelineArn": arn}
 
 
 @operation("UpdatePipeline")
-def update_pipeline(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """Change a pipeline; executions that are running keep the definition they began with."""
-    pipeline_of(context, request)
-    changes: dict[str, Any] = {
-        key: request[key]
-        for key in (
-            "PipelineDisplayName",
-            "PipelineDescription",
-            "RoleArn",
-            "ParallelismConfiguration",
-        )
-        if key in request
-    }
+def update_pipeline(
+    context: Context, request: types.UpdatePipelineRequestTypeDef
+) -> dict[str, Any]:
+    """Change a pipeline; running executions keep the definition that they began with."""
+    requested_pipeline(context, request)
+    kept = ("PipelineDisplayName", "PipelineDescription", "RoleArn", "ParallelismConfiguration")
+    changes: dict[str, Any] = {key: value for key, value in request.items() if key in kept}
     text = _definition_text(context, request)
     if text is not None:
         checked(text)
         changes["PipelineDefinition"] = text
     with context.store.transaction():
-        pipeline = pipeline_of(context, request)
-        version = pipeline["Version"] + 1
-        context.store.update(
-            PIPELINE,
-            pipeline["PipelineName"],
-            **changes,
-            LastModifiedTime=time.time(),
-            Version=version,
-        )
-    return {"PipelineArn": pipeline["PipelineArn"], "PipelineVersionId": version}
+        pipeline = requested_pipeline(context, request)
+        changes |= {"LastModifiedTime": time.time(), "Version": pipeline["Version"] + 1}
+        context.store.update(PIPELINE, pipeline["PipelineName"], **changes)
+    return {"PipelineArn": pipeline["PipelineArn"], "PipelineVersionId": changes["Version"]}
 
 
 @operation("DescribePipeline")
-def describe_pipeline(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """A pipeline with its definition."""
-    return pipeline_of(context, request)
+def describe_pipeline(
+    context: Context, request: types.DescribePipelineRequestTypeDef
+) -> PipelineRecord:
+    """Return a pipeline with its definition."""
+    return requested_pipeline(context, request)
 
 
 @operation("ListPipelines")
-def list_pipelines(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """Pipelines, latest first unless asked otherwise."""
+def list_pipelines(context: Context, request: types.ListPipelinesRequestTypeDef) -> dict[str, Any]:
+    """List pipelines, latest first unless the request orders otherwise."""
     pipelines = [
         {**pipeline, "LastExecutionTime": pipeline.get("LastRunTime")}
         for pipeline in context.store.list(PIPELINE, request.get("PipelineNamePrefix", ""))
@@ -112,10 +110,13 @@ def list_pipelines(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 
 @operation("DeletePipeline")
-def delete_pipeline(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """Delete a pipeline and its executions; refused while one of them runs."""
-    pipeline = pipeline_of(context, request)
-    executions = context.store.list(EXECUTION, f"{pipeline['PipelineArn']}/execution/")
+def delete_pipeline(
+    context: Context, request: types.DeletePipelineRequestTypeDef
+) -> dict[str, Any]:
+    """Delete a pipeline and its executions; refused while one of them is running."""
+    store = context.store
+    pipeline = requested_pipeline(context, request)
+    executions = list_executions(store, pipeline["PipelineArn"])
     running = [
         execution["PipelineExecutionArn"]
         for execution in executions
@@ -124,27 +125,27 @@ def delete_pipeline(context: Context, request: dict[str, Any]) -> dict[str, Any]
     if running:
         raise ApiError(
             "ConflictException",
-            f"Pipeline {pipeline['PipelineName']} has executions that run: {', '.join(running)}. "
-            "Stop them, or wait for their end.",
+            f"Pipeline {pipeline['PipelineName']} has running executions: {', '.join(running)}. "
+            "Stop them, or wait until they end.",
         )
-    with context.store.transaction():
+    with store.transaction():
         for execution in executions:
             arn = execution["PipelineExecutionArn"]
-            for step in step_records(context.store, arn):
-                context.store.delete(STEP, f"{arn}/step/{step}")
-            context.store.delete(EXECUTION, arn)
+            for step in step_records(store, arn):
+                store.delete(STEP, f"{arn}/step/{step}")
+            store.delete(EXECUTION, arn)
         for kind in (CACHE, DEFINITION):
-            for kept in context.store.list(kind, f"{pipeline['PipelineName']}/"):
-                context.store.delete(kind, kept["Name"])
-        context.store.delete(PIPELINE, pipeline["PipelineName"])
+            for document in store.list(kind, f"{pipeline['PipelineName']}/"):
+                store.delete(kind, document["Name"])
+        store.delete(PIPELINE, pipeline["PipelineName"])
     return {"PipelineArn": pipeline["PipelineArn"]}
 
 
-def pipeline_of(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """The pipeline that a request names by name or ARN, and perhaps by version.
+def requested_pipeline(context: Context, request: Mapping[str, Any]) -> PipelineRecord:
+    """Return the pipeline that a request names by name or ARN, and perhaps by version.
 
     Raises:
-        ApiError: there is none, or another version than the latest is asked for.
+        ApiError: there is none, or the request names another version than the latest.
     """
     name = request["PipelineName"].rsplit("/", 1)[-1]
     pipeline = context.store.get(PIPELINE, name)
@@ -154,22 +155,22 @@ def pipeline_of(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     aliased = request.keys() & {"PipelineVersionAlias", "PipelineVersionAliases"}
     if aliased or request.get("PipelineVersionId", latest) != latest:
         raise invalid(
-            f"{_LATEST}: that of '{name}' is {latest}. "
+            f"{_ONE_VERSION}: the version of '{name}' is {latest}. "
             "To run an earlier one, update the pipeline with its definition."
         )
-    return pipeline
+    return cast(PipelineRecord, pipeline)
 
 
-def _exists(context: Context, request: dict[str, Any]) -> bool:
-    """Whether an earlier try of the same CreatePipeline request made the pipeline.
+def _exists(context: Context, request: types.CreatePipelineRequestTypeDef) -> bool:
+    """Return whether an earlier attempt of the same CreatePipeline request made the pipeline.
 
     Raises:
-        ApiError: Another request has made one of that name.
+        ApiError: another request has made a pipeline of that name.
     """
     name = request["PipelineName"]
     existing = context.store.get(PIPELINE, name)
     if existing and existing["ClientRequestToken"] != request["ClientRequestToken"]:
-        # The service answers a taken name so, and SDKs look for these words in `upsert`.
+        # AWS's words, which SDKs look for in `upsert`.
         raise invalid(
             f"Pipeline names must be unique within an AWS account and region. Pipeline with name "
             f"({name}) already exists. Use UpdatePipeline, or another name."
@@ -177,26 +178,28 @@ def _exists(context: Context, request: dict[str, Any]) -> bool:
     return existing is not None
 
 
-def _definition_text(context: Context, request: dict[str, Any]) -> str | None:
-    inline, location = (
-        request.get("PipelineDefinition"),
-        request.get("PipelineDefinitionS3Location"),
-    )
-    if inline is not None and location is not None:
-        raise invalid("Give PipelineDefinition or PipelineDefinitionS3Location, not both.")
+def _definition_text(
+    context: Context,
+    request: types.CreatePipelineRequestTypeDef | types.UpdatePipelineRequestTypeDef,
+) -> str | None:
+    inline = request.get("PipelineDefinition")
+    location = request.get("PipelineDefinitionS3Location")
     if location is None:
         return inline
+    if inline is not None:
+        raise invalid("Use PipelineDefinition or PipelineDefinitionS3Location, not both.")
+    bucket, key = location["Bucket"], location["ObjectKey"]
     try:
-        return (context.state / "s3" / location["Bucket"] / location["ObjectKey"]).read_text()
+        return (context.state / "s3" / bucket / key).read_text()
     except OSError as error:
         raise invalid(
-            f"PipelineDefinitionS3Location s3://{location['Bucket']}/{location['ObjectKey']} "
-            "cannot be read: there is no such object."
+            f"PipelineDefinitionS3Location s3://{bucket}/{key} cannot be read: there is no such "
+            "object."
         ) from error
 
 
 def checked(text: str) -> Definition:
-    """A definition that may run.
+    """Parse a definition and check it as a whole.
 
     Raises:
         ApiError: a ValidationException that names the step and the key.

@@ -177,7 +177,7 @@ def _changed(path: list[Any], value: Any) -> str:
         ),
         pytest.param(
             '{"Version": "2020-12-01", "MlflowConfig": {"MlflowExperimentName": "mine"}}',
-            "leave it out, and give a step's Environment a variable MLFLOW_EXPERIMENT_NAME",
+            "set the variable MLFLOW_EXPERIMENT_NAME in a step's Environment",
             id="MLflow",
         ),
         pytest.param(

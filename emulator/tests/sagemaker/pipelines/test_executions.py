@@ -26,7 +26,7 @@ from engine_bench import (
 
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.sagemaker.pipelines import execution_operations
-from sagemaker_emulator.sagemaker.pipelines.run import engine, other_steps
+from sagemaker_emulator.sagemaker.pipelines.run import callback_step, executions, status_events
 from sagemaker_emulator.sagemaker.pipelines.run.records import CACHE
 
 
@@ -419,10 +419,10 @@ def test_pipelines_are_created_updated_listed_and_deleted(bench: Bench) -> None:
     assert described["PipelineDefinition"] == definition
     assert bench.call("DescribePipeline", PipelineName="p", PipelineVersionId=2) == described
     for earlier in ({"PipelineVersionId": 1}, {"PipelineVersionAlias": "live"}):
-        with pytest.raises(ApiError, match=r"latest version of a pipeline alone.*'p' is 2"):
+        with pytest.raises(ApiError, match=r"only the latest version of a pipeline.*'p' is 2"):
             bench.start(**earlier)
     aliased = {"PipelineDefinition": definition, "PipelineVersionAliases": ["live"]}
-    with pytest.raises(ApiError, match="and no aliases: that of 'p' is 2"):
+    with pytest.raises(ApiError, match="and no aliases: the version of 'p' is 2"):
         bench.call("UpdatePipeline", PipelineName="p", **aliased)
     aliased |= {"RoleArn": ROLE, "ClientRequestToken": TOKEN}
     with pytest.raises(ApiError, match="PipelineVersionAliases: The emulator keeps"):
@@ -456,7 +456,7 @@ def test_a_callback_killed_before_its_message_was_sent_sends_it_after_the_restar
             raise RuntimeError("the server was killed here")
         sent.append(token)
 
-    monkeypatch.setattr(other_steps, "_send", send)
+    monkeypatch.setattr(callback_step, "_send", send)
     queue = "https://sqs.us-east-1.amazonaws.com/123456789012/q"
     bench.create({"Name": "Ask", "Type": "Callback", "SqsQueueUrl": queue, "Arguments": {}})
     arn = bench.start()
@@ -476,13 +476,13 @@ def test_a_callback_killed_before_its_message_was_sent_sends_it_after_the_restar
 def test_a_stop_between_the_reading_of_an_execution_and_its_start_is_obeyed(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Slow(engine.Driver):
+    class Slow(executions.ExecutionThread):
         def __init__(self, context: Any, arn: str, closing: Any) -> None:
             super().__init__(context, arn, closing)
             stopped = {"PipelineExecutionArn": arn, "ClientRequestToken": TOKEN}
             bench.call("StopPipelineExecution", **stopped)
 
-    monkeypatch.setattr(engine, "Driver", Slow)
+    monkeypatch.setattr(executions, "ExecutionThread", Slow)
     bench.create(processing("A", {"SECONDS": "30"}))
     assert bench.run()[1] == "Stopped"
 
@@ -498,7 +498,7 @@ def test_events_that_cannot_be_told_hold_up_no_execution(
         raise sqlite3.OperationalError("disk I/O error")
 
     monkeypatch.setattr(BenchContext, "emit", emit)
-    monkeypatch.setattr(engine, "shown", unreadable)
+    monkeypatch.setattr(status_events, "shown", unreadable)
     bench.create(processing("A"), processing("B", {"FAIL": "x", "FAIL_TIMES": "1"}))
     arn, status = bench.run()
     assert status == "Failed"

@@ -9,13 +9,16 @@ import botocore.session
 import pytest
 
 from sagemaker_emulator.sagemaker.pipelines.language import conditions
-from sagemaker_emulator.sagemaker.pipelines.language.coercion import fit
-from sagemaker_emulator.sagemaker.pipelines.language.definition import Definition, Step
+from sagemaker_emulator.sagemaker.pipelines.language.arguments import fit
+from sagemaker_emulator.sagemaker.pipelines.language.definition import (
+    Definition,
+    StepDefinition,
+    parse_duration,
+)
 from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import (
     DefinitionError,
     StepError,
 )
-from sagemaker_emulator.sagemaker.pipelines.language.durations import parse_duration
 from sagemaker_emulator.sagemaker.pipelines.language.expressions import Scope, evaluate
 from sagemaker_emulator.sagemaker.pipelines.language.graph import parents
 from sagemaker_emulator.sagemaker.pipelines.language.reference import parse_path
@@ -24,10 +27,10 @@ from sagemaker_emulator.sagemaker.pipelines.language.retries import (
     classify_failure,
     delay,
 )
-from sagemaker_emulator.sagemaker.pipelines.language.step_types import JOBS, resource_name
-from sagemaker_emulator.sagemaker.pipelines.run.cache import cache_key, explain_miss
+from sagemaker_emulator.sagemaker.pipelines.language.step_types import RESOURCE_STEPS, resource_name
 from sagemaker_emulator.sagemaker.pipelines.run.scheduler import plan
 from sagemaker_emulator.sagemaker.pipelines.run.selection import select
+from sagemaker_emulator.sagemaker.pipelines.run.step_cache import cache_key, explain_miss
 
 SCOPE = Scope(
     parameters={"Threshold": 0.5, "Count": 3, "Flag": True, "Name": "tally"},
@@ -168,12 +171,12 @@ def compare(kind: str, left: Any, right: Any) -> dict[str, Any]:
 )
 def test_conditions(condition: dict[str, Any], outcome: bool) -> None:
     conditions.check(condition, "step 'Check'")
-    assert conditions.holds(condition) is outcome
+    assert conditions.is_true(condition) is outcome
 
 
 def test_values_that_cannot_be_compared_fail_the_step() -> None:
     with pytest.raises(StepError, match="cannot compare 'high' with 1"):
-        conditions.holds(compare("GreaterThan", "high", 1))
+        conditions.is_true(compare("GreaterThan", "high", 1))
 
 
 @cache
@@ -201,21 +204,21 @@ def test_a_value_that_fits_no_field_names_the_field() -> None:
         fit({"ResourceConfig": {"InstanceCount": "two"}}, shape("CreateTrainingJob"))
 
 
-def steps(*entries: Step) -> Definition:
+def steps(*entries: StepDefinition) -> Definition:
     return Definition({}, {step.name: step for step in entries})
 
 
 DIAMOND = steps(
-    Step("A", "Training", {}),
-    Step("B", "Training", {}, ("A",)),
-    Step("C", "Training", {}, ("A",)),
-    Step("D", "Training", {}, ("B", "C")),
+    StepDefinition("A", "Training", {}),
+    StepDefinition("B", "Training", {}, ("A",)),
+    StepDefinition("C", "Training", {}, ("A",)),
+    StepDefinition("D", "Training", {}, ("B", "C")),
 )
 BRANCHING = steps(
-    Step("Check", "Condition", {}),
-    Step("Yes", "Lambda", {}, (), "Check", "IfSteps"),
-    Step("No", "Fail", {}, (), "Check", "ElseSteps"),
-    Step("After", "Lambda", {}, ("Yes",)),
+    StepDefinition("Check", "Condition", {}),
+    StepDefinition("Yes", "Lambda", {}, (), "Check", "IfSteps"),
+    StepDefinition("No", "Fail", {}, (), "Check", "ElseSteps"),
+    StepDefinition("After", "Lambda", {}, ("Yes",)),
 )
 
 
@@ -323,8 +326,8 @@ KEYS = {
         *("TrainingJobDefinition.StaticHyperParameters", "TrainingJobDefinition.TuningObjective"),
     ),
     "Transform": ("DataProcessing", "Environment", "ModelName", "TransformInput"),
-    "Lambda": ("anything",),
-    "Callback": ("anything",),
+    "Lambda": ("FunctionArn", "Arguments"),
+    "Callback": ("SqsQueueUrl", "Arguments"),
 }
 NO_KEYS = [("Tuning", "TrainingJobDefinition.ResourceConfig"), ("Transform", "TransformOutput")]
 
@@ -413,6 +416,6 @@ def test_a_wrong_selection_is_refused(names: list[str], source: str | None, mess
     ],
 )
 def test_names_made_by_the_service(kind: str, step: str, prefix: str | None, name: str) -> None:
-    made = resource_name(JOBS[kind], "abcdefghijkl", step, "0123456789", prefix)
+    made = resource_name(RESOURCE_STEPS[kind], "abcdefghijkl", step, "0123456789", prefix)
     assert made == name
-    assert len(made) <= JOBS[kind].longest_name
+    assert len(made) <= RESOURCE_STEPS[kind].longest_name

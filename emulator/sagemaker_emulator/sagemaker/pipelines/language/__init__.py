@@ -1,1 +1,1 @@
-"""What a pipeline definition means; nothing here runs anything."""
+"""What a pipeline definition means. Nothing here runs anything or imports ``run``."""

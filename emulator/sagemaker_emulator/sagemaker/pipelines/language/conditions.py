@@ -11,7 +11,7 @@ from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import (
     StepError,
 )
 
-_ORDERED: dict[str, Callable[[Any, Any], bool]] = {
+_COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "GreaterThan": operator.gt,
     "GreaterThanOrEqualTo": operator.ge,
     "LessThan": operator.lt,
@@ -19,7 +19,7 @@ _ORDERED: dict[str, Callable[[Any, Any], bool]] = {
 }
 _KEYS: dict[str, tuple[str, ...]] = {
     "Equals": ("LeftValue", "RightValue"),
-    **dict.fromkeys(_ORDERED, ("LeftValue", "RightValue")),
+    **dict.fromkeys(_COMPARISONS, ("LeftValue", "RightValue")),
     "In": ("QueryValue", "Values"),
     "Not": ("Condition",),
     "Or": ("Conditions",),
@@ -31,47 +31,44 @@ def check(condition: Any, where: str) -> None:
     """Check the form of a condition, nested ones included.
 
     Raises:
-        DefinitionError: for an unknown Type or a missing key, naming `where`.
+        DefinitionError: for an unknown Type or a missing key; the message names `where`.
     """
-    kind = condition.get("Type") if isinstance(condition, dict) else None
-    if kind not in _KEYS:
+    type_ = condition.get("Type") if isinstance(condition, dict) else None
+    if type_ not in _KEYS:
         raise DefinitionError(
-            f"Condition Type {kind!r} of {where} is unknown: allowed are {', '.join(TYPES)}."
+            f"Condition Type {type_!r} of {where} is unknown: allowed are {', '.join(TYPES)}."
         )
-    missing = [key for key in _KEYS[kind] if key not in condition and not _renamed(condition, key)]
+    missing = [key for key in _KEYS[type_] if key not in condition]
+    if missing == ["Condition"] and "Expression" in condition:  # as SDK v2 called it
+        missing = []
     if missing:
-        raise DefinitionError(f"Condition {kind} of {where} lacks {', '.join(missing)}.")
+        raise DefinitionError(f"Condition {type_} of {where} lacks {', '.join(missing)}.")
     for inner in _inner(condition):
         check(inner, where)
 
 
-def holds(condition: dict[str, Any]) -> bool:
-    """Whether a condition, with its expressions already evaluated, is true.
+def is_true(condition: dict[str, Any]) -> bool:
+    """Return whether a condition, its expressions already evaluated, is true.
 
     Raises:
         StepError: if two values cannot be compared.
     """
-    kind = condition["Type"]
-    if kind == "Not":
-        return not holds(_inner(condition)[0])
-    if kind == "Or":
-        return any(holds(inner) for inner in _inner(condition))
-    if kind == "In":
+    type_ = condition["Type"]
+    if type_ == "Not":
+        return not is_true(_inner(condition)[0])
+    if type_ == "Or":
+        return any(is_true(inner) for inner in _inner(condition))
+    if type_ == "In":
         return any(_equal(condition["QueryValue"], value) for value in condition["Values"])
     left, right = condition["LeftValue"], condition["RightValue"]
-    if kind == "Equals":
+    if type_ == "Equals":
         return _equal(left, right)
     numbers = _number(left), _number(right)
     if None in numbers:
         if isinstance(left, str) and isinstance(right, str):
-            return _ORDERED[kind](left, right)
-        raise StepError(f"Condition {kind} cannot compare {left!r} with {right!r}.")
-    return _ORDERED[kind](*numbers)
-
-
-def _renamed(condition: dict[str, Any], key: str) -> bool:
-    # SDK v2 called the operand of Not "Expression".
-    return key == "Condition" and "Expression" in condition
+            return _COMPARISONS[type_](left, right)
+        raise StepError(f"Condition {type_} cannot compare {left!r} with {right!r}.")
+    return _COMPARISONS[type_](*numbers)
 
 
 def _inner(condition: dict[str, Any]) -> list[Any]:
@@ -88,7 +85,7 @@ def _equal(left: Any, right: Any) -> bool:
 
 
 def _number(value: Any) -> float | None:
-    """A number, also where it stands in a string, as hyperparameters and metrics often do."""
+    """Return a value as a number, also from a string, as hyperparameters and metrics often are."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:

@@ -1,4 +1,4 @@
-"""The pipeline definition, schema version 2020-12-01, as values."""
+"""The pipeline definition, schema version 2020-12-01, parsed from its JSON text."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import isodate
+
 from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import DefinitionError
-from sagemaker_emulator.sagemaker.pipelines.language.durations import parse_duration
 from sagemaker_emulator.sagemaker.pipelines.language.parameters import Parameter
 from sagemaker_emulator.sagemaker.pipelines.language.retries import RetryPolicy
 
@@ -44,8 +45,22 @@ class PropertyFile:
 
 
 @dataclass(frozen=True)
-class Step:
-    """One step; `condition` and `branch` say in which branch of which Condition step it lies."""
+class StepDefinition:
+    """One step of a definition.
+
+    Attributes:
+        name: the step's name, unique in the pipeline.
+        type: the step's Type, such as "Training".
+        arguments: the Arguments, expressions not yet evaluated.
+        depends_on: the names in DependsOn.
+        condition: the Condition step in whose branch the step lies, if any.
+        branch: that branch: one of BRANCHES.
+        cache: the CacheConfig, if any.
+        retries: the RetryPolicies.
+        property_files: the PropertyFiles by name.
+        outputs: the names in OutputParameters.
+        entry: the whole JSON object of the step.
+    """
 
     name: str
     type: str
@@ -57,7 +72,7 @@ class Step:
     retries: tuple[RetryPolicy, ...] = ()
     property_files: dict[str, PropertyFile] = field(default_factory=dict)
     outputs: tuple[str, ...] = ()
-    raw: dict[str, Any] = field(default_factory=dict)
+    entry: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -65,7 +80,7 @@ class Definition:
     """A parsed definition: parameters and steps by name, in the order of the document."""
 
     parameters: dict[str, Parameter]
-    steps: dict[str, Step]
+    steps: dict[str, StepDefinition]
     experiment: dict[str, Any] | None = None
 
 
@@ -93,8 +108,9 @@ def parse(text: str) -> Definition:
         )
     if document.get("MlflowConfig"):
         raise DefinitionError(
-            "MlflowConfig: the emulator tells a pipeline's jobs of no server or experiment; "
-            "leave it out, and give a step's Environment a variable MLFLOW_EXPERIMENT_NAME."
+            "MlflowConfig is not supported: the emulator passes no MLflow server or experiment to "
+            "a pipeline's jobs. Remove it, and set the variable MLFLOW_EXPERIMENT_NAME in a "
+            "step's Environment."
         )
     parameters: dict[str, Parameter] = {}
     for entry in _objects(document, "Parameters", "the definition"):
@@ -102,7 +118,7 @@ def parse(text: str) -> Definition:
         if parameter.name in parameters:
             raise DefinitionError(f"Parameter '{parameter.name}' is declared twice.")
         parameters[parameter.name] = parameter
-    steps: dict[str, Step] = {}
+    steps: dict[str, StepDefinition] = {}
     for step in _steps(_objects(document, "Steps", "the definition"), None, None):
         if step.name in steps:
             raise DefinitionError(f"Step names must be unique: '{step.name}' is used twice.")
@@ -112,8 +128,29 @@ def parse(text: str) -> Definition:
     return Definition(parameters, steps, document.get("PipelineExperimentConfig"))
 
 
-def _objects(holder: dict[str, Any], key: str, where: str) -> list[dict[str, Any]]:
-    value = holder.get(key) or []
+def parse_duration(text: object) -> float:
+    """Convert an ISO 8601 duration to seconds: ``P30D``, ``PT1H``, or ``30dT5h`` as in AWS's guide.
+
+    A year counts 365 days and a month 30.
+
+    Raises:
+        ValueError: if the text is not a duration, or is zero.
+    """
+    try:
+        duration = isodate.parse_duration(
+            "P" + str(text).upper().removeprefix("P"), as_timedelta_if_possible=False
+        )
+        days = 365 * float(duration.years) + 30 * float(duration.months)
+        seconds = 86_400 * days + float(duration.tdelta.total_seconds())
+    except (ValueError, OverflowError):
+        seconds = 0.0
+    if not seconds:
+        raise ValueError(f"{text!r} is not an ISO 8601 duration such as 'P30D' or 'PT1H'.")
+    return seconds
+
+
+def _objects(container: dict[str, Any], key: str, where: str) -> list[dict[str, Any]]:
+    value = container.get(key) or []
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
         raise DefinitionError(f"{key} of {where} must be a list of JSON objects.")
     return value
@@ -121,7 +158,7 @@ def _objects(holder: dict[str, Any], key: str, where: str) -> list[dict[str, Any
 
 def _steps(
     entries: list[dict[str, Any]], condition: str | None, branch: str | None
-) -> Iterator[Step]:
+) -> Iterator[StepDefinition]:
     for entry in entries:
         step = _step(entry, condition, branch)
         yield step
@@ -131,14 +168,14 @@ def _steps(
                 yield from _steps(inner, step.name, side)
 
 
-def _step(entry: dict[str, Any], condition: str | None, branch: str | None) -> Step:
-    name, kind = entry.get("Name"), entry.get("Type")
+def _step(entry: dict[str, Any], condition: str | None, branch: str | None) -> StepDefinition:
+    name, step_type = entry.get("Name"), entry.get("Type")
     if not isinstance(name, str) or not _STEP_NAME.fullmatch(name):
         raise DefinitionError(
             f"Step name {name!r} is not allowed: use 1 to 64 letters, digits, '-' and '_'."
         )
     where = f"step '{name}'"
-    if not isinstance(kind, str):
+    if not isinstance(step_type, str):
         raise DefinitionError(f"Type of {where} is missing.")
     arguments = entry.get("Arguments") or {}
     if not isinstance(arguments, dict):
@@ -146,9 +183,10 @@ def _step(entry: dict[str, Any], condition: str | None, branch: str | None) -> S
     depends_on = entry.get("DependsOn") or []
     if not isinstance(depends_on, list) or not all(isinstance(item, str) for item in depends_on):
         raise DefinitionError(f"DependsOn of {where} must be a list of step names.")
-    return Step(
+    files = [_property_file(file, where) for file in _objects(entry, "PropertyFiles", where)]
+    return StepDefinition(
         name=name,
-        type=kind,
+        type=step_type,
         arguments=arguments,
         depends_on=tuple(depends_on),
         condition=condition,
@@ -157,14 +195,11 @@ def _step(entry: dict[str, Any], condition: str | None, branch: str | None) -> S
         retries=tuple(
             RetryPolicy.parse(policy, where) for policy in _objects(entry, "RetryPolicies", where)
         ),
-        property_files={
-            file.name: file
-            for file in (_property_file(f, where) for f in _objects(entry, "PropertyFiles", where))
-        },
+        property_files={file.name: file for file in files},
         outputs=tuple(
             str(output.get("OutputName")) for output in _objects(entry, "OutputParameters", where)
         ),
-        raw=entry,
+        entry=entry,
     )
 
 

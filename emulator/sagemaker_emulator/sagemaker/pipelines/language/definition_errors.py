@@ -2,9 +2,9 @@
 
 
 class DefinitionError(ValueError):
-    """A pipeline definition, or a request about one, that the service would refuse.
+    """A pipeline definition, or a request about one, that SageMaker would refuse.
 
-    The message names the step and the key, and says what is allowed.
+    The message names the step and the key, and states what is allowed.
     """
 
 

@@ -1,4 +1,4 @@
-"""Expressions of a definition: `Get`, `Std:Join` and `Std:JsonGet`, found and evaluated."""
+"""Expressions of a definition: `Get`, `Std:Join` and `Std:JsonGet`, checked and evaluated."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ EXECUTION_VARIABLES = (
 
 @dataclass(frozen=True)
 class Scope:
-    """What expressions can see while an execution runs.
+    """The values that expressions can refer to while an execution runs.
 
     Attributes:
         parameters: the value of each pipeline parameter.
@@ -51,12 +51,12 @@ class Scope:
 
 
 def is_expression(node: Any) -> bool:
-    """Whether a node of the definition is an expression rather than data."""
+    """Return whether a node of the definition is an expression rather than data."""
     return isinstance(node, dict) and len(node) == 1 and next(iter(node)) in FUNCTIONS
 
 
 def walk(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Every expression in a tree with the place where it stands, nested ones included."""
+    """Yield every expression in a tree with its path, nested ones included."""
     if is_expression(node):
         yield path, node
     if isinstance(node, dict):
@@ -68,7 +68,7 @@ def walk(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def references(node: Any) -> Iterator[tuple[str, Reference]]:
-    """Every `Get` in a tree, with the place where it stands."""
+    """Yield every `Get` in a tree with its path."""
     for path, expression in walk(node):
         if "Get" in expression:
             yield path, Reference.parse(expression["Get"])
@@ -81,11 +81,10 @@ def check(node: Any, where: str) -> None:
         DefinitionError: for a malformed expression; the message names `where` and the key.
     """
     for path, expression in walk(node):
-        at = f"{where}, {path or 'value'}"
         try:
             _check_form(expression)
         except DefinitionError as error:
-            raise DefinitionError(f"{at}: {error}") from error
+            raise DefinitionError(f"{where}, {path or 'value'}: {error}") from error
 
 
 def _check_form(expression: dict[str, Any]) -> None:
@@ -114,10 +113,10 @@ def _check_form(expression: dict[str, Any]) -> None:
 
 
 def evaluate(node: Any, scope: Scope) -> Any:
-    """A tree with every expression replaced by its value.
+    """Return a tree with every expression replaced by its value.
 
     Raises:
-        StepError: if a property, a property file or a key in it is not there.
+        StepError: if a property, a property file or a key in it does not exist.
     """
     if is_expression(node):
         function, body = next(iter(node.items()))
@@ -168,7 +167,7 @@ def _json_get(body: dict[str, Any], scope: Scope) -> Any:
 
 
 def to_text(value: Any) -> str:
-    """A value as the service writes it into a string."""
+    """Convert a value to text as SageMaker does where it becomes part of a string."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):

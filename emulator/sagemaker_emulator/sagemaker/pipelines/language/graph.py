@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
-from sagemaker_emulator.sagemaker.pipelines.language.definition import BRANCHES, Definition, Step
+from sagemaker_emulator.sagemaker.pipelines.language.definition import (
+    BRANCHES,
+    Definition,
+    StepDefinition,
+)
 from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import DefinitionError
 from sagemaker_emulator.sagemaker.pipelines.language.expressions import references
 
 
-def own_arguments(step: Step) -> Any:
-    """What a step itself evaluates: its raw entry without the steps in its branches."""
-    own = {key: value for key, value in step.raw.items() if key not in ("Arguments", "DependsOn")}
+def own_arguments(step: StepDefinition) -> dict[str, Any]:
+    """Return what a step itself evaluates: its JSON without the steps in its branches."""
+    own = {key: value for key, value in step.entry.items() if key not in ("Arguments", "DependsOn")}
     arguments = {
         key: value
         for key, value in step.arguments.items()
@@ -22,7 +27,7 @@ def own_arguments(step: Step) -> Any:
 
 
 def parents(definition: Definition) -> dict[str, set[str]]:
-    """For each step the steps it waits for: DependsOn, references, and the condition it lies in.
+    """Return for each step those that it waits for: DependsOn, references, and its Condition.
 
     Raises:
         DefinitionError: if DependsOn names no step of the pipeline.
@@ -48,38 +53,25 @@ def parents(definition: Definition) -> dict[str, set[str]]:
 
 
 def order(waits: Mapping[str, set[str]]) -> list[str]:
-    """The steps in an order in which each comes after what it waits for.
+    """Return the steps in an order in which each comes after those that it waits for.
 
     Raises:
-        DefinitionError: if there is a cycle; the message spells it out.
+        DefinitionError: if there is a cycle; the message lists its steps.
     """
-    done: list[str] = []
-    path: list[str] = []
-
-    def visit(name: str) -> None:
-        if name in done:
-            return
-        if name in path:
-            cycle = [*path[path.index(name) :], name]
-            raise DefinitionError(f"Steps wait for each other in a cycle: {' -> '.join(cycle)}.")
-        path.append(name)
-        for parent in sorted(waits.get(name, ())):
-            visit(parent)
-        path.pop()
-        done.append(name)
-
-    for name in waits:
-        visit(name)
-    return done
+    try:
+        return list(TopologicalSorter(waits).static_order())
+    except CycleError as error:
+        cycle = " -> ".join(reversed(error.args[1]))
+        raise DefinitionError(f"Steps wait for each other in a cycle: {cycle}.") from error
 
 
 def ancestors(waits: Mapping[str, set[str]], name: str) -> set[str]:
-    """Every step that `name` waits for, directly or through others."""
-    found: set[str] = set()
+    """Return every step that `name` waits for, directly or through others."""
+    above: set[str] = set()
     todo = list(waits[name])
     while todo:
         parent = todo.pop()
-        if parent not in found:
-            found.add(parent)
+        if parent not in above:
+            above.add(parent)
             todo.extend(waits[parent])
-    return found
+    return above

@@ -1,15 +1,18 @@
-"""The parameters of a pipeline, and the values given to them when it is started."""
+"""The parameters of a pipeline, and their values in an execution."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import DefinitionError
 
+if TYPE_CHECKING:
+    from types_boto3_sagemaker import type_defs as types
+
 TYPES = ("String", "Integer", "Float", "Boolean")
-Value = str | int | float | bool
+ParameterValue = str | int | float | bool
 
 
 @dataclass(frozen=True)
@@ -18,8 +21,8 @@ class Parameter:
 
     name: str
     type: str
-    default: Value | None = None
-    enum: tuple[Value, ...] = ()
+    default: ParameterValue | None = None
+    enum: tuple[ParameterValue, ...] = ()
 
     @classmethod
     def parse(cls, entry: Mapping[str, Any]) -> Parameter:
@@ -28,64 +31,71 @@ class Parameter:
         Raises:
             DefinitionError: if the name or type is missing, or the default does not fit the type.
         """
-        name, kind = entry.get("Name"), entry.get("Type")
+        name, type_ = entry.get("Name"), entry.get("Type")
         if not isinstance(name, str) or not name:
             raise DefinitionError("Each of Parameters needs a Name.")
-        if kind not in TYPES:
+        if type_ not in TYPES:
             raise DefinitionError(
-                f"Type of parameter '{name}' is {kind!r}: allowed are {', '.join(TYPES)}."
+                f"Type of parameter '{name}' is {type_!r}: allowed are {', '.join(TYPES)}."
             )
         enum = tuple(entry.get("EnumValues") or ())
         default = entry.get("DefaultValue")
-        parameter = cls(name, kind, None, enum)
         if default is not None:
-            default = parameter.convert(default, "DefaultValue of parameter")
-        return cls(name, kind, default, enum)
+            default = cls(name, type_, None, enum).convert(default, "DefaultValue of parameter")
+        return cls(name, type_, default, enum)
 
-    def convert(self, given: Any, what: str = "Value of parameter") -> Value:
-        """`given` (a string, or already of the type) as a value of this parameter's type.
+    def convert(self, value: Any, label: str = "Value of parameter") -> ParameterValue:
+        """Convert a value (a string, or already of the type) to this parameter's type.
+
+        Args:
+            value: the value to convert.
+            label: what an error message calls the value.
 
         Raises:
             DefinitionError: if it is of another type, or not among the enum's values.
         """
-        value = _convert(given, self.type)
-        if value is None:
+        converted = _convert(value, self.type)
+        if converted is None:
             raise DefinitionError(
-                f"{what} '{self.name}' is {given!r}, which is not of its type {self.type}."
+                f"{label} '{self.name}' is {value!r}, which is not of its type {self.type}."
             )
-        if self.enum and value not in self.enum:
+        if self.enum and converted not in self.enum:
             allowed = ", ".join(str(item) for item in self.enum)
             raise DefinitionError(
-                f"{what} '{self.name}' is {given!r}: allowed values are {allowed}."
+                f"{label} '{self.name}' is {value!r}: allowed values are {allowed}."
             )
-        return value
+        return converted
 
 
-def _convert(given: Any, kind: str) -> Value | None:
-    if kind == "String":
-        return given if isinstance(given, str) else None
-    if kind == "Boolean":
-        if isinstance(given, bool):
-            return given
-        return {"true": True, "false": False}.get(str(given).lower())
-    if isinstance(given, bool) or not isinstance(given, str | int | float):
+def _convert(value: Any, type_: str) -> ParameterValue | None:
+    if type_ == "String":
+        return value if isinstance(value, str) else None
+    if type_ == "Boolean":
+        return {"true": True, "false": False}.get(str(value).lower())
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     try:
-        return int(given) if kind == "Integer" and not isinstance(given, float) else float(given)
+        return int(value) if type_ == "Integer" and not isinstance(value, float) else float(value)
     except ValueError:
         return None
 
 
-def bind(declared: Mapping[str, Parameter], given: Iterable[Mapping[str, str]]) -> dict[str, Value]:
-    """The value of every declared parameter, from a start request's PipelineParameters.
+def bind(
+    declared: Mapping[str, Parameter], requested: Iterable[types.ParameterTypeDef]
+) -> dict[str, ParameterValue]:
+    """Return the value of every declared parameter in an execution.
+
+    Args:
+        declared: the pipeline's parameters.
+        requested: PipelineParameters of the StartPipelineExecution request.
 
     Raises:
-        DefinitionError: for an unknown name, a name given twice, an empty value or one of the wrong
+        DefinitionError: for an unknown name, a repeated name, an empty value or one of the wrong
             type, or a parameter with neither value nor default.
     """
     allowed = ", ".join(f"{p.name} ({p.type})" for p in declared.values()) or "none"
-    values: dict[str, Value] = {}
-    for entry in given:
+    values: dict[str, ParameterValue] = {}
+    for entry in requested:
         name = entry["Name"]
         if name not in declared:
             raise DefinitionError(
@@ -95,15 +105,20 @@ def bind(declared: Mapping[str, Parameter], given: Iterable[Mapping[str, str]]) 
             raise DefinitionError(f"Pipeline parameter '{name}' is given twice.")
         if entry["Value"] == "":
             raise DefinitionError(
-                f"Value of pipeline parameter '{name}' is empty: SageMaker wants a character at "
-                "least. Leave it out to have its default."
+                f"Value of pipeline parameter '{name}' is empty: SageMaker requires at least one "
+                "character. Leave the parameter out to use its default."
             )
         values[name] = declared[name].convert(entry["Value"])
-    missing = [name for name, p in declared.items() if name not in values and p.default is None]
+    missing = []
+    for name, parameter in declared.items():
+        if name not in values:
+            if parameter.default is None:
+                missing.append(repr(name))
+            else:
+                values[name] = parameter.default
     if missing:
         raise DefinitionError(
-            f"No value for pipeline parameter {', '.join(repr(name) for name in missing)}, which "
-            f"has no default. Parameters of this pipeline: {allowed}."
+            f"No value for pipeline parameter {', '.join(missing)}, which has no default. "
+            f"Parameters of this pipeline: {allowed}."
         )
-    defaults = {name: p.default for name, p in declared.items() if p.default is not None}
-    return {name: values.get(name, defaults.get(name)) for name in declared}  # type: ignore[misc]
+    return {name: values[name] for name in declared}

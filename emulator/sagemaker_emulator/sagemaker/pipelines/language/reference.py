@@ -1,25 +1,23 @@
-"""References: the text of a `Get` and the path of a `Std:JsonGet`, taken apart and looked up."""
+"""References: the text of a `Get` and the path of a `Std:JsonGet`, parsed and looked up."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import DefinitionError
 
 ROOTS = ("Parameters", "Steps", "Execution")
-Key = str | int
+PathKey = str | int
 _PART = re.compile(
     r"""\.?(?P<name>[^.\[\]'"]+)|\[(?P<index>\d+)\]|\['(?P<single>[^']*)'\]|\["(?P<double>[^"]*)"\]"""
 )
 
 
-class MissingKeyError(KeyError):
-    """A path that leads nowhere; the message says where it ended and what was there."""
-
-    def __str__(self) -> str:
-        return str(self.args[0])
+class MissingKeyError(LookupError):
+    """A path that does not exist; the message states where it ended and what is there."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +27,11 @@ class Reference:
     text: str
     root: str
     name: str
-    path: tuple[Key, ...] = ()
+    path: tuple[PathKey, ...] = ()
 
     @classmethod
     def parse(cls, text: Any) -> Reference:
-        """Take a `Get` apart.
+        """Parse the text of a `Get`.
 
         Raises:
             DefinitionError: if it does not begin with Parameters., Steps. or Execution. and a name.
@@ -50,20 +48,20 @@ class Reference:
         return cls(text, str(parts[0]), parts[1], tuple(parts[2:]))
 
 
-def parse_path(text: Any) -> list[Key]:
-    """The keys and indices of a path such as ``a.b['c.d'][0]``; a leading ``$`` is ignored.
+def parse_path(text: Any) -> list[PathKey]:
+    """Split a path such as ``a.b['c.d'][0]`` into keys and indices; a leading ``$`` is ignored.
 
     Raises:
         ValueError: if the text is not such a path.
     """
     if not isinstance(text, str) or not text:
         raise ValueError("expecting a path such as a.b[0]['c']")
-    keys: list[Key] = []
+    keys: list[PathKey] = []
     position = 1 if text.startswith("$") else 0
     while position < len(text):
         match = _PART.match(text, position)
         if not match:
-            raise ValueError(f"cannot read it from {text[position:]!r} on")
+            raise ValueError(f"it cannot be parsed from {text[position:]!r} on")
         if match["index"] is not None:
             keys.append(int(match["index"]))
         else:
@@ -72,35 +70,43 @@ def parse_path(text: Any) -> list[Key]:
     return keys
 
 
-def look_up(value: Any, path: list[Key] | tuple[Key, ...], where: str) -> Any:
+def look_up(value: Any, path: Sequence[PathKey], source: str) -> Any:
     """Follow a path into JSON-like data.
 
-    A string key into a list of objects finds the object that has that name (an output by its
+    A string key into a list of objects selects the object that has that name (an output by its
     OutputName, a channel by its ChannelName), as `Outputs['train']` does in a definition.
 
+    Args:
+        value: the data.
+        path: keys and indices.
+        source: what an error message calls the data.
+
     Raises:
-        MissingKeyError: if the path leads nowhere.
+        MissingKeyError: if the path does not exist.
     """
     for depth, key in enumerate(path):
-        found, value = _child(value, key)
-        if not found:
+        try:
+            value = _child(value, key)
+        except LookupError:
             at = "".join(f"[{k!r}]" for k in path[:depth]) or "its top"
-            raise MissingKeyError(f"{where} has no {key!r} at {at}; there is {_summary(value)}.")
+            raise MissingKeyError(
+                f"{source} has no {key!r} at {at}; there is {_summary(value)}."
+            ) from None
     return value
 
 
-def _child(value: Any, key: Key) -> tuple[bool, Any]:
-    """(True, child) or (False, the value that lacks it)."""
+def _child(value: Any, key: PathKey) -> Any:
     if isinstance(value, dict):
-        return (True, value[str(key)]) if str(key) in value else (False, value)
-    if not isinstance(value, list):
-        return False, value
-    if isinstance(key, int) or key.isdigit():
-        return (True, value[int(key)]) if int(key) < len(value) else (False, value)
-    for item in value:
-        if isinstance(item, dict) and key in [v for k, v in item.items() if k.endswith("Name")]:
-            return True, item
-    return False, value
+        return value[str(key)]
+    if isinstance(value, list):
+        if isinstance(key, int) or key.isdecimal():
+            return value[int(key)]
+        for item in value:
+            if isinstance(item, dict) and any(
+                name.endswith("Name") and item[name] == key for name in item
+            ):
+                return item
+    raise LookupError
 
 
 def _summary(value: Any) -> str:

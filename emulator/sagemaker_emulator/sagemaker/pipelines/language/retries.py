@@ -1,4 +1,4 @@
-"""Retry policies: which failures of a step are tried again, when, and how often.
+"""Retry policies: after which failures a step runs again, when, and how often.
 
 Defaults and limits are those of "Retry Policy for Pipeline Steps" in the SageMaker developer guide.
 """
@@ -67,14 +67,14 @@ class RetryPolicy:
         )
 
 
-# The service retries these two by itself; a step's own policy for them takes precedence.
+# SageMaker retries these two by itself; a step's own policy for them takes precedence.
 DEFAULTS = (RetryPolicy((SERVICE_FAULT, THROTTLING)),)
 
 
 def delay(
     policies: Iterable[RetryPolicy], exception: str | None, retries: int, elapsed: float
 ) -> float | None:
-    """Seconds to wait before the next attempt, or None if the failure is final.
+    """Return the seconds to wait before the next attempt, or None if the failure is final.
 
     Args:
         policies: the step's own policies.
@@ -92,7 +92,7 @@ def delay(
 
 
 def classify_error(code: str, status: int) -> str | None:
-    """The exception type of an API error met when a step called a service."""
+    """Return the exception type of an API error that a step's call to a service raised."""
     if code in ("ThrottlingException", "Throttling", "TooManyRequestsException"):
         return THROTTLING
     if code == "ResourceLimitExceeded":
@@ -101,7 +101,7 @@ def classify_error(code: str, status: int) -> str | None:
 
 
 def classify_failure(reason: str) -> str | None:
-    """The exception type of a job that ended Failed, from its FailureReason."""
+    """Return the exception type of a job that ended Failed, from its FailureReason."""
     if reason.startswith("InternalServerError"):
         return JOB_INTERNAL_ERROR
     if reason.startswith(("CapacityError", "InsufficientCapacityError")):

@@ -1,4 +1,4 @@
-"""The step types the engine runs, and the SageMaker operations behind each."""
+"""The step types that the emulator runs, and the SageMaker operations behind each."""
 
 from __future__ import annotations
 
@@ -6,123 +6,91 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class JobType:
+class ResourceStepType:
     """A step type that is one SageMaker resource: created, described until done, stopped.
 
     Attributes:
-        type: the step's Type, also the word in the names made for it.
-        create: the operation whose request the step's Arguments are.
-        describe: the operation whose response the step's properties are.
-        name: the member that names the resource, in both.
-        arn: the member of create's response that is its ARN.
-        metadata: the key in the step's Metadata under which the ARN is shown.
-        status: the member of describe's response that is its status; None if it is ready at once.
+        type: the step's Type.
+        noun: the resource: `Create{noun}` is the operation whose request the Arguments become,
+            `Describe{noun}` the one whose response becomes the step's properties; `{noun}Name`,
+            `{noun}Arn` and `{noun}Status` are members of both.
+        metadata: the key in the step's Metadata that holds the resource's ARN.
+        has_status: whether it takes time until it is done; otherwise it is ready when created.
         succeeded: statuses that mean success.
         failed: statuses that mean failure.
-        stop: the operation that stops it.
-        named_by_service: whether the service makes the name (a given one is a prefix).
+        can_stop: whether there is an operation `Stop{noun}`.
+        named_by_service: whether SageMaker makes the name; one in the Arguments becomes its prefix.
         longest_name: the most characters that a name may have.
-        trials: the operation whose response is part of the step's properties, too, best first.
+        trials: a List operation whose response, best first, is part of the properties, too.
     """
 
     type: str
-    create: str
-    describe: str
-    name: str
-    arn: str
+    noun: str
     metadata: str
-    status: str | None = None
+    has_status: bool = True
     succeeded: tuple[str, ...] = ("Completed",)
     failed: tuple[str, ...] = ("Failed", "Stopped")
-    stop: str | None = None
+    can_stop: bool = True
     named_by_service: bool = True
     longest_name: int = 63
     trials: str | None = None
 
 
-def _job(
-    type_: str, noun: str, metadata: str, longest_name: int = 63, trials: str | None = None
-) -> JobType:
-    return JobType(
-        type=type_,
-        create=f"Create{noun}",
-        describe=f"Describe{noun}",
-        name=f"{noun}Name",
-        arn=f"{noun}Arn",
-        metadata=metadata,
-        status=f"{noun}Status",
-        stop=f"Stop{noun}",
-        longest_name=longest_name,
-        trials=trials,
-    )
-
-
-JOBS: dict[str, JobType] = {
-    job.type: job
-    for job in (
-        _job("Processing", "ProcessingJob", "ProcessingJob"),
-        _job("Training", "TrainingJob", "TrainingJob"),
-        _job(
+RESOURCE_STEPS: dict[str, ResourceStepType] = {
+    step.type: step
+    for step in (
+        ResourceStepType("Processing", "ProcessingJob", "ProcessingJob"),
+        ResourceStepType("Training", "TrainingJob", "TrainingJob"),
+        ResourceStepType(
             "Tuning",
             "HyperParameterTuningJob",
             "TuningJob",
             longest_name=32,
             trials="ListTrainingJobsForHyperParameterTuningJob",
         ),
-        _job("Transform", "TransformJob", "TransformJob"),
-        JobType("Model", "CreateModel", "DescribeModel", "ModelName", "ModelArn", "Model"),
-        JobType(
-            "RegisterModel",
-            "CreateModelPackage",
-            "DescribeModelPackage",
-            "ModelPackageName",
-            "ModelPackageArn",
-            "RegisterModel",
-            status="ModelPackageStatus",
-        ),
-        JobType(
+        ResourceStepType("Transform", "TransformJob", "TransformJob"),
+        ResourceStepType("Model", "Model", "Model", has_status=False, can_stop=False),
+        ResourceStepType("RegisterModel", "ModelPackage", "RegisterModel", can_stop=False),
+        ResourceStepType(
             "EndpointConfig",
-            "CreateEndpointConfig",
-            "DescribeEndpointConfig",
-            "EndpointConfigName",
-            "EndpointConfigArn",
             "EndpointConfig",
+            "EndpointConfig",
+            has_status=False,
+            can_stop=False,
             named_by_service=False,
         ),
-        JobType(
+        ResourceStepType(
             "Endpoint",
-            "CreateEndpoint",
-            "DescribeEndpoint",
-            "EndpointName",
-            "EndpointArn",
             "Endpoint",
-            status="EndpointStatus",
+            "Endpoint",
             succeeded=("InService",),
             failed=("Failed", "OutOfService", "UpdateRollbackFailed"),
+            can_stop=False,
             named_by_service=False,
         ),
     )
 }
-# Steps that the engine carries out itself.
+# Steps that need no SageMaker resource.
 OTHERS = ("Condition", "Fail", "Lambda", "Callback")
-SUPPORTED = (*JOBS, *OTHERS)
+SUPPORTED = (*RESOURCE_STEPS, *OTHERS)
 RETRYABLE = ("Processing", "Training", "Tuning", "Model", "RegisterModel", "Transform")
 
 
 def resource_name(
-    job: JobType, execution_id: str, step: str, suffix: str, prefix: str | None = None
+    resource: ResourceStepType, execution_id: str, step: str, suffix: str, prefix: str | None = None
 ) -> str:
-    """The name the service gives to a step's resource.
+    """Make the name that SageMaker gives to a step's resource.
 
     Args:
-        job: the step's type.
+        resource: the step's type.
         execution_id: the execution's id, 12 characters.
-        step: the step's name; shortened if need be.
+        step: the step's name; shortened where it is too long.
         suffix: random characters that make each attempt's name unique.
-        prefix: the name in the step's Arguments, which the service takes as a prefix.
+        prefix: the name in the step's Arguments, which SageMaker takes as a prefix.
     """
-    head = prefix or "pipelines"
-    parts = [execution_id] if job.longest_name < 63 else [head, execution_id]
-    room = job.longest_name - len("-".join([*parts, "", suffix]))
-    middle = [step[:room].strip("-_").replace("_", "-")] if room > 0 else []
+    parts = [execution_id]
+    if resource.longest_name >= 63:
+        parts.insert(0, prefix or "pipelines")
+    free = resource.longest_name - len("-".join([*parts, "", suffix]))
+    middle = [step[:free].strip("-_").replace("_", "-")] if free > 0 else []
     return "-".join([*parts, *middle, suffix])

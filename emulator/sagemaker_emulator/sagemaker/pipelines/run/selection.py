@@ -1,18 +1,31 @@
-"""Selective execution: run some steps, take what they need from an earlier execution."""
+"""Selective execution: some steps run, and take what they need from an earlier execution."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sagemaker_emulator.sagemaker.pipelines.language.definition import Definition
 from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import DefinitionError
-from sagemaker_emulator.sagemaker.pipelines.language.graph import ancestors
+from sagemaker_emulator.sagemaker.pipelines.language.graph import ancestors, parents
+from sagemaker_emulator.sagemaker.pipelines.run.records import (
+    StepProgress,
+    StepRecord,
+    get_execution,
+    step_records,
+)
+from sagemaker_emulator.sagemaker.pipelines.run.scheduler import SKIPPED
+
+if TYPE_CHECKING:
+    from types_boto3_sagemaker import type_defs as types
+
+    from sagemaker_emulator.storage.store import Store
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Which steps run, which are reused from the source execution; all others are left out."""
+    """The steps that run, and those reused from the source execution; others are left out."""
 
     run: frozenset[str]
     reuse: frozenset[str]
@@ -31,7 +44,7 @@ def select(
         definition: the pipeline.
         waits: for each step the steps it waits for.
         names: SelectedSteps.
-        source_arn: SourcePipelineExecutionArn, if given.
+        source_arn: SourcePipelineExecutionArn, if any.
         succeeded: the steps that succeeded in the source execution.
 
     Raises:
@@ -69,3 +82,56 @@ def select(
             "succeed in it, and the selected steps depend on it."
         )
     return Selection(run, reuse)
+
+
+def resolve(
+    store: Store,
+    definition: Definition,
+    pipeline_arn: str,
+    config: types.SelectiveExecutionConfigUnionTypeDef,
+) -> Selection:
+    """Resolve the SelectiveExecutionConfig of a StartPipelineExecution request.
+
+    Raises:
+        ApiError: if there is no such source execution.
+        DefinitionError: if the source execution is of another pipeline or has not ended, or the
+            selection is wrong.
+    """
+    source = config.get("SourcePipelineExecutionArn")
+    succeeded: set[str] = set()
+    if source:
+        execution = get_execution(store, source)
+        status = execution["PipelineExecutionStatus"]
+        if execution["PipelineArn"] != pipeline_arn:
+            raise DefinitionError(
+                f"SourcePipelineExecutionArn {source} is an execution of another pipeline."
+            )
+        if status not in ("Succeeded", "Failed"):
+            raise DefinitionError(
+                f"SourcePipelineExecutionArn {source} is {status}; it must be Succeeded or Failed."
+            )
+        records = step_records(store, source)
+        succeeded = {n for n, record in records.items() if record["StepStatus"] == "Succeeded"}
+    names = [entry["StepName"] for entry in config["SelectedSteps"]]
+    return select(definition, parents(definition), names, source, succeeded)
+
+
+def record_other_steps(
+    store: Store, definition: Definition, arn: str, selection: Selection, source_arn: str | None
+) -> None:
+    """Write the records of the steps that do not run: reused from the source, or left out.
+
+    Args:
+        store: where the records are.
+        definition: the pipeline.
+        arn: the execution that begins.
+        selection: its selection.
+        source_arn: SourcePipelineExecutionArn, if any.
+    """
+    source_records = step_records(store, source_arn) if source_arn else {}
+    for name in definition.steps.keys() - selection.run:
+        record: StepRecord = {"StepName": name, "StepStatus": SKIPPED}
+        if source_arn and name in selection.reuse:
+            record = source_records[name]
+            record["SelectiveExecutionResult"] = {"SourcePipelineExecutionArn": source_arn}
+        StepProgress(store, arn, name).begin(record)

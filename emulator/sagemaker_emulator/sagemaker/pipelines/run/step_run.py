@@ -1,4 +1,4 @@
-"""One step of one execution, while it runs: what it can see and where it writes."""
+"""One step of one execution while it runs: what it can read and where it reports."""
 
 from __future__ import annotations
 
@@ -10,40 +10,46 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sagemaker_emulator.aws.dispatch import Context
-from sagemaker_emulator.sagemaker.pipelines.language.definition import Definition, Step
+from sagemaker_emulator.sagemaker.pipelines.language.definition import Definition, StepDefinition
 from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import StepError
 from sagemaker_emulator.sagemaker.pipelines.language.expressions import Scope, evaluate
-from sagemaker_emulator.sagemaker.pipelines.run.records import StepRecord, iso, step_records
+from sagemaker_emulator.sagemaker.pipelines.run.records import (
+    ExecutionRecord,
+    StepProgress,
+    iso,
+    step_records,
+)
 
 # Waits end when the store changes; this bounds how long a stop goes unseen.
 _LONGEST_WAIT = 1.0
 
 
 class StoppedError(Exception):
-    """The execution was stopped while the step ran."""
+    """The execution was stopped, or the emulator goes down, while the step ran."""
 
 
 @dataclass
 class StepRun:
-    """A step being run.
+    """A running step.
 
     Attributes:
         context: the emulator.
         execution: the execution's record when the step began.
         definition: the definition that the execution runs.
         step: the step.
-        record: where its progress is written.
+        progress: the step's record in the store.
         stopping: set when StopPipelineExecution was called.
         closing: set when the emulator goes down: threads end and leave the records as they are.
         log: writes a line to the execution's log.
         resumed: whether an earlier process had begun the step.
+        began: when this run began, in seconds since the epoch.
     """
 
     context: Context
-    execution: dict[str, Any]
+    execution: ExecutionRecord
     definition: Definition
-    step: Step
-    record: StepRecord
+    step: StepDefinition
+    progress: StepProgress
     stopping: threading.Event
     closing: threading.Event
     log: Callable[[str], None]
@@ -53,7 +59,7 @@ class StepRun:
     @property
     def arn(self) -> str:
         """The execution's ARN."""
-        return str(self.execution["PipelineExecutionArn"])
+        return self.execution["PipelineExecutionArn"]
 
     @property
     def execution_id(self) -> str:
@@ -61,11 +67,15 @@ class StepRun:
         return self.arn.rsplit("/", 1)[-1]
 
     def evaluate(self, node: Any, job_name: str = "") -> Any:
-        """A part of the definition with its expressions evaluated now."""
+        """Return a part of the definition with its expressions evaluated now.
+
+        Raises:
+            StepError: if an expression has no value.
+        """
         return evaluate(node, self._scope(job_name))
 
     def wait(self, ready: Callable[[], bool]) -> None:
-        """Block until `ready()`; it is asked again whenever the store changes.
+        """Block until `ready()` is true; it is called again whenever the store changes.
 
         Raises:
             StoppedError: if the execution is stopped, or the emulator goes down, before that.
@@ -74,7 +84,7 @@ class StepRun:
             if ready():
                 return
             if self.stopping.is_set():
-                raise StoppedError
+                break
             self.context.store.wait(_LONGEST_WAIT)
         raise StoppedError
 
@@ -90,11 +100,10 @@ class StepRun:
                 raise StoppedError
 
     def _scope(self, job_name: str) -> Scope:
-        records = step_records(self.context.store, self.arn)
         properties = {
             name: record["Properties"]
-            for name, record in records.items()
-            if record.get("StepStatus") == "Succeeded" and "Properties" in record
+            for name, record in step_records(self.context.store, self.arn).items()
+            if record["StepStatus"] == "Succeeded" and "Properties" in record
         }
         return Scope(
             parameters=self.execution["Parameters"],
@@ -113,7 +122,7 @@ class StepRun:
             read_json=self._read_json,
         )
 
-    def _property_files(self, properties: dict[str, Any]) -> dict[tuple[str, str], str]:
+    def _property_files(self, properties: dict[str, dict[str, Any]]) -> dict[tuple[str, str], str]:
         files: dict[tuple[str, str], str] = {}
         for name, values in properties.items():
             outputs = (values.get("ProcessingOutputConfig") or {}).get("Outputs") or []
@@ -125,8 +134,9 @@ class StepRun:
         return files
 
     def _read_json(self, uri: str) -> Any:
+        path = self.context.state / "s3" / uri.removeprefix("s3://")
         try:
-            return json.loads(self._object(uri))
+            return json.loads(path.read_bytes())
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
             raise StepError(
                 f"{uri} cannot be read: there is no such object. Did the step that should write "
@@ -134,6 +144,3 @@ class StepRun:
             ) from error
         except ValueError as error:
             raise StepError(f"{uri} is not a JSON document: {error}") from error
-
-    def _object(self, uri: str) -> bytes:
-        return (self.context.state / "s3" / uri.removeprefix("s3://")).read_bytes()

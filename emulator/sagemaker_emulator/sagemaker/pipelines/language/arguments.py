@@ -1,0 +1,108 @@
+"""A step's Arguments and the request that they become: checked before, converted when it runs.
+
+A definition may put an integer parameter into a string field, or a tuned hyperparameter (always a
+string) into a number. SageMaker converts such values; so does ``fit``, by botocore's shapes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from botocore.model import ListShape, MapShape, Shape, StructureShape
+
+from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import (
+    DefinitionError,
+    StepError,
+)
+from sagemaker_emulator.sagemaker.pipelines.language.expressions import is_expression, to_text
+
+
+def check_shape(value: Any, shape: Shape, path: str, step: str) -> None:
+    """Check unknown members and JSON types, as far as is possible before expressions run.
+
+    Args:
+        value: arguments, or part of them.
+        shape: the request shape (or part of it) that they must fit.
+        path: the field's path, for messages.
+        step: the step's name, for messages.
+
+    Raises:
+        DefinitionError: for the first mismatch, naming the field and the step.
+    """
+    if is_expression(value) or value is None:
+        return
+    if isinstance(shape, StructureShape | MapShape | ListShape):
+        name, type_ = ("array", list) if isinstance(shape, ListShape) else ("object", dict)
+        if not isinstance(value, type_):
+            raise DefinitionError(
+                f"{path} of step '{step}' must be a JSON {name}, not {type(value).__name__}."
+            )
+    elif isinstance(value, dict | list):
+        raise DefinitionError(
+            f"{path} of step '{step}' must be a single value of type {shape.type_name} "
+            f"or one expression, not {type(value).__name__}."
+        )
+    if isinstance(shape, StructureShape):
+        for key, item in value.items():
+            if key not in shape.members:
+                raise DefinitionError(
+                    f"Unable to parse pipeline definition. Unknown Argument member '{key}' in "
+                    f"{path} of step '{step}'."
+                )
+            check_shape(item, shape.members[key], f"{path}.{key}", step)
+    elif isinstance(shape, MapShape):
+        for key, item in value.items():
+            check_shape(item, shape.value, f"{path}['{key}']", step)
+    elif isinstance(shape, ListShape):
+        for index, item in enumerate(value):
+            check_shape(item, shape.member, f"{path}[{index}]", step)
+
+
+def fit(value: Any, shape: Shape, path: str = "") -> Any:
+    """Convert every scalar in evaluated arguments to the type of its field.
+
+    Args:
+        value: evaluated arguments.
+        shape: the request shape (or part of it) that they must fit.
+        path: the field's path, for messages.
+
+    Raises:
+        StepError: if a value cannot be converted, naming the field and the value.
+    """
+    if isinstance(shape, StructureShape) and isinstance(value, dict):
+        return {
+            key: fit(item, shape.members[key], f"{path}.{key}".lstrip("."))
+            if key in shape.members
+            else item
+            for key, item in value.items()
+            if item is not None
+        }
+    if isinstance(shape, ListShape) and isinstance(value, list):
+        return [fit(item, shape.member, f"{path}[{index}]") for index, item in enumerate(value)]
+    if isinstance(shape, MapShape) and isinstance(value, dict):
+        return {key: fit(item, shape.value, f"{path}['{key}']") for key, item in value.items()}
+    if isinstance(value, dict | list) and shape.type_name == "string":
+        return to_text(value)
+    if isinstance(value, dict | list) or shape.type_name in ("structure", "list", "map", "blob"):
+        return value
+    try:
+        return _convert(value, shape.type_name)
+    except (ValueError, OverflowError) as error:
+        raise StepError(
+            f"{path} is {value!r}, which cannot be converted to its type {shape.type_name}."
+        ) from error
+
+
+def _convert(value: Any, type_: str) -> Any:
+    if type_ == "string":
+        return to_text(value)
+    if type_ == "boolean":
+        if str(value).lower() not in ("true", "false"):
+            raise ValueError(value)
+        return str(value).lower() == "true"
+    if type_ in ("integer", "long"):
+        number = float(value)
+        if isinstance(value, bool) or number != int(number):
+            raise ValueError(value)
+        return int(number) if isinstance(value, str) else int(value)
+    return float(value) if type_ in ("float", "double") else value

@@ -1,0 +1,133 @@
+"""Commands that show executions and the pipeline's parameters."""
+
+from itertools import islice
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines import NAME
+from pipelines.commands.group import Group
+from pipelines.commands.shared import (
+    INTERRUPTED,
+    LOCAL,
+    AsJson,
+    ExecutionName,
+    TargetOption,
+    note,
+    print_json,
+)
+
+app = Group("Look")
+
+
+@app.add("status", "status 8x2k --json", "status --markdown")
+def status(
+    execution_name: ExecutionName = None,
+    as_json: AsJson = False,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print Markdown, for a CI job's summary.")
+    ] = False,
+    target: TargetOption = LOCAL,
+) -> None:
+    """Show an execution: steps, metrics, model version.
+
+    It also shows failures, the trials and the debug rules' verdicts.
+    """
+    from pipelines.executions import execution, outcome, watch
+
+    arn = execution.resolve(target.sagemaker, NAME, execution_name)
+    now = watch.look(target.sagemaker, target.session.client("logs"), arn)
+    results = outcome.read(target.sagemaker, target.session.client("s3"), now.execution)
+    if as_json:
+        print_json({**now.execution.as_dict(), "details": now.details, **results.as_dict()})
+    elif markdown:
+        from pipelines.display import markdown_summary
+
+        typer.echo(markdown_summary.render(now, results))
+    else:
+        from pipelines.display import tables, terminal
+
+        terminal.show(*tables.status(now, results))
+
+
+@app.add("list", "list -n 5 --json", name="list")
+def list_executions(
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", metavar="N", min=1, help="Number of executions.")
+    ] = 20,
+    as_json: AsJson = False,
+    target: TargetOption = LOCAL,
+) -> None:
+    """List the executions, newest first."""
+    from pipelines.executions import execution
+
+    sagemaker = target.sagemaker
+    summaries = list(islice(execution.list_executions(sagemaker, NAME), limit))
+    if as_json:
+        print_json(summaries)
+    elif not summaries:
+        note("There is no execution yet. Start one: python pipeline.py start")
+    else:
+        from pipelines.display import tables, terminal
+
+        terminal.show(tables.executions(summaries))
+
+
+@app.add("logs Train", "logs Tune --follow", name="logs")
+def show_logs(
+    step: Annotated[
+        str, typer.Argument(metavar="STEP", help="The step's name, such as Prepare or Train.")
+    ],
+    execution_name: ExecutionName = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Continue until the step ends.")
+    ] = False,
+    target: TargetOption = LOCAL,
+) -> None:
+    """Print the log of a step's job, or of each tuning trial."""
+    from pipelines.executions import execution, logs
+
+    arn = execution.resolve(target.sagemaker, NAME, execution_name)
+    try:
+        any_line = logs.show(
+            target.sagemaker, target.session.client("logs"), arn, step, typer.echo, follow=follow
+        )
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+    if not any_line:
+        note(f"Step {step} has written nothing to its log. `python pipeline.py status` shows it.")
+
+
+@app.add("report", "report 8x2k --output ~/reports")
+def report(
+    execution_name: ExecutionName = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FOLDER", help="Folder to write to.")
+    ] = Path("reports"),
+    target: TargetOption = LOCAL,
+) -> None:
+    """Write an HTML report of an execution, with its plots.
+
+    The plots are inside the HTML file, and beside it as files of their own.
+    """
+    from pipelines.display import report as reporting
+    from pipelines.executions import execution
+
+    arn = execution.resolve(target.sagemaker, NAME, execution_name)
+    typer.echo(str(reporting.write(target.session, arn, output)))
+
+
+@app.add("parameters", "start -p MaxTrials=4    # set one of them")
+def parameters(as_json: AsJson = False, target: TargetOption = LOCAL) -> None:
+    """List the pipeline's parameters, defaults and allowed values."""
+    from pipelines.parameters import declared
+
+    every = declared(target.settings)
+    if as_json:
+        names = ("name", "type", "default", "help", "allowed")
+        print_json([{name: getattr(one, name) for name in names} for one in every])
+    else:
+        from pipelines.display import tables, terminal
+
+        terminal.show(tables.parameters(every))

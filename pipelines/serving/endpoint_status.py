@@ -1,0 +1,57 @@
+"""The endpoint's state as the commands show it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from model_registry import endpoint as endpoints
+from model_registry.endpoint import REPLACES, Endpoint
+from model_registry.errors import RegistryError
+from pipelines.serving.package_group import version_number
+
+if TYPE_CHECKING:
+    from types_boto3_sagemaker import SageMakerClient
+
+
+def require(client: SageMakerClient, name: str) -> Endpoint:
+    """Return the endpoint of that name.
+
+    Raises:
+        RegistryError: There is none; the message says how to create it.
+    """
+    endpoint = endpoints.read(client, name)
+    if endpoint is None:
+        raise RegistryError(
+            f"There is no endpoint {name} yet. It is created when a model version is approved: "
+            "`python pipeline.py models` lists the versions, "
+            "`python pipeline.py approve` approves the newest."
+        )
+    return endpoint
+
+
+def describe(client: SageMakerClient, name: str) -> dict[str, Any]:
+    """Return the endpoint's state as plain values.
+
+    Raises:
+        RegistryError: There is no such endpoint.
+    """
+    endpoint = require(client, name)
+    settings = endpoints.read_settings(client, endpoint.config)
+    variants = settings["ProductionVariants"]
+    main = endpoints.main_variant(variants, endpoint.variant)
+    return {
+        "name": endpoint.name,
+        "status": endpoint.status,
+        "version": version_number(endpoint.model.package),
+        "model_package_arn": endpoint.model.package,
+        "changing_to_version": version_number(endpoint.pending_model.package),
+        "failure": endpoint.failure,
+        "endpoint_config": endpoint.config,
+        "replaced_config": endpoints.tags(client, endpoint.config).get(REPLACES, ""),
+        "model": endpoint.model.name,
+        "instance_type": main.get("InstanceType", "serverless"),
+        "instance_count": main.get("InitialInstanceCount"),
+        "variants": [variant["VariantName"] for variant in variants],
+        "data_capture": bool(settings.get("DataCaptureConfig", {}).get("EnableCapture")),
+        "modified": endpoint.modified,
+    }

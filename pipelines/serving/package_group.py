@@ -1,0 +1,173 @@
+"""The versions of the model package group: list, find, approve, reject."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from botocore.exceptions import ClientError
+
+from model_registry.errors import RegistryError
+from model_registry.versions import APPROVED, ModelVersion, describe
+
+if TYPE_CHECKING:
+    from types_boto3_sagemaker import SageMakerClient
+    from types_boto3_sagemaker.literals import ModelApprovalStatusType
+    from types_boto3_sagemaker.type_defs import ModelPackageSummaryTypeDef
+
+PENDING: Final = "PendingManualApproval"
+REJECTED: Final = "Rejected"
+
+
+class NoGroupError(RegistryError):
+    """There is no such model package group."""
+
+
+def list_versions(
+    client: SageMakerClient, group: str, approval: str | None = None
+) -> list[ModelVersion]:
+    """Return every version of a group, newest first.
+
+    Args:
+        client: A boto3 SageMaker client.
+        group: The model package group's name.
+        approval: Only versions with this `ModelApprovalStatus`.
+
+    Raises:
+        NoGroupError: There is no such group.
+    """
+    return [
+        describe(client, summary["ModelPackageArn"])
+        for summary in _summaries(client, group, approval)
+    ]
+
+
+def newest(client: SageMakerClient, group: str, approval: str) -> ModelVersion | None:
+    """Return the newest version with an approval status, or None.
+
+    Raises:
+        NoGroupError: There is no such group.
+    """
+    first = next(_summaries(client, group, approval), None)
+    return describe(client, first["ModelPackageArn"]) if first else None
+
+
+def approved_data_url(client: SageMakerClient, group: str) -> str | None:
+    """Return where the newest approved version's model.tar.gz is; None if none is approved."""
+    try:
+        version = newest(client, group, APPROVED)
+    except NoGroupError:
+        return None
+    return version.data_url if version else None
+
+
+def find(client: SageMakerClient, group: str, version: int) -> ModelVersion:
+    """Return the version with this number.
+
+    Raises:
+        NoGroupError: There is no such group.
+        RegistryError: There is no such version; the message lists the existing ones.
+    """
+    numbers = []
+    for summary in _summaries(client, group):
+        if summary["ModelPackageVersion"] == version:
+            return describe(client, summary["ModelPackageArn"])
+        numbers.append(summary["ModelPackageVersion"])
+    known = f"It has {', '.join(map(str, sorted(numbers)))}." if numbers else "It has none yet."
+    raise RegistryError(f"Model package group {group} has no version {version}. {known}")
+
+
+def approve(
+    client: SageMakerClient, group: str, version: int | None = None, note: str = ""
+) -> ModelVersion:
+    """Approve a version, by default the newest pending one; the approval rule then deploys it.
+
+    Raises:
+        RegistryError: Nothing is pending, there is no such version, or it is approved already.
+    """
+    return _decide(client, group, version, APPROVED, note)
+
+
+def reject(
+    client: SageMakerClient, group: str, version: int | None = None, note: str = ""
+) -> ModelVersion:
+    """Reject a version, by default the newest pending one.
+
+    Raises:
+        RegistryError: Nothing is pending, there is no such version, or it is rejected already.
+    """
+    return _decide(client, group, version, REJECTED, note)
+
+
+def parse_version(text: str) -> int:
+    """Return a version's number from `3`, `v3` or a model package's ARN.
+
+    Raises:
+        RegistryError: The text is none of these.
+    """
+    match = re.fullmatch(r"(?:v|arn:\S+/)?(\d+)", text.strip())
+    if not match:
+        raise RegistryError(
+            f"{text!r} is not a model version. Give its number; "
+            "`python pipeline.py models` lists them."
+        )
+    return int(match[1])
+
+
+def version_number(package_arn: str) -> int | None:
+    """Return the version at the end of a model package's ARN; None if there is none."""
+    last = package_arn.rpartition("/")[2]
+    return int(last) if last.isdigit() else None
+
+
+def _decide(
+    client: SageMakerClient,
+    group: str,
+    version: int | None,
+    status: ModelApprovalStatusType,
+    note: str,
+) -> ModelVersion:
+    chosen = newest(client, group, PENDING) if version is None else find(client, group, version)
+    verb = "approve" if status == APPROVED else "reject"
+    if chosen is None:
+        raise RegistryError(
+            f"Nothing to {verb}: no version of {group} is waiting for approval. "
+            "`python pipeline.py models` lists the versions; "
+            f"`python pipeline.py {verb} VERSION` decides on one of them again."
+        )
+    if chosen.approval == status:
+        hint = (
+            f" To serve it, run `python pipeline.py promote {chosen.version}`."
+            if status == APPROVED
+            else ""
+        )
+        raise RegistryError(f"Version {chosen.version} of {group} is {status} already.{hint}")
+    # The description is always sent: the note of an earlier decision must not stay with this one.
+    client.update_model_package(
+        ModelPackageArn=chosen.arn,
+        ModelApprovalStatus=status,
+        ApprovalDescription=note or f"{status} with pipeline.py",
+    )
+    return describe(client, chosen.arn)
+
+
+def _summaries(
+    client: SageMakerClient, group: str, approval: str | None = None
+) -> Iterator[ModelPackageSummaryTypeDef]:
+    pages = client.get_paginator("list_model_packages").paginate(
+        ModelPackageGroupName=group,
+        SortBy="CreationTime",
+        SortOrder="Descending",
+        **({"ModelApprovalStatus": approval} if approval else {}),  # type: ignore[arg-type]
+    )
+    try:
+        for page in pages:
+            yield from page["ModelPackageSummaryList"]
+    except ClientError as error:
+        if "does not exist" in error.response["Error"]["Message"]:
+            raise NoGroupError(
+                f"There is no model package group {group} yet. "
+                "Create it and a first version: `python pipeline.py upsert start`."
+            ) from error
+        raise

@@ -1,0 +1,71 @@
+"""Go back to the version that the endpoint served before."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from model_registry import endpoint as endpoints
+from model_registry.errors import RegistryError
+from model_registry.promotion import Placement, Promotion, promote
+from model_registry.versions import APPROVED, describe
+from pipelines.serving import endpoint_status
+from pipelines.serving.package_group import version_number
+
+if TYPE_CHECKING:
+    from types_boto3_sagemaker import SageMakerClient
+
+
+def rollback(
+    client: SageMakerClient, placement: Placement, *, wait_seconds: float = 0.0
+) -> Promotion:
+    """Serve the approved version again that was served before; the endpoint's settings stay.
+
+    The order of versions is read from the tags of the endpoint's configurations. A second rollback
+    goes one more version back, not forward again.
+
+    Raises:
+        RegistryError: There is no endpoint, or no approved version was served before.
+        EndpointBusyError: The endpoint was still being changed after `wait_seconds`.
+    """
+    current = endpoint_status.require(client, placement.endpoint_name)
+    config, skipped = current.next_config, []
+    while config := _replaced_config(client, config):
+        model = endpoints.read_model(client, config, current.variant)
+        if not model.package or model.package == current.next_model.package:
+            continue
+        state = _state(client, model.package, model.created)
+        if state == APPROVED:
+            return promote(
+                client,
+                model.package,
+                placement,
+                wait_seconds=wait_seconds,
+                replaces=_replaced_config(client, config),
+            )
+        skipped.append(f"version {version_number(model.package)} is {state}")
+    why = f" ({'; '.join(skipped)})" if skipped else ""
+    raise RegistryError(
+        f"Endpoint {placement.endpoint_name} has served no approved version before this one{why}. "
+        "`python pipeline.py models` lists the versions; "
+        "`python pipeline.py promote VERSION` serves one of them."
+    )
+
+
+def _replaced_config(client: SageMakerClient, config: str) -> str:
+    """The configuration served before this one; "" where there is none or it is deleted."""
+    return endpoints.tags(client, config).get(endpoints.REPLACES, "")
+
+
+def _state(client: SageMakerClient, package: str, model_created: datetime) -> str:
+    """The approval status of the package of a model; "deleted" where it is deleted."""
+    try:
+        version = describe(client, package)
+    except ClientError as error:
+        if endpoints.is_missing(error):
+            return "deleted"
+        raise
+    # The versions of a new group count from 1 again: this may be another package of the same name.
+    return version.approval if model_created >= version.created else "deleted"

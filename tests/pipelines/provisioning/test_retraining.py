@@ -1,0 +1,136 @@
+"""Retraining from GitHub: the role of the template may do what the workflow does, and no more."""
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from botocore.model import OperationModel
+
+from pipelines.provisioning import container_images, setup, upsert
+from pipelines.root import ROOT
+from pipelines.settings.layers import load
+from pipelines.settings.model import Settings
+from pipelines.target import resolve
+
+# Operations of S3 that have another name among the permissions.
+S3_PERMISSIONS = {"ListObjectsV2": "ListBucket"}
+# What `docker push` asks of a registry, of "IAM permissions for pushing" in ECR's user guide.
+DOCKER_PUSH = {
+    "ecr:BatchCheckLayerAvailability",
+    "ecr:BatchGetImage",
+    "ecr:CompleteLayerUpload",
+    "ecr:InitiateLayerUpload",
+    "ecr:PutImage",
+    "ecr:UploadLayerPart",
+}
+# What only a person decides: which model serves, and what decides that.
+FOR_PEOPLE = re.compile(
+    r"\*|iam:(?!PassRole)|lambda:(?!Get)|Endpoint|UpdateModelPackage|CreateModel$|Delete|SetRepository"
+)
+
+# The first release of each action that runs on Node 24; GitHub's runners no longer have Node 20.
+NODE_24 = {
+    "actions/checkout": 5,
+    "actions/setup-python": 6,
+    "aws-actions/configure-aws-credentials": 6,
+}
+
+
+@pytest.fixture(scope="module")
+def resources(template: dict[str, Any]) -> dict[str, Any]:
+    return template["Resources"]
+
+
+@pytest.fixture(scope="module")
+def allowed(resources: dict[str, Any]) -> set[str]:
+    role = resources["RetrainingRole"]["Properties"]
+    statements = role["Policies"][0]["PolicyDocument"]["Statement"]
+    assert {statement["Effect"] for statement in statements} == {"Allow"}
+    return {action for statement in statements for action in statement["Action"]}
+
+
+@pytest.fixture
+def asked(aws: Any) -> set[str]:
+    """The permissions that the session's calls need, as they are made."""
+    needed: set[str] = set()
+
+    def keep(model: OperationModel, **_: Any) -> None:
+        service, name = model.service_model.signing_name, model.name
+        needed.add(f"{service}:{S3_PERMISSIONS.get(name, name) if service == 's3' else name}")
+
+    aws.session.events.register("before-call", keep)
+    return needed
+
+
+def test_it_may_do_what_pushing_and_upserting_ask(
+    aws: Any,
+    on_aws: Settings,
+    asked: set[str],
+    allowed: set[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    setup.setup(aws.session, on_aws)
+    monkeypatch.setattr(upsert, "DEFINITIONS", tmp_path)
+    # Each compilation finds another definition, so the pipeline is created and then updated.
+    texts = iter(["{}", '{"Version": "2020-12-01"}'])
+    monkeypatch.setattr(upsert, "_compile", lambda settings: next(texts))
+    (tmp_path / "docker").write_text("#!/bin/sh\n")
+    (tmp_path / "docker").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+
+    asked.clear()
+    container_images.push(aws.session, resolve(aws.session, load("aws", {})), print)
+    for image in container_images.ours(on_aws).values():
+        aws.put_image(image)
+    for changed in (on_aws, on_aws.model_copy(update={"endpoint": "tally-other"})):
+        upsert.upsert(aws.session, changed)
+
+    assert {"ecr:GetAuthorizationToken", "s3:PutObject", "sagemaker:UpdatePipeline"} < asked
+    # Whoever is signed in may ask who that is.
+    assert (asked - {"sts:GetCallerIdentity"}) | DOCKER_PUSH <= allowed
+
+
+def test_it_may_not_do_what_only_a_person_decides(allowed: set[str]) -> None:
+    assert [action for action in allowed if FOR_PEOPLE.search(action)] == []
+
+
+def test_its_session_is_as_long_as_the_workflow_asks(resources: dict[str, Any]) -> None:
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "retrain.yml").read_text())
+    job = workflow["jobs"]["retrain"]
+    (asked_for,) = [
+        step["with"]["role-duration-seconds"]
+        for step in job["steps"]
+        if "role-duration-seconds" in step.get("with", {})
+    ]
+    longest = resources["RetrainingRole"]["Properties"]["MaxSessionDuration"]
+    assert job["timeout-minutes"] * 60 <= asked_for <= longest
+
+
+@pytest.mark.parametrize("file", ["ci.yml", "retrain.yml"])
+def test_its_actions_run_on_what_githubs_runners_have(file: str) -> None:
+    text = (ROOT / ".github" / "workflows" / file).read_text()
+    used = re.findall(r"uses: (\S+)@(\S+)(?: # v(\d+))?", text)
+    assert used
+    for action, version, said in used:
+        assert int(said or version.removeprefix("v")) >= NODE_24[action], action
+        # A tag of somebody else's may be moved to other code; a commit is what it is.
+        assert action.startswith("actions/") or re.fullmatch("[0-9a-f]{40}", version), action
+
+
+def test_the_template_makes_the_repositories_that_setup_makes(
+    aws: Any, on_aws: Settings, resources: dict[str, Any]
+) -> None:
+    setup.setup(aws.session, on_aws)
+    made = aws.session.client("ecr").describe_repositories()["repositories"]
+    described = [
+        resource["Properties"]
+        for resource in resources.values()
+        if resource["Type"] == "AWS::ECR::Repository"
+    ]
+    assert [(each["RepositoryName"], each["ImageTagMutability"]) for each in described] == [
+        (each["repositoryName"], each["imageTagMutability"]) for each in made
+    ]

@@ -1,0 +1,71 @@
+"""The transform jobs and the permissions they need; the command itself is in tests/cli."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.model import OperationModel
+
+from pipelines.provisioning import setup
+from pipelines.scoring import answers, batch, images, job, run
+from pipelines.settings.model import Settings
+
+# Calls that boto3 does not make: obstore sends, lists, reads and deletes objects.
+OBJECTS = {"s3:PutObject", "s3:ListBucket", "s3:GetObject", "s3:DeleteObject"}
+# Needed only at times: a multipart upload, tags, an interrupted job, the model's role.
+AT_TIMES = {
+    "s3:AbortMultipartUpload",
+    "sagemaker:AddTags",
+    "sagemaker:StopTransformJob",
+    "iam:PassRole",
+}
+
+
+@pytest.fixture
+def approved(aws: Any, on_aws: Settings) -> Settings:
+    """An account with one approved version."""
+    setup.setup(aws.session, on_aws)
+    aws.session.client("sagemaker").create_model_package(
+        ModelPackageGroupName="tally",
+        ModelApprovalStatus="Approved",
+        InferenceSpecification={
+            "Containers": [{"Image": "tally-inference:1", "ModelDataUrl": "s3://tally/m.tar.gz"}],
+            "SupportedContentTypes": ["image/jpeg"],
+            "SupportedResponseMIMETypes": ["application/json"],
+        },
+    )
+    return on_aws
+
+
+def test_scoring_makes_exactly_the_calls_that_its_policy_allows(
+    aws: Any, approved: Settings, photos: Path, template: dict[str, Any]
+) -> None:
+    calls = set()
+
+    def keep(model: OperationModel, **_: Any) -> None:
+        calls.add(f"{model.service_model.signing_name}:{model.name}")
+
+    aws.session.events.register("before-call", keep)
+    found = images.from_folder(photos)
+    version = batch.choose_version(aws.session.client("sagemaker"), None)
+    jobs = run.run(aws.session, approved, version, found, lambda text, seconds: None)
+    with pytest.raises(job.ScoringError, match="Its log: /aws/sagemaker/TransformJobs"):
+        answers.collect(aws.session, approved, version.version, found, jobs)  # moto runs nothing
+
+    policy = template["Resources"]["Scoring"]["Properties"]["PolicyDocument"]
+    allowed = {action for statement in policy["Statement"] for action in statement["Action"]}
+    assert {"sagemaker:CreateTransformJob", "sagemaker:DeleteModel"} < calls
+    assert calls | OBJECTS | AT_TIMES == allowed
+
+
+def test_each_job_sends_one_content_type_within_the_limits_of_aws(
+    approved: Settings, aws: Any, photos: Path
+) -> None:
+    version = batch.choose_version(aws.session.client("sagemaker"), None)
+    jobs = job.plan(approved, version, images.from_folder(photos))
+    requests = [job.request(one, "model", "ml.m5.large") for one in jobs]
+    assert [r["TransformInput"]["ContentType"] for r in requests] == ["image/jpeg", "image/png"]
+    for one, request in zip(jobs, requests, strict=True):
+        assert len(request["TransformJobName"]) <= 63
+        assert request["MaxConcurrentTransforms"] * request["MaxPayloadInMB"] <= 100
+        assert f"/{one.name}/input/" in one.source and f"/{one.name}/output/" in one.output

@@ -1,0 +1,5 @@
+"""The model package groups of the registry's tests."""
+
+from tests.model_registry.conftest import client, emulated, register, session
+
+__all__ = ["client", "emulated", "register", "session"]

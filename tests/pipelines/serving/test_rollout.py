@@ -1,0 +1,51 @@
+"""Waiting for the endpoint to follow what was approved last."""
+
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from model_registry.errors import EndpointBusyError, RegistryError
+from model_registry.promotion import Placement, promote
+from pipelines.serving import endpoint_status, package_group, rollout
+from pipelines.serving.package_group import version_number
+from tests.model_registry.served import place, register, rest
+
+GROUP = "tally"
+PLACEMENT = Placement("tally", "ml.m5.large", "arn:aws:iam::123456789012:role/tally-execution")
+
+
+def test_an_older_version_that_was_approved_last_is_waited_for(client, register):
+    register()
+    newer = register("Approved")
+    promote(client, newer, PLACEMENT, decided_at=datetime.now(UTC) - timedelta(minutes=1))
+    assert rollout.wait(client, GROUP, "tally", 0).model.package == newer
+    package_group.approve(client, GROUP, 1)
+    said = []
+    with pytest.raises(EndpointBusyError, match="is still InService"):
+        rollout.wait(client, GROUP, "tally", 0, said.append)
+    assert said == ["Version 1 is approved; waiting for the approval rule to deploy it."]
+
+
+def test_of_an_approved_version_that_cannot_be_served_the_reason_is_said(emulated):
+    group = {"ModelPackageGroupName": "broken"}
+    emulated.create_model_package_group(**group)
+    promote(emulated, register(emulated, group="broken"), place("broken"))
+    rest(emulated, "broken")
+    arn = register(emulated, "PendingManualApproval", "gone/model.tar.gz", "broken")
+    package_group.approve(emulated, "broken", version_number(arn))
+    promote(emulated, arn, place("broken"))
+    begun = time.monotonic()
+    with pytest.raises(
+        RegistryError, match=r"Version 2 is approved, but could not be deployed: .*gone"
+    ):
+        rollout.wait(emulated, "broken", "broken", 60)
+    assert time.monotonic() - begun < rollout.RULE_SECONDS / 2
+    assert endpoint_status.describe(emulated, "broken")["version"] == 1
+
+
+def test_a_version_for_another_endpoint_is_not_waited_for(client, register):
+    here = register("Approved", endpoint_name="tally")
+    promote(client, here, PLACEMENT, decided_at=datetime.now(UTC) - timedelta(minutes=1))
+    register("Approved", endpoint_name="tally-north")
+    assert rollout.wait(client, GROUP, "tally", 0).model.package == here
