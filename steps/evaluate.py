@@ -34,7 +34,6 @@ from typing import Any
 
 import numpy as np
 
-import arguments
 from evaluation import (
     approved_model,
     archive,
@@ -67,21 +66,19 @@ FROM_TRAINING = (
 )
 
 
-def main(command_line: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the step; 1 and a message if an input cannot be used."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--batch-size", type=_positive, default=100, help="images at once")
     parser.add_argument(
-        "--batch-size", type=arguments.whole_number, default=100, help="images at once"
-    )
-    parser.add_argument(
-        "--record-error-rate", type=arguments.share, default=verification.RECORD_ERROR_RATE,
+        "--record-error-rate", type=_share, default=verification.RECORD_ERROR_RATE,
         help="share of the stock records that is assumed to be wrong, above 0 and below 1",
     )  # fmt: skip
     parser.add_argument(
-        "--match-precision", type=arguments.share, default=verification.PRECISION,
+        "--match-precision", type=_share, default=verification.PRECISION,
         help="share of the bins that pass without a person whose record must be correct",
     )  # fmt: skip
-    options = parser.parse_args(command_line)
+    options = parser.parse_args(arguments)
     root = Path(os.environ.get("OPT_ML", "/opt/ml"))
     try:
         evaluate(
@@ -236,6 +233,22 @@ def _predict_validation(
 
 def _list(counts: Sequence[int]) -> str:
     return ", ".join(map(str, counts))
+
+
+def _positive(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and int(text)):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number above 0")
+    return int(text)
+
+
+def _share(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number above 0 and below 1")
+    return value
 
 
 if __name__ == "__main__":
