@@ -80,7 +80,7 @@ def seen(options: argparse.Namespace, names: list[str]) -> np.ndarray:
     pixels = inputs.Pixels(
         images, *colours, augmentation.STRENGTHS["light"], True, torch.device("cpu")
     )
-    found = inputs.features(model, network.head_of(model), pixels, 50, False).features
+    found = inputs.compute_features(model, network.head_of(model), pixels, 50, "float32").features
     features = found.mean(1).numpy()
     np.savez(kept, names=np.array(names), features=features)
     print(f"features of {len(names)} images in {time.monotonic() - begun:.0f} s")

@@ -30,7 +30,7 @@ from sklearn.preprocessing import Normalizer, StandardScaler  # noqa: E402
 
 import network  # noqa: E402
 import pixels  # noqa: E402
-from preparation.groups import group_of  # noqa: E402
+from preparation.groups import find_group  # noqa: E402
 from preparation.metadata import Bin, parse  # noqa: E402
 from preparation.splitting import Member, split  # noqa: E402
 from training.model import weights  # noqa: E402
@@ -101,7 +101,7 @@ def read(source: Path, file: Path) -> Images:
     else:
         features = compute(source / "bin-images", ids)
         np.savez(file, ids=ids, features=features)
-    groups = [group_of(identity, items) for identity in ids]
+    groups = [find_group(identity, items) for identity in ids]
     number = {group: place for place, group in enumerate(sorted(set(groups)))}
     return Images(
         ids, np.array([b.count for b in found]), np.array([number[g] for g in groups]), features

@@ -28,7 +28,7 @@ from torchvision.transforms import v2  # noqa: E402
 
 import network  # noqa: E402, F401  (it lets torchvision load beside any build of torch)
 import pixels  # noqa: E402
-from preparation.picture import squeezed  # noqa: E402
+from preparation.picture import resize  # noqa: E402
 from training.data.decoder import Decoder  # noqa: E402
 from training.data.images import Images, normalise  # noqa: E402
 
@@ -159,7 +159,7 @@ def sample(source: Path | None, into: Path, limit: int, size: int | None) -> Pat
 
 
 def draw(folder: Path, number: int, size: int | None) -> None:
-    """Bins of the demo, of their own size or squeezed."""
+    """Bins of the demo, of their own size or resized."""
     from demo import bins
 
     with tempfile.TemporaryDirectory() as place:
@@ -187,7 +187,7 @@ def main() -> None:
         stored = Path(place) / "stored"
         (stored / "1").mkdir(parents=True)
         for file in originals.glob("*/*.jpg"):
-            (stored / "1" / file.name).write_bytes(squeezed(file.read_bytes(), SIZE))
+            (stored / "1" / file.name).write_bytes(resize(file.read_bytes(), SIZE))
         for folder in (originals, small, stored):
             sizes = [file.stat().st_size for file in folder.glob("*/*.jpg")]
             print(

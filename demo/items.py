@@ -1,4 +1,4 @@
-"""What the products of a drawn bin look like from the front."""
+"""Draw products as they look from the front."""
 
 from collections.abc import Callable
 
@@ -9,10 +9,10 @@ from demo.products import Colour, Product
 
 
 def picture(product: Product, width: int, height: int) -> Image.Image:
-    """The product seen from the front, lit from above, on a transparent ground.
+    """Draw the product from the front, lit from above, on a transparent ground.
 
     Args:
-        product: What to draw; one product looks the same each time.
+        product: The product, which looks the same each time.
         width: Pixels.
         height: Pixels.
     """
@@ -24,7 +24,7 @@ def picture(product: Product, width: int, height: int) -> Image.Image:
 
 
 def _shade(image: Image.Image, factor: np.ndarray) -> None:
-    """Multiplies the colours in place by `factor`, which broadcasts to (height, width)."""
+    """Multiply the colours in place by `factor`, which broadcasts to (height, width)."""
     pixels = np.asarray(image).astype(np.float32)
     pixels[..., :3] *= np.broadcast_to(factor, pixels.shape[:2])[..., None]
     image.paste(Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8), "RGBA"))
@@ -38,7 +38,7 @@ def _tone(colour: Colour, factor: float) -> Colour:
 def _barcode(
     draw: ImageDraw.ImageDraw, box: tuple[int, int, int, int], rng: np.random.Generator
 ) -> None:
-    """A white sticker with bars, where there is room for them."""
+    """Draw a white sticker with bars, if there is room."""
     left, top, right, bottom = box
     if bottom - top < 5:
         return
@@ -59,7 +59,7 @@ def _lettering(
     rng: np.random.Generator,
     word: str = "",
 ) -> None:
-    """A word, and lines of text too small to read below it."""
+    """Draw a word, and lines of illegible text below it."""
     left, top, right, bottom = box
     y = top
     if word and right - left > 24:

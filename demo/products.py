@@ -1,4 +1,4 @@
-"""The products of the drawn bins, made up, and what the inventory says of them."""
+"""The invented products of the drawn bins, and their entries in the stock record."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ import numpy as np
 
 Colour = tuple[int, int, int]
 
-# Colours of packages, chosen to stand off from the olive yellow of the bin's fabric.
+# Colours of packages, chosen to contrast with the olive yellow of the bin's fabric.
 PRINTS: tuple[Colour, ...] = (
     (176, 36, 44), (34, 84, 158), (28, 118, 92), (232, 232, 228), (44, 44, 52), (214, 96, 40),
     (120, 58, 132), (62, 150, 190), (206, 84, 128), (96, 146, 66), (22, 46, 92), (146, 150, 160),
@@ -38,7 +38,7 @@ SIZES: dict[str, tuple[float, float, float, float]] = {
 
 @dataclass(frozen=True)
 class Product:
-    """One product of the inventory. Lengths are in inches, the weight in pounds."""
+    """One product: lengths in inches, weight in pounds."""
 
     asin: str
     kind: str
@@ -71,7 +71,7 @@ class Product:
 
 
 def invent(rng: np.random.Generator, scale: float = 1.0) -> Product:
-    """A product made up.
+    """Invent a product.
 
     Args:
         rng: Where chance comes from; the product depends on nothing else.

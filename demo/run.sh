@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The main job, as a person would type it: each command is shown, then run. `make demo [SOURCE=folder or s3:// prefix]`
+# The main job, as a person would type it: shows each command, then runs it. `make demo [SOURCE=folder or s3:// prefix]`
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source=${1:-}
@@ -17,27 +17,34 @@ if [ -z "$source" ]; then
     [ -e "$source/README.txt" ] || run $python -m demo.bins --output "$source"
 fi
 
-# By its name, that execution is reported on, whoever starts another meanwhile.
+# The name selects this execution, even if somebody starts another one meanwhile.
 name=demo-$(date +%Y%m%d-%H%M%S)-$$
 run $python pipeline.py upsert
 run $python pipeline.py start --name "$name" -p DataSource="$source"
 run $python pipeline.py approve
 run $python pipeline.py endpoint --wait
 
-# An image the model never saw in training: the first of the test split, whose folder is the true count.
+# An image that the model was not trained on: one of the test split, whose folder is the true count.
 image=$($python -m demo.unseen "$name")
-run $python pipeline.py predict "$image" --expected "$(basename "$(dirname "$image")")"
+count=$(basename "$(dirname "$image")")
+run $python pipeline.py predict "$image" --expected "$count"
 run $python pipeline.py report "$name"
 
 cat <<END
 
-${bold}To go on${plain}
-  python pipeline.py predict IMAGE...      ask about your own photos
-  python pipeline.py models                the model versions, and which one is serving
+${bold}What happened${plain}
+  A model was trained, evaluated, approved and deployed to the endpoint ${bold}tally${plain}, all on this machine.
+  The photo was not used for training; its bin really holds $count. The demo trains for only about two minutes,
+  on few images, so its model is often wrong: "does not match" is then the model's error, not the record's.
+  The report shows how often the model is right.
+
+${bold}What to do next${plain}
+  python pipeline.py predict IMAGE...      count the items in your own photos
+  python pipeline.py models                list the model versions, and which one is serving
   python pipeline.py start -p DataSource=$source -p Seed=1
-                                           train again on another split
-  python pipeline.py logs Train            what the training printed
-  python pipeline.py --help                every verb
-  python pipeline.py emulator down         stop the local SageMaker (its state stays in ${EMULATOR_STATE:-.emulator})
-  (\`source .venv/bin/activate\` first, or write .venv/bin/python)
+                                           train again with another split
+  python pipeline.py logs Train            show the log of the training
+  python pipeline.py --help                list all commands
+  python pipeline.py emulator down         stop the emulator (its state stays in ${EMULATOR_STATE:-.emulator})
+  (first \`source .venv/bin/activate\`, or type .venv/bin/python)
 END

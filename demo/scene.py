@@ -1,4 +1,4 @@
-"""The photograph of a drawn bin: fabric, items, elastic bands, label, light, camera."""
+"""Photograph a drawn bin: fabric, items, elastic bands, label, light, camera."""
 
 import io
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from demo.contents import Contents, Placed
+from demo.contents import Contents, Item
 from demo.items import picture
 from demo.products import Colour
 
@@ -16,7 +16,7 @@ LABELS: tuple[Colour, ...] = ((232, 126, 62), (40, 52, 92), (118, 168, 206), (22
 
 @dataclass(frozen=True)
 class Frame:
-    """Where a bin's parts lie in its photograph, in pixels."""
+    """The position of a bin's parts in its photograph, in pixels."""
 
     width: int
     height: int
@@ -29,7 +29,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Scene:
-    """A bin before the camera: `bin_look` stays when contents change, `shot` is one exposure."""
+    """A bin before the camera: `bin_look` seeds what never changes, `shot` one exposure."""
 
     contents: Contents
     bin_look: tuple[int, ...]
@@ -37,7 +37,7 @@ class Scene:
 
 
 def photograph(scene: Scene) -> bytes:
-    """The scene as the bytes of a JPEG file, always the same for the same scene."""
+    """Return the scene as a JPEG file, with the same bytes for the same scene."""
     fixed = np.random.default_rng(scene.bin_look)
     shot = np.random.default_rng(scene.shot)
     contents = scene.contents
@@ -63,12 +63,12 @@ def _field(
 
 
 def _as_image(pixels: np.ndarray) -> Image.Image:
-    """Values of shape (height, width, 3), cut to 0 to 255 in place, as an image."""
+    """Make an image of values of shape (height, width, 3), limited to 0 to 255 in place."""
     return Image.fromarray(np.clip(pixels, 0, 255, out=pixels).astype(np.uint8))
 
 
 def _inside(frame: Frame, fabric: Colour, rng: np.random.Generator) -> Image.Image:
-    """Back wall, side walls and floor, darker with depth."""
+    """Draw back wall, side walls and floor, darker with depth."""
     size = (frame.width, frame.height)
     image = Image.new("RGB", size, fabric)
     draw = ImageDraw.Draw(image)
@@ -100,11 +100,11 @@ def _inside(frame: Frame, fabric: Colour, rng: np.random.Generator) -> Image.Ima
     return _as_image(pixels)
 
 
-def _put(image: Image.Image, frame: Frame, item: Placed) -> None:
-    """An item and the shadow it casts."""
+def _put(image: Image.Image, frame: Frame, item: Item) -> None:
+    """Draw an item and its shadow."""
     product, scale = item.product, frame.scale
     sprite = picture(product, round(product.width * scale), round(product.height * scale))
-    # Farther back is a little darker: a veil of shadow as thick as the way to the front is long.
+    # Items are darker the farther back they are.
     front = item.floor * scale / (frame.bottom - frame.top)
     veil = Image.new("RGBA", sprite.size, (24, 19, 8, int(min(0.3, 1.0 - front + 0.03) * 400)))
     sprite.paste(Image.alpha_composite(sprite, veil), (0, 0), sprite.getchannel("A"))
@@ -124,7 +124,7 @@ def _put(image: Image.Image, frame: Frame, item: Placed) -> None:
 def _bands(
     image: Image.Image, frame: Frame, fixed: np.random.Generator, shot: np.random.Generator
 ) -> None:
-    """Two groups of clear elastic cords across the opening, each with its shade."""
+    """Draw two groups of clear elastic cords across the opening, with their shadows."""
     inner = frame.bottom - frame.top
     cords, shades = Image.new("L", image.size), Image.new("L", image.size)
     xs = np.linspace(0, frame.width, 9)
@@ -143,7 +143,7 @@ def _bands(
 
 
 def _rim(image: Image.Image, frame: Frame, fabric: Colour, rng: np.random.Generator) -> None:
-    """The fabric's hem above, below and at the sides, its stitches, and the bin's label."""
+    """Draw the fabric's hem on all sides, its stitches, and the bin's label."""
     size = image.size
     mask = Image.new("L", size)
     draw = ImageDraw.Draw(mask)
@@ -172,7 +172,7 @@ def _rim(image: Image.Image, frame: Frame, fabric: Colour, rng: np.random.Genera
 
 
 def _label(image: Image.Image, frame: Frame, rng: np.random.Generator) -> None:
-    """A coloured card with the shelf's code and a matrix code, in a clear pocket."""
+    """Draw a coloured card with the shelf's code and a matrix code, in a clear pocket."""
     height = max(20, int(frame.scale * rng.uniform(1.0, 1.35)))
     width = int(height * rng.uniform(3.6, 4.4))
     colour = LABELS[rng.integers(len(LABELS))]
@@ -200,7 +200,7 @@ def _label(image: Image.Image, frame: Frame, rng: np.random.Generator) -> None:
 
 
 def _expose(image: Image.Image, rng: np.random.Generator) -> bytes:
-    """What the camera does: focus, light, colour cast, noise and compression."""
+    """Apply the camera: focus, light, colour cast, noise and compression."""
     soft = rng.uniform(0.45, 1.0) if rng.random() < 0.9 else rng.uniform(1.4, 2.6)
     image = image.filter(ImageFilter.BoxBlur(float(soft)))
     width, height = image.size

@@ -1,7 +1,7 @@
-"""Put one image of an execution's test split into .tally/unseen/ and print its path.
+"""Download one image of an execution's test split to .tally/unseen/, and print its path.
 
-The model never saw it in training; the folder it lies in is its true count.
-The execution is named by the first argument; else it is the latest.
+The model was not trained on it; the name of its folder is the true count.
+The first argument names the execution; by default it is the latest.
 """
 
 import sys
@@ -18,12 +18,15 @@ if TYPE_CHECKING:
 
 
 def fetch(session: "boto3.Session", which: str | None, folder: Path) -> Path:
-    """Ask where Prepare put the test images, and fetch the first of a middling count.
+    """Download the middle one of an execution's test images, in the order of counts and ids.
 
     Args:
         session: The target's session.
-        which: The execution as every verb takes it; None: the latest.
-        folder: Where the image is put: at COUNT/NAME.jpg below it.
+        which: The execution, as every command takes it; None for the latest.
+        folder: Where to put the image, as COUNT/NAME.jpg.
+
+    Returns:
+        The path of the image.
 
     Raises:
         ExecutionError: There is no such execution.
@@ -34,17 +37,17 @@ def fetch(session: "boto3.Session", which: str | None, folder: Path) -> Path:
     outputs = {
         o["OutputName"]: o["S3Output"]["S3Uri"] for o in job["ProcessingOutputConfig"]["Outputs"]
     }
-    place = urlsplit(outputs["test"])
-    listed = s3.list_objects_v2(Bucket=place.netloc, Prefix=place.path.lstrip("/") + "/")
-    keys = sorted(entry["Key"] for entry in listed["Contents"])
+    url = urlsplit(outputs["test"])
+    listing = s3.list_objects_v2(Bucket=url.netloc, Prefix=url.path.lstrip("/") + "/")
+    keys = sorted(entry["Key"] for entry in listing["Contents"])
     key = keys[len(keys) // 2]
     file = folder.joinpath(*key.split("/")[-2:])
     file.parent.mkdir(parents=True, exist_ok=True)
-    s3.download_file(place.netloc, key, str(file))
+    s3.download_file(url.netloc, key, str(file))
     return file
 
 
 if __name__ == "__main__":
     session, _ = open_target("local")
-    named = sys.argv[1] if len(sys.argv) > 1 else None
-    print(fetch(session, named, Path(".tally/unseen")))
+    name = sys.argv[1] if len(sys.argv) > 1 else None
+    print(fetch(session, name, Path(".tally/unseen")))

@@ -2,15 +2,15 @@
 
 Training ships this file inside the model as `code/inference.py`, beside what it imports. The
 server of the inference image and AWS's own PyTorch inference toolkit both import it from there;
-Evaluate does so too, so that what is judged is what is served. It needs no torch where the model
+Evaluate does so, too, so that it evaluates exactly what is served. It needs no torch if the model
 was exported for ONNX Runtime.
 
-    request  image/jpeg or image/png; optionally the quantity that the books say, in the header
+    request  image/jpeg or image/png; optionally the quantity in the stock record, in the header
              `X-Amzn-SageMaker-Custom-Attributes: expected_quantity=3`
     answer   {"count": 3, "confidence": 0.61, "probabilities": {"1": 0.02, "2": 0.2, ...},
               "expected_count": 2.9}
-             and where a quantity was expected, also {"expected_quantity": 3, "match": true,
-             "match_confidence": 0.61}, with an "explanation" if the model cannot judge it
+             and with an expected quantity also {"expected_quantity": 3, "match": true,
+             "match_confidence": 0.61}, plus an "explanation" if the model cannot judge it
 """
 
 from __future__ import annotations
@@ -22,39 +22,38 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 import engine
+import photo
 import pixels
 
-try:  # AWS's toolkit turns its own class of error into an HTTP status, and every other into 500
-    from sagemaker_inference.errors import BaseInferenceToolkitError as ServerError
-except ImportError:
+if TYPE_CHECKING:
     ServerError = Exception
+else:
+    try:  # AWS's toolkit turns its own class of error into an HTTP status, and every other into 500
+        from sagemaker_inference.errors import BaseInferenceToolkitError as ServerError
+    except ImportError:
+        ServerError = Exception
 
-CONTENT_TYPES = ("image/jpeg", "image/png")
-# What InvokeEndpoint lets through, of "Model Hosting FAQs" in SageMaker's developer guide. The API
-# reference still says 6 MB, as it was before.
-MAX_BYTES = 25 * 1024 * 1024
-MAX_PIXELS = 25_000_000
 ATTRIBUTES_HEADER = "x-amzn-sagemaker-custom-attributes"
 DIGITS = 6  # of a probability in an answer
-# A server may join so many requests for one `predict_fn`. More gain nothing, wait longer, and take
-# memory that is kept.
+# A server may join this many requests for one `predict_fn`. More are no faster, wait longer, and
+# need memory that is never returned.
 MAX_BATCH = 8
 
 Answer = dict[str, Any]
 
 
 class RequestError(ValueError, ServerError):
-    """The request cannot be answered, and the client can mend it.
+    """The client's request cannot be answered.
 
     Attributes:
-        status_code: the HTTP status, 4xx.
-        message: what was wrong and what is allowed.
-        phrase: the status in words, as AWS's toolkit wants it.
+        status_code: The HTTP status, 4xx.
+        message: What was wrong and what is allowed.
+        phrase: The status in words, as AWS's toolkit needs it.
     """
 
     def __init__(self, status_code: int, message: str) -> None:
@@ -69,15 +68,15 @@ class RequestError(ValueError, ServerError):
 
 @dataclass(frozen=True)
 class Request:
-    """One decoded request: uint8 pixels (size, size, 3) and what the books say."""
+    """One decoded request: uint8 pixels (size, size, 3) and the quantity in the stock record."""
 
-    pixels: np.ndarray
+    pixels: pixels.Pixels
     expected_quantity: int | None = None
 
 
 @dataclass(frozen=True)
 class Model:
-    """A loaded model: its engine and the counts that its answers are about."""
+    """A loaded model: its engine and the counts that it can answer."""
 
     engine: engine.Engine
     classes: tuple[int, ...]
@@ -87,36 +86,37 @@ def model_fn(model_dir: str) -> Model:
     """Load the model that training wrote.
 
     Args:
-        model_dir: the unpacked model.tar.gz, holding model.json and the files that it lists.
+        model_dir: The unpacked model.tar.gz, with model.json and the files that it lists.
 
     Raises:
-        engine.ModelError: a file is missing, or is not the one that training wrote.
+        engine.ModelError: A file is missing, or is not the one that training wrote.
     """
-    return _model(Path(model_dir))
+    return _load(Path(model_dir))
 
 
 def reference_fn(model_dir: str) -> Model:
-    """The same model by PyTorch, with which Evaluate compares what `model_fn` loads."""
-    return _model(Path(model_dir), engine.PYTORCH)
+    """Load the same model in PyTorch, with which Evaluate compares what `model_fn` loads."""
+    return _load(Path(model_dir), engine.PYTORCH)
 
 
 def input_fn(body: bytes, content_type: str | None, context: Any = None) -> list[Request]:
     """Decode one request, as a batch of one.
 
     Args:
-        body: the bytes of a JPEG or PNG.
+        body: The bytes of a JPEG or PNG.
         content_type: image/jpeg or image/png.
-        context: of the server; `get_all_request_header(0)` gives the request's headers.
+        context: The server's; `get_all_request_header(0)` returns the request's headers.
 
     Raises:
-        RequestError: 400 for no image or an expected quantity that is none, 413 for one that is too
-            large, 415 for another content type.
+        RequestError: 400 if the body is not an image or the expected quantity not a number, 413 if
+            the image is too large, 415 for another content type.
     """
     kind = (content_type or "").split(";")[0].strip().lower()
-    if kind not in CONTENT_TYPES:
+    if kind not in photo.CONTENT_TYPES:
         raise RequestError(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-            f"content type '{kind or 'none'}' is not served; send {' or '.join(CONTENT_TYPES)}",
+            f"content type '{kind or 'none'}' is not supported; "
+            f"send {' or '.join(photo.CONTENT_TYPES)}",
         )
     expected = _expected_quantity(_headers(context))
     size = int(_settings(Path(__file__).resolve().parent.parent / "model.json")["image_size"])
@@ -127,35 +127,35 @@ def predict_fn(batch: list[Request], model: Model) -> list[Answer]:
     """Count the items of each image.
 
     Args:
-        batch: requests of `input_fn`, of one or of many calls.
-        model: of `model_fn`.
+        batch: Requests of `input_fn`, of one or of many calls.
+        model: The model of `model_fn`.
 
     Returns:
         An answer for each request, in order.
 
     Raises:
-        ArithmeticError: the network's outputs are no numbers, as after a training that diverged.
+        ArithmeticError: The network's outputs are not finite, as after a diverged training.
     """
     probabilities = model.engine.run(np.stack([request.pixels for request in batch]))
     if not np.isfinite(probabilities).all():
         raise ArithmeticError("the network's outputs are not finite; its training has diverged")
-    answered = engine.decide(probabilities, model.classes)
+    chosen = engine.decide(probabilities, model.classes)
     return [
         _answer(row, best, model.classes, request.expected_quantity)
-        for row, best, request in zip(probabilities.tolist(), answered, batch, strict=True)
+        for row, best, request in zip(probabilities.tolist(), chosen, batch, strict=True)
     ]
 
 
 def output_fn(prediction: list[Answer], accept: str | None) -> tuple[str, str]:
-    """Write the answer as JSON, whose content type is returned beside it.
+    """Return the answer as JSON, and its content type.
 
     Raises:
-        RequestError: 406, when JSON is not accepted.
+        RequestError: 406 if the client does not accept JSON.
     """
     kinds = [kind.split(";")[0].strip().lower() for kind in (accept or "*/*").split(",")]
     if not {"application/json", "application/*", "*/*", ""} & set(kinds):
         raise RequestError(
-            HTTPStatus.NOT_ACCEPTABLE, f"'{accept}' is not written; accept application/json"
+            HTTPStatus.NOT_ACCEPTABLE, f"'{accept}' is not available; accept application/json"
         )
     answer = prediction[0] if len(prediction) == 1 else prediction
     return json.dumps(answer), "application/json"
@@ -166,58 +166,53 @@ def _answer(
 ) -> Answer:
     """The answer for one image, whose count is that of index `best`.
 
-    `match_confidence` is the probability that the verdict is right: that of the expected quantity
-    where it matches, and that of every other count where it does not.
+    `match_confidence` is the probability that the verdict is right: the probability of the expected
+    quantity if it matches, and of all other counts if it does not.
     """
+    by_count = dict(zip(classes, probabilities, strict=True))
     answer: Answer = {
         "count": classes[best],
         "confidence": round(probabilities[best], DIGITS),
-        "probabilities": {
-            str(count): round(value, DIGITS)
-            for count, value in zip(classes, probabilities, strict=True)
-        },
-        "expected_count": round(
-            sum(count * value for count, value in zip(classes, probabilities, strict=True)), DIGITS
-        ),
+        "probabilities": {str(count): round(value, DIGITS) for count, value in by_count.items()},
+        "expected_count": round(sum(count * value for count, value in by_count.items()), DIGITS),
     }
     if expected is None:
         return answer
     answer["expected_quantity"] = expected
-    if expected not in classes:
-        # No bin of that quantity was ever learnt: nothing is confirmed, and somebody has to look.
+    if expected not in by_count:
+        # Training had no bin with this quantity: nothing is confirmed, and a person has to look.
         return answer | {
             "match": False,
             "match_confidence": 0.0,
             "explanation": f"the model counts {', '.join(map(str, classes))} and cannot judge "
             f"whether a bin holds {expected}; have somebody look",
         }
-    of_expected = probabilities[classes.index(expected)]
     match = classes[best] == expected
-    confidence = round(of_expected if match else 1 - of_expected, DIGITS)
+    confidence = round(by_count[expected] if match else 1 - by_count[expected], DIGITS)
     return answer | {"match": match, "match_confidence": confidence}
 
 
-def _model(folder: Path, wanted: str = "") -> Model:
+def _load(folder: Path, engine_name: str = "") -> Model:
     settings = _settings(folder / "model.json")
-    loaded = engine.load(folder, settings, wanted)
+    loaded = engine.load(folder, settings, engine_name)
     return Model(loaded, tuple(int(count) for count in settings["classes"]))
 
 
-def _decode(body: bytes, size: int) -> np.ndarray:
+def _decode(body: bytes, size: int) -> pixels.Pixels:
     if not body:
         raise RequestError(HTTPStatus.BAD_REQUEST, "the body is empty; send the bytes of an image")
-    if len(body) > MAX_BYTES:
+    if len(body) > photo.MAX_BYTES:
         raise RequestError(
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-            f"the body has {len(body):,} bytes; at most {MAX_BYTES:,} are served",
+            f"the body has {len(body):,} bytes; at most {photo.MAX_BYTES:,} are allowed",
         )
     try:
-        return pixels.decode(body, size, MAX_PIXELS)
+        return pixels.decode(body, size, photo.MAX_PIXELS)
     except pixels.TooLargeError as error:
         raise RequestError(
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-            f"the image is too large: {error}; at most {MAX_PIXELS / 1e6:.0f} megapixels are "
-            "served: send a smaller picture",
+            f"the image is too large: {error}; at most {photo.MAX_PIXELS / 1e6:.0f} megapixels are "
+            "allowed: send a smaller picture",
         ) from error
     except pixels.DamagedError as error:
         raise RequestError(
@@ -236,7 +231,7 @@ def _headers(context: Any) -> Mapping[str, str]:
 
 
 def _expected_quantity(headers: Mapping[str, str]) -> int | None:
-    """Read `expected_quantity=N` among the custom attributes, which other keys may share."""
+    """Read `expected_quantity=N` from the custom attributes, which may have other keys, too."""
     for attribute in re.split("[,;&]", headers.get(ATTRIBUTES_HEADER, "")):
         key, separator, value = (part.strip() for part in attribute.partition("="))
         if key != "expected_quantity":
@@ -253,4 +248,5 @@ def _expected_quantity(headers: Mapping[str, str]) -> int | None:
 
 @functools.cache
 def _settings(file: Path) -> dict[str, Any]:
-    return json.loads(file.read_text())
+    settings: dict[str, Any] = json.loads(file.read_text())
+    return settings

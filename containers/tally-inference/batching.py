@@ -1,9 +1,9 @@
-"""Requests that come at the same time are predicted together.
+"""Predict requests together that arrive at the same time.
 
-Nobody waits for a batch to fill: what has come while one prediction ran is the next batch. So a
-client alone is answered at once, and many share the cost of a prediction. The thread that brings a
-request to an idle batcher predicts it and all that come meanwhile; others leave theirs and go on
-decoding. No request changes threads on its way.
+A batch is not waited for: the requests that arrive during one prediction are the next batch. So a
+single client is answered at once, and many clients share the cost of a prediction. The thread that
+brings a request to an idle batcher predicts it and all that arrive meanwhile; other threads leave
+their requests with it and go on decoding. A lone request never changes threads.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ class Job:
     """A decoded request.
 
     Attributes:
-        items: what input_fn gave: a list where requests are joined, else anything.
-        finish: makes the answer of this request's part of the prediction.
-        answer: given in the end, or the error that this request met.
+        items: What input_fn returned: a list if requests are joined, else anything.
+        finish: Makes the answer from this request's part of the prediction.
+        answer: Set to the answer, or to the error that this request met.
     """
 
     items: Any
@@ -38,18 +38,18 @@ class Batcher:
     """Predicts jobs in the order in which they come, one prediction at a time.
 
     Args:
-        predict: from `Job.items` to predictions; of joined jobs, from a list to one as long.
-        most: items in one prediction; 1 never joins, and `items` may then be anything.
+        predict: From `Job.items` to predictions; of joined jobs, from a list to one of its length.
+        max_items: Items in one prediction; with 1 nothing is joined, and `items` may be anything.
     """
 
-    def __init__(self, predict: Callable[[Any], Any], most: int = 1) -> None:
-        self._predict, self._most = predict, most
+    def __init__(self, predict: Callable[[Any], Any], max_items: int = 1) -> None:
+        self._predict, self._max_items = predict, max_items
         self._waiting: deque[Job] = deque()
         self._lock = threading.Lock()
         self._busy = False
 
     def do(self, job: Job) -> None:
-        """See that a job is answered: by this thread, or by the one that predicts already."""
+        """Have a job answered: by this thread, or by the one that is already predicting."""
         with self._lock:
             self._waiting.append(job)
             if self._busy:
@@ -61,7 +61,7 @@ class Batcher:
     def _next(self) -> list[Job]:
         with self._lock:
             jobs: list[Job] = []
-            room = self._most
+            room = self._max_items
             while self._waiting and (not jobs or self._size(self._waiting[0]) <= room):
                 jobs.append(self._waiting.popleft())
                 room -= self._size(jobs[-1])
@@ -69,7 +69,7 @@ class Batcher:
             return jobs
 
     def _size(self, job: Job) -> int:
-        return 1 if self._most == 1 else max(1, len(job.items))
+        return 1 if self._max_items == 1 else max(1, len(job.items))
 
     def _answer(self, jobs: Sequence[Job]) -> None:
         try:
@@ -78,8 +78,8 @@ class Batcher:
             if len(jobs) == 1:
                 jobs[0].answer.set_exception(error)
                 return
-            # One of them may be at fault, and the others have a right to their answers.
-            log.warning("%d requests failed together; each is tried alone", len(jobs))
+            # One of them may be the cause; the others get their answers.
+            log.warning("%d requests failed together; trying each alone", len(jobs))
             for job in jobs:
                 self._answer([job])
             return
@@ -90,15 +90,15 @@ class Batcher:
                 job.answer.set_exception(error)
 
     def _predictions(self, jobs: Sequence[Job]) -> list[Any]:
-        """What is predicted for each job."""
-        if self._most == 1:
+        """The prediction for each job."""
+        if self._max_items == 1:
             return [self._predict(job.items) for job in jobs]
         joined = [item for job in jobs for item in job.items]
         predictions = self._predict(joined)
         if len(predictions) != len(joined):
             raise RuntimeError(
-                f"predict_fn gave {len(predictions)} predictions for {len(joined)} items; a "
-                "program with MAX_BATCH gives one for each"
+                f"predict_fn returned {len(predictions)} predictions for {len(joined)} items; a "
+                "program with MAX_BATCH must return one for each"
             )
         parts = iter(predictions)
         return [[next(parts) for _ in job.items] for job in jobs]

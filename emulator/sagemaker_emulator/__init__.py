@@ -15,8 +15,9 @@ from pathlib import Path
 from sagemaker_emulator import daemon
 from sagemaker_emulator.daemon import Server
 from sagemaker_emulator.errors import EmulatorError, StartError
+from sagemaker_emulator.version import VERSION
 
-__version__ = "0.1.0"
+__version__ = VERSION
 __all__ = ["EmulatorError", "Server", "StartError", "__version__"]
 __all__ += ["down", "image_python", "main", "reset", "status", "up"]
 

@@ -105,7 +105,7 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _operations() -> list[str]:
-    from sagemaker_emulator import modules  # noqa: F401 registers the operations
+    from sagemaker_emulator import serve  # noqa: F401 registers the operations
     from sagemaker_emulator.aws import dispatch
 
     return sorted(f"{service} {name}" for service, name in dispatch.operations)

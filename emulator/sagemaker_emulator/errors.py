@@ -35,6 +35,10 @@ def in_use(message: str) -> ApiError:
     return ApiError("ResourceInUse", message)
 
 
+class JobFailed(Exception):
+    """A job cannot continue; the text is its FailureReason."""
+
+
 class EmulatorError(Exception):
     """A command failed; the message tells the person who called it what to do."""
 

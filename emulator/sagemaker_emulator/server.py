@@ -1,25 +1,25 @@
-"""The HTTP face: which service and operation a request is for, and its answer."""
+"""The HTTP interface: which service and operation a request is for, and its response."""
 
-import asyncio
 import errno
+import functools
 import logging
 import re
 import sqlite3
 import traceback
 import uuid
-from collections.abc import Callable
-from typing import Any
 
+import anyio
 import anyio.to_thread
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-import sagemaker_emulator
 from sagemaker_emulator.aws import protocol
-from sagemaker_emulator.aws.dispatch import Context, HttpRequest, operations, routes
+from sagemaker_emulator.aws.context import Context
+from sagemaker_emulator.aws.dispatch import HttpRequest, operations, routes
 from sagemaker_emulator.errors import ApiError
-from sagemaker_emulator.modules import MODULES
+from sagemaker_emulator.services.moto_fallback import MotoFallback
+from sagemaker_emulator.version import VERSION
 
 _SCOPE = re.compile(r"Credential=[^/]*/\d+/[^/]*/([^/]+)/aws4_request")
 _log = logging.getLogger("emulator")
@@ -29,7 +29,9 @@ _THREADS = 200
 
 
 def application(context: Context) -> ASGIApp:
-    """The ASGI application over a context whose services have been loaded."""
+    """The ASGI application over a context that has its services."""
+    moto = MotoFallback(context)
+    limiter = functools.cache(lambda: anyio.CapacityLimiter(_THREADS))  # made in the event loop
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -43,7 +45,7 @@ def application(context: Context) -> ASGIApp:
         else:
             body = await request.body()
             response = await anyio.to_thread.run_sync(
-                _answer, context, request, body, limiter=_limiter()
+                _respond, context, moto, request, body, limiter=limiter()
             )
         response.headers["x-amzn-requestid"] = str(uuid.uuid4())
         await response(scope, receive, send)
@@ -51,23 +53,13 @@ def application(context: Context) -> ASGIApp:
     return app
 
 
-_limiters: dict[asyncio.AbstractEventLoop, anyio.CapacityLimiter] = {}
-
-
-def _limiter() -> anyio.CapacityLimiter:
-    loop = asyncio.get_running_loop()
-    return _limiters.setdefault(loop, anyio.CapacityLimiter(_THREADS))
-
-
-def health(context: Context) -> dict[str, Any]:
+def health(context: Context) -> dict[str, str | bool | int]:
     """What `status` shows of a running server."""
-    from sagemaker_emulator.sagemaker.jobs import running
-
     return {
-        "version": sagemaker_emulator.__version__,
+        "version": VERSION,
         "state": str(context.state),
         "images": str(context.images),
-        "runtime": running.of(context).place.runtime.kind,
+        "runtime": context.containers.kind,
         "url": context.url,
         "s3_url": context.s3_url,
         "s3": context.s3.alive(),
@@ -75,15 +67,15 @@ def health(context: Context) -> dict[str, Any]:
     }
 
 
-def _answer(context: Context, request: Request, body: bytes) -> Response:
-    """Run one request in a worker thread; every exception becomes an answer."""
+def _respond(context: Context, moto: MotoFallback, request: Request, body: bytes) -> Response:
+    """Run one request in a worker thread; every exception becomes a response."""
     try:
-        reply = _dispatch(context, request, body)
+        reply = _dispatch(context, moto, request, body)
     except ApiError as problem:
         reply = protocol.error(problem)
     except Exception as problem:
         _log.error("%s %s\n%s", request.method, request.url.path, traceback.format_exc())
-        if _of_the_disk(problem):
+        if _is_of_disk(problem):
             message = (
                 f"the emulator could not use its disk under {context.state}: {problem}. "
                 "Nothing was acknowledged; free some space, then call again."
@@ -97,23 +89,25 @@ def _answer(context: Context, request: Request, body: bytes) -> Response:
     return Response(reply.body, reply.status, reply.headers)
 
 
-def _of_the_disk(problem: Exception) -> bool:
+def _is_of_disk(problem: Exception) -> bool:
     full = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
     return isinstance(problem, sqlite3.OperationalError) or (
         isinstance(problem, OSError) and problem.errno in full
     )
 
 
-def _dispatch(context: Context, request: Request, body: bytes) -> protocol.Reply:
+def _dispatch(
+    context: Context, moto: MotoFallback, request: Request, body: bytes
+) -> protocol.Reply:
     headers = {key.lower(): value for key, value in request.headers.items()}
     path = request.scope.get("raw_path", b"").decode() or request.url.path
     target = headers.get("x-amz-target", "")
     if service := protocol.service_of(target):
-        return protocol.answer_json(context, service, target.partition(".")[2], body)
-    found = _SCOPE.search(headers.get("authorization", ""))
-    service = found.group(1) if found else None
+        return protocol.run_json(context, service, target.partition(".")[2], body)
+    scope = _SCOPE.search(headers.get("authorization", ""))
+    service = scope[1] if scope else None
     if service in protocol.REST_SERVICES:
-        return protocol.answer_rest(
+        return protocol.run_rest(
             context, service, request.method, path, request.url.query, headers, body
         )
     for method, pattern, handler in routes:
@@ -124,23 +118,6 @@ def _dispatch(context: Context, request: Request, body: bytes) -> protocol.Reply
             return protocol.Reply(response.status, response.headers, response.body)
     if service in (None, "sagemaker"):
         raise ApiError(
-            "UnknownOperationException", f"nothing answers {request.method} {path} here", 404
+            "UnknownOperationException", f"nothing responds to {request.method} {path} here", 404
         )
-    from sagemaker_emulator.aws import moto_fallback
-
-    return moto_fallback.answer(context, service, request.method, str(request.url), headers, body)
-
-
-def start_services(context: Context) -> list[Callable[[Context], None]]:
-    """Start every service in order.
-
-    Returns:
-        The services' stop functions, last started first.
-    """
-    stops: list[Callable[[Context], None]] = []
-    for module in MODULES:
-        if hasattr(module, "start"):
-            module.start(context)
-        if hasattr(module, "stop"):
-            stops.insert(0, module.stop)
-    return stops
+    return moto.respond(service, request.method, str(request.url), headers, body)

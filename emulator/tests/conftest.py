@@ -6,6 +6,8 @@ import random
 import signal
 import subprocess
 import sys
+import time
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,7 @@ from botocore.config import Config
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 IMAGES = Path(__file__).parent / "images"
+BUCKET = "bucket"
 
 
 @dataclass
@@ -64,7 +67,7 @@ class Emulator:
     def about(self) -> dict[str, Any]:
         return json.loads((self.state / "server.json").read_text())
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, **config: Any) -> Any:
         about = self.about
         return boto3.client(
             service,
@@ -72,17 +75,28 @@ class Emulator:
             region_name="us-east-1",
             aws_access_key_id="emulator",
             aws_secret_access_key="emulator",
-            config=Config(retries={"total_max_attempts": 1}, read_timeout=60),
+            config=Config(retries={"total_max_attempts": 1}, **{"read_timeout": 60, **config}),
+        )
+
+    def log(self, group: str) -> str:
+        """All lines of the groups whose names contain this."""
+        files = (self.state / "logs").rglob("*.jsonl")
+        return "\n".join(
+            json.loads(line)[1]
+            for file in sorted(files)
+            if group.replace("/", "%2F") in str(file)
+            for line in file.read_text().splitlines()
         )
 
 
 @pytest.fixture(scope="session")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    """One server for all tests that only add to it."""
+    """One server, with a bucket, for all tests that only add to it."""
     server = Emulator(tmp_path_factory.mktemp("emulator") / "state")
     server.keep_ports()
     done = server.up()
     assert done.returncode == 0, done.stderr
+    server.client("s3").create_bucket(Bucket=BUCKET)
     yield server
     server.down()
 
@@ -100,3 +114,24 @@ def own_emulator(tmp_path: Path) -> Iterator[Callable[..., Emulator]]:
     yield make
     for server in made:
         server.run("down")
+
+
+@pytest.fixture
+def name() -> str:
+    return f"test-{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def until() -> Callable[..., dict[str, Any]]:
+    """A function that waits until a description has a final status, and returns it."""
+
+    def wait(describe: Callable[[], dict[str, Any]], key: str, seconds: float = 30) -> Any:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            found = describe()
+            if found[key] not in ("InProgress", "Stopping", "Creating", "Updating"):
+                return found
+            time.sleep(0.01)
+        raise AssertionError(f"still {found[key]} after {seconds} s: {found}")
+
+    return wait

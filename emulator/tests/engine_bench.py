@@ -2,86 +2,96 @@
 
 from __future__ import annotations
 
-import json
 import re
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sagemaker_emulator import modules  # noqa: F401  (registers every operation)
-from sagemaker_emulator.aws.dispatch import Context, operations
-from sagemaker_emulator.errors import ApiError
-from sagemaker_emulator.sagemaker.pipelines import execution_operations
-from sagemaker_emulator.storage.store import Store
+from local_context import local_context
+from pipeline_steps import ROLE, definition
 
-ROLE = "arn:aws:iam::123456789012:role/pipeline"
+from sagemaker_emulator.aws.context import Context
+from sagemaker_emulator.aws.dispatch import operations
+from sagemaker_emulator.aws.ports import Outcome
+from sagemaker_emulator.errors import ApiError
+from sagemaker_emulator.sagemaker.pipelines.run.execution_thread import LOG_GROUP
+from sagemaker_emulator.serve import connect
+
 TOKEN = "0123456789abcdef0123456789abcdef"
 
 
-@dataclass(frozen=True)
-class BenchContext(Context):
-    """A context whose Lambda functions are Python functions and whose events are kept."""
+class PythonFunctions(dict[str, Callable[[Any], Any]]):
+    """Lambda functions that are Python functions, by name."""
 
-    functions: dict[str, Callable[[Any], Any]] = field(default_factory=dict)
-    events: list[dict[str, Any]] = field(default_factory=list)
-    lines: list[str] = field(default_factory=list)
+    def start(self) -> None: ...
 
-    def invoke_lambda(self, name: str, payload: Any) -> dict[str, Any]:
-        function = self.functions.get(name.rsplit(":", 1)[-1])
+    def stop(self) -> None: ...
+
+    def invoke(self, name: str, payload: object) -> Outcome:
+        function = self.get(name.rsplit(":", 1)[-1])
         if function is None:
             raise ApiError("ResourceNotFoundException", f"Function not found: {name}", 404)
         try:
-            return {"StatusCode": 200, "Payload": function(payload)}
+            return Outcome(function(payload), failed=False)
         except ValueError as error:
-            failure = {"errorMessage": str(error), "errorType": "ValueError"}
-            return {"StatusCode": 200, "FunctionError": "Unhandled", "Payload": failure}
+            return Outcome({"errorMessage": str(error), "errorType": "ValueError"}, failed=True)
 
-    def emit(self, detail_type: str, detail: dict[str, Any], resources: list[str]) -> None:
-        self.events.append({"type": detail_type, **detail})
+    def invoke_later(self, name: str, payload: object) -> None:
+        self.invoke(name, payload)
 
-    def log(self, group: str, stream: str, lines: list[str]) -> None:
-        self.lines.extend(lines)
+    def permits(self, name: str, principal: str, source: str) -> bool:
+        return True
 
 
-def bench_context(state: Path) -> BenchContext:
-    return BenchContext(
-        state=state,
-        images=state,
-        runtime="none",
-        url="http://127.0.0.1:9",
-        s3_url="http://127.0.0.1:9",
-        store=Store(state / "emulator.db"),
-        s3=None,  # type: ignore[arg-type]
-    )
+class EventList(list[dict[str, Any]]):
+    """A bus that only keeps its events."""
+
+    def emit(
+        self,
+        detail_type: str,
+        detail: Mapping[str, object],
+        resources: Sequence[str],
+        source: str = "aws.sagemaker",
+    ) -> str:
+        self.append({"type": detail_type, **detail})
+        return "id"
 
 
 class Jobs:
     """Create/Describe/Stop for processing and training jobs that only wait.
 
-    Environment of a job tells what becomes of it: SECONDS (how long), FAIL (its FailureReason),
-    FAIL_TIMES (only so often), REFUSE (the code of an error of Create), WRITE (JSON for report.json
-    of its first output).
+    The Environment of a job decides how it goes: SECONDS (how long), HOLD (until `released` is
+    set), FAIL (its FailureReason), FAIL_TIMES (only so often), REFUSE (the code of an error of
+    Create), WRITE (JSON for report.json of its first output).
     """
 
     def __init__(self) -> None:
         self.created: list[dict[str, Any]] = []
         self.running = 0
         self.most_running = 0
+        self.released = threading.Event()
         self._failures: dict[str, int] = {}
         self._lock = threading.Lock()
 
     def handlers(self) -> dict[str, Callable[..., dict[str, Any]]]:
-        made: dict[str, Callable[..., dict[str, Any]]] = {}
-        for kind, prefix in (("ProcessingJob", "processing-job"), ("TrainingJob", "training-job")):
-            made |= {
-                f"Create{kind}": lambda c, r, k=kind, p=prefix: self._create(c, r, k, p),
-                f"Describe{kind}": lambda c, r, k=kind: c.store.get("bench", r[f"{k}Name"]),
-                f"Stop{kind}": lambda c, r, k=kind: self._stop(c, r, k),
-            }
-        return made
+        return self._handlers("ProcessingJob", "processing-job") | self._handlers(
+            "TrainingJob", "training-job"
+        )
+
+    def _handlers(self, kind: str, prefix: str) -> dict[str, Callable[..., dict[str, Any]]]:
+        def create(context: Context, request: Any) -> dict[str, Any]:
+            return self._create(context, request, kind, prefix)
+
+        def describe(context: Context, request: Any) -> dict[str, Any]:
+            return context.store.get("bench", request[f"{kind}Name"]) or {}
+
+        def stop(context: Context, request: Any) -> dict[str, Any]:
+            context.store.update("bench", request[f"{kind}Name"], Stopped=True)
+            return {}
+
+        return {f"Create{kind}": create, f"Describe{kind}": describe, f"Stop{kind}": stop}
 
     def _create(self, context: Context, request: Any, kind: str, prefix: str) -> dict[str, Any]:
         environment = request.get("Environment", {})
@@ -117,7 +127,7 @@ class Jobs:
     ) -> None:
         until = time.monotonic() + float(environment.get("SECONDS", 0))
         status = "Failed" if reason else "Completed"
-        while time.monotonic() < until:
+        while time.monotonic() < until or ("HOLD" in environment and not self.released.is_set()):
             time.sleep(0.01)
             if (context.store.get("bench", name) or {}).get("Stopped"):
                 status = "Stopped"
@@ -141,42 +151,51 @@ class Jobs:
             ]
         context.store.update("bench", name, **changes)
 
-    def _stop(self, context: Context, request: Any, kind: str) -> dict[str, Any]:
-        context.store.update("bench", request[f"{kind}Name"], Stopped=True)
-        return {}
 
-
-@dataclass
 class Bench:
     """A pipeline service over stand-in jobs."""
 
-    context: BenchContext
-    jobs: Jobs
+    def __init__(self, context: Context, jobs: Jobs) -> None:
+        self.context = context
+        self.jobs = jobs
+        self.events = EventList()
+        self.functions = PythonFunctions()
+        self.connect()
+
+    def connect(self) -> None:
+        connect(self.context, "relocate")
+        self.context.events = self.events
+        self.context.functions = self.functions
+
+    @property
+    def lines(self) -> list[str]:
+        """The log of all executions."""
+        return list(self.context.logs.read(LOG_GROUP, ""))
 
     def call(self, operation: str, **request: Any) -> dict[str, Any]:
         return self.context.call(operation, **request)
 
     def create(self, *steps: dict[str, Any], parameters: Any = (), **more: Any) -> None:
-        definition = {"Version": "2020-12-01", "Parameters": list(parameters), "Steps": steps}
-        self.call(
-            "CreatePipeline",
-            PipelineName="p",
-            PipelineDefinition=json.dumps(definition),
-            ClientRequestToken=TOKEN,
-            RoleArn=ROLE,
-            **more,
-        )
+        request = {
+            "PipelineName": "p",
+            "PipelineDefinition": definition(*steps, parameters=parameters),
+            "ClientRequestToken": TOKEN,
+            "RoleArn": ROLE,
+        }
+        self.call("CreatePipeline", **request | more)
 
     def start(self, parameters: dict[str, str] | None = None, **more: Any) -> str:
         given = [{"Name": key, "Value": value} for key, value in (parameters or {}).items()]
         token = f"{time.time_ns():032d}"
-        answer = self.call(
-            "StartPipelineExecution",
-            PipelineName="p",
-            PipelineParameters=given,
-            **{"ClientRequestToken": token, **more},
-        )
-        return str(answer["PipelineExecutionArn"])
+        request = {
+            "PipelineName": "p",
+            "PipelineParameters": given,
+            "ClientRequestToken": token,
+        }
+        return str(self.call("StartPipelineExecution", **request | more)["PipelineExecutionArn"])
+
+    def stop(self, arn: str) -> None:
+        self.call("StopPipelineExecution", PipelineExecutionArn=arn, ClientRequestToken=TOKEN)
 
     def run(self, parameters: dict[str, str] | None = None, **more: Any) -> tuple[str, str]:
         arn = self.start(parameters, **more)
@@ -196,7 +215,7 @@ class Bench:
         return any(
             event.get("pipelineExecutionArn") == arn
             and event.get("currentPipelineExecutionStatus") == status
-            for event in list(self.context.events)
+            for event in list(self.events)
         )
 
     def status(self, arn: str) -> str:
@@ -221,104 +240,23 @@ class Bench:
             time.sleep(0.01)
         raise AssertionError(f"{step} never {status}: {self.steps(arn)}")
 
+    def stop_services(self) -> None:
+        self.context.executions.stop()
+        self.context.tuning.stop()
+
+    def start_services(self) -> None:
+        self.connect()
+        self.context.tuning.start()
+        self.context.executions.start()
+
     def restart(self) -> None:
         """As the server does when it goes down and comes up again."""
-        execution_operations.stop(self.context)
-        execution_operations.start(self.context)
+        self.stop_services()
+        self.start_services()
 
 
 def open_bench(state: Path, monkeypatch: Any) -> Bench:
     jobs = Jobs()
     for name, handler in jobs.handlers().items():
         monkeypatch.setitem(operations, ("sagemaker", name), handler)
-    return Bench(bench_context(state), jobs)
-
-
-def processing(name: str, environment: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
-    arguments = more.pop("arguments", {})
-    return {
-        "Name": name,
-        "Type": "Processing",
-        "Arguments": {
-            "ProcessingResources": {
-                "ClusterConfig": {
-                    "InstanceType": "ml.m5.large",
-                    "InstanceCount": 1,
-                    "VolumeSizeInGB": 1,
-                }
-            },
-            "AppSpecification": {"ImageUri": "image"},
-            "RoleArn": ROLE,
-            "Environment": environment or {},
-            "ProcessingOutputConfig": {
-                "Outputs": [
-                    {
-                        "OutputName": "out",
-                        "S3Output": {
-                            "S3Uri": {
-                                "Std:Join": {
-                                    "On": "/",
-                                    "Values": [
-                                        "s3://bucket",
-                                        {"Get": "Execution.PipelineExecutionId"},
-                                        name,
-                                    ],
-                                }
-                            },
-                            "LocalPath": "/opt/ml/processing/out",
-                            "S3UploadMode": "EndOfJob",
-                        },
-                    }
-                ]
-            },
-            **arguments,
-        },
-        "PropertyFiles": [
-            {"PropertyFileName": "Report", "OutputName": "out", "FilePath": "report.json"}
-        ],
-        **more,
-    }
-
-
-def training(name: str, hyperparameters: dict[str, Any], **more: Any) -> dict[str, Any]:
-    return {
-        "Name": name,
-        "Type": "Training",
-        "Arguments": {
-            "AlgorithmSpecification": {"TrainingImage": "image", "TrainingInputMode": "File"},
-            "RoleArn": ROLE,
-            "HyperParameters": hyperparameters,
-            "OutputDataConfig": {"S3OutputPath": "s3://bucket/models"},
-            "ResourceConfig": {
-                "InstanceType": "ml.m5.large",
-                "InstanceCount": 1,
-                "VolumeSizeInGB": 1,
-            },
-            "StoppingCondition": {"MaxRuntimeInSeconds": 60},
-        },
-        **more,
-    }
-
-
-def lambda_step(name: str, function: str, arguments: Any, outputs: Any = (), **more: Any) -> Any:
-    return {
-        "Name": name,
-        "Type": "Lambda",
-        "FunctionArn": f"arn:aws:lambda:us-east-1:123456789012:function:{function}",
-        "Arguments": arguments,
-        "OutputParameters": [{"OutputName": o, "OutputType": "String"} for o in outputs],
-        **more,
-    }
-
-
-def condition(name: str, conditions: Any, yes: Any = (), no: Any = (), **more: Any) -> Any:
-    return {
-        "Name": name,
-        "Type": "Condition",
-        "Arguments": {"Conditions": conditions, "IfSteps": list(yes), "ElseSteps": list(no)},
-        **more,
-    }
-
-
-def fail(name: str, message: Any = "no", **more: Any) -> dict[str, Any]:
-    return {"Name": name, "Type": "Fail", "Arguments": {"ErrorMessage": message}, **more}
+    return Bench(local_context(state), jobs)

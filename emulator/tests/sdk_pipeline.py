@@ -1,6 +1,7 @@
-"""What a user of the SageMaker SDK writes: a pipeline and a training job, nothing of the emulator.
+"""A pipeline and a training job as a user of the SageMaker SDK writes them, for AWS.
 
-Run by test_emulator_sdk.py as a process of its own, for the SDK takes seconds to import.
+test_sdk.py runs this script in a process of its own, as the SDK takes seconds to import. Its
+argument is the script of the processing step.
 """
 
 import sys
@@ -29,7 +30,7 @@ processor = ScriptProcessor(
 )
 pipeline = Pipeline(
     "sdk",
-    steps=[ProcessingStep("Say", step_args=processor.run(code=sys.argv[1]))],
+    steps=[ProcessingStep("Print", step_args=processor.run(code=sys.argv[1]))],
     sagemaker_session=PipelineSession(boto_session=boto, default_bucket=BUCKET),
 )
 pipeline.upsert()

@@ -229,7 +229,7 @@ def test_objects_put_into_the_folder_are_seen_soon(emulator):
         ),
         (lambda c: c.list_models(SortBy="Colour"), r"enum value set: \[Name, CreationTime\]"),
         (lambda c: c.list_models(MaxResults=1000), r"less than or equal to 100"),
-        (lambda c: c.list_models(NextToken="xx"), r"is not one that this server gave out"),
+        (lambda c: c.list_models(NextToken="xx"), r"is not one that this server returned"),
         (lambda c: c.create_domain(**DOMAIN), r"does not run sagemaker CreateDomain. It runs: Add"),
     ],
     ids=["pattern", "letters", "letters and length", "enum", "range", "token", "unknown"],
@@ -361,5 +361,5 @@ def test_down_asks_again_while_a_server_has_not_yet_said_who_it_is(tmp_path, mon
     say.join()
     assert asked == [(123456, signal.SIGTERM)]
     (tmp_path / "server.lock").write_text("")
-    with pytest.raises(StartError, match="does not say which process holds it"):
+    with pytest.raises(StartError, match="does not name the process that holds it"):
         daemon._pid_of(tmp_path / "server.lock", timeout=0.1)

@@ -6,7 +6,8 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from engine_bench import ROLE, bench_context, fail
+from local_context import local_context
+from pipeline_steps import ROLE, fail
 
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.sagemaker.pipelines import execution_operations
@@ -20,9 +21,9 @@ TEXT = json.dumps({"Version": "2020-12-01", "Steps": [fail("A")]})
 
 @pytest.fixture
 def context(tmp_path):
-    made = bench_context(tmp_path)
+    made = local_context(tmp_path)
     yield made
-    execution_operations.stop(made)
+    made.executions.stop()
 
 
 def together(act):
@@ -89,9 +90,9 @@ def test_a_token_starts_one_execution(context, monkeypatch):
 
 def test_one_of_many_makes_the_function(context, monkeypatch):
     described = {"CodeSha256": "x", "CodeSize": 1, "Folder": "x"}
-    monkeypatch.setattr(functions, "_archive", lambda *_: b"")
-    monkeypatch.setattr(functions, "_unpack", lambda *_: dict(described))
-    meet(monkeypatch, functions, "_unpack")
+    monkeypatch.setattr(functions, "read_archive", lambda *_: b"")
+    monkeypatch.setattr(functions, "unpack_code", lambda *_: dict(described))
+    meet(monkeypatch, functions, "unpack_code")
     request = {"FunctionName": "f", "Runtime": "python3.11", "Handler": "a.b", "Code": {}}
     got = together(lambda _: functions.create_function(context, dict(request))["FunctionName"])
     assert sorted(got) == ["ResourceConflictException"] * (MANY - 1) + ["f"]

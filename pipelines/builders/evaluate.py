@@ -26,7 +26,7 @@ def evaluate_step(context: Context, prepare: Any, train: Any) -> ProcessingStep:
     arguments = {
         "--batch-size": str(context.settings.training.test_batch_size),
         "--match-precision": str(quality.match_precision),
-        "--record-error-rate": str(quality.books_wrong),
+        "--record-error-rate": str(quality.record_error_rate),
     }
     return ProcessingStep(
         "Evaluate",

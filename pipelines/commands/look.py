@@ -1,5 +1,6 @@
 """Commands that show executions and the pipeline's parameters."""
 
+from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 from typing import Annotated
@@ -131,3 +132,30 @@ def parameters(as_json: AsJson = False, target: TargetOption = LOCAL) -> None:
         from pipelines.display import tables, terminal
 
         terminal.show(tables.parameters(every))
+
+
+@app.add("settings", "settings tuning", "settings --target my.yaml data.source --json")
+def settings(
+    selection: Annotated[
+        str | None,
+        typer.Argument(metavar="KEY", help="A section or a key. \\[default: all]"),
+    ] = None,
+    as_json: AsJson = False,
+    target: TargetOption = LOCAL,
+) -> None:
+    """List the settings: values, their sources and meanings.
+
+    A settings file for --target needs only the keys that it changes, such as
+    `tuning: {max_trials: 6}`, and `target: aws` where it builds on AWS's values.
+    A variable such as $PIPELINE_TUNING_MAX_TRIALS replaces one value.
+    """
+    from pipelines.settings import listing
+
+    listed = listing.settings(target.name, selection)
+    if as_json:
+        print_json([asdict(setting) for setting in listed])
+    else:
+        from pipelines.display import settings as display
+        from pipelines.display import terminal
+
+        terminal.show(*display.render(listed))

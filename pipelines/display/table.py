@@ -114,7 +114,8 @@ class FittedTable(JupyterMixin):
                     if lines[-1] and cell_len(f"{lines[-1]}  {named}") > most:
                         lines.append(Text())
                     lines[-1].append("  " if lines[-1] else "").append_text(named)
-            yield from (*lines, *below)
+            yield from lines
+            yield from below
 
 
 def _styled(cell: str) -> Text:

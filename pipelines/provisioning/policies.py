@@ -91,7 +91,7 @@ def execution(settings: Settings) -> Document:
         ),
         # Whoever may start the pipeline chooses the status, among what whoever runs `setup` allows.
         _allow("Register", ["sagemaker:CreateModelPackage"], registry)
-        | _only("sagemaker:ModelApprovalStatus", list(settings.registrable)),
+        | _only("sagemaker:ModelApprovalStatus", list(settings.initial_statuses)),
         _allow(
             "Experiments",
             [

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pipelines import NAME
 from pipelines.errors import UserError
-from pipelines.parameters import check_defaults, no_model
+from pipelines.parameters import no_model
 from pipelines.provisioning import container_images
 from pipelines.provisioning.item import Item
 from pipelines.provisioning.promoter import FUNCTION, holds_current_code
@@ -87,7 +87,6 @@ def upsert(session: "boto3.Session", settings: Settings) -> UpsertResult:
     from botocore.exceptions import BotoCoreError, ClientError
 
     began = time.perf_counter()
-    check_defaults(settings)
     settings, weights = placed(settings)
     if settings.target == "local":
         items, notes = setup(session, settings), []
@@ -147,7 +146,6 @@ def dry_run(settings: Settings) -> str:
         ParameterError: The settings make a value that is not allowed a parameter's default.
         WeightsError: The pretrained weights are missing.
     """
-    check_defaults(settings)
     settings, _ = placed(settings)
     return json.dumps(json.loads(compiled_definition(settings, bundles())[0]), indent=2)
 

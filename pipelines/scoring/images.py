@@ -127,9 +127,9 @@ def from_prefix(s3: "S3Client", address: str) -> ImageSet:
         raise ImagesError(f"{address} holds no image: no {suffixes} object below it.")
     if others:
         raise ImagesError(
-            f"{address} holds {len(others)} other objects ({_examples(others)}), and a transform "
-            "job reads everything below its prefix. Use a prefix that holds only images"
-            f"{_suggestion(address, content_types)}."
+            f"{address} holds {len(others)} other object{'s' * (len(others) > 1)} "
+            f"({_examples(others)}), and a transform job reads everything below its prefix. Use a "
+            f"prefix that holds only images{_suggestion(address, content_types)}."
         )
     if len(set(content_types.values())) > 1:
         raise ImagesError(

@@ -15,6 +15,8 @@ from model_registry.errors import RegistryError
 # The same limits as in steps/photo.py, which is shipped apart.
 MAX_BYTES = 25 * 1024 * 1024
 MAX_PIXELS = 25_000_000
+MAX_SCANS = 100  # of a progressive JPEG; each takes the model server time
+SCAN = b"\xff\xda\x00"
 # Pillow's reader of each format by its first bytes; the readers decode nothing until asked.
 READERS: dict[bytes, tuple[str, type[ImageFile]]] = {
     b"\xff\xd8\xff": ("image/jpeg", JpegImageFile),
@@ -68,6 +70,10 @@ def load(path: Path) -> Photo:
         raise PhotoError(
             f"{path}: {width} x {height} is {width * height / 1e6:.0f} megapixels, and at most "
             f"{MAX_PIXELS // 1_000_000} are allowed. Save it smaller."
+        )
+    if reader is JpegImageFile and (scans := body.count(SCAN)) > MAX_SCANS:
+        raise PhotoError(
+            f"{path}: has {scans} scans, and at most {MAX_SCANS} are allowed. Save it again."
         )
     return Photo(path, body, content_type, width, height)
 

@@ -1,40 +1,53 @@
-"""The settings file of a target, read and checked.
+"""Settings in layers: the defaults, the target's file, a file of one's own, the environment.
 
-One YAML file for each target lies in `pipelines/settings/`. `load` answers a frozen value; a key
-that is unknown, missing or of the wrong type is a `SettingsError` that names file and key.
-Any single value can be replaced from the environment: `PIPELINE_TUNING_MAX_TRIALS=2`.
+Each layer replaces values of the one before: the defaults in `model.py`, `local.yaml` or `aws.yaml`
+beside it, the file given to `--target`, and `PIPELINE_SECTION_KEY` variables. A key that does not
+exist, or a value that is not allowed, is a `SettingsError` that names the layer, the key and what
+is allowed.
 """
 
+import difflib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from types import NoneType
+from typing import TYPE_CHECKING, Any, get_args
 
 import yaml
 from pydantic import ValidationError
+from pydantic.fields import FieldInfo
 
 from pipelines.errors import UserError, closest
-from pipelines.settings import overrides
+from pipelines.settings import fields
 from pipelines.settings.model import Settings
 
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
 FOLDER = Path(__file__).parent
+PREFIX = "PIPELINE_"
+OTHER_VARIABLES = ("TARGET", "DEBUG")  # of the command line; they set no value
+SIMILAR = 0.8  # of 1: from here on, a variable counts as a misspelt one of ours
+FIELDS = dict(fields.leaves(Settings))
+# Old names of settings.
+RENAMED = {"quality.books_wrong": "quality.record_error_rate"}
 
 
 class SettingsError(UserError):
-    """A settings file, or a value that replaces one of its values, cannot be used."""
+    """A settings file, or a variable that replaces a value, cannot be used."""
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML lets the last of two equal keys win without a word; this refuses the second."""
+    """Refuses a key that is given twice; YAML would silently use the last one."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
+        keys = set()
         for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
-            if key.value in seen:
+            if key.value in keys:
                 raise yaml.constructor.ConstructorError(
-                    None, None, f"{key.value} is there twice", key.start_mark
+                    None, None, f"{key.value} is given twice", key.start_mark
                 )
-            seen.add(key.value)
+            keys.add(key.value)
         return super().construct_mapping(node, deep)
 
 
@@ -42,28 +55,42 @@ def load(target: str, environment: Mapping[str, str] | None = None) -> Settings:
     """Read the settings of a target.
 
     Args:
-        target: `local`, `aws`, or the path of another settings file.
-        environment: Where `PIPELINE_*` values are looked up; the process's own when left out.
+        target: `local`, `aws`, or the path of a settings file that builds on one of them.
+        environment: Where to look up `PIPELINE_*` variables; by default the process's environment.
 
     Raises:
-        SettingsError: The target is unknown, or the file cannot be used.
-        VariableError: A `PIPELINE_*` variable names no value.
+        SettingsError: The target is unknown, or a layer cannot be used.
     """
-    file = _file(target)
-    try:
-        values = yaml.load(file.read_text(encoding="utf-8"), _Loader)
-    except UnicodeDecodeError:
-        raise SettingsError(f"{_shown(file)} is not a text file in UTF-8.") from None
-    except yaml.YAMLError as error:
-        raise SettingsError(f"{_shown(file)} is not YAML: {error}") from None
-    if not isinstance(values, dict):
-        raise SettingsError(f"{_shown(file)} must hold keys and values, as local.yaml does.")
-    replaced = overrides.apply(values, os.environ if environment is None else environment)
-    try:
-        return Settings.model_validate(values)
-    except ValidationError as error:
-        lines = [_explain(problem, replaced) for problem in error.errors()]
-        raise SettingsError("\n".join([f"{_shown(file)} cannot be used:", *lines])) from None
+    return load_with_sources(target, environment)[0]
+
+
+def load_with_sources(
+    target: str, environment: Mapping[str, str] | None = None
+) -> tuple[Settings, dict[str, str]]:
+    """Read the settings of a target, and where each value comes from.
+
+    Returns:
+        The settings, and for each key that a layer sets the layer's name: a file or `$VARIABLE`.
+
+    Raises:
+        SettingsError: The target is unknown, or a layer cannot be used.
+    """
+    environment = os.environ if environment is None else environment
+    values: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    problems = []
+    for source, layer in [*_read_files(target), *_read_variables(environment)]:
+        for key, value in layer.items():
+            if key in FIELDS:
+                values[key], sources[key] = value, source
+            else:
+                problems.append(f"  {key} in {source}: {_explain_key(key)}")
+    if not problems:
+        try:
+            return Settings.model_validate(_nested(values)), sources
+        except ValidationError as error:
+            problems = [_explain_value(problem, sources) for problem in error.errors()]
+    raise SettingsError("\n".join([f"The settings of {target} cannot be used:", *problems]))
 
 
 def targets() -> list[str]:
@@ -71,42 +98,117 @@ def targets() -> list[str]:
     return sorted(file.stem for file in FOLDER.glob("*.yaml"))
 
 
-def _file(target: str) -> Path:
+def variable(key: str) -> str:
+    """The environment variable that replaces a setting."""
+    return PREFIX + key.replace(".", "_").upper()
+
+
+def _read_files(target: str) -> list[tuple[str, dict[str, Any]]]:
+    """The name of each settings file and its values by dotted key, the built-in file first."""
     if target.endswith((".yaml", ".yml")):
-        if not Path(target).is_file():
-            raise SettingsError(f"There is no settings file {target}.")
-        return Path(target)
+        own = _read_file(Path(target))
+        base = own.get("target") if own.get("target") in targets() else "local"
+        return [*_read_files(str(base)), (target, own)]
     if target not in targets():
-        hint = closest(target, targets())
         raise SettingsError(
-            f"There is no target {target!r}{hint} Targets: {', '.join(targets())} "
-            f"(one file each in {_shown(FOLDER)}/), or the path of a .yaml file."
+            f"There is no target {target!r}{closest(target, targets())} "
+            f"Targets: {', '.join(targets())}, or the path of a .yaml file."
         )
-    return FOLDER / f"{target}.yaml"
+    return [(f"{target}.yaml", _read_file(FOLDER / f"{target}.yaml"))]
 
 
-def _shown(file: Path) -> str:
-    return os.path.relpath(file)
+def _read_file(file: Path) -> dict[str, Any]:
+    if not file.is_file():
+        raise SettingsError(f"There is no settings file {file}.")
+    try:
+        values = yaml.load(file.read_text(encoding="utf-8"), _Loader)
+    except UnicodeDecodeError:
+        raise SettingsError(f"{file} is not a text file in UTF-8.") from None
+    except yaml.YAMLError as error:
+        raise SettingsError(f"{file} is not YAML: {error}") from None
+    if not isinstance(values, dict):
+        raise SettingsError(f"{file} must have keys and values, such as `target: local`.")
+    return dict(_flat(values))
 
 
-def _explain(problem: Any, replaced: Mapping[tuple[str, ...], str]) -> str:
-    """One line for one of pydantic's errors: the key, what was found and what is allowed."""
-    path = tuple(str(part) for part in problem["loc"])
-    where = ".".join(path)
-    variable = next((v for p, v in replaced.items() if path[: len(p)] == p), None)
-    if variable:
-        where = f"{where} (from ${variable})"
-    if problem["type"] == "extra_forbidden":
-        section: Any = Settings
-        for part in path[:-1]:
-            section = section.model_fields[part].annotation
-        allowed = list(section.model_fields)
-        return (
-            f"  {where}: no such key{closest(path[-1], allowed)} "
-            f"Allowed here: {', '.join(allowed)}."
-        )
-    if problem["type"] == "missing":
-        return f"  {where}: is missing."
-    message = problem["msg"].removeprefix("Value error, ").replace("Input should", "should")
-    found = "" if problem["type"] == "value_error" else f", not {problem['input']!r}"
-    return f"  {where}: {message}{found}."
+def _flat(values: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{path}{key}.")
+        else:
+            yield f"{path}{key}", value
+
+
+def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
+    nested: dict[str, Any] = {}
+    for key, value in values.items():
+        *sections, name = key.split(".")
+        section = nested
+        for part in sections:
+            section = section.setdefault(part, {})
+        section[name] = value
+    return nested
+
+
+def _read_variables(environment: Mapping[str, str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The name of each `PIPELINE_*` variable and its value by dotted key.
+
+    Raises:
+        SettingsError: A variable is misspelt. Variables of other programs are ignored.
+    """
+    keys = {variable(key): key for key in FIELDS if key != "target"}
+    renamed = {variable(old): variable(new) for old, new in RENAMED.items()}
+    sections = tuple({f"{variable(key.split('.')[0])}_" for key in FIELDS if "." in key})
+    names = [variable.removeprefix(PREFIX) for variable in keys]
+    for name in sorted(name for name in environment if name.startswith(PREFIX)):
+        if name in keys:
+            yield f"${name}", {keys[name]: _parse(FIELDS[keys[name]], environment[name])}
+        elif name.removeprefix(PREFIX) in OTHER_VARIABLES:
+            continue
+        elif name in renamed:
+            raise SettingsError(f"${name} is now called ${renamed[name]}.")
+        elif f"{name}_".startswith(sections) or difflib.get_close_matches(
+            name.removeprefix(PREFIX), names, 1, SIMILAR
+        ):
+            raise SettingsError(f"${name} replaces no setting{closest(name, keys)}")
+
+
+def _parse(field: FieldInfo, text: str) -> Any:
+    """The value of a variable: YAML, except that a text such as 8:1:1 or an account stays text."""
+    kinds = (field.annotation, *get_args(field.annotation))
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+    if str in kinds and not isinstance(value, str) and (value is not None or NoneType not in kinds):
+        return text
+    return value
+
+
+def _explain_key(key: str) -> str:
+    """Why a key is not a setting."""
+    if key in RENAMED:
+        return f"is now called {RENAMED[key]}."
+    if inner := _names_below(f"{key}."):
+        return f"is a section with the keys {inner}."
+    section, dot, _ = key.rpartition(".")
+    siblings = _names_below(section + dot)
+    allowed = f" Allowed in {section or 'the file'}: {siblings}." if siblings else ""
+    return f"there is no such setting{closest(key, FIELDS)}{allowed}"
+
+
+def _names_below(section: str) -> str:
+    names = [key.removeprefix(section).split(".")[0] for key in FIELDS if key.startswith(section)]
+    return ", ".join(dict.fromkeys(names))
+
+
+def _explain_value(problem: "ErrorDetails", sources: Mapping[str, str]) -> str:
+    """Why a value is not allowed, and what is."""
+    key = ".".join(part for part in problem["loc"] if isinstance(part, str))
+    layers = [source for name, source in sources.items() if f"{name}.".startswith(f"{key}.")]
+    own = [source for source in layers if source.removesuffix(".yaml") not in targets()]
+    message = problem["msg"].removeprefix("Value error, ")
+    if field := FIELDS.get(key):
+        allowed = fields.allowed(field)
+        message = f"{problem['input']!r} is not allowed. Allowed: {allowed}. ({field.description})"
+    return f"  {key} in {(own or layers)[-1]}: {message}"

@@ -1,197 +1,251 @@
-"""The settings of a target: what differs between this machine and AWS, and nothing else.
+"""The settings: every key with its type, its default and what it means.
 
-`pipelines.settings_file` reads them.
+A key without a default here is one in which the targets differ: `local.yaml` and `aws.yaml` beside
+this file set it. `python pipeline.py settings` shows the values, and where each comes from.
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Literal, get_args
+from typing import Literal, get_args
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator, model_validator
 
 from pipelines import NAME
+from pipelines.settings import fields
+from pipelines.settings.fields import Count, CountOrZero, InstanceType, ShareBelowOne
 
-# SageMaker takes no empty text, neither as a pipeline parameter nor as an argument of a job.
+# SageMaker accepts no empty text, neither as a pipeline parameter nor as an argument of a job.
 NONE = "none"
-
-# The function that promotes may touch no endpoint that is called otherwise.
-ENDPOINT_NAME = rf"^{NAME}(-+[a-zA-Z0-9]+)*$"
 ApprovalStatus = Literal["PendingManualApproval", "Approved", "Rejected"]
-InstanceType = Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9-]+$")]
 
 
 class Section(BaseModel):
-    """Frozen and strict: a typing mistake in a settings file must never pass silently."""
+    """Settings that belong together; frozen and strict, so that a mistake never passes silently.
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+    The text below a key is its description, which commands and error messages show.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, strict=True, extra="forbid", use_attribute_docstrings=True
+    )
 
 
-class FloatRange(Section):
-    """A range of real numbers, both ends included."""
+class LearningRates(Section):
+    """Learning rates that the tuner tries."""
 
-    min: float
-    max: float
+    min: fields.Rate
+    """Lowest learning rate that the tuner tries."""
+    max: fields.Rate
+    """Highest learning rate that the tuner tries."""
 
     @model_validator(mode="after")
-    def _ordered(self) -> "FloatRange":
-        if not 0 < self.min < self.max:
-            raise ValueError(f"needs 0 < min < max, not min {self.min} and max {self.max}")
+    def _check_order(self) -> "LearningRates":
+        if not self.min < self.max:
+            raise ValueError(f"min ({self.min}) must be below max ({self.max})")
         return self
 
 
-class IntegerRange(Section):
-    """A range of whole numbers, both ends included."""
+class Epochs(Section):
+    """Numbers of epochs that the tuner tries."""
 
-    min: int
-    max: int
+    min: Count
+    """Fewest epochs that the tuner tries."""
+    max: Count
+    """Most epochs that the tuner tries."""
 
     @model_validator(mode="after")
-    def _ordered(self) -> "IntegerRange":
-        if not 1 <= self.min <= self.max:
-            raise ValueError(f"needs 1 <= min <= max, not min {self.min} and max {self.max}")
+    def _check_order(self) -> "Epochs":
+        if self.min > self.max:
+            raise ValueError(f"min ({self.min}) must not be above max ({self.max})")
         return self
 
 
 class Images(Section):
-    """Container images; null is the image of that name in this account's ECR, as it is now."""
+    """Container images; null: ACCOUNT.dkr.ecr.REGION.amazonaws.com/tally-NAME:HASH.
 
-    processing: str | None
-    training: str | None
-    inference: str | None
+    HASH is the hash of the image's folder in containers/, which the emulator runs directly.
+    """
+
+    processing: fields.Image = None
+    """Image of Prepare."""
+    training: fields.Image = None
+    """Image of Tune, Train and Evaluate."""
+    inference: fields.Image = None
+    """Image of the endpoint and of batch scoring."""
     from_ecr: bool
+    """true: `setup` makes image repositories, `make images` fills them, `upsert` requires them."""
 
 
 class Instances(Section):
-    """What the jobs and the endpoint run on."""
+    """Instance types of the jobs and the endpoint; on this machine all are this machine.
+
+    Prices and limits: `aws service-quotas list-service-quotas --service-code sagemaker`.
+    """
 
     processing: InstanceType
+    """Instance type of Prepare."""
     training: InstanceType
-    training_count: Annotated[int, Field(ge=1)]
-    spot: bool
+    """Instance type of Tune and Train."""
+    training_count: Count = 1
+    """Instances that train one model together, in each trial too (more than one: AWS only)."""
+    spot: bool = False
+    """Use spot instances for Tune and Train: cheaper; interrupted jobs resume from a checkpoint."""
     evaluation: InstanceType
-    inference: InstanceType
-    volume_gb: Annotated[int, Field(ge=1)]
+    """Instance type of Evaluate."""
+    inference: InstanceType = "ml.m5.large"
+    """Instance type of the endpoint. Its image runs on CPUs only, so a GPU would be idle."""
+    volume_gb: Count
+    """Disk of each job in GB. The public images take about 30 GB; use 60 with subset_size 0."""
 
 
 class Data(Section):
-    """Which images are learnt from."""
+    """Bin images to learn from."""
 
-    source: Annotated[str, Field(min_length=1)]
-    file_list: str
-    subset_size: Annotated[int, Field(ge=0)]
-    classes: str
-    learn_from: Literal["classes", "all"]
-    contradictions: Literal["keep", "leave-out"]
-    store_size: Annotated[int, Field(ge=0)]
-    split: str
-    seed: Annotated[int, Field(ge=0)]
+    source: fields.ImageSource
+    """Bin images laid out like ABID: bin-images/ and metadata/. `start` uploads a local folder."""
+    file_list: fields.FileList = ""
+    """A file_list.json that names the images of each class; none: a balanced subset."""
+    subset_size: CountOrZero
+    """Number of images, balanced over the classes; 0: every image."""
+    classes: fields.Classes = "1-5"
+    """Item counts to learn; 0-5 adds empty bins."""
+    learn_from: Literal["classes", "all"] = "classes"
+    """all: train on bins of other counts too (0, 6, 7, ...); they are never scored."""
+    contradictions: Literal["keep", "leave-out"] = "keep"
+    """Bins whose items' quantities do not add up to their count."""
+    store_size: CountOrZero = 0
+    """Store training images as squares of this many pixels: smaller, faster to read; 0: as is."""
+    split: fields.Split = "8:1:1"
+    """Shares of train, validation and test."""
+    seed: CountOrZero = 0
+    """Random seed for sampling, splitting and training."""
 
 
 class Training(Section):
-    """What is the same for every trial."""
+    """Training options, the same for every trial; passed to `steps/train.py` by name."""
 
-    backbone: Annotated[str, Field(min_length=1)]
-    pretrained: str
-    image_size: Annotated[int, Field(ge=32, le=1024)]
-    test_batch_size: Annotated[int, Field(ge=1)]
-    loss: Literal["soft-ordinal", "cross-entropy", "coral", "corn", "expected-count"]
-    label_width: Annotated[float, Field(ge=0)]
-    label_smoothing: Annotated[float, Field(ge=0, lt=1)]
-    dropout: Annotated[float, Field(ge=0, lt=1)]
-    freeze: Annotated[int, Field(ge=-1)]
-    head_rate: Annotated[float, Field(gt=0)]
-    schedule: Literal["one-cycle", "cosine", "constant"]
-    weight_decay: Annotated[float, Field(ge=0)]
-    ema: Annotated[float, Field(ge=0, lt=1)]
+    backbone: fields.Backbone
+    """Pretrained network: resnet50, efficientnet_lite0 or another name that timm knows."""
+    pretrained: fields.Weights = ""
+    """Folder or s3:// prefix with weights (BACKBONE.pth, .pt, .safetensors); empty: ImageNet's."""
+    image_size: fields.Pixels
+    """Width and height in pixels of the images that the network sees; larger is slower."""
+    test_batch_size: Count = 100
+    """Images per batch in validation and evaluation."""
+    loss: Literal["soft-ordinal", "cross-entropy", "coral", "corn", "expected-count"] = (
+        "soft-ordinal"
+    )
+    """Loss function. All but cross-entropy use the order of the counts."""
+    label_width: fields.NotNegative = 0.6
+    """Standard deviation in items of a soft-ordinal label."""
+    label_smoothing: ShareBelowOne = 0.1
+    """Label smoothing of cross-entropy and expected-count."""
+    dropout: ShareBelowOne = 0.2
+    """Share of the features that the head ignores in each step."""
+    freeze: fields.Stages = 0
+    """Backbone stages that stay unchanged; -1: all, with features computed once per job."""
+    head_rate: fields.Positive = 6.0
+    """How many times faster the new head learns than the backbone."""
+    schedule: Literal["one-cycle", "cosine", "constant"] = "one-cycle"
+    """Learning-rate schedule."""
+    weight_decay: fields.NotNegative = 0.02
+    """AdamW's weight decay; larger keeps the weights smaller."""
+    ema: ShareBelowOne = 0.998
+    """Decay of the moving average of the weights, which is validated and kept; 0: no average."""
     augment: Literal["light", "standard"]
-    mixup: Annotated[float, Field(ge=0)]
-    balanced: bool
-    growing: bool
-    mirrored: bool
-    precision: Literal["auto", "float32", "bfloat16"]
-    compile: bool
-    label_noise: Annotated[
-        Literal["off", "measure", "leave-out"],
-        BeforeValidator(lambda value: "off" if value is False else value),  # as YAML reads off
-    ]
-    max_hours: Annotated[float, Field(gt=0)]
+    """Image augmentation: light for short trainings, standard for long ones."""
+    mixup: fields.NotNegative
+    """Alpha of mixup; 0: images are not mixed. 0.2 suits long trainings."""
+    balanced: bool = False
+    """Show every count equally often."""
+    growing: bool = False
+    """Train on smaller images in the first epochs."""
+    mirrored: bool = True
+    """Predict with the mean over an image and its mirror image."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Arithmetic; auto: bfloat16 on a GPU that supports it (g5 and later), else float32."""
+    compile: bool = False
+    """Use torch.compile: minutes to start, needs a C++ compiler, slower on most CPUs."""
+    label_noise: fields.LabelNoise
+    """measure: report labels that are probably wrong (seconds); leave-out: train without them."""
+    max_hours: fields.Positive
+    """Time limit of each job in hours."""
 
 
 class Tuning(Section):
-    """What is searched, and for how long."""
+    """What the tuner searches, and how long."""
 
-    learning_rate: FloatRange
-    epochs: IntegerRange
-    batch_sizes: Annotated[
-        tuple[Annotated[int, Field(ge=2)], ...],  # what batch normalisation can learn from
-        BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value),
-        Field(min_length=1),
-    ]
-    max_trials: Annotated[int, Field(ge=1)]
-    max_parallel_trials: Annotated[int, Field(ge=1)]
-
-    @field_validator("batch_sizes")
-    @classmethod
-    def _differ(cls, sizes: tuple[int, ...]) -> tuple[int, ...]:
-        # SageMaker says it when Prepare has run.
-        if len(set(sizes)) < len(sizes):
-            raise ValueError("a size stands there twice; the tuner takes each once")
-        return sizes
+    learning_rate: LearningRates
+    epochs: Epochs
+    batch_sizes: fields.BatchSizes
+    """Batch sizes that the tuner tries."""
+    max_trials: Count
+    """Training jobs that the tuner may run."""
+    max_parallel_trials: Count
+    """Trials at the same time; few search better, as each learns from the finished ones."""
 
 
 class Debug(Section):
-    """Which debug rules judge the training, and whether a finding ends it."""
+    """Debug rules that watch the final training."""
 
-    rules: bool
-    stop_on_issue: bool
-    service_rules: bool
+    rules: bool = True
+    """Watch the final training with this project's seven debug rules."""
+    stop_on_issue: bool = False
+    """End the training early at an issue that later steps cannot correct."""
+    service_rules: bool = False
+    """SageMaker's own Debugger rules and profiler: AWS only, and closed to new customers."""
 
 
 class Tracking(Section):
-    """Where trainings are tracked besides their logs; empty: where the platform says."""
+    """Experiment tracking."""
 
-    mlflow_uri: Annotated[str, Field(pattern=r"^($|arn:aws[a-z-]*:sagemaker:|[a-z][a-z0-9+]*://)")]
+    mlflow_uri: fields.TrackingServer = ""
+    """MLflow server. Empty: the emulator's own database (`emulator status`); on AWS logs only."""
 
 
 class Quality(Section):
-    """What a model must reach, how it is judged, and how it enters the registry."""
+    """What a model must reach, and how it enters the registry."""
 
-    accuracy_threshold: Annotated[float, Field(ge=0, le=1)]
-    match_precision: Annotated[float, Field(gt=0, lt=1)]
-    books_wrong: Annotated[float, Field(gt=0, lt=1)]
-    approval_status: ApprovalStatus
+    accuracy_threshold: fields.Share
+    """Lowest test accuracy at which a model is registered."""
+    match_precision: fields.PartialShare = 0.95
+    """Share of correct records required among the bins that pass without a person."""
+    record_error_rate: fields.PartialShare = 0.1
+    """Share of wrong stock records that Evaluate assumes."""
+    approval_status: ApprovalStatus = "PendingManualApproval"
+    """Initial approval status of a new version. Run `setup` after changing it."""
 
 
 class Running(Section):
-    """How the pipeline's steps run."""
+    """How the pipeline runs its steps."""
 
-    parallelism: Annotated[int, Field(ge=1)]
-    cache_days: Annotated[int, Field(ge=0)]
+    parallelism: Count
+    """Steps at the same time."""
+    cache_days: CountOrZero = 30
+    """Days in which a step with the same inputs is not run again; 0: always run."""
 
 
 class Settings(Section):
     """Everything about one target. After `resolved`, nothing in it is null."""
 
     target: Literal["local", "aws"]
-    region: str
-    account: Annotated[str, Field(pattern=r"^\d{12}$")] | None
-    bucket: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")] | None
-    role: Annotated[str, Field(min_length=1)] | None
-    endpoint: Annotated[str, Field(pattern=ENDPOINT_NAME, max_length=63)]
+    """Where the pipeline runs, and which target's values a settings file changes."""
+    region: str = "us-east-1"
+    """AWS region. The public bin images are in us-east-1."""
+    account: fields.Account
+    """AWS account; null: the account of your credentials."""
+    bucket: fields.Bucket = None
+    """Bucket; null: tally-REGION-ACCOUNT."""
+    role: fields.Role = None
+    """Execution role; null: tally-execution, made by `setup` or infrastructure/tally.yaml."""
+    endpoint: fields.EndpointName = NAME
+    """Endpoint that serves the approved model."""
     images: Images
     instances: Instances
     data: Data
     training: Training
     tuning: Tuning
-    debug: Debug
-    tracking: Tracking
+    debug: Debug = Debug()
+    tracking: Tracking = Tracking()
     quality: Quality
     running: Running
 
@@ -200,16 +254,16 @@ class Settings(Section):
     def _one_machine(cls, value: Instances, others: ValidationInfo) -> Instances:
         if others.data.get("target") == "local" and value.training_count > 1:
             raise ValueError(
-                f"training_count: this machine is one instance; give 1, not {value.training_count}"
+                f"training_count must be 1 on this machine, not {value.training_count}"
             )
         return value
 
     def resolved(self, account: str, tags: Mapping[str, str]) -> "Settings":
-        """These settings with every null replaced by the name that it stands for.
+        """Replace every null by the name that it stands for.
 
         Args:
             account: The twelve digits of the account that the session is signed in to.
-            tags: The tag of each image of ours, of `pipelines.provisioning.container_images.tags`.
+            tags: The tag of each container image, from `container_images.tags`.
         """
         account = self.account or account
         role = self.role or f"{NAME}-execution"
@@ -229,10 +283,11 @@ class Settings(Section):
         return named.model_copy(update={"images": self.images.model_copy(update=images)})
 
     @property
-    def registrable(self) -> tuple[ApprovalStatus, ...]:
-        """With what a version may enter the registry: approved only where the settings say so.
+    def initial_statuses(self) -> tuple[ApprovalStatus, ...]:
+        """The approval statuses that a new version may have.
 
-        On AWS the execution role allows no more, so that a parameter of one start does not approve.
+        On AWS, Approved is one of them only where the settings choose it. The execution role allows
+        no more, so that nobody approves a version by a parameter of one start.
         """
         if self.target == "local" or self.quality.approval_status == "Approved":
             return get_args(ApprovalStatus)
@@ -240,23 +295,23 @@ class Settings(Section):
 
     @property
     def registry(self) -> str:
-        """The host of the account's image repositories; only of settings that are resolved."""
+        """The host of the account's image repositories; for resolved settings only."""
         return f"{self.account_id}.dkr.ecr.{self.region}.amazonaws.com"
 
     @property
     def bucket_name(self) -> str:
-        """The bucket; only of settings that have been resolved."""
-        assert self.bucket, "settings.resolved(account) comes first"
+        """The bucket; for resolved settings only."""
+        assert self.bucket, "call settings.resolved first"
         return self.bucket
 
     @property
     def role_arn(self) -> str:
-        """The execution role's ARN; only of settings that have been resolved."""
-        assert self.role, "settings.resolved(account) comes first"
+        """The execution role's ARN; for resolved settings only."""
+        assert self.role, "call settings.resolved first"
         return self.role
 
     @property
     def account_id(self) -> str:
-        """The account; only of settings that have been resolved."""
-        assert self.account, "settings.resolved(account) comes first"
+        """The account; for resolved settings only."""
+        assert self.account, "call settings.resolved first"
         return self.account

@@ -23,9 +23,15 @@ if TYPE_CHECKING:
     import boto3
 
 STEPS = ROOT / "steps"
-MODEL_CODE = ("inference.py", "engine.py", "network.py", "pixels.py")  # Train ships them on
+MODEL_CODE = (
+    "inference.py",
+    "engine.py",
+    "network.py",
+    "photo.py",
+    "pixels.py",
+)  # also in the model
 CONTENTS = {
-    "prepare": ("prepare.py", "preparation"),
+    "prepare": ("prepare.py", "preparation", "photo.py"),
     "train": ("train.py", "training", *MODEL_CODE, "pictures.py"),
     "evaluate": ("evaluate.py", "evaluation", "pictures.py"),
 }

@@ -1,1 +1,1 @@
-"""What Prepare is made of: source, metadata, same-bin groups, choice, split."""
+"""The parts of Prepare: options, source, metadata, selection, same-bin groups, split, manifest."""

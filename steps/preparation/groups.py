@@ -1,18 +1,17 @@
 """Same-bin groups: neighbouring ids are often one bin, photographed before and after a change.
 
-Of the public images 41 % of consecutive ids share an item, of random pairs 0.01 %. A split that
-parts them lets the model recognise test images (docs/leaks.md), so a group goes into one split as a
-whole.
+In the public images 41 % of consecutive ids share an item, but only 0.01 % of random pairs. A split
+that separates them lets the model recognise test images (docs/leaks.md), so a group goes into one
+split as a whole.
 
-Where items cannot be compared, contiguous ids are a group instead, cut into blocks of `BLOCK`:
+Where items cannot be compared, contiguous ids form a group instead, within blocks of `BLOCK` ids:
 
-- An id whose metadata names no item (an empty bin) joins the id before it. It never joins the id
-  after it, which may still be the same bin: that would make one group of bins that their own items
-  tell apart.
+- An id whose metadata has no item (an empty bin) joins the id before it. It never joins the id
+  after it, although that may be the same bin: it would unite bins whose own items differ.
 - An id whose neighbour exists but has no readable metadata joins it, and so perhaps the one beyond.
 
-A block begins where the id is a multiple of `BLOCK`, whatever was chosen, so that groups are the
-same in every choice. Ids that both have items are compared by them alone.
+A block begins where the id is a multiple of `BLOCK`, so that groups do not depend on which images
+were chosen. Two ids that both have items are compared by these alone.
 """
 
 from __future__ import annotations
@@ -22,12 +21,12 @@ from collections.abc import Iterable, Mapping
 WIDTH = 5  # ids are padded to five digits, but the bucket also has unpadded ones, which differ
 BLOCK = 10  # ids; of the 6,069 groups among the first 10,000 public bins none has more than three
 
-# The items of ids that have been looked at; None where there is no readable metadata.
+# The items of each id whose metadata has been read; None where they are missing or unreadable.
 Items = Mapping[str, frozenset[str] | None]
 
 
 def neighbour(identity: str, step: int) -> str | None:
-    """The id `step` places on in the same numbering, or None where there can be none."""
+    """Return the id `step` further in the same numbering, or None if there can be none."""
     if not identity.isdecimal():
         return None
     number = int(identity) + step
@@ -39,30 +38,30 @@ def neighbour(identity: str, step: int) -> str | None:
     return str(number) if number < 10 ** (WIDTH - 1) else None
 
 
-def open_ends(chosen: Iterable[str], items: Items, known: set[str]) -> set[str]:
-    """Ids whose metadata must be looked at before the groups of the chosen ids are sure.
+def unread_neighbours(chosen: Iterable[str], items: Items, known: set[str]) -> set[str]:
+    """Return the ids whose metadata must be read before the groups of the chosen ids are certain.
 
     Args:
-        chosen: The ids to be grouped.
-        items: Of every id that has been looked at.
+        chosen: The ids to group.
+        items: The items of every id whose metadata has been read.
         known: The ids that exist, with or without metadata.
     """
-    wanted = set()
+    unread = set()
     for identity in chosen:
         here = identity
         while (before := neighbour(here, -1)) in known:
             assert before is not None
             if before not in items:
-                wanted.add(before)
+                unread.add(before)
                 break
             if not _joined(before, here, items):
                 break
             here = before
-    return wanted
+    return unread
 
 
-def group_of(identity: str, items: Items) -> str:
-    """The group of an id, named after its first member; every id in `items` exists."""
+def find_group(identity: str, items: Items) -> str:
+    """Return the group of an id, named after its first member; every id in `items` exists."""
     first = identity
     while (before := neighbour(first, -1)) is not None and before in items:
         if not _joined(before, first, items):

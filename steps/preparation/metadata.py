@@ -1,4 +1,4 @@
-"""What ABID's metadata says of one bin image."""
+"""The stock record of one bin: ABID's metadata file."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-# Inches, or items of a kind: from here on a number is no measure of anything in a bin, and JSON
-# allows numbers that no float holds.
+# Inches, or items of a kind: a number this large measures nothing in a bin, and JSON allows numbers
+# that no float can hold.
 IMPLAUSIBLE = 1_000_000
 
 
 class MetadataError(ValueError):
-    """A metadata file says nothing that can be used; `reason` is the manifest's word for it."""
+    """A metadata file cannot be used; `reason` is the manifest's term for why."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail)
@@ -26,11 +26,11 @@ class Bin:
 
     Attributes:
         id: As in the file names; `523` and `00523` are different bins.
-        count: How many items the books say are in it (EXPECTED_QUANTITY).
+        count: The quantity in the stock record (EXPECTED_QUANTITY).
         asins: The kinds of items in it.
         adds_up: Whether the quantities of the items sum to `count`.
-        volume: Of an item, in cubic inches: the mean over the items whose size is known, each as
-            often as it is in the bin; None where no size is.
+        volume: The mean volume of an item in cubic inches, over the items of known size, by
+            quantity; None if no size is known.
     """
 
     id: str
@@ -44,7 +44,7 @@ def parse(identity: str, content: bytes) -> Bin:
     """Read a metadata file.
 
     Raises:
-        MetadataError: It is not JSON, or does not say how many items there are.
+        MetadataError: It is not JSON, or has no valid EXPECTED_QUANTITY.
     """
     try:
         document: Any = json.loads(content)
@@ -57,7 +57,7 @@ def parse(identity: str, content: bytes) -> Bin:
         raise MetadataError("bad-count", f"EXPECTED_QUANTITY is {count!r:.40}, not a count")
     items = document.get("BIN_FCSKU_DATA") or {}
     if not isinstance(items, dict) or not all(isinstance(v, dict) for v in items.values()):
-        raise MetadataError("malformed-metadata", "BIN_FCSKU_DATA is no table of items")
+        raise MetadataError("malformed-metadata", "BIN_FCSKU_DATA is not a table of items")
     asins = frozenset(str(v["asin"]) for v in items.values() if v.get("asin"))
     quantities = [v.get("quantity") for v in items.values()]
     adds_up = all(isinstance(q, int) for q in quantities) and sum(quantities) == count
@@ -75,7 +75,7 @@ def _mean_volume(items: Iterable[dict[str, Any]]) -> float | None:
 
 
 def _volume(item: dict[str, Any]) -> float | None:
-    """Height times length times width, where all three are told in inches."""
+    """Height times length times width, if all three are given in inches."""
     volume = 1.0
     for name in ("height", "length", "width"):
         side = item.get(name)

@@ -1,4 +1,4 @@
-"""An order by chance that only the seed and the names decide."""
+"""A random order that depends only on the seed and the names."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ from collections.abc import Iterable
 
 
 def shuffled(names: Iterable[str], seed: int) -> list[str]:
-    """The names in an order that stays the same whatever other names there are."""
+    """Return the names in random order; adding names does not change the order of the others."""
     return sorted(names, key=lambda name: hashlib.sha256(f"{seed}:{name}".encode()).digest())

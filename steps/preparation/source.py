@@ -1,4 +1,4 @@
-"""Where bin images come from: an S3 prefix or a folder, laid out as ABID's public bucket."""
+"""The source of bin images: an S3 prefix or a folder, laid out like ABID's public bucket."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from obstore.exceptions import (
 )
 from obstore.store import LocalStore, S3Store
 
-from preparation.problem import PreparationError
+from preparation.errors import PreparationError
 
 IMAGES, METADATA = "bin-images", "metadata"
-# Any of these means that there is somebody to sign requests as.
-IDENTITY = (
+# Any of these variables means that requests can be signed.
+CREDENTIALS = (
     "AWS_ACCESS_KEY_ID",
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
@@ -36,24 +36,24 @@ Result = TypeVar("Result")
 class Source:
     """Objects under one prefix, fetched many at a time.
 
-    The store works outside Python's lock, so threads are the quickest way to it: with asyncio the
-    event loop itself took most of a core (benchmarks/fetch.py).
+    The store works outside Python's lock, so threads are fastest: with asyncio the event loop took
+    most of a core (benchmarks/fetch.py).
 
     Args:
         address: `s3://bucket/prefix`, or a folder.
-        concurrency: Requests under way at once.
+        concurrency: The number of parallel requests.
     """
 
     def __init__(self, address: str, concurrency: int) -> None:
         self.address = address
         self._threads = ThreadPoolExecutor(max(1, concurrency))
-        self._store: Any = _store(address, unsigned=False)
+        self._store: Any = _open(address, unsigned=False)
 
-    def identities(self) -> tuple[set[str], set[str]]:
-        """The ids that have an image, and those that have metadata.
+    def list_ids(self) -> tuple[set[str], set[str]]:
+        """Return the ids that have an image, and those that have metadata.
 
         Raises:
-            PreparationError: There is nothing, or it may not be read.
+            PreparationError: There is nothing, or it cannot be read.
         """
         try:
             images, metadata = self._list()
@@ -61,7 +61,7 @@ class Source:
             if not is_forbidden(error):
                 raise self._unreachable(error) from None
             if not self.address.startswith("s3://"):
-                raise PreparationError(f"{self.address} may not be read: {error}") from None
+                raise PreparationError(f"{self.address} cannot be read: {error}") from None
             images, metadata = self._list_unsigned(error)
         if not images or not metadata:
             raise PreparationError(
@@ -72,22 +72,22 @@ class Source:
         return images, metadata
 
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-        """Call a function that reads, many at a time; results come in the order of the items."""
+        """Call a function in parallel; results come in the order of the items."""
         return self._threads.map(function, items)
 
     def read(self, name: str) -> bytes | None:
-        """The bytes of an object, or None where there is none of that name.
+        """Return the bytes of an object, or None if there is no such object.
 
         Raises:
-            PreparationError: It may not be read, or the store does not answer.
+            PreparationError: Access is denied, or the store does not answer.
         """
         try:
             return bytes(obstore.get(self._store, name).bytes())
         except (NotFoundError, FileNotFoundError):
             return None
         except BaseError as error:
-            refused = is_forbidden(error)
-            raise (self._forbidden if refused else self._unreachable)(error) from None
+            explain = self._forbidden if is_forbidden(error) else self._unreachable
+            raise explain(error) from None
 
     def _list(self) -> tuple[set[str], set[str]]:
         kinds = ((IMAGES, ".jpg"), (METADATA, ".json"))
@@ -95,37 +95,37 @@ class Source:
         return images, metadata
 
     def _list_unsigned(self, refusal: Exception) -> tuple[set[str], set[str]]:
-        """As `_list`, as nobody: a public bucket answers, also where the role may not ask."""
-        self._store = _store(self.address, unsigned=True)
+        """List without credentials, which a public bucket allows whatever the role may do."""
+        self._store = _open(self.address, unsigned=True)
         try:
             return self._list()
         except BaseError:
-            # However the unsigned request failed, it is the first answer that helps.
+            # Whatever the unsigned request met, the first answer is the helpful one.
             raise self._forbidden(refusal) from None
 
     def _forbidden(self, error: Exception) -> PreparationError:
         return PreparationError(
-            f"{self.address} may not be read with this job's credentials. Allow the execution role "
+            f"{self.address} cannot be read with this job's credentials. Allow the execution role "
             f"s3:ListBucket and s3:GetObject on it. ({str(error).splitlines()[0][:200]})"
         )
 
     def _unreachable(self, error: Exception) -> PreparationError:
-        said = str(error)
-        if isinstance(error, NotFoundError) or "404" in said or "NoSuchBucket" in said:
+        message = str(error)
+        if isinstance(error, NotFoundError) or "404" in message or "NoSuchBucket" in message:
             bucket = self.address.removeprefix("s3://").partition("/")[0]
             return PreparationError(
                 f"{self.address} cannot be read: there is no bucket {bucket}. Check the address "
                 "(parameter DataSource)."
             )
-        first = said.splitlines()[0][:300] if said else type(error).__name__
+        first = message.splitlines()[0][:300] if message else type(error).__name__
         return PreparationError(f"{self.address} cannot be read: {first}")
 
 
 def read_file(address: str) -> bytes:
-    """The bytes of one file, from S3 or from this machine.
+    """Return the bytes of one file, from S3 or from this machine.
 
     Raises:
-        PreparationError: There is no such file, or it may not be read.
+        PreparationError: There is no such file, or it cannot be read.
     """
     if not address.startswith("s3://"):
         try:
@@ -139,10 +139,10 @@ def read_file(address: str) -> bytes:
     return content
 
 
-def _store(address: str, *, unsigned: bool) -> Any:
+def _open(address: str, *, unsigned: bool) -> Any:
     if not address.startswith("s3://"):
         if not Path(address).is_dir():
-            raise PreparationError(f"{address} is no folder and no s3:// address.")
+            raise PreparationError(f"{address} is neither a folder nor an s3:// address.")
         return LocalStore(prefix=Path(address).resolve())
     bucket, _, prefix = address.removeprefix("s3://").partition("/")
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
@@ -151,7 +151,7 @@ def _store(address: str, *, unsigned: bool) -> Any:
         settings |= {"endpoint": endpoint, "virtual_hosted_style_request": False}
     else:
         settings["region"] = bucket_region(bucket) or settings["region"]
-    if unsigned or not any(os.environ.get(name) for name in IDENTITY):
+    if unsigned or not any(os.environ.get(name) for name in CREDENTIALS):
         settings["skip_signature"] = True
     return S3Store(
         bucket,
@@ -162,30 +162,30 @@ def _store(address: str, *, unsigned: bool) -> Any:
 
 
 def is_forbidden(error: Exception) -> bool:
-    """Whether a store refused; of a listing it says so in words, with a general error."""
+    """Whether access was denied; a listing reports it only in the message of a general error."""
     return isinstance(error, FORBIDDEN) or "403 Forbidden" in str(error)
 
 
 def bucket_region(bucket: str, host: str = "s3.amazonaws.com", secure: bool = True) -> str | None:
-    """The region of a bucket, which S3 tells anybody who asks; None where it does not answer.
+    """Return the region of a bucket, which S3 tells everybody; None if it does not answer.
 
     The public bins are in us-east-1, and a request signed for another region is refused.
     """
-    kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
-    connection = kind(host, timeout=10)
+    connect = http.client.HTTPSConnection if secure else http.client.HTTPConnection
+    connection = connect(host, timeout=10)
     try:
         connection.request("HEAD", f"/{bucket}")
         return connection.getresponse().getheader("x-amz-bucket-region")
     except OSError as error:
-        print(f"{host} does not tell the region of {bucket}: {error}")
+        print(f"the region of {bucket} is not known, because {host} does not answer: {error}")
         return None
     finally:
         connection.close()
 
 
 def _stems(store: Any, folder: str, suffix: str) -> set[str]:
-    found: set[str] = set()
+    stems: set[str] = set()
     for page in obstore.list(store, f"{folder}/", chunk_size=1000):
         names = (entry["path"].rpartition("/")[2] for entry in page)
-        found.update(name.removesuffix(suffix) for name in names if name.endswith(suffix))
-    return found
+        stems.update(name.removesuffix(suffix) for name in names if name.endswith(suffix))
+    return stems

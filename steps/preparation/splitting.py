@@ -1,4 +1,4 @@
-"""The split into train, validation and test: by group, and alike in counts."""
+"""The split into train, validation and test: by group, with the same shares of every count."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from preparation.errors import PreparationError
 from preparation.order import shuffled
-from preparation.problem import PreparationError
 
 SPLITS = ("train", "validation", "test")
 
@@ -24,21 +24,20 @@ class Member:
 def split(members: Sequence[Member], shares: Sequence[float], seed: int) -> dict[str, str]:
     """Choose the split of every image.
 
-    scikit-learn's StratifiedGroupKFold makes folds of equal size and leaves small classes out of
-    some of them. Here one group of every class is given to test and to validation first; then each
-    group goes where it brings the class counts nearest to the shares (least squares, relative to
-    the wanted count).
+    scikit-learn's StratifiedGroupKFold makes folds of equal size, and some of them lack small
+    classes. Here test and validation first get one group of every class; then each group goes where
+    it brings the class counts nearest to the shares (least squares, relative to the target count).
 
     Args:
         members: The images.
         shares: The relative sizes of `SPLITS`.
-        seed: Of the order in which groups are placed.
+        seed: The random seed of the order in which groups are assigned.
 
     Returns:
         id -> one of `SPLITS`.
 
     Raises:
-        PreparationError: A class has too few groups, so that some split lacks it.
+        PreparationError: A class has too few groups for every split to get one.
     """
     groups: dict[str, list[Member]] = defaultdict(list)
     for member in members:
@@ -46,31 +45,31 @@ def split(members: Sequence[Member], shares: Sequence[float], seed: int) -> dict
     classes = sorted({member.count for member in members})
     holders = {c: [g for g in groups if any(m.count == c for m in groups[g])] for c in classes}
     totals = Counter(member.count for member in members)
-    wanted = {
+    targets = {
         (part, count): share / sum(shares) * totals[count]
         for part, share in zip(SPLITS, shares, strict=True)
         for count in classes
     }
-    placed: Counter[tuple[str, int]] = Counter()
+    assigned: Counter[tuple[str, int]] = Counter()
     chosen: dict[str, str] = {}
 
-    def place(group: str, part: str) -> None:
+    def assign(group: str, part: str) -> None:
         chosen[group] = part
-        placed.update((part, member.count) for member in groups[group])
+        assigned.update((part, member.count) for member in groups[group])
 
     order = shuffled(groups, seed)
     for part in ("test", "validation"):
         for count in classes:
-            if not placed[part, count]:
+            if not assigned[part, count]:
                 free = [g for g in order if g in holders[count] and g not in chosen]
                 if free:
-                    place(min(free, key=lambda g: len(groups[g])), part)
+                    assign(min(free, key=lambda g: len(groups[g])), part)
     for group in sorted(order, key=lambda g: -len(groups[g])):
         if group not in chosen:
             adds = Counter(member.count for member in groups[group])
-            place(group, min(SPLITS, key=lambda part: _worse(part, adds, placed, wanted)))
+            assign(group, min(SPLITS, key=lambda part: _added_error(part, adds, assigned, targets)))
     for count, names in holders.items():
-        if not all(placed[part, count] for part in SPLITS):
+        if not all(assigned[part, count] for part in SPLITS):
             raise PreparationError(
                 f"Images that hold {count} come from only {len(names)} different bins, too few for "
                 f"each of {', '.join(SPLITS)} to get one. Take a larger subset (SubsetSize) or "
@@ -80,34 +79,34 @@ def split(members: Sequence[Member], shares: Sequence[float], seed: int) -> dict
 
 
 def join_train(
-    others: Sequence[Member], members: Sequence[Member], parts: Mapping[str, str]
+    others: Sequence[Member], members: Sequence[Member], splits: Mapping[str, str]
 ) -> tuple[list[Member], list[Member]]:
-    """Which images of other counts may be learnt from: those of no bin that is judged on.
+    """Find which images of other counts may be trained on: those of no bin in another split.
 
     Args:
-        others: Images of counts that are never judged.
+        others: Images of counts that are never scored.
         members: The images that were split.
-        parts: Their splits, of `split`.
+        splits: The split of each of `members`, by id.
 
     Returns:
-        Those for train, and those that are left out because their group is in another split.
+        Those for train, and those that are not used because their group is in another split.
     """
-    held_out = {member.group for member in members if parts[member.id] != "train"}
+    held_out = {member.group for member in members if splits[member.id] != "train"}
     return (
         [other for other in others if other.group not in held_out],
         [other for other in others if other.group in held_out],
     )
 
 
-def _worse(
+def _added_error(
     part: str,
     adds: Mapping[int, int],
-    placed: Mapping[tuple[str, int], int],
-    wanted: Mapping[tuple[str, int], float],
+    assigned: Mapping[tuple[str, int], int],
+    targets: Mapping[tuple[str, int], float],
 ) -> float:
-    """How much further from the wanted counts a split is with these images than without."""
+    """How much these images increase a split's squared distance from its target counts."""
     change = 0.0
     for count, number in adds.items():
-        goal, now = wanted[part, count], placed[part, count]
-        change += ((now + number - goal) ** 2 - (now - goal) ** 2) / goal
+        target, now = targets[part, count], assigned[part, count]
+        change += ((now + number - target) ** 2 - (now - target) ** 2) / target
     return change

@@ -3,91 +3,63 @@
 import csv
 import io
 import json
-import os
 import signal
 import subprocess
 import sys
 import tarfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
-import boto3
 import pytest
 from PIL import Image
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+from tests.cli.command_line import ROOT, CommandLine
+
 BUCKET = "tally-us-east-1-123456789012"
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/counter:1"
 
 
-class Shop:
-    """An emulator, the command line, and clients of both."""
-
-    def __init__(self, state: Path) -> None:
-        keep = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "PIPELINE_"))}
-        self.environment = {**keep, "EMULATOR_STATE": str(state), "COLUMNS": "200"}
-        self.state = state
-
-    def emulator(self, *words: str) -> None:
-        command = [sys.executable, "-m", "sagemaker_emulator", *words, "--state", str(self.state)]
-        subprocess.run(command, cwd=ROOT, capture_output=True, timeout=60, check=True)
-
-    def run(self, *words: object) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "pipeline.py", *map(str, words)]
-        return subprocess.run(
-            command, cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=60
-        )
-
-    def client(self, service: str):
-        server = json.loads((self.state / "server.json").read_text())
-        return boto3.client(
-            service,
-            endpoint_url=server["s3_url" if service == "s3" else "url"],
-            region_name="us-east-1",
-            aws_access_key_id="emulator",
-            aws_secret_access_key="emulator",
-        )
-
-    def register(self, approval: str) -> None:
-        s3 = self.client("s3")
-        packed = io.BytesIO()
-        tarfile.open(fileobj=packed, mode="w:gz").close()
-        s3.put_object(Bucket=BUCKET, Key="model.tar.gz", Body=packed.getvalue())
-        container = {"Image": IMAGE, "ModelDataUrl": f"s3://{BUCKET}/model.tar.gz"}
-        self.client("sagemaker").create_model_package(
-            ModelPackageGroupName="tally",
-            ModelApprovalStatus=approval,
-            InferenceSpecification={
-                "Containers": [container],
-                "SupportedContentTypes": ["image/jpeg", "image/png"],
-                "SupportedResponseMIMETypes": ["application/json"],
-            },
-        )
+def register(line: CommandLine, approval: str) -> None:
+    """Register a version of a model that is an empty archive."""
+    packed = io.BytesIO()
+    tarfile.open(fileobj=packed, mode="w:gz").close()
+    line.client("s3").put_object(Bucket=BUCKET, Key="model.tar.gz", Body=packed.getvalue())
+    container = {"Image": IMAGE, "ModelDataUrl": f"s3://{BUCKET}/model.tar.gz"}
+    line.client("sagemaker").create_model_package(
+        ModelPackageGroupName="tally",
+        ModelApprovalStatus=approval,
+        InferenceSpecification={
+            "Containers": [container],
+            "SupportedContentTypes": ["image/jpeg", "image/png"],
+            "SupportedResponseMIMETypes": ["application/json"],
+        },
+    )
 
 
 @pytest.fixture(scope="module")
-def bare(tmp_path_factory):
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandLine]:
     """An emulator where only `setup` was done: no model version yet."""
-    shop = Shop(tmp_path_factory.mktemp("score") / "state")
-    shop.emulator("up", "--images", str(ROOT / "tests" / "cli" / "images"))
+    line = CommandLine(tmp_path_factory.mktemp("score") / "state")
+    line.emulator("up", "--images", str(ROOT / "tests" / "cli" / "images"))
     try:
-        done = shop.run("setup")
+        done = line.run("setup")
         assert done.returncode == 0, done.stderr
-        yield shop
+        yield line
     finally:
-        shop.emulator("down")
+        line.emulator("down")
 
 
 @pytest.fixture(scope="module")
-def shop(bare, tmp_path_factory):
+def shop(bare: CommandLine, tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
     """The same with three versions, of which the second is the newest approved one."""
     folder = tmp_path_factory.mktemp("nothing-approved")
     draw(folder / "1.jpg", 1)
-    bare.register("PendingManualApproval")
+    register(bare, "PendingManualApproval")
     refused = bare.run("score", folder)
     assert refused.returncode == 1 and "No version of tally is approved" in refused.stderr
-    bare.register("Approved")
-    bare.register("PendingManualApproval")
+    register(bare, "Approved")
+    register(bare, "PendingManualApproval")
     return bare
 
 
@@ -101,7 +73,7 @@ def draw(file: Path, count: int | None, sure: float = 0.8) -> None:
 
 
 @pytest.fixture
-def photos(tmp_path):
+def photos(tmp_path: Path) -> Path:
     folder = tmp_path / "photos"
     draw(folder / "1.jpg", 3)
     draw(folder / "aisle 7" / "2.jpg", 5, sure=0.4)
@@ -111,7 +83,7 @@ def photos(tmp_path):
     return folder
 
 
-def hear_ctrl_c() -> None:
+def accept_ctrl_c() -> None:
     """Where the tests run in a shell's background, SIGINT is ignored, and children inherit that."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
@@ -121,7 +93,9 @@ def rows(file: Path) -> dict[str, dict[str, str]]:
         return {row["image"]: row for row in csv.DictReader(opened)}
 
 
-def test_a_folder_becomes_a_csv_with_a_row_for_each_image(shop, photos, tmp_path):
+def test_a_folder_becomes_a_csv_with_a_row_for_each_image(
+    shop: CommandLine, photos: Path, tmp_path: Path
+) -> None:
     done = shop.run("score", photos, "--output", tmp_path / "out.csv")
     assert done.returncode == 0, done.stderr
     found = rows(tmp_path / "out.csv")
@@ -139,7 +113,9 @@ def test_a_folder_becomes_a_csv_with_a_row_for_each_image(shop, photos, tmp_path
     assert "Skipped, as not named .jpg, .jpeg, .png: metadata.json." in done.stderr
 
 
-def test_nothing_but_the_answers_is_left_unless_asked(shop, photos, tmp_path):
+def test_only_the_answers_are_kept_without_keep(
+    shop: CommandLine, photos: Path, tmp_path: Path
+) -> None:
     sagemaker, s3 = shop.client("sagemaker"), shop.client("s3")
 
     def left(job: str) -> list[str]:
@@ -161,23 +137,27 @@ def test_nothing_but_the_answers_is_left_unless_asked(shop, photos, tmp_path):
     sagemaker.delete_model(ModelName=models()[0])
 
 
-def test_images_that_cannot_be_counted_are_named_and_the_others_counted(shop, photos, tmp_path):
+def test_failed_images_are_reported_and_the_others_counted(
+    shop: CommandLine, photos: Path, tmp_path: Path
+) -> None:
     draw(photos / "bad: very.jpg", None)
     (photos / "text.jpg").write_bytes(b"These are not pixels.")
     done = shop.run("score", photos, "--output", tmp_path / "out.csv", "--json")
     assert done.returncode == 1
-    said = "the image is damaged or truncated; send it again"
-    assert f"bad: very.jpg was not counted: {said}" in done.stderr
+    reason = "the image is damaged or truncated; send it again"
+    assert f"bad: very.jpg was not counted: {reason}" in done.stderr
     assert "text.jpg was not counted: is neither a JPEG nor a PNG image" in done.stderr
     answered = json.loads(done.stdout)
     assert answered["images"] == 6 and len(answered["scores"]) == 4
     assert answered["counts"] == {"2": 1, "3": 2, "5": 1}
     assert set(answered["failures"]) == {"bad: very.jpg", "text.jpg"}
     row = rows(tmp_path / "out.csv")["bad: very.jpg"]
-    assert (row["count"], row["p1"], row["error"]) == ("", "", said)
+    assert (row["count"], row["p1"], row["error"]) == ("", "", reason)
 
 
-def test_a_wrong_name_does_not_change_what_an_image_is(shop, tmp_path):
+def test_an_image_is_recognised_by_its_bytes_not_its_suffix(
+    shop: CommandLine, tmp_path: Path
+) -> None:
     draw(tmp_path / "photos" / "drawn.png", 4)
     (tmp_path / "photos" / "drawn.png").rename(tmp_path / "photos" / "called.jpg")
     done = shop.run("score", tmp_path / "photos", "--output", tmp_path / "out.csv")
@@ -185,7 +165,9 @@ def test_a_wrong_name_does_not_change_what_an_image_is(shop, tmp_path):
     assert rows(tmp_path / "out.csv")["called.jpg"]["count"] == "4"
 
 
-def test_expected_quantities_are_judged_as_the_endpoint_judges(shop, photos, tmp_path):
+def test_expected_quantities_are_compared_as_the_endpoint_compares(
+    shop: CommandLine, photos: Path, tmp_path: Path
+) -> None:
     record = tmp_path / "record.csv"
     record.write_text("image,expected_quantity\n1.jpg,3\n4.png,1\naisle 7/2.jpg,12\ngone.jpg,1\n")
     done = shop.run("score", photos, "--expected", record, "-o", tmp_path / "out.csv")
@@ -201,7 +183,9 @@ def test_expected_quantities_are_judged_as_the_endpoint_judges(shop, photos, tmp
     assert "2 of 3 do not match the stock record" in done.stdout
 
 
-def test_images_that_are_in_s3_already_are_counted_there(shop, photos, tmp_path):
+def test_images_in_s3_are_counted_without_an_upload(
+    shop: CommandLine, photos: Path, tmp_path: Path
+) -> None:
     s3 = shop.client("s3")
     for file in photos.rglob("*.jpg"):
         key = f"shelf/photos/{file.relative_to(photos).as_posix()}"
@@ -215,11 +199,11 @@ def test_images_that_are_in_s3_already_are_counted_there(shop, photos, tmp_path)
     s3.put_object(Bucket=BUCKET, Key="shelf/metadata/1.json", Body=b"{}")
     mixed = shop.run("score", f"s3://{BUCKET}/shelf")
     assert mixed.returncode == 1
-    assert "holds 1 other objects (metadata/1.json)" in mixed.stderr
+    assert "holds 1 other object (metadata/1.json)" in mixed.stderr
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["no-such-folder"], "There is no folder no-such-folder."),
         (["README.md"], "README.md is a file, not a folder."),
@@ -239,29 +223,29 @@ def test_images_that_are_in_s3_already_are_counted_there(shop, photos, tmp_path)
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
-def test_what_cannot_be_counted_says_why_in_a_line(shop, photos, tmp_path, words, said):
+def test_a_refused_folder_or_option_is_explained_in_one_line(
+    shop: CommandLine, photos: Path, tmp_path: Path, words: list[str], message: str
+) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "text").mkdir()
     (tmp_path / "text" / "1.jpg").write_text("no pixels")
     (tmp_path / "record.csv").write_text("image,expected_quantity\nother.jpg,1\n")
-    places = {
-        "empty": tmp_path / "empty",
-        "text": tmp_path / "text",
-        "photos": photos,
-        "record": tmp_path / "record.csv",
-    }
-    done = shop.run("score", *(word.format(**places) for word in words))
+    paths = {name: tmp_path / name for name in ("empty", "text", "photos")}
+    paths["record"] = tmp_path / "record.csv"
+    done = shop.run("score", *(word.format(**paths) for word in words))
     assert done.returncode == 1
-    assert said in done.stderr
+    assert message in done.stderr
     assert done.stderr.startswith("Error: ") and done.stderr.count("\n") == 1
 
 
-def test_a_job_that_cannot_start_says_why_and_where_its_log_is(shop, photos, tmp_path):
+def test_a_failed_job_is_reported_with_its_reason_and_log(
+    shop: CommandLine, photos: Path, tmp_path: Path
+) -> None:
     shop.client("s3").put_object(Bucket=BUCKET, Key="model.tar.gz", Body=b"no archive")
     try:
         done = shop.run("score", photos, "--output", tmp_path / "out.csv")
     finally:
-        shop.register("PendingManualApproval")  # puts the archive back
+        register(shop, "PendingManualApproval")  # puts the archive back
     assert done.returncode == 1
     assert "failed: ClientError" in done.stderr
     assert "Its log: /aws/sagemaker/TransformJobs tally-score-v2-" in done.stderr
@@ -270,22 +254,25 @@ def test_a_job_that_cannot_start_says_why_and_where_its_log_is(shop, photos, tmp
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_stops_the_job_and_clears_up(shop, photos, tmp_path, number):
+def test_an_interrupt_stops_the_job_and_deletes_its_model(
+    shop: CommandLine, photos: Path, tmp_path: Path, number: signal.Signals
+) -> None:
     with (photos / "1.jpg").open("ab") as opened:
         opened.write(b"hang")
     command = [sys.executable, "pipeline.py", "score", str(photos), "-o", str(tmp_path / "out.csv")]
     watching = subprocess.Popen(
         command, cwd=ROOT, env=shop.environment, stderr=subprocess.PIPE, text=True,
-        preexec_fn=hear_ctrl_c,
+        preexec_fn=accept_ctrl_c,
     )  # fmt: skip
-    line = watching.stderr.readline()
-    assert "is InProgress" in line
+    assert watching.stderr
+    progress = watching.stderr.readline()
+    assert "is InProgress" in progress
     watching.send_signal(number)
-    _, said = watching.communicate(timeout=30)
+    _, message = watching.communicate(timeout=30)
     assert watching.returncode == 130
-    assert "the jobs are stopped and no file was written" in said
+    assert "the jobs are stopped and no file was written" in message
 
-    job, sagemaker = line.split()[0], shop.client("sagemaker")
+    job, sagemaker = progress.split()[0], shop.client("sagemaker")
     deadline = time.monotonic() + 30
     while (found := sagemaker.describe_transform_job(TransformJobName=job))[
         "TransformJobStatus"

@@ -17,21 +17,23 @@ class SageMaker:
 
     started = False
 
-    def describe_pipeline(self, **_):
+    def describe_pipeline(self, **_: object) -> dict[str, object]:
         if self.started:
             raise KeyboardInterrupt
         return {}
 
-    def start_pipeline_execution(self, **_):
+    def start_pipeline_execution(self, **_: object) -> dict[str, str]:
         self.started = True
         return {"PipelineExecutionArn": ARN}
 
-    def describe_pipeline_execution(self, **_):
+    def describe_pipeline_execution(self, **_: object) -> None:
         raise KeyboardInterrupt
 
 
 @pytest.mark.parametrize("wait", [True, False], ids=["wait", "no-wait"])
-def test_an_execution_that_runs_is_named_whenever_ctrl_c_comes(monkeypatch, capsys, wait):
+def test_ctrl_c_at_any_moment_names_the_execution_that_runs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], wait: bool
+) -> None:
     client = SageMaker()
     settings = load("local").resolved("123456789012", container_images.tags())
     opened = SimpleNamespace(client=lambda _: client), settings

@@ -17,7 +17,8 @@ NO_MODEL = "s3://tally-us-east-1-123456789012/tally/no-model/"
 
 @pytest.fixture(scope="module")
 def workflow() -> dict[Any, Any]:
-    return yaml.safe_load(WORKFLOW.read_text())
+    workflow: dict[Any, Any] = yaml.safe_load(WORKFLOW.read_text())
+    return workflow
 
 
 def commands(workflow: dict[Any, Any], cancelled: bool = False) -> list[str]:

@@ -62,7 +62,7 @@ class Workplace:
         return done.stdout
 
     def read(self, *words: str) -> Any:
-        """What a reading verb answers with `--json`."""
+        """What a command that shows something prints with `--json`."""
         return json.loads(self.run(*words, "--json").stdout)
 
     def start(self, check: int = 0, **parameters: str) -> dict[str, Any]:
@@ -70,8 +70,10 @@ class Workplace:
         chosen = {**TINY, "DataSource": str(self.bins), **parameters}
         options = [word for name, value in chosen.items() for word in ("-p", f"{name}={value}")]
         self.run("start", "--wait", *options, check=check)
-        return self.read("status")
+        status: dict[str, Any] = self.read("status")
+        return status
 
     def models(self) -> list[dict[str, Any]]:
         """The model versions, newest first."""
-        return self.read("models")
+        models: list[dict[str, Any]] = self.read("models")
+        return models

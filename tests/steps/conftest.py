@@ -1,4 +1,4 @@
-"""Fixtures for the tests of training; torch is imported where one is used."""
+"""Fixtures for the tests of Prepare and training; torch is imported where one is used."""
 
 import os
 import shutil
@@ -6,6 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.steps.small_source import root, source
+
+__all__ = ["images", "one_thread", "opt", "root", "source"]
 
 
 @pytest.fixture

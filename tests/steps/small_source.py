@@ -1,4 +1,4 @@
-"""What the tests of Prepare share: a small source of real JPEGs, and what came of it."""
+"""A small source of real JPEGs, and the results of Prepare on it."""
 
 import io
 import json
@@ -10,6 +10,8 @@ from PIL import Image
 
 import prepare
 
+ROOT = Path(__file__).resolve().parents[2]
+
 
 def jpeg(shade: int, size: tuple[int, int] = (64, 48)) -> bytes:
     file = io.BytesIO()
@@ -18,7 +20,7 @@ def jpeg(shade: int, size: tuple[int, int] = (64, 48)) -> bytes:
 
 
 def photo(number: int, size: tuple[int, int]) -> bytes:
-    """As smooth as photographs are, unlike noise."""
+    """A JPEG as smooth as photographs are, unlike noise."""
     file = io.BytesIO()
     small = Image.effect_noise((9, 7), 60).point(lambda value: (value + 20 * number) % 256)
     coloured = Image.merge(

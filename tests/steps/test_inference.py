@@ -303,7 +303,7 @@ def test_too_many_pixels(served, size, said):
     status, message = refused(served, black(*size), "image/png")
     assert status == 413
     assert said in message
-    assert "at most 25 megapixels are served: send a smaller picture" in message
+    assert "at most 25 megapixels are allowed: send a smaller picture" in message
 
 
 def test_a_body_that_is_too_large(served):

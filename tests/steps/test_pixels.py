@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import pixels
-from preparation import picture as preparation_picture
+from preparation.picture import Flaw, inspect
 
 SIZE = 40
 
@@ -28,7 +28,7 @@ def encoded(image: Image.Image, kind: str = "JPEG", **more: object) -> bytes:
     return file.getvalue()
 
 
-def by_pillow(body: bytes) -> np.ndarray:
+def with_pillow(body: bytes) -> np.ndarray:
     """What the network was always trained on: Pillow's own draft and resize."""
     with Image.open(io.BytesIO(body)) as image:
         image.draft("RGB", (SIZE, SIZE))
@@ -47,7 +47,7 @@ def test_a_jpeg_gives_the_pixels_that_pillow_gives(
     body = encoded(picture(width, height), quality=90, subsampling=subsampling)
     found = pixels.decode(body, SIZE)
     assert found.shape == (SIZE, SIZE, 3) and found.dtype == np.uint8
-    assert np.array_equal(found, by_pillow(body))
+    assert np.array_equal(found, with_pillow(body))
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_a_jpeg_gives_the_pixels_that_pillow_gives(
 )
 def test_every_kind_of_jpeg_and_png_is_read(kind: str, mode: str, more: dict[str, object]) -> None:
     body = encoded(picture(90, 85, mode), kind, **more)
-    assert np.array_equal(pixels.decode(body, SIZE), by_pillow(body))
+    assert np.array_equal(pixels.decode(body, SIZE), with_pillow(body))
 
 
 def test_a_picture_taken_on_its_side_is_turned_upright() -> None:
@@ -110,19 +110,29 @@ def test_what_cannot_be_decoded_is_refused_by_kind(body: bytes, error: type[Exce
     if error is pixels.DamagedError:
         most = 50_000
     with pytest.raises(error):
-        pixels.decode(body, SIZE, most_pixels=most)
+        pixels.decode(body, SIZE, max_pixels=most)
 
 
-def test_a_small_file_cannot_take_minutes() -> None:
-    """A progressive JPEG that says the same a thousand times."""
+def many_scans() -> bytes:
+    """A progressive JPEG that repeats its last scan a thousand times."""
     whole = encoded(picture(640, 480), progressive=True)
     scan = whole[whole.rindex(b"\xff\xda") : -2]
-    pixels.decode(whole, SIZE)
-    with pytest.raises(pixels.DamagedError, match="scans, and at most 100 are decoded"):
-        pixels.decode(whole[:-2] + 1000 * scan + whole[-2:], SIZE)
-    found = preparation_picture.inspect(whole[:-2] + 1000 * scan + whole[-2:])
-    assert isinstance(found, preparation_picture.Flaw)
-    assert found.reason == "undecodable-image"
+    return whole[:-2] + 1000 * scan + whole[-2:]
+
+
+def test_an_ordinary_progressive_jpeg_is_decoded() -> None:
+    pixels.decode(encoded(picture(640, 480), progressive=True), SIZE)
+
+
+def test_a_jpeg_with_many_scans_is_refused_because_decoding_could_take_minutes() -> None:
+    with pytest.raises(pixels.DamagedError, match="scans; at most 100 are allowed"):
+        pixels.decode(many_scans(), SIZE)
+
+
+def test_prepare_quarantines_a_jpeg_with_many_scans() -> None:
+    result = inspect(many_scans())
+    assert isinstance(result, Flaw)
+    assert result.reason == "undecodable-image"
 
 
 def test_decoding_needs_no_torch() -> None:

@@ -46,7 +46,7 @@ def save_model(
     torch.save(built.state_dict(), folder / "model.pt")
     settings = {"backbone": TINY, "image_size": SIZE, "classes": list(classes)}
     (folder / "model.json").write_text(json.dumps(settings | {"mean": mean, "std": std}))
-    for name in ("inference.py", "engine.py", "network.py", "pixels.py"):
+    for name in artifact.SHIPPED:
         shutil.copyfile(STEPS / name, folder / "code" / name)
     artifact.seal(folder)
     return folder

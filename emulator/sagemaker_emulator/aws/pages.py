@@ -4,9 +4,11 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from sagemaker_emulator.errors import invalid
+
+_Item = TypeVar("_Item")
 
 
 def page(
@@ -19,12 +21,12 @@ def page(
     status: str | None = None,
     default_order: str = "Descending",
     default_size: int = 10,
-) -> dict[str, Any]:
-    """Answer a List request from all documents of a kind, as SageMaker's List operations do.
+) -> dict[str, object]:
+    """The response to a List request from all documents of a kind, as SageMaker gives it.
 
     Args:
         request: Its NameContains, StatusEquals, CreationTime/LastModifiedTime bounds, SortBy,
-            SortOrder, MaxResults and NextToken are honoured where present.
+            SortOrder, MaxResults and NextToken are applied where present.
         documents: In the order of their creation.
         member: The output's list, such as `Models`.
         name: The documents' key that NameContains looks at.
@@ -34,23 +36,23 @@ def page(
         default_size: Where the request has no MaxResults.
 
     Raises:
-        ApiError: The NextToken is not one that `cut` gave out.
+        ApiError: The NextToken is not one that `cut` returned.
     """
-    kept = [item for item in documents if _wanted(request, item, name, status)]
+    kept = [item for item in documents if _matches(request, item, name, status)]
     by = request.get("SortBy", "CreationTime")
     key = (sort or {}).get(by, by)
     kept.sort(key=lambda item: item.get(key) or 0)
     if request.get("SortOrder", default_order) == "Descending":
         kept.reverse()
-    found, token = cut(kept, request.get("NextToken"), request.get("MaxResults", default_size))
-    return {member: found, "NextToken": token}
+    items, token = cut(kept, request.get("NextToken"), request.get("MaxResults", default_size))
+    return {member: items, "NextToken": token}
 
 
-def cut(items: list[Any], token: str | None, size: int) -> tuple[list[Any], str | None]:
-    """The page that a token stands for, and the token of the next; None after the last.
+def cut(items: Sequence[_Item], token: str | None, size: int) -> tuple[Sequence[_Item], str | None]:
+    """The page of a token, and the token of the next page; None after the last.
 
     Raises:
-        ApiError: The token is not one that this gave out.
+        ApiError: The token is not one that this returned.
     """
     start = offset_of(token)
     end = start + size
@@ -63,17 +65,17 @@ def token_of(offset: int) -> str:
 
 
 def offset_of(token: str | None) -> int:
-    """The place that a NextToken stands for; 0 without one.
+    """The offset in a NextToken; 0 without one.
 
     Raises:
-        ApiError: It is not one that this server gave out.
+        ApiError: It is not one that this server returned.
     """
     if not token:
         return 0
     try:
         return int(json.loads(base64.urlsafe_b64decode(token)))
     except (ValueError, TypeError, binascii.Error):
-        raise invalid(f"NextToken '{token}' is not one that this server gave out") from None
+        raise invalid(f"NextToken '{token}' is not one that this server returned") from None
 
 
 _BOUNDS = {
@@ -86,7 +88,7 @@ _BOUNDS = {
 }
 
 
-def _wanted(
+def _matches(
     request: Mapping[str, Any], item: Mapping[str, Any], name: str, status: str | None
 ) -> bool:
     if request.get("NameContains", "").lower() not in item.get(name, "").lower():

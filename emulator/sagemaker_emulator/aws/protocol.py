@@ -10,8 +10,9 @@ from urllib.parse import parse_qs, unquote
 from botocore.model import OperationModel, Shape
 
 from sagemaker_emulator.aws import request_shapes
+from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import (
-    Context,
+    Response,
     call,
     operation_model,
     operations,
@@ -26,7 +27,7 @@ REST_SERVICES = {"lambda"}
 
 @dataclass(frozen=True)
 class Reply:
-    """An HTTP answer."""
+    """An HTTP response."""
 
     status: int
     headers: dict[str, str]
@@ -38,13 +39,13 @@ def service_of(target: str) -> str | None:
     return _TARGETS.get(target.partition(".")[0])
 
 
-def answer_json(context: Context, service: str, name: str, body: bytes) -> Reply:
+def run_json(context: Context, service: str, name: str, body: bytes) -> Reply:
     """Run an operation of the JSON 1.1 protocol."""
     result = call(context, service, name, _document(body))
     return Reply(200, {"content-type": "application/x-amz-json-1.1"}, json.dumps(result).encode())
 
 
-def answer_rest(
+def run_rest(
     context: Context,
     service: str,
     method: str,
@@ -53,16 +54,16 @@ def answer_rest(
     headers: dict[str, str],
     body: bytes,
 ) -> Reply:
-    """Run an operation of the REST-JSON protocol, found by its method and path.
+    """Run the operation of the REST-JSON protocol that has this method and path.
 
     Raises:
         ApiError: As `call`; also where no operation has that path.
     """
     for name, verb, pattern, fixed in _rest_operations(service):
-        found = pattern.fullmatch(path) if verb == method else None
-        if found and fixed <= set(parse_qs(query, keep_blank_values=True)):
+        match = pattern.fullmatch(path) if verb == method else None
+        if match and fixed <= set(parse_qs(query, keep_blank_values=True)):
             model = operation_model(service, name)
-            request = _rest_request(model, found.groupdict(), query, headers, body)
+            request = _rest_request(model, match.groupdict(), query, headers, body)
             parsed = request_shapes.parse(model.input_shape, request)
             return _rest_reply(model, dict(operations[service, name](context, parsed)))
     known = [operation for owner, operation in operations if owner == service]
@@ -76,7 +77,7 @@ def error(problem: ApiError) -> Reply:
     return Reply(problem.status, headers, json.dumps(body).encode())
 
 
-def _document(body: bytes) -> dict[str, Any]:
+def _document(body: bytes) -> dict[str, object]:
     try:
         document = json.loads(body or b"{}")
     except ValueError as problem:
@@ -91,7 +92,7 @@ def _document(body: bytes) -> dict[str, Any]:
 @functools.cache
 def _rest_operations(service: str) -> list[tuple[str, str, re.Pattern[str], set[str]]]:
     """(name, method, path pattern, query keys that are part of the path), most exact first."""
-    found = []
+    entries = []
     model = service_model(service)
     for name in model.operation_names:
         http = model.operation_model(name).http
@@ -99,20 +100,20 @@ def _rest_operations(service: str) -> list[tuple[str, str, re.Pattern[str], set[
         pattern = re.escape(path).replace(r"\{", "{").replace(r"\}", "}").replace(r"\+}", "+}")
         pattern = re.sub(r"\{(\w+)\+\}", r"(?P<\1>.+)", pattern)
         pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", pattern)
-        found.append((name, http["method"], re.compile(pattern), set(parse_qs(query, True))))
-    return sorted(found, key=lambda entry: (-len(entry[3]), entry[2].groups))
+        entries.append((name, http["method"], re.compile(pattern), set(parse_qs(query, True))))
+    return sorted(entries, key=lambda entry: (-len(entry[3]), entry[2].groups))
 
 
 def _rest_request(
     model: OperationModel, uri: dict[str, str], query: str, headers: dict[str, str], body: bytes
-) -> dict[str, Any]:
+) -> dict[str, object]:
     shape = model.input_shape
     if shape is None:
         return {}
-    request: dict[str, Any] = {}
+    request: dict[str, object] = {}
     payload = shape.serialization.get("payload")
     arguments = parse_qs(query, keep_blank_values=True)
-    in_body: dict[str, Any] = {}
+    in_body: dict[str, object] = {}
     if payload is None:
         in_body = _document(body)
     elif shape.members[payload].type_name == "blob":
@@ -145,7 +146,7 @@ def _scalar(shape: Shape, text: str) -> Any:
             return text
 
 
-def _rest_reply(model: OperationModel, result: dict[str, Any]) -> Reply:
+def _rest_reply(model: OperationModel, result: Response) -> Reply:
     shape = model.output_shape
     status = model.http.get("responseCode", 200)
     headers = {"content-type": "application/json"}

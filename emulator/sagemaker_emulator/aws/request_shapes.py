@@ -4,6 +4,7 @@ import base64
 import binascii
 import functools
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +13,7 @@ from botocore.model import Shape
 from sagemaker_emulator.errors import ApiError, invalid
 
 
-def parse(shape: Shape | None, value: dict[str, Any]) -> dict[str, Any]:
+def parse(shape: Shape | None, value: Mapping[str, Any]) -> Any:
     """Check a request against its shape: members, types, enums, patterns, lengths and ranges.
 
     Args:
@@ -111,7 +112,9 @@ _TYPES: dict[str, tuple[type, ...]] = {
 }
 
 
-def _structure(shape: Shape, value: dict[str, Any], path: str, faults: list[str]) -> dict[str, Any]:
+def _structure(
+    shape: Shape, value: Mapping[str, Any], path: str, faults: list[str]
+) -> dict[str, object]:
     members = shape.members
     prefix = f"{path}." if path else ""
     for name in shape.metadata.get("required", ()):

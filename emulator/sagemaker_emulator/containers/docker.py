@@ -1,56 +1,116 @@
-"""`--runtime docker`: the real images, with the same folder on /opt/ml."""
+"""`--runtime docker`: the real images, with the job's folder on /opt/ml."""
 
 import os
+import secrets
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 from sagemaker_emulator.containers.environment import Log
+from sagemaker_emulator.containers.host import Launch
 from sagemaker_emulator.containers.image import Image, ImageError
-from sagemaker_emulator.containers.sandbox import HOST_NAME
+from sagemaker_emulator.containers.sandbox import HOST_NAME, Start
 
-LABEL = "emulator.state"  # on every container: the state folder of the emulator that started it
-
-
-def problem() -> str:
-    """Why docker cannot be used here, or an empty string."""
-    if shutil.which("docker") is None:
-        return "docker is not installed"
-    asked = subprocess.run(
-        ["docker", "version", "--format", "{{.Server.Version}}"],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=30,
-    )
-    return "" if asked.returncode == 0 else asked.stderr.strip() or "no docker engine answers"
+LABEL = "emulator.state"  # of every container: the state folder of the emulator that started it
 
 
-def ensure(image: Image, log: Log) -> str:
-    """Return a reference that docker has: the request's own, else one built from the folder.
+class Docker:
+    """Containers of a docker engine, or of podman under its name.
 
-    Raises:
-        ImageError: the image could not be built.
+    Args:
+        owner: The state folder. Containers that its killed emulator left behind are ended.
     """
-    if _has(image.uri):
-        return image.uri
-    dockerfile = image.folder / "Dockerfile"
-    if not dockerfile.is_file():
-        raise ImageError(f"docker has no image {image.uri!r}, and there is no {dockerfile}.")
-    tag = f"{image.name}:emulator"
-    if not _has(tag):  # else docker finds every layer that has not changed, in a moment
-        log(f"Building image {image.name} from {dockerfile}; the first time takes minutes")
-    built = subprocess.run(
-        ["docker", "build", "--quiet", "--tag", tag, str(image.folder)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    if built.returncode:
-        raise ImageError(f"docker could not build {dockerfile}:\n{built.stdout[-2000:]}")
-    return tag
+
+    kind: ClassVar[str] = "docker"
+    shares_files: ClassVar[bool] = False
+
+    def __init__(self, owner: Path) -> None:
+        self._owner = str(owner)
+        self.runs_warm = False
+        self.close()
+
+    @classmethod
+    def failure(cls) -> str:
+        """Ask for an engine and return why there is none, or an empty string."""
+        if shutil.which("docker") is None:
+            return "docker is not installed"
+        version = subprocess.run(
+            ["docker", "version", "--format", "{{.Server.Version}}"],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=30,
+        )
+        if version.returncode == 0:
+            return ""
+        return version.stderr.strip() or "no docker engine responds"
+
+    def prepare(self, image: Image, log: Log) -> str:
+        """Return a reference that docker has: the request's own, else one built from the folder.
+
+        Raises:
+            ImageError: The image could not be built.
+        """
+        if _has(image.uri):
+            return image.uri
+        dockerfile = image.folder / "Dockerfile"
+        if not dockerfile.is_file():
+            raise ImageError(f"docker has no image {image.uri!r}, and there is no {dockerfile}.")
+        tag = f"{image.name}:emulator"
+        if not _has(tag):  # else docker finds every layer that has not changed, in a moment
+            log(f"Building image {image.name} from {dockerfile}; the first time takes minutes")
+        built = subprocess.run(
+            ["docker", "build", "--quiet", "--tag", tag, str(image.folder)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        if built.returncode:
+            raise ImageError(f"docker could not build {dockerfile}:\n{built.stdout[-2000:]}")
+        return tag
+
+    def inside(self, launch: Launch, image: Image, prepared: str) -> Launch:
+        return launch  # an image has variables of its own
+
+    def warm(self, launch: Launch) -> Launch:
+        raise NotImplementedError("no docker container is warm")
+
+    def cold(self, launch: Launch, prepared: str) -> Start:
+        """The `docker run` of a container.
+
+        It shares the host's network, where the emulator listens on loopback, and runs as the user
+        who started the emulator, so that its files can be collected. `argv[0]` becomes the entry
+        point, as SageMaker has it.
+        """
+        name, folder = f"emulator-{secrets.token_hex(6)}", Path(launch["folder"])
+        program, *arguments = launch["argv"]
+        # The image does not know the user, who has no home in it.
+        variables = {"HOME": "/tmp", "USER": "emulator", **launch["environment"]}
+        command = [
+            *("docker", "run", "--rm", "--init", "--network", "host"),
+            *("--add-host", f"{HOST_NAME}:127.0.0.1"),
+            *("--name", name, "--label", f"{LABEL}={self._owner}"),
+            *("--user", f"{os.getuid()}:{os.getgid()}"),
+            *("--volume", f"{folder}:/opt/ml", "--workdir", "/opt/ml"),
+            *(part for k, v in variables.items() for part in ("--env", f"{k}={v}")),
+            *("--entrypoint", program, prepared, *arguments),
+        ]
+        started: Launch = {
+            **launch,
+            "argv": command,
+            "environment": dict(os.environ),
+            "directory": str(folder.parent),
+        }
+        # A SIGKILL reaches the client of `docker run` only, never the container.
+        return Start(started, killed=lambda: _remove(name))
+
+    def close(self) -> None:
+        command = ["docker", "ps", "--all", "--quiet", "--filter", f"label={LABEL}={self._owner}"]
+        listed = subprocess.run(command, capture_output=True, text=True, check=False)
+        if names := listed.stdout.split():
+            _remove(*names)
 
 
 def _has(reference: str) -> bool:
@@ -58,53 +118,6 @@ def _has(reference: str) -> bool:
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
-def command(
-    name: str,
-    reference: str,
-    folder: Path,
-    arguments: Sequence[str],
-    environment: Mapping[str, str],
-    owner: str,
-) -> list[str]:
-    """The `docker run` of a container.
-
-    It shares the host's network, where the emulator listens on loopback, and runs as the user who
-    started the emulator, so that what it writes can be collected. `arguments[0]` becomes the
-    entry point where it is a path or a processing job's entry point, as SageMaker does.
-
-    Args:
-        name: of the container, for `remove`.
-        reference: of `ensure`.
-        folder: seen at /opt/ml.
-        arguments: program and arguments.
-        environment: its variables.
-        owner: whose container it is, for `sweep`.
-    """
-    # The user is none that the image knows, and has no home there.
-    known = {"HOME": "/tmp", "USER": "emulator", **environment}
-    variables = [part for k, v in known.items() for part in ("--env", f"{k}={v}")]
-    return [
-        *("docker", "run", "--rm", "--init", "--network", "host"),
-        *("--add-host", f"{HOST_NAME}:127.0.0.1"),
-        *("--name", name, "--label", f"{LABEL}={owner}"),
-        *("--user", f"{os.getuid()}:{os.getgid()}"),
-        *("--volume", f"{folder}:/opt/ml", "--workdir", "/opt/ml"),
-        *variables,
-        *("--entrypoint", arguments[0], reference, *arguments[1:]),
-    ]
-
-
-def remove(*names: str) -> None:
-    """End containers at once; those that have ended are gone already.
-
-    A SIGKILL reaches the client of `docker run` only, never what it runs.
-    """
+def _remove(*names: str) -> None:
+    """End containers at once; those that have ended are gone already."""
     subprocess.run(["docker", "rm", "--force", *names], capture_output=True, check=False)
-
-
-def sweep(owner: str) -> None:
-    """End the containers that an emulator left behind when it was killed."""
-    asked = ["docker", "ps", "--all", "--quiet", "--filter", f"label={LABEL}={owner}"]
-    found = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.split()
-    if found:
-        remove(*found)

@@ -2,18 +2,18 @@
 
     python -u host.py CONTROL_FD IMAGE_FOLDER [MODULE ...]
 
-It imports the modules named (a *warm* host; a cold one has none), then forks one child for each
-container that the emulator asks for. A child enters its own session and mount namespace, and runs
-a Python script in place (the imports are done) or replaces itself with the command.
+It imports the modules (a *warm* host; a cold one has none), then forks one child for each
+container that the emulator asks for. A child enters its own session and mount namespace. It runs a
+Python script in place, with the imports done, or replaces itself with the command.
 
 Over the control socket the emulator sends one byte with two descriptors: the container's channel
 and its output. Over the channel it sends one line of JSON (`Launch`), then `T` (SIGTERM to the
-process), `C` (SIGTERM to its children) or `K` (SIGKILL to its group); the answer is one line of
-JSON, `{"exit": code}`, where a negative code is a signal. A channel or control socket that closes
-means that the emulator is gone: what belongs to it is killed.
+process), `C` (SIGTERM to its children) or `K` (SIGKILL to its group). The response is one line of
+JSON, `{"exit": code}`, where a negative code is a signal. When the channel or the control socket
+closes, the emulator has ended: the container, or all of them, are killed.
 
-It is one file, and imports no package of the emulator, so that a job which runs inside it finds
-nothing in `sys.modules` that a fresh interpreter could not have.
+It is one file and imports no package of the emulator, so that a job that runs inside it finds
+nothing in `sys.modules` that a fresh interpreter would not have.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ import sys
 import time
 import types
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn, TypedDict
 
 MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 1 << 18
 CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
@@ -37,28 +37,50 @@ PR_SET_PDEATHSIG = 1
 MARK = "EMULATOR_CONTAINER"  # in the environment of all that belongs to a container
 SETUP_FAILED, NOT_EXECUTABLE, NOT_FOUND = 125, 126, 127  # as docker run exits
 
-# argv, script (or null), environment, folder, mount, hosts, directory, nice
-Launch = dict[str, Any]
+
+class Launch(TypedDict):
+    """What a container runs, as the emulator sends it.
+
+    Attributes:
+        argv: Program and arguments.
+        script: The Python file that a warm host runs in place; None for a program.
+        environment: All its variables.
+        folder: What it sees at /opt/ml.
+        mount: An empty folder to build the new /opt on; empty for no mount namespace.
+        hosts: What it sees as /etc/hosts in a mount namespace.
+        directory: Where it starts.
+        nice: How much it yields to other processes.
+    """
+
+    argv: list[str]
+    script: str | None
+    environment: dict[str, str]
+    folder: str
+    mount: str
+    hosts: str
+    directory: str
+    nice: int
 
 
 def main(control: socket.socket, folder: str, modules: list[str]) -> None:
-    """Import, serve, and in a forked child run what was asked for."""
+    """Import, serve, and in a forked child run its container."""
+    host = os.getpid()
     preload(folder, modules)
     gc.collect()
     gc.freeze()  # keeps the collector from touching, and so copying, the shared pages
     control.sendall(b"R")
-    launch = serve(control)
-    if launch is not None:
-        run(launch)
+    child = serve(control)
+    if child is not None:
+        run(*child, host)
 
 
 def preload(folder: str, modules: list[str]) -> None:
-    """Import modules, those in the image's own folder too; jobs do not find the latter there."""
-    sys.path[0] = folder  # in place of this file's
+    """Import modules, those in the image's own folder too, which jobs do not find there."""
+    sys.path[0] = folder  # instead of the folder of this file
     for module in modules:
         try:
             imported = importlib.import_module(module)
-        except Exception as error:  # the job that needs it will say so itself
+        except Exception as error:  # the job that needs it will report it
             print(f"preload: {module} cannot be imported: {error}", file=sys.stderr)
             continue
         if (getattr(imported, "__file__", None) or "").startswith(folder + os.sep):
@@ -69,8 +91,12 @@ def preload(folder: str, modules: list[str]) -> None:
             print(f"preload: importing left {threads} threads; a fork has one", file=sys.stderr)
 
 
-def serve(control: socket.socket) -> Launch | None:
-    """Fork a child per container until the emulator goes; returns the launch in a child."""
+def serve(control: socket.socket) -> tuple[Launch, int] | None:
+    """Fork a child for each container until the emulator ends.
+
+    Returns:
+        In a child, its launch and the descriptor of its output; None in the host.
+    """
     selector = selectors.DefaultSelector()
     wake_read, wake_write = os.pipe()
     os.set_blocking(wake_write, False)
@@ -110,8 +136,7 @@ def serve(control: socket.socket) -> Launch | None:
                         other.close()
                     os.close(wake_read)
                     os.close(wake_write)
-                    launch["output"] = descriptors[1]
-                    return launch
+                    return launch, descriptors[1]
                 os.close(descriptors[1])
                 channels[pid] = channel
                 selector.register(channel, selectors.EVENT_READ, pid)
@@ -120,16 +145,17 @@ def serve(control: socket.socket) -> Launch | None:
 
 
 def _fork(channel: socket.socket, output: int) -> tuple[int, Launch] | None:
-    """Fork a child (0 in the child), and what it is to run; None where that one cannot be had.
+    """Fork a child for the launch that comes over the channel.
 
-    That is the end of the one container, not of the others.
+    Returns:
+        The child's number (0 in the child) and its launch; None if there is no launch or no child,
+        which ends this container, not the others.
     """
     try:
         launch: Launch = json.loads(_line(channel))
-        launch["host"] = os.getpid()
         return os.fork(), launch
     except (OSError, ValueError) as error:
-        with contextlib.suppress(OSError):  # the emulator may have gone
+        with contextlib.suppress(OSError):  # the emulator may have ended
             os.write(output, f"The container could not be started: {error}\n".encode())
             channel.sendall(json.dumps({"exit": SETUP_FAILED}).encode() + b"\n")
         channel.close()
@@ -138,12 +164,12 @@ def _fork(channel: socket.socket, output: int) -> tuple[int, Launch] | None:
 
 
 def _line(channel: socket.socket) -> bytes:
-    """One line and nothing after it: an order to stop may have come close behind."""
+    """Read one line and nothing after it: an order to stop may follow at once."""
     data = b""
     while not data.endswith(b"\n"):
         ahead = channel.recv(1 << 16, socket.MSG_PEEK)
         if not ahead:
-            raise ConnectionError("the emulator went before it had said what to run")
+            raise ConnectionError("the emulator ended before it sent what to run")
         data += channel.recv(ahead.find(b"\n") + 1 or len(ahead))
     return data
 
@@ -163,7 +189,7 @@ def _obey(pid: int, channel: socket.socket, selector: selectors.BaseSelector) ->
 
 
 def _children(pid: int) -> list[int]:
-    """The processes that a process started; none where it has ended, or the kernel does not say."""
+    """The children of a process; none if it has ended or the kernel does not list them."""
     with contextlib.suppress(OSError):
         return [
             int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
@@ -179,41 +205,41 @@ def _kill_group(pid: int) -> None:
 
 
 def kill_strays(host: int, pid: int | None = None) -> None:
-    """Kill what left the container's group, as the end of a real container's first process does.
+    """Kill processes that left the container's group, as a real container's end does.
 
-    Such a process is known by the variable that `run` gave the container; one may start another
+    They are recognised by the variable that `run` sets in the container. One may start another
     while it is killed, so this is repeated until there is none, or for about a second.
 
     Args:
-        host: the host's number.
-        pid: the container's; where it is left out, all that the host started are meant.
+        host: The host's number.
+        pid: The container's; None for all containers of the host.
     """
     mark = _mark(host, pid).encode()
     for _ in range(200):
-        found = False
+        killed = False
         try:
             entries = list(Path("/proc").glob("[0-9]*"))
         except OSError as error:  # this process may open no more
-            print(f"strays of {pid or host} cannot be looked for: {error}", file=sys.stderr)
+            print(f"strays of {pid or host} cannot be listed: {error}", file=sys.stderr)
             return
         for entry in entries:
-            with contextlib.suppress(OSError):  # it has ended, or is somebody else's
+            with contextlib.suppress(OSError):  # it has ended, or is another user's
                 variables = (entry / "environ").read_bytes().split(b"\0")
-                if any(one.startswith(mark) for one in variables):
+                if any(variable.startswith(mark) for variable in variables):
                     os.kill(int(entry.name), signal.SIGKILL)
-                    found = True
-        if not found:
+                    killed = True
+        if not killed:
             return
         time.sleep(0.005)
 
 
 def _mark(host: int, pid: int | None) -> str:
-    """How the variable of a container begins; its value ends with a point, as 1.2 begins 1.23."""
+    """The beginning of a container's variable; its last point keeps 1.2 from matching 1.23."""
     return f"{MARK}={host}." + (f"{pid}." if pid else "")
 
 
 def _reap(pid: int, channels: dict[int, socket.socket], selector: selectors.BaseSelector) -> None:
-    # WNOWAIT first: while the zombie is there its number cannot be another group's.
+    # WNOWAIT first: as long as the zombie exists, no other group can get its number.
     if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
         return
     _kill_group(pid)
@@ -222,25 +248,31 @@ def _reap(pid: int, channels: dict[int, socket.socket], selector: selectors.Base
     channel = channels.pop(pid)
     with contextlib.suppress(KeyError):
         selector.unregister(channel)
-    with contextlib.suppress(OSError):  # the emulator may have gone
+    with contextlib.suppress(OSError):  # the emulator may have ended
         channel.sendall(json.dumps({"exit": code}).encode() + b"\n")
     channel.close()
 
 
-def run(launch: Launch) -> None:
-    """In the child: become the container, then its command."""
+def run(launch: Launch, output: int, host: int) -> None:
+    """In the child: become the container, then its command.
+
+    Args:
+        launch: What to run.
+        output: The descriptor that takes what it prints.
+        host: The number of the host, with which the container ends.
+    """
     os.setsid()
     with Path(os.devnull).open() as nothing:
         os.dup2(nothing.fileno(), 0)
-    os.dup2(launch["output"], 1)
-    os.dup2(launch["output"], 2)
-    os.close(launch["output"])
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.close(output)
     try:
         if launch["mount"]:
             enter(launch["folder"], launch["mount"], launch["hosts"])
         os.nice(launch["nice"])
         os.chdir(launch["directory"])
-        die_with(launch["host"])
+        die_with(host)
     except OSError as error:
         print(f"The container could not be set up: {error}", file=sys.stderr, flush=True)
         os._exit(SETUP_FAILED)
@@ -254,10 +286,10 @@ def run(launch: Launch) -> None:
 
 
 def die_with(host: int) -> None:
-    """Have the kernel kill this process when its host is killed: nobody else could end it then.
+    """Have the kernel kill this process when its host is killed, as nobody else could end it.
 
     Raises:
-        OSError: the host has ended already.
+        OSError: The host has ended already.
     """
     if sys.platform == "linux":  # after `enter`: unshare forgets it
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -270,20 +302,20 @@ def execute(argv: list[str], environment: dict[str, str]) -> NoReturn:
     try:
         os.execvpe(argv[0], argv, environment)
     except OSError as error:
-        said, code = str(error), NOT_EXECUTABLE
+        message, code = str(error), NOT_EXECUTABLE
         if isinstance(error, FileNotFoundError):
-            said, code = f"executable file not found in PATH ({environment['PATH']})", NOT_FOUND
+            message, code = f"executable file not found in PATH ({environment['PATH']})", NOT_FOUND
             if argv[0] in ("train", "serve"):
-                said += f"; an image has its own {argv[0]} in the folder bin/ of its folder"
-        print(f"exec: {argv[0]!r}: {said}", file=sys.stderr, flush=True)
+                message += f"; an image has its own {argv[0]} in the folder bin/ of its folder"
+        print(f"exec: {argv[0]!r}: {message}", file=sys.stderr, flush=True)
         os._exit(code)
 
 
 def _as_if_just_imported(environment: dict[str, str]) -> None:
-    """Undo what a forked child shares with its siblings and a fresh process would not."""
+    """Reset what a forked child shares with its siblings and a fresh process would not."""
     if numpy := sys.modules.get("numpy"):
         numpy.random.seed()
-    # Torch reads its thread count once, when it is imported, and the host is single-threaded.
+    # Torch reads its thread count once, on import, and the host is single-threaded.
     torch, threads = sys.modules.get("torch"), environment.get("OMP_NUM_THREADS")
     if torch and threads:
         torch.set_num_threads(int(threads))
@@ -324,28 +356,28 @@ def run_script(script: str, argv: list[str]) -> NoReturn:
 def enter(folder: str, stage: str, hosts: str) -> None:
     """Give this process a mount namespace in which `folder` is /opt/ml and `hosts` /etc/hosts.
 
-    Where /opt/ml does not exist a tmpfs takes the place of /opt, with everything that /opt held
-    bound back into it: nothing is written outside the namespace.
+    If /opt/ml does not exist, a tmpfs replaces /opt, with every entry of /opt bound back into it:
+    nothing is written outside the namespace.
 
     Args:
-        folder: what is to be seen at /opt/ml.
-        stage: an empty folder to build the new /opt on.
-        hosts: what is to be seen as /etc/hosts, where there is one.
+        folder: Becomes /opt/ml.
+        stage: An empty folder to build the new /opt on.
+        hosts: Becomes /etc/hosts, if the machine has one.
 
     Raises:
-        OSError: the kernel refused; `unshare` and `mount` say which.
+        OSError: The kernel refused; the message names the call.
     """
     libc = ctypes.CDLL(None, use_errno=True)
 
-    def check(result: int, what: str) -> None:
+    def check(result: int, call: str) -> None:
         if result != 0:
             number = ctypes.get_errno()
-            raise OSError(number, f"{what}: {os.strerror(number)}")
+            raise OSError(number, f"{call}: {os.strerror(number)}")
 
     def mount(source: str | Path, target: str | Path, kind: str | None, flags: int) -> None:
-        said = f"mount {source} on {target}"
+        call = f"mount {source} on {target}"
         text = [None if part is None else os.fsencode(part) for part in (source, target, kind)]
-        check(libc.mount(*text, ctypes.c_ulong(flags), None), said)
+        check(libc.mount(*text, ctypes.c_ulong(flags), None), call)
 
     user, group = os.geteuid(), os.getegid()
     if user == 0:
@@ -364,18 +396,18 @@ def enter(folder: str, stage: str, hosts: str) -> None:
         return
     mount("tmpfs", stage, "tmpfs", 0)
     for entry in Path("/opt").iterdir():
-        there = Path(stage, entry.name)
+        target = Path(stage, entry.name)
         if entry.is_symlink():
-            there.symlink_to(entry.readlink())
+            target.symlink_to(entry.readlink())
             continue
         if entry.is_dir():
-            there.mkdir()
+            target.mkdir()
         else:
-            there.touch()
-        mount(entry, there, None, MS_BIND | MS_REC)
-    there = Path(stage, "ml")
-    there.mkdir()
-    mount(folder, there, None, MS_BIND | MS_REC)
+            target.touch()
+        mount(entry, target, None, MS_BIND | MS_REC)
+    target = Path(stage, "ml")
+    target.mkdir()
+    mount(folder, target, None, MS_BIND | MS_REC)
     mount(stage, "/opt", None, MS_BIND | MS_REC)
 
 

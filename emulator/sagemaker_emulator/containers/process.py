@@ -1,4 +1,4 @@
-"""A running container, and the host process that it was forked from, seen from the emulator."""
+"""A running container and the host process that it was forked from, as the emulator sees them."""
 
 import contextlib
 import json
@@ -10,9 +10,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from sagemaker_emulator.containers import host
+from sagemaker_emulator.containers.host import Launch
 
 HOST = Path(host.__file__)
 LINGER = 1.0  # seconds for which output is read after the end of a container
@@ -24,12 +24,12 @@ class HostLost(Exception):
 
 
 class Process:
-    """A container that was started: its output and its end.
+    """A started container: its output and its end.
 
     Attributes:
-        stopped: why somebody asked it to stop, or None.
-        wrapped: whether a program like bwrap, which dies of a SIGTERM and so kills what it runs,
-            stands before the container's own.
+        stopped: The reason for which it was asked to stop, or None.
+        wrapped: Whether a program stands before the container's own that, like bwrap, dies of a
+            SIGTERM and so kills what it runs.
     """
 
     def __init__(self, channel: socket.socket, output: int) -> None:
@@ -43,7 +43,7 @@ class Process:
     def lines(self) -> Iterator[list[str]]:
         """Yield what the container prints, in batches of whole lines, until it has ended.
 
-        Of a line that a progress bar rewrote, only its last state is kept.
+        A line that a progress bar rewrote is returned in its last state.
         """
         rest = b""
         for data in self._data():
@@ -56,9 +56,9 @@ class Process:
             yield [_last_state(rest)]
 
     def _data(self) -> Iterator[bytes]:
-        """What comes out, to its end, or until `LINGER` after the container's.
+        """Yield the output to its end, or until `LINGER` after the end of the container.
 
-        A process that escaped the container may hold its output open for as long as it likes.
+        A process that escaped the container may hold the output open for any time.
         """
         last: float | None = None
         with selectors.DefaultSelector() as selector:
@@ -67,7 +67,7 @@ class Process:
             while last is None or time.monotonic() < last:
                 left = None if last is None else max(0.0, last - time.monotonic())
                 ready = {key.fileobj for key, _ in selector.select(left)}
-                if self._channel in ready:  # how it ended, for `wait`, or the host is gone
+                if self._channel in ready:  # the exit code, for `wait`, or the host has ended
                     selector.unregister(self._channel)
                     last = time.monotonic() + LINGER
                 if self._output in ready:
@@ -79,10 +79,10 @@ class Process:
     def wait(self) -> int:
         """Return the exit code when the container has ended; negative for a signal.
 
-        Nothing can be read of its output any more.
+        Its output cannot be read afterwards.
 
         Raises:
-            HostLost: the host died, and the container with it.
+            HostLost: The host died, and the container with it.
         """
         if self._code is None:
             if self._ended.is_set():
@@ -102,7 +102,7 @@ class Process:
     def stop(self, reason: str, grace: float) -> None:
         """Send SIGTERM, and SIGKILL to the whole group if it still runs after `grace` seconds.
 
-        Returns at once; `wait` tells when it has ended. The first reason given is kept.
+        Returns at once; `wait` returns when it has ended. The first reason is kept.
         """
         if self.stopped is None:
             self.stopped = reason
@@ -127,7 +127,7 @@ class Host:
     """A process of `host.py`, with which containers are started.
 
     Attributes:
-        used: when a container last started or ended in it, by `time.monotonic()`.
+        used: When a container last started or ended in it, by `time.monotonic()`.
     """
 
     def __init__(
@@ -158,17 +158,17 @@ class Host:
         self._counting = threading.Lock()
         self.used = time.monotonic()
 
-    def start(self, launch: Mapping[str, Any], killed: Callable[[], None] | None = None) -> Process:
-        """Fork a container; waits for the host's imports the first time.
+    def start(self, launch: Launch, killed: Callable[[], None] | None = None) -> Process:
+        """Fork a container; the first one waits for the host's imports.
 
         Args:
-            launch: see `host.Launch`; must be JSON.
-            killed: called when a signal has ended it, or its host.
+            launch: What to run.
+            killed: Called when a signal has ended it, or its host.
 
         Raises:
-            HostLost: the host has ended.
+            HostLost: The host has ended.
         """
-        with self._counting:  # at once: a host that still imports is not idle
+        with self._counting:  # before anything else: a host that still imports is not idle
             self._running += 1
         try:
             return self._start(launch, killed)
@@ -176,7 +176,7 @@ class Host:
             self.ended()
             raise
 
-    def _start(self, launch: Mapping[str, Any], killed: Callable[[], None] | None) -> Process:
+    def _start(self, launch: Launch, killed: Callable[[], None] | None) -> Process:
         ours, theirs = socket.socketpair()
         read, write = os.pipe()
         try:
@@ -223,7 +223,7 @@ class Host:
         with contextlib.suppress(OSError):
             self._control.shutdown(socket.SHUT_RDWR)  # wakes a `start` that waits for the imports
         if not self._ready:
-            self._process.kill()  # it is still importing, and listens to nobody
+            self._process.kill()  # it is still importing and reads nothing
         try:
             self._process.wait(timeout=5)
         except subprocess.TimeoutExpired:
@@ -257,7 +257,7 @@ class _Hosted(Process):
             return code
         except HostLost:
             if self._host is not None and self._host.gone(LINGER):
-                # Nobody else is left to end what its containers started.
+                # No other process is left to end what its containers started.
                 host.kill_strays(self._host.pid)
             raise
         finally:

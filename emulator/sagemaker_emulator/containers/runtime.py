@@ -2,24 +2,60 @@
 
 import os
 import re
-import secrets
 import shutil
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from sagemaker_emulator.containers import docker, environment, image, sandbox
+from sagemaker_emulator.containers import image
+from sagemaker_emulator.containers.docker import Docker
+from sagemaker_emulator.containers.environment import Log
+from sagemaker_emulator.containers.host import Launch
 from sagemaker_emulator.containers.process import Host, HostLost, Process
+from sagemaker_emulator.containers.sandbox import (
+    OPT_ML,
+    Bwrap,
+    Relocate,
+    Sandbox,
+    SandboxUnavailable,
+    Unshare,
+    hosts_file,
+    variables,
+)
 
 IDLE_SECONDS = 600.0
-SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # Read by the interpreter or the loader before a warm child could set them.
 _READ_AT_START = re.compile(r"PYTHON|LD_|MALLOC_|OPENBLAS_|MKL_|KMP_|GOMP_")
+# In the order in which `auto` tries them: only `unshare` and `relocate` have warm containers by
+# themselves, and bwrap may be allowed where unshare is not.
+SANDBOXES = (Unshare, Bwrap, Relocate)
 
-Log = Callable[[str], None]
+
+def choose_sandbox(requested: str, state: Path) -> Sandbox:
+    """Probe the machine for a sandbox.
+
+    Args:
+        requested: Its kind, or `auto` for the first of `SANDBOXES` that works here.
+        state: The state folder, which holds `environments/`.
+
+    Raises:
+        SandboxUnavailable: The requested one does not work; the message tells why.
+    """
+    state = state.resolve()
+    environments = state / "environments"
+    failure = ""
+    for kind in SANDBOXES:
+        if requested in ("auto", kind.kind) and not (failure := kind.failure()):
+            return kind(environments)
+    if requested == Docker.kind and not (failure := Docker.failure()):
+        return Docker(state)
+    kinds = ", ".join(kind.kind for kind in (*SANDBOXES, Docker))
+    raise SandboxUnavailable(
+        f"runtime {requested!r} does not work on this machine: {failure}. "
+        f"Use --runtime auto, or one of: {kinds}."
+    )
 
 
 @dataclass(frozen=True)
@@ -27,12 +63,12 @@ class Container:
     """What to run.
 
     Attributes:
-        image: the image's reference.
-        command: program and arguments, found on the container's PATH.
-        environment: the job's own variables; they win over the emulator's.
-        folder: the job's folder; its `ml` is seen at /opt/ml.
-        threads: cores for numeric libraries (OMP_NUM_THREADS and its kin).
-        nice: how much the container yields to what people are doing.
+        image: The image's reference.
+        command: Program and arguments, found on the container's PATH.
+        environment: The job's own variables; they win over the emulator's.
+        folder: The job's folder, whose `ml` the container sees at /opt/ml.
+        threads: Cores for numeric libraries (OMP_NUM_THREADS and its kin).
+        nice: How much the container yields to a person's own programs.
     """
 
     image: str
@@ -44,7 +80,7 @@ class Container:
 
     @property
     def ml(self) -> Path:
-        """The folder seen at /opt/ml."""
+        """The folder that the container sees at /opt/ml."""
         return self.folder / "ml"
 
 
@@ -52,133 +88,81 @@ class Runtime:
     """The containers of one emulator.
 
     Attributes:
-        kind: unshare, bwrap, relocate or docker.
+        sandbox: How its containers come to see their own /opt/ml.
     """
 
     def __init__(
         self,
         images: Path,
         state: Path,
-        wanted: str = "auto",
+        sandbox: Sandbox,
         client_environment: Mapping[str, str] | None = None,
         idle_seconds: float = IDLE_SECONDS,
     ) -> None:
-        """Probe the machine once.
+        """Start no host yet.
 
         Args:
-            images: one folder per image.
-            state: where `environments/` is kept.
-            wanted: auto, one of `sandbox.KINDS`, or docker.
-            client_environment: the variables with which AWS clients find the emulator.
-            idle_seconds: a warm host that ran nothing for so long is ended.
-
-        Raises:
-            SandboxUnavailable: `wanted` does not work here.
+            images: A folder with a folder for each image.
+            state: The state folder.
+            sandbox: How containers come to see their own /opt/ml.
+            client_environment: The variables with which AWS clients find the emulator.
+            idle_seconds: A warm host that ran nothing for this long is ended.
         """
-        self.images = images.resolve()
-        self._owner = str(state.resolve())
-        self.environments = state.resolve() / "environments"
-        self.client_environment = dict(client_environment or {})
-        if wanted == "docker":
-            if said := docker.problem():
-                raise sandbox.SandboxUnavailable(f"runtime 'docker' does not work: {said}")
-            self.kind = "docker"
-            docker.sweep(self._owner)
-        else:
-            self.kind = sandbox.probe(wanted)
-        self._warm_mount = self.kind == "unshare" or (
-            self.kind == "bwrap" and not sandbox.failure("unshare")
-        )
+        self.sandbox = sandbox
+        self._images = images.resolve()
+        self._client_environment = dict(client_environment or {})
         self._idle_seconds = idle_seconds
         self._errors = state.resolve() / "hosts.txt"
         self._hosts: dict[tuple[str, ...], Host] = {}
         self._lock = threading.Lock()
         self._reaper: threading.Timer | None = None
 
-    def root(self, folder: Path) -> str:
-        """Where a container of that job folder finds /opt/ml."""
-        return str(folder / "ml") if self.kind == "relocate" else sandbox.OPT_ML
+    @property
+    def kind(self) -> str:
+        """The sandbox's name: unshare, bwrap, relocate or docker."""
+        return self.sandbox.kind
 
-    def prepare(self, reference: str, log: Log) -> Path | None:
-        """Build what the image needs; None under docker.
+    def prepare(self, reference: str, log: Log) -> None:
+        """Build what the image needs.
 
         Raises:
-            ImageError: there is no such image.
-            EnvironmentFailed: its environment cannot be built.
+            ImageError: There is no such image, or docker cannot build it.
+            EnvironmentFailed: Its environment cannot be built.
         """
-        found = image.find(self.images, reference)
-        if self.kind == "docker":
-            docker.ensure(found, log)
-            return None
-        return environment.ensure(found, self.environments, log)
+        self.sandbox.prepare(image.find(self._images, reference), log)
 
     def start(self, container: Container, log: Log) -> Process:
-        """Start a container, building its image's environment first where that is missing.
+        """Start a container, building what its image needs if it is missing.
 
         Raises:
-            ImageError, EnvironmentFailed: see `prepare`.
-            HostLost: the process that containers are forked from could not be started.
+            ImageError, EnvironmentFailed: See `prepare`.
+            HostLost: The process that containers are forked from could not be started.
         """
-        found = image.find(self.images, container.image)
+        found = image.find(self._images, container.image)
         container.ml.mkdir(parents=True, exist_ok=True)
-        stage = container.folder / "opt"
-        stage.mkdir(exist_ok=True)
-        hosts = sandbox.hosts_file(container.folder)
-        launch: dict[str, Any] = {
+        (container.folder / "opt").mkdir(exist_ok=True)
+        base: Launch = {
+            "argv": list(container.command),
             "script": None,
+            "environment": self._settings(container),
             "folder": str(container.ml),
             "mount": "",
-            "hosts": str(hosts),
-            "directory": sandbox.OPT_ML,
+            "hosts": str(hosts_file(container.folder)),
+            "directory": OPT_ML,
             "nice": container.nice,
         }
-        if self.kind == "docker":
-            reference, name = docker.ensure(found, log), f"emulator-{secrets.token_hex(6)}"
-            launch["argv"] = docker.command(
-                name,
-                reference,
-                container.ml,
-                container.command,
-                self._settings(container),
-                self._owner,
-            )
-            launch["environment"] = dict(os.environ)
-            launch["directory"] = str(container.folder)
-            return self._cold().start(launch, killed=lambda: docker.remove(name))
-        built = environment.ensure(found, self.environments, log)
-        variables = self._variables(found, built, container)
-        launch.update(argv=list(container.command), environment=variables)
-        if self.kind == "relocate":
-            launch["directory"] = str(container.ml)
-            launch["argv"] = sandbox.relocate(launch["argv"], container.ml)
-            launch["environment"] = sandbox.relocate(variables, container.ml)
-            launch["environment"]["OPT_ML"] = str(container.ml)
-        script = self._script(found, built, container, launch)
-        if script is not None:
-            launch["argv"] = script
-            launch["script"] = script[0]
-            launch["mount"] = str(stage) if self._warm_mount else ""
+        prepared = self.sandbox.prepare(found, log)
+        launch = self.sandbox.inside(base, found, prepared)
+        if script := self._script(found, prepared, container, launch):
+            warm: Launch = {**launch, "argv": script, "script": script[0]}
             try:
-                return self._warm(found, built).start(launch)
+                return self._warm(found, prepared).start(self.sandbox.warm(warm))
             except HostLost as error:
                 log(f"{error}; starting the container cold. See {self._errors}")
-                launch.update(script=None, argv=list(container.command))
-        if self.kind == "bwrap":
-            launch["argv"] = [*sandbox.bwrap(container.ml, hosts), *container.command]
-            launch["directory"] = str(container.folder)
-        elif self.kind == "unshare":
-            launch["mount"] = str(stage)
-        process = self._cold().start(launch)
-        process.wrapped = self.kind == "bwrap"
+        start = self.sandbox.cold(launch, prepared)
+        process = self._cold().start(start.launch, start.killed)
+        process.wrapped = start.wrapped
         return process
-
-    def _variables(self, found: image.Image, built: Path, container: Container) -> dict[str, str]:
-        return {
-            **sandbox.inherited(),
-            **self._settings(container),
-            "VIRTUAL_ENV": str(built),
-            "PATH": f"{built / 'bin'}:{found.bin}:{SYSTEM_PATH}",
-        }
 
     def _settings(self, container: Container) -> dict[str, str]:
         """The variables that a container has wherever it runs."""
@@ -187,16 +171,15 @@ class Runtime:
         return {
             "PYTHONUNBUFFERED": "1",
             **{f"{name}_NUM_THREADS": threads for name in numeric},
-            **self.client_environment,
+            **self._client_environment,
             **container.environment,
         }
 
     def _script(
-        self, found: image.Image, built: Path, container: Container, launch: Mapping[str, Any]
+        self, found: image.Image, built: str, container: Container, launch: Launch
     ) -> list[str] | None:
         """The Python file and arguments that a warm host can run in place, or None."""
-        may_mount = self._warm_mount or self.kind == "relocate"
-        if not found.preload or not may_mount or not hasattr(os, "waitid"):
+        if not found.preload or not self.sandbox.runs_warm or not hasattr(os, "waitid"):
             return None
         if any(_READ_AT_START.match(name) for name in container.environment):
             return None
@@ -205,8 +188,8 @@ class Runtime:
         if path is None:
             return None
         if re.fullmatch(r"python(3(\.\d+)?)?", Path(program).name):
-            ours = Path(path).parent == built / "bin"
-            return arguments if ours and arguments and not arguments[0].startswith("-") else None
+            own = Path(path).parent == Path(built, "bin")
+            return arguments if own and arguments and not arguments[0].startswith("-") else None
         with Path(path).open("rb") as file:
             first = file.readline(200)
         is_python = re.match(rb"#!\s*/usr/bin/env\s+python3?\s*$", first)
@@ -217,19 +200,19 @@ class Runtime:
             (sys.executable, os.devnull), {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
         )
 
-    def _warm(self, found: image.Image, built: Path) -> Host:
+    def _warm(self, found: image.Image, built: str) -> Host:
         # One thread while importing, so that the fork is of a process with a single thread.
-        blank = Container(found.uri, (), {}, Path(), threads=1)
-        variables = self._variables(found, built, blank)
+        settings = self._settings(Container(found.uri, (), {}, Path(), threads=1))
         return self._host(
-            (str(built / "bin" / "python"), str(found.folder), *found.preload), variables
+            (str(Path(built, "bin/python")), str(found.folder), *found.preload),
+            variables(found, built, settings),
         )
 
-    def _host(self, key: tuple[str, ...], variables: Mapping[str, str]) -> Host:
+    def _host(self, key: tuple[str, ...], environment: Mapping[str, str]) -> Host:
         with self._lock:
             host = self._hosts.get(key)
             if host is None or not host.alive:
-                host = Host(key[0], key[1], key[2:], variables, self._errors)
+                host = Host(key[0], key[1], key[2:], environment, self._errors)
                 self._hosts[key] = host
                 self._reap_later()
             host.touch()
@@ -265,5 +248,4 @@ class Runtime:
             self._hosts.clear()
         for host in hosts:
             host.close()
-        if self.kind == "docker":
-            docker.sweep(self._owner)
+        self.sandbox.close()

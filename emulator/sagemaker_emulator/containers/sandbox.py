@@ -1,94 +1,218 @@
-"""How a container comes to see its own /opt/ml, and which ways this machine offers."""
+"""How a container comes to see its own /opt/ml."""
 
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
+from sagemaker_emulator.containers import environment
+from sagemaker_emulator.containers.environment import Log
+from sagemaker_emulator.containers.host import Launch
+from sagemaker_emulator.containers.image import Image
 from sagemaker_emulator.containers.process import HOST
 from sagemaker_emulator.proxies import past_proxies
 
-KINDS = ("unshare", "bwrap", "relocate")
 OPT_ML = "/opt/ml"
 ETC_HOSTS = "/etc/hosts"
-HOST_NAME = "algo-1"  # what a job is told that its one host is called
+HOST_NAME = "algo-1"  # the name of a job's one host, as SageMaker names it to the job
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 class SandboxUnavailable(Exception):
-    """The runtime that was asked for cannot be had on this machine."""
+    """The requested runtime does not work on this machine."""
 
 
-def probe(wanted: str = "auto") -> str:
-    """Choose the sandbox: the one wanted, or the first of `KINDS` that works here.
+@dataclass(frozen=True)
+class Start:
+    """What a cold host starts, and how that is ended.
 
-    `unshare` (a mount namespace made by the host itself, in about a millisecond) comes before
-    `bwrap` because a warm container can only have the former; `bwrap` may be allowed where
-    `unshare` is not.
-
-    Raises:
-        SandboxUnavailable: a kind was asked for by name and does not work; says what failed.
+    Attributes:
+        launch: What the host runs.
+        wrapped: Whether a program that dies of SIGTERM stands before the container's own.
+        killed: Called when a signal has ended it, or its host.
     """
-    candidates = KINDS if wanted == "auto" else (wanted,)
-    said = ""
-    for kind in candidates:
-        said = failure(kind)
-        if not said:
-            return kind
-    raise SandboxUnavailable(
-        f"runtime {wanted!r} does not work on this machine: {said}. "
-        f"Use --runtime auto, or one of: {', '.join(KINDS)}, docker."
-    )
+
+    launch: Launch
+    wrapped: bool = False
+    killed: Callable[[], None] | None = None
 
 
-def failure(kind: str) -> str:
-    """Try a kind: what failed, or an empty string."""
-    if kind == "relocate":
+class Sandbox(Protocol):
+    """One way to give a container its own /opt/ml.
+
+    Attributes:
+        kind: Its name in `--runtime`.
+        shares_files: Whether a container sees the files of this machine.
+        runs_warm: Whether a child of a warm host can be put into it.
+    """
+
+    kind: ClassVar[str]
+    shares_files: ClassVar[bool]
+    runs_warm: bool
+
+    @classmethod
+    def failure(cls) -> str:
+        """Try it on this machine and return what failed, or an empty string."""
+
+    def prepare(self, image: Image, log: Log) -> str:
+        """Build what an image needs and return what stands for it: a folder or a reference.
+
+        Raises:
+            ImageError, EnvironmentFailed: It cannot be built.
+        """
+
+    def inside(self, launch: Launch, image: Image, prepared: str) -> Launch:
+        """The launch with the variables and paths that hold inside the container."""
+
+    def warm(self, launch: Launch) -> Launch:
+        """What a child of a warm host runs."""
+
+    def cold(self, launch: Launch, prepared: str) -> Start:
+        """What a cold host runs."""
+
+    def close(self) -> None:
+        """End what would outlive the hosts."""
+
+
+class _EnvironmentSandbox:
+    """What the sandboxes have in common whose containers run in an image's uv environment.
+
+    Args:
+        environments: The folder of all environments.
+    """
+
+    shares_files: ClassVar[bool] = True
+
+    def __init__(self, environments: Path) -> None:
+        self._environments = environments
+        self.runs_warm = True
+
+    def prepare(self, image: Image, log: Log) -> str:
+        return str(environment.ensure(image, self._environments, log))
+
+    def inside(self, launch: Launch, image: Image, prepared: str) -> Launch:
+        return {**launch, "environment": variables(image, prepared, launch["environment"])}
+
+    def close(self) -> None:
+        return None
+
+
+class Unshare(_EnvironmentSandbox):
+    """A mount namespace that the host itself makes, in about a millisecond."""
+
+    kind: ClassVar[str] = "unshare"
+
+    @classmethod
+    def failure(cls) -> str:
+        with tempfile.TemporaryDirectory() as temporary:
+            folder, stage = Path(temporary, "ml"), Path(temporary, "opt")
+            stage.mkdir()
+            folder.mkdir()
+            (folder / "probe").touch()
+            arguments = (str(folder), str(stage), str(hosts_file(Path(temporary))))
+            return _failure_of([sys.executable, "-I", "-S", str(HOST), "probe", *arguments])
+
+    def warm(self, launch: Launch) -> Launch:
+        return _mounted(launch)
+
+    def cold(self, launch: Launch, prepared: str) -> Start:
+        return Start(_mounted(launch))
+
+
+class Bwrap(_EnvironmentSandbox):
+    """A mount namespace that bubblewrap makes; it may be allowed where `unshare` is not."""
+
+    kind: ClassVar[str] = "bwrap"
+
+    @classmethod
+    def failure(cls) -> str:
+        if shutil.which("bwrap") is None:
+            return "bwrap is not installed"
+        with tempfile.TemporaryDirectory() as temporary:
+            folder = Path(temporary, "ml")
+            folder.mkdir()
+            (folder / "probe").touch()
+            hosts = hosts_file(Path(temporary))
+            return _failure_of([*_bwrap(str(folder), str(hosts)), "test", "-e", f"{OPT_ML}/probe"])
+
+    def __init__(self, environments: Path) -> None:
+        super().__init__(environments)
+        self.runs_warm = not Unshare.failure()  # bubblewrap cannot start a child of a warm host
+
+    def warm(self, launch: Launch) -> Launch:
+        return _mounted(launch)
+
+    def cold(self, launch: Launch, prepared: str) -> Start:
+        command = [*_bwrap(launch["folder"], launch["hosts"]), *launch["argv"]]
+        directory = str(Path(launch["folder"]).parent)
+        return Start({**launch, "argv": command, "directory": directory}, wrapped=True)
+
+
+class Relocate(_EnvironmentSandbox):
+    """No namespace: paths below /opt/ml are replaced by those of the job's folder."""
+
+    kind: ClassVar[str] = "relocate"
+
+    @classmethod
+    def failure(cls) -> str:
         return ""
-    with tempfile.TemporaryDirectory() as temporary:
-        folder, stage = Path(temporary, "ml"), Path(temporary, "opt")
-        folder.mkdir()
-        stage.mkdir()
-        (folder / "probe").touch()
-        hosts = hosts_file(Path(temporary))
-        if kind == "bwrap":
-            if shutil.which("bwrap") is None:
-                return "bwrap is not installed"
-            command = [*bwrap(folder, hosts), "test", "-e", f"{OPT_ML}/probe"]
-        else:
-            arguments = (str(folder), str(stage), str(hosts))
-            command = [sys.executable, "-I", "-S", str(HOST), "probe", *arguments]
-        tried = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
-        if tried.returncode == 0:
-            return ""
-        return (tried.stderr.strip().splitlines() or [f"exit code {tried.returncode}"])[-1]
+
+    def inside(self, launch: Launch, image: Image, prepared: str) -> Launch:
+        folder = launch["folder"]
+        launch = super().inside(launch, image, prepared)
+        return {
+            **launch,
+            "argv": relocate(launch["argv"], Path(folder)),
+            "environment": {**relocate(launch["environment"], Path(folder)), "OPT_ML": folder},
+            "directory": folder,
+        }
+
+    def warm(self, launch: Launch) -> Launch:
+        return launch
+
+    def cold(self, launch: Launch, prepared: str) -> Start:
+        return Start(launch)
+
+
+def _mounted(launch: Launch) -> Launch:
+    """The launch of a process that enters a mount namespace, built in the folder `opt`."""
+    return {**launch, "mount": str(Path(launch["folder"]).with_name("opt"))}
+
+
+def _failure_of(command: list[str]) -> str:
+    tried = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    if tried.returncode == 0:
+        return ""
+    return (tried.stderr.strip().splitlines() or [f"exit code {tried.returncode}"])[-1]
 
 
 def hosts_file(folder: Path) -> Path:
-    """Write the machine's /etc/hosts into a folder, and in it the name of a job's host.
+    """Write a copy of the machine's /etc/hosts with the name of a job's host into a folder.
 
     Programs look the name up: AWS's sagemaker-training waits 15 minutes for an address.
     """
-    made, machine = folder / "hosts", Path(ETC_HOSTS)
-    known = machine.read_text() if machine.is_file() else "127.0.0.1 localhost"
-    made.write_text(f"{known.rstrip()}\n127.0.0.1 {HOST_NAME}\n")
-    return made
+    copy, machine = folder / "hosts", Path(ETC_HOSTS)
+    lines = machine.read_text() if machine.is_file() else "127.0.0.1 localhost"
+    copy.write_text(f"{lines.rstrip()}\n127.0.0.1 {HOST_NAME}\n")
+    return copy
 
 
-def bwrap(folder: Path, hosts: Path) -> list[str]:
+def _bwrap(folder: str, hosts: str) -> list[str]:
     """The command prefix that puts `folder` on /opt/ml, `hosts` on /etc/hosts with bubblewrap."""
     opt = Path("/opt")
     entries = sorted(opt.iterdir()) if opt.is_dir() else []
     binds = [part for path in entries for part in ("--bind", str(path), str(path))]
-    if Path(ETC_HOSTS).is_file():  # else bubblewrap would make one, outside
-        binds += ["--ro-bind", str(hosts), ETC_HOSTS]
+    if Path(ETC_HOSTS).is_file():  # else bubblewrap would create one outside
+        binds += ["--ro-bind", hosts, ETC_HOSTS]
     return [
         *(shutil.which("bwrap") or "bwrap", "--dev-bind", "/", "/", "--tmpfs", "/opt"),
         *binds,
-        *("--bind", str(folder), OPT_ML, "--chdir", OPT_ML, "--die-with-parent", "--"),
+        *("--bind", folder, OPT_ML, "--chdir", OPT_ML, "--die-with-parent", "--"),
     ]
 
 
@@ -97,7 +221,7 @@ def relocate(value: Any, folder: Path) -> Any:
     if isinstance(value, str):
         if value == OPT_ML or value.startswith(OPT_ML + "/"):
             return str(folder) + value[len(OPT_ML) :]
-        # --option=/opt/ml/... is the other way in which arguments name a path
+        # --option=/opt/ml/... is the other form in which arguments name a path
         head, equals, tail = value.partition(f"={OPT_ML}/")
         return f"{head}={folder}/{tail}" if equals else value
     if isinstance(value, Mapping):
@@ -107,16 +231,32 @@ def relocate(value: Any, folder: Path) -> Any:
     return value
 
 
+def variables(image: Image, built: str, settings: Mapping[str, str]) -> dict[str, str]:
+    """The variables of a process in an image's environment.
+
+    Args:
+        image: The image.
+        built: The folder of its environment.
+        settings: The container's own variables, which win over inherited ones.
+    """
+    return {
+        **inherited(),
+        **settings,
+        "VIRTUAL_ENV": built,
+        "PATH": f"{Path(built, 'bin')}:{image.bin}:{SYSTEM_PATH}",
+    }
+
+
 def inherited() -> dict[str, str]:
-    """What a container takes from the environment of whoever started the emulator.
+    """The variables that a container takes from the environment that the emulator started in.
 
     A person's home (caches of downloaded weights), language, proxies, devices and where pip finds
-    packages; not their AWS settings, their Python settings or what else AWS would not have.
+    packages; not their AWS settings, their Python settings or anything else that AWS would not set.
     """
     names = {"HOME", "USER", "LANG", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES"}
     names |= {"SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"}
     names |= {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"}
     names |= {"PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_NO_INDEX"}
     names |= {"PIP_TRUSTED_HOST", "PIP_CERT", "PIP_CONFIG_FILE"}
-    found = {k: v for k, v in os.environ.items() if k.upper() in names or k.startswith("LC_")}
-    return found | past_proxies()
+    taken = {k: v for k, v in os.environ.items() if k.upper() in names or k.startswith("LC_")}
+    return taken | past_proxies()

@@ -1,58 +1,69 @@
 """Tags of every SageMaker resource, kept by ARN."""
 
-from typing import Any
+from __future__ import annotations
 
-from sagemaker_emulator.aws.dispatch import Context, operation, peer
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from sagemaker_emulator.aws.context import Context
+from sagemaker_emulator.aws.dispatch import Response, operation
 from sagemaker_emulator.errors import ApiError, invalid
+
+if TYPE_CHECKING:
+    from types_boto3_sagemaker import type_defs as types
 
 _LIMIT = 50
 
 
-@peer("tag")
-def add(context: Context, arn: str, tags: list[dict[str, str]]) -> list[dict[str, str]]:
-    """Merge tags into a resource's; a key that is there gets the new value.
+def add(
+    context: Context, arn: str, tags: Sequence[types.TagTypeDef] | None
+) -> list[types.TagTypeDef]:
+    """Merge tags into a resource's, and return all; a key that is there gets the new value.
 
     Raises:
         ApiError: The resource would have more than 50.
     """
     if not tags:
-        return of(context, arn)
+        return get(context, arn)
     with context.store.transaction():
-        merged = {tag["Key"]: tag["Value"] for tag in of(context, arn) + tags}
+        merged = {tag["Key"]: tag["Value"] for tag in [*get(context, arn), *tags]}
         if len(merged) > _LIMIT:
             raise ApiError("ResourceLimitExceeded", f"{arn} would have more than {_LIMIT} tags")
-        result = [{"Key": key, "Value": value} for key, value in merged.items()]
+        result: list[types.TagTypeDef] = [{"Key": k, "Value": v} for k, v in merged.items()]
         context.store.put("tags", arn, {"Arn": arn, "Tags": result})
     return result
 
 
-def of(context: Context, arn: str) -> list[dict[str, str]]:
+def get(context: Context, arn: str) -> list[types.TagTypeDef]:
     """The tags of a resource."""
-    return (context.store.get("tags", arn) or {"Tags": []})["Tags"]
+    tags: list[types.TagTypeDef] = (context.store.get("tags", arn) or {"Tags": []})["Tags"]
+    return tags
 
 
 @operation("AddTags")
-def add_tags(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+def add_tags(context: Context, request: types.AddTagsInputTypeDef) -> Response:
     """Tag a resource."""
-    return {"Tags": add(context, _own(context, request["ResourceArn"]), request["Tags"])}
+    return {"Tags": add(context, _checked_arn(context, request), request["Tags"])}
 
 
 @operation("ListTags")
-def list_tags(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+def list_tags(context: Context, request: types.ListTagsInputTypeDef) -> Response:
     """The tags of a resource."""
-    return {"Tags": of(context, _own(context, request["ResourceArn"]))}
+    return {"Tags": get(context, _checked_arn(context, request))}
 
 
 @operation("DeleteTags")
-def delete_tags(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """Remove tags by key; a key that is not there is no error."""
-    arn = _own(context, request["ResourceArn"])
-    kept = [tag for tag in of(context, arn) if tag["Key"] not in request["TagKeys"]]
+def delete_tags(context: Context, request: types.DeleteTagsInputTypeDef) -> Response:
+    """Remove tags by key; a key that is not there is not an error."""
+    arn = _checked_arn(context, request)
+    kept = [tag for tag in get(context, arn) if tag["Key"] not in request["TagKeys"]]
     context.store.put("tags", arn, {"Arn": arn, "Tags": kept})
     return {}
 
 
-def _own(context: Context, arn: str) -> str:
+def _checked_arn(context: Context, request: Mapping[str, Any]) -> str:
+    """The ResourceArn of a request, if it is a resource of this account that exists."""
+    arn = str(request["ResourceArn"])
     prefix = f"arn:aws:sagemaker:{context.region}:{context.account}:"
     if not arn.startswith(prefix):
         raise invalid(f"{arn} is not a SageMaker resource of this account; it must begin {prefix}")

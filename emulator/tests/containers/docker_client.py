@@ -33,14 +33,18 @@ def run(words: list[str]) -> int:
     parser.add_argument("image")
     parser.add_argument("command", nargs=argparse.REMAINDER)
     given = parser.parse_args(words)
+    file = CONTAINERS / given.name
+
+    def register() -> None:  # before the container's first output
+        file.write_text(json.dumps({"process": os.getpid(), "label": given.label}))
+
     child = subprocess.Popen(
         [given.entrypoint, *given.command],
         cwd=given.volume.split(":")[0],
         env={"PATH": os.environ["PATH"], **dict(pair.split("=", 1) for pair in given.env)},
         start_new_session=True,
+        preexec_fn=register,
     )
-    file = CONTAINERS / given.name
-    file.write_text(json.dumps({"process": child.pid, "label": given.label}))
     signal.signal(signal.SIGTERM, lambda number, frame: child.send_signal(number))
     code = child.wait()
     file.unlink(missing_ok=True)

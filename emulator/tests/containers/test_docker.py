@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from sagemaker_emulator.containers import docker, sandbox
+from sagemaker_emulator.containers.docker import Docker
 from sagemaker_emulator.containers.process import HostLost, Process
-from sagemaker_emulator.containers.runtime import Container, Runtime
+from sagemaker_emulator.containers.runtime import Container, Runtime, choose_sandbox
+from sagemaker_emulator.containers.sandbox import SandboxUnavailable
 
 IMAGES = Path(__file__).parents[1] / "images"
 CLIENT = Path(__file__).with_name("docker_client.py")
-NO_ENGINE = docker.problem()
+NO_ENGINE = Docker.failure()
 
 
 @pytest.fixture(
@@ -54,7 +55,8 @@ def import_image(name: str) -> None:
 @pytest.fixture
 def runtime(engine: None, tmp_path: Path) -> Iterator[Runtime]:
     (tmp_path / "state").mkdir()
-    made = Runtime(IMAGES, tmp_path / "state", "docker", {"AWS_REGION": "us-east-1"})
+    docker = choose_sandbox("docker", tmp_path / "state")
+    made = Runtime(IMAGES, tmp_path / "state", docker, {"AWS_REGION": "us-east-1"})
     yield made
     made.close()
 
@@ -132,15 +134,15 @@ def test_containers_of_an_emulator_that_was_killed_end_with_the_next(
     for host in runtime.hosts():
         os.kill(host, 9)
     assert not still(written)
-    Runtime(IMAGES, tmp_path / "another", "docker").close()
+    choose_sandbox("docker", tmp_path / "another")
     assert not still(written)
-    Runtime(IMAGES, tmp_path / "state", "docker").close()
+    choose_sandbox("docker", tmp_path / "state")
     assert still(written)
     with pytest.raises(HostLost):
         process.wait()
 
 
-def test_without_an_engine_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_docker_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(sandbox.SandboxUnavailable, match="'docker' does not work: docker is not i"):
-        Runtime(IMAGES, tmp_path, "docker")
+    with pytest.raises(SandboxUnavailable, match=r"'docker' does not work .*: docker is not i"):
+        choose_sandbox("docker", tmp_path)

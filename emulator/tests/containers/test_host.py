@@ -10,10 +10,10 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from sagemaker_emulator.containers.host import Launch
 from sagemaker_emulator.containers.process import Host, HostLost, Process
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="Linux only")
@@ -27,12 +27,13 @@ def host(tmp_path: Path) -> Iterator[Host]:
 
 
 def start(host: Host, folder: Path, *command: str, script: str | None = None) -> Process:
-    launch: dict[str, Any] = {
+    launch: Launch = {
         "script": script,
         "argv": list(command),
         "environment": {"PATH": os.environ["PATH"]},
         "folder": str(folder),
         "mount": "",
+        "hosts": "",
         "directory": str(folder),
         "nice": 5,
     }

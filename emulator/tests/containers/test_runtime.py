@@ -9,14 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from sagemaker_emulator.containers import sandbox
-from sagemaker_emulator.containers.runtime import Container, Runtime
+from sagemaker_emulator.containers.runtime import (
+    SANDBOXES,
+    Container,
+    Runtime,
+    choose_sandbox,
+)
+from sagemaker_emulator.containers.sandbox import SandboxUnavailable, relocate
 
 IMAGES = Path(__file__).parents[1] / "images"
+FAILURES = {sandbox.kind: sandbox.failure() for sandbox in SANDBOXES}
 KINDS = [
     pytest.param(kind, marks=pytest.mark.skipif(bool(why), reason=f"{kind}: {why}"), id=kind)
-    for kind in sandbox.KINDS
-    for why in [sandbox.failure(kind)]
+    for kind, why in FAILURES.items()
 ]
 
 
@@ -25,9 +30,9 @@ def runtimes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Run
     state = tmp_path_factory.mktemp("state")
     client = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}
     made = {
-        kind: Runtime(IMAGES, state, kind, client)
-        for kind in sandbox.KINDS
-        if not sandbox.failure(kind)
+        kind: Runtime(IMAGES, state, choose_sandbox(kind, state), client)
+        for kind, why in FAILURES.items()
+        if not why
     }
     yield made
     for runtime in made.values():
@@ -231,9 +236,9 @@ def test_output_arrives_as_it_is_printed(runtimes, tmp_path: Path) -> None:
 def test_containers_die_with_a_killed_emulator(tmp_path: Path) -> None:
     program = (
         "import sys, time\nfrom pathlib import Path\n"
-        "from sagemaker_emulator.containers.runtime import Container, Runtime\n"
+        "from sagemaker_emulator.containers.runtime import Container, Runtime, choose_sandbox\n"
         "state, images = Path(sys.argv[1]), Path(sys.argv[2])\n"
-        "r = Runtime(images, state)\n"
+        "r = Runtime(images, state, choose_sandbox('auto', state))\n"
         "for image in ('plain', 'warm'):\n"
         "    c = Container(image, ('python3', '/opt/ml/s.py'), {}, state / image)\n"
         "    c.ml.mkdir(parents=True)\n"
@@ -282,7 +287,7 @@ def test_a_program_that_is_not_there(runtimes, tmp_path: Path) -> None:
 
 
 def test_idle_hosts_end(tmp_path: Path) -> None:
-    runtime = Runtime(IMAGES, tmp_path, idle_seconds=0.2)
+    runtime = Runtime(IMAGES, tmp_path, choose_sandbox("auto", tmp_path), idle_seconds=0.2)
     try:
         Run(runtime, tmp_path, "warm", ("python3", script(tmp_path, ""))).end()
         assert runtime.hosts()
@@ -297,10 +302,10 @@ def test_idle_hosts_end(tmp_path: Path) -> None:
 
 
 def test_an_unavailable_runtime_says_why() -> None:
-    if not sandbox.failure("bwrap"):
+    if not FAILURES["bwrap"]:
         pytest.skip("bwrap works here")
-    with pytest.raises(sandbox.SandboxUnavailable, match=r"'bwrap' does not work.*auto"):
-        sandbox.probe("bwrap")
+    with pytest.raises(SandboxUnavailable, match=r"'bwrap' does not work.*auto"):
+        choose_sandbox("bwrap", Path())
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or sys.platform != "linux", reason="needs to become another")
@@ -356,16 +361,16 @@ def test_unshare_as_a_plain_user(tmp_path: Path) -> None:
     ],
 )
 def test_relocation_rewrites_paths(value: object, expected: object) -> None:
-    assert sandbox.relocate(value, Path("/job")) == expected
+    assert relocate(value, Path("/job")) == expected
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to take this machine's /etc away")
 def test_a_machine_without_etc_hosts_has_opt_ml_all_the_same(tmp_path):
-    if said := sandbox.failure("unshare"):
-        pytest.skip(f"nothing can be mounted here: {said}")
+    if failure := FAILURES["unshare"]:
+        pytest.skip(f"nothing can be mounted here: {failure}")
     probe = (
-        "from sagemaker_emulator.containers import sandbox; "
-        "print(sandbox.failure('unshare'), end='')"
+        "from sagemaker_emulator.containers.sandbox import Unshare; "
+        "print(Unshare.failure(), end='')"
     )
     bare = 'mount --make-rprivate / && mount --bind "$0" /etc && exec "$@"'
     command = ["unshare", "--mount", "sh", "-c", bare, str(tmp_path), sys.executable, "-c", probe]

@@ -8,11 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from botocore.exceptions import ClientError
-from engine_bench import bench_context
+from engine_bench import PythonFunctions
 from function_archive import archive
+from local_context import local_context
 
-from sagemaker_emulator.services.events.operations import emit
-from sagemaker_emulator.services.functions import operations
+from sagemaker_emulator.services.functions import invoker, operations
 from sagemaker_emulator.services.logs.operations import filter_log_events
 
 ROLE = "arn:aws:iam::123456789012:role/pipelines"
@@ -126,18 +126,18 @@ def test_a_model_package_is_told_of_when_anything_of_it_changes(sagemaker, pipel
 
 
 def test_an_invocation_that_fails_is_tried_three_times(tmp_path, monkeypatch):
-    monkeypatch.setattr(operations, "_RETRY_AFTER", (0, 0))
-    context = bench_context(tmp_path)
+    monkeypatch.setattr(invoker, "RETRY_AFTER", (0, 0))
+    context = local_context(tmp_path)
     code = {"ZipFile": archive("def handler(event, context): 1 / 0")}
     function = {"FunctionName": "f", "Runtime": "python3.11", "Handler": "function.main.handler"}
     operations.create_function(context, {**function, "Role": ROLE, "Code": code})
     operations.invoke_function(context, {"FunctionName": "f", "InvocationType": "Event"})
     deadline = time.monotonic() + 20
-    while not context.lines:
+    while not (lines := list(context.logs.read("/aws/lambda/f", "asynchronous"))):
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    assert "given up after 3 tries" in context.lines[0]
-    assert "ZeroDivisionError" in context.lines[0]
+    assert "given up after 3 tries" in lines[0]
+    assert "ZeroDivisionError" in lines[0]
     found = filter_log_events(context, {"logGroupName": "/aws/lambda/f", "filterPattern": "REPORT"})
     assert len(found["events"]) == 3
     assert context.store.list("invocation") == []
@@ -179,41 +179,42 @@ def test_registering_and_starting_at_once_waits_for_nobody(sagemaker, pipeline, 
 
 
 @pytest.fixture
-def served(tmp_path, monkeypatch):
-    """A context of rules that went past every check, and what the functions were sent."""
-    context, sent = bench_context(tmp_path), []
-
-    def invoke_later(_, arn, payload):
-        if arn.endswith(":bad"):
-            raise context.functions["bad"]
-        sent.append(arn.rpartition(":")[2])
-
-    monkeypatch.setattr(operations, "permits", lambda *_: True)
-    monkeypatch.setattr(operations, "invoke_later", invoke_later)
+def served(tmp_path):
+    """A context of rules that went past every check, its functions, and what they received."""
+    context, sent = local_context(tmp_path), []
+    context.functions = functions = PythonFunctions(good=lambda _: sent.append("good"))
     targets = [{"Arn": f"arn:aws:lambda:::function:{name}"} for name in ("bad", "good")]
     targets.insert(0, {**targets[1], "Input": "no json"})
     for name, choice in (("a", {"prefix": 5}), ("b", "mine")):
         pattern = json.dumps({"source": [choice]})
         rule = {"Name": name, "Arn": name, "State": "ENABLED", "EventPattern": pattern}
         context.store.put("rule", name, {**rule, "Targets": targets})
-    return context, sent
+    return context.events, functions, sent
 
 
 def test_what_cannot_be_served_keeps_an_event_from_no_other(served, caplog):
-    context, sent = served
-    context.functions["bad"] = ValueError("as asked")
-    emit(context, "mine", "T", {}, [])
+    events, functions, sent = served
+
+    def fail(_):
+        raise RuntimeError("as asked")
+
+    functions["bad"] = fail
+    events.emit("T", {}, [], "mine")
     assert sent == ["good"]
     assert "rule a: its pattern cannot be compared" in caplog.text
     assert "JSONDecodeError" in caplog.text
-    assert "ValueError: as asked" in caplog.text
+    assert "RuntimeError: as asked" in caplog.text
 
 
 def test_an_event_that_cannot_be_kept_undoes_what_it_tells_of(served):
-    context, sent = served
-    context.functions["bad"] = sqlite3.OperationalError("database or disk is full")
+    events, functions, sent = served
+
+    def fail(_):
+        raise sqlite3.OperationalError("database or disk is full")
+
+    functions["bad"] = fail
     with pytest.raises(sqlite3.OperationalError):
-        emit(context, "mine", "T", {}, [])
+        events.emit("T", {}, [], "mine")
     assert sent == []
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
-from engine_bench import bench_context
+from local_context import local_context
 
-from sagemaker_emulator.services.logs.operations import append, filter_log_events, get_log_events
+from sagemaker_emulator.services.logs.operations import filter_log_events, get_log_events
 
 
 @pytest.fixture
@@ -104,8 +104,8 @@ def test_a_filter_gives_pages_of_many_streams(logs, stream):
 
 
 def test_a_line_that_is_being_written_waits_until_it_is_whole(tmp_path):
-    context, where = bench_context(tmp_path), {"logGroupName": "g", "logStreamName": "s"}
-    append(context, "g", "s", [(1_700_000_000, "a"), (1_700_000_001, "b")])
+    context, where = local_context(tmp_path), {"logGroupName": "g", "logStreamName": "s"}
+    context.logs.write("g", "s", [(1_700_000_000, "a"), (1_700_000_001, "b")])
     (file,) = (tmp_path / "logs" / "g").iterdir()
     whole = file.read_bytes()
     file.write_bytes(whole[:-5])
@@ -116,10 +116,10 @@ def test_a_line_that_is_being_written_waits_until_it_is_whole(tmp_path):
 
 
 def test_a_group_may_have_more_streams_than_files_may_be_open(tmp_path):
-    context = bench_context(tmp_path)
+    context = local_context(tmp_path)
     lines = [(1_700_000_000 + i, "x" * 500) for i in range(50)]  # more than is read at once
     for number in range(150):
-        append(context, "many", f"s{number:03}", [(1_700_000_000 - 1, "first"), *lines])
+        context.logs.write("many", f"s{number:03}", [(1_700_000_000 - 1, "first"), *lines])
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     used = len(list(Path("/proc/self/fd").iterdir()))
     resource.setrlimit(resource.RLIMIT_NOFILE, (used + 100, limits[1]))

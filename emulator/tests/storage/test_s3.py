@@ -10,8 +10,9 @@ from pathlib import Path
 import boto3
 import pytest
 
-from sagemaker_emulator.errors import ApiError
+from sagemaker_emulator.errors import ApiError, JobFailed
 from sagemaker_emulator.storage.s3 import S3
+from sagemaker_emulator.storage.s3_files import find
 
 PREFIXES = 12  # a listing that is out of date shows in some of them only
 
@@ -88,17 +89,36 @@ def test_a_store_that_starts_again_is_not_ended_by_a_refresh(s3, caplog):
 
 
 @pytest.mark.parametrize(
-    "uri",
-    ["s3://../", "s3://../emulator.db", "s3://./", "s3://a..b/", "s3://Bucket/x", "s3://b/x"],
+    ("uri", "reason"),
+    [
+        *((f"s3://{name}/x", "is not a bucket's name") for name in ("..", ".", "a..b", "Bucket")),
+        ("s3://b/x", "is not a bucket's name"),
+        ("s3://bucket/../other/", r"a key with '\.\.' in it"),
+        ("http://bucket/x", "is not an S3 URI"),
+        ("s3:///x", "is not an S3 URI"),
+    ],
 )
-def test_only_a_buckets_name_leads_into_the_folder_of_buckets(tmp_path, uri):
+def test_uri_cannot_lead_out_of_its_bucket(tmp_path, uri, reason):
     (tmp_path / "emulator.db").write_text("the emulator's own")
     store = S3(tmp_path / "s3", "http://127.0.0.1:9")
-    for look in (store.path_of, store.list_prefix):
-        with pytest.raises(ApiError, match="is not a bucket's name"):
-            look(uri)
+    with pytest.raises(ApiError, match=reason):
+        store.path_of(uri)
+    with pytest.raises(ApiError, match=reason):
+        store.read(uri)
+    with pytest.raises(JobFailed, match=reason):
+        list(find(store.folder, uri))
 
 
-def test_a_key_cannot_lead_out_of_its_bucket(tmp_path):
-    with pytest.raises(ApiError, match=r"a key with '\.\.' in it"):
-        S3(tmp_path, "http://127.0.0.1:9").list_prefix("s3://bucket/../other/")
+def test_key_that_begins_with_a_slash_stays_in_the_bucket(tmp_path):
+    store = S3(tmp_path / "s3", "http://127.0.0.1:9")
+    assert store.path_of("s3://bucket//etc/passwd") == tmp_path / "s3/bucket/etc/passwd"
+
+
+def test_object_is_read_whole_and_a_missing_one_is_none(tmp_path):
+    store = S3(tmp_path / "s3", "http://127.0.0.1:9")
+    (tmp_path / "s3/bucket/folder").mkdir(parents=True)
+    (tmp_path / "s3/bucket/folder/a#b?c").write_bytes(b"content")
+    assert store.read("s3://bucket/folder/a#b?c") == b"content"
+    assert store.read("https://bucket.s3.us-east-1.amazonaws.com/folder/a#b?c") == b"content"
+    for uri in ("s3://bucket/none", "s3://bucket/folder", "s3://bucket/folder/a#b?c/d"):
+        assert store.read(uri) is None

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from sagemaker_emulator.errors import JobFailed
 from sagemaker_emulator.sagemaker.jobs import archive
-from sagemaker_emulator.sagemaker.jobs.metrics import Metrics
 from sagemaker_emulator.storage import s3_files
-from sagemaker_emulator.storage.s3_files import JobFailed
 
 
 @pytest.fixture
@@ -123,18 +122,3 @@ def test_a_bad_archive_is_refused(tmp_path: Path, kind: str) -> None:
     with pytest.raises(JobFailed, match=r"model\.tar\.gz could not be unpacked"):
         archive.unpack(packed, tmp_path / "again")
     assert not (tmp_path / "evil").exists()
-
-
-def test_metrics_are_the_last_values() -> None:
-    metrics = Metrics(
-        [
-            {"Name": "accuracy", "Regex": r"accuracy=([0-9.]+)"},
-            {"Name": "loss", "Regex": r"loss=(\S+)"},
-            {"Name": "never", "Regex": r"never=(\d+)"},
-            {"Name": "no group", "Regex": r"accuracy"},
-        ]
-    )
-    metrics.watch(["accuracy=0.5 loss=high", "accuracy=0.75"])
-    metrics.watch(["loss=1e-3", "accuracy=."])
-    final = metrics.final()
-    assert [(m["MetricName"], m["Value"]) for m in final] == [("accuracy", 0.75), ("loss", 0.001)]

@@ -50,10 +50,14 @@ LONG_NAME = Summary(
 PREDICTION = {"count": 3, "confidence": 0.55, "probabilities": {str(n): 0.2 for n in range(1, 6)}}
 
 
+def parameter(name: str, default: str, text: str) -> Parameter:
+    return Parameter(name, "String", default, text, "", accepts=lambda value: True)
+
+
 @pytest.fixture
 def parts(look: Any, outcome: Any, model: Compared) -> list[Any]:
     """One of each table, with the long cells that met narrow terminals."""
-    address = Parameter("DataSource", "String", "s3://bucket/" + "long/" * 12, "Bin images.")
+    address = parameter("DataSource", "s3://bucket/" + "long/" * 12, "Bin images.")
     paths = ["00010.jpg", "/home/ada/warehouse/aisle-7/bin-images/00011.jpg"]
     record = {"match": True, "expected_quantity": 3, "match_confidence": 0.55}
     return [
@@ -108,8 +112,8 @@ def test_a_running_step_has_one_line_with_its_status_whole(
 
 
 def test_a_long_default_stands_with_the_meaning_of_the_parameter(shown: Shown) -> None:
-    long = Parameter("DataSource", "String", "s3://some-bucket/with/a/folder", "Bin images.")
-    short = Parameter("Seed", "Integer", 0, "Random seed.")
+    long = parameter("DataSource", "s3://some-bucket/with/a/folder", "Bin images.")
+    short = parameter("Seed", "0", "Random seed.")
     text = shown(80, tables.parameters([long, short]))
     assert re.split("  +", text[2]) == [
         "DataSource", "…", "Bin images. Default: s3://some-bucket/with/a/folder",

@@ -1,11 +1,13 @@
+"""Checks of a photo before it is sent to the endpoint."""
+
+import ast
 import io
-import math
-import re
 
 import pytest
 from PIL import Image
 
 from pipelines.root import ROOT
+from pipelines.serving import photo
 from pipelines.serving.photo import MAX_BYTES, PhotoError, load, load_all
 
 
@@ -18,7 +20,7 @@ def picture(kind, size=(40, 30), mode="RGB"):
 @pytest.mark.parametrize(
     ("kind", "content_type"), [("JPEG", "image/jpeg"), ("PNG", "image/png")], ids=["jpeg", "png"]
 )
-def test_an_image_is_known_by_its_bytes_not_its_name(tmp_path, kind, content_type):
+def test_the_content_type_follows_the_bytes_not_the_name(tmp_path, kind, content_type):
     file = tmp_path / "bin.txt"
     file.write_bytes(picture(kind))
     image = load(file)
@@ -37,27 +39,58 @@ def test_an_image_is_known_by_its_bytes_not_its_name(tmp_path, kind, content_typ
         pytest.param(b"\xff" * (MAX_BYTES + 1), "above the endpoint's 25 MiB", id="too-many-bytes"),
     ],
 )
-def test_what_the_endpoint_could_not_answer_about_is_refused_here(tmp_path, body, message):
+def test_a_file_that_the_endpoint_would_refuse_is_refused_here(tmp_path, body, message):
     file = tmp_path / "bin.jpg"
     file.write_bytes(body)
     with pytest.raises(PhotoError, match=message):
         load(file)
 
 
+def constants(file):
+    """The module's assignments of literals and products, which is how limits are written."""
+    return {
+        node.targets[0].id: eval(ast.unparse(node.value), {"__builtins__": {}})
+        for node in ast.parse((ROOT / file).read_text()).body
+        if isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Name)
+        and all(
+            isinstance(part, ast.Constant | ast.BinOp | ast.Mult | ast.Tuple | ast.Load)
+            for part in ast.walk(node.value)
+        )
+    }
+
+
+def test_the_steps_have_the_same_limits():
+    """Neither can import the other: they are shipped apart."""
+    steps = constants("steps/photo.py")
+    assert steps["MAX_BYTES"] == photo.MAX_BYTES
+    assert steps["MAX_PIXELS"] == photo.MAX_PIXELS
+    assert steps["MAX_SCANS"] == photo.MAX_SCANS
+    assert set(steps["CONTENT_TYPES"]) == {kind for kind, _ in photo.READERS.values()}
+
+
 @pytest.mark.parametrize(
-    "file",
+    ("file", "name"),
     [
-        "containers/tally-inference/model_server.py",
-        "emulator/sagemaker_emulator/sagemaker/endpoints/invoke.py",
-        "steps/inference.py",
-        "steps/preparation/picture.py",
+        ("containers/tally-inference/model_server.py", "MAX_BYTES"),
+        ("emulator/sagemaker_emulator/sagemaker/endpoints/invoke.py", "MAX_BODY"),
     ],
 )
-def test_the_endpoints_limit_is_the_same_wherever_it_holds(file):
-    """None of these can read the number of another: they run in images of their own."""
-    text = (ROOT / file).read_text()
-    (written,) = re.findall(r"^MAX_B(?:YTES|ODY) = ([\d *]+)", text, re.MULTILINE)
-    assert math.prod(map(int, written.split("*"))) == MAX_BYTES
+def test_the_servers_allow_bodies_of_the_same_size(file, name):
+    assert constants(file)[name] == photo.MAX_BYTES
+
+
+def test_no_other_module_of_the_steps_has_limits_of_its_own():
+    for file in (ROOT / "steps").rglob("*.py"):
+        if file.name != "photo.py":
+            limits = {"MAX_BYTES", "MAX_SCANS", "CONTENT_TYPES", "FORMATS"}
+            assert not limits & set(constants(file)), file
+
+
+def test_a_jpeg_with_more_scans_than_are_served_is_refused(tmp_path):
+    (tmp_path / "bin.jpg").write_bytes(picture("JPEG") + 101 * b"\xff\xda\x00")
+    with pytest.raises(PhotoError, match=r"10[12] scans, and at most 100 are allowed"):
+        load(tmp_path / "bin.jpg")
 
 
 def test_a_missing_file_and_a_folder_are_named(tmp_path):

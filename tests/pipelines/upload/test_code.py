@@ -17,7 +17,7 @@ def steps(tmp_path: Path) -> Path:
     """A small `steps/`."""
     folder = tmp_path / "steps"
     scripts = ("prepare.py", "train.py", "evaluate.py")
-    shared = ("network.py", "inference.py", "engine.py", "pictures.py", "pixels.py")
+    shared = ("network.py", "inference.py", "engine.py", "photo.py", "pictures.py", "pixels.py")
     for name in (*scripts, *shared):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(f"# {name}")
@@ -31,11 +31,12 @@ def steps(tmp_path: Path) -> Path:
 def test_a_bundle_holds_its_steps_files(steps: Path) -> None:
     found = {name: [path for path, _ in bundle.files] for name, bundle in bundles(steps).items()}
     assert found == {
-        "prepare": ["prepare.py"],
+        "prepare": ["photo.py", "prepare.py"],
         "train": [
             "engine.py",
             "inference.py",
             "network.py",
+            "photo.py",
             "pictures.py",
             "pixels.py",
             "train.py",

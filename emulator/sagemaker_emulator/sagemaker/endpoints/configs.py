@@ -1,11 +1,19 @@
 """Endpoint configurations: which models an endpoint serves, and in what shares."""
 
-import time
-from typing import Any
+from __future__ import annotations
 
-from sagemaker_emulator.aws.dispatch import Context, operation
+import time
+from typing import TYPE_CHECKING
+
+from sagemaker_emulator.aws.context import Context
+from sagemaker_emulator.aws.dispatch import Response, operation
 from sagemaker_emulator.aws.pages import page
 from sagemaker_emulator.errors import invalid
+from sagemaker_emulator.sagemaker import tags
+from sagemaker_emulator.storage.store import Document
+
+if TYPE_CHECKING:
+    from types_boto3_sagemaker import type_defs as types
 
 KIND = "endpoint-config"
 _UNSUPPORTED = {
@@ -16,13 +24,15 @@ _UNSUPPORTED = {
 
 
 @operation("CreateEndpointConfig")
-def create_endpoint_config(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """Keep a configuration whose models exist."""
+def create_endpoint_config(
+    context: Context, request: types.CreateEndpointConfigInputTypeDef
+) -> Response:
+    """Create a configuration whose models exist."""
     name = request["EndpointConfigName"]
     for key, what in _UNSUPPORTED.items():
         if request.get(key):
             raise invalid(f"{key}: the emulator does not do {what}.")
-    if request.get("DataCaptureConfig", {}).get("EnableCapture"):
+    if "DataCaptureConfig" in request and request["DataCaptureConfig"].get("EnableCapture"):
         raise invalid("DataCaptureConfig.EnableCapture: the emulator captures no data yet.")
     names = [variant["VariantName"] for variant in request["ProductionVariants"]]
     if len(names) != len(set(names)):
@@ -31,7 +41,7 @@ def create_endpoint_config(context: Context, request: dict[str, Any]) -> dict[st
         if "ServerlessConfig" in variant:
             raise invalid(
                 f"ProductionVariants ({variant['VariantName']}): the emulator has no serverless "
-                "endpoints; give InstanceType and InitialInstanceCount in place of "
+                "endpoints; set InstanceType and InitialInstanceCount in place of "
                 "ServerlessConfig."
             )
         if "ModelName" not in variant:
@@ -43,18 +53,22 @@ def create_endpoint_config(context: Context, request: dict[str, Any]) -> dict[st
     with context.store.transaction():
         if not context.store.create(KIND, name, document):
             raise invalid(f'Cannot create already existing endpoint configuration "{arn}".')
-        context.tag(arn, request.get("Tags"))
+        tags.add(context, arn, request.get("Tags"))
     return {"EndpointConfigArn": arn}
 
 
 @operation("DescribeEndpointConfig")
-def describe_endpoint_config(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+def describe_endpoint_config(
+    context: Context, request: types.DescribeEndpointConfigInputTypeDef
+) -> Response:
     """The configuration as it was created."""
     return get(context, request["EndpointConfigName"])
 
 
 @operation("ListEndpointConfigs")
-def list_endpoint_configs(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+def list_endpoint_configs(
+    context: Context, request: types.ListEndpointConfigsInputTypeDef
+) -> Response:
     """Configurations by name part and creation time."""
     configs = context.store.list(KIND)
     sort = {"Name": "EndpointConfigName"}
@@ -62,15 +76,17 @@ def list_endpoint_configs(context: Context, request: dict[str, Any]) -> dict[str
 
 
 @operation("DeleteEndpointConfig")
-def delete_endpoint_config(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """Forget a configuration; an endpoint that runs by it keeps running."""
+def delete_endpoint_config(
+    context: Context, request: types.DeleteEndpointConfigInputTypeDef
+) -> Response:
+    """Forget a configuration; an endpoint that uses it keeps running."""
     document = get(context, request["EndpointConfigName"])
     context.store.delete(KIND, document["EndpointConfigName"])
     context.store.delete("tags", document["EndpointConfigArn"])
     return {}
 
 
-def get(context: Context, name: str) -> dict[str, Any]:
+def get(context: Context, name: str) -> Document:
     """A configuration's document.
 
     Raises:

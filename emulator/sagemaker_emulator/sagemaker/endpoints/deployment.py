@@ -1,28 +1,27 @@
-"""What stands behind an endpoint: one model server for each production variant."""
+"""The servers behind an endpoint: one for each production variant."""
 
 import random
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
-from typing import Any
 
+from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.sagemaker.endpoints.model_server import (
     STARTUP_SECONDS,
     ModelServer,
     ServedModel,
 )
-from sagemaker_emulator.sagemaker.jobs.job import Place
+from sagemaker_emulator.storage.store import Document
 
 DRAIN_SECONDS = 60.0
 
 
 class Replaced(Exception):
-    """The deployment was drained, as another took its place."""
+    """The deployment was drained, as another replaced it."""
 
 
 class Deployment:
@@ -34,21 +33,15 @@ class Deployment:
     """
 
     def __init__(
-        self,
-        config: dict[str, Any],
-        models: dict[str, ServedModel],
-        folder: Path,
-        place: Place,
-        log: Callable[[str, list[str]], None],
+        self, context: Context, endpoint: str, config: Document, models: dict[str, ServedModel]
     ) -> None:
         """Make the servers; `start` starts them.
 
         Args:
-            config: DescribeEndpointConfig's answer.
+            context: the server.
+            endpoint: the endpoint's name.
+            config: DescribeEndpointConfig's response.
             models: what each variant serves, by the variant's name.
-            folder: where the servers' folders go.
-            place: the runtime and the buckets.
-            log: takes a log stream's name and lines.
         """
         self.config = config
         self.weights = {v["VariantName"]: weight_of(v) for v in config["ProductionVariants"]}
@@ -56,16 +49,14 @@ class Deployment:
         self._drained = False
         self._idle = threading.Condition()
         self._servers = {}
-        for variant in config["ProductionVariants"]:
-            name = variant["VariantName"]
+        for name in self.weights:
             instance = uuid.uuid4().hex[:12]
             self._servers[name] = ModelServer(
+                context,
                 name,
                 models[name],
-                folder / instance,
-                place.runtime,
-                place.s3,
-                partial(log, f"{name}/i-{instance}"),
+                context.state / "endpoints" / endpoint / instance,
+                partial(context.logs.append, log_group(endpoint), f"{name}/i-{instance}"),
             )
 
     def start(self) -> None:
@@ -88,7 +79,7 @@ class Deployment:
             raise
 
     def choose(self, variant: str | None = None) -> str | None:
-        """The variant named if it is there, else one by weight; None where there is none."""
+        """The variant of that name, else one by weight; None where there is none."""
         if variant is not None:
             return variant if variant in self._servers else None
         names = [name for name, weight in self.weights.items() if weight > 0]
@@ -113,7 +104,7 @@ class Deployment:
                 self._idle.notify_all()
 
     def drain(self) -> None:
-        """Wait for the answers under way, then end the servers."""
+        """Wait for the responses under way, then end the servers."""
         deadline = time.monotonic() + DRAIN_SECONDS
         with self._idle:
             self._drained = True
@@ -127,6 +118,11 @@ class Deployment:
             list(pool.map(ModelServer.stop, self._servers.values()))
 
 
-def weight_of(variant: dict[str, Any]) -> float:
-    """A production variant's weight; 1 unless the configuration says another."""
+def weight_of(variant: Document) -> float:
+    """A production variant's weight; 1 unless the configuration has another."""
     return float(variant.get("InitialVariantWeight", 1.0))
+
+
+def log_group(endpoint: str) -> str:
+    """The log group of an endpoint."""
+    return f"/aws/sagemaker/Endpoints/{endpoint}"

@@ -1,16 +1,16 @@
-"""The deployments behind endpoints: changed over without a gap, and there again after a restart."""
+"""The deployments behind endpoints: replaced without a gap, and restored after a restart."""
 
 import itertools
 import logging
 import shutil
 import threading
 import time
-from typing import Any
 
-from sagemaker_emulator.aws.dispatch import Context
+from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.sagemaker.endpoints.deployment import Deployment, weight_of
 from sagemaker_emulator.sagemaker.endpoints.model_server import ServedModel
-from sagemaker_emulator.sagemaker.jobs import failures, running
+from sagemaker_emulator.sagemaker.jobs.failures import failure_reason
+from sagemaker_emulator.storage.store import Document
 
 KIND = "endpoint"
 # Ours, not SageMaker's: what serves, and what an update under way changes over to.
@@ -19,11 +19,12 @@ _OWN = ("Config", "Update")
 _log = logging.getLogger("emulator.endpoints")
 
 
-class Endpoints:
+class Deployments:
     """The deployments of one server.
 
-    Each deployment of an endpoint has a turn. After a restart the one that brings back what served
-    may still be under way when an update begins; whichever ends first, the later turn wins.
+    Each deployment of an endpoint has a turn. After a restart, the deployment that restores an
+    endpoint may still be under way when an update begins: whichever ends first, the later turn
+    wins.
 
     Attributes:
         changed: held while an endpoint's document and its deployments change together; always
@@ -33,14 +34,14 @@ class Endpoints:
     def __init__(self, context: Context) -> None:
         self.context = context
         self.changed = threading.Condition()
-        self._folder = context.state.resolve() / "endpoints"
+        self._folder = context.state / "endpoints"
         self._deployments: dict[str, Deployment] = {}
         self._serves: dict[str, int] = {}  # the turn of each of them
         self._under_way: dict[str, list[int]] = {}  # the turns that have begun and not ended
         self._turns = itertools.count(1)
         self._closed = False
 
-    def begin(self, name: str, *configs: dict[str, Any]) -> None:
+    def begin(self, name: str, *configs: Document) -> None:
         """Deploy configurations in the background, one after the other; the last is to stay."""
         with self.changed:
             turns = [(config, next(self._turns)) for config in configs]
@@ -52,25 +53,18 @@ class Endpoints:
 
         threading.Thread(target=deploy, daemon=True).start()
 
-    def _deploy(self, name: str, config: dict[str, Any], turn: int) -> None:
-        """Start the new servers beside the old ones; change over only when they answer."""
+    def _deploy(self, name: str, config: Document, turn: int) -> None:
+        """Start the new servers beside the old ones; change over only when they respond."""
         context = self.context
         try:
             models = {
-                variant["VariantName"]: ServedModel.describe(context.call, variant["ModelName"])
+                variant["VariantName"]: ServedModel.describe(context, variant["ModelName"])
                 for variant in config["ProductionVariants"]
             }
-            group = f"/aws/sagemaker/Endpoints/{name}"
-            deployment = Deployment(
-                config,
-                models,
-                self._folder / name,
-                running.of(context).place,
-                lambda stream, lines: context.log(group, stream, lines),
-            )
+            deployment = Deployment(context, name, config, models)
             deployment.start()
         except Exception as error:
-            self._failed(name, turn, failures.reason_of(error, f"endpoint {name}"))
+            self._failed(name, turn, failure_reason(error, f"endpoint {name}"))
             return
         with self.changed:
             if not self._ends(name, turn) or self._closed:
@@ -79,14 +73,14 @@ class Endpoints:
                 old = self._deployments.get(name)
                 self._deployments[name] = deployment
                 self._serves[name] = turn
-                if not self._followed(name, turn):  # else the document tells of the update
+                if not self._followed(name, turn):  # else the document shows the update
                     self._in_service(name, config, models)
             self.changed.notify_all()
         if old is not None:
             old.drain()
 
     def _ends(self, name: str, turn: int) -> bool:
-        """Note that a turn is over; whether it still counts: not deleted, and not overtaken."""
+        """Mark a turn as over, and return whether it counts: not deleted, and not overtaken."""
         if turn not in self._under_way.get(name, []):
             return False
         self._under_way[name].remove(turn)
@@ -95,9 +89,7 @@ class Endpoints:
     def _followed(self, name: str, turn: int) -> bool:
         return any(other > turn for other in self._under_way[name])
 
-    def _in_service(
-        self, name: str, config: dict[str, Any], models: dict[str, ServedModel]
-    ) -> None:
+    def _in_service(self, name: str, config: Document, models: dict[str, ServedModel]) -> None:
         variants = [
             {
                 "VariantName": variant["VariantName"],
@@ -131,14 +123,14 @@ class Endpoints:
             if not counts or self._followed(name, turn):
                 _log.warning("endpoint %s: an overtaken deployment failed: %s", name, reason)
                 return
-            # An update that fails leaves what ran before in service, and says why.
+            # An update that fails leaves the former servers in service, and writes the reason.
             stays = name in self._deployments or self._under_way[name]
             status = "InService" if stays else "Failed"
             _log.warning("endpoint %s is %s: %s", name, status, reason)
             self._change(name, EndpointStatus=status, FailureReason=reason)
             self.changed.notify_all()
 
-    def _change(self, name: str, **changes: Any) -> None:
+    def _change(self, name: str, **changes: object) -> None:
         context = self.context
         document = context.store.update(KIND, name, LastModifiedTime=time.time(), **changes)
         detail = {key: value for key, value in document.items() if key not in _OWN}
@@ -146,12 +138,13 @@ class Endpoints:
             document["EndpointStatus"], document["EndpointStatus"]
         )
         try:
-            context.emit("SageMaker Endpoint State Change", detail, [document["EndpointArn"]])
+            arns = [document["EndpointArn"]]
+            context.events.emit("SageMaker Endpoint State Change", detail, arns)
         except Exception:  # a rule's target must not undo a deployment
             _log.exception("the event of endpoint %s could not be sent", name)
 
     def serving(self, name: str, timeout: float) -> Deployment | None:
-        """The endpoint's deployment; after a restart, waits until its servers answer again."""
+        """The endpoint's deployment; after a restart, waits until its servers respond again."""
         with self.changed:
             self.changed.wait_for(lambda: self._settled(name), timeout)
             return self._deployments.get(name)
@@ -164,7 +157,7 @@ class Endpoints:
         )
 
     def remove(self, name: str) -> None:
-        """End an endpoint's servers, those too that still start."""
+        """End an endpoint's servers, also those that are starting."""
         with self.changed:
             self._under_way.pop(name, None)
             self._serves.pop(name, None)
@@ -172,10 +165,10 @@ class Endpoints:
         if deployment is not None:
             threading.Thread(target=deployment.drain, daemon=True).start()
 
-    def resume(self) -> None:
-        """Bring back the endpoints of the state; their documents say what they ran.
+    def start(self) -> None:
+        """Restore the endpoints of the state from their documents.
 
-        Of an update that was interrupted, what served before serves until it is done again.
+        Where an update was interrupted, the former configuration serves until it is done again.
         """
         shutil.rmtree(self._folder, ignore_errors=True)
         for document in self.context.store.list(KIND):
@@ -187,28 +180,10 @@ class Endpoints:
             else:
                 self.begin(name, document["Config"])
 
-    def close(self) -> None:
-        """End every server."""
+    def stop(self) -> None:
+        """End every server; the endpoints stay InService on disk."""
         with self.changed:
             self._closed = True
             deployments = list(self._deployments.values())
         for deployment in deployments:
             deployment.stop()
-
-
-_all: dict[Context, Endpoints] = {}
-_all_lock = threading.Lock()
-
-
-def of(context: Context) -> Endpoints:
-    """The endpoints of a server."""
-    with _all_lock:
-        if context not in _all:
-            _all[context] = Endpoints(context)
-        return _all[context]
-
-
-def close(context: Context) -> None:
-    """End a server's deployments; the endpoints stay InService on disk."""
-    if (endpoints := _all.pop(context, None)) is not None:
-        endpoints.close()

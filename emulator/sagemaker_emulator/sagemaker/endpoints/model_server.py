@@ -13,22 +13,21 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import httpx
 
+from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.containers.process import HostLost, Process
-from sagemaker_emulator.containers.runtime import Container, Runtime
+from sagemaker_emulator.containers.runtime import Container
+from sagemaker_emulator.errors import JobFailed
 from sagemaker_emulator.sagemaker.jobs import archive
 from sagemaker_emulator.sagemaker.jobs.job import TAIL
 from sagemaker_emulator.storage import s3_files
-from sagemaker_emulator.storage.s3_files import JobFailed
+from sagemaker_emulator.storage.location import Location
 
 PING_EVERY = 0.05
 STARTUP_SECONDS = 480.0
 STOP_GRACE = 10.0
-
-Call = Callable[..., dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -47,24 +46,24 @@ class ServedModel:
     environment: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def describe(cls, call: Call, name: str) -> "ServedModel":
+    def describe(cls, context: Context, name: str) -> "ServedModel":
         """Look a model up, and the model package that it may have been made of.
 
         Raises:
             ApiError: there is no such model.
             JobFailed: it is of a kind that is not run here.
         """
-        model = call("DescribeModel", ModelName=name)
-        given = model.get("Containers") or [model["PrimaryContainer"]]
-        if len(given) > 1:
+        model = context.call("DescribeModel", ModelName=name)
+        containers = model.get("Containers") or [model["PrimaryContainer"]]
+        if len(containers) > 1:
             raise JobFailed(
-                f"ClientError: model {name} is an inference pipeline of {len(given)} "
+                f"ClientError: model {name} is an inference pipeline of {len(containers)} "
                 "containers; the emulator serves one."
             )
-        container = given[0]
+        container = containers[0]
         environment = dict(container.get("Environment", {}))
         if package := container.get("ModelPackageName"):
-            described = call("DescribeModelPackage", ModelPackageName=package)
+            described = context.call("DescribeModelPackage", ModelPackageName=package)
             container = described["InferenceSpecification"]["Containers"][0]
             environment = {**container.get("Environment", {}), **environment}
         data, packed = container.get("ModelDataUrl", ""), True
@@ -84,8 +83,7 @@ class ServedModel:
         if not self.packed:
             s3_files.download(s3, self.data, folder)
             return
-        location = s3_files.Location.parse(self.data)
-        file = s3 / location.bucket / location.key
+        file = Location.parse(self.data).path(s3)
         if not file.is_file():
             raise JobFailed(
                 f"ClientError: Could not find model data at {self.data}. Please ensure that the "
@@ -98,31 +96,28 @@ class ModelServer:
     """One serving container, started again when it dies.
 
     Args:
-        name: of what it serves for, in messages.
+        context: the server.
+        name: the name of the variant or job that it serves, for messages.
         model: what it serves.
         folder: its own, deleted by `stop`.
-        runtime: what starts it.
-        s3: the folder of buckets.
-        log: takes its output.
+        log: called with its output.
         environment: variables beside the model's.
     """
 
     def __init__(
         self,
+        context: Context,
         name: str,
         model: ServedModel,
         folder: Path,
-        runtime: Runtime,
-        s3: Path,
         log: Callable[[list[str]], None],
         environment: dict[str, str] | None = None,
     ) -> None:
         self.name = name
+        self._context = context
         self._model = model
         self._folder = folder
-        self._runtime = runtime
-        self._s3 = s3
-        self._log = log
+        self._write_log = log
         self._environment = environment or {}
         self._lock = threading.Lock()
         self._process: Process | None = None
@@ -152,7 +147,7 @@ class ModelServer:
             JobFailed: it did not; with the last lines of its log.
         """
         shutil.rmtree(self._folder, ignore_errors=True)
-        self._model.unpack(self._s3, self._folder / "ml" / "model")
+        self._model.unpack(self._context.s3.folder, self._folder / "ml" / "model")
         self._thread.start()
         deadline = time.monotonic() + seconds
         while not self.ping():
@@ -171,7 +166,7 @@ class ModelServer:
         self._answered = True
 
     def ping(self) -> bool:
-        """Whether the container says that it is healthy."""
+        """Whether the container reports that it is healthy."""
         try:
             return self.client.get("/ping", timeout=2.0).status_code == 200
         except (httpx.TransportError, RuntimeError):  # RuntimeError: stopped, its client closed
@@ -195,7 +190,7 @@ class ModelServer:
                 code = self._run()
                 if self._stopping.is_set() or not self._answered:
                     return
-                self._say([f"The container ended with code {code}; it is started again."])
+                self._log([f"The container ended with code {code}; it is started again."])
                 self._stopping.wait(pause)
                 pause = min(2 * pause, 30.0)
         except Exception as error:
@@ -203,10 +198,10 @@ class ModelServer:
         finally:
             self._ended.set()
 
-    def _say(self, lines: list[str]) -> None:
+    def _log(self, lines: list[str]) -> None:
         # On a full disk the lines are lost; the container must still be read, or it would block.
         with contextlib.suppress(OSError):
-            self._log(lines)
+            self._write_log(lines)
 
     def _run(self) -> int:
         container = Container(
@@ -222,13 +217,13 @@ class ModelServer:
             self._folder,
             nice=0,
         )
-        process = self._runtime.start(container, lambda line: self._say([line]))
+        process = self._context.containers.start(container, lambda line: self._log([line]))
         with self._lock:
             self._process = process
             if self._stopping.is_set():
                 process.stop("stopped", 0)
         for lines in process.lines():
-            self._say(lines)
+            self._log(lines)
             self._tail.extend(line for line in lines if line.strip())
         try:
             return process.wait()

@@ -1,28 +1,27 @@
 """Endpoints: created, updated, described and deleted."""
 
-import time
-from typing import Any
+from __future__ import annotations
 
-from sagemaker_emulator.aws.dispatch import Context, operation
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from sagemaker_emulator.aws.context import Context
+from sagemaker_emulator.aws.dispatch import Response, operation
 from sagemaker_emulator.aws.pages import page
 from sagemaker_emulator.errors import invalid
-from sagemaker_emulator.sagemaker.endpoints import configs, deployments
+from sagemaker_emulator.sagemaker import tags
+from sagemaker_emulator.sagemaker.endpoints import configs
 from sagemaker_emulator.sagemaker.endpoints.deployments import KIND
+from sagemaker_emulator.storage.store import Document
 
-
-def start(context: Context) -> None:
-    """Bring the endpoints back."""
-    deployments.of(context).resume()
-
-
-def stop(context: Context) -> None:
-    """End their containers; the endpoints stay InService on disk."""
-    deployments.close(context)
+if TYPE_CHECKING:
+    from types_boto3_sagemaker import type_defs as types
 
 
 @operation("CreateEndpoint")
-def create_endpoint(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """Keep the endpoint and start its servers."""
+def create_endpoint(context: Context, request: types.CreateEndpointInputTypeDef) -> Response:
+    """Create the endpoint and start its servers."""
     name = request["EndpointName"]
     config = configs.get(context, request["EndpointConfigName"])
     arn = context.arn(KIND, name)
@@ -36,22 +35,22 @@ def create_endpoint(context: Context, request: dict[str, Any]) -> dict[str, Any]
         "LastModifiedTime": now,
         "Config": config,
     }
-    endpoints = deployments.of(context)
+    endpoints = context.endpoints
     with endpoints.changed:
         with context.store.transaction():
             if not context.store.create(KIND, name, document):
                 raise invalid(f'Cannot create already existing endpoint "{arn}".')
-            context.tag(arn, request.get("Tags"))
+            tags.add(context, arn, request.get("Tags"))
         endpoints.begin(name, config)
     return {"EndpointArn": arn}
 
 
 @operation("UpdateEndpoint")
-def update_endpoint(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """Start the new configuration's servers, and change over when they answer."""
+def update_endpoint(context: Context, request: types.UpdateEndpointInputTypeDef) -> Response:
+    """Start the new configuration's servers, and change over when they respond."""
     name = request["EndpointName"]
     config = dict(configs.get(context, request["EndpointConfigName"]))
-    endpoints = deployments.of(context)
+    endpoints = context.endpoints
     with endpoints.changed:
         with context.store.transaction():
             document = get(context, name)
@@ -62,7 +61,7 @@ def update_endpoint(context: Context, request: dict[str, Any]) -> dict[str, Any]
                 raise invalid(f'Cannot update in-progress endpoint "{arn}" ({status}).')
             if request.get("RetainAllVariantProperties"):
                 config["ProductionVariants"] = _retained(request, document, config)
-            changes: dict[str, Any] = {
+            changes: Document = {
                 "EndpointStatus": "Updating",
                 "FailureReason": "",
                 "Update": {"Config": config},
@@ -72,10 +71,8 @@ def update_endpoint(context: Context, request: dict[str, Any]) -> dict[str, Any]
     return {"EndpointArn": arn}
 
 
-def _retained(
-    request: dict[str, Any], document: dict[str, Any], config: dict[str, Any]
-) -> list[dict[str, Any]]:
-    """A configuration's variants, with what the endpoint's variants of their names have now."""
+def _retained(request: Mapping[str, Any], document: Document, config: Document) -> list[Document]:
+    """A configuration's variants, with the present properties of the endpoint's variants."""
     excluded = [
         one["VariantPropertyType"] for one in request.get("ExcludeRetainedVariantProperties", [])
     ]
@@ -96,27 +93,29 @@ def _retained(
 
 
 @operation("UpdateEndpointWeightsAndCapacities")
-def update_weights(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """Change the variants' shares; the number of instances is noted, and stays one here."""
+def update_weights(
+    context: Context, request: types.UpdateEndpointWeightsAndCapacitiesInputTypeDef
+) -> Response:
+    """Change the variants' shares; the number of instances is recorded, and stays one here."""
     name = request["EndpointName"]
     document = get(context, name)
-    deployment = deployments.of(context).serving(name, 0)
+    deployment = context.endpoints.serving(name, 0)
     if document["EndpointStatus"] != "InService" or deployment is None:
         raise invalid(f'Endpoint "{document["EndpointArn"]}" is {document["EndpointStatus"]}.')
     variants = {v["VariantName"]: v for v in document["ProductionVariants"]}
-    for wanted in request["DesiredWeightsAndCapacities"]:
-        variant = variants.get(wanted["VariantName"])
+    for desired in request["DesiredWeightsAndCapacities"]:
+        variant = variants.get(desired["VariantName"])
         if variant is None:
             raise invalid(
-                f"{name} has no variant {wanted['VariantName']}; it has {', '.join(variants)}."
+                f"{name} has no variant {desired['VariantName']}; it has {', '.join(variants)}."
             )
-        weight = wanted.get("DesiredWeight", variant["CurrentWeight"])
+        weight = desired.get("DesiredWeight", variant["CurrentWeight"])
         variant |= {"CurrentWeight": weight, "DesiredWeight": weight}
-        if "DesiredInstanceCount" in wanted:
-            variant["DesiredInstanceCount"] = wanted["DesiredInstanceCount"]
+        if "DesiredInstanceCount" in desired:
+            variant["DesiredInstanceCount"] = desired["DesiredInstanceCount"]
     config = document["Config"]
-    for given in config["ProductionVariants"]:
-        given["InitialVariantWeight"] = variants[given["VariantName"]]["CurrentWeight"]
+    for entry in config["ProductionVariants"]:
+        entry["InitialVariantWeight"] = variants[entry["VariantName"]]["CurrentWeight"]
     deployment.weights.update({n: v["CurrentWeight"] for n, v in variants.items()})
     changes = {"ProductionVariants": list(variants.values()), "Config": config}
     context.store.update(KIND, name, LastModifiedTime=time.time(), **changes)
@@ -124,8 +123,8 @@ def update_weights(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 
 @operation("DescribeEndpoint")
-def describe_endpoint(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """What the endpoint runs and how it is."""
+def describe_endpoint(context: Context, request: types.DescribeEndpointInputTypeDef) -> Response:
+    """What the endpoint serves, and its status."""
     document = get(context, request["EndpointName"])
     if not document.get("FailureReason"):
         document.pop("FailureReason", None)
@@ -139,7 +138,7 @@ def describe_endpoint(context: Context, request: dict[str, Any]) -> dict[str, An
 
 
 @operation("ListEndpoints")
-def list_endpoints(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+def list_endpoints(context: Context, request: types.ListEndpointsInputTypeDef) -> Response:
     """Endpoints by name part, status and time."""
     return page(
         request,
@@ -152,10 +151,10 @@ def list_endpoints(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 
 @operation("DeleteEndpoint")
-def delete_endpoint(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """Forget the endpoint at once and end its servers when their answers are given."""
+def delete_endpoint(context: Context, request: types.DeleteEndpointInputTypeDef) -> Response:
+    """Forget the endpoint at once; its servers end when they have responded."""
     name = request["EndpointName"]
-    endpoints = deployments.of(context)
+    endpoints = context.endpoints
     with endpoints.changed:
         with context.store.transaction():
             document = get(context, name)
@@ -170,7 +169,7 @@ def delete_endpoint(context: Context, request: dict[str, Any]) -> dict[str, Any]
     return {}
 
 
-def get(context: Context, name: str) -> dict[str, Any]:
+def get(context: Context, name: str) -> Document:
     """An endpoint's document.
 
     Raises:

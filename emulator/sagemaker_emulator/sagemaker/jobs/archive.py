@@ -7,7 +7,7 @@ import zlib
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from sagemaker_emulator.storage.s3_files import JobFailed
+from sagemaker_emulator.errors import JobFailed
 
 if sys.version_info >= (3, 11, 4):
     import tarfile

@@ -1,11 +1,17 @@
-"""The documents of jobs: made, read, ended for an emulator that went away, and forgotten."""
+"""The documents of jobs: created, read, listed, stopped, ended, deleted."""
 
 import shutil
 import time
+from collections.abc import Mapping
 from typing import Any
 
-from sagemaker_emulator.aws.dispatch import Context
+from sagemaker_emulator.aws.context import Context
+from sagemaker_emulator.aws.pages import page
 from sagemaker_emulator.errors import in_use, invalid
+from sagemaker_emulator.sagemaker import tags
+from sagemaker_emulator.sagemaker.jobs.kinds import RUNNING, TRAINING, JobKind
+from sagemaker_emulator.sagemaker.jobs.status import status_changes
+from sagemaker_emulator.storage.store import Document
 
 INTERRUPTED = (
     "InternalServerError: the emulator stopped while the job ran; its container was ended and "
@@ -13,85 +19,112 @@ INTERRUPTED = (
 )
 
 
-def name_key(kind: str) -> str:
-    """`processing-job` -> `ProcessingJobName`."""
-    return kind.title().replace("-", "") + "Name"
-
-
 def create(
-    context: Context, kind: str, request: dict[str, Any], problem: str, **document: Any
-) -> dict[str, Any]:
-    """Keep the document of a new job.
+    context: Context, kind: JobKind, request: Mapping[str, Any], problem: str, **members: object
+) -> dict[str, str]:
+    """Create a job's document and start the job.
+
+    Args:
+        context: the server.
+        kind: the job's kind.
+        request: the Create request.
+        problem: why the request cannot be run here, or an empty string.
+        members: what the document holds beside the request.
+
+    Returns:
+        The Create operation's response.
 
     Raises:
         ApiError: the request cannot be run here, or the name is taken.
     """
     if problem:
         raise invalid(problem)
-    key = name_key(kind)
-    arn = context.arn(kind, request[key])
+    name = request[kind.name_key]
+    arn = context.arn(kind.resource, name)
     now = time.time()
-    kept = {name: value for name, value in request.items() if name != "Tags"}
-    made = {
+    kept = {key: value for key, value in request.items() if key != "Tags"}
+    document: Document = {
         **kept,
         "Request": kept,
-        key.replace("Name", "Arn"): arn,
+        kind.arn_key: arn,
+        kind.status_key: "InProgress",
         "CreationTime": now,
         "LastModifiedTime": now,
-        **document,
+        **members,
     }
     with context.store.transaction():
-        if not context.store.create(kind, request[key], made):
+        if not context.store.create(kind.resource, name, document):
             raise in_use(
                 "Job name must be unique within an AWS account and region, and a job with this "
                 f"name already exists ({arn})"
             )
-        context.tag(arn, request.get("Tags"))
-    return made
+        tags.add(context, arn, request.get("Tags"))
+    context.jobs.begin(kind.resource, document)
+    return {kind.arn_key: arn}
 
 
-def get(context: Context, kind: str, name: str) -> dict[str, Any]:
+def get(context: Context, kind: JobKind, name: str) -> Document:
     """A job's document.
 
     Raises:
-        ApiError: a ValidationException, which SageMaker answers here in place of the documented
-            ResourceNotFound, and its waiters expect; clients know it by these words.
+        ApiError: a ValidationException, which SageMaker returns here in place of the documented
+            ResourceNotFound, and its waiters expect; clients match these words.
     """
-    document = context.store.get(kind, name)
+    document = context.store.get(kind.resource, name)
     if document is None:
-        if kind == "training-job":
+        if kind == TRAINING:
             raise invalid(f"Requested resource not found: there is no training job {name}.")
         raise invalid(f"Could not find requested job with name: {name}")
     return document
 
 
-def delete(context: Context, kind: str, name: str) -> None:
+def list_page(context: Context, kind: JobKind, request: Mapping[str, Any]) -> Document:
+    """Jobs by part of the name, status and time."""
+    return page(
+        request,
+        context.store.list(kind.resource),
+        kind.summaries_key,
+        name=kind.name_key,
+        sort={"Name": kind.name_key, "Status": kind.status_key},
+        status=kind.status_key,
+    )
+
+
+def stop(context: Context, kind: JobKind, name: str) -> None:
+    """Put a job that is InProgress in Stopping and ask it to end.
+
+    Raises:
+        ApiError: there is no such job, or it has ended.
+    """
+    with context.store.transaction():
+        document = get(context, kind, name)
+        status = document[kind.status_key]
+        if status == "Stopping":
+            return
+        if status != "InProgress":
+            raise invalid(f"The request was rejected because the job {name} is in status {status}.")
+        context.store.update(kind.resource, name, **status_changes(document, kind, "Stopping"))
+    context.jobs.stop_job(kind.resource, name)
+
+
+def delete(context: Context, kind: JobKind, name: str) -> None:
     """Forget a job that has ended.
 
     Raises:
         ApiError: there is no such job, or it has not ended.
     """
     document = get(context, kind, name)
-    if document[name_key(kind).replace("Name", "Status")] in ("InProgress", "Stopping"):
+    if document[kind.status_key] in RUNNING:
         raise in_use(f"The job {name} has not ended; stop it first.")
-    context.store.delete(kind, name)
-    context.store.delete("tags", document[name_key(kind).replace("Name", "Arn")])
+    context.store.delete(kind.resource, name)
+    context.store.delete("tags", document[kind.arn_key])
 
 
-def interrupted(context: Context, kind: str, **changes: Any) -> None:
+def fail_interrupted(context: Context, kind: JobKind) -> None:
     """Mark as Failed what ran when the previous server of this state ended; delete its folders."""
-    for folder in (context.state / "jobs").glob(f"{kind}-*"):
+    for folder in (context.state / "jobs").glob(f"{kind.resource}-*"):
         shutil.rmtree(folder, ignore_errors=True)
-    status = name_key(kind).replace("Name", "Status")
-    for document in context.store.list(kind):
-        if document[status] in ("InProgress", "Stopping"):
-            failed = ended_now(kind, INTERRUPTED)
-            context.store.update(kind, document[name_key(kind)], **failed, **changes)
-
-
-def ended_now(kind: str, reason: str) -> dict[str, Any]:
-    """What changes in the document of a job that fails now."""
-    now = time.time()
-    status = name_key(kind).replace("Name", "Status")
-    end = name_key(kind).replace("JobName", "EndTime")
-    return {status: "Failed", end: now, "FailureReason": reason, "LastModifiedTime": now}
+    for document in context.store.list(kind.resource):
+        if document[kind.status_key] in RUNNING:
+            changes = status_changes(document, kind, "Failed", FailureReason=INTERRUPTED)
+            context.store.update(kind.resource, document[kind.name_key], **changes)

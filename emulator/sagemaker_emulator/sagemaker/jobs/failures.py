@@ -6,29 +6,29 @@ import logging
 from sagemaker_emulator.containers.environment import EnvironmentFailed
 from sagemaker_emulator.containers.image import ImageError
 from sagemaker_emulator.containers.process import HostLost
+from sagemaker_emulator.errors import JobFailed
 from sagemaker_emulator.sagemaker.jobs.job import REASON_LENGTH, Job
-from sagemaker_emulator.storage.s3_files import JobFailed
 
 _log = logging.getLogger("emulator.jobs")
 
 
-def failure(job: Job, error: Exception) -> str:
-    """The FailureReason of a job, which its log gets too where there is room for it."""
-    reason = reason_of(error, job.name)
+def log_failure(job: Job, error: Exception) -> str:
+    """Add the FailureReason of a job to its log, where there is room for it, and return it."""
+    reason = failure_reason(error, job.name)
     with contextlib.suppress(OSError):  # on a full disk the document's end matters more
         job.log([reason])
     return reason
 
 
-def reason_of(error: Exception, name: str) -> str:
-    """The FailureReason for what went wrong around a container."""
+def failure_reason(error: Exception, name: str) -> str:
+    """The FailureReason for what went wrong around a container; a fault of ours is logged."""
     if isinstance(error, JobFailed):
-        said = str(error)
+        reason = str(error)
     elif isinstance(error, ImageError | EnvironmentFailed):
-        said = f"ClientError: {error}"
+        reason = f"ClientError: {error}"
     elif isinstance(error, HostLost):
-        said = f"InternalServerError: {error}"
+        reason = f"InternalServerError: {error}"
     else:
         _log.error("job %s", name, exc_info=error)
-        said = f"InternalServerError: {type(error).__name__}: {error}"
-    return said if len(said) <= REASON_LENGTH else said[: REASON_LENGTH - 3] + "..."
+        reason = f"InternalServerError: {type(error).__name__}: {error}"
+    return reason if len(reason) <= REASON_LENGTH else reason[: REASON_LENGTH - 3] + "..."

@@ -1,47 +1,33 @@
-"""A job that runs: its folder, its log, its container, and the way to stop it."""
+"""A running job: its folder, its log, its container, and how to stop it."""
 
 import contextlib
+import logging
+import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.containers.process import HostLost, Process
-from sagemaker_emulator.containers.runtime import Container, Runtime
+from sagemaker_emulator.containers.runtime import Container
+from sagemaker_emulator.sagemaker.jobs.kinds import JobKind
+from sagemaker_emulator.sagemaker.jobs.metrics import Metrics
+from sagemaker_emulator.storage.store import Document
 
 STOP_GRACE = 20.0  # seconds between SIGTERM and SIGKILL; 120 on AWS
 TAIL = 12  # lines of the log that a failure shows
 REASON_LENGTH = 1024  # characters, of FailureReason and ExitMessage
 MAX_RUNTIME = "MaxRuntimeExceeded"
+SHUTDOWN = "the emulator stopped"
 
-LogLines = Callable[[list[str]], None]
-Watch = Callable[[list[str]], None]
+_log = logging.getLogger("emulator.jobs")
 
 
 class JobStopped(Exception):
     """The job was asked to stop before it had a container, or ended because of that."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where jobs run.
-
-    Attributes:
-        runtime: what starts containers.
-        s3: the folder of buckets.
-        refresh: has S3's server see files that were put into the folder, under these URIs.
-        region: named in AWS's messages.
-        tracking_uri: MLflow's, for training jobs that bring none of their own.
-    """
-
-    runtime: Runtime
-    s3: Path
-    refresh: Callable[..., None]
-    region: str
-    tracking_uri: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,47 +46,50 @@ class Exit:
     stopped: str | None
     seconds: float
 
-    def reason(self, said: str = "") -> str:
-        """The FailureReason: what the container left as its message, else its last lines."""
+    def reason(self, message: str = "") -> str:
+        """The FailureReason: the message that the container left, else its last lines."""
         end = f", exit code: {self.code}"
-        if not said:
-            lines = "\n".join(map(_printable, self.tail)) or "(it printed nothing)"
-            said = f"See job logs for more information. The last lines:\n{lines}"
-            head = "AlgorithmError: "
-            room = REASON_LENGTH - len(head) - len(end)
-            return head + (said if len(said) <= room else "..." + said[-room + 3 :]) + end
-        return f"AlgorithmError: {said[: REASON_LENGTH - 16 - len(end)]}{end}"
+        if message:
+            return f"AlgorithmError: {message[: REASON_LENGTH - 16 - len(end)]}{end}"
+        lines = "\n".join(map(_printable, self.tail)) or "(it printed nothing)"
+        text = f"See job logs for more information. The last lines:\n{lines}"
+        room = REASON_LENGTH - 16 - len(end)
+        return f"AlgorithmError: {text if len(text) <= room else '...' + text[-room + 3 :]}{end}"
 
 
 class Job:
-    """What the code of one kind of job works with.
+    """A job while it runs.
 
     Attributes:
+        context: the server.
         name: the job's name.
-        request: the Create request (for a retry of it, unchanged).
         arn: the job's ARN.
-        folder: `<state>/jobs/<kind>-<name>`; its `ml` is seen at /opt/ml.
-        place: where it runs.
-        threads: tells how many cores the job may use, when its container starts.
+        request: the Create request, without its tags.
+        folder: `<state>/jobs/<resource>-<name>`; its `ml` is seen at /opt/ml.
+        stream: the name of the job's log stream.
+        metrics: what the log has of the metrics that the request defines.
     """
 
     def __init__(
-        self,
-        name: str,
-        arn: str,
-        request: dict[str, Any],
-        folder: Path,
-        place: Place,
-        log: LogLines,
-        threads: Callable[[], int],
+        self, context: Context, kind: JobKind, document: Document, threads: Callable[[], int]
     ) -> None:
-        self.name = name
-        self.arn = arn
-        self.request = request
-        self.folder = folder
-        self.place = place
-        self.log = log
-        self.threads = threads
+        """Prepare a job.
+
+        Args:
+            context: the server.
+            kind: the job's kind.
+            document: the job's document.
+            threads: returns how many cores the job may use, when its container starts.
+        """
+        self.context = context
+        self.name: str = document[kind.name_key]
+        self.arn: str = document[kind.arn_key]
+        self.request: Document = document["Request"]
+        self.folder = context.state / "jobs" / f"{kind.resource}-{self.name}"
+        self.stream = f"{self.name}/algo-1-{int(time.time())}"
+        self.metrics = Metrics(self.request)
+        self._kind = kind
+        self._threads = threads
         self._lock = threading.Lock()
         self._process: Process | None = None
         self._stopped: str | None = None
@@ -115,9 +104,38 @@ class Job:
         """Why somebody asked the job to stop, or None."""
         return self._stopped
 
+    @property
+    def s3(self) -> Path:
+        """The folder of buckets."""
+        return self.context.s3.folder
+
+    def log(self, lines: Iterable[str]) -> None:
+        """Append lines to the job's log."""
+        self.context.logs.append(self._kind.log_group, self.stream, lines)
+
     def local(self, path: str) -> Path:
         """Where a path under /opt/ml is on this machine."""
         return self.ml / path.removeprefix("/opt/ml").lstrip("/")
+
+    def inform(self, changes: Callable[[Document], Document]) -> None:
+        """Change the document of a job that goes on; left out where the disk is full.
+
+        Left out also where the server goes down: the document stays InProgress. The next start
+        turns that into Failed, as after a kill, and the pipeline engine, which goes down at the
+        same moment, never mistakes it for a failure of the step.
+
+        Args:
+            changes: returns what changes in the document, its argument.
+        """
+        if self._stopped == SHUTDOWN:
+            return
+        store, kind = self.context.store, self._kind.resource
+        try:
+            with store.transaction():
+                changed = changes(store.get(kind, self.name) or {})
+                store.update(kind, self.name, LastModifiedTime=time.time(), **changed)
+        except sqlite3.OperationalError as error:
+            _log.error("the document of %s cannot be written: %s", self.name, error)
 
     def stop(self, reason: str, grace: float = STOP_GRACE) -> None:
         """Ask the job to end; returns at once."""
@@ -137,25 +155,23 @@ class Job:
         command: Sequence[str],
         environment: dict[str, str],
         seconds: float,
-        watch: Watch | None = None,
     ) -> Exit:
-        """Run the container to its end, its output going to the job's log as it comes.
+        """Run the container to its end; its output goes to the job's log and metrics as it comes.
 
         Args:
             image: the image's reference.
             command: program and arguments.
             environment: the job's own variables.
-            seconds: after so long it is stopped, for MAX_RUNTIME.
-            watch: also given the lines, in batches.
+            seconds: after which it is stopped, for MAX_RUNTIME.
 
         Raises:
             JobStopped: the job was asked to stop before.
         """
-        place = self.place
-        place.runtime.prepare(image, lambda line: self.log([line]))
-        container = Container(image, tuple(command), environment, self.folder, self.threads())
+        runtime = self.context.containers
+        runtime.prepare(image, lambda line: self.log([line]))
+        container = Container(image, tuple(command), environment, self.folder, self._threads())
         self.check()
-        process = place.runtime.start(container, lambda line: self.log([line]))
+        process = runtime.start(container, lambda line: self.log([line]))
         began = time.monotonic()
         with self._lock:
             self._process = process
@@ -169,8 +185,7 @@ class Job:
             for lines in process.lines():
                 self.log(lines)
                 tail.extend(line for line in lines if line.strip())
-                if watch is not None:
-                    watch(lines)
+                self.metrics.read(lines)
             code = process.wait()
         except Exception as error:  # such as a full disk under the log
             process.stop(f"{error}", 0)
@@ -189,7 +204,7 @@ def _printable(line: str) -> str:
 
 
 def read_message(path: Path) -> str:
-    """What a container left in a file for its describers; at most 1024 characters."""
+    """The message that a container left in a file; at most 1024 characters."""
     try:
         return path.read_text(errors="replace")[:REASON_LENGTH].strip()
     except OSError:

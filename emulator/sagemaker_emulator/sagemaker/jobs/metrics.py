@@ -1,35 +1,47 @@
-"""Metrics read from a training job's log by its MetricDefinitions."""
+"""The metrics of a training job, parsed from its log by the MetricDefinitions of its request."""
 
 import re
 import time
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 
 class Metrics:
-    """The last value of each metric.
+    """The values of each metric, in the order in which they were logged."""
 
-    Args:
-        definitions: [{"Name", "Regex"}]; the regex's first group is the value.
-    """
+    def __init__(self, request: Mapping[str, Any]) -> None:
+        """Compile the definitions.
 
-    def __init__(self, definitions: list[dict[str, str]]) -> None:
-        self._patterns = [(given["Name"], re.compile(given["Regex"])) for given in definitions]
+        Args:
+            request: a Create request; MetricDefinitions [{"Name", "Regex"}] of its
+                AlgorithmSpecification, if any, where the regex's first group is the value.
+        """
+        definitions = request.get("AlgorithmSpecification", {}).get("MetricDefinitions", [])
+        self._patterns = [(entry["Name"], re.compile(entry["Regex"])) for entry in definitions]
+        self._values: list[list[float]] = [[] for _ in definitions]
         self._last: dict[str, tuple[float, float]] = {}
 
-    def watch(self, lines: list[str]) -> None:
-        """Take the values out of lines of the log; what is no number is passed over."""
+    def read(self, lines: Iterable[str]) -> None:
+        """Take the values out of lines of the log; what is not a number is ignored."""
         for line in lines:
-            for name, pattern in self._patterns:
-                found = pattern.search(line)
-                if found is None or not found.groups():
+            for (name, pattern), values in zip(self._patterns, self._values, strict=True):
+                match = pattern.search(line)
+                if match is None or not match.groups():
                     continue
                 try:
-                    self._last[name] = (float(found.group(1)), time.time())
+                    value = float(match[1])
                 except (TypeError, ValueError):
                     continue
+                values.append(value)
+                self._last[name] = (value, time.time())
 
-    def final(self) -> list[dict[str, Any]]:
-        """FinalMetricDataList, in the order of the definitions."""
+    def history(self, metric: str) -> list[float]:
+        """All values of a metric, by the first definition of that name."""
+        named = zip(self._patterns, self._values, strict=True)
+        return next((list(values) for (name, _), values in named if name == metric), [])
+
+    def final(self) -> list[dict[str, object]]:
+        """FinalMetricDataList: the last value of each, in the order of the definitions."""
         return [
             {"MetricName": name, "Value": self._last[name][0], "Timestamp": self._last[name][1]}
             for name, _ in self._patterns

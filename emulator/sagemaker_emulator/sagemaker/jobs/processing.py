@@ -1,92 +1,73 @@
-"""Processing jobs."""
+"""Processing jobs: the operations, and how one ends."""
 
-import time
-from typing import Any
+from __future__ import annotations
 
-from sagemaker_emulator.aws.dispatch import Context, operation
-from sagemaker_emulator.aws.pages import page
-from sagemaker_emulator.sagemaker.jobs import documents, failures, processing_container, running
-from sagemaker_emulator.sagemaker.jobs.job import MAX_RUNTIME, Job, JobStopped
+from typing import TYPE_CHECKING
 
-KIND = "processing-job"
-GROUP = "/aws/sagemaker/ProcessingJobs"
+from sagemaker_emulator.aws.context import Context
+from sagemaker_emulator.aws.dispatch import Response, operation
+from sagemaker_emulator.sagemaker.jobs import documents, processing_container
+from sagemaker_emulator.sagemaker.jobs.job import MAX_RUNTIME, REASON_LENGTH, Job
+from sagemaker_emulator.sagemaker.jobs.kinds import PROCESSING
+from sagemaker_emulator.storage.store import Document
+
+if TYPE_CHECKING:
+    from types_boto3_sagemaker import type_defs as types
 
 
 @operation("CreateProcessingJob")
-def create_processing_job(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """Keep the job and start it."""
-    problem = processing_container.problem(request)
-    document = documents.create(context, KIND, request, problem, ProcessingJobStatus="InProgress")
-    jobs = running.of(context)
-    jobs.begin(KIND, document, GROUP, lambda job: _run(jobs, job))
-    return {"ProcessingJobArn": document["ProcessingJobArn"]}
+def create_processing_job(
+    context: Context, request: types.CreateProcessingJobRequestTypeDef
+) -> Response:
+    """Create the job and start it."""
+    return documents.create(context, PROCESSING, request, processing_container.problem(request))
 
 
 @operation("DescribeProcessingJob")
-def describe_processing_job(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+def describe_processing_job(
+    context: Context, request: types.DescribeProcessingJobRequestTypeDef
+) -> Response:
     """The job as it was created, and how far it is."""
-    return documents.get(context, KIND, request["ProcessingJobName"])
+    return documents.get(context, PROCESSING, request["ProcessingJobName"])
 
 
 @operation("ListProcessingJobs")
-def list_processing_jobs(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """Jobs by name part, status and time."""
-    return page(
-        request,
-        context.store.list(KIND),
-        "ProcessingJobSummaries",
-        name="ProcessingJobName",
-        sort={"Name": "ProcessingJobName", "Status": "ProcessingJobStatus"},
-        status="ProcessingJobStatus",
-    )
+def list_processing_jobs(
+    context: Context, request: types.ListProcessingJobsRequestTypeDef
+) -> Response:
+    """Jobs by part of the name, status and time."""
+    return documents.list_page(context, PROCESSING, request)
 
 
 @operation("StopProcessingJob")
-def stop_processing_job(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+def stop_processing_job(
+    context: Context, request: types.StopProcessingJobRequestTypeDef
+) -> Response:
     """SIGTERM to the container, SIGKILL 20 seconds later (120 on AWS)."""
-    running.request_stop(context, KIND, request["ProcessingJobName"], lambda _: {})
+    documents.stop(context, PROCESSING, request["ProcessingJobName"])
     return {}
 
 
 @operation("DeleteProcessingJob")
-def delete_processing_job(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+def delete_processing_job(
+    context: Context, request: types.DeleteProcessingJobRequestTypeDef
+) -> Response:
     """Forget a job that has ended."""
-    documents.delete(context, KIND, request["ProcessingJobName"])
+    documents.delete(context, PROCESSING, request["ProcessingJobName"])
     return {}
 
 
-def start(context: Context) -> None:
-    """Probe the sandbox, and end what the previous server left running."""
-    running.of(context)
-    documents.interrupted(context, KIND)
-
-
-def stop(context: Context) -> None:
-    """End what runs, of every kind of job."""
-    running.close(context)
-
-
-def _run(jobs: running.Running, job: Job) -> None:
-    jobs.update(KIND, job, ProcessingStartTime=time.time())
-    changes: dict[str, Any] = {}
-    try:
-        ended, message = processing_container.run(job)
-        if ended.stopped == MAX_RUNTIME:
-            seconds = job.request["StoppingCondition"]["MaxRuntimeInSeconds"]
-            message = message or f"The job ran longer than MaxRuntimeInSeconds ({seconds})."
-        if message:
-            changes["ExitMessage"] = message
-        if ended.stopped:
-            changes["ProcessingJobStatus"] = "Stopped"
-        elif ended.code:
-            changes["ProcessingJobStatus"] = "Failed"
-            changes["FailureReason"] = ended.reason(message)
-            changes.setdefault("ExitMessage", "\n".join(ended.tail)[-1024:])
-        else:
-            changes["ProcessingJobStatus"] = "Completed"
-    except JobStopped:
-        changes["ProcessingJobStatus"] = "Stopped"
-    except Exception as error:
-        changes["ProcessingJobStatus"] = "Failed"
-        changes["FailureReason"] = failures.failure(job, error)
-    jobs.ended(KIND, jobs.update(KIND, job, ProcessingEndTime=time.time(), **changes))
+def run(job: Job) -> Document:
+    """Run a job to its end and return what then changes in its document."""
+    ended, message = processing_container.run(job)
+    if ended.stopped == MAX_RUNTIME:
+        seconds = job.request["StoppingCondition"]["MaxRuntimeInSeconds"]
+        message = message or f"The job ran longer than MaxRuntimeInSeconds ({seconds})."
+    changes: Document = {"ExitMessage": message} if message else {}
+    if ended.stopped:
+        return {"ProcessingJobStatus": "Stopped", **changes}
+    if ended.code:
+        changes.setdefault("ExitMessage", "\n".join(ended.tail)[-REASON_LENGTH:])
+        reason = ended.reason(message)
+        return {"ProcessingJobStatus": "Failed", "FailureReason": reason, **changes}
+    return {"ProcessingJobStatus": "Completed", **changes}

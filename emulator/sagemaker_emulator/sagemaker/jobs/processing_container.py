@@ -5,16 +5,17 @@ container". It is one instance; inputs are in place before it starts, outputs go
 """
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
+from sagemaker_emulator.errors import JobFailed
 from sagemaker_emulator.sagemaker.jobs.job import Exit, Job, read_message
 from sagemaker_emulator.storage import s3_files
-from sagemaker_emulator.storage.s3_files import JobFailed
 
 DAY = 86400
 
 
-def problem(request: dict[str, Any]) -> str:
+def problem(request: Mapping[str, Any]) -> str:
     """Why a CreateProcessingJob request cannot be run here, or an empty string."""
     cluster = request["ProcessingResources"].get("ClusterConfig", {})
     if cluster.get("InstanceCount", 1) != 1:
@@ -22,11 +23,11 @@ def problem(request: dict[str, Any]) -> str:
     for member in ("ContainerEntrypoint", "ContainerArguments"):
         words = request["AppSpecification"].get(member, [])
         if "" in words:
-            place = f"AppSpecification.{member}[{words.index('')}]"
-            return f"{place} is empty, and SageMaker takes no empty text there."
-    for i, given in enumerate(request.get("ProcessingInputs", [])):
-        where = f"ProcessingInputs[{i}] ({given['InputName']})"
-        s3 = given.get("S3Input")
+            where = f"AppSpecification.{member}[{words.index('')}]"
+            return f"{where} is empty, and SageMaker accepts no empty text there."
+    for i, entry in enumerate(request.get("ProcessingInputs", [])):
+        where = f"ProcessingInputs[{i}] ({entry['InputName']})"
+        s3 = entry.get("S3Input")
         if s3 is None:
             return f"{where}: only S3Input is supported by the emulator, not DatasetDefinition."
         if s3.get("S3DataType") == "ManifestFile":
@@ -37,16 +38,16 @@ def problem(request: dict[str, Any]) -> str:
             return f"{where}: S3InputMode must be File in the emulator, not {s3['S3InputMode']}."
         if s3.get("S3CompressionType", "None") != "None":
             return f"{where}: S3CompressionType must be None in the emulator."
-        if not given.get("AppManaged") and not _inside(s3.get("LocalPath", "")):
+        if not entry.get("AppManaged") and not _inside(s3.get("LocalPath", "")):
             return f"{where}: LocalPath must begin with /opt/ml/processing/."
-    names = [given["InputName"] for given in request.get("ProcessingInputs", [])]
+    names = [entry["InputName"] for entry in request.get("ProcessingInputs", [])]
     if len(names) != len(set(names)):
         return f"ProcessingInputs: the names must differ, and are {names}."
-    for i, wanted in enumerate(request.get("ProcessingOutputConfig", {}).get("Outputs", [])):
-        where = f"ProcessingOutputConfig.Outputs[{i}] ({wanted['OutputName']})"
-        if "S3Output" not in wanted:
+    for i, output in enumerate(request.get("ProcessingOutputConfig", {}).get("Outputs", [])):
+        where = f"ProcessingOutputConfig.Outputs[{i}] ({output['OutputName']})"
+        if "S3Output" not in output:
             return f"{where}: only S3Output is supported by the emulator."
-        if not wanted.get("AppManaged") and not _inside(wanted["S3Output"].get("LocalPath", "")):
+        if not output.get("AppManaged") and not _inside(output["S3Output"].get("LocalPath", "")):
             return f"{where}: LocalPath must begin with /opt/ml/processing/."
     return ""
 
@@ -68,16 +69,16 @@ def run(job: Job) -> tuple[Exit, str]:
     """
     request = job.request
     cluster = request["ProcessingResources"].get("ClusterConfig", {})
-    for given in request.get("ProcessingInputs", []):
+    for entry in request.get("ProcessingInputs", []):
         job.check()
-        if not given.get("AppManaged"):
-            folder = job.local(given["S3Input"]["LocalPath"])
-            uri = given["S3Input"]["S3Uri"]
-            s3_files.download(job.place.s3, uri, folder, request["RoleArn"], job.place.region)
+        if not entry.get("AppManaged"):
+            folder = job.local(entry["S3Input"]["LocalPath"])
+            uri = entry["S3Input"]["S3Uri"]
+            s3_files.download(job.s3, uri, folder, request["RoleArn"], job.context.region)
     outputs = [
-        wanted["S3Output"]
-        for wanted in request.get("ProcessingOutputConfig", {}).get("Outputs", [])
-        if not wanted.get("AppManaged")
+        output["S3Output"]
+        for output in request.get("ProcessingOutputConfig", {}).get("Outputs", [])
+        if not output.get("AppManaged")
     ]
     for output in outputs:
         job.local(output["LocalPath"]).mkdir(parents=True, exist_ok=True)
@@ -116,7 +117,7 @@ def run(job: Job) -> tuple[Exit, str]:
     for output in outputs:
         # What is uploaded while the job runs is also kept when it fails.
         if ended.code == 0 or output.get("S3UploadMode") == "Continuous":
-            s3_files.upload(job.place.s3, job.local(output["LocalPath"]), output["S3Uri"])
+            s3_files.upload(job.s3, job.local(output["LocalPath"]), output["S3Uri"])
     if outputs:
-        job.place.refresh(*(output["S3Uri"] for output in outputs))
+        job.context.s3.refresh(*(output["S3Uri"] for output in outputs))
     return ended, message

@@ -1,179 +1,49 @@
-"""The jobs that run in this server: a thread each, and the runtime that they share."""
+"""The processing, training and transform jobs that run in this server, a thread each."""
 
-import logging
 import os
 import shutil
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
 
-from sagemaker_emulator.aws.dispatch import SDK_DEFAULTS, Context
-from sagemaker_emulator.containers.runtime import Runtime
-from sagemaker_emulator.containers.sandbox import SandboxUnavailable
-from sagemaker_emulator.errors import StartError, invalid
+from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.sagemaker.jobs import documents, failures
-from sagemaker_emulator.sagemaker.jobs.job import Job, Place
+from sagemaker_emulator.sagemaker.jobs.job import SHUTDOWN, Job, JobStopped
+from sagemaker_emulator.sagemaker.jobs.kinds import RUNNING, TRAINING, TUNING, JobKind
+from sagemaker_emulator.sagemaker.jobs.metrics import Metrics
+from sagemaker_emulator.sagemaker.jobs.status import status_changes
+from sagemaker_emulator.storage.disk import retry_while_disk_full
+from sagemaker_emulator.storage.store import Document
 
-SHUTDOWN = "the emulator stopped"
-RETRY_SECONDS = 1.0  # between two tries to write to a full disk
-_ENDED = {"ProcessingEndTime", "TrainingEndTime", "TransformEndTime"}
-Work = Callable[[Job], None]
-
-_log = logging.getLogger("emulator.jobs")
+# Runs a job to its end and returns the members of its document that then change, its status first.
+Runner = Callable[[Job], Document]
 
 
-class Running:
-    """What runs for one server."""
+class RunningJobs:
+    """The jobs that run in one server."""
 
-    def __init__(self, context: Context) -> None:
-        """Probe the sandbox.
+    def __init__(self, context: Context, runners: Mapping[JobKind, Runner]) -> None:
+        """Run nothing yet.
 
-        Raises:
-            StartError: the runtime that was asked for does not work here.
+        Args:
+            context: the server.
+            runners: what runs a job, for each kind.
         """
-        self.context = context
-        client = context.client_environment
-        if context.runtime == "docker":  # a real container does not see this machine's files
-            del client[SDK_DEFAULTS]
-        try:
-            runtime = Runtime(context.images, context.state, context.runtime, client)
-        except SandboxUnavailable as error:
-            raise StartError(str(error)) from None
-        self.place = Place(
-            runtime,
-            context.s3.folder.resolve(),
-            context.s3.refresh,
-            context.region,
-            "" if runtime.kind == "docker" else context.tracking_uri,
-        )
+        self._context = context
+        self._runners = {kind.resource: (kind, runner) for kind, runner in runners.items()}
         self._jobs: dict[tuple[str, str], Job] = {}
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
         self._closing = threading.Event()
 
-    def begin(self, kind: str, document: dict[str, Any], group: str, work: Work) -> None:
-        """Start a job's thread.
+    def start(self) -> None:
+        """End what the previous server left running."""
+        for kind, _ in self._runners.values():
+            documents.fail_interrupted(self._context, kind)
 
-        Args:
-            kind: `processing-job` and so on: the store's kind and the ARN's resource.
-            document: the job's document: the Create request with name and ARN.
-            group: the CloudWatch log group.
-            work: runs the job, and writes how it ended with `update`.
-        """
-        name = document[documents.name_key(kind)]
-        stream = f"{name}/algo-1-{int(time.time())}"
-        job = Job(
-            name,
-            self.context.arn(kind, name),
-            document["Request"],
-            self.context.state.resolve() / "jobs" / f"{kind}-{name}",
-            self.place,
-            lambda lines: self.context.log(group, stream, lines),
-            self._share,
-        )
-        thread = threading.Thread(target=self._run, args=(kind, job, work), name=name, daemon=True)
-        with self._lock:
-            self._jobs[kind, name] = job
-            self._threads = [t for t in self._threads if t.is_alive()] + [thread]
-        # A stop that came since the document was kept found no job to end.
-        kept = self.context.store.get(kind, name) or {}
-        if kept.get(documents.name_key(kind).replace("Name", "Status")) == "Stopping":
-            job.stop("Stopped")
-        thread.start()
-
-    def _share(self) -> int:
-        """Cores for one of the jobs that run now, or that a running tuning job will soon start."""
-        together = max(len(self._jobs), 1)
-        for tuning in self.context.store.list("hyper-parameter-tuning-job"):
-            if tuning["HyperParameterTuningJobStatus"] == "InProgress":
-                limits = tuning["HyperParameterTuningJobConfig"]["ResourceLimits"]
-                together = max(together, limits["MaxParallelTrainingJobs"])
-        return max(1, (os.cpu_count() or 1) // together)
-
-    def _run(self, kind: str, job: Job, work: Work) -> None:
-        shutil.rmtree(job.folder, ignore_errors=True)
-        try:
-            job.ml.mkdir(parents=True)
-            work(job)
-        except Exception as error:
-            _log.exception("%s %s could not be finished", kind, job.name)
-            self._fail(kind, job, error)
-        finally:
-            with self._lock:
-                self._jobs.pop((kind, job.name), None)
-            shutil.rmtree(job.folder, ignore_errors=True)
-
-    def _fail(self, kind: str, job: Job, error: Exception) -> None:
-        """End a job whose own code could not."""
-        reason = failures.failure(job, error)
-        status = documents.name_key(kind).replace("Name", "Status")
-        store = self.context.store
-
-        def write() -> dict[str, Any]:
-            with store.transaction():
-                document = store.get(kind, job.name)
-                if document is None or document[status] not in ("InProgress", "Stopping"):
-                    return {}
-                changes = documents.ended_now(kind, reason)
-                if "SecondaryStatus" in document:
-                    changes["SecondaryStatus"] = "Failed"
-                return store.update(kind, job.name, **changes)
-
-        self.ended(kind, self.write(job, write, ends=True))
-
-    def update(self, kind: str, job: Job, **changes: Any) -> dict[str, Any]:
-        """Change the job's document, unless the server is going down: then it stays InProgress.
-
-        The next start turns that into Failed, as after a kill, and the pipeline engine, which
-        goes down at the same moment, never mistakes it for a failure of the step.
-        """
-        ends = not changes.keys().isdisjoint(_ENDED)
-        store = self.context.store
-        return self.write(
-            job,
-            lambda: store.update(kind, job.name, LastModifiedTime=time.time(), **changes),
-            ends,
-        )
-
-    def write(self, job: Job, write: Callable[[], dict[str, Any]], ends: bool) -> dict[str, Any]:
-        """Do one write of a job's document, which must be a whole transaction.
-
-        A job that is said to have ended has left nothing behind. Where the disk is full, the
-        job's end is tried until there is room, some of which its files may have taken, or the
-        server goes down; a write that only informs is left out.
-        """
-        if ends:
-            shutil.rmtree(job.folder, ignore_errors=True)
-        while job.stopped != SHUTDOWN:
-            try:
-                return write()
-            except sqlite3.OperationalError as error:
-                _log.error("the document of %s cannot be written: %s", job.name, error)
-                if not ends:
-                    break
-                if self._closing.wait(RETRY_SECONDS):
-                    break
-        return {}
-
-    def ended(self, kind: str, document: dict[str, Any]) -> None:
-        """Tell EventBridge that a job has ended, as SageMaker does."""
-        if document:
-            title = kind.title().replace("-", " ")
-            arn = document[documents.name_key(kind).replace("Name", "Arn")]
-            detail = {k: v for k, v in document.items() if k != "Request"}
-            self.context.emit(f"SageMaker {title} State Change", detail, [arn])
-
-    def stop(self, kind: str, name: str) -> None:
-        """Ask a job to end."""
-        with self._lock:
-            job = self._jobs.get((kind, name))
-        if job is not None:
-            job.stop("Stopped")
-
-    def close(self) -> None:
-        """Kill what runs and wait for its threads."""
+    def stop(self) -> None:
+        """Kill what runs, wait for its threads, and end the processes behind containers."""
         self._closing.set()
         with self._lock:
             jobs, threads = list(self._jobs.values()), list(self._threads)
@@ -181,52 +51,93 @@ class Running:
             job.stop(SHUTDOWN, grace=0)
         for thread in threads:
             thread.join(10)
-        self.place.runtime.close()
+        self._context.containers.close()
 
+    def begin(self, kind: str, document: Document) -> None:
+        """Start the thread of the job of a document just created."""
+        names, runner = self._runners[kind]
+        job = Job(self._context, names, document, self._cores)
+        thread = threading.Thread(
+            target=self._run, args=(names, job, runner), name=job.name, daemon=True
+        )
+        with self._lock:
+            self._jobs[kind, job.name] = job
+            self._threads = [t for t in self._threads if t.is_alive()] + [thread]
+        # A stop that came since the document was created found no job to end.
+        if (self._context.store.get(kind, job.name) or {}).get(names.status_key) == "Stopping":
+            job.stop("Stopped")
+        thread.start()
 
-_all: dict[Context, Running] = {}
-_all_lock = threading.Lock()
+    def stop_job(self, kind: str, name: str) -> None:
+        """Ask a job to end; nothing happens where it has ended."""
+        with self._lock:
+            job = self._jobs.get((kind, name))
+        if job is not None:
+            job.stop("Stopped")
 
+    def metric_history(self, job: str, metric: str) -> list[float]:
+        """The values of a metric that a training job has logged so far, in order."""
+        with self._lock:
+            running = self._jobs.get((TRAINING.resource, job))
+        if running is not None:
+            return running.metrics.history(metric)
+        document = self._context.store.get(TRAINING.resource, job) or {}
+        metrics = Metrics(document)
+        metrics.read(self._context.logs.read(TRAINING.log_group, f"{job}/"))
+        return metrics.history(metric)
 
-def of(context: Context) -> Running:
-    """The running jobs of a server, whose runtime is probed at the first call."""
-    with _all_lock:
-        if context not in _all:
-            _all[context] = Running(context)
-        return _all[context]
+    def _cores(self) -> int:
+        """Cores for one of the jobs that run now, or that a running tuning job will soon start."""
+        together = max(len(self._jobs), 1)
+        for tuning in self._context.store.list(TUNING.resource):
+            if tuning[TUNING.status_key] == "InProgress":
+                limits = tuning["HyperParameterTuningJobConfig"]["ResourceLimits"]
+                together = max(together, limits["MaxParallelTrainingJobs"])
+        return max(1, (os.cpu_count() or 1) // together)
 
+    def _run(self, kind: JobKind, job: Job, runner: Runner) -> None:
+        shutil.rmtree(job.folder, ignore_errors=True)
+        try:
+            try:
+                job.ml.mkdir(parents=True)
+                job.inform(lambda _: {kind.start_key: time.time()})
+                changes = runner(job)
+            except JobStopped:
+                changes = {kind.status_key: "Stopped"}
+            self._end(kind, job, changes)
+        except Exception as error:
+            reason = failures.log_failure(job, error)
+            self._end(kind, job, {kind.status_key: "Failed", "FailureReason": reason})
+        finally:
+            with self._lock:
+                self._jobs.pop((kind.resource, job.name), None)
+            shutil.rmtree(job.folder, ignore_errors=True)
 
-def close(context: Context) -> None:
-    """End what runs for a server that goes down."""
-    with _all_lock:
-        running = _all.pop(context, None)
-    if running is not None:
-        running.close()
+    def _end(self, kind: JobKind, job: Job, changes: Document) -> None:
+        """Write how a job ended, unless that is written or the server goes down, and emit it.
 
+        A job whose document says that it has ended has left nothing behind. Where the disk is
+        full, this is tried until there is room, some of which the job's files may have taken, or
+        until the server goes down.
+        """
+        shutil.rmtree(job.folder, ignore_errors=True)
+        if job.stopped == SHUTDOWN:
+            return  # see `Job.inform`
+        context, changes = self._context, {kind.end_key: time.time(), **changes}
+        status = changes.pop(kind.status_key)
 
-def request_stop(
-    context: Context, kind: str, name: str, changes: Callable[[dict[str, Any]], dict[str, Any]]
-) -> None:
-    """Put a job that is InProgress in Stopping and ask it to end.
+        def write() -> Document:
+            with context.store.transaction():
+                document = context.store.get(kind.resource, job.name)
+                if document is None or document[kind.status_key] not in RUNNING:
+                    return {}
+                changed = status_changes(document, kind, status, **changes)
+                return context.store.update(kind.resource, job.name, **changed)
 
-    Args:
-        context: the server.
-        kind: the job's kind.
-        name: the job's name.
-        changes: what else changes in the document.
-
-    Raises:
-        ApiError: there is no such job, or it has ended.
-    """
-    status = documents.name_key(kind).replace("Name", "Status")
-    with context.store.transaction():
-        document = documents.get(context, kind, name)
-        if document[status] == "Stopping":
-            return
-        if document[status] != "InProgress":
-            raise invalid(
-                f"The request was rejected because the job {name} is in status {document[status]}."
-            )
-        changed = {status: "Stopping", "LastModifiedTime": time.time(), **changes(document)}
-        context.store.update(kind, name, **changed)
-    of(context).stop(kind, name)
+        try:
+            document: Document | None = write()
+        except sqlite3.OperationalError:
+            document = retry_while_disk_full(write, self._closing, f"the end of job {job.name}")
+        if document:
+            detail = {key: value for key, value in document.items() if key != "Request"}
+            context.events.emit(kind.event, detail, [job.arn])

@@ -4,21 +4,26 @@ Contract: SageMaker developer guide, "How Amazon SageMaker AI provides training 
 "... processes training output". One instance, File mode.
 """
 
+from __future__ import annotations
+
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
+from sagemaker_emulator.errors import JobFailed
 from sagemaker_emulator.sagemaker.jobs import archive
 from sagemaker_emulator.sagemaker.jobs.job import Exit, Job, read_message
-from sagemaker_emulator.sagemaker.jobs.metrics import Metrics
 from sagemaker_emulator.storage import s3_files
+from sagemaker_emulator.storage.location import Location
+from sagemaker_emulator.storage.store import Document
 
 DAY = 86400
 Progress = Callable[[str], object]
 
 
-def problem(request: dict[str, Any]) -> str:
+def problem(request: Mapping[str, Any]) -> str:
     """Why a CreateTrainingJob request cannot be run here, or an empty string."""
     algorithm = request.get("AlgorithmSpecification", {})
     if not algorithm.get("TrainingImage"):
@@ -59,7 +64,7 @@ def problem(request: dict[str, Any]) -> str:
     return _spot_problem(request)
 
 
-def _spot_problem(request: dict[str, Any]) -> str:
+def _spot_problem(request: Mapping[str, Any]) -> str:
     """As AWS: the time to wait is for spot instances alone, and it includes the run."""
     limits = request.get("StoppingCondition", {})
     runs, waits = limits.get("MaxRuntimeInSeconds", DAY), limits.get("MaxWaitTimeInSeconds")
@@ -74,38 +79,38 @@ def _spot_problem(request: dict[str, Any]) -> str:
     return ""
 
 
-def run(job: Job, progress: Progress) -> tuple[Exit, dict[str, Any]]:
-    """Run a training job; what it made is in S3 when this returns.
+def run(job: Job, progress: Progress) -> tuple[Exit, Document]:
+    """Run a training job; its model and output are in S3 when this returns.
 
     Args:
         job: the job.
-        progress: told Downloading, Training and Uploading as they begin.
+        progress: called with Downloading, Training and Uploading as they begin.
 
     Returns:
-        How the container ended, and what the description gains by it.
+        How the container ended, and what changes in the job's document.
 
     Raises:
         JobFailed: a channel is missing or an artifact cannot be written.
         JobStopped: it was stopped before the container ran.
     """
-    request, place = job.request, job.place
+    request, context = job.request, job.context
     algorithm = request["AlgorithmSpecification"]
     progress("Downloading")
     for channel in request.get("InputDataConfig", []):
         job.check()
         uri = channel["DataSource"]["S3DataSource"]["S3Uri"]
         folder = job.local(f"input/data/{channel['ChannelName']}")
-        s3_files.download(place.s3, uri, folder, request["RoleArn"], place.region)
+        s3_files.download(job.s3, uri, folder, request["RoleArn"], context.region)
     for name in ("model", "output/data", "input/data"):
         job.local(name).mkdir(parents=True, exist_ok=True)
-    synced = _synced(job)
+    synced = _synced_folders(job)
     for local, uri, both_ways in synced:
         job.local(local).mkdir(parents=True, exist_ok=True)
-        if both_ways and any(True for _ in s3_files.find(place.s3, uri)):
-            s3_files.download(place.s3, uri, job.local(local))
+        if both_ways and any(True for _ in s3_files.find(job.s3, uri)):
+            s3_files.download(job.s3, uri, job.local(local))
     _write_config(job)
     progress("Training")
-    metrics = Metrics(algorithm.get("MetricDefinitions", []))
+    tracked = context.containers.sandbox.shares_files  # the store of tracking is a file
     ended = job.execute(
         algorithm["TrainingImage"],
         [
@@ -115,15 +120,14 @@ def run(job: Job, progress: Progress) -> tuple[Exit, dict[str, Any]]:
         {
             "TRAINING_JOB_NAME": job.name,
             "TRAINING_JOB_ARN": job.arn,
-            **({"MLFLOW_TRACKING_URI": place.tracking_uri} if place.tracking_uri else {}),
+            **({"MLFLOW_TRACKING_URI": context.tracking_uri} if tracked else {}),
             **request.get("Environment", {}),
         },
         request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", DAY),
-        metrics.watch,
     )
     seconds = round(ended.seconds)
-    changes: dict[str, Any] = {
-        "FinalMetricDataList": metrics.final(),
+    changes: Document = {
+        "FinalMetricDataList": job.metrics.final(),
         "TrainingTimeInSeconds": seconds,
         "BillableTimeInSeconds": seconds,
     }
@@ -135,27 +139,27 @@ def run(job: Job, progress: Progress) -> tuple[Exit, dict[str, Any]]:
         archive.pack(job.local("output/data"), packed)
         _put(job, packed, f"{_output(job)}/output.tar.gz")
     for local, uri, _ in synced:
-        s3_files.upload(place.s3, job.local(local), uri)
-    place.refresh(_output(job), *(uri for _, uri, _ in synced))
+        s3_files.upload(job.s3, job.local(local), uri)
+    context.s3.refresh(_output(job), *(uri for _, uri, _ in synced))
     if ended.code != 0:
         changes["FailureReason"] = ended.reason(read_message(job.local("output/failure")))
     return ended, changes
 
 
-def _synced(job: Job) -> list[tuple[str, str, bool]]:
+def _synced_folders(job: Job) -> list[tuple[str, str, bool]]:
     """Folders that are kept in S3: local path, URI, and whether they are fetched before."""
     request = job.request
-    found = []
+    folders = []
     if checkpoints := request.get("CheckpointConfig"):
         local = checkpoints.get("LocalPath", "/opt/ml/checkpoints")
-        found.append((local, checkpoints["S3Uri"], True))
+        folders.append((local, checkpoints["S3Uri"], True))
     if hook := request.get("DebugHookConfig"):
         uri = f"{hook['S3OutputPath'].rstrip('/')}/{job.name}/debug-output"
-        found.append((hook.get("LocalPath", "/opt/ml/output/tensors"), uri, False))
+        folders.append((hook.get("LocalPath", "/opt/ml/output/tensors"), uri, False))
     if board := request.get("TensorBoardOutputConfig"):
         uri = f"{board['S3OutputPath'].rstrip('/')}/{job.name}/tensorboard-output"
-        found.append((board.get("LocalPath", "/opt/ml/output/tensorboard"), uri, False))
-    return found
+        folders.append((board.get("LocalPath", "/opt/ml/output/tensorboard"), uri, False))
+    return folders
 
 
 def _write_config(job: Job) -> None:
@@ -163,7 +167,7 @@ def _write_config(job: Job) -> None:
     resources = request.get("ResourceConfig", {})
     mode = request["AlgorithmSpecification"].get("TrainingInputMode", "File")
     instance = resources.get("InstanceType", "local")
-    files: dict[str, Any] = {
+    files: Document = {
         "hyperparameters": request.get("HyperParameters", {}),
         "inputdataconfig": {
             channel["ChannelName"]: {
@@ -206,18 +210,18 @@ def _output(job: Job) -> str:
 def _upload_model(job: Job) -> str:
     if job.request["OutputDataConfig"].get("CompressionType") == "NONE":
         uri = f"{_output(job)}/model/"
-        s3_files.upload(job.place.s3, job.local("model"), uri)
+        s3_files.upload(job.s3, job.local("model"), uri)
         return uri
     packed = job.folder / "model.tar.gz"
     archive.pack(job.local("model"), packed)
     return _put(job, packed, f"{_output(job)}/model.tar.gz")
 
 
-def _put(job: Job, file: Any, uri: str) -> str:
-    location = s3_files.Location.parse(uri)
-    if not (job.place.s3 / location.bucket).is_dir():
-        raise s3_files.JobFailed(
+def _put(job: Job, file: Path, uri: str) -> str:
+    location = Location.parse(uri)
+    if not (job.s3 / location.bucket).is_dir():
+        raise JobFailed(
             f"ClientError: Failed to upload {uri}: the bucket {location.bucket!r} does not exist"
         )
-    s3_files.put(file, job.place.s3 / location.bucket / location.key)
+    s3_files.put(file, location.path(job.s3))
     return uri

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sagemaker_emulator.aws.dispatch import Context, operation
+from sagemaker_emulator.aws.context import Context
+from sagemaker_emulator.aws.dispatch import Response, operation
 from sagemaker_emulator.errors import ApiError, not_found
 from sagemaker_emulator.sagemaker.pipelines.run.records import CALLBACK
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 @operation("SendPipelineExecutionStepSuccess")
 def send_step_success(
     context: Context, request: types.SendPipelineExecutionStepSuccessRequestTypeDef
-) -> dict[str, Any]:
+) -> Response:
     """Report that a waiting Callback step succeeded, with its outputs."""
     return _record_outcome(
         context,
@@ -28,14 +29,14 @@ def send_step_success(
 @operation("SendPipelineExecutionStepFailure")
 def send_step_failure(
     context: Context, request: types.SendPipelineExecutionStepFailureRequestTypeDef
-) -> dict[str, Any]:
+) -> Response:
     """Report that a waiting Callback step failed, and why."""
     return _record_outcome(
         context, request["CallbackToken"], "Failed", FailureReason=request.get("FailureReason")
     )
 
 
-def _record_outcome(context: Context, token: str, outcome: str, **details: Any) -> dict[str, Any]:
+def _record_outcome(context: Context, token: str, outcome: str, **details: Any) -> Response:
     with context.store.transaction():
         callback = context.store.get(CALLBACK, token)
         if callback is None:

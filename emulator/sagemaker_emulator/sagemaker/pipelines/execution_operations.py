@@ -6,32 +6,18 @@ import json
 import random
 import string
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from sagemaker_emulator.aws.dispatch import Context, operation
+from sagemaker_emulator.aws.context import Context
+from sagemaker_emulator.aws.dispatch import Response, operation
 from sagemaker_emulator.aws.pages import page
 from sagemaker_emulator.errors import ApiError, invalid
 from sagemaker_emulator.sagemaker.pipelines.language.definition import Definition
 from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import DefinitionError
 from sagemaker_emulator.sagemaker.pipelines.language.parameters import bind
 from sagemaker_emulator.sagemaker.pipelines.operations import checked, requested_pipeline
-from sagemaker_emulator.sagemaker.pipelines.run.executions import Executions
-from sagemaker_emulator.sagemaker.pipelines.run.records import (
-    EXECUTION,
-    PIPELINE,
-    STEP,
-    TOKEN,
-    ExecutionRecord,
-    definition_text,
-    get_execution,
-    is_listed,
-    keep_definition,
-    list_executions,
-    shown,
-    step_records,
-    update_execution,
-)
+from sagemaker_emulator.sagemaker.pipelines.run import records
+from sagemaker_emulator.sagemaker.pipelines.run.scheduler import SKIPPED
 from sagemaker_emulator.sagemaker.pipelines.run.selection import record_other_steps, resolve
 from sagemaker_emulator.sagemaker.pipelines.run.status_events import emit_execution_event
 
@@ -47,29 +33,10 @@ _OPTIONS = (
     "RoleArn",
 )
 _ALPHABET = string.ascii_lowercase + string.digits
-_executions: dict[Path, Executions] = {}
-
-
-def start(context: Context) -> None:
-    """Continue the executions that an earlier process left unfinished."""
-    _running(context).start()
-
-
-def stop(context: Context) -> None:
-    """End the threads of running executions; the next `start` continues them."""
-    executions = _executions.pop(context.state, None)
-    if executions:
-        executions.stop()
-
-
-def _running(context: Context) -> Executions:
-    return _executions.setdefault(context.state, Executions(context))
 
 
 @operation("StartPipelineExecution")
-def start_pipeline_execution(
-    context: Context, request: types.StartPipelineExecutionRequestTypeDef
-) -> dict[str, Any]:
+def start(context: Context, request: types.StartPipelineExecutionRequestTypeDef) -> Response:
     """Start an execution; a repeated ClientRequestToken returns the ARN of the first one."""
     store = context.store
     pipeline = requested_pipeline(context, request)
@@ -80,7 +47,7 @@ def start_pipeline_execution(
             "Environment."
         )
     token = f"start/{pipeline['PipelineName']}/{request['ClientRequestToken']}"
-    if earlier := store.get(TOKEN, token):
+    if earlier := store.get(records.TOKEN, token):
         return {"PipelineExecutionArn": earlier["PipelineExecutionArn"]}
     definition = checked(pipeline["PipelineDefinition"])
     config = request.get("SelectiveExecutionConfig")
@@ -93,79 +60,67 @@ def start_pipeline_execution(
     arn = f"{pipeline['PipelineArn']}/execution/{execution_id}"
     now = time.time()
     options = {key: value for key, value in request.items() if key in _OPTIONS}
-    record = cast(
-        ExecutionRecord,
-        {
-            "PipelineArn": pipeline["PipelineArn"],
-            "PipelineName": pipeline["PipelineName"],
-            "PipelineVersionId": pipeline["Version"],
-            "PipelineExecutionArn": arn,
-            "PipelineExecutionDisplayName": f"execution-{int(now * 1000)}",
-            "PipelineExecutionStatus": "Executing",
-            "PipelineExperimentConfig": _experiment(
-                definition, pipeline["PipelineName"], execution_id
-            ),
-            "Parameters": values,
-            "CreationTime": now,
-            "LastModifiedTime": now,
-            "ParallelismConfiguration": pipeline.get("ParallelismConfiguration"),
-            "RoleArn": pipeline["RoleArn"],
-            **options,
-        },
-    )
+    record: dict[str, Any] = {
+        "PipelineArn": pipeline["PipelineArn"],
+        "PipelineName": pipeline["PipelineName"],
+        "PipelineVersionId": pipeline["Version"],
+        "PipelineExecutionArn": arn,
+        "PipelineExecutionDisplayName": f"execution-{int(now * 1000)}",
+        "PipelineExecutionStatus": "Executing",
+        "PipelineExperimentConfig": _experiment(definition, pipeline["PipelineName"], execution_id),
+        "Parameters": values,
+        "CreationTime": now,
+        "LastModifiedTime": now,
+        "ParallelismConfiguration": pipeline.get("ParallelismConfiguration"),
+        "RoleArn": pipeline["RoleArn"],
+        **options,
+    }
     with store.transaction():
-        if earlier := store.get(TOKEN, token):  # of the same request, sent at the same time
+        if earlier := store.get(records.TOKEN, token):  # of the same request, sent at the same time
             return {"PipelineExecutionArn": earlier["PipelineExecutionArn"]}
-        record["DefinitionName"] = keep_definition(store, pipeline)
-        store.put(EXECUTION, arn, dict(record))
-        store.put(TOKEN, token, {"PipelineExecutionArn": arn})
-        store.update(PIPELINE, pipeline["PipelineName"], LastRunTime=now)
+        record["DefinitionName"] = records.keep_definition(store, pipeline)
+        store.put(records.EXECUTION, arn, record)
+        store.put(records.TOKEN, token, {"PipelineExecutionArn": arn})
+        store.update(records.PIPELINE, pipeline["PipelineName"], LastRunTime=now)
         if config and selection:
             source_arn = config.get("SourcePipelineExecutionArn")
             record_other_steps(store, definition, arn, selection, source_arn)
-    emit_execution_event(context, record, "Executing")
-    _running(context).drive(arn)
+    emit_execution_event(context, cast(records.ExecutionRecord, record), "Executing")
+    context.executions.drive(arn)
     return {"PipelineExecutionArn": arn}
 
 
-def _experiment(
-    definition: Definition, pipeline: str, execution_id: str
-) -> types.PipelineExperimentConfigTypeDef | None:
+def _experiment(definition: Definition, pipeline: str, execution_id: str) -> dict[str, str] | None:
     if not definition.experiment:
         return None
-    variables = {"Execution.PipelineName": pipeline}
-    config = {
-        key: variables.get(str(value.get("Get")), execution_id)
-        if isinstance(value, dict)
-        else value
-        for key, value in definition.experiment.items()
-        if key in ("ExperimentName", "TrialName")
+    names = {k: definition.experiment.get(k) for k in ("ExperimentName", "TrialName")}
+    by_pipeline = {"Get": "Execution.PipelineName"}
+    return {
+        key: value if isinstance(value, str) else pipeline if value == by_pipeline else execution_id
+        for key, value in names.items()
+        if value
     }
-    return cast("types.PipelineExperimentConfigTypeDef", config)
 
 
 @operation("DescribePipelineExecution")
-def describe_pipeline_execution(
-    context: Context, request: types.DescribePipelineExecutionRequestTypeDef
-) -> ExecutionRecord:
+def describe(context: Context, request: types.DescribePipelineExecutionRequestTypeDef) -> Response:
     """Return an execution's status and settings."""
-    return get_execution(context.store, request["PipelineExecutionArn"])
+    return records.get_execution(context.store, request["PipelineExecutionArn"])
 
 
 @operation("UpdatePipelineExecution")
-def update_pipeline_execution(
-    context: Context, request: types.UpdatePipelineExecutionRequestTypeDef
-) -> dict[str, Any]:
+def update(context: Context, request: types.UpdatePipelineExecutionRequestTypeDef) -> Response:
     """Change an execution's name, description or parallelism."""
-    arn = get_execution(context.store, request["PipelineExecutionArn"])["PipelineExecutionArn"]
-    update_execution(context.store, arn, **request)
+    arn = request["PipelineExecutionArn"]
+    records.get_execution(context.store, arn)
+    records.update_execution(context.store, arn, **request)
     return {"PipelineExecutionArn": arn}
 
 
 @operation("ListPipelineExecutions")
-def list_pipeline_executions(
+def list_executions(
     context: Context, request: types.ListPipelineExecutionsRequestTypeDef
-) -> dict[str, Any]:
+) -> Response:
     """List a pipeline's executions, latest first unless the request orders otherwise."""
     pipeline = requested_pipeline(context, request)
     executions = [
@@ -174,22 +129,22 @@ def list_pipeline_executions(
             "StartTime": execution["CreationTime"],
             "PipelineExecutionFailureReason": execution.get("FailureReason"),
         }
-        for execution in list_executions(context.store, pipeline["PipelineArn"])
+        for execution in records.list_executions(context.store, pipeline["PipelineArn"])
     ]
     return page(request, executions, "PipelineExecutionSummaries", name="PipelineName")
 
 
 @operation("ListPipelineExecutionSteps")
-def list_pipeline_execution_steps(
+def list_steps(
     context: Context, request: types.ListPipelineExecutionStepsRequestTypeDef
-) -> dict[str, Any]:
+) -> Response:
     """List the steps that have begun, latest first unless the request orders otherwise."""
     arn = request.get("PipelineExecutionArn", "")
-    get_execution(context.store, arn)
-    records = step_records(context.store, arn).values()
+    records.get_execution(context.store, arn)
+    steps = records.step_records(context.store, arn).values()
     return page(
         request,
-        [shown(record) for record in records if is_listed(record)],
+        [records.shown(step) for step in steps if step["StepStatus"] != SKIPPED],
         "PipelineExecutionSteps",
         name="StepName",
         sort={"CreationTime": "StartTime"},
@@ -197,11 +152,11 @@ def list_pipeline_execution_steps(
 
 
 @operation("ListPipelineParametersForExecution")
-def list_pipeline_parameters(
+def list_parameters(
     context: Context, request: types.ListPipelineParametersForExecutionRequestTypeDef
-) -> dict[str, Any]:
+) -> Response:
     """List the value of every parameter in an execution, defaults included."""
-    execution = get_execution(context.store, request["PipelineExecutionArn"])
+    execution = records.get_execution(context.store, request["PipelineExecutionArn"])
     parameters = [
         {"Name": name, "Value": value if isinstance(value, str) else json.dumps(value)}
         for name, value in execution["Parameters"].items()
@@ -212,20 +167,18 @@ def list_pipeline_parameters(
 @operation("DescribePipelineDefinitionForExecution")
 def describe_definition(
     context: Context, request: types.DescribePipelineDefinitionForExecutionRequestTypeDef
-) -> dict[str, Any]:
+) -> Response:
     """Return the definition as it was when the execution began."""
-    execution = get_execution(context.store, request["PipelineExecutionArn"])
-    return {**execution, "PipelineDefinition": definition_text(context.store, execution)}
+    execution = records.get_execution(context.store, request["PipelineExecutionArn"])
+    return {**execution, "PipelineDefinition": records.definition_text(context.store, execution)}
 
 
 @operation("StopPipelineExecution")
-def stop_pipeline_execution(
-    context: Context, request: types.StopPipelineExecutionRequestTypeDef
-) -> dict[str, Any]:
+def stop(context: Context, request: types.StopPipelineExecutionRequestTypeDef) -> Response:
     """Stop an execution: running steps are stopped, and no more start."""
     arn = request["PipelineExecutionArn"]
     with context.store.transaction():
-        status = get_execution(context.store, arn)["PipelineExecutionStatus"]
+        status = records.get_execution(context.store, arn)["PipelineExecutionStatus"]
         if status == "Stopping":
             return {"PipelineExecutionArn": arn}
         if status != "Executing":
@@ -233,22 +186,20 @@ def stop_pipeline_execution(
                 "ConflictException",
                 f"Only an execution that is Executing can be stopped; {arn} is {status}.",
             )
-        record = update_execution(context.store, arn, PipelineExecutionStatus="Stopping")
+        record = records.update_execution(context.store, arn, PipelineExecutionStatus="Stopping")
     emit_execution_event(context, record, "Executing")
-    _running(context).stop_execution(arn)
+    context.executions.stop_execution(arn)
     return {"PipelineExecutionArn": arn}
 
 
 @operation("RetryPipelineExecution")
-def retry_pipeline_execution(
-    context: Context, request: types.RetryPipelineExecutionRequestTypeDef
-) -> dict[str, Any]:
+def retry(context: Context, request: types.RetryPipelineExecutionRequestTypeDef) -> Response:
     """Continue a failed or stopped execution where it ended; steps that succeeded are kept."""
     store, arn = context.store, request["PipelineExecutionArn"]
     token = f"retry/{arn}/{request['ClientRequestToken']}"
     with store.transaction():
-        execution = get_execution(store, arn)
-        if store.get(TOKEN, token):
+        execution = records.get_execution(store, arn)
+        if store.get(records.TOKEN, token):
             return {"PipelineExecutionArn": arn}
         status = execution["PipelineExecutionStatus"]
         if status not in ("Failed", "Stopped"):
@@ -258,14 +209,14 @@ def retry_pipeline_execution(
             )
         config = execution.get("SelectiveExecutionConfig")
         selected = {entry["StepName"] for entry in config["SelectedSteps"]} if config else None
-        for name, step in step_records(store, arn).items():
+        for name, step in records.step_records(store, arn).items():
             if step["StepStatus"] != "Succeeded" and (selected is None or name in selected):
-                store.delete(STEP, f"{arn}/step/{name}")
+                store.delete(records.STEP, f"{arn}/step/{name}")
         changes: dict[str, Any] = {"PipelineExecutionStatus": "Executing", "FailureReason": None}
         if "ParallelismConfiguration" in request:
             changes["ParallelismConfiguration"] = request["ParallelismConfiguration"]
-        record = update_execution(store, arn, **changes)
-        store.put(TOKEN, token, {"PipelineExecutionArn": arn})
+        record = records.update_execution(store, arn, **changes)
+        store.put(records.TOKEN, token, {"PipelineExecutionArn": arn})
     emit_execution_event(context, record, status)
-    _running(context).drive(arn)
+    context.executions.drive(arn)
     return {"PipelineExecutionArn": arn}

@@ -6,22 +6,15 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from sagemaker_emulator.aws.dispatch import Context, operation, service_model
+from sagemaker_emulator.aws.context import Context
+from sagemaker_emulator.aws.dispatch import Response, operation
 from sagemaker_emulator.aws.pages import page
 from sagemaker_emulator.errors import ApiError, invalid, not_found
+from sagemaker_emulator.sagemaker import tags
 from sagemaker_emulator.sagemaker.pipelines.language.definition import Definition, parse
 from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import DefinitionError
 from sagemaker_emulator.sagemaker.pipelines.language.validation import validate
-from sagemaker_emulator.sagemaker.pipelines.run.records import (
-    CACHE,
-    DEFINITION,
-    EXECUTION,
-    PIPELINE,
-    STEP,
-    PipelineRecord,
-    list_executions,
-    step_records,
-)
+from sagemaker_emulator.sagemaker.pipelines.run import records
 
 if TYPE_CHECKING:
     from types_boto3_sagemaker import type_defs as types
@@ -30,9 +23,7 @@ _ONE_VERSION = "The emulator keeps only the latest version of a pipeline, and no
 
 
 @operation("CreatePipeline")
-def create_pipeline(
-    context: Context, request: types.CreatePipelineRequestTypeDef
-) -> dict[str, Any]:
+def create_pipeline(context: Context, request: types.CreatePipelineRequestTypeDef) -> Response:
     """Create a pipeline, checked as a whole; a repeated ClientRequestToken changes nothing."""
     name = request["PipelineName"]
     arn = context.arn("pipeline", name)
@@ -45,7 +36,7 @@ def create_pipeline(
         raise invalid("CreatePipeline needs PipelineDefinition or PipelineDefinitionS3Location.")
     checked(text)
     now = time.time()
-    pipeline: PipelineRecord = {
+    pipeline: records.PipelineRecord = {
         "PipelineArn": arn,
         "PipelineName": name,
         "PipelineDisplayName": request.get("PipelineDisplayName", name),
@@ -61,15 +52,13 @@ def create_pipeline(
     }
     with context.store.transaction():
         if not _exists(context, request):  # made by another request while this one was checked
-            context.store.put(PIPELINE, name, dict(pipeline))
-            context.tag(arn, request.get("Tags"))
+            context.store.put(records.PIPELINE, name, dict(pipeline))
+            tags.add(context, arn, request.get("Tags"))
     return {"PipelineArn": arn}
 
 
 @operation("UpdatePipeline")
-def update_pipeline(
-    context: Context, request: types.UpdatePipelineRequestTypeDef
-) -> dict[str, Any]:
+def update_pipeline(context: Context, request: types.UpdatePipelineRequestTypeDef) -> Response:
     """Change a pipeline; running executions keep the definition that they began with."""
     requested_pipeline(context, request)
     kept = ("PipelineDisplayName", "PipelineDescription", "RoleArn", "ParallelismConfiguration")
@@ -81,42 +70,34 @@ def update_pipeline(
     with context.store.transaction():
         pipeline = requested_pipeline(context, request)
         changes |= {"LastModifiedTime": time.time(), "Version": pipeline["Version"] + 1}
-        context.store.update(PIPELINE, pipeline["PipelineName"], **changes)
+        context.store.update(records.PIPELINE, pipeline["PipelineName"], **changes)
     return {"PipelineArn": pipeline["PipelineArn"], "PipelineVersionId": changes["Version"]}
 
 
 @operation("DescribePipeline")
-def describe_pipeline(
-    context: Context, request: types.DescribePipelineRequestTypeDef
-) -> PipelineRecord:
+def describe_pipeline(context: Context, request: types.DescribePipelineRequestTypeDef) -> Response:
     """Return a pipeline with its definition."""
     return requested_pipeline(context, request)
 
 
 @operation("ListPipelines")
-def list_pipelines(context: Context, request: types.ListPipelinesRequestTypeDef) -> dict[str, Any]:
+def list_pipelines(context: Context, request: types.ListPipelinesRequestTypeDef) -> Response:
     """List pipelines, latest first unless the request orders otherwise."""
     pipelines = [
         {**pipeline, "LastExecutionTime": pipeline.get("LastRunTime")}
-        for pipeline in context.store.list(PIPELINE, request.get("PipelineNamePrefix", ""))
+        for pipeline in context.store.list(records.PIPELINE, request.get("PipelineNamePrefix", ""))
     ]
     return page(
-        request,
-        pipelines,
-        "PipelineSummaries",
-        name="PipelineName",
-        sort={"Name": "PipelineName"},
+        request, pipelines, "PipelineSummaries", name="PipelineName", sort={"Name": "PipelineName"}
     )
 
 
 @operation("DeletePipeline")
-def delete_pipeline(
-    context: Context, request: types.DeletePipelineRequestTypeDef
-) -> dict[str, Any]:
+def delete_pipeline(context: Context, request: types.DeletePipelineRequestTypeDef) -> Response:
     """Delete a pipeline and its executions; refused while one of them is running."""
     store = context.store
     pipeline = requested_pipeline(context, request)
-    executions = list_executions(store, pipeline["PipelineArn"])
+    executions = records.list_executions(store, pipeline["PipelineArn"])
     running = [
         execution["PipelineExecutionArn"]
         for execution in executions
@@ -131,24 +112,24 @@ def delete_pipeline(
     with store.transaction():
         for execution in executions:
             arn = execution["PipelineExecutionArn"]
-            for step in step_records(store, arn):
-                store.delete(STEP, f"{arn}/step/{step}")
-            store.delete(EXECUTION, arn)
-        for kind in (CACHE, DEFINITION):
+            for step in records.step_records(store, arn):
+                store.delete(records.STEP, f"{arn}/step/{step}")
+            store.delete(records.EXECUTION, arn)
+        for kind in (records.CACHE, records.DEFINITION):
             for document in store.list(kind, f"{pipeline['PipelineName']}/"):
                 store.delete(kind, document["Name"])
-        store.delete(PIPELINE, pipeline["PipelineName"])
+        store.delete(records.PIPELINE, pipeline["PipelineName"])
     return {"PipelineArn": pipeline["PipelineArn"]}
 
 
-def requested_pipeline(context: Context, request: Mapping[str, Any]) -> PipelineRecord:
+def requested_pipeline(context: Context, request: Mapping[str, Any]) -> records.PipelineRecord:
     """Return the pipeline that a request names by name or ARN, and perhaps by version.
 
     Raises:
         ApiError: there is none, or the request names another version than the latest.
     """
     name = request["PipelineName"].rsplit("/", 1)[-1]
-    pipeline = context.store.get(PIPELINE, name)
+    pipeline = context.store.get(records.PIPELINE, name)
     if pipeline is None:
         raise not_found(f"Pipeline '{context.arn('pipeline', name)}' does not exist.")
     latest = pipeline["Version"]
@@ -158,7 +139,7 @@ def requested_pipeline(context: Context, request: Mapping[str, Any]) -> Pipeline
             f"{_ONE_VERSION}: the version of '{name}' is {latest}. "
             "To run an earlier one, update the pipeline with its definition."
         )
-    return cast(PipelineRecord, pipeline)
+    return cast(records.PipelineRecord, pipeline)
 
 
 def _exists(context: Context, request: types.CreatePipelineRequestTypeDef) -> bool:
@@ -168,7 +149,7 @@ def _exists(context: Context, request: types.CreatePipelineRequestTypeDef) -> bo
         ApiError: another request has made a pipeline of that name.
     """
     name = request["PipelineName"]
-    existing = context.store.get(PIPELINE, name)
+    existing = context.store.get(records.PIPELINE, name)
     if existing and existing["ClientRequestToken"] != request["ClientRequestToken"]:
         # AWS's words, which SDKs look for in `upsert`.
         raise invalid(
@@ -188,14 +169,13 @@ def _definition_text(
         return inline
     if inline is not None:
         raise invalid("Use PipelineDefinition or PipelineDefinitionS3Location, not both.")
-    bucket, key = location["Bucket"], location["ObjectKey"]
-    try:
-        return (context.state / "s3" / bucket / key).read_text()
-    except OSError as error:
+    uri = f"s3://{location['Bucket']}/{location['ObjectKey']}"
+    content = context.s3.read(uri)
+    if content is None:
         raise invalid(
-            f"PipelineDefinitionS3Location s3://{bucket}/{key} cannot be read: there is no such "
-            "object."
-        ) from error
+            f"PipelineDefinitionS3Location {uri} cannot be read: there is no such object."
+        )
+    return content.decode()
 
 
 def checked(text: str) -> Definition:
@@ -206,7 +186,7 @@ def checked(text: str) -> Definition:
     """
     try:
         definition = parse(text)
-        validate(definition, service_model("sagemaker").operation_model)
+        validate(definition)
     except DefinitionError as error:
         raise invalid(str(error)) from error
     return definition

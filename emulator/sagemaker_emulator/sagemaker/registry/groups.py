@@ -1,17 +1,27 @@
 """Model package groups."""
 
-import time
-from typing import Any
+from __future__ import annotations
 
-from sagemaker_emulator.aws.dispatch import Context, operation
+import time
+from typing import TYPE_CHECKING
+
+from sagemaker_emulator.aws.context import Context
+from sagemaker_emulator.aws.dispatch import Response, operation
 from sagemaker_emulator.aws.pages import page
 from sagemaker_emulator.errors import ApiError, invalid
+from sagemaker_emulator.sagemaker import tags
+from sagemaker_emulator.storage.store import Document
+
+if TYPE_CHECKING:
+    from types_boto3_sagemaker import type_defs as types
 
 _KIND = "model-package-group"
 
 
 @operation("CreateModelPackageGroup")
-def create_model_package_group(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+def create_model_package_group(
+    context: Context, request: types.CreateModelPackageGroupInputTypeDef
+) -> Response:
     """Make an empty group."""
     name = request["ModelPackageGroupName"]
     arn = context.arn(_KIND, name)
@@ -26,18 +36,22 @@ def create_model_package_group(context: Context, request: dict[str, Any]) -> dic
         document["ModelPackageGroupDescription"] = request["ModelPackageGroupDescription"]
     if not context.store.create(_KIND, name, document):
         raise invalid(f"Model Package Group already exists: {arn}")
-    context.tag(arn, request.get("Tags"))
+    tags.add(context, arn, request.get("Tags"))
     return {"ModelPackageGroupArn": arn}
 
 
 @operation("DescribeModelPackageGroup")
-def describe_model_package_group(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+def describe_model_package_group(
+    context: Context, request: types.DescribeModelPackageGroupInputTypeDef
+) -> Response:
     """A group by name or ARN."""
     return get(context, request["ModelPackageGroupName"])
 
 
 @operation("ListModelPackageGroups")
-def list_model_package_groups(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+def list_model_package_groups(
+    context: Context, request: types.ListModelPackageGroupsInputTypeDef
+) -> Response:
     """Groups by name part and creation time."""
     return page(
         request,
@@ -49,7 +63,9 @@ def list_model_package_groups(context: Context, request: dict[str, Any]) -> dict
 
 
 @operation("DeleteModelPackageGroup")
-def delete_model_package_group(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+def delete_model_package_group(
+    context: Context, request: types.DeleteModelPackageGroupInputTypeDef
+) -> Response:
     """Forget an empty group."""
     with context.store.transaction():
         group = get(context, request["ModelPackageGroupName"])
@@ -66,7 +82,7 @@ def delete_model_package_group(context: Context, request: dict[str, Any]) -> dic
     return {}
 
 
-def get(context: Context, identifier: str) -> dict[str, Any]:
+def get(context: Context, identifier: str) -> Document:
     """A group's document by name or ARN.
 
     Raises:

@@ -1,11 +1,19 @@
 """Models: a container image with the artifacts that it serves."""
 
-import time
-from typing import Any
+from __future__ import annotations
 
-from sagemaker_emulator.aws.dispatch import Context, operation
+import time
+from typing import TYPE_CHECKING
+
+from sagemaker_emulator.aws.context import Context
+from sagemaker_emulator.aws.dispatch import Response, operation
 from sagemaker_emulator.aws.pages import page
 from sagemaker_emulator.errors import invalid
+from sagemaker_emulator.sagemaker import tags
+from sagemaker_emulator.storage.store import Document
+
+if TYPE_CHECKING:
+    from types_boto3_sagemaker import type_defs as types
 
 _KIND = "model"
 _UNSUPPORTED = {
@@ -16,7 +24,7 @@ _UNSUPPORTED = {
 
 
 @operation("CreateModel")
-def create_model(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+def create_model(context: Context, request: types.CreateModelInputTypeDef) -> Response:
     """Keep a model; a container given by ModelPackageName takes that package's image and data."""
     name = request["ModelName"]
     containers = [request["PrimaryContainer"]] if "PrimaryContainer" in request else []
@@ -51,25 +59,25 @@ def create_model(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     with context.store.transaction():
         if not context.store.create(_KIND, name, document):
             raise invalid(f'Cannot create already existing model "{arn}".')
-        context.tag(arn, request.get("Tags"))
+        tags.add(context, arn, request.get("Tags"))
     return {"ModelArn": arn}
 
 
 @operation("DescribeModel")
-def describe_model(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+def describe_model(context: Context, request: types.DescribeModelInputTypeDef) -> Response:
     """The model as it was created."""
     return _get(context, request["ModelName"])
 
 
 @operation("ListModels")
-def list_models(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+def list_models(context: Context, request: types.ListModelsInputTypeDef) -> Response:
     """Models by name part and creation time."""
     models = context.store.list(_KIND)
     return page(request, models, "Models", name="ModelName", sort={"Name": "ModelName"})
 
 
 @operation("DeleteModel")
-def delete_model(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+def delete_model(context: Context, request: types.DeleteModelInputTypeDef) -> Response:
     """Forget a model; endpoints that serve it keep doing so until they are updated."""
     document = _get(context, request["ModelName"])
     context.store.delete(_KIND, document["ModelName"])
@@ -77,7 +85,7 @@ def delete_model(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     return {}
 
 
-def _get(context: Context, name: str) -> dict[str, Any]:
+def _get(context: Context, name: str) -> Document:
     document = context.store.get(_KIND, name)
     if document is None:
         raise invalid(f'Could not find model "{context.arn("model", name)}".')

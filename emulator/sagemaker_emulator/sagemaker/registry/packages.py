@@ -1,18 +1,26 @@
 """The model registry: model package groups and the packages in them, which are their versions."""
 
+from __future__ import annotations
+
 import copy
 import time
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
-from sagemaker_emulator.aws.dispatch import Context, operation
+from sagemaker_emulator.aws.context import Context
+from sagemaker_emulator.aws.dispatch import Response, operation
 from sagemaker_emulator.aws.pages import page
 from sagemaker_emulator.errors import ApiError, invalid
+from sagemaker_emulator.sagemaker import tags
 from sagemaker_emulator.sagemaker.registry import groups
+from sagemaker_emulator.storage.store import Document
+
+if TYPE_CHECKING:
+    from types_boto3_sagemaker import type_defs as types
 
 _KIND = "model-package"
 _EVENT = "SageMaker Model Package State Change"
-# UpdateModelPackage replaces these as a whole.
+# UpdateModelPackage replaces each of these whole.
 _REPLACED = (
     "ModelApprovalStatus",
     "ApprovalDescription",
@@ -25,18 +33,20 @@ _REPLACED = (
 
 
 @operation("CreateModelPackage")
-def create_model_package(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """Keep a package: in a group it becomes the next version, pending unless said otherwise."""
+def create_model_package(
+    context: Context, request: types.CreateModelPackageInputTypeDef
+) -> Response:
+    """Create a package; in a group it becomes the next version, by default pending approval."""
     group, name = request.get("ModelPackageGroupName"), request.get("ModelPackageName")
     if (group is None) == (name is None):
-        raise invalid("give either ModelPackageGroupName (a version) or ModelPackageName")
+        raise invalid("use either ModelPackageGroupName (a version) or ModelPackageName")
     kept = {key: value for key, value in request.items() if key != "Tags"}
     with context.store.transaction():
         if group:
             group = groups.name_of(group)
-            again = _of_token(context, group, request.get("ClientToken"))
-            if again:
-                return {"ModelPackageArn": again["ModelPackageArn"]}
+            earlier = _created_by(context, group, request.get("ClientToken"))
+            if earlier:
+                return {"ModelPackageArn": earlier["ModelPackageArn"]}
             version = groups.next_version(context, group)
             name = f"{group}/{version}"
             kept |= {"ModelPackageGroupName": group, "ModelPackageVersion": version}
@@ -53,28 +63,32 @@ def create_model_package(context: Context, request: dict[str, Any]) -> dict[str,
         }
         if not context.store.create(_KIND, str(name), document):
             raise ApiError("ConflictException", f"Model Package already exists: {arn}")
-        context.tag(arn, request.get("Tags"))
-        # In the transaction: a version that is kept is a version whose event will be delivered.
-        _tell(context, document)
+        tags.add(context, arn, request.get("Tags"))
+        # In the transaction: a version is kept only if its event is kept for delivery.
+        _emit_change(context, document)
     return {"ModelPackageArn": arn}
 
 
 @operation("DescribeModelPackage")
-def describe_model_package(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+def describe_model_package(
+    context: Context, request: types.DescribeModelPackageInputTypeDef
+) -> Response:
     """A package by ARN, by name, or as `group/version`."""
     return _get(context, request["ModelPackageName"])
 
 
 @operation("UpdateModelPackage")
-def update_model_package(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """Approve, reject or annotate a package; what changed is told to EventBridge."""
+def update_model_package(
+    context: Context, request: types.UpdateModelPackageInputTypeDef
+) -> Response:
+    """Approve, reject or annotate a package, and emit an event of what changed."""
     with context.store.transaction():
         document = _get(context, request["ModelPackageArn"])
         before = copy.deepcopy(document)
         status = request.get("ModelApprovalStatus")
         if status and "ModelPackageVersion" not in document:
             raise invalid("ModelApprovalStatus belongs to a version in a group; this has no group")
-        document |= {key: request[key] for key in _REPLACED if key in request}
+        document |= {key: value for key, value in request.items() if key in _REPLACED}
         properties = document.get("CustomerMetadataProperties", {})
         properties |= request.get("CustomerMetadataProperties", {})
         for key in request.get("CustomerMetadataPropertiesToRemove", []):
@@ -91,22 +105,22 @@ def update_model_package(context: Context, request: dict[str, Any]) -> dict[str,
         document["LastModifiedTime"] = time.time()
         context.store.put(_KIND, document["ModelPackageName"], document)
         if changed:
-            _tell(context, document, UpdatedModelPackageFields=changed)
+            _emit_change(context, document, UpdatedModelPackageFields=changed)
     return {"ModelPackageArn": document["ModelPackageArn"]}
 
 
 @operation("ListModelPackages")
-def list_model_packages(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+def list_model_packages(context: Context, request: types.ListModelPackagesInputTypeDef) -> Response:
     """Versions of a group, or packages without one; `ModelPackageType` Both gives all."""
     group = request.get("ModelPackageGroupName")
     if group:
         group = groups.get(context, group)["ModelPackageGroupName"]
-    wanted = request.get("ModelPackageType", "Versioned" if group else "Unversioned")
+    requested = request.get("ModelPackageType", "Versioned" if group else "Unversioned")
     packages = []
     for document in context.store.list(_KIND, f"{group}/" if group else ""):
         versioned = "ModelPackageVersion" in document
         approval = request.get("ModelApprovalStatus", document.get("ModelApprovalStatus"))
-        if wanted in ("Both", "Versioned" if versioned else "Unversioned") and (
+        if requested in ("Both", "Versioned" if versioned else "Unversioned") and (
             approval == document.get("ModelApprovalStatus")
         ):
             packages.append(document)
@@ -121,15 +135,17 @@ def list_model_packages(context: Context, request: dict[str, Any]) -> dict[str, 
 
 
 @operation("DeleteModelPackage")
-def delete_model_package(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """Forget a package; its version number is not given again."""
+def delete_model_package(
+    context: Context, request: types.DeleteModelPackageInputTypeDef
+) -> Response:
+    """Forget a package; its version number is not used again."""
     document = _get(context, request["ModelPackageName"])
     context.store.delete(_KIND, document["ModelPackageName"])
     context.store.delete("tags", document["ModelPackageArn"])
     return {}
 
 
-def _get(context: Context, identifier: str) -> dict[str, Any]:
+def _get(context: Context, identifier: str) -> Document:
     name = identifier.partition(":model-package/")[2] or identifier
     document = context.store.get(_KIND, name)
     if document is None:
@@ -137,15 +153,15 @@ def _get(context: Context, identifier: str) -> dict[str, Any]:
     return document
 
 
-def _of_token(context: Context, group: str, token: str | None) -> dict[str, Any] | None:
+def _created_by(context: Context, group: str, token: str | None) -> Document | None:
     """The package that an earlier try of the same request made."""
     versions = context.store.list(_KIND, f"{group}/") if token else []
     return next((version for version in versions if version.get("ClientToken") == token), None)
 
 
-def _tell(context: Context, document: dict[str, Any], **more: Any) -> None:
+def _emit_change(context: Context, document: Document, **more: object) -> None:
     """Emit the event that AWS documents for a changed model package."""
-    told = (
+    members = (
         "ModelPackageGroupName",
         "ModelPackageName",
         "ModelPackageVersion",
@@ -160,11 +176,11 @@ def _tell(context: Context, document: dict[str, Any], **more: Any) -> None:
         "MetadataProperties",
         "CustomerMetadataProperties",
     )
-    detail = {key: document[key] for key in told if key in document} | more
+    detail = {key: document[key] for key in members if key in document} | more
     if "ModelPackageVersion" in document:
         detail.pop("ModelPackageName")
     for key in ("CreationTime", "LastModifiedTime"):
         if key in document:
             when = datetime.fromtimestamp(document[key], UTC)
             detail[key] = when.strftime("%Y-%m-%dT%H:%M:%SZ")
-    context.emit(_EVENT, detail, [document["ModelPackageArn"]])
+    context.events.emit(_EVENT, detail, [document["ModelPackageArn"]])

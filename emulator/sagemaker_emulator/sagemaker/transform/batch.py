@@ -6,17 +6,21 @@ transformed and their results kept, the job is then Failed, and its data log say
 failed and why.
 """
 
+from __future__ import annotations
+
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from sagemaker_emulator.errors import JobFailed
 from sagemaker_emulator.sagemaker.endpoints.model_server import ModelServer, ServedModel
-from sagemaker_emulator.sagemaker.jobs.job import Job, LogLines
+from sagemaker_emulator.sagemaker.jobs.job import Job
+from sagemaker_emulator.sagemaker.jobs.kinds import TRANSFORM
 from sagemaker_emulator.sagemaker.transform.columns import DataProcessing
 from sagemaker_emulator.sagemaker.transform.objects import (
     STRATEGIES,
@@ -26,22 +30,21 @@ from sagemaker_emulator.sagemaker.transform.objects import (
     transform,
 )
 from sagemaker_emulator.storage import s3_files
-from sagemaker_emulator.storage.s3_files import JobFailed
 
 MOST = 100  # MB under way at once, and of one object
 WATCH = 0.2  # seconds between two looks at whether the job was stopped
 SEE_LOGS = "See job logs for more information"
 
 
-def problem(request: dict[str, Any]) -> str:
+def problem(request: Mapping[str, Any]) -> str:
     """Why a CreateTransformJob request cannot be run here, or an empty string."""
-    given = request["TransformInput"]
+    source = request["TransformInput"]
     megabytes, together = request.get("MaxPayloadInMB"), request.get("MaxConcurrentTransforms")
-    if given["DataSource"]["S3DataSource"]["S3DataType"] != "S3Prefix":
+    if source["DataSource"]["S3DataSource"]["S3DataType"] != "S3Prefix":
         return "TransformInput: S3DataType must be S3Prefix in the emulator."
-    if given.get("SplitType", "None") not in ("None", "Line"):
+    if source.get("SplitType", "None") not in ("None", "Line"):
         return "TransformInput: SplitType must be None or Line in the emulator."
-    if given.get("CompressionType", "None") != "None":
+    if source.get("CompressionType", "None") != "None":
         return "TransformInput: CompressionType must be None in the emulator."
     if request.get("DataCaptureConfig"):
         return "DataCaptureConfig is not supported by the emulator."
@@ -57,46 +60,39 @@ def problem(request: dict[str, Any]) -> str:
     return DataProcessing.of(request).problem(request)
 
 
-def run(job: Job, model: ServedModel, data_log: LogLines) -> None:
-    """Transform every object: the answers are in S3 as `<key>.out` when this ends.
+def run(job: Job, model: ServedModel) -> None:
+    """Transform every object: the responses are in S3 as `<key>.out` when this ends.
 
     Args:
         job: the job.
         model: what its container serves.
-        data_log: takes the lines about single objects.
 
     Raises:
         JobFailed: there is no input, the container does not start, or an object failed; the
             results of the others are in S3.
         JobStopped: the job was stopped; nothing of it is in S3.
     """
-    place, request = job.place, job.request
+    request = job.request
     source = request["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"]
-    found = list(s3_files.find(place.s3, source))
-    if not found:
+    objects = list(s3_files.find(job.s3, source))
+    if not objects:
         raise JobFailed(f'ClientError: No S3 objects found under S3 URL "{source}".')
     server = ModelServer(
-        job.name,
-        model,
-        job.folder / "server",
-        place.runtime,
-        place.s3,
-        job.log,
-        _environment(request),
+        job.context, job.name, model, job.folder / "server", job.log, _environment(request)
     )
     with tempfile.TemporaryDirectory(dir=job.folder) as folder, _serving(job, server):
         limits = limits_of(request, server)
-        data_log([_said(str(limits))])
+        _log_data(job, str(limits))
         results = Path(folder)
-        failed = _transform_all(job, server, limits, found, results, data_log)
+        failed = _transform_all(job, server, limits, objects, results)
         job.check()
         uri = request["TransformOutput"]["S3OutputPath"]
-        s3_files.upload(place.s3, results, uri)
-        place.refresh(uri)
+        s3_files.upload(job.s3, results, uri)
+        job.context.s3.refresh(uri)
     if failed:
         name, error = failed[0]
         raise JobFailed(
-            f"{error.blame}: {SEE_LOGS}. {len(failed)} of {len(found)} objects failed, "
+            f"{error.blame}: {SEE_LOGS}. {len(failed)} of {len(objects)} objects failed, "
             f"the first of them {name}: {error}"
         )
 
@@ -113,7 +109,7 @@ def _serving(job: Job, server: ModelServer) -> Iterator[None]:
     def watch() -> None:
         while not over.wait(WATCH):
             if job.stopped is not None:
-                server.stop()  # so that no answer under way is waited for
+                server.stop()  # so that no response under way is waited for
                 return
 
     watching = threading.Thread(target=watch, name=f"stop {job.name}", daemon=True)
@@ -135,12 +131,10 @@ def _transform_all(
     job: Job,
     server: ModelServer,
     limits: Limits,
-    found: list[tuple[str, Path]],
+    objects: list[tuple[str, Path]],
     results: Path,
-    data_log: LogLines,
 ) -> list[tuple[str, ObjectFailed]]:
-    """Transform the objects, so many at once, and answer which failed, in the order of the keys."""
-    bucket_folder = job.place.s3
+    """Transform the objects, some at once, and return which failed, in the order of the keys."""
     failed: dict[str, ObjectFailed] = {}
     with ThreadPoolExecutor(limits.together, thread_name_prefix=job.name) as pool:
         under_way = {
@@ -148,7 +142,7 @@ def _transform_all(
                 name,
                 file,
             )
-            for name, file in found
+            for name, file in objects
         }
         try:
             for done in as_completed(under_way):
@@ -156,18 +150,18 @@ def _transform_all(
                 error = done.exception()
                 if isinstance(error, ObjectFailed):
                     failed[name] = error
-                    place = file.relative_to(bucket_folder)
-                    data_log([_said(f"{place}: {line}") for line in error.lines])
+                    path = file.relative_to(job.s3)
+                    _log_data(job, *(f"{path}: {line}" for line in error.lines))
                 elif error is not None:
                     raise error
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    return [(name, failed[name]) for name, _ in found if name in failed]
+    return [(name, failed[name]) for name, _ in objects if name in failed]
 
 
-def _environment(request: dict[str, Any]) -> dict[str, str]:
-    """The variables of the job; what the request does not say, the container is not told."""
+def _environment(request: Mapping[str, Any]) -> dict[str, str]:
+    """The variables of the job; none for a member that the request leaves out."""
     environment = {"SAGEMAKER_BATCH": "true"}
     if "MaxPayloadInMB" in request:
         environment["SAGEMAKER_MAX_PAYLOAD_IN_MB"] = str(request["MaxPayloadInMB"])
@@ -179,7 +173,8 @@ def _environment(request: dict[str, Any]) -> dict[str, str]:
     return environment | dict(request.get("Environment", {}))
 
 
-def _said(text: str) -> str:
-    """A line of the data log, as SageMaker writes it."""
+def _log_data(job: Job, *lines: str) -> None:
+    """Add lines to the job's data log, each with the head that SageMaker gives it."""
     now = datetime.now(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00")
-    return f"{now}:[sagemaker logs]: {text}"
+    texts = [f"{now}:[sagemaker logs]: {line}" for line in lines]
+    job.context.logs.append(TRANSFORM.log_group, f"{job.stream}/data-log", texts)

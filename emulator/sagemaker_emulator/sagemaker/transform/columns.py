@@ -7,7 +7,7 @@ is an array; of JSONPath it has use for fields by number and for slices.
 import csv
 import io
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,7 +33,7 @@ class DataProcessing:
     joined: bool = False
 
     @classmethod
-    def of(cls, request: dict[str, Any]) -> "DataProcessing":
+    def of(cls, request: Mapping[str, Any]) -> "DataProcessing":
         """What a CreateTransformJob request asks for."""
         asked = request.get("DataProcessing") or {}
         return cls(
@@ -46,7 +46,7 @@ class DataProcessing:
     def _as_answered(self) -> bool:
         return not self.joined and self.kept == ALL
 
-    def problem(self, request: dict[str, Any]) -> str:
+    def problem(self, request: Mapping[str, Any]) -> str:
         """Why it cannot be done here, or an empty string."""
         if self == DataProcessing():
             return ""

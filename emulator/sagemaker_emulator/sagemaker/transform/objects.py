@@ -1,18 +1,18 @@
 """One object of a transform job: posted to the container, again where that may help."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from sagemaker_emulator.errors import JobFailed
 from sagemaker_emulator.sagemaker.endpoints.model_server import ModelServer
 from sagemaker_emulator.sagemaker.jobs.job import Job
 from sagemaker_emulator.sagemaker.transform.columns import DataProcessing
 from sagemaker_emulator.sagemaker.transform.lines import batches
-from sagemaker_emulator.storage.s3_files import JobFailed
 
 MEGABYTE = 1024 * 1024
 PAYLOAD, TOGETHER = 6, 1  # AWS's defaults: MB of an object, requests at once
@@ -51,7 +51,7 @@ class ObjectFailed(Exception):
         return "ClientError" if self.lines[0].startswith("ClientError") else "AlgorithmError"
 
 
-def limits_of(request: dict[str, Any], server: ModelServer) -> Limits:
+def limits_of(request: Mapping[str, Any], server: ModelServer) -> Limits:
     """Ask the container for what the request leaves open; most containers have no answer.
 
     Raises:
@@ -101,7 +101,7 @@ def transform(job: Job, server: ModelServer, limits: Limits, file: Path, target:
         raise
 
 
-def _contents(request: dict[str, Any], limits: Limits, file: Path) -> Iterator[bytes | Path]:
+def _contents(request: Mapping[str, Any], limits: Limits, file: Path) -> Iterator[bytes | Path]:
     """What each request sends; a file is sent in chunks.
 
     Raises:
@@ -156,7 +156,7 @@ def _asked(job: Job, server: ModelServer, content: bytes | Path) -> bytes:
 
 
 def _post(
-    request: dict[str, Any], server: ModelServer, content: bytes | Path, seconds: float
+    request: Mapping[str, Any], server: ModelServer, content: bytes | Path, seconds: float
 ) -> bytes:
     headers = {"accept": request["TransformOutput"].get("Accept", "*/*")}
     if kind := request["TransformInput"].get("ContentType"):

@@ -1,74 +1,60 @@
-"""Transform jobs."""
+"""Transform jobs: the operations, and how one ends."""
 
-import time
-from typing import Any
+from __future__ import annotations
 
-from sagemaker_emulator.aws.dispatch import Context, operation
-from sagemaker_emulator.aws.pages import page
+from typing import TYPE_CHECKING
+
+from sagemaker_emulator.aws.context import Context
+from sagemaker_emulator.aws.dispatch import Response, operation
 from sagemaker_emulator.sagemaker.endpoints.model_server import ServedModel
-from sagemaker_emulator.sagemaker.jobs import documents, failures, running
+from sagemaker_emulator.sagemaker.jobs import documents
 from sagemaker_emulator.sagemaker.jobs.job import Job, JobStopped
+from sagemaker_emulator.sagemaker.jobs.kinds import TRANSFORM
 from sagemaker_emulator.sagemaker.transform import batch
+from sagemaker_emulator.storage.store import Document
 
-KIND = "transform-job"
-GROUP = "/aws/sagemaker/TransformJobs"
+if TYPE_CHECKING:
+    from types_boto3_sagemaker import type_defs as types
 
 
 @operation("CreateTransformJob")
-def create_transform_job(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """Keep the job and start it."""
+def create_transform_job(
+    context: Context, request: types.CreateTransformJobRequestTypeDef
+) -> Response:
+    """Create the job and start it."""
     context.call("DescribeModel", ModelName=request["ModelName"])
-    problem = batch.problem(request)
-    document = documents.create(context, KIND, request, problem, TransformJobStatus="InProgress")
-    jobs = running.of(context)
-    jobs.begin(KIND, document, GROUP, lambda job: _run(jobs, job))
-    return {"TransformJobArn": document["TransformJobArn"]}
+    return documents.create(context, TRANSFORM, request, batch.problem(request))
 
 
 @operation("DescribeTransformJob")
-def describe_transform_job(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+def describe_transform_job(
+    context: Context, request: types.DescribeTransformJobRequestTypeDef
+) -> Response:
     """The job as it was created, and how far it is."""
-    return documents.get(context, KIND, request["TransformJobName"])
+    return documents.get(context, TRANSFORM, request["TransformJobName"])
 
 
 @operation("ListTransformJobs")
-def list_transform_jobs(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """Jobs by name part, status and time."""
-    return page(
-        request,
-        context.store.list(KIND),
-        "TransformJobSummaries",
-        name="TransformJobName",
-        sort={"Name": "TransformJobName", "Status": "TransformJobStatus"},
-        status="TransformJobStatus",
-    )
+def list_transform_jobs(
+    context: Context, request: types.ListTransformJobsRequestTypeDef
+) -> Response:
+    """Jobs by part of the name, status and time."""
+    return documents.list_page(context, TRANSFORM, request)
 
 
 @operation("StopTransformJob")
-def stop_transform_job(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+def stop_transform_job(context: Context, request: types.StopTransformJobRequestTypeDef) -> Response:
     """End the job after the records under way."""
-    running.request_stop(context, KIND, request["TransformJobName"], lambda _: {})
+    documents.stop(context, TRANSFORM, request["TransformJobName"])
     return {}
 
 
-def start(context: Context) -> None:
-    """End what the previous server left running."""
-    documents.interrupted(context, KIND)
-
-
-def _run(jobs: running.Running, job: Job) -> None:
-    jobs.update(KIND, job, TransformStartTime=time.time())
-    changes: dict[str, Any] = {"TransformJobStatus": "Completed"}
-    stream = f"{job.name}/algo-1-{int(time.time())}/data-log"
+def run(job: Job) -> Document:
+    """Run a job to its end and return what then changes in its document."""
     try:
-        model = ServedModel.describe(jobs.context.call, job.request["ModelName"])
-        batch.run(job, model, lambda lines: jobs.context.log(GROUP, stream, lines))
-    except JobStopped:
-        changes["TransformJobStatus"] = "Stopped"
-    except Exception as error:
-        if job.stopped:  # whoever stopped it may have deleted its input at once
-            changes["TransformJobStatus"] = "Stopped"
-        else:
-            changes["TransformJobStatus"] = "Failed"
-            changes["FailureReason"] = failures.failure(job, error)
-    jobs.ended(KIND, jobs.update(KIND, job, TransformEndTime=time.time(), **changes))
+        batch.run(job, ServedModel.describe(job.context, job.request["ModelName"]))
+    except Exception:
+        if job.stopped:  # its input may have been deleted right after the stop
+            raise JobStopped from None
+        raise
+    return {"TransformJobStatus": "Completed"}

@@ -12,6 +12,7 @@ from sagemaker_emulator.sagemaker.tuning.search import (
     grid_size,
     parse_ranges,
 )
+from sagemaker_emulator.storage.store import Document
 
 # Members of TrainingJobDefinition that CreateTrainingJob takes as they are.
 _COPIED = (
@@ -76,7 +77,7 @@ def problem(request: Mapping[str, Any]) -> str:
 
 def trial_request(
     definition: Mapping[str, Any], name: str, tuned: Mapping[str, str], metric: str
-) -> dict[str, Any]:
+) -> Document:
     """The CreateTrainingJob request of a trial.
 
     Args:

@@ -6,53 +6,46 @@ and stopped through the same operations that a client has.
 
 from __future__ import annotations
 
-import logging
 import secrets
-import sqlite3
 import threading
 import time
-from collections.abc import Callable
-from typing import Any
 
-from sagemaker_emulator.aws.dispatch import Context
+from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.errors import ApiError
+from sagemaker_emulator.sagemaker.jobs.kinds import TRAINING, TUNING
 from sagemaker_emulator.sagemaker.tuning.early_stopping import should_stop
 from sagemaker_emulator.sagemaker.tuning.request import trial_request
 from sagemaker_emulator.sagemaker.tuning.search import Search, grid_size, parse_ranges
+from sagemaker_emulator.storage.disk import retry_while_disk_full
+from sagemaker_emulator.storage.store import Document
 
-KIND = "hyper-parameter-tuning-job"
 ENDED = ("Completed", "Failed", "Stopped")
 # The service gives up when this many trials have failed and none has succeeded.
 _MOST_FAILURES = 5
 _STOPPED, _SATISFIED, _HOPELESS = "stopped", "satisfied", "hopeless"
 _LONGEST_WAIT = 2.0
-_RETRY_SECONDS = 1.0  # between two tries to write to a full disk
 
-_log = logging.getLogger("emulator.jobs")
 
-# What the trial's metrics were so far: the objective after each epoch.
-History = Callable[[str, str], list[float]]
+class _Closing(Exception):
+    """The emulator goes down; the next start continues the tuning job."""
 
 
 class Tuner(threading.Thread):
     """One tuning job; its document in the store tells how far it is."""
 
-    def __init__(
-        self, context: Context, name: str, closing: threading.Event, history: History
-    ) -> None:
-        """Prepare to run, or to go on with, a tuning job.
+    def __init__(self, context: Context, name: str, closing: threading.Event) -> None:
+        """Prepare to run, or to continue, a tuning job.
 
         Args:
-            context: the emulator.
-            name: the tuning job.
-            closing: set when the emulator goes down; the job goes on at the next start.
-            history: the values of a metric that a training job has logged so far.
+            context: the server.
+            name: the tuning job's name.
+            closing: set when the emulator goes down; the next start continues the job.
         """
         super().__init__(name=f"tuning-{name}", daemon=True)
-        self._emulator = context
+        self._context = context
         self._job = name
         self._closing = closing
-        self._history = history
+        self._histories: dict[str, list[float]] = {}  # of the objective, by completed trial
         document = self._document()
         self._config = document["HyperParameterTuningJobConfig"]
         self._definition = document["TrainingJobDefinition"]
@@ -64,7 +57,7 @@ class Tuner(threading.Thread):
             "MaxNumberOfTrainingJobs"
         ) or grid_size(self._ranges)
         self._parallel: int = self._config["ResourceLimits"]["MaxParallelTrainingJobs"]
-        self._trials: list[dict[str, Any]] = document["Trials"]
+        self._trials: list[Document] = document["Trials"]
 
     def run(self) -> None:
         """Run trials to the end; a fault of the emulator fails the job."""
@@ -99,12 +92,12 @@ class Tuner(threading.Thread):
             if not running:
                 self._finish(ending)
                 return
-            self._emulator.store.wait(_LONGEST_WAIT)
+            self._context.store.wait(_LONGEST_WAIT)
             for trial in running:
                 self._look(trial, search)
 
-    def _document(self) -> dict[str, Any]:
-        document = self._emulator.store.get(KIND, self._job)
+    def _document(self) -> Document:
+        document = self._context.store.get(TUNING.resource, self._job)
         assert document is not None
         return document
 
@@ -152,9 +145,9 @@ class Tuner(threading.Thread):
     def _begin(self, search: Search) -> None:
         name = f"{self._job}-{len(self._trials) + 1:03d}-{secrets.token_hex(4)}"
         tuned = search.propose(name)
-        trial: dict[str, Any] = {
+        trial: Document = {
             "TrainingJobName": name,
-            "TrainingJobArn": self._emulator.arn("training-job", name),
+            "TrainingJobArn": self._context.arn(TRAINING.resource, name),
             "TuningJobName": self._job,
             "CreationTime": time.time(),
             "TrainingJobStatus": "InProgress",
@@ -167,16 +160,16 @@ class Tuner(threading.Thread):
         self._save()
         try:
             request = trial_request(self._definition, name, tuned, self._metric)
-            self._emulator.call("CreateTrainingJob", **request)
+            self._context.call("CreateTrainingJob", **request)
         except ApiError as error:
             trial |= {"TrainingJobStatus": "Failed", "FailureReason": f"ClientError: {error}"}
             trial |= {"TrainingEndTime": time.time(), "ObjectiveStatus": "Failed"}
             search.tell(name, None)
             self._save()
 
-    def _describe(self, trial: dict[str, Any]) -> None:
+    def _describe(self, trial: Document) -> None:
         try:
-            described = self._emulator.call(
+            described = self._context.call(
                 "DescribeTrainingJob", TrainingJobName=trial["TrainingJobName"]
             )
         except ApiError as error:
@@ -203,7 +196,7 @@ class Tuner(threading.Thread):
         else:
             trial["ObjectiveStatus"] = "Failed"
 
-    def _look(self, trial: dict[str, Any], search: Search) -> None:
+    def _look(self, trial: Document, search: Search) -> None:
         before = trial["TrainingJobStatus"]
         self._describe(trial)
         if not _runs(trial):
@@ -211,18 +204,24 @@ class Tuner(threading.Thread):
         if trial["TrainingJobStatus"] != before:
             self._save()
 
-    def _lags(self, trial: dict[str, Any]) -> bool:
+    def _lags(self, trial: Document) -> bool:
         """Whether the trial should be stopped early (TrainingJobEarlyStoppingType Auto)."""
         if self._config.get("TrainingJobEarlyStoppingType", "Off") != "Auto":
             return False
-        done = [t["TrainingJobName"] for t in self._trials if t["TrainingJobStatus"] == "Completed"]
-        current = self._history(trial["TrainingJobName"], self._metric)
-        earlier = [self._history(name, self._metric) for name in done]
-        return should_stop(current, earlier, self._maximize)
+        for other in self._trials:
+            name = other["TrainingJobName"]
+            if other["TrainingJobStatus"] == "Completed" and name not in self._histories:
+                self._histories[name] = self._history(name)
+        current = self._history(trial["TrainingJobName"])
+        return should_stop(current, list(self._histories.values()), self._maximize)
+
+    def _history(self, trial: str) -> list[float]:
+        """The objective after each of the trial's epochs so far."""
+        return self._context.jobs.metric_history(trial, self._metric)
 
     def _stop_trial(self, name: str) -> None:
         try:
-            self._emulator.call("StopTrainingJob", TrainingJobName=name)
+            self._context.call("StopTrainingJob", TrainingJobName=name)
         except ApiError:
             # It ended by itself in the meantime; the next look tells.
             return
@@ -232,8 +231,8 @@ class Tuner(threading.Thread):
             return equal
         return value > than if self._maximize else value < than
 
-    def _best(self) -> dict[str, Any] | None:
-        best: dict[str, Any] | None = None
+    def _best(self) -> Document | None:
+        best: Document | None = None
         for trial in self._trials:
             value = _objective(trial)
             if value is None:
@@ -267,7 +266,7 @@ class Tuner(threading.Thread):
         statuses = [trial["TrainingJobStatus"] for trial in self._trials]
         objectives = [trial["ObjectiveStatus"] for trial in self._trials]
         now = time.time()
-        changes: dict[str, Any] = {
+        changes: Document = {
             "Trials": self._trials,
             "LastModifiedTime": now,
             "TrainingJobStatusCounters": {
@@ -288,20 +287,18 @@ class Tuner(threading.Thread):
             changes |= {"HyperParameterTuningJobStatus": status, "HyperParameterTuningEndTime": now}
         if reason:
             changes["FailureReason"] = reason
-        while True:
-            try:
-                self._emulator.store.update(KIND, self._job, **changes)
-                return
-            except sqlite3.OperationalError as error:  # a full disk
-                _log.error("tuning job %s waits to be written: %s", self._job, error)
-                if self._closing.wait(_RETRY_SECONDS):
-                    raise
+
+        def write() -> Document:
+            return self._context.store.update(TUNING.resource, self._job, **changes)
+
+        if retry_while_disk_full(write, self._closing, f"tuning job {self._job}") is None:
+            raise _Closing
 
 
-def _runs(trial: dict[str, Any]) -> bool:
+def _runs(trial: Document) -> bool:
     return trial["TrainingJobStatus"] not in ENDED
 
 
-def _objective(trial: dict[str, Any]) -> float | None:
+def _objective(trial: Document) -> float | None:
     metric = trial.get("FinalHyperParameterTuningJobObjectiveMetric")
     return None if metric is None else float(metric["Value"])

@@ -1,4 +1,4 @@
-"""EventBridge's event patterns: which events a rule wants."""
+"""EventBridge's event patterns: which events a rule matches."""
 
 import json
 import operator
@@ -60,7 +60,7 @@ def _leaf(choice: Any, value: Any) -> bool:
         return type(choice) is type(value) and choice == value
     name, argument = next(iter(choice.items()))
     if name == "exists":
-        return (value is not _ABSENT) == argument
+        return (value is not _ABSENT) is bool(argument)
     if value is _ABSENT:
         return False
     if name == "anything-but":

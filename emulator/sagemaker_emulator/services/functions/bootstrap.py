@@ -1,7 +1,7 @@
 """One invocation of a Lambda function, in a process of its own; imports nothing of the emulator.
 
-Standard input holds {"handler", "folder", "event", "deadline", "request_id", "arn"}; the answer
-goes as JSON to the file descriptor that is the only argument.
+Standard input holds {"handler", "folder", "event", "deadline", "request_id", "arn"}; the
+response goes as JSON to the file descriptor that is the only argument.
 """
 
 import importlib
@@ -10,12 +10,13 @@ import os
 import sys
 import time
 import traceback
+from typing import Any
 
 
 class LambdaContext:
     """The second argument of a handler, as AWS's Python runtime gives it."""
 
-    def __init__(self, request):  # type: ignore[no-untyped-def]
+    def __init__(self, request: dict[str, Any]) -> None:
         self.aws_request_id = request["request_id"]
         self.invoked_function_arn = request["arn"]
         self.function_name = os.environ["AWS_LAMBDA_FUNCTION_NAME"]
@@ -36,13 +37,13 @@ def main() -> None:
     """Import the handler, call it, and write what it returned or raised."""
     request = json.load(sys.stdin)
     sys.path.insert(0, request["folder"])
-    answer = call(request)
+    response = call(request)
     sys.stdout.flush()
     with os.fdopen(int(sys.argv[1]), "w") as channel:
-        json.dump(answer, channel)
+        json.dump(response, channel)
 
 
-def call(request):  # type: ignore[no-untyped-def]
+def call(request: dict[str, Any]) -> dict[str, Any]:
     """The handler's result, or AWS's description of why there is none."""
     module, _, name = request["handler"].rpartition(".")
     try:
@@ -60,7 +61,9 @@ def call(request):  # type: ignore[no-untyped-def]
         return failure(request, type(problem).__name__, str(problem), problem)
 
 
-def failure(request, kind, text, problem):  # type: ignore[no-untyped-def]
+def failure(
+    request: dict[str, Any], kind: str, text: str, problem: BaseException
+) -> dict[str, Any]:
     """AWS's error payload; the traceback goes to the log, from the handler on."""
     lines = traceback.format_tb(problem.__traceback__)[1:]
     print(f"[ERROR] {kind}: {text}", "".join(lines).rstrip(), sep="\n", flush=True)

@@ -10,40 +10,31 @@ import tempfile
 import threading
 import time
 import uuid
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from sagemaker_emulator.aws.dispatch import Context
-from sagemaker_emulator.services.logs import operations as logs
+from sagemaker_emulator.aws.context import Context
+from sagemaker_emulator.aws.ports import Outcome
+from sagemaker_emulator.services.functions.function import code_folder
 from sagemaker_emulator.storage.s3 import die_with_parent
+from sagemaker_emulator.storage.store import Document
 
 _BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """How an invocation ended: its JSON text, whether that is an error, and the log lines."""
-
-    payload: bytes
-    failed: bool
-    lines: list[str]
-
-
-def run(context: Context, function: dict[str, Any], folder: Path, payload: Any) -> Outcome:
+def run(context: Context, function: Document, payload: object) -> Outcome:
     """Call a function's handler in a new process and wait for it.
 
     Args:
         context: The server.
-        function: The function's configuration, as Lambda describes it.
-        folder: Where its code was unpacked.
+        function: The function's document.
         payload: The event, any JSON value.
 
     Returns:
         The outcome; a handler that raises, exits or takes too long is a failed one.
     """
     request_id = str(uuid.uuid4())
-    group = f"/aws/lambda/{function['FunctionName']}"
+    folder = code_folder(context, function)
+    group = log_group(function["FunctionName"])
     stream = f"{time.strftime('%Y/%m/%d')}/[$LATEST]{request_id.replace('-', '')}"
     timeout = function["Timeout"]
     started = time.time()
@@ -55,27 +46,32 @@ def run(context: Context, function: dict[str, Any], folder: Path, payload: Any) 
         "request_id": request_id,
         "arn": function["FunctionArn"],
     }
-    answer, output, code = _process(
+    response, output, code = _process(
         request, _environment(context, function, folder, group, stream), folder, timeout
     )
     milliseconds = (time.time() - started) * 1000
     lines = [f"START RequestId: {request_id} Version: $LATEST", *output]
-    if answer is None:
-        answer = _ended(request_id, code, timeout)
-        lines.append(json.loads(answer["payload"])["errorMessage"])
+    if response is None:
+        response = _ended(request_id, code, timeout)
+        lines.append(json.loads(response["payload"])["errorMessage"])
     lines += [
         f"END RequestId: {request_id}",
         f"REPORT RequestId: {request_id}\tDuration: {milliseconds:.2f} ms"
         f"\tBilled Duration: {milliseconds + 0.5:.0f} ms\tMemory Size: {function['MemorySize']} MB",
     ]
-    logs.append(context, group, stream, [(time.time(), line) for line in lines])
-    return Outcome(answer["payload"].encode(), answer["failed"], lines)
+    context.logs.append(group, stream, lines)
+    return Outcome(json.loads(response["payload"]), response["failed"], lines)
+
+
+def log_group(name: str) -> str:
+    """The log group of a function."""
+    return f"/aws/lambda/{name}"
 
 
 def _process(
-    request: dict[str, Any], environment: dict[str, str], folder: Path, timeout: float
-) -> tuple[dict[str, Any] | None, list[str], int | None]:
-    """The bootstrap's answer (None if it gave none), its output, its exit code (None: too late)."""
+    request: Document, environment: dict[str, str], folder: Path, timeout: float
+) -> tuple[Document | None, list[str], int | None]:
+    """The bootstrap's response, if any, its output, and its exit code (None: timed out)."""
     read, write = os.pipe()
     with tempfile.TemporaryFile() as output, os.fdopen(read, "rb") as channel:
         process = subprocess.Popen(
@@ -99,22 +95,22 @@ def _process(
 
         timer = threading.Timer(timeout, stop)
         timer.start()
-        answered = b""  # of one that ended before it had read what it was sent
+        received = b""  # of one that ended before it had read what it was sent
         with process, contextlib.suppress(BrokenPipeError):
             assert process.stdin is not None
             process.stdin.write(json.dumps(request).encode())
             process.stdin.close()
-            answered = channel.read()
+            received = channel.read()
         timer.cancel()
         output.seek(0)
         lines = output.read().decode(errors="replace").splitlines()
     if late.is_set():
         return None, lines, None
-    return (json.loads(answered) if answered else None), lines, process.returncode
+    return (json.loads(received) if received else None), lines, process.returncode
 
 
-def _ended(request_id: str, code: int | None, timeout: float) -> dict[str, Any]:
-    """AWS's payload for a function that gave no answer."""
+def _ended(request_id: str, code: int | None, timeout: float) -> Document:
+    """AWS's payload for a function that gave no response."""
     if code is None:
         when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         error = {"errorMessage": f"{when} {request_id} Task timed out after {timeout:.2f} seconds"}
@@ -127,7 +123,7 @@ def _ended(request_id: str, code: int | None, timeout: float) -> dict[str, Any]:
 
 
 def _environment(
-    context: Context, function: dict[str, Any], folder: Path, group: str, stream: str
+    context: Context, function: Document, folder: Path, group: str, stream: str
 ) -> dict[str, str]:
     passed = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "LD_LIBRARY_PATH")
     return {

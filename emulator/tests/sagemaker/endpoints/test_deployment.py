@@ -1,14 +1,14 @@
 from pathlib import Path
-from types import SimpleNamespace
 
 import httpx
 import pytest
+from local_context import local_context
 
-from sagemaker_emulator.aws.dispatch import Context, HttpRequest
+from sagemaker_emulator.aws.context import Context
+from sagemaker_emulator.aws.dispatch import HttpRequest
 from sagemaker_emulator.sagemaker.endpoints import deployment, invoke
-from sagemaker_emulator.sagemaker.endpoints import deployments as deployments_
 from sagemaker_emulator.sagemaker.endpoints.deployment import Deployment, Replaced
-from sagemaker_emulator.storage.store import Store
+from sagemaker_emulator.sagemaker.endpoints.model_server import ServedModel
 
 CONFIG = {"ProductionVariants": [{"VariantName": "v"}]}
 
@@ -24,11 +24,15 @@ class Server:
 
 
 @pytest.fixture
-def deployments(monkeypatch: pytest.MonkeyPatch) -> list[Deployment]:
+def context(tmp_path: Path) -> Context:
+    return local_context(tmp_path)
+
+
+@pytest.fixture
+def deployments(context: Context, monkeypatch: pytest.MonkeyPatch) -> list[Deployment]:
     monkeypatch.setattr(deployment, "ModelServer", Server)
-    place = SimpleNamespace(runtime=None, s3=None)
-    made = [{"v": None}, {"v": None}]
-    return [Deployment(CONFIG, m, Path(), place, print) for m in made]  # type: ignore[arg-type]
+    models = {"v": ServedModel("image")}
+    return [Deployment(context, "e", CONFIG, models) for _ in range(2)]
 
 
 def test_a_drained_deployment_is_not_entered(deployments: list[Deployment]) -> None:
@@ -38,15 +42,12 @@ def test_a_drained_deployment_is_not_entered(deployments: list[Deployment]) -> N
 
 
 def test_a_request_that_an_update_overtakes_is_answered(
-    deployments: list[Deployment], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    deployments: list[Deployment], context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = Store(tmp_path / "emulator.db")
-    context = Context(tmp_path, tmp_path, "none", "", "", store, None)  # type: ignore[arg-type]
-    store.put("endpoint", "e", {"EndpointName": "e", "EndpointStatus": "InService"})
+    context.store.put("endpoint", "e", {"EndpointName": "e", "EndpointStatus": "InService"})
     old, new = deployments
     serving = [old, new]
-    found = SimpleNamespace(serving=lambda *_: serving.pop(0))
-    monkeypatch.setattr(deployments_, "of", lambda _: found)
+    monkeypatch.setattr(context.endpoints, "serving", lambda *_: serving.pop(0))
     old.drain()  # between `serving` and `server`
-    answer = invoke.invoke_endpoint(context, HttpRequest({"name": "e"}, {}, {}, b"x"))
-    assert answer.status == 200
+    response = invoke.invoke_endpoint(context, HttpRequest({"name": "e"}, {}, {}, b"x"))
+    assert response.status == 200

@@ -7,20 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from local_context import local_context
 
-from sagemaker_emulator import modules  # noqa: F401 registers the operations
-from sagemaker_emulator.aws.dispatch import Context
+from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.sagemaker.endpoints import deployments
-from sagemaker_emulator.sagemaker.endpoints import operations as hosting
 from sagemaker_emulator.sagemaker.endpoints.model_server import ServedModel
-from sagemaker_emulator.storage.store import Store
 
 DRAINED: list[str] = []
 GATES: dict[str, threading.Event] = {}
 
 
 class Deployment:
-    def __init__(self, config: dict[str, Any], *_: object) -> None:
+    def __init__(self, _: Context, __: str, config: dict[str, Any], *___: object) -> None:
         self.config = config
         self.name = config["EndpointConfigName"]
         self.weights: dict[str, float] = {}
@@ -62,7 +60,7 @@ class Bench:
             **changes,
         }
         self.context.store.put("endpoint", "e", document)
-        hosting.start(self.context)
+        self.context.endpoints.start()
 
     def update(self, config: str) -> None:
         self.config(config)
@@ -81,21 +79,19 @@ class Bench:
         return document["EndpointStatus"], document["EndpointConfigName"]
 
     def serves(self) -> str | None:
-        found = deployments.of(self.context).serving("e", 0)
-        return found and found.config["EndpointConfigName"]
+        serving = self.context.endpoints.serving("e", 0)
+        return serving.name if isinstance(serving, Deployment) else None
 
 
 @pytest.fixture
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     monkeypatch.setattr(deployments, "Deployment", Deployment)
-    monkeypatch.setattr(deployments.running, "of", lambda _: type("Jobs", (), {"place": None}))
     monkeypatch.setattr(ServedModel, "describe", lambda *_: ServedModel("image"))
-    store = Store(tmp_path / "emulator.db")
-    context = Context(tmp_path, tmp_path, "none", "", "", store, None)  # type: ignore[arg-type]
+    context = local_context(tmp_path)
     yield Bench(context)
     for gate in GATES.values():
         gate.set()
-    hosting.stop(context)
+    context.endpoints.stop()
 
 
 def test_what_returns_after_a_restart_does_not_undo_an_update(bench: Bench) -> None:

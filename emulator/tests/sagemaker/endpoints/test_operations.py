@@ -29,7 +29,7 @@ class Hosting:
 
     def restart(self, ending: str) -> None:
         getattr(self.emulator, ending)()
-        self.emulator.up()
+        assert self.emulator.up().returncode == 0
         # Its port may have gone to another emulator in between.
         self.connect()
 
@@ -316,7 +316,7 @@ def test_what_is_not_served_is_refused_when_it_is_asked_for(hosting, name) -> No
     hosting.model(name, "first")
     serverless = {"MemorySizeInMB": 2048, "MaxConcurrency": 1}
     variant = {"VariantName": "all", "ModelName": name, "ServerlessConfig": serverless}
-    with pytest.raises(ClientError, match="no serverless endpoints; give InstanceType"):
+    with pytest.raises(ClientError, match="no serverless endpoints; set InstanceType"):
         hosting.sagemaker.create_endpoint_config(
             EndpointConfigName=name, ProductionVariants=[variant]
         )

@@ -5,17 +5,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
+from local_context import local_context
 
-from sagemaker_emulator import modules  # noqa: F401 registers the operations
-from sagemaker_emulator.aws.dispatch import Context
+from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.sagemaker.endpoints.model_server import ModelServer, ServedModel
-from sagemaker_emulator.sagemaker.jobs import running
+from sagemaker_emulator.storage import disk as storage_disk
 from sagemaker_emulator.storage.store import Store
 
-IMAGES = Path(__file__).parents[2] / "images"
 ROLE = "arn:aws:iam::123456789012:role/pipeline"
 
 
@@ -30,15 +28,6 @@ class FullStore(Store):
             yield
             if self.full and self._depth == 1:
                 raise sqlite3.OperationalError("database or disk is full")
-
-
-class Objects:
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        (folder / "bucket").mkdir(parents=True)
-
-    def refresh(self, *_: str) -> None:
-        return None
 
 
 class Disk:
@@ -95,13 +84,12 @@ class Disk:
 
 @pytest.fixture
 def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
-    monkeypatch.setattr(running, "RETRY_SECONDS", 0.1)
+    monkeypatch.setattr(storage_disk, "RETRY_SECONDS", 0.1)
+    (tmp_path / "s3" / "bucket").mkdir(parents=True)
     store = FullStore(tmp_path / "emulator.db")
-    url = "http://127.0.0.1:9"
-    s3: Any = Objects(tmp_path / "s3")
-    context = Context(tmp_path, IMAGES, "relocate", url, url, store, s3)
+    context = local_context(tmp_path, store)
     yield Disk(context, store)
-    running.close(context)
+    context.jobs.stop()
 
 
 def no_room(*_: object, **__: object) -> None:
@@ -118,7 +106,7 @@ def test_a_training_job_that_ends_on_a_full_disk(disk: Disk) -> None:
 
 
 def test_a_job_whose_log_cannot_be_written(disk: Disk, monkeypatch) -> None:
-    monkeypatch.setattr(Context, "log", no_room)
+    monkeypatch.setattr(disk.context.logs, "append", no_room)
     disk.process("p", "echo line; exit 3")
     assert disk.status("Processing", "p") == "Failed"
 
@@ -130,6 +118,6 @@ def test_a_job_whose_folder_cannot_be_made(disk: Disk, monkeypatch) -> None:
 
 
 def test_a_model_server_is_read_on_without_a_log(tmp_path: Path) -> None:
-    server = ModelServer("v", ServedModel("s"), tmp_path, None, tmp_path, no_room)  # type: ignore[arg-type]
-    server._say(["lost"])
+    server = ModelServer(local_context(tmp_path), "v", ServedModel("s"), tmp_path, no_room)
+    server._log(["lost"])
     server.client.close()

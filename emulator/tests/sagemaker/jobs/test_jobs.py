@@ -339,7 +339,7 @@ def test_training_is_told_where_to_track_itself(s3, trained, emulator, name, own
     artifacts = ended["ModelArtifacts"]["S3ModelArtifacts"]
     told = json.loads(members(s3, artifacts.replace("model.tar", "output.tar"))["told.json"])
     assert told["environment"]["MLFLOW_TRACKING_URI"] == expected.format(state=emulator.state)
-    status = json.loads(emulator.command("status", "--json").stdout)
+    status = json.loads(emulator.run("status", "--json").stdout)
     assert status["tracking_uri"] == f"sqlite:///{emulator.state}/mlflow.db"
 
 
@@ -437,7 +437,7 @@ def test_training_that_is_not_supported_is_refused(sagemaker, name, changes, mes
 def test_jobs_that_ran_when_the_emulator_was_killed_are_failed(emulator, sagemaker, name) -> None:
     sagemaker.create_training_job(**training(name, "wait"))
     emulator.kill()
-    emulator.up()
+    assert emulator.up().returncode == 0
     ended = emulator.client("sagemaker").describe_training_job(TrainingJobName=name)
     assert ended["TrainingJobStatus"] == "Failed"
     assert ended["FailureReason"].startswith("InternalServerError: the emulator stopped")

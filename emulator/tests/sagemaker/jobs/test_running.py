@@ -7,13 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from local_context import local_context
 
-from sagemaker_emulator import modules  # noqa: F401 registers the operations
-from sagemaker_emulator.aws.dispatch import Context
-from sagemaker_emulator.sagemaker.jobs import running
-from sagemaker_emulator.storage.store import Store
+from sagemaker_emulator.aws.context import Context
+from sagemaker_emulator.sagemaker import tags
 
-IMAGES = Path(__file__).parents[2] / "images"
 REQUEST: dict[str, Any] = {
     "ProcessingJobName": "j",
     "AppSpecification": {"ImageUri": "plain", "ContainerEntrypoint": ["sleep", "20"]},
@@ -24,31 +22,21 @@ REQUEST: dict[str, Any] = {
 }
 
 
-class Objects:
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def refresh(self, *_: str) -> None:
-        return None
-
-
 @pytest.fixture
 def context(tmp_path: Path) -> Iterator[Context]:
-    store, url = Store(tmp_path / "emulator.db"), "http://127.0.0.1:9"
-    s3: Any = Objects(tmp_path / "s3")
-    made = Context(tmp_path, IMAGES, "relocate", url, url, store, s3)
+    made = local_context(tmp_path)
     yield made
-    running.close(made)
+    made.jobs.stop()
 
 
 def test_a_stop_before_the_job_is_registered_is_obeyed(context: Context, monkeypatch) -> None:
-    begin = running.Running.begin
+    begin = context.jobs.begin
 
-    def stop_first(jobs: running.Running, *arguments: Any) -> None:
+    def stop_first(*arguments: Any) -> None:
         context.call("StopProcessingJob", ProcessingJobName="j")
-        begin(jobs, *arguments)
+        begin(*arguments)
 
-    monkeypatch.setattr(running.Running, "begin", stop_first)
+    monkeypatch.setattr(context.jobs, "begin", stop_first)
     context.call("CreateProcessingJob", **REQUEST)
     deadline, status = time.monotonic() + 10, "Stopping"
     while status == "Stopping" and time.monotonic() < deadline:
@@ -61,7 +49,7 @@ def test_a_job_whose_tags_cannot_be_kept_is_not_there(context: Context, monkeypa
     def no_room(*_: object) -> None:
         raise sqlite3.OperationalError("database or disk is full")
 
-    monkeypatch.setattr(Context, "tag", no_room)
+    monkeypatch.setattr(tags, "add", no_room)
     with pytest.raises(sqlite3.OperationalError):
         context.call("CreateProcessingJob", **REQUEST)
     assert context.store.list("processing-job") == []

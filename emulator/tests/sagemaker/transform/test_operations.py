@@ -4,14 +4,15 @@ import io
 import json
 import time
 import zipfile
-from types import SimpleNamespace
 
 import pytest
 from botocore.exceptions import ClientError
+from local_context import local_context
 from transform_batch import BUCKET, GROUP, ROLE, data_log
 
-from sagemaker_emulator.sagemaker.jobs.job import Job
-from sagemaker_emulator.sagemaker.transform import operations as service
+from sagemaker_emulator.sagemaker.jobs.job import Job, JobStopped
+from sagemaker_emulator.sagemaker.jobs.kinds import TRANSFORM
+from sagemaker_emulator.sagemaker.transform import operations
 
 
 def test_each_object_gets_an_answer_in_the_same_sub_folder(batch, emulator) -> None:
@@ -148,23 +149,17 @@ def test_stop_ends_the_job_at_once_and_stores_nothing(batch, emulator) -> None:
 
 
 def test_a_stopped_job_whose_input_is_deleted_is_stopped(monkeypatch, tmp_path) -> None:
-    job = Job("job", "arn", {"ModelName": "m"}, tmp_path, None, print, lambda: 1)
-    written: dict[str, object] = {}
+    document = {"TransformJobName": "j", "TransformJobArn": "arn", "Request": {"ModelName": "m"}}
+    job = Job(local_context(tmp_path), TRANSFORM, document, lambda: 1)
 
     def run(*_) -> None:
         job.stop("Stopped")
         raise FileNotFoundError("input/1.jpg")
 
-    monkeypatch.setattr(service.batch, "run", run)
-    monkeypatch.setattr(service.ServedModel, "describe", lambda *_: None)
-    jobs = SimpleNamespace(
-        context=SimpleNamespace(call=None, log=None),
-        update=lambda kind, job, **changes: written.update(changes),
-        ended=lambda *_: None,
-    )
-    service._run(jobs, job)
-    assert written["TransformJobStatus"] == "Stopped"
-    assert "FailureReason" not in written
+    monkeypatch.setattr(operations.batch, "run", run)
+    monkeypatch.setattr(operations.ServedModel, "describe", lambda *_: None)
+    with pytest.raises(JobStopped):
+        operations.run(job)
 
 
 def test_no_object_under_the_prefix(batch) -> None:

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engine_bench import ROLE, TOKEN, Bench, open_bench, training
+from engine_bench import TOKEN, Bench, open_bench
+from pipeline_steps import ROLE, training
 
 from sagemaker_emulator.errors import ApiError
-from sagemaker_emulator.sagemaker.pipelines import execution_operations
-from sagemaker_emulator.sagemaker.tuning import operations
 from sagemaker_emulator.sagemaker.tuning.early_stopping import should_stop
 
 
@@ -21,8 +20,7 @@ from sagemaker_emulator.sagemaker.tuning.early_stopping import should_stop
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     opened = open_bench(tmp_path, monkeypatch)
     yield opened
-    operations.stop(opened.context)
-    execution_operations.stop(opened.context)
+    opened.stop_services()
 
 
 RANGES = {
@@ -168,8 +166,7 @@ def test_a_tuning_goes_on_after_a_restart(bench: Bench) -> None:
     begin(bench, request({"SECONDS": "0.2"}, ResourceLimits=limits))
     while describe(bench)["TrainingJobStatusCounters"]["Completed"] < 2:
         time.sleep(0.01)
-    operations.stop(bench.context)
-    operations.start(bench.context)
+    bench.restart()
     ended = finish(bench)
     assert ended["TrainingJobStatusCounters"]["Completed"] == 4
     assert len({trial["TrainingJobName"] for trial in trials(bench)}) == 4

@@ -4,8 +4,6 @@ A definition may put an integer parameter into a string field, or a tuned hyperp
 string) into a number. SageMaker converts such values; so does ``fit``, by botocore's shapes.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
@@ -18,16 +16,10 @@ from sagemaker_emulator.sagemaker.pipelines.language.expressions import is_expre
 
 
 def check_shape(value: Any, shape: Shape, path: str, step: str) -> None:
-    """Check unknown members and JSON types, as far as is possible before expressions run.
-
-    Args:
-        value: arguments, or part of them.
-        shape: the request shape (or part of it) that they must fit.
-        path: the field's path, for messages.
-        step: the step's name, for messages.
+    """Check the members and JSON types of arguments, as far as is possible before they run.
 
     Raises:
-        DefinitionError: for the first mismatch, naming the field and the step.
+        DefinitionError: for the first mismatch; the message names `path` and `step`.
     """
     if is_expression(value) or value is None:
         return
@@ -59,15 +51,10 @@ def check_shape(value: Any, shape: Shape, path: str, step: str) -> None:
 
 
 def fit(value: Any, shape: Shape, path: str = "") -> Any:
-    """Convert every scalar in evaluated arguments to the type of its field.
-
-    Args:
-        value: evaluated arguments.
-        shape: the request shape (or part of it) that they must fit.
-        path: the field's path, for messages.
+    """Convert every scalar in evaluated arguments to the type of its field in `shape`.
 
     Raises:
-        StepError: if a value cannot be converted, naming the field and the value.
+        StepError: if a value cannot be converted; the message names its path.
     """
     if isinstance(shape, StructureShape) and isinstance(value, dict):
         return {

@@ -1,7 +1,5 @@
 """The conditions of a Condition step."""
 
-from __future__ import annotations
-
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -24,7 +22,6 @@ _KEYS: dict[str, tuple[str, ...]] = {
     "Not": ("Condition",),
     "Or": ("Conditions",),
 }
-TYPES = tuple(_KEYS)
 
 
 def check(condition: Any, where: str) -> None:
@@ -36,7 +33,7 @@ def check(condition: Any, where: str) -> None:
     type_ = condition.get("Type") if isinstance(condition, dict) else None
     if type_ not in _KEYS:
         raise DefinitionError(
-            f"Condition Type {type_!r} of {where} is unknown: allowed are {', '.join(TYPES)}."
+            f"Condition Type {type_!r} of {where} is unknown: allowed are {', '.join(_KEYS)}."
         )
     missing = [key for key in _KEYS[type_] if key not in condition]
     if missing == ["Condition"] and "Expression" in condition:  # as SDK v2 called it

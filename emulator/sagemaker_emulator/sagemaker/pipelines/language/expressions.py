@@ -1,7 +1,5 @@
 """Expressions of a definition: `Get`, `Std:Join` and `Std:JsonGet`, checked and evaluated."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass

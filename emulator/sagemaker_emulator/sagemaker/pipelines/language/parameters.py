@@ -47,12 +47,9 @@ class Parameter:
     def convert(self, value: Any, label: str = "Value of parameter") -> ParameterValue:
         """Convert a value (a string, or already of the type) to this parameter's type.
 
-        Args:
-            value: the value to convert.
-            label: what an error message calls the value.
-
         Raises:
-            DefinitionError: if it is of another type, or not among the enum's values.
+            DefinitionError: if it is of another type, or not among the enum's values; the message
+                calls it `label`.
         """
         converted = _convert(value, self.type)
         if converted is None:
@@ -109,13 +106,8 @@ def bind(
                 "character. Leave the parameter out to use its default."
             )
         values[name] = declared[name].convert(entry["Value"])
-    missing = []
-    for name, parameter in declared.items():
-        if name not in values:
-            if parameter.default is None:
-                missing.append(repr(name))
-            else:
-                values[name] = parameter.default
+    values = {name: p.default for name, p in declared.items() if p.default is not None} | values
+    missing = [repr(name) for name in declared if name not in values]
     if missing:
         raise DefinitionError(
             f"No value for pipeline parameter {', '.join(missing)}, which has no default. "

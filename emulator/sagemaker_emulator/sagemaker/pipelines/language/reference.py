@@ -76,13 +76,8 @@ def look_up(value: Any, path: Sequence[PathKey], source: str) -> Any:
     A string key into a list of objects selects the object that has that name (an output by its
     OutputName, a channel by its ChannelName), as `Outputs['train']` does in a definition.
 
-    Args:
-        value: the data.
-        path: keys and indices.
-        source: what an error message calls the data.
-
     Raises:
-        MissingKeyError: if the path does not exist.
+        MissingKeyError: if the path does not exist; the message calls the data `source`.
     """
     for depth, key in enumerate(path):
         try:

@@ -1,7 +1,5 @@
 """Callback steps: a token is sent to an SQS queue, and the step waits until it is sent back."""
 
-from __future__ import annotations
-
 import json
 import random
 import string

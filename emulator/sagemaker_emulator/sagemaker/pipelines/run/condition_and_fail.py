@@ -1,7 +1,5 @@
 """Condition and Fail steps, which only evaluate expressions."""
 
-from __future__ import annotations
-
 from sagemaker_emulator.sagemaker.pipelines.language.conditions import is_true
 from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import StepError
 from sagemaker_emulator.sagemaker.pipelines.language.expressions import to_text
@@ -13,9 +11,7 @@ def run_condition(run: StepRun) -> None:
     entries = run.evaluate(run.step.arguments["Conditions"])
     outcome = str(all(is_true(condition) for condition in entries))
     run.progress.finish(
-        "Succeeded",
-        Metadata={"Condition": {"Outcome": outcome}},
-        Properties={"Outcome": outcome},
+        "Succeeded", Metadata={"Condition": {"Outcome": outcome}}, Properties={"Outcome": outcome}
     )
 
 

@@ -1,7 +1,5 @@
 """The thread of one execution: starts steps, each in a thread of its own, until it is over."""
 
-from __future__ import annotations
-
 import contextlib
 import logging
 import queue
@@ -10,29 +8,16 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from sagemaker_emulator.aws.dispatch import Context
+from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.sagemaker.pipelines.language.definition import parse
 from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import StepError
-from sagemaker_emulator.sagemaker.pipelines.language.graph import parents
+from sagemaker_emulator.sagemaker.pipelines.run import records, status_events
 from sagemaker_emulator.sagemaker.pipelines.run.callback_step import run_callback
 from sagemaker_emulator.sagemaker.pipelines.run.condition_and_fail import run_condition, run_fail
 from sagemaker_emulator.sagemaker.pipelines.run.lambda_step import run_lambda
-from sagemaker_emulator.sagemaker.pipelines.run.records import (
-    ExecutionRecord,
-    StepProgress,
-    StepRecord,
-    definition_text,
-    get_execution,
-    step_records,
-    update_execution,
-)
 from sagemaker_emulator.sagemaker.pipelines.run.resource_step import run_resource_step
 from sagemaker_emulator.sagemaker.pipelines.run.scheduler import RUNNING, SKIPPED, plan
-from sagemaker_emulator.sagemaker.pipelines.run.status_events import (
-    emit_execution_event,
-    emit_step_event,
-)
 from sagemaker_emulator.sagemaker.pipelines.run.step_run import StepRun, StoppedError
 from sagemaker_emulator.storage.disk import retry_while_disk_full
 
@@ -60,8 +45,7 @@ class ExecutionThread(threading.Thread):
         self._closing = closing
         self._stopping = threading.Event()
         self._wakes: queue.SimpleQueue[None] = queue.SimpleQueue()
-        self._definition = parse(definition_text(context.store, self._execution()))
-        self._waits = parents(self._definition)
+        self._definition = parse(records.definition_text(context.store, self._execution()))
 
     def stop(self) -> None:
         """Stop the execution."""
@@ -73,13 +57,13 @@ class ExecutionThread(threading.Thread):
         self._wakes.put(None)
 
     def run(self) -> None:
-        """Run the execution to its end, or until the emulator goes down."""
+        """Run the execution to its end, or until the emulator shuts down."""
         # Read here, not before the thread is known to `Executions`: a stop is never missed.
         if self._execution()["PipelineExecutionStatus"] == "Stopping":
             self._stopping.set()
         running = [
             name
-            for name, record in step_records(self._context.store, self._arn).items()
+            for name, record in records.step_records(self._context.store, self._arn).items()
             if record["StepStatus"] in RUNNING
         ]
         self._write_log("execution continues after a restart" if running else "execution begins")
@@ -94,18 +78,18 @@ class ExecutionThread(threading.Thread):
             with contextlib.suppress(queue.Empty):
                 self._wakes.get(timeout=1.0)
 
-    def _execution(self) -> ExecutionRecord:
-        return get_execution(self._context.store, self._arn)
+    def _execution(self) -> records.ExecutionRecord:
+        return records.get_execution(self._context.store, self._arn)
 
-    def _progress(self, name: str) -> StepProgress:
-        return StepProgress(self._context.store, self._arn, name)
+    def _progress(self, name: str) -> records.StepProgress:
+        return records.StepProgress(self._context.store, self._arn, name)
 
     def _advance(self) -> str | None:
         """Start and skip what the plan says; return the final status if the execution is over."""
-        records = step_records(self._context.store, self._arn)
+        steps = records.step_records(self._context.store, self._arn)
         outcomes = {
             name: record["Properties"]["Outcome"] == "True"
-            for name, record in records.items()
+            for name, record in steps.items()
             if self._definition.steps[name].type == "Condition"
             and record["StepStatus"] == "Succeeded"
             and "SelectiveExecutionResult" not in record
@@ -114,8 +98,7 @@ class ExecutionThread(threading.Thread):
         limit = parallelism["MaxParallelExecutionSteps"] if parallelism else _MAX_PARALLEL
         move = plan(
             self._definition,
-            self._waits,
-            {name: record["StepStatus"] for name, record in records.items()},
+            {name: record["StepStatus"] for name, record in steps.items()},
             outcomes,
             limit,
             self._stopping.is_set(),
@@ -141,7 +124,7 @@ class ExecutionThread(threading.Thread):
             resumed=resumed,
         )
         if not resumed:
-            record: StepRecord = {
+            record: records.StepRecord = {
                 "StepName": name,
                 "StepStatus": "Starting",
                 "StartTime": time.time(),
@@ -152,7 +135,7 @@ class ExecutionThread(threading.Thread):
             if description := step.entry.get("Description"):
                 record["StepDescription"] = description
             run.progress.begin(record)
-        emit_step_event(self._context, self._arn, step.type, run.progress, "Starting")
+        status_events.emit_step_event(self._context, self._arn, step.type, run.progress, "Starting")
         threading.Thread(
             target=self._run_step, args=(run,), name=f"step-{name}", daemon=True
         ).start()
@@ -180,20 +163,22 @@ class ExecutionThread(threading.Thread):
             )
         final = run.progress.record()["StepStatus"]
         self._write_log(f"{name}: {final}" + (f": {reason}" if reason else ""))
-        emit_step_event(self._context, self._arn, run.step.type, run.progress, "Executing")
+        status_events.emit_step_event(
+            self._context, self._arn, run.step.type, run.progress, "Executing"
+        )
         self.wake()
 
     def _finish(self, status: str) -> None:
         changes = {"FailureReason": STEP_FAILURE} if status == "Failed" else {}
-        execution = update_execution(
+        execution = records.update_execution(
             self._context.store, self._arn, PipelineExecutionStatus=status, **changes
         )
         self._write_log(f"execution {status}")
         previous = "Stopping" if status == "Stopped" else "Executing"
-        emit_execution_event(self._context, execution, previous)
+        status_events.emit_execution_event(self._context, execution, previous)
 
     def _write_log(self, line: str) -> None:
         stream = "/".join(self._arn.rsplit("/", 3)[1::2])
         # The log only explains what the records contain; a full disk must not end the execution.
         with contextlib.suppress(OSError):
-            self._context.log(LOG_GROUP, stream, [line])
+            self._context.logs.append(LOG_GROUP, stream, [line])

@@ -1,10 +1,8 @@
 """The executions that this process runs, each in a thread of its own."""
 
-from __future__ import annotations
-
 import threading
 
-from sagemaker_emulator.aws.dispatch import Context
+from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.sagemaker.pipelines.run.execution_thread import ExecutionThread
 from sagemaker_emulator.sagemaker.pipelines.run.records import list_executions
 

@@ -1,7 +1,5 @@
 """Lambda steps: a function is invoked, and its response becomes the step's outputs."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from sagemaker_emulator.errors import ApiError
@@ -21,13 +19,12 @@ def run_lambda(run: StepRun) -> None:
         return
     run.progress.update(StepStatus="Executing", Metadata={"Lambda": {"Arn": arn}})
     try:
-        response = run.context.invoke_lambda(arn, payload)
+        outcome = run.context.functions.invoke(arn, payload)
     except ApiError as error:
         raise StepError(f"ClientError: Lambda function {arn}: {error}") from error
-    returned = response.get("Payload")
-    if response.get("FunctionError"):
-        raise StepError(f"ClientError: Lambda function {arn} failed: {_cause(returned)}")
-    returned = returned if isinstance(returned, dict) else {}
+    if outcome.failed:
+        raise StepError(f"ClientError: Lambda function {arn} failed: {_cause(outcome.payload)}")
+    returned = outcome.payload if isinstance(outcome.payload, dict) else {}
     missing = [name for name in run.step.outputs if name not in returned]
     if missing:
         raise StepError(

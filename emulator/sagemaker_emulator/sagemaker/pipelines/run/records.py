@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, NotRequired, TypedDict, cast
 
 from sagemaker_emulator.errors import not_found
 from sagemaker_emulator.sagemaker.pipelines.language.expressions import to_text
-from sagemaker_emulator.sagemaker.pipelines.run.scheduler import SKIPPED
 
 if TYPE_CHECKING:
     from types_boto3_sagemaker import type_defs as types
@@ -117,7 +116,7 @@ class StepProgress:
     def finish(self, status: str, reason: str = "", **changes: Any) -> None:
         """Write the final status; `reason` becomes the FailureReason."""
         if reason:
-            changes["FailureReason"] = shorten(reason)
+            changes["FailureReason"] = _shorten(reason)
         self.update(StepStatus=status, EndTime=time.time(), **changes)
 
 
@@ -176,17 +175,12 @@ def shown(record: StepRecord) -> ShownStep:
     return cast(ShownStep, {k: v for k, v in record.items() if k in members and v is not None})
 
 
-def is_listed(record: StepRecord) -> bool:
-    """Return whether ListPipelineExecutionSteps shows the step: not one that will never run."""
-    return record.get("StepStatus") != SKIPPED
-
-
 def output_parameters(outputs: dict[str, Any]) -> list[types.OutputParameterTypeDef]:
     """Return the outputs of a Lambda or Callback step as its Metadata shows them."""
     return [{"Name": name, "Value": to_text(value)} for name, value in outputs.items()]
 
 
-def shorten(reason: str) -> str:
+def _shorten(reason: str) -> str:
     """Cut a failure reason to the length that the API allows; its end (the cause) is kept."""
     if len(reason) <= _LONGEST_REASON:
         return reason

@@ -1,19 +1,16 @@
 """Steps that are one SageMaker resource: attempted, retried by policy, cached and resumed."""
 
-from __future__ import annotations
-
 import itertools
 import time
 
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import StepError
 from sagemaker_emulator.sagemaker.pipelines.language.retries import delay
-from sagemaker_emulator.sagemaker.pipelines.language.step_types import RESOURCE_STEPS
 from sagemaker_emulator.sagemaker.pipelines.run.step_cache import remember, reuse
 from sagemaker_emulator.sagemaker.pipelines.run.step_resource import AttemptError, StepResource
 from sagemaker_emulator.sagemaker.pipelines.run.step_run import StepRun
 
-# How the emulator ends a job that was running when it went down.
+# How the emulator ends a job that was running when it shut down.
 _INTERRUPTED = "InternalServerError"
 
 
@@ -22,7 +19,7 @@ def run_resource_step(run: StepRun) -> None:
 
     Raises:
         StepError: if the last attempt fails, or an expression has no value.
-        StoppedError: if the execution is stopped, or the emulator goes down.
+        StoppedError: if the execution is stopped, or the emulator shuts down.
     """
     resource = StepResource(run)
     if run.resumed and _continue(run, resource):
@@ -50,7 +47,7 @@ def run_resource_step(run: StepRun) -> None:
 def _continue(run: StepRun, resource: StepResource) -> bool:
     """Wait for the resource that an earlier process created; return False to run the step again."""
     name = run.progress.record().get("Resource")
-    if not name or not RESOURCE_STEPS[run.step.type].has_status:
+    if not name:
         return False
     try:
         properties = resource.wait(name)

@@ -3,13 +3,11 @@
 An event only reports: where it cannot be sent, that is logged and the execution continues.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable
 from typing import Any
 
-from sagemaker_emulator.aws.dispatch import Context
+from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.sagemaker.pipelines.run.records import (
     ExecutionRecord,
     StepProgress,
@@ -64,7 +62,7 @@ def _emit(context: Context, change: str, arn: str, detail: Callable[[], dict[str
     pipeline_arn = arn.split("/execution/")[0]
     try:
         members = detail() | {"pipelineArn": pipeline_arn, "pipelineExecutionArn": arn}
-        context.emit(
+        context.events.emit(
             f"SageMaker Model Building Pipeline Execution {change}",
             {key: value for key, value in members.items() if value is not None},
             [pipeline_arn, arn],

@@ -4,8 +4,6 @@ Which attributes count is "Default cache key attributes by pipeline step type" i
 developer guide. Others (outputs, instance types, retry policies, names) do not count.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import time

@@ -1,12 +1,9 @@
 """The SageMaker resource of a step: named, created, waited for and stopped."""
 
-from __future__ import annotations
-
 import random
 import string
 from typing import Any
 
-from sagemaker_emulator.aws.dispatch import service_model
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.sagemaker.pipelines.language.arguments import fit
 from sagemaker_emulator.sagemaker.pipelines.language.retries import (
@@ -38,10 +35,9 @@ class StepResource:
         self._run = run
         self._context = run.context
         self._type = RESOURCE_STEPS[run.step.type]
-        noun = self._type.noun
-        self._create_operation = f"Create{noun}"
-        self._name_member = f"{noun}Name"
-        self._status_member = f"{noun}Status"
+        self._create_operation = f"Create{self._type.noun}"
+        self._name_member = f"{self._type.noun}Name"
+        self._status_member = f"{self._type.noun}Status"
 
     def new_name(self) -> str:
         """Make a name for the next attempt; where SageMaker makes none, the one in Arguments."""
@@ -64,9 +60,7 @@ class StepResource:
         # This emulator has no experiments; the configuration changes nothing else.
         for key in (self._name_member, "ExperimentConfig"):
             arguments.pop(key, None)
-        shape = service_model("sagemaker").operation_model(self._create_operation).input_shape
-        assert shape is not None
-        return dict(fit(arguments, shape))
+        return dict(fit(arguments, self._type.request))
 
     def create(self, name: str, arguments: dict[str, Any]) -> str:
         """Create the resource and record it.
@@ -96,8 +90,8 @@ class StepResource:
 
         Raises:
             AttemptError: if it fails.
-            StoppedError: if the execution is stopped, after the resource is; or the emulator goes
-                down, in which case the resource stays as it is.
+            StoppedError: if the execution is stopped, once the resource is stopped, too; or the
+                emulator shuts down, in which case the resource stays as it is.
         """
         run, type_ = self._run, self._type
         described: dict[str, Any] = {}

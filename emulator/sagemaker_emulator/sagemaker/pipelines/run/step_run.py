@@ -1,7 +1,5 @@
 """One step of one execution while it runs: what it can read and where it reports."""
 
-from __future__ import annotations
-
 import json
 import threading
 import time
@@ -9,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sagemaker_emulator.aws.dispatch import Context
+from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.sagemaker.pipelines.language.definition import Definition, StepDefinition
 from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import StepError
 from sagemaker_emulator.sagemaker.pipelines.language.expressions import Scope, evaluate
@@ -20,12 +18,12 @@ from sagemaker_emulator.sagemaker.pipelines.run.records import (
     step_records,
 )
 
-# Waits end when the store changes; this bounds how long a stop goes unseen.
+# Waits end when the store changes; this bounds how long a stop goes unnoticed.
 _LONGEST_WAIT = 1.0
 
 
 class StoppedError(Exception):
-    """The execution was stopped, or the emulator goes down, while the step ran."""
+    """The execution was stopped, or the emulator shuts down, while the step ran."""
 
 
 @dataclass
@@ -39,7 +37,7 @@ class StepRun:
         step: the step.
         progress: the step's record in the store.
         stopping: set when StopPipelineExecution was called.
-        closing: set when the emulator goes down: threads end and leave the records as they are.
+        closing: set when the emulator shuts down: threads end and leave the records as they are.
         log: writes a line to the execution's log.
         resumed: whether an earlier process had begun the step.
         began: when this run began, in seconds since the epoch.
@@ -78,7 +76,7 @@ class StepRun:
         """Block until `ready()` is true; it is called again whenever the store changes.
 
         Raises:
-            StoppedError: if the execution is stopped, or the emulator goes down, before that.
+            StoppedError: if the execution is stopped, or the emulator shuts down, before that.
         """
         while not self.closing.is_set():
             if ready():
@@ -92,7 +90,7 @@ class StepRun:
         """Wait between attempts.
 
         Raises:
-            StoppedError: if the execution is stopped, or the emulator goes down, before that.
+            StoppedError: if the execution is stopped, or the emulator shuts down, before that.
         """
         until = time.monotonic() + seconds
         while time.monotonic() < until:
@@ -134,13 +132,13 @@ class StepRun:
         return files
 
     def _read_json(self, uri: str) -> Any:
-        path = self.context.state / "s3" / uri.removeprefix("s3://")
-        try:
-            return json.loads(path.read_bytes())
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+        content = self.context.s3.read(uri)
+        if content is None:
             raise StepError(
                 f"{uri} cannot be read: there is no such object. Did the step that should write "
                 "it write to the output's LocalPath?"
-            ) from error
+            )
+        try:
+            return json.loads(content)
         except ValueError as error:
             raise StepError(f"{uri} is not a JSON document: {error}") from error

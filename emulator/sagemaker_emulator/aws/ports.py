@@ -1,0 +1,151 @@
+"""What the services ask of each other, as Protocols; `serve` connects the objects behind them."""
+
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import httpx
+
+from sagemaker_emulator.storage.store import Document
+
+
+class Service(Protocol):
+    """A part of the server that runs something in the background."""
+
+    def start(self) -> None:
+        """Continue what the previous server of this state left unfinished."""
+
+    def stop(self) -> None:
+        """End the threads and processes; the state stays as it is for the next server."""
+
+
+class Logs(Protocol):
+    """CloudWatch Logs."""
+
+    def append(self, group: str, stream: str, lines: Iterable[str]) -> None:
+        """Add lines, logged now, to a stream, which is made when missing."""
+
+    def write(self, group: str, stream: str, events: Iterable[tuple[float, str]]) -> None:
+        """Add (epoch seconds, message) to a stream, which is made when missing."""
+
+    def read(self, group: str, stream_prefix: str) -> Iterator[str]:
+        """The messages of a group's streams in the order of time; none where it has no such."""
+
+
+class Events(Protocol):
+    """EventBridge's default bus."""
+
+    def emit(
+        self,
+        detail_type: str,
+        detail: Mapping[str, object],
+        resources: Sequence[str],
+        source: str = "aws.sagemaker",
+    ) -> str:
+        """Deliver an event to the targets of every rule that matches it, and return its id.
+
+        Raises:
+            sqlite3.OperationalError: The event cannot be kept; undo what it reports.
+        """
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an invocation ended.
+
+    Attributes:
+        payload: the JSON value that the function returned, or AWS's description of its failure.
+        failed: whether it failed.
+        lines: its log.
+    """
+
+    payload: Any
+    failed: bool
+    lines: list[str] = field(default_factory=list)
+
+
+class Functions(Service, Protocol):
+    """Lambda functions."""
+
+    def invoke(self, name: str, payload: object) -> Outcome:
+        """Run a function, by name or ARN, to its end; the payload is any JSON value.
+
+        Raises:
+            ApiError: There is no such function.
+        """
+
+    def invoke_later(self, name: str, payload: object) -> None:
+        """Accept an asynchronous invocation: kept on disk, tried three times."""
+
+    def permits(self, name: str, principal: str, source: str) -> bool:
+        """Whether a function's policy lets a service invoke it on behalf of a resource."""
+
+
+class Jobs(Service, Protocol):
+    """Processing, training and transform jobs."""
+
+    def begin(self, kind: str, document: Document) -> None:
+        """Run the job of a document just created; `kind` as in its ARN: `training-job`."""
+
+    def stop_job(self, kind: str, name: str) -> None:
+        """Ask a job to end; nothing happens where it has ended."""
+
+    def metric_history(self, job: str, metric: str) -> list[float]:
+        """The values of a metric that a training job has logged so far, in order."""
+
+
+class Tuning(Service, Protocol):
+    """Hyperparameter tuning jobs."""
+
+    def begin(self, name: str) -> None:
+        """Run, or continue, the tuning job of this name."""
+
+
+class ModelServer(Protocol):
+    """A container that serves a model."""
+
+    client: httpx.Client
+
+
+class Deployment(Protocol):
+    """The model servers of one endpoint configuration, and each variant's share by name."""
+
+    weights: dict[str, float]
+
+    def choose(self, variant: str | None = None) -> str | None:
+        """The variant of that name, else one by weight; None where there is none."""
+
+    def server(self, variant: str) -> AbstractContextManager[ModelServer]:
+        """A variant's server, kept up while it is in use."""
+
+
+class Endpoints(Service, Protocol):
+    """The deployments behind endpoints.
+
+    Attributes:
+        changed: held while an endpoint's document and its deployments change together; always
+            taken before the store.
+    """
+
+    changed: threading.Condition
+
+    def begin(self, name: str, *configs: Document) -> None:
+        """Deploy configurations in the background, one after the other; the last is to stay."""
+
+    def serving(self, name: str, timeout: float) -> Deployment | None:
+        """The endpoint's deployment; after a restart, waits until its servers respond again."""
+
+    def remove(self, name: str) -> None:
+        """End an endpoint's servers, also those that are starting."""
+
+
+class Executions(Service, Protocol):
+    """Executions of pipelines."""
+
+    def drive(self, arn: str) -> None:
+        """Begin, or continue, an execution whose record is Executing or Stopping."""
+
+    def stop_execution(self, arn: str) -> None:
+        """Stop an execution's running steps and start no more."""

@@ -1,0 +1,156 @@
+"""The services that the emulator does not run itself, left to moto in this process.
+
+moto keeps its state in memory, so every request that changes something is kept in the store and
+replayed before the first request after a restart. moto is imported by the first request that needs
+it: an idle emulator stays small.
+"""
+
+import base64
+import json
+import re
+import secrets
+import threading
+import time
+from urllib.parse import urlsplit
+from xml.sax.saxutils import escape
+
+from sagemaker_emulator.aws import protocol
+from sagemaker_emulator.aws.context import Context
+from sagemaker_emulator.aws.protocol import Reply
+from sagemaker_emulator.errors import ApiError
+from sagemaker_emulator.services import iam
+from sagemaker_emulator.storage.store import Document
+
+_KIND = "moto"
+_HOSTS = {"ecr": "api.ecr"}
+_READS = ("Get", "List", "Describe", "Batch", "Simulate", "Assume", "Head", "Validate", "Estimate")
+# Measurements, of which there is no end: they are gone after a restart.
+_NOT_KEPT = ("PutMetricData",)
+_POLL_SECONDS = 0.2  # between two looks into a queue that somebody waits for
+_KEPT_HEADERS = ("content-type", "x-amz-target", "authorization", "smithy-protocol", "accept")
+
+
+class MotoFallback:
+    """moto, with what one server's state has kept of it."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._lock = threading.Lock()
+        self._replayed = False
+
+    def respond(
+        self, service: str, method: str, url: str, headers: dict[str, str], body: bytes
+    ) -> Reply:
+        """Respond to a request of any other AWS service.
+
+        Args:
+            service: The name in the request's signature, such as `iam`.
+            method: HTTP method.
+            url: The requested URL, with its query.
+            headers: With lower-case names.
+            body: As it came.
+        """
+        if service == "s3":
+            url = self._context.s3_url
+            return _refusal(headers, f"S3 is at {url}: set AWS_ENDPOINT_URL_S3 to that")
+        if service == "scheduler" and method in ("POST", "PUT"):
+            return _refusal(headers, "schedules do not fire here; start what it would from a timer")
+        if service == "iam" and (xml := iam.simulation(body)):
+            return Reply(200, {"content-type": "text/xml"}, xml.encode())
+        parts = urlsplit(url)
+        path = parts.path + (f"?{parts.query}" if parts.query else "")
+        request = {
+            "service": service,
+            "method": method,
+            "path": path,
+            "headers": {key: headers[key] for key in _KEPT_HEADERS if key in headers},
+            "body": base64.b64encode(body).decode(),
+            "seed": secrets.randbits(32),
+        }
+        polls = service == "sqs" and headers.get("x-amz-target", "").endswith(".ReceiveMessage")
+        deadline = time.monotonic() + (_without_waiting(request) if polls else 0)
+        while True:
+            with self._lock:
+                self._replay()
+                try:
+                    reply = _ask(self._context, request)
+                except NotImplementedError as error:
+                    return _refusal(headers, f"the emulator cannot do that: {error}")
+                if reply is None:
+                    return _refusal(headers, f"the emulator does not run the service '{service}'")
+                received = not polls or b'"Messages"' in reply.body
+                if reply.status < 300 and received and not _reads(method, headers, body):
+                    self._context.store.put(_KIND, f"{time.time_ns()}", request)
+            if received or reply.status >= 300 or time.monotonic() >= deadline:
+                return reply
+            time.sleep(_POLL_SECONDS)
+
+    def _replay(self) -> None:
+        """Bring a fresh moto to the state of the last server's."""
+        if not self._replayed:
+            from moto.moto_api._internal import mock_random
+
+            mock_random.seed(0)  # the role's identifier stays, too
+            iam.become_role(self._context.account, self._context.region)
+            for request in self._context.store.list(_KIND):
+                _ask(self._context, request)
+            self._replayed = True
+
+
+def _without_waiting(request: Document) -> float:
+    """Make an SQS request return at once, and return the seconds that it would wait for a message.
+
+    moto would wait inside, and hold up the requests of everybody else.
+    """
+    receive = json.loads(base64.b64decode(request["body"]))
+    seconds = float(receive.get("WaitTimeSeconds") or 0)
+    receive["WaitTimeSeconds"] = 0
+    request["body"] = base64.b64encode(json.dumps(receive).encode()).decode()
+    return min(seconds, 20.0)
+
+
+def _ask(context: Context, request: Document) -> Reply | None:
+    """Hand a request to moto; None where it has no such service."""
+    from botocore.awsrequest import AWSPreparedRequest
+    from botocore.compat import HTTPHeaders
+    from moto.core.botocore_stubber import BotocoreStubber
+    from moto.moto_api._internal import mock_random
+
+    host = f"{_HOSTS.get(request['service'], request['service'])}.{context.region}.amazonaws.com"
+    headers = HTTPHeaders()
+    for key, value in {**request["headers"], "host": host}.items():
+        headers[key] = value
+    # Identifiers are drawn at random: the same seed gives a replayed resource its old ones.
+    mock_random.seed(request["seed"])
+    url = f"https://{host}{request['path']}"
+    body = base64.b64decode(request["body"])
+    prepared = AWSPreparedRequest(request["method"], url, headers, body, False)
+    response = BotocoreStubber().process_request(prepared)
+    if response is None or response[2] == "Not yet implemented":
+        return None
+    status, received, content = response
+    kept = {
+        str(key).lower(): str(value)
+        for key, value in received.items()
+        if str(key).lower() not in ("content-length", "server", "date", "connection")
+    }
+    return Reply(status, kept, content.encode() if isinstance(content, str) else content)
+
+
+def _reads(method: str, headers: dict[str, str], body: bytes) -> bool:
+    target = headers.get("x-amz-target", "").rpartition(".")[2]
+    if not target:
+        action = re.search(rb"(?:^|&)Action=(\w+)", body)
+        target = action.group(1).decode() if action else ""
+    return target.startswith(_READS + _NOT_KEPT) if target else method in ("GET", "HEAD")
+
+
+def _refusal(headers: dict[str, str], message: str) -> Reply:
+    """A refusal in the format that the client reads: JSON or XML."""
+    if "json" in headers.get("content-type", ""):
+        return protocol.error(ApiError("UnknownOperationException", message))
+    inner = f"<Code>UnknownOperationException</Code><Message>{escape(message)}</Message>"
+    # S3 reads <Error> at the root, the query services one inside <ErrorResponse>.
+    xml = f"<Error>{inner}</Error>" if "S3 is at" in message else ""
+    xml = xml or f"<ErrorResponse><Error>{inner}</Error></ErrorResponse>"
+    return Reply(400, {"content-type": "text/xml"}, xml.encode())

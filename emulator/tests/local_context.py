@@ -1,0 +1,19 @@
+"""A server's context in the test's own process: every service, no HTTP."""
+
+from pathlib import Path
+
+from sagemaker_emulator.aws.context import Context
+from sagemaker_emulator.serve import connect
+from sagemaker_emulator.storage.s3 import S3
+from sagemaker_emulator.storage.store import Store
+
+IMAGES = Path(__file__).parent / "images"
+NOWHERE = "http://127.0.0.1:9"
+
+
+def local_context(state: Path, store: Store | None = None) -> Context:
+    """A context whose services are connected, not started."""
+    store = store or Store(state / "emulator.db")
+    context = Context(state, IMAGES, NOWHERE, NOWHERE, store, S3(state / "s3", NOWHERE))
+    connect(context, "relocate")
+    return context

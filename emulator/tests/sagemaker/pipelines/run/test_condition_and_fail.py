@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from engine_bench import Bench
+from pipeline_steps import condition, fail, get, join, json_get, processing
+
+ACCURACY = json_get("Evaluate", "metrics.accuracy.value")
+THRESHOLD = {"Name": "Threshold", "Type": "Float", "DefaultValue": 0.5}
+
+
+@pytest.fixture
+def pipeline(bench: Bench) -> None:
+    accurate = {
+        "Type": "GreaterThanOrEqualTo",
+        "LeftValue": ACCURACY,
+        "RightValue": get("Parameters.Threshold"),
+    }
+    message = join("accuracy", ACCURACY, "<", get("Parameters.Threshold"), on=" ")
+    report = json.dumps({"metrics": {"accuracy": {"value": 0.7}}})
+    bench.create(
+        processing("Evaluate", {"WRITE": report}),
+        condition("Check", [accurate], [processing("Deploy")], [fail("TooLow", message)]),
+        parameters=[THRESHOLD],
+    )
+
+
+@pytest.mark.usefixtures("pipeline")
+@pytest.mark.parametrize(
+    ("threshold", "outcome", "step"), [("0.6", "True", "Deploy"), ("0.9", "False", "TooLow")]
+)
+def test_condition_compares_a_property_file_with_a_parameter(
+    bench: Bench, threshold: str, outcome: str, step: str
+) -> None:
+    arn, _ = bench.run({"Threshold": threshold})
+    steps = bench.steps(arn)
+    assert steps["Check"]["Metadata"] == {"Condition": {"Outcome": outcome}}
+    assert set(steps) == {"Evaluate", "Check", step}
+
+
+@pytest.mark.usefixtures("pipeline")
+def test_fail_step_ends_the_execution_with_its_evaluated_message(bench: Bench) -> None:
+    arn, status = bench.run({"Threshold": "0.9"})
+    step: dict[str, Any] = bench.steps(arn)["TooLow"]
+    assert status == "Failed"
+    assert step["FailureReason"] == "accuracy 0.7 < 0.9"
+    assert step["Metadata"] == {"Fail": {"ErrorMessage": "accuracy 0.7 < 0.9"}}

@@ -1,0 +1,169 @@
+"""The types of settings, each with its allowed values in words for tables and error messages."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    TypeAdapter,
+    ValidationError,
+)
+from pydantic.fields import FieldInfo
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from pipelines import NAME
+
+MAX_INTEGER = 2**31 - 1  # the tuner's seed has 32 bits
+MAX_CLASSES = 100
+# A job's argument may have 256 characters, and a version's CustomerMetadataProperties take no `*`,
+# which SageMaker would refuse only after all of the training.
+MAX_ADDRESS = 256
+ADDRESS = f"of at most {MAX_ADDRESS} letters, digits, spaces and _.:/=+-@"
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """A constraint on a value.
+
+    Attributes:
+        words: The allowed values in words.
+        check: Returns whether a value of the right type is allowed.
+    """
+
+    words: str
+    check: Callable[[Any], object]
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self._validate, handler(source))
+
+    def _validate(self, value: Any) -> Any:
+        if value is not None and not self.check(value):
+            raise PydanticCustomError("not_allowed", "not allowed")
+        return value
+
+
+def _matches(pattern: str) -> Callable[[str], object]:
+    return re.compile(pattern).fullmatch
+
+
+def _is_source(text: str) -> object:
+    if "://" not in text:
+        return text
+    return len(text) <= MAX_ADDRESS and re.fullmatch(r"s3://[^/]+(/[\w .:/=+@-]*)?", text)
+
+
+def _is_classes(text: str) -> object:
+    match = re.fullmatch(r"(\d+)-(\d+)", text)
+    return match and 0 < int(match[2]) - int(match[1]) < MAX_CLASSES
+
+
+def _is_split(text: str) -> object:
+    parts = text.split(":")
+    return len(parts) == 3 and all(re.fullmatch(r"\d+(\.\d+)?", p) and float(p) > 0 for p in parts)
+
+
+def _off(value: object) -> object:
+    """YAML reads the word off as false."""
+    return "off" if value is False else value
+
+
+def _tuple(value: object) -> object:
+    """YAML has lists only."""
+    return tuple(value) if isinstance(value, list) else value
+
+
+Weights = Annotated[str, Allowed("a folder, an s3:// prefix, or empty", lambda text: True)]
+Count = Annotated[
+    int, Allowed(f"a whole number from 1 to {MAX_INTEGER}", lambda n: 1 <= n <= MAX_INTEGER)
+]
+CountOrZero = Annotated[
+    int, Allowed(f"a whole number from 0 to {MAX_INTEGER}", lambda n: 0 <= n <= MAX_INTEGER)
+]
+Pixels = Annotated[int, Allowed("a whole number from 32 to 1024", lambda n: 32 <= n <= 1024)]
+Stages = Annotated[int, Allowed("a whole number from -1", lambda n: n >= -1)]
+Share = Annotated[float, Allowed("a number from 0 to 1", lambda x: 0 <= x <= 1)]
+ShareBelowOne = Annotated[float, Allowed("a number from 0 to below 1", lambda x: 0 <= x < 1)]
+PartialShare = Annotated[float, Allowed("a number above 0 and below 1", lambda x: 0 < x < 1)]
+Rate = Annotated[float, Allowed("a number above 0 and at most 1", lambda x: 0 < x <= 1)]
+Positive = Annotated[float, Allowed("a number above 0", lambda x: 0 < x < float("inf"))]
+NotNegative = Annotated[float, Allowed("a number from 0", lambda x: 0 <= x < float("inf"))]
+BatchSizes = Annotated[
+    tuple[int, ...],
+    BeforeValidator(_tuple),
+    Allowed(
+        "a list of different whole numbers from 2",  # batch normalisation needs two images
+        lambda sizes: sizes and min(sizes) >= 2 and len(set(sizes)) == len(sizes),
+    ),
+]
+LabelNoise = Annotated[Literal["off", "measure", "leave-out"], BeforeValidator(_off)]
+Account = Annotated[str | None, Allowed("twelve digits in quotes, or null", _matches(r"\d{12}"))]
+Bucket = Annotated[
+    str | None,
+    Allowed("a bucket's name, or null", _matches(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")),
+]
+Role = Annotated[str | None, Allowed("a role's name or ARN, or null", bool)]
+Image = Annotated[str | None, Allowed("an image's address, or null", bool)]
+InstanceType = Annotated[
+    str, Allowed("an instance type such as ml.m5.xlarge", _matches(r"ml\.[a-z0-9-]+\.[a-z0-9-]+"))
+]
+# The function that promotes may use endpoints of these names only (infrastructure/tally.yaml).
+EndpointName = Annotated[
+    str,
+    Allowed(
+        f"{NAME} or {NAME}-..., up to 63 letters, digits and hyphens",
+        _matches(rf"(?=.{{1,63}}$){NAME}(-+[a-zA-Z0-9]+)*"),
+    ),
+]
+ImageSource = Annotated[str, Allowed(f"a local folder, or an s3:// prefix {ADDRESS}", _is_source)]
+FileList = Annotated[
+    str,
+    Allowed(f"a local file, an s3:// address {ADDRESS}, or none", lambda t: not t or _is_source(t)),
+]
+Classes = Annotated[
+    str,
+    Allowed(f"FIRST-LAST, such as 1-5 or 0-5, of at most {MAX_CLASSES} counts", _is_classes),
+]
+Split = Annotated[str, Allowed('three positive numbers such as "8:1:1", in quotes', _is_split)]
+Backbone = Annotated[
+    str, Allowed("a name of letters, digits, dots and underscores", _matches("[A-Za-z0-9_.]+"))
+]
+TrackingServer = Annotated[
+    str,
+    Allowed(
+        "the ARN of a SageMaker MLflow server, an address such as http://..., or empty",
+        _matches(r"(arn:aws[a-z-]*:sagemaker:.*|[a-z][a-z0-9+]*://.*)?"),
+    ),
+]
+
+
+def leaves(model: type[BaseModel], path: str = "") -> Iterator[tuple[str, FieldInfo]]:
+    """Every setting of a model, by dotted key such as `tuning.epochs.min`."""
+    for name, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from leaves(field.annotation, f"{path}{name}.")
+        else:
+            yield path + name, field
+
+
+def allowed(field: FieldInfo) -> str:
+    """The allowed values of a setting in words, such as `a whole number from 32 to 1024`."""
+    if get_origin(field.annotation) is Literal:
+        return "one of " + ", ".join(get_args(field.annotation))
+    return next((one.words for one in field.metadata if isinstance(one, Allowed)), "true or false")
+
+
+def accepts(field: FieldInfo, value: object) -> bool:
+    """Whether a value is allowed for a setting."""
+    kind: Any = Annotated[field.annotation, *field.metadata]
+    try:
+        TypeAdapter(kind, config=ConfigDict(strict=True)).validate_python(value)
+    except ValidationError:
+        return False
+    return True

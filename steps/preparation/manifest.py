@@ -1,0 +1,115 @@
+"""The manifest: every image with its count, group and split, and every quarantined bin."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from preparation.collector import Collection
+from preparation.metadata import Bin
+from preparation.options import Options
+from preparation.splitting import SPLITS, Member
+
+
+def build(
+    options: Options,
+    collection: Collection,
+    splits: Mapping[str, str],
+    left_out: Sequence[Member],
+) -> dict[str, Any]:
+    """Return the content of manifest.json.
+
+    Args:
+        options: What was asked for.
+        collection: What was chosen and fetched.
+        splits: The split of each image, by id.
+        left_out: Images of other counts whose bins are in validation or test.
+    """
+    bins = sorted((*collection.bins, *collection.others), key=lambda bin_: bin_.id)
+    images = [_row(bin_, collection, splits[bin_.id]) for bin_ in bins if bin_.id in splits]
+    scored = {bin_.id for bin_ in collection.bins}
+    counts = Counter((row["split"], row["count"]) for row in images if row["id"] in scored)
+    others = Counter(row["count"] for row in images if row["id"] not in scored)
+    classes = sorted({count for _, count in counts})
+    return {
+        "source": options.source,
+        "file_list": options.file_list,
+        "data_version": options.data_version,
+        "classes": options.class_range,
+        "learn_from": options.learn_from,
+        "split": ":".join(f"{share:g}" for share in options.split),
+        "seed": options.seed,
+        "subset_size": options.subset_size,
+        "store_size": options.store_size,
+        "counts": {part: {str(c): counts[part, c] for c in classes} for part in SPLITS},
+        "groups": len({image["group"] for image in images}),
+        "other_counts": _by_count(collection.other_counts),  # of the examined bins
+        "other_counts_in_train": _by_count(others),
+        "left_out": [asdict(member) for member in left_out],
+        "listed_but_absent": collection.absent,
+        "disagreements": collection.disagreements,
+        "images": images,
+        "quarantined": [asdict(b) for b in sorted(collection.quarantined, key=lambda b: b.id)],
+    }
+
+
+def summarize(manifest: Mapping[str, Any]) -> list[str]:
+    """Return the lines that tell the outcome in the log."""
+    by_split = manifest["counts"]
+    lines = [
+        f"{part:<10} {sum(counts.values()):>6} images: {_listing(counts)}"
+        for part, counts in by_split.items()
+    ]
+    lines.append(
+        f"{len(manifest['images'])} images of {manifest['groups']} bins; no bin is in two splits"
+    )
+    totals = {count: sum(c[count] for c in by_split.values()) for count in by_split["train"]}
+    if manifest["subset_size"] and len(set(totals.values())) > 1:
+        lines.append(f"too few images of some counts for a balanced subset: {_listing(totals)}")
+    if manifest["other_counts"]:
+        lines.append(f"counts outside {manifest['classes']}: {_listing(manifest['other_counts'])}")
+    if manifest["other_counts_in_train"]:
+        lines.append(
+            f"used for training, never scored: {_listing(manifest['other_counts_in_train'])}"
+        )
+    if manifest["left_out"]:
+        lines.append(
+            f"{len(manifest['left_out'])} images of other counts are not used, because their bins "
+            "are in validation or test"
+        )
+    if manifest["listed_but_absent"]:
+        lines.append(f"in the file list, not in the source: {manifest['listed_but_absent']}")
+    if manifest["disagreements"]:
+        lines.append(
+            f"{len(manifest['disagreements'])} bins have another count in the file list than in "
+            "their metadata; the metadata's count is used"
+        )
+    reasons = Counter(entry["reason"] for entry in manifest["quarantined"])
+    lines.append(f"quarantined: {_listing(reasons) or 'none'}")
+    return lines
+
+
+def _row(bin_: Bin, collection: Collection, part: str) -> dict[str, Any]:
+    """The entry of one image; `volume` is that of a mean item in cubic inches."""
+    size = collection.pictures[bin_.id]
+    return {
+        "id": bin_.id,
+        "count": bin_.count,
+        "group": collection.groups[bin_.id],
+        "split": part,
+        "width": size.width,
+        "height": size.height,
+        "items": len(bin_.asins),
+        "volume": None if bin_.volume is None else round(bin_.volume, 2),
+        **({} if bin_.adds_up else {"quantities_add_up": False}),
+    }
+
+
+def _by_count(numbers: Counter[int]) -> dict[str, int]:
+    return {str(count): number for count, number in sorted(numbers.items())}
+
+
+def _listing(numbers: Mapping[Any, int]) -> str:
+    return ", ".join(f"{name}: {number}" for name, number in numbers.items())
