@@ -47,11 +47,11 @@ lint: setup ## ruff and mypy
 	$(BIN)/mypy .
 
 test: setup .venv-steps/.ready ## every test but one that compiles for minutes (make test-compile)
-	.venv-steps/bin/python -m pytest -o pythonpath=steps tests/steps -m "not slow" -n 2 --dist loadfile
+	.venv-steps/bin/python -m pytest tests/steps -m "not slow" -n 2 --dist loadfile
 	$(BIN)/python -m pytest --ignore tests/steps -n 2 --dist loadfile
 
 test-compile: setup .venv-steps/.ready ## that torch.compile trains the same network
-	.venv-steps/bin/python -m pytest -o pythonpath=steps tests/steps -m slow
+	.venv-steps/bin/python -m pytest tests/steps -m slow
 
 accuracy: setup .venv-steps/.ready ## how well the model counts, on SOURCE, over three seeds (hours)
 	.venv-steps/bin/python benchmarks/accuracy.py $(if $(SOURCE),--source $(SOURCE))

@@ -1,8 +1,8 @@
-"""What a model computes its answers with: ONNX Runtime, or PyTorch where that cannot be used.
+"""The engine that runs a model: ONNX Runtime, or PyTorch if that cannot be used.
 
-Shipped inside the model as `code/engine.py`. ONNX Runtime answers three times as fast and loads in
-a tenth of the time, so torch is imported only where it is needed. A file is loaded only if it is
-the one that training wrote, by the hash in model.json.
+Copied into the model as `code/engine.py`. ONNX Runtime answers three times as fast and loads in a
+tenth of the time, so torch is imported only if needed. A file is loaded only if its hash is the one
+in model.json, which training wrote.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from torch import nn
 
 WEIGHTS = "model.pt"
-CHOICE = "TALLY_ENGINE"  # an environment variable, for who runs the endpoint
+CHOICE = "TALLY_ENGINE"  # environment variable of the endpoint
 AUTO, ONNX_RUNTIME, PYTORCH = "auto", "onnxruntime", "pytorch"
 GPU = Path("/dev/nvidiactl")
-NEAR = 0.3  # what an answer that is one item off is worth, where the right one is worth 1
+NEAR = 0.3  # value of an answer that is one item off, relative to the right answer
 
 Settings = Mapping[str, Any]
 
@@ -33,7 +33,7 @@ log = logging.getLogger("engine")
 
 
 class ModelError(RuntimeError):
-    """The model's folder does not hold what training wrote there, or asks for what is not here."""
+    """The model's files are not those of its training, or cannot be used here."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,9 @@ class Engine:
 
     Attributes:
         name: onnxruntime or pytorch.
-        file: what it was loaded from.
-        run: uint8 pixels (n, size, size, 3), RGB, to float32 probabilities (n, classes).
-        instead_of: why the file that model.json names is not used; empty where it is.
+        file: the loaded file.
+        run: from uint8 pixels (n, size, size, 3), RGB, to float32 probabilities (n, classes).
+        instead_of: why the file named in model.json is not used; empty if it is used.
     """
 
     name: str
@@ -53,26 +53,26 @@ class Engine:
     instead_of: str = ""
 
 
-def load(folder: Path, settings: Settings, wanted: str = "") -> Engine:
-    """Load the model of a folder, and let it answer once, so that no request pays for the first.
+def load(folder: Path, settings: Settings, choice: str = "") -> Engine:
+    """Load a model and run it once, so that the first request is as fast as the others.
 
     Args:
         folder: the unpacked model.tar.gz.
         settings: its model.json; `serves` names the file to use, `files` the hashes of all.
-        wanted: auto, onnxruntime or pytorch; without it $TALLY_ENGINE, else auto: what `serves`
-            says if that can be used here, and PyTorch if not, or on a GPU.
+        choice: auto, onnxruntime or pytorch; empty for $TALLY_ENGINE, else auto: the file in
+            `serves` if it can be used here, otherwise, or on a GPU, PyTorch.
 
     Raises:
-        ModelError: a file that is needed is missing or changed, model.json lists no hashes, or the
-            choice is none.
+        ModelError: a required file is missing or changed, model.json lists no hashes, or the
+            choice is not allowed.
     """
-    wanted = wanted or os.environ.get(CHOICE) or AUTO
-    if wanted not in (AUTO, ONNX_RUNTIME, PYTORCH):
-        raise ModelError(f"{CHOICE} is '{wanted}'; allowed: {AUTO}, {ONNX_RUNTIME}, {PYTORCH}")
+    choice = choice or os.environ.get(CHOICE) or AUTO
+    if choice not in (AUTO, ONNX_RUNTIME, PYTORCH):
+        raise ModelError(f"{CHOICE} is '{choice}'; allowed: {AUTO}, {ONNX_RUNTIME}, {PYTORCH}")
     for name in _listed(settings):
         if name.startswith("code/"):
             _read(folder, settings, name)
-    engine = _chosen(folder, settings, wanted)
+    engine = _load_chosen(folder, settings, choice)
     size, classes = int(settings["image_size"]), len(settings["classes"])
     shape = engine.run(np.zeros((1, size, size, 3), np.uint8)).shape
     if shape != (1, classes):
@@ -84,11 +84,11 @@ def load(folder: Path, settings: Settings, wanted: str = "") -> Engine:
 
 
 def decide(probabilities: np.ndarray, classes: Sequence[int]) -> np.ndarray:
-    """The answer for each image: the index (n) of the count that is worth most in expectation.
+    """The answer for each image: index (n) of the count with the largest expected value.
 
-    Being one item off is worth `NEAR` of being right. So of two counts that are about as probable
-    the one with the more probable neighbours is answered: as often right, and nearer where it is
-    wrong (docs/decisions/near-misses.md).
+    An answer one item off has `NEAR` times the value of the right one. Of two counts with about the
+    same probability, the one with more probable neighbours is chosen: it is right as often, and
+    closer when wrong (docs/decisions/near-misses.md).
 
     Args:
         probabilities: float (n, classes).
@@ -96,31 +96,32 @@ def decide(probabilities: np.ndarray, classes: Sequence[int]) -> np.ndarray:
     """
     counts = np.asarray(classes)
     away = np.abs(counts[:, None] - counts)
-    return (probabilities @ np.select([away == 0, away == 1], [1.0, NEAR])).argmax(axis=1)
+    values = probabilities @ np.select([away == 0, away == 1], [1.0, NEAR])
+    return np.asarray(values.argmax(axis=1))
 
 
 def threads() -> int:
-    """How many cores one prediction uses: a container is often given fewer than there are."""
-    given = os.environ.get("OMP_NUM_THREADS", "")
-    if given.isdecimal() and int(given):
-        return int(given)
+    """Number of cores for one prediction; a container often has fewer than the machine."""
+    variable = os.environ.get("OMP_NUM_THREADS", "")
+    if variable.isdecimal() and int(variable):
+        return int(variable)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _chosen(folder: Path, settings: Settings, wanted: str) -> Engine:
+def _load_chosen(folder: Path, settings: Settings, choice: str) -> Engine:
     serves = str(settings.get("serves", WEIGHTS))
-    if wanted == PYTORCH or (serves == WEIGHTS and wanted == AUTO):
+    if choice == PYTORCH or (serves == WEIGHTS and choice == AUTO):
         return _pytorch(folder, settings)
     if serves == WEIGHTS:
         raise ModelError("the model was not exported for ONNX Runtime; set the engine to pytorch")
-    if wanted == AUTO and GPU.exists():
+    if choice == AUTO and GPU.exists():
         return _pytorch(folder, settings, "this machine has a GPU")
     try:
         return _onnx_runtime(folder, settings, serves)
-    # Its errors have no class in common, and the cure is the same for all.
+    # Its errors have no common class, and the remedy is the same for all.
     except Exception as error:
         reason = str(error) or type(error).__name__
-        if wanted == ONNX_RUNTIME:
+        if choice == ONNX_RUNTIME:
             raise ModelError(f"{serves} cannot be used: {reason}") from error
         log.warning("%s is not used: %s. PyTorch answers in its place", serves, reason)
         return _pytorch(folder, settings, reason)
@@ -133,19 +134,19 @@ def _onnx_runtime(folder: Path, settings: Settings, name: str) -> Engine:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors
     options.intra_op_num_threads = threads()
-    # A thread that waits gives its core to the decoders and to other processes.
+    # A waiting thread yields its core to the decoders and to other processes.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    wanted = session.get_inputs()[0].name
+    name_of_input = session.get_inputs()[0].name
 
     def run(pixels: np.ndarray) -> np.ndarray:
-        return session.run(None, {wanted: pixels})[0]
+        return np.asarray(session.run(None, {name_of_input: pixels})[0])
 
     return Engine(ONNX_RUNTIME, name, run)
 
 
 def module(folder: Path, settings: Settings) -> nn.Module:
-    """The network as a module, from pixels to probabilities as `Engine.run`.
+    """Load the network as a module, from pixels to probabilities as `Engine.run`.
 
     Raises:
         ModelError: the weights are missing or changed, or model.json lists no hashes.
@@ -171,22 +172,22 @@ def _pytorch(folder: Path, settings: Settings, instead_of: str = "") -> Engine:
 
     def run(pixels: np.ndarray) -> np.ndarray:
         with torch.inference_mode():
-            return model(torch.from_numpy(pixels).to(device)).cpu().numpy()
+            return np.asarray(model(torch.from_numpy(pixels).to(device)).cpu())
 
     return Engine(PYTORCH, WEIGHTS, run, instead_of)
 
 
 def _read(folder: Path, settings: Settings, name: str) -> bytes:
-    """The content of a file, which is what training wrote."""
+    """Read a file that training wrote, and check its hash."""
     listed = str(_listed(settings).get(name, "none"))
     try:
         content = (folder / name).read_bytes()
     except OSError as error:
         raise ModelError(f"{name} is missing in the model's folder {folder}") from error
-    found = hashlib.sha256(content).hexdigest()
-    if listed != found:
+    actual = hashlib.sha256(content).hexdigest()
+    if listed != actual:
         raise ModelError(
-            f"{name} is not the file that training wrote: its sha256 is {found[:12]}…, and "
+            f"{name} is not the file that training wrote: its sha256 is {actual[:12]}…, and "
             f"model.json lists {listed[:12]}…; deploy the model's archive as Train wrote it"
         )
     return content
@@ -196,7 +197,7 @@ def _listed(settings: Settings) -> Mapping[str, str]:
     files = settings.get("files")
     if not isinstance(files, Mapping) or not files:
         raise ModelError(
-            "model.json lists no files with their sha256, so nothing says that they are what "
-            "training wrote; deploy the model's archive as Train wrote it"
+            "model.json lists no files with their sha256, so they cannot be checked; deploy the "
+            "model's archive as Train wrote it"
         )
     return files

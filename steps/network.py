@@ -1,19 +1,20 @@
 """The counting network: a backbone by name, and how its outputs become probabilities of counts.
 
-Shipped inside the model (`code/network.py`), so that what is served is built by what was trained;
-it imports nothing of this project.
+Copied into the model as `code/network.py`, so that serving builds the network that was trained.
+It imports nothing from this project.
 """
 
 from __future__ import annotations
 
+import difflib
 import importlib.util
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-# Threads that wait for each other sleep instead of spinning. On cores that are shared with another
-# process, spinning made training up to 25 times slower. Read when torch is first imported.
+# Waiting threads sleep instead of spinning. On cores shared with another process, spinning made
+# training up to 25 times slower. torch reads this when it is first imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import torch
@@ -21,28 +22,28 @@ from torch import nn
 from torch.nn import functional
 
 RESNETS = ("resnet18", "resnet34", "resnet50")
-SHIPPED = "efficientnet_lite0"  # whose ImageNet weights are in the training image
+SHIPPED = "efficientnet_lite0"  # the training image contains its ImageNet weights
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class UnknownBackbone(ValueError):
-    """The name is neither a torchvision ResNet of ours nor a model that timm knows."""
+    """The name is neither a torchvision ResNet in RESNETS nor a usable timm model."""
 
 
 def _guard_torchvision_operators() -> None:
-    """Let `import torchvision` work beside a build of torch that its operators do not fit.
+    """Let `import torchvision` work with a torch build that its compiled operators do not fit.
 
-    PyPI's Linux wheel of torchvision is built for CUDA. Beside a CPU-only torch its compiled
-    operators do not load, and its import then fails where it describes two of them. Giving those
-    two a schema is enough; nothing here calls them.
+    PyPI's Linux wheel of torchvision is built for CUDA. With a CPU-only torch its operators do not
+    load, and importing it fails where it describes two of them. A schema for those two is enough;
+    nothing here calls them.
     """
     package = importlib.util.find_spec("torchvision")
     if package is None or not package.submodule_search_locations:
         return
     for library in Path(package.submodule_search_locations[0]).glob("_C*.so"):
         try:
-            torch.ops.load_library(str(library))  # what torchvision does when it is imported
+            torch.ops.load_library(str(library))  # as torchvision does when imported
         except OSError:
             continue
     for name in ("nms", "qnms"):
@@ -57,7 +58,7 @@ _guard_torchvision_operators()
 
 
 def normalisation(backbone: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation, by channel for pixels in 0 … 1, that the backbone expects."""
+    """Mean and standard deviation by channel that the backbone expects, for pixels in 0 … 1."""
     if backbone in RESNETS:
         return IMAGENET_MEAN, IMAGENET_STD
     import timm
@@ -68,33 +69,49 @@ def normalisation(backbone: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
     return tuple(settings.mean), tuple(settings.std)
 
 
+def require_backbone(backbone: str) -> None:
+    """Check that `build` knows a backbone.
+
+    Raises:
+        UnknownBackbone: it does not; the message lists similar names.
+    """
+    if backbone in RESNETS:
+        return
+    import timm
+
+    if not timm.is_model(backbone):
+        similar = difflib.get_close_matches(backbone, [*RESNETS, *timm.list_models()])
+        raise UnknownBackbone(
+            f"backbone '{backbone}' is unknown; allowed: {', '.join(RESNETS)}, or the name of a "
+            f"timm model. Similar: {', '.join(similar) or SHIPPED}"
+        )
+
+
 def build(backbone: str, outputs: int) -> nn.Module:
-    """Build the network, with weights that know nothing yet.
+    """Build the network with random weights.
 
     Args:
         backbone: resnet18, resnet34, resnet50 (torchvision) or the name of a timm model.
-        outputs: how many: one for each count, or for each threshold between two.
+        outputs: number of outputs: one for each count, or one for each threshold between two.
 
     Raises:
         UnknownBackbone: there is no such model.
     """
+    require_backbone(backbone)
+    model: nn.Module
     if backbone in RESNETS:
         import torchvision
 
-        return torchvision.models.get_model(backbone, weights=None, num_classes=outputs)
-    import timm
+        model = torchvision.models.get_model(backbone, weights=None, num_classes=outputs)
+    else:
+        import timm
 
-    if not timm.is_model(backbone):
-        near = timm.list_models(f"*{backbone[:6]}*")[:5]
-        raise UnknownBackbone(
-            f"backbone '{backbone}' is unknown; allowed: {', '.join(RESNETS)}, or the name of a "
-            f"timm model such as {', '.join(near) if near else SHIPPED}"
-        )
-    return timm.create_model(backbone, pretrained=False, num_classes=outputs)
+        model = timm.create_model(backbone, pretrained=False, num_classes=outputs)
+    return model
 
 
 def head_of(model: nn.Module) -> nn.Linear:
-    """The last linear layer: the only part that pretrained weights do not fill."""
+    """The last linear layer: the only part without pretrained weights."""
     head = model.get_submodule(head_name(model))
     assert isinstance(head, nn.Linear)
     return head
@@ -105,16 +122,16 @@ def head_name(model: nn.Module) -> str:
     linear = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)]
     if not linear:
         raise UnknownBackbone(f"{type(model).__name__} has no linear layer to train as its head")
-    return linear[-1]
+    return str(linear[-1])
 
 
-def counting(built: nn.Module, settings: Mapping[str, Any]) -> nn.Module:
-    """The network and everything that turns its outputs into the probabilities that are answered.
+def counting(built: nn.Module, settings: Mapping[str, Any]) -> Counting:
+    """The network followed by the layers that turn its outputs into probabilities.
 
     Args:
-        built: of `build`, with as many outputs as the settings say.
-        settings: model.json's. One without `loss`, `levels`, `temperature` and `mirrored` is of an
-            older model: cross-entropy over its classes.
+        built: from `build`, with as many outputs as the settings name.
+        settings: from model.json. Without `loss`, `levels`, `temperature` and `mirrored` they
+            belong to an older model: cross-entropy over its classes.
 
     Returns:
         A module from normalised float images (n, 3, size, size) to probabilities (n, classes).
@@ -131,7 +148,7 @@ def counting(built: nn.Module, settings: Mapping[str, Any]) -> nn.Module:
 
 
 class Counting(nn.Module):
-    """Images to the probability of each count that is answered, which add up to 1."""
+    """From images to the probabilities of the counts that can be answered; they add up to 1."""
 
     chosen: torch.Tensor
 
@@ -158,10 +175,10 @@ class Counting(nn.Module):
         return self.decide(both.unflatten(0, (2, -1)).unbind()).exp()
 
     def decide(self, views: Sequence[torch.Tensor]) -> torch.Tensor:
-        """Log probabilities (n, classes) of the network's outputs for views of the same images.
+        """Log probabilities (n, classes) from the network's outputs for views of the same images.
 
-        The mean over the views, given that the answer is one of the classes; then the temperature
-        (Guo et al. 2017, "On Calibration of Modern Neural Networks").
+        The mean over the views, conditional on one of the classes, divided by the temperature (Guo
+        et al. 2017, "On Calibration of Modern Neural Networks").
         """
         levels = torch.stack([log_probabilities(view.float(), self.loss) for view in views])
         classes = levels.index_select(2, self.chosen).logsumexp(0)
@@ -169,11 +186,11 @@ class Counting(nn.Module):
 
 
 class Serving(nn.Module):
-    """Pixels to probabilities: what is exported, and what answers where PyTorch serves.
+    """From pixels to probabilities: the module that is exported, and that PyTorch serves.
 
     Args:
-        counting: of `counting`.
-        settings: model.json's, for the normalisation.
+        counting: from `counting`.
+        settings: from model.json, for the normalisation.
     """
 
     mean: torch.Tensor
@@ -193,19 +210,19 @@ class Serving(nn.Module):
 
 
 def log_probabilities(outputs: torch.Tensor, loss: str) -> torch.Tensor:
-    """Log probabilities (n, levels) of what a network trained with this loss gives.
+    """Log probabilities (n, levels) from the outputs of a network trained with this loss.
 
     coral: outputs k are logits of P(y > level k), so P(level k) is a difference of two of them
     (Cao, Mirjalili, Raschka 2020, "Rank consistent ordinal regression"). corn: they are logits of
     P(y > level k | y > level k-1), so P(y > level k) is a product (Shi, Cao, Raschka 2021, "Deep
     neural networks for rank-consistent ordinal regression based on conditional probabilities").
-    All others: logits of the levels. Logarithms throughout, so that no probability becomes 0.
+    All others: logits of the levels. Computed in logarithms, so that no probability becomes 0.
     """
     if loss == "corn":
         above = functional.pad(functional.logsigmoid(outputs).cumsum(1), (1, 0))
         return above + functional.pad(functional.logsigmoid(-outputs), (0, 1))
     if loss == "coral":
-        # With S the sigmoid: S(a) - S(b) = S(a) S(-b) (1 - exp(b - a)); a > b once it is trained
+        # With S the sigmoid: S(a) - S(b) = S(a) S(-b) (1 - exp(b - a)); a > b once trained
         gaps = (outputs[:, :-1] - outputs[:, 1:]).clamp_min(1e-6)
         half = torch.tanh(gaps / 2)  # 1 - exp(-g) = 2t / (1 + t); ONNX has tanh and no expm1
         inner = torch.log(2 * half / (1 + half))

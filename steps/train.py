@@ -1,15 +1,14 @@
-"""Train the network that counts: the script of Tune and Train, in SageMaker's script mode.
+"""Train the network that counts: the script of the steps Tune and Train, in script mode.
 
 Channels: `train` and `validation`, with one folder of images for each count; `pretrained`
-(optional), with the backbone's weights. Model: model.pt, model.json, training.json, code/ and, with
-`--debug true`, debug_rules.json. Log: one line of metrics for each epoch; the last line repeats the
-epoch that was kept. A training that is interrupted goes on from the last epoch whose checkpoint is
-in /opt/ml/checkpoints, where the platform made that folder.
+(optional), with weights for the backbone. Model: model.pt, model.json, training.json, code/ and,
+with `--debug true`, debug_rules.json. Log: one line of metrics after each epoch; the last line
+repeats the epoch that is kept. An interrupted training resumes from the checkpoint in
+/opt/ml/checkpoints, if the platform created that folder.
 """
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import math
 import os
@@ -27,233 +26,189 @@ import torch
 from torch import nn
 
 import network
-from training import environment, hyperparameters
+from training import hyperparameters
 from training.data.channels import Channels
 from training.data.datasets import TrainingSet, ValidationSet
-from training.data.images import Images, format_counts
-from training.data.inputs import Inputs, Pixels, features
+from training.data.images import format_counts
+from training.data.inputs import Inputs, Pixels, compute_features
 from training.environment import Environment, TrainingError
-from training.loop import fitting
+from training.hyperparameters import Recipe
 from training.loop.checkpoints import Checkpoints
-from training.loop.settings import Settings
-from training.loop.temperature import fit_temperature
+from training.loop.fitting import Fitting
 from training.machine import devices, distributed, memory
-from training.model import freezing, losses, weights
-from training.model.learner import Learner, learner_of, whole_state
+from training.model.learner import Network, build_learner, build_network, whole_state
+from training.model.weights import WeightsUnavailable
 from training.result import artifact, export
-from training.watch import tracking
 from training.watch.profiling import profile_page
-from training.watch.profiling import profiler as profile
+from training.watch.profiling.profiler import Profiler
+from training.watch.tracking import Tracker
 from training.watch.watcher import Watcher
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Train, and say what went wrong without a traceback where the person can mend it."""
-    places = environment.read(os.environ)
+    """Train; report a problem that the user can fix in one line, without a traceback."""
+    environment = Environment.read(os.environ)
     memory.keep_freed()
-    before = signal.getsignal(signal.SIGTERM)
+    previous_handler = signal.getsignal(signal.SIGTERM)
     try:
-        options = hyperparameters.parse(arguments)
+        recipe = hyperparameters.parse(arguments)
         with distributed.joined(os.environ, torch.cuda.is_available()) as group:
             if group.first:
-                with tracking.Tracker(vars(options), os.environ) as tracker:
-                    run(options, places, tracker, group)
+                with Tracker(recipe.by_name(), os.environ) as tracker:
+                    run(recipe, environment, tracker, group)
             else:
-                _help(options, places, group)
-    except (TrainingError, network.UnknownBackbone, weights.WeightsUnavailable) as error:
+                run_as_worker(recipe, environment, group)
+    except (TrainingError, WeightsUnavailable) as error:
         print(f"train: {error}", file=sys.stderr, flush=True)
-        places.output.mkdir(parents=True, exist_ok=True)
-        (places.output / "failure").write_text(str(error))
+        environment.output.mkdir(parents=True, exist_ok=True)
+        (environment.output / "failure").write_text(str(error))
         return 1
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGTERM, previous_handler)
     return 0
 
 
-def _help(options: argparse.Namespace, places: Environment, group: distributed.Group) -> None:
-    """Train along with the first process, which alone prints, watches and writes."""
-    options.debug = options.profile = options.stop_on_issue = False
+def run_as_worker(recipe: Recipe, environment: Environment, group: distributed.Group) -> None:
+    """Train together with the first process, which alone prints, watches and writes."""
+    recipe = recipe.model_copy(update={"debug": False, "profile": False, "stop_on_issue": False})
     with (
-        tempfile.TemporaryDirectory() as aside,
-        Path(os.devnull).open("w") as nowhere,
-        redirect_stdout(nowhere),
-        tracking.Tracker(vars(options), {}) as tracker,
+        tempfile.TemporaryDirectory() as scratch,
+        Path(os.devnull).open("w") as devnull,
+        redirect_stdout(devnull),
+        Tracker({}, {}) as tracker,
     ):
-        folder = Path(aside)
-        elsewhere = dataclasses.replace(
-            places, model=folder, output=folder, checkpoints=folder / "none"
+        folder = Path(scratch)
+        environment = dataclasses.replace(
+            environment, model=folder, output=folder, checkpoints=folder / "none"
         )
-        run(options, elsewhere, tracker, group)
+        run(recipe, environment, tracker, group)
 
 
 def run(
-    options: argparse.Namespace,
-    places: Environment,
-    tracker: tracking.Tracker,
-    group: distributed.Group,
+    recipe: Recipe, environment: Environment, tracker: Tracker, group: distributed.Group
 ) -> None:
-    """The whole training.
+    """Train, and write the model in the first process.
 
     Raises:
-        TrainingError: the job cannot be done as it was asked for.
-        network.UnknownBackbone: there is no such network.
-        weights.WeightsUnavailable: there are no weights to start from.
+        TrainingError: the hyperparameters, the images or the machine do not allow it.
+        WeightsUnavailable: there are no weights to start from.
     """
     started = time.monotonic()
     device = devices.choose(os.environ)
-    if options.compile:
+    if recipe.compile:
         devices.require_compiler(device, os.environ)
-    devices.be_deterministic(options.seed)
-    settings = Settings.of(options, device)
-    profiler = profile.Profiler()
-    watcher = Watcher(profiler, options, places.output / "tensors", tracker)
+    devices.be_deterministic(recipe.seed)
+    profiler = Profiler()
+    watcher = Watcher(profiler, recipe, environment.output / "tensors", tracker)
     profiler.start()
     try:
         with profiler.phase("decoding"):
-            channels = Channels.load(options, places)
+            channels = Channels.load(recipe, environment)
         with profiler.phase("model"):
-            built = _build(options, channels.levels, places.channels.get("pretrained"))
-        print(_intention(options, channels, device), flush=True)
-        if options.label_noise != "off":
+            built = build_network(recipe, channels.levels, environment.channels.get("pretrained"))
+        print(_describe(recipe, channels, device), flush=True)
+        if recipe.label_noise != "off":
             with profiler.phase("label noise"):
-                kept = _unsuspected(options, channels.train, built, settings, device, places.model)
-                kept = group.from_first(kept)  # all processes learn from the same images
-                if len(kept) < len(channels.train):  # else the pixels would be there twice
-                    channels = dataclasses.replace(channels, train=channels.train.only(kept))
-        learner, inputs = _prepare(options, channels, built, settings, device, profiler)
-        steps = math.ceil(len(channels.train) / options.batch_size) * options.epochs
+                channels = _leave_out_suspects(
+                    recipe, channels, built, device, group, environment.model
+                )
+        trained, inputs = _prepare_inputs(recipe, channels, built, device, profiler)
+        learner = build_learner(trained, recipe, channels.levels, device, built.frozen)
+        steps = math.ceil(len(channels.train) / recipe.batch_size) * recipe.epochs
         watcher.attach(learner.model, learner.criterion, steps)
-        if options.profile:
-            profiler.record(learner.model, steps, parts=not options.compile)
-        outcome = fitting.Fitting(
+        if recipe.profile:
+            profiler.record(learner.model, steps, parts=not recipe.compile)
+        outcome = Fitting(
             learner,
-            TrainingSet.of(channels.train, inputs[0], channels.levels, options),
-            ValidationSet.of(channels.validation, inputs[1], channels.levels, options),
-            settings, watcher, stop_signal(), device, group,
-        ).run(Checkpoints(places.checkpoints, _identity(options, channels)))  # fmt: skip
+            TrainingSet.of(channels.train, inputs[0], channels.levels, recipe),
+            ValidationSet.of(channels.validation, inputs[1], channels.levels, recipe),
+            recipe, watcher, stop_signal(), device, group,
+        ).run(Checkpoints(environment.checkpoints, _identity(recipe, channels)))  # fmt: skip
     finally:
-        measured = profiler.stop()
+        profile = profiler.stop()
     if outcome is None:
         return  # the first process writes
+    epochs = len(outcome.history)
     if outcome.stopped:
-        print(f"stopped by a signal; the best of {len(outcome.history)} epochs is kept", flush=True)
+        print(f"stopped by a signal; the best of {epochs} epochs is kept", flush=True)
     if outcome.issue:
-        print(f"ended after epoch {len(outcome.history)} of {options.epochs}: {outcome.issue}")
-    if options.profile:
+        print(f"ended after epoch {epochs} of {recipe.epochs}: {outcome.issue}")
+    model_dir = environment.model
+    if recipe.profile:
         title = (
-            f"{options.backbone} on {device}: {len(channels.train)} images at "
-            f"{options.image_size} px, batch {options.batch_size}, {len(outcome.history)} epochs"
+            f"{recipe.backbone} on {device}: {len(channels.train)} images at "
+            f"{recipe.image_size} px, batch {recipe.batch_size}, {epochs} epochs"
         )
         speeds = [epoch.images_per_second for epoch in outcome.history]
-        profile_page.write(places.model / profile_page.NAME, title, measured, speeds)
-    _write(options, places.model, channels, built.model, outcome, measured, started)
-    if options.debug:
-        watcher.judge(places.model / "debug_rules.json", measured, outcome)
-    tracker.finish(places.model, outcome)
-    print(outcome.best.line(), flush=True)  # the last metrics are the model's
+        profile_page.write(model_dir / profile_page.NAME, title, profile, speeds)
+    state = whole_state(built.model, outcome.state, only_head=recipe.freeze == -1)
+    seconds = time.monotonic() - started
+    artifact.write(model_dir, recipe, channels, state, outcome, profile, seconds)
+    export.write(model_dir, channels.train, channels.validation, onnx=recipe.export == "auto")
+    artifact.seal(model_dir)
+    if recipe.debug:
+        watcher.judge(model_dir / "debug_rules.json", profile, outcome)
+    tracker.finish(model_dir, outcome)
+    print(outcome.best.line(), flush=True)  # the job's last metrics are those of the model
 
 
-@dataclasses.dataclass(frozen=True)
-class Built:
-    """The network, its last layer, and the parts of it that stay as they are."""
-
-    model: nn.Module
-    head: nn.Module
-    frozen: list[nn.Module]
-
-
-def _build(options: argparse.Namespace, levels: losses.Levels, given: Path | None) -> Built:
-    outputs = levels.outputs(options.loss)
-    if options.pretrained:
-        model = weights.pretrained(options.backbone, outputs, given)
-    else:
-        model = network.build(options.backbone, outputs)
-    head = losses.add_head(model, options.loss, levels, options.dropout)
-    frozen = freezing.first_parts(model, options.freeze, options.backbone)
-    freezing.freeze(frozen)
-    return Built(model, head, frozen)
-
-
-def _intention(options: argparse.Namespace, channels: Channels, device: torch.device) -> str:
+def _describe(recipe: Recipe, channels: Channels, device: torch.device) -> str:
     return (
         f"{len(channels.train)} training and {len(channels.validation)} validation images of "
-        f"{format_counts(channels.levels.classes)} items at {options.image_size} px; "
-        f"{options.backbone} on {device}, {torch.get_num_threads()} threads, lr {options.lr:g}, "
-        f"batch {options.batch_size}, {options.epochs} epochs"
+        f"{format_counts(channels.levels.classes)} items at {recipe.image_size} px; "
+        f"{recipe.backbone} on {device}, {torch.get_num_threads()} threads, lr {recipe.lr:g}, "
+        f"batch {recipe.batch_size}, {recipe.epochs} epochs"
     )
 
 
-def _unsuspected(
-    options: argparse.Namespace,
-    train: Images,
-    built: Built,
-    settings: Settings,
+def _leave_out_suspects(
+    recipe: Recipe,
+    channels: Channels,
+    built: Network,
     device: torch.device,
-    folder: Path,
-) -> torch.Tensor:
-    """Look for wrong labels; indices of the images to learn from."""
+    group: distributed.Group,
+    model_dir: Path,
+) -> Channels:
+    """Report probably wrong labels and, if requested, leave the worst out of the training."""
     from training.data import suspects  # cleanlab and matplotlib take seconds to import
 
-    images = Pixels.of(train, options, network.normalisation(options.backbone), device)
-    at_once = options.test_batch_size
-    seen = features(built.model, built.head, images, at_once, settings.bfloat16)
-    return suspects.examine(train, seen, options.label_noise == "leave-out", folder, options.seed)
+    pixels = Pixels.of(channels.train, recipe, network.normalisation(recipe.backbone), device)
+    features = compute_features(
+        built.model, built.head, pixels, recipe.test_batch_size, recipe.precision
+    )
+    indices = suspects.indices_without_suspects(
+        channels.train, features, recipe.label_noise == "leave-out", model_dir, recipe.seed
+    )
+    indices = group.from_first(indices)  # all processes train on the same images
+    if len(indices) == len(channels.train):
+        return channels  # without a second copy of the pixels
+    return dataclasses.replace(channels, train=channels.train.only(indices))
 
 
-def _prepare(
-    options: argparse.Namespace,
-    channels: Channels,
-    built: Built,
-    settings: Settings,
-    device: torch.device,
-    profiler: profile.Profiler,
-) -> tuple[Learner, list[Inputs]]:
-    """What is trained, and both channels as it sees them: the whole network, or its head alone."""
-    colours = network.normalisation(options.backbone)
+def _prepare_inputs(
+    recipe: Recipe, channels: Channels, built: Network, device: torch.device, profiler: Profiler
+) -> tuple[nn.Module, list[Inputs]]:
+    """The trained part, and both channels as its inputs: the whole network, or only its head."""
+    colours = network.normalisation(recipe.backbone)
     images = [
-        Pixels.of(channel, options, colours, device)
+        Pixels.of(channel, recipe, colours, device)
         for channel in (channels.train, channels.validation)
     ]
-    trained, inputs = built.model, list[Inputs](images)
-    if options.freeze == -1:
-        trained, at_once = nn.Sequential(built.head), options.test_batch_size
-        with profiler.phase("features"):
-            inputs = [
-                features(built.model, built.head, channel, at_once, settings.bfloat16)
-                for channel in images
-            ]
-    return learner_of(trained, options, channels.levels, device, built.frozen), inputs
+    if recipe.freeze != -1:
+        return built.model, list[Inputs](images)
+    with profiler.phase("features"):
+        return nn.Sequential(built.head), [
+            compute_features(
+                built.model, built.head, pixels, recipe.test_batch_size, recipe.precision
+            )
+            for pixels in images
+        ]
 
 
-def _write(
-    options: argparse.Namespace,
-    folder: Path,
-    channels: Channels,
-    model: nn.Module,
-    outcome: fitting.Outcome,
-    measured: profile.Profile,
-    started: float,
-) -> None:
-    """The model with all that belongs to it, sealed."""
-    state = whole_state(model, outcome.state, only_head=options.freeze == -1)
-    temperature = fit_temperature(outcome.log_probabilities, channels.validation.labels)
-    artifact.write(
-        folder, options, channels.levels, state, temperature, outcome, measured,
-        len(channels.train), time.monotonic() - started,
-    )  # fmt: skip
-    seen = {file.stem for each in (channels.train, channels.validation) for file in each.files}
-    (folder / "learnt_from.txt").write_text("".join(f"{name}\n" for name in sorted(seen)))
-    export.write(folder, channels.train, channels.validation, options.export)
-    artifact.seal(folder)
-
-
-def _identity(options: argparse.Namespace, channels: Channels) -> dict[str, Any]:
-    """What a checkpoint must agree in: everything that the numbers depend on."""
-    hyperparameters = {name.replace("_", "-"): value for name, value in vars(options).items()}
-    for name in ("num-workers", "profile", "export"):
-        del hyperparameters[name]
+def _identity(recipe: Recipe, channels: Channels) -> dict[str, Any]:
+    """All values that the trained weights depend on; a checkpoint must have the same."""
     return {
-        **hyperparameters,
+        **recipe.identity(),
         "classes": list(channels.train.classes),
         "training images by class": torch.bincount(channels.train.labels).tolist(),
         "validation images by class": torch.bincount(channels.validation.labels).tolist(),
@@ -261,10 +216,13 @@ def _identity(options: argparse.Namespace, channels: Channels) -> dict[str, Any]
 
 
 def stop_signal() -> Callable[[], bool]:
-    """Whether SIGTERM has come; SageMaker sends it two minutes before it ends a job.
+    """Handle SIGTERM, which SageMaker sends two minutes before it ends a job.
 
-    From the first step on it ends nothing by itself: what is best by then is kept, and a model that
-    is being written is written to its end.
+    From the first step on it does not end the process: the training ends with the best epoch so
+    far, and a model that is being written is completed.
+
+    Returns:
+        A function that tells whether SIGTERM has arrived.
     """
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())

@@ -1,204 +1,171 @@
-"""The hyperparameters of a training: their names, defaults and what is allowed."""
+"""The hyperparameters of one training, checked once: names, defaults, allowed values and help."""
 
 from __future__ import annotations
 
 import argparse
-import math
+import json
 import os
-from collections.abc import Callable
-from typing import NoReturn
+import re
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal, NoReturn
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 import network
-from training.data import augmentation
 from training.environment import TrainingError
-from training.loop import optimisation
-from training.model import losses
-from training.result import export
+
+GROWN_AFTER = 0.4  # share of the epochs after which `growing` uses images of full size
+
+Loss = Literal["soft-ordinal", "cross-entropy", "coral", "corn", "expected-count"]
+Augmentation = Literal["light", "standard"]
+Schedule = Literal["one-cycle", "cosine", "constant"]
+Precision = Literal["auto", "float32", "bfloat16"]
+Natural = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, lt=1)]
 
 
-def parse(arguments: list[str] | None) -> argparse.Namespace:
-    """The hyperparameters."""
-    parser = _Parser(description="Train the network that counts the items of a bin.")
-    add = parser.add_argument
-    _add_network(add)
-    _add_images(add)
-    _add_learning(add)
-    add(
-        "--num-workers",
-        type=_whole_number,
-        default=os.cpu_count() or 1,
-        help="threads that decode images",
-    )
-    add("--seed", type=int, default=0)
-    add("--debug", type=_true_or_false, default=False, help="save tensors, judge them by rules")
-    add(
-        "--stop-on-issue",
-        type=_true_or_false,
-        default=False,
-        help="with debug: end after the epoch in which a rule finds an issue, with the best so far",
-    )
-    add(
-        "--profile",
-        type=_true_or_false,
-        default=True,
-        help="record the operators of two steps, and write profile.html",
-    )
-    add(
-        "--export",
-        choices=(export.AUTO, export.NONE),
-        default=export.AUTO,
-        help="auto: for ONNX Runtime, which serves three times as fast; none: PyTorch serves",
-    )
-    options = parser.parse_args(arguments)
-    if options.label_noise != "off" and not options.pretrained:
-        parser.error(
-            f"label-noise {options.label_noise} judges labels by what a pretrained backbone sees; "
-            "set pretrained to true, or label-noise to off"
-        )
-    if options.stop_on_issue and not options.debug:
-        parser.error("stop-on-issue needs the debug rules; set debug to true as well")
-    return options
+def _field(default: object, text: str) -> Any:
+    return Field(default, description=text)
 
 
-def _add_network(add: Callable[..., object]) -> None:
-    """What is trained, and how its answers are formed."""
-    add("--backbone", default=network.SHIPPED, help="a torchvision ResNet or a timm name")
-    add("--pretrained", type=_true_or_false, default=True, help="start from ImageNet weights")
-    add(
-        "--freeze",
-        type=_freeze,
-        default=0,
-        help="keep the backbone's stem and so many stages; -1: all, features made once in a job",
-    )
-    add("--dropout", type=_share, default=0.2, help="of the features before the last layer")
-    add(
-        "--counts",
-        default="",
-        help="FIRST-LAST: what is judged and answered; images of other counts only teach. "
-        "Nothing: every count in the channel train",
-    )
-    add("--loss", choices=losses.NAMES, default="soft-ordinal")
-    add(
-        "--label-width",
-        type=_not_negative,
-        default=0.6,
-        help="of a soft-ordinal label: its standard deviation in items",
-    )
-    add("--label-smoothing", type=_share, default=0.1, help="cross-entropy and expected-count")
-    add(
-        "--mirrored",
-        type=_true_or_false,
-        default=True,
-        help="answer with the mean over an image and its mirror image",
+class Recipe(BaseModel):
+    """Hyperparameters; a new one is a line here, and its type states the allowed values.
+
+    SageMaker passes every value as text, under the field's name with hyphens.
+    """
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        alias_generator=lambda name: name.replace("_", "-"),
+        validate_by_name=True,
     )
 
+    backbone: str = _field(network.SHIPPED, "torchvision ResNet, or name of a timm model")
+    pretrained: bool = _field(True, "start from ImageNet weights")
+    freeze: Annotated[int, Field(ge=-1)] = _field(0, "backbone stages to freeze; -1: all of it")
+    dropout: Share = _field(0.2, "share of features dropped before the last layer")
+    counts: str = _field("", "counts to answer, as FIRST-LAST; empty: all training counts")
+    loss: Loss = _field("soft-ordinal", "training loss")
+    label_width: NotNegative = _field(0.6, "standard deviation of soft-ordinal labels, in items")
+    label_smoothing: Share = _field(0.1, "for cross-entropy and expected-count")
+    mirrored: bool = _field(True, "answer with the mean over an image and its mirror image")
+    image_size: Annotated[int, Field(ge=32)] = _field(128, "width and height in pixels")
+    batch_size: Natural = _field(32, "images in a training step, over all processes")
+    test_batch_size: Natural = _field(100, "images in a validation step")
+    augment: Augmentation = _field("light", "strength of the augmentation")
+    mixup: NotNegative = _field(0.0, "alpha of mixup's Beta distribution; 0: off")
+    balanced: bool = _field(False, "sample all counts equally often")
+    label_noise: Literal["off", "measure", "leave-out"] = _field(
+        "off", "find probably wrong labels; leave-out: train without them"
+    )
+    growing: bool = _field(False, f"smaller images in the first {GROWN_AFTER:.0%} of the epochs")
+    lr: Positive = _field(0.01, "peak learning rate, usually 0.001 to 0.1")
+    head_rate: Positive = _field(6.0, "learning rate of the head, relative to the backbone's")
+    epochs: Natural = _field(3, "passes over the training images")
+    schedule: Schedule = _field("one-cycle", "learning rate schedule")
+    weight_decay: NotNegative = _field(0.02, "weight decay of AdamW")
+    ema: Share = _field(0.998, "decay of the moving average of the weights; 0: off")
+    precision: Precision = _field("auto", "auto: bfloat16 on a GPU that has it, else float32")
+    compile: bool = _field(False, "use torch.compile; takes minutes to start")
+    num_workers: Natural = _field(os.cpu_count() or 1, "threads that decode images")
+    seed: int = _field(0, "random seed")
+    debug: bool = _field(False, "save tensors and judge them with the debug rules")
+    stop_on_issue: bool = _field(False, "with debug: end training when a rule finds an issue")
+    profile: bool = _field(True, "record the operators of two steps in profile.html")
+    export: Literal["auto", "none"] = _field("auto", "auto: for ONNX Runtime; none: use PyTorch")
 
-def _add_images(add: Callable[..., object]) -> None:
-    """Which images a step sees."""
-    add("--image-size", type=_pixels, default=128, help="pixels, width and height")
-    add("--batch-size", type=_whole_number, default=32, help="images in a step, of all processes")
-    add("--test-batch-size", type=_whole_number, default=100, help="images at once in validation")
-    add("--augment", choices=tuple(augmentation.STRENGTHS), default="light")
-    add("--mixup", type=_not_negative, default=0.0, help="alpha of the Beta distribution; 0: off")
-    add("--balanced", type=_true_or_false, default=False, help="see all counts equally often")
-    add(
-        "--label-noise",
-        choices=("off", "measure", "leave-out"),
-        default="off",
-        help="look for labels that are probably wrong; leave-out: learn without the worst of them",
-    )
-    add(
-        "--growing",
-        type=_true_or_false,
-        default=False,
-        help=f"smaller images in the first {augmentation.GROWN_AFTER:.0%} of the epochs",
-    )
+    @field_validator("backbone")
+    @classmethod
+    def _known(cls, backbone: str) -> str:
+        network.require_backbone(backbone)
+        return backbone
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Recipe:
+        judged = self.judged_counts
+        if self.counts and (judged is None or len(judged) < 2):
+            raise ValueError(f"counts is FIRST-LAST, such as 1-5 or 0-5, not '{self.counts}'")
+        if self.label_noise != "off" and not self.pretrained:
+            raise ValueError(
+                f"label-noise {self.label_noise} judges labels by the features of a pretrained "
+                "backbone; set pretrained to true, or label-noise to off"
+            )
+        if self.stop_on_issue and not self.debug:
+            raise ValueError("stop-on-issue needs the debug rules; set debug to true as well")
+        return self
+
+    @property
+    def judged_counts(self) -> range | None:
+        """The counts that the model answers and is scored on; None for all training counts."""
+        ends = re.fullmatch(r"(\d+)-(\d+)", self.counts)
+        return range(int(ends[1]), int(ends[2]) + 1) if ends else None
+
+    def by_name(self) -> dict[str, Any]:
+        """The values under SageMaker's names."""
+        return self.model_dump(by_alias=True)
+
+    def identity(self) -> dict[str, Any]:
+        """Those of `by_name` that the trained weights depend on."""
+        without_effect = {"num_workers", "profile", "export"}
+        return self.model_dump(by_alias=True, exclude=without_effect)
 
 
-def _add_learning(add: Callable[..., object]) -> None:
-    """How the weights change."""
-    add("--lr", type=_positive_number, default=0.01, help="learning rate at its peak, 0.001 to 0.1")
-    add(
-        "--head-rate",
-        type=_positive_number,
-        default=6.0,
-        help="how many times faster the new head learns than a pretrained backbone",
+def parse(arguments: Sequence[str] | None = None) -> Recipe:
+    """Read the hyperparameters from `--name value` arguments.
+
+    Args:
+        arguments: those of the command line, unless given.
+
+    Raises:
+        TrainingError: a name is unknown or a value is not allowed; all such values are named.
+    """
+    parser = _Parser(
+        description="Train the network that counts the items in a bin.",
+        argument_default=argparse.SUPPRESS,
+        allow_abbrev=False,
     )
-    add("--epochs", type=_whole_number, default=3)
-    add("--schedule", choices=optimisation.SCHEDULES, default="one-cycle")
-    add("--weight-decay", type=_not_negative, default=0.02)
-    add("--ema", type=_share, default=0.998, help="decay of the average of the weights; 0: off")
-    add(
-        "--precision",
-        choices=("auto", "float32", "bfloat16"),
-        default="auto",
-        help="of the network's arithmetic; auto: bfloat16 on a GPU that has it, else float32",
-    )
-    add("--compile", type=_true_or_false, default=False, help="torch.compile; minutes to begin")
+    schemas = Recipe.model_json_schema()["properties"]
+    for name, schema in schemas.items():
+        default = json.dumps(schema["default"]).strip('"')
+        text = f"{schema['description']} ({_allowed(schema)}; default: {default or 'empty'})"
+        parser.add_argument(f"--{name}", dest=name, metavar="VALUE", help=text.replace("%", "%%"))
+    values: dict[str, Any] = vars(parser.parse_args(arguments))
+    try:
+        return Recipe(**values)
+    except ValidationError as error:
+        problems = []
+        for problem in error.errors():
+            if problem["type"] == "value_error":
+                problems.append(str(problem["ctx"]["error"]))
+            else:
+                name = str(problem["loc"][0])
+                allowed = _allowed(schemas[name])
+                problems.append(f"{name} is '{problem['input']}' (allowed: {allowed})")
+        parser.error("; ".join(problems))
 
 
 class _Parser(argparse.ArgumentParser):
-    """Argparse that leaves it to `main` how an error is told."""
+    """An ArgumentParser that raises instead of ending the process."""
 
     def error(self, message: str) -> NoReturn:
         raise TrainingError(f"hyperparameter refused: {message}")
 
 
-def _number(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise argparse.ArgumentTypeError(f"{text} is not a number")
-    return number
-
-
-def _whole_number(text: str) -> int:
-    number = _number(text)  # a tuner may write an integer as 32.0
-    if number < 1 or not number.is_integer():
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number of 1 or more")
-    return int(number)
-
-
-def _pixels(text: str) -> int:
-    number = _whole_number(text)
-    if number < 32:
-        raise argparse.ArgumentTypeError(f"{text} is too small for a network; at least 32 pixels")
-    return number
-
-
-def _positive_number(text: str) -> float:
-    number = _number(text)
-    if number <= 0:
-        raise argparse.ArgumentTypeError(f"{text} is not above 0")
-    return number
-
-
-def _not_negative(text: str) -> float:
-    number = _number(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError(f"{text} is not 0 or above")
-    return number
-
-
-def _freeze(text: str) -> int:
-    number = _number(text)
-    if number < -1 or not number.is_integer():
-        raise argparse.ArgumentTypeError(f"{text} is neither -1 nor a number of stages")
-    return int(number)
-
-
-def _share(text: str) -> float:
-    number = _number(text)
-    if not 0 <= number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not from 0 to below 1")
-    return number
-
-
-def _true_or_false(text: str) -> bool:
-    if text.lower() in ("true", "1", "yes"):
-        return True
-    if text.lower() in ("false", "0", "no"):
-        return False
-    raise argparse.ArgumentTypeError(f"{text} is neither true nor false")
+def _allowed(schema: Mapping[str, Any]) -> str:
+    """The values that a field's JSON schema allows, in words."""
+    if "enum" in schema:
+        return ", ".join(schema["enum"])
+    kind = {"boolean": "true or false", "integer": "a whole number", "number": "a number"}.get(
+        schema["type"], "text"
+    )
+    least, above = schema.get("minimum"), schema.get("exclusiveMinimum")
+    below = schema.get("exclusiveMaximum")
+    if below is not None:
+        return f"{kind} from {least:g} to below {below:g}"
+    if above is not None:
+        return f"{kind} above {above:g}"
+    return kind if least is None else f"{kind} of {least:g} or more"

@@ -3,7 +3,6 @@
 import json
 import re
 from contextlib import nullcontext
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -12,15 +11,14 @@ from torch import nn
 
 import network
 from training import hyperparameters
-from training.data.channels import levels_of
+from training.data.channels import choose_levels
 from training.data.datasets import TrainingSet, ValidationSet
 from training.data.images import load_images
 from training.data.inputs import Pixels
 from training.loop import fitting
 from training.loop.checkpoints import Checkpoints
-from training.loop.settings import Settings
 from training.machine.distributed import Group
-from training.model.learner import learner_of
+from training.model.learner import build_learner
 
 REPOSITORY = Path(__file__).parents[2]
 STEPS = REPOSITORY / "steps"
@@ -75,13 +73,13 @@ class Quiet:
                 self.act()
         return nullcontext()
 
-    def training(self) -> None:
+    def start_training(self) -> None:
         pass
 
-    def validating(self) -> None:
+    def start_validation(self) -> None:
         pass
 
-    def reached(self, epoch) -> None:
+    def add_epoch(self, epoch) -> None:
         pass
 
     def issue(self) -> str:
@@ -95,24 +93,23 @@ def fit(
     epochs: int = 2,
     checkpoints: Checkpoints | None = None,
     should_stop=lambda: False,
-    **settings: object,
+    **changes: object,
 ) -> fitting.Outcome:
-    """Train a network on both channels of a folder, in this process and with few settings."""
+    """Train a network on both channels of a folder, in this process."""
     device = torch.device("cpu")
-    chosen = hyperparameters.parse(options(
+    recipe = hyperparameters.parse(options(
         loss="cross-entropy", ema=0, label_smoothing=0, mirrored="false", lr=0.01, epochs=epochs,
-        test_batch_size=12,
+        test_batch_size=12, **changes,
     ))  # fmt: skip
     channels = {name: load_images(images / name, 32, 2) for name in ("train", "validation")}
-    levels = levels_of(channels["train"], "")
+    levels = choose_levels(channels["train"], None)
     colours = (network.IMAGENET_MEAN, network.IMAGENET_STD)
-    seen = {name: Pixels.of(found, chosen, colours, device) for name, found in channels.items()}
+    inputs = {name: Pixels.of(found, recipe, colours, device) for name, found in channels.items()}
     outcome = fitting.Fitting(
-        learner_of(model, chosen, levels, device, []),
-        TrainingSet.of(channels["train"], seen["train"], levels, chosen),
-        ValidationSet.of(channels["validation"], seen["validation"], levels, chosen),
-        replace(Settings.of(chosen, device), **settings),
-        observer, should_stop, device, Group(),
+        build_learner(model, recipe, levels, device, []),
+        TrainingSet.of(channels["train"], inputs["train"], levels, recipe),
+        ValidationSet.of(channels["validation"], inputs["validation"], levels, recipe),
+        recipe, observer, should_stop, device, Group(),
     ).run(checkpoints or Checkpoints(images / "none", {}))  # fmt: skip
     assert outcome is not None
     return outcome

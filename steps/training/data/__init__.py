@@ -1,1 +1,1 @@
-"""What training learns from: images, decoding, augmentation, suspected labels."""
+"""Training and validation images: decoding, augmentation, batches, suspected labels."""

@@ -1,4 +1,4 @@
-"""Changes to images that keep the number of items: drawn for a whole batch, then done at once."""
+"""Random changes to images that keep the number of items, drawn and applied batch by batch."""
 
 from __future__ import annotations
 
@@ -8,25 +8,26 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional
 
-GROWN_FROM = 0.75  # of the image size, in the first epochs of a growing training
-GROWN_AFTER = 0.4  # of the epochs
-STRIDE = 32  # of the backbones; sizes between its multiples waste their last pixels
+from training.hyperparameters import GROWN_AFTER, Augmentation
+
+GROWN_FROM = 0.75  # share of the image size in the first epochs of a `growing` training
+STRIDE = 32  # of the backbones; other sizes than its multiples waste the last pixels
 
 
 @dataclass(frozen=True)
 class Strength:
-    """How far each change goes, as a share of the image or of 1; angles in degrees.
+    """The range of each change, as a share of the image or of 1; angles in degrees.
 
     Attributes:
-        closer: the smallest part of the width and height that fills the image.
-        farther: the largest; beyond 1 the edge is reflected.
-        apart: whether width and height are drawn one by one.
-        shift: how far it moves either way, beside the room that coming closer leaves.
+        nearest: smallest part of the width and height that fills the image.
+        farthest: largest part; beyond 1 the edge is reflected.
+        separate: whether width and height are drawn separately.
+        shift: largest shift in either direction; if `separate`, added to the margin of the zoom.
     """
 
-    closer: float
-    farther: float
-    apart: bool
+    nearest: float
+    farthest: float
+    separate: bool
     angle: float
     shift: float
     brightness: float
@@ -34,34 +35,34 @@ class Strength:
     colour: float
 
 
-STRENGTHS = {
+STRENGTHS: dict[Augmentation, Strength] = {
     "light": Strength(0.92, 1.05, False, 3, 0.05, 0.2, 0.2, 0.2),
     "standard": Strength(0.85, 1.0, True, 4, 0.03, 0.25, 0.25, 0.3),
 }
 
 
 def draw(count: int, strength: Strength, generator: torch.Generator) -> torch.Tensor:
-    """Changes for so many images.
+    """Draw changes for `count` images.
 
-    Mirrored, moved, scaled and turned by a little (the edge is reflected, so nothing is cut off for
-    good), brighter or darker, with more or less contrast and colour.
+    Mirroring, small shifts, scales and rotations (the edge is reflected), and small changes of
+    brightness, contrast and colour.
 
     Returns:
         (count, 9): the affine map from output to input, row by row, then the factors of brightness,
-        contrast and colour. For one seed the same, however the images are shared among processes.
+        contrast and colour. One seed gives the same changes for any number of processes.
     """
 
-    def chance(low: float, high: float) -> torch.Tensor:
+    def uniform(low: float, high: float) -> torch.Tensor:
         return torch.rand(count, generator=generator) * (high - low) + low
 
-    width = chance(strength.closer, strength.farther)
-    height = chance(strength.closer, strength.farther) if strength.apart else width
-    angle = chance(-strength.angle, strength.angle) * math.pi / 180
+    width = uniform(strength.nearest, strength.farthest)
+    height = uniform(strength.nearest, strength.farthest) if strength.separate else width
+    angle = uniform(-strength.angle, strength.angle) * math.pi / 180
     mirror = (torch.rand(count, generator=generator) < 0.5).float() * 2 - 1
-    room = [(1 - size).clamp_min(0) if strength.apart else 0.0 for size in (width, height)]
-    across, down = (chance(-1, 1) * (free + strength.shift) for free in room)
+    margins = [(1 - size).clamp_min(0) if strength.separate else 0.0 for size in (width, height)]
+    across, down = (uniform(-1, 1) * (margin + strength.shift) for margin in margins)
     factors = (
-        chance(1 - amount, 1 + amount)
+        uniform(1 - amount, 1 + amount)
         for amount in (strength.brightness, strength.contrast, strength.colour)
     )
     return torch.stack(
@@ -75,11 +76,11 @@ def draw(count: int, strength: Strength, generator: torch.Generator) -> torch.Te
 
 
 def apply(pixels: torch.Tensor, changes: torch.Tensor) -> torch.Tensor:
-    """Images changed.
+    """Apply changes to images.
 
     Args:
         pixels: float (n, 3, size, size) in 0 … 1.
-        changes: (n, 9) of `draw`.
+        changes: (n, 9) from `draw`.
     """
     changes = changes.to(pixels.device)
     brightness, contrast, colour = changes[:, 6:].T[:, :, None, None, None]
@@ -96,10 +97,10 @@ def apply(pixels: torch.Tensor, changes: torch.Tensor) -> torch.Tensor:
 
 
 def size_in(epoch: int, epochs: int, full: int) -> int:
-    """Width and height in an epoch (from 1) of a training whose images grow.
+    """Width and height of the images in an epoch (from 1) of a `growing` training.
 
-    Small images first: they are faster, and what is learnt on them holds for larger ones (Tan, Le
-    2021, "EfficientNetV2", section 4). At most the full size, and a multiple of the stride.
+    Small images first: they are faster, and the network keeps what it learns on them (Tan, Le 2021,
+    "EfficientNetV2", section 4). At most the full size, and a multiple of the stride.
     """
     if epoch > GROWN_AFTER * epochs:
         return full

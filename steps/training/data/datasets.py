@@ -1,26 +1,26 @@
-"""What is learnt and what is validated with: inputs, and what they are compared with."""
+"""Training and validation sets: inputs with their targets."""
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import dataclass
 
 import torch
 
 from training.data.images import Images
 from training.data.inputs import Inputs
+from training.hyperparameters import Recipe
 from training.model import losses
 from training.model.losses import Levels
 
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """What is learnt.
+    """The images to train on.
 
     Attributes:
         inputs: the images.
-        levels: of each (n), as indices.
-        targets: a distribution over the levels for each (n, levels).
+        levels: index of each image's level (n).
+        targets: distribution over the levels for each image (n, levels).
     """
 
     inputs: Inputs
@@ -28,21 +28,19 @@ class TrainingSet:
     targets: torch.Tensor
 
     @staticmethod
-    def of(
-        images: Images, inputs: Inputs, levels: Levels, options: argparse.Namespace
-    ) -> TrainingSet:
-        """The training images, with the targets that the hyperparameters want."""
-        return TrainingSet(inputs, *_levels_and_targets(images, levels, options))
+    def of(images: Images, inputs: Inputs, levels: Levels, recipe: Recipe) -> TrainingSet:
+        """Training images with targets for the loss of the recipe."""
+        return TrainingSet(inputs, *_levels_and_targets(images, levels, recipe))
 
 
 @dataclass(frozen=True)
 class ValidationSet:
-    """What is validated with.
+    """The images to validate on.
 
     Attributes:
         inputs: the images.
-        targets: as of a `TrainingSet`.
-        labels: the right class of each (n), as an index.
+        targets: as in `TrainingSet`.
+        labels: index of each image's class (n).
         classes: the counts that can be answered.
     """
 
@@ -52,18 +50,16 @@ class ValidationSet:
     classes: tuple[int, ...]
 
     @staticmethod
-    def of(
-        images: Images, inputs: Inputs, levels: Levels, options: argparse.Namespace
-    ) -> ValidationSet:
-        """The validation images, whose counts are all judged."""
-        _, targets = _levels_and_targets(images, levels, options)
+    def of(images: Images, inputs: Inputs, levels: Levels, recipe: Recipe) -> ValidationSet:
+        """Validation images, all of whose counts can be answered."""
+        _, targets = _levels_and_targets(images, levels, recipe)
         return ValidationSet(inputs, targets, images.labels, levels.classes)
 
 
 def _levels_and_targets(
-    images: Images, levels: Levels, options: argparse.Namespace
+    images: Images, levels: Levels, recipe: Recipe
 ) -> tuple[torch.Tensor, torch.Tensor]:
     indices = levels.of(torch.tensor(images.classes)[images.labels])
     return indices, losses.targets(
-        indices, levels, options.loss, options.label_width, options.label_smoothing
+        indices, levels, recipe.loss, recipe.label_width, recipe.label_smoothing
     )

@@ -1,4 +1,4 @@
-"""The images of a channel: decoded once and kept where they fit, else decoded in each epoch."""
+"""The images of a channel: decoded once if they fit into memory, else again in each epoch."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from training.environment import TrainingError
 from training.machine import capacity
 
 SUFFIXES = {".jpg", ".jpeg", ".png"}
-MEMORY_SHARE = 0.5  # of the memory that is free, for the pixels of one channel
+MEMORY_SHARE = 0.5  # share of the free memory for the pixels of one channel
 
 
 @dataclass(frozen=True)
 class Images:
-    """A channel.
+    """The images of a channel.
 
     Attributes:
-        pixels: `pixels[indices]` is uint8 (n, 3, size, size); a tensor where all of them fit into
-            the memory, else files that are decoded each time. The numbers are the same.
-        labels: int64 (n,), as indices into `classes`.
-        files: where each came from; nothing for images that came from elsewhere.
+        pixels: `pixels[indices]` is uint8 (n, 3, size, size); a tensor if all pixels fit into
+            memory, else files that are decoded each time, to the same numbers.
+        labels: int64 (n,), indices into `classes`.
+        files: the file of each image; empty for images without files.
     """
 
     pixels: torch.Tensor | Decoder
@@ -34,11 +34,11 @@ class Images:
     files: tuple[Path, ...] = ()
 
     def __len__(self) -> int:
-        """How many images."""
+        """Number of images."""
         return len(self.labels)
 
     def only(self, indices: torch.Tensor) -> Images:
-        """These images alone, in this order."""
+        """Select images, in the order of the indices."""
         if isinstance(self.pixels, torch.Tensor):
             pixels: torch.Tensor | Decoder = self.pixels[indices]
         else:
@@ -49,19 +49,19 @@ class Images:
     def stream(
         self, batches: Iterable[torch.Tensor]
     ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Each batch of indices with its pixels, read ahead where they are not in memory.
+        """Yield each batch of indices with its pixels, decoding ahead if they are not in memory.
 
-        All indices may be drawn before the first pixels are given.
+        `batches` may be exhausted before the first pixels are yielded.
 
         Raises:
-            TrainingError: a file is no image.
+            TrainingError: a file is not an image.
         """
         if isinstance(self.pixels, torch.Tensor):
             for batch in batches:
                 yield batch, self.pixels[batch]
             return
-        drawn = list(batches)
-        yield from zip(drawn, self.pixels.stream(drawn), strict=True)
+        every_batch = list(batches)
+        yield from zip(every_batch, self.pixels.stream(every_batch), strict=True)
 
 
 def load_images(
@@ -75,64 +75,66 @@ def load_images(
 
     Args:
         folder: the channel.
-        image_size: width and height of the pixels kept.
+        image_size: width and height of the decoded images.
         workers: threads that decode.
-        classes: the counts that the training images have, for a channel that must fit them: it may
-            lack some of them, as a small one does, and may have no other.
-        memory: bytes that the pixels may take; a share of what is free where it is not said.
+        classes: the counts that the folder may contain, in the order of the labels; None for
+            the training images, whose own counts these are.
+        memory: bytes that the pixels may take; None for a share of the free memory.
 
     Raises:
-        TrainingError: a folder is not a count or holds no image, a file is not an image, or there
-            are too few counts or others than those given.
+        TrainingError: a subfolder is not a count or is empty, a file is not an image, or there are
+            fewer than two counts or some that are not in `classes`.
     """
-    found_classes = _classes(folder)
-    if classes is None and len(found_classes) < 2:
+    counts = _counts(folder)
+    if classes is None and len(counts) < 2:
         raise TrainingError(
-            f"{folder} has {len(found_classes)} folders of counts; two are needed to learn from"
+            f"{folder} has {len(counts)} folders of counts; training needs at least two"
         )
-    classes = classes or found_classes
-    if not found_classes or not set(found_classes) <= set(classes):
+    classes = classes or counts
+    if not counts or not set(counts) <= set(classes):
         raise TrainingError(
-            f"the channels differ in their counts: {folder} has {format_counts(found_classes)}, "
-            f"the training images have {format_counts(classes)}; give both the same folders"
+            f"the channels differ in their counts: {folder} has {format_counts(counts)}, "
+            f"the training images have {format_counts(classes)}; use the same folders in both"
         )
     files: list[Path] = []
     labels: list[int] = []
-    for count in found_classes:
-        found = sorted(
+    for count in counts:
+        of_count = sorted(
             file for file in (folder / str(count)).iterdir() if file.suffix.lower() in SUFFIXES
         )
-        if not found:
+        if not of_count:
             raise TrainingError(
-                f"{folder / str(count)} holds no image ({', '.join(sorted(SUFFIXES))}); every "
-                f"count needs some, so widen the subset or leave the count {count} out"
+                f"{folder / str(count)} contains no image ({', '.join(sorted(SUFFIXES))}); every "
+                f"count needs some: use a larger subset, or leave out the count {count}"
             )
-        files += found
-        labels += [classes.index(count)] * len(found)
+        files += of_count
+        labels += [classes.index(count)] * len(of_count)
     decoder = Decoder(files, image_size, workers)
-    room = int(MEMORY_SHARE * capacity.each(os.environ)) if memory is None else memory
-    if decoder.bytes <= room:
-        everything = decoder[torch.arange(len(files))]
-        return Images(everything, torch.tensor(labels), classes, tuple(files))
-    print(
-        f"the {len(files)} images of {folder.name} would take {decoder.bytes / 1e9:.1f} GB, and "
-        f"{room / 1e9:.1f} GB may be used: they are decoded again in each epoch",
-        flush=True,
-    )
-    return Images(decoder, torch.tensor(labels), classes, tuple(files))
+    if memory is None:
+        memory = int(MEMORY_SHARE * capacity.available_to_each(os.environ))
+    pixels: torch.Tensor | Decoder = decoder
+    if decoder.bytes <= memory:
+        pixels = decoder[torch.arange(len(files))]
+    else:
+        print(
+            f"the {len(files)} images of {folder.name} need {decoder.bytes / 1e9:.1f} GB and "
+            f"{memory / 1e9:.1f} GB may be used: they are decoded again in each epoch",
+            flush=True,
+        )
+    return Images(pixels, torch.tensor(labels), classes, tuple(files))
 
 
 def format_counts(counts: tuple[int, ...]) -> str:
-    """Counts for a message."""
+    """Counts as text for a message."""
     return ", ".join(map(str, counts)) or "none"
 
 
-def _classes(folder: Path) -> tuple[int, ...]:
+def _counts(folder: Path) -> tuple[int, ...]:
     names = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
-    strange = [name for name in names if not name.isdecimal()]
-    if strange:
+    others = [name for name in names if not name.isdecimal()]
+    if others:
         raise TrainingError(
-            f"{folder} has a subfolder '{strange[0]}' that is not a count; "
+            f"{folder} has a subfolder '{others[0]}' that is not a count; "
             f"expected one folder for each count, such as {folder / '3'}"
         )
     return tuple(sorted(int(name) for name in names))
@@ -141,7 +143,7 @@ def _classes(folder: Path) -> tuple[int, ...]:
 def normalise(
     pixels: torch.Tensor, mean: tuple[float, ...], deviation: tuple[float, ...]
 ) -> torch.Tensor:
-    """Pixels in 0 … 1 to what the backbone expects, in the memory order that CPUs like."""
+    """Normalise pixels in 0 … 1 for the backbone, in the memory order that is fast on CPUs."""
     shift = torch.tensor(mean, device=pixels.device).view(1, -1, 1, 1)
     scale = torch.tensor(deviation, device=pixels.device).view(1, -1, 1, 1)
     return (pixels - shift).div_(scale).contiguous(memory_format=torch.channels_last)

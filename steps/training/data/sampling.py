@@ -1,4 +1,4 @@
-"""What each step learns from: which images, how they are changed, which are mixed with which."""
+"""The batches of each epoch: which images, their changes, and which images are mixed."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from dataclasses import dataclass
 import numpy
 import torch
 
-FEWEST = 2  # images of each process in a batch: batch normalisation cannot learn from a single one
-# The changes of so many images, one row each; of `Inputs.draw`.
+FEWEST = 2  # images of each process in a batch: batch normalisation cannot train on a single one
+# Draws changes for a number of images, one row each, as `Inputs.draw`.
 Draw = Callable[[int, torch.Generator], torch.Tensor]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How the batches of a training are drawn.
+    """The rules for drawing batches.
 
     Attributes:
         size: images in a batch.
         mixup: alpha of the Beta distribution; 0 for no mixing.
-        balanced: draw with replacement, so that all levels are as likely.
-        rank: which of the processes that share each batch this is.
-        processes: how many there are.
+        balanced: draw with replacement, all levels with equal probability.
+        rank: number of this process among those that share each batch.
+        processes: number of these processes.
     """
 
     size: int
@@ -34,15 +34,15 @@ class Plan:
 
 @dataclass(frozen=True)
 class Step:
-    """What one process does in one step.
+    """The images of one process in one step.
 
     Attributes:
-        batch: images in the whole batch, of all processes.
-        own: how many of them are this one's.
-        indices: of the images to be read; its own first.
+        batch: images in the whole batch, over all processes.
+        own: images of this process.
+        indices: images to read; its own first.
         changes: a row for each of `indices`.
-        partners: where, in `indices`, the partner of each of its own images is.
-        share: of an image; the rest is its partner's.
+        partners: for each of its own images, the position of its partner in `indices`.
+        share: weight of an image; the rest is the weight of its partner.
     """
 
     batch: int
@@ -53,20 +53,20 @@ class Step:
     share: float
 
     def mix(self, values: torch.Tensor) -> torch.Tensor:
-        """Values (own, …) mixed from those of all that was read (indices, …)."""
+        """Mix the values of all images read (indices, …) into those of its own (own, …)."""
         if self.share == 1:
             return values[: self.own]
         return self.share * values[: self.own] + (1 - self.share) * values[self.partners]
 
 
 def steps(levels: torch.Tensor, plan: Plan, draw: Draw, generator: torch.Generator) -> list[Step]:
-    """The steps of one epoch, the same batches however many processes share them.
+    """The steps of one epoch; the batches do not depend on the number of processes.
 
     Args:
-        levels: of the images (n).
-        plan: how batches are drawn.
-        draw: of changes.
-        generator: where all chances come from.
+        levels: index of each image's level (n).
+        plan: the rules for drawing batches.
+        draw: draws the changes.
+        generator: source of all random numbers.
     """
     planned = []
     for batch in batches(levels, plan, generator):
@@ -84,9 +84,9 @@ def steps(levels: torch.Tensor, plan: Plan, draw: Draw, generator: torch.Generat
 
 
 def batches(levels: torch.Tensor, plan: Plan, generator: torch.Generator) -> Iterator[torch.Tensor]:
-    """Indices of one epoch, in batches; each image once, unless they are to be balanced.
+    """Yield the indices of one epoch in batches; each image once, unless balanced.
 
-    A last batch that has too few for every process is left out.
+    A last batch with too few images for every process is skipped.
     """
     if plan.balanced:
         weights = 1.0 / torch.bincount(levels)[levels]
@@ -99,14 +99,14 @@ def batches(levels: torch.Tensor, plan: Plan, generator: torch.Generator) -> Ite
 
 
 def mixture(count: int, alpha: float, generator: torch.Generator) -> tuple[float, torch.Tensor]:
-    """The share of each image in a mixed batch, and its partners (count).
+    """Draw the share of each image in a mixed batch, and its partners (count).
 
-    Zhang et al. 2018, "mixup: Beyond empirical risk minimization": the share is of
-    Beta(alpha, alpha). The larger part is always the image's own, so that an accuracy can be told.
+    Zhang et al. 2018, "mixup: Beyond empirical risk minimization": the share has the distribution
+    Beta(alpha, alpha). An image always keeps the larger part, so that its accuracy is defined.
     """
     if alpha <= 0:
         return 1.0, torch.arange(count)
-    # torch draws no Beta from a generator of one's own; numpy's is seeded by it, batch for batch.
+    # torch cannot draw from Beta with a given generator; numpy's is seeded from it for each batch.
     seed = int(torch.randint(2**31, (1,), generator=generator))
     share = float(numpy.random.default_rng(seed).beta(alpha, alpha))
     return max(share, 1 - share), torch.randperm(count, generator=generator)

@@ -1,4 +1,4 @@
-"""Look for wrong labels among the training images, show the worst, leave them out by setting."""
+"""Report probably wrong training labels, and leave the worst out if requested."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ SHOWN = 24
 
 @dataclass(frozen=True)
 class Suspect:
-    """A label that is probably wrong, more probably than others.
+    """A label that is probably wrong.
 
     Attributes:
         id: the image's name, without the suffix.
-        count: as labelled.
-        likely: the count that the image looks most like.
+        count: the label.
+        likely: the most probable count.
         quality: the probability of the label, 0 … 1.
     """
 
@@ -36,31 +36,33 @@ class Suspect:
     quality: float
 
 
-def examine(
-    images: Images, seen: Features, leave_out: bool, folder: Path, seed: int
+def indices_without_suspects(
+    images: Images, features: Features, leave_out: bool, folder: Path, seed: int
 ) -> torch.Tensor:
-    """Write label_noise.json and suspects.png, and say in the log what was found.
+    """Write label_noise.json and suspects.png, and log a summary.
 
     Args:
-        images: to learn from, with their files.
-        seen: what a network that has not learnt from them sees in them.
-        leave_out: whether the suspects are left out.
-        folder: where to write.
+        images: training images, with their files.
+        features: of the images, from a network that was not trained on them.
+        leave_out: whether to leave the suspects out.
+        folder: of the two files.
         seed: of the folds.
 
     Returns:
-        Indices of the images to learn from, in order.
+        Indices of the images to train on, in order.
     """
-    begun = time.monotonic()
+    started = time.monotonic()
     labels = images.labels.numpy()
     names = [file.stem for file in images.files]
-    found = label_noise.judge(seen.features.mean(1).cpu().numpy(), labels, names, seed)
-    if found is None:
+    judgement = label_noise.judge(features.features.mean(1).cpu().numpy(), labels, names, seed)
+    if judgement is None:
         print(
-            f"label noise: not judged, for two counts need {label_noise.FEWEST} images", flush=True
+            f"label noise: not judged, as fewer than two counts have {label_noise.FEWEST} images",
+            flush=True,
         )
         return torch.arange(len(images))
-    out = label_noise.without_emptying(found.worst, labels) if leave_out else found.worst[:0]
+    worst = judgement.worst
+    left_out = label_noise.without_emptying(worst, labels) if leave_out else worst[:0]
     suspects = [
         Suspect(
             names[index],
@@ -68,44 +70,47 @@ def examine(
             images.classes[likely],
             round(float(quality), 4),
         )
-        for index, likely, quality in zip(found.worst, found.likely, found.quality, strict=True)
+        for index, likely, quality in zip(worst, judgement.likely, judgement.quality, strict=True)
     ]
     document = {
         "method": label_noise.METHOD,
         "folds": label_noise.FOLDS,
-        "images": found.images,
-        "out_of_fold_accuracy": round(found.accuracy, 4),
-        "always_the_commonest": round(found.commonest, 4),
-        "flagged": found.flagged,
-        "estimated_noise": round(found.flagged / found.images, 4),
+        "images": judgement.images,
+        "out_of_fold_accuracy": round(judgement.accuracy, 4),
+        "always_the_commonest": round(judgement.commonest, 4),
+        "flagged": judgement.flagged,
+        "estimated_noise": round(judgement.flagged / judgement.images, 4),
         "suspects": [asdict(suspect) for suspect in suspects],
-        "left_out": len(out),
-        "seconds": round(time.monotonic() - begun, 2),
+        "left_out": len(left_out),
+        "seconds": round(time.monotonic() - started, 2),
     }
     folder.mkdir(parents=True, exist_ok=True)
     (folder / DOCUMENT).write_text(json.dumps(document, indent=1))
-    _draw(folder / SHEET, images, found, suspects)
-    doubt = "hard images mostly; " if found.flagged > len(suspects) else ""
+    _draw(folder / SHEET, images, judgement, suspects)
+    doubt = "mostly hard images; " if judgement.flagged > len(suspects) else ""
     print(
-        f"label noise: {found.flagged} of {found.images} labels flagged by answers that are right "
-        f"for {found.accuracy:.0%} (always the commonest count: {found.commonest:.0%}); {doubt}"
-        f"{len(suspects)} suspects, {len(out) or 'none'} left out",
+        f"label noise: {judgement.flagged} of {judgement.images} labels flagged; the predictions "
+        f"used for this are {judgement.accuracy:.0%} right (always the commonest count: "
+        f"{judgement.commonest:.0%}); {doubt}"
+        f"{len(suspects)} suspects, {len(left_out) or 'none'} left out",
         flush=True,
     )
-    return torch.from_numpy(np.setdiff1d(np.arange(len(labels)), out))
+    return torch.from_numpy(np.setdiff1d(np.arange(len(labels)), left_out))
 
 
-def _draw(file: Path, images: Images, found: label_noise.Finding, suspects: list[Suspect]) -> None:
-    """The worst suspects as pictures."""
+def _draw(
+    file: Path, images: Images, judgement: label_noise.Judgement, suspects: list[Suspect]
+) -> None:
+    """Draw the worst suspects on one sheet."""
     shown = suspects[:SHOWN]
-    title = f"The {len(shown)} labels of {found.images} that fit their images least"
+    title = f"The {len(shown)} labels of {judgement.images} that fit their images least"
     if not shown:
-        title = f"No suspect among {found.images} labels"
+        title = f"No suspect among {judgement.images} labels"
     entries = [
         pictures.Entry(
             images.files[index],
             f"labelled {suspect.count} ({suspect.quality:.1%}), looks like {suspect.likely}",
         )
-        for index, suspect in zip(found.worst, shown, strict=False)
+        for index, suspect in zip(judgement.worst, shown, strict=False)
     ]
     pictures.contact_sheet(file, title, entries, columns=6)

@@ -1,1 +1,1 @@
-"""The epochs: fit, validate, keep the best, go on after an interruption."""
+"""The epochs: train, validate, keep the best, resume after an interruption."""

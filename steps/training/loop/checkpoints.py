@@ -1,8 +1,8 @@
-"""The newest epoch on disk, for a training that is interrupted and started again.
+"""Checkpoints: the newest epoch on disk, from which an interrupted training resumes.
 
-SageMaker keeps /opt/ml/checkpoints in S3 while a job with a CheckpointConfig runs, and fills it
-before the job starts (developer guide, "Enable checkpointing"). Jobs can be given the same address,
-as a tuning job's trials are, so what a checkpoint belongs to is written into it and compared.
+SageMaker copies /opt/ml/checkpoints to S3 while a job with a CheckpointConfig runs, and back before
+a job starts (developer guide, "Enable checkpointing"). Several jobs can share one address, as the
+trials of a tuning job do, so a checkpoint contains the identity of its training.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ UNREADABLE = (OSError, EOFError, RuntimeError, ValueError, KeyError, pickle.Unpi
 
 
 class Checkpoints:
-    """One file in a folder, replaced after each epoch; nothing where there is no such folder."""
+    """One file, replaced after each epoch; without its folder nothing is saved."""
 
     def __init__(self, folder: Path, identity: dict[str, Any]) -> None:
-        """Where, and of which training.
+        """Use a folder for one training.
 
         Args:
-            folder: made by the platform where it keeps checkpoints, and left alone otherwise.
-            identity: what makes two trainings the same one, as plain values by name.
+            folder: exists if the platform keeps checkpoints; it is not created.
+            identity: plain values by name, which are equal for the same training only.
         """
         self._folder, self._identity = folder, identity
         self._announced = False
 
     @property
     def file(self) -> Path:
-        """The checkpoint."""
+        """The checkpoint file."""
         return self._folder / NAME
 
     def save(self, epoch: int, state: dict[str, Any]) -> None:
-        """Put a checkpoint in the place of the last one.
+        """Replace the last checkpoint.
 
-        The file is whole at every moment: a process killed while it writes leaves the last one.
-        So does a disk that is full, which ends no training: that is said, and the next is tried.
+        The file is complete at every moment: a process killed while writing leaves the last one.
+        A full disk leaves it, too, and does not end the training: a message is printed.
         """
         if not self._folder.is_dir():
             return
@@ -52,12 +52,13 @@ class Checkpoints:
                 stream.flush()
                 os.fsync(stream.fileno())
             partial.replace(self.file)
-        except (OSError, RuntimeError) as error:  # torch does not say which of the system's it met
+        except (OSError, RuntimeError) as error:  # torch hides the system's error
             free = shutil.disk_usage(self._folder).free / 1e6
             partial.unlink(missing_ok=True)
             print(
                 f"no checkpoint of epoch {epoch}: {self.file} cannot be written, with {free:.1f} "
-                f"MB free there ({error}); an interrupted training would go on from the one before",
+                f"MB free on its disk ({error}); an interrupted training would resume from the "
+                "previous checkpoint",
                 flush=True,
             )
             return
@@ -70,7 +71,7 @@ class Checkpoints:
             )
 
     def load(self) -> dict[str, Any] | None:
-        """The state to go on from; nothing, and why in the log, where there is none of ours."""
+        """Load the state to resume from; None, with the reason printed, if there is none."""
         self.file.with_suffix(".partial").unlink(missing_ok=True)
         if not self.file.is_file():
             return None
@@ -88,12 +89,12 @@ class Checkpoints:
         return None
 
 
-def _difference(found: dict[str, Any], wanted: dict[str, Any]) -> str:
-    for name in sorted(wanted.keys() | found.keys()):
-        if found.get(name) != wanted.get(name):
+def _difference(saved: dict[str, Any], current: dict[str, Any]) -> str:
+    for name in sorted(current.keys() | saved.keys()):
+        if saved.get(name) != current.get(name):
             return (
-                f"is of another training, whose {name} is {found.get(name)} "
-                f"and here {wanted.get(name)}"
+                f"belongs to another training: {name} is {saved.get(name)} there and "
+                f"{current.get(name)} here"
             )
     return ""
 

@@ -1,4 +1,4 @@
-"""How the weights are changed: an optimiser and a schedule that need one learning rate."""
+"""The optimiser and the schedule of its learning rate."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ import torch
 from torch import nn
 
 import network
+from training.hyperparameters import Schedule
 
-# AdamW moves every weight by about its learning rate, so this brings the range that is searched,
-# 0.001 to 0.1, to what a pretrained network can bear; docs/decisions/learning-rate.md.
+# AdamW moves every weight by about its learning rate. This factor maps the tuning range, 0.001 to
+# 0.1, to rates that suit a pretrained network; docs/decisions/learning-rate.md.
 SHARE = 0.05
-WARM_UP = 0.2  # of all steps
-LARGEST_GRADIENT = 5.0  # its norm; a single strange batch must not undo what was learnt
-SCHEDULES = ("one-cycle", "cosine", "constant")
+WARM_UP = 0.2  # share of all steps
+LARGEST_GRADIENT = 5.0  # norm; a single unusual batch must not spoil the weights
 
 
 def optimiser(
     model: nn.Module, lr: float, weight_decay: float, head_rate: float
 ) -> torch.optim.Optimizer:
-    """AdamW; norms and biases do not decay: their size is no measure of complexity.
+    """AdamW without decay of norms and biases, whose size is no measure of complexity.
 
     Args:
-        model: those of its parameters that need no gradient stay as they are.
-        lr: as it is searched.
+        model: its parameters without gradients are left out.
+        lr: learning rate, on the scale of the hyperparameter.
         weight_decay: of matrices and kernels.
-        head_rate: how many times faster the new head learns than the backbone.
+        head_rate: learning rate of the head, relative to the backbone's.
     """
     head = {id(parameter) for parameter in network.head_of(model).parameters()}
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
@@ -47,15 +47,15 @@ def optimiser(
 
 
 def schedule(
-    optimizer: torch.optim.Optimizer, steps: int, kind: str
+    optimizer: torch.optim.Optimizer, steps: int, kind: Schedule
 ) -> torch.optim.lr_scheduler.LambdaLR:
-    """The rate of each step, as a share of the peak.
+    """The learning rate of each step, as a share of the peak.
 
     Args:
-        optimizer: its groups' rates are the peak.
-        steps: how many will be taken.
-        kind: one-cycle goes up in a straight line for a fifth of the steps and down along a cosine;
-            cosine only goes down; constant does neither.
+        optimizer: the rates of its groups are the peak.
+        steps: total number of steps.
+        kind: one-cycle rises linearly for a fifth of the steps, then falls along a cosine; cosine
+            only falls; constant stays at the peak.
     """
     rising = max(1, round(steps * WARM_UP)) if kind == "one-cycle" else 0
 

@@ -1,4 +1,4 @@
-"""How far a training has come: everything that it needs to go on as if it had never stopped."""
+"""The state of a training between two epochs: all that it needs to resume without a difference."""
 
 from __future__ import annotations
 
@@ -8,74 +8,21 @@ from typing import Any
 import torch
 from torch import nn
 
-import engine
+from training.loop.epoch import Epoch
 from training.machine.memory import Pieces
 from training.model.averaging import Average
 
 
-@dataclass(frozen=True)
-class Epoch:
-    """What one epoch reached.
-
-    Attributes:
-        train_loss: of `losses.CountLoss`, in nats, of images as they were changed and mixed.
-        train_accuracy: among all levels; of a mixed image, its larger part counts.
-        validation_loss: as `train_loss`, of images as they are.
-        validation_accuracy: the share that is answered right.
-        validation_rmse: root mean square error of the expected count, in items.
-        validation_within_one: the share that is answered at most one item wrong.
-    """
-
-    epoch: int
-    train_loss: float
-    train_accuracy: float
-    validation_loss: float
-    validation_accuracy: float
-    validation_rmse: float
-    validation_within_one: float
-    images_per_second: float
-
-    def line(self) -> str:
-        """The log line that metric definitions read; never with an exponent."""
-        values = [f"{name}={value:.4f}" for name, value in asdict(self).items() if name != "epoch"]
-        return f"epoch={self.epoch} {' '.join(values)}"
-
-    def better_than(self, other: Epoch | None) -> bool:
-        """Of lower loss on validation, which says more of a few hundred images than accuracy."""
-        return other is None or self.validation_loss < other.validation_loss
-
-
-@dataclass(frozen=True)
-class Scores:
-    """How good answers are; as in `Epoch`."""
-
-    accuracy: float
-    rmse: float
-    within_one: float
-
-    @staticmethod
-    def of(probabilities: torch.Tensor, labels: torch.Tensor, classes: tuple[int, ...]) -> Scores:
-        """Scores of probabilities (n, classes) where these labels (n), as indices, are right."""
-        counts = torch.tensor(classes, dtype=torch.float32)
-        answered = counts[torch.from_numpy(engine.decide(probabilities.numpy(), classes))]
-        truth, expected = counts[labels], probabilities @ counts
-        return Scores(
-            accuracy=float((answered == truth).float().mean()),
-            rmse=float(((expected - truth) ** 2).mean().sqrt()),
-            within_one=float(((answered - truth).abs() <= 1).float().mean()),
-        )
-
-
 @dataclass
 class Progress:
-    """A training between two epochs.
+    """The state of a training between two epochs.
 
     Attributes:
         history: the finished epochs, in order.
-        best: which of them is kept.
+        best: the epoch that is kept.
         best_state: its weights, on the CPU.
-        best_log_probabilities: its answers for the validation images (n, classes).
-        issue: what a debug rule ended the training for; empty while it may go on.
+        best_log_probabilities: its predictions for the validation images (n, classes).
+        issue: the debug rule's reason to end the training; empty if there is none.
     """
 
     model: nn.Module
@@ -91,7 +38,7 @@ class Progress:
     issue: str = ""
 
     def add(self, epoch: Epoch, log_probabilities: torch.Tensor, kept: nn.Module) -> None:
-        """Count an epoch as finished, and keep what it answered and these weights if it is best."""
+        """Add a finished epoch; if it is the best, keep its predictions and weights."""
         self.history.append(epoch)
         if epoch.better_than(self.best):
             self.best, self.best_log_probabilities = epoch, log_probabilities
@@ -101,7 +48,7 @@ class Progress:
             }
 
     def state(self) -> dict[str, Any]:
-        """All of it in values that `torch.load` reads with `weights_only=True`."""
+        """The state, as values that `torch.load` reads with `weights_only=True`."""
         assert self.best is not None
         cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
         return {
@@ -121,7 +68,7 @@ class Progress:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go back to where `state` was taken; the model and the rest were made in the same way."""
+        """Restore a `state()`; the model and all else must have been built in the same way."""
         self.model.load_state_dict(state["model"])
         if self.average:
             self.average.load_state_dict(state["average"])

@@ -1,1 +1,1 @@
-"""What training runs on: devices, memory, several processes."""
+"""The hardware: devices, memory, several processes."""

@@ -1,4 +1,4 @@
-"""How much memory this process may still take: of the machine, or of a container that has less."""
+"""Memory that this process may still use: the machine's, or its container's if that is less."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 import psutil
 
 CGROUPS = Path("/sys/fs/cgroup")
-# Limit, use, and the name in memory.stat of cached files, which are given up when memory is wanted.
-KINDS = (
+# For cgroups 2 and 1: limit, use, and in the statistics the cached files, which can be evicted.
+CGROUP_FILES = (
     ("memory.max", "memory.current", "memory.stat", "inactive_file"),
     (
         "memory/memory.limit_in_bytes",
@@ -21,31 +21,31 @@ KINDS = (
 
 
 def available(cgroups: Path = CGROUPS) -> int:
-    """Bytes; cached files count as free.
+    """Free memory in bytes; cached files count as free.
 
     Args:
-        cgroups: where the kernel shows this container's limits, of either version.
+        cgroups: where the kernel shows the limits of this container.
     """
     free = int(psutil.virtual_memory().available)
-    for limit, use, statistics, cached in KINDS:
-        most = _number(cgroups / limit)
-        if most is not None:
+    for limit, use, statistics, cached in CGROUP_FILES:
+        largest = _number(cgroups / limit)
+        if largest is not None:
             used = (_number(cgroups / use) or 0) - _statistic(cgroups / statistics, cached)
-            free = min(free, most - used)
+            free = min(free, largest - used)
     return max(0, free)
 
 
-def each(variables: Mapping[str, str]) -> int:
-    """Bytes for this process, where as many on this machine want as much.
+def available_to_each(variables: Mapping[str, str]) -> int:
+    """This process's share of `available`, in bytes, if several train on this machine.
 
     Args:
-        variables: LOCAL_WORLD_SIZE, of `torch.distributed.run`.
+        variables: environment; LOCAL_WORLD_SIZE is set by `torch.distributed.run`.
     """
     return available() // int(variables.get("LOCAL_WORLD_SIZE", "1"))
 
 
 def _number(file: Path) -> int | None:
-    """The number in a file; none where there is no such file or it says `max`."""
+    """The number in a file; None if there is no such file or it contains `max`."""
     text = file.read_text().strip() if file.is_file() else ""
     return int(text) if text.isdecimal() else None
 

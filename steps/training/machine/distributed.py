@@ -1,9 +1,9 @@
-"""Several processes that train one model together: one for each GPU, of one host or of many.
+"""Several processes that train one model together: one for each GPU of each host.
 
-`python -m torch.distributed.run` starts them; each learns from its share of every batch, and their
-gradients are added up before each step. The sum is made here, once for each step, rather than in
-torch's DistributedDataParallel: no process waits for another inside the backward pass, so that one
-which runs out of memory can try again in pieces, and a loss that is no number ends all of them.
+`python -m torch.distributed.run` starts them. Each computes its share of every batch, and their
+gradients are added before each step. The sum is made here rather than by DistributedDataParallel:
+no process waits for another inside the backward pass, so one that runs out of memory can retry in
+pieces, and a loss that is not finite ends all of them.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import distributed, nn
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -22,8 +24,8 @@ class Group:
     """The processes that train together.
 
     Attributes:
-        rank: this one's number; 0 is the one that validates, writes and prints.
-        size: how many there are.
+        rank: number of this process; process 0 validates, writes and prints.
+        size: number of processes.
     """
 
     rank: int = 0
@@ -40,35 +42,36 @@ class Group:
             return list(values)
         summed = torch.tensor(list(values), dtype=torch.float64, device=device)
         distributed.all_reduce(summed)
-        return summed.tolist()
+        return [float(value) for value in summed.tolist()]
 
     def add_gradients(self, model: nn.Module) -> None:
         """Replace each gradient by the sum over all processes."""
         if self.size == 1:
             return
         gradients = [p.grad for p in model.parameters() if p.grad is not None]
-        together = torch.cat([gradient.flatten() for gradient in gradients])
-        distributed.all_reduce(together)
-        parts = together.split([gradient.numel() for gradient in gradients])
+        summed = torch.cat([gradient.flatten() for gradient in gradients])
+        distributed.all_reduce(summed)
+        parts = summed.split([gradient.numel() for gradient in gradients])
         for gradient, part in zip(gradients, parts, strict=True):
             gradient.copy_(part.view_as(gradient))
 
-    def from_first(self, value: Any) -> Any:
-        """The first process's value, in all of them."""
+    def from_first(self, value: Value) -> Value:
+        """Broadcast the value of the first process to all."""
         if self.size == 1:
             return value
-        box = [value]
+        box: list[Any] = [value]
         distributed.broadcast_object_list(box, src=0)
-        return box[0]
+        first: Value = box[0]
+        return first
 
 
 @contextmanager
 def joined(variables: Mapping[str, str], cuda: bool) -> Iterator[Group]:
-    """The group that torch's launcher started this process in; of one where it did not.
+    """Join the processes of torch's launcher; without it, yield a group of one.
 
     Args:
-        variables: RANK, LOCAL_RANK and WORLD_SIZE, of `torch.distributed.run`.
-        cuda: whether each process has a GPU; nccl joins those, and gloo processors.
+        variables: environment; RANK, LOCAL_RANK and WORLD_SIZE are set by `torch.distributed.run`.
+        cuda: whether each process has a GPU: nccl connects GPUs, and gloo CPUs.
     """
     size = int(variables.get("WORLD_SIZE", "1"))
     if size == 1:

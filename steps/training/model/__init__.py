@@ -1,1 +1,1 @@
-"""The network in training: losses, freezing, pretrained weights."""
+"""The network while it trains: losses, freezing, pretrained weights, averages."""

@@ -1,4 +1,4 @@
-"""The moving average of the weights, which is what is validated and kept."""
+"""The moving average of the weights, which is validated and kept."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Average(AveragedModel):
     """An exponential moving average of weights and batch statistics.
 
     Its decay grows with the steps, min(decay, (1 + t) / (10 + t)), as in TensorFlow's
-    ExponentialMovingAverage: a short training would otherwise keep its first weights.
+    ExponentialMovingAverage; otherwise a short training would keep its first weights.
     """
 
     def __init__(self, model: nn.Module, decay: float) -> None:
@@ -22,14 +22,14 @@ class Average(AveragedModel):
         self._decay = decay
 
     def update(self, model: nn.Module) -> None:
-        """Take one step's weights in."""
+        """Add the weights after one step."""
         step = int(self.n_averaged)
         self.multi_avg_fn = get_ema_multi_avg_fn(min(self._decay, (1 + step) / (10 + step)))
         self.update_parameters(model)
 
     @contextmanager
     def put_into(self, model: nn.Module) -> Iterator[None]:
-        """Let the model hold the average while inside; whatever hooks or compiles it stays."""
+        """Put the average into the model inside this context; hooks and compilation stay valid."""
         self._exchange(model)
         try:
             yield

@@ -1,4 +1,4 @@
-"""Parts of a pretrained network that stay as they are."""
+"""Freezing the first parts of a pretrained network."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from training.environment import TrainingError
 
 
 def stages(model: nn.Module) -> list[nn.Module]:
-    """A backbone's stages in order; empty where it is not built in stages."""
+    """A backbone's stages in order; empty if it has none."""
     if hasattr(model, "layer4"):
         return [getattr(model, f"layer{number}") for number in range(1, 5)]
     for name in ("blocks", "stages"):
@@ -22,37 +22,37 @@ def first_parts(model: nn.Module, count: int, backbone: str) -> list[nn.Module]:
 
     Args:
         model: the network.
-        count: of stages; 0 or below for no part at all.
+        count: number of stages; 0 or below for no part at all.
         backbone: its name, for the error.
 
     Raises:
-        TrainingError: it has fewer stages.
+        TrainingError: the network has fewer stages.
     """
     if count <= 0:
         return []
-    found = stages(model)
-    if count > len(found):
+    every_stage = stages(model)
+    if count > len(every_stage):
         raise TrainingError(
-            f"freeze is {count}, but {backbone} has {len(found)} stages; "
+            f"freeze is {count}, but {backbone} has {len(every_stage)} stages; "
             f"0 freezes nothing and -1 the whole backbone"
         )
-    inside = {id(part) for stage in found for part in stage.modules()}
+    inside = {id(part) for stage in every_stage for part in stage.modules()}
     stem = []
     for child in model.children():
         if any(id(part) in inside for part in child.modules()):
             break
         stem.append(child)
-    return [*stem, *found[:count]]
+    return [*stem, *every_stage[:count]]
 
 
 def freeze(parts: list[nn.Module]) -> None:
-    """Keep the weights; with nothing to learn before them, no gradient is computed either."""
+    """Exclude parts from training; no gradients are computed for them."""
     for part in parts:
         part.requires_grad_(requires_grad=False)
 
 
 def training_mode(model: nn.Module, frozen: list[nn.Module]) -> None:
-    """Set a model to train, and its frozen parts to keep their batch statistics too."""
+    """Set a model to training mode, except for its frozen parts, whose batch statistics stay."""
     model.train()
     for part in frozen:
         part.eval()

@@ -1,28 +1,40 @@
-"""The part of a network that is trained, made as the hyperparameters say."""
+"""The network of one training, and the part of it that is trained."""
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import torch
 from torch import nn
 
 import network
+from training.hyperparameters import Recipe
+from training.model import freezing, losses, weights
 from training.model.averaging import Average
 from training.model.losses import CountLoss, Levels
 
 
 @dataclass(frozen=True)
+class Network:
+    """A network, its last layer, and its frozen parts."""
+
+    model: nn.Module
+    head: nn.Module
+    frozen: list[nn.Module]
+
+
+@dataclass(frozen=True)
 class Learner:
-    """What is trained, and how its outputs are understood.
+    """The trained part of a network, and the meaning of its outputs.
 
     Attributes:
-        model: takes what `Inputs` gives; on the device.
-        criterion: of outputs and targets (n, levels).
-        counting: how outputs become probabilities of the classes.
-        frozen: parts of the model that stay as they are.
-        average: of the weights, which is judged and kept; none for the weights themselves.
+        model: takes a batch from `Inputs`; on the device.
+        criterion: from outputs and targets (n, levels) to the loss.
+        counting: from outputs to probabilities of the classes.
+        frozen: parts of the model that are not trained.
+        average: average of the weights, which is validated and kept; None for the weights as
+            they are.
     """
 
     model: nn.Module
@@ -33,44 +45,66 @@ class Learner:
 
     @property
     def kept(self) -> nn.Module:
-        """Whose weights are kept."""
+        """The module whose weights are kept."""
         return self.model if self.average is None else self.average.module
 
 
-def learner_of(
+def build_network(recipe: Recipe, levels: Levels, weights_dir: Path | None) -> Network:
+    """Build the network with a head for the loss and with frozen parts.
+
+    Args:
+        recipe: the hyperparameters.
+        levels: of the outputs.
+        weights_dir: folder of pretrained weights; None for an installed or a downloaded file.
+
+    Raises:
+        TrainingError: the backbone has fewer stages than are to be frozen.
+        weights.WeightsUnavailable: there are no weights to start from.
+    """
+    outputs = levels.outputs(recipe.loss)
+    if recipe.pretrained:
+        model = weights.pretrained(recipe.backbone, outputs, weights_dir)
+    else:
+        model = network.build(recipe.backbone, outputs)
+    head = losses.replace_head(model, recipe.loss, levels, recipe.dropout)
+    frozen = freezing.first_parts(model, recipe.freeze, recipe.backbone)
+    freezing.freeze(frozen)
+    return Network(model, head, frozen)
+
+
+def build_learner(
     model: nn.Module,
-    options: argparse.Namespace,
+    recipe: Recipe,
     levels: Levels,
     device: torch.device,
     frozen: list[nn.Module],
 ) -> Learner:
-    """Train a network.
+    """Prepare a model for training.
 
     Args:
-        model: whose last layer is made for the loss.
-        options: the hyperparameters.
-        levels: of its outputs.
-        device: it is moved there.
-        frozen: its parts that stay as they are.
+        model: its last layer fits the loss.
+        recipe: the hyperparameters.
+        levels: of the outputs.
+        device: the model is moved to it.
+        frozen: parts of the model that are not trained.
     """
     model.to(device=device, memory_format=torch.channels_last)
-    criterion = CountLoss(options.loss, levels).to(device)
-    settings = {"classes": levels.classes, "levels": levels.counts, "loss": options.loss}
+    criterion = CountLoss(recipe.loss, levels).to(device)
+    settings = {"classes": levels.classes, "levels": levels.counts, "loss": recipe.loss}
     counting = network.counting(nn.Identity(), settings).to(device)
-    assert isinstance(counting, network.Counting)
-    average = Average(model, options.ema) if options.ema else None
+    average = Average(model, recipe.ema) if recipe.ema else None
     return Learner(model, criterion, counting, frozen, average)
 
 
 def whole_state(
     model: nn.Module, state: dict[str, torch.Tensor], only_head: bool
 ) -> dict[str, torch.Tensor]:
-    """The weights of the plain network of `network.build` that answers as what was trained.
+    """The trained weights under the names of the plain network of `network.build`.
 
     Args:
         model: the network.
-        state: of what was trained: the network or, with `only_head`, its head alone.
-        only_head: the rest is the model's own.
+        state: weights of the trained part: the network or, with `only_head`, its head alone.
+        only_head: take all other weights from `model`.
     """
     head = network.head_name(model)
     if only_head:

@@ -1,7 +1,7 @@
-"""Losses that know counts are in order, and the targets that they compare with.
+"""Losses for ordered counts, and their targets.
 
-Every loss takes a distribution over the levels as its target, so that a mixture of two images has
-the mixture of their targets, and is a mean over the images, so that a batch can be cut in pieces.
+The target of every loss is a distribution over the levels, so a mixture of two images has the
+mixture of their targets. Every loss is a mean over the images, so a batch can be split in pieces.
 """
 
 from __future__ import annotations
@@ -14,28 +14,28 @@ from torch.nn import functional
 from torch.nn.modules.loss import _Loss
 
 import network
+from training.hyperparameters import Loss
 
-NAMES = ("soft-ordinal", "cross-entropy", "coral", "corn", "expected-count")
-BINARY = ("coral", "corn")  # one output for each threshold between two levels
-# Of the squared error in items against the cross-entropy in nats: as much at an error of 2 items.
+BINARY = ("coral", "corn")  # losses with one output for each threshold between two levels
+# Weight of the squared error (items) against the cross-entropy (nats): equal at 2 items of error.
 EXPECTATION_SHARE = 0.2
-MORE = 4  # counts above the judged ones that are told apart; the last of them means "and more"
+MORE = 4  # levels above the judged counts; the last of them means "and more"
 
 
 @dataclass(frozen=True)
 class Levels:
-    """The counts that the outputs stand for, and those among them that are judged.
+    """The counts that the network tells apart, and those that it answers.
 
     Attributes:
-        counts: in order; the last also stands for every greater count that there is.
-        classes: the counts that are answered.
+        counts: in order; the last also stands for all greater counts.
+        classes: the counts that the model answers and is scored on.
     """
 
     counts: tuple[int, ...]
     classes: tuple[int, ...]
 
-    def outputs(self, loss: str) -> int:
-        """How many numbers the network gives."""
+    def outputs(self, loss: Loss) -> int:
+        """Number of outputs of the network."""
         return len(self.counts) - (loss in BINARY)
 
     def of(self, counts: torch.Tensor) -> torch.Tensor:
@@ -43,32 +43,32 @@ class Levels:
         return torch.searchsorted(torch.tensor(self.counts), counts.clamp(max=self.counts[-1]))
 
 
-def levels(found: tuple[int, ...], judged: tuple[int, ...]) -> Levels:
+def levels(counts: tuple[int, ...], judged: tuple[int, ...]) -> Levels:
     """The levels for images of these counts.
 
     Args:
-        found: the counts of the training images, in order.
-        judged: those of them that are answered.
+        counts: all counts of the training images, in order.
+        judged: those of them that the model answers.
     """
-    if found == judged:
+    if counts == judged:
         return Levels(judged, judged)
-    top = min(found[-1], judged[-1] + MORE)
-    return Levels(tuple(range(found[0], top + 1)), judged)
+    top = min(counts[-1], judged[-1] + MORE)
+    return Levels(tuple(range(counts[0], top + 1)), judged)
 
 
 def targets(
-    indices: torch.Tensor, levels: Levels, loss: str, width: float, smoothing: float
+    indices: torch.Tensor, levels: Levels, loss: Loss, width: float, smoothing: float
 ) -> torch.Tensor:
-    """What each image's outputs are compared with: a distribution (n, levels).
+    """The target of each image: a distribution over the levels (n, levels).
 
     soft-ordinal: a Gaussian around the count, `width` items wide (Díaz, Marathe 2019, "Soft Labels
-    for Ordinal Regression"). cross-entropy and expected-count: the count, of which `smoothing` is
-    spread over all levels. coral and corn: the count alone.
+    for Ordinal Regression"). cross-entropy and expected-count: the count, with the share
+    `smoothing` spread over all levels. coral and corn: the count alone.
 
     Args:
-        indices: of the levels (n).
-        levels: the counts that these are.
-        loss: one of `NAMES`.
+        indices: index of each image's level (n).
+        levels: the counts of these indices.
+        loss: the loss that compares with the targets.
         width: standard deviation in items; 0 for the count alone.
         smoothing: from 0 to below 1.
     """
@@ -83,9 +83,9 @@ def targets(
 
 
 class CountLoss(_Loss):
-    """Mean over the images, from outputs and targets (n, levels) to one number.
+    """The mean loss over the images, from outputs and targets (n, levels).
 
-    Its class has torch's own base because smdebug registers no other. Formulas:
+    It derives from torch's own base class because smdebug registers no other. Formulas:
         soft-ordinal, cross-entropy, corn: the negative log likelihood. For corn that is the sum of
             its conditional tasks; its paper divides it by the number of tasks' examples.
         coral: the sum over thresholds of binary cross-entropies of P(y > level) (its equation 4).
@@ -94,7 +94,7 @@ class CountLoss(_Loss):
 
     counts: torch.Tensor
 
-    def __init__(self, loss: str, levels: Levels) -> None:
+    def __init__(self, loss: Loss, levels: Levels) -> None:
         super().__init__()
         self.loss = loss
         counts = torch.tensor(levels.counts, dtype=torch.float32)
@@ -119,14 +119,14 @@ class Head(nn.Linear):
     """The last layer: dropout before it and, for coral, one weight for all thresholds.
 
     Attributes:
-        weight: (1 or outputs, features); a shared weight makes the thresholds parallel, which is
-            what keeps coral's ranks consistent.
+        weight: (1 or outputs, features); a shared weight makes the thresholds parallel, which
+            keeps coral's ranks consistent.
     """
 
     def __init__(self, features: int, outputs: int, dropout: float, shared: bool) -> None:
         super().__init__(features, 1 if shared else outputs)
         nn.init.normal_(self.weight, std=0.01)
-        # Falling from above to below 0, as thresholds that half of the images pass would.
+        # From above to below 0, as for thresholds that half of the images pass.
         start = torch.linspace(1, -1, outputs) if shared else torch.zeros(outputs)
         self.bias = nn.Parameter(start)
         self.dropout = dropout
@@ -137,8 +137,8 @@ class Head(nn.Linear):
         return functional.linear(features, self.weight) + self.bias
 
 
-def add_head(model: nn.Module, loss: str, levels: Levels, dropout: float) -> Head:
-    """Put a new head for this loss on a network in the place of its last layer."""
+def replace_head(model: nn.Module, loss: Loss, levels: Levels, dropout: float) -> Head:
+    """Replace the last layer of a network by a new head for this loss."""
     old = network.head_of(model)
     head = Head(old.in_features, levels.outputs(loss), dropout, shared=loss == "coral")
     model.set_submodule(network.head_name(model), head)

@@ -1,1 +1,1 @@
-"""What training leaves: the model's files and its exported form."""
+"""The files of the finished model, and its export for ONNX Runtime."""

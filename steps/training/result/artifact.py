@@ -1,8 +1,7 @@
-"""The model as it is handed over: weights, settings, code, and how the training went."""
+"""The files of a finished model: weights, settings, code, and the history of its training."""
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import shutil
@@ -12,9 +11,11 @@ from pathlib import Path
 import torch
 
 import network
-from training.loop import fitting
-from training.model.losses import Levels
-from training.watch.profiling import profiler
+from training.data.channels import Channels
+from training.hyperparameters import Recipe
+from training.loop.fitting import Outcome
+from training.loop.temperature import fit_temperature
+from training.watch.profiling.profiler import Profile
 
 SHIPPED = ("inference.py", "engine.py", "network.py", "photo.py", "pixels.py")
 STEPS = Path(__file__).resolve().parents[2]
@@ -22,61 +23,72 @@ STEPS = Path(__file__).resolve().parents[2]
 
 def write(
     folder: Path,
-    options: argparse.Namespace,
-    levels: Levels,
+    recipe: Recipe,
+    channels: Channels,
     state: dict[str, torch.Tensor],
-    temperature: float,
-    outcome: fitting.Outcome,
-    measured: profiler.Profile,
-    images: int,
+    outcome: Outcome,
+    profile: Profile,
     seconds: float,
 ) -> None:
-    """Everything that inference, evaluation and the report need."""
+    """Write the files that inference, evaluation and the report read.
+
+    Args:
+        folder: of the model.
+        recipe: the hyperparameters.
+        channels: the images of the training.
+        state: weights of the whole network, on the CPU.
+        outcome: result of the training loop.
+        profile: measurements of the training.
+        seconds: duration of the training.
+    """
     (folder / "code").mkdir(parents=True, exist_ok=True)
     torch.save(state, folder / "model.pt")
-    mean, std = network.normalisation(options.backbone)
+    levels = channels.levels
+    mean, std = network.normalisation(recipe.backbone)
     model = {
-        "backbone": options.backbone,
-        "image_size": options.image_size,
+        "backbone": recipe.backbone,
+        "image_size": recipe.image_size,
         "classes": list(levels.classes),
         "mean": list(mean),
         "std": list(std),
-        "loss": options.loss,
-        "outputs": levels.outputs(options.loss),
+        "loss": recipe.loss,
+        "outputs": levels.outputs(recipe.loss),
         "levels": list(levels.counts),
-        "temperature": temperature,
-        "mirrored": options.mirrored,
+        "temperature": fit_temperature(outcome.log_probabilities, channels.validation.labels),
+        "mirrored": recipe.mirrored,
     }
     training = {
-        "hyperparameters": {name.replace("_", "-"): v for name, v in vars(options).items()},
+        "hyperparameters": recipe.by_name(),
         "history": [asdict(epoch) for epoch in outcome.history],
         "best_epoch": outcome.best.epoch,
         "stopped": outcome.stopped,
         "ended_for": outcome.issue,
         "resumed_after_epoch": outcome.resumed,
-        "training_images": images,
+        "training_images": len(channels.train),
         "seconds": round(seconds, 2),
         "torch": torch.__version__,
-        "profile": measured.as_dict(),
+        "profile": profile.as_dict(),
     }
     (folder / "model.json").write_text(json.dumps(model, indent=1))
     (folder / "training.json").write_text(json.dumps(training, indent=1))
     for name in SHIPPED:
         shutil.copyfile(STEPS / name, folder / "code" / name)
+    names = {file.stem for images in (channels.train, channels.validation) for file in images.files}
+    (folder / "learnt_from.txt").write_text("".join(f"{name}\n" for name in sorted(names)))
 
 
 def seal(folder: Path) -> None:
-    """Write into model.json the sha256 of every file that is loaded, when all of them are there."""
+    """Write the sha256 of every loadable file into model.json, once all of them exist."""
     settings = json.loads((folder / "model.json").read_text())
     settings["files"] = hashes(folder)
     (folder / "model.json").write_text(json.dumps(settings, indent=1))
 
 
 def hashes(folder: Path) -> dict[str, str]:
-    """The sha256 of every file of a model that is loaded, by its path in the folder."""
-    loaded = [*sorted(folder.glob("model.*")), *sorted((folder / "code").glob("*.py"))]
+    """The sha256 of every loadable file of a model, by its path in the folder."""
+    loadable = [*sorted(folder.glob("model.*")), *sorted((folder / "code").glob("*.py"))]
     return {
         file.relative_to(folder).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()
-        for file in loaded
+        for file in loadable
         if file.name != "model.json"
     }

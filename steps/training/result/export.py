@@ -1,7 +1,7 @@
-"""The model in the form that is served: exported for ONNX Runtime and compared with PyTorch.
+"""Exports the model for ONNX Runtime and compares it with PyTorch.
 
-Two forms are tried: 32-bit, which answers as PyTorch does, and 8-bit, which is smaller and faster
-and answers a little otherwise. model.json says which file serves.
+Two forms are tried: 32-bit, with the same answers as PyTorch, and 8-bit, which is smaller and
+faster, with slightly different answers. model.json names the file that serves.
 """
 
 from __future__ import annotations
@@ -25,31 +25,30 @@ import engine
 from training.data.images import Images
 from training.result import artifact
 
-AUTO, NONE = "auto", "none"
 FLOAT, INT8 = "model.onnx", "model.int8.onnx"
 OPSET = 17
 LARGEST_DIFFERENCE = 0.001  # of a probability, between PyTorch and the 32-bit form
-LARGEST_LOSS = 0.005  # of accuracy, by the 8-bit form
-MOST_COMPARED = 1000  # validation images; more would keep a training waiting
-CALIBRATED_ON = 128  # training images that show the range of every activation
+LARGEST_LOSS = 0.005  # of accuracy, in the 8-bit form
+MOST_COMPARED = 1000  # validation images; more would delay the training
+CALIBRATED_ON = 128  # training images that determine the range of every activation
 BATCH = 32
-# The first convolutions stay 32-bit: there rounding costs most accuracy, and 8 bits save no time
-# (docs/decisions/onnx-runtime-serves.md).
+# Share of the convolutions, from the first, that stay 32-bit: rounding them costs most accuracy and
+# saves no time (docs/decisions/onnx-runtime-serves.md).
 KEPT = 1 / 8
 
 
 @dataclass(frozen=True)
-class Compared:
-    """Answers beside PyTorch's.
+class Comparison:
+    """The answers of an exported model, compared with PyTorch's.
 
     Attributes:
-        images: how many.
+        images: number of images.
         accuracy: share of right answers.
-        lost: PyTorch's accuracy less this one.
-        uncertainty: of `lost`, one standard deviation: the images that only one of the two gets
-            right, as a paired comparison has it, and one more, as none may be luck.
-        agreement: share of the same answers.
-        difference: the largest between two probabilities.
+        lost: PyTorch's accuracy minus this accuracy.
+        uncertainty: standard deviation of `lost`, from the images that only one of the two answers
+            right, as in a paired comparison, plus one, as zero may be luck.
+        agreement: share of equal answers.
+        difference: largest difference of a probability.
     """
 
     images: int
@@ -60,53 +59,53 @@ class Compared:
     difference: float
 
 
-def write(folder: Path, train: Images, validation: Images, wanted: str = AUTO) -> None:
-    """Export the model of a folder that is not sealed yet: model.json gets `serves`.
+def write(folder: Path, train: Images, validation: Images, onnx: bool = True) -> None:
+    """Export the model in a folder that is not sealed yet, and name the serving file in model.json.
 
     Args:
-        folder: model.pt, model.json, training.json and code/, as `artifact.write` wrote them.
-        train: the images that calibrate the 8-bit form.
-        validation: the images that both forms are compared on; their counts may be more than the
-            model's, which are left out.
-        wanted: auto, or none, for a model that PyTorch serves.
+        folder: model.pt, model.json, training.json and code/, from `artifact.write`.
+        train: images that calibrate the 8-bit form.
+        validation: images for the comparison; those of counts that the model does not answer are
+            ignored.
+        onnx: whether to export for ONNX Runtime; otherwise PyTorch serves.
     """
     started = time.monotonic()
     settings = json.loads((folder / "model.json").read_text())
     serves, report = engine.WEIGHTS, dict[str, Any]()
-    if wanted == AUTO:
+    if onnx:
         try:
             serves, report = _export(folder, settings, train, validation)
-        # A network may use what cannot be exported, which PyTorch and ONNX say in many ways.
+        # Parts of a network may not be exportable; PyTorch and ONNX raise many kinds of error.
         except Exception as error:
-            first = (str(error).strip() or type(error).__name__).splitlines()[0]
-            print(f"the model is not exported, PyTorch serves it: {first}", flush=True)
-            report = {"failed": first}
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            print(f"the model cannot be exported, so PyTorch serves it: {reason}", flush=True)
+            report = {"failed": reason}
     for name in {FLOAT, INT8} - {serves}:
         (folder / name).unlink(missing_ok=True)
     settings["serves"] = serves
     (folder / "model.json").write_text(json.dumps(settings, indent=1))
-    diary = json.loads((folder / "training.json").read_text())
-    diary["export"] = report | {
+    training = json.loads((folder / "training.json").read_text())
+    training["export"] = report | {
         "serves": serves,
         "seconds": round(time.monotonic() - started, 2),
     }
-    (folder / "training.json").write_text(json.dumps(diary, indent=1))
+    (folder / "training.json").write_text(json.dumps(training, indent=1))
 
 
 def compare(
     answers: np.ndarray, reference: np.ndarray, truth: np.ndarray, difference: float
-) -> Compared:
-    """Two sets of answers.
+) -> Comparison:
+    """Compare two sets of answers.
 
     Args:
-        answers: int (n,), what one says.
-        reference: int (n,), what PyTorch says.
+        answers: int (n,), of the exported model.
+        reference: int (n,), of PyTorch.
         truth: int (n,).
-        difference: the largest between two probabilities.
+        difference: largest difference of a probability.
     """
     right, reference_right = answers == truth, reference == truth
     only_one = int((right != reference_right).sum())
-    return Compared(
+    return Comparison(
         images=len(truth),
         accuracy=float(right.mean()),
         lost=float(reference_right.mean() - right.mean()),
@@ -119,45 +118,44 @@ def compare(
 def _export(
     folder: Path, settings: dict[str, Any], train: Images, validation: Images
 ) -> tuple[str, dict[str, Any]]:
-    """The file that serves, and what was found."""
+    """Export and compare; the file that serves, and a report."""
     reference = engine.load(folder, _with_hashes(folder, settings), engine.PYTORCH)
     _to_onnx(folder, settings)
-    pixels, truth = _some(validation, MOST_COMPARED, settings["classes"])
-    wanted = _probabilities(reference, pixels)
-    exact = _compared(folder, settings, FLOAT, pixels, wanted, truth)
-    right = engine.decide(wanted, settings["classes"]) == truth
+    pixels, truth = _sample(validation, MOST_COMPARED, settings["classes"])
+    expected = _probabilities(reference, pixels)
+    exact = _compare_file(folder, settings, FLOAT, pixels, expected, truth)
+    right = engine.decide(expected, settings["classes"]) == truth
     report = {"pytorch": {"accuracy": float(right.mean())}}
     report[FLOAT] = vars(exact)
-    if not exact.difference <= LARGEST_DIFFERENCE:  # written so that "no number" is refused, too
+    if not exact.difference <= LARGEST_DIFFERENCE:  # also refuses NaN
         raise ValueError(
-            f"its probabilities differ from PyTorch's by up to {exact.difference:.4f}, and "
+            f"its probabilities differ from PyTorch's by up to {exact.difference:.4f}; "
             f"{LARGEST_DIFFERENCE} is allowed"
         )
-    compared = f"32 bits differ from PyTorch by at most {exact.difference:.1e}"
+    summary = f"the 32-bit form differs from PyTorch by at most {exact.difference:.1e}"
     serves = FLOAT
     if 1 / exact.images > LARGEST_LOSS:
-        compared += (
-            f"; for 8 bits {1 / LARGEST_LOSS:.0f} are needed"  # fewer cannot show so small a loss
-        )
+        # Fewer images cannot show so small a loss.
+        summary += f"; for the 8-bit form at least {1 / LARGEST_LOSS:.0f} are needed"
     else:
-        _quantise(folder, _some(train, CALIBRATED_ON)[0])
-        small = _compared(folder, settings, INT8, pixels, wanted, truth)
+        _quantise(folder, _sample(train, CALIBRATED_ON)[0])
+        small = _compare_file(folder, settings, INT8, pixels, expected, truth)
         report[INT8] = vars(small)
         serves = INT8 if small.lost + small.uncertainty <= LARGEST_LOSS else FLOAT
-        compared += (
-            f"; 8 bits give {small.agreement:.1%} of the same answers and lose "
-            f"{100 * small.lost:.1f} ± {100 * small.uncertainty:.1f} points of accuracy, and "
-            f"{100 * LARGEST_LOSS:.1f} are allowed"
+        summary += (
+            f"; the 8-bit form gives {small.agreement:.1%} of the same answers and loses "
+            f"{100 * small.lost:.1f} ± {100 * small.uncertainty:.1f} percentage points of accuracy "
+            f"({100 * LARGEST_LOSS:.1f} allowed)"
         )
     print(
-        f"exported: ONNX Runtime serves {serves}. On {exact.images} validation images {compared}",
+        f"exported: ONNX Runtime serves {serves}. On {exact.images} validation images {summary}",
         flush=True,
     )
     return serves, report
 
 
 def _with_hashes(folder: Path, settings: dict[str, Any]) -> dict[str, Any]:
-    """What an engine wants to see before it loads; the folder is sealed when all is there."""
+    """The settings with the hashes that an engine checks; the folder is sealed later."""
     return settings | {"files": artifact.hashes(folder)}
 
 
@@ -166,7 +164,7 @@ def _to_onnx(folder: Path, settings: dict[str, Any]) -> None:
     model = engine.module(folder, _with_hashes(folder, settings))
     pixels = torch.zeros(2, size, size, 3, dtype=torch.uint8)
     with warnings.catch_warnings():
-        # This exporter is the older of two; the newer needs a protobuf that smdebug refuses.
+        # This is the older of two exporters; the newer needs a protobuf that smdebug refuses.
         warnings.simplefilter("ignore")
         torch.onnx.export(
             model, (pixels,), str(folder / FLOAT), dynamo=False, opset_version=OPSET,
@@ -176,7 +174,7 @@ def _to_onnx(folder: Path, settings: dict[str, Any]) -> None:
 
 
 def _quantise(folder: Path, pixels: np.ndarray) -> None:
-    """Write the 8-bit form: convolutions and what is between them, weights by channel."""
+    """Write the 8-bit form: convolutions and the operators between them, weights by channel."""
     import onnx
     from onnxruntime import quantization
     from onnxruntime.quantization.shape_inference import quant_pre_process
@@ -207,19 +205,21 @@ def _quantise(folder: Path, pixels: np.ndarray) -> None:
         )
 
 
-def _compared(
+def _compare_file(
     folder: Path,
     settings: dict[str, Any],
     name: str,
     pixels: np.ndarray,
-    wanted: np.ndarray,
+    expected: np.ndarray,
     truth: np.ndarray,
-) -> Compared:
+) -> Comparison:
     serving = _with_hashes(folder, settings) | {"serves": name}
     loaded = engine.load(folder, serving, engine.ONNX_RUNTIME)
-    found = _probabilities(loaded, pixels)
-    difference = float(np.abs(found - wanted).max())
-    answers, reference = (engine.decide(one, settings["classes"]) for one in (found, wanted))
+    probabilities = _probabilities(loaded, pixels)
+    difference = float(np.abs(probabilities - expected).max())
+    answers, reference = (
+        engine.decide(one, settings["classes"]) for one in (probabilities, expected)
+    )
     return compare(answers, reference, truth, difference)
 
 
@@ -228,15 +228,15 @@ def _probabilities(loaded: engine.Engine, pixels: np.ndarray) -> np.ndarray:
     return np.concatenate([loaded.run(pixels[start : start + BATCH]) for start in batches])
 
 
-def _some(
+def _sample(
     images: Images, most: int, classes: list[int] | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Pixels (n, size, size, 3) and classes (n) as indices, evenly from all images.
+    """Pixels (n, size, size, 3) and class indices (n) of images spread evenly over a channel.
 
     Args:
         images: a channel, sorted by count.
-        most: how many.
-        classes: the counts to take; all without it.
+        most: largest number of images.
+        classes: the counts to use; None for all.
     """
     counts = np.array(images.classes)[images.labels.numpy()]
     classes = list(images.classes) if classes is None else classes
@@ -250,7 +250,7 @@ def _some(
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Quantisation logs much that nobody can act on."""
+    """Hide the log of quantisation, which nobody can act on."""
     import onnxruntime
 
     logging.disable(logging.WARNING)

@@ -1,1 +1,1 @@
-"""What watches training: tracking, profiling, saved tensors, debug rules."""
+"""Observation of a training: tracking, profile, saved tensors, debug rules."""

@@ -1,4 +1,4 @@
-"""What the debug rules look at: tensors saved by an smdebug hook while the model trains."""
+"""Saves tensors for the debug rules, by an smdebug hook on the model in training."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pathlib import Path
 
 from torch import nn
 
-# smdebug reads this when it is first imported; at its own default it logs every parameter.
+# smdebug reads this when first imported; by default it logs every parameter.
 os.environ.setdefault("SMDEBUG_LOG_LEVEL", "error")
-# How long a trial waits for more once the training has ended: here nothing can follow.
+# Seconds that a trial waits for more tensors after the end of the training: here none can follow.
 os.environ.setdefault("SMDEBUG_TRAINING_END_DELAY_REFRESH", "0")
 
 with warnings.catch_warnings():
-    # Python 3.12 finds fault with its regular expressions when it first compiles them.
+    # Python 3.12 warns about its regular expressions when it first compiles them.
     warnings.simplefilter("ignore", SyntaxWarning)
     from smdebug.core.access_layer.utils import END_OF_JOB_FILENAME
     from smdebug.core.modes import ModeKeys
@@ -28,29 +28,29 @@ with warnings.catch_warnings():
 ACTIVATIONS = (nn.ReLU, nn.ReLU6, nn.SiLU, nn.GELU, nn.Hardswish)
 WATCHED = 12  # layers, spread from the first to the last
 LARGEST = 400_000  # numbers in a gradient; saving larger ones would slow the training down
-FIRST = 10  # steps saved one by one: PoorWeightInitialization looks at these
+FIRST = 10  # first steps, all saved: PoorWeightInitialization reads them
 NEVER = 10**9
-FURTHER = 15  # steps saved after them, spread over the training
+FURTHER = 15  # steps saved in addition, spread over the training
 
 
 class TensorHook:
-    """Saves the loss of every batch, and gradients and activation inputs of some, to a folder.
+    """Saves the loss of every batch, and gradients and activation inputs of some batches.
 
     Attributes:
-        folder: where smdebug writes; a trial can be made of it after `close`.
-        activation_inputs: pattern of the saved tensors that go into activation functions.
+        folder: of the tensors; smdebug can read it as a trial after `close`.
+        activation_inputs: pattern of the saved tensors that are inputs of activation functions.
     """
 
     def __init__(self, folder: Path, model: nn.Module, criterion: nn.Module, steps: int) -> None:
         """Hook the model and its loss.
 
         Args:
-            folder: emptied first; smdebug refuses one that holds an earlier run.
-            model: as it will be trained.
+            folder: emptied first; smdebug refuses one with an earlier run.
+            model: the model to train.
             criterion: a loss module of torch.
-            steps: how many batches will be trained.
+            steps: number of training steps.
         """
-        quieten()
+        silence_smdebug()
         shutil.rmtree(folder, ignore_errors=True)
         self.folder = folder
         inputs, gradients = _watched(model)
@@ -72,33 +72,33 @@ class TensorHook:
         self._hook.register_module(model)
         self._hook.register_loss(criterion)
 
-    def training(self) -> None:
-        """What follows is training."""
+    def start_training(self) -> None:
+        """Training steps follow."""
         self._hook.set_mode(ModeKeys.TRAIN)
 
-    def validating(self) -> None:
-        """What follows is validation."""
+    def start_validation(self) -> None:
+        """Validation follows."""
         self._hook.set_mode(ModeKeys.EVAL)
 
     def close(self) -> None:
-        """Write what is left and mark the end, without which a trial waits for more.
+        """Write the remaining tensors and mark the end, without which a trial waits for more.
 
-        Within a SageMaker job smdebug leaves the mark to the service, which has other rules to run.
+        In a SageMaker job smdebug leaves the mark to the service, which runs other rules.
         """
         self._hook.close()
         (self.folder / END_OF_JOB_FILENAME).touch()
 
 
-def quieten() -> None:
-    """Keep smdebug's notes out of the training log, also where it was imported before."""
+def silence_smdebug() -> None:
+    """Keep smdebug's messages out of the training log, even if it was imported before."""
     logging.getLogger("smdebug").setLevel(logging.ERROR)
 
 
 def _in_training(steps: list[int]) -> SaveConfig:
-    """Save at these steps of training, and never in validation."""
+    """Save at these training steps, and never in validation."""
     never = {mode: SaveConfigMode(start_step=NEVER) for mode in ModeKeys}
-    chosen = SaveConfigMode(save_steps=steps, save_interval=NEVER, start_step=NEVER)
-    return SaveConfig({**never, ModeKeys.TRAIN: chosen})
+    training = SaveConfigMode(save_steps=steps, save_interval=NEVER, start_step=NEVER)
+    return SaveConfig({**never, ModeKeys.TRAIN: training})
 
 
 def _watched(model: nn.Module) -> tuple[list[str], list[str]]:

@@ -1,8 +1,8 @@
-"""The training as a run in MLflow, where a tracking URI is set; its log says the same in any case.
+"""Tracks the training as a run in MLflow, if a tracking URI is set; the log has the same metrics.
 
-What MLflow itself reads is read here too: MLFLOW_TRACKING_URI (a server, a database, or the ARN of
-a SageMaker MLflow server) and MLFLOW_EXPERIMENT_NAME. A server that cannot be reached ends no
-training: that is said once, and nothing more is sent.
+The variables are MLflow's own: MLFLOW_TRACKING_URI (a server, a database, or the ARN of a SageMaker
+MLflow server) and MLFLOW_EXPERIMENT_NAME. An unreachable server does not end the training: one
+message is printed, and nothing more is sent.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from training.loop.progress import Epoch
+from training.loop.epoch import Epoch
 
 if TYPE_CHECKING:
     from mlflow.entities import Param
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from training.loop.fitting import Outcome
 
 EXPERIMENT = "tally"
-LONGEST = 300  # characters of an error
+LONGEST = 300  # characters of an error message
 SQLITE = "sqlite:///"
-# Files of the model that are worth looking at beside its figures.
+# Files of the model that are stored with the run.
 KEPT = ("training.json", "debug_rules.json", "profile.html", "label_noise.json", "suspects.png")
-# A training does not wait for minutes for a server that is gone, and reports to nobody else.
-HABITS = {
+# Do not wait for minutes for a server that is gone, and send no telemetry.
+CLIENT_SETTINGS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -39,22 +39,22 @@ HABITS = {
 
 
 class Tracker:
-    """One run. Without a URI, or once the server has failed, its methods do nothing."""
+    """One run in MLflow; without a URI, or after the server failed, its methods do nothing."""
 
     def __init__(
         self, parameters: Mapping[str, Any], environment: Mapping[str, str] = os.environ
     ) -> None:
-        """Begin a run named after the training job, with its hyperparameters.
+        """Start a run named after the training job.
 
         Args:
-            parameters: the hyperparameters, with underscores.
-            environment: MLflow's and SageMaker's variables.
+            parameters: the hyperparameters by name.
+            environment: variables of MLflow and SageMaker.
         """
-        first = environment.get("RANK", "0") == "0"  # of the processes that train together
+        first = environment.get("RANK", "0") == "0"  # among the processes that train together
         self._uri = environment.get("MLFLOW_TRACKING_URI", "") if first else ""
         self._client: MlflowClient | None = None
         self._run = ""
-        self._attempt(lambda: self._begin(parameters, environment))
+        self._attempt(lambda: self._start(parameters, environment))
 
     def __enter__(self) -> Tracker:
         return self
@@ -67,14 +67,14 @@ class Tracker:
         """Whether anything is sent."""
         return bool(self._uri)
 
-    def epoch(self, epoch: Epoch) -> None:
-        """The metrics of an epoch; its number is the step."""
+    def add_epoch(self, epoch: Epoch) -> None:
+        """Log the metrics of an epoch; its number is the step."""
         values = asdict(epoch)
         number = values.pop("epoch")
-        self._attempt(lambda: self._metrics(values, number))
+        self._attempt(lambda: self._log_metrics(values, number))
 
     def finish(self, folder: Path, outcome: Outcome) -> None:
-        """End the run of a training with the figures and the files of the model it keeps."""
+        """End the run with the metrics and files of the finished model."""
         self.end(
             "KILLED" if outcome.stopped else "FINISHED",
             best(outcome.best),
@@ -89,19 +89,19 @@ class Tracker:
         tags: Mapping[str, str] | None = None,
         files: Iterable[Path] = (),
     ) -> None:
-        """End the run, unless it has ended.
+        """End the run, unless it has already ended.
 
         Args:
             status: FINISHED, FAILED or KILLED.
-            metrics: of the model that is kept.
-            tags: what is known at the end, such as the debug rules' verdicts.
-            files: kept with the run; those that do not exist are left out.
+            metrics: of the finished model.
+            tags: such as the verdicts of the debug rules.
+            files: stored with the run, if they exist.
         """
 
         def finish() -> None:
-            client = self._must()
+            client = self._required_client()
             if metrics:
-                self._metrics(metrics, 0)
+                self._log_metrics(metrics, 0)
             for name, value in (tags or {}).items():
                 client.set_tag(self._run, name, value[:5000])
             client.set_terminated(self._run, status)
@@ -112,7 +112,7 @@ class Tracker:
         self._attempt(finish)
         self._uri = ""
 
-    def _begin(self, parameters: Mapping[str, Any], environment: Mapping[str, str]) -> None:
+    def _start(self, parameters: Mapping[str, Any], environment: Mapping[str, str]) -> None:
         self._client = client = _client(self._uri)
         name = environment.get("MLFLOW_EXPERIMENT_NAME") or EXPERIMENT
         experiment = client.get_experiment_by_name(name)
@@ -128,42 +128,42 @@ class Tracker:
         self._run = run.info.run_id
         client.log_batch(self._run, params=[_param(*item) for item in parameters.items()])
 
-    def _metrics(self, values: Mapping[str, float], step: int) -> None:
+    def _log_metrics(self, values: Mapping[str, float], step: int) -> None:
         from mlflow.entities import Metric
 
         now = int(time.time() * 1000)
-        self._must().log_batch(
+        self._required_client().log_batch(
             self._run, metrics=[Metric(name, float(v), now, step) for name, v in values.items()]
         )
 
-    def _must(self) -> MlflowClient:
+    def _required_client(self) -> MlflowClient:
         assert self._client is not None
         return self._client
 
     def _attempt(self, act: Callable[[], None]) -> None:
-        """Do it, or say why not and send nothing more: the training does not depend on it."""
+        """Run `act`; if it fails, print why and send nothing more."""
         if not self._uri:
             return
         try:
             act()
-        except Exception as error:  # each of a dozen libraries has its own
+        except Exception as error:  # a dozen libraries raise errors of their own
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             failed = f"MLflow at {self._uri} cannot be used: {reason[:LONGEST]}"
             print(
-                f"{_without_password(failed)}\nThe training goes on without it; its metrics are in "
-                "this log. Another address goes into MLFLOW_TRACKING_URI.",
+                f"{_without_password(failed)}\nTraining continues without it; the metrics are in "
+                "this log. To use another server, set MLFLOW_TRACKING_URI.",
                 flush=True,
             )
             self._uri = ""
 
 
 def best(epoch: Epoch) -> dict[str, float]:
-    """The metrics of the epoch that is kept, under names of their own."""
+    """The metrics of the epoch that is kept, under names that begin with `best_`."""
     return {f"best_{name}": float(value) for name, value in asdict(epoch).items()}
 
 
 def verdicts(file: Path) -> dict[str, str]:
-    """The debug rules' verdicts as tags; none where they were not judged."""
+    """The verdicts of the debug rules as tags; empty without the file."""
     if not file.is_file():
         return {}
     return {f"debug.{rule['rule']}": rule["status"] for rule in json.loads(file.read_text())}
@@ -172,7 +172,7 @@ def verdicts(file: Path) -> dict[str, str]:
 def _param(name: str, value: object) -> Param:
     from mlflow.entities import Param
 
-    return Param(name.replace("_", "-"), str(value))
+    return Param(name, str(value))
 
 
 def _without_password(text: str) -> str:
@@ -180,36 +180,36 @@ def _without_password(text: str) -> str:
 
 
 def _client(uri: str) -> MlflowClient:
-    for name, value in HABITS.items():
+    for name, value in CLIENT_SETTINGS.items():
         os.environ.setdefault(name, value)
-    from mlflow.tracking import MlflowClient  # takes seconds where it is not held already
+    from mlflow.tracking import MlflowClient  # takes seconds unless already imported
 
-    # They tell each migration of a new database, and that a plain server is not SageMaker's.
+    # They log each migration of a new database, and that a plain server is not SageMaker's.
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.ERROR)
     return MlflowClient(uri)
 
 
 def _create_experiment(client: MlflowClient, name: str, uri: str) -> str:
-    """Make the experiment, or take the one that another training has made meanwhile."""
+    """Create the experiment, or use the one that another training has just created."""
     from mlflow.exceptions import MlflowException
 
-    # A database holds no files: they lie beside it, rather than in whatever folder this runs in.
-    beside = Path(uri.removeprefix(SQLITE)).absolute().parent / "mlflow" / name
+    # A database stores no files: put them beside it, not in the current folder.
+    files_dir = Path(uri.removeprefix(SQLITE)).absolute().parent / "mlflow" / name
     try:
         return str(
-            client.create_experiment(name, beside.as_uri() if uri.startswith(SQLITE) else None)
+            client.create_experiment(name, files_dir.as_uri() if uri.startswith(SQLITE) else None)
         )
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-        made = client.get_experiment_by_name(name)
-        assert made is not None
-        return str(made.experiment_id)
+        existing = client.get_experiment_by_name(name)
+        assert existing is not None
+        return str(existing.experiment_id)
 
 
 def _tags(environment: Mapping[str, str]) -> dict[str, str]:
-    """What tells the run from others: the job, and whether a tuner started it."""
+    """Tags that identify the run: its job, and whether a tuner started it."""
     script_mode = json.loads(environment.get("SM_FRAMEWORK_PARAMS") or "{}")
     tags = {
         "training_job": environment.get("TRAINING_JOB_NAME", ""),

@@ -1,1 +1,1 @@
-"""The profile of a training: its slowest operators, findings in words, and one HTML page."""
+"""The profile of a training: slowest operators, findings in words, one HTML page."""

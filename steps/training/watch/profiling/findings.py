@@ -1,4 +1,4 @@
-"""What a profile says, in words and with advice."""
+"""Findings from a profile, in words and with advice."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ EVALUATION_SHARE = 0.5
 PREPARING_SHARE = 0.4
 PYTHON_SHARE = 0.2
 CPU_BUSY, CPU_IDLE = 85, 50  # per cent
-OTHERS = 25  # per cent of the machine
+OTHERS = 25  # per cent of the machine, used by other processes
 MEMORY_FULL = 90  # per cent
 GPU_IDLE = 50  # per cent
-SLOWER = 0.7  # of the fastest epoch
-ENOUGH_SAMPLES = 20  # ten seconds; less is mostly start-up
+SLOWER = 0.7  # of the speed of the fastest epoch
+ENOUGH_SAMPLES = 20  # ten seconds; shorter trainings are mostly start-up
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A sentence; `advice` is empty where nothing needs to be done."""
+    """A sentence, and advice if something can be improved."""
 
     text: str
     advice: str = ""
@@ -34,23 +34,23 @@ class Finding:
 
 
 def findings(profile: Profile, speeds: Sequence[float] = ()) -> list[Finding]:
-    """What is worth knowing about where the time and the memory went.
+    """Findings about the use of time and memory.
 
     Args:
         profile: phases, samples and operators.
         speeds: images per second of each epoch.
 
     Returns:
-        Those with advice first.
+        Findings with advice come first.
     """
-    found = [
+    every = [
         *_phases(profile),
         *_operators(profile.operators),
         *_processors(profile),
         *_speed(speeds),
         *_memory(profile),
     ]
-    return sorted(found, key=lambda finding: not finding.advice)
+    return sorted(every, key=lambda finding: not finding.advice)
 
 
 def _phases(profile: Profile) -> Iterator[Finding]:
@@ -60,12 +60,12 @@ def _phases(profile: Profile) -> Iterator[Finding]:
             yield Finding(
                 f"Data loading took {_percent(data)} of the training steps: the network waits for "
                 "its images.",
-                "A smaller image size, fewer augmentations, or more CPU cores help.",
+                "Use a smaller image size, fewer augmentations, or more CPU cores.",
             )
         else:
             yield Finding(
-                f"Data loading took {_percent(data)} of the training steps: it does not hold them "
-                "up."
+                f"Data loading took {_percent(data)} of the training steps: it does not slow them "
+                "down."
             )
     if evaluation > EVALUATION_SHARE:
         yield Finding(
@@ -75,10 +75,10 @@ def _phases(profile: Profile) -> Iterator[Finding]:
     before = sum(profile.phases.get(name, 0.0) for name in ("decoding", "model"))
     if profile.seconds and before / profile.seconds > PREPARING_SHARE:
         yield Finding(
-            f"{_percent(before / profile.seconds)} of the time was over before the first step: "
+            f"{_percent(before / profile.seconds)} of the time passed before the first step: "
             f"{profile.phases.get('decoding', 0.0):.1f} s for decoding images, "
             f"{profile.phases.get('model', 0.0):.1f} s for building the network.",
-            "It is spent once: more epochs make its share smaller.",
+            "This happens once: with more epochs its share is smaller.",
         )
 
 
@@ -87,18 +87,18 @@ def _operators(operators: Operators | None) -> Iterator[Finding]:
         return
     shares = operators.kinds()
     listed = [f"{_percent(share)} {kind}" for kind, share in shares if kind != PYTHON][:3]
-    yield Finding(f"A training step was {', '.join(listed)}.")
+    yield Finding(f"A training step consists of {', '.join(listed)}.")
     backward = sum(share for kind, share in shares if kind.endswith("backward"))
     if backward > 0.5:
         yield Finding(
-            f"{_percent(backward)} of a training step went backwards through the network.",
-            "Keeping the first stages as they are (freeze) saves their part of it.",
+            f"{_percent(backward)} of a training step is the backward pass.",
+            "Freezing the first stages (freeze) saves their part of it.",
         )
     between = dict(shares).get(PYTHON, 0.0)
     if between > PYTHON_SHARE:
         yield Finding(
-            f"{_percent(between)} of a training step lay between operators, in Python.",
-            "Larger batches have fewer steps, and so less of it.",
+            f"{_percent(between)} of a training step passes between operators, in Python.",
+            "With larger batches there are fewer steps, and less of this.",
         )
 
 
@@ -106,21 +106,19 @@ def _processors(profile: Profile) -> Iterator[Finding]:
     if profile.gpu:
         for index, samples in profile.gpu.items():
             used = float(numpy.mean(samples))
-            advice = "A larger batch size, or faster data loading, uses it better."
+            advice = "Use a larger batch size or faster data loading."
             yield Finding(
                 f"GPU {index} was used {used:.0f} % of the time.", advice if used < GPU_IDLE else ""
             )
     elif idle := waiting(profile):
-        text, _, advice = idle.partition("; ")
-        yield Finding(f"{text[0].upper()}{text[1:]}.", f"{advice[0].upper()}{advice[1:]}.")
+        yield idle
     elif profile.cpu:
         used = float(numpy.mean(profile.cpu))
         if used >= CPU_BUSY:
             yield Finding(
-                f"The CPU was at {used:.0f} % of {profile.cores} cores: computing is what takes "
-                "the time.",
-                "A smaller image size, or keeping the first stages as they are (freeze), makes it "
-                "faster.",
+                f"The CPU was at {used:.0f} % of {profile.cores} cores: training is limited by "
+                "computation.",
+                "A smaller image size or freezing the first stages (freeze) makes it faster.",
             )
         else:
             yield Finding(f"The CPU was at {used:.0f} % of {profile.cores} cores.")
@@ -128,20 +126,20 @@ def _processors(profile: Profile) -> Iterator[Finding]:
         others = float(numpy.mean(profile.machine_cpu)) - float(numpy.mean(profile.cpu))
         if others > OTHERS:
             yield Finding(
-                f"Other processes used {others:.0f} % of the machine: these are the times of a "
-                "shared one."
+                f"Other processes used {others:.0f} % of the machine, so these times would be "
+                "shorter without them."
             )
 
 
 def _speed(speeds: Sequence[float]) -> Iterator[Finding]:
     if not speeds:
         return
-    yield Finding(f"It trained on {float(numpy.median(speeds)):.0f} images per second.")
+    yield Finding(f"Training processed {float(numpy.median(speeds)):.0f} images per second.")
     slowest = min(range(len(speeds)), key=lambda index: speeds[index])
     if speeds[slowest] < SLOWER * max(speeds):
         yield Finding(
-            f"Epoch {slowest + 1} trained on {speeds[slowest]:.0f} images per second, the fastest "
-            f"on {max(speeds):.0f}: something else was at work, or the images differed in size."
+            f"Epoch {slowest + 1} processed {speeds[slowest]:.0f} images per second, the fastest "
+            f"{max(speeds):.0f}: another program was running, or the images differed in size."
         )
 
 
@@ -155,33 +153,33 @@ def _memory(profile: Profile) -> Iterator[Finding]:
         of = f" of {whole / 1024:.1f}" if whole else ""
         fullest = max(profile.machine_memory, default=0.0)
         yield Finding(
-            f"The process held up to {peak / 1024:.1f}{of} GB"
-            + (f"; with others the machine was {fullest:.0f} % full." if fullest else "."),
+            f"The process used up to {peak / 1024:.1f}{of} GB of memory"
+            + (f"; with other processes {fullest:.0f} % was in use." if fullest else "."),
             "Choose a smaller batch size or image size." if fullest > MEMORY_FULL else "",
         )
     for index, peak in profile.gpu_memory_mb.items():
         whole = profile.gpu_memory_total_mb.get(index, 0.0)
         full = 100 * peak / whole if whole else 0.0
         yield Finding(
-            f"GPU {index} held up to {peak / 1024:.1f} of {whole / 1024:.1f} GB.",
+            f"On GPU {index} the process used up to {peak / 1024:.1f} of {whole / 1024:.1f} GB.",
             "Choose a smaller batch size or image size." if full > MEMORY_FULL else "",
         )
 
 
-def waiting(profile: Profile) -> str:
-    """Threads that stood still although cores were free for them, in words.
+def waiting(profile: Profile) -> Finding | None:
+    """Whether threads were idle although cores were free for them.
 
-    Fewer threads than cores are somebody's choice, and cores that others used were not to be had;
-    neither is the training's fault, and neither is found here.
+    Fewer threads than cores, or cores busy with other processes, are not reported: neither is the
+    fault of the training.
     """
     if len(profile.cpu) < ENOUGH_SAMPLES or profile.gpu or not profile.machine_cpu:
-        return ""
+        return None
     threads = min(profile.threads, profile.cores)
     used = float(numpy.mean(profile.cpu)) * profile.cores / threads
     idle = (100 - float(numpy.mean(profile.machine_cpu))) * profile.cores / threads
     if used >= CPU_IDLE or idle <= 100 - CPU_IDLE:
-        return ""
-    return (
-        f"the {threads} threads computed {used:.0f} % of the time while cores were free for them; "
-        f"larger batches, or fewer threads for small ones, would use the machine better"
+        return None
+    return Finding(
+        f"The {threads} threads computed {used:.0f} % of the time while cores were free for them.",
+        "Use larger batches, or fewer threads for small ones.",
     )

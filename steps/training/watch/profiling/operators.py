@@ -1,8 +1,7 @@
-"""Which operators a training step spends its time in, by torch's own profiler.
+"""The operators of a training step and their times, recorded by torch's profiler.
 
-Only two steps near the beginning are recorded: a few thousand operators each, which tell as much
-as all of them would. What was recorded is read when the training is over, outside every time that
-is reported.
+Two steps near the beginning are recorded, with a few thousand operators each: enough, as all steps
+are alike. They are evaluated after the training, outside of all reported times.
 """
 
 from __future__ import annotations
@@ -14,18 +13,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-# Kineto's notes on its own start and end would stand in the training log.
+# Keep Kineto's messages about its own start and end out of the training log.
 os.environ.setdefault("KINETO_LOG_LEVEL", "9")
 
 import torch
 from torch import nn
 from torch.profiler import ProfilerActivity, record_function, schedule
 
-STEP = "forward_backward"  # the phase whose end is the end of a training step
+STEP = "forward_backward"  # the last phase of a training step
 RECORDED = 2  # steps
 PHASE, MODULE = "phase: ", "module: "
 PYTHON = "Python between operators"
-# What an operator is, in words, by its name; the first that fits counts.
+# Kinds of operators by pattern of their names; the first match counts.
 KINDS = (
     (r"conv.*backward", "convolution backward"),
     (r"conv", "convolution forward"),
@@ -45,11 +44,11 @@ class Operator:
     """An operator or a module.
 
     Attributes:
-        name: as torch calls it.
-        kind: what it is, in words.
-        milliseconds: in one training step.
-        share: of the step.
-        calls: in one training step.
+        name: torch's name.
+        kind: a kind from KINDS, or similar.
+        milliseconds: time in one training step.
+        share: share of the step.
+        calls: number of calls in one training step.
     """
 
     name: str
@@ -61,13 +60,13 @@ class Operator:
 
 @dataclass(frozen=True)
 class Operators:
-    """What the recorded steps were made of.
+    """The operators of the recorded steps.
 
     Attributes:
-        steps: how many were recorded.
-        device: cpu or cuda, where the times were taken.
-        operators: with the time spent in themselves, the slowest first.
-        modules: the network's parts with the time of their forward pass, in their order.
+        steps: number of recorded steps.
+        device: cpu or cuda, where the times were measured.
+        operators: with their self time, the slowest first.
+        modules: parts of the network in order, with the time of their forward pass.
     """
 
     steps: int
@@ -84,15 +83,15 @@ class Operators:
 
 
 class Recorder:
-    """Records a few steps of a training whose phases it is told of."""
+    """Records a few steps of a training, which it recognises by their phases."""
 
     def __init__(self, model: nn.Module, steps: int, parts: bool = True) -> None:
-        """Begin; the first steps, which are slower than the rest, are let pass.
+        """Start recording; the first steps are skipped, as they are slower than the rest.
 
         Args:
-            model: the network that is trained.
-            steps: how many there will be.
-            parts: also time the network's parts, by hooks that a compiled network has no room for.
+            model: the network in training.
+            steps: number of training steps.
+            parts: also time the parts of the network, by hooks, which a compiled network lacks.
         """
         self._cuda = torch.cuda.is_available()
         wait = min(2, max(steps - RECORDED - 1, 0))
@@ -104,8 +103,8 @@ class Recorder:
             hook
             for name, module in (_parts(model) if parts else [])
             for hook in (
-                module.register_forward_pre_hook(self._entering(name)),
-                module.register_forward_hook(self._leaving),
+                module.register_forward_pre_hook(self._hook_entering(name)),
+                module.register_forward_hook(self._leave),
             )
         ]
         activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if self._cuda else [])]
@@ -117,7 +116,7 @@ class Recorder:
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
-        """What happens inside is part of `name`; the end of a step is seen here."""
+        """Record everything inside as part of a phase; the end of STEP ends a step."""
         if not self._active:
             yield
             return
@@ -133,7 +132,7 @@ class Recorder:
                 self._end()
 
     def stop(self) -> Operators | None:
-        """What was recorded; None where the training had too few steps."""
+        """The recorded operators; None if the training had too few steps."""
         self._end()
         recorded = self._steps - (self._last - RECORDED)
         if recorded < 1:
@@ -148,25 +147,25 @@ class Recorder:
                 hook.remove()
             self._profile.stop()
 
-    def _entering(self, name: str) -> Any:
+    def _hook_entering(self, name: str) -> Any:
         def enter(*_: Any) -> None:
             self._open.append(record_function(MODULE + name))
             self._open[-1].__enter__()
 
         return enter
 
-    def _leaving(self, *_: Any) -> None:
+    def _leave(self, *_: Any) -> None:
         if self._open:
             self._open.pop().__exit__(None, None, None)
 
     def _close(self) -> None:
-        """Close what a forward pass left open that ran out of memory."""
+        """Close the records that a forward pass left open when it ran out of memory."""
         while self._open:
-            self._leaving()
+            self._leave()
 
 
 def _parts(model: nn.Module) -> list[tuple[str, nn.Module]]:
-    """The children of a network, and of its sequences in their place."""
+    """The children of a network; a sequence is replaced by its own children."""
     parts: list[tuple[str, nn.Module]] = []
     for name, child in model.named_children():
         if isinstance(child, nn.Sequential) and len(child) > 1:
@@ -177,13 +176,13 @@ def _parts(model: nn.Module) -> list[tuple[str, nn.Module]]:
 
 
 def _read(averages: Any, steps: int, cuda: bool) -> Operators:
-    """Torch's averages as times of one step."""
+    """Convert torch's averages to times of one step."""
     device = "cuda" if cuda else "cpu"
 
     def own(event: Any) -> float:
         return float(event.self_device_time_total if cuda else event.self_cpu_time_total)
 
-    def all_of(event: Any) -> float:
+    def total(event: Any) -> float:
         return float(event.device_time_total if cuda else event.cpu_time_total)
 
     times: dict[str, tuple[float, float]] = {}
@@ -193,23 +192,25 @@ def _read(averages: Any, steps: int, cuda: bool) -> Operators:
         name = event.key
         whole += own(event)
         if name.startswith(MODULE):
-            modules.append((name.removeprefix(MODULE), all_of(event), event.count))
+            modules.append((name.removeprefix(MODULE), total(event), event.count))
         if name.startswith((MODULE, PHASE, "ProfilerStep", "Optimizer.", "autograd::")):
-            # Not an operator but what holds some: its own time is what lies between them.
+            # Not an operator but a range around some: its self time passes between them.
             name = PYTHON
         time, calls = times.get(name, (0.0, 0))
         times[name] = (time + own(event), calls + event.count)
     whole = whole or 1.0
 
-    def of(name: str, kind: str, microseconds: float, calls: float) -> Operator:
+    def operator(name: str, kind: str, microseconds: float, calls: float) -> Operator:
         return Operator(name, kind, microseconds / 1e3 / steps, microseconds / whole, calls / steps)
 
-    operators = [of(name, _kind(name), *values) for name, values in times.items() if values[0] > 0]
+    operators = [
+        operator(name, _kind(name), *values) for name, values in times.items() if values[0] > 0
+    ]
     return Operators(
         steps,
         device,
-        tuple(sorted(operators, key=lambda operator: -operator.milliseconds)),
-        tuple(of(name, "module", *values) for name, *values in modules),
+        tuple(sorted(operators, key=lambda one: -one.milliseconds)),
+        tuple(operator(name, "module", *values) for name, *values in modules),
     )
 
 

@@ -1,4 +1,4 @@
-"""The profile as one HTML page that needs no other file."""
+"""The profile as one self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from training.watch.profiling.profiler import Profile
 NAME = "profile.html"
 TEMPLATE = Path(__file__).with_name("profile.html.j2")
 SHOWN = 15  # operators
-POINTS = 240  # of a curve; a long training has a sample for each half second
+POINTS = 240  # of a curve; a long training has a sample every half second
 WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 960, 190, 52, 10, 26
 PHASES = {
     "model": "building the network",
     "decoding": "decoding the images",
-    "features": "computing the frozen part's features",
-    "label noise": "looking for wrong labels",
+    "features": "computing features of the frozen part",
+    "label noise": "finding wrong labels",
     "data": "data loading",
     "forward_backward": "forward and backward",
     "evaluation": "validation",
-    "rules": "debug rules while training",
-    "tracking": "telling MLflow",
+    "rules": "debug rules during training",
+    "tracking": "logging to MLflow",
 }
 OTHER = "everything else"
 
 
 @dataclass(frozen=True)
 class Curve:
-    """A line of a chart: its name, its place in the legend, and its points as SVG takes them."""
+    """A line of a chart: its name, its index in the legend, and its points in SVG's syntax."""
 
     name: str
     index: int
@@ -51,24 +51,24 @@ class Chart:
 
 
 def write(file: Path, title: str, profile: Profile, speeds: Sequence[float]) -> None:
-    """Write the page of a training, and keep its findings in the profile.
+    """Write the page of a training, and store its findings in the profile.
 
     Args:
-        file: where to; its folder is made.
-        title: what was trained.
-        profile: what the profiler measured.
+        file: the page; its folder is created.
+        title: of the training.
+        profile: measurements of the profiler.
         speeds: images per second of each epoch.
     """
-    found = findings(profile, speeds)
+    in_words = findings(profile, speeds)
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(render(title, profile, found, speeds), encoding="utf-8")
-    profile.findings = [str(finding) for finding in found]
+    file.write_text(render(title, profile, in_words, speeds), encoding="utf-8")
+    profile.findings = [str(finding) for finding in in_words]
 
 
 def render(
-    title: str, profile: Profile, found: Sequence[Finding], speeds: Sequence[float] = ()
+    title: str, profile: Profile, in_words: Sequence[Finding], speeds: Sequence[float] = ()
 ) -> str:
-    """The page as text; arguments as those of `write`, and the findings in words."""
+    """The page as text; arguments as in `write`, and the findings."""
     from jinja2 import Environment, StrictUndefined
 
     operators = profile.operators
@@ -77,7 +77,7 @@ def render(
         title=title,
         profile=profile,
         figures=profile.as_dict(),
-        findings=found,
+        findings=in_words,
         phases=phases(profile),
         operators=operators,
         slowest=operators.operators[:SHOWN] if operators else (),
@@ -90,7 +90,7 @@ def render(
 
 
 def phases(profile: Profile) -> list[tuple[str, float, float]]:
-    """Name, seconds and share of the whole for each phase; they add up to the whole."""
+    """Name, seconds and share of each phase; the rest is an entry, too."""
     whole = max(profile.seconds, sum(profile.phases.values()), 1e-9)
     named = [(PHASES.get(name, name), seconds) for name, seconds in profile.phases.items()]
     named.append((OTHER, whole - sum(profile.phases.values())))
@@ -98,24 +98,24 @@ def phases(profile: Profile) -> list[tuple[str, float, float]]:
 
 
 def charts(profile: Profile) -> list[Chart]:
-    """How busy processors and memory were over time; nothing where no sample was taken."""
+    """Use of processors and memory over time; empty without samples."""
     busy = {
         "CPU, this training": profile.cpu,
         "CPU, the whole machine": profile.machine_cpu,
         **{f"GPU {index}": samples for index, samples in profile.gpu.items()},
     }
     memory = {"memory of this training": [value / 1024 for value in profile.memory_mb]}
-    drawn = [
+    every = [
         _chart("Utilisation", "%", busy, profile.times, 100.0),
         _chart("Memory", "GB", memory, profile.times, 0.0),
     ]
-    return [chart for chart in drawn if chart.curves]
+    return [chart for chart in every if chart.curves]
 
 
 def _chart(
     title: str, unit: str, samples: dict[str, list[float]], times: Sequence[float], top: float
 ) -> Chart:
-    """Curves from 0 to `top`, or a little above the largest value where that is 0."""
+    """A chart from 0 to `top`, or if that is 0, to a little above the largest value."""
     highest = top or 1.1 * max((max(values, default=0.0) for values in samples.values()), default=0)
     last = max(times, default=0.0)
 
@@ -142,7 +142,7 @@ def _chart(
 
 
 def thinned(pairs: list[tuple[float, float]], most: int = POINTS) -> list[tuple[float, float]]:
-    """At most so many points, each the mean of those that it stands for."""
+    """Reduce a curve to at most `most` points, each the mean of its neighbours."""
     if len(pairs) <= most:
         return pairs
     bounds = [len(pairs) * index // most for index in range(most + 1)]

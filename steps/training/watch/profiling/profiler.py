@@ -1,7 +1,4 @@
-"""Where the time goes, and how busy the machine is: phases timed, the system sampled.
-
-On request the operators of a few steps are recorded as well.
-"""
+"""Measures a training: times its phases, samples the machine, records operators if requested."""
 
 from __future__ import annotations
 
@@ -22,22 +19,22 @@ from torch import nn
 if TYPE_CHECKING:
     from training.watch.profiling.operators import Operators, Recorder
 
-INTERVAL_SECONDS = 0.5  # the service's default sampling interval
+INTERVAL_SECONDS = 0.5  # SageMaker Debugger's default sampling interval
 
 
 @dataclass
 class Profile:
-    """What was measured: seconds by phase, and samples in per cent (memory in MB).
+    """Measurements: seconds by phase, and samples in per cent (memory in MB).
 
     Attributes:
-        cpu: of the cores, used by this process.
-        machine_cpu: of the cores, used by anyone.
+        cpu: use of the cores by this process.
+        machine_cpu: use of the cores by all processes.
         times: of the samples, in seconds from the start.
-        operators: of the steps that were recorded; None where none were.
-        findings: what all this says, in words.
-        gpu_memory_mb: the most that this process held on each GPU.
-        cores: that this process may use.
-        threads: that it computes with.
+        operators: of the recorded steps; None if none were recorded.
+        findings: conclusions in words.
+        gpu_memory_mb: largest use of this process on each GPU.
+        cores: number of cores that this process may use.
+        threads: number of threads that compute.
     """
 
     phases: dict[str, float] = field(default_factory=dict)
@@ -58,22 +55,22 @@ class Profile:
 
     @property
     def steps_seconds(self) -> float:
-        """Seconds of the training steps, their data included."""
+        """Seconds of the training steps, including their data."""
         return self.phases.get("data", 0.0) + self.phases.get("forward_backward", 0.0)
 
     @property
     def data_share(self) -> float:
-        """Of the training steps, the part that went into their data."""
+        """Share of the training steps spent on their data."""
         return self.phases.get("data", 0.0) / self.steps_seconds if self.steps_seconds else 0.0
 
     @property
     def evaluation_share(self) -> float:
-        """Of the epochs, the part that went into validation."""
+        """Share of the epochs spent on validation."""
         total = self.steps_seconds + self.phases.get("evaluation", 0.0)
         return self.phases.get("evaluation", 0.0) / total if total else 0.0
 
     def as_dict(self) -> dict[str, Any]:
-        """The figures that a report shows."""
+        """The figures for reports."""
         return {
             "seconds": round(self.seconds, 2),
             "phases": {name: round(seconds, 2) for name, seconds in self.phases.items()},
@@ -90,7 +87,7 @@ class Profile:
 
 
 class Profiler:
-    """Samples in a thread between `start` and `stop`; `phase` times what is inside it."""
+    """Samples in a thread between `start` and `stop`; `phase` times its context."""
 
     def __init__(self, interval: float = INTERVAL_SECONDS) -> None:
         self.profile = Profile(
@@ -105,12 +102,12 @@ class Profiler:
         self._started = time.monotonic()
 
     def start(self) -> None:
-        """Begin to sample."""
+        """Start sampling."""
         self._started = time.monotonic()
         self._thread.start()
 
     def stop(self) -> Profile:
-        """End sampling and give what was measured."""
+        """Stop sampling and return the measurements."""
         self._ended.set()
         if self._thread.ident is not None:
             self._thread.join()
@@ -118,20 +115,20 @@ class Profiler:
         if self._recorder:
             self.profile.operators = self._recorder.stop()
         for index in range(torch.cuda.device_count() if torch.cuda.is_initialized() else 0):
-            held, whole = torch.cuda.max_memory_reserved(index), torch.cuda.mem_get_info(index)[1]
-            self.profile.gpu_memory_mb[index] = held / 2**20
+            used, whole = torch.cuda.max_memory_reserved(index), torch.cuda.mem_get_info(index)[1]
+            self.profile.gpu_memory_mb[index] = used / 2**20
             self.profile.gpu_memory_total_mb[index] = whole / 2**20
         return self.profile
 
     def record(self, model: nn.Module, steps: int, parts: bool = True) -> None:
-        """Record the operators, and the parts of the model, in a few of the steps that follow."""
+        """Record operators and, if requested, parts of the model in a few of the next steps."""
         from training.watch.profiling.operators import Recorder
 
         self._recorder = Recorder(model, steps, parts)
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
-        """Add the time spent inside to a phase."""
+        """Add the time spent in this context to a phase."""
         with self._recorder.phase(name) if self._recorder else nullcontext():
             started = time.perf_counter()
             try:
@@ -157,7 +154,7 @@ class Profiler:
 
 
 def _gpu_utilisation() -> list[float]:
-    """Per cent of each GPU in use, by nvidia-smi; nothing where it does not answer."""
+    """Use of each GPU in per cent, from nvidia-smi; empty if it fails."""
     try:
         answer = subprocess.run(
             ["nvidia-smi", "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits"],

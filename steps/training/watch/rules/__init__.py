@@ -1,9 +1,9 @@
-"""The debug rules: seven judgements of a training, under the names of the service's rules.
+"""The seven debug rules, named after SageMaker Debugger's.
 
-Five look at tensors that an smdebug hook saved, two at the machine. Names, parameters and their
-defaults are those of SageMaker Debugger's built-in rules (Amazon SageMaker developer guide, "List
-of Debugger built-in rules", the parameter table of each rule; for LowGPUUtilization "List of
-Debugger built-in profiler rules"); the code is ours and runs wherever the training does.
+Five read the tensors that an smdebug hook saved, two the profile of the machine. Names, parameters
+and defaults are those of SageMaker Debugger's built-in rules (Amazon SageMaker developer guide,
+"List of Debugger built-in rules", the parameter table of each rule; for LowGPUUtilization "List of
+Debugger built-in profiler rules"); the code is our own and runs wherever the training runs.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from training.watch.rules.system import low_gpu_utilization, profiler_report
 from training.watch.rules.vanishing_gradient import VanishingGradient
 from training.watch.rules.verdict import Verdict
 
-__all__ = ["Verdict", "ended_by", "judge", "judge_tensors", "table"]
+__all__ = ["Verdict", "add_end", "judge", "judge_tensors", "table"]
 
 TENSOR_RULES: tuple[type[TensorRule], ...] = (
     VanishingGradient, Overfit, Overtraining, PoorWeightInitialization, LossNotDecreasing
@@ -35,17 +35,17 @@ TENSOR_RULES: tuple[type[TensorRule], ...] = (
 def judge(
     folder: Path, activation_inputs: str, profile: Profile, resumed: int = 0
 ) -> list[Verdict]:
-    """Every rule's verdict.
+    """The verdicts of all rules.
 
     Args:
-        folder: where the hook wrote; closed.
-        activation_inputs: pattern of the tensors that go into the network's activation functions.
-        profile: what the profiler measured.
-        resumed: the epoch after which the training was resumed; the tensors before it are lost.
+        folder: tensors of the hook, which is closed.
+        activation_inputs: pattern of the tensors that are inputs of activation functions.
+        profile: of the training.
+        resumed: the epoch after which the training was resumed; earlier tensors are lost.
     """
     verdicts = judge_tensors(folder, activation_inputs)
     return [
-        *(_since(verdict, resumed) if resumed else verdict for verdict in verdicts),
+        *(_limit_to_resumed(verdict, resumed) if resumed else verdict for verdict in verdicts),
         low_gpu_utilization(profile),
         profiler_report(profile),
     ]
@@ -55,12 +55,12 @@ def judge_tensors(folder: Path, activation_inputs: str, ended: bool = True) -> l
     """The verdicts of the five rules over tensors.
 
     Args:
-        folder: where the hook wrote.
-        activation_inputs: pattern of the tensors that go into the network's activation functions.
-        ended: nothing will follow. While a training goes on, only findings that no later step can
-            mend are made: not that the loss never fell, which takes the whole training to say.
+        folder: tensors of the hook.
+        activation_inputs: pattern of the tensors that are inputs of activation functions.
+        ended: whether the training has ended. Before the end, rules report only issues that no
+            later step can cure: not that the loss never fell.
     """
-    tensors.quieten()
+    tensors.silence_smdebug()
     trial = create_trial(str(folder))
     verdicts = []
     for rule in TENSOR_RULES:
@@ -77,8 +77,8 @@ def judge_tensors(folder: Path, activation_inputs: str, ended: bool = True) -> l
     return verdicts
 
 
-def ended_by(verdicts: list[Verdict], epoch: int) -> list[Verdict]:
-    """The verdicts of a training that ended after `epoch` because a rule over tensors said so."""
+def add_end(verdicts: list[Verdict], epoch: int) -> list[Verdict]:
+    """Add to the tensor rules' issues that they ended the training after `epoch`."""
     tensor_rules = {rule.__name__ for rule in TENSOR_RULES}
     return [
         replace(verdict, reason=f"{verdict.reason}; the training was ended after epoch {epoch}")
@@ -88,8 +88,8 @@ def ended_by(verdicts: list[Verdict], epoch: int) -> list[Verdict]:
     ]
 
 
-def _since(verdict: Verdict, resumed: int) -> Verdict:
-    """A verdict that rests only on the tensors of the epochs since the training was resumed."""
+def _limit_to_resumed(verdict: Verdict, resumed: int) -> Verdict:
+    """Limit a verdict to the epochs since the training was resumed."""
     if verdict.rule == PoorWeightInitialization.__name__:
         reason = f"the training was resumed after epoch {resumed}; its first steps were not kept"
         return replace(verdict, status="NotApplicable", reason=reason)
@@ -99,7 +99,7 @@ def _since(verdict: Verdict, resumed: int) -> Verdict:
 
 
 def table(verdicts: list[Verdict]) -> str:
-    """The verdicts for a log, a line each."""
+    """The verdicts as lines of the log."""
     rule = max(len(verdict.rule) for verdict in verdicts)
     status = max(len(verdict.status) for verdict in verdicts)
     return "\n".join(

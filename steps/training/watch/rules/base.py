@@ -1,4 +1,4 @@
-"""A rule over saved tensors, step by step, that can say what it found."""
+"""The base class of the rules that read saved tensors."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ GRADIENTS, LOSSES = "gradients", "losses"
 
 
 class TensorRule(Rule):
-    """Looks at one step after the other and stops at the first that shows the issue.
+    """Inspects one step after the other, up to the first that shows the issue.
 
-    A subclass gives `look`, which returns what is wrong in words or nothing, and `healthy`, which
-    says with numbers why nothing is. Its parameters and their defaults are those that the service
-    publishes for its rule of the same name.
+    A subclass defines `inspect`, which describes the issue or returns nothing, and
+    `healthy_reason`, which gives the figures if there is none. Its parameters and defaults are
+    those that SageMaker Debugger publishes for its rule of the same name.
     """
 
     parameters: ClassVar[dict[str, Any]] = {}
 
     def __init__(self, base_trial: Trial, ended: bool = True, **parameters: Any) -> None:
-        """Take the trial to judge.
+        """Judge a trial.
 
         Args:
             base_trial: the saved tensors.
-            ended: nothing will follow; what can only be said in the end may be said.
-            parameters: those that differ from the published ones.
+            ended: whether the training has ended; some issues can only be found at the end.
+            parameters: those that differ from the defaults.
         """
         unknown = set(parameters) - set(self.parameters)
         if unknown:
@@ -45,25 +45,25 @@ class TensorRule(Rule):
         self.finding = ""
         self._ended = ended
 
-    def look(self, step: int) -> str:
-        """What is wrong at this global step, in words; nothing where all is well."""
+    def inspect(self, step: int) -> str:
+        """The issue at this global step, in words; empty if there is none."""
         raise NotImplementedError
 
-    def healthy(self) -> str:
-        """Why nothing is wrong, with numbers."""
+    def healthy_reason(self) -> str:
+        """Why there is no issue, with figures."""
         raise NotImplementedError
 
     def not_applicable(self) -> str:
-        """Why nothing can be said, asked after every step was looked at; nothing if it can."""
+        """Why the rule cannot judge, after all steps were inspected; empty if it can."""
         return ""
 
     def invoke_at_step(self, step: int) -> bool:
-        """Smdebug's way to ask for a step."""
-        self.finding = self.look(step)
+        """Inspect a step; smdebug calls this."""
+        self.finding = self.inspect(step)
         return bool(self.finding)
 
     def judge(self) -> Verdict:
-        """Look at every saved step."""
+        """Inspect every saved step."""
         name = type(self).__name__
         try:
             for step in self.base_trial.steps():
@@ -73,16 +73,16 @@ class TensorRule(Rule):
         reason = self.not_applicable()
         if reason:
             return Verdict(name, "NotApplicable", reason, self.chosen)
-        return Verdict(name, "NoIssuesFound", self.healthy(), self.chosen)
+        return Verdict(name, "NoIssuesFound", self.healthy_reason(), self.chosen)
 
     def is_training(self, step: int) -> bool:
-        """Whether the step was one of training, not of validation."""
-        return self.base_trial.mode(step) != ModeKeys.EVAL
+        """Whether the step belongs to training, not to validation."""
+        return bool(self.base_trial.mode(step) != ModeKeys.EVAL)
 
     def last_training_step(self) -> int:
-        """The global step of the last batch that was trained; -1 where none was.
+        """The global step of the last training batch; -1 if there is none.
 
-        Beyond all steps while the training goes on.
+        Beyond all steps while the training continues.
         """
         if not self._ended:
             return sys.maxsize

@@ -1,4 +1,4 @@
-"""Losses by pass: what Overfit and Overtraining compare."""
+"""The losses of whole passes, which Overfit and Overtraining compare."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from training.watch.rules.base import TensorRule
 
 @dataclass(frozen=True)
 class Passes:
-    """One validation pass and the training before it: mean losses, and the last training step."""
+    """Mean losses of one validation pass and the training before it; the last training step."""
 
     train: float
     validation: float
@@ -22,12 +22,12 @@ class Passes:
 class LossHistoryRule(TensorRule):
     """A rule that compares whole validation passes, not single batches.
 
-    The service compares at every saved step. A validation pass is many such steps over different
-    images, so their mean is the loss that a person reads, and one pass counts as one comparison.
+    SageMaker Debugger compares at every saved step. Here one validation pass, many steps over
+    different images, counts as one comparison of mean losses.
     """
 
     def __init__(self, base_trial: Trial, **parameters: Any) -> None:
-        """See the class."""
+        """Judge a trial; `parameters` are those that differ from the defaults."""
         super().__init__(base_trial, **parameters)
         self.passes: list[Passes] = []
         self._train: list[float] = []
@@ -35,8 +35,8 @@ class LossHistoryRule(TensorRule):
         self._step = 0
         self._last = max(base_trial.steps(), default=-1)
 
-    def look(self, step: int) -> str:
-        """Gather losses; at the end of a validation pass, compare."""
+    def inspect(self, step: int) -> str:
+        """Collect losses; at the end of a validation pass, compare."""
         loss = self.loss(step)
         if loss is None:
             return ""
@@ -50,7 +50,7 @@ class LossHistoryRule(TensorRule):
         return finding or (self._end_of_pass() if step == self._last else "")
 
     def compare(self) -> str:
-        """What is wrong after the newest of `passes`, in words; nothing where all is well."""
+        """The issue after the newest of `passes`, in words; empty if there is none."""
         raise NotImplementedError
 
     def not_applicable(self) -> str:

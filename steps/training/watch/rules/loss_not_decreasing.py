@@ -14,7 +14,7 @@ from training.watch.rules.base import TensorRule
 
 @dataclass(frozen=True)
 class Window:
-    """The losses of `num_steps` steps in a row."""
+    """The losses of `num_steps` consecutive steps."""
 
     mean: float
     error: float  # standard error of the mean
@@ -24,10 +24,10 @@ class Window:
 class LossNotDecreasing(TensorRule):
     """The training loss rises, or has not fallen by the end.
 
-    The mean loss of every `num_steps` steps is compared with that of the `num_steps` before. It may
-    be higher by `increase_threshold_percent` (and by two standard errors) at most. At the end it
-    must be lower than at the start by `diff_percent`. The service compares single steps; batches
-    of some dozens of images differ by more than a healthy training gains in ten steps.
+    The mean loss of every `num_steps` steps is compared with that of the `num_steps` before. An
+    increase of more than `increase_threshold_percent` and two standard errors is an issue. At the
+    end it must be lower than at the start by `diff_percent`. SageMaker Debugger compares single
+    steps, but batches of dozens of images differ by more than ten steps improve.
 
     Parameters and defaults: Amazon SageMaker developer guide, "List of Debugger built-in rules".
     """
@@ -39,14 +39,14 @@ class LossNotDecreasing(TensorRule):
     }
 
     def __init__(self, base_trial: Trial, **parameters: Any) -> None:
-        """See the class."""
+        """Judge a trial; `parameters` are those that differ from the defaults."""
         super().__init__(base_trial, **parameters)
         self.windows: list[Window] = []
         self._losses: list[float] = []
         self._last = self.last_training_step()
 
-    def look(self, step: int) -> str:
-        """Gather losses; with enough of them, compare."""
+    def inspect(self, step: int) -> str:
+        """Collect losses; with enough of them, compare."""
         loss = self.loss(step) if self.is_training(step) else None
         if loss is None:
             return ""
@@ -66,8 +66,8 @@ class LossNotDecreasing(TensorRule):
         seen = len(self.windows) * steps + len(self._losses)
         return "" if len(self.windows) > 1 else f"{seen} losses were saved; {2 * steps} are needed"
 
-    def healthy(self) -> str:
-        """From where to where."""
+    def healthy_reason(self) -> str:
+        """The first and the last mean loss."""
         first, last = self.windows[0].mean, self.windows[-1].mean
         return (
             f"the mean training loss of {self.chosen['num_steps']} steps went from {first:.3f} to "
@@ -86,7 +86,7 @@ class LossNotDecreasing(TensorRule):
         return (
             f"the mean loss of {self.chosen['num_steps']} steps rose by {change:.1f} %, from "
             f"{before.mean:.3f} at step {before.step} to {newest.mean:.3f} at step {newest.step}; "
-            f"at most {allowed} % is allowed"
+            f"{allowed} % is allowed"
         )
 
     def _not_fallen(self) -> str:

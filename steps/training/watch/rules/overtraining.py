@@ -8,10 +8,10 @@ from training.watch.rules.loss_history import LossHistoryRule
 
 
 class Overtraining(LossHistoryRule):
-    """Training goes on although a loss has stopped improving by `delta`.
+    """Training continues although a loss no longer improves by `delta`.
 
-    The training loss may stand still for `patience_train` passes, the validation loss for
-    `patience_validation`.
+    The training loss may go without improvement for fewer than `patience_train` passes, the
+    validation loss for fewer than `patience_validation`.
 
     Parameters and defaults: Amazon SageMaker developer guide, "List of Debugger built-in rules".
     """
@@ -23,34 +23,35 @@ class Overtraining(LossHistoryRule):
     }
 
     def compare(self) -> str:
-        """How long each loss has stood still."""
-        for name, losses in (
-            ("train", [p.train for p in self.passes]),
-            ("validation", [p.validation for p in self.passes]),
+        """Count the passes without improvement."""
+        for name, losses, patience in (
+            ("training", [p.train for p in self.passes], self.chosen["patience_train"]),
+            ("validation", [p.validation for p in self.passes], self.chosen["patience_validation"]),
         ):
-            waited, best = _standing_still(losses, self.chosen["delta"])
-            if waited >= self.chosen[f"patience_{name}"]:
+            waited, best = _without_improvement(losses, self.chosen["delta"])
+            if waited >= patience:
                 return (
-                    f"the {name} loss has not improved by {self.chosen['delta']:g} on {best:.3f} "
-                    f"for {waited} passes, at step {self.passes[-1].step}; more training only "
-                    f"overtrains"
+                    f"at step {self.passes[-1].step} the {name} loss had not improved on "
+                    f"{best:.3f} by {self.chosen['delta']:g} for {waited} passes; more training "
+                    "only overtrains"
                 )
         return ""
 
-    def healthy(self) -> str:
-        """How long at most, and how long it may be."""
-        train, _ = _standing_still([p.train for p in self.passes], self.chosen["delta"])
-        validation, _ = _standing_still([p.validation for p in self.passes], self.chosen["delta"])
+    def healthy_reason(self) -> str:
+        """The passes without improvement, and how many are allowed."""
+        delta = self.chosen["delta"]
+        train, _ = _without_improvement([p.train for p in self.passes], delta)
+        validation, _ = _without_improvement([p.validation for p in self.passes], delta)
         passes = "1 pass" if len(self.passes) == 1 else f"{len(self.passes)} passes"
         return (
-            f"after {passes} the training loss has stood still for {train} "
-            f"(allowed: {self.chosen['patience_train'] - 1}), the validation loss for "
+            f"after {passes} the training loss has been without improvement for {train} "
+            f"(allowed: {self.chosen['patience_train'] - 1}) and the validation loss for "
             f"{validation} (allowed: {self.chosen['patience_validation'] - 1})"
         )
 
 
-def _standing_still(losses: list[float], delta: float) -> tuple[int, float]:
-    """Passes since the loss last improved by `delta`, and the loss that it then had."""
+def _without_improvement(losses: list[float], delta: float) -> tuple[int, float]:
+    """Number of passes since the loss last improved by `delta`, and its value then."""
     best, waited = losses[0], 0
     for loss in losses[1:]:
         if loss < best - delta:

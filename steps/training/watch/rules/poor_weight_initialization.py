@@ -11,17 +11,17 @@ from smdebug.trials.trial import Trial
 
 from training.watch.rules.base import GRADIENTS, TensorRule
 
-FALLEN = 0.02  # a loss that came down by less has not left its start
+FALLEN = 0.02  # share by which the loss must fall to count as falling
 
 
 class PoorWeightInitialization(TensorRule):
-    """The first steps show weights that training cannot get away from.
+    """The initial weights prevent training.
 
-    Two signs, over the first `steps` steps: the variances of what goes into the activation
-    functions (tensors matching `activation_inputs_regex`) differ between layers by a factor above
-    `threshold`; or the 5th and 95th percentile of a gradient are nearer than `distribution_range`.
-    A sign counts when the loss, as a mean of `patience` steps, never came down from where it began:
-    a pretrained network shows both signs and learns all the same.
+    Two signs, over the first `steps` steps: the variances of the inputs of activation functions
+    (tensors matching `activation_inputs_regex`) differ between layers by a factor above
+    `threshold`; or the 5th and 95th percentiles of a gradient are closer than `distribution_range`.
+    A sign counts only if the loss, as a mean of `patience` steps, never falls below its start: a
+    pretrained network shows both signs and trains well.
 
     Parameters and defaults: Amazon SageMaker developer guide, "List of Debugger built-in rules".
     """
@@ -35,15 +35,15 @@ class PoorWeightInitialization(TensorRule):
     }
 
     def __init__(self, base_trial: Trial, **parameters: Any) -> None:
-        """See the class."""
+        """Judge a trial; `parameters` are those that differ from the defaults."""
         super().__init__(base_trial, **parameters)
         self.ratio, self.range = 1.0, math.inf
         self._sign = ""
         self._losses: list[float] = []
         self._last = self.last_training_step()
 
-    def look(self, step: int) -> str:
-        """The signs at the first steps, and the loss to the end."""
+    def inspect(self, step: int) -> str:
+        """Look for the signs in the first steps, and follow the loss to the end."""
         loss = self.loss(step) if self.is_training(step) else None
         if loss is None:
             return ""
@@ -55,23 +55,23 @@ class PoorWeightInitialization(TensorRule):
         first, lowest = self._means()
         if lowest < first * (1 - FALLEN):
             return ""
-        return f"{self._sign}; and the loss never came down from {first:.3f} (lowest {lowest:.3f})"
+        return f"{self._sign}; and the loss never fell from {first:.3f} (lowest: {lowest:.3f})"
 
     def not_applicable(self) -> str:
-        """Too short a training says nothing."""
+        """A training can be too short to judge."""
         needed = 2 * self.chosen["patience"]
         seen = len(self._losses)
         return "" if seen >= needed else f"{seen} losses were saved; {needed} are needed"
 
-    def healthy(self) -> str:
-        """The signs, and the loss."""
+    def healthy_reason(self) -> str:
+        """The signs and the loss."""
         first, lowest = self._means()
         if self._sign:
-            return f"{self._sign}; but the loss came down from {first:.3f} to {lowest:.3f}"
+            return f"{self._sign}; but the loss fell from {first:.3f} to {lowest:.3f}"
         return (
             f"in the first {self.chosen['steps']} steps the variances of activation inputs "
-            f"differed by a factor of {self.ratio:.1f} at most, and the narrowest gradient spanned "
-            f"{self.range:.2g}"
+            f"differed by a factor of at most {self.ratio:.1f}, and 90% of the narrowest gradient "
+            f"spanned {self.range:.2g}"
         )
 
     def _means(self) -> tuple[float, float]:
@@ -116,8 +116,8 @@ class PoorWeightInitialization(TensorRule):
             self.range = min(self.range, float(high - low))
             if high - low < self.chosen["distribution_range"]:
                 return (
-                    f"nine tenths of {name} lay within {high - low:.2g} at step "
-                    f"{self.base_trial.mode_step(step)} (needed: "
-                    f"{self.chosen['distribution_range']:g})"
+                    f"90% of {name} were within {high - low:.2g} at step "
+                    f"{self.base_trial.mode_step(step)} (at least "
+                    f"{self.chosen['distribution_range']:g} is needed)"
                 )
         return ""

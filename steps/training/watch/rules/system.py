@@ -1,4 +1,4 @@
-"""Rules over the machine: LowGPUUtilization and ProfilerReport."""
+"""The rules about the machine: LowGPUUtilization and ProfilerReport."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from training.watch.profiling import findings
 from training.watch.profiling.profiler import Profile
 from training.watch.rules.verdict import Verdict
 
-# The service's defaults (developer guide, "List of Debugger built-in profiler rules"); one sample
-# each half second.
+# SageMaker Debugger's defaults (developer guide, "List of Debugger built-in profiler rules"); one
+# sample every half second.
 LOW_GPU: dict[str, Any] = {"threshold_p95": 70, "threshold_p5": 10, "window": 500, "patience": 1000}
 
 REPORT: dict[str, Any] = {
@@ -23,10 +23,10 @@ REPORT: dict[str, Any] = {
 
 
 def low_gpu_utilization(profile: Profile) -> Verdict:
-    """A GPU is hardly used, or by fits and starts.
+    """A GPU is hardly used, or used in bursts.
 
-    Over the last `window` samples the 95th percentile is below `threshold_p95`, or it is not and
-    the 5th is below `threshold_p5`. The first `patience` samples are the start-up and do not count.
+    Over the last `window` samples the 95th percentile is below `threshold_p95`; or it is not, and
+    the 5th percentile is below `threshold_p5`. The first `patience` samples are start-up.
     """
     name = "LowGPUUtilization"
     if not profile.gpu:
@@ -38,7 +38,7 @@ def low_gpu_utilization(profile: Profile) -> Verdict:
                 name,
                 "NotApplicable",
                 f"{len(samples)} samples of GPU {index} were taken; the first "
-                f"{LOW_GPU['patience']} count as start-up",
+                f"{LOW_GPU['patience']} are ignored as start-up",
                 LOW_GPU,
             )
         counted = samples[LOW_GPU["patience"] :][-LOW_GPU["window"] :]
@@ -49,36 +49,38 @@ def low_gpu_utilization(profile: Profile) -> Verdict:
             return Verdict(name, "IssuesFound", f"{reason}{LOW_GPU['threshold_p95']} %", LOW_GPU)
         if p5 < LOW_GPU["threshold_p5"]:
             reason = f"{where} fell to {p5:.0f} % at the 5th percentile while the 95th was "
-            return Verdict(name, "IssuesFound", f"{reason}{p95:.0f} %: it waits", LOW_GPU)
+            return Verdict(name, "IssuesFound", f"{reason}{p95:.0f} %: it often waits", LOW_GPU)
         healthy.append(f"{where} was used between {p5:.0f} % and {p95:.0f} %")
     return Verdict(name, "NoIssuesFound", "; ".join(healthy), LOW_GPU)
 
 
 def profiler_report(profile: Profile) -> Verdict:
-    """Where the time went and how busy the machine was, with findings in words."""
+    """Time by phase and use of the machine, with findings in words."""
     figures = profile.as_dict()
     data, evaluation = profile.data_share, profile.evaluation_share
     cpu = figures["cpu_percent"].get("mean")
     memory = figures["machine_memory_percent"].get("max")
 
-    found = []
+    issues = []
     if data > REPORT["data_share"]:
-        found.append(
-            f"{data:.0%} of the training time went into preparing batches; "
-            f"a smaller image-size or more CPU cores would help"
+        issues.append(
+            f"{data:.0%} of the training time was spent on preparing batches. "
+            "Use a smaller image-size or more CPU cores."
         )
     if evaluation > REPORT["evaluation_share"]:
-        found.append(f"{evaluation:.0%} of the time went into validation; validate on fewer images")
+        issues.append(
+            f"{evaluation:.0%} of the time was spent on validation. Validate on fewer images."
+        )
     if idle := findings.waiting(profile):
-        found.append(idle)
+        issues.append(str(idle))
     if memory is not None and memory > REPORT["machine_memory_percent"]:
-        found.append(
-            f"the machine's memory was {memory:.0f} % full; choose a smaller batch or image-size"
+        issues.append(
+            f"The machine's memory was {memory:.0f} % full. Use a smaller batch-size or image-size."
         )
     shares = ", ".join(
         f"{name.replace('_', '/')} {seconds:.1f} s" for name, seconds in profile.phases.items()
     )
-    summary = f"{profile.seconds:.1f} s in all: {shares}" if shares else "no phase was timed"
+    summary = f"{profile.seconds:.1f} s in total: {shares}" if shares else "no phase was timed"
     if cpu is not None:
         peak = figures["memory_mb"]["max"]
         summary += (
@@ -87,11 +89,11 @@ def profiler_report(profile: Profile) -> Verdict:
         )
     figures["data_share"] = round(data, 3)
     figures["evaluation_share"] = round(evaluation, 3)
-    figures["findings"] = found
+    figures["findings"] = issues
     return Verdict(
         "ProfilerReport",
-        "IssuesFound" if found else "NoIssuesFound",
-        "; ".join([*found, summary]),
+        "IssuesFound" if issues else "NoIssuesFound",
+        " ".join([*issues, summary]),
         REPORT,
         figures,
     )

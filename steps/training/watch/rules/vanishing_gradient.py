@@ -20,12 +20,12 @@ class VanishingGradient(TensorRule):
     parameters: ClassVar[dict[str, Any]] = {"threshold": 1e-7}
 
     def __init__(self, base_trial: Trial, **parameters: Any) -> None:
-        """See the class."""
+        """Judge a trial; `parameters` are those that differ from the defaults."""
         super().__init__(base_trial, **parameters)
         self.smallest, self.where, self.when = math.inf, "", -1
 
-    def look(self, step: int) -> str:
-        """Any watched gradient."""
+    def inspect(self, step: int) -> str:
+        """Compare each saved gradient with the threshold."""
         if not self.is_training(step):
             return ""
         for name, gradient in self.values(step, GRADIENTS).items():
@@ -43,8 +43,8 @@ class VanishingGradient(TensorRule):
         """Without gradients there is nothing to judge."""
         return "" if self.where else "no gradients were saved"
 
-    def healthy(self) -> str:
-        """The smallest seen."""
+    def healthy_reason(self) -> str:
+        """The smallest gradient."""
         return (
             f"the smallest mean magnitude of a gradient was {self.smallest:.2g} "
             f"({self.where}, step {self.when}), above {self.chosen['threshold']:g}"

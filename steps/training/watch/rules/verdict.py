@@ -1,4 +1,4 @@
-"""What a rule says in the end."""
+"""The verdict of a debug rule."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Status = Literal["NoIssuesFound", "IssuesFound", "NotApplicable"]
 
 @dataclass(frozen=True)
 class Verdict:
-    """A rule's judgement of one training; the statuses are those of the service."""
+    """The verdict of one rule on one training, with SageMaker Debugger's statuses."""
 
     rule: str
     status: Status
@@ -19,7 +19,7 @@ class Verdict:
     details: dict[str, Any] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
-        """As `debug_rules.json` keeps it; details only where there are any."""
+        """The entry of `debug_rules.json`, with details only if there are any."""
         document = asdict(self)
         if not self.details:
             del document["details"]

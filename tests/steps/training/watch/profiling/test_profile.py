@@ -107,10 +107,10 @@ def measured(**changes) -> Profile:
 
 
 FINDINGS = {
-    "data-is-fast": (measured(), (), "Data loading took 10 % of the training steps: it does not"),
+    "data-is-fast": (measured(), (), "Data loading took 10 % of the training steps: it does"),
     "data-is-slow": (
         measured(phases={"data": 3.4, "forward_backward": 6.6}), (),
-        "Data loading took 34 % of the training steps: the network waits for its images. A smaller",
+        "Data loading took 34 % of the training steps: the network waits for its images. Use",
     ),
     "much-validation": (
         measured(phases={"forward_backward": 2.0, "evaluation": 3.0}), (),
@@ -118,30 +118,30 @@ FINDINGS = {
     ),
     "mostly-preparing": (
         measured(phases={"decoding": 6.0, "model": 2.0, "forward_backward": 2.0}, seconds=10.0), (),
-        "80 % of the time was over before the first step: 6.0 s for decoding images, 2.0 s for",
+        "80 % of the time passed before the first step: 6.0 s for decoding images, 2.0 s for",
     ),
-    "computing": (measured(), (), "The CPU was at 95 % of 2 cores: computing is what takes"),
+    "computing": (measured(), (), "The CPU was at 95 % of 2 cores: training is limited by"),
     "backwards": (
         measured(operators=made_of(("convolution backward", 0.66), ("pooling", 0.34))), (),
-        "66 % of a training step went backwards through the network. Keeping the first stages",
+        "66 % of a training step is the backward pass. Freezing the first stages",
     ),
     "python": (
         measured(operators=made_of((PYTHON, 0.4), ("pooling", 0.6))), (),
-        "40 % of a training step lay between operators, in Python. Larger batches",
+        "40 % of a training step passes between operators, in Python. With larger batches",
     ),
     "waiting": (
         measured(cpu=[20.0] * 20, machine_cpu=[25.0] * 20), (),
-        "The 2 threads computed 20 % of the time while cores were free for them. Larger batches",
+        "The 2 threads computed 20 % of the time while cores were free for them. Use larger",
     ),
     "shared": (measured(cpu=[30.0] * 20), (), "Other processes used 66 % of the machine"),
-    "memory": (measured(), (), "The process held up to 2.1 of 24.0 GB; with others the machine"),
-    "memory-full": (measured(machine_memory=[97.0]), (), "97 % full. Choose a smaller"),
-    "gpu-idle": (measured(gpu={0: [20.0] * 20}), (), "GPU 0 was used 20 % of the time. A larger"),
+    "memory": (measured(), (), "The process used up to 2.1 of 24.0 GB of memory; with"),
+    "memory-full": (measured(machine_memory=[97.0]), (), "97 % was in use. Choose a smaller"),
+    "gpu-idle": (measured(gpu={0: [20.0] * 20}), (), "GPU 0 was used 20 % of the time. Use a"),
     "gpu-memory": (
         measured(gpu_memory_mb={0: 15000.0}, gpu_memory_total_mb={0: 16000.0}), (),
-        "GPU 0 held up to 14.6 of 15.6 GB. Choose a smaller",
+        "On GPU 0 the process used up to 14.6 of 15.6 GB. Choose a smaller",
     ),
-    "slower": (measured(), (40.0, 20.0, 41.0), "Epoch 2 trained on 20 images per second"),
+    "slower": (measured(), (40.0, 20.0, 41.0), "Epoch 2 processed 20 images per second"),
 }  # fmt: skip
 
 
