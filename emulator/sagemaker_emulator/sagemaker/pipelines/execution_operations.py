@@ -15,7 +15,7 @@ from sagemaker_emulator.errors import ApiError, invalid
 from sagemaker_emulator.sagemaker.pipelines.language.definition import Definition
 from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import DefinitionError
 from sagemaker_emulator.sagemaker.pipelines.language.parameters import bind
-from sagemaker_emulator.sagemaker.pipelines.operations import checked, requested_pipeline
+from sagemaker_emulator.sagemaker.pipelines.operations import check_definition, requested_pipeline
 from sagemaker_emulator.sagemaker.pipelines.run import records
 from sagemaker_emulator.sagemaker.pipelines.run.scheduler import SKIPPED
 from sagemaker_emulator.sagemaker.pipelines.run.selection import record_other_steps, resolve
@@ -49,7 +49,7 @@ def start(context: Context, request: types.StartPipelineExecutionRequestTypeDef)
     token = f"start/{pipeline['PipelineName']}/{request['ClientRequestToken']}"
     if earlier := store.get(records.TOKEN, token):
         return {"PipelineExecutionArn": earlier["PipelineExecutionArn"]}
-    definition = checked(pipeline["PipelineDefinition"])
+    definition = check_definition(pipeline["PipelineDefinition"])
     config = request.get("SelectiveExecutionConfig")
     try:
         values = bind(definition.parameters, request.get("PipelineParameters", []))
@@ -142,7 +142,7 @@ def list_steps(
     arn = request.get("PipelineExecutionArn", "")
     records.get_execution(context.store, arn)
     steps = [
-        {**records.shown(step), "CreationTime": step["StartTime"]}
+        {**records.listed_step(step), "CreationTime": step["StartTime"]}
         for step in records.step_records(context.store, arn).values()
         if step["StepStatus"] != SKIPPED
     ]
