@@ -1,4 +1,4 @@
-"""Evaluate: what the model, and the one now approved, are worth on images neither has seen."""
+"""Evaluate: measure the model, and the approved model, on images that neither has seen."""
 
 from typing import Any
 
@@ -6,13 +6,13 @@ from sagemaker.core.workflow.functions import Join, JsonGet
 from sagemaker.core.workflow.properties import PropertyFile
 from sagemaker.mlops.workflow.steps import ProcessingStep
 
-from pipelines.builders.context import Context, output_of, processing_input
+from pipelines.builders.context import BuildContext, output_of, processing_input
 
 FILE = "evaluation.json"
 REPORT = PropertyFile(name="EvaluationReport", output_name="evaluation", path=FILE)
 
 
-def evaluate_step(context: Context, prepare: Any, train: Any) -> ProcessingStep:
+def evaluate_step(context: BuildContext, prepare: Any, train: Any) -> ProcessingStep:
     """The Processing step that runs `steps/evaluate.py` in the training image."""
     processor = context.processor(
         "Evaluate",
@@ -58,12 +58,12 @@ def approved_accuracy(evaluate: Any) -> JsonGet:
 
 
 def accuracy_to_reach(evaluate: Any) -> JsonGet:
-    """The same; 0 also where the approved model has learnt from nearly all of the test images."""
+    """As approved_accuracy; also 0 if the approved model was trained on nearly all test images."""
     return _value(evaluate, "tally.approved.must_reach.value")
 
 
 def compared_accuracy(evaluate: Any) -> JsonGet:
-    """The model's accuracy on the images that the approved one is judged by."""
+    """The model's accuracy on the images that the approved model is measured on."""
     return _value(evaluate, "tally.approved.candidate_accuracy.value")
 
 
