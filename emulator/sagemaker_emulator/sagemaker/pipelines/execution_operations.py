@@ -15,7 +15,7 @@ from sagemaker_emulator.errors import ApiError, invalid
 from sagemaker_emulator.sagemaker.pipelines.language.definition import Definition
 from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import DefinitionError
 from sagemaker_emulator.sagemaker.pipelines.language.parameters import bind
-from sagemaker_emulator.sagemaker.pipelines.operations import checked, requested_pipeline
+from sagemaker_emulator.sagemaker.pipelines.operations import check_definition, requested_pipeline
 from sagemaker_emulator.sagemaker.pipelines.run import records
 from sagemaker_emulator.sagemaker.pipelines.run.scheduler import SKIPPED
 from sagemaker_emulator.sagemaker.pipelines.run.selection import record_other_steps, resolve
@@ -49,7 +49,7 @@ def start(context: Context, request: types.StartPipelineExecutionRequestTypeDef)
     token = f"start/{pipeline['PipelineName']}/{request['ClientRequestToken']}"
     if earlier := store.get(records.TOKEN, token):
         return {"PipelineExecutionArn": earlier["PipelineExecutionArn"]}
-    definition = checked(pipeline["PipelineDefinition"])
+    definition = check_definition(pipeline["PipelineDefinition"])
     config = request.get("SelectiveExecutionConfig")
     try:
         values = bind(definition.parameters, request.get("PipelineParameters", []))
@@ -131,7 +131,7 @@ def list_executions(
         }
         for execution in records.list_executions(context.store, pipeline["PipelineArn"])
     ]
-    return page(request, executions, "PipelineExecutionSummaries", name="PipelineName")
+    return page(request, executions, "PipelineExecutionSummaries", "Pipeline")
 
 
 @operation("ListPipelineExecutionSteps")
@@ -141,14 +141,12 @@ def list_steps(
     """List the steps that have begun, latest first unless the request orders otherwise."""
     arn = request.get("PipelineExecutionArn", "")
     records.get_execution(context.store, arn)
-    steps = records.step_records(context.store, arn).values()
-    return page(
-        request,
-        [records.shown(step) for step in steps if step["StepStatus"] != SKIPPED],
-        "PipelineExecutionSteps",
-        name="StepName",
-        sort={"CreationTime": "StartTime"},
-    )
+    steps = [
+        {**records.listed_step(step), "CreationTime": step["StartTime"]}
+        for step in records.step_records(context.store, arn).values()
+        if step["StepStatus"] != SKIPPED
+    ]
+    return page(request, steps, "PipelineExecutionSteps", "Step")
 
 
 @operation("ListPipelineParametersForExecution")
@@ -161,7 +159,7 @@ def list_parameters(
         {"Name": name, "Value": value if isinstance(value, str) else json.dumps(value)}
         for name, value in execution["Parameters"].items()
     ]
-    return page(request, parameters, "PipelineParameters", name="Name", default_order="Ascending")
+    return page(request, parameters, "PipelineParameters", "", default_order="Ascending")
 
 
 @operation("DescribePipelineDefinitionForExecution")

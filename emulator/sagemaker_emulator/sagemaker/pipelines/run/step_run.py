@@ -14,7 +14,7 @@ from sagemaker_emulator.sagemaker.pipelines.language.expressions import Scope, e
 from sagemaker_emulator.sagemaker.pipelines.run.records import (
     ExecutionRecord,
     StepProgress,
-    iso,
+    format_time,
     step_records,
 )
 
@@ -110,8 +110,8 @@ class StepRun:
                 "PipelineArn": self.execution["PipelineArn"],
                 "PipelineExecutionId": self.execution_id,
                 "PipelineExecutionArn": self.arn,
-                "StartDateTime": iso(self.execution["CreationTime"]),
-                "CurrentDateTime": iso(time.time()),
+                "StartDateTime": format_time(self.execution["CreationTime"]),
+                "CurrentDateTime": format_time(time.time()),
                 "TrainingJobName": job_name,
                 "ProcessingJobName": job_name,
             },
