@@ -248,7 +248,7 @@ def test_a_repository_is_named_as_in_githubs_tokens(
 def test_resources_that_outlive_the_stack_can_be_left_out_of_the_next_one(
     template: dict[str, Any],
 ) -> None:
-    """Their names are taken then, and `RetainedResources=exist` leaves them out; nothing may refer to them."""
+    """`RetainedResources=exist` leaves them out, so nothing else may refer to them."""
     resources = template["Resources"]
     kept = {name for name, one in resources.items() if one.get("DeletionPolicy") == "Retain"}
     assert kept == {
@@ -259,7 +259,9 @@ def test_resources_that_outlive_the_stack_can_be_left_out_of_the_next_one(
         "InferenceImages",
         "Models",
     }
-    assert {name for name, one in resources.items() if one.get("Condition") == "CreatesRetained"} == kept
+    assert {
+        name for name, one in resources.items() if one.get("Condition") == "CreatesRetained"
+    } == kept
     others = [one for name, one in resources.items() if name not in kept]
     said = json.dumps([*others, template["Outputs"]])
     for name in kept:
