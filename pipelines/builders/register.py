@@ -12,7 +12,8 @@ from sagemaker.serve.model_builder import ModelBuilder
 
 from pipelines import NAME
 from pipelines.builders.context import BuildContext
-from pipelines.builders.evaluate import accuracy, approved_accuracy, evaluation_address
+from pipelines.builders.evaluate import evaluation_address, read
+from pipelines.evaluation_report import ACCURACY, APPROVED_ACCURACY
 
 # The model archive has its own code, so that the endpoint runs the code that was evaluated.
 ENVIRONMENT = {
@@ -82,8 +83,8 @@ def metadata(context: BuildContext, evaluate: Any) -> dict[str, Any]:
     parameter = context.parameters
     return {
         "execution": ExecutionVariables.PIPELINE_EXECUTION_ARN,
-        "accuracy": Join(on="", values=[accuracy(evaluate)]),
-        "approved_accuracy": Join(on="", values=[approved_accuracy(evaluate)]),
+        "accuracy": Join(on="", values=[read(evaluate, ACCURACY)]),
+        "approved_accuracy": Join(on="", values=[read(evaluate, APPROVED_ACCURACY)]),
         "accuracy_threshold": parameter["AccuracyThreshold"].to_string(),
         "backbone": parameter["Backbone"],
         "data_source": parameter["DataSource"],
