@@ -131,7 +131,7 @@ def list_executions(
         }
         for execution in records.list_executions(context.store, pipeline["PipelineArn"])
     ]
-    return page(request, executions, "PipelineExecutionSummaries", name="PipelineName")
+    return page(request, executions, "PipelineExecutionSummaries", "Pipeline")
 
 
 @operation("ListPipelineExecutionSteps")
@@ -141,14 +141,12 @@ def list_steps(
     """List the steps that have begun, latest first unless the request orders otherwise."""
     arn = request.get("PipelineExecutionArn", "")
     records.get_execution(context.store, arn)
-    steps = records.step_records(context.store, arn).values()
-    return page(
-        request,
-        [records.shown(step) for step in steps if step["StepStatus"] != SKIPPED],
-        "PipelineExecutionSteps",
-        name="StepName",
-        sort={"CreationTime": "StartTime"},
-    )
+    steps = [
+        {**records.shown(step), "CreationTime": step["StartTime"]}
+        for step in records.step_records(context.store, arn).values()
+        if step["StepStatus"] != SKIPPED
+    ]
+    return page(request, steps, "PipelineExecutionSteps", "Step")
 
 
 @operation("ListPipelineParametersForExecution")
@@ -161,7 +159,7 @@ def list_parameters(
         {"Name": name, "Value": value if isinstance(value, str) else json.dumps(value)}
         for name, value in execution["Parameters"].items()
     ]
-    return page(request, parameters, "PipelineParameters", name="Name", default_order="Ascending")
+    return page(request, parameters, "PipelineParameters", "", default_order="Ascending")
 
 
 @operation("DescribePipelineDefinitionForExecution")
