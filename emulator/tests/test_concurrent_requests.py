@@ -76,7 +76,7 @@ def create(context: Context, number: int = 0) -> str:
 def test_one_of_many_requests_creates_the_pipeline(
     context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wait_in(monkeypatch, pipelines, "checked")
+    wait_in(monkeypatch, pipelines, "check_definition")
     results = send_at_once(lambda number: create(context, number))
     assert sorted(results)[:-1] == ["ValidationException"] * (REQUESTS - 1)
 
@@ -85,7 +85,7 @@ def test_each_update_of_a_pipeline_is_a_version(
     context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     create(context)
-    wait_in(monkeypatch, pipelines, "checked")
+    wait_in(monkeypatch, pipelines, "check_definition")
 
     def update(number: int) -> int:
         response = context.call("UpdatePipeline", PipelineName="p", PipelineDefinition=TEXT)
@@ -96,7 +96,7 @@ def test_each_update_of_a_pipeline_is_a_version(
 
 def test_one_token_starts_one_execution(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     create(context)
-    wait_in(monkeypatch, execution_operations, "checked")
+    wait_in(monkeypatch, execution_operations, "check_definition")
     request = {"PipelineName": "p", "ClientRequestToken": uuid.uuid4().hex}
 
     def start(number: int) -> str:

@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from botocore.exceptions import ClientError
-from engine_bench import PythonFunctions
 from function_archive import archive
 from local_context import local_context
+from pipeline_bench import PythonFunctions
 
 from sagemaker_emulator.services.functions import invocation, operations
 from sagemaker_emulator.services.logs.operations import filter_log_events

@@ -27,14 +27,14 @@ def create_pipeline(context: Context, request: types.CreatePipelineRequestTypeDe
     """Create a pipeline, checked as a whole; a repeated ClientRequestToken changes nothing."""
     name = request["PipelineName"]
     arn = context.arn("pipeline", name)
-    if _exists(context, request):
+    if _is_repeated(context, request):
         return {"PipelineArn": arn}
     if "PipelineVersionAliases" in request:
         raise invalid(f"PipelineVersionAliases: {_ONE_VERSION}.")
     text = _definition_text(context, request)
     if text is None:
         raise invalid("CreatePipeline needs PipelineDefinition or PipelineDefinitionS3Location.")
-    checked(text)
+    check_definition(text)
     now = time.time()
     pipeline: records.PipelineRecord = {
         "PipelineArn": arn,
@@ -51,7 +51,7 @@ def create_pipeline(context: Context, request: types.CreatePipelineRequestTypeDe
         "Version": 1,
     }
     with context.store.transaction():
-        if not _exists(context, request):  # made by another request while this one was checked
+        if not _is_repeated(context, request):  # made by another request while this one was checked
             context.store.put(records.PIPELINE, name, dict(pipeline))
             tags.add(context, arn, request.get("Tags"))
     return {"PipelineArn": arn}
@@ -65,7 +65,7 @@ def update_pipeline(context: Context, request: types.UpdatePipelineRequestTypeDe
     changes: dict[str, Any] = {key: value for key, value in request.items() if key in kept}
     text = _definition_text(context, request)
     if text is not None:
-        checked(text)
+        check_definition(text)
         changes["PipelineDefinition"] = text
     with context.store.transaction():
         pipeline = requested_pipeline(context, request)
@@ -140,7 +140,7 @@ def requested_pipeline(context: Context, request: Mapping[str, Any]) -> records.
     return cast(records.PipelineRecord, pipeline)
 
 
-def _exists(context: Context, request: types.CreatePipelineRequestTypeDef) -> bool:
+def _is_repeated(context: Context, request: types.CreatePipelineRequestTypeDef) -> bool:
     """Return whether an earlier attempt of the same CreatePipeline request made the pipeline.
 
     Raises:
@@ -176,7 +176,7 @@ def _definition_text(
     return content.decode()
 
 
-def checked(text: str) -> Definition:
+def check_definition(text: str) -> Definition:
     """Parse a definition and check it as a whole.
 
     Raises:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from engine_bench import TOKEN, Bench
+from pipeline_bench import TOKEN, Bench
 from pipeline_steps import definition, fail, get, processing
 
 from sagemaker_emulator.errors import ApiError

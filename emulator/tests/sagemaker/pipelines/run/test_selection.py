@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from engine_bench import Bench
+from pipeline_bench import Bench
 from pipeline_steps import definition, fail, get, lambda_step, output_uri, processing, training
 
 from sagemaker_emulator.errors import ApiError
