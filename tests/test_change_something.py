@@ -1,4 +1,4 @@
-"""Every change that docs/change-something.md shows is applied to a copy, and does what it promises."""
+"""Apply every change that docs/change-something.md shows to a copy, and check what it promises."""
 
 import json
 import os
