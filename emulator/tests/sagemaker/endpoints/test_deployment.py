@@ -5,7 +5,6 @@ import pytest
 from local_context import local_context
 
 from sagemaker_emulator.aws.context import Context
-from sagemaker_emulator.aws.dispatch import HttpRequest
 from sagemaker_emulator.sagemaker.endpoints import deployment, invoke
 from sagemaker_emulator.sagemaker.endpoints.deployment import Deployment, Replaced
 from sagemaker_emulator.sagemaker.endpoints.model_server import ServedModel
@@ -49,5 +48,5 @@ def test_a_request_that_an_update_overtakes_is_answered(
     serving = [old, new]
     monkeypatch.setattr(context.endpoints, "serving", lambda *_: serving.pop(0))
     old.drain()  # between `serving` and `server`
-    response = invoke.invoke_endpoint(context, HttpRequest({"name": "e"}, {}, b"x"))
+    response = invoke.invoke_endpoint(context, "e", {}, b"x")
     assert response.status == 200
