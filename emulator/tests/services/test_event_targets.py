@@ -109,7 +109,7 @@ def test_a_rule_starts_a_pipeline_with_its_parameters(sagemaker, events, pipelin
     assert told["PipelineParameters"] == [{"Name": "Word", "Value": "from a rule"}]
 
 
-def test_a_model_package_is_told_of_when_anything_of_it_changes(sagemaker, pipeline, rule):
+def test_each_change_of_a_model_package_is_an_event(sagemaker, pipeline, rule):
     group = f"group-{uuid.uuid4().hex[:8]}"
     rule({"detail": {"ModelPackageGroupName": [group]}}, {"Arn": pipeline})
     sagemaker.create_model_package_group(ModelPackageGroupName=group)
@@ -142,7 +142,7 @@ def test_an_invocation_that_fails_is_tried_three_times(tmp_path, monkeypatch):
     assert context.store.list("invocation") == []
 
 
-def test_registering_and_starting_at_once_waits_for_nobody(sagemaker, pipeline, rule):
+def test_registering_and_starting_at_once_do_not_deadlock(sagemaker, pipeline, rule):
     """Registering holds the store and starts an execution by a rule; others start by themselves."""
     rule(
         {"source": ["aws.sagemaker"], "detail-type": ["SageMaker Model Package State Change"]},
@@ -191,7 +191,7 @@ def served(tmp_path):
     return context.events, functions, sent
 
 
-def test_what_cannot_be_served_keeps_an_event_from_no_other(served, caplog):
+def test_failed_target_keeps_an_event_from_no_other(served, caplog):
     events, functions, sent = served
 
     def fail(_):
@@ -205,7 +205,7 @@ def test_what_cannot_be_served_keeps_an_event_from_no_other(served, caplog):
     assert "RuntimeError: as asked" in caplog.text
 
 
-def test_an_event_that_cannot_be_kept_undoes_what_it_tells_of(served):
+def test_event_that_cannot_be_kept_is_an_error_of_its_sender(served):
     events, functions, sent = served
 
     def fail(_):
@@ -217,12 +217,12 @@ def test_an_event_that_cannot_be_kept_undoes_what_it_tells_of(served):
     assert sent == []
 
 
-def test_an_input_that_is_no_json_is_refused(pipeline, rule):
+def test_input_that_is_not_json_is_refused(pipeline, rule):
     with pytest.raises(ClientError, match="JSON syntax error in input for target 0"):
         rule({"source": ["stock.other"]}, {"Arn": pipeline, "Input": "{nothing"})
 
 
-def test_permissions_given_at_once_are_all_kept(emulator):
+def test_permissions_added_at_once_are_all_kept(emulator):
     functions = emulator.client("lambda")
     name = f"function-{uuid.uuid4().hex[:8]}"
     functions.create_function(

@@ -62,7 +62,7 @@ def test_a_function_runs_and_logs(emulator, functions, function):
     ],
     ids=["raises", "exits", "too-long"],
 )
-def test_a_failing_function_answers_as_on_aws(functions, function, event, kind, message):
+def test_failing_function_responds_as_on_aws(functions, function, event, kind, message):
     if "sleep" in event:
         functions.update_function_configuration(FunctionName=function, Timeout=1)
     answer, payload = invoke(functions, function, event)
@@ -92,7 +92,7 @@ def test_code_and_configuration_are_updated(functions, function):
     assert invoke(functions, function, {})[1] == "new"
 
 
-def test_what_cannot_run_is_refused(functions, function):
+def test_unsupported_functions_are_refused(functions, function):
     with pytest.raises(ClientError, match="ResourceConflictException"):
         functions.create_function(
             FunctionName=function,
@@ -123,7 +123,7 @@ def test_what_cannot_run_is_refused(functions, function):
     ],
     ids=["module", "function"],
 )
-def test_a_handler_that_is_not_there_is_said(functions, function, handler, kind):
+def test_missing_handler_is_reported(functions, function, handler, kind):
     functions.update_function_configuration(FunctionName=function, Handler=handler)
     assert invoke(functions, function, {})[1]["errorType"] == kind
 
@@ -279,7 +279,7 @@ def test_rules_are_listed_disabled_and_deleted(emulator, functions, function):
         events.describe_rule(Name=name)
 
 
-def test_own_events_are_answered_one_by_one(emulator):
+def test_each_custom_event_has_a_result(emulator):
     events = emulator.client("events")
     done = events.put_events(
         Entries=[

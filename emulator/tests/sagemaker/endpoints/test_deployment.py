@@ -34,13 +34,13 @@ def deployments(context: Context, monkeypatch: pytest.MonkeyPatch) -> list[Deplo
     return [Deployment(context, "e", CONFIG, models) for _ in range(2)]
 
 
-def test_a_drained_deployment_is_not_entered(deployments: list[Deployment]) -> None:
+def test_drained_deployment_refuses_requests(deployments: list[Deployment]) -> None:
     deployments[0].drain()
     with pytest.raises(Replaced), deployments[0].server("v"):
         pass
 
 
-def test_a_request_that_an_update_overtakes_is_answered(
+def test_request_during_an_update_gets_the_new_deployment(
     deployments: list[Deployment], context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     context.store.put("endpoint", "e", {"EndpointName": "e", "EndpointStatus": "InService"})
