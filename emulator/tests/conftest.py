@@ -69,7 +69,8 @@ class Emulator:
 
     def client(self, service: str, **config: Any) -> Any:
         about = self.about
-        return boto3.client(
+        connect: Callable[..., Any] = boto3.client  # its overloads take no name in a variable
+        return connect(
             service,
             endpoint_url=about["s3_url" if service == "s3" else "url"],
             region_name="us-east-1",

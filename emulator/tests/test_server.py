@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -215,6 +216,14 @@ def test_objects_put_into_the_folder_are_seen_soon(emulator):
     assert s3.get_object(Bucket="folder-bucket", Key="a/two")["Body"].read() == b"changed"
 
 
+GROUP = "arn:aws:sagemaker:us-east-1:123456789012:model-package-group/x"
+DOMAIN = {
+    "DomainName": "x",
+    "AuthMode": "IAM",
+    "DefaultUserSettings": {"ExecutionRole": "arn:aws:iam::123456789012:role/studio"},
+}
+
+
 @pytest.mark.parametrize(
     "call, message",
     [
@@ -238,14 +247,6 @@ def test_wrong_requests_are_refused_by_name(emulator, call, message):
     with pytest.raises(ClientError, match=message) as caught:
         call(emulator.client("sagemaker"))
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
-
-
-GROUP = "arn:aws:sagemaker:us-east-1:123456789012:model-package-group/x"
-DOMAIN = {
-    "DomainName": "x",
-    "AuthMode": "IAM",
-    "DefaultUserSettings": {"ExecutionRole": "arn:aws:iam::123456789012:role/studio"},
-}
 
 
 @pytest.mark.parametrize(
@@ -354,7 +355,7 @@ def test_down_waits_until_the_lock_names_its_process(tmp_path, monkeypatch):
         asked.append((pid, number))
         lock.close()
 
-    monkeypatch.setattr(daemon.os, "kill", kill)
+    monkeypatch.setattr(os, "kill", kill)
     say = threading.Timer(0.3, (tmp_path / "server.lock").write_text, ["123456"])
     say.start()
     assert daemon.down(tmp_path) is True

@@ -72,8 +72,7 @@ def emulated(tmp_path_factory):
 
     emulator("up", "--images", str(IMAGES))
     server = json.loads((Path(state) / "server.json").read_text())
-    keys = {"aws_access_key_id": "emulator", "aws_secret_access_key": "emulator"}
-    session = boto3.Session(region_name="us-east-1", **keys)
+    session = boto3.Session("emulator", "emulator", region_name="us-east-1")
     s3 = session.client("s3", endpoint_url=server["s3_url"])
     s3.create_bucket(Bucket="models")
     s3.put_object(Bucket="models", Key="model.tar.gz", Body=archive("serve"))

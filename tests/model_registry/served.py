@@ -3,9 +3,15 @@
 import io
 import tarfile
 import time
+from typing import TYPE_CHECKING
 
 from model_registry import endpoint as endpoints
 from model_registry.promotion import Placement, promote
+
+if TYPE_CHECKING:
+    from types_boto3_sagemaker import SageMakerClient
+else:
+    SageMakerClient = object  # each class below passes on what it does not change
 
 PLACEMENT = Placement("tally", "ml.m5.large", "arn:aws:iam::123456789012:role/tally-execution")
 
@@ -33,8 +39,14 @@ def register(client, approval="Approved", key="model.tar.gz", group="tally"):
     )["ModelPackageArn"]
 
 
+def existing_endpoint(client, name) -> endpoints.Endpoint:
+    endpoint = endpoints.read(client, name)
+    assert endpoint is not None
+    return endpoint
+
+
 def rest(client, name="tally"):
-    while endpoints.read(client, name).busy:
+    while existing_endpoint(client, name).busy:
         time.sleep(0.1)
 
 
@@ -51,7 +63,7 @@ def serving(client, name, *keys):
     return arns
 
 
-class Seen:
+class Seen(SageMakerClient):
     """A client that changes the first description of the endpoint, and then calls `after`."""
 
     def __init__(self, client, after=lambda: None, always=False, **fields):
@@ -69,7 +81,7 @@ class Seen:
         return found | fields
 
 
-class Busy:
+class Busy(SageMakerClient):
     """A client whose endpoint is Updating in the first description."""
 
     def __init__(self, client) -> None:
@@ -84,7 +96,7 @@ class Busy:
         return found | {"EndpointStatus": "Updating"} if self._looks == 1 else found
 
 
-class Overtaken:
+class Overtaken(SageMakerClient):
     """A client whose first update comes just after somebody else's update."""
 
     def __init__(self, client, other) -> None:

@@ -7,7 +7,7 @@ from model_registry.errors import EndpointBusyError
 from model_registry.promotion import promote
 from pipelines.serving import endpoint_status, rollout
 from pipelines.serving.package_group import version_number
-from tests.model_registry.served import PLACEMENT, Busy, place, register, rest
+from tests.model_registry.served import PLACEMENT, Busy, existing_endpoint, place, register, rest
 
 
 def test_an_update_keeps_settings_and_tags_that_others_made(emulated):
@@ -16,7 +16,7 @@ def test_an_update_keeps_settings_and_tags_that_others_made(emulated):
     promote(client, arns[0], PLACEMENT)
     assert rollout.wait(client, "tally", "tally", 60).status == "InService"
     settings = client.describe_endpoint_config(
-        EndpointConfigName=endpoints.read(client, "tally").config
+        EndpointConfigName=existing_endpoint(client, "tally").config
     )
     variant = {
         **settings["ProductionVariants"][0],
@@ -60,7 +60,7 @@ def test_a_failed_endpoint_is_made_again_and_keeps_its_settings(emulated):
     broken, good = register(client, key="crash/model.tar.gz"), register(client)
     promote(client, broken, place("failing"))
     rest(client, "failing")
-    assert endpoints.read(client, "failing").status == "Failed"
+    assert existing_endpoint(client, "failing").status == "Failed"
     assert promote(client, broken, place("failing")).status == "endpoint created"
     rest(client, "failing")
     done = promote(client, good, place("failing", "ml.c5.large"))
@@ -92,7 +92,7 @@ def test_only_the_variant_with_most_of_the_traffic_gets_the_version(emulated):
     first, second = register(client), register(client)
     promote(client, first, place("variants"))
     rest(client, "variants")
-    current = endpoints.read(client, "variants")
+    current = existing_endpoint(client, "variants")
     settings = client.describe_endpoint_config(EndpointConfigName=current.config)
     (given,) = settings["ProductionVariants"]
     client.create_endpoint_config(
@@ -109,8 +109,8 @@ def test_only_the_variant_with_most_of_the_traffic_gets_the_version(emulated):
     kept = client.describe_endpoint_config(EndpointConfigName=done.endpoint_config_name)
     models = {v["VariantName"]: v["ModelName"] for v in kept["ProductionVariants"]}
     assert models["Trial"] == current.model.name
-    assert models["Main"] == endpoints.read(client, "variants").model.name != current.model.name
-    assert endpoints.read(client, "variants").model.package == second
+    assert models["Main"] == existing_endpoint(client, "variants").model.name != current.model.name
+    assert existing_endpoint(client, "variants").model.package == second
 
 
 def test_a_group_that_counts_from_one_again_gets_models_of_its_own(emulated):
@@ -121,7 +121,7 @@ def test_a_group_that_counts_from_one_again_gets_models_of_its_own(emulated):
         arn = register(client, group="again")
         promote(client, arn, place("again"))
         rest(client, "again")
-        name = endpoints.read(client, "again").model.name
+        name = existing_endpoint(client, "again").model.name
         client.delete_endpoint(EndpointName="again")
         client.delete_model_package(ModelPackageName=arn)
         client.delete_model_package_group(ModelPackageGroupName="again")
@@ -140,7 +140,7 @@ def test_version_1_of_a_new_group_is_not_that_of_the_deleted_one(emulated):
         assert promote(client, arn, place("anew")).status == expected
         rest(client, "anew")
         assert promote(client, arn, place("anew")).status == "already serving"
-        models.append(endpoints.read(client, "anew").model.name)
+        models.append(existing_endpoint(client, "anew").model.name)
         client.delete_model_package(ModelPackageName=arn)
         client.delete_model_package_group(ModelPackageGroupName="anew")
     assert models[0] != models[1]

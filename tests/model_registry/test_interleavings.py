@@ -4,12 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from model_registry import endpoint as endpoints
 from model_registry.errors import EndpointBusyError, NotApprovedError
 from model_registry.promotion import promote
 from pipelines.serving import endpoint_status, package_group
 from pipelines.serving.package_group import version_number
-from tests.model_registry.served import Seen, place, register, rest, serving
+from tests.model_registry.served import Seen, existing_endpoint, place, register, rest, serving
 
 GROUP = "tally"
 
@@ -26,14 +25,14 @@ def test_a_version_that_is_rejected_while_its_turn_is_waited_for_is_not_served(e
     )
     with pytest.raises(NotApprovedError, match="is Rejected"):
         promote(client, second, place("rejected"), wait_seconds=30)
-    assert endpoints.read(emulated, "rejected").next_model.package == first
+    assert existing_endpoint(emulated, "rejected").next_model.package == first
 
 
 def test_a_version_goes_where_the_traffic_was_moved_to(emulated):
     client = emulated
     serving(client, "moved")
     settings = client.describe_endpoint_config(
-        EndpointConfigName=endpoints.read(client, "moved").config
+        EndpointConfigName=existing_endpoint(client, "moved").config
     )
     (given,) = settings["ProductionVariants"]
     client.create_endpoint_config(
@@ -106,7 +105,7 @@ def test_what_is_being_rolled_back_is_not_already_serving(emulated):
         EndpointStatus="RollingBack",
         PendingDeploymentSummary={"EndpointConfigName": config},
     )
-    assert endpoints.read(client, "backing").next_model.package == first
+    assert existing_endpoint(client, "backing").next_model.package == first
     with pytest.raises(EndpointBusyError, match="is RollingBack"):
         promote(client, second, place("backing"))
 

@@ -7,6 +7,7 @@ from model_registry import endpoint as endpoints
 from model_registry import lambda_handler
 from model_registry.errors import EndpointBusyError, NotApprovedError, RegistryError
 from model_registry.lambda_handler import handler
+from tests.model_registry.served import existing_endpoint
 
 FACTS = {"endpoint_name": "tally", "instance_type": "ml.m5.large"}
 
@@ -43,7 +44,7 @@ def test_the_deploy_step_promotes_an_approved_version(client, register):
 def test_an_approval_event_deploys_the_version_it_names_not_the_newest(client, register):
     older, _ = register("Approved", **FACTS), register("Approved", **FACTS)
     assert handler(approval(older), None)["version"] == 1
-    assert endpoints.read(client, "tally").next_model.package == older
+    assert existing_endpoint(client, "tally").next_model.package == older
 
 
 def test_an_event_that_comes_twice_deploys_once(client, register):

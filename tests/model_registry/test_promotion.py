@@ -10,6 +10,7 @@ from model_registry import endpoint as endpoints
 from model_registry.errors import NotApprovedError, RegistryError
 from model_registry.promotion import Placement, _read_settings, promote
 from pipelines.serving import endpoint_status
+from tests.model_registry.served import existing_endpoint
 
 PLACEMENT = Placement("tally", "ml.m5.large", "arn:aws:iam::123456789012:role/tally-execution")
 
@@ -58,7 +59,7 @@ def test_a_decision_older_than_the_one_in_force_changes_nothing(client, register
     promote(client, newer, PLACEMENT)
     done = promote(client, late, PLACEMENT, decided_at=datetime(2026, 1, 1, tzinfo=UTC))
     assert done.status == "superseded by a later decision"
-    assert endpoints.read(client, "tally").next_model.package == newer
+    assert existing_endpoint(client, "tally").next_model.package == newer
 
 
 def test_of_a_configuration_that_somebody_deleted_it_is_said_what_can_be_done(client, register):
@@ -79,7 +80,7 @@ def test_the_result_is_json(client, register):
 
 def test_a_models_name_says_the_version_and_fits(client, register):
     promote(client, register("Approved"), PLACEMENT)
-    name = endpoints.read(client, "tally").model.name
+    name = existing_endpoint(client, "tally").model.name
     assert name.startswith("tally-v1-")
     assert len(name) <= 63
 

@@ -10,7 +10,7 @@ import pytest
 from model_registry.versions import ModelVersion
 from pipelines import evaluation_report
 from pipelines.executions.execution import Execution, Step
-from pipelines.executions.outcome import Outcome
+from pipelines.executions.outcome import Outcome, Verdict
 from pipelines.executions.trials import Trial
 from pipelines.executions.watch import Look
 
@@ -80,7 +80,7 @@ def outcome() -> Outcome:
             ]
         )
     )
-    rules = (
+    rules: tuple[Verdict, ...] = (
         {
             "rule": "VanishingGradient",
             "status": "NoIssuesFound",

@@ -36,6 +36,7 @@ def problems(step: dict[str, Any]) -> list[str]:
     model = botocore.loaders.Loader().load_service_model("sagemaker", "service-2")
     service = botocore.model.ServiceModel(model, "sagemaker")
     shape = service.operation_model(OPERATIONS[step["Type"]]).input_shape
+    assert shape is not None
     request = evaluated(step["Arguments"], shape)
     for name in set(NAMED_BY_THE_SERVICE) & set(shape.members):
         request.setdefault(name, "x")

@@ -312,10 +312,8 @@ def test_trainings_start_from_weights_that_are_given(texts: dict[str, str]) -> N
     # A job gets all that begins with its address: no training's may be the beginning of another's.
     assert last == "last"
     assert len(weights) == 8
-    channels = [
-        channel["ChannelName"] for channel in _trainings(texts["aws"])[1]["InputDataConfig"]
-    ]
-    assert channels == ["train", "validation"]
+    inputs = _trainings(texts["aws"])[1]["InputDataConfig"]
+    assert [channel["ChannelName"] for channel in inputs] == ["train", "validation"]
 
 
 def test_a_version_carries_what_its_promotion_needs(by_name: dict[str, dict[str, Any]]) -> None:

@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -186,7 +186,8 @@ def test_an_unreachable_aws_is_said(aws: Any, on_aws: Settings) -> None:
 
     class Impatient(boto3.Session):
         def client(self, *args: Any, **more: Any) -> Any:
-            return super().client(*args, config=Config(retries={"max_attempts": 0}), **more)
+            connect: Callable[..., Any] = super().client  # its overloads take no *args
+            return connect(*args, config=Config(retries={"max_attempts": 0}), **more)
 
     with pytest.raises(TargetError, match="cannot be reached"):
         target.resolve(Impatient(region_name="us-east-1"), load("aws", {}))

@@ -41,6 +41,7 @@ def served(tmp_path_factory):
         draw_bin(count, number).save(pictures[-1])
     model = save_model(folder / "model", CLASSES, pictures, WANTED)
     spec = importlib.util.spec_from_file_location("served", model / "code" / "inference.py")
+    assert spec and spec.loader
     program = importlib.util.module_from_spec(spec)
     sys.modules["served"] = program
     spec.loader.exec_module(program)

@@ -11,6 +11,7 @@ import pytest
 
 import train
 from tests.steps.tiny_training import options, read
+from training.result import artifact
 
 REPOSITORY = Path(__file__).parents[2]
 STEPS = REPOSITORY / "steps"
@@ -67,13 +68,13 @@ def test_a_training_that_has_learnt_nothing_yet_ends_at_once(tmp_path: Path) -> 
 
 @pytest.mark.usefixtures("one_thread")
 def test_a_model_that_is_being_written_is_written_to_its_end(opt, monkeypatch):
-    write, before = train.artifact.write, signal.getsignal(signal.SIGTERM)
+    write, before = artifact.write, signal.getsignal(signal.SIGTERM)
 
     def stopped_here(*given) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
         write(*given)
 
-    monkeypatch.setattr(train.artifact, "write", stopped_here)
+    monkeypatch.setattr(artifact, "write", stopped_here)
     assert train.main(options(epochs=1)) == 0
     assert "model.pt" in read(opt, "model.json")["files"]
     assert signal.getsignal(signal.SIGTERM) == before

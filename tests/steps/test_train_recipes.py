@@ -13,6 +13,7 @@ from tests.steps.tiny_training import METRICS, TINY, channel, options, read
 from training.data import augmentation, channels
 from training.data.images import load_images, normalise
 from training.loop import optimisation
+from training.loop.checkpoints import Checkpoints
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -24,6 +25,7 @@ def answers(root, folder) -> torch.Tensor:
     built.load_state_dict(torch.load(root / "model" / "model.pt", weights_only=True))
     counting = network.counting(built, settings).eval()
     images = load_images(folder, settings["image_size"], 1, tuple(settings["classes"]))
+    assert isinstance(images.pixels, torch.Tensor)
     pixels = normalise(images.pixels.float() / 255, tuple(settings["mean"]), tuple(settings["std"]))
     with torch.no_grad():
         probabilities = counting(pixels)
@@ -98,14 +100,14 @@ def test_a_recipe_is_repeatable_and_resumes_bit_for_bit(opt, capsys, monkeypatch
     weights = torch.load(opt / "model" / "model.pt", weights_only=True)
     (opt / "checkpoints" / "checkpoint.pt").unlink()
 
-    save = train.Checkpoints.save
+    save = Checkpoints.save
 
     def save_and_die(checkpoints, epoch: int, state: dict) -> None:
         save(checkpoints, epoch, state)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(train.Checkpoints, "save", save_and_die)
+        patched.setattr(Checkpoints, "save", save_and_die)
         train.main(options(**changes))
     capsys.readouterr()
     assert train.main(options(**changes)) == 0

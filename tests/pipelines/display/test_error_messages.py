@@ -20,10 +20,6 @@ def nobody() -> str:
         return f"http://127.0.0.1:{free.getsockname()[1]}"
 
 
-NEVER = {"max_retries": 0}
-KEYS = {"access_key_id": "k", "secret_access_key": "s", "region": "us-east-1"}
-
-
 def test_a_service_that_is_gone_says_how_to_start_it(nobody: str) -> None:
     client = boto3.client(
         "sagemaker",
@@ -39,8 +35,15 @@ def test_a_service_that_is_gone_says_how_to_start_it(nobody: str) -> None:
 
 
 def test_a_storage_that_is_gone_says_how_to_start_it(nobody: str) -> None:
-    options = {"allow_http": True}
-    store = S3Store("bucket", endpoint=nobody, client_options=options, retry_config=NEVER, **KEYS)
+    store = S3Store(
+        "bucket",
+        endpoint=nobody,
+        access_key_id="k",
+        secret_access_key="s",
+        region="us-east-1",
+        client_options={"allow_http": True},
+        retry_config={"max_retries": 0},
+    )
     with pytest.raises(Exception) as caught:
         obstore.put(store, "key", b"")
     said = explain(caught.value)

@@ -1,18 +1,22 @@
 import base64
 import errno
 import io
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
+import boto3
 import pytest
 from PIL import Image
 from rich.console import Console
 
 from pipelines import evaluation_report
 from pipelines.display import charts, markdown_summary, report, tables
+from pipelines.executions import outcome as outcomes
+from pipelines.executions import watch
 from pipelines.executions.watch import LogEnding
 from pipelines.serving.comparison import Compared
 
@@ -93,7 +97,11 @@ def test_a_metric_that_evaluate_adds_is_shown_everywhere(look, outcome):
     """One entry of evaluation.json, and nothing else: status, report, summary and models."""
     document = outcome.evaluation.document
     accuracy, *others = document["tally"]["metrics"]
-    added = {"name": "overcounted", "label": "overcounted", "description": "counted too high"}
+    added: dict[str, object] = {
+        "name": "overcounted",
+        "label": "overcounted",
+        "description": "counted too high",
+    }
     added |= {"format": "percent", "better": "lower", "headline": True, "value": 0.125, "low": 0.1}
     added |= {"high": 0.2, "baselines": [{"label": "always 9", "value": 0.75, "note": ""}]}
     tally = {**document["tally"], "metrics": [accuracy, *others, added]}
@@ -113,10 +121,11 @@ def test_a_metric_that_evaluate_adds_is_shown_everywhere(look, outcome):
 
 
 def on_terminal(*parts: Any) -> str:
-    out = Console(width=160, file=io.StringIO(), highlight=False)
+    written = io.StringIO()
+    out = Console(width=160, file=written, highlight=False)
     for part in parts:
         out.print(part)
-    return " ".join(out.file.getvalue().split())
+    return " ".join(written.getvalue().split())
 
 
 @pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
@@ -202,6 +211,7 @@ def test_the_markdown_summary_of_a_failure_says_why(look, outcome):
 
 def test_the_trials_are_drawn_on_round_values(outcome):
     chart = charts.trials_chart(outcome.trials)
+    assert chart is not None
     assert [tick.text for tick in chart.x_ticks] == ["0.002", "0.005", "0.01"]
     assert [tick.text for tick in chart.y_ticks] == ["0.38", "0.4", "0.42", "0.44", "0.46"]
     assert chart.y_label == "validation accuracy"
@@ -211,17 +221,18 @@ def test_trials_whose_scale_is_as_long_as_three_round_steps_are_drawn(outcome):
     """15 of 58 images apart: the scale is 0.3 long, less what floating point loses of it."""
     one, two = outcome.trials[:2]
     found = [replace(one, objective=15 / 58), replace(two, objective=0.0)]
-    ticks = [float(tick.text) for tick in charts.trials_chart(found).y_ticks]
-    assert ticks == [0.0, 0.1, 0.2]
+    chart = charts.trials_chart(found)
+    assert chart is not None
+    assert [float(tick.text) for tick in chart.y_ticks] == [0.0, 0.1, 0.2]
 
 
 @pytest.fixture
 def write(look, outcome, monkeypatch, tmp_path):
     """Writes the execution's report into tmp_path, without asking anybody."""
-    monkeypatch.setattr(report.watch, "look", lambda *_: look)
-    monkeypatch.setattr(report.watch, "log_endings", lambda *_: [])
-    monkeypatch.setattr(report.outcomes, "read", lambda *_: replace(outcome, evaluation_url=""))
-    session = SimpleNamespace(client=lambda _: None)
+    monkeypatch.setattr(watch, "look", lambda *_: look)
+    monkeypatch.setattr(watch, "log_endings", lambda *_: [])
+    monkeypatch.setattr(outcomes, "read", lambda *_: replace(outcome, evaluation_url=""))
+    session = cast(boto3.Session, SimpleNamespace(client=lambda _: None))
     return lambda: report.write(session, look.execution.arn, tmp_path)
 
 
@@ -236,7 +247,7 @@ def test_a_report_takes_the_place_of_an_earlier_one(write, look, tmp_path):
 
 def test_an_execution_without_an_evaluation_has_none_in_its_report(write, outcome, monkeypatch):
     no_evaluation = replace(outcome, evaluation=None, evaluation_url="")
-    monkeypatch.setattr(report.outcomes, "read", lambda *_: no_evaluation)
+    monkeypatch.setattr(outcomes, "read", lambda *_: no_evaluation)
     assert [file.name for file in write().parent.iterdir()] == ["report.html"]
 
 
@@ -258,7 +269,7 @@ def test_a_report_that_cannot_be_finished_leaves_what_was_there(
 
     before = there()
     # evaluation.json is what is written last.
-    monkeypatch.setattr(report.json, "dumps", fail)
+    monkeypatch.setattr(json, "dumps", fail)
     with pytest.raises(type(error)):
         write()
     assert there() == before

@@ -14,8 +14,7 @@ def test_of_a_failed_endpoint_it_is_said_what_has_it_serve_again(emulated, monke
     promote(emulated, register(emulated, key="crash/model.tar.gz"), place("asked"))
     rest(emulated, "asked")
     monkeypatch.setenv("AWS_ENDPOINT_URL", emulated.meta.endpoint_url)
-    keys = {"aws_access_key_id": "emulator", "aws_secret_access_key": "emulator"}
-    session = boto3.Session(region_name="us-east-1", **keys)
+    session = boto3.Session("emulator", "emulator", region_name="us-east-1")
     image = Photo(tmp_path / "bin.jpg", b"an image", "image/jpeg", 8, 8)
     with pytest.raises(
         RegistryError, match=r"(?s)asked is Failed: .*`python pipeline.py promote VERSION`"

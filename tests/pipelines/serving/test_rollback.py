@@ -12,7 +12,16 @@ from model_registry.promotion import Placement, promote
 from pipelines.serving import endpoint_status, package_group
 from pipelines.serving.package_group import version_number
 from pipelines.serving.rollback import rollback
-from tests.model_registry.served import PLACEMENT, Overtaken, Seen, place, register, rest, serving
+from tests.model_registry.served import (
+    PLACEMENT,
+    Overtaken,
+    Seen,
+    existing_endpoint,
+    place,
+    register,
+    rest,
+    serving,
+)
 
 
 def test_rollback_without_an_endpoint_or_a_version_before_says_so(client, register):
@@ -34,7 +43,7 @@ def test_a_rollback_goes_to_what_an_overtaken_promotion_really_replaced(emulated
         return promote(through, arn, placement, wait_seconds=30, decided_at=when)
 
     decided(arns[0], 3)
-    while endpoints.read(client, "overtaken").busy:
+    while existing_endpoint(client, "overtaken").busy:
         time.sleep(0.1)
     done = decided(arns[2], 1, Overtaken(client, lambda: decided(arns[1], 2)))
     assert done.status == "endpoint updated"
@@ -85,7 +94,7 @@ def test_rollback_goes_back_version_by_version_past_rejected_ones(emulated):
 
 def test_rollback_keeps_the_endpoints_settings(emulated):
     serving(emulated, "kept", "model.tar.gz")
-    config = endpoints.read(emulated, "kept").config
+    config = existing_endpoint(emulated, "kept").config
     (variant,) = emulated.describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"]
     emulated.create_endpoint_config(
         EndpointConfigName="kept-by-hand", ProductionVariants=[{**variant, "VariantName": "Bins"}]

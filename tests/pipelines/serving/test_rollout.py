@@ -22,7 +22,7 @@ def test_an_older_version_that_was_approved_last_is_waited_for(client, register)
     promote(client, newer, PLACEMENT, decided_at=datetime.now(UTC) - timedelta(minutes=1))
     assert rollout.wait(client, GROUP, "tally", 0).model.package == newer
     package_group.decide(client, GROUP, APPROVED, 1)
-    said = []
+    said: list[str] = []
     with pytest.raises(EndpointBusyError, match="is still InService"):
         rollout.wait(client, GROUP, "tally", 0, said.append)
     assert said == ["Version 1 is approved; waiting for the approval rule to deploy it."]

@@ -27,7 +27,12 @@ def test_a_folder_is_uploaded_to_an_address_named_by_its_content(
 ) -> None:
     compiled: list[Settings] = []
     monkeypatch.setattr(definition_cache, "FOLDER", tmp_path / "definitions")
-    monkeypatch.setattr(definition_cache, "_compile", lambda given: compiled.append(given) or "{}")
+
+    def compile_definition(settings: Settings) -> str:
+        compiled.append(settings)
+        return "{}"
+
+    monkeypatch.setattr(definition_cache, "_compile", compile_definition)
     file = tmp_path / f"{local.training.backbone}.pt"
     file.write_bytes(b"weights")
     (tmp_path / "other.pt").write_bytes(b"of another network")

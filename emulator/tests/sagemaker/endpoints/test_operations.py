@@ -3,6 +3,7 @@ import json
 import tarfile
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -124,8 +125,9 @@ def test_error_of_the_container_is_a_model_error(hosting, endpoint) -> None:
     with pytest.raises(ClientError) as caught:
         hosting.ask(endpoint, b"refuse")
     assert caught.value.response["Error"]["Code"] == "ModelError"
-    assert caught.value.response["OriginalStatusCode"] == 415
-    assert caught.value.response["OriginalMessage"] == "not a picture"
+    response: Mapping[str, object] = caught.value.response  # the stubs lack them
+    assert response["OriginalStatusCode"] == 415
+    assert response["OriginalMessage"] == "not a picture"
     assert 'Received client error (415) from primary with message "not a picture"' in str(
         caught.value
     )

@@ -275,7 +275,9 @@ def members(s3, uri: str) -> dict[str, bytes]:
     bucket, key = uri.removeprefix("s3://").split("/", 1)
     body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     with tarfile.open(fileobj=io.BytesIO(body)) as opened:
-        return {m.name: opened.extractfile(m).read() for m in opened if m.isfile()}
+        return {
+            m.name: file.read() for m in opened if m.isfile() and (file := opened.extractfile(m))
+        }
 
 
 @pytest.mark.parametrize("image", ["plain", "warm"])

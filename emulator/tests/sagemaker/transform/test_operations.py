@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 from local_context import local_context
 from transform_batch import BUCKET, GROUP, ROLE, data_log
 
+from sagemaker_emulator.sagemaker.endpoints.model_server import ServedModel
 from sagemaker_emulator.sagemaker.jobs.job import Job, JobStopped
 from sagemaker_emulator.sagemaker.jobs.kinds import TRANSFORM
 from sagemaker_emulator.sagemaker.transform import operations
@@ -156,8 +157,8 @@ def test_a_stopped_job_whose_input_is_deleted_is_stopped(monkeypatch, tmp_path) 
         job.stop("Stopped")
         raise FileNotFoundError("input/1.jpg")
 
-    monkeypatch.setattr(operations.batch, "run", run)
-    monkeypatch.setattr(operations.ServedModel, "describe", lambda *_: None)
+    monkeypatch.setattr("sagemaker_emulator.sagemaker.transform.batch.run", run)
+    monkeypatch.setattr(ServedModel, "describe", lambda *_: None)
     with pytest.raises(JobStopped):
         operations.run(job)
 

@@ -3,12 +3,16 @@
 import resource
 import uuid
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from botocore.exceptions import ClientError
 from local_context import local_context
 
 from sagemaker_emulator.services.logs.operations import filter_log_events, get_log_events
+
+if TYPE_CHECKING:
+    from types_boto3_logs.type_defs import GetLogEventsRequestTypeDef
 
 
 @pytest.fixture
@@ -104,14 +108,15 @@ def test_filter_returns_pages_of_many_streams(logs, stream):
 
 
 def test_a_line_that_is_being_written_waits_until_it_is_whole(tmp_path):
-    context, where = local_context(tmp_path), {"logGroupName": "g", "logStreamName": "s"}
+    context = local_context(tmp_path)
+    request: GetLogEventsRequestTypeDef = {"logGroupName": "g", "logStreamName": "s"}
     context.logs.write("g", "s", [(1_700_000_000, "a"), (1_700_000_001, "b")])
     (file,) = (tmp_path / "logs" / "g").iterdir()
     whole = file.read_bytes()
     file.write_bytes(whole[:-5])
-    first = get_log_events(context, {**where, "startFromHead": True})
+    first = get_log_events(context, {**request, "startFromHead": True})
     file.write_bytes(whole)
-    rest = get_log_events(context, {**where, "nextToken": first["nextForwardToken"]})
+    rest = get_log_events(context, {**request, "nextToken": str(first["nextForwardToken"])})
     assert (messages(first), messages(rest)) == (["a"], ["b"])
 
 
@@ -124,12 +129,13 @@ def test_a_group_may_have_more_streams_than_files_may_be_open(tmp_path):
     used = len(list(Path("/proc/self/fd").iterdir()))
     resource.setrlimit(resource.RLIMIT_NOFILE, (used + 100, limits[1]))
     try:
-        found = filter_log_events(context, {"logGroupName": "many"})
+        events = filter_log_events(context, {"logGroupName": "many"})["events"]
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
-    assert len(found["events"]) == 150 * 51
-    assert messages(found)[:150] == ["first"] * 150
-    times = [event["timestamp"] for event in found["events"]]
+    assert isinstance(events, list)
+    assert len(events) == 150 * 51
+    assert [event["message"] for event in events[:150]] == ["first"] * 150
+    times = [event["timestamp"] for event in events]
     assert times == sorted(times)
 
 

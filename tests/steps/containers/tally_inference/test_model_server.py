@@ -37,9 +37,15 @@ def endpoint(tmp_path_factory) -> Iterator[Endpoint]:
     draw_bin(3, 0).save(picture)
     save_model(root / "model", CLASSES, [picture], [(0.2, 0.7, 0.1)])
     with serving(root) as started:
-        statuses = []
-        wait(lambda: statuses.append(started.ping()) or statuses[-1], "it does not listen")
-        assert statuses[-1] == 503, "it must listen before the model is loaded"
+        status = None
+
+        def ping() -> int | None:
+            nonlocal status
+            status = started.ping()
+            return status
+
+        wait(ping, "it does not listen")
+        assert status == 503, "it must listen before the model is loaded"
         status, answer = started.invoke(b"early")
         assert status == 503
         assert "still being loaded" in answer["error"]

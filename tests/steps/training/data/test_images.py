@@ -1,6 +1,7 @@
 """Channels of images: kept in memory where they fit, else decoded in each epoch, all the same."""
 
 import shutil
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from tests.steps.tiny_training import METRICS, options
 from training.data.decoder import Decoder
 from training.data.images import load_images
 from training.environment import TrainingError
+from training.loop.checkpoints import Checkpoints
 from training.machine import capacity
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -68,7 +70,7 @@ def test_a_training_larger_than_memory_goes_on_as_if_nothing_had_been(
     whole_weights = torch.load(opt / "model" / "model.pt", weights_only=True)
     (opt / "checkpoints" / "checkpoint.pt").unlink()
 
-    save, saved = train.Checkpoints.save, []
+    save, saved = Checkpoints.save, []
 
     def save_once(checkpoints, epoch: int, state: dict) -> None:
         save(checkpoints, epoch, state)
@@ -76,7 +78,7 @@ def test_a_training_larger_than_memory_goes_on_as_if_nothing_had_been(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(train.Checkpoints, "save", save_once)
+        patched.setattr(Checkpoints, "save", save_once)
         train.main(options(**BARE))
     capsys.readouterr()
     assert saved == [1]
@@ -101,6 +103,7 @@ def test_a_stream_that_nobody_wants_any_more_ends_its_threads(images: Path) -> N
     import threading
 
     stream = load_images(images / "train", 32, 2, memory=0).stream(torch.arange(36).split(2))
+    assert isinstance(stream, Generator)
     next(stream)
     assert any(thread.name.startswith("decode") for thread in threading.enumerate())
     stream.close()

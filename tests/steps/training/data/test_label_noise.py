@@ -34,9 +34,15 @@ def names(numbers) -> list[str]:
     return [f"{number:05}" for number in numbers]
 
 
+def judge(features: np.ndarray, labels: np.ndarray, ids: list[str]) -> label_noise.Judgement:
+    judgement = label_noise.judge(features, labels, ids)
+    assert judgement is not None
+    return judgement
+
+
 def test_suspects_are_the_labels_that_were_changed():
     truth, given, wrong = mislabelled(600, 0.1)
-    found = label_noise.judge(seen(truth, 1.0), given, names(range(600)))
+    found = judge(seen(truth, 1.0), given, names(range(600)))
     assert len(found.worst) == 30  # 5 % of all
     assert wrong[found.worst].mean() > 0.95
     assert (found.likely == truth[found.worst]).mean() > 0.95
@@ -47,7 +53,7 @@ def test_suspects_are_the_labels_that_were_changed():
 
 def test_good_labels_raise_no_suspicion():
     truth, _, _ = mislabelled(600, 0)
-    found = label_noise.judge(seen(truth, 1.0), truth, names(range(600)))
+    found = judge(seen(truth, 1.0), truth, names(range(600)))
     assert found.flagged <= 3
 
 
@@ -70,13 +76,13 @@ def test_folds_have_every_label_where_ids_follow_the_labels():
 
 def test_names_without_a_number_can_be_judged():
     truth, given, _ = mislabelled(200, 0.1)
-    found = label_noise.judge(seen(truth, 1.0), given, [f"bin-{n}-left" for n in range(200)])
+    found = judge(seen(truth, 1.0), given, [f"bin-{n}-left" for n in range(200)])
     assert found.accuracy > 0.7
 
 
 def test_rare_labels_are_not_judged():
     labels = np.array([0] * 100 + [1] * 100 + [2] * 3 + [9] * 1)
-    found = label_noise.judge(seen(labels % 5, 5.0), labels, names(range(0, 2040, 10)))
+    found = judge(seen(labels % 5, 5.0), labels, names(range(0, 2040, 10)))
     assert found.images == 200
     assert set(labels[found.worst]) <= {0, 1}
     assert set(found.likely) <= {0, 1}

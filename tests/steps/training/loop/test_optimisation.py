@@ -5,6 +5,7 @@ import torch
 
 import network
 from tests.steps.tiny_training import TINY
+from training.hyperparameters import Schedule
 from training.loop import optimisation
 from training.model import freezing
 
@@ -30,7 +31,7 @@ def test_what_is_frozen_is_not_optimised():
     assert learnt == everything - sum(p.numel() for part in frozen for p in part.parameters())
 
 
-def rates(steps: int, kind: str) -> list[float]:
+def rates(steps: int, kind: Schedule) -> list[float]:
     optimizer = torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
     scheduler = optimisation.schedule(optimizer, steps, kind)
     found = []

@@ -1,13 +1,17 @@
 """The temperature of a model's answers."""
 
 from types import SimpleNamespace
+from typing import cast
 
 import pytest
 import torch
 
 import engine
+from training.data.datasets import ValidationSet
+from training.hyperparameters import Recipe
 from training.loop.temperature import HIGHEST, LOWEST, fit_temperature
 from training.loop.validation import Validation
+from training.model.learner import Learner
 
 
 @pytest.mark.parametrize("wrong_by", [0.5, 1.0, 2.0, 3.0])
@@ -33,9 +37,10 @@ def test_an_epoch_is_scored_by_the_answers_that_would_be_served(monkeypatch):
     right = torch.multinomial(true.softmax(1), 1, generator=generator)[:, 0]
     given = (3 * true).log_softmax(1)
     monkeypatch.setattr(Validation, "_predict", lambda self: (1.5, given))
-    learner = SimpleNamespace(average=None, model=None)
-    images = SimpleNamespace(labels=right, classes=classes)
-    loss, scores, kept = Validation(learner, images, None, None, None).validate()
+    learner = cast(Learner, SimpleNamespace(average=None, model=None))
+    images = cast(ValidationSet, SimpleNamespace(labels=right, classes=classes))
+    validation = Validation(learner, images, torch.nn.Identity(), Recipe(), torch.device("cpu"))
+    loss, scores, kept = validation.validate()
 
     at = {t: (given / t).softmax(1) for t in (1.0, fit_temperature(given, right))}
     raw, served = (torch.from_numpy(engine.decide(p.numpy(), classes)) for p in at.values())

@@ -14,7 +14,7 @@ def network() -> nn.Sequential:
 def test_decay_grows_to_what_was_asked_for():
     model = network()
     average = Average(model, decay=0.5)
-    by_hand = None
+    by_hand: float | None = None
     for step in range(20):
         nn.init.constant_(model[0].weight, float(step))
         average.update(model)

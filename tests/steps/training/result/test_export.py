@@ -34,6 +34,13 @@ def images(*counts: int, each: int = 4) -> Images:
     return Images(pixels, torch.tensor(labels), counts)
 
 
+def pixels_of_every_count() -> np.ndarray:
+    """As the engine takes them: (n, height, width, 3)."""
+    pixels = images(*CLASSES).pixels
+    assert isinstance(pixels, torch.Tensor)
+    return pixels.permute(0, 2, 3, 1).contiguous().numpy()
+
+
 def trained(folder: Path, **settings: object) -> Path:
     """A model's folder as `artifact.write` leaves it."""
     folder = save_model(folder)
@@ -122,7 +129,7 @@ def test_every_loss_is_exported(tmp_path, loss, mirrored):
     )  # fmt: skip
     export._to_onnx(folder, settings_of(folder))
     artifact.seal(folder)
-    pixels = images(*CLASSES).pixels.permute(0, 2, 3, 1).contiguous().numpy()
+    pixels = pixels_of_every_count()
     by_torch = engine.load(folder, settings_of(folder), engine.PYTORCH).run(pixels)
     served = settings_of(folder) | {"serves": "model.onnx"}
     by_onnx = engine.load(folder, served, engine.ONNX_RUNTIME).run(pixels)
@@ -177,7 +184,7 @@ def test_eight_bits_serve_where_their_loss_is_surely_small(wrong, images, serves
 
 def test_onnx_runtime_answers_as_pytorch_does(exported):
     settings = settings_of(exported)
-    pixels = images(*CLASSES).pixels.permute(0, 2, 3, 1).contiguous().numpy()
+    pixels = pixels_of_every_count()
     first, second = (engine.load(exported, settings, name) for name in ("auto", "pytorch"))
     assert (first.name, first.file, second.file) == ("onnxruntime", "model.onnx", "model.pt")
     assert first.run(pixels) == pytest.approx(second.run(pixels), abs=1e-5)

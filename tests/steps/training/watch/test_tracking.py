@@ -40,7 +40,9 @@ def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: str, request) ->
 
 def runs(store: str, experiment: str) -> list:
     client = MlflowClient(store)
-    return client.search_runs([client.get_experiment_by_name(experiment).experiment_id])
+    found = client.get_experiment_by_name(experiment)
+    assert found is not None
+    return client.search_runs([found.experiment_id])
 
 
 def test_a_training_is_a_run_with_parameters_metrics_of_each_epoch_and_files(

@@ -16,6 +16,7 @@ from torch import nn
 
 from training.watch import rules
 from training.watch.profiling.profiler import Profile, Profiler
+from training.watch.rules.base import TensorRule
 from training.watch.rules.loss_not_decreasing import LossNotDecreasing
 from training.watch.rules.overfit import Overfit
 from training.watch.rules.overtraining import Overtraining
@@ -92,7 +93,8 @@ def starts(gradient: float, second_layer: float, fall: float) -> list[tuple[str,
 FALLING = [2.0 - 0.02 * step for step in range(40)]
 NOISE = list(numpy.random.default_rng(0).normal(0, 0.15, 40))
 
-CASES = {
+Steps = list[tuple[str, dict[str, numpy.ndarray | float]]]
+CASES: dict[str, tuple[type[TensorRule], dict[str, float], Steps, str, str]] = {
     "vanishing": (
         VanishingGradient, {},
         [("train", {"gradient/Net_first.weight": SPREAD * 10.0**-step}) for step in range(9)],
