@@ -22,8 +22,8 @@ app = Group("Run")
 @app.add(
     "start",
     "start -p DataSource=../bins -p SubsetSize=500",
-    "start --name spring    # later: python pipeline.py report spring",
-    "start --no-wait        # later: python pipeline.py status",
+    "start --name spring    # then: status spring",
+    "start --no-wait        # then: status",
     context_settings={"allow_extra_args": True},
 )
 def start(
