@@ -11,7 +11,6 @@ ROLE = "arn:aws:iam::123456789012:role/lambda"
 def test_an_invocation_that_fails_is_tried_three_times(tmp_path, monkeypatch):
     monkeypatch.setattr(invocation, "RETRY_AFTER", (0, 0))
     context = local_context(tmp_path)
-    code = {"ZipFile": archive("def handler(event, context): 1 / 0")}
     operations.create_function(
         context,
         {
@@ -19,7 +18,7 @@ def test_an_invocation_that_fails_is_tried_three_times(tmp_path, monkeypatch):
             "Runtime": "python3.11",
             "Handler": "function.main.handler",
             "Role": ROLE,
-            "Code": code,
+            "Code": {"ZipFile": archive("def handler(event, context): 1 / 0")},
         },
     )
     operations.invoke_function(context, {"FunctionName": "f", "InvocationType": "Event"})
