@@ -11,7 +11,7 @@ from pipelines.commands.group import Group
 from pipelines.commands.shared import INTERRUPTED, LOCAL, ExecutionName, Target, TargetOption, note
 
 if TYPE_CHECKING:
-    from pipelines.executions.watch import Look
+    from pipelines.executions.watch import Snapshot
 
 Wait = Annotated[
     bool, typer.Option("--wait/--no-wait", help="Show the steps until the execution ends.")
@@ -126,15 +126,16 @@ def _announced(arn: str, wait: bool) -> Iterator[None]:
         raise typer.Exit(INTERRUPTED) from None
 
 
-def _watch(target: Target, arn: str) -> "Look":
+def _watch(target: Target, arn: str) -> "Snapshot":
     """Show an execution until it ends."""
     from pipelines.display import terminal
     from pipelines.executions import watch
 
-    return terminal.show_live(watch.looks(target.sagemaker, target.session.client("logs"), arn))
+    logs = target.session.client("logs")
+    return terminal.show_live(watch.snapshots(target.sagemaker, logs, arn))
 
 
-def _conclude(target: Target, last: "Look") -> None:
+def _conclude(target: Target, last: "Snapshot") -> None:
     """Show an execution's results; exit with 1 unless it has succeeded."""
     from pipelines.display import tables, terminal
     from pipelines.executions import outcome, watch
