@@ -60,9 +60,10 @@ def approve(
     version: PendingVersion = None, reason: Reason = "", target: TargetOption = LOCAL
 ) -> None:
     """Approve a model version; the approval rule deploys it."""
+    from model_registry.versions import APPROVED
     from pipelines.serving import package_group
 
-    approved = package_group.decide(target.sagemaker, NAME, package_group.APPROVED, version, reason)
+    approved = package_group.decide(target.sagemaker, NAME, APPROVED, version, reason)
     typer.echo(f"Version {approved.version} is approved. The approval rule is deploying it.")
     note("To wait for it: python pipeline.py endpoint --wait")
 
