@@ -66,8 +66,16 @@ def _with_state(options: argparse.Namespace, verb: str) -> str:
 
 
 def _up(options: argparse.Namespace) -> None:
-    server, started = daemon.up(_options(options))
-    print(f"emulator: {'started' if started else 'already running'} at {server['url']}")
+    last = daemon.status(options.state)
+    server = daemon.up(
+        options.state,
+        options.images,
+        port=options.port,
+        s3_port=options.s3_port,
+        runtime=options.runtime,
+    )
+    already = last is not None and last["pid"] == server["pid"]
+    print(f"emulator: {'already running' if already else 'started'} at {server['url']}")
     print(f"  S3     {server['s3_url']}")
     print(f"  state  {server['state']}")
     print(f'  point clients at it with: eval "$({_with_state(options, "env")})"')
@@ -76,12 +84,9 @@ def _up(options: argparse.Namespace) -> None:
 def _serve(options: argparse.Namespace) -> None:
     from sagemaker_emulator import serve
 
-    serve.serve(_options(options))
-
-
-def _options(options: argparse.Namespace) -> daemon.Options:
-    return daemon.Options(
-        options.state, options.images.absolute(), options.port, options.s3_port, options.runtime
+    images = options.images.absolute()
+    serve.serve(
+        daemon.Options(options.state, images, options.port, options.s3_port, options.runtime)
     )
 
 
@@ -90,7 +95,7 @@ def _down(options: argparse.Namespace) -> None:
 
 
 def _status(options: argparse.Namespace) -> int:
-    server = daemon.server(options.state)
+    server = daemon.status(options.state)
     if options.operations:
         print("\n".join(_operations()))
         return 0
@@ -112,7 +117,7 @@ def _operations() -> list[str]:
 
 
 def _running(options: argparse.Namespace) -> daemon.Server:
-    server = daemon.server(options.state)
+    server = daemon.status(options.state)
     if server is None:
         raise EmulatorError(f"not running; start it with: {_with_state(options, 'up')}")
     return server

@@ -1,4 +1,4 @@
-"""CheckAccuracy: is the model good enough to be registered? And what is said when it is not."""
+"""CheckAccuracy: is the model good enough to be registered? And the message if it is not."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,8 +9,9 @@ from sagemaker.core.workflow.functions import Join
 from sagemaker.mlops.workflow.condition_step import ConditionStep
 from sagemaker.mlops.workflow.fail_step import FailStep
 
+from pipelines import evaluation_report
 from pipelines.builders.context import Context
-from pipelines.builders.evaluate import accuracy, accuracy_to_reach, compared_accuracy
+from pipelines.builders.evaluate import read
 
 
 def check_accuracy_step(
@@ -22,10 +23,12 @@ def check_accuracy_step(
         description="At least the threshold, and not worse than the approved model.",
         conditions=[
             ConditionGreaterThanOrEqualTo(
-                left=accuracy(evaluate), right=context.parameters["AccuracyThreshold"]
+                left=read(evaluate, evaluation_report.ACCURACY),
+                right=context.parameters["AccuracyThreshold"],
             ),
             ConditionGreaterThanOrEqualTo(
-                left=compared_accuracy(evaluate), right=accuracy_to_reach(evaluate)
+                left=read(evaluate, evaluation_report.COMPARED_ACCURACY),
+                right=read(evaluate, evaluation_report.REQUIRED_ACCURACY),
             ),
         ],
         if_steps=list(if_good),
@@ -42,14 +45,12 @@ def accuracy_too_low_step(context: Context, evaluate: Any) -> FailStep:
             on="",
             values=[
                 "The model was not registered. Its accuracy on the test images is ",
-                accuracy(evaluate),
-                "; it must reach AccuracyThreshold = ",
+                read(evaluate, evaluation_report.ACCURACY_IN_WORDS),
+                " and must reach AccuracyThreshold = ",
                 context.parameters["AccuracyThreshold"],
-                ". On the test images that the approved model has not learnt from it reaches ",
-                compared_accuracy(evaluate),
-                " and must reach that model's ",
-                accuracy_to_reach(evaluate),
-                ". Execution: ",
+                ". ",
+                read(evaluate, evaluation_report.REQUIREMENT_IN_WORDS),
+                " Execution: ",
                 ExecutionVariables.PIPELINE_EXECUTION_ARN,
             ],
         ),

@@ -12,7 +12,8 @@ from sagemaker.serve.model_builder import ModelBuilder
 
 from pipelines import NAME
 from pipelines.builders.context import Context
-from pipelines.builders.evaluate import accuracy, approved_accuracy, evaluation_address
+from pipelines.builders.evaluate import evaluation_address, read
+from pipelines.evaluation_report import ACCURACY, APPROVED_ACCURACY
 
 # The model archive brings its own code, so that what was judged is what is served.
 ENVIRONMENT = {
@@ -25,8 +26,8 @@ MODEL_CARD = {
     "model_overview": {"model_creator": NAME},
     "intended_uses": {
         "purpose_of_model": "Counts the items in a photograph of one warehouse bin.",
-        "intended_uses": "To point out bins whose content does not match the books, before a "
-        "consignment leaves. A person checks the bins that are pointed out.",
+        "intended_uses": "To point out bins whose content does not match the stock record, before "
+        "a consignment leaves. A person checks the bins that are pointed out.",
         "factors_affecting_model_efficiency": "Items that hide each other, plastic bands and "
         "reflections, and labels: EXPECTED_QUANTITY does not always match the photograph.",
         "risk_rating": "Low",
@@ -82,8 +83,8 @@ def facts(context: Context, evaluate: Any) -> dict[str, Any]:
     parameter = context.parameters
     return {
         "execution": ExecutionVariables.PIPELINE_EXECUTION_ARN,
-        "accuracy": Join(on="", values=[accuracy(evaluate)]),
-        "approved_accuracy": Join(on="", values=[approved_accuracy(evaluate)]),
+        "accuracy": Join(on="", values=[read(evaluate, ACCURACY)]),
+        "approved_accuracy": Join(on="", values=[read(evaluate, APPROVED_ACCURACY)]),
         "accuracy_threshold": parameter["AccuracyThreshold"].to_string(),
         "backbone": parameter["Backbone"],
         "data_source": parameter["DataSource"],

@@ -181,7 +181,7 @@ def test_too_high_a_threshold_ends_failed_with_the_numbers_and_registers_nothing
     assert ended["AccuracyTooLow"]["status"] == "Failed"
     accuracy = status["metrics"]["multiclass_classification_metrics"]["accuracy"]["value"]
     reason = ended["AccuracyTooLow"]["failure"]
-    assert "0.99" in reason and str(accuracy)[:6] in reason and status["id"] in reason
+    assert "0.99" in reason and f"{accuracy:.3f} (" in reason and status["id"] in reason
     assert len(workplace.models()) == 1
 
 

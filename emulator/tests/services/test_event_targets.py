@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from function_archive import archive
 from local_context import local_context
 from pipeline_bench import PythonFunctions
+from waiting import wait_until
 
 from sagemaker_emulator.services.functions import invocation, operations
 from sagemaker_emulator.services.logs.operations import filter_log_events
@@ -132,12 +133,10 @@ def test_an_invocation_that_fails_is_tried_three_times(tmp_path, monkeypatch):
     function = {"FunctionName": "f", "Runtime": "python3.11", "Handler": "function.main.handler"}
     operations.create_function(context, {**function, "Role": ROLE, "Code": code})
     operations.invoke_function(context, {"FunctionName": "f", "InvocationType": "Event"})
-    deadline = time.monotonic() + 20
-    while not (lines := list(context.logs.read("/aws/lambda/f", "asynchronous"))):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    assert "given up after 3 tries" in lines[0]
-    assert "ZeroDivisionError" in lines[0]
+    wait_until(lambda: list(context.logs.read("/aws/lambda/f", "asynchronous")), 20)
+    (line,) = context.logs.read("/aws/lambda/f", "asynchronous")
+    assert "given up after 3 tries" in line
+    assert "ZeroDivisionError" in line
     found = filter_log_events(context, {"logGroupName": "/aws/lambda/f", "filterPattern": "REPORT"})
     assert len(found["events"]) == 3
     assert context.store.list("invocation") == []

@@ -1,13 +1,13 @@
 """Deployments of one endpoint that overlap, with servers that only wait."""
 
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from local_context import local_context
+from waiting import wait_until
 
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.sagemaker.endpoints import deployments
@@ -70,9 +70,7 @@ class Bench:
         """Let a configuration's servers answer, and wait until that has had its effect."""
         waiting = threading.active_count()
         GATES[config].set()
-        deadline = time.monotonic() + 5
-        while threading.active_count() >= waiting and time.monotonic() < deadline:
-            time.sleep(0.005)
+        wait_until(lambda: threading.active_count() < waiting)
 
     def described(self) -> tuple[str, str]:
         document = self.context.call("DescribeEndpoint", EndpointName="e")
@@ -151,9 +149,7 @@ def test_a_deleted_endpoint_does_not_return_under_its_name(bench: Bench) -> None
 def test_an_interrupted_update_is_taken_up_again_in_order(bench: Bench) -> None:
     bench.restart("old", EndpointStatus="Updating", Update={"Config": bench.config("new")})
     GATES["old"].set()
-    deadline = time.monotonic() + 5
-    while bench.serves() is None and time.monotonic() < deadline:
-        time.sleep(0.005)
+    wait_until(lambda: bench.serves() is not None)
     assert (bench.described(), bench.serves()) == (("Updating", "old"), "old")
     bench.finish("new")
     assert (bench.described(), bench.serves()) == (("InService", "new"), "new")

@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 from pipeline_bench import TOKEN, Bench, open_bench
 from pipeline_steps import ROLE, training
+from waiting import wait_until
 
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.sagemaker.tuning.early_stopping import should_stop
+from sagemaker_emulator.storage import disk
 
 
 @pytest.fixture
@@ -274,8 +276,11 @@ def test_stopping_a_pipeline_stops_its_tuning(bench: Bench) -> None:
     assert bench.jobs.running == 0
 
 
-def test_a_full_disk_only_delays_a_tuning_job(bench: Bench, monkeypatch) -> None:
+def test_full_disk_only_delays_a_tuning_job(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     update, full = bench.context.store.update, [False]
+    monkeypatch.setattr(disk, "RETRY_SECONDS", 0.05)
 
     def store_update(kind: str, name: str, **changes: Any) -> dict[str, Any]:
         if full[0] and kind == "hyper-parameter-tuning-job":
@@ -283,8 +288,8 @@ def test_a_full_disk_only_delays_a_tuning_job(bench: Bench, monkeypatch) -> None
         return update(kind, name, **changes)
 
     monkeypatch.setattr(bench.context.store, "update", store_update)
-    begin(bench, request({"SECONDS": "0.3"}))
+    begin(bench, request({"SECONDS": "0.1"}))
     full[0] = True
-    time.sleep(1.2)
+    wait_until(lambda: "tuning job t cannot be written" in caplog.text)
     full[0] = False
     assert finish(bench)["HyperParameterTuningJobStatus"] == "Completed"
