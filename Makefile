@@ -41,10 +41,11 @@ demo: setup ## the main job on drawn bins, or on SOURCE=folder-or-s3-prefix
 images: setup ## build the images that AWS lacks, and push them
 	$(BIN)/python pipeline.py --target $(or $(PIPELINE_TARGET),aws) images --push
 
-lint: setup ## ruff and mypy
+lint: setup ## ruff, mypy and the import contract
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
+	PYTHONPATH=.:steps $(BIN)/lint-imports --no-logo --no-cache
 
 test: setup .venv-steps/.ready ## every test but one that compiles for minutes (make test-compile)
 	.venv-steps/bin/python -m pytest tests/steps -m "not slow" -n 2 --dist loadfile

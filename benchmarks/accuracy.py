@@ -1,9 +1,9 @@
-"""How well the model counts, over several seeds: `make accuracy`, or `make ablation`.
+"""Test accuracy over several seeds (`make accuracy`), or of recipe variations (`make ablation`).
 
-Each seed is a whole run of the three steps, as processes, on its own split: prepare, train (with
-the recipe of recipe.py), evaluate. A seed that is done is not run again, and a training that was
-interrupted goes on from its last epoch. Tune on the validation figures; the test ones are read once
-the recipe is settled.
+Each seed is a complete run on its own split: prepare, train (with the recipe of recipe.py) and
+evaluate, each as a process. A finished seed is not run again, and an interrupted training continues
+from its last epoch. Choose recipes by the validation figures; read the test figures only when the
+recipe is fixed.
 
     .venv-steps/bin/python benchmarks/accuracy.py --source FOLDER_OF_BINS
     .venv-steps/bin/python benchmarks/accuracy.py --base epochs=6 --vary mixup=0 --vary freeze=0
@@ -28,9 +28,9 @@ from typing import Any
 import sources
 from answers import Answers, answered, joined
 from recipe import COUNTS, LEARN_FROM, RECIPE, SHORT, VARIATIONS, WEIGHTS, varied, well_formed
+from repository import REPORTS, STEPS
 from scipy.stats import t
 
-ROOT = Path(__file__).resolve().parents[1]
 AIMS = {
     "exact": (">=", 0.48),
     "within one": (">=", 0.87),
@@ -40,20 +40,20 @@ AIMS = {
 
 
 class StepFailed(Exception):
-    """A step ended with an error; its log says more."""
+    """A step ended with an error; the message names its log."""
 
 
 def run(arguments: Sequence[str], opt_ml: Path, log: Path) -> None:
-    """Run a step as the platform would: its own process, its own /opt/ml, its output kept.
+    """Run a step as a process with its own /opt/ml, and keep its output in a log.
 
     Raises:
-        StepFailed: it did not end well.
+        StepFailed: It exited with an error.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     variables = {**os.environ, "OPT_ML": str(opt_ml), "PYTHONUNBUFFERED": "1"}
     with log.open("a") as file:
         child = subprocess.Popen(
-            [sys.executable, *arguments], cwd=ROOT / "steps", env=variables,
+            [sys.executable, *arguments], cwd=STEPS, env=variables,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
         assert child.stdout is not None
@@ -65,7 +65,7 @@ def run(arguments: Sequence[str], opt_ml: Path, log: Path) -> None:
 
 
 def prepare(source: str, seed: int, output: Path, recipe: dict[str, str]) -> Path:
-    """The images of a seed's split; made once, for every recipe."""
+    """The images of a seed's split, prepared once for all recipes."""
     learn_from = recipe.get(LEARN_FROM, "all")
     folder = output / "images" / (f"seed-{seed}" + ("" if learn_from == "all" else "-classes"))
     output = folder / "processing/output"
@@ -79,7 +79,7 @@ def prepare(source: str, seed: int, output: Path, recipe: dict[str, str]) -> Pat
 
 
 def train(images: Path, recipe: dict[str, str], seed: int, folder: Path) -> Path:
-    """The model of a recipe."""
+    """The folder of the model that a recipe trains."""
     model = folder / "model"
     if not (model / "training.json").is_file():
         (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
@@ -97,7 +97,7 @@ def train(images: Path, recipe: dict[str, str], seed: int, folder: Path) -> Path
 
 
 def evaluate(images: Path, model: Path, folder: Path) -> dict[str, Any]:
-    """The test figures of a model."""
+    """The evaluation.json of a model."""
     output = folder / "processing/output/evaluation"
     if not (output / "evaluation.json").is_file():
         inputs = folder / "processing/input"
@@ -112,15 +112,15 @@ def evaluate(images: Path, model: Path, folder: Path) -> dict[str, Any]:
     return document
 
 
-def link(target: Path, place: Path) -> None:
-    """Let a step find its input where it looks for it."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    if not place.exists():
-        place.symlink_to(target.resolve())
+def link(target: Path, path: Path) -> None:
+    """Link a step's input to the path where the step reads it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        path.symlink_to(target.resolve())
 
 
 def figures(document: dict[str, Any]) -> dict[str, float]:
-    """What the aims speak of."""
+    """The figures that AIMS names."""
     tally = document["tally"]
     return {
         "exact": document["multiclass_classification_metrics"]["accuracy"]["value"],
@@ -131,7 +131,7 @@ def figures(document: dict[str, Any]) -> dict[str, float]:
 
 
 def table(runs: dict[int, dict[str, float]]) -> str:
-    """Every seed, and their mean with its 95 % interval (Student's t over the seeds)."""
+    """A table of every seed, and their mean with its 95 % interval (Student's t over seeds)."""
     names = list(AIMS)
     lines = ["| seed | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
     for seed, found in runs.items():
@@ -152,26 +152,26 @@ def table(runs: dict[int, dict[str, float]]) -> str:
 
 
 def show(name: str, value: float) -> str:
-    """A share in per cent, an error as it is."""
+    """A share as a percentage, an error as a number."""
     return f"{value:.1%}" if name in ("exact", "within one") else f"{value:.3f}"
 
 
-def place_of(output: Path, recipe: dict[str, str], seed: int) -> Path:
-    """A folder for what a recipe and a seed make, named after both."""
+def run_folder(output: Path, recipe: dict[str, str], seed: int) -> Path:
+    """The folder of a recipe and a seed, named after both."""
     if recipe == RECIPE:
         return output / f"seed-{seed}"
-    known = json.dumps(recipe, sort_keys=True)
-    return output / "varied" / f"{hashlib.sha256(known.encode()).hexdigest()[:10]}-seed-{seed}"
+    text = json.dumps(recipe, sort_keys=True)
+    return output / "varied" / f"{hashlib.sha256(text.encode()).hexdigest()[:10]}-seed-{seed}"
 
 
 def speed_of(model: Path) -> float:
-    """Images a second, in the training's fastest epoch."""
+    """Images per second in the training's fastest epoch."""
     history = json.loads((model / "training.json").read_text())["history"]
-    return max(epoch["images_per_second"] for epoch in history)
+    return max(float(epoch["images_per_second"]) for epoch in history)
 
 
 def row(name: str, found: Answers, base: Answers, speed: float) -> str:
-    """A recipe's line: its answers, and how its log loss differs from the base's on each image."""
+    """A recipe's row: its figures, and how its log loss differs from the base's, image by image."""
     off, more = found.off, found.log_losses - base.log_losses
     error = more.std(ddof=1) / math.sqrt(len(more))
     difference = "" if found is base else f"{more.mean():+.4f} ± {error:.4f}"
@@ -183,24 +183,24 @@ def row(name: str, found: Answers, base: Answers, speed: float) -> str:
 
 
 def main() -> int:
-    """Run what is not yet there, and print the table."""
+    """Run what has not been run yet, and print the table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
     add("--source", type=sources.source, default=sources.DEFAULT,
-        help="bins laid out like ABID: a folder, or s3://bucket/prefix")  # fmt: skip
-    add("--seeds", type=int, nargs="+", default=[0, 1, 2], help="default: 0 1 2")
-    add("--output", type=Path, default=ROOT / "reports/accuracy", help="where all of it is kept")
+        help="bins laid out like ABID: a folder or s3://BUCKET/PREFIX")  # fmt: skip
+    add("--seeds", type=int, nargs="+", default=[0, 1, 2], help="seeds (default: 0 1 2)")
+    add("--output", type=Path, default=REPORTS / "accuracy", help="folder for all results")
     add("--vary", action="append", type=well_formed, default=[], metavar="NAME=VALUE[,NAME=VALUE]",
-        help="instead: recipes with these changes, compared on validation")  # fmt: skip
+        help="compare the recipe with these changes, on validation; repeatable")  # fmt: skip
     add(
         "--vary-all",
         action="store_true",
-        help="instead: every variation of recipe.py, of its short form unless --base is given",
+        help="compare every variation of recipe.py, by default of its short form",
     )
     add("--base", type=well_formed, metavar="NAME=VALUE[,NAME=VALUE]",
-        help="changes to the recipe that every other change is compared with")  # fmt: skip
+        help="changes to the recipe that variations are compared with")  # fmt: skip
     options = parser.parse_args()
     output: Path = options.output.resolve()
     base = options.base if options.base is not None else SHORT if options.vary_all else ""
@@ -218,13 +218,13 @@ def main() -> int:
 
 
 def judge(source: str, seeds: Sequence[int], output: Path, recipe: dict[str, str]) -> None:
-    """All three steps for each seed, and the table of the test figures."""
+    """Run all three steps for each seed, and print the table of test figures."""
     runs = {}
     for seed in seeds:
         print(f"seed {seed}", flush=True)
         begun = time.monotonic()
         images = prepare(source, seed, output, recipe)
-        folder = place_of(output, recipe, seed)
+        folder = run_folder(output, recipe, seed)
         model = train(images, recipe, seed, folder)
         runs[seed] = figures(evaluate(images, model, folder))
         print(f"  {(time.monotonic() - begun) / 60:.1f} minutes", flush=True)
@@ -236,7 +236,7 @@ def judge(source: str, seeds: Sequence[int], output: Path, recipe: dict[str, str
 def compare(
     source: str, seeds: Sequence[int], output: Path, recipe: dict[str, str], vary: Sequence[str]
 ) -> None:
-    """The recipe and each variation of it, on validation only."""
+    """Train the recipe and each variation, and compare them on validation."""
     lines = [
         "| change | exact | within one | RMSE | log loss | more than the recipe's | images/s |",
         "|---|---|---|---|---|---|---|",
@@ -248,7 +248,7 @@ def compare(
         for seed in seeds:
             print(f"{name}, seed {seed}", flush=True)
             images = prepare(source, seed, output, changed)
-            model = train(images, changed, seed, place_of(output, changed, seed))
+            model = train(images, changed, seed, run_folder(output, changed, seed))
             answers.append(answered(model, images / "validation"))
             speeds.append(speed_of(model))
         found = joined(answers)

@@ -1,13 +1,13 @@
-"""What a trained model answers for the validation images of its split, as it would be served."""
+"""A model's answers for the validation images of its split, computed as the endpoint does."""
 
 import json
-import sys
 from dataclasses import dataclass
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "steps"))
+from typing import Any
 
 import numpy as np
+import repository  # noqa: F401 makes steps/ importable
+from numpy.typing import NDArray
 
 import engine
 import pixels
@@ -22,34 +22,34 @@ class Answers:
 
     Attributes:
         probabilities: float (n, classes), at the model's temperature.
-        truth: counts (n).
-        classes: the counts that can be answered.
+        truth: The true counts (n).
+        classes: The counts that the model can answer.
     """
 
-    probabilities: np.ndarray
-    truth: np.ndarray
+    probabilities: NDArray[Any]
+    truth: NDArray[Any]
     classes: list[int]
 
     @property
-    def off(self) -> np.ndarray:
-        """How many items each answer (n) is away from the truth."""
+    def off(self) -> NDArray[Any]:
+        """The difference (n) between each answer and the truth, in items."""
         answers = np.array(self.classes)[engine.decide(self.probabilities, self.classes)]
-        return np.abs(answers - self.truth)
+        return np.asarray(np.abs(answers - self.truth))
 
     @property
-    def errors(self) -> np.ndarray:
-        """Expected count less the truth (n)."""
-        return self.probabilities @ np.array(self.classes) - self.truth
+    def errors(self) -> NDArray[Any]:
+        """The expected count minus the truth (n)."""
+        return np.asarray(self.probabilities @ np.array(self.classes) - self.truth)
 
     @property
-    def log_losses(self) -> np.ndarray:
-        """Of each image (n), in nats: comparable across models, whatever they were trained by."""
+    def log_losses(self) -> NDArray[Any]:
+        """The log loss of each image (n) in nats, comparable across training losses."""
         right = np.searchsorted(self.classes, self.truth)
-        return -np.log(self.probabilities[np.arange(len(right)), right].clip(1e-12))
+        return np.asarray(-np.log(self.probabilities[np.arange(len(right)), right].clip(1e-12)))
 
 
 def answered(model: Path, validation: Path) -> Answers:
-    """Let a model answer a folder of images by count."""
+    """A model's answers for a folder of images by count."""
     settings = json.loads((model / "model.json").read_text())
     loaded, size = engine.load(model, settings), int(settings["image_size"])
     classes = [int(count) for count in settings["classes"]]
@@ -62,7 +62,7 @@ def answered(model: Path, validation: Path) -> Answers:
 
 
 def joined(answers: list[Answers]) -> Answers:
-    """Those of several splits as one."""
+    """The answers of several splits together."""
     return Answers(
         np.concatenate([one.probabilities for one in answers]),
         np.concatenate([one.truth for one in answers]),

@@ -1,7 +1,7 @@
-"""Weights that have learnt to count drawn bins, from which a training on real ones can start.
+"""Train weights on drawn bins, as a starting point for training on real ones.
 
-Bins like the demo's are drawn, thousands of them, and the recipe learns from them as if they were
-real. What its backbone then knows goes into a file that Train's channel `pretrained` takes.
+It draws thousands of bins like the demo's and trains the recipe on them. The result is a file for
+Train's channel `pretrained`.
 
     .venv-steps/bin/python benchmarks/drawn_weights.py --base \
 backbone=efficientnet_lite0,image-size=128,growing=false,epochs=3
@@ -17,38 +17,39 @@ import subprocess
 import sys
 from pathlib import Path
 
-from accuracy import ROOT, StepFailed, place_of, prepare, train
+from accuracy import StepFailed, prepare, run_folder, train
 from recipe import RECIPE, varied, well_formed
+from repository import REPORTS, ROOT
 
-SEED = 11  # the demo's bins are of another
+SEED = 11  # not the demo's
 
 
 def main() -> int:
-    """Draw, learn, and keep the weights."""
+    """Draw the bins, train, and write the weights."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--bins", type=int, default=8000, help="how many are drawn (8000)")
+    add("--bins", type=int, default=8000, help="bins to draw (default: 8000)")
     add("--base", type=well_formed, default="epochs=3", metavar="NAME=VALUE[,NAME=VALUE]",
-        help="changes to the recipe (epochs=3)")  # fmt: skip
-    add("--output", type=Path, default=ROOT / "reports/drawn", help="where all of it is kept")
+        help="changes to the recipe (default: epochs=3)")  # fmt: skip
+    add("--output", type=Path, default=REPORTS / "drawn", help="folder for all results")
     options = parser.parse_args()
     output: Path = options.output.resolve()
     recipe = varied(RECIPE, options.base)
     bins = output / f"bins-{options.bins}"
-    draw = [sys.executable, "-m", "demo.bins", "--output", bins, "--seed", str(SEED)]
+    draw = [sys.executable, "-m", "demo.bins", "--output", str(bins), "--seed", str(SEED)]
     if subprocess.run([*draw, "--bins", str(options.bins)], cwd=ROOT).returncode:
         return 1
     try:
         images = prepare(str(bins), 0, bins.with_name(f"{bins.name}-prepared"), recipe)
-        model = train(images, recipe, 0, place_of(output, recipe, 0))
+        model = train(images, recipe, 0, run_folder(output, recipe, 0))
     except StepFailed as error:
         print(f"drawn_weights: {error}", file=sys.stderr)
         return 1
     weights = output / f"{recipe['backbone']}.pth"
     shutil.copy(model / "model.pt", weights)
-    print(f"the weights are in {weights}")
+    print(f"weights: {weights}")
     return 0
 
 

@@ -1,7 +1,9 @@
-"""Objects per second: Prepare's fetch beside boto3 with threads and s5cmd, on one S3 server.
+"""Objects per second that Prepare downloads, beside boto3 with threads and s5cmd.
 
-Each of them reads the same small objects into a folder, in turn, several times; the ratios of the
-medians are what counts, because machines are noisy. Run: .venv/bin/python benchmarks/fetch.py
+Each reads the same small objects from one local S3 server into a folder, in turn, several times.
+Compare the ratios of the medians, because absolute speeds vary from machine to machine.
+
+    .venv/bin/python benchmarks/fetch.py
 """
 
 import argparse
@@ -19,10 +21,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import boto3
+from botocore.config import Config
+from repository import ROOT, STEPS
 
-ROOT = Path(__file__).resolve().parents[1]
 BUCKET = "bins"
-# Prepare's own code in the environment that it is tested in; it prints the seconds of the fetch.
+# Prepare's own code, run in the steps' environment; it prints the seconds that it took.
 PREPARE = """
 import sys, time
 from pathlib import Path
@@ -42,7 +45,7 @@ def prepare(folder: Path, count: int) -> float:
     python = ROOT / ".venv-steps" / "bin" / "python"
     done = subprocess.run(
         [str(python), "-c", PREPARE, str(folder), str(count)],
-        env={**os.environ, "PYTHONPATH": str(ROOT / "steps")},
+        env={**os.environ, "PYTHONPATH": str(STEPS)},
         check=True,
         stdout=subprocess.PIPE,
         text=True,
@@ -51,8 +54,8 @@ def prepare(folder: Path, count: int) -> float:
 
 
 def boto3_threads(folder: Path, count: int) -> float:
-    """Seconds that boto3 takes with 16 threads, the usual advice."""
-    client = boto3.client("s3", config=boto3.session.Config(max_pool_connections=16))
+    """Seconds that boto3 takes with 16 threads, as is usually recommended."""
+    client = boto3.client("s3", config=Config(max_pool_connections=16))
 
     def one(number: int) -> None:
         key = f"bin-images/{number:05d}.jpg"
@@ -66,7 +69,7 @@ def boto3_threads(folder: Path, count: int) -> float:
 
 
 def s5cmd(folder: Path, count: int) -> float:
-    """Seconds that s5cmd takes, with its own default of 256 workers."""
+    """Seconds that s5cmd takes with its default of 256 workers."""
     command = [str(Path(sys.executable).with_name("s5cmd")), "--log", "error", "cp"]
     begun = time.perf_counter()
     subprocess.run(
@@ -78,7 +81,7 @@ def s5cmd(folder: Path, count: int) -> float:
     return time.perf_counter() - begun
 
 
-WAYS: dict[str, Callable[[Path, int], float]] = {
+METHODS: dict[str, Callable[[Path, int], float]] = {
     "Prepare": prepare,
     "boto3, 16 threads": boto3_threads,
     "s5cmd": s5cmd,
@@ -86,13 +89,17 @@ WAYS: dict[str, Callable[[Path, int], float]] = {
 
 
 def main() -> None:
-    """Serve random objects of a bin image's size, and fetch them in each way."""
+    """Serve random objects of a bin image's size, and download them with each method."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--objects", type=int, default=3000, help="how many (default: 3000)")
-    parser.add_argument("--kilobytes", type=int, default=12, help="size of each (default: 12)")
-    parser.add_argument("--rounds", type=int, default=3, help="times each way (default: 3)")
+    parser.add_argument(
+        "--objects", type=int, default=3000, help="number of objects (default: 3000)"
+    )
+    parser.add_argument(
+        "--kilobytes", type=int, default=12, help="size of each object (default: 12)"
+    )
+    parser.add_argument("--rounds", type=int, default=3, help="runs of each method (default: 3)")
     options = parser.parse_args()
-    memory = "/dev/shm" if Path("/dev/shm").is_dir() else None  # the disk is not what is measured
+    memory = "/dev/shm" if Path("/dev/shm").is_dir() else None  # the disk is not measured
     with tempfile.TemporaryDirectory(dir=memory) as folder:
         work = Path(folder)
         images = work / "s3" / BUCKET / "bin-images"
@@ -108,29 +115,28 @@ def main() -> None:
             server.wait()
     ours = statistics.median(seconds["Prepare"])
     print(f"\n{options.objects} objects of {options.kilobytes} kB, median of {options.rounds}")
-    for way, times in seconds.items():
+    for method, times in seconds.items():
         median = statistics.median(times)
-        print(
-            f"{way:<20}{options.objects / median:>8.0f} objects/s   Prepare: {median / ours:.1f}x"
-        )
+        speed = options.objects / median
+        print(f"{method:<20}{speed:>8.0f} objects/s   Prepare: {median / ours:.1f}x")
 
 
 def measure(work: Path, count: int, rounds: int) -> dict[str, list[float]]:
-    """Seconds of each way in each round; the ways take turns."""
-    seconds: dict[str, list[float]] = {way: [] for way in WAYS}
+    """Seconds of each method in each round; the methods take turns."""
+    seconds: dict[str, list[float]] = {method: [] for method in METHODS}
     for turn in range(rounds):
-        for way, fetch in WAYS.items():
+        for method, fetch in METHODS.items():
             folder = work / "fetched"
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
-            seconds[way].append(fetch(folder, count))
-            assert len(list(folder.iterdir())) == count, f"{way} did not fetch all"
-            print(f"round {turn + 1}  {way:<20}{seconds[way][-1]:.2f} s", flush=True)
+            seconds[method].append(fetch(folder, count))
+            assert len(list(folder.iterdir())) == count, f"{method} did not fetch all"
+            print(f"round {turn + 1}  {method:<20}{seconds[method][-1]:.2f} s", flush=True)
     return seconds
 
 
 def serve(folder: Path) -> "subprocess.Popen[bytes]":
-    """Start rclone's S3 server over a folder and point every client of this process at it."""
+    """Start rclone's S3 server over a folder, and set the variables that make clients use it."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -1,7 +1,8 @@
-"""Training steps with the memory that is freed kept, and given back as glibc does by itself.
+"""Training speed on a CPU when the process keeps freed memory, instead of returning it.
 
-Each turn is a process of its own, which trains the network of `make demo` on a processor; the turns
-alternate, and their ratios are what counts. Run:
+glibc by default returns freed memory to the system. Each turn trains the network of `make demo` in
+a process of its own; the two settings alternate. Compare their ratios.
+
     .venv-steps/bin/python benchmarks/freed_memory.py [--backbone NAME] [--image-size PIXELS]
 """
 
@@ -11,54 +12,51 @@ import statistics
 import subprocess
 import sys
 import time
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "steps"))
+import repository  # noqa: F401 makes steps/ importable
+import torch
+from torch.nn import functional
 
-import torch  # noqa: E402
-from torch.nn import functional  # noqa: E402
-
-import network  # noqa: E402
-from training.machine import memory  # noqa: E402
-from training.model import freezing  # noqa: E402
+import network
+from training.machine import memory
+from training.model import freezing
 
 BATCH, WARM, STEPS, TURNS = 32, 5, 30, 4
 
 
 def speed(backbone: str, size: int) -> tuple[float, float]:
-    """Of whole training steps with the stem and two stages frozen: images/s, MB filled by step."""
+    """Images per second, and MB of new pages per step, with the stem and two stages frozen."""
     model = network.build(backbone, 10)
     frozen = freezing.first_parts(model, 2, backbone)
     freezing.freeze(frozen)
     freezing.training_mode(model.to(memory_format=torch.channels_last), frozen)
-    learnt = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.AdamW(learnt, lr=1e-4, fused=True)
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=1e-4, fused=True)
     images = torch.rand(BATCH, 3, size, size).to(memory_format=torch.channels_last)
     levels = torch.randint(10, (BATCH,))
-    begun, filled = 0.0, 0
+    started, pages = 0.0, 0
     for step in range(WARM + STEPS):
         if step == WARM:
-            begun, filled = time.monotonic(), faults()
+            started, pages = time.monotonic(), page_faults()
         optimizer.zero_grad()
         functional.cross_entropy(model(images), levels).backward()
         optimizer.step()
-    seconds = time.monotonic() - begun
-    return STEPS * BATCH / seconds, (faults() - filled) * resource.getpagesize() / STEPS / 1e6
+    seconds = time.monotonic() - started
+    return STEPS * BATCH / seconds, (page_faults() - pages) * resource.getpagesize() / STEPS / 1e6
 
 
-def faults() -> int:
-    """Pages that the kernel has filled for this process."""
+def page_faults() -> int:
+    """New pages that the kernel has given this process."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 
 
 def main() -> None:
-    """Take turns, or take one."""
+    """Run all turns, or one."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--backbone", default=network.SHIPPED)
-    parser.add_argument("--image-size", type=int, default=160)
+    parser.add_argument("--backbone", default=network.SHIPPED, help="timm model name")
+    parser.add_argument("--image-size", type=int, default=160, help="pixels (default: 160)")
     parser.add_argument("--turn", choices=("kept", "returned"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.turn:
@@ -68,19 +66,19 @@ def main() -> None:
         return
     ratios = []
     for turn in range(1, TURNS + 1):
-        found = {}
-        for how in ("returned", "kept"):
+        speeds = {}
+        for setting in ("returned", "kept"):
             done = subprocess.run(
-                [sys.executable, __file__, "--turn", how, "--backbone", options.backbone,
+                [sys.executable, __file__, "--turn", setting, "--backbone", options.backbone,
                  "--image-size", str(options.image_size)],
                 stdout=subprocess.PIPE, text=True, check=True,
             )  # fmt: skip
-            found[how] = [float(word) for word in done.stdout.split()]
-        (plain, filled), (kept, hardly) = found["returned"], found["kept"]
-        ratios.append(kept / plain)
+            speeds[setting] = [float(word) for word in done.stdout.split()]
+        (returned, many), (kept, few) = speeds["returned"], speeds["kept"]
+        ratios.append(kept / returned)
         print(
-            f"turn {turn} of {TURNS}: given back {plain:.0f} images/s, {filled:.0f} MB filled by "
-            f"step; kept {kept:.0f} images/s, {hardly:.0f} MB: {ratios[-1]:.2f} times",
+            f"turn {turn} of {TURNS}: returned {returned:.0f} images/s, {many:.0f} MB of new pages "
+            f"per step; kept {kept:.0f} images/s, {few:.0f} MB: {ratios[-1]:.2f} times",
             flush=True,
         )
     print(f"{options.backbone} at {options.image_size} px: {statistics.median(ratios):.2f} times")

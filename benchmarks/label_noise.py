@@ -1,27 +1,28 @@
-"""What confident learning finds among the labels of bin images, and what leaving it out is worth.
+"""How well confident learning finds wrong labels of bin images, and what removing them is worth.
 
-Three questions, on the bins with one to five items of a folder laid out like the Amazon Bin Image
-Dataset, with the code that training uses: how many labels are doubtful; how many labels that were
-changed on purpose are found; and what leaving suspects out does to images that were not learnt
-from. Each fold is such that neighbouring ids, often one bin, are not parted.
+It uses training's own code on the bins with one to five items of a folder laid out like the Amazon
+Bin Image Dataset, and answers three questions: how many labels are suspect; how many labels changed
+on purpose are found; and how removing suspects from training changes held-out accuracy. Folds keep
+neighbouring ids, which are often one bin, together.
 
-Run (four minutes, of which the network takes most; its features are kept in --features):
-.venv-steps/bin/python benchmarks/label_noise.py ../shared/abid/aft-vbi-pds-224
+It takes four minutes, most of them for the network's features, which --features keeps.
+
+    .venv-steps/bin/python benchmarks/label_noise.py FOLDER_OF_BINS
 """
 
 import argparse
-import sys
 import tempfile
 import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "steps"))
+from typing import Any
 
 import numpy as np
 import sources
 import torch
+from cleanlab.filter import find_label_issues
+from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
@@ -36,27 +37,29 @@ from training.data.images import Images
 from training.model import weights
 
 COUNTS = range(1, 6)
-CHANGED = 0.05  # of the labels, for the test of the detector
+CHANGED = 0.05  # share of labels that are changed to measure detection
 
 
 def main() -> None:
-    """Ask the three questions."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("folder", type=sources.folder, help="with bin-images/ and metadata/")
-    parser.add_argument("--image-size", type=int, default=224)
-    parser.add_argument("--rounds", type=int, default=3, help="seeds (default: 3)")
-    parser.add_argument("--features", type=Path, help="where features are kept between runs (.npz)")
+    """Answer the three questions."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=sources.folder, help="folder with bin-images/ and metadata/")
+    parser.add_argument("--image-size", type=int, default=224, help="pixels (default: 224)")
+    parser.add_argument("--rounds", type=int, default=3, help="number of seeds (default: 3)")
+    parser.add_argument("--features", type=Path, help=".npz file that keeps features between runs")
     options = parser.parse_args()
     names, labels = bins(options.folder)
-    features = seen(options, names)
-    find(features, labels, names)
+    features = load_features(options, names)
+    report_suspects(features, labels, names)
     detect(features, labels, names, options.rounds)
     print(f"\nLeaving out, {options.rounds} seeds of five folds: held-out accuracy")
     for changed in (0.0, 0.1):
         leave_out(features, labels, names, options.rounds, changed)
 
 
-def bins(folder: Path) -> tuple[list[str], np.ndarray]:
+def bins(folder: Path) -> tuple[list[str], NDArray[Any]]:
     """Names and labels (0 … 4) of the bins with one to five items."""
     every = [parse(file.stem, file.read_bytes()) for file in sorted(folder.glob("metadata/*.json"))]
     wrong = [f"{one.id} ({one.count})" for one in every if not one.adds_up]
@@ -65,14 +68,14 @@ def bins(folder: Path) -> tuple[list[str], np.ndarray]:
     return [one.id for one in found], np.array([one.count - COUNTS[0] for one in found])
 
 
-def seen(options: argparse.Namespace, names: list[str]) -> np.ndarray:
-    """What the pretrained backbone sees (n, features), the mean over image and mirror image."""
+def load_features(options: argparse.Namespace, names: list[str]) -> NDArray[Any]:
+    """The pretrained backbone's features (n, features), averaged over image and mirror image."""
     kept = options.features or Path(tempfile.gettempdir()) / f"noise-{options.image_size}.npz"
     if kept.is_file():
-        found = np.load(kept)
-        if found["names"].tolist() == names:
-            return found["features"]
-    begun = time.monotonic()
+        saved = np.load(kept)
+        if saved["names"].tolist() == names:
+            return np.asarray(saved["features"])
+    started = time.monotonic()
     files = [options.folder / "bin-images" / f"{name}.jpg" for name in names]
     images = Images(Decoder(files, options.image_size, 2), torch.zeros(len(files)), (0,))
     model = weights.pretrained(network.SHIPPED, len(COUNTS))
@@ -81,20 +84,20 @@ def seen(options: argparse.Namespace, names: list[str]) -> np.ndarray:
         images, *colours, augmentation.STRENGTHS["light"], True, torch.device("cpu")
     )
     found = inputs.compute_features(model, network.head_of(model), pixels, 50, "float32").features
-    features = found.mean(1).numpy()
+    features: NDArray[Any] = found.mean(1).numpy()
     np.savez(kept, names=np.array(names), features=features)
-    print(f"features of {len(names)} images in {time.monotonic() - begun:.0f} s")
+    print(f"features of {len(names)} images in {time.monotonic() - started:.0f} s")
     return features
 
 
-def find(features: np.ndarray, labels: np.ndarray, names: list[str]) -> None:
-    """Say what is found in the labels as they are."""
-    begun = time.monotonic()
+def report_suspects(features: NDArray[Any], labels: NDArray[Any], names: list[str]) -> None:
+    """Print the suspects among the unchanged labels."""
+    started = time.monotonic()
     found = label_noise.judge(features, labels, names)
     assert found is not None
     print(
-        f"\n{found.images} labels judged in {time.monotonic() - begun:.1f} s; out-of-fold accuracy "
-        f"{found.accuracy:.1%}, always the commonest {found.commonest:.1%}; flagged "
+        f"\n{found.images} labels judged in {time.monotonic() - started:.1f} s; out-of-fold "
+        f"accuracy {found.accuracy:.1%}, always the most common {found.commonest:.1%}; flagged "
         f"{found.flagged} ({found.flagged / found.images:.0%}), suspects {len(found.worst)}"
     )
     pairs = np.zeros((len(COUNTS), len(COUNTS)), dtype=int)
@@ -109,19 +112,19 @@ def find(features: np.ndarray, labels: np.ndarray, names: list[str]) -> None:
 
 
 def changes(
-    labels: np.ndarray, share: float, apart: Callable[[int, int], bool], seed: int
-) -> np.ndarray:
-    """The labels, a share of them changed to another that `apart` allows."""
+    labels: NDArray[Any], share: float, apart: Callable[[int, int], bool], seed: int
+) -> NDArray[Any]:
+    """The labels, with a share of them changed to another label that `apart` allows."""
     chance = np.random.default_rng(seed)
-    given = labels.copy()
+    changed = labels.copy()
     for index in chance.choice(len(labels), round(len(labels) * share), replace=False):
         allowed = [k for k in range(len(COUNTS)) if apart(labels[index], k)]
-        given[index] = chance.choice(allowed)
-    return given
+        changed[index] = chance.choice(allowed)
+    return changed
 
 
-def detect(features: np.ndarray, labels: np.ndarray, names: list[str], rounds: int) -> None:
-    """Change some labels and see how many are found."""
+def detect(features: NDArray[Any], labels: NDArray[Any], names: list[str], rounds: int) -> None:
+    """Print how many labels changed on purpose are found."""
     print(f"\nDetecting {CHANGED:.0%} of labels changed on purpose, {rounds} seeds, mean")
     print("changed by      AUC  right of worst 100  of suspects  found among suspects  by cleanlab")
     kinds: dict[str, Callable[[int, int], bool]] = {
@@ -139,7 +142,7 @@ def detect(features: np.ndarray, labels: np.ndarray, names: list[str], rounds: i
             found = label_noise.find(probability, given)
             quality = probability[np.arange(len(given)), given]
             right = wrong[found.worst]
-            flagged = label_noise.find_label_issues(given, probability, n_jobs=1)
+            flagged = find_label_issues(given, probability, n_jobs=1)
             rows.append(
                 (
                     roc_auc_score(wrong, -quality),
@@ -154,10 +157,10 @@ def detect(features: np.ndarray, labels: np.ndarray, names: list[str], rounds: i
 
 
 def leave_out(
-    features: np.ndarray, labels: np.ndarray, names: list[str], rounds: int, changed: float
+    features: NDArray[Any], labels: NDArray[Any], names: list[str], rounds: int, changed: float
 ) -> None:
-    """Learn without the suspects, and answer images whose labels were not touched."""
-    right: dict[str, list[np.ndarray]] = {}
+    """Train without the suspects, and print the accuracy on images with unchanged labels."""
+    right: dict[str, list[NDArray[Any]]] = {}
     for seed in range(rounds):
         given = changes(labels, changed, lambda a, b: a != b, seed) if changed else labels
         fold = label_noise.folds(names, labels, 100 + seed)
@@ -166,10 +169,10 @@ def leave_out(
             rest, part = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
             order = worst(features[rest], given[rest], [names[i] for i in rest], seed)
             for way in answers:
-                out = WAYS[way](order, rest, seed) if way in WAYS else []
-                learnt = np.delete(rest, out)
+                removed = WAYS[way](order, rest, seed) if way in WAYS else order[:0]
+                kept = np.delete(rest, removed)
                 answers[way][part] = (
-                    answer(features[learnt], given[learnt], features[part]) == labels[part]
+                    answer(features[kept], given[kept], features[part]) == labels[part]
                 )
         for way, found in answers.items():
             right.setdefault(way, []).append(found)
@@ -186,32 +189,34 @@ def leave_out(
         )
 
 
-def worst(features: np.ndarray, labels: np.ndarray, names: list[str], seed: int) -> np.ndarray:
-    """Every flagged label, worst first."""
+def worst(
+    features: NDArray[Any], labels: NDArray[Any], names: list[str], seed: int
+) -> NDArray[Any]:
+    """The indices of all flagged labels, worst first."""
     fold = label_noise.folds(names, labels, seed)
     probability = label_noise.probabilities(features, labels, fold, len(COUNTS))
-    return label_noise.find_label_issues(
-        labels, probability, return_indices_ranked_by="self_confidence", n_jobs=1
+    return np.asarray(
+        find_label_issues(labels, probability, return_indices_ranked_by="self_confidence", n_jobs=1)
     )
 
 
-def answer(features: np.ndarray, labels: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """What the cheap model answers: a logistic regression over the features."""
+def answer(features: NDArray[Any], labels: NDArray[Any], others: NDArray[Any]) -> NDArray[Any]:
+    """The answers of a logistic regression on the features."""
     model = make_pipeline(
         StandardScaler(), LogisticRegression(C=label_noise.PENALTY, max_iter=200, tol=1e-3)
     )
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return model.fit(features, labels).predict(others)
+        return np.asarray(model.fit(features, labels).predict(others))
 
 
-def _by_chance(order: np.ndarray, rest: np.ndarray, seed: int) -> np.ndarray:
+def _by_chance(order: NDArray[Any], rest: NDArray[Any], seed: int) -> NDArray[Any]:
     number = round(len(rest) * label_noise.MOST)
     return np.random.default_rng(seed).choice(len(rest), number, replace=False)
 
 
-# What is left out: indices of the training images.
-WAYS: dict[str, Callable[[np.ndarray, np.ndarray, int], np.ndarray]] = {
+# Which training images are removed: indices into the worst-first order, or into all of them.
+WAYS: dict[str, Callable[[NDArray[Any], NDArray[Any], int], NDArray[Any]]] = {
     "the worst 2 %": lambda order, rest, seed: order[: round(len(rest) * 0.02)],
     "the suspects (worst 5 %)": lambda order, rest, seed: order[: round(len(rest) * 0.05)],
     "the worst 10 %": lambda order, rest, seed: order[: round(len(rest) * 0.1)],

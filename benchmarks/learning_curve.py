@@ -1,8 +1,8 @@
-"""How much more photos would bring: the same recipe on a quarter, a half and all of the bins.
+"""Accuracy by number of photos: the same recipe on a quarter, a half and all of the bins.
 
-The smaller parts are inside the larger ones. All are judged on the same validation images, so that
-the gain of a doubling is found image by image. What is trained is not trained again, and an
-interrupted training goes on.
+The smaller parts are subsets of the larger ones. All are evaluated on the same validation images,
+so that the gain of doubling the photos is measured image by image. A finished training is not run
+again, and an interrupted one continues.
 
     .venv-steps/bin/python benchmarks/learning_curve.py [--source FOLDER_OF_BINS] [--seeds 0 1]
 """
@@ -13,20 +13,23 @@ import json
 import math
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import sources
-from accuracy import ROOT, StepFailed, link, place_of, prepare, train
+from accuracy import StepFailed, link, prepare, run_folder, train
 from answers import Answers, answered, joined
+from numpy.typing import NDArray
 from recipe import RECIPE, SHORT, varied
+from repository import REPORTS
 
-SHARES = (0.25, 0.5, 1.0)  # of the bins that are learnt from
+SHARES = (0.25, 0.5, 1.0)  # of the training bins
 CHANGES = f"{SHORT},epochs=8"  # to the recipe; more epochs do not help it, even with all bins
 SPREAD = 2**32
 
 
 def part_of(images: Path, share: float, folder: Path) -> Path:
-    """A channel `train` with the images of this share of its bins, beside the same validation."""
+    """A channel `train` with this share of its bins, beside the same channel `validation`."""
     manifest = json.loads((images / "manifest/manifest.json").read_text())
     chosen = {image["id"] for image in manifest["images"] if _drawn(image["group"]) < share}
     for file in (images / "train").glob("*/*"):
@@ -37,28 +40,30 @@ def part_of(images: Path, share: float, folder: Path) -> Path:
 
 
 def _drawn(group: str) -> float:
-    """A number from 0 to below 1 that is always the same for a bin, and like chance among bins."""
+    """A number in [0, 1), fixed for each bin and uniform over bins."""
     return int.from_bytes(hashlib.sha256(group.encode()).digest()[:4]) / SPREAD
 
 
-def judged(source: str, share: float, seeds: list[int], output: Path) -> tuple[Answers, float]:
-    """What models that learnt from this share answer, and how many images they learnt from."""
+def answers_of_share(
+    source: str, share: float, seeds: list[int], output: Path
+) -> tuple[Answers, float]:
+    """The answers of models trained on this share, and their mean number of training images."""
     recipe = varied(RECIPE, CHANGES)
-    answers, learnt = [], []
+    answers, training_images = [], []
     for seed in seeds:
         print(f"{share:.0%} of the bins, seed {seed}", flush=True)
-        images, folder = prepare(source, seed, output, recipe), place_of(output, recipe, seed)
+        images, folder = prepare(source, seed, output, recipe), run_folder(output, recipe, seed)
         if share < 1:
             folder = output / "learning-curve" / f"{share:g}-seed-{seed}"
             images = part_of(images, share, folder / "images")
         model = train(images, recipe, seed, folder)
         answers.append(answered(model, images / "validation"))
-        learnt.append(json.loads((model / "training.json").read_text())["training_images"])
-    return joined(answers), float(np.mean(learnt))
+        training_images.append(json.loads((model / "training.json").read_text())["training_images"])
+    return joined(answers), float(np.mean(training_images))
 
 
-def measures(answers: Answers) -> dict[str, np.ndarray]:
-    """What is reported, of each image (n)."""
+def measures(answers: Answers) -> dict[str, NDArray[Any]]:
+    """The reported figures of each image (n)."""
     return {
         "exact": answers.off == 0,
         "within one": answers.off <= 1,
@@ -68,7 +73,7 @@ def measures(answers: Answers) -> dict[str, np.ndarray]:
 
 
 def table(found: list[tuple[Answers, float]]) -> str:
-    """A line for each share, and what a doubling of the images brings.
+    """A row for each share, and the gain of doubling the images.
 
     The gain is the slope of the least-squares line over the logarithm of the number of images. It
     is a weighted sum of each image's values, so its standard error is that of a mean over images.
@@ -94,19 +99,19 @@ def _show(name: str, value: float, sign: str = "") -> str:
 
 
 def main() -> int:
-    """Train what is not yet there, and print the table."""
+    """Train what has not been trained yet, and print the table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
     add("--source", type=sources.source, default=sources.DEFAULT,
-        help="bins laid out like ABID: a folder, or s3://bucket/prefix")  # fmt: skip
-    add("--seeds", type=int, nargs="+", default=[0, 1], help="default: 0 1")
-    add("--output", type=Path, default=ROOT / "reports/accuracy", help="where all of it is kept")
+        help="bins laid out like ABID: a folder or s3://BUCKET/PREFIX")  # fmt: skip
+    add("--seeds", type=int, nargs="+", default=[0, 1], help="seeds (default: 0 1)")
+    add("--output", type=Path, default=REPORTS / "accuracy", help="folder for all results")
     options = parser.parse_args()
     output = options.output.resolve()
     try:
-        found = [judged(options.source, share, options.seeds, output) for share in SHARES]
+        found = [answers_of_share(options.source, share, options.seeds, output) for share in SHARES]
     except StepFailed as error:
         print(f"learning_curve: {error}", file=sys.stderr)
         return 1

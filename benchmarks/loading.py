@@ -1,53 +1,54 @@
-"""Images per second of one core: our loader beside torchvision's reference loader and a PIL loop.
+"""Images per second on one core: training's loader, torchvision's reference loader, a PIL loop.
 
-Each turns the same JPEGs into normalised float batches of 160 px, in turn, several times. Seconds
-are the CPU's own, of the process and its children, so that other jobs on the machine count little;
-still the ratios are what counts. The originals are taken a second time as Prepare's --store-size
-stores them. Run:
+Each turns the same JPEGs into normalised float batches of 160 px, in turn, several times. Times are
+CPU seconds of the process and its children, so that other jobs on the machine matter little; still,
+compare the ratios. The originals are measured again as Prepare's --store-size stores them.
+
     nice -n 7 .venv-steps/bin/python benchmarks/loading.py [--originals FOLDER] [--small FOLDER]
-The folders hold JPEGs; without them bins are drawn.
+
+The folders hold JPEGs; without them, bins are drawn.
 """
 
 import argparse
 import resource
 import statistics
-import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "steps"), str(ROOT)]
+from repository import ROOT  # isort: skip
 
-import simplejpeg  # noqa: E402
-import torch  # noqa: E402
-from PIL import Image  # noqa: E402
-from torch.utils.data import DataLoader  # noqa: E402
-from torchvision.datasets import ImageFolder  # noqa: E402
-from torchvision.transforms import v2  # noqa: E402
+# Before torchvision, which it lets load beside any build of torch.
+import network  # noqa: F401  # isort: skip
+import simplejpeg
+import torch
+from PIL import Image
+from torch.utils.data import DataLoader
+from torchvision.datasets import ImageFolder
+from torchvision.transforms import v2
 
-import network  # noqa: E402, F401  (it lets torchvision load beside any build of torch)
-import pixels  # noqa: E402
-from preparation.picture import resize  # noqa: E402
-from training.data.decoder import Decoder  # noqa: E402
-from training.data.images import Images, normalise  # noqa: E402
+import pixels
+from preparation.picture import resize
+from training.data.decoder import Decoder
+from training.data.images import Images, normalise
 
 SIZE, BATCH = 160, 32
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 def whole_picture() -> v2.Compose:
-    """The reference's ClassificationPresetEval, squeezing instead of cutting the edges off."""
+    """The reference's ClassificationPresetEval, which resizes instead of cropping the edges."""
     return reference(v2.Resize((SIZE, SIZE), antialias=True))
 
 
 def random_part() -> v2.Compose:
-    """The reference's ClassificationPresetTrain, as it comes."""
+    """The reference's ClassificationPresetTrain, unchanged."""
     return reference(v2.RandomResizedCrop(SIZE, antialias=True), v2.RandomHorizontalFlip())
 
 
 def reference(*resizing: torch.nn.Module) -> v2.Compose:
-    """What both presets of references/classification/presets.py share, on its backend `pil`."""
+    """The common part of both presets in references/classification/presets.py, backend `pil`."""
     rest = v2.PILToTensor(), v2.ToDtype(torch.float, scale=True), v2.Normalize(MEAN, STD)
     return v2.Compose([*resizing, *rest])
 
@@ -60,7 +61,7 @@ def torchvision(folder: Path, transforms: v2.Compose, workers: int) -> None:
 
 
 def pil(folder: Path) -> None:
-    """One epoch of what one writes first."""
+    """One epoch of a simple loop with Pillow."""
     mean, std = torch.tensor(MEAN).view(3, 1, 1), torch.tensor(STD).view(3, 1, 1)
     for files in batches(sorted(folder.glob("*/*.jpg"))):
         images = []
@@ -72,14 +73,14 @@ def pil(folder: Path) -> None:
 
 
 def tally(folder: Path, workers: int = 1) -> None:
-    """One epoch as training decodes where a channel does not fit into memory."""
+    """One epoch of training's loader when a channel does not fit into memory."""
     files = sorted(folder.glob("*/*.jpg"))
     for batch in Decoder(files, SIZE, workers).stream(torch.arange(len(files)).split(BATCH)):
         normalise(batch.float().div_(255), MEAN, STD)
 
 
 def decode_only(folder: Path, any_eighth: bool) -> None:
-    """JPEGs to pixels of at least the size wanted, and no more: at which part of their size?"""
+    """Decode JPEGs to at least the required size, at a power of two or any eighth of theirs."""
     for file in folder.glob("*/*.jpg"):
         content = file.read_bytes()
         height, width, *_ = simplejpeg.decode_jpeg_header(content)
@@ -89,12 +90,12 @@ def decode_only(folder: Path, any_eighth: bool) -> None:
 
 
 def batches(files: list[Path]) -> list[list[Path]]:
-    """Files in batches."""
+    """The files in batches."""
     return [files[start : start + BATCH] for start in range(0, len(files), BATCH)]
 
 
 class Memory:
-    """Later epochs of a channel that fits into memory."""
+    """The later epochs of a channel that fits into memory."""
 
     def __init__(self, folder: Path) -> None:
         self._images = Images(
@@ -110,20 +111,20 @@ class Memory:
 
 
 def cpu_seconds(work: Callable[[], None]) -> float:
-    """What the CPU spends, children that have ended included."""
+    """The CPU seconds of some work, ended child processes included."""
 
-    def spent() -> float:
+    def cpu_time() -> float:
         whose = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
         return sum(usage.ru_utime + usage.ru_stime for usage in whose)
 
-    before = spent()
+    before = cpu_time()
     work()
-    return spent() - before
+    return cpu_time() - before
 
 
 def measure(folder: Path, rounds: int) -> None:
-    """Print images per CPU second for each rival on the JPEGs of a folder."""
-    rivals: dict[str, Callable[[Path], None]] = {
+    """Print images per CPU second of each loader on the JPEGs of a folder."""
+    loaders: dict[str, Callable[[Path], None]] = {
         "ours": tally,
         "ours, later epochs, from memory": Memory(folder),
         "torchvision, whole picture": lambda f: torchvision(f, whole_picture(), 0),
@@ -134,10 +135,10 @@ def measure(folder: Path, rounds: int) -> None:
         "decoding alone, at any eighth": lambda f: decode_only(f, any_eighth=True),
     }
     number = len(list(folder.glob("*/*.jpg")))
-    taken: dict[str, list[float]] = {name: [] for name in rivals}
+    taken: dict[str, list[float]] = {name: [] for name in loaders}
     for _ in range(rounds + 1):
-        for name, load in rivals.items():
-            taken[name].append(cpu_seconds(lambda load=load: load(folder)))
+        for name, load in loaders.items():
+            taken[name].append(cpu_seconds(partial(load, folder)))
     ours = taken["ours"][1:]  # the first round warms up
     for name, seconds in taken.items():
         ratios = [theirs / mine for mine, theirs in zip(ours, seconds[1:], strict=True)]
@@ -148,7 +149,7 @@ def measure(folder: Path, rounds: int) -> None:
 
 
 def sample(source: Path | None, into: Path, limit: int, size: int | None) -> Path:
-    """Some JPEGs as one class of an ImageFolder, linked; drawn and of `size` without a source."""
+    """JPEGs of `source`, linked as one class of an ImageFolder; drawn bins without a source."""
     (into / "1").mkdir(parents=True)
     found = sorted(source.glob("*.jpg"))[:limit] if source else []
     for file in found:
@@ -159,32 +160,35 @@ def sample(source: Path | None, into: Path, limit: int, size: int | None) -> Pat
 
 
 def draw(folder: Path, number: int, size: int | None) -> None:
-    """Bins of the demo, of their own size or resized."""
+    """Draw bins of the demo, resized to `size` if it is given."""
     from demo import bins
 
-    with tempfile.TemporaryDirectory() as place:
-        bins.draw(Path(place), 2 * number)
-        for file in sorted(Path(place).glob("bin-images/*.jpg"))[:number]:
+    with tempfile.TemporaryDirectory() as work:
+        bins.draw(Path(work), 2 * number)
+        for file in sorted(Path(work).glob("bin-images/*.jpg"))[:number]:
             with Image.open(file) as image:
                 picture = image.convert("RGB")
             (picture.resize((size, size)) if size else picture).save(folder / file.name, quality=85)
 
 
 def main() -> None:
-    """Both kinds of images."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Measure the originals, the small images and the stored ones."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     abid = ROOT.parent / "shared" / "abid"
     for name, default in (("originals", "aft-vbi-pds"), ("small", "aft-vbi-pds-224")):
         found = abid / default / "bin-images"
-        parser.add_argument(f"--{name}", type=Path, default=found if found.is_dir() else None)
-    parser.add_argument("--images", type=int, default=256)
-    parser.add_argument("--rounds", type=int, default=5)
+        parser.add_argument(f"--{name}", type=Path, default=found if found.is_dir() else None,
+                            help="folder of JPEGs (default: drawn bins)")  # fmt: skip
+    parser.add_argument("--images", type=int, default=256, help="JPEGs of each kind (default: 256)")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds (default: 5)")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    with tempfile.TemporaryDirectory() as place:
-        originals = sample(options.originals, Path(place) / "originals", options.images, None)
-        small = sample(options.small, Path(place) / "small", options.images, 224)
-        stored = Path(place) / "stored"
+    with tempfile.TemporaryDirectory() as work:
+        originals = sample(options.originals, Path(work) / "originals", options.images, None)
+        small = sample(options.small, Path(work) / "small", options.images, 224)
+        stored = Path(work) / "stored"
         (stored / "1").mkdir(parents=True)
         for file in originals.glob("*/*.jpg"):
             (stored / "1" / file.name).write_bytes(resize(file.read_bytes(), SIZE))

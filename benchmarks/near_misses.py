@@ -1,7 +1,8 @@
-"""What an answer that is one item off should be worth: the study of docs/decisions/near-misses.md.
+"""Accuracy by the worth of an answer that is one item off: docs/decisions/near-misses.md.
 
-The models of `make accuracy` answer their validation images, each by its own split, and answers are
-formed from the same probabilities with several worths. Run:
+The models of `make accuracy` answer the validation images of their splits; the answers are derived
+from the same probabilities with several worths.
+
     .venv-steps/bin/python benchmarks/near_misses.py [--accuracy FOLDER]
 """
 
@@ -10,9 +11,11 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from answers import answered, engine
+from answers import answered
+from repository import REPORTS
 
-ROOT = Path(__file__).resolve().parents[1]
+import engine
+
 WORTHS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 1.0)
 
 
@@ -22,7 +25,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--accuracy", type=Path, default=ROOT / "reports/accuracy", help="of benchmarks/accuracy.py"
+        "--accuracy", type=Path, default=REPORTS / "accuracy", help="output folder of accuracy.py"
     )
     folder = parser.parse_args().accuracy
     seeds = sorted(one for one in folder.glob("seed-*") if (one / "model/model.json").is_file())

@@ -1,4 +1,4 @@
-"""The best recipe that we know for real bins, and changes that show what its parts are worth."""
+"""The best known training recipe for real bins, and variations that measure each part of it."""
 
 import argparse
 
@@ -21,9 +21,11 @@ RECIPE: dict[str, str] = {
     "batch-size": "32",
     "epochs": "10",
 }
-LEARN_FROM = "learn-from"  # Prepare's, of which other counts teach as well; all others are Train's
-WEIGHTS = "weights"  # a folder of weights to start from, in place of ImageNet's: a channel of Train
-# A form of it that trains in minutes, to compare many changes; image by image, on one split.
+LEARN_FROM = (
+    "learn-from"  # an option of Prepare: which counts are used for training; the others are Train's
+)
+WEIGHTS = "weights"  # a folder of weights to start from instead of ImageNet's: a channel of Train
+# Changes that make it train in minutes, to compare many variations on one split.
 SHORT = "backbone=efficientnet_lite0,image-size=128,growing=false,epochs=4"
 VARIATIONS = (
     "learn-from=classes",
@@ -46,10 +48,10 @@ VARIATIONS = (
 
 
 def well_formed(text: str) -> str:
-    """Changes to a recipe, as they are given on the command line.
+    """Check changes to a recipe from the command line.
 
     Raises:
-        argparse.ArgumentTypeError: it is not of that form.
+        argparse.ArgumentTypeError: They are not of the form NAME=VALUE[,NAME=VALUE].
     """
     for change in text.split(",") if text else ():
         if not change.partition("=")[2]:
@@ -58,5 +60,5 @@ def well_formed(text: str) -> str:
 
 
 def varied(recipe: dict[str, str], changes: str) -> dict[str, str]:
-    """The recipe with changes, NAME=VALUE[,NAME=VALUE]."""
+    """The recipe with changes of the form NAME=VALUE[,NAME=VALUE]."""
     return {**recipe, **dict(change.split("=", 1) for change in changes.split(",") if change)}

@@ -1,11 +1,12 @@
-"""Requests per second: the endpoint beside a plain FastAPI server with eager PyTorch, same weights.
+"""Requests per second of the endpoint's server, beside a plain FastAPI server with eager PyTorch.
 
-Both run at once on this machine and are asked in turn, several rounds, with 1, 8 and 32 clients
-that keep their connections; the ratios are what counts, because machines are noisy. Then one
-client's waiting time beside the four functions called without HTTP.
+Both serve the same weights on this machine and are measured in turn, several rounds, with 1, 8 and
+32 clients that keep their connections. Compare the ratios, because absolute speeds vary. Then it
+compares one client's latency with calls of the model's four functions without HTTP.
 
     .venv-steps/bin/python benchmarks/serving.py --images FOLDER_OF_JPEGS
-    --also NAME=COMMAND adds a server that reads $MODEL and $PORT (benchmarks/rivals/)
+
+--also NAME=COMMAND adds a server that reads $MODEL and $PORT, such as those in benchmarks/rivals/.
 """
 
 from __future__ import annotations
@@ -29,9 +30,8 @@ from pathlib import Path
 import numpy as np
 import psutil
 from PIL import Image
+from repository import ROOT, STEPS
 
-ROOT = Path(__file__).resolve().parents[1]
-STEPS = ROOT / "steps"
 RIVALS = Path(__file__).parent / "rivals"
 SERVE = ROOT / "containers" / "tally-inference" / "bin" / "serve"
 CLIENTS = (1, 8, 32)
@@ -48,23 +48,23 @@ OURS = "tally"
 
 @dataclass
 class Server:
-    """A running server and what was measured of it.
+    """A running server and its measurements.
 
     Attributes:
-        seconds: from its start until /ping answers 200.
-        rates: requests per second of each round, by clients.
-        waits: seconds of each request, by clients.
+        seconds: From its start until /ping returns 200.
+        rates: Requests per second of each round, by number of clients.
+        waits: Seconds of each request, by number of clients.
     """
 
     name: str
     port: int
-    process: subprocess.Popen
+    process: subprocess.Popen[bytes]
     seconds: float = 0.0
     rates: dict[int, list[float]] = field(default_factory=dict)
     waits: dict[int, list[float]] = field(default_factory=dict)
 
     def megabytes(self) -> float:
-        """Resident memory, with that of its children."""
+        """Resident memory, its child processes included."""
         whole = psutil.Process(self.process.pid)
         return sum(p.memory_info().rss for p in [whole, *whole.children(recursive=True)]) / 1e6
 
@@ -72,17 +72,25 @@ class Server:
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--images", type=Path, help="folder of JPEGs; drawn noise without it")
-    parser.add_argument("--model", type=Path, help="a model's folder; else ImageNet's weights")
-    parser.add_argument("--image-size", type=int, default=160)
+    parser.add_argument("--images", type=Path, help="folder of JPEGs (default: drawn noise)")
+    parser.add_argument("--model", type=Path, help="model folder (default: ImageNet weights)")
+    parser.add_argument("--image-size", type=int, default=160, help="pixels (default: 160)")
     parser.add_argument(
-        "--mirrored", action="store_true", help="two views of each image, as Train's default"
+        "--mirrored", action="store_true", help="use two views of each image, as Train's default"
     )
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=2.0, help="of each server in each round")
-    parser.add_argument("--also", action="append", default=[], metavar="NAME=COMMAND")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds (default: 5)")
+    parser.add_argument(
+        "--seconds", type=float, default=2.0, help="per server and round (default: 2)"
+    )
+    parser.add_argument(
+        "--also",
+        action="append",
+        default=[],
+        metavar="NAME=COMMAND",
+        help="another server; repeatable",
+    )
     options = parser.parse_args()
     bodies = images(options.images)
     with tempfile.TemporaryDirectory() as scratch:
@@ -120,13 +128,13 @@ def main() -> None:
                 children = psutil.Process(server.process.pid).children(recursive=True)
                 server.process.terminate()
                 server.process.wait(30)
-                for child in children:  # LitServe leaves its own behind
+                for child in children:  # LitServe does not stop its own
                     if child.is_running():
                         child.kill()
 
 
 def images(folder: Path | None) -> list[bytes]:
-    """The bodies of the requests."""
+    """The request bodies."""
     if folder:
         files = sorted(folder.glob("*.jpg"))[:64]
         if not files:
@@ -142,7 +150,7 @@ def images(folder: Path | None) -> list[bytes]:
 
 
 def make_model(folder: Path, size: int, mirrored: bool) -> None:
-    """A model as Train writes it, without training: time does not depend on the weights."""
+    """Write an untrained model as Train writes it; speed does not depend on the weights."""
     program = f"""
 import json, shutil, sys
 from pathlib import Path
@@ -173,7 +181,7 @@ artifact.seal(folder)
 
 
 def nothing(root: Path) -> Path:
-    """A program that takes no time, so that what is left is the server's own."""
+    """Write a program that does nothing, to measure the server alone."""
     code = root / "nothing" / "model" / "code"
     code.mkdir(parents=True)
     (code / "inference.py").write_text(NOTHING)
@@ -181,7 +189,7 @@ def nothing(root: Path) -> Path:
 
 
 def start(name: str, command: str, root: Path) -> Server:
-    """Start a server and wait until it answers /ping."""
+    """Start a server and wait until /ping returns 200."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -212,21 +220,21 @@ def start(name: str, command: str, root: Path) -> Server:
 
 
 def measure(servers: list[Server], bodies: list[bytes], rounds: int, seconds: float) -> None:
-    """Ask them in turn."""
+    """Measure the servers in turn."""
     for server in servers:
-        asyncio.run(ask(server.port, bodies, 2, 0.5))
+        asyncio.run(request_all(server.port, bodies, 2, 0.5))
     for number in range(rounds):
         for clients in CLIENTS:
             for server in servers[number % len(servers) :] + servers[: number % len(servers)]:
                 begun = time.perf_counter()
-                waits = asyncio.run(ask(server.port, bodies, clients, seconds))
+                waits = asyncio.run(request_all(server.port, bodies, clients, seconds))
                 rate = len(waits) / (time.perf_counter() - begun)
                 server.rates.setdefault(clients, []).append(rate)
                 server.waits.setdefault(clients, []).extend(waits)
 
 
-async def ask(port: int, bodies: list[bytes], clients: int, seconds: float) -> list[float]:
-    """The seconds that each request took; the client itself takes hardly any time."""
+async def request_all(port: int, bodies: list[bytes], clients: int, seconds: float) -> list[float]:
+    """The seconds of each request; the client itself takes hardly any time."""
     end = time.perf_counter() + seconds
     found = await asyncio.gather(*(_client(port, bodies, n, end) for n in range(clients)))
     return [wait for one in found for wait in one]
@@ -234,7 +242,7 @@ async def ask(port: int, bodies: list[bytes], clients: int, seconds: float) -> l
 
 async def _client(port: int, bodies: list[bytes], first: int, end: float) -> list[float]:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    waits = []
+    waits: list[float] = []
     while (begun := time.perf_counter()) < end:
         body = bodies[(first * 7 + len(waits)) % len(bodies)]
         writer.write(
@@ -272,7 +280,7 @@ def report(servers: list[Server]) -> None:
 
 
 def overhead(server: Server, empty: Server, model: Path, bodies: list[bytes]) -> None:
-    """One client's waiting time beside the four functions called here, in turn."""
+    """Print one client's latency beside that of the four functions called directly, in turn."""
     sys.path.insert(0, str(model / "code"))
     import inference
 
@@ -289,8 +297,8 @@ def overhead(server: Server, empty: Server, model: Path, bodies: list[bytes]) ->
                 begun = time.perf_counter()
                 answer(body)
                 direct.append(time.perf_counter() - begun)
-            served += await ask(server.port, bodies, 1, sum(direct[-len(bodies) :]))
-            bare += await ask(empty.port, bodies, 1, 0.2)
+            served += await request_all(server.port, bodies, 1, sum(direct[-len(bodies) :]))
+            bare += await request_all(empty.port, bodies, 1, 0.2)
         return direct, served, bare
 
     direct, served, bare = (1e3 * statistics.median(times) for times in asyncio.run(all_three()))

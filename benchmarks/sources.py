@@ -1,27 +1,29 @@
-"""Where benchmarks find real bins."""
+"""The `--source` option: where a benchmark reads bin images."""
 
 import argparse
 from pathlib import Path
 
-# Beside a developer's checkout; elsewhere there is none, and one must be named.
-DEFAULT = str(Path(__file__).resolve().parents[2] / "shared" / "abid" / "aft-vbi-pds-224")
+from repository import ROOT
+
+# Beside a developer's checkout. Where it does not exist, --source must name another.
+DEFAULT = str(ROOT.parent / "shared" / "abid" / "aft-vbi-pds-224")
 
 
 def folder(text: str) -> Path:
-    """A folder of bins, as it is given on the command line.
+    """Check a local folder of bins from the command line.
 
     Raises:
-        argparse.ArgumentTypeError: it is not laid out like the Amazon Bin Image Dataset.
+        argparse.ArgumentTypeError: It is not laid out like the Amazon Bin Image Dataset.
     """
-    place = Path(text).resolve()
-    if not (place / "bin-images").is_dir() or not (place / "metadata").is_dir():
+    path = Path(text).resolve()
+    if not (path / "bin-images").is_dir() or not (path / "metadata").is_dir():
         raise argparse.ArgumentTypeError(
-            f"{text} does not hold bin-images/ and metadata/; name a folder of bins that is laid "
-            "out like ABID (bin-images/ID.jpg, metadata/ID.json)"
+            f"{text} has no bin-images/ or no metadata/; name a folder of bins laid out like ABID "
+            "(bin-images/ID.jpg, metadata/ID.json)"
         )
-    return place
+    return path
 
 
 def source(text: str) -> str:
-    """A folder of bins, or an address that Prepare reads."""
+    """Check a folder of bins; an address, which Prepare reads, is returned as it is."""
     return text if "://" in text else str(folder(text))

@@ -49,7 +49,6 @@ class Endpoint:
     """
 
     name: str
-    arn: str
     status: str
     config: str
     variant: str
@@ -98,7 +97,6 @@ def read(client: SageMakerClient, name: str) -> Endpoint | None:
     variant = _busiest(response.get("ProductionVariants", []))
     return Endpoint(
         name=name,
-        arn=response["EndpointArn"],
         status=status,
         config=config,
         variant=variant,

@@ -8,6 +8,7 @@ with `endpoint_name` and `instance_type` in its CustomerMetadataProperties. The 
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -66,7 +67,7 @@ def handler(event: Mapping[str, Any], context: Any = None) -> dict[str, Any]:
     except EndpointBusyError as error:
         _log({"status": "endpoint busy", "reason": str(error)})
         raise
-    return _log({**base, **promotion.as_dict()})
+    return _log({**base, **asdict(promotion)})
 
 
 def _is_decision(event: Mapping[str, Any]) -> bool:

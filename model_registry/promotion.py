@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -38,10 +38,6 @@ class Promotion:
     version: int
     endpoint_config_name: str
     replaced_config_name: str
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the same as plain values."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -90,12 +86,10 @@ def promote(
         # Each time, because somebody may reject it while this waits.
         version = describe_approved(client, package_arn)
         found = endpoints.read(client, name)
-        # An endpoint that is deleted while this waits (another promotion recreates a failed one
-        # in that way) is created again with its settings.
-        if found:
-            current = found
-        elif current:
-            current = replace(current, status=DELETED, pending_config="")
+        # An endpoint that is deleted while this waits (another promotion recreates a failed one in
+        # that way) is created again with its settings.
+        gone = replace(current, status=DELETED, pending_config="") if current else None
+        current = found or gone
         if current:
             serves = current.will_serve(version.arn, version.created)
             if serves and current.status in LASTING:
@@ -140,8 +134,19 @@ def _try_to_serve(
         tags = {**endpoints.tags(client, current.config), **tags}
         tags[REPLACES] = current.config if replaces is None else replaces
     else:
-        settings = {"ProductionVariants": [_new_variant(model, placement)]}
-    config = _config_name(name, version, decided_at, settings, tags)
+        variant = {
+            "VariantName": "AllTraffic",
+            "ModelName": model,
+            "InstanceType": placement.instance_type,
+            "InitialInstanceCount": 1,
+            "InitialVariantWeight": 1.0,
+        }
+        settings = {"ProductionVariants": [variant]}
+    # Milliseconds, because two decisions in one second are two configurations; a hash, because a
+    # decision that another one overtook may return with another predecessor.
+    moment = decided_at.astimezone(UTC).strftime("%Y%m%d%H%M%S%f")[:-3]
+    content = json.dumps([settings, tags], sort_keys=True, default=str).encode()
+    config = f"{name[:30]}-v{version.version}-{moment}-{hashlib.sha256(content).hexdigest()[:4]}"
     try:
         client.create_endpoint_config(
             EndpointConfigName=config,
@@ -175,23 +180,6 @@ def _try_to_serve(
     return _result(UPDATED, version, name, config, current.config)
 
 
-def _config_name(
-    name: str,
-    version: ModelVersion,
-    decided_at: datetime,
-    settings: dict[str, Any],
-    tags: dict[str, str],
-) -> str:
-    """Name a configuration after its version, its decision's time and its content.
-
-    Two decisions in one second are two configurations, hence the milliseconds. A decision that
-    another one overtook may return with another predecessor, hence the hash of the content.
-    """
-    moment = decided_at.astimezone(UTC).strftime("%Y%m%d%H%M%S%f")[:-3]
-    content = json.dumps([settings, tags], sort_keys=True, default=str).encode()
-    return f"{name[:30]}-v{version.version}-{moment}-{hashlib.sha256(content).hexdigest()[:4]}"
-
-
 def _read_settings(client: SageMakerClient, config: str) -> dict[str, Any]:
     """Return all settings that CreateEndpointConfig takes, including those that AWS adds later."""
     shape = client.meta.service_model.operation_model("CreateEndpointConfig").input_shape
@@ -200,16 +188,6 @@ def _read_settings(client: SageMakerClient, config: str) -> dict[str, Any]:
         key: response[key]
         for key in getattr(shape, "members", {})
         if response.get(key) and key not in ("EndpointConfigName", "Tags")
-    }
-
-
-def _new_variant(model: str, placement: Placement) -> dict[str, Any]:
-    return {
-        "VariantName": "AllTraffic",
-        "ModelName": model,
-        "InstanceType": placement.instance_type,
-        "InitialInstanceCount": 1,
-        "InitialVariantWeight": 1.0,
     }
 
 

@@ -76,7 +76,7 @@ def resolve(session: "boto3.Session", settings: Settings) -> Settings:
     Raises:
         TargetError: The credentials are not accepted, or are of another account than the settings'.
         BotoCoreError: There are none any more, as those of a sign-in that has expired.
-        ImagesError: The folder of an image is missing.
+        ContainerImageError: The folder of an image is missing.
     """
     if settings.target == "local" and settings.account:
         return settings.resolved(settings.account, container_images.tags())

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from preparation import file_list, manifest, picture, quarantine
+from preparation import file_list, manifest, picture
 from preparation import options as command_line
 from preparation.collector import Collection, Collector
 from preparation.errors import PreparationError
@@ -61,9 +61,8 @@ def prepare(options: Options, output: Path) -> None:
     if collection.lost > options.max_quarantined:
         raise PreparationError(
             f"{collection.lost:.0%} of the bins cannot be used, and at most "
-            f"{options.max_quarantined:.0%} are allowed: "
-            f"{quarantine.summarize(collection.quarantined)}. Repair them in {options.source}, or "
-            "remove both files of each."
+            f"{options.max_quarantined:.0%} are allowed: {collection.reasons()}. Repair them in "
+            f"{options.source}, or remove both files of each."
         )
     members = _members(collection, collection.bins)
     splits = split(members, options.split, options.seed)

@@ -1,10 +1,11 @@
-"""What most people would write: FastAPI, Pillow, torchvision's transforms and the model, eager."""
+"""A simple server: FastAPI, Pillow, torchvision's transforms and the model in eager mode."""
 
 import io
 import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, os.environ["STEPS"])
 import network  # isort: skip
@@ -30,13 +31,13 @@ app = FastAPI()
 
 
 @app.get("/ping")
-async def ping() -> dict:
-    """Say that the model is there."""
+async def ping() -> dict[str, str]:
+    """Answer that the model is loaded."""
     return {}
 
 
 @app.post("/invocations")
-async def predict(request: Request) -> dict:
+async def predict(request: Request) -> dict[str, Any]:
     """Count the items of one image."""
     image = Image.open(io.BytesIO(await request.body())).convert("RGB")
     with torch.no_grad():

@@ -1,11 +1,11 @@
 """The model's four functions behind LitServe, with its batching.
 
-Needs litserve, onnxruntime, pillow, simplejpeg and numpy<2.3, in an environment of its own.
+It needs an environment with litserve, onnxruntime, pillow, simplejpeg and numpy<2.3.
 """
 
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import litserve
 from fastapi import Depends, Request, Response
@@ -15,11 +15,11 @@ import inference
 
 
 async def body(request: Request) -> bytes:
-    """What was sent, which LitServe itself takes for JSON."""
+    """The request's body, which LitServe itself would parse as JSON."""
     return await request.body()
 
 
-class Counts(litserve.LitAPI):
+class Counts(litserve.LitAPI):  # type: ignore[misc]  # LitServe is not installed here
     """SageMaker's functions under LitServe's names."""
 
     def setup(self, device: str) -> None:
@@ -30,20 +30,20 @@ class Counts(litserve.LitAPI):
         """Decode one image."""
         return inference.input_fn(request, "image/jpeg")[0]
 
-    def batch(self, inputs: list) -> list:
-        """Leave the requests as they are."""
+    def batch(self, inputs: list[Any]) -> list[Any]:
+        """Return the requests unchanged."""
         return inputs
 
-    def unbatch(self, output: list) -> list:
+    def unbatch(self, output: list[Any]) -> list[Any]:
         """One answer for each request."""
         return output
 
-    def predict(self, batch: list) -> list:
+    def predict(self, batch: list[Any]) -> list[Any]:
         """Count."""
-        return inference.predict_fn(batch, self.model)
+        return list(inference.predict_fn(batch, self.model))
 
-    def encode_response(self, output: dict) -> Response:
-        """Write the answer."""
+    def encode_response(self, output: dict[str, Any]) -> Response:
+        """Encode the answer."""
         return Response(inference.output_fn([output], None)[0], media_type="application/json")
 
 

@@ -1,25 +1,23 @@
-"""Start-up, memory and request time of the emulator: `python benchmarks/emulator.py`."""
+"""Start-up, memory and request time of the emulator: `python emulator/benchmarks/emulator.py`."""
 
-import json
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import boto3
 import psutil
 
-ROOT = Path(__file__).resolve().parents[2]
+import sagemaker_emulator
+from sagemaker_emulator import Server
 
 
-def emulator(state: Path, verb: str) -> float:
-    """Run a verb of the command line; the seconds that it took."""
+def seconds(call: Callable[[], object]) -> float:
+    """Seconds that a call takes."""
     begin = time.perf_counter()
-    command = [sys.executable, "-m", "sagemaker_emulator", verb, "--state", str(state)]
-    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    call()
     return time.perf_counter() - begin
 
 
@@ -30,48 +28,55 @@ def memory(pid: int) -> float:
     return sum(process.memory_info().rss for process in tree) / 1e6
 
 
-def each(times: int, call: Callable[[int], Any]) -> float:
+def mean(times: int, call: Callable[[int], object]) -> float:
     """Mean milliseconds of a call."""
-    begin = time.perf_counter()
-    for number in range(times):
-        call(number)
-    return (time.perf_counter() - begin) / times * 1000
+    return seconds(lambda: [call(number) for number in range(times)]) / times * 1000
 
 
 def main() -> None:
-    """Measure a server of its own on an empty state and print a line for each number."""
+    """Measure a server on an empty state of its own and print a line for each number."""
     with tempfile.TemporaryDirectory() as folder:
-        state = Path(folder) / "state"
-        print(f"up, empty state          {emulator(state, 'up'):8.2f} s")
+        state, images = Path(folder, "state"), Path(folder, "images")
+        (images / "nothing").mkdir(parents=True)
+        (images / "nothing/requirements.txt").touch()
+        up = seconds(lambda: command(state, "up", "--images", str(images)))
+        print(f"up, empty state          {up:8.2f} s")
         try:
-            about = json.loads((state / "server.json").read_text())
-            measure(about)
+            server = sagemaker_emulator.status(state)
+            assert server is not None
+            measure(server)
         finally:
-            print(f"down                     {emulator(state, 'down'):8.2f} s")
+            print(f"down                     {seconds(lambda: command(state, 'down')):8.2f} s")
 
 
-def measure(about: dict[str, Any]) -> None:
-    """Time the requests of a running server, and weigh it between them."""
+def command(state: Path, *arguments: str) -> None:
+    """Run a command of the emulator."""
+    program = [sys.executable, "-m", "sagemaker_emulator", *arguments, "--state", str(state)]
+    subprocess.run(program, check=True, stdout=subprocess.DEVNULL)
+
+
+def measure(server: Server) -> None:
+    """Time the requests of a running server, and print its memory before and after them."""
     session = boto3.Session("emulator", "emulator", region_name="us-east-1")
-    sagemaker = session.client("sagemaker", endpoint_url=about["url"])
-    s3 = session.client("s3", endpoint_url=about["s3_url"])
-    print(f"idle, with rclone        {memory(about['pid']):8.0f} MB")
-    create = each(
+    sagemaker = session.client("sagemaker", endpoint_url=server["url"])
+    s3 = session.client("s3", endpoint_url=server["s3_url"])
+    print(f"idle, with rclone        {memory(server['pid']):8.0f} MB")
+    create = mean(
         200, lambda n: sagemaker.create_model_package_group(ModelPackageGroupName=f"g{n}")
     )
     print(f"create (boto3 included)  {create:8.2f} ms")
-    describe = each(
+    describe = mean(
         500, lambda _: sagemaker.describe_model_package_group(ModelPackageGroupName="g1")
     )
     print(f"describe (boto3 included){describe:8.2f} ms")
     s3.create_bucket(Bucket="bench")
     body = b"x" * 20_000
-    put = each(300, lambda n: s3.put_object(Bucket="bench", Key=f"a/{n}", Body=body))
+    put = mean(300, lambda n: s3.put_object(Bucket="bench", Key=f"a/{n}", Body=body))
     print(f"S3 put, 20 kB            {put:8.2f} ms")
-    get = each(300, lambda n: s3.get_object(Bucket="bench", Key=f"a/{n}")["Body"].read())
+    get = mean(300, lambda n: s3.get_object(Bucket="bench", Key=f"a/{n}")["Body"].read())
     print(f"S3 get, 20 kB            {get:8.2f} ms")
-    session.client("iam", endpoint_url=about["url"]).list_roles()
-    print(f"after S3 and moto        {memory(about['pid']):8.0f} MB")
+    session.client("iam", endpoint_url=server["url"]).list_roles()
+    print(f"after S3 and moto        {memory(server['pid']):8.0f} MB")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """What the emulator adds to a step that does nothing.
 
-Usage: python benchmarks/step_overhead.py [--steps 20]
+Usage: python emulator/benchmarks/step_overhead.py [--steps 20]
 
 Runs a pipeline of processing steps one after the other, each of which only starts a process, and
 compares the wall time per step with starting the same process directly. Aim: under 0.15 s.
@@ -10,23 +10,29 @@ from __future__ import annotations
 
 import argparse
 import json
+import secrets
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 
-ROOT = Path(__file__).resolve().parents[2]
+import sagemaker_emulator
+from sagemaker_emulator import Server
+
+if TYPE_CHECKING:
+    from types_boto3_sagemaker import SageMakerClient
+
 ROLE = "arn:aws:iam::123456789012:role/benchmark"
 COMMANDS = {"true": ["/bin/true"], "python": ["python", "-c", "pass"]}
 
 
 def main() -> None:
-    """Measure on a server of its own, which is gone afterwards."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    """Measure on a server of its own, whose state is deleted afterwards."""
+    parser = argparse.ArgumentParser(description="What the emulator adds to a step.")
     parser.add_argument("--steps", type=int, default=20)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -34,20 +40,14 @@ def main() -> None:
         image = root / "images" / "nothing"
         image.mkdir(parents=True)
         (image / "requirements.txt").touch()
-        emulator("up", "--images", str(root / "images"), "--state", str(root / "state"))
+        server = sagemaker_emulator.up(root / "state", root / "images")
         try:
-            measure(json.loads((root / "state" / "server.json").read_text()), arguments.steps)
+            measure(server, arguments.steps)
         finally:
-            emulator("down", "--state", str(root / "state"))
+            sagemaker_emulator.down(root / "state")
 
 
-def emulator(*arguments: str) -> None:
-    """Run a verb of the emulator."""
-    command = [sys.executable, "-m", "sagemaker_emulator", *arguments]
-    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
-
-
-def measure(server: dict[str, Any], steps: int) -> None:
+def measure(server: Server, steps: int) -> None:
     """Print one line for each command: alone, as a step, and the difference, in seconds."""
     client = boto3.client(
         "sagemaker",
@@ -68,16 +68,21 @@ def measure(server: dict[str, Any], steps: int) -> None:
         print(f"{name:<8} {alone:>9.4f} {seconds:>10.4f} {seconds - alone:>9.4f}")
 
 
-def execution(client: Any, name: str, command: list[str], count: int) -> float:
+def execution(client: SageMakerClient, name: str, command: list[str], count: int) -> float:
     """Seconds from the start of the first step to the end of the last."""
     definition = {
         "Version": "2020-12-01",
         "Steps": [step(index, command) for index in range(count)],
     }
     client.create_pipeline(
-        PipelineName=name, PipelineDefinition=json.dumps(definition), RoleArn=ROLE
+        PipelineName=name,
+        PipelineDefinition=json.dumps(definition),
+        RoleArn=ROLE,
+        ClientRequestToken=secrets.token_hex(16),
     )
-    arn = client.start_pipeline_execution(PipelineName=name)["PipelineExecutionArn"]
+    arn = client.start_pipeline_execution(
+        PipelineName=name, ClientRequestToken=secrets.token_hex(16)
+    )["PipelineExecutionArn"]
     status = "Executing"
     while status == "Executing":
         time.sleep(0.1)

@@ -2,12 +2,12 @@
 
 
 class ApiError(Exception):
-    """An answer of an operation that is not a success.
+    """The error response of an operation.
 
     Args:
         code: The error's name in the service model, such as `ResourceNotFound`.
         message: What was wrong, where, and what to do next.
-        status: HTTP status; 5xx says that the emulator, not the caller, is at fault.
+        status: HTTP status; 5xx where the emulator, not the caller, is at fault.
     """
 
     def __init__(self, code: str, message: str, status: int = 400) -> None:
@@ -26,7 +26,7 @@ def invalid(message: str) -> ApiError:
 
 
 def not_found(message: str) -> ApiError:
-    """A `ResourceNotFound` as SageMaker answers it."""
+    """A `ResourceNotFound` as SageMaker returns it."""
     return ApiError("ResourceNotFound", message)
 
 
@@ -40,7 +40,7 @@ class JobFailed(Exception):
 
 
 class EmulatorError(Exception):
-    """A command failed; the message tells the person who called it what to do."""
+    """A command failed; the message is for the person who ran it."""
 
 
 class StartError(EmulatorError):

@@ -1,13 +1,13 @@
-"""This machine itself is reached directly, also where the way out is a proxy."""
+"""Requests to this machine bypass a proxy."""
 
 import os
 
 
 def past_proxies() -> dict[str, str]:
-    """The variables that keep a proxy out of what is asked of this machine.
+    """The variables with which requests to this machine bypass a proxy.
 
-    Most programs do not look at `NO_PROXY` where `no_proxy` is set: both get what either held.
+    Most programs ignore `NO_PROXY` if `no_proxy` is set, so both get the value of either.
     """
-    told = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
-    names = list(dict.fromkeys([*filter(None, told.split(",")), "127.0.0.1", "localhost"]))
+    present = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+    names = list(dict.fromkeys([*filter(None, present.split(",")), "127.0.0.1", "localhost"]))
     return dict.fromkeys(("NO_PROXY", "no_proxy"), ",".join(names))

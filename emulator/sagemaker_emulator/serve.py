@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -26,6 +25,7 @@ from sagemaker_emulator.sagemaker import tags
 from sagemaker_emulator.sagemaker.endpoints import configs, invoke
 from sagemaker_emulator.sagemaker.endpoints import operations as endpoints
 from sagemaker_emulator.sagemaker.endpoints.deployments import Deployments
+from sagemaker_emulator.sagemaker.jobs import operations as jobs
 from sagemaker_emulator.sagemaker.jobs import processing, training
 from sagemaker_emulator.sagemaker.jobs.kinds import PROCESSING, TRAINING, TRANSFORM
 from sagemaker_emulator.sagemaker.jobs.running import RunningJobs
@@ -40,7 +40,7 @@ from sagemaker_emulator.services.events import operations as events
 from sagemaker_emulator.services.events.bus import EventBus
 from sagemaker_emulator.services.functions import operations as functions
 from sagemaker_emulator.services.functions import policy
-from sagemaker_emulator.services.functions.invoker import Invoker
+from sagemaker_emulator.services.functions.invocation import Invoker
 from sagemaker_emulator.services.logs import operations as logs
 from sagemaker_emulator.services.logs.log_files import LogFiles
 from sagemaker_emulator.storage.s3 import S3
@@ -49,7 +49,7 @@ from sagemaker_emulator.version import VERSION
 
 # The modules whose import registers the operations.
 OPERATIONS: tuple[ModuleType, ...] = (
-    *(tags, processing, training, transform, tuning, configs, endpoints, invoke),
+    *(tags, jobs, processing, training, transform, tuning, configs, endpoints, invoke),
     *(groups, models, packages, pipelines, execution_operations, callback_operations),
     *(events, functions, policy, logs),
 )
@@ -82,23 +82,6 @@ def connect(context: Context, runtime: str) -> None:
     context.endpoints = Deployments(context)
     context.tuning = Tuners(context)
     context.executions = Executions(context)
-
-
-@contextlib.contextmanager
-def started(context: Context) -> Iterator[None]:
-    """Start the services of a context; at the end stop them, the last one first."""
-    services: tuple[Service, ...] = (
-        context.functions,
-        context.jobs,
-        context.endpoints,
-        context.tuning,  # after the jobs, as it must find the interrupted ones ended
-        context.executions,  # last, as the executions that it continues call all others
-    )
-    with contextlib.ExitStack() as stack:
-        for service in services:
-            stack.callback(_stop, service)
-            service.start()
-        yield
 
 
 def _stop(service: Service) -> None:
@@ -141,7 +124,16 @@ def serve(options: Options) -> None:
         # The client environment lets every service use boto3 as its clients do.
         os.environ.update(context.client_environment | past_proxies())
         connect(context, options.runtime)
-        stack.enter_context(started(context))
+        services: tuple[Service, ...] = (
+            context.functions,
+            context.jobs,
+            context.endpoints,
+            context.tuning,  # after the jobs, as it must find the interrupted ones ended
+            context.executions,  # last, as the executions that it continues call all others
+        )
+        for service in services:
+            stack.callback(_stop, service)
+            service.start()
         stack.callback(_ignore_signals)
         _write_server_files(context)
         config = uvicorn.Config(

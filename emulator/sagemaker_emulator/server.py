@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sagemaker_emulator.aws import protocol
 from sagemaker_emulator.aws.context import Context
-from sagemaker_emulator.aws.dispatch import HttpRequest, operations, routes
+from sagemaker_emulator.aws.dispatch import HttpRequest, HttpResponse, operations, routes
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.services.moto_fallback import MotoFallback
 from sagemaker_emulator.version import VERSION
@@ -96,9 +96,7 @@ def _is_of_disk(problem: Exception) -> bool:
     )
 
 
-def _dispatch(
-    context: Context, moto: MotoFallback, request: Request, body: bytes
-) -> protocol.Reply:
+def _dispatch(context: Context, moto: MotoFallback, request: Request, body: bytes) -> HttpResponse:
     headers = {key.lower(): value for key, value in request.headers.items()}
     path = request.scope.get("raw_path", b"").decode() or request.url.path
     target = headers.get("x-amz-target", "")
@@ -113,9 +111,7 @@ def _dispatch(
     for method, pattern, handler in routes:
         match = pattern.fullmatch(path) if method == request.method else None
         if match and service in (None, "sagemaker"):
-            raw = HttpRequest(match.groupdict(), dict(request.query_params), headers, body)
-            response = handler(context, raw)
-            return protocol.Reply(response.status, response.headers, response.body)
+            return handler(context, HttpRequest(match.groupdict(), headers, body))
     if service in (None, "sagemaker"):
         raise ApiError(
             "UnknownOperationException", f"nothing responds to {request.method} {path} here", 404

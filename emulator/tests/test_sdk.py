@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ SCRIPT = Path(__file__).with_name("sdk_pipeline.py")
 
 
 @pytest.mark.slow
-def test_the_sdk_runs_a_pipeline_and_a_training_job(emulator, tmp_path: Path) -> None:
+def test_the_sdk_runs_a_pipeline_and_a_training_job(emulator: Any, tmp_path: Path) -> None:
     (tmp_path / "print.py").write_text('print("printed by the step")')
     client = json.loads(emulator.run("env", "--json").stdout)
     kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}

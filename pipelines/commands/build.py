@@ -61,4 +61,4 @@ def images(
         return
     missing = imaging.missing(target.session, target.settings)
     for name, image in imaging.ours(target.settings).items():
-        typer.echo(f"{'missing' if name in missing else 'found':<7} {image}")
+        typer.echo(f"{'missing' if name in missing else 'exists':<7} {image}")

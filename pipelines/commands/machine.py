@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-import sagemaker_emulator
 from pipelines.commands.group import Group
 from pipelines.root import ROOT, emulator_state
 
@@ -24,6 +23,8 @@ def emulator(
 
     Every folder of this machine uses the same one.
     """
+    import sagemaker_emulator
+
     code = sagemaker_emulator.main(
         arguments or ["--help"],
         program="python pipeline.py emulator",

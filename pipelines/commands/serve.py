@@ -62,7 +62,7 @@ def approve(
     """Approve a model version; the approval rule deploys it."""
     from pipelines.serving import package_group
 
-    approved = package_group.approve(target.sagemaker, NAME, version, reason)
+    approved = package_group.decide(target.sagemaker, NAME, package_group.APPROVED, version, reason)
     typer.echo(f"Version {approved.version} is approved. The approval rule is deploying it.")
     note("To wait for it: python pipeline.py endpoint --wait")
 
@@ -78,7 +78,7 @@ def reject(
     from model_registry import endpoint as endpoints
     from pipelines.serving import package_group
 
-    rejected = package_group.reject(target.sagemaker, NAME, version, reason)
+    rejected = package_group.decide(target.sagemaker, NAME, package_group.REJECTED, version, reason)
     typer.echo(f"Version {rejected.version} is rejected.")
     serving = endpoints.read(target.sagemaker, target.settings.endpoint)
     if serving and serving.next_model.package == rejected.arn:

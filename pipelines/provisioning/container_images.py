@@ -1,7 +1,7 @@
-"""The images that the steps run in, each tagged with the hash of what it is made of.
+"""The container images that the steps run in, each tagged with the hash of its contents.
 
 An unchanged folder keeps its tag, so SageMaker's step cache sees unchanged arguments; a changed one
-gets another, so no job runs in an old image.
+gets another tag, so no job runs in an old image.
 """
 
 import base64
@@ -20,33 +20,34 @@ from pipelines.upload.code import content_hash
 
 if TYPE_CHECKING:
     import boto3
+    from botocore.exceptions import ClientError
 
 CONTAINERS = ROOT / "containers"
 NAMES = ("processing", "training", "inference")
-# SageMaker makes a model of no other: of neither OCI's format, which Docker writes by itself since
-# version 29, nor the index of manifests that attestations make out of an image.
+# The only format that SageMaker creates a model from. It accepts neither OCI's, Docker's default
+# since version 29, nor the index of manifests that attestations add.
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 PLAIN_IMAGE = ("--provenance=false", "--sbom=false")
 
 
-class ImagesError(UserError):
-    """An image cannot be named, built, found or pushed."""
+class ContainerImageError(UserError):
+    """An image cannot be tagged, built, found or pushed."""
 
 
 def tags(containers: Path = CONTAINERS) -> dict[str, str]:
     """The tag of each image, by name: the hash of its folder.
 
     Args:
-        containers: The folder that holds a folder for each image.
+        containers: The folder with a folder for each image.
 
     Raises:
-        ImagesError: The folder of an image is missing.
+        ContainerImageError: The folder of an image is missing.
     """
     return {name: content_hash(_files(containers / f"{NAME}-{name}")) for name in NAMES}
 
 
 def ours(settings: Settings) -> dict[str, str]:
-    """The images that are built from `containers/`, by name; not those that the settings name.
+    """The images built from `containers/`, by name; without those that the settings replace.
 
     Args:
         settings: Resolved settings.
@@ -59,87 +60,86 @@ def ours(settings: Settings) -> dict[str, str]:
 
 
 def check_target(settings: Settings) -> None:
-    """See that the target takes images from ECR, before anything is opened to look for them.
+    """Refuse a target that uses no images from ECR.
 
     Args:
-        settings: Of the target, resolved or not.
+        settings: The target's, resolved or not.
 
     Raises:
-        ImagesError: It does not.
+        ContainerImageError: The target uses no images from ECR.
     """
     if not settings.images.from_ecr:
-        raise ImagesError(
-            f"The target {settings.target} takes no image from ECR (`images.from_ecr` in its "
-            "settings), so there is nothing to push. For AWS: --target aws."
+        raise ContainerImageError(
+            f"The target {settings.target} uses no image from ECR (`images.from_ecr` in its "
+            "settings is false), so there is nothing to push. For AWS: --target aws."
         )
 
 
 def missing(session: "boto3.Session", settings: Settings) -> dict[str, str]:
-    """Those of our images that ECR does not have, by name.
+    """The images built from `containers/` that ECR does not have, by name.
 
     Args:
         session: The target's session.
         settings: Resolved settings.
 
     Raises:
-        ImagesError: ECR has no repository for an image, or the image in a format that SageMaker
-            does not serve, or does not answer.
+        ContainerImageError: ECR has no repository for an image, has the image in a format that
+            SageMaker does not serve, or cannot be reached.
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
     ecr = session.client("ecr")
-    found = {}
+    absent = {}
     for name, image in ours(settings).items():
         repository, tag = image.split("/", 1)[1].rsplit(":", 1)
         try:
-            told = ecr.describe_images(repositoryName=repository, imageIds=[{"imageTag": tag}])
-            kind = told["imageDetails"][0].get("imageManifestMediaType", MANIFEST)
+            response = ecr.describe_images(repositoryName=repository, imageIds=[{"imageTag": tag}])
+            kind = response["imageDetails"][0].get("imageManifestMediaType", MANIFEST)
             if kind != MANIFEST:
-                raise ImagesError(
-                    f"ECR has {image} as {kind}, of which SageMaker makes no model: it wants "
-                    f"{MANIFEST}. Another one takes its tag only when it is gone:\n"
+                raise ContainerImageError(
+                    f"ECR has {image} as {kind}, from which SageMaker creates no model: it needs "
+                    f"{MANIFEST}. Delete the image, then push it again:\n"
                     f"aws ecr batch-delete-image --region {settings.region} "
                     f"--repository-name {repository} --image-ids imageTag={tag}\n"
                     f"PIPELINE_TARGET={settings.target} make images"
                 )
         except ecr.exceptions.ImageNotFoundException:
-            found[name] = image
+            absent[name] = image
         except ecr.exceptions.RepositoryNotFoundException:
-            raise ImagesError(
+            raise ContainerImageError(
                 f"There is no image repository {repository} in {settings.registry}. "
-                f"Make it: python pipeline.py --target {settings.target} setup"
+                f"Create it: python pipeline.py --target {settings.target} setup"
             ) from None
         except ClientError as error:
-            said = error.response["Error"]
-            raise ImagesError(
-                f"ECR does not say whether it has {image} ({said['Code']}: {said['Message']}). "
-                "The permission that is needed: ecr:DescribeImages."
+            raise ContainerImageError(
+                f"ECR does not report whether it has {image} ({_message(error)}). "
+                "The permission needed: ecr:DescribeImages."
             ) from None
         except BotoCoreError as error:
-            raise ImagesError(f"ECR cannot be reached: {error}") from None
-    return found
+            raise ContainerImageError(f"ECR cannot be reached: {error}") from None
+    return absent
 
 
-def push(session: "boto3.Session", settings: Settings, say: Callable[[str], None]) -> None:
-    """Build those of our images that ECR does not have, and push them.
+def push(session: "boto3.Session", settings: Settings, report: Callable[[str], None]) -> None:
+    """Build the images that ECR does not have, and push them.
 
     Args:
         session: The target's session.
         settings: Resolved settings.
-        say: Is told of each image, before the minutes that it takes.
+        report: Called with a line about each image, before the minutes that it takes.
 
     Raises:
-        ImagesError: A repository is missing, or Docker is, or one of its commands failed.
+        ContainerImageError: A repository or Docker is missing, or a Docker command failed.
     """
     absent = missing(session, settings)
     for name, image in ours(settings).items():
         if name not in absent:
-            say(f"found   {image}")
+            report(f"exists  {image}")
     if absent:
         _log_in(session, settings)
     for name, image in absent.items():
         folder = CONTAINERS / f"{NAME}-{name}"
-        say(f"push    {image} from {os.path.relpath(folder)}/")
+        report(f"push    {image} from {os.path.relpath(folder)}/")
         output = f"type=image,name={image},oci-mediatypes=false,push=true"
         platform = ("--platform", "linux/amd64")
         _docker("buildx", "build", *platform, *PLAIN_IMAGE, "--output", output, str(folder))
@@ -149,42 +149,44 @@ def _log_in(session: "boto3.Session", settings: Settings) -> None:
     from botocore.exceptions import ClientError
 
     if not shutil.which("docker"):
-        raise ImagesError(
-            "There is no `docker` on this machine, and images are built with it. Install Docker, "
-            "or push from a machine that has it; the workflow retrain.yml does on GitHub."
+        raise ContainerImageError(
+            "There is no `docker` on this machine to build the images. Install Docker, or push "
+            "from a machine that has it; on GitHub, the workflow retrain.yml pushes."
         )
     try:
         token = session.client("ecr").get_authorization_token()["authorizationData"][0]
     except ClientError as error:
-        said = error.response["Error"]
-        raise ImagesError(
-            f"ECR gives no password for Docker ({said['Code']}: {said['Message']}). "
-            "The permission that is needed: ecr:GetAuthorizationToken."
+        raise ContainerImageError(
+            f"ECR gives no password for Docker ({_message(error)}). "
+            "The permission needed: ecr:GetAuthorizationToken."
         ) from None
     user, password = base64.b64decode(token["authorizationToken"]).decode().split(":", 1)
-    _docker("login", "--username", user, "--password-stdin", settings.registry, given=password)
+    _docker("login", "--username", user, "--password-stdin", settings.registry, stdin=password)
 
 
-def _docker(*words: str, given: str | None = None) -> None:
-    """Run a Docker command; its output is the person's, as it comes."""
-    done = subprocess.run(["docker", *words], input=given, text=True)
-    if done.returncode:
-        raise ImagesError(
-            f"`docker {' '.join(words)}` failed, with the reason above. "
-            "`docker info` says whether Docker runs and may be used by you, and "
+def _docker(*arguments: str, stdin: str | None = None) -> None:
+    """Run a Docker command, whose output goes to the terminal."""
+    if subprocess.run(["docker", *arguments], input=stdin, text=True).returncode:
+        raise ContainerImageError(
+            f"`docker {' '.join(arguments)}` failed, with the reason above. "
+            "`docker info` shows whether Docker runs and you may use it, "
             "`docker buildx version` whether it can build."
         )
 
 
+def _message(error: "ClientError") -> str:
+    return f"{error.response['Error']['Code']}: {error.response['Error']['Message']}"
+
+
 def _files(folder: Path) -> list[tuple[str, bytes]]:
-    """What the image is made of. Whether a file is executable is part of it."""
+    """The files that make the image, each with its path and whether it is executable."""
     if not (folder / "Dockerfile").is_file():
-        raise ImagesError(f"The folder of an image has no Dockerfile: {folder}.")
+        raise ContainerImageError(f"The image folder {folder} has no Dockerfile.")
     files = sorted(
         file
         for file in folder.rglob("*")
         if file.is_file()
-        # requirements.txt is locked from it; the others are not the image's.
+        # requirements.txt is locked from requirements.in; the others are not part of the image.
         and file.name != "requirements.in"
         and file.suffix != ".pyc"
         and not file.name.startswith(".")

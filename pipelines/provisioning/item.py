@@ -1,30 +1,33 @@
-"""One thing around the pipeline, and what is said when it can neither be found nor made."""
+"""One AWS resource that the pipeline needs, and the errors of looking for it and creating it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from pipelines.errors import UserError
 
+State = Literal["exists", "created", "updated"]
+NOT_THERE = ("404", "403", "NoSuchBucket", "NoSuchKey", "NotFound", "NoSuchEntity")
+
 
 class SetupError(UserError):
-    """Something around the pipeline can neither be found nor made."""
+    """A resource that the pipeline needs can neither be found nor created."""
 
 
 @dataclass(frozen=True)
 class Item:
-    """One thing that the pipeline needs.
+    """One resource that the pipeline needs.
 
     Attributes:
         kind: What it is, such as `bucket`.
-        name: What it is called.
-        state: Whether it was there, is new, or was brought up to date.
+        name: Its name or address.
+        state: Whether it existed, is new, or was updated.
     """
 
     kind: str
     name: str
-    state: Literal["found", "made", "updated"]
+    state: State
 
     def __str__(self) -> str:
         """One line, the state first."""
@@ -33,7 +36,7 @@ class Item:
 
 @contextmanager
 def explained(service: str) -> Iterator[None]:
-    """Say which permission is missing, instead of a traceback."""
+    """Turn an error of AWS into a SetupError, which names the missing permission if that is why."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
@@ -53,19 +56,19 @@ def explained(service: str) -> Iterator[None]:
         raise SetupError(f"{service} cannot be reached: {error}") from None
 
 
-def error_code(call: Callable[[], Any]) -> str | None:
-    """The code of the error that a look-up ends with when the thing is not there; None: it is.
+def error_code(request: Callable[[], object]) -> str | None:
+    """The error code of a request for something that is not there; None: it is there.
 
     Raises:
-        ClientError: Any other error.
+        ClientError: The request failed for another reason.
     """
     from botocore.exceptions import ClientError
 
     try:
-        call()
+        request()
     except ClientError as error:
         code = str(error.response["Error"]["Code"])
-        if code in ("404", "403", "NoSuchBucket", "NoSuchKey", "NotFound", "NoSuchEntity"):
+        if code in NOT_THERE:
             return code
         raise
     return None

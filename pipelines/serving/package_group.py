@@ -27,12 +27,7 @@ class NoGroupError(RegistryError):
 def list_versions(
     client: SageMakerClient, group: str, approval: str | None = None
 ) -> list[ModelVersion]:
-    """Return every version of a group, newest first.
-
-    Args:
-        client: A boto3 SageMaker client.
-        group: The model package group's name.
-        approval: Only versions with this `ModelApprovalStatus`.
+    """Return the versions of a group with an approval status, or all, newest first.
 
     Raises:
         NoGroupError: There is no such group.
@@ -78,26 +73,41 @@ def find(client: SageMakerClient, group: str, version: int) -> ModelVersion:
     raise RegistryError(f"Model package group {group} has no version {version}. {known}")
 
 
-def approve(
-    client: SageMakerClient, group: str, version: int | None = None, note: str = ""
+def decide(
+    client: SageMakerClient,
+    group: str,
+    status: ModelApprovalStatusType,
+    version: int | None = None,
+    note: str = "",
 ) -> ModelVersion:
-    """Approve a version, by default the newest pending one; the approval rule then deploys it.
+    """Approve or reject a version, by default the newest pending one.
+
+    The approval rule deploys an approved version.
 
     Raises:
-        RegistryError: Nothing is pending, there is no such version, or it is approved already.
+        RegistryError: Nothing is pending, there is no such version, or it has this status already.
     """
-    return _decide(client, group, version, APPROVED, note)
-
-
-def reject(
-    client: SageMakerClient, group: str, version: int | None = None, note: str = ""
-) -> ModelVersion:
-    """Reject a version, by default the newest pending one.
-
-    Raises:
-        RegistryError: Nothing is pending, there is no such version, or it is rejected already.
-    """
-    return _decide(client, group, version, REJECTED, note)
+    chosen = newest(client, group, PENDING) if version is None else find(client, group, version)
+    verb = "approve" if status == APPROVED else "reject"
+    if chosen is None:
+        raise RegistryError(
+            f"Nothing to {verb}: no version of {group} is waiting for approval. "
+            "`python pipeline.py models` lists the versions; "
+            f"`python pipeline.py {verb} VERSION` decides on one of them again."
+        )
+    if chosen.approval == status:
+        hint = f" To serve it, run `python pipeline.py promote {chosen.version}`."
+        raise RegistryError(
+            f"Version {chosen.version} of {group} is {status} already."
+            f"{hint if status == APPROVED else ''}"
+        )
+    # The description is always sent: the note of an earlier decision must not stay with this one.
+    client.update_model_package(
+        ModelPackageArn=chosen.arn,
+        ModelApprovalStatus=status,
+        ApprovalDescription=note or f"{status} with pipeline.py",
+    )
+    return describe(client, chosen.arn)
 
 
 def parse_version(text: str) -> int:
@@ -119,37 +129,6 @@ def version_number(package_arn: str) -> int | None:
     """Return the version at the end of a model package's ARN; None if there is none."""
     last = package_arn.rpartition("/")[2]
     return int(last) if last.isdigit() else None
-
-
-def _decide(
-    client: SageMakerClient,
-    group: str,
-    version: int | None,
-    status: ModelApprovalStatusType,
-    note: str,
-) -> ModelVersion:
-    chosen = newest(client, group, PENDING) if version is None else find(client, group, version)
-    verb = "approve" if status == APPROVED else "reject"
-    if chosen is None:
-        raise RegistryError(
-            f"Nothing to {verb}: no version of {group} is waiting for approval. "
-            "`python pipeline.py models` lists the versions; "
-            f"`python pipeline.py {verb} VERSION` decides on one of them again."
-        )
-    if chosen.approval == status:
-        hint = (
-            f" To serve it, run `python pipeline.py promote {chosen.version}`."
-            if status == APPROVED
-            else ""
-        )
-        raise RegistryError(f"Version {chosen.version} of {group} is {status} already.{hint}")
-    # The description is always sent: the note of an earlier decision must not stay with this one.
-    client.update_model_package(
-        ModelPackageArn=chosen.arn,
-        ModelApprovalStatus=status,
-        ApprovalDescription=note or f"{status} with pipeline.py",
-    )
-    return describe(client, chosen.arn)
 
 
 def _summaries(

@@ -9,16 +9,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from preparation import groups, picture
-from preparation.errors import PreparationError
-from preparation.metadata import Bin, MetadataError, parse
+from preparation.errors import PreparationError, UnusableBinError
+from preparation.metadata import Bin, parse
 from preparation.options import Options
 from preparation.order import shuffled
-from preparation.picture import Flaw, Picture
-from preparation.quarantine import QuarantinedBin, summarize
 from preparation.source import IMAGES, METADATA, Source
 
 BATCH = 512  # metadata files read between two checks whether there are enough images
 PROGRESS_SECONDS = 5.0
+EXAMPLES = 3  # ids that a summary names for each reason
 
 
 @dataclass
@@ -28,7 +27,9 @@ class Collection:
     Attributes:
         bins: Those of the classes.
         others: Those of other counts, for training only.
+        sizes: Width and height of each chosen image in pixels, by id.
         groups: The same-bin group of each chosen bin, by id.
+        quarantined: Why a bin cannot be used, by id.
         other_counts: How many of the examined bins have each count outside the classes.
         absent: How many listed bins are not in the source.
         examined: How many bins were looked at, by their metadata or the lack of it.
@@ -37,9 +38,9 @@ class Collection:
 
     bins: list[Bin] = field(default_factory=list)
     others: list[Bin] = field(default_factory=list)
-    pictures: dict[str, Picture] = field(default_factory=dict)
+    sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
     groups: dict[str, str] = field(default_factory=dict)
-    quarantined: list[QuarantinedBin] = field(default_factory=list)
+    quarantined: dict[str, UnusableBinError] = field(default_factory=dict)
     other_counts: Counter[int] = field(default_factory=Counter)
     disagreements: list[dict[str, str | int]] = field(default_factory=list)
     absent: int = 0
@@ -52,6 +53,17 @@ class Collection:
         fetched = self.broken + len(self.bins) + len(self.others)
         not_fetched = len(self.quarantined) - self.broken
         return max(not_fetched / max(1, self.examined), self.broken / max(1, fetched))
+
+    def reasons(self) -> str:
+        """How many bins are quarantined for each reason, with the first ids; "none" for none."""
+        ids: dict[str, list[str]] = defaultdict(list)
+        for identity, error in sorted(self.quarantined.items()):
+            ids[error.reason].append(identity)
+        parts = []
+        for reason, names in ids.items():
+            more = " ..." if len(names) > EXAMPLES else ""
+            parts.append(f"{reason}: {len(names)} ({' '.join(names[:EXAMPLES])}{more})")
+        return ", ".join(parts) or "none"
 
 
 class Collector:
@@ -134,20 +146,14 @@ class Collector:
             else:
                 complete.append(identity)
         bins = []
-        contents = self._source.map(self._read_metadata, complete)
-        for identity, content in zip(complete, contents, strict=True):
-            try:
-                bin_ = parse(identity, content)
-            except MetadataError as error:
-                self._quarantine(identity, error.reason, str(error))
+        for identity, bin_ in zip(complete, self._source.map(self._read, complete), strict=True):
+            if isinstance(bin_, UnusableBinError):
+                self.result.quarantined[identity] = bin_
                 continue
             self._items[identity] = bin_.asins
             if self._options.contradictions == "leave-out" and not bin_.adds_up:
-                self._quarantine(
-                    identity,
-                    "quantities-do-not-add-up",
-                    f"the quantities of its items do not add up to {bin_.count}",
-                )
+                detail = f"the quantities of its items do not add up to {bin_.count}"
+                self._quarantine(identity, "quantities-do-not-add-up", detail)
                 continue
             bins.append(bin_)
         return bins
@@ -175,26 +181,32 @@ class Collector:
         """Fetch images, quarantine the broken ones, and return the bins of the others."""
         usable = []
         results = self._source.map(self._fetch_image, [bin_.id for bin_ in bins])
-        for bin_, image in zip(bins, results, strict=True):
+        for bin_, size in zip(bins, results, strict=True):
             self._report_progress()
-            if isinstance(image, Flaw):
-                self._quarantine(bin_.id, image.reason, image.detail)
+            if isinstance(size, UnusableBinError):
+                self.result.quarantined[bin_.id] = size
                 self.result.broken += 1
             else:
-                self.result.pictures[bin_.id] = image
+                self.result.sizes[bin_.id] = size
                 usable.append(bin_)
         return usable
 
-    def _read_metadata(self, identity: str) -> bytes:
-        return self._source.read(f"{METADATA}/{identity}.json") or b""
+    def _read(self, identity: str) -> Bin | UnusableBinError:
+        """Read the metadata of a bin; return the error, as a raised one would end the map."""
+        try:
+            return parse(identity, self._source.read(f"{METADATA}/{identity}.json") or b"")
+        except UnusableBinError as error:
+            return error
 
-    def _fetch_image(self, identity: str) -> Picture | Flaw:
+    def _fetch_image(self, identity: str) -> tuple[int, int] | UnusableBinError:
         """Fetch and check an image; keep it if it is usable."""
         content = self._source.read(f"{IMAGES}/{identity}.jpg") or b""
-        result = picture.inspect(content)
-        if isinstance(result, Picture):
-            (self._folder / f"{identity}.jpg").write_bytes(content)
-        return result
+        try:
+            size = picture.check(content)
+        except UnusableBinError as error:
+            return error
+        (self._folder / f"{identity}.jpg").write_bytes(content)
+        return size
 
     def _group(self, known: set[str], metadata: set[str]) -> None:
         """Read the metadata of neighbours until the same-bin groups are certain."""
@@ -202,12 +214,8 @@ class Collector:
         while unread := groups.unread_neighbours(chosen, self._items, known):
             self._items.update(dict.fromkeys(unread - metadata))
             ids = sorted(unread & metadata)
-            contents = self._source.map(self._read_metadata, ids)
-            for identity, content in zip(ids, contents, strict=True):
-                try:
-                    self._items[identity] = parse(identity, content).asins
-                except MetadataError:
-                    self._items[identity] = None
+            for identity, bin_ in zip(ids, self._source.map(self._read, ids), strict=True):
+                self._items[identity] = bin_.asins if isinstance(bin_, Bin) else None
         self.result.groups = {i: groups.find_group(i, self._items) for i in chosen}
 
     def _missing(self, count: int) -> int:
@@ -221,12 +229,12 @@ class Collector:
                 f"{self._source.address} has no usable image of a bin that holds "
                 f"{' or '.join(map(str, empty[:5]))}{' ...' if len(empty) > 5 else ''} "
                 f"({self.result.examined} bins examined, {sum(have.values())} of the other "
-                f"classes, quarantined: {summarize(self.result.quarantined) or 'none'}). "
+                f"classes, quarantined: {self.result.reasons()}). "
                 "Choose other Classes, or another DataSource."
             )
 
     def _quarantine(self, identity: str, reason: str, detail: str) -> None:
-        self.result.quarantined.append(QuarantinedBin(identity, reason, detail))
+        self.result.quarantined[identity] = UnusableBinError(reason, detail)
 
     def _report_progress(self, *, last: bool = False) -> None:
         """Print a line if the previous one is some seconds old; logs have no cursor to move."""
@@ -234,7 +242,7 @@ class Collector:
         if last or now - self._reported >= PROGRESS_SECONDS:
             self._reported = now
             seconds = max(now - self._started, 1e-6)
-            count = len(self.result.pictures)
+            count = len(self.result.sizes)
             print(
                 f"fetched {count} images in {seconds:.1f} s ({count / seconds:.0f}/s)", flush=True
             )

@@ -51,7 +51,10 @@ def build(
         "listed_but_absent": collection.absent,
         "disagreements": collection.disagreements,
         "images": images,
-        "quarantined": [asdict(b) for b in sorted(collection.quarantined, key=lambda b: b.id)],
+        "quarantined": [
+            {"id": identity, "reason": error.reason, "detail": str(error)}
+            for identity, error in sorted(collection.quarantined.items())
+        ],
     }
 
 
@@ -68,39 +71,33 @@ def summarize(manifest: Mapping[str, Any]) -> list[str]:
     totals = {count: sum(c[count] for c in by_split.values()) for count in by_split["train"]}
     if manifest["subset_size"] and len(set(totals.values())) > 1:
         lines.append(f"too few images of some counts for a balanced subset: {_listing(totals)}")
-    if manifest["other_counts"]:
-        lines.append(f"counts outside {manifest['classes']}: {_listing(manifest['other_counts'])}")
-    if manifest["other_counts_in_train"]:
-        lines.append(
-            f"used for training, never scored: {_listing(manifest['other_counts_in_train'])}"
-        )
-    if manifest["left_out"]:
-        lines.append(
-            f"{len(manifest['left_out'])} images of other counts are not used, because their bins "
-            "are in validation or test"
-        )
-    if manifest["listed_but_absent"]:
-        lines.append(f"in the file list, not in the source: {manifest['listed_but_absent']}")
-    if manifest["disagreements"]:
-        lines.append(
-            f"{len(manifest['disagreements'])} bins have another count in the file list than in "
-            "their metadata; the metadata's count is used"
-        )
     reasons = Counter(entry["reason"] for entry in manifest["quarantined"])
-    lines.append(f"quarantined: {_listing(reasons) or 'none'}")
+    for label, value in (
+        (f"counts outside {manifest['classes']}", _listing(manifest["other_counts"])),
+        ("used for training, never scored", _listing(manifest["other_counts_in_train"])),
+        (
+            "other counts not used, as their bins are in validation or test",
+            len(manifest["left_out"]),
+        ),
+        ("in the file list, not in the source", manifest["listed_but_absent"]),
+        ("other count in the file list than in the metadata", len(manifest["disagreements"])),
+        ("quarantined", _listing(reasons) or "none"),
+    ):
+        if value:
+            lines.append(f"{label}: {value}")
     return lines
 
 
 def _row(bin_: Bin, collection: Collection, part: str) -> dict[str, Any]:
     """The entry of one image; `volume` is that of a mean item in cubic inches."""
-    size = collection.pictures[bin_.id]
+    width, height = collection.sizes[bin_.id]
     return {
         "id": bin_.id,
         "count": bin_.count,
         "group": collection.groups[bin_.id],
         "split": part,
-        "width": size.width,
-        "height": size.height,
+        "width": width,
+        "height": height,
         "items": len(bin_.asins),
         "volume": None if bin_.volume is None else round(bin_.volume, 2),
         **({} if bin_.adds_up else {"quantities_add_up": False}),

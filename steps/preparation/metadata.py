@@ -7,17 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from preparation.errors import UnusableBinError
+
 # Inches, or items of a kind: a number this large measures nothing in a bin, and JSON allows numbers
 # that no float can hold.
 IMPLAUSIBLE = 1_000_000
-
-
-class MetadataError(ValueError):
-    """A metadata file cannot be used; `reason` is the manifest's term for why."""
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
 
 
 @dataclass(frozen=True)
@@ -44,20 +38,20 @@ def parse(identity: str, content: bytes) -> Bin:
     """Read a metadata file.
 
     Raises:
-        MetadataError: It is not JSON, or has no valid EXPECTED_QUANTITY.
+        UnusableBinError: It is not JSON, or has no valid EXPECTED_QUANTITY.
     """
     try:
         document: Any = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise MetadataError("malformed-metadata", f"not JSON: {error}") from None
+        raise UnusableBinError("malformed-metadata", f"not JSON: {error}") from None
     if not isinstance(document, dict) or "EXPECTED_QUANTITY" not in document:
-        raise MetadataError("malformed-metadata", "it has no EXPECTED_QUANTITY")
+        raise UnusableBinError("malformed-metadata", "it has no EXPECTED_QUANTITY")
     count = document["EXPECTED_QUANTITY"]
     if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count < IMPLAUSIBLE:
-        raise MetadataError("bad-count", f"EXPECTED_QUANTITY is {count!r:.40}, not a count")
+        raise UnusableBinError("bad-count", f"EXPECTED_QUANTITY is {count!r:.40}, not a count")
     items = document.get("BIN_FCSKU_DATA") or {}
     if not isinstance(items, dict) or not all(isinstance(v, dict) for v in items.values()):
-        raise MetadataError("malformed-metadata", "BIN_FCSKU_DATA is not a table of items")
+        raise UnusableBinError("malformed-metadata", "BIN_FCSKU_DATA is not a table of items")
     asins = frozenset(str(v["asin"]) for v in items.values() if v.get("asin"))
     quantities = [v.get("quantity") for v in items.values()]
     adds_up = all(isinstance(q, int) for q in quantities) and sum(quantities) == count

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
 
 from PIL import Image, UnidentifiedImageError
 
 import photo
+from preparation.errors import UnusableBinError
 
 Image.MAX_IMAGE_PIXELS = None  # Pillow's own warning would be shared by all threads
 # Of a stored JPEG, with colours at full resolution: nearer to the original than quality 95 with
@@ -15,46 +15,37 @@ Image.MAX_IMAGE_PIXELS = None  # Pillow's own warning would be shared by all thr
 QUALITY, SUBSAMPLING = 92, "4:4:4"
 
 
-@dataclass(frozen=True)
-class Picture:
-    """A usable picture as it was fetched: its size in pixels."""
+def check(content: bytes) -> tuple[int, int]:
+    """Decode an image, which is the only way to know that it is complete.
 
-    width: int
-    height: int
+    Returns:
+        Width and height in pixels.
 
-
-@dataclass(frozen=True)
-class Flaw:
-    """Why a picture cannot be used; `reason` is the manifest's term for it."""
-
-    reason: str
-    detail: str
-
-
-def inspect(content: bytes) -> Picture | Flaw:
-    """Decode the bytes of an image, which is the only way to know that they are complete."""
+    Raises:
+        UnusableBinError: It is empty, too large, damaged, or neither a JPEG nor a PNG.
+    """
     if not content:
-        return Flaw("empty-image", "0 bytes")
+        raise UnusableBinError("empty-image", "0 bytes")
     if len(content) > photo.MAX_BYTES:
-        return Flaw(
-            "too-large-image", f"{len(content)} bytes; at most {photo.MAX_BYTES} are served"
-        )
-    if scans := photo.too_many_scans(content):
-        return Flaw("undecodable-image", scans)
+        detail = f"{len(content)} bytes; at most {photo.MAX_BYTES} are served"
+        raise UnusableBinError("too-large-image", detail)
+    if detail := photo.too_many_scans(content):
+        raise UnusableBinError("undecodable-image", detail)
     try:
         with Image.open(io.BytesIO(content), formats=photo.FORMATS) as image:
             if image.width * image.height > photo.MAX_PIXELS:
-                return Flaw(
+                raise UnusableBinError(
                     "too-large-image",
                     f"{image.width} x {image.height} pixels; at most {photo.MAX_PIXELS} are served",
                 )
             image.load()
-            return Picture(image.width, image.height)
+            return image.size
     except UnidentifiedImageError:
-        return Flaw("undecodable-image", f"{len(content)} bytes that are neither a JPEG nor a PNG")
+        detail = f"{len(content)} bytes that are neither a JPEG nor a PNG"
+        raise UnusableBinError("undecodable-image", detail) from None
     except (OSError, SyntaxError, ValueError) as error:
         reason = "truncated-image" if "truncated" in str(error) else "undecodable-image"
-        return Flaw(reason, str(error))
+        raise UnusableBinError(reason, str(error)) from None
 
 
 def resize(content: bytes, size: int) -> bytes:
@@ -64,7 +55,7 @@ def resize(content: bytes, size: int) -> bytes:
     network's input differs only by what JPEG rounds.
 
     Args:
-        content: The bytes of a picture that `inspect` accepted.
+        content: The bytes of a picture that `check` accepted.
         size: Width and height, in pixels.
     """
     with Image.open(io.BytesIO(content), formats=photo.FORMATS) as image:

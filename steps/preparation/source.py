@@ -58,10 +58,8 @@ class Source:
         try:
             images, metadata = self._list()
         except BaseError as error:
-            if not is_forbidden(error):
+            if not (is_forbidden(error) and self.address.startswith("s3://")):
                 raise self._unreachable(error) from None
-            if not self.address.startswith("s3://"):
-                raise PreparationError(f"{self.address} cannot be read: {error}") from None
             images, metadata = self._list_unsigned(error)
         if not images or not metadata:
             raise PreparationError(

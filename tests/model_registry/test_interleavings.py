@@ -19,7 +19,9 @@ def test_a_version_that_is_rejected_while_its_turn_is_waited_for_is_not_served(e
     second = register(emulated)
     client = Seen(
         emulated,
-        lambda: package_group.reject(emulated, GROUP, version_number(second)),
+        lambda: package_group.decide(
+            emulated, GROUP, package_group.REJECTED, version_number(second)
+        ),
         EndpointStatus="Updating",
     )
     with pytest.raises(NotApprovedError, match="is Rejected"):

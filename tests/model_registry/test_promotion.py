@@ -1,4 +1,5 @@
 import json
+from dataclasses import asdict
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
@@ -73,7 +74,7 @@ def test_of_a_configuration_that_somebody_deleted_it_is_said_what_can_be_done(cl
 
 def test_the_result_is_json(client, register):
     done = promote(client, register("Approved"), PLACEMENT)
-    assert json.loads(json.dumps(done.as_dict()))["endpoint_name"] == "tally"
+    assert json.loads(json.dumps(asdict(done)))["endpoint_name"] == "tally"
 
 
 def test_a_models_name_says_the_version_and_fits(client, register):

@@ -56,11 +56,11 @@ def test_the_emulator_is_started_once_and_serves_all_that_setup_needs(
     target.connect(load("local"))
     assert capsys.readouterr().err == ""
 
-    assert {item.state for item in setup.setup(session, settings)} == {"made"}
+    assert {item.state for item in setup.setup(session, settings)} == {"created"}
     for number in range(10):  # newer than the pipeline's own, which no longer is on the first page
         group = f"{NAME}-{number}"
         session.client("sagemaker").create_model_package_group(ModelPackageGroupName=group)
-    assert {item.state for item in setup.setup(session, settings)} == {"found"}
+    assert {item.state for item in setup.setup(session, settings)} == {"exists"}
     said: list[str] = []
     for _ in range(2):
         upload_folder(session, settings, bins, said.append)
@@ -102,7 +102,7 @@ def test_neither_a_proxy_nor_anothers_emulator_comes_between(state: Path, tmp_pa
     os.environ["NO_PROXY"] = "intern.test"
     session, settings = target.open_target("local")
     assert os.environ["no_proxy"] == "intern.test,127.0.0.1,localhost"
-    assert {item.state for item in setup.setup(session, settings)} == {"made"}
+    assert {item.state for item in setup.setup(session, settings)} == {"created"}
 
     # As after a restart of the machine: this state's number and port are another emulator's now.
     other = tmp_path / "other"

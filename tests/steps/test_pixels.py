@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 import pixels
-from preparation.picture import Flaw, inspect
+from preparation.errors import UnusableBinError
+from preparation.picture import check
 
 SIZE = 40
 
@@ -130,9 +131,9 @@ def test_a_jpeg_with_many_scans_is_refused_because_decoding_could_take_minutes()
 
 
 def test_prepare_quarantines_a_jpeg_with_many_scans() -> None:
-    result = inspect(many_scans())
-    assert isinstance(result, Flaw)
-    assert result.reason == "undecodable-image"
+    with pytest.raises(UnusableBinError, match="scans; at most 100") as caught:
+        check(many_scans())
+    assert caught.value.reason == "undecodable-image"
 
 
 def test_decoding_needs_no_torch() -> None:

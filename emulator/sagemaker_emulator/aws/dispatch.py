@@ -3,7 +3,7 @@
 import functools
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import botocore.loaders
@@ -55,18 +55,17 @@ class HttpRequest:
     """A request to a route. Header names are lower case."""
 
     parameters: dict[str, str]
-    query: dict[str, str]
     headers: dict[str, str]
     body: bytes
 
 
 @dataclass(frozen=True)
 class HttpResponse:
-    """A route's response."""
+    """What goes back to the client."""
 
-    body: bytes = b""
-    status: int = 200
-    headers: dict[str, str] = field(default_factory=dict)
+    status: int
+    headers: dict[str, str]
+    body: bytes
 
 
 @functools.cache

@@ -15,10 +15,8 @@ def page(
     request: Mapping[str, Any],
     documents: Sequence[Mapping[str, Any]],
     member: str,
+    title: str,
     *,
-    name: str,
-    sort: dict[str, str] | None = None,
-    status: str | None = None,
     default_order: str = "Descending",
     default_size: int = 10,
 ) -> dict[str, object]:
@@ -29,18 +27,17 @@ def page(
             SortOrder, MaxResults and NextToken are applied where present.
         documents: In the order of their creation.
         member: The output's list, such as `Models`.
-        name: The documents' key that NameContains looks at.
-        sort: The document key for each value of SortBy; `CreationTime` needs none.
-        status: The documents' key that StatusEquals is compared with.
+        title: The beginning of the documents' keys for name and status: `Endpoint` for
+            `EndpointName` and `EndpointStatus`. Other values of SortBy are keys themselves.
         default_order: Where the request has no SortOrder.
         default_size: Where the request has no MaxResults.
 
     Raises:
         ApiError: The NextToken is not one that `cut` returned.
     """
-    kept = [item for item in documents if _matches(request, item, name, status)]
+    kept = [item for item in documents if _matches(request, item, title)]
     by = request.get("SortBy", "CreationTime")
-    key = (sort or {}).get(by, by)
+    key = f"{title}{by}" if by in ("Name", "Status") else by
     kept.sort(key=lambda item: item.get(key) or 0)
     if request.get("SortOrder", default_order) == "Descending":
         kept.reverse()
@@ -88,12 +85,10 @@ _BOUNDS = {
 }
 
 
-def _matches(
-    request: Mapping[str, Any], item: Mapping[str, Any], name: str, status: str | None
-) -> bool:
-    if request.get("NameContains", "").lower() not in item.get(name, "").lower():
+def _matches(request: Mapping[str, Any], item: Mapping[str, Any], title: str) -> bool:
+    if request.get("NameContains", "").lower() not in item.get(f"{title}Name", "").lower():
         return False
-    if status and "StatusEquals" in request and item.get(status) != request["StatusEquals"]:
+    if "StatusEquals" in request and item.get(f"{title}Status") != request["StatusEquals"]:
         return False
     return all(
         (item.get(key, 0) - request[bound]) * sign >= 0

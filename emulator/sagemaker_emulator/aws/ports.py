@@ -1,4 +1,4 @@
-"""What the services ask of each other, as Protocols; `serve` connects the objects behind them."""
+"""What the services call each other for, as Protocols; `serve` connects their objects."""
 
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -3,7 +3,6 @@
 import functools
 import json
 import re
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
@@ -12,6 +11,7 @@ from botocore.model import OperationModel, Shape
 from sagemaker_emulator.aws import request_shapes
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import (
+    HttpResponse,
     Response,
     call,
     operation_model,
@@ -25,24 +25,17 @@ _TARGETS = {"SageMaker": "sagemaker", "Logs_20140328": "logs", "AWSEvents": "eve
 REST_SERVICES = {"lambda"}
 
 
-@dataclass(frozen=True)
-class Reply:
-    """An HTTP response."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-
 def service_of(target: str) -> str | None:
     """The service that an `X-Amz-Target` belongs to, if it is one that is run here."""
     return _TARGETS.get(target.partition(".")[0])
 
 
-def run_json(context: Context, service: str, name: str, body: bytes) -> Reply:
+def run_json(context: Context, service: str, name: str, body: bytes) -> HttpResponse:
     """Run an operation of the JSON 1.1 protocol."""
     result = call(context, service, name, _document(body))
-    return Reply(200, {"content-type": "application/x-amz-json-1.1"}, json.dumps(result).encode())
+    return HttpResponse(
+        200, {"content-type": "application/x-amz-json-1.1"}, json.dumps(result).encode()
+    )
 
 
 def run_rest(
@@ -53,7 +46,7 @@ def run_rest(
     query: str,
     headers: dict[str, str],
     body: bytes,
-) -> Reply:
+) -> HttpResponse:
     """Run the operation of the REST-JSON protocol that has this method and path.
 
     Raises:
@@ -70,11 +63,11 @@ def run_rest(
     raise unknown_operation(service, f"{method} {path}", known)
 
 
-def error(problem: ApiError) -> Reply:
+def error(problem: ApiError) -> HttpResponse:
     """An error as every AWS client reads it, whichever of the two protocols it speaks."""
     body = {"__type": problem.code, "message": problem.message, "Message": problem.message}
     headers = {"content-type": "application/x-amz-json-1.1", "x-amzn-errortype": problem.code}
-    return Reply(problem.status, headers, json.dumps(body).encode())
+    return HttpResponse(problem.status, headers, json.dumps(body).encode())
 
 
 def _document(body: bytes) -> dict[str, object]:
@@ -146,12 +139,12 @@ def _scalar(shape: Shape, text: str) -> Any:
             return text
 
 
-def _rest_reply(model: OperationModel, result: Response) -> Reply:
+def _rest_reply(model: OperationModel, result: Response) -> HttpResponse:
     shape = model.output_shape
     status = model.http.get("responseCode", 200)
     headers = {"content-type": "application/json"}
     if shape is None:
-        return Reply(status, headers, b"")
+        return HttpResponse(status, headers, b"")
     payload = shape.serialization.get("payload")
     document = request_shapes.present(shape, result)
     for name, member in shape.members.items():
@@ -169,4 +162,4 @@ def _rest_reply(model: OperationModel, result: Response) -> Reply:
         body = b""
     else:
         body = json.dumps(document).encode()
-    return Reply(status, headers, body)
+    return HttpResponse(status, headers, body)

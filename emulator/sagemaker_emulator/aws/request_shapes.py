@@ -3,6 +3,7 @@
 import base64
 import binascii
 import functools
+import operator
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -152,18 +153,13 @@ def _string(shape: Shape, value: str, path: str, faults: list[str]) -> None:
 def _measure(
     shape: Shape, size: float, value: Any, path: str, faults: list[str], what: str
 ) -> None:
-    low, high = shape.metadata.get("min"), shape.metadata.get("max")
-    words = {"length": "have length", "value": "have value"}[what]
-    if low is not None and size < low:
-        faults.append(
-            f"Value {_show(value)} at '{path}' failed to satisfy constraint: "
-            f"Member must {words} greater than or equal to {low}"
-        )
-    if high is not None and size > high:
-        faults.append(
-            f"Value {_show(value)} at '{path}' failed to satisfy constraint: "
-            f"Member must {words} less than or equal to {high}"
-        )
+    for bound, is_beyond, than in (("min", operator.lt, "greater"), ("max", operator.gt, "less")):
+        limit = shape.metadata.get(bound)
+        if limit is not None and is_beyond(size, limit):
+            faults.append(
+                f"Value {_show(value)} at '{path}' failed to satisfy constraint: "
+                f"Member must have {what} {than} than or equal to {limit}"
+            )
 
 
 def _blob(value: Any, path: str, faults: list[str]) -> bytes:
@@ -176,7 +172,7 @@ def _blob(value: Any, path: str, faults: list[str]) -> bytes:
         return b""
 
 
-# Letters and digits stand together with _ in every pattern that has them.
+# Every pattern that has letters or digits has both, and _.
 _CLASSES = {
     r"\p{L}": r"\w",
     r"\p{N}": r"\w",
@@ -190,7 +186,7 @@ def _compiled(pattern: str) -> re.Pattern[str] | None:
     for java, python in _CLASSES.items():
         pattern = pattern.replace(java, python)
     try:
-        # Some give a length after the end of the text, where it says nothing.
+        # Some have a length after the end of the text, where it means nothing.
         return re.compile(re.sub(r"\$\{\d+,\d+\}$", "", pattern), re.DOTALL)
     except re.error:
         return None

@@ -1,8 +1,8 @@
-"""Sends to the emulator what is meant for AWS's own STS, whatever address the client was told.
+"""Sends requests to AWS's own STS to the emulator, whatever address the client is configured with.
 
 The SageMaker SDK's `get_execution_role` and `Session.account_id` name AWS's address themselves.
-botocore imports this module into the programs of a shell that has the variables of
-`python -m sagemaker_emulator env`, in whatever environment they run: it must stand alone.
+botocore imports this module into the programs of a shell with the variables of
+`sagemaker-emulator env`, in any Python environment, so it imports nothing of the emulator.
 """
 
 import os
@@ -11,14 +11,14 @@ from urllib.parse import urlsplit
 
 
 def initialize_client_plugin(client: Any) -> None:
-    """Called by botocore for every client that is made."""
+    """Called by botocore for every new client."""
     if client.meta.service_model.service_name == "sts":
         client.meta.events.register("before-call.sts", _redirect)
 
 
 def _redirect(params: dict[str, Any], **_: Any) -> None:
     emulator = os.environ.get("AWS_ENDPOINT_URL")
-    asked = urlsplit(params["url"])
-    if emulator and (asked.hostname or "").endswith(".amazonaws.com"):
-        there = urlsplit(emulator)
-        params["url"] = asked._replace(scheme=there.scheme, netloc=there.netloc).geturl()
+    url = urlsplit(params["url"])
+    if emulator and (url.hostname or "").endswith(".amazonaws.com"):
+        target = urlsplit(emulator)
+        params["url"] = url._replace(scheme=target.scheme, netloc=target.netloc).geturl()

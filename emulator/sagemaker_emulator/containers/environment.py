@@ -25,7 +25,7 @@ class EnvironmentFailed(Exception):
 
 
 def path_of(image: Image, environments: Path) -> Path:
-    """The folder of the image's environment: its name carries what it was built from."""
+    """The folder of the image's environment, whose name holds a hash of what it is built from."""
     built_from = _PIP_TURNS.read_bytes() + image.requirements.read_bytes()
     built_from += platform.python_version().encode() + image.python.encode()
     if image.overrides.is_file():
@@ -36,16 +36,16 @@ def path_of(image: Image, environments: Path) -> Path:
 def ensure(image: Image, environments: Path, log: Log) -> Path:
     """Return the image's environment, building it the first time.
 
-    It is built under another name and renamed when complete, so an environment that is there is
-    whole. A file lock keeps two jobs, or two emulators, from building the same one.
+    It is built under another name and renamed when complete, so an existing environment is whole.
+    A file lock keeps two jobs, or two emulators, from building the same one.
 
     Args:
-        image: the image.
-        environments: the folder of all environments.
-        log: takes one line of progress at a time.
+        image: The image.
+        environments: The folder of all environments.
+        log: Takes one line of progress at a time.
 
     Raises:
-        EnvironmentFailed: uv refused; the message is uv's, with the requirements file.
+        EnvironmentFailed: uv failed; the message is uv's, with the requirements file.
     """
     target = path_of(image, environments)
     if target.is_dir():
@@ -68,39 +68,39 @@ def ensure(image: Image, environments: Path, log: Log) -> Path:
 def interpreter(image: Image) -> str:
     """The Python of an image's environment, as uv takes it.
 
-    The emulator's own where the image allows it; else uv finds or fetches one that it does allow.
+    It is the emulator's own if the image allows it; else uv finds or fetches one.
 
     Raises:
-        EnvironmentFailed: what the image allows cannot be understood.
+        EnvironmentFailed: The image's python.txt is not a version range.
     """
     try:
-        ours = SpecifierSet(image.python).contains(platform.python_version())
+        own = SpecifierSet(image.python).contains(platform.python_version())
     except InvalidSpecifier as error:
         raise EnvironmentFailed(
             f"{image.folder / 'python.txt'} is not like '>=3.11,<3.13': {error}"
         ) from None
-    return sys.executable if ours else image.python
+    return sys.executable if own else image.python
 
 
 def prune(images: Path, environments: Path) -> list[str]:
     """Delete the environments that an image of the folder had before its requirements changed.
 
-    Those of images that are not in the folder stay: another folder of images may be used again.
+    Environments of other images stay, as another folder of images may be used again.
 
     Returns:
-        The names of those that are gone.
+        The names of the deleted environments.
     """
     current = {}
     for requirements in images.glob("*/requirements.txt"):
         image = find(images, requirements.parent.name)
         current[image.name] = path_of(image, environments).name
-    gone = []
+    deleted = []
     for folder in sorted(environments.glob("*-" + "[0-9a-f]" * 12)):
         if folder.name != current.get(folder.name[:-13], folder.name):
             shutil.rmtree(folder, ignore_errors=True)
             (environments / f".{folder.name}.lock").unlink(missing_ok=True)
-            gone.append(folder.name)
-    return gone
+            deleted.append(folder.name)
+    return deleted
 
 
 def _build(image: Image, folder: Path, log: Log) -> None:
@@ -118,13 +118,13 @@ def _build(image: Image, folder: Path, log: Log) -> None:
             f"one. Install such a Python, so that uv finds it on PATH. {error}"
         ) from None
     install = ["pip", "install", "--python", str(folder / "bin" / "python")]
-    # As images do, it has pip: the SDK lets a job install its own requirements.txt. It comes before
-    # the image's packages, which may pin another and be held to hashes that this one has not.
+    # It has pip, as images do: the SDK lets a job install its own requirements.txt. It comes before
+    # the image's packages, which may pin another pip, or hashes that this one lacks.
     _uv(image, [*install, "pip", *_find_links()], log)
     for packages in folder.glob("lib/python*/site-packages"):
         shutil.copy(_PIP_TURNS, packages / "emulator_pip_turns.py")
         (packages / "emulator_pip_turns.pth").write_text("import emulator_pip_turns\n")
-    if not image.requirements.stat().st_size:  # uv warns of one that is empty
+    if not image.requirements.stat().st_size:  # uv warns about an empty file
         return
     install += ["-r", str(image.requirements)]
     if image.overrides.is_file():
@@ -147,23 +147,23 @@ def _uv(image: Image, arguments: list[str], log: Log) -> None:
         text=True,
         env=environment,
     )
-    said = []
+    output = []
     with process:
         for line in process.stdout or ():
-            said.append(line.rstrip())
+            output.append(line.rstrip())
             log(f"uv: {line.rstrip()}")
     if process.returncode:
         raise EnvironmentFailed(
             f"the environment of image {image.name!r} could not be built from "
-            f"{image.requirements}. uv said:\n" + "\n".join(said[-20:])
+            f"{image.requirements}. uv reported:\n" + "\n".join(output[-20:])
         )
 
 
 def _find_links() -> list[str]:
-    """Uv does not read pip's configuration, where people keep a folder of wheels."""
+    """The folders of wheels in pip's configuration, which uv does not read."""
     links = os.environ.get("UV_FIND_LINKS") or os.environ.get("PIP_FIND_LINKS")
     if links is None:
-        # uv's environments have no pip; the Python that they were made from mostly has.
+        # uv's environments have no pip, but the Python that they were made from mostly has one.
         python = str(Path(sys.base_prefix) / "bin" / "python3")
         command = [python, "-m", "pip", "config", "get", "global.find-links"]
         found = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -1,4 +1,4 @@
-"""An image as the emulator knows it: a folder with what a container needs."""
+"""A container image: for the emulator, a folder with what a container needs."""
 
 import re
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 class ImageError(Exception):
-    """An image reference that leads to no usable folder."""
+    """An image reference without a usable folder."""
 
 
 @dataclass(frozen=True)
@@ -14,11 +14,11 @@ class Image:
     """What `<images>/<name>/` holds.
 
     Attributes:
-        uri: the reference as the request named it.
-        name: the repository's last name, which is the folder's name.
+        uri: The reference in the request.
+        name: The last part of the repository's name, which is the folder's name.
         folder: `<images>/<name>`.
-        preload: modules that a warm parent imports once (`preload.txt`), in order.
-        python: the Pythons that its packages are for (`python.txt`), such as `>=3.11,<3.13`; empty
+        preload: The modules that a warm parent imports once (`preload.txt`), in order.
+        python: The Pythons that its packages are for (`python.txt`), such as `>=3.11,<3.13`; empty
             for any.
     """
 
@@ -35,7 +35,7 @@ class Image:
 
     @property
     def overrides(self) -> Path:
-        """Pins that replace what other packages ask for; the file need not be there."""
+        """Pins that replace what other packages require; the file is optional."""
         return self.folder / "overrides.txt"
 
     @property
@@ -48,11 +48,11 @@ def find(images: Path, uri: str) -> Image:
     """Find the folder of an image.
 
     Args:
-        images: the folder that holds one folder per image.
+        images: The folder with a folder for each image.
         uri: `<account>.dkr.ecr.<region>.amazonaws.com/NAME:tag`, `NAME@sha256:...` or `NAME`.
 
     Raises:
-        ImageError: there is no such folder, or it has no requirements.txt.
+        ImageError: There is no such folder, or it has no requirements.txt.
     """
     name = re.sub(r"(@sha256:.*|:[^:/]*)$", "", uri).rsplit("/", 1)[-1]
     folder = images / name
@@ -70,7 +70,7 @@ def find(images: Path, uri: str) -> Image:
 
 
 def _lines(path: Path) -> tuple[str, ...]:
-    """What a file says, without comments; nothing where there is no such file."""
+    """The lines of a file without comments; none if there is no such file."""
     if not path.is_file():
         return ()
     lines = (line.split("#")[0].strip() for line in path.read_text().splitlines())

@@ -1,7 +1,7 @@
-"""Has the pips of an environment take turns: jobs share it, and two that install at once break it.
+"""Makes the pips of an environment take turns, as two that install at the same time break it.
 
-Copied into each environment, whose Python runs it as it starts (by a `.pth` file): it imports
-little. A pip that another runs, to build a package, has the other's turn.
+It is copied into each environment, whose Python runs it at every start (by a `.pth` file), so it
+imports little. A pip that another pip runs, to build a package, shares the other's turn.
 """
 
 import os
@@ -13,9 +13,9 @@ HELD = "EMULATOR_PIP_TURN"
 
 def is_pip(command: list[str]) -> bool:
     """Whether a Python's command line is `python -m pip` or that of the script `pip`."""
-    for place, word in enumerate(command[1:], 1):
+    for index, word in enumerate(command[1:], 1):
         if word == "-m":
-            return command[place + 1 : place + 2] == ["pip"]
+            return command[index + 1 : index + 2] == ["pip"]
         if not word.startswith("-"):
             return os.path.basename(word).rstrip("0123456789.") == "pip"  # noqa: PTH119
     return False

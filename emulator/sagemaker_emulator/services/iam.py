@@ -1,6 +1,6 @@
-"""What moto lacks of IAM and STS: whether a role may do something, and whose credentials ours are.
+"""What moto lacks of IAM and STS: whether a role may do something, and who calls.
 
-Permissions are not checked here, so whoever asks is told what holds here: every action is allowed.
+Permissions are not checked here, so every simulation returns that the action is allowed.
 """
 
 import json
@@ -41,7 +41,7 @@ def become_role(account: str, region: str) -> None:
 
 
 def simulation(body: bytes) -> str | None:
-    """The answer to a simulation, IAM's XML; None where the request is for something else.
+    """The response to a simulation, as IAM's XML; None where the request is for something else.
 
     Args:
         body: a request of the query protocol: `Action=...&ActionNames.member.1=...`.

@@ -16,7 +16,7 @@ from xml.sax.saxutils import escape
 
 from sagemaker_emulator.aws import protocol
 from sagemaker_emulator.aws.context import Context
-from sagemaker_emulator.aws.protocol import Reply
+from sagemaker_emulator.aws.dispatch import HttpResponse
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.services import iam
 from sagemaker_emulator.storage.store import Document
@@ -24,9 +24,9 @@ from sagemaker_emulator.storage.store import Document
 _KIND = "moto"
 _HOSTS = {"ecr": "api.ecr"}
 _READS = ("Get", "List", "Describe", "Batch", "Simulate", "Assume", "Head", "Validate", "Estimate")
-# Measurements, of which there is no end: they are gone after a restart.
+# Measurements, whose number has no limit: they are lost at a restart.
 _NOT_KEPT = ("PutMetricData",)
-_POLL_SECONDS = 0.2  # between two looks into a queue that somebody waits for
+_POLL_SECONDS = 0.2  # between two polls of a queue for a client that waits
 _KEPT_HEADERS = ("content-type", "x-amz-target", "authorization", "smithy-protocol", "accept")
 
 
@@ -40,7 +40,7 @@ class MotoFallback:
 
     def respond(
         self, service: str, method: str, url: str, headers: dict[str, str], body: bytes
-    ) -> Reply:
+    ) -> HttpResponse:
         """Respond to a request of any other AWS service.
 
         Args:
@@ -56,7 +56,7 @@ class MotoFallback:
         if service == "scheduler" and method in ("POST", "PUT"):
             return _refusal(headers, "schedules do not fire here; start what it would from a timer")
         if service == "iam" and (xml := iam.simulation(body)):
-            return Reply(200, {"content-type": "text/xml"}, xml.encode())
+            return HttpResponse(200, {"content-type": "text/xml"}, xml.encode())
         parts = urlsplit(url)
         path = parts.path + (f"?{parts.query}" if parts.query else "")
         request = {
@@ -109,7 +109,7 @@ def _without_waiting(request: Document) -> float:
     return min(seconds, 20.0)
 
 
-def _ask(context: Context, request: Document) -> Reply | None:
+def _ask(context: Context, request: Document) -> HttpResponse | None:
     """Hand a request to moto; None where it has no such service."""
     from botocore.awsrequest import AWSPreparedRequest
     from botocore.compat import HTTPHeaders
@@ -134,7 +134,7 @@ def _ask(context: Context, request: Document) -> Reply | None:
         for key, value in received.items()
         if str(key).lower() not in ("content-length", "server", "date", "connection")
     }
-    return Reply(status, kept, content.encode() if isinstance(content, str) else content)
+    return HttpResponse(status, kept, content.encode() if isinstance(content, str) else content)
 
 
 def _reads(method: str, headers: dict[str, str], body: bytes) -> bool:
@@ -145,7 +145,7 @@ def _reads(method: str, headers: dict[str, str], body: bytes) -> bool:
     return target.startswith(_READS + _NOT_KEPT) if target else method in ("GET", "HEAD")
 
 
-def _refusal(headers: dict[str, str], message: str) -> Reply:
+def _refusal(headers: dict[str, str], message: str) -> HttpResponse:
     """A refusal in the format that the client reads: JSON or XML."""
     if "json" in headers.get("content-type", ""):
         return protocol.error(ApiError("UnknownOperationException", message))
@@ -153,4 +153,4 @@ def _refusal(headers: dict[str, str], message: str) -> Reply:
     # S3 reads <Error> at the root, the query services one inside <ErrorResponse>.
     xml = f"<Error>{inner}</Error>" if "S3 is at" in message else ""
     xml = xml or f"<ErrorResponse><Error>{inner}</Error></ErrorResponse>"
-    return Reply(400, {"content-type": "text/xml"}, xml.encode())
+    return HttpResponse(400, {"content-type": "text/xml"}, xml.encode())

@@ -1,4 +1,4 @@
-"""Resources on disk: JSON documents in one SQLite file, so that a killed server loses nothing."""
+"""Resources on disk: JSON documents in one SQLite file, so a killed server loses nothing."""
 
 import json
 import sqlite3
@@ -28,13 +28,13 @@ class Store:
     """Documents addressed by (kind, name), safe to use from many threads.
 
     A write is on disk when the call returns (write-ahead log, so killing the process loses nothing
-    acknowledged). Datetimes are kept as seconds since the epoch.
+    acknowledged). Datetimes are stored as seconds since the epoch.
 
     Args:
-        path: The SQLite file; it and its folder are made when missing.
+        path: The SQLite file; it and its folder are created if missing.
 
     Raises:
-        StartError: The file is damaged, or no database.
+        StartError: The file is damaged or not a database.
     """
 
     def __init__(self, path: Path) -> None:
@@ -44,11 +44,11 @@ class Store:
             self._connection.execute("PRAGMA journal_mode=WAL")
             self._connection.execute("PRAGMA synchronous=NORMAL")
             self._connection.execute(_SCHEMA)
-        except sqlite3.OperationalError:  # a full disk, say: the file may be whole
+        except sqlite3.OperationalError:  # for example a full disk: the file may be whole
             raise
-        except sqlite3.DatabaseError as problem:
+        except sqlite3.DatabaseError as error:
             raise StartError(
-                f"the database {path} cannot be read: {problem}. Put a copy of the state folder "
+                f"the database {path} cannot be read: {error}. Put a copy of the state folder "
                 f"back, or delete all of it: "
                 f"sagemaker-emulator reset --state {path.parent}"
             ) from None
@@ -68,7 +68,7 @@ class Store:
             )
 
     def create(self, kind: str, name: str, document: Document) -> bool:
-        """Write a document only if there is none of that name; say whether it was written."""
+        """Write a document if there is none of that name; return whether it was written."""
         with self.transaction():
             cursor = self._connection.execute(
                 "INSERT OR IGNORE INTO documents (kind, name, document) VALUES (?, ?, ?)",
@@ -77,7 +77,7 @@ class Store:
             return cursor.rowcount == 1
 
     def get(self, kind: str, name: str) -> Document | None:
-        """A fresh copy of the document, or None."""
+        """A new copy of the document, or None."""
         with self._lock:
             row = self._connection.execute(
                 "SELECT document FROM documents WHERE kind = ? AND name = ?", (kind, name)
@@ -99,7 +99,7 @@ class Store:
             return document
 
     def delete(self, kind: str, name: str) -> bool:
-        """Remove a document; say whether there was one."""
+        """Remove a document; return whether there was one."""
         with self.transaction():
             cursor = self._connection.execute(
                 "DELETE FROM documents WHERE kind = ? AND name = ?", (kind, name)
@@ -107,10 +107,10 @@ class Store:
             return cursor.rowcount == 1
 
     def list(self, kind: str, prefix: str = "") -> list[Document]:
-        """Documents of a kind whose name begins with `prefix`, in the order of their creation."""
+        """Documents of a kind whose names begin with `prefix`, in the order of their creation."""
         with self._lock:
             rows = self._connection.execute(
-                # A range, which the index finds; nothing that begins so comes after its end.
+                # A range, which uses the index; no name with this prefix comes after its end.
                 "SELECT document FROM documents WHERE kind = ? AND name BETWEEN ? AND ?"
                 " ORDER BY sequence",
                 (kind, prefix, prefix + 2 * chr(0x10FFFF)),
@@ -145,13 +145,13 @@ class Store:
             self._changed.notify_all()
 
     def wait(self, timeout: float) -> bool:
-        """Return when anything was written since this thread's previous `wait`, or at the timeout.
+        """Return when something was written since this thread's last `wait`, or at the timeout.
 
-        A write between two calls is never missed, so `while not done(): store.wait(60)` is safe;
-        a thread's first call returns at once.
+        A write between two calls is never missed, so `while not done(): store.wait(60)` is safe.
+        A thread's first call returns at once.
 
         Returns:
-            Whether something changed.
+            Whether something was written.
         """
         deadline = time.monotonic() + timeout
         seen = getattr(self._seen, "version", 0)

@@ -1,6 +1,6 @@
 """A `docker` that needs no engine: what it runs is no child of whoever kills it, as with Docker.
 
-It knows the few words that `containers.docker` says, and keeps a file for each container.
+It has the few commands that `containers.docker` runs, and keeps a file for each container.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from pathlib import Path
 CONTAINERS = Path(os.environ["DOCKER_CONTAINERS"])
 
 
-def run(words: list[str]) -> int:
+def run(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser()
     for option in (
         "network",
@@ -32,16 +32,16 @@ def run(words: list[str]) -> int:
     parser.add_argument("--init", action="store_true")
     parser.add_argument("image")
     parser.add_argument("command", nargs=argparse.REMAINDER)
-    given = parser.parse_args(words)
-    file = CONTAINERS / given.name
+    options = parser.parse_args(arguments)
+    file = CONTAINERS / options.name
 
     def register() -> None:  # before the container's first output
-        file.write_text(json.dumps({"process": os.getpid(), "label": given.label}))
+        file.write_text(json.dumps({"process": os.getpid(), "label": options.label}))
 
     child = subprocess.Popen(
-        [given.entrypoint, *given.command],
-        cwd=given.volume.split(":")[0],
-        env={"PATH": os.environ["PATH"], **dict(pair.split("=", 1) for pair in given.env)},
+        [options.entrypoint, *options.command],
+        cwd=options.volume.split(":")[0],
+        env={"PATH": os.environ["PATH"], **dict(pair.split("=", 1) for pair in options.env)},
         start_new_session=True,
         preexec_fn=register,
     )
@@ -51,16 +51,16 @@ def run(words: list[str]) -> int:
     return code if code >= 0 else 128 - code
 
 
-def ps(words: list[str]) -> int:
-    label = words[words.index("--filter") + 1].removeprefix("label=")
+def ps(arguments: list[str]) -> int:
+    label = arguments[arguments.index("--filter") + 1].removeprefix("label=")
     for file in CONTAINERS.iterdir():
         if json.loads(file.read_text())["label"] == label:
             print(file.name)
     return 0
 
 
-def rm(words: list[str]) -> int:
-    for name in words[1:]:
+def rm(arguments: list[str]) -> int:
+    for name in arguments[1:]:
         file = CONTAINERS / name
         os.killpg(json.loads(file.read_text())["process"], signal.SIGKILL)
         file.unlink()
@@ -68,5 +68,5 @@ def rm(words: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    verbs = {"run": run, "ps": ps, "rm": rm, "version": lambda _: 0, "image": lambda _: 0}
-    sys.exit(verbs[sys.argv[1]](sys.argv[2:]))
+    command = {"run": run, "ps": ps, "rm": rm}.get(sys.argv[1])
+    sys.exit(command(sys.argv[2:]) if command else 0)  # `version`, `image inspect`

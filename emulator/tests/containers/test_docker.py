@@ -93,7 +93,7 @@ def still(path: Path) -> bool:
 WRITING = "{trap}while :; do echo x >> written; sleep 0.05; done"
 
 
-def test_an_image_runs_with_its_folder_and_variables(
+def test_image_runs_with_its_folder_and_variables(
     start: Callable[..., Process], tmp_path: Path
 ) -> None:
     process = start(
@@ -105,7 +105,7 @@ def test_an_image_runs_with_its_folder_and_variables(
     assert (tmp_path / "job/ml/made").stat().st_uid == os.getuid()
 
 
-def test_a_container_that_heeds_sigterm_ends_by_itself(
+def test_container_that_handles_sigterm_ends_by_itself(
     start: Callable[..., Process], tmp_path: Path
 ) -> None:
     process = start(WRITING.format(trap="trap 'echo ended; exit 0' TERM; "))
@@ -115,7 +115,7 @@ def test_a_container_that_heeds_sigterm_ends_by_itself(
     assert process.wait() == 0
 
 
-def test_a_container_that_is_killed_is_gone(start: Callable[..., Process], tmp_path: Path) -> None:
+def test_killed_container_is_gone(start: Callable[..., Process], tmp_path: Path) -> None:
     process = start(WRITING.format(trap="trap '' TERM; "))
     written = tmp_path / "job/ml/written"
     wait_for(written)
@@ -125,7 +125,7 @@ def test_a_container_that_is_killed_is_gone(start: Callable[..., Process], tmp_p
     assert still(written)
 
 
-def test_containers_of_an_emulator_that_was_killed_end_with_the_next(
+def test_containers_of_a_killed_emulator_end_with_the_next(
     start: Callable[..., Process], runtime: Runtime, tmp_path: Path
 ) -> None:
     process = start(WRITING.format(trap="trap '' TERM; "))

@@ -52,7 +52,7 @@ def runs(pid: int) -> bool:
         return False
 
 
-def test_what_escaped_a_container_does_not_hold_it(host: Host, tmp_path: Path) -> None:
+def test_escaped_process_does_not_hold_its_container(host: Host, tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(
         "import os, time\n"
@@ -71,7 +71,7 @@ def test_what_escaped_a_container_does_not_hold_it(host: Host, tmp_path: Path) -
 
 
 @LINUX
-def test_a_container_ends_with_its_host(host: Host, tmp_path: Path) -> None:
+def test_container_ends_with_its_host(host: Host, tmp_path: Path) -> None:
     away = "setsid sh -c 'echo $$; exec sleep 20' & echo $$; wait"
     process = start(host, tmp_path, "sh", "-c", away)
     pids: list[int] = []
@@ -93,7 +93,7 @@ def test_a_container_ends_with_its_host(host: Host, tmp_path: Path) -> None:
 
 
 @LINUX
-def test_a_host_without_descriptors_fails_one_job(host: Host, tmp_path: Path) -> None:
+def test_host_without_descriptors_fails_one_job(host: Host, tmp_path: Path) -> None:
     first = start(host, tmp_path, "sh", "-c", "echo up; sleep 1; echo done")
     assert next(first.lines()) == ["up"]
     limits = resource.prlimit(host.pid, resource.RLIMIT_NOFILE)
@@ -106,7 +106,7 @@ def test_a_host_without_descriptors_fails_one_job(host: Host, tmp_path: Path) ->
     assert end(start(host, tmp_path, "true")) == (0, [])
 
 
-def test_a_launch_that_never_comes_fails_one_job(host: Host, tmp_path: Path) -> None:
+def test_missing_launch_fails_one_job(host: Host, tmp_path: Path) -> None:
     first = start(host, tmp_path, "sh", "-c", "sleep 0.5; echo done")
     ours, theirs = socket.socketpair()
     ours.close()  # the emulator's thread ended before it had said what to run
@@ -116,7 +116,7 @@ def test_a_launch_that_never_comes_fails_one_job(host: Host, tmp_path: Path) -> 
     assert end(start(host, tmp_path, "true")) == (0, [])
 
 
-def test_a_host_that_is_gone_leaves_no_descriptor(tmp_path: Path) -> None:
+def test_ended_host_leaves_no_descriptor(tmp_path: Path) -> None:
     host = Host("false", os.devnull, [], dict(os.environ), tmp_path / "hosts.txt")
     gc.collect()  # what an earlier test has left is not closed in between
     before = len(list(Path("/dev/fd").iterdir()))
@@ -126,7 +126,7 @@ def test_a_host_that_is_gone_leaves_no_descriptor(tmp_path: Path) -> None:
     host.close()
 
 
-def test_a_host_that_still_starts_is_not_idle(tmp_path: Path) -> None:
+def test_starting_host_is_not_idle(tmp_path: Path) -> None:
     (tmp_path / "slow.py").write_text("import time\ntime.sleep(1)\n")
     host = Host(sys.executable, tmp_path, ["slow"], dict(os.environ), tmp_path / "hosts.txt")
     ended: list[tuple[int, list[str]]] = []

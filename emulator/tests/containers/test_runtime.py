@@ -1,6 +1,5 @@
 import os
 import signal
-import stat
 import subprocess
 import sys
 import time
@@ -15,7 +14,6 @@ from sagemaker_emulator.containers.runtime import (
     Runtime,
     choose_sandbox,
 )
-from sagemaker_emulator.containers.sandbox import SandboxUnavailable, relocate
 
 IMAGES = Path(__file__).parents[1] / "images"
 FAILURES = {sandbox.kind: sandbox.failure() for sandbox in SANDBOXES}
@@ -40,7 +38,9 @@ def runtimes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Run
 
 
 class Run:
-    def __init__(self, runtime: Runtime, folder: Path, image: str, command: tuple, **variables):
+    def __init__(
+        self, runtime: Runtime, folder: Path, image: str, command: tuple[str, ...], **variables: str
+    ) -> None:
         self.log: list[str] = []
         container = Container(image, command, variables, folder, threads=1)
         self.process = runtime.start(container, self.log.append)
@@ -57,7 +57,9 @@ def script(folder: Path, text: str) -> str:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_container_has_its_own_opt_ml(runtimes, tmp_path: Path, kind: str) -> None:
+def test_container_has_its_own_opt_ml(
+    runtimes: dict[str, Runtime], tmp_path: Path, kind: str
+) -> None:
     text = (
         "import os, sys\n"
         "root = os.environ.get('OPT_ML', '/opt/ml')\n"
@@ -72,8 +74,8 @@ def test_a_container_has_its_own_opt_ml(runtimes, tmp_path: Path, kind: str) -> 
 
 @pytest.mark.parametrize("image", ["plain", "warm"])
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.id != "relocate"])
-def test_the_host_that_a_job_is_told_of_has_an_address(
-    runtimes, tmp_path: Path, kind: str, image: str
+def test_host_name_of_a_job_has_an_address(
+    runtimes: dict[str, Runtime], tmp_path: Path, kind: str, image: str
 ) -> None:
     text = "import socket; print(*map(socket.gethostbyname, ('algo-1', 'localhost')))"
     command = ("python3", script(tmp_path, text))
@@ -82,7 +84,7 @@ def test_the_host_that_a_job_is_told_of_has_an_address(
     assert "algo-1" not in Path("/etc/hosts").read_text()
 
 
-def test_what_opt_holds_stays_visible(runtimes, tmp_path: Path) -> None:
+def test_entries_of_opt_stay_visible(runtimes: dict[str, Runtime], tmp_path: Path) -> None:
     if "unshare" not in runtimes:
         pytest.skip("no unshare here")
     code, printed = Run(runtimes["unshare"], tmp_path, "plain", ("ls", "/opt")).end()
@@ -131,7 +133,9 @@ PARITY = {
 
 
 @pytest.mark.parametrize("case", PARITY)
-def test_a_warm_container_behaves_as_a_cold_one(runtimes, tmp_path: Path, case: str) -> None:
+def test_warm_container_behaves_as_a_cold_one(
+    runtimes: dict[str, Runtime], tmp_path: Path, case: str
+) -> None:
     text, expected = PARITY[case]
     runtime = next(iter(runtimes.values()))
     ends = {}
@@ -147,7 +151,7 @@ def test_a_warm_container_behaves_as_a_cold_one(runtimes, tmp_path: Path, case: 
     assert ends["warm"][0] == expected
 
 
-def test_warm_is_really_warm(runtimes, tmp_path: Path) -> None:
+def test_warm_container_has_the_imports(runtimes: dict[str, Runtime], tmp_path: Path) -> None:
     runtime = next(iter(runtimes.values()))
     path = script(tmp_path, "import sys; print('unittest' in sys.modules)")
     for image, expected in (("plain", "False"), ("warm", "True")):
@@ -157,14 +161,18 @@ def test_warm_is_really_warm(runtimes, tmp_path: Path) -> None:
     assert cold == (0, "False")
 
 
-def test_an_image_without_a_train_is_told_where_it_belongs(runtimes, tmp_path: Path) -> None:
+def test_image_without_train_is_refused_with_where_it_belongs(
+    runtimes: dict[str, Runtime], tmp_path: Path
+) -> None:
     runtime = runtimes.get("unshare", runtimes["relocate"])
     code, printed = Run(runtime, tmp_path, "batch", ("train",)).end()
     assert code == 127
     assert "an image has its own train in the folder bin/" in printed
 
 
-def test_the_environment_is_the_containers_own(runtimes, tmp_path, monkeypatch) -> None:
+def test_container_inherits_no_python_or_aws_settings(
+    runtimes: dict[str, Runtime], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a person's")
     monkeypatch.setenv("SOMETHING", "else")
@@ -182,7 +190,9 @@ def test_the_environment_is_the_containers_own(runtimes, tmp_path, monkeypatch) 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("image", ["plain", "warm"])
-def test_stop_is_sigterm_then_sigkill(runtimes, tmp_path: Path, kind: str, image: str) -> None:
+def test_stop_is_sigterm_then_sigkill(
+    runtimes: dict[str, Runtime], tmp_path: Path, kind: str, image: str
+) -> None:
     text = "import signal, time\n{}\nprint('ready')\ntime.sleep(60)"
     # bwrap tells of a signal as a shell does
     ended = 128 + signal.SIGTERM if (kind, image) == ("bwrap", "plain") else -signal.SIGTERM
@@ -199,7 +209,7 @@ def test_stop_is_sigterm_then_sigkill(runtimes, tmp_path: Path, kind: str, image
         assert run.process.stopped == "because"
 
 
-def test_a_stop_that_comes_with_the_start_is_obeyed(runtimes, tmp_path: Path) -> None:
+def test_stop_right_after_the_start_is_obeyed(runtimes: dict[str, Runtime], tmp_path: Path) -> None:
     runtime = next(iter(runtimes.values()))
     assert Run(runtime, tmp_path, "plain", ("true",)).end()[0] == 0
     hosts = runtime.hosts()
@@ -215,14 +225,16 @@ def test_a_stop_that_comes_with_the_start_is_obeyed(runtimes, tmp_path: Path) ->
     assert Run(runtime, tmp_path, "plain", ("true",)).end()[0] == 0
 
 
-def test_what_a_container_leaves_running_ends_with_it(runtimes, tmp_path: Path) -> None:
+def test_background_processes_end_with_their_container(
+    runtimes: dict[str, Runtime], tmp_path: Path
+) -> None:
     runtime = next(iter(runtimes.values()))
     code, printed = Run(runtime, tmp_path, "plain", ("sh", "-c", "sleep 60 & echo $!")).end()
     assert code == 0
     assert _gone([printed])
 
 
-def test_output_arrives_as_it_is_printed(runtimes, tmp_path: Path) -> None:
+def test_output_arrives_as_it_is_printed(runtimes: dict[str, Runtime], tmp_path: Path) -> None:
     runtime = next(iter(runtimes.values()))
     text = "import time\nprint('\\r10%\\r100%')\ntime.sleep(5)"
     began = time.monotonic()
@@ -233,7 +245,7 @@ def test_output_arrives_as_it_is_printed(runtimes, tmp_path: Path) -> None:
     run.end()
 
 
-def test_containers_die_with_a_killed_emulator(tmp_path: Path) -> None:
+def test_containers_end_with_a_killed_emulator(tmp_path: Path) -> None:
     program = (
         "import sys, time\nfrom pathlib import Path\n"
         "from sagemaker_emulator.containers.runtime import Container, Runtime, choose_sandbox\n"
@@ -279,14 +291,14 @@ def _runs(pid: str) -> bool:
         return False
 
 
-def test_a_program_that_is_not_there(runtimes, tmp_path: Path) -> None:
+def test_missing_program_is_reported(runtimes: dict[str, Runtime], tmp_path: Path) -> None:
     runtime = next(iter(runtimes.values()))
     code, printed = Run(runtime, tmp_path, "warm", ("nothing",)).end()
     assert code in (127, 1)
     assert "nothing" in printed
 
 
-def test_idle_hosts_end(tmp_path: Path) -> None:
+def test_idle_hosts_are_ended(tmp_path: Path) -> None:
     runtime = Runtime(IMAGES, tmp_path, choose_sandbox("auto", tmp_path), idle_seconds=0.2)
     try:
         Run(runtime, tmp_path, "warm", ("python3", script(tmp_path, ""))).end()
@@ -299,80 +311,3 @@ def test_idle_hosts_end(tmp_path: Path) -> None:
         assert code == 0
     finally:
         runtime.close()
-
-
-def test_an_unavailable_runtime_says_why() -> None:
-    if not FAILURES["bwrap"]:
-        pytest.skip("bwrap works here")
-    with pytest.raises(SandboxUnavailable, match=r"'bwrap' does not work.*auto"):
-        choose_sandbox("bwrap", Path())
-
-
-@pytest.mark.skipif(os.geteuid() != 0 or sys.platform != "linux", reason="needs to become another")
-def test_unshare_as_a_plain_user(tmp_path: Path) -> None:
-    python = "/usr/bin/python3"
-    if not Path(python).exists():
-        pytest.skip("no system Python that a plain user could run")
-    source = Path(__file__).parents[2] / "sagemaker_emulator/containers/host.py"
-    script_copy = Path("/var/tmp") / f"host-{os.getpid()}.py"
-    folder = Path("/var/tmp") / f"probe-{os.getpid()}"
-    try:
-        script_copy.write_text(source.read_text())
-        for name in ("ml", "opt"):
-            (folder / name).mkdir(parents=True)
-        (folder / "ml/probe").touch()
-        for path in (script_copy, folder, folder / "ml", folder / "opt"):
-            os.chown(path, 54321, 54321)
-            path.chmod(path.stat().st_mode | stat.S_IRUSR)
-        tried = subprocess.run(
-            [
-                python,
-                str(script_copy),
-                "probe",
-                *map(str, (folder / "ml", folder / "opt")),
-                "/etc/hosts",
-            ],
-            user=54321,
-            group=54321,
-            extra_groups=[],
-            cwd="/",
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if "unshare" in tried.stderr or "uid_map" in tried.stderr:
-            pytest.skip(f"user namespaces are refused here: {tried.stderr.splitlines()[-1]}")
-        assert tried.returncode == 0, tried.stderr
-    finally:
-        script_copy.unlink()
-        for name in ("ml/probe", "ml", "opt", ""):
-            path = folder / name
-            path.unlink() if path.is_file() else path.rmdir()
-
-
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        ("/opt/ml", "/job"),
-        ("/opt/ml/model", "/job/model"),
-        ("--model-dir=/opt/ml/model", "--model-dir=/job/model"),
-        ("/opt/mlx", "/opt/mlx"),
-        (["/opt/ml/a", 1, {"k": "/opt/ml/b"}], ["/job/a", 1, {"k": "/job/b"}]),
-    ],
-)
-def test_relocation_rewrites_paths(value: object, expected: object) -> None:
-    assert relocate(value, Path("/job")) == expected
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to take this machine's /etc away")
-def test_a_machine_without_etc_hosts_has_opt_ml_all_the_same(tmp_path):
-    if failure := FAILURES["unshare"]:
-        pytest.skip(f"nothing can be mounted here: {failure}")
-    probe = (
-        "from sagemaker_emulator.containers.sandbox import Unshare; "
-        "print(Unshare.failure(), end='')"
-    )
-    bare = 'mount --make-rprivate / && mount --bind "$0" /etc && exec "$@"'
-    command = ["unshare", "--mount", "sh", "-c", bare, str(tmp_path), sys.executable, "-c", probe]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert (done.returncode, done.stdout) == (0, ""), done.stderr

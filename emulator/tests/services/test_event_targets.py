@@ -8,11 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from botocore.exceptions import ClientError
-from engine_bench import PythonFunctions
 from function_archive import archive
 from local_context import local_context
+from pipeline_bench import PythonFunctions
 
-from sagemaker_emulator.services.functions import invoker, operations
+from sagemaker_emulator.services.functions import invocation, operations
 from sagemaker_emulator.services.logs.operations import filter_log_events
 
 ROLE = "arn:aws:iam::123456789012:role/pipelines"
@@ -126,7 +126,7 @@ def test_a_model_package_is_told_of_when_anything_of_it_changes(sagemaker, pipel
 
 
 def test_an_invocation_that_fails_is_tried_three_times(tmp_path, monkeypatch):
-    monkeypatch.setattr(invoker, "RETRY_AFTER", (0, 0))
+    monkeypatch.setattr(invocation, "RETRY_AFTER", (0, 0))
     context = local_context(tmp_path)
     code = {"ZipFile": archive("def handler(event, context): 1 / 0")}
     function = {"FunctionName": "f", "Runtime": "python3.11", "Handler": "function.main.handler"}

@@ -1,4 +1,4 @@
-"""Files that jobs put straight into the folder of buckets are there for S3's next request."""
+"""S3: a job's files in the folder of buckets are there for the next request."""
 
 import signal
 import socket
@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import boto3
 import pytest
@@ -13,6 +14,9 @@ import pytest
 from sagemaker_emulator.errors import ApiError, JobFailed
 from sagemaker_emulator.storage.s3 import S3
 from sagemaker_emulator.storage.s3_files import find
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
 
 PREFIXES = 12  # a listing that is out of date shows in some of them only
 
@@ -32,8 +36,8 @@ def s3(tmp_path: Path) -> Iterator[S3]:
 
 
 @pytest.fixture
-def client(s3: S3):
-    """As its users have one: it tries again where two made the same folder at once."""
+def client(s3: S3) -> "S3Client":
+    """A client with retries, as two that create the same folder at once need."""
     return boto3.client(
         "s3",
         endpoint_url=s3.url,
@@ -43,17 +47,19 @@ def client(s3: S3):
     )
 
 
-def listed(client, prefix: str) -> list[str]:
-    found = client.list_objects_v2(Bucket="bucket", Prefix=prefix)
-    return [entry["Key"] for entry in found.get("Contents", [])]
+def listed(client: "S3Client", prefix: str) -> list[str]:
+    listing = client.list_objects_v2(Bucket="bucket", Prefix=prefix)
+    return [entry["Key"] for entry in listing.get("Contents", [])]
 
 
-def test_what_a_job_wrote_is_listed_at_once_beside_what_was_uploaded_side_by_side(s3, client):
+def test_files_of_a_job_are_listed_at_once_beside_parallel_uploads(
+    s3: S3, client: "S3Client"
+) -> None:
     for number in range(PREFIXES):
         inputs = [f"job-{number}/input/{name}" for name in ("1", "a/2", "a/b/3", "a/b/4")]
         with ThreadPoolExecutor(4) as pool:
             list(pool.map(lambda key: client.put_object(Bucket="bucket", Key=key), inputs))
-        listed(client, f"job-{number}/")  # so that there is an old listing to go on with
+        listed(client, f"job-{number}/")  # so that rclone holds an old listing
         outputs = [f"job-{number}/output/{name}" for name in ("1.out", "a/2.out")]
         for key in outputs:
             file = s3.folder / "bucket" / key
@@ -63,14 +69,17 @@ def test_what_a_job_wrote_is_listed_at_once_beside_what_was_uploaded_side_by_sid
         assert listed(client, f"job-{number}/output/") == outputs
 
 
-def test_a_store_that_is_gone_is_not_waited_for(s3):
+def test_refresh_does_not_wait_for_a_stopped_server(s3: S3) -> None:
     s3.stop()
     s3.refresh("s3://bucket/anything/")
 
 
-def test_a_store_that_starts_again_is_not_ended_by_a_refresh(s3, caplog):
+def test_refresh_does_not_end_a_server_that_starts_again(
+    s3: S3, caplog: pytest.LogCaptureFixture
+) -> None:
     (s3.folder / "bucket/job").mkdir()
     (s3.folder / "bucket/job/1.out").touch()
+    assert s3._process is not None
     s3._process.kill()
     s3._process.wait()
     deadline = time.monotonic() + 20
@@ -98,7 +107,7 @@ def test_a_store_that_starts_again_is_not_ended_by_a_refresh(s3, caplog):
         ("s3:///x", "is not an S3 URI"),
     ],
 )
-def test_uri_cannot_lead_out_of_its_bucket(tmp_path, uri, reason):
+def test_uri_cannot_lead_out_of_its_bucket(tmp_path: Path, uri: str, reason: str) -> None:
     (tmp_path / "emulator.db").write_text("the emulator's own")
     store = S3(tmp_path / "s3", "http://127.0.0.1:9")
     with pytest.raises(ApiError, match=reason):
@@ -109,12 +118,12 @@ def test_uri_cannot_lead_out_of_its_bucket(tmp_path, uri, reason):
         list(find(store.folder, uri))
 
 
-def test_key_that_begins_with_a_slash_stays_in_the_bucket(tmp_path):
+def test_key_that_begins_with_a_slash_stays_in_the_bucket(tmp_path: Path) -> None:
     store = S3(tmp_path / "s3", "http://127.0.0.1:9")
     assert store.path_of("s3://bucket//etc/passwd") == tmp_path / "s3/bucket/etc/passwd"
 
 
-def test_object_is_read_whole_and_a_missing_one_is_none(tmp_path):
+def test_object_is_read_whole_and_a_missing_one_is_none(tmp_path: Path) -> None:
     store = S3(tmp_path / "s3", "http://127.0.0.1:9")
     (tmp_path / "s3/bucket/folder").mkdir(parents=True)
     (tmp_path / "s3/bucket/folder/a#b?c").write_bytes(b"content")

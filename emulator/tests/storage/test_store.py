@@ -2,6 +2,8 @@
 
 import threading
 import time
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -10,13 +12,13 @@ from sagemaker_emulator.storage.store import Store
 
 
 @pytest.fixture
-def store(tmp_path):
+def store(tmp_path: Path) -> Iterator[Store]:
     opened = Store(tmp_path / "a" / "store.db")
     yield opened
     opened.close()
 
 
-def test_documents_keep_their_order_and_merge(store):
+def test_documents_keep_their_order_and_merge(store: Store) -> None:
     for name in ("b", "a", "c"):
         store.put("kind", name, {"name": name})
     assert store.update("kind", "b", more=1) == {"name": "b", "more": 1}
@@ -30,25 +32,25 @@ def test_documents_keep_their_order_and_merge(store):
         store.update("kind", "a", x=1)
 
 
-def test_a_prefix_is_taken_as_it_is_written(store):
+def test_prefix_has_no_wildcards(store: Store) -> None:
     for name in ("p/1", "p/\U0010ffff", "p/é", "p", "p0", "P/1", "p%1", "q"):
         store.put("kind", name, {"name": name})
     assert [item["name"] for item in store.list("kind", "p/")] == ["p/1", "p/\U0010ffff", "p/é"]
 
 
-def test_a_damaged_file_is_named_with_the_way_out(tmp_path):
+def test_damaged_file_is_named_with_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "store.db").write_bytes(b"no database" * 1000)
     with pytest.raises(StartError, match=f"store.db .*reset --state {tmp_path}"):
         Store(tmp_path / "store.db")
 
 
-def test_create_does_not_overwrite(store):
+def test_create_does_not_overwrite(store: Store) -> None:
     assert store.create("kind", "a", {"x": 1}) is True
     assert store.create("kind", "a", {"x": 2}) is False
     assert store.get("kind", "a") == {"x": 1}
 
 
-def test_a_failed_transaction_leaves_nothing(store):
+def test_a_failed_transaction_leaves_nothing(store: Store) -> None:
     with pytest.raises(ZeroDivisionError), store.transaction():
         store.put("kind", "a", {})
         store.put("kind", "b", {})
@@ -57,10 +59,10 @@ def test_a_failed_transaction_leaves_nothing(store):
     store.put("kind", "c", {})
 
 
-def test_updates_from_many_threads_are_all_there(store):
+def test_updates_of_many_threads_are_all_kept(store: Store) -> None:
     store.put("kind", "a", {})
 
-    def write(number):
+    def write(number: int) -> None:
         store.update("kind", "a", **{str(number): number})
 
     threads = [threading.Thread(target=write, args=(n,)) for n in range(40)]
@@ -68,10 +70,10 @@ def test_updates_from_many_threads_are_all_there(store):
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(store.get("kind", "a")) == 40
+    assert store.get("kind", "a") == {str(number): number for number in range(40)}
 
 
-def test_wait_misses_no_write_and_times_out(store):
+def test_wait_misses_no_write_and_times_out(store: Store) -> None:
     store.wait(0)
     store.put("kind", "a", {})
     assert store.wait(5) is True
@@ -82,7 +84,7 @@ def test_wait_misses_no_write_and_times_out(store):
     assert time.monotonic() - begin < 2
 
 
-def test_another_opening_sees_what_was_written(tmp_path):
+def test_second_connection_reads_what_the_first_wrote(tmp_path: Path) -> None:
     first = Store(tmp_path / "store.db")
     first.put("kind", "a", {"x": [1.5, None, "é"]})
     second = Store(tmp_path / "store.db")

@@ -1,4 +1,4 @@
-"""Images: named after their content, looked for in ECR, and pushed when they are not there."""
+"""Container images: tagged by content, looked up in ECR, and pushed when they are missing."""
 
 import os
 import re
@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 
 from pipelines.provisioning import container_images
-from pipelines.provisioning.container_images import ImagesError
+from pipelines.provisioning.container_images import ContainerImageError
 from pipelines.provisioning.setup import setup
 from pipelines.root import ROOT
 from pipelines.settings.model import Settings
 
-# Stands for Docker, which the machine that runs the tests may not have: it keeps what it was told.
+# Stands for Docker, which the machine that runs the tests may not have: it records its arguments.
 DOCKER = """#!/bin/sh
-echo "$@" >> "$DOCKER_SAID"
-if [ "$1" = login ]; then cat >> "$DOCKER_SAID"; echo >> "$DOCKER_SAID"; fi
+echo "$@" >> "$DOCKER_LOG"
+if [ "$1" = login ]; then cat >> "$DOCKER_LOG"; echo >> "$DOCKER_LOG"; fi
 [ "$1" != "$DOCKER_FAILS" ]
 """
 
@@ -39,11 +39,11 @@ def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "bin" / "docker").write_text(DOCKER)
     (tmp_path / "bin" / "docker").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
-    monkeypatch.setenv("DOCKER_SAID", str(tmp_path / "said"))
+    monkeypatch.setenv("DOCKER_LOG", str(tmp_path / "said"))
     return tmp_path / "said"
 
 
-def test_there_is_a_tag_for_each_folder() -> None:
+def test_each_folder_has_a_tag() -> None:
     folders = {folder.name for folder in container_images.CONTAINERS.glob("tally-*")}
     assert {f"tally-{name}" for name in container_images.tags()} == folders
     assert all(len(tag) == 16 and int(tag, 16) >= 0 for tag in container_images.tags().values())
@@ -53,7 +53,7 @@ def test_there_is_a_tag_for_each_folder() -> None:
     "path",
     ["Dockerfile", "requirements.txt", "bin/train", "script_mode.py", "preload.txt", "new.cfg"],
 )
-def test_what_makes_an_image_changes_its_tag_alone(containers: Path, path: str) -> None:
+def test_a_changed_file_changes_its_images_tag_alone(containers: Path, path: str) -> None:
     before = container_images.tags(containers)
     assert before == container_images.tags()
     with (containers / "tally-training" / path).open("a") as file:
@@ -62,7 +62,7 @@ def test_what_makes_an_image_changes_its_tag_alone(containers: Path, path: str) 
     assert {name for name in before if before[name] != after[name]} == {"training"}
 
 
-def test_that_a_file_may_be_run_is_part_of_the_image(containers: Path) -> None:
+def test_an_executable_bit_changes_the_tag(containers: Path) -> None:
     (containers / "tally-training" / "bin" / "train").chmod(0o644)
     assert container_images.tags(containers)["training"] != container_images.tags()["training"]
 
@@ -70,14 +70,14 @@ def test_that_a_file_may_be_run_is_part_of_the_image(containers: Path) -> None:
 @pytest.mark.parametrize(
     "path", ["requirements.in", "__pycache__/preload.cpython-312.pyc", ".DS_Store"]
 )
-def test_what_makes_no_image_changes_no_tag(containers: Path, path: str) -> None:
+def test_files_outside_the_image_change_no_tag(containers: Path, path: str) -> None:
     file = containers / "tally-training" / path
     file.parent.mkdir(exist_ok=True)
     file.write_text("changed")
     assert container_images.tags(containers) == container_images.tags()
 
 
-def test_the_image_of_a_processors_endpoint_holds_no_cuda() -> None:
+def test_the_inference_image_has_no_cuda() -> None:
     folder = container_images.CONTAINERS / "tally-inference"
     assert (
         "RUN pip install --no-cache-dir --extra-index-url https://download.pytorch.org/whl/cpu "
@@ -90,7 +90,7 @@ def test_the_image_of_a_processors_endpoint_holds_no_cuda() -> None:
     assert "nvidia" not in locked
 
 
-def test_the_training_image_asks_for_the_gpus_of_older_drivers_too() -> None:
+def test_the_training_image_supports_older_gpu_drivers() -> None:
     folder = container_images.CONTAINERS / "tally-training"
     dockerfile = (folder / "Dockerfile").read_text()
     # Before uv, which leaves what is there; and of the locked versions.
@@ -106,12 +106,12 @@ def test_the_training_image_asks_for_the_gpus_of_older_drivers_too() -> None:
     assert "\nENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute," in dockerfile
 
 
-def test_a_missing_folder_is_said(tmp_path: Path) -> None:
-    with pytest.raises(ImagesError, match="no Dockerfile"):
+def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ContainerImageError, match="no Dockerfile"):
         container_images.tags(tmp_path)
 
 
-def test_what_ecr_has_is_not_missing(aws: Any, on_aws: Settings) -> None:
+def test_images_in_ecr_are_not_missing(aws: Any, on_aws: Settings) -> None:
     setup(aws.session, on_aws)
     aws.put_image(on_aws.images.training)
     assert container_images.missing(aws.session, on_aws) == {
@@ -125,17 +125,19 @@ def test_an_image_in_a_format_that_sagemaker_does_not_serve_is_refused(
 ) -> None:
     setup(aws.session, on_aws)
     aws.put_image(on_aws.images.inference, "application/vnd.oci.image.manifest.v1+json")
-    with pytest.raises(ImagesError, match=r"as application/vnd\.oci\.image\.manifest") as caught:
+    with pytest.raises(
+        ContainerImageError, match=r"as application/vnd\.oci\.image\.manifest"
+    ) as caught:
         container_images.missing(aws.session, on_aws)
     repository, tag = on_aws.images.inference.split("/")[1].split(":")
     assert f"--repository-name {repository} --image-ids imageTag={tag}\n" in str(caught.value)
 
 
-def test_what_is_missing_is_built_and_pushed(aws: Any, on_aws: Settings, docker: Path) -> None:
+def test_missing_images_are_built_and_pushed(aws: Any, on_aws: Settings, docker: Path) -> None:
     setup(aws.session, on_aws)
     aws.put_image(on_aws.images.processing)
-    said: list[str] = []
-    container_images.push(aws.session, on_aws, said.append)
+    reports: list[str] = []
+    container_images.push(aws.session, on_aws, reports.append)
     training, inference = on_aws.images.training, on_aws.images.inference
     folder = container_images.CONTAINERS
     assert docker.read_text().splitlines() == [
@@ -147,11 +149,11 @@ def test_what_is_missing_is_built_and_pushed(aws: Any, on_aws: Settings, docker:
             for name, image in (("training", training), ("inference", inference))
         ),
     ]
-    assert said[0] == f"found   {on_aws.images.processing}"
-    assert [line.split()[0] for line in said] == ["found", "push", "push"]
+    assert reports[0] == f"exists  {on_aws.images.processing}"
+    assert [line.split()[0] for line in reports] == ["exists", "push", "push"]
 
 
-def test_without_anything_missing_docker_is_not_needed(
+def test_docker_is_not_needed_when_nothing_is_missing(
     aws: Any, on_aws: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     setup(aws.session, on_aws)
@@ -161,12 +163,12 @@ def test_without_anything_missing_docker_is_not_needed(
     container_images.push(aws.session, on_aws, print)
 
 
-def test_without_docker_it_is_said(
+def test_missing_docker_is_reported(
     aws: Any, on_aws: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     setup(aws.session, on_aws)
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(ImagesError, match="no `docker` on this machine"):
+    with pytest.raises(ContainerImageError, match="no `docker` on this machine"):
         container_images.push(aws.session, on_aws, print)
 
 
@@ -176,30 +178,30 @@ def test_a_docker_command_that_fails_is_named(
 ) -> None:
     setup(aws.session, on_aws)
     monkeypatch.setenv("DOCKER_FAILS", command)
-    with pytest.raises(ImagesError, match=f"`docker {command} .*` failed"):
+    with pytest.raises(ContainerImageError, match=f"`docker {command} .*` failed"):
         container_images.push(aws.session, on_aws, print)
 
 
-def test_a_missing_repository_is_said(aws: Any, on_aws: Settings) -> None:
-    with pytest.raises(ImagesError, match="no image repository tally-processing") as caught:
+def test_a_missing_repository_is_reported(aws: Any, on_aws: Settings) -> None:
+    with pytest.raises(ContainerImageError, match="no image repository tally-processing") as caught:
         container_images.push(aws.session, on_aws, print)
     assert "python pipeline.py --target aws setup" in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("arguments", "message"),
     [
         (["aws"], "Error: There is no image repository tally-processing"),
         (["aws", "--push"], "Error: There is no image repository tally-processing"),
-        (["local"], "Error: The target local takes no image from ECR"),
+        (["local"], "Error: The target local uses no image from ECR"),
         (["nowhere"], "Error: There is no target 'nowhere'"),
     ],
     ids=["look", "push", "local", "unknown-target"],
 )
-def test_the_command_says_what_is_wrong(aws: Any, words: list[str], said: str) -> None:
-    command = [sys.executable, "pipeline.py", "images", "--target", *words]
+def test_the_command_reports_what_is_wrong(aws: Any, arguments: list[str], message: str) -> None:
+    command = [sys.executable, "pipeline.py", "images", "--target", *arguments]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 1
-    # First it is said that moto is not AWS.
+    # The first line says that moto is not AWS.
     (error,) = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
-    assert error.startswith(said)
+    assert error.startswith(message)

@@ -1,4 +1,4 @@
-"""The permissions of the two roles: as in the template, enough for what is called, and no wider."""
+"""The permissions of the two roles: enough for the calls that are made, and no wider."""
 
 import json
 from fnmatch import fnmatchcase
@@ -9,14 +9,15 @@ import pytest
 
 from model_registry.promotion import Placement, promote
 from pipelines.parameters import ParameterError, parse
-from pipelines.provisioning import policies, setup
+from pipelines.provisioning import setup
+from pipelines.provisioning.template import Document, properties, role_policy
 from pipelines.settings.model import Settings
 
-# The members of a request that name what it is about, and what that is in an ARN.
+# The members of a request that name its resource, and the resource's type in an ARN.
 NAMED = {"EndpointName": "endpoint", "EndpointConfigName": "endpoint-config", "ModelName": "model"}
 
 
-def allows(policy: policies.Document, action: str, resource: str) -> bool:
+def allows(policy: Document, action: str, resource: str) -> bool:
     """Whether the policy lets the action be done to the resource."""
     return any(
         action in statement["Action"]
@@ -25,35 +26,42 @@ def allows(policy: policies.Document, action: str, resource: str) -> bool:
     )
 
 
-@pytest.mark.parametrize(
-    ("resource", "policy", "services"),
-    [
-        ("ExecutionRole", policies.execution, policies.EXECUTION_SERVICES),
-        ("PromotionRole", policies.promotion, policies.PROMOTION_SERVICES),
-    ],
-    ids=["execution", "promotion"],
-)
-def test_the_template_gives_the_same_permissions(
-    template: dict[str, Any], on_aws: Settings, resource: str, policy: Any, services: list[str]
+@pytest.mark.parametrize("resource", ["ExecutionRole", "PromotionRole"])
+def test_setup_gives_the_permissions_of_the_template(
+    aws: Any, template: dict[str, Any], on_aws: Settings, resource: str
 ) -> None:
+    setup.setup(aws.session, on_aws)
     role = template["Resources"][resource]["Properties"]
     text = json.dumps(role).replace("${AWS::Region}", on_aws.region)
     role = json.loads(text.replace("${AWS::AccountId}", on_aws.account_id))
-    assert role["Policies"] == [{"PolicyName": "tally", "PolicyDocument": policy(on_aws)}]
-    assert role["AssumeRolePolicyDocument"] == policies.trust(services)
-    assert on_aws.role_arn.endswith("/tally-execution")
+    iam, name = aws.session.client("iam"), role["RoleName"]
+    policy = iam.get_role_policy(RoleName=name, PolicyName="tally")["PolicyDocument"]
+    assert role["Policies"] == [{"PolicyName": "tally", "PolicyDocument": policy}]
+    trust = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
+    assert role["AssumeRolePolicyDocument"] == trust
 
 
-def test_only_settings_let_a_version_enter_the_registry_approved(on_aws: Settings) -> None:
+def test_permissions_follow_the_bucket_and_the_role_of_the_settings(on_aws: Settings) -> None:
+    role = "arn:aws:iam::123456789012:role/team/builder"
+    settings = on_aws.model_copy(update={"bucket": "my-bucket", "role": role})
+    for resource in ("ExecutionRole", "PromotionRole"):
+        assert "${" not in json.dumps(properties(resource, settings))
+    policy = role_policy("ExecutionRole", settings)
+    assert allows(policy, "s3:PutObject", "arn:aws:s3:::my-bucket/tally/executions/1/model.tar.gz")
+    assert not allows(policy, "s3:PutObject", "arn:aws:s3:::tally-us-east-1-123456789012/tally/x")
+    assert allows(role_policy("PromotionRole", settings), "iam:PassRole", role)
+
+
+def test_only_settings_allow_a_version_to_be_registered_as_approved(on_aws: Settings) -> None:
     """Not a parameter of one start: a role that may only start the pipeline must not approve."""
 
     def statuses(settings: Settings) -> list[str]:
-        (found,) = [
+        (allowed,) = [
             statement["Condition"]["StringEquals"]["sagemaker:ModelApprovalStatus"]
-            for statement in policies.execution(settings)["Statement"]
+            for statement in role_policy("ExecutionRole", settings)["Statement"]
             if "sagemaker:CreateModelPackage" in statement["Action"]
         ]
-        return list(found)
+        return list(allowed)
 
     assert statuses(on_aws) == ["PendingManualApproval", "Rejected"]
     with pytest.raises(ParameterError, match="one of PendingManualApproval, Rejected"):
@@ -64,11 +72,11 @@ def test_only_settings_let_a_version_enter_the_registry_approved(on_aws: Setting
     assert parse(automatic, ["ModelApprovalStatus=Approved"])
 
 
-def test_no_permission_is_for_everything(on_aws: Settings) -> None:
-    """`*` stands only where AWS knows no narrower resource."""
+def test_no_permission_is_for_every_resource(on_aws: Settings) -> None:
+    """`*` is used only where AWS supports no narrower resource."""
     wide = {
         action
-        for policy in (policies.execution(on_aws), policies.promotion(on_aws))
+        for policy in (role_policy("ExecutionRole", on_aws), role_policy("PromotionRole", on_aws))
         for statement in policy["Statement"]
         for action in statement["Action"]
         if statement["Resource"] == ["*"] or "*" in action
@@ -76,29 +84,32 @@ def test_no_permission_is_for_everything(on_aws: Settings) -> None:
     assert wide == {"ecr:GetAuthorizationToken", "cloudwatch:PutMetricData"}
 
 
-def test_jobs_write_nowhere_but_where_jobs_write(on_aws: Settings) -> None:
-    policy = policies.execution(on_aws)
+def test_jobs_cannot_write_code_or_data(on_aws: Settings) -> None:
+    policy = role_policy("ExecutionRole", on_aws)
     for other in ("tally/code/train/0/sourcedir.tar.gz", "tally/data/bins/1.jpg", "bins/1.jpg"):
-        place = f"arn:aws:s3:::{on_aws.bucket_name}/{other}"
-        assert not allows(policy, "s3:PutObject", place)
-        assert allows(policy, "s3:GetObject", place)
+        resource = f"arn:aws:s3:::{on_aws.bucket_name}/{other}"
+        assert not allows(policy, "s3:PutObject", resource)
+        assert allows(policy, "s3:GetObject", resource)
 
 
 @pytest.mark.parametrize("endpoint", ["tally", "tally-north"])
-def test_promotion_may_do_what_it_does_and_touches_no_other_endpoint(
+def test_promotion_has_its_permissions_and_none_for_other_endpoints(
     aws: Any, on_aws: Settings, endpoint: str
 ) -> None:
     setup.setup(aws.session, on_aws)
     client = aws.session.client("sagemaker")
-    policy, place = policies.promotion(on_aws), "arn:aws:sagemaker:us-east-1:123456789012:"
-    asked = set()
+    policy, prefix = (
+        role_policy("PromotionRole", on_aws),
+        "arn:aws:sagemaker:us-east-1:123456789012:",
+    )
+    requested = set()
 
     def look(params: dict[str, Any], model: Any, **_: Any) -> None:
-        names = [f"{place}{kind}/{params[key]}" for key, kind in NAMED.items() if key in params]
+        names = [f"{prefix}{kind}/{params[key]}" for key, kind in NAMED.items() if key in params]
         names += [container["ModelPackageName"] for container in params.get("Containers", ())]
         for resource in names or [params.get("ResourceArn", params.get("ModelPackageName"))]:
             assert allows(policy, f"sagemaker:{model.name}", resource), (model.name, resource)
-        asked.add(model.name)
+        requested.add(model.name)
 
     versions = [
         client.create_model_package(
@@ -117,7 +128,7 @@ def test_promotion_may_do_what_it_does_and_touches_no_other_endpoint(
     client.meta.events.register("before-call.sagemaker.UpdateEndpoint", lambda **_: done)
     for arn in versions:
         promote(client, arn, Placement(endpoint, "ml.m5.large", on_aws.role_arn), wait_seconds=5)
-    assert {"CreateModel", "CreateEndpointConfig", "CreateEndpoint", "UpdateEndpoint"} < asked
+    assert {"CreateModel", "CreateEndpointConfig", "CreateEndpoint", "UpdateEndpoint"} < requested
     for action in ("CreateEndpoint", "UpdateEndpoint", "DeleteEndpoint"):
         for other in ("other-team", "tallyho", "prod-tally"):
-            assert not allows(policy, f"sagemaker:{action}", f"{place}endpoint/{other}")
+            assert not allows(policy, f"sagemaker:{action}", f"{prefix}endpoint/{other}")

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from botocore.model import OperationModel
 
-from pipelines.provisioning import container_images, setup, upsert
+from pipelines.provisioning import container_images, definition_cache, setup, upsert
 from pipelines.root import ROOT
 from pipelines.settings.layers import load
 from pipelines.settings.model import Settings
@@ -53,7 +53,7 @@ def allowed(resources: dict[str, Any]) -> set[str]:
 
 
 @pytest.fixture
-def asked(aws: Any) -> set[str]:
+def requested(aws: Any) -> set[str]:
     """The permissions that the session's calls need, as they are made."""
     needed: set[str] = set()
 
@@ -65,36 +65,36 @@ def asked(aws: Any) -> set[str]:
     return needed
 
 
-def test_it_may_do_what_pushing_and_upserting_ask(
+def test_it_may_push_images_and_upsert(
     aws: Any,
     on_aws: Settings,
-    asked: set[str],
+    requested: set[str],
     allowed: set[str],
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
     setup.setup(aws.session, on_aws)
-    monkeypatch.setattr(upsert, "DEFINITIONS", tmp_path)
+    monkeypatch.setattr(definition_cache, "FOLDER", tmp_path)
     # Each compilation finds another definition, so the pipeline is created and then updated.
     texts = iter(["{}", '{"Version": "2020-12-01"}'])
-    monkeypatch.setattr(upsert, "_compile", lambda settings: next(texts))
+    monkeypatch.setattr(definition_cache, "_compile", lambda settings: next(texts))
     (tmp_path / "docker").write_text("#!/bin/sh\n")
     (tmp_path / "docker").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
 
-    asked.clear()
+    requested.clear()
     container_images.push(aws.session, resolve(aws.session, load("aws", {})), print)
     for image in container_images.ours(on_aws).values():
         aws.put_image(image)
     for changed in (on_aws, on_aws.model_copy(update={"endpoint": "tally-other"})):
         upsert.upsert(aws.session, changed)
 
-    assert {"ecr:GetAuthorizationToken", "s3:PutObject", "sagemaker:UpdatePipeline"} < asked
+    assert {"ecr:GetAuthorizationToken", "s3:PutObject", "sagemaker:UpdatePipeline"} < requested
     # Whoever is signed in may ask who that is.
-    assert (asked - {"sts:GetCallerIdentity"}) | DOCKER_PUSH <= allowed
+    assert (requested - {"sts:GetCallerIdentity"}) | DOCKER_PUSH <= allowed
 
 
-def test_it_may_not_do_what_only_a_person_decides(allowed: set[str]) -> None:
+def test_it_may_not_do_what_is_for_people_to_decide(allowed: set[str]) -> None:
     assert [action for action in allowed if FOR_PEOPLE.search(action)] == []
 
 
@@ -121,7 +121,7 @@ def test_its_actions_run_on_what_githubs_runners_have(file: str) -> None:
         assert action.startswith("actions/") or re.fullmatch("[0-9a-f]{40}", version), action
 
 
-def test_the_template_makes_the_repositories_that_setup_makes(
+def test_the_template_and_setup_create_the_same_repositories(
     aws: Any, on_aws: Settings, resources: dict[str, Any]
 ) -> None:
     setup.setup(aws.session, on_aws)

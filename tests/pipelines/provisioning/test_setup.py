@@ -1,4 +1,4 @@
-"""Setup: what is missing is made, what is there stays, and a missing permission is named."""
+"""Setup: missing resources are created, existing ones stay, and errors name the permission."""
 
 import io
 import json
@@ -12,13 +12,13 @@ import boto3
 import pytest
 
 from pipelines.parameters import no_model
-from pipelines.provisioning import bucket, policies, promoter, setup
+from pipelines.provisioning import bucket, promoter, setup, template
 from pipelines.provisioning.item import SetupError
 from pipelines.root import ROOT
 from pipelines.settings.model import Settings
 
 
-def test_everything_is_made_once(aws: Any, local: Settings) -> None:
+def test_everything_is_created_once(aws: Any, local: Settings) -> None:
     first = setup.setup(aws.session, local)
     assert {item.kind: item.name for item in first} == {
         "bucket": "tally-us-east-1-123456789012",
@@ -29,22 +29,22 @@ def test_everything_is_made_once(aws: Any, local: Settings) -> None:
         "EventBridge rule": "tally-model-approved",
         "permission": "tally-model-approved may invoke tally-promote",
     }
-    assert {item.state for item in first} == {"made"}
+    assert {item.state for item in first} == {"created"}
     second = setup.setup(aws.session, local)
     assert [(item.kind, item.name) for item in second] == [(i.kind, i.name) for i in first]
-    assert {item.state for item in second} == {"found"}
+    assert {item.state for item in second} == {"exists"}
 
 
 def test_on_aws_there_is_a_repository_for_each_image(aws: Any, on_aws: Settings) -> None:
     made = [item for item in setup.setup(aws.session, on_aws) if item.kind == "image repository"]
     assert [(item.name, item.state) for item in made] == [
-        ("tally-processing", "made"),
-        ("tally-training", "made"),
-        ("tally-inference", "made"),
+        ("tally-processing", "created"),
+        ("tally-training", "created"),
+        ("tally-inference", "created"),
     ]
     described = aws.session.client("ecr").describe_repositories()["repositories"]
     assert {repository["imageTagMutability"] for repository in described} == {"IMMUTABLE"}
-    assert {item.state for item in setup.setup(aws.session, on_aws)} == {"found"}
+    assert {item.state for item in setup.setup(aws.session, on_aws)} == {"exists"}
 
 
 def test_a_new_bucket_is_protected_as_in_the_template(
@@ -81,16 +81,16 @@ def test_a_new_bucket_is_protected_as_in_the_template(
     assert json.loads(s3.get_bucket_policy(Bucket=name)["Policy"]) == json.loads(text)
 
 
-def test_a_bucket_that_cannot_be_protected_is_not_left(
+def test_a_bucket_that_cannot_be_protected_is_deleted(
     aws: Any, on_aws: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bucket, "EXPIRY", [{"ID": "wrong", "Status": "Maybe"}])
+    monkeypatch.setattr(bucket, "_lifecycle_rule", lambda rule: {"ID": "x", "Status": "Maybe"})
     with pytest.raises(SetupError, match="PutBucketLifecycleConfiguration"):
         setup.setup(aws.session, on_aws)
     assert aws.session.client("s3").list_buckets()["Buckets"] == []
 
 
-def test_a_bucket_of_ones_own_stays_as_it_is(aws: Any, on_aws: Settings) -> None:
+def test_an_existing_bucket_is_not_changed(aws: Any, on_aws: Settings) -> None:
     s3 = aws.session.client("s3")
     s3.create_bucket(Bucket=on_aws.bucket_name)
     setup.setup(aws.session, on_aws)
@@ -98,7 +98,7 @@ def test_a_bucket_of_ones_own_stays_as_it_is(aws: Any, on_aws: Settings) -> None
         s3.get_bucket_policy(Bucket=on_aws.bucket_name)
 
 
-def test_a_permission_that_cloudformation_named_is_found(aws: Any, local: Settings) -> None:
+def test_a_permission_that_cloudformation_created_is_recognised(aws: Any, local: Settings) -> None:
     setup.setup(aws.session, local)
     function = aws.session.client("lambda")
     function.remove_permission(FunctionName=promoter.FUNCTION, StatementId=promoter.RULE)
@@ -109,10 +109,10 @@ def test_a_permission_that_cloudformation_named_is_found(aws: Any, local: Settin
         Principal="events.amazonaws.com",
         SourceArn="arn:aws:events:us-east-1:123456789012:rule/tally-model-approved",
     )
-    assert {item.state for item in setup.setup(aws.session, local)} == {"found"}
+    assert {item.state for item in setup.setup(aws.session, local)} == {"exists"}
 
 
-def test_the_rule_calls_the_function_for_approved_versions(aws: Any, local: Settings) -> None:
+def test_the_rule_invokes_the_function_for_approved_versions(aws: Any, local: Settings) -> None:
     setup.setup(aws.session, local)
     events = aws.session.client("events")
     pattern = json.loads(events.describe_rule(Name="tally-model-approved")["EventPattern"])
@@ -127,19 +127,19 @@ def test_the_rule_calls_the_function_for_approved_versions(aws: Any, local: Sett
     assert variables == {"EXECUTION_ROLE": local.role_arn}
 
 
-def test_there_is_a_file_where_no_model_is(aws: Any, local: Settings) -> None:
+def test_the_address_for_no_model_has_a_file(aws: Any, local: Settings) -> None:
     setup.setup(aws.session, local)
     key = no_model(local).split("/", 3)[3] + "README.txt"
     body = aws.session.client("s3").get_object(Bucket=local.bucket_name, Key=key)["Body"]
     assert b"no model is approved" in body.read()
 
 
-def test_changed_code_and_permissions_are_brought_up_to_date(aws: Any, local: Settings) -> None:
+def test_changed_code_and_permissions_are_updated(aws: Any, local: Settings) -> None:
     setup.setup(aws.session, local)
     aws.session.client("iam").put_role_policy(
         RoleName="tally-execution",
         PolicyName="tally",
-        PolicyDocument=json.dumps(policies.promotion(local)),
+        PolicyDocument=json.dumps(template.role_policy("PromotionRole", local)),
     )
     old = io.BytesIO()
     with zipfile.ZipFile(old, "w") as archive:
@@ -150,14 +150,14 @@ def test_changed_code_and_permissions_are_brought_up_to_date(aws: Any, local: Se
     aws.session.client("lambda").update_function_configuration(
         FunctionName="tally-promote", Timeout=3
     )
-    assert not promoter.holds_current_code(aws.session, local)
+    assert not promoter.is_current(aws.session, local)
     states = {(item.kind, item.name): item.state for item in setup.setup(aws.session, local)}
-    assert promoter.holds_current_code(aws.session, local)
+    assert promoter.is_current(aws.session, local)
     function = aws.session.client("lambda").get_function_configuration(FunctionName="tally-promote")
-    assert function["Timeout"] == promoter.PROMOTION_SECONDS
+    assert function["Timeout"] == 600
     assert states["role", "tally-execution"] == "updated"
     assert states["Lambda function", "tally-promote"] == "updated"
-    assert states["role", "tally-promote"] == "found"
+    assert states["role", "tally-promote"] == "exists"
 
 
 def test_the_functions_zip_is_the_same_every_time() -> None:
@@ -170,7 +170,7 @@ def test_the_functions_zip_is_the_same_every_time() -> None:
     assert not [name for name in names if "__pycache__" in name]
 
 
-def test_a_role_of_ones_own_must_exist(aws: Any, local: Settings) -> None:
+def test_a_role_from_the_settings_must_exist(aws: Any, local: Settings) -> None:
     other = local.model_copy(update={"role": "arn:aws:iam::123456789012:role/team/builder"})
     with pytest.raises(SetupError, match="does not exist"):
         setup.setup(aws.session, other)
@@ -178,7 +178,7 @@ def test_a_role_of_ones_own_must_exist(aws: Any, local: Settings) -> None:
         RoleName="builder", Path="/team/", AssumeRolePolicyDocument="{}"
     )
     items = setup.setup(aws.session, other)
-    assert ("builder", "found") in [(item.name, item.state) for item in items]
+    assert ("builder", "exists") in [(item.name, item.state) for item in items]
 
 
 def test_a_missing_permission_is_named(
@@ -200,15 +200,20 @@ def test_a_missing_permission_is_named(
     assert "s3:" in str(caught.value) or "may not use it" in str(caught.value)
 
 
-def test_the_template_describes_the_same_function_and_rule(template: dict[str, Any]) -> None:
-    function = template["Resources"]["Promotion"]["Properties"]
-    assert (function["FunctionName"], function["Handler"]) == (promoter.FUNCTION, promoter.HANDLER)
-    assert (function["Runtime"], function["Timeout"]) == (
-        promoter.RUNTIME,
-        promoter.PROMOTION_SECONDS,
-    )
-    rule = template["Resources"]["ModelApproved"]["Properties"]
-    assert (rule["Name"], rule["EventPattern"]) == (promoter.RULE, promoter.APPROVED_EVENT)
+def test_function_and_rule_are_those_of_the_template(
+    aws: Any, local: Settings, template: dict[str, Any]
+) -> None:
+    setup.setup(aws.session, local)
+    described = template["Resources"]["Promotion"]["Properties"]
+    client = aws.session.client("lambda")
+    function = client.get_function_configuration(FunctionName=promoter.FUNCTION)
+    assert described["FunctionName"] == promoter.FUNCTION
+    for member in ("Handler", "Runtime", "Timeout", "MemorySize", "Description"):
+        assert function[member] == described[member]
+    described = template["Resources"]["ModelApproved"]["Properties"]
+    rule = aws.session.client("events").describe_rule(Name=promoter.RULE)
+    assert described["Name"] == promoter.RULE
+    assert json.loads(rule["EventPattern"]) == described["EventPattern"]
 
 
 def test_only_one_branch_of_one_repository_may_retrain(template: dict[str, Any]) -> None:
@@ -221,7 +226,7 @@ def test_only_one_branch_of_one_repository_may_retrain(template: dict[str, Any])
 
 
 @pytest.mark.parametrize(
-    ("given", "taken"),
+    ("repository", "accepted"),
     [
         ("", True),
         ("octo-cat/my.repo", True),
@@ -232,15 +237,17 @@ def test_only_one_branch_of_one_repository_may_retrain(template: dict[str, Any])
         ("octo-cat/my.repo:ref:refs/heads/other", False),
     ],
 )
-def test_a_repository_is_named_as_a_token_of_github_names_it(
-    template: dict[str, Any], given: str, taken: bool
+def test_a_repository_is_named_as_in_githubs_tokens(
+    template: dict[str, Any], repository: str, accepted: bool
 ) -> None:
     """With ids since July 2026, and without: what is trusted is one repository, word for word."""
     allowed = template["Parameters"]["GitHubRepository"]["AllowedPattern"]
-    assert bool(re.fullmatch(allowed, given)) == taken
+    assert bool(re.fullmatch(allowed, repository)) == accepted
 
 
-def test_what_outlives_the_stack_can_be_met_by_the_next_one(template: dict[str, Any]) -> None:
+def test_resources_that_outlive_the_stack_can_be_left_out_of_the_next_one(
+    template: dict[str, Any],
+) -> None:
     """Its names are taken then, and `Kept=found` leaves it out: nothing else may refer to it."""
     resources = template["Resources"]
     kept = {name for name, one in resources.items() if one.get("DeletionPolicy") == "Retain"}

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from pipelines.errors import UserError
-from pipelines.provisioning import container_images, upsert
+from pipelines.provisioning import container_images, definition_cache, upsert
 from pipelines.provisioning.setup import setup
 from pipelines.root import ROOT
 from pipelines.settings.model import Settings
@@ -20,25 +20,27 @@ from pipelines.upload.code import Bundle, bundles
 
 @pytest.fixture
 def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty place for compiled definitions."""
-    monkeypatch.setattr(upsert, "DEFINITIONS", tmp_path / "definitions")
+    """An empty folder for compiled definitions."""
+    monkeypatch.setattr(definition_cache, "FOLDER", tmp_path / "definitions")
     return tmp_path / "definitions"
 
 
 def test_a_pipeline_is_created_then_unchanged_then_updated(
-    aws: Any, local: Settings, kept: Path
+    aws: Any, local: Settings, kept: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first = upsert.upsert(aws.session, local)
-    assert (first.action, first.compiled) == ("created", True)
+    assert first.action == "created"
+    assert capsys.readouterr().err.startswith("Compiling")
     assert {"train", "evaluate"} <= set(first.uploaded)
-    assert {item.state for item in first.items} == {"made"}
-    assert "made       bucket" in str(first)
+    assert {item.state for item in first.items} == {"created"}
+    assert "created    bucket" in str(first)
     assert "created    pipeline arn:aws:sagemaker:us-east-1:123456789012:pipeline/tally" in str(
         first
     )
 
     second = upsert.upsert(aws.session, local)
-    assert (second.action, second.compiled, second.uploaded) == ("unchanged", False, ())
+    assert (second.action, second.uploaded) == ("unchanged", ())
+    assert capsys.readouterr().err == ""
     assert str(second).startswith("unchanged")
 
     more = local.model_copy(update={"running": local.running.model_copy(update={"parallelism": 9})})
@@ -50,25 +52,25 @@ def test_a_pipeline_is_created_then_unchanged_then_updated(
     assert described["PipelineDefinition"] == text
 
 
-def test_a_dry_run_reads_well_and_sends_nothing(
+def test_a_dry_run_prints_indented_json_and_sends_nothing(
     local: Settings, kept: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(upsert, "_compile", lambda settings: '{"Version":"2020-12-01"}')
+    monkeypatch.setattr(definition_cache, "_compile", lambda settings: '{"Version":"2020-12-01"}')
     assert upsert.dry_run(local) == '{\n  "Version": "2020-12-01"\n}'
     assert json.loads(next(kept.glob("*.json")).read_text()) == {"Version": "2020-12-01"}
 
 
-def test_everything_that_a_definition_is_made_from_is_in_its_name(local: Settings) -> None:
+def test_a_kept_definition_is_named_after_settings_and_code(local: Settings) -> None:
     code = bundles()
-    name = upsert._key(local, code)
-    assert upsert._key(local, bundles()) == name
+    name = definition_cache.kept_file(local, code)
+    assert definition_cache.kept_file(local, bundles()) == name
     other = local.model_copy(update={"endpoint": "other"})
-    assert upsert._key(other, code) != name
+    assert definition_cache.kept_file(other, code) != name
     changed = {**code, "train": Bundle("train", (("train.py", b"changed"),), packed=True)}
-    assert upsert._key(local, changed) != name
+    assert definition_cache.kept_file(local, changed) != name
 
 
-def test_what_was_changed_since_the_upsert_is_noticed(
+def test_changes_since_the_upsert_are_noticed(
     aws: Any, local: Settings, kept: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     upsert.upsert(aws.session, local)
@@ -92,15 +94,15 @@ def test_what_was_changed_since_the_upsert_is_noticed(
 
 @pytest.fixture
 def set_up(aws: Any, on_aws: Settings, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """An account in which nothing is missing, and a definition that costs nothing to compile."""
-    monkeypatch.setattr(upsert, "_compile", lambda settings: "{}")
+    """An account in which nothing is missing, and a definition that needs no compiling."""
+    monkeypatch.setattr(definition_cache, "_compile", lambda settings: "{}")
     setup(aws.session, on_aws)
     for image in container_images.missing(aws.session, on_aws).values():
         aws.put_image(image)
     return aws
 
 
-def test_on_aws_an_empty_account_says_setup_then_the_images(
+def test_on_aws_an_empty_account_needs_setup_then_the_images(
     aws: Any, on_aws: Settings, kept: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(UserError, match="no image repository tally-processing") as caught:
@@ -113,13 +115,15 @@ def test_on_aws_an_empty_account_says_setup_then_the_images(
     assert not kept.exists()
 
 
-def test_on_aws_everything_there_is_upserted(set_up: Any, on_aws: Settings, kept: Path) -> None:
+def test_on_aws_a_complete_account_gets_the_pipeline(
+    set_up: Any, on_aws: Settings, kept: Path
+) -> None:
     done = upsert.upsert(set_up.session, on_aws)
     assert (done.action, done.items, done.notes) == ("created", (), ())
     assert upsert.upsert(set_up.session, on_aws).action == "unchanged"
 
 
-def test_on_aws_an_image_that_the_settings_name_is_not_looked_for(
+def test_on_aws_an_image_from_the_settings_is_not_looked_up(
     set_up: Any, on_aws: Settings, kept: Path
 ) -> None:
     named = on_aws.images.model_copy(update={"training": "registry.example/mine:2"})
@@ -127,14 +131,14 @@ def test_on_aws_an_image_that_the_settings_name_is_not_looked_for(
     assert upsert.upsert(set_up.session, settings).action == "created"
 
 
-def test_on_aws_a_missing_bucket_says_setup(set_up: Any, on_aws: Settings, kept: Path) -> None:
+def test_on_aws_a_missing_bucket_needs_setup(set_up: Any, on_aws: Settings, kept: Path) -> None:
     settings = on_aws.model_copy(update={"bucket": "not-made"})
     with pytest.raises(upsert.UpsertError, match="no bucket not-made") as caught:
         upsert.upsert(set_up.session, settings)
     assert "python pipeline.py --target aws setup" in str(caught.value)
 
 
-def test_after_the_template_alone_setup_is_asked_for(
+def test_after_the_template_alone_upsert_asks_for_setup(
     set_up: Any, on_aws: Settings, kept: Path
 ) -> None:
     """CloudFormation makes no object, and Evaluate would miss it when all is trained."""
@@ -146,7 +150,7 @@ def test_after_the_template_alone_setup_is_asked_for(
     assert "python pipeline.py --target aws setup" in str(caught.value)
 
 
-def test_on_aws_other_promoting_code_is_noted_and_none_is_refused(
+def test_on_aws_outdated_promotion_code_is_noted_and_a_missing_function_refused(
     set_up: Any, on_aws: Settings, kept: Path
 ) -> None:
     function = set_up.session.client("lambda")
@@ -156,7 +160,7 @@ def test_on_aws_other_promoting_code_is_noted_and_none_is_refused(
     function.update_function_code(FunctionName="tally-promote", ZipFile=other.getvalue())
     done = upsert.upsert(set_up.session, on_aws)
     assert done.action == "created"
-    assert "note       tally-promote promotes with other code" in str(done)
+    assert "note       tally-promote has other code" in str(done)
 
     function.delete_function(FunctionName="tally-promote")
     with pytest.raises(UserError, match="no Lambda function tally-promote"):
@@ -166,7 +170,9 @@ def test_on_aws_other_promoting_code_is_noted_and_none_is_refused(
 def test_a_changed_image_updates_the_pipeline(
     set_up: Any, local: Settings, kept: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(upsert, "_compile", lambda settings: json.dumps(settings.images.training))
+    monkeypatch.setattr(
+        definition_cache, "_compile", lambda settings: json.dumps(settings.images.training)
+    )
     assert upsert.upsert(set_up.session, local).action == "created"
     assert upsert.upsert(set_up.session, local).action == "unchanged"
     images_then = local.images.model_copy(update={"training": f"{local.images.training[:-1]}-"})
@@ -174,21 +180,23 @@ def test_a_changed_image_updates_the_pipeline(
     assert upsert.upsert(set_up.session, then).action == "updated"
 
 
-def test_what_does_not_compile_is_said(
+def test_a_definition_that_does_not_compile_is_reported(
     local: Settings, kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pipelines.root.ROOT", tmp_path)
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(upsert.UpsertError, match=r"does not compile:\n.*No module named"):
-        upsert._compile(local)
+    with pytest.raises(
+        definition_cache.CompileError, match=r"does not compile:\n.*No module named"
+    ):
+        definition_cache._compile(local)
     assert not kept.exists()
 
 
-def test_reading_verbs_do_not_import_the_sdk() -> None:
-    """The modules that every verb imports start without the SageMaker SDK, boto3 or rich."""
+def test_most_commands_import_neither_sdk_nor_boto3() -> None:
+    """The modules that every command imports start without the SageMaker SDK, boto3 or rich."""
     script = (
         "import sys\nfrom pipelines import parameters, target\n"
-        "from pipelines.provisioning import container_images, policies, promoter, setup, upsert\n"
+        "from pipelines.provisioning import container_images, promoter, setup, upsert\n"
         "heavy = {'sagemaker', 'boto3', 'botocore', 'obstore', 'rich', 'torch'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )

@@ -3,6 +3,7 @@ import json
 import pytest
 
 from model_registry.errors import RegistryError
+from model_registry.versions import APPROVED
 from pipelines.serving import comparison, package_group
 
 GROUP = "tally"
@@ -24,15 +25,15 @@ def test_approves_the_newest_pending_version_and_keeps_the_note(client, register
     register()
     register()
     register("Rejected")
-    done = package_group.approve(client, GROUP, note="counted by hand too")
+    done = package_group.decide(client, GROUP, APPROVED, note="counted by hand too")
     assert (done.version, done.approval, done.note) == (2, "Approved", "counted by hand too")
     assert package_group.find(client, GROUP, 1).approval == "PendingManualApproval"
 
 
 def test_a_decision_can_be_changed_and_its_words_with_it(client, register):
     register()
-    package_group.approve(client, GROUP, 1, "looks good")
-    done = package_group.reject(client, GROUP, 1)
+    package_group.decide(client, GROUP, APPROVED, 1, "looks good")
+    done = package_group.decide(client, GROUP, package_group.REJECTED, 1)
     assert (done.approval, done.note) == ("Rejected", "Rejected with pipeline.py")
 
 
@@ -47,12 +48,12 @@ def test_a_decision_can_be_changed_and_its_words_with_it(client, register):
 def test_what_cannot_be_approved_says_what_to_do(client, register, version, message):
     register("Approved")
     with pytest.raises(RegistryError, match=message):
-        package_group.approve(client, GROUP, version)
+        package_group.decide(client, GROUP, APPROVED, version)
 
 
 def test_without_a_group_there_is_nothing_to_approve(client):
     with pytest.raises(RegistryError, match=r"python pipeline\.py"):
-        package_group.approve(client, GROUP)
+        package_group.decide(client, GROUP, APPROVED)
     assert package_group.approved_data_url(client, GROUP) is None
 
 

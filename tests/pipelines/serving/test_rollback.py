@@ -75,7 +75,7 @@ def test_a_rollback_serves_no_version_of_the_number_of_one_that_was_deleted(emul
 
 def test_rollback_goes_back_version_by_version_past_rejected_ones(emulated):
     first, rejected, second, _ = serving(emulated, "steps", *["model.tar.gz"] * 4)
-    package_group.reject(emulated, "tally", version_number(rejected))
+    package_group.decide(emulated, "tally", package_group.REJECTED, version_number(rejected))
     for arn in (second, first):
         assert rollback(emulated, place("steps"), wait_seconds=30).model_package_arn == arn
         rest(emulated, "steps")

@@ -7,6 +7,7 @@ import pytest
 
 from model_registry.errors import EndpointBusyError, RegistryError
 from model_registry.promotion import Placement, promote
+from model_registry.versions import APPROVED
 from pipelines.serving import endpoint_status, package_group, rollout
 from pipelines.serving.package_group import version_number
 from tests.model_registry.served import place, register, rest
@@ -20,7 +21,7 @@ def test_an_older_version_that_was_approved_last_is_waited_for(client, register)
     newer = register("Approved")
     promote(client, newer, PLACEMENT, decided_at=datetime.now(UTC) - timedelta(minutes=1))
     assert rollout.wait(client, GROUP, "tally", 0).model.package == newer
-    package_group.approve(client, GROUP, 1)
+    package_group.decide(client, GROUP, APPROVED, 1)
     said = []
     with pytest.raises(EndpointBusyError, match="is still InService"):
         rollout.wait(client, GROUP, "tally", 0, said.append)
@@ -33,7 +34,7 @@ def test_of_an_approved_version_that_cannot_be_served_the_reason_is_said(emulate
     promote(emulated, register(emulated, group="broken"), place("broken"))
     rest(emulated, "broken")
     arn = register(emulated, "PendingManualApproval", "gone/model.tar.gz", "broken")
-    package_group.approve(emulated, "broken", version_number(arn))
+    package_group.decide(emulated, "broken", APPROVED, version_number(arn))
     promote(emulated, arn, place("broken"))
     begun = time.monotonic()
     with pytest.raises(

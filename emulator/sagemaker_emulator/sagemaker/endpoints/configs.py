@@ -24,9 +24,7 @@ _UNSUPPORTED = {
 
 
 @operation("CreateEndpointConfig")
-def create_endpoint_config(
-    context: Context, request: types.CreateEndpointConfigInputTypeDef
-) -> Response:
+def create_config(context: Context, request: types.CreateEndpointConfigInputTypeDef) -> Response:
     """Create a configuration whose models exist."""
     name = request["EndpointConfigName"]
     for key, what in _UNSUPPORTED.items():
@@ -58,7 +56,7 @@ def create_endpoint_config(
 
 
 @operation("DescribeEndpointConfig")
-def describe_endpoint_config(
+def describe_config(
     context: Context, request: types.DescribeEndpointConfigInputTypeDef
 ) -> Response:
     """The configuration as it was created."""
@@ -66,19 +64,13 @@ def describe_endpoint_config(
 
 
 @operation("ListEndpointConfigs")
-def list_endpoint_configs(
-    context: Context, request: types.ListEndpointConfigsInputTypeDef
-) -> Response:
+def list_configs(context: Context, request: types.ListEndpointConfigsInputTypeDef) -> Response:
     """Configurations by name part and creation time."""
-    configs = context.store.list(KIND)
-    sort = {"Name": "EndpointConfigName"}
-    return page(request, configs, "EndpointConfigs", name="EndpointConfigName", sort=sort)
+    return page(request, context.store.list(KIND), "EndpointConfigs", "EndpointConfig")
 
 
 @operation("DeleteEndpointConfig")
-def delete_endpoint_config(
-    context: Context, request: types.DeleteEndpointConfigInputTypeDef
-) -> Response:
+def delete_config(context: Context, request: types.DeleteEndpointConfigInputTypeDef) -> Response:
     """Forget a configuration; an endpoint that uses it keeps running."""
     document = get(context, request["EndpointConfigName"])
     context.store.delete(KIND, document["EndpointConfigName"])

@@ -60,7 +60,7 @@ class Deployment:
             )
 
     def start(self) -> None:
-        """Start every server and wait until all answer /ping.
+        """Start every server and wait until all respond to /ping.
 
         Raises:
             JobFailed: one does not; the others are ended.

@@ -13,7 +13,7 @@ from sagemaker_emulator.sagemaker.jobs.failures import failure_reason
 from sagemaker_emulator.storage.store import Document
 
 KIND = "endpoint"
-# Ours, not SageMaker's: what serves, and what an update under way changes over to.
+# Not SageMaker's members: the configuration that serves, and the one of an update.
 _OWN = ("Config", "Update")
 
 _log = logging.getLogger("emulator.endpoints")

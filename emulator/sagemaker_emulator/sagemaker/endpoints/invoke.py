@@ -64,7 +64,7 @@ def _invoke(context: Context, request: HttpRequest, document: Document) -> HttpR
         )
         return _model_error(context, name, message, 0, "")
     except httpx.TransportError as error:
-        message = f"The container of endpoint {name} did not answer ({error}); it is started again."
+        message = f"The container of endpoint {name} did not respond ({error}); it is restarted."
         return _model_error(context, name, message, 503, str(error))
     if not response.is_success:
         side = "client" if response.status_code < 500 else "server"
@@ -80,13 +80,13 @@ def _invoke(context: Context, request: HttpRequest, document: Document) -> HttpR
     }
     if ATTRIBUTES in response.headers:
         reply[ATTRIBUTES] = response.headers[ATTRIBUTES]
-    return HttpResponse(response.content, 200, reply)
+    return HttpResponse(200, reply, response.content)
 
 
 def _error(code: str, message: str, status: int = 400, **members: object) -> HttpResponse:
     body = json.dumps({"Message": message, "message": message, **members}).encode()
     headers = {"content-type": "application/json", "x-amzn-errortype": code}
-    return HttpResponse(body, status, headers)
+    return HttpResponse(status, headers, body)
 
 
 def _model_error(

@@ -47,7 +47,7 @@ class ServedModel:
 
     @classmethod
     def describe(cls, context: Context, name: str) -> "ServedModel":
-        """Look a model up, and the model package that it may have been made of.
+        """Look a model up, and the model package that it may name.
 
         Raises:
             ApiError: there is no such model.
@@ -137,7 +137,7 @@ class ModelServer:
     def start(
         self, seconds: float = STARTUP_SECONDS, check: Callable[[], None] = lambda: None
     ) -> None:
-        """Unpack the model, start the container and wait until /ping answers 200.
+        """Unpack the model, start the container and wait until /ping returns 200.
 
         Args:
             seconds: the longest wait.
@@ -209,7 +209,7 @@ class ModelServer:
             ("serve",),
             {
                 "SAGEMAKER_BIND_TO_PORT": str(self._port),
-                # Ours, not AWS's: there a container has a network of its own to listen on.
+                # Not AWS's: there, a container has a network of its own to listen on.
                 "SERVE_HOST": "127.0.0.1",
                 **self._environment,
                 **self._model.environment,

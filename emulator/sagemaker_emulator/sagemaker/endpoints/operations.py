@@ -140,14 +140,7 @@ def describe_endpoint(context: Context, request: types.DescribeEndpointInputType
 @operation("ListEndpoints")
 def list_endpoints(context: Context, request: types.ListEndpointsInputTypeDef) -> Response:
     """Endpoints by name part, status and time."""
-    return page(
-        request,
-        context.store.list(KIND),
-        "Endpoints",
-        name="EndpointName",
-        sort={"Name": "EndpointName", "Status": "EndpointStatus"},
-        status="EndpointStatus",
-    )
+    return page(request, context.store.list(KIND), "Endpoints", "Endpoint")
 
 
 @operation("DeleteEndpoint")

@@ -1,4 +1,4 @@
-"""The documents of jobs: created, read, listed, stopped, ended, deleted."""
+"""The documents of jobs: created, read, and ended where a server was killed."""
 
 import shutil
 import time
@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from sagemaker_emulator.aws.context import Context
-from sagemaker_emulator.aws.pages import page
 from sagemaker_emulator.errors import in_use, invalid
 from sagemaker_emulator.sagemaker import tags
 from sagemaker_emulator.sagemaker.jobs.kinds import RUNNING, TRAINING, JobKind
@@ -76,48 +75,6 @@ def get(context: Context, kind: JobKind, name: str) -> Document:
             raise invalid(f"Requested resource not found: there is no training job {name}.")
         raise invalid(f"Could not find requested job with name: {name}")
     return document
-
-
-def list_page(context: Context, kind: JobKind, request: Mapping[str, Any]) -> Document:
-    """Jobs by part of the name, status and time."""
-    return page(
-        request,
-        context.store.list(kind.resource),
-        kind.summaries_key,
-        name=kind.name_key,
-        sort={"Name": kind.name_key, "Status": kind.status_key},
-        status=kind.status_key,
-    )
-
-
-def stop(context: Context, kind: JobKind, name: str) -> None:
-    """Put a job that is InProgress in Stopping and ask it to end.
-
-    Raises:
-        ApiError: there is no such job, or it has ended.
-    """
-    with context.store.transaction():
-        document = get(context, kind, name)
-        status = document[kind.status_key]
-        if status == "Stopping":
-            return
-        if status != "InProgress":
-            raise invalid(f"The request was rejected because the job {name} is in status {status}.")
-        context.store.update(kind.resource, name, **status_changes(document, kind, "Stopping"))
-    context.jobs.stop_job(kind.resource, name)
-
-
-def delete(context: Context, kind: JobKind, name: str) -> None:
-    """Forget a job that has ended.
-
-    Raises:
-        ApiError: there is no such job, or it has not ended.
-    """
-    document = get(context, kind, name)
-    if document[kind.status_key] in RUNNING:
-        raise in_use(f"The job {name} has not ended; stop it first.")
-    context.store.delete(kind.resource, name)
-    context.store.delete("tags", document[kind.arn_key])
 
 
 def fail_interrupted(context: Context, kind: JobKind) -> None:

@@ -21,7 +21,7 @@ def log_failure(job: Job, error: Exception) -> str:
 
 
 def failure_reason(error: Exception, name: str) -> str:
-    """The FailureReason for what went wrong around a container; a fault of ours is logged."""
+    """The FailureReason for an error around a container; a fault of the emulator is logged."""
     if isinstance(error, JobFailed):
         reason = str(error)
     elif isinstance(error, ImageError | EnvironmentFailed):

@@ -65,7 +65,7 @@ class Job:
         name: the job's name.
         arn: the job's ARN.
         request: the Create request, without its tags.
-        folder: `<state>/jobs/<resource>-<name>`; its `ml` is seen at /opt/ml.
+        folder: `<state>/jobs/<resource>-<name>`; the container sees its `ml` at /opt/ml.
         stream: the name of the job's log stream.
         metrics: what the log has of the metrics that the request defines.
     """
@@ -96,7 +96,7 @@ class Job:
 
     @property
     def ml(self) -> Path:
-        """The folder seen at /opt/ml."""
+        """The folder that the container sees at /opt/ml."""
         return self.folder / "ml"
 
     @property
@@ -118,7 +118,7 @@ class Job:
         return self.ml / path.removeprefix("/opt/ml").lstrip("/")
 
     def inform(self, changes: Callable[[Document], Document]) -> None:
-        """Change the document of a job that goes on; left out where the disk is full.
+        """Change the document of a job that continues; left out where the disk is full.
 
         Left out also where the server goes down: the document stays InProgress. The next start
         turns that into Failed, as after a kill, and the pipeline engine, which goes down at the

@@ -1,4 +1,4 @@
-"""Processing jobs: the operations, and how one ends."""
+"""Processing jobs: how one is created, and how it ends."""
 
 from __future__ import annotations
 
@@ -16,45 +16,9 @@ if TYPE_CHECKING:
 
 
 @operation("CreateProcessingJob")
-def create_processing_job(
-    context: Context, request: types.CreateProcessingJobRequestTypeDef
-) -> Response:
+def create_job(context: Context, request: types.CreateProcessingJobRequestTypeDef) -> Response:
     """Create the job and start it."""
     return documents.create(context, PROCESSING, request, processing_container.problem(request))
-
-
-@operation("DescribeProcessingJob")
-def describe_processing_job(
-    context: Context, request: types.DescribeProcessingJobRequestTypeDef
-) -> Response:
-    """The job as it was created, and how far it is."""
-    return documents.get(context, PROCESSING, request["ProcessingJobName"])
-
-
-@operation("ListProcessingJobs")
-def list_processing_jobs(
-    context: Context, request: types.ListProcessingJobsRequestTypeDef
-) -> Response:
-    """Jobs by part of the name, status and time."""
-    return documents.list_page(context, PROCESSING, request)
-
-
-@operation("StopProcessingJob")
-def stop_processing_job(
-    context: Context, request: types.StopProcessingJobRequestTypeDef
-) -> Response:
-    """SIGTERM to the container, SIGKILL 20 seconds later (120 on AWS)."""
-    documents.stop(context, PROCESSING, request["ProcessingJobName"])
-    return {}
-
-
-@operation("DeleteProcessingJob")
-def delete_processing_job(
-    context: Context, request: types.DeleteProcessingJobRequestTypeDef
-) -> Response:
-    """Forget a job that has ended."""
-    documents.delete(context, PROCESSING, request["ProcessingJobName"])
-    return {}
 
 
 def run(job: Job) -> Document:

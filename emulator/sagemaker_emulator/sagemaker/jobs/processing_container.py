@@ -1,7 +1,8 @@
 """What a processing container finds under /opt/ml, and what becomes of what it leaves.
 
 Contract: SageMaker developer guide, "How Amazon SageMaker Processing configures your processing
-container". It is one instance; inputs are in place before it starts, outputs go when it has ended.
+container". There is one instance. Inputs are there before it starts; outputs are uploaded when it
+has ended.
 """
 
 import json

@@ -116,7 +116,7 @@ class RunningJobs:
     def _end(self, kind: JobKind, job: Job, changes: Document) -> None:
         """Write how a job ended, unless that is written or the server goes down, and emit it.
 
-        A job whose document says that it has ended has left nothing behind. Where the disk is
+        A job whose document has its end has left no files behind. Where the disk is
         full, this is tried until there is room, some of which the job's files may have taken, or
         until the server goes down.
         """

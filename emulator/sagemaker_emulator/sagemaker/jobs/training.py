@@ -1,4 +1,4 @@
-"""Training jobs: the operations, and how one ends."""
+"""Training jobs: how one is created, and how it ends."""
 
 from __future__ import annotations
 
@@ -17,42 +17,10 @@ if TYPE_CHECKING:
 
 
 @operation("CreateTrainingJob")
-def create_training_job(
-    context: Context, request: types.CreateTrainingJobRequestTypeDef
-) -> Response:
+def create_job(context: Context, request: types.CreateTrainingJobRequestTypeDef) -> Response:
     """Create the job and start it."""
     problem = training_container.problem(request)
     return documents.create(context, TRAINING, request, problem, **secondary_changes("Starting"))
-
-
-@operation("DescribeTrainingJob")
-def describe_training_job(
-    context: Context, request: types.DescribeTrainingJobRequestTypeDef
-) -> Response:
-    """The job as it was created, and how far it is."""
-    return documents.get(context, TRAINING, request["TrainingJobName"])
-
-
-@operation("ListTrainingJobs")
-def list_training_jobs(context: Context, request: types.ListTrainingJobsRequestTypeDef) -> Response:
-    """Jobs by part of the name, status and time."""
-    return documents.list_page(context, TRAINING, request)
-
-
-@operation("StopTrainingJob")
-def stop_training_job(context: Context, request: types.StopTrainingJobRequestTypeDef) -> Response:
-    """SIGTERM to the container, SIGKILL 20 seconds later (120 on AWS); the model is kept."""
-    documents.stop(context, TRAINING, request["TrainingJobName"])
-    return {}
-
-
-@operation("DeleteTrainingJob")
-def delete_training_job(
-    context: Context, request: types.DeleteTrainingJobRequestTypeDef
-) -> Response:
-    """Forget a job that has ended."""
-    documents.delete(context, TRAINING, request["TrainingJobName"])
-    return {}
 
 
 def run(job: Job) -> Document:
@@ -61,7 +29,7 @@ def run(job: Job) -> Document:
     def show_progress(status: str) -> None:
         def changes(document: Document) -> Document:
             if document["SecondaryStatus"] == "Stopping":
-                return {}  # it stays Stopping while what it made is uploaded
+                return {}  # it stays Stopping while its output is uploaded
             return secondary_changes(status, document["SecondaryStatusTransitions"])
 
         job.inform(changes)

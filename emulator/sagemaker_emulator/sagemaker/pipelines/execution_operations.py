@@ -15,7 +15,7 @@ from sagemaker_emulator.errors import ApiError, invalid
 from sagemaker_emulator.sagemaker.pipelines.language.definition import Definition
 from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import DefinitionError
 from sagemaker_emulator.sagemaker.pipelines.language.parameters import bind
-from sagemaker_emulator.sagemaker.pipelines.operations import checked, requested_pipeline
+from sagemaker_emulator.sagemaker.pipelines.operations import check_definition, requested_pipeline
 from sagemaker_emulator.sagemaker.pipelines.run import records
 from sagemaker_emulator.sagemaker.pipelines.run.scheduler import SKIPPED
 from sagemaker_emulator.sagemaker.pipelines.run.selection import record_other_steps, resolve
@@ -49,7 +49,7 @@ def start(context: Context, request: types.StartPipelineExecutionRequestTypeDef)
     token = f"start/{pipeline['PipelineName']}/{request['ClientRequestToken']}"
     if earlier := store.get(records.TOKEN, token):
         return {"PipelineExecutionArn": earlier["PipelineExecutionArn"]}
-    definition = checked(pipeline["PipelineDefinition"])
+    definition = check_definition(pipeline["PipelineDefinition"])
     config = request.get("SelectiveExecutionConfig")
     try:
         values = bind(definition.parameters, request.get("PipelineParameters", []))
@@ -60,55 +60,46 @@ def start(context: Context, request: types.StartPipelineExecutionRequestTypeDef)
     arn = f"{pipeline['PipelineArn']}/execution/{execution_id}"
     now = time.time()
     options = {key: value for key, value in request.items() if key in _OPTIONS}
-    record = cast(
-        records.ExecutionRecord,
-        {
-            "PipelineArn": pipeline["PipelineArn"],
-            "PipelineName": pipeline["PipelineName"],
-            "PipelineVersionId": pipeline["Version"],
-            "PipelineExecutionArn": arn,
-            "PipelineExecutionDisplayName": f"execution-{int(now * 1000)}",
-            "PipelineExecutionStatus": "Executing",
-            "PipelineExperimentConfig": _experiment(
-                definition, pipeline["PipelineName"], execution_id
-            ),
-            "Parameters": values,
-            "CreationTime": now,
-            "LastModifiedTime": now,
-            "ParallelismConfiguration": pipeline.get("ParallelismConfiguration"),
-            "RoleArn": pipeline["RoleArn"],
-            **options,
-        },
-    )
+    record: dict[str, Any] = {
+        "PipelineArn": pipeline["PipelineArn"],
+        "PipelineName": pipeline["PipelineName"],
+        "PipelineVersionId": pipeline["Version"],
+        "PipelineExecutionArn": arn,
+        "PipelineExecutionDisplayName": f"execution-{int(now * 1000)}",
+        "PipelineExecutionStatus": "Executing",
+        "PipelineExperimentConfig": _experiment(definition, pipeline["PipelineName"], execution_id),
+        "Parameters": values,
+        "CreationTime": now,
+        "LastModifiedTime": now,
+        "ParallelismConfiguration": pipeline.get("ParallelismConfiguration"),
+        "RoleArn": pipeline["RoleArn"],
+        **options,
+    }
     with store.transaction():
         if earlier := store.get(records.TOKEN, token):  # of the same request, sent at the same time
             return {"PipelineExecutionArn": earlier["PipelineExecutionArn"]}
         record["DefinitionName"] = records.keep_definition(store, pipeline)
-        store.put(records.EXECUTION, arn, dict(record))
+        store.put(records.EXECUTION, arn, record)
         store.put(records.TOKEN, token, {"PipelineExecutionArn": arn})
         store.update(records.PIPELINE, pipeline["PipelineName"], LastRunTime=now)
         if config and selection:
             source_arn = config.get("SourcePipelineExecutionArn")
             record_other_steps(store, definition, arn, selection, source_arn)
-    emit_execution_event(context, record, "Executing")
+    emit_execution_event(context, cast(records.ExecutionRecord, record), "Executing")
     context.executions.drive(arn)
     return {"PipelineExecutionArn": arn}
 
 
-def _experiment(
-    definition: Definition, pipeline: str, execution_id: str
-) -> types.PipelineExperimentConfigTypeDef | None:
+def _experiment(definition: Definition, pipeline: str, execution_id: str) -> dict[str, str] | None:
     if not definition.experiment:
         return None
-    variables = {"Execution.PipelineName": pipeline}
-    config = {
-        key: variables.get(str(value.get("Get")), execution_id)
-        if isinstance(value, dict)
-        else value
-        for key, value in definition.experiment.items()
-        if key in ("ExperimentName", "TrialName")
+    names = {k: definition.experiment.get(k) for k in ("ExperimentName", "TrialName")}
+    by_pipeline = {"Get": "Execution.PipelineName"}
+    return {
+        key: value if isinstance(value, str) else pipeline if value == by_pipeline else execution_id
+        for key, value in names.items()
+        if value
     }
-    return cast("types.PipelineExperimentConfigTypeDef", config)
 
 
 @operation("DescribePipelineExecution")
@@ -140,7 +131,7 @@ def list_executions(
         }
         for execution in records.list_executions(context.store, pipeline["PipelineArn"])
     ]
-    return page(request, executions, "PipelineExecutionSummaries", name="PipelineName")
+    return page(request, executions, "PipelineExecutionSummaries", "Pipeline")
 
 
 @operation("ListPipelineExecutionSteps")
@@ -150,14 +141,12 @@ def list_steps(
     """List the steps that have begun, latest first unless the request orders otherwise."""
     arn = request.get("PipelineExecutionArn", "")
     records.get_execution(context.store, arn)
-    steps = records.step_records(context.store, arn).values()
-    return page(
-        request,
-        [records.shown(step) for step in steps if step["StepStatus"] != SKIPPED],
-        "PipelineExecutionSteps",
-        name="StepName",
-        sort={"CreationTime": "StartTime"},
-    )
+    steps = [
+        {**records.listed_step(step), "CreationTime": step["StartTime"]}
+        for step in records.step_records(context.store, arn).values()
+        if step["StepStatus"] != SKIPPED
+    ]
+    return page(request, steps, "PipelineExecutionSteps", "Step")
 
 
 @operation("ListPipelineParametersForExecution")
@@ -170,7 +159,7 @@ def list_parameters(
         {"Name": name, "Value": value if isinstance(value, str) else json.dumps(value)}
         for name, value in execution["Parameters"].items()
     ]
-    return page(request, parameters, "PipelineParameters", name="Name", default_order="Ascending")
+    return page(request, parameters, "PipelineParameters", "", default_order="Ascending")
 
 
 @operation("DescribePipelineDefinitionForExecution")

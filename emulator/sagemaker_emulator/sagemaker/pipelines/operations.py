@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from sagemaker_emulator.aws.context import Context
-from sagemaker_emulator.aws.dispatch import Response, operation, service_model
+from sagemaker_emulator.aws.dispatch import Response, operation
 from sagemaker_emulator.aws.pages import page
 from sagemaker_emulator.errors import ApiError, invalid, not_found
 from sagemaker_emulator.sagemaker import tags
@@ -27,14 +27,14 @@ def create_pipeline(context: Context, request: types.CreatePipelineRequestTypeDe
     """Create a pipeline, checked as a whole; a repeated ClientRequestToken changes nothing."""
     name = request["PipelineName"]
     arn = context.arn("pipeline", name)
-    if _exists(context, request):
+    if _is_repeated(context, request):
         return {"PipelineArn": arn}
     if "PipelineVersionAliases" in request:
         raise invalid(f"PipelineVersionAliases: {_ONE_VERSION}.")
     text = _definition_text(context, request)
     if text is None:
         raise invalid("CreatePipeline needs PipelineDefinition or PipelineDefinitionS3Location.")
-    checked(text)
+    check_definition(text)
     now = time.time()
     pipeline: records.PipelineRecord = {
         "PipelineArn": arn,
@@ -51,7 +51,7 @@ def create_pipeline(context: Context, request: types.CreatePipelineRequestTypeDe
         "Version": 1,
     }
     with context.store.transaction():
-        if not _exists(context, request):  # made by another request while this one was checked
+        if not _is_repeated(context, request):  # made by another request while this one was checked
             context.store.put(records.PIPELINE, name, dict(pipeline))
             tags.add(context, arn, request.get("Tags"))
     return {"PipelineArn": arn}
@@ -65,7 +65,7 @@ def update_pipeline(context: Context, request: types.UpdatePipelineRequestTypeDe
     changes: dict[str, Any] = {key: value for key, value in request.items() if key in kept}
     text = _definition_text(context, request)
     if text is not None:
-        checked(text)
+        check_definition(text)
         changes["PipelineDefinition"] = text
     with context.store.transaction():
         pipeline = requested_pipeline(context, request)
@@ -87,13 +87,7 @@ def list_pipelines(context: Context, request: types.ListPipelinesRequestTypeDef)
         {**pipeline, "LastExecutionTime": pipeline.get("LastRunTime")}
         for pipeline in context.store.list(records.PIPELINE, request.get("PipelineNamePrefix", ""))
     ]
-    return page(
-        request,
-        pipelines,
-        "PipelineSummaries",
-        name="PipelineName",
-        sort={"Name": "PipelineName"},
-    )
+    return page(request, pipelines, "PipelineSummaries", "Pipeline")
 
 
 @operation("DeletePipeline")
@@ -146,7 +140,7 @@ def requested_pipeline(context: Context, request: Mapping[str, Any]) -> records.
     return cast(records.PipelineRecord, pipeline)
 
 
-def _exists(context: Context, request: types.CreatePipelineRequestTypeDef) -> bool:
+def _is_repeated(context: Context, request: types.CreatePipelineRequestTypeDef) -> bool:
     """Return whether an earlier attempt of the same CreatePipeline request made the pipeline.
 
     Raises:
@@ -182,7 +176,7 @@ def _definition_text(
     return content.decode()
 
 
-def checked(text: str) -> Definition:
+def check_definition(text: str) -> Definition:
     """Parse a definition and check it as a whole.
 
     Raises:
@@ -190,7 +184,7 @@ def checked(text: str) -> Definition:
     """
     try:
         definition = parse(text)
-        validate(definition, service_model("sagemaker").operation_model)
+        validate(definition)
     except DefinitionError as error:
         raise invalid(str(error)) from error
     return definition

@@ -19,9 +19,7 @@ _KIND = "model-package-group"
 
 
 @operation("CreateModelPackageGroup")
-def create_model_package_group(
-    context: Context, request: types.CreateModelPackageGroupInputTypeDef
-) -> Response:
+def create_group(context: Context, request: types.CreateModelPackageGroupInputTypeDef) -> Response:
     """Make an empty group."""
     name = request["ModelPackageGroupName"]
     arn = context.arn(_KIND, name)
@@ -41,7 +39,7 @@ def create_model_package_group(
 
 
 @operation("DescribeModelPackageGroup")
-def describe_model_package_group(
+def describe_group(
     context: Context, request: types.DescribeModelPackageGroupInputTypeDef
 ) -> Response:
     """A group by name or ARN."""
@@ -49,23 +47,14 @@ def describe_model_package_group(
 
 
 @operation("ListModelPackageGroups")
-def list_model_package_groups(
-    context: Context, request: types.ListModelPackageGroupsInputTypeDef
-) -> Response:
+def list_groups(context: Context, request: types.ListModelPackageGroupsInputTypeDef) -> Response:
     """Groups by name part and creation time."""
-    return page(
-        request,
-        context.store.list(_KIND),
-        "ModelPackageGroupSummaryList",
-        name="ModelPackageGroupName",
-        sort={"Name": "ModelPackageGroupName"},
-    )
+    all_groups = context.store.list(_KIND)
+    return page(request, all_groups, "ModelPackageGroupSummaryList", "ModelPackageGroup")
 
 
 @operation("DeleteModelPackageGroup")
-def delete_model_package_group(
-    context: Context, request: types.DeleteModelPackageGroupInputTypeDef
-) -> Response:
+def delete_group(context: Context, request: types.DeleteModelPackageGroupInputTypeDef) -> Response:
     """Forget an empty group."""
     with context.store.transaction():
         group = get(context, request["ModelPackageGroupName"])
@@ -101,7 +90,7 @@ def name_of(identifier: str) -> str:
 
 
 def next_version(context: Context, name: str) -> int:
-    """The number of the version about to be made; a deleted version's number is not used again."""
+    """The number of the next version; a deleted version's number is not used again."""
     version = int(get(context, name)["LastVersion"]) + 1
     context.store.update(_KIND, name, LastVersion=version)
     return version

@@ -25,7 +25,7 @@ _UNSUPPORTED = {
 
 @operation("CreateModel")
 def create_model(context: Context, request: types.CreateModelInputTypeDef) -> Response:
-    """Keep a model; a container given by ModelPackageName takes that package's image and data."""
+    """Create a model; a container with ModelPackageName uses that package's image and data."""
     name = request["ModelName"]
     containers = [request["PrimaryContainer"]] if "PrimaryContainer" in request else []
     containers += request.get("Containers", [])
@@ -72,8 +72,7 @@ def describe_model(context: Context, request: types.DescribeModelInputTypeDef) -
 @operation("ListModels")
 def list_models(context: Context, request: types.ListModelsInputTypeDef) -> Response:
     """Models by name part and creation time."""
-    models = context.store.list(_KIND)
-    return page(request, models, "Models", name="ModelName", sort={"Name": "ModelName"})
+    return page(request, context.store.list(_KIND), "Models", "Model")
 
 
 @operation("DeleteModel")

@@ -33,9 +33,7 @@ _REPLACED = (
 
 
 @operation("CreateModelPackage")
-def create_model_package(
-    context: Context, request: types.CreateModelPackageInputTypeDef
-) -> Response:
+def create_package(context: Context, request: types.CreateModelPackageInputTypeDef) -> Response:
     """Create a package; in a group it becomes the next version, by default pending approval."""
     group, name = request.get("ModelPackageGroupName"), request.get("ModelPackageName")
     if (group is None) == (name is None):
@@ -70,17 +68,13 @@ def create_model_package(
 
 
 @operation("DescribeModelPackage")
-def describe_model_package(
-    context: Context, request: types.DescribeModelPackageInputTypeDef
-) -> Response:
+def describe_package(context: Context, request: types.DescribeModelPackageInputTypeDef) -> Response:
     """A package by ARN, by name, or as `group/version`."""
     return _get(context, request["ModelPackageName"])
 
 
 @operation("UpdateModelPackage")
-def update_model_package(
-    context: Context, request: types.UpdateModelPackageInputTypeDef
-) -> Response:
+def update_package(context: Context, request: types.UpdateModelPackageInputTypeDef) -> Response:
     """Approve, reject or annotate a package, and emit an event of what changed."""
     with context.store.transaction():
         document = _get(context, request["ModelPackageArn"])
@@ -110,8 +104,8 @@ def update_model_package(
 
 
 @operation("ListModelPackages")
-def list_model_packages(context: Context, request: types.ListModelPackagesInputTypeDef) -> Response:
-    """Versions of a group, or packages without one; `ModelPackageType` Both gives all."""
+def list_packages(context: Context, request: types.ListModelPackagesInputTypeDef) -> Response:
+    """Versions of a group, or packages without one; `ModelPackageType` Both lists all."""
     group = request.get("ModelPackageGroupName")
     if group:
         group = groups.get(context, group)["ModelPackageGroupName"]
@@ -124,20 +118,11 @@ def list_model_packages(context: Context, request: types.ListModelPackagesInputT
             approval == document.get("ModelApprovalStatus")
         ):
             packages.append(document)
-    return page(
-        request,
-        packages,
-        "ModelPackageSummaryList",
-        name="ModelPackageName",
-        sort={"Name": "ModelPackageName"},
-        default_size=100,
-    )
+    return page(request, packages, "ModelPackageSummaryList", "ModelPackage", default_size=100)
 
 
 @operation("DeleteModelPackage")
-def delete_model_package(
-    context: Context, request: types.DeleteModelPackageInputTypeDef
-) -> Response:
+def delete_package(context: Context, request: types.DeleteModelPackageInputTypeDef) -> Response:
     """Forget a package; its version number is not used again."""
     document = _get(context, request["ModelPackageName"])
     context.store.delete(_KIND, document["ModelPackageName"])

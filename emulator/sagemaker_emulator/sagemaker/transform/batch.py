@@ -2,7 +2,7 @@
 
 Contract: SageMaker developer guide, "Custom Inference Code with Batch Transform", and the API
 reference of CreateTransformJob. An object that fails does not end the job: the others are
-transformed and their results kept, the job is then Failed, and its data log says which object
+transformed and their results kept, the job is then Failed, and its data log has which object
 failed and why.
 """
 
@@ -32,7 +32,7 @@ from sagemaker_emulator.sagemaker.transform.objects import (
 from sagemaker_emulator.storage import s3_files
 
 MOST = 100  # MB under way at once, and of one object
-WATCH = 0.2  # seconds between two looks at whether the job was stopped
+WATCH = 0.2  # seconds between two checks whether the job was stopped
 SEE_LOGS = "See job logs for more information"
 
 
@@ -174,7 +174,7 @@ def _environment(request: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _log_data(job: Job, *lines: str) -> None:
-    """Add lines to the job's data log, each with the head that SageMaker gives it."""
+    """Add lines to the job's data log, each with SageMaker's head."""
     now = datetime.now(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00")
     texts = [f"{now}:[sagemaker logs]: {line}" for line in lines]
     job.context.logs.append(TRANSFORM.log_group, f"{job.stream}/data-log", texts)

@@ -1,4 +1,4 @@
-"""The columns of a transform job's CSV: which are sent, and which are kept beside the answers.
+"""The columns of a transform job's CSV: which are sent, and which are kept beside the responses.
 
 Contract: SageMaker developer guide, "Associate Prediction Results with Input Records". A row of CSV
 is an array; of JSONPath it has use for fields by number and for slices.
@@ -20,12 +20,12 @@ Row = list[str]
 
 @dataclass(frozen=True)
 class DataProcessing:
-    """What is made of each request and its answer.
+    """How each request and its response are changed.
 
     Attributes:
         sent: the path of the columns that the container gets.
-        kept: the path of the columns, joined ones where that is asked for, that are written.
-        joined: whether each answer stands behind its input.
+        kept: the path of the columns, joined ones included, that are written.
+        joined: whether each response follows its input.
     """
 
     sent: str = ALL
@@ -34,12 +34,12 @@ class DataProcessing:
 
     @classmethod
     def of(cls, request: Mapping[str, Any]) -> "DataProcessing":
-        """What a CreateTransformJob request asks for."""
-        asked = request.get("DataProcessing") or {}
+        """The DataProcessing of a CreateTransformJob request."""
+        config = request.get("DataProcessing") or {}
         return cls(
-            asked.get("InputFilter") or ALL,
-            asked.get("OutputFilter") or ALL,
-            asked.get("JoinSource") == "Input",
+            config.get("InputFilter") or ALL,
+            config.get("OutputFilter") or ALL,
+            config.get("JoinSource") == "Input",
         )
 
     @property
@@ -50,15 +50,15 @@ class DataProcessing:
         """Why it cannot be done here, or an empty string."""
         if self == DataProcessing():
             return ""
-        given = request["TransformInput"]
-        csv_lines = given.get("ContentType", "").partition(";")[0].strip() == "text/csv"
-        if not csv_lines or given.get("SplitType") != "Line":
+        source = request["TransformInput"]
+        csv_lines = source.get("ContentType", "").partition(";")[0].strip() == "text/csv"
+        if not csv_lines or source.get("SplitType") != "Line":
             return (
                 "DataProcessing: the emulator filters and joins the lines of CSV; TransformInput "
                 "needs the ContentType text/csv and the SplitType Line."
             )
         if not self._as_answered and request["TransformOutput"].get("AssembleWith") != "Line":
-            return "DataProcessing: to join or filter answers, AssembleWith must be Line."
+            return "DataProcessing: to join or filter responses, AssembleWith must be Line."
         for member, path in (("InputFilter", self.sent), ("OutputFilter", self.kept)):
             if not _PATH.fullmatch(path):
                 return (
@@ -71,50 +71,50 @@ class DataProcessing:
         """What is sent of some lines.
 
         Raises:
-            ValueError: a line is no CSV, or has no column of a number that was asked for.
+            ValueError: a line is not CSV, or lacks a requested column.
         """
         return lines if self.sent == ALL else _csv(_pick(self.sent, row) for row in _rows(lines))
 
-    def result(self, lines: bytes, answer: bytes) -> bytes:
-        """What is written of the answer to some lines.
+    def result(self, lines: bytes, response: bytes) -> bytes:
+        """The output for some lines, from the response to them.
 
         Raises:
-            ValueError: there are not as many answers as lines, or a column is not there.
+            ValueError: there are not as many responses as lines, or a column is not there.
         """
         if self._as_answered:
-            return answer
-        rows = _rows(answer)
+            return response
+        rows = _rows(response)
         if self.joined:
             inputs = _rows(lines)
             if len(inputs) != len(rows):
-                raise ValueError(f"{len(inputs)} lines cannot be joined with {len(rows)} answers")
+                raise ValueError(f"{len(inputs)} lines cannot be joined with {len(rows)} responses")
             rows = [one + other for one, other in zip(inputs, rows, strict=True)]
         return _csv(_pick(self.kept, row) for row in rows)
 
 
 def _pick(path: str, row: Row) -> Row:
-    found = _PATH.fullmatch(path)
-    assert found is not None  # `problem` has looked
-    if found["numbers"] is None:
-        start, end = (None if part is None else int(part) for part in found.group("start", "end"))
+    match = _PATH.fullmatch(path)
+    assert match is not None  # `problem` has checked
+    if match["numbers"] is None:
+        start, end = (None if part is None else int(part) for part in match.group("start", "end"))
         return row[start:end]
-    numbers = [int(number) for number in found["numbers"].split(",")]
+    numbers = [int(number) for number in match["numbers"].split(",")]
     if missing := [number for number in numbers if not -len(row) <= number < len(row)]:
         raise ValueError(f"{path}: a line with {len(row)} columns has no column {missing[0]}")
     return [row[number] for number in numbers]
 
 
-# A byte is a character here, so that no encoding has to be known to give every byte back.
+# A byte is a character here, so that every byte comes back whatever the encoding.
 
 
 def _rows(text: bytes) -> list[Row]:
     try:
         return list(csv.reader(io.StringIO(text.decode("latin-1"), newline="")))
     except csv.Error as error:
-        raise ValueError(f"a line is no CSV: {error}") from None
+        raise ValueError(f"a line is not CSV: {error}") from None
 
 
 def _csv(rows: Iterable[Row]) -> bytes:
-    made = io.StringIO(newline="")
-    csv.writer(made, lineterminator="\n").writerows(rows)
-    return made.getvalue().encode("latin-1")
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue().encode("latin-1")

@@ -24,7 +24,7 @@ STRATEGIES = {"SingleRecord": "SINGLE_RECORD", "MultiRecord": "MULTI_RECORD"}
 
 @dataclass(frozen=True)
 class Limits:
-    """How a container is asked: the request's word, else the container's, else AWS's default."""
+    """Limits of requests: the job's, else the container's, else AWS's defaults."""
 
     together: int
     megabytes: int
@@ -39,7 +39,7 @@ class Limits:
 
 
 class ObjectFailed(Exception):
-    """An object was not transformed; the lines are what the data log says of it."""
+    """An object was not transformed; the lines are its part of the data log."""
 
     def __init__(self, *lines: str) -> None:
         super().__init__(" ".join(line for line in lines if line))
@@ -47,55 +47,55 @@ class ObjectFailed(Exception):
 
     @property
     def blame(self) -> str:
-        """Whose fault it is, as the head of a FailureReason says it."""
+        """Whose fault it is, as the head of a FailureReason."""
         return "ClientError" if self.lines[0].startswith("ClientError") else "AlgorithmError"
 
 
 def limits_of(request: Mapping[str, Any], server: ModelServer) -> Limits:
-    """Ask the container for what the request leaves open; most containers have no answer.
+    """The limits; the container is asked for what the request leaves open, and most have none.
 
     Raises:
-        JobFailed: it answers with limits that are no numbers.
+        JobFailed: its limits are not numbers.
     """
-    asked: dict[str, Any] = {}
+    offered: dict[str, Any] = {}
     try:
-        answer = server.client.get("/execution-parameters")
-        if answer.status_code == 200 and isinstance(answer.json(), dict):
-            asked = answer.json()
+        response = server.client.get("/execution-parameters")
+        if response.status_code == 200 and isinstance(response.json(), dict):
+            offered = response.json()
     except (httpx.TransportError, ValueError):
-        asked = {}  # as if it had no such address
+        offered = {}  # as if it had no such path
     strategy = STRATEGIES.get(request.get("BatchStrategy", ""))
-    megabytes = request.get("MaxPayloadInMB", asked.get("MaxPayloadInMB", PAYLOAD))
-    together = request.get("MaxConcurrentTransforms") or asked.get("MaxConcurrentTransforms")
+    megabytes = request.get("MaxPayloadInMB", offered.get("MaxPayloadInMB", PAYLOAD))
+    together = request.get("MaxConcurrentTransforms") or offered.get("MaxConcurrentTransforms")
     try:
         return Limits(
             int(together or TOGETHER),
             int(megabytes),
-            strategy or str(asked.get("BatchStrategy", "MULTI_RECORD")),
+            strategy or str(offered.get("BatchStrategy", "MULTI_RECORD")),
         )
     except (ValueError, TypeError):
         raise JobFailed(
-            f"AlgorithmError: /execution-parameters answered {asked}; its limits must be numbers."
+            f"AlgorithmError: /execution-parameters returned {offered}; its limits must be numbers."
         ) from None
 
 
 def transform(job: Job, server: ModelServer, limits: Limits, file: Path, target: Path) -> None:
-    """Post one object, whole or in batches of lines, and write what was answered.
+    """Post one object, whole or in batches of lines, and write the responses.
 
     Raises:
         ObjectFailed: it or a line is too large or lacks a column, or the container refused it or
-            did not answer; nothing is written.
+            did not respond; nothing is written.
         JobStopped: the job was stopped.
     """
     lined = job.request["TransformOutput"].get("AssembleWith") == "Line"
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with target.open("wb") as made:
+        with target.open("wb") as output:
             for content in _contents(job.request, limits, file):
-                answer = _processed(job, server, content)
-                made.write(answer)
-                if lined and not answer.endswith(b"\n"):
-                    made.write(b"\n")
+                response = _processed(job, server, content)
+                output.write(response)
+                if lined and not response.endswith(b"\n"):
+                    output.write(b"\n")
     except BaseException:
         target.unlink(missing_ok=True)
         raise
@@ -119,13 +119,13 @@ def _contents(request: Mapping[str, Any], limits: Limits, file: Path) -> Iterato
 
 
 def _processed(job: Job, server: ModelServer, content: bytes | Path) -> bytes:
-    """What is to be written of one request: of lines, the columns asked for."""
+    """The output of one request; of lines, the requested columns."""
     if isinstance(content, Path):
-        return _asked(job, server, content)
+        return _response(job, server, content)
     processing = DataProcessing.of(job.request)
     try:
-        answer = _asked(job, server, processing.request(content))
-        return processing.result(content, answer)
+        response = _response(job, server, processing.request(content))
+        return processing.result(content, response)
     except ValueError as error:
         raise ObjectFailed(f"ClientError: {error}") from error
 
@@ -137,8 +137,8 @@ def _check_size(what: str, size: int, limits: Limits) -> None:
         )
 
 
-def _asked(job: Job, server: ModelServer, content: bytes | Path) -> bytes:
-    """The answer to one request, which is repeated where that may help."""
+def _response(job: Job, server: ModelServer, content: bytes | Path) -> bytes:
+    """The response to one request, which is repeated where that may help."""
     config = job.request.get("ModelClientConfig", {})
     seconds = config.get("InvocationsTimeoutInSeconds", TIMEOUT)
     retries = config.get("InvocationsMaxRetries", RETRIES)
@@ -163,19 +163,23 @@ def _post(
         headers["content-type"] = kind
     sent = _chunks(content) if isinstance(content, Path) else content
     try:
-        answer = server.client.post("/invocations", content=sent, headers=headers, timeout=seconds)
+        response = server.client.post(
+            "/invocations", content=sent, headers=headers, timeout=seconds
+        )
     except httpx.TimeoutException:
         raise ObjectFailed(
             f"Model server did not respond to /invocations request within {seconds} seconds"
         ) from None
     except (httpx.TransportError, RuntimeError) as error:  # RuntimeError: the client was closed
         raise ObjectFailed(f"Unable to get response from algorithm: {error}") from None
-    if answer.is_success:
-        return answer.content
+    if response.is_success:
+        return response.content
     head = "Bad HTTP status received from algorithm"
-    if answer.status_code < 500:
+    if response.status_code < 500:
         head = "ClientError"
-    raise ObjectFailed(f"{head}: {answer.status_code}", "", "Message:", *answer.text.splitlines())
+    raise ObjectFailed(
+        f"{head}: {response.status_code}", "", "Message:", *response.text.splitlines()
+    )
 
 
 def _chunks(file: Path) -> Iterator[bytes]:

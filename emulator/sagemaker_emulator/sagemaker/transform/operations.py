@@ -1,4 +1,4 @@
-"""Transform jobs: the operations, and how one ends."""
+"""Transform jobs: how one is created, and how it ends."""
 
 from __future__ import annotations
 
@@ -18,35 +18,10 @@ if TYPE_CHECKING:
 
 
 @operation("CreateTransformJob")
-def create_transform_job(
-    context: Context, request: types.CreateTransformJobRequestTypeDef
-) -> Response:
+def create_job(context: Context, request: types.CreateTransformJobRequestTypeDef) -> Response:
     """Create the job and start it."""
     context.call("DescribeModel", ModelName=request["ModelName"])
     return documents.create(context, TRANSFORM, request, batch.problem(request))
-
-
-@operation("DescribeTransformJob")
-def describe_transform_job(
-    context: Context, request: types.DescribeTransformJobRequestTypeDef
-) -> Response:
-    """The job as it was created, and how far it is."""
-    return documents.get(context, TRANSFORM, request["TransformJobName"])
-
-
-@operation("ListTransformJobs")
-def list_transform_jobs(
-    context: Context, request: types.ListTransformJobsRequestTypeDef
-) -> Response:
-    """Jobs by part of the name, status and time."""
-    return documents.list_page(context, TRANSFORM, request)
-
-
-@operation("StopTransformJob")
-def stop_transform_job(context: Context, request: types.StopTransformJobRequestTypeDef) -> Response:
-    """End the job after the records under way."""
-    documents.stop(context, TRANSFORM, request["TransformJobName"])
-    return {}
 
 
 def run(job: Job) -> Document:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 
-# With fewer, a median says little. The guide names no number.
+# With fewer, a median means little. The guide has no number.
 _FEWEST_JOBS = 3
 
 

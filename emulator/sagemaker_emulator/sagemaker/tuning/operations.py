@@ -61,7 +61,7 @@ def describe_tuning_job(
 def list_tuning_jobs(
     context: Context, request: types.ListHyperParameterTuningJobsRequestTypeDef
 ) -> Response:
-    """Tuning jobs by name part, status and time."""
+    """Tuning jobs by part of the name, status and time."""
     jobs = [
         {
             **job,
@@ -70,43 +70,23 @@ def list_tuning_jobs(
         }
         for job in context.store.list(TUNING.resource)
     ]
-    return page(
-        request,
-        jobs,
-        "HyperParameterTuningJobSummaries",
-        name="HyperParameterTuningJobName",
-        sort={
-            "Name": "HyperParameterTuningJobName",
-            "Status": "HyperParameterTuningJobStatus",
-        },
-        status="HyperParameterTuningJobStatus",
-    )
+    return page(request, jobs, TUNING.summaries_key, "HyperParameterTuningJob")
 
 
 @operation("ListTrainingJobsForHyperParameterTuningJob")
 def list_trials(
     context: Context, request: types.ListTrainingJobsForHyperParameterTuningJobRequestTypeDef
 ) -> Response:
-    """A tuning job's trials by status, in the order asked for."""
+    """A tuning job's trials by status, in the requested order."""
+    by = "FinalObjectiveMetricValue"
     trials = [
-        {**trial, "Objective": (trial.get(_OBJECTIVE) or {}).get("Value")}
+        {**trial, by: (trial.get(_OBJECTIVE) or {}).get("Value")}
         for trial in _get(context, request["HyperParameterTuningJobName"])["Trials"]
     ]
-    if request.get("SortBy") == "FinalObjectiveMetricValue":
+    if request.get("SortBy") == by:
         # Trials without a value are left out of this order, as the service does.
-        trials = [trial for trial in trials if trial["Objective"] is not None]
-    return page(
-        request,
-        trials,
-        "TrainingJobSummaries",
-        name="TrainingJobName",
-        sort={
-            "Name": "TrainingJobName",
-            "Status": "TrainingJobStatus",
-            "FinalObjectiveMetricValue": "Objective",
-        },
-        status="TrainingJobStatus",
-    )
+        trials = [trial for trial in trials if trial[by] is not None]
+    return page(request, trials, "TrainingJobSummaries", "TrainingJob")
 
 
 _OBJECTIVE = "FinalHyperParameterTuningJobObjectiveMetric"

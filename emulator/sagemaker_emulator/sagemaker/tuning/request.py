@@ -1,4 +1,4 @@
-"""What a tuning job is asked for, checked, and what it asks of each trial."""
+"""A tuning job's request, checked, and the request of each of its trials."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def trial_request(
     """
     request = {key: definition[key] for key in _COPIED if key in definition}
     request["TrainingJobName"] = name
-    # The service tells the algorithm what its objective is under this name.
+    # The service passes the objective to the algorithm under this name.
     request["HyperParameters"] = {
         **definition.get("StaticHyperParameters", {}),
         **tuned,

@@ -1,6 +1,6 @@
 """The search strategy of a tuning job: which hyperparameters to try next.
 
-Optuna does the searching. This file says what SageMaker's ParameterRanges mean to it.
+Optuna searches; this file translates SageMaker's ParameterRanges.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def parse_ranges(ranges: Mapping[str, Any]) -> list[Range]:
         RangeError: for an empty or inverted range, a value that is no number, or a scale that the
             range does not allow.
     """
-    found = [
+    parsed = [
         *(_numeric(entry, "integer") for entry in ranges.get("IntegerParameterRanges") or []),
         *(_numeric(entry, "continuous") for entry in ranges.get("ContinuousParameterRanges") or []),
         *(
@@ -60,16 +60,16 @@ def parse_ranges(ranges: Mapping[str, Any]) -> list[Range]:
         ),
     ]
     if ranges.get("AutoParameters"):
-        raise RangeError("AutoParameters are not supported: give ranges.")
-    if not found:
-        raise RangeError("ParameterRanges is empty: give at least one range.")
-    names = [item.name for item in found]
-    for item in found:
+        raise RangeError("AutoParameters are not supported: use ranges.")
+    if not parsed:
+        raise RangeError("ParameterRanges is empty: add at least one range.")
+    names = [item.name for item in parsed]
+    for item in parsed:
         if names.count(item.name) > 1:
             raise RangeError(f"ParameterRanges names '{item.name}' twice.")
         if item.kind == "categorical" and not item.values:
             raise RangeError(f"Values of hyperparameter '{item.name}' is empty.")
-    return found
+    return parsed
 
 
 def _numeric(entry: Mapping[str, Any], kind: str) -> Range:
@@ -154,7 +154,7 @@ class Search:
         """The next trial's hyperparameters, as the strings that a training job takes.
 
         Args:
-            key: names the trial when its outcome is told.
+            key: identifies the trial when `tell` reports its outcome.
         """
         if self._grid is not None:
             return dict(zip((item.name for item in self._ranges), next(self._grid), strict=True))
@@ -163,7 +163,7 @@ class Search:
         return {item.name: _outer(item, trial.params[item.name]) for item in self._ranges}
 
     def tell(self, key: str, objective: float | None) -> None:
-        """Report a trial's outcome; None says that it failed."""
+        """Report a trial's outcome; None where it failed."""
         import optuna
 
         trial = self._trials.pop(key, None)
@@ -175,7 +175,7 @@ class Search:
             self._study.tell(trial, objective)
 
     def recall(self, hyperparameters: Mapping[str, str], objective: float) -> None:
-        """Add an outcome known from before, such as one from before a restart."""
+        """Add an outcome from before a restart."""
         import optuna
 
         if self._grid is not None:
@@ -191,11 +191,11 @@ class Search:
         )
 
     def skip(self, tried: Iterable[Mapping[str, str]]) -> None:
-        """Pass over grid points that were tried before a restart."""
+        """Leave out grid points that were tried before a restart."""
         if self._grid is None:
             return
-        known = [tuple(point[item.name] for item in self._ranges) for point in tried]
-        self._grid = (point for point in self._grid if point not in known)
+        points = [tuple(one[item.name] for item in self._ranges) for one in tried]
+        self._grid = (point for point in self._grid if point not in points)
 
 
 def _distribution(item: Range) -> optuna.distributions.BaseDistribution:

@@ -31,7 +31,7 @@ class _Closing(Exception):
 
 
 class Tuner(threading.Thread):
-    """One tuning job; its document in the store tells how far it is."""
+    """One tuning job; its document in the store has its progress."""
 
     def __init__(self, context: Context, name: str, closing: threading.Event) -> None:
         """Prepare to run, or to continue, a tuning job.
@@ -94,7 +94,7 @@ class Tuner(threading.Thread):
                 return
             self._context.store.wait(_LONGEST_WAIT)
             for trial in running:
-                self._look(trial, search)
+                self._update(trial, search)
 
     def _document(self) -> Document:
         document = self._context.store.get(TUNING.resource, self._job)
@@ -196,7 +196,7 @@ class Tuner(threading.Thread):
         else:
             trial["ObjectiveStatus"] = "Failed"
 
-    def _look(self, trial: Document, search: Search) -> None:
+    def _update(self, trial: Document, search: Search) -> None:
         before = trial["TrainingJobStatus"]
         self._describe(trial)
         if not _runs(trial):
@@ -223,7 +223,7 @@ class Tuner(threading.Thread):
         try:
             self._context.call("StopTrainingJob", TrainingJobName=name)
         except ApiError:
-            # It ended by itself in the meantime; the next look tells.
+            # It ended by itself in the meantime.
             return
 
     def _better(self, value: float, than: float, equal: bool = False) -> bool:

@@ -54,7 +54,7 @@ def list_rules(context: Context, request: types.ListRulesRequestTypeDef) -> Resp
 
 
 @operation("ListRuleNamesByTarget", "events")
-def list_rule_names_by_target(
+def list_names_by_target(
     context: Context, request: types.ListRuleNamesByTargetRequestTypeDef
 ) -> Response:
     """The rules that send to a target."""
@@ -110,9 +110,7 @@ def put_targets(context: Context, request: types.PutTargetsRequestTypeDef) -> Re
 
 
 @operation("ListTargetsByRule", "events")
-def list_targets_by_rule(
-    context: Context, request: types.ListTargetsByRuleRequestTypeDef
-) -> Response:
+def list_targets(context: Context, request: types.ListTargetsByRuleRequestTypeDef) -> Response:
     """The targets of a rule."""
     rule = _get(context, request, "Rule")
     return _page(request, "Targets", rule["Targets"])

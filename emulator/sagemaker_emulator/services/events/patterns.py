@@ -37,17 +37,17 @@ def parse(text: str) -> dict[str, Any]:
 
 
 def matches(pattern: dict[str, Any], event: Any) -> bool:
-    """Whether an event has every field of the pattern with one of the values given there."""
-    for key, wanted in pattern.items():
+    """Whether an event has every field of the pattern, with one of the values there."""
+    for key, expected in pattern.items():
         if key == "$or":
-            if not any(matches(choice, event) for choice in wanted):
+            if not any(matches(choice, event) for choice in expected):
                 return False
             continue
         value = event.get(key, _ABSENT) if isinstance(event, dict) else _ABSENT
-        if isinstance(wanted, dict):
-            if not matches(wanted, {} if value is _ABSENT else value):
+        if isinstance(expected, dict):
+            if not matches(expected, {} if value is _ABSENT else value):
                 return False
-        elif not any(_leaf(choice, value) for choice in wanted):
+        elif not any(_leaf(choice, value) for choice in expected):
             return False
     return True
 
@@ -65,8 +65,8 @@ def _leaf(choice: Any, value: Any) -> bool:
         return False
     if name == "anything-but":
         if isinstance(argument, dict):
-            ((name, given),) = argument.items()
-            argument = [{name: item} for item in (given if isinstance(given, list) else [given])]
+            ((name, values),) = argument.items()
+            argument = [{name: item} for item in (values if isinstance(values, list) else [values])]
         arguments = argument if isinstance(argument, list) else [argument]
         return not any(_leaf(item, value) for item in arguments)
     if name == "numeric":
@@ -79,88 +79,88 @@ def _wildcard(value: str, pattern: str) -> bool:
     return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), value, re.DOTALL) is not None
 
 
-def _edge(compare: Callable[[str, str], bool], value: str, wanted: Any) -> bool:
-    """Whether a text begins or ends as wanted, which may be in any case."""
-    if isinstance(wanted, dict):
-        return compare(value.lower(), str(wanted["equals-ignore-case"]).lower())
-    return compare(value, wanted)
+def _edge(compare: Callable[[str, str], bool], value: str, expected: Any) -> bool:
+    """Whether a text begins or ends with another, which may be one in any case."""
+    if isinstance(expected, dict):
+        return compare(value.lower(), str(expected["equals-ignore-case"]).lower())
+    return compare(value, expected)
 
 
 _TEXT: dict[str, Callable[[str, Any], bool]] = {
-    "prefix": lambda value, wanted: _edge(str.startswith, value, wanted),
-    "suffix": lambda value, wanted: _edge(str.endswith, value, wanted),
-    "equals-ignore-case": lambda value, wanted: value.lower() == wanted.lower(),
+    "prefix": lambda value, expected: _edge(str.startswith, value, expected),
+    "suffix": lambda value, expected: _edge(str.endswith, value, expected),
+    "equals-ignore-case": lambda value, expected: value.lower() == expected.lower(),
     "wildcard": _wildcard,
 }
 
 
 def _check(pattern: dict[str, Any], path: str) -> None:
-    for key, wanted in pattern.items():
-        place = f"{path}.{key}" if path else key
-        if isinstance(wanted, dict):
-            _check(wanted, place)
-        elif not isinstance(wanted, list) or not wanted:
-            raise ValueError(f"'{place}' must be an object or a non-empty array")
+    for key, expected in pattern.items():
+        where = f"{path}.{key}" if path else key
+        if isinstance(expected, dict):
+            _check(expected, where)
+        elif not isinstance(expected, list) or not expected:
+            raise ValueError(f"'{where}' must be an object or a non-empty array")
         elif key == "$or":
-            for choice in wanted:
+            for choice in expected:
                 if not isinstance(choice, dict):
-                    raise ValueError(f"'{place}' must be an array of objects")
-                _check(choice, place)
+                    raise ValueError(f"'{where}' must be an array of objects")
+                _check(choice, where)
         else:
-            for choice in wanted:
+            for choice in expected:
                 if isinstance(choice, dict):
-                    _check_match(choice, place)
+                    _check_match(choice, where)
                 elif isinstance(choice, list):
-                    raise ValueError(f"Match value must be String, number, true, false: '{place}'")
+                    raise ValueError(f"Match value must be String, number, true, false: '{where}'")
 
 
-def _check_match(choice: dict[str, Any], place: str) -> None:
-    """What a comparison is given; the words are those of EventBridge's own rule compiler."""
+def _check_match(choice: dict[str, Any], path: str) -> None:
+    """Check a comparison; the messages are those of EventBridge's own rule compiler."""
     if len(choice) != 1:
-        raise ValueError(f"Only one key allowed in match expression at '{place}'")
+        raise ValueError(f"Only one key allowed in match expression at '{path}'")
     name, argument = next(iter(choice.items()))
     if name in ("prefix", "suffix") and isinstance(argument, dict):
         if list(argument) != ["equals-ignore-case"]:
-            raise ValueError(f"Unsupported anything in {name} pattern at '{place}'")
+            raise ValueError(f"Unsupported anything in {name} pattern at '{path}'")
         argument = argument["equals-ignore-case"]
     if name in _TEXT:
         if not isinstance(argument, str):
-            raise ValueError(f"{name} match pattern must be a string at '{place}'")
+            raise ValueError(f"{name} match pattern must be a string at '{path}'")
     elif name == "exists":
         if not isinstance(argument, bool):
-            raise ValueError(f"exists match pattern must be either true or false at '{place}'")
+            raise ValueError(f"exists match pattern must be either true or false at '{path}'")
     elif name == "numeric":
-        _check_numeric(argument, place)
+        _check_numeric(argument, path)
     elif name == "anything-but":
-        _check_anything_but(argument, place)
+        _check_anything_but(argument, path)
     else:
-        raise ValueError(f"Unrecognized match type {name} at '{place}'")
+        raise ValueError(f"Unrecognized match type {name} at '{path}'")
 
 
-def _check_numeric(argument: Any, place: str) -> None:
+def _check_numeric(argument: Any, path: str) -> None:
     if not isinstance(argument, list) or not argument:
-        raise ValueError(f"Value of numeric must be an array at '{place}'")
+        raise ValueError(f"Value of numeric must be an array at '{path}'")
     if len(argument) not in (2, 4):
-        raise ValueError(f"numeric must have one or two pairs of sign and number at '{place}'")
+        raise ValueError(f"numeric must have one or two pairs of sign and number at '{path}'")
     for sign, limit in zip(argument[::2], argument[1::2], strict=True):
         if not isinstance(sign, str) or sign not in _COMPARE:
-            raise ValueError(f"Unrecognized numeric range operator {sign} at '{place}'")
+            raise ValueError(f"Unrecognized numeric range operator {sign} at '{path}'")
         if not _is_number(limit):
-            raise ValueError(f"Value of {sign} must be numeric at '{place}'")
+            raise ValueError(f"Value of {sign} must be numeric at '{path}'")
 
 
-def _check_anything_but(argument: Any, place: str) -> None:
+def _check_anything_but(argument: Any, path: str) -> None:
     if isinstance(argument, dict):
-        name, given = next(iter(argument.items()), (None, None))
-        if len(argument) != 1 or name not in _TEXT or given == []:
-            raise ValueError(f"Unsupported anything-but pattern at '{place}'")
-        for item in given if isinstance(given, list) else [given]:
-            _check_match({name: item}, place)
+        name, values = next(iter(argument.items()), (None, None))
+        if len(argument) != 1 or name not in _TEXT or values == []:
+            raise ValueError(f"Unsupported anything-but pattern at '{path}'")
+        for item in values if isinstance(values, list) else [values]:
+            _check_match({name: item}, path)
         return
     arguments = argument if isinstance(argument, list) else [argument]
     texts = all(isinstance(item, str) for item in arguments)
     if not arguments or not (texts or all(map(_is_number, arguments))):
-        raise ValueError(f"anything-but must be strings, or numbers, at '{place}'")
+        raise ValueError(f"anything-but must be strings, or numbers, at '{path}'")
 
 
 def _is_number(value: Any) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 
 
 class LambdaContext:
-    """The second argument of a handler, as AWS's Python runtime gives it."""
+    """The second argument of a handler, as in AWS's Python runtime."""
 
     def __init__(self, request: dict[str, Any]) -> None:
         self.aws_request_id = request["request_id"]

@@ -77,7 +77,7 @@ def get_function(context: Context, request: types.GetFunctionRequestTypeDef) -> 
 
 
 @operation("GetFunctionConfiguration", "lambda")
-def get_function_configuration(
+def get_configuration(
     context: Context, request: types.GetFunctionConfigurationRequestTypeDef
 ) -> Response:
     """A function's configuration."""
@@ -93,9 +93,7 @@ def list_functions(context: Context, request: types.ListFunctionsRequestTypeDef)
 
 
 @operation("UpdateFunctionCode", "lambda")
-def update_function_code(
-    context: Context, request: types.UpdateFunctionCodeRequestTypeDef
-) -> Response:
+def update_code(context: Context, request: types.UpdateFunctionCodeRequestTypeDef) -> Response:
     """Replace a function's code; invocations under way finish with the old."""
     function = get(context, request["FunctionName"])
     fields = unpack_code(context, function["FunctionName"], read_archive(context, request))
@@ -103,7 +101,7 @@ def update_function_code(
 
 
 @operation("UpdateFunctionConfiguration", "lambda")
-def update_function_configuration(
+def update_configuration(
     context: Context, request: types.UpdateFunctionConfigurationRequestTypeDef
 ) -> Response:
     """Change the members in the request; the rest stays."""

@@ -70,9 +70,7 @@ def delete_log_stream(context: Context, request: types.DeleteLogStreamRequestTyp
 
 
 @operation("DescribeLogGroups", "logs")
-def describe_log_groups(
-    context: Context, request: types.DescribeLogGroupsRequestTypeDef
-) -> Response:
+def describe_groups(context: Context, request: types.DescribeLogGroupsRequestTypeDef) -> Response:
     """Groups by the beginning, or a part, of their name."""
     folder = context.state / "logs"
     names = sorted(unquote(path.name) for path in folder.iterdir()) if folder.exists() else []
@@ -83,9 +81,7 @@ def describe_log_groups(
 
 
 @operation("DescribeLogStreams", "logs")
-def describe_log_streams(
-    context: Context, request: types.DescribeLogStreamsRequestTypeDef
-) -> Response:
+def describe_streams(context: Context, request: types.DescribeLogStreamsRequestTypeDef) -> Response:
     """Streams of a group by the beginning of their name, or by their last event."""
     group = _group_of(request)
     prefix = request.get("logStreamNamePrefix", "")

@@ -49,5 +49,5 @@ def test_a_request_that_an_update_overtakes_is_answered(
     serving = [old, new]
     monkeypatch.setattr(context.endpoints, "serving", lambda *_: serving.pop(0))
     old.drain()  # between `serving` and `server`
-    response = invoke.invoke_endpoint(context, HttpRequest({"name": "e"}, {}, {}, b"x"))
+    response = invoke.invoke_endpoint(context, HttpRequest({"name": "e"}, {}, b"x"))
     assert response.status == 200

@@ -246,7 +246,7 @@ def test_variants_share_by_weight(hosting, name) -> None:
 
 def test_a_container_that_dies_is_started_again(hosting, endpoint) -> None:
     before = hosting.ask(endpoint)["told"]["pid"]
-    with pytest.raises(ClientError, match="did not answer"):
+    with pytest.raises(ClientError, match="did not respond"):
         hosting.ask(endpoint, b"die")
     after = before
     deadline = time.monotonic() + 10

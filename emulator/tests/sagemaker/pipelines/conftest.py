@@ -2,7 +2,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from engine_bench import Bench, open_bench
+from pipeline_bench import Bench, open_bench
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from engine_bench import TOKEN, Bench
+from pipeline_bench import TOKEN, Bench
 
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.sagemaker.pipelines.run.records import CALLBACK

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import json
+
 import pytest
-from engine_bench import TOKEN, Bench
-from pipeline_steps import fail, processing
+from pipeline_bench import TOKEN, Bench
+from pipeline_steps import definition, fail, get, processing
 
 from sagemaker_emulator.errors import ApiError
 
@@ -35,6 +37,21 @@ def test_start_with_an_mlflow_experiment_is_refused(bench: Bench) -> None:
 def test_repeated_token_returns_the_first_execution(bench: Bench) -> None:
     bench.create(fail("A"))
     assert bench.start(ClientRequestToken=TOKEN) == bench.start(ClientRequestToken=TOKEN)
+
+
+def test_experiment_is_named_after_the_pipeline_and_the_execution(bench: Bench) -> None:
+    document = json.loads(definition(fail("A")))
+    document["PipelineExperimentConfig"] = {
+        "ExperimentName": get("Execution.PipelineName"),
+        "TrialName": get("Execution.PipelineExecutionId"),
+    }
+    bench.create(PipelineDefinition=json.dumps(document))
+    arn = bench.start()
+    described = bench.call("DescribePipelineExecution", PipelineExecutionArn=arn)
+    assert described["PipelineExperimentConfig"] == {
+        "ExperimentName": "p",
+        "TrialName": arn.rsplit("/", 1)[-1],
+    }
 
 
 def test_executions_of_a_pipeline_are_listed_with_their_status(bench: Bench) -> None:

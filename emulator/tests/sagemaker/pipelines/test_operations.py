@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from engine_bench import TOKEN, Bench
+from pipeline_bench import TOKEN, Bench
 from pipeline_steps import ROLE, definition, fail
 
 from sagemaker_emulator.errors import ApiError

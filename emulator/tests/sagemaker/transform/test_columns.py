@@ -68,7 +68,7 @@ def test_what_is_not_done_is_refused(asked: dict, changed: dict, why: str) -> No
 def test_lines_and_answers_that_do_not_fit_are_said() -> None:
     with pytest.raises(ValueError, match="a line with 2 columns has no column 2"):
         DataProcessing(sent="$[2]").request(b"1,2\n")
-    with pytest.raises(ValueError, match="2 lines cannot be joined with 1 answers"):
+    with pytest.raises(ValueError, match="2 lines cannot be joined with 1 responses"):
         DataProcessing(joined=True).result(b"1\n2\n", b"0.5")
 
 

@@ -84,7 +84,7 @@ def test_the_requests_word_goes_before_the_containers(batch, emulator) -> None:
 def test_limits_that_are_no_numbers_fail_the_job(batch) -> None:
     batch.model(PARAMETERS='{"MaxPayloadInMB": "much"}')
     batch.put(a="fine")
-    assert "/execution-parameters answered" in batch.run()["FailureReason"]
+    assert "/execution-parameters returned" in batch.run()["FailureReason"]
 
 
 def test_without_a_limit_an_object_is_sent_in_chunks(batch) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engine_bench import TOKEN, Bench, open_bench
+from pipeline_bench import TOKEN, Bench, open_bench
 from pipeline_steps import ROLE, training
 
 from sagemaker_emulator.errors import ApiError

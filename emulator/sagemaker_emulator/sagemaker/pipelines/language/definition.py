@@ -4,11 +4,13 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import isodate
 
 from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import DefinitionError
+from sagemaker_emulator.sagemaker.pipelines.language.expressions import references
 from sagemaker_emulator.sagemaker.pipelines.language.parameters import Parameter
 from sagemaker_emulator.sagemaker.pipelines.language.retries import RetryPolicy
 
@@ -47,15 +49,9 @@ class StepDefinition:
     """One step of a definition.
 
     Attributes:
-        name: the step's name, unique in the pipeline.
-        type: the step's Type, such as "Training".
         arguments: the Arguments, expressions not yet evaluated.
-        depends_on: the names in DependsOn.
-        condition: the Condition step in whose branch the step lies, if any.
-        branch: that branch: one of BRANCHES.
-        cache: the CacheConfig, if any.
-        retries: the RetryPolicies.
-        property_files: the PropertyFiles by name.
+        condition: the Condition step that has the step in a branch, if any.
+        branch: that branch, one of BRANCHES.
         outputs: the names in OutputParameters.
         entry: the whole JSON object of the step.
     """
@@ -72,6 +68,13 @@ class StepDefinition:
     outputs: tuple[str, ...] = ()
     entry: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def evaluated(self) -> dict[str, Any]:
+        """What the step itself evaluates: its JSON without DependsOn and the steps in branches."""
+        others = {k: v for k, v in self.entry.items() if k not in ("Arguments", "DependsOn")}
+        skip = BRANCHES if self.type == "Condition" else ()
+        return {k: v for k, v in self.arguments.items() if k not in skip} | {"": others}
+
 
 @dataclass(frozen=True)
 class Definition:
@@ -80,6 +83,15 @@ class Definition:
     parameters: dict[str, Parameter]
     steps: dict[str, StepDefinition]
     experiment: dict[str, Any] | None = None
+
+    @cached_property
+    def waits(self) -> dict[str, set[str]]:
+        """For each step those that it waits for: DependsOn, references, and its Condition."""
+        waits: dict[str, set[str]] = {}
+        for step in self.steps.values():
+            found = {ref.name for _, ref in references(step.evaluated) if ref.root == "Steps"}
+            waits[step.name] = found | {*step.depends_on} | {step.condition or ""} - {""}
+        return waits
 
 
 def parse(text: str) -> Definition:

@@ -1,53 +1,9 @@
-"""The graph of a definition: which step waits for which."""
+"""The graph of a definition: which step waits for which, directly or through others."""
 
 from collections.abc import Mapping
 from graphlib import CycleError, TopologicalSorter
-from typing import Any
 
-from sagemaker_emulator.sagemaker.pipelines.language.definition import (
-    BRANCHES,
-    Definition,
-    StepDefinition,
-)
 from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import DefinitionError
-from sagemaker_emulator.sagemaker.pipelines.language.expressions import references
-
-
-def own_arguments(step: StepDefinition) -> dict[str, Any]:
-    """Return what a step itself evaluates: its JSON without the steps in its branches."""
-    own = {key: value for key, value in step.entry.items() if key not in ("Arguments", "DependsOn")}
-    arguments = {
-        key: value
-        for key, value in step.arguments.items()
-        if step.type != "Condition" or key not in BRANCHES
-    }
-    return {**arguments, "": own}
-
-
-def parents(definition: Definition) -> dict[str, set[str]]:
-    """Return for each step those that it waits for: DependsOn, references, and its Condition.
-
-    Raises:
-        DefinitionError: if DependsOn names no step of the pipeline.
-    """
-    waits: dict[str, set[str]] = {}
-    for step in definition.steps.values():
-        for name in step.depends_on:
-            if name not in definition.steps:
-                raise DefinitionError(
-                    f"DependsOn of step '{step.name}' names '{name}', which is no step of this "
-                    f"pipeline. Steps: {', '.join(definition.steps)}."
-                )
-        needed = set(step.depends_on)
-        needed |= {
-            reference.name
-            for _, reference in references(own_arguments(step))
-            if reference.root == "Steps"
-        }
-        if step.condition:
-            needed.add(step.condition)
-        waits[step.name] = needed
-    return waits
 
 
 def order(waits: Mapping[str, set[str]]) -> list[str]:

@@ -106,13 +106,8 @@ def bind(
                 "character. Leave the parameter out to use its default."
             )
         values[name] = declared[name].convert(entry["Value"])
-    missing = []
-    for name, parameter in declared.items():
-        if name not in values:
-            if parameter.default is None:
-                missing.append(repr(name))
-            else:
-                values[name] = parameter.default
+    values = {name: p.default for name, p in declared.items() if p.default is not None} | values
+    missing = [repr(name) for name in declared if name not in values]
     if missing:
         raise DefinitionError(
             f"No value for pipeline parameter {', '.join(missing)}, which has no default. "

@@ -1,8 +1,6 @@
 """Whether what a reference names exists: a parameter, a variable, or a property of a step."""
 
-from collections.abc import Callable
-
-from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
+from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from sagemaker_emulator.sagemaker.pipelines.language.definition import Definition, StepDefinition
 from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import DefinitionError
@@ -10,16 +8,11 @@ from sagemaker_emulator.sagemaker.pipelines.language.expressions import EXECUTIO
 from sagemaker_emulator.sagemaker.pipelines.language.reference import Reference
 from sagemaker_emulator.sagemaker.pipelines.language.step_types import RESOURCE_STEPS
 
-OperationLookup = Callable[[str], OperationModel]
 _MEMBERS_SHOWN = 12
 
 
 def check_target(
-    definition: Definition,
-    step: StepDefinition,
-    path: str,
-    reference: Reference,
-    operations: OperationLookup,
+    definition: Definition, step: StepDefinition, path: str, reference: Reference
 ) -> None:
     """Check that a reference at `path` in `step` will have a value when the step runs.
 
@@ -47,12 +40,10 @@ def check_target(
             )
         if target is step:
             raise DefinitionError(f"{where} refers to the step itself.")
-        _check_property(target, reference, where, operations)
+        _check_property(target, reference, where)
 
 
-def _check_property(
-    target: StepDefinition, reference: Reference, where: str, operations: OperationLookup
-) -> None:
+def _check_property(target: StepDefinition, reference: Reference, where: str) -> None:
     """Check that a step of this type will have the property."""
     first, second = (*reference.path[:2], None, None)[:2]
     if first == "PropertyFiles":
@@ -69,12 +60,8 @@ def _check_property(
                 f"Declared: {declared}."
             )
     elif resource := RESOURCE_STEPS.get(target.type):
-        shape = operations(f"Describe{resource.noun}").output_shape
-        if resource.trials:
-            trials = operations(resource.trials).output_shape
-            if isinstance(trials, StructureShape) and first in trials.members:
-                shape = trials
-        _follow(shape, reference, where)
+        shapes = resource.responses
+        _follow(next((s for s in shapes if first in s.members), shapes[0]), reference, where)
         if (first, second) == ("ProcessingOutputConfig", "Outputs"):
             _check_output(target, reference, where)
     elif (target.type, first) != ("Condition", "Outcome"):

@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 
+from botocore.model import StructureShape
+
+from sagemaker_emulator.aws.dispatch import service_model
+
 
 @dataclass(frozen=True)
 class ResourceStepType:
@@ -32,6 +36,20 @@ class ResourceStepType:
     named_by_service: bool = True
     longest_name: int = 63
     trials: str | None = None
+
+    @property
+    def request(self) -> StructureShape:
+        """The shape that the step's Arguments must fit."""
+        shape = service_model("sagemaker").operation_model(f"Create{self.noun}").input_shape
+        assert shape is not None
+        return shape
+
+    @property
+    def responses(self) -> list[StructureShape]:
+        """The shapes of the responses that the step's properties consist of."""
+        names = [f"Describe{self.noun}", *([self.trials] if self.trials else [])]
+        shapes = [service_model("sagemaker").operation_model(name).output_shape for name in names]
+        return [shape for shape in shapes if shape is not None]
 
 
 RESOURCE_STEPS: dict[str, ResourceStepType] = {

@@ -12,11 +12,8 @@ from sagemaker_emulator.sagemaker.pipelines.language.definition import (
 )
 from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import DefinitionError
 from sagemaker_emulator.sagemaker.pipelines.language.expressions import check, references
-from sagemaker_emulator.sagemaker.pipelines.language.graph import order, own_arguments, parents
-from sagemaker_emulator.sagemaker.pipelines.language.reference_targets import (
-    OperationLookup,
-    check_target,
-)
+from sagemaker_emulator.sagemaker.pipelines.language.graph import order
+from sagemaker_emulator.sagemaker.pipelines.language.reference_targets import check_target
 from sagemaker_emulator.sagemaker.pipelines.language.step_types import (
     RESOURCE_STEPS,
     RETRYABLE,
@@ -41,28 +38,29 @@ _CHECK_INSTEAD = " Compute it in a Processing step, and judge its report in a Co
 _INSTEAD = dict.fromkeys(("ClarifyCheck", "QualityCheck"), _CHECK_INSTEAD)
 
 
-def validate(definition: Definition, operations: OperationLookup) -> None:
+def validate(definition: Definition) -> None:
     """Run every check.
-
-    Args:
-        definition: the parsed definition.
-        operations: looks up a SageMaker operation in botocore's model.
 
     Raises:
         DefinitionError: for the first fault.
     """
     for step in definition.steps.values():
         _check_type_and_members(step)
-        check(own_arguments(step), f"step '{step.name}'")
-    waits = parents(definition)
+        check(step.evaluated, f"step '{step.name}'")
+        for name in step.depends_on:
+            if name not in definition.steps:
+                raise DefinitionError(
+                    f"DependsOn of step '{step.name}' names '{name}', which is no step of this "
+                    f"pipeline. Steps: {', '.join(definition.steps)}."
+                )
     for step in definition.steps.values():
-        for path, reference in references(own_arguments(step)):
-            check_target(definition, step, path.lstrip("."), reference, operations)
+        for path, reference in references(step.evaluated):
+            check_target(definition, step, path.lstrip("."), reference)
         if step.type in RESOURCE_STEPS:
-            _check_request(step, operations)
+            _check_request(step)
         else:
             _check_required_keys(step)
-    order(waits)
+    order(definition.waits)
 
 
 def _check_type_and_members(step: StepDefinition) -> None:
@@ -84,13 +82,11 @@ def _check_type_and_members(step: StepDefinition) -> None:
         )
 
 
-def _check_request(step: StepDefinition, operations: OperationLookup) -> None:
+def _check_request(step: StepDefinition) -> None:
     """Check the Arguments against the shape of the request that they become."""
     resource = RESOURCE_STEPS[step.type]
-    shape = operations(f"Create{resource.noun}").input_shape
-    assert shape is not None
-    check_shape(step.arguments, shape, "Arguments", step.name)
-    for member in shape.required_members:
+    check_shape(step.arguments, resource.request, "Arguments", step.name)
+    for member in resource.request.required_members:
         named_here = member == f"{resource.noun}Name" and resource.named_by_service
         if member not in step.arguments and not named_here:
             raise DefinitionError(

@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import StepError
 from sagemaker_emulator.sagemaker.pipelines.run.records import CALLBACK, output_parameters
-from sagemaker_emulator.sagemaker.pipelines.run.step_cache import remember, reuse
+from sagemaker_emulator.sagemaker.pipelines.run.step_cache import keep_result, reuse_result
 from sagemaker_emulator.sagemaker.pipelines.run.step_run import StepRun, StoppedError
 
 _ALPHABET = string.ascii_lowercase + string.digits
@@ -26,7 +26,7 @@ def run_callback(run: StepRun) -> None:
     queue = str(run.evaluate(run.step.entry["SqsQueueUrl"]))
     arguments = run.evaluate(run.step.arguments)
     inputs = {"SqsQueueUrl": queue, "Arguments": arguments}
-    if reuse(run, inputs):
+    if reuse_result(run, inputs):
         return
     store = run.context.store
     token = run.progress.record().get("CallbackToken")
@@ -67,7 +67,7 @@ def run_callback(run: StepRun) -> None:
     run.progress.finish(
         "Succeeded", Metadata={"Callback": metadata}, Properties={"OutputParameters": outputs}
     )
-    remember(run, inputs)
+    keep_result(run, inputs)
 
 
 def _send(run: StepRun, queue: str, token: str, status: str, arguments: Any) -> None:

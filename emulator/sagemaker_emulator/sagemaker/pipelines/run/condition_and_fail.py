@@ -11,9 +11,7 @@ def run_condition(run: StepRun) -> None:
     entries = run.evaluate(run.step.arguments["Conditions"])
     outcome = str(all(is_true(condition) for condition in entries))
     run.progress.finish(
-        "Succeeded",
-        Metadata={"Condition": {"Outcome": outcome}},
-        Properties={"Outcome": outcome},
+        "Succeeded", Metadata={"Condition": {"Outcome": outcome}}, Properties={"Outcome": outcome}
     )
 
 

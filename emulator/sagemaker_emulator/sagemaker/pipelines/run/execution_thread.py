@@ -12,7 +12,6 @@ from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.sagemaker.pipelines.language.definition import parse
 from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import StepError
-from sagemaker_emulator.sagemaker.pipelines.language.graph import parents
 from sagemaker_emulator.sagemaker.pipelines.run import records, status_events
 from sagemaker_emulator.sagemaker.pipelines.run.callback_step import run_callback
 from sagemaker_emulator.sagemaker.pipelines.run.condition_and_fail import run_condition, run_fail
@@ -47,7 +46,6 @@ class ExecutionThread(threading.Thread):
         self._stopping = threading.Event()
         self._wakes: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._definition = parse(records.definition_text(context.store, self._execution()))
-        self._waits = parents(self._definition)
 
     def stop(self) -> None:
         """Stop the execution."""
@@ -59,7 +57,7 @@ class ExecutionThread(threading.Thread):
         self._wakes.put(None)
 
     def run(self) -> None:
-        """Run the execution to its end, or until the emulator goes down."""
+        """Run the execution to its end, or until the emulator shuts down."""
         # Read here, not before the thread is known to `Executions`: a stop is never missed.
         if self._execution()["PipelineExecutionStatus"] == "Stopping":
             self._stopping.set()
@@ -100,7 +98,6 @@ class ExecutionThread(threading.Thread):
         limit = parallelism["MaxParallelExecutionSteps"] if parallelism else _MAX_PARALLEL
         move = plan(
             self._definition,
-            self._waits,
             {name: record["StepStatus"] for name, record in steps.items()},
             outcomes,
             limit,

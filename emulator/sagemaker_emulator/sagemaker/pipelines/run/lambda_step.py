@@ -6,7 +6,7 @@ from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import StepError
 from sagemaker_emulator.sagemaker.pipelines.language.expressions import to_text
 from sagemaker_emulator.sagemaker.pipelines.run.records import output_parameters
-from sagemaker_emulator.sagemaker.pipelines.run.step_cache import remember, reuse
+from sagemaker_emulator.sagemaker.pipelines.run.step_cache import keep_result, reuse_result
 from sagemaker_emulator.sagemaker.pipelines.run.step_run import StepRun
 
 
@@ -15,7 +15,7 @@ def run_lambda(run: StepRun) -> None:
     arn = str(run.evaluate(run.step.entry["FunctionArn"]))
     payload = run.evaluate(run.step.arguments)
     inputs = {"FunctionArn": arn, "Arguments": payload}
-    if reuse(run, inputs):
+    if reuse_result(run, inputs):
         return
     run.progress.update(StepStatus="Executing", Metadata={"Lambda": {"Arn": arn}})
     try:
@@ -37,7 +37,7 @@ def run_lambda(run: StepRun) -> None:
         Metadata={"Lambda": {"Arn": arn, "OutputParameters": output_parameters(outputs)}},
         Properties={"OutputParameters": outputs},
     )
-    remember(run, inputs)
+    keep_result(run, inputs)
 
 
 def _cause(payload: Any) -> str:

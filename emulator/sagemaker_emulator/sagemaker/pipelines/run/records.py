@@ -66,7 +66,7 @@ class ExecutionRecord(TypedDict):
     FailureReason: NotRequired[str | None]
 
 
-class ShownStep(TypedDict, total=False):
+class ListedStep(TypedDict, total=False):
     """The part of a step's record that ListPipelineExecutionSteps shows."""
 
     StepName: str
@@ -82,7 +82,7 @@ class ShownStep(TypedDict, total=False):
     SelectiveExecutionResult: types.SelectiveExecutionResultTypeDef
 
 
-class StepRecord(ShownStep, total=False):
+class StepRecord(ListedStep, total=False):
     """A step of an execution.
 
     `Resource` names its SageMaker resource, and `Properties` are what expressions refer to.
@@ -169,10 +169,10 @@ def step_records(store: Store, execution_arn: str) -> dict[str, StepRecord]:
     return {record["StepName"]: record for record in records}
 
 
-def shown(record: StepRecord) -> ShownStep:
+def listed_step(record: StepRecord) -> ListedStep:
     """Return a step's record as ListPipelineExecutionSteps shows it."""
-    members = ShownStep.__annotations__
-    return cast(ShownStep, {k: v for k, v in record.items() if k in members and v is not None})
+    members = ListedStep.__annotations__
+    return cast(ListedStep, {k: v for k, v in record.items() if k in members and v is not None})
 
 
 def output_parameters(outputs: dict[str, Any]) -> list[types.OutputParameterTypeDef]:
@@ -187,7 +187,7 @@ def _shorten(reason: str) -> str:
     return f"{reason[:500]} ... {reason[-(_LONGEST_REASON - 505) :]}"
 
 
-def iso(seconds: float) -> str:
+def format_time(seconds: float) -> str:
     """Format a time as the execution variables and events have it."""
     moment = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

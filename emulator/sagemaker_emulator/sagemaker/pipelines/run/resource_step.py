@@ -6,11 +6,11 @@ import time
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import StepError
 from sagemaker_emulator.sagemaker.pipelines.language.retries import delay
-from sagemaker_emulator.sagemaker.pipelines.run.step_cache import remember, reuse
+from sagemaker_emulator.sagemaker.pipelines.run.step_cache import keep_result, reuse_result
 from sagemaker_emulator.sagemaker.pipelines.run.step_resource import AttemptError, StepResource
 from sagemaker_emulator.sagemaker.pipelines.run.step_run import StepRun
 
-# How the emulator ends a job that was running when it went down.
+# How the emulator ends a job that was running when it shut down.
 _INTERRUPTED = "InternalServerError"
 
 
@@ -19,7 +19,7 @@ def run_resource_step(run: StepRun) -> None:
 
     Raises:
         StepError: if the last attempt fails, or an expression has no value.
-        StoppedError: if the execution is stopped, or the emulator goes down.
+        StoppedError: if the execution is stopped, or the emulator shuts down.
     """
     resource = StepResource(run)
     if run.resumed and _continue(run, resource):
@@ -27,7 +27,7 @@ def run_resource_step(run: StepRun) -> None:
     for retries in itertools.count():
         name = resource.new_name()
         arguments = resource.arguments(name)
-        if retries == 0 and reuse(run, arguments):
+        if retries == 0 and reuse_result(run, arguments):
             return
         run.progress.update(AttemptCount=retries + 1)
         try:
@@ -40,7 +40,7 @@ def run_resource_step(run: StepRun) -> None:
             run.sleep(wait)
         else:
             run.progress.finish("Succeeded", Properties=properties)
-            remember(run, arguments)
+            keep_result(run, arguments)
             return
 
 
@@ -57,5 +57,5 @@ def _continue(run: StepRun, resource: StepResource) -> bool:
         run.log(f"{run.step.name}: was interrupted ({error}); it runs again")
         return False
     run.progress.finish("Succeeded", Properties=properties)
-    remember(run, resource.arguments(name))
+    keep_result(run, resource.arguments(name))
     return True

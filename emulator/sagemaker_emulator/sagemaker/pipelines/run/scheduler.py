@@ -17,7 +17,7 @@ class Plan:
     Attributes:
         start: steps to start now, in the definition's order.
         skip: steps that will not run in this execution.
-        status: the execution's final status, or None while it goes on.
+        status: the execution's final status, or None until it has ended.
     """
 
     start: tuple[str, ...]
@@ -27,7 +27,6 @@ class Plan:
 
 def plan(
     definition: Definition,
-    waits: Mapping[str, set[str]],
     statuses: Mapping[str, str],
     outcomes: Mapping[str, bool],
     limit: int,
@@ -35,12 +34,11 @@ def plan(
 ) -> Plan:
     """Decide the next move.
 
-    A failed step lets running steps finish and keeps everything that waits for it from starting;
-    steps that do not wait for it go on. A Fail step ends the execution: nothing new starts.
+    After a failed step, running steps finish, and the steps that wait for it do not start; others
+    do. After a Fail step, no step starts any more.
 
     Args:
         definition: the pipeline.
-        waits: for each step the steps it waits for (``graph.parents``).
         statuses: the status of each step that was started or skipped.
         outcomes: the outcome of each evaluated Condition step.
         limit: how many steps may run at once (ParallelismConfiguration).
@@ -58,7 +56,7 @@ def plan(
         for step in definition.steps.values():
             if step.name not in known and (
                 _not_taken(step.condition, step.branch, outcomes)
-                or any(known.get(parent) == SKIPPED for parent in waits[step.name])
+                or any(known.get(parent) == SKIPPED for parent in definition.waits[step.name])
             ):
                 known[step.name] = SKIPPED
                 skip.append(step.name)
@@ -67,7 +65,7 @@ def plan(
     ready = [
         name
         for name in definition.steps
-        if name not in known and all(known.get(p) == "Succeeded" for p in waits[name])
+        if name not in known and all(known.get(p) == "Succeeded" for p in definition.waits[name])
     ]
     start = [] if ended else ready[: max(0, limit - running)]
     if start or running:

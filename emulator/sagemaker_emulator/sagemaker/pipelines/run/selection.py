@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sagemaker_emulator.sagemaker.pipelines.language.definition import Definition
 from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import DefinitionError
-from sagemaker_emulator.sagemaker.pipelines.language.graph import ancestors, parents
+from sagemaker_emulator.sagemaker.pipelines.language.graph import ancestors
 from sagemaker_emulator.sagemaker.pipelines.run.records import (
     StepProgress,
     StepRecord,
@@ -33,7 +33,6 @@ class Selection:
 
 def select(
     definition: Definition,
-    waits: Mapping[str, set[str]],
     names: Iterable[str],
     source_arn: str | None,
     succeeded: Set[str] = frozenset(),
@@ -42,7 +41,6 @@ def select(
 
     Args:
         definition: the pipeline.
-        waits: for each step the steps it waits for.
         names: SelectedSteps.
         source_arn: SourcePipelineExecutionArn, if any.
         succeeded: the steps that succeeded in the source execution.
@@ -58,7 +56,7 @@ def select(
             f"SelectedSteps names {', '.join(unknown)}: no such step. "
             f"Steps of this pipeline: {', '.join(definition.steps)}."
         )
-    above = {name: ancestors(waits, name) for name in definition.steps}
+    above = {name: ancestors(definition.waits, name) for name in definition.steps}
     gaps = sorted(
         name
         for name in definition.steps.keys() - run
@@ -69,7 +67,7 @@ def select(
             "SelectedSteps must include every step on a path between two of them: "
             f"add {', '.join(gaps)}."
         )
-    reuse = frozenset(parent for name in run for parent in waits[name]) - run
+    reuse = frozenset(parent for name in run for parent in definition.waits[name]) - run
     if reuse and source_arn is None:
         raise DefinitionError(
             f"Invalid SourcePipelineExecutionArn: null. The selected steps {sorted(run)} have "
@@ -113,7 +111,7 @@ def resolve(
         records = step_records(store, source)
         succeeded = {n for n, record in records.items() if record["StepStatus"] == "Succeeded"}
     names = [entry["StepName"] for entry in config["SelectedSteps"]]
-    return select(definition, parents(definition), names, source, succeeded)
+    return select(definition, names, source, succeeded)
 
 
 def record_other_steps(

@@ -11,8 +11,8 @@ from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.sagemaker.pipelines.run.records import (
     ExecutionRecord,
     StepProgress,
-    iso,
-    shown,
+    format_time,
+    listed_step,
 )
 
 _log = logging.getLogger("emulator")
@@ -29,8 +29,8 @@ def emit_execution_event(context: Context, execution: ExecutionRecord, previous:
             "pipelineExecutionDescription": execution.get("PipelineExecutionDescription"),
             "currentPipelineExecutionStatus": status,
             "previousPipelineExecutionStatus": previous,
-            "executionStartTime": iso(execution["CreationTime"]),
-            "executionEndTime": iso(execution["LastModifiedTime"]) if ended else None,
+            "executionStartTime": format_time(execution["CreationTime"]),
+            "executionEndTime": format_time(execution["LastModifiedTime"]) if ended else None,
         }
 
     _emit(context, "Status Change", execution["PipelineExecutionArn"], detail)
@@ -42,13 +42,13 @@ def emit_step_event(
     """Report that the status of a step of execution `arn` is now the one in its record."""
 
     def detail() -> dict[str, Any]:
-        step = shown(progress.record())
+        step = listed_step(progress.record())
         return {
             "metadata": step.get("Metadata") or {},
             "stepName": step["StepName"],
             "stepType": step_type,
-            "stepStartTime": iso(step["StartTime"]),
-            "stepEndTime": iso(step["EndTime"]) if "EndTime" in step else None,
+            "stepStartTime": format_time(step["StartTime"]),
+            "stepEndTime": format_time(step["EndTime"]) if "EndTime" in step else None,
             "previousStepStatus": previous,
             "currentStepStatus": step["StepStatus"],
             "failureReason": step.get("FailureReason"),

@@ -71,7 +71,7 @@ def _pick(arguments: dict[str, Any], names: Attributes) -> dict[str, Any]:
     return picked
 
 
-def reuse(run: StepRun, arguments: dict[str, Any]) -> bool:
+def reuse_result(run: StepRun, arguments: dict[str, Any]) -> bool:
     """Finish the step with an earlier result if its cache allows; the log states why or why not.
 
     Args:
@@ -102,7 +102,7 @@ def reuse(run: StepRun, arguments: dict[str, Any]) -> bool:
     return False
 
 
-def remember(run: StepRun, arguments: dict[str, Any]) -> None:
+def keep_result(run: StepRun, arguments: dict[str, Any]) -> None:
     """Keep the result of a step that has just succeeded, for later executions."""
     cache, key = run.step.cache, cache_key(run.step.type, arguments)
     if cache is None or not cache.enabled or key is None:

@@ -4,7 +4,6 @@ import random
 import string
 from typing import Any
 
-from sagemaker_emulator.aws.dispatch import service_model
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.sagemaker.pipelines.language.arguments import fit
 from sagemaker_emulator.sagemaker.pipelines.language.retries import (
@@ -61,9 +60,7 @@ class StepResource:
         # This emulator has no experiments; the configuration changes nothing else.
         for key in (self._name_member, "ExperimentConfig"):
             arguments.pop(key, None)
-        shape = service_model("sagemaker").operation_model(self._create_operation).input_shape
-        assert shape is not None
-        return dict(fit(arguments, shape))
+        return dict(fit(arguments, self._type.request))
 
     def create(self, name: str, arguments: dict[str, Any]) -> str:
         """Create the resource and record it.
@@ -93,8 +90,8 @@ class StepResource:
 
         Raises:
             AttemptError: if it fails.
-            StoppedError: if the execution is stopped, after the resource is; or the emulator goes
-                down, in which case the resource stays as it is.
+            StoppedError: if the execution is stopped, once the resource is stopped, too; or the
+                emulator shuts down, in which case the resource stays as it is.
         """
         run, type_ = self._run, self._type
         described: dict[str, Any] = {}

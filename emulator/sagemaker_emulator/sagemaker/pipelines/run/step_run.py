@@ -14,16 +14,16 @@ from sagemaker_emulator.sagemaker.pipelines.language.expressions import Scope, e
 from sagemaker_emulator.sagemaker.pipelines.run.records import (
     ExecutionRecord,
     StepProgress,
-    iso,
+    format_time,
     step_records,
 )
 
-# Waits end when the store changes; this bounds how long a stop goes unseen.
+# Waits end when the store changes; this bounds how long a stop goes unnoticed.
 _LONGEST_WAIT = 1.0
 
 
 class StoppedError(Exception):
-    """The execution was stopped, or the emulator goes down, while the step ran."""
+    """The execution was stopped, or the emulator shuts down, while the step ran."""
 
 
 @dataclass
@@ -37,7 +37,7 @@ class StepRun:
         step: the step.
         progress: the step's record in the store.
         stopping: set when StopPipelineExecution was called.
-        closing: set when the emulator goes down: threads end and leave the records as they are.
+        closing: set when the emulator shuts down: threads end and leave the records as they are.
         log: writes a line to the execution's log.
         resumed: whether an earlier process had begun the step.
         began: when this run began, in seconds since the epoch.
@@ -76,7 +76,7 @@ class StepRun:
         """Block until `ready()` is true; it is called again whenever the store changes.
 
         Raises:
-            StoppedError: if the execution is stopped, or the emulator goes down, before that.
+            StoppedError: if the execution is stopped, or the emulator shuts down, before that.
         """
         while not self.closing.is_set():
             if ready():
@@ -90,7 +90,7 @@ class StepRun:
         """Wait between attempts.
 
         Raises:
-            StoppedError: if the execution is stopped, or the emulator goes down, before that.
+            StoppedError: if the execution is stopped, or the emulator shuts down, before that.
         """
         until = time.monotonic() + seconds
         while time.monotonic() < until:
@@ -110,8 +110,8 @@ class StepRun:
                 "PipelineArn": self.execution["PipelineArn"],
                 "PipelineExecutionId": self.execution_id,
                 "PipelineExecutionArn": self.arn,
-                "StartDateTime": iso(self.execution["CreationTime"]),
-                "CurrentDateTime": iso(time.time()),
+                "StartDateTime": format_time(self.execution["CreationTime"]),
+                "CurrentDateTime": format_time(time.time()),
                 "TrainingJobName": job_name,
                 "ProcessingJobName": job_name,
             },

@@ -3,16 +3,14 @@ from __future__ import annotations
 import pytest
 from botocore.model import Shape
 
-from sagemaker_emulator.aws.dispatch import service_model
 from sagemaker_emulator.sagemaker.pipelines.language.arguments import fit
 from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import StepError
+from sagemaker_emulator.sagemaker.pipelines.language.step_types import RESOURCE_STEPS
 
 
 @pytest.fixture
 def shape() -> Shape:
-    found = service_model("sagemaker").operation_model("CreateTrainingJob").input_shape
-    assert found is not None
-    return found
+    return RESOURCE_STEPS["Training"].request
 
 
 def test_values_take_the_type_of_their_field(shape: Shape) -> None:

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from pipeline_steps import condition, definition, fail, processing
+from pipeline_steps import condition, definition, fail, get, lambda_step, processing
 
 from sagemaker_emulator.sagemaker.pipelines.language.definition import parse, parse_duration
 from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import DefinitionError
@@ -116,3 +116,21 @@ def test_step_in_a_branch_knows_its_condition() -> None:
         ("Yes", "Check", "IfSteps"),
         ("No", "Check", "ElseSteps"),
     ]
+
+
+def test_step_waits_for_depends_on_references_and_its_condition() -> None:
+    compare = {"Type": "Equals", "LeftValue": get("Steps.Prepare.ExitMessage"), "RightValue": "ok"}
+    reference = {"image": get("Steps.Prepare.AppSpecification.ImageUri")}
+    deploy = lambda_step("Deploy", "deploy", reference)
+    text = definition(
+        processing("Prepare"),
+        condition("Check", [compare], [deploy], [fail("TooLow")]),
+        processing("After", DependsOn=["TooLow"]),
+    )
+    assert parse(text).waits == {
+        "Prepare": set(),
+        "Check": {"Prepare"},
+        "Deploy": {"Check", "Prepare"},
+        "TooLow": {"Check"},
+        "After": {"TooLow"},
+    }

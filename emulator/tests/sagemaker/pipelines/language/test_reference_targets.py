@@ -3,7 +3,6 @@ from __future__ import annotations
 import pytest
 from pipeline_steps import condition, definition, fail, lambda_step, processing
 
-from sagemaker_emulator.aws.dispatch import service_model
 from sagemaker_emulator.sagemaker.pipelines.language.definition import parse
 from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import DefinitionError
 from sagemaker_emulator.sagemaker.pipelines.language.reference import Reference
@@ -21,8 +20,8 @@ DEFINITION = parse(
 
 
 def check(reference: str) -> None:
-    step, operations = DEFINITION.steps["TooLow"], service_model("sagemaker").operation_model
-    check_target(DEFINITION, step, "ErrorMessage", Reference.parse(reference), operations)
+    step = DEFINITION.steps["TooLow"]
+    check_target(DEFINITION, step, "ErrorMessage", Reference.parse(reference))
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,6 @@ from pipeline_steps import (
     processing,
 )
 
-from sagemaker_emulator.aws.dispatch import service_model
 from sagemaker_emulator.sagemaker.pipelines.language.definition import parse
 from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import DefinitionError
 from sagemaker_emulator.sagemaker.pipelines.language.validation import validate
@@ -41,7 +40,7 @@ DEPLOY = [1, "Arguments", "IfSteps", 0]
 
 def check(*steps: dict[str, Any]) -> None:
     text = definition(*steps, parameters=PARAMETERS)
-    validate(parse(text), service_model("sagemaker").operation_model)
+    validate(parse(text))
 
 
 def changed(path: list[Any], value: Any) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 import pytest
-from engine_bench import TOKEN, Bench
+from pipeline_bench import TOKEN, Bench
 
 from sagemaker_emulator.sagemaker.pipelines.run import callback_step
 from sagemaker_emulator.sagemaker.pipelines.run.step_run import StepRun

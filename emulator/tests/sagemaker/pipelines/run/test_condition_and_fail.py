@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from engine_bench import Bench
+from pipeline_bench import Bench
 from pipeline_steps import condition, fail, get, join, json_get, processing
 
 ACCURACY = json_get("Evaluate", "metrics.accuracy.value")

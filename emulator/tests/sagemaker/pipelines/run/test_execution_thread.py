@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine_bench import Bench
+from pipeline_bench import Bench
 from pipeline_steps import condition, fail, get, processing
 
 

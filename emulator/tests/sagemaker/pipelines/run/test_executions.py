@@ -3,7 +3,7 @@ from __future__ import annotations
 import threading
 
 import pytest
-from engine_bench import Bench
+from pipeline_bench import Bench
 from pipeline_steps import processing
 
 from sagemaker_emulator.aws.context import Context

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from engine_bench import TOKEN, Bench
+from pipeline_bench import TOKEN, Bench
 from pipeline_steps import definition, fail
 
 from sagemaker_emulator.sagemaker.pipelines.run.records import (

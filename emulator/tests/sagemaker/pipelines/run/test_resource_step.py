@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 import pytest
-from engine_bench import Bench
+from pipeline_bench import Bench
 from pipeline_steps import ROLE, get, json_get, output_uri, processing, training
 
 from sagemaker_emulator.sagemaker.pipelines.run.records import StepProgress, update_execution

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from sagemaker_emulator.sagemaker.pipelines.language.definition import Definition, StepDefinition
-from sagemaker_emulator.sagemaker.pipelines.language.graph import parents
 from sagemaker_emulator.sagemaker.pipelines.run.scheduler import plan
 
 
@@ -79,5 +78,5 @@ def test_plan_is_the_next_move(
     definition: Definition, statuses: Mapping[str, str], options: dict[str, Any], move: Move
 ) -> None:
     arguments: dict[str, Any] = {"outcomes": {}, "limit": 50, **options}
-    result = plan(definition, parents(definition), statuses, **arguments)
+    result = plan(definition, statuses, **arguments)
     assert (result.start, result.skip, result.status) == move

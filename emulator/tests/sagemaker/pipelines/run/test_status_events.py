@@ -4,11 +4,11 @@ import sqlite3
 from typing import Any
 
 import pytest
-from engine_bench import TOKEN, Bench
+from pipeline_bench import TOKEN, Bench
 from pipeline_steps import processing
 
 from sagemaker_emulator.sagemaker.pipelines.run import status_events
-from sagemaker_emulator.sagemaker.pipelines.run.records import ShownStep, StepRecord
+from sagemaker_emulator.sagemaker.pipelines.run.records import ListedStep, StepRecord
 
 
 def test_each_status_of_an_execution_is_an_event(bench: Bench) -> None:
@@ -38,11 +38,11 @@ def test_execution_continues_where_its_events_cannot_be_sent(
         bench.events.append({"type": detail_type, **detail})
         raise RuntimeError("as the test asks")
 
-    def unreadable(record: StepRecord) -> ShownStep:
+    def unreadable(record: StepRecord) -> ListedStep:
         raise sqlite3.OperationalError("disk I/O error")
 
     monkeypatch.setattr(bench.events, "emit", emit)
-    monkeypatch.setattr(status_events, "shown", unreadable)
+    monkeypatch.setattr(status_events, "listed_step", unreadable)
     bench.create(processing("A"), processing("B", {"FAIL": "x", "FAIL_TIMES": "1"}))
     arn, status = bench.run()
     assert status == "Failed"

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from engine_bench import Bench
+from pipeline_bench import Bench
 from pipeline_steps import get, output_uri, processing
 
 from sagemaker_emulator.sagemaker.pipelines.run.records import CACHE

@@ -1,4 +1,4 @@
-"""Stand-ins for the jobs that the engine is a client of, so that its tests need no containers."""
+"""Pipelines over stand-in jobs, which need no containers."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class EventList(list[dict[str, Any]]):
         return "id"
 
 
-class Jobs:
+class StandInJobs:
     """Create/Describe/Stop for processing and training jobs that only wait.
 
     The Environment of a job decides how it goes: SECONDS (how long), HOLD (until `released` is
@@ -96,7 +96,7 @@ class Jobs:
     def _create(self, context: Context, request: Any, kind: str, prefix: str) -> dict[str, Any]:
         environment = request.get("Environment", {})
         step = re.sub(r"(-\d{3})?-\w+$", "", request[f"{kind}Name"])
-        if self._due(step, environment, "REFUSE"):
+        if self._applies(step, environment, "REFUSE"):
             raise ApiError(environment["REFUSE"], "refused by the test")
         name = request[f"{kind}Name"]
         arn = context.arn(prefix, name)
@@ -110,13 +110,13 @@ class Jobs:
             self.created.append(request)
             self.running += 1
             self.most_running = max(self.most_running, self.running)
-        reason = environment.get("FAIL") if self._due(step, environment, "FAIL") else None
+        reason = environment.get("FAIL") if self._applies(step, environment, "FAIL") else None
         threading.Thread(
             target=self._run, args=(context, name, kind, environment, reason), daemon=True
         ).start()
         return {f"{kind}Arn": arn}
 
-    def _due(self, step: str, environment: dict[str, str], key: str) -> bool:
+    def _applies(self, step: str, environment: dict[str, str], key: str) -> bool:
         if key not in environment:
             return False
         self._failures[step] = self._failures.get(step, 0) + 1
@@ -143,9 +143,9 @@ class Jobs:
         changes: dict[str, Any] = {f"{kind}Status": status}
         if reason:
             changes["FailureReason"] = reason
-        given = (context.store.get("bench", name) or {}).get("HyperParameters", {})
-        if "lr" in given and "SILENT" not in environment:
-            value = -abs(float(given["lr"]) - 0.5)
+        hyperparameters = (context.store.get("bench", name) or {}).get("HyperParameters", {})
+        if "lr" in hyperparameters and "SILENT" not in environment:
+            value = -abs(float(hyperparameters["lr"]) - 0.5)
             changes["FinalMetricDataList"] = [
                 {"MetricName": "score", "Value": value, "Timestamp": time.time()}
             ]
@@ -155,7 +155,7 @@ class Jobs:
 class Bench:
     """A pipeline service over stand-in jobs."""
 
-    def __init__(self, context: Context, jobs: Jobs) -> None:
+    def __init__(self, context: Context, jobs: StandInJobs) -> None:
         self.context = context
         self.jobs = jobs
         self.events = EventList()
@@ -185,11 +185,11 @@ class Bench:
         self.call("CreatePipeline", **request | more)
 
     def start(self, parameters: dict[str, str] | None = None, **more: Any) -> str:
-        given = [{"Name": key, "Value": value} for key, value in (parameters or {}).items()]
+        values = [{"Name": key, "Value": value} for key, value in (parameters or {}).items()]
         token = f"{time.time_ns():032d}"
         request = {
             "PipelineName": "p",
-            "PipelineParameters": given,
+            "PipelineParameters": values,
             "ClientRequestToken": token,
         }
         return str(self.call("StartPipelineExecution", **request | more)["PipelineExecutionArn"])
@@ -205,13 +205,13 @@ class Bench:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             status = self.status(arn)
-            # The event of the end follows its record, so both are awaited.
-            if status not in ("Executing", "Stopping") and self._told(arn, status):
+            # The event of the end follows its record; wait for both.
+            if status not in ("Executing", "Stopping") and self._has_event(arn, status):
                 return status
             self.context.store.wait(0.2)
         raise AssertionError(f"still {status}: {self.steps(arn)}")
 
-    def _told(self, arn: str, status: str) -> bool:
+    def _has_event(self, arn: str, status: str) -> bool:
         return any(
             event.get("pipelineExecutionArn") == arn
             and event.get("currentPipelineExecutionStatus") == status
@@ -219,26 +219,26 @@ class Bench:
         )
 
     def status(self, arn: str) -> str:
-        answer = self.call("DescribePipelineExecution", PipelineExecutionArn=arn)
-        return str(answer["PipelineExecutionStatus"])
+        response = self.call("DescribePipelineExecution", PipelineExecutionArn=arn)
+        return str(response["PipelineExecutionStatus"])
 
     def steps(self, arn: str) -> dict[str, dict[str, Any]]:
-        answer = self.call(
+        response = self.call(
             "ListPipelineExecutionSteps",
             PipelineExecutionArn=arn,
             SortOrder="Ascending",
             MaxResults=100,
         )
-        return {step["StepName"]: step for step in answer["PipelineExecutionSteps"]}
+        return {step["StepName"]: step for step in response["PipelineExecutionSteps"]}
 
     def until(self, arn: str, step: str, status: str) -> dict[str, Any]:
         deadline = time.monotonic() + 10
         while time.monotonic() < deadline:
-            found = self.steps(arn).get(step)
-            if found and found["StepStatus"] == status:
-                return found
+            record = self.steps(arn).get(step)
+            if record and record["StepStatus"] == status:
+                return record
             time.sleep(0.01)
-        raise AssertionError(f"{step} never {status}: {self.steps(arn)}")
+        raise AssertionError(f"{step} is not {status}: {self.steps(arn)}")
 
     def stop_services(self) -> None:
         self.context.executions.stop()
@@ -250,13 +250,13 @@ class Bench:
         self.context.executions.start()
 
     def restart(self) -> None:
-        """As the server does when it goes down and comes up again."""
+        """Stop and start the services, as a restart of the server does."""
         self.stop_services()
         self.start_services()
 
 
 def open_bench(state: Path, monkeypatch: Any) -> Bench:
-    jobs = Jobs()
+    jobs = StandInJobs()
     for name, handler in jobs.handlers().items():
         monkeypatch.setitem(operations, ("sagemaker", name), handler)
     return Bench(local_context(state), jobs)

@@ -1,4 +1,4 @@
-"""What people do to an emulator: full disks, stray processes, endless logs."""
+"""What the emulator must withstand: full disks, stray processes, endless logs, kills."""
 
 import ast
 import errno
@@ -8,8 +8,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -20,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PARTS = sorted(path.stem for path in ROOT.iterdir() if path.suffix == ".py" or path.is_dir())
 
 
-def start(sagemaker, name: str, script: str, output: str = "") -> None:
+def start(sagemaker: Any, name: str, script: str, output: str = "") -> None:
     outputs = [
         {
             "OutputName": "o",
@@ -46,17 +47,17 @@ def start(sagemaker, name: str, script: str, output: str = "") -> None:
     )
 
 
-def ended(sagemaker, name: str, seconds: float = 15) -> dict:
+def ended(sagemaker: Any, name: str, seconds: float = 15) -> dict[str, Any]:
     deadline = time.monotonic() + seconds
     while True:
-        found = sagemaker.describe_processing_job(ProcessingJobName=name)
-        if found["ProcessingJobStatus"] not in ("InProgress", "Stopping"):
-            return found
-        assert time.monotonic() < deadline, f"{name} is still {found['ProcessingJobStatus']}"
+        job: dict[str, Any] = sagemaker.describe_processing_job(ProcessingJobName=name)
+        if job["ProcessingJobStatus"] not in ("InProgress", "Stopping"):
+            return job
+        assert time.monotonic() < deadline, f"{name} is still {job['ProcessingJobStatus']}"
         time.sleep(0.02)
 
 
-def test_it_imports_nothing_of_the_rest() -> None:
+def test_emulator_imports_nothing_else_of_this_repository() -> None:
     others = set(PARTS) - {"emulator"}
     for file in (ROOT / "emulator").rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
@@ -67,7 +68,7 @@ def test_it_imports_nothing_of_the_rest() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
-def test_a_process_that_left_its_group_ends_with_its_container(emulator) -> None:
+def test_process_that_left_its_group_ends_with_its_container(emulator: Any) -> None:
     sagemaker = emulator.client("sagemaker")
     start(sagemaker, "stray", "setsid sh -c 'sleep 987123; true' & sleep 0.3; echo done")
     assert ended(sagemaker, "stray")["ProcessingJobStatus"] == "Completed"
@@ -78,7 +79,7 @@ def test_a_process_that_left_its_group_ends_with_its_container(emulator) -> None
             continue
 
 
-def test_down_stops_every_part_and_closes_the_database(own_emulator) -> None:
+def test_down_ends_running_jobs_and_closes_the_database(own_emulator: Callable[..., Any]) -> None:
     emulator = own_emulator()
     assert emulator.up().returncode == 0
     emulator.client("s3").create_bucket(Bucket="bucket")
@@ -91,7 +92,7 @@ def test_down_stops_every_part_and_closes_the_database(own_emulator) -> None:
     assert job["FailureReason"].startswith("InternalServerError: the emulator stopped")
 
 
-def test_emulators_that_start_together_take_different_ports(own_emulator) -> None:
+def test_emulators_started_at_once_use_different_ports(own_emulator: Callable[..., Any]) -> None:
     emulators = [own_emulator(name) for name in ("a", "b", "c")]
     threads = [threading.Thread(target=emulator.up) for emulator in emulators]
     for thread in threads:
@@ -103,19 +104,19 @@ def test_emulators_that_start_together_take_different_ports(own_emulator) -> Non
     assert all(emulator.run("status").returncode == 0 for emulator in emulators)
 
 
-def test_binary_output_is_no_terminal_command(emulator) -> None:
+def test_failure_reason_has_no_control_characters(emulator: Any) -> None:
     sagemaker = emulator.client("sagemaker")
     start(sagemaker, "escape", r"printf 'before\033[2Jafter\n'; exit 3")
     reason = ended(sagemaker, "escape")["FailureReason"]
     assert "before\ufffd[2Jafter" in reason
 
 
-def test_the_end_of_a_long_log_is_read_at_once(emulator) -> None:
+def test_pages_of_a_long_log_are_read_quickly(emulator: Any) -> None:
     logs = emulator.client("logs")
     logs.create_log_group(logGroupName="/long")
     logs.create_log_stream(logGroupName="/long", logStreamName="s")
     stream = emulator.state / "logs" / "%2Flong" / "s.jsonl"
-    # So many that reading all of them, for any of the pages, takes longer than is allowed below.
+    # So many that to read all of them for one page takes longer than the limit below.
     stream.write_text("".join(f'[{1000 + i}, "line {i}"]\n' for i in range(1_500_000)))
     began = time.monotonic()
     page = logs.get_log_events(logGroupName="/long", logStreamName="s", limit=3)
@@ -134,29 +135,31 @@ def test_the_end_of_a_long_log_is_read_at_once(emulator) -> None:
     assert [event["message"] for event in second["events"]] == ["line 2", "line 3"]
 
 
-def test_what_moto_cannot_do_is_refused_in_the_services_own_format(emulator) -> None:
+def test_operation_that_moto_lacks_is_refused_in_the_format_of_its_service(emulator: Any) -> None:
     with pytest.raises(ClientError, match=r"UnknownOperation.*change_password"):
         emulator.client("iam").change_password(OldPassword="secret", NewPassword="other")
 
 
-def test_every_action_is_allowed_to_who_asks_for_permissions_are_not_checked(emulator) -> None:
+def test_simulated_policy_allows_every_action(emulator: Any) -> None:
     simulated = emulator.client("iam").simulate_principal_policy(
         PolicySourceArn="arn:aws:iam::123456789012:role/jobs",
         ActionNames=["s3:GetObject", "sagemaker:CreateTrainingJob"],
         ResourceArns=["arn:aws:s3:::a&b"],
     )
     assert not simulated["IsTruncated"]
-    found = [
+    decisions = [
         (result["EvalActionName"], result["EvalResourceName"], result["EvalDecision"])
         for result in simulated["EvaluationResults"]
     ]
-    assert found == [
+    assert decisions == [
         ("s3:GetObject", "arn:aws:s3:::a&b", "allowed"),
         ("sagemaker:CreateTrainingJob", "arn:aws:s3:::a&b", "allowed"),
     ]
 
 
-def test_a_state_folder_that_cannot_be_made_is_said(own_emulator, tmp_path: Path) -> None:
+def test_state_folder_that_cannot_be_made_is_reported(
+    own_emulator: Callable[..., Any], tmp_path: Path
+) -> None:
     (tmp_path / "file").touch()
     for name in ("file", "file/state"):
         refused = own_emulator(name).up()
@@ -165,10 +168,10 @@ def test_a_state_folder_that_cannot_be_made_is_said(own_emulator, tmp_path: Path
         assert len(refused.stderr.splitlines()) == 1
 
 
-def test_who_waits_for_a_queue_holds_up_nobody(emulator) -> None:
+def test_request_that_waits_for_a_queue_delays_no_other(emulator: Any) -> None:
     sqs, iam = emulator.client("sqs"), emulator.client("iam")
     queue = sqs.create_queue(QueueName="waited")["QueueUrl"]
-    received: list[dict] = []
+    received: list[dict[str, Any]] = []
 
     def wait() -> None:
         received.append(sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=10))
@@ -178,7 +181,7 @@ def test_who_waits_for_a_queue_holds_up_nobody(emulator) -> None:
     time.sleep(0.3)
     began = time.monotonic()
     iam.list_roles()
-    assert time.monotonic() - began < 3  # and not the ten seconds of who waits
+    assert time.monotonic() - began < 3  # not the ten seconds of the request that waits
     emulator.client("sqs").send_message(QueueUrl=queue, MessageBody="hello")
     waiting.join(5)
     assert [message["Body"] for message in received[0]["Messages"]] == ["hello"]
@@ -218,11 +221,13 @@ def fill(disk: Path) -> None:
                 assert error.errno == errno.ENOSPC
 
 
-def test_a_full_disk_is_said_and_forgotten_when_there_is_room(own_emulator, small_disk) -> None:
+def test_full_disk_is_reported_and_the_server_starts_once_there_is_room(
+    own_emulator: Callable[..., Any], small_disk: Path
+) -> None:
     emulator = own_emulator()
     emulator.state = small_disk / "state"
-    done = emulator.up()
-    assert done.returncode == 0, done.stderr
+    started = emulator.up()
+    assert started.returncode == 0, started.stderr
     emulator.client("s3").create_bucket(Bucket="bucket")
     sagemaker = emulator.client("sagemaker")
     script = "head -c 9000000 /dev/zero > /opt/ml/processing/o/f"

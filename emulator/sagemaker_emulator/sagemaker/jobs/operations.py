@@ -1,0 +1,69 @@
+"""What processing, training and transform jobs have in common: Describe, List, Stop and Delete."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sagemaker_emulator.aws.context import Context
+from sagemaker_emulator.aws.dispatch import Response, operation
+from sagemaker_emulator.aws.pages import page
+from sagemaker_emulator.errors import in_use, invalid
+from sagemaker_emulator.sagemaker.jobs.documents import get
+from sagemaker_emulator.sagemaker.jobs.kinds import (
+    PROCESSING,
+    RUNNING,
+    TRAINING,
+    TRANSFORM,
+    JobKind,
+)
+from sagemaker_emulator.sagemaker.jobs.status import status_changes
+
+Request = Mapping[str, Any]
+
+
+def _register(kind: JobKind) -> None:
+    @operation(f"Describe{kind.title}Job")
+    def describe(context: Context, request: Request) -> Response:
+        """The job as it was created, and how far it is."""
+        return get(context, kind, request[kind.name_key])
+
+    @operation(f"List{kind.title}Jobs")
+    def list_jobs(context: Context, request: Request) -> Response:
+        """Jobs by part of the name, status and time."""
+        documents = context.store.list(kind.resource)
+        return page(request, documents, kind.summaries_key, f"{kind.title}Job")
+
+    @operation(f"Stop{kind.title}Job")
+    def stop(context: Context, request: Request) -> Response:
+        """SIGTERM to the container, SIGKILL 20 seconds later (120 on AWS)."""
+        name = request[kind.name_key]
+        with context.store.transaction():
+            document = get(context, kind, name)
+            status = document[kind.status_key]
+            if status == "Stopping":
+                return {}
+            if status != "InProgress":
+                raise invalid(
+                    f"The request was rejected because the job {name} is in status {status}."
+                )
+            changes = status_changes(document, kind, "Stopping")
+            context.store.update(kind.resource, name, **changes)
+        context.jobs.stop_job(kind.resource, name)
+        return {}
+
+    if kind == TRANSFORM:
+        return  # the API cannot delete one
+
+    @operation(f"Delete{kind.title}Job")
+    def delete(context: Context, request: Request) -> Response:
+        """Forget a job that has ended."""
+        name = request[kind.name_key]
+        document = get(context, kind, name)
+        if document[kind.status_key] in RUNNING:
+            raise in_use(f"The job {name} has not ended; stop it first.")
+        context.store.delete(kind.resource, name)
+        context.store.delete("tags", document[kind.arn_key])
+        return {}
+
+
+for _kind in (PROCESSING, TRAINING, TRANSFORM):
+    _register(_kind)

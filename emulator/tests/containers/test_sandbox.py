@@ -1,0 +1,87 @@
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sagemaker_emulator.containers.runtime import choose_sandbox
+from sagemaker_emulator.containers.sandbox import Bwrap, SandboxUnavailable, Unshare, relocate
+
+
+def test_unavailable_sandbox_is_refused_with_the_reason() -> None:
+    if not Bwrap.failure():
+        pytest.skip("bwrap works here")
+    with pytest.raises(SandboxUnavailable, match=r"'bwrap' does not work.*auto"):
+        choose_sandbox("bwrap", Path())
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or sys.platform != "linux", reason="needs to become another")
+def test_unshare_as_a_plain_user(tmp_path: Path) -> None:
+    python = "/usr/bin/python3"
+    if not Path(python).exists():
+        pytest.skip("no system Python that a plain user could run")
+    source = Path(__file__).parents[2] / "sagemaker_emulator/containers/host.py"
+    script_copy = Path("/var/tmp") / f"host-{os.getpid()}.py"
+    folder = Path("/var/tmp") / f"probe-{os.getpid()}"
+    try:
+        script_copy.write_text(source.read_text())
+        for name in ("ml", "opt"):
+            (folder / name).mkdir(parents=True)
+        (folder / "ml/probe").touch()
+        for path in (script_copy, folder, folder / "ml", folder / "opt"):
+            os.chown(path, 54321, 54321)
+            path.chmod(path.stat().st_mode | stat.S_IRUSR)
+        tried = subprocess.run(
+            [
+                python,
+                str(script_copy),
+                "probe",
+                *map(str, (folder / "ml", folder / "opt")),
+                "/etc/hosts",
+            ],
+            user=54321,
+            group=54321,
+            extra_groups=[],
+            cwd="/",
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if "unshare" in tried.stderr or "uid_map" in tried.stderr:
+            pytest.skip(f"user namespaces are refused here: {tried.stderr.splitlines()[-1]}")
+        assert tried.returncode == 0, tried.stderr
+    finally:
+        script_copy.unlink()
+        for name in ("ml/probe", "ml", "opt", ""):
+            path = folder / name
+            path.unlink() if path.is_file() else path.rmdir()
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("/opt/ml", "/job"),
+        ("/opt/ml/model", "/job/model"),
+        ("--model-dir=/opt/ml/model", "--model-dir=/job/model"),
+        ("/opt/mlx", "/opt/mlx"),
+        (["/opt/ml/a", 1, {"k": "/opt/ml/b"}], ["/job/a", 1, {"k": "/job/b"}]),
+    ],
+)
+def test_relocation_rewrites_paths(value: object, expected: object) -> None:
+    assert relocate(value, Path("/job")) == expected
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to take this machine's /etc away")
+def test_machine_without_etc_hosts_has_opt_ml(tmp_path: Path) -> None:
+    if failure := Unshare.failure():
+        pytest.skip(f"nothing can be mounted here: {failure}")
+    probe = (
+        "from sagemaker_emulator.containers.sandbox import Unshare; "
+        "print(Unshare.failure(), end='')"
+    )
+    bare = 'mount --make-rprivate / && mount --bind "$0" /etc && exec "$@"'
+    command = ["unshare", "--mount", "sh", "-c", bare, str(tmp_path), sys.executable, "-c", probe]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr

@@ -1,0 +1,68 @@
+"""The CloudFormation template `infrastructure/tally.yaml`, as `setup` uses it.
+
+`setup` creates what the template describes by plain API calls. Permissions, the function's
+configuration and the bucket's protection are written once, in the template.
+"""
+
+import json
+from collections.abc import Hashable
+from functools import cache
+from typing import Any
+
+import yaml
+
+from pipelines import NAME
+from pipelines.root import ROOT
+from pipelines.settings.model import Settings
+
+FILE = ROOT / "infrastructure" / "tally.yaml"
+Document = dict[str, Any]
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """Reads CloudFormation's short forms, such as !Sub, as the text or list after them."""
+
+
+def _short_form(loader: Any, suffix: str, node: yaml.Node) -> Hashable | list[Any]:
+    if isinstance(node, yaml.ScalarNode):
+        return str(loader.construct_scalar(node))
+    return list(loader.construct_sequence(node, deep=True))
+
+
+_Loader.add_multi_constructor("!", _short_form)
+
+
+@cache
+def load() -> Document:
+    """The whole template."""
+    document: Document = yaml.load(FILE.read_text(), _Loader)
+    return document
+
+
+def properties(resource: str, settings: Settings) -> Document:
+    """The properties of a resource, with the names of resolved settings in place of variables."""
+    text = json.dumps(load()["Resources"][resource]["Properties"])
+    for variable, value in (
+        (f"{NAME}-${{AWS::Region}}-${{AWS::AccountId}}", settings.bucket_name),
+        ("${Bucket}", settings.bucket_name),
+        (f"arn:aws:iam::${{AWS::AccountId}}:role/{NAME}-execution", settings.role_arn),
+        ("${AWS::Region}", settings.region),
+        ("${AWS::AccountId}", settings.account_id),
+    ):
+        text = text.replace(variable, value)
+    document: Document = json.loads(text)
+    return document
+
+
+def role_policy(resource: str, settings: Settings) -> Document:
+    """The permissions of a role: `ExecutionRole` or `PromotionRole`.
+
+    The execution role may register versions with the statuses that the settings allow: whoever may
+    start the pipeline chooses the status, among what whoever runs `setup` allows.
+    """
+    policy: Document = properties(resource, settings)["Policies"][0]["PolicyDocument"]
+    for statement in policy["Statement"]:
+        if statement["Sid"] == "Register":
+            allowed = {"sagemaker:ModelApprovalStatus": list(settings.initial_statuses)}
+            statement["Condition"] = {"StringEquals": allowed}
+    return policy
