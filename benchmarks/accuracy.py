@@ -125,7 +125,7 @@ def figures(document: dict[str, Any]) -> dict[str, float]:
     return {
         "exact": document["multiclass_classification_metrics"]["accuracy"]["value"],
         "within one": tally["within_one_accuracy"]["value"],
-        "RMSE": tally["expected_count"]["rmse"]["value"],
+        "RMSE": tally["expected_count_rmse"]["value"],
         "ECE": tally["calibration_error"]["value"],
     }
 

@@ -12,61 +12,13 @@ The names in `__all__` are the public interface, together with the command `sage
 from collections.abc import Sequence
 from pathlib import Path
 
-from sagemaker_emulator import daemon
-from sagemaker_emulator.daemon import Server
+from sagemaker_emulator.daemon import Server, down, reset, status, up
 from sagemaker_emulator.errors import EmulatorError, StartError
 from sagemaker_emulator.version import VERSION
 
 __version__ = VERSION
 __all__ = ["EmulatorError", "Server", "StartError", "__version__"]
 __all__ += ["down", "image_python", "main", "reset", "status", "up"]
-
-
-def up(
-    state: Path | str | None = None,
-    images: Path | str = "containers",
-    *,
-    port: int | None = None,
-    s3_port: int | None = None,
-    runtime: str = "auto",
-) -> Server:
-    """Start the server in the background unless it runs already.
-
-    Args:
-        state: The folder that holds everything; `$EMULATOR_STATE` or `./.emulator` by default.
-        images: The folder with a folder for each container image.
-        port: The port of the API; the last one, 5580 or a free one by default.
-        s3_port: The port of S3; the last one, 5581 or a free one by default.
-        runtime: auto, bwrap, unshare, relocate or docker.
-
-    Raises:
-        StartError: There are no images, a port is taken, or the server did not come up.
-    """
-    options = daemon.Options(_folder(state), Path(images).absolute(), port, s3_port, runtime)
-    return daemon.up(options)[0]
-
-
-def status(state: Path | str | None = None) -> Server | None:
-    """The state's running server, or None if none runs."""
-    return daemon.server(_folder(state))
-
-
-def down(state: Path | str | None = None) -> bool:
-    """Stop the server, whose state stays, and return whether one was running.
-
-    Raises:
-        StartError: It did not end in time.
-    """
-    return daemon.down(_folder(state))
-
-
-def reset(state: Path | str | None = None) -> bool:
-    """Stop the server, delete its state, and return whether there was any.
-
-    Raises:
-        StartError: The folder is not an emulator's state.
-    """
-    return daemon.reset(_folder(state))
 
 
 def image_python(image: str, images: Path | str = "containers") -> str:
@@ -106,7 +58,3 @@ def main(
     from sagemaker_emulator.__main__ import run
 
     return run(arguments, program, command, state, images)
-
-
-def _folder(state: Path | str | None) -> Path:
-    return Path(state or daemon.default_state()).resolve()

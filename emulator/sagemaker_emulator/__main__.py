@@ -66,7 +66,7 @@ def _with_state(options: argparse.Namespace, verb: str) -> str:
 
 
 def _up(options: argparse.Namespace) -> None:
-    server, started = daemon.up(_options(options))
+    server, started = daemon.start(_options(options))
     print(f"emulator: {'started' if started else 'already running'} at {server['url']}")
     print(f"  S3     {server['s3_url']}")
     print(f"  state  {server['state']}")
@@ -90,7 +90,7 @@ def _down(options: argparse.Namespace) -> None:
 
 
 def _status(options: argparse.Namespace) -> int:
-    server = daemon.server(options.state)
+    server = daemon.status(options.state)
     if options.operations:
         print("\n".join(_operations()))
         return 0
@@ -112,7 +112,7 @@ def _operations() -> list[str]:
 
 
 def _running(options: argparse.Namespace) -> daemon.Server:
-    server = daemon.server(options.state)
+    server = daemon.status(options.state)
     if server is None:
         raise EmulatorError(f"not running; start it with: {_with_state(options, 'up')}")
     return server

@@ -14,7 +14,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypedDict, cast
 
@@ -77,8 +77,13 @@ def default_state() -> Path:
     return Path(os.environ.get("EMULATOR_STATE") or ".emulator").absolute()
 
 
-def server(state: Path) -> Server | None:
-    """The state's running server, or None if none runs."""
+def _folder(state: Path | str | None) -> Path:
+    return Path(state or default_state()).resolve()
+
+
+def status(state: Path | str | None = None) -> Server | None:
+    """The state's running server, or None if none runs; `up` describes the argument."""
+    state = _folder(state)
     last = last_server(state)
     if not last or not _held(state / "server.lock"):
         return None
@@ -97,15 +102,34 @@ def last_server(state: Path) -> dict[str, Any]:
     return {}
 
 
-def up(options: Options, timeout: float = 30) -> tuple[Server, bool]:
-    """Start the server unless it runs; two callers at the same time get one server.
+def up(
+    state: Path | str | None = None,
+    images: Path | str = "containers",
+    *,
+    port: int | None = None,
+    s3_port: int | None = None,
+    runtime: str = "auto",
+    timeout: float = 30,
+) -> Server:
+    """Start the server in the background unless it runs; two callers at once get one server.
 
-    Returns:
-        The server, and whether this call started it.
+    Args:
+        state: The folder that holds everything; `$EMULATOR_STATE` or `./.emulator` by default.
+        images: The folder with a folder for each container image.
+        port: The port of the API; the last one, 5580 or a free one by default.
+        s3_port: The port of S3; the last one, 5581 or a free one by default.
+        runtime: auto, bwrap, unshare, relocate or docker.
+        timeout: Seconds to wait for it.
 
     Raises:
-        StartError: There are no images, a port is taken, or the server did not come up.
+        StartError: There are no images, a port is taken, or the server did not start in time.
     """
+    options = Options(_folder(state), Path(images).absolute(), port, s3_port, runtime)
+    return start(options, timeout)[0]
+
+
+def start(options: Options, timeout: float = 30) -> tuple[Server, bool]:
+    """Do what `up` does, and also return whether this call started the server."""
     state = options.state
     if not _held(state / "server.lock"):
         require_images(options.images)
@@ -118,7 +142,7 @@ def up(options: Options, timeout: float = 30) -> tuple[Server, bool]:
         raise StartError(f"the state folder {state} cannot be used: {problem}") from None
     with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if running := server(state):
+        if running := status(state):
             _require_same_ports(options, running)
             return running, False
         last = last_server(state)
@@ -127,7 +151,7 @@ def up(options: Options, timeout: float = 30) -> tuple[Server, bool]:
             fcntl.flock(ports, fcntl.LOCK_EX)
             port = _port("port", options.port, last.get("url"))
             s3_port = _port("s3_port", options.s3_port, last.get("s3_url"), taken=port)
-            return _spawn(options, port, s3_port, timeout), True
+            return _spawn(replace(options, port=port, s3_port=s3_port), timeout), True
 
 
 def require_images(folder: Path) -> None:
@@ -155,13 +179,13 @@ def _require_same_ports(options: Options, running: Server) -> None:
             )
 
 
-def _spawn(options: Options, port: int, s3_port: int, timeout: float) -> Server:
+def _spawn(options: Options, timeout: float) -> Server:
     state = options.state
     command = [
         # Safe path (-P): the folder of the state is not a place to import modules from.
         *(sys.executable, "-P", "-m", "sagemaker_emulator", "serve", "--state", str(state)),
-        *("--images", str(options.images), "--port", str(port), "--s3-port", str(s3_port)),
-        *("--runtime", options.runtime),
+        *("--images", str(options.images), "--runtime", options.runtime),
+        *("--port", str(options.port), "--s3-port", str(options.s3_port)),
     ]
     environment = {
         name: value
@@ -181,7 +205,7 @@ def _spawn(options: Options, port: int, s3_port: int, timeout: float) -> Server:
         )
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
-        if running := server(state):
+        if running := status(state):
             return running
         if process.poll() is not None:
             break
@@ -193,12 +217,13 @@ def _spawn(options: Options, port: int, s3_port: int, timeout: float) -> Server:
     raise StartError(f"the emulator did not start: {last}\nIts log is {state / 'log.txt'}")
 
 
-def down(state: Path, timeout: float = 40) -> bool:
-    """Stop the state's server and return whether there was one.
+def down(state: Path | str | None = None, timeout: float = 40) -> bool:
+    """Stop the server, whose state stays, and return whether one was running.
 
     Raises:
         StartError: It did not end in time.
     """
+    state = _folder(state)
     if not _held(state / "server.lock"):
         return False
     pid = _pid_of(state / "server.lock")
@@ -226,12 +251,13 @@ def _pid_of(lock: Path, timeout: float = 5) -> int:
     return int(content)
 
 
-def reset(state: Path) -> bool:
+def reset(state: Path | str | None = None) -> bool:
     """Stop the server, delete its state and return whether there was any.
 
     Raises:
         StartError: The folder is not an emulator's state.
     """
+    state = _folder(state)
     if not state.exists():
         return False
     if not state.is_dir():

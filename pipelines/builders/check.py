@@ -1,4 +1,4 @@
-"""CheckAccuracy: is the model good enough to be registered? And what is said when it is not."""
+"""CheckAccuracy: is the model good enough to register? AccuracyTooLow: the message if it is not."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,23 +9,26 @@ from sagemaker.core.workflow.functions import Join
 from sagemaker.mlops.workflow.condition_step import ConditionStep
 from sagemaker.mlops.workflow.fail_step import FailStep
 
-from pipelines.builders.context import Context
-from pipelines.builders.evaluate import accuracy, accuracy_to_reach, compared_accuracy
+from pipelines import evaluation_report
+from pipelines.builders.context import BuildContext
+from pipelines.builders.evaluate import read
 
 
 def check_accuracy_step(
-    context: Context, evaluate: Any, if_good: Sequence[Any], otherwise: Sequence[Any]
+    context: BuildContext, evaluate: Any, if_good: Sequence[Any], otherwise: Sequence[Any]
 ) -> ConditionStep:
     """The Condition step: both conditions must hold for `if_good` to run."""
     return ConditionStep(
         "CheckAccuracy",
-        description="At least the threshold, and not worse than the approved model.",
+        description="Accuracy reaches the threshold and is not below the approved model's.",
         conditions=[
             ConditionGreaterThanOrEqualTo(
-                left=accuracy(evaluate), right=context.parameters["AccuracyThreshold"]
+                left=read(evaluate, evaluation_report.ACCURACY),
+                right=context.parameters["AccuracyThreshold"],
             ),
             ConditionGreaterThanOrEqualTo(
-                left=compared_accuracy(evaluate), right=accuracy_to_reach(evaluate)
+                left=read(evaluate, evaluation_report.COMPARED_ACCURACY),
+                right=read(evaluate, evaluation_report.REQUIRED_ACCURACY),
             ),
         ],
         if_steps=list(if_good),
@@ -33,8 +36,8 @@ def check_accuracy_step(
     )
 
 
-def accuracy_too_low_step(context: Context, evaluate: Any) -> FailStep:
-    """The Fail step: it ends the execution with the numbers."""
+def accuracy_too_low_step(context: BuildContext, evaluate: Any) -> FailStep:
+    """The Fail step: it ends the execution with the accuracies."""
     return FailStep(
         "AccuracyTooLow",
         description="End the execution: the model is not good enough.",
@@ -42,14 +45,12 @@ def accuracy_too_low_step(context: Context, evaluate: Any) -> FailStep:
             on="",
             values=[
                 "The model was not registered. Its accuracy on the test images is ",
-                accuracy(evaluate),
-                "; it must reach AccuracyThreshold = ",
+                read(evaluate, evaluation_report.ACCURACY_IN_WORDS),
+                " and must reach AccuracyThreshold = ",
                 context.parameters["AccuracyThreshold"],
-                ". On the test images that the approved model has not learnt from it reaches ",
-                compared_accuracy(evaluate),
-                " and must reach that model's ",
-                accuracy_to_reach(evaluate),
-                ". Execution: ",
+                ". ",
+                read(evaluate, evaluation_report.REQUIREMENT_IN_WORDS),
+                " Execution: ",
                 ExecutionVariables.PIPELINE_EXECUTION_ARN,
             ],
         ),

@@ -1,4 +1,4 @@
-"""Evaluate: what the model, and the one now approved, are worth on images neither has seen."""
+"""Evaluate: how well the model counts on images that it was not trained on."""
 
 from typing import Any
 
@@ -6,13 +6,15 @@ from sagemaker.core.workflow.functions import Join, JsonGet
 from sagemaker.core.workflow.properties import PropertyFile
 from sagemaker.mlops.workflow.steps import ProcessingStep
 
-from pipelines.builders.context import Context, output_of, processing_input
+from pipelines import evaluation_report
+from pipelines.builders.context import BuildContext, output_of, processing_input
 
-FILE = "evaluation.json"
-REPORT = PropertyFile(name="EvaluationReport", output_name="evaluation", path=FILE)
+REPORT = PropertyFile(
+    name="EvaluationReport", output_name="evaluation", path=evaluation_report.FILE
+)
 
 
-def evaluate_step(context: Context, prepare: Any, train: Any) -> ProcessingStep:
+def evaluate_step(context: BuildContext, prepare: Any, train: Any) -> ProcessingStep:
     """The Processing step that runs `steps/evaluate.py` in the training image."""
     processor = context.processor(
         "Evaluate",
@@ -24,7 +26,7 @@ def evaluate_step(context: Context, prepare: Any, train: Any) -> ProcessingStep:
     arguments = {
         "--batch-size": str(context.settings.training.test_batch_size),
         "--match-precision": str(quality.match_precision),
-        "--books-wrong": str(quality.record_error_rate),
+        "--record-error-rate": str(quality.record_error_rate),
     }
     return ProcessingStep(
         "Evaluate",
@@ -47,30 +49,11 @@ def evaluate_step(context: Context, prepare: Any, train: Any) -> ProcessingStep:
     )
 
 
-def accuracy(evaluate: Any) -> JsonGet:
-    """The model's accuracy on the test images."""
-    return _value(evaluate, "multiclass_classification_metrics.accuracy.value")
-
-
-def approved_accuracy(evaluate: Any) -> JsonGet:
-    """The approved model's accuracy on the images that both are compared on; 0 without one."""
-    return _value(evaluate, "tally.approved.accuracy.value")
-
-
-def accuracy_to_reach(evaluate: Any) -> JsonGet:
-    """The same; 0 also where the approved model has learnt from nearly all of the test images."""
-    return _value(evaluate, "tally.approved.must_reach.value")
-
-
-def compared_accuracy(evaluate: Any) -> JsonGet:
-    """The model's accuracy on the images that the approved one is judged by."""
-    return _value(evaluate, "tally.approved.candidate_accuracy.value")
+def read(evaluate: Any, path: str) -> JsonGet:
+    """A value of evaluation.json, by one of the paths in `evaluation_report`."""
+    return JsonGet(step_name=evaluate.name, property_file=REPORT, json_path=path)
 
 
 def evaluation_address(evaluate: Any) -> Join:
     """The address of evaluation.json."""
-    return Join(on="/", values=[output_of(evaluate, "evaluation"), FILE])
-
-
-def _value(evaluate: Any, path: str) -> JsonGet:
-    return JsonGet(step_name=evaluate.name, property_file=REPORT, json_path=path)
+    return Join(on="/", values=[output_of(evaluate, "evaluation"), evaluation_report.FILE])

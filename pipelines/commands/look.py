@@ -72,7 +72,7 @@ def list_executions(
     else:
         from pipelines.display import tables, terminal
 
-        terminal.show(tables.executions(summaries))
+        terminal.show(tables.executions(execution.summarise(sagemaker, summaries)))
 
 
 @app.add("logs Train", "logs Tune --follow", name="logs")

@@ -22,8 +22,8 @@ app = Group("Run")
 @app.add(
     "start",
     "start -p DataSource=../bins -p SubsetSize=500",
-    "start --name spring    # later: python pipeline.py report spring",
-    "start --no-wait        # later: python pipeline.py status",
+    "start --name spring    # then: status spring",
+    "start --no-wait        # then: status",
     context_settings={"allow_extra_args": True},
 )
 def start(
@@ -142,8 +142,9 @@ def _conclude(target: Target, last: "Look") -> None:
     results = outcome.read(target.sagemaker, target.session.client("s3"), last.execution)
     succeeded = last.execution.status == "Succeeded"
     if not succeeded:
-        words = watch.last_words(target.sagemaker, target.session.client("logs"), last.execution)
-        terminal.show_failure(last, words)
+        logs = target.session.client("logs")
+        endings = watch.log_endings(target.sagemaker, logs, last.execution)
+        terminal.show_failure(last, endings)
     terminal.show(*tables.results(last.execution, results))
     if not succeeded:
         raise typer.Exit(1)

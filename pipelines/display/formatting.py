@@ -1,6 +1,30 @@
-"""Durations, times and numbers as a person reads them."""
+"""Durations, times, numbers and statuses as a person reads them."""
 
+import textwrap
 from datetime import datetime
+
+# The colour of a status, by the word that SageMaker or this project uses for it.
+STYLES = {
+    "Succeeded": "green",
+    "Completed": "green",
+    "InService": "green",
+    "Approved": "green",
+    "NoIssuesFound": "green",
+    "Failed": "bold red",
+    "Rejected": "red",
+    "IssuesFound": "bold yellow",
+    "Executing": "cyan",
+    "Starting": "cyan",
+    "Creating": "cyan",
+    "Updating": "cyan",
+    "InProgress": "cyan",
+    "PendingManualApproval": "yellow",
+    "Stopping": "yellow",
+    "Stopped": "yellow",
+    "Waiting": "dim",
+    "Skipped": "dim",
+    "NotApplicable": "dim",
+}
 
 
 def duration(seconds: float | None) -> str:
@@ -23,9 +47,19 @@ def moment(when: datetime, *, seconds: bool = True) -> str:
 
 
 def short(text: str) -> str:
-    """A number without the digits that nobody reads; other text as it is."""
+    """A number with at most four significant digits; other text as it is."""
     try:
         number = float(text)
     except ValueError:
         return text
     return text if number.is_integer() else f"{number:.4g}"
+
+
+def wrap(text: str, width: int) -> str:
+    """Sentences broken between words; indented lines, which are commands, stay whole."""
+    return "\n".join(
+        line
+        if line.startswith(" ")
+        else textwrap.fill(line, width, break_long_words=False, break_on_hyphens=False)
+        for line in text.splitlines()
+    )

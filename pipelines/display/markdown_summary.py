@@ -1,14 +1,13 @@
-"""An execution in Markdown: for the job summary of a workflow, or a pull request."""
+"""An execution in Markdown, for the job summary of a workflow or a pull request."""
 
 from collections.abc import Iterable
 
 from pipelines.display.formatting import duration, short
 from pipelines.executions.advice import advise
-from pipelines.executions.figures import metric_rows, sentence, verification
 from pipelines.executions.outcome import Outcome
 from pipelines.executions.watch import Look
 
-# Beside a word, because a page of words is read by its marks.
+# Before a status, so that a reader finds failures at a glance.
 MARKS = {
     "Succeeded": "✅",
     "Failed": "❌",
@@ -21,13 +20,8 @@ MARKS = {
 
 
 def render(look: Look, outcome: Outcome) -> str:
-    """The execution, its steps, metrics, debug rules and what waits for approval.
-
-    Args:
-        look: The execution as it is now.
-        outcome: What it found out.
-    """
-    execution = look.execution
+    """The execution, its steps, metrics, debug rules and model version."""
+    execution, report = look.execution, outcome.evaluation
     head = f"{execution.pipeline} execution `{execution.id}`: {execution.status}"
     parts = [f"## {MARKS.get(execution.status, '')} {head} in {duration(execution.seconds)}"]
     if execution.failure:
@@ -37,15 +31,14 @@ def render(look: Look, outcome: Outcome) -> str:
         for step in execution.steps
         if step.status == "Failed"
     ]
-    if said := sentence(outcome.evaluation):
-        parts.append(f"**{said}**")
-    if passed := verification(outcome.evaluation):
-        parts.append(passed)
+    if report and report.headline:
+        parts.append(f"**{report.headline}**")
+    if report and report.verification:
+        parts.append(report.verification)
     advice = advise(execution, outcome)
-    parts.append(advice.sentence)
-    parts.append("\n".join(["```", *advice.lines(), "```"]))
-    if outcome.evaluation:
-        parts.append(_table(*metric_rows(outcome.evaluation)))
+    parts += [advice.sentence, "\n".join(["```", *advice.lines(), "```"])]
+    if report:
+        parts.append(_table(*report.rows()))
     if best := outcome.best_trial:
         chosen = ", ".join(f"{k} {short(v)}" for k, v in best.hyperparameters.items())
         parts.append(f"**Best of {len(outcome.trials)} trials:** {chosen}")
@@ -62,10 +55,10 @@ def render(look: Look, outcome: Outcome) -> str:
     parts.append(_folded("Steps", _table(("step", "type", "status", "duration", "detail"), steps)))
     if outcome.debug_rules:
         verdicts = [
-            (str(v["rule"]), _marked(str(v["status"])), str(v.get("reason", "")))
+            (v.get("rule", ""), _marked(v.get("status", "")), v.get("reason", ""))
             for v in outcome.debug_rules
         ]
-        issues = sum(v["status"] == "IssuesFound" for v in outcome.debug_rules)
+        issues = sum(v.get("status") == "IssuesFound" for v in outcome.debug_rules)
         title = f"Debug rules: {issues or 'no'} {'issue' if issues == 1 else 'issues'} found"
         parts.append(_folded(title, _table(("debug rule", "verdict", "reason"), verdicts)))
     if outcome.version:
@@ -73,8 +66,8 @@ def render(look: Look, outcome: Outcome) -> str:
     return "\n\n".join(parts)
 
 
-def _marked(word: str) -> str:
-    return f"{MARKS.get(word, '')} {word}".strip()
+def _marked(status: str) -> str:
+    return f"{MARKS.get(status, '')} {status}".strip()
 
 
 def _folded(title: str, table: str) -> str:

@@ -1,5 +1,7 @@
 """One HTML file about an execution, with its pictures in it, and the pictures beside it."""
 
+from __future__ import annotations
+
 import base64
 import json
 import tempfile
@@ -12,106 +14,90 @@ from typing import TYPE_CHECKING
 
 from pipelines.display.charts import timeline, trials_chart
 from pipelines.display.formatting import duration, moment, short
+from pipelines.evaluation_report import FILE, EvaluationReport
 from pipelines.executions import outcome as outcomes
 from pipelines.executions import watch
 from pipelines.executions.advice import advise
-from pipelines.executions.figures import figures, value_of, verification
 from pipelines.executions.outcome import Outcome
-from pipelines.executions.watch import LastWords, Look
+from pipelines.executions.watch import LogEnding, Look
 
 if TYPE_CHECKING:
     import boto3
 
 TEMPLATES = Path(__file__).with_name("templates")
-# What a picture of Evaluate shows, by its file's name, in the page's order; others come first,
-# under their own name.
-CAPTIONS = {
-    "confusion": "Confusion matrix: the true count against the count that the model gave.",
-    "history": "Loss and accuracy of each epoch.",
-    "per_class": "Precision and recall of each count.",
-    "reliability": "Reliability: how often an answer of a given confidence is right.",
-    "slices": "The accuracy on parts of the test images. A long bar: too few images to be sure.",
-    "verification": "Left: right books told from wrong ones. Right: of the bins that pass without "
-    "a person, the share whose books are right.",
-    "mistakes": "The mistakes that the model was surest of, among the test images.",
-    "attention": "Where the model looks (Grad-CAM): bright parts speak for its answer.",
-    "suspects": "Training images whose labels look wrong, with the probability of the label.",
-}
-# As wide as the page; they follow the narrow ones, which are set in two columns.
-WIDE = ("verification", "mistakes", "attention", "suspects")
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A picture to be put into the page."""
+class EmbeddedPicture:
+    """A picture in the page, in base 64."""
 
-    name: str
     caption: str
     data: str
     wide: bool
 
 
-def write(session: "boto3.Session", arn: str, folder: Path) -> Path:
+def write(session: boto3.Session, arn: str, folder: Path) -> Path:
     """Write `<folder>/<execution>/report.html`, with the pictures and other pages beside it.
 
-    All of it is written elsewhere first: an earlier report stays until the new one is whole.
+    Everything is written to another folder first: an earlier report stays until the new one is
+    complete.
 
     Args:
         session: The target's session.
-        arn: The execution, in whatever state.
-        folder: Where the reports are.
+        arn: The execution, in any state.
+        folder: The folder of all reports.
 
     Returns:
         The HTML file, which needs no other file.
     """
-    client, s3, logs = (session.client(name) for name in ("sagemaker", "s3", "logs"))
+    client, s3, logs = session.client("sagemaker"), session.client("s3"), session.client("logs")
     look = watch.look(client, logs, arn)
     outcome = outcomes.read(client, s3, look.execution)
-    words = watch.last_words(client, logs, look.execution)
-    with _replaced(folder / look.execution.id) as place:
-        pictures = outcomes.download_plots(s3, outcome.evaluation_url, place / "plots")
+    endings = watch.log_endings(client, logs, look.execution)
+    with _replaced(folder / look.execution.id) as new:
+        pictures = outcomes.download_plots(s3, outcome.evaluation_url, new / "plots")
         suspects, profile, page = (
-            outcomes.download(s3, outcome.evaluation_url, name, place)
+            outcomes.download(s3, outcome.evaluation_url, name, new)
             for name in (outcomes.SUSPECTS, outcomes.PROFILE, outcomes.PAGE)
         )
         pictures += [suspects] if suspects else []
-        html = render(look, outcome, pictures, words, profile, page)
-        (place / "report.html").write_text(html, encoding="utf-8")
+        html = render(look, outcome, pictures, endings, profile, page)
+        (new / "report.html").write_text(html, encoding="utf-8")
         if outcome.evaluation:
-            (place / "evaluation.json").write_text(json.dumps(outcome.evaluation, indent=2))
+            (new / FILE).write_text(json.dumps(outcome.evaluation.document, indent=2))
     return folder / look.execution.id / "report.html"
 
 
 @contextmanager
-def _replaced(place: Path) -> Iterator[Path]:
-    """A new folder to fill, which then takes the place of the one that may be there."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".report-", dir=place.parent) as beside:
+def _replaced(folder: Path) -> Iterator[Path]:
+    """A new folder to fill, which then replaces the existing one."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".report-", dir=folder.parent) as beside:
         new = Path(beside, "new")
         new.mkdir()
         yield new
-        if place.exists():
-            place.rename(Path(beside, "earlier"))
-        new.rename(place)
+        if folder.exists():
+            folder.rename(Path(beside, "earlier"))
+        new.rename(folder)
 
 
 def render(
     look: Look,
     outcome: Outcome,
     pictures: Sequence[Path],
-    words: Sequence[LastWords] = (),
+    endings: Sequence[LogEnding] = (),
     profile: Path | None = None,
-    evaluation: Path | None = None,
+    page: Path | None = None,
 ) -> str:
-    """The page as text.
+    """The report as text.
 
     Args:
-        look: The execution as it is.
-        outcome: What it found out.
-        pictures: PNG files; they are put into the page.
-        words: What the jobs of failed steps wrote last.
-        profile: The page beside this one that says where Train's time went.
-        evaluation: The page beside this one that Evaluate wrote.
+        look: The execution.
+        outcome: Its results.
+        pictures: PNG files to put into the report.
+        endings: The last lines of the failed steps' logs.
+        profile: The page beside this one that shows where Train spent its time.
+        page: The page beside this one that Evaluate wrote.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -126,16 +112,13 @@ def render(
         execution=look.execution,
         details=look.details,
         outcome=outcome,
+        evaluation=outcome.evaluation,
         version=outcome.version,
         advice=replace(advice, commands=others),
-        words=words,
+        endings=endings,
         profile=profile.name if profile else "",
-        page=evaluation.name if evaluation else "",
-        verification=verification(outcome.evaluation),
-        accuracy=value_of(outcome.evaluation, "accuracy") if outcome.evaluation else None,
-        within_one=value_of(outcome.evaluation, "within one") if outcome.evaluation else None,
-        figures=figures(outcome.evaluation),
-        pictures=[_picture(file) for file in sorted(pictures, key=_place)],
+        page=page.name if page else "",
+        pictures=_embed(pictures, outcome.evaluation),
         charts={
             "timeline": timeline(look.execution),
             "trials": trials_chart(outcome.trials),
@@ -145,11 +128,16 @@ def render(
     )
 
 
-def _place(file: Path) -> int:
-    return list(CAPTIONS).index(file.stem) if file.stem in CAPTIONS else -1
-
-
-def _picture(file: Path) -> Picture:
-    data = base64.b64encode(file.read_bytes()).decode()
-    caption = CAPTIONS.get(file.stem, file.stem.replace("_", " "))
-    return Picture(file.stem, caption, data, file.stem in WIDE)
+def _embed(files: Sequence[Path], report: EvaluationReport | None) -> list[EmbeddedPicture]:
+    """The pictures in the evaluation's order; first those that it does not name."""
+    known = {Path(one.file).name: one for one in report.pictures} if report else {}
+    names = list(known)
+    embedded = []
+    for file in sorted(
+        files, key=lambda file: names.index(file.name) if file.name in known else -1
+    ):
+        picture = known.get(file.name)
+        caption = picture.caption if picture else file.stem.replace("_", " ")
+        data = base64.b64encode(file.read_bytes()).decode()
+        embedded.append(EmbeddedPicture(caption, data, bool(picture and picture.wide)))
+    return embedded

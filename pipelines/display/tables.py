@@ -1,4 +1,4 @@
-"""What the reading verbs show: results, executions, model versions, the endpoint, its answers."""
+"""The tables of the commands: results, executions, model versions, the endpoint, predictions."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -6,30 +6,29 @@ from datetime import datetime
 from typing import Any
 
 from rich.console import RenderableType
-from rich.table import Table
 from rich.text import Text
 
-from pipelines.display.formatting import duration, moment, short
-from pipelines.display.terminal import STYLES, headline, narrow, next_steps, steps, table
+from pipelines.display.formatting import STYLES, duration, moment, short
+from pipelines.display.table import Column, FittedTable
+from pipelines.display.terminal import NextSteps, headline, steps
+from pipelines.evaluation_report import EvaluationReport, Metric
 from pipelines.executions.advice import advise
-from pipelines.executions.execution import Execution
-from pipelines.executions.figures import metric_rows, sentence, verification
-from pipelines.executions.outcome import Outcome
+from pipelines.executions.execution import Execution, Summary
+from pipelines.executions.outcome import Outcome, Verdict
 from pipelines.executions.watch import Look
 from pipelines.parameters import Parameter
 from pipelines.scoring.scores import LOW_CONFIDENCE, Scores
-from pipelines.serving.comparison import METRICS as COMPARED
 from pipelines.serving.comparison import Compared
 from pipelines.serving.prediction import Prediction
 
-# Of a narrow terminal's list of models; `models --json` and a wide one have the others and notes.
-FEW = ("accuracy", "within one")
-# What SageMaker calls an execution that nobody has named.
+# The display name that SageMaker gives an execution without one.
 NO_NAME = re.compile("execution-[0-9]+")
+LONGEST_DEFAULT = 16  # of a parameter; a longer one stands in the last column
+LONGEST_PATH = 28  # of a predicted image; of a longer one the end is shown
 
 
 def status(look: Look, outcome: Outcome) -> list[RenderableType]:
-    """Everything `status` shows of an execution."""
+    """What `status` shows of an execution."""
     execution = look.execution
     parts: list[RenderableType] = [headline(execution)]
     if execution.failure:
@@ -38,25 +37,23 @@ def status(look: Look, outcome: Outcome) -> list[RenderableType]:
 
 
 def results(execution: Execution, outcome: Outcome) -> list[RenderableType]:
-    """What came out of an execution, and what to do next."""
+    """The results of an execution, and what to do next."""
     parts: list[RenderableType] = []
     if outcome.trials:
         parts.append(trials(outcome))
-    if outcome.evaluation:
-        parts += [metrics(outcome.evaluation), Text(sentence(outcome.evaluation), "bold")]
-        if said := verification(outcome.evaluation):
-            parts.append(Text(said))
+    if report := outcome.evaluation:
+        parts += [metrics(report), Text(report.headline, "bold"), Text(report.verification)]
     if outcome.debug_rules:
         parts.append(rules(outcome.debug_rules))
-    return [*parts, next_steps(advise(execution, outcome))]
+    parts.append(NextSteps(advise(execution, outcome)))
+    return [part for part in parts if not isinstance(part, Text) or part]
 
 
-def trials(outcome: Outcome) -> Table:
+def trials(outcome: Outcome) -> FittedTable:
     """The trials by their numbers, the best one marked; `status --json` has their jobs' names."""
     names = sorted({name for trial in outcome.trials for name in trial.hyperparameters})
     objective = next((trial.metric for trial in outcome.trials if trial.metric), "objective")
-    objective = objective.replace(":", " ")
-    all_well = all(trial.status == "Completed" for trial in outcome.trials)
+    all_completed = all(trial.status == "Completed" for trial in outcome.trials)
     rows = [
         [
             str(number),
@@ -64,117 +61,148 @@ def trials(outcome: Outcome) -> Table:
             "" if trial.objective is None else f"{trial.objective:.3f}",
             duration(trial.seconds),
             "best" if trial.best else "",
-            *([] if all_well else [trial.status, trial.failure]),
+            *([] if all_completed else [trial.status, trial.failure]),
         ]
         for number, trial in enumerate(outcome.trials, 1)
     ]
-    numbers = ["trial", *names, objective, "duration"]
-    more = [] if all_well else ["status", "failure"]
-    return table([*numbers, "", *more], rows, right=numbers, whole=["duration", "", "status"])
+    headings = ["trial", *names, objective.replace(":", " ")]
+    columns = [Column(heading, right=True, whole=True) for heading in headings]
+    columns += [Column("duration", right=True, whole=True), Column("", whole=True)]
+    more = [] if all_completed else [Column("status", whole=True), Column("failure")]
+    return FittedTable([*columns, *more], rows)
 
 
-def metrics(evaluation: Mapping[str, Any]) -> Table:
-    """The test metrics, each with its standard deviation, interval and what it compares with."""
-    columns, found = metric_rows(evaluation)
-    return table(columns, found, whole=columns[:-1])
+def metrics(report: EvaluationReport) -> FittedTable:
+    """The test metrics, each with its standard deviation, interval and comparison."""
+    headings, rows = report.rows()
+    columns = [Column(heading, whole=at < 3) for at, heading in enumerate(headings)]
+    return FittedTable(columns, rows)
 
 
-def rules(verdicts: Iterable[Mapping[str, Any]]) -> Table:
+def rules(verdicts: Iterable[Verdict]) -> FittedTable:
     """The debug rules' verdicts."""
-    rows = [(str(v["rule"]), str(v["status"]), str(v.get("reason", ""))) for v in verdicts]
-    columns = ("debug rule", "verdict", "reason")
-    return table(columns, rows, whole=columns[:2])
+    rows = [(v.get("rule", ""), v.get("status", ""), v.get("reason", "")) for v in verdicts]
+    columns = (Column("debug rule", whole=True), Column("verdict", whole=True), Column("reason"))
+    return FittedTable(columns, rows)
 
 
-def parameters(declared: Iterable[Parameter]) -> Table:
+def parameters(declared: Iterable[Parameter]) -> FittedTable:
     """The parameters of the pipeline."""
     rows = []
     for one in declared:
-        allowed = f" Allowed: {one.allowed}." if one.allowed else ""
-        rows.append((one.name, short(str(one.default)), one.help + allowed))
-    columns = ("parameter", "default", "what it is, and what is allowed")
-    return table(columns, rows, whole=columns[:1])
+        text, default = one.help, short(str(one.default))
+        if one.allowed:
+            text += f" Allowed: {one.allowed}."
+        if len(default) > LONGEST_DEFAULT:
+            text, default = f"{text} Default: {default}", "…"
+        rows.append((one.name, default, text))
+    columns = (Column("parameter", whole=True), Column("default", whole=True), Column("meaning"))
+    return FittedTable(columns, rows)
 
 
-def executions(summaries: Iterable[Mapping[str, Any]]) -> Table:
+def executions(summaries: Iterable[Summary]) -> FittedTable:
     """The executions of a pipeline."""
-    rows = []
-    for summary in summaries:
-        begun, status = summary["StartTime"], summary["PipelineExecutionStatus"]
-        identity = str(summary["PipelineExecutionArn"]).rpartition("/")[2]
-        name = summary.get("PipelineExecutionDisplayName", "")
-        reason = summary.get("PipelineExecutionFailureReason", "")
-        given = "" if NO_NAME.fullmatch(name) else name
-        rows.append([identity, given, status, moment(begun), reason])
-    columns = ["execution", "name", "status", "begun", "failure"]
-    if not any(row[1] for row in rows):
-        columns, rows = columns[:1] + columns[2:], [row[:1] + row[2:] for row in rows]
-    return table(columns, rows, whole=["execution", "status", "begun"])
+    rows = [
+        (
+            one.id,
+            "" if NO_NAME.fullmatch(one.name) else one.name,
+            one.status,
+            moment(one.started, seconds=False),
+            one.failure,
+        )
+        for one in summaries
+    ]
+    columns = (
+        Column("execution", whole=True),
+        Column("name"),
+        Column("status", whole=True),
+        Column("started", whole=True, optional=1),
+        Column("failure"),
+    )
+    used = [at for at in range(len(columns)) if at < 1 or any(row[at] for row in rows)]
+    return FittedTable([columns[at] for at in used], [[row[at] for at in used] for row in rows])
 
 
-def models(compared: Iterable[Compared]) -> Table:
+def models(compared: Iterable[Compared]) -> FittedTable:
     """Model versions side by side."""
     entries = list(compared)
-    names = [name for name in COMPARED if any(name in entry.metrics for entry in entries)]
-    notes = any(entry.version.note for entry in entries) and not narrow()
-    if narrow():
-        names = [name for name in names if name in FEW]
-    rows = [
-        [
-            str(entry.version.version),
-            entry.version.approval + (", serving" if entry.serving else ""),
-            moment(entry.version.created, seconds=False),
-            *(f"{entry.metrics[n]:.3f}" if n in entry.metrics else "" for n in names),
-            *([entry.version.note] if notes else []),
-        ]
-        for entry in entries
+    labels: dict[str, Metric] = {one.name: one for entry in entries for one in entry.metrics}
+    rows = []
+    for entry in entries:
+        version, values = entry.version, {one.name: one.short for one in entry.metrics}
+        rows.append(
+            [
+                str(version.version),
+                version.approval + (", serving" if entry.serving else ""),
+                moment(version.created, seconds=False),
+                *(values.get(name, "") for name in labels),
+                version.note,
+            ]
+        )
+    columns = [
+        Column("version", right=True, whole=True),
+        Column("approval", whole=True),
+        Column("registered", whole=True, optional=1),
+        *(
+            Column(one.label, right=True, whole=True, optional=at and at + 1)
+            for at, one in enumerate(labels.values())
+        ),
+        Column("note", optional=len(labels) + 1),
     ]
-    figures = ["version", "approval", "registered", *names]
-    columns = [*figures, "note"] if notes else figures
-    return table(columns, rows, right=["version", *names], whole=figures)
+    if not any(entry.version.note for entry in entries):
+        columns, rows = columns[:-1], [row[:-1] for row in rows]
+    return FittedTable(columns, rows)
 
 
-def endpoint(found: Mapping[str, Any]) -> Table:
+def endpoint(described: Mapping[str, Any]) -> FittedTable:
     """An endpoint's state and settings."""
     rows = [
         (key.replace("_", " "), moment(value) if isinstance(value, datetime) else _plain(value))
-        for key, value in found.items()
+        for key, value in described.items()
         if value not in ("", None, [])
     ]
-    return table(("endpoint", ""), rows, whole=["endpoint"])
+    return FittedTable((Column("endpoint", whole=True), Column("")), rows)
 
 
-def predictions(answers: Iterable[Prediction]) -> Table:
-    """The counts that the endpoint answered."""
+def predictions(answers: Iterable[Prediction]) -> FittedTable:
+    """The endpoint's counts."""
     answers = list(answers)
-    expected = any("match" in prediction.answer for prediction in answers)
+    compared = any("match" in one.answer for one in answers)
     rows = []
-    for prediction in answers:
-        answer = prediction.answer
-        every = answer.get("probabilities", {}).items()
-        shares = "  ".join(f"{count}: {share:.0%}" for count, share in every)
-        row = [prediction.path, str(answer["count"]), f"{answer['confidence']:.0%}"]
-        rows.append([*row, *([_match(answer)] if expected else []), shares])
-    middle = ["expected"] if expected else []
-    columns = ["image", "count", "confidence", *middle, "probability of each count"]
-    return table(columns, rows, right=["count", "confidence"], whole=["count", "confidence"])
+    for one in answers:
+        answer = one.answer
+        probabilities = answer.get("probabilities", {}).items()
+        row = [_end(one.path), str(answer["count"]), f"{answer['confidence']:.0%}"]
+        shares = "  ".join(f"{count}:{share:.0%}" for count, share in probabilities)
+        rows.append([*row, *([_match(answer)] if compared else []), shares])
+    columns = [
+        Column("image", whole=True),
+        Column("count", right=True, whole=True),
+        Column("confidence", right=True, whole=True),
+        *([Column("on record")] if compared else []),
+        Column("probability of each count"),
+    ]
+    return FittedTable(columns, rows)
 
 
-def scores(scored: Scores) -> Table:
-    """How many images show so many items, and how many of those answers are unsure."""
+def scores(scored: Scores) -> FittedTable:
+    """How many images show each count, and how many of these answers have low confidence."""
     rows = []
     for count, images in scored.counts.items():
         of_count = [a for a in scored.answers.values() if a["count"] == count]
-        unsure = sum(a["confidence"] < LOW_CONFIDENCE for a in of_count)
-        row = [str(count), str(images), f"{images / len(scored.answers):.0%}", str(unsure)]
-        rows.append(row)
-    columns = ["items counted", "images", "share", f"unsure (below {LOW_CONFIDENCE:.0%})"]
-    return table(columns, rows, right=columns)
+        low = sum(a["confidence"] < LOW_CONFIDENCE for a in of_count)
+        rows.append([str(count), str(images), f"{images / len(scored.answers):.0%}", str(low)])
+    headings = ("items counted", "images", "share", f"confidence below {LOW_CONFIDENCE:.0%}")
+    return FittedTable([Column(heading, right=True, whole=True) for heading in headings], rows)
 
 
 def _match(answer: Mapping[str, Any]) -> str:
     yes = "matches" if answer["match"] else "does not match"
     return f"{answer['expected_quantity']} {yes} ({answer['match_confidence']:.0%})"
+
+
+def _end(path: str) -> str:
+    return path if len(path) <= LONGEST_PATH else f"…{path[1 - LONGEST_PATH :]}"
 
 
 def _plain(value: object) -> str:

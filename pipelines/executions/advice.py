@@ -1,4 +1,6 @@
-"""What a person does next about an execution, by how it stands and what became of its model."""
+"""What to do next about an execution, and the commands for it."""
+
+from __future__ import annotations
 
 from dataclasses import dataclass
 
@@ -9,105 +11,84 @@ from pipelines.executions.outcome import Outcome
 from pipelines.serving.package_group import PENDING
 
 PROGRAM = "python pipeline.py"
-NOTHING_NEW = "No model version was registered, so whatever was serving goes on serving."
+NO_VERSION = "No model version was registered; the endpoint serves what it served before."
 KILLED = "exit code: 137"  # 128 + SIGKILL
 ALGORITHM = "AlgorithmError"  # SageMaker's word for a container that ended with an error of its own
 OUT_OF_MEMORY = (
-    " Exit code 137 says that the job was killed, mostly for want of memory: give it less at once "
-    "(-p SubsetSize=N, a smaller batch or image), or a larger instance on AWS."
+    " Exit code 137 means that the job was killed, usually because memory ran out: use less at "
+    "once (-p SubsetSize=N, a smaller batch or image), or a larger instance on AWS."
 )
+CHANGED = ("start -p NAME=VALUE", "start with other parameters")
 
 
 @dataclass(frozen=True)
 class Advice:
-    """How things stand in a sentence, and the commands to go on with: (command, what it does)."""
+    """The state in a sentence, and commands to continue with: (command, what it does)."""
 
     sentence: str
     commands: tuple[tuple[str, str], ...]
 
     def lines(self) -> list[str]:
-        """The commands one below the other, explained in a column beside them."""
+        """The commands, one on each line, explained in a column beside them."""
         width = max(len(command) for command, _ in self.commands)
         return [f"{PROGRAM} {command:<{width}}   # {does}" for command, does in self.commands]
 
 
 def advise(execution: Execution, outcome: Outcome) -> Advice:
-    """What to do next.
-
-    Args:
-        execution: The execution as it is now.
-        outcome: What it found out.
-    """
+    """What to do next, by the state of an execution and its results."""
     identity = execution.id
     if execution.running:
         return Advice(
-            "The execution goes on.",
-            (
-                (f"status {identity}", "how far it is"),
-                (f"stop {identity}", "ends it and its jobs"),
-            ),
+            "The execution is running.",
+            ((f"status {identity}", "show it"), (f"stop {identity}", "stop it and its jobs")),
         )
     if version := outcome.version:
         return _about_version(version.version, version.approval, identity)
     failed = [step for step in execution.steps if step.status == "Failed"]
     with_log = [step.name for step in failed if step.type in GROUPS]
-    logs = tuple((f"logs {name} {identity}", f"all that {name} wrote") for name in with_log)
     if execution.status == "Failed" and failed and not with_log:
-        return Advice(
-            NOTHING_NEW,
-            (
-                ("start -p NAME=VALUE", "begins another execution with other parameters"),
-                (f"report {identity}", "writes what came out to one HTML file"),
-            ),
-        )
-    if execution.status in ("Failed", "Stopped"):
-        failures = [step.failure for step in failed]
-        # A tuning step's failure ends before the exit code where what the trial wrote is long.
-        if any(step.type == "Tuning" for step in failed):
-            failures += [trial.failure for trial in outcome.trials]
-        killed = any(KILLED in failure for failure in failures)
-        # The same input meets the same error of a script; a service's error may have passed.
-        own = any(ALGORITHM in failure for failure in failures)
-        changed = ("start -p NAME=VALUE", "begins another execution with other parameters")
-        return Advice(
-            NOTHING_NEW + OUT_OF_MEMORY * killed,
-            (
-                *logs,
-                *([changed] if own else []),
-                (f"retry {identity}", "goes on from the step that did not succeed, same code"),
-                ("upsert start", "begins another execution, with changed code"),
-            ),
-        )
+        return Advice(NO_VERSION, (CHANGED, (f"report {identity}", "write an HTML report")))
+    if execution.status not in ("Failed", "Stopped"):
+        return Advice(NO_VERSION, (CHANGED,))
+    failures = [step.failure for step in failed]
+    # A tuning step's failure ends before the exit code if what the trial wrote is long.
+    if any(step.type == "Tuning" for step in failed):
+        failures += [trial.failure for trial in outcome.trials]
+    killed = any(KILLED in failure for failure in failures)
+    # The same input meets the same error of a script; a service's error may have passed.
+    own = any(ALGORITHM in failure for failure in failures)
     return Advice(
-        NOTHING_NEW,
-        (("start -p NAME=VALUE", "begins another execution with other parameters"),),
+        NO_VERSION + OUT_OF_MEMORY * killed,
+        (
+            *((f"logs {name} {identity}", f"show the log of {name}") for name in with_log),
+            *([CHANGED] if own else []),
+            (f"retry {identity}", "resume with the same code"),
+            ("upsert start", "start with the changed code"),
+        ),
     )
 
 
 def _about_version(number: int, approval: str, identity: str) -> Advice:
     if approval == PENDING:
         return Advice(
-            f"Model version {number} waits for approval. Approving it deploys it to the endpoint.",
+            f"Model version {number} waits for approval; approving it deploys it to the endpoint.",
             (
-                (f"report {identity}", "all of this with pictures, in one HTML file"),
-                (f"approve {number}", "approves it and so deploys it"),
-                ("endpoint --wait", "waits until it serves"),
-                ("predict IMAGE", "asks it how many items an image shows"),
+                (f"report {identity}", "write an HTML report"),
+                (f"approve {number}", "approve and deploy the version"),
+                ("endpoint --wait", "wait until it serves"),
+                ("predict IMAGE", "count the items in an image"),
             ),
         )
     if approval == APPROVED:
         return Advice(
             f"Model version {number} is approved.",
             (
-                ("endpoint --wait", "waits until it serves, and shows where"),
-                ("predict IMAGE --expected 3", "asks whether an image shows 3 items"),
-                ("rollback", "serves the version before it again"),
+                ("endpoint --wait", "wait until it serves"),
+                ("predict IMAGE --expected 3", "check whether an image shows 3 items"),
+                ("rollback", "serve the version before it again"),
             ),
         )
     return Advice(
         f"Model version {number} is {approval}.",
-        (
-            ("models", "lists the versions and which one serves"),
-            ("start -p NAME=VALUE", "trains another"),
-        ),
+        (("models", "list the versions"), CHANGED),
     )

@@ -1,20 +1,32 @@
-"""Executions of the pipeline: start, find, describe, list, stop and retry, as plain values."""
+"""Executions of the pipeline: start, find, describe, list, stop and retry."""
+
+from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from botocore.exceptions import ClientError
 
 from pipelines.errors import UserError, closest
 
+if TYPE_CHECKING:
+    from types_boto3_sagemaker import SageMakerClient
+    from types_boto3_sagemaker.type_defs import (
+        PipelineExecutionStepMetadataTypeDef,
+        PipelineExecutionStepTypeDef,
+        PipelineExecutionSummaryTypeDef,
+        StartPipelineExecutionRequestTypeDef,
+    )
+
 RUNNING = ("Executing", "Stopping")
-WAITING = "Waiting"  # ours: a step of the definition that has not begun
+WAITING = "Waiting"  # ours: a step of the definition that has not started
 SKIPPED = "Skipped"  # ours: a step that did not run before the execution ended
-# What the definition calls a step type, by the key of a step's metadata.
+# A step's type in the definition, by the key of its metadata.
 TYPES = {
     "ProcessingJob": "Processing",
     "TrainingJob": "Training",
@@ -24,7 +36,7 @@ TYPES = {
 
 
 class ExecutionError(UserError):
-    """There is no such pipeline, execution or step, or it cannot be acted upon as it is."""
+    """There is no such pipeline, execution or step, or its state does not allow the action."""
 
 
 @dataclass(frozen=True)
@@ -39,19 +51,20 @@ class Step:
     cached: bool = False
     attempts: int = 0
     failure: str = ""
-    metadata: Mapping[str, Any] | None = None
+    metadata: PipelineExecutionStepMetadataTypeDef | None = None
 
     @property
     def seconds(self) -> float | None:
-        """How long it ran, or has been running; None for a step that has not begun."""
+        """How long it ran, or has been running; None for a step that has not started."""
         if self.started is None:
             return None
         return ((self.ended or datetime.now(UTC)) - self.started).total_seconds()
 
     @property
     def job_arn(self) -> str:
-        """The ARN of what the step made or ran; "" for a step without such a thing."""
-        return next((str(m["Arn"]) for m in (self.metadata or {}).values() if "Arn" in m), "")
+        """The ARN of what the step ran or created; "" for a step without one."""
+        entries: Iterable[Any] = (self.metadata or {}).values()
+        return next((str(entry["Arn"]) for entry in entries if "Arn" in entry), "")
 
     @property
     def job(self) -> str:
@@ -75,12 +88,12 @@ class Execution:
 
     @property
     def id(self) -> str:
-        """The last part of the ARN, which is also what S3 prefixes are named after."""
+        """The last part of the ARN, which S3 prefixes are named after."""
         return self.arn.rpartition("/")[2]
 
     @property
     def running(self) -> bool:
-        """Whether it goes on."""
+        """Whether it has not ended."""
         return self.status in RUNNING
 
     @property
@@ -91,10 +104,10 @@ class Execution:
         ).total_seconds()
 
     def step(self, name: str) -> Step:
-        """The step of that name.
+        """The step with this name.
 
         Raises:
-            ExecutionError: There is none; the message lists those there are.
+            ExecutionError: There is none; the message lists the steps.
         """
         names = {step.name.casefold(): step for step in self.steps}
         if name.casefold() not in names:
@@ -112,33 +125,43 @@ class Execution:
 
 
 def start(
-    client: Any, pipeline: str, parameters: Mapping[str, str | int | float], name: str | None = None
+    client: SageMakerClient,
+    pipeline: str,
+    parameters: Mapping[str, str | int | float],
+    name: str | None = None,
 ) -> str:
-    """Start an execution, perhaps under a display name, and answer its ARN.
+    """Start an execution, with a display name if one is given, and return its ARN.
 
     Raises:
         ExecutionError: The pipeline has not been upserted.
     """
-    values = [{"Name": key, "Value": str(value)} for key, value in parameters.items()]
-    display = {"PipelineExecutionDisplayName": name} if name else {}
-    with _known(pipeline):
-        started = client.start_pipeline_execution(
-            PipelineName=pipeline, PipelineParameters=values, **display
-        )
-    return str(started["PipelineExecutionArn"])
+    request: StartPipelineExecutionRequestTypeDef = {
+        "PipelineName": pipeline,
+        "ClientRequestToken": str(uuid4()),
+        "PipelineParameters": [
+            {"Name": key, "Value": str(value)} for key, value in parameters.items()
+        ],
+    }
+    if name:
+        request["PipelineExecutionDisplayName"] = name
+    with _explained(pipeline):
+        started = client.start_pipeline_execution(**request)
+    return started["PipelineExecutionArn"]
 
 
-def require_pipeline(client: Any, pipeline: str) -> None:
-    """Do nothing when the pipeline exists.
+def require_pipeline(client: SageMakerClient, pipeline: str) -> None:
+    """Check that the pipeline exists.
 
     Raises:
         ExecutionError: The pipeline has not been upserted.
     """
-    with _known(pipeline):
+    with _explained(pipeline):
         client.describe_pipeline(PipelineName=pipeline)
 
 
-def list_executions(client: Any, pipeline: str) -> Iterator[dict[str, Any]]:
+def list_executions(
+    client: SageMakerClient, pipeline: str
+) -> Iterator[PipelineExecutionSummaryTypeDef]:
     """Summaries of all executions, newest first.
 
     Raises:
@@ -150,37 +173,71 @@ def list_executions(client: Any, pipeline: str) -> Iterator[dict[str, Any]]:
         SortOrder="Descending",
         PaginationConfig={"PageSize": 100},
     )
-    with _known(pipeline):
+    with _explained(pipeline):
         for page in pages:
             yield from page["PipelineExecutionSummaries"]
 
 
-def resolve(client: Any, pipeline: str, text: str | None = None) -> str:
-    """The ARN of the execution that a person means.
+@dataclass(frozen=True)
+class Summary:
+    """An execution in one line; `failure` names the failed steps with their reasons."""
+
+    id: str
+    name: str
+    status: str
+    started: datetime
+    failure: str
+
+
+def summarise(
+    client: SageMakerClient, executions: Iterable[PipelineExecutionSummaryTypeDef]
+) -> Iterator[Summary]:
+    """The executions in one line each; of a failed one SageMaker is asked for its failed steps."""
+    for execution in executions:
+        failure = execution.get("PipelineExecutionFailureReason", "")
+        if execution["PipelineExecutionStatus"] == "Failed":
+            steps = _steps_run(client, execution["PipelineExecutionArn"]).items()
+            failed = [
+                f"{name}: {step.get('FailureReason', 'no reason given')}"
+                for name, step in steps
+                if step["StepStatus"] == "Failed"
+            ]
+            failure = "; ".join(failed) or failure
+        yield Summary(
+            id=execution["PipelineExecutionArn"].rpartition("/")[2],
+            name=execution.get("PipelineExecutionDisplayName", ""),
+            status=execution["PipelineExecutionStatus"],
+            started=execution["StartTime"],
+            failure=failure,
+        )
+
+
+def resolve(client: SageMakerClient, pipeline: str, text: str | None = None) -> str:
+    """The ARN of the execution that a text names.
 
     Args:
         client: A boto3 SageMaker client.
         pipeline: The pipeline's name.
-        text: An ARN, an id, the beginning of an id, or a display name; the latest when left out.
+        text: An ARN, an id, the beginning of an id, or a display name; None for the latest.
 
     Raises:
-        ExecutionError: There is none, or the beginning fits several.
+        ExecutionError: There is none, or several ids begin like this.
     """
     if text and text.startswith("arn:"):
         return text
-    found = []
+    candidates = []
     for summary in list_executions(client, pipeline):
-        arn = str(summary["PipelineExecutionArn"])
+        arn = summary["PipelineExecutionArn"]
         identity = arn.rpartition("/")[2]
         if text is None or text in (identity, summary.get("PipelineExecutionDisplayName")):
             return arn
         if identity.startswith(text):
-            found.append(arn)
-    if len(found) == 1:
-        return found[0]
-    if found:
-        several = ", ".join(arn.rpartition("/")[2] for arn in found)
-        raise ExecutionError(f"{text} begins {len(found)} executions: {several}. Give more of it.")
+            candidates.append(arn)
+    if len(candidates) == 1:
+        return candidates[0]
+    if candidates:
+        ids = ", ".join(arn.rpartition("/")[2] for arn in candidates)
+        raise ExecutionError(f"Several executions begin with {text}: {ids}. Type more of the id.")
     if text is None:
         raise ExecutionError(
             f"Pipeline {pipeline} has not been started yet. Run `python pipeline.py start`."
@@ -190,53 +247,50 @@ def resolve(client: Any, pipeline: str, text: str | None = None) -> str:
     )
 
 
-def describe(client: Any, arn: str) -> Execution:
-    """An execution with all steps of its definition, those that have not begun included.
+def describe(client: SageMakerClient, arn: str) -> Execution:
+    """An execution with all steps of its definition, also those that have not started.
 
     Raises:
         ExecutionError: There is no such execution.
     """
     try:
-        found = client.describe_pipeline_execution(PipelineExecutionArn=arn)
+        response = client.describe_pipeline_execution(PipelineExecutionArn=arn)
     except ClientError as error:
         if error.response["Error"]["Code"] == "ResourceNotFound":
             raise ExecutionError(
                 f"There is no execution {arn}. `python pipeline.py list` lists them."
             ) from error
         raise
-    pages = client.get_paginator("list_pipeline_execution_steps").paginate(
-        PipelineExecutionArn=arn, SortOrder="Ascending"
-    )
-    run = {step["StepName"]: step for page in pages for step in page["PipelineExecutionSteps"]}
-    status = found["PipelineExecutionStatus"]
+    run = _steps_run(client, arn)
+    status = response["PipelineExecutionStatus"]
     idle = WAITING if status in RUNNING else SKIPPED
     planned = _planned(client, arn)
     steps = [_step(name, planned.get(name, ""), run.get(name), idle) for name in {**planned, **run}]
     return Execution(
         arn=arn,
-        pipeline=found["PipelineArn"].rpartition("/")[2],
-        name=found.get("PipelineExecutionDisplayName", ""),
+        pipeline=response["PipelineArn"].rpartition("/")[2],
+        name=response.get("PipelineExecutionDisplayName", ""),
         status=status,
-        started=found["CreationTime"],
-        modified=found["LastModifiedTime"],
-        failure=found.get("FailureReason", ""),
+        started=response["CreationTime"],
+        modified=response["LastModifiedTime"],
+        failure=response.get("FailureReason", ""),
         parameters=_parameters(client, arn),
         steps=tuple(steps),
     )
 
 
-def stop(client: Any, arn: str) -> None:
-    """Stop an execution and the jobs it runs.
+def stop(client: SageMakerClient, arn: str) -> None:
+    """Stop an execution and its jobs.
 
     Raises:
         ExecutionError: It has ended already.
     """
     _require(client, arn, running=True, refusal="so there is nothing to stop")
-    client.stop_pipeline_execution(PipelineExecutionArn=arn)
+    client.stop_pipeline_execution(PipelineExecutionArn=arn, ClientRequestToken=str(uuid4()))
 
 
-def retry(client: Any, arn: str) -> None:
-    """Run a Failed or Stopped execution on from the step that failed, with the same parameters.
+def retry(client: SageMakerClient, arn: str) -> None:
+    """Resume a Failed or Stopped execution from the failed step, with the same parameters.
 
     Raises:
         ExecutionError: It is still running, or has succeeded.
@@ -247,29 +301,28 @@ def retry(client: Any, arn: str) -> None:
             f"Execution {arn.rpartition('/')[2]} has succeeded, so there is nothing to retry. "
             "`python pipeline.py start` starts another."
         )
-    client.retry_pipeline_execution(PipelineExecutionArn=arn)
+    client.retry_pipeline_execution(PipelineExecutionArn=arn, ClientRequestToken=str(uuid4()))
 
 
-def _require(client: Any, arn: str, *, running: bool, refusal: str) -> str:
-    status = str(
-        client.describe_pipeline_execution(PipelineExecutionArn=arn)["PipelineExecutionStatus"]
-    )
+def _require(client: SageMakerClient, arn: str, *, running: bool, refusal: str) -> str:
+    response = client.describe_pipeline_execution(PipelineExecutionArn=arn)
+    status = response["PipelineExecutionStatus"]
     if (status in RUNNING) != running:
         raise ExecutionError(f"Execution {arn.rpartition('/')[2]} is {status}, {refusal}.")
     return status
 
 
-def _parameters(client: Any, arn: str) -> dict[str, str]:
+def _parameters(client: SageMakerClient, arn: str) -> dict[str, str]:
     pages = client.get_paginator("list_pipeline_parameters_for_execution").paginate(
         PipelineExecutionArn=arn
     )
     return {p["Name"]: p["Value"] for page in pages for p in page["PipelineParameters"]}
 
 
-def _planned(client: Any, arn: str) -> dict[str, str]:
+def _planned(client: SageMakerClient, arn: str) -> dict[str, str]:
     """Names and types of the definition's steps; a condition's branches follow it."""
-    found = client.describe_pipeline_definition_for_execution(PipelineExecutionArn=arn)
-    return dict(_walk(json.loads(found["PipelineDefinition"])["Steps"]))
+    response = client.describe_pipeline_definition_for_execution(PipelineExecutionArn=arn)
+    return dict(_walk(json.loads(response["PipelineDefinition"])["Steps"]))
 
 
 def _walk(steps: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
@@ -280,7 +333,15 @@ def _walk(steps: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
             yield from _walk(step["Arguments"].get("ElseSteps", []))
 
 
-def _step(name: str, kind: str, run: dict[str, Any] | None, idle: str) -> Step:
+def _steps_run(client: SageMakerClient, arn: str) -> dict[str, PipelineExecutionStepTypeDef]:
+    """The steps that have started, by name."""
+    pages = client.get_paginator("list_pipeline_execution_steps").paginate(
+        PipelineExecutionArn=arn, SortOrder="Ascending"
+    )
+    return {step["StepName"]: step for page in pages for step in page["PipelineExecutionSteps"]}
+
+
+def _step(name: str, kind: str, run: PipelineExecutionStepTypeDef | None, idle: str) -> Step:
     if run is None:
         return Step(name, kind, idle)
     metadata = run.get("Metadata", {})
@@ -299,8 +360,8 @@ def _step(name: str, kind: str, run: dict[str, Any] | None, idle: str) -> Step:
 
 
 @contextmanager
-def _known(pipeline: str) -> Iterator[None]:
-    """Turns SageMaker's "no such pipeline" into what to run first."""
+def _explained(pipeline: str) -> Iterator[None]:
+    """Turn SageMaker's "no such pipeline" into a message that says what to run first."""
     try:
         yield
     except ClientError as error:

@@ -1,15 +1,22 @@
 """The logs of a step's job, or of each of its trials, from CloudWatch Logs."""
 
+from __future__ import annotations
+
 import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from pipelines.executions.execution import ExecutionError, Step, describe
 from pipelines.executions.trials import list_trials
+
+if TYPE_CHECKING:
+    from types_boto3_logs import CloudWatchLogsClient
+    from types_boto3_logs.type_defs import FilterLogEventsRequestPaginateTypeDef
+    from types_boto3_sagemaker import SageMakerClient
 
 GROUPS = {
     "Processing": "/aws/sagemaker/ProcessingJobs",
@@ -18,7 +25,7 @@ GROUPS = {
     "Transform": "/aws/sagemaker/TransformJobs",
     "Lambda": "/aws/lambda",
 }
-_APART = 1.0  # seconds that the clocks of a step and of its log may differ
+CLOCK_DIFFERENCE = 1.0  # seconds between the clocks of a step and of its log
 
 
 @dataclass(frozen=True)
@@ -30,19 +37,19 @@ class Line:
     text: str
 
 
-def places(client: Any, step: Step) -> list[tuple[str, str]]:
+def streams(client: SageMakerClient, step: Step) -> list[tuple[str, str]]:
     """The (log group, stream prefix) pairs of a step: one for a job, one for each trial of a tuner.
 
     Raises:
-        ExecutionError: A step of this type writes no log, or has not begun.
+        ExecutionError: A step of this type writes no log, or it has not started.
     """
     if step.type not in GROUPS:
         raise ExecutionError(
-            f"Step {step.name} ({step.type}) is carried out by SageMaker itself and writes no log. "
+            f"SageMaker runs step {step.name} ({step.type}) itself, so it writes no log. "
             "`python pipeline.py status` shows what it did."
         )
     if not step.job:
-        raise ExecutionError(f"Step {step.name} has not begun ({step.status}), so it has no log.")
+        raise ExecutionError(f"Step {step.name} has not started ({step.status}), so it has no log.")
     group = GROUPS[step.type]
     if step.type == "Lambda":
         return [(f"{group}/{step.job_arn.rpartition(':')[2]}", "")]
@@ -51,16 +58,16 @@ def places(client: Any, step: Step) -> list[tuple[str, str]]:
     return [(group, step.job)]
 
 
-def read(logs: Any, group: str, prefix: str, since: int = 0) -> Iterator[Line]:
-    """The lines of a job in the order of time; none where the job has not written anything.
+def read(logs: CloudWatchLogsClient, group: str, prefix: str, since: int = 0) -> Iterator[Line]:
+    """The lines of a job in the order of time; none if the job has not written anything.
 
     Args:
         logs: A boto3 CloudWatch Logs client.
         group: The log group.
         prefix: The beginning of the log streams' names; "" for all of the group.
-        since: Only lines from this millisecond on.
+        since: The first millisecond to read.
     """
-    request: dict[str, Any] = {"logGroupName": group, "startTime": since}
+    request: FilterLogEventsRequestPaginateTypeDef = {"logGroupName": group, "startTime": since}
     if prefix:
         request["logStreamNamePrefix"] = f"{prefix}/"
     try:
@@ -69,36 +76,36 @@ def read(logs: Any, group: str, prefix: str, since: int = 0) -> Iterator[Line]:
                 source = event["logStreamName"].split("/")[0] if prefix else ""
                 yield Line(source, event["timestamp"], event["message"].rstrip("\n"))
     except ClientError as error:
-        # The group comes into being with its first line.
+        # The group is created with its first line.
         if error.response["Error"]["Code"] != "ResourceNotFoundException":
             raise
 
 
 def written_by(step: Step, line: Line) -> bool:
-    """Whether a line is the step's own: a function's log holds the calls of every execution."""
+    """Whether the step wrote the line: a function's log holds the calls of every execution."""
     if step.type != "Lambda" or step.started is None:
         return True
-    begun = step.started.timestamp() - _APART
-    ended = step.ended.timestamp() + _APART if step.ended else math.inf
-    return begun <= line.milliseconds / 1000 <= ended
+    started = step.started.timestamp() - CLOCK_DIFFERENCE
+    ended = step.ended.timestamp() + CLOCK_DIFFERENCE if step.ended else math.inf
+    return started <= line.milliseconds / 1000 <= ended
 
 
-def lines_of(logs: Any, step: Step, group: str, prefix: str) -> list[Line]:
-    """All that a step wrote to one of its places."""
+def lines_of(logs: CloudWatchLogsClient, step: Step, group: str, prefix: str) -> list[Line]:
+    """All lines that a step wrote to one of its streams."""
     since = 0
-    if step.type == "Lambda" and step.started:  # years of calls may lie before
-        since = int(step.started.timestamp() - _APART) * 1000
+    if step.type == "Lambda" and step.started:  # years of calls may come before
+        since = int(step.started.timestamp() - CLOCK_DIFFERENCE) * 1000
     return [line for line in read(logs, group, prefix, since) if written_by(step, line)]
 
 
-def tail(logs: Any, group: str, prefix: str, count: int) -> list[Line]:
+def tail(logs: CloudWatchLogsClient, group: str, prefix: str, count: int) -> list[Line]:
     """The last lines of a job, without reading those before."""
     try:
-        streams = logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=f"{prefix}/")[
+        names = logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=f"{prefix}/")[
             "logStreams"
         ]
         lines = []
-        for stream in streams:
+        for stream in names:
             name = stream["logStreamName"]
             events = logs.get_log_events(
                 logGroupName=group, logStreamName=name, limit=count, startFromHead=False
@@ -112,32 +119,32 @@ def tail(logs: Any, group: str, prefix: str, count: int) -> list[Line]:
     return sorted(lines, key=lambda line: line.milliseconds)[-count:]
 
 
-def last_line(logs: Any, group: str, prefix: str) -> str:
-    """The last line a job has written that is not blank; "" when there is none."""
+def last_line(logs: CloudWatchLogsClient, group: str, prefix: str) -> str:
+    """The last line of a job that is not blank; "" if there is none."""
     lines = [line.text.strip() for line in tail(logs, group, prefix, 5)]
     return next((text for text in reversed(lines) if text), "")
 
 
 def show(
-    client: Any,
-    logs: Any,
+    client: SageMakerClient,
+    logs: CloudWatchLogsClient,
     arn: str,
     step_name: str,
-    say: Callable[[str], None],
+    write: Callable[[str], None],
     *,
     follow: bool = False,
     poll: float = 1.0,
 ) -> bool:
-    """Show a step's log; when following, as it is written, until the step has ended.
+    """Write a step's log; when following, as it grows, until the step has ended.
 
     Args:
         client: A boto3 SageMaker client.
         logs: A boto3 CloudWatch Logs client.
         arn: The execution.
-        step_name: The step; when following, one that has not begun is waited for.
-        say: Called with every line once; before the lines of each trial, with its name.
-        follow: Whether to go on until the step has ended.
-        poll: Seconds from one look to the next.
+        step_name: The step; when following, it may start later.
+        write: Called once with each line; before the lines of a trial, with its name.
+        follow: Whether to continue until the step has ended.
+        poll: Seconds between two reads.
 
     Returns:
         Whether there was any line.
@@ -150,16 +157,16 @@ def show(
     while True:
         execution = describe(client, arn)
         step = execution.step(step_name)
-        # Looked at before the lines are read, so that none written meanwhile is missed.
+        # Decided before the lines are read, so that no line written meanwhile is missed.
         over = not follow or step.ended is not None or not execution.running
-        for place in places(client, step) if step.job or over else []:
-            lines = lines_of(logs, step, *place)
-            for line in lines[shown.get(place, 0) :]:
+        for stream in streams(client, step) if step.job or over else []:
+            lines = lines_of(logs, step, *stream)
+            for line in lines[shown.get(stream, 0) :]:
                 if step.type == "Tuning" and line.source != source:
                     source = line.source
-                    say(f"--- {source}")
-                say(line.text)
-            shown[place] = len(lines)
+                    write(f"--- {source}")
+                write(line.text)
+            shown[stream] = len(lines)
         if over:
             return any(shown.values())
         time.sleep(poll)

@@ -1,50 +1,62 @@
-"""What an execution found out: metrics, debug rules, training history, trials, model version."""
+"""The results of an execution: metrics, debug rules, profile, trials and model version."""
+
+from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict
 from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
 
 from model_registry import versions
 from model_registry.versions import ModelVersion
+from pipelines import evaluation_report
+from pipelines.evaluation_report import EvaluationReport
 from pipelines.executions.execution import Execution, Step
 from pipelines.executions.trials import Trial, list_trials
+from pipelines.s3 import read_object
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+    from types_boto3_sagemaker import SageMakerClient
 
 EVALUATION = "Evaluate"
-# Files of Evaluate's output that the report lies beside: the profile of Train, its own page, and
-# the training images whose labels look wrong.
+# Other files of Evaluate's output: the profile of Train, Evaluate's own page, and the training
+# images whose labels look wrong.
 PROFILE, PAGE, SUSPECTS = "profile.html", "evaluation.html", "suspects.png"
+
+
+class Verdict(TypedDict, total=False):
+    """What a debug rule found."""
+
+    rule: str
+    status: str
+    reason: str
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """The results of an execution as far as it got; empty where a step has not succeeded."""
+    """The results of an execution so far; empty where a step has not succeeded."""
 
-    evaluation: dict[str, Any] = field(default_factory=dict)
-    training: dict[str, Any] = field(default_factory=dict)
-    debug_rules: tuple[dict[str, Any], ...] = ()
+    evaluation: EvaluationReport | None = None
+    debug_rules: tuple[Verdict, ...] = ()
+    profile_findings: tuple[str, ...] = ()
     trials: tuple[Trial, ...] = ()
     evaluation_url: str = ""
     version: ModelVersion | None = None
 
     @property
-    def profile_findings(self) -> list[str]:
-        """What the profile of Train says, in words."""
-        return list(self.training.get("profile", {}).get("findings", []))
-
-    @property
     def best_trial(self) -> Trial | None:
-        """The trial whose hyperparameters the training used."""
+        """The trial whose hyperparameters Train used."""
         return next((trial for trial in self.trials if trial.best), None)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         best = self.best_trial
         return {
-            "metrics": self.evaluation,
+            "metrics": self.evaluation.document if self.evaluation else {},
             "debug_rules": list(self.debug_rules),
             "best_trial": best.as_dict() if best else None,
             "trials": [trial.as_dict() for trial in self.trials],
@@ -55,62 +67,61 @@ class Outcome:
         }
 
 
-def read(client: Any, s3: Any, execution: Execution) -> Outcome:
-    """Read what an execution's jobs left behind.
-
-    Args:
-        client: A boto3 SageMaker client.
-        s3: A boto3 S3 client.
-        execution: An execution, in whatever state.
-    """
+def read(client: SageMakerClient, s3: S3Client, execution: Execution) -> Outcome:
+    """Read the results of an execution's jobs, whatever its state."""
     evaluate = next((step for step in execution.steps if step.name == EVALUATION), None)
     url = _evaluation_url(client, evaluate)
     tune = next((step for step in execution.steps if step.type == "Tuning"), None)
     register = next((step for step in execution.steps if step.type == "RegisterModel"), None)
+    evaluation = _json(s3, url, evaluation_report.FILE)
+    training = _json(s3, url, "training.json") or {}
     return Outcome(
-        evaluation=_json(s3, url, "evaluation.json") or {},
-        training=_json(s3, url, "training.json") or {},
+        evaluation=evaluation_report.read(evaluation) if evaluation else None,
         debug_rules=tuple(_json(s3, url, "debug_rules.json") or ()),
+        profile_findings=tuple(training.get("profile", {}).get("findings", ())),
         trials=tuple(list_trials(client, tune.job)) if tune and tune.job else (),
         evaluation_url=url,
         version=_version(client, register.job_arn if register else ""),
     )
 
 
-def download_plots(s3: Any, url: str, folder: Path) -> list[Path]:
-    """Put Evaluate's pictures into a folder, and answer their paths in the order of their names.
+def download_plots(s3: S3Client, url: str, folder: Path) -> list[Path]:
+    """Download Evaluate's plots into a folder.
 
     Args:
-        s3: A boto3 S3 client.
-        url: The outcome's `evaluation_url`; without one there are no pictures.
-        folder: Is made when it does not exist.
+        s3: The S3 client.
+        url: The outcome's `evaluation_url`; if it is "", there are no plots.
+        folder: Is created if it does not exist.
+
+    Returns:
+        The files, sorted by name.
     """
     if not url:
         return []
-    place = urlsplit(f"{url.rstrip('/')}/plots/")
+    address = urlsplit(f"{url.rstrip('/')}/plots/")
     pages = s3.get_paginator("list_objects_v2").paginate(
-        Bucket=place.netloc, Prefix=place.path.lstrip("/")
+        Bucket=address.netloc, Prefix=address.path.lstrip("/")
     )
     keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
     folder.mkdir(parents=True, exist_ok=True)
     files = []
     for key in sorted(key for key in keys if key.endswith(".png")):
         file = folder / key.rpartition("/")[2]
-        s3.download_file(place.netloc, key, str(file))
+        s3.download_file(address.netloc, key, str(file))
         files.append(file)
     return files
 
 
-def download(s3: Any, url: str, name: str, folder: Path) -> Path | None:
-    """Put one file of Evaluate's output into a folder; None where there is none.
+def download(s3: S3Client, url: str, name: str, folder: Path) -> Path | None:
+    """Download one file of Evaluate's output into an existing folder; None if there is none.
 
     Args:
-        s3: A boto3 S3 client.
+        s3: The S3 client.
         url: The outcome's `evaluation_url`.
-        name: The file's name, as PROFILE.
-        folder: Is there already.
+        name: The file's name, such as PROFILE.
+        folder: The folder.
     """
-    content = _read(s3, url, name)
+    content = read_object(s3, f"{url}/{name}" if url else "")
     if content is None:
         return None
     file = folder / name
@@ -118,7 +129,7 @@ def download(s3: Any, url: str, name: str, folder: Path) -> Path | None:
     return file
 
 
-def _version(client: Any, arn: str) -> ModelVersion | None:
+def _version(client: SageMakerClient, arn: str) -> ModelVersion | None:
     if not arn:
         return None
     try:
@@ -130,28 +141,16 @@ def _version(client: Any, arn: str) -> ModelVersion | None:
         raise
 
 
-def _evaluation_url(client: Any, step: Step | None) -> str:
-    """Where the evaluation's job wrote; a cached step leads to the job whose result it took."""
+def _evaluation_url(client: SageMakerClient, step: Step | None) -> str:
+    """The output of the evaluation's job; a cached step names the job whose result it reuses."""
     if step is None or step.status != "Succeeded" or not step.job:
         return ""
     job = client.describe_processing_job(ProcessingJobName=step.job)
     outputs = job.get("ProcessingOutputConfig", {}).get("Outputs", [])
-    return next((o["S3Output"]["S3Uri"] for o in outputs if o["OutputName"] == "evaluation"), "")
+    urls = [o["S3Output"]["S3Uri"] for o in outputs if o["OutputName"] == "evaluation"]
+    return urls[0].rstrip("/") if urls else ""
 
 
-def _json(s3: Any, url: str, name: str) -> Any:
-    text = _read(s3, url, name)
+def _json(s3: S3Client, url: str, name: str) -> Any:
+    text = read_object(s3, f"{url}/{name}" if url else "")
     return None if text is None else json.loads(text)
-
-
-def _read(s3: Any, url: str, name: str) -> bytes | None:
-    if not url:
-        return None
-    place = urlsplit(f"{url.rstrip('/')}/{name}")
-    try:
-        answer = s3.get_object(Bucket=place.netloc, Key=place.path.lstrip("/"))
-    except ClientError as error:
-        if error.response["Error"]["Code"] in ("NoSuchKey", "NoSuchBucket", "404"):
-            return None
-        raise
-    return bytes(answer["Body"].read())

@@ -1,4 +1,4 @@
-"""Begin an execution from what a person gives: parameters, local folders, the approved model."""
+"""Start an execution: check its parameters, upload local folders, find the approved model."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -22,49 +22,49 @@ DISPLAY_NAME = re.compile("[a-zA-Z0-9](-*[a-zA-Z0-9]){0,81}")
 def start(
     session: "boto3.Session",
     settings: Settings,
-    given: Iterable[str],
+    assignments: Iterable[str],
     name: str | None = None,
-    say: Callable[[str], None] = lambda text: None,
+    report: Callable[[str], None] = lambda text: None,
 ) -> str:
-    """Start an execution and answer its ARN.
+    """Start an execution and return its ARN.
 
     Args:
         session: The target's session.
         settings: Resolved settings.
-        given: `NAME=VALUE` texts. A local DataSource or FileList is uploaded; ApprovedModel is the
-            newest approved version's model unless it is given.
-        name: What the execution is called, besides its id.
-        say: Called with a line about each thing that is uploaded.
+        assignments: Parameters as `NAME=VALUE`. A local DataSource or FileList is uploaded;
+            ApprovedModel is the newest approved version's model by default.
+        name: The display name, in addition to the id.
+        report: Called with a line about each upload.
 
     Raises:
-        ExecutionError: The pipeline has not been upserted, no execution may have this name, or the
-            approved model is gone.
-        ParameterError: A text names no parameter, or its value is not allowed.
+        ExecutionError: The pipeline has not been upserted, the name is not allowed, or the approved
+            model is gone.
+        ParameterError: A parameter does not exist, or its value is not allowed.
         UploadError: A local folder or file cannot be uploaded.
     """
     client = session.client("sagemaker")
-    # First what costs nothing: a wrong parameter must not wait for an upload.
-    values = parameters.parse(settings, given)
+    # Checked first, because a wrong parameter must not wait for an upload.
+    values = parameters.parse(settings, assignments)
     if name is not None and not DISPLAY_NAME.fullmatch(name):
         raise execution.ExecutionError(
-            f"--name: an execution cannot be called {name!r}; give up to 82 letters, digits and "
-            "hyphens, of which neither the first nor the last is a hyphen."
+            f"--name: {name!r} is not allowed; use up to 82 letters, digits and hyphens, and no "
+            "hyphen at the beginning or end."
         )
     execution.require_pipeline(client, NAME)
     if "ApprovedModel" not in values and (approved := approved_data_url(client, NAME)):
-        _look_for(session, approved)
+        _require_model(session, approved)
         values["ApprovedModel"] = approved
-    values = bin_images.upload_local(session, settings, values, say)
+    values = bin_images.upload_local(session, settings, values, report)
     return execution.start(client, NAME, values, name)
 
 
-def _look_for(session: "boto3.Session", model: str) -> None:
-    """See that the approved model is there: its place is read only after all of the training."""
+def _require_model(session: "boto3.Session", model: str) -> None:
+    """Check that the approved model exists before training; Evaluate reads it only afterwards."""
     url, s3 = urlsplit(model), session.client("s3")
     code = error_code(lambda: s3.head_object(Bucket=url.netloc, Key=url.path.lstrip("/")))
-    if code not in (None, "403"):  # whoever starts need not be allowed to read it
+    if code not in (None, "403"):  # who starts an execution need not be allowed to read it
         raise execution.ExecutionError(
             f"The newest approved version's model is gone: there is no {model}. Reject that "
-            "version (`python pipeline.py models` lists them, `reject VERSION`), or say what the "
-            "new model is compared with: -p ApprovedModel=s3://..."
+            "version (`python pipeline.py models` lists them, `reject VERSION`), or choose the "
+            "model to compare with: -p ApprovedModel=s3://..."
         )

@@ -1,15 +1,24 @@
-"""An execution as it goes on: what every step is doing, look after look, until it ends."""
+"""An execution while it runs: what every step is doing, again and again, until it ends."""
+
+from __future__ import annotations
 
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import botocore.exceptions as aws
 
+from model_registry import versions
+from model_registry.lambda_handler import LEFT
 from pipelines.executions import trials
 from pipelines.executions.execution import Execution, Step, describe
-from pipelines.executions.logs import GROUPS, last_line, lines_of, places, tail
+from pipelines.executions.logs import GROUPS, last_line, lines_of, streams, tail
+from pipelines.serving.package_group import PENDING
+
+if TYPE_CHECKING:
+    from types_boto3_logs import CloudWatchLogsClient
+    from types_boto3_sagemaker import SageMakerClient
 
 OUTCOMES = {"True": "the condition holds", "False": "the condition does not hold"}
 ENDED = ("Succeeded", "Failed", "Stopped")
@@ -18,20 +27,25 @@ PATIENCE_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Look:
-    """An execution at one moment; `details` says in a few words what each step is doing or did."""
+    """An execution at one moment; `details` says of each step what it is doing or did."""
 
     execution: Execution
     details: dict[str, str]
 
 
-def look(client: Any, logs: Any, arn: str, known: dict[str, str] | None = None) -> Look:
+def look(
+    client: SageMakerClient,
+    logs: CloudWatchLogsClient,
+    arn: str,
+    known: dict[str, str] | None = None,
+) -> Look:
     """An execution now.
 
     Args:
         client: A boto3 SageMaker client.
         logs: A boto3 CloudWatch Logs client.
         arn: The execution.
-        known: Details of steps that have ended, which are not asked for again; is added to.
+        known: Details of steps that have ended, which are not read again; is added to.
     """
     known = {} if known is None else known
     execution = describe(client, arn)
@@ -39,20 +53,20 @@ def look(client: Any, logs: Any, arn: str, known: dict[str, str] | None = None) 
     for step in execution.steps:
         detail = known.get(step.name)
         if detail is None:
-            detail = _detail(client, logs, step)
+            detail = _detail(client, logs, step) + _decided_since(client, step, execution)
             if step.status in ENDED:
                 known[step.name] = detail
         details[step.name] = detail
     return Look(execution, details)
 
 
-def looks(client: Any, logs: Any, arn: str) -> Iterator[Look]:
-    """Look after look until the execution has ended; the last shows the end.
+def looks(client: SageMakerClient, logs: CloudWatchLogsClient, arn: str) -> Iterator[Look]:
+    """The execution again and again until it has ended; the last one shows the end.
 
-    A young execution is looked at every half second, one of hours every five seconds. It goes on
-    without us, so in hours of watching a service may be silent for a minute.
+    The wait between two grows from half a second to five seconds for an execution of hours. A
+    service may fail to respond for a minute, because the execution does not depend on us.
     """
-    # A retry runs ended steps again, so what is known holds for this watching only.
+    # A retry runs ended steps again, so their details are kept for this call only.
     known: dict[str, str] = {}
     now, answered = look(client, logs, arn, known), time.monotonic()
     yield now
@@ -68,16 +82,18 @@ def looks(client: Any, logs: Any, arn: str) -> Iterator[Look]:
 
 
 @dataclass(frozen=True)
-class LastWords:
-    """The end of a failed step's log, and where all of it is."""
+class LogEnding:
+    """The end of a failed step's log, and the log's name."""
 
     step: str
-    place: str
+    log: str
     lines: tuple[str, ...]
 
 
-def last_words(client: Any, logs: Any, execution: Execution, count: int = 15) -> list[LastWords]:
-    """What the failed steps' jobs wrote last; nothing of steps without a log.
+def log_endings(
+    client: SageMakerClient, logs: CloudWatchLogsClient, execution: Execution, count: int = 15
+) -> list[LogEnding]:
+    """The last lines of the failed steps' jobs; nothing for steps without a log.
 
     Args:
         client: A boto3 SageMaker client.
@@ -85,10 +101,10 @@ def last_words(client: Any, logs: Any, execution: Execution, count: int = 15) ->
         execution: An execution that has ended.
         count: How many lines of each job.
     """
-    found = []
+    endings = []
     for step in execution.steps:
         if step.status == "Failed" and step.type in GROUPS and step.job:
-            for group, prefix in places(client, step):
+            for group, prefix in streams(client, step):
                 # A function's log has a stream for each call, of any execution.
                 last = (
                     tail(logs, group, prefix, count)
@@ -96,19 +112,19 @@ def last_words(client: Any, logs: Any, execution: Execution, count: int = 15) ->
                     else lines_of(logs, step, group, prefix)[-count:]
                 )
                 lines = tuple(line.text for line in last)
-                found.append(LastWords(step.name, f"{group} {prefix}".strip(), lines))
-    return found
+                endings.append(LogEnding(step.name, f"{group} {prefix}".strip(), lines))
+    return endings
 
 
 def _may_pass(error: aws.BotoCoreError | aws.ClientError) -> bool:
-    """Whether the network or the service is at fault; boto3 has asked again by then."""
+    """Whether the network or the service is at fault; boto3 has retried by then."""
     if isinstance(error, aws.ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         return status >= 500 or "Throttling" in error.response["Error"]["Code"]
     return isinstance(error, aws.ConnectionError | aws.HTTPClientError)
 
 
-def _detail(client: Any, logs: Any, step: Step) -> str:
+def _detail(client: SageMakerClient, logs: CloudWatchLogsClient, step: Step) -> str:
     if step.failure:
         return step.failure
     if step.cached:
@@ -123,20 +139,33 @@ def _detail(client: Any, logs: Any, step: Step) -> str:
     if step.type == "Training" and step.job and step.status == "Succeeded":
         return _metrics(client, step.job)
     if "Condition" in metadata:
-        return OUTCOMES.get(str(metadata["Condition"].get("Outcome")), "")
+        return OUTCOMES.get(metadata["Condition"].get("Outcome", ""), "")
     if "RegisterModel" in metadata and step.job:
         return f"model version {step.job}"
     if "Lambda" in metadata:
         outputs = metadata["Lambda"].get("OutputParameters", [])
-        said = {output["Name"]: output["Value"] for output in outputs}
-        return said.get("status", "")
+        values = {output["Name"]: output["Value"] for output in outputs}
+        return values.get("status", "")
     if "Fail" in metadata:
-        return str(metadata["Fail"].get("ErrorMessage", ""))
+        return metadata["Fail"].get("ErrorMessage", "")
     return ""
 
 
-def _metrics(client: Any, job: str) -> str:
+def _decided_since(client: SageMakerClient, deploy: Step, execution: Execution) -> str:
+    """`, Approved since` for a Deploy step that left a version which was decided on later."""
+    outputs = (deploy.metadata or {}).get("Lambda", {}).get("OutputParameters", [])
+    register = next((step for step in execution.steps if step.type == "RegisterModel"), None)
+    if LEFT not in [output["Value"] for output in outputs] or not register or not register.job_arn:
+        return ""
+    try:
+        approval = versions.describe(client, register.job_arn).approval
+    except aws.ClientError:  # deleted since
+        return ""
+    return "" if approval == PENDING else f", {approval} since"
+
+
+def _metrics(client: SageMakerClient, job: str) -> str:
     described = client.describe_training_job(TrainingJobName=job)
     metrics = {m["MetricName"]: m["Value"] for m in described.get("FinalMetricDataList", [])}
-    wanted = [name for name in ("validation:accuracy", "validation:loss") if name in metrics]
-    return ", ".join(f"{name} {metrics[name]:.3f}" for name in wanted)
+    shown = [name for name in ("validation:accuracy", "validation:loss") if name in metrics]
+    return ", ".join(f"{name} {metrics[name]:.3f}" for name in shown)

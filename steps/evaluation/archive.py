@@ -1,4 +1,4 @@
-"""A model.tar.gz and the model in it, loaded by the program that it ships."""
+"""A model.tar.gz and the model in it, loaded by the program in the archive."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NEEDED = ("model.json", "model.pt", "code/inference.py", "code/network.py")
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A model, the program that answers with it, and the folder that both came in."""
+    """A model, the program that predicts with it, and the folder that holds both."""
 
     folder: Path
     classes: tuple[int, ...]
@@ -40,7 +40,7 @@ def load(channel: Path, into: Path) -> LoadedModel:
 
     Args:
         channel: the folder that holds model.tar.gz.
-        into: a folder to unpack it in, empty or not there yet.
+        into: the folder to unpack it in; empty or missing.
 
     Raises:
         EvaluationError: the archive is missing, damaged, unsafe, incomplete or does not load.
@@ -70,7 +70,7 @@ def load(channel: Path, into: Path) -> LoadedModel:
 
 
 def reference(loaded: LoadedModel) -> LoadedModel | None:
-    """The same model answered by PyTorch; None where its program offers nothing else.
+    """The same model in PyTorch; None if its program offers nothing else.
 
     Raises:
         EvaluationError: it does not load.
@@ -82,7 +82,7 @@ def reference(loaded: LoadedModel) -> LoadedModel | None:
 
 
 def network(loaded: LoadedModel) -> Any:
-    """The model's network in PyTorch, from pixels to probabilities; None where it offers none.
+    """The model's network in PyTorch, from pixels to probabilities; None if there is none.
 
     Raises:
         EvaluationError: it does not load.
@@ -97,7 +97,7 @@ def network(loaded: LoadedModel) -> Any:
 
 @contextmanager
 def _in_pytorch(loaded: LoadedModel) -> Iterator[None]:
-    """Around loading; the archive's own code runs there, and may raise anything."""
+    """Turn whatever the archive's own code raises while it loads into an EvaluationError."""
     try:
         with _programs_of(loaded.folder / "code"):
             yield
@@ -111,7 +111,7 @@ def _unpack(archive: Path, into: Path) -> None:
     try:
         with gzip.open(archive) as whole, tarfile.open(fileobj=whole, mode="r|") as tar:
             tar.extractall(into, filter="data")  # refuses paths and links that lead outside
-            # tarfile takes a damaged header for the end; gzip's checksum follows the very end.
+            # tarfile takes a damaged header for the end; gzip's checksum comes at the very end.
             while whole.read(1 << 20):
                 pass
     except tarfile.FilterError as error:

@@ -1,7 +1,7 @@
-"""Does what is served answer as the network that was trained?
+"""Does the served model predict as the network that was trained?
 
-A model is judged by the engine that serves it. Where that is not PyTorch, PyTorch answers the test
-images, too, and the two are held together.
+A model is evaluated by the engine that serves it. If that is not PyTorch, PyTorch predicts the test
+images, too, and the two are compared.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from evaluation import archive
 from evaluation.errors import EvaluationError
 from evaluation.predictions import Predictions
 
-LARGEST_DIFFERENCE = 0.001  # of a probability, where the served form has 32 bits as PyTorch has
+LARGEST_DIFFERENCE = 0.001  # of a probability, where the served model has 32 bits as PyTorch has
 LARGEST_LOSS = 0.005  # of accuracy, where it has 8
 DEVIATIONS = 2  # a loss must be larger by so many standard deviations, or it may be chance
 
 
 def check(
     loaded: archive.LoadedModel,
-    found: Predictions,
+    predictions: Predictions,
     predict: Callable[[archive.LoadedModel], Predictions],
 ) -> dict[str, Any]:
-    """What serves, and how it compares with PyTorch, as evaluation.json has it.
+    """What serves, and how it compares with PyTorch, as tally.serving of evaluation.json.
 
     Args:
-        loaded: the model that is judged.
-        found: what it answered.
-        predict: asks another form of it for the same images.
+        loaded: the model that is evaluated.
+        predictions: of it.
+        predict: predicts the same images with the same model in PyTorch.
 
     Raises:
         EvaluationError: the two differ by more than is allowed.
@@ -41,7 +41,7 @@ def check(
     if engine is None or reference is None:
         file, instead_of = ("model.pt", "") if engine is None else (engine.file, engine.instead_of)
         return {"engine": "pytorch", "file": file, "instead_of": instead_of, "compared": None}
-    compared = compare(found, predict(reference))
+    compared = compare(predictions, predict(reference))
     print(
         f"{engine.name} ({engine.file}) beside PyTorch: {compared['agreement']:.1%} of the answers "
         f"agree, probabilities differ by up to {compared['largest_difference']:.1e}, accuracy "
@@ -51,27 +51,27 @@ def check(
     problem = _problem(compared, eight_bits="int8" in engine.file)
     if problem:
         raise EvaluationError(
-            f"{engine.file} does not answer as the network that was trained: {problem}. Train "
-            "again, or with --export none, so that PyTorch serves"
+            f"{engine.file} does not predict as the network that was trained: {problem}. Train "
+            "again, or with export none, so that PyTorch serves"
         )
     return {"engine": engine.name, "file": engine.file, "instead_of": "", "compared": compared}
 
 
 def compare(served: Predictions, by_pytorch: Predictions) -> dict[str, float]:
-    """How the answers of two forms of a model differ on the same images.
+    """How the predictions of two forms of a model differ on the same images.
 
     Returns:
         images, accuracy and pytorch_accuracy; `lost`, the difference of the two, and its standard
-        deviation, from the images that only one of them gets right (and one more, as none may be
-        luck); agreement, the share of the same answers; largest_difference, of the probabilities of
-        the answer and of the truth.
+        deviation, from the images that only one of them counts correctly (and one more, since none
+        may be luck); agreement, the share of equal answers; largest_difference, of the
+        probabilities of the answer and of the true count.
     """
-    only_one = int((served.right != by_pytorch.right).sum())
+    only_one = int((served.correct != by_pytorch.correct).sum())
     differences = [
         np.abs(getattr(served, name) - getattr(by_pytorch, name)).max()
-        for name in ("confidence", "of_truth")
+        for name in ("confidence", "truth_probability")
     ]
-    accuracy, pytorch_accuracy = served.right.mean(), by_pytorch.right.mean()
+    accuracy, pytorch_accuracy = served.correct.mean(), by_pytorch.correct.mean()
     return {
         "images": len(served.truth),
         "accuracy": float(accuracy),
@@ -84,7 +84,7 @@ def compare(served: Predictions, by_pytorch: Predictions) -> dict[str, float]:
 
 
 def _problem(compared: dict[str, float], eight_bits: bool) -> str:
-    """What is wrong, or nothing."""
+    """What is wrong; "" if nothing is."""
     if not eight_bits:
         difference = compared["largest_difference"]
         if difference <= LARGEST_DIFFERENCE:

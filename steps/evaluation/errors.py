@@ -1,4 +1,4 @@
-"""What can be wrong with the inputs of an evaluation."""
+"""The error of an evaluation whose inputs cannot be used."""
 
 
 class EvaluationError(Exception):

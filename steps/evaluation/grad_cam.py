@@ -1,8 +1,8 @@
-"""Where the model looks: the parts of a picture that speak for the count that it answers.
+"""Where the model looks: the parts of a picture that speak for the predicted count.
 
 Grad-CAM, from Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via
 Gradient-based Localization", ICCV 2017, equations 1 and 2: the maps of the last convolution,
-weighted by their mean gradient of the answer, of which what is above zero is kept.
+weighted by their mean gradient of the answer; what is below zero is dropped.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from evaluation import archive, mistakes
 from evaluation.predictions import Predictions
 from pictures import GREEN, INK, STYLE, WIDTH
 
-EACH = 3  # right ones, and wrong ones
+EACH = 3  # correct predictions, and wrong ones
 PIXELS = 320
 WRONG = "#B3261E"
 
@@ -30,7 +30,7 @@ def heat(network: Any, pixels: np.ndarray, answers: np.ndarray) -> np.ndarray:
     Args:
         network: pixels to probabilities; the model's own, in PyTorch.
         pixels: uint8 (n, size, size, 3), as the model's program decodes them.
-        answers: int (n,), the place of each answer among the classes.
+        answers: int (n,), the index of each predicted count among the classes.
 
     Returns:
         float (n, height, width) of the last convolution's maps, from 0 to 1; all 0 for an image in
@@ -60,28 +60,29 @@ def heat(network: Any, pixels: np.ndarray, answers: np.ndarray) -> np.ndarray:
     chosen = probabilities.log().gather(1, torch.from_numpy(answers)[:, None]).sum()
     (gradient,) = torch.autograd.grad(chosen, maps[0])
     weights = gradient.mean(dim=(2, 3), keepdim=True)
-    found = (weights * maps[0]).sum(dim=1).relu().detach()
-    if len(found) == 2 * len(pixels):  # the mirror images came after the images
-        found = found[: len(pixels)] + found[len(pixels) :].flip(2)
-    largest = found.amax(dim=(1, 2), keepdim=True)
-    return (found / largest.clamp(min=1e-12)).numpy()
+    heats = (weights * maps[0]).sum(dim=1).relu().detach()
+    if len(heats) == 2 * len(pixels):  # the mirror images came after the images
+        heats = heats[: len(pixels)] + heats[len(pixels) :].flip(2)
+    largest = heats.amax(dim=(1, 2), keepdim=True)
+    scaled: np.ndarray = (heats / largest.clamp(min=1e-12)).numpy()
+    return scaled
 
 
-def draw(file: Path, loaded: archive.LoadedModel, found: Predictions) -> str:
-    """Write a sheet of the surest right and wrong answers.
+def draw(file: Path, loaded: archive.LoadedModel, predictions: Predictions) -> str:
+    """Write a sheet of the correct and wrong predictions with the highest confidence.
 
     Returns:
-        Why there is none; "" where it was drawn.
+        Why there is none; "" if it was drawn.
 
     Raises:
         EvaluationError: the network does not load.
     """
-    rights = np.flatnonzero(found.right)
-    rights = rights[np.argsort(-found.confidence[rights], kind="stable")]
-    right = _of_each_count(found, [int(index) for index in rights])
+    correct = np.flatnonzero(predictions.correct)
+    correct = correct[np.argsort(-predictions.confidence[correct], kind="stable")]
+    chosen = _each_count_first(predictions, [int(index) for index in correct])
     rows = [
-        ("Right, and surest of it", GREEN, right),
-        ("Wrong, and surest of it", WRONG, mistakes.worst(found, EACH)),
+        ("Correct, with the highest confidence", GREEN, chosen),
+        ("Wrong, with the highest confidence", WRONG, mistakes.worst(predictions, EACH)),
     ]
     rows = [row for row in rows if row[2]]
     network = archive.network(loaded)
@@ -89,31 +90,31 @@ def draw(file: Path, loaded: archive.LoadedModel, found: Predictions) -> str:
         return "the model's program offers no network in PyTorch"
     every = [index for _, _, indices in rows for index in indices]
     requests = [
-        loaded.program.input_fn(found.images[i].path.read_bytes(), found.images[i].content_type)
-        for i in every
+        loaded.program.input_fn(image.path.read_bytes(), image.content_type)
+        for image in (predictions.images[index] for index in every)
     ]
     pixels = np.stack([request[0].pixels for request in requests])
-    answers = np.array([found.classes.index(int(found.answer[index])) for index in every])
+    answers = np.array([predictions.classes.index(int(predictions.answer[i])) for i in every])
     try:
         maps = dict(zip(every, heat(network, pixels, answers), strict=True))
     except LookupError as error:
         return str(error)
     with matplotlib.rc_context(STYLE):
-        _sheet(rows, maps, found).savefig(file)
+        _sheet(rows, maps, predictions).savefig(file)
     return ""
 
 
-def _of_each_count(found: Predictions, order: list[int]) -> list[int]:
+def _each_count_first(predictions: Predictions, order: list[int]) -> list[int]:
     """The first of each count, then the rest, EACH in all."""
-    first = {int(found.truth[index]): index for index in reversed(order)}
+    first = {int(predictions.truth[index]): index for index in reversed(order)}
     rest = [index for index in order if index not in first.values()]
     return (sorted(first.values(), key=order.index) + rest)[:EACH]
 
 
-def _sheet(rows: Any, maps: dict[int, np.ndarray], found: Predictions) -> Figure:
+def _sheet(rows: Any, maps: dict[int, np.ndarray], predictions: Predictions) -> Figure:
     figure = Figure(figsize=(WIDTH * 1.3, 0.5 + 2.05 * len(rows)))
     figure.suptitle(
-        "Where it looks: bright parts speak for the answer",
+        "Where the model looks: bright parts speak for its answer",
         x=0.01, ha="left", fontweight="bold", fontsize=12,
     )  # fmt: skip
     parts: Any = figure.subfigures(len(rows), 1, squeeze=False)
@@ -122,16 +123,20 @@ def _sheet(rows: Any, maps: dict[int, np.ndarray], found: Predictions) -> Figure
         axes = part.subplots(1, 2 * EACH, squeeze=False)[0]
         for one in axes:
             one.set_axis_off()
-        for place, index in enumerate(indices):
-            plain, hot = axes[2 * place], axes[2 * place + 1]
-            picture = _picture(found.images[index].path)
+        for column, index in enumerate(indices):
+            plain, hot = axes[2 * column], axes[2 * column + 1]
+            picture = _picture(predictions.images[index].path)
             plain.imshow(picture)
             hot.imshow(_overlay(picture, maps[index]))
             plain.set_title(
-                f"holds {found.truth[index]}", fontsize=9, fontweight="normal", color=INK, pad=4
+                f"holds {predictions.truth[index]}",
+                fontsize=9,
+                fontweight="normal",
+                color=INK,
+                pad=4,
             )
             hot.set_title(
-                f"answered {found.answer[index]} ({found.confidence[index]:.0%})",
+                f"answered {predictions.answer[index]} ({predictions.confidence[index]:.0%})",
                 fontsize=9, fontweight="normal", color=INK, pad=4,
             )  # fmt: skip
     return figure
@@ -143,13 +148,14 @@ def _picture(path: Path) -> np.ndarray:
         return np.asarray(ImageOps.exif_transpose(image).convert("RGB").resize((PIXELS, PIXELS)))
 
 
-def _overlay(picture: np.ndarray, found: np.ndarray) -> np.ndarray:
+def _overlay(picture: np.ndarray, heat: np.ndarray) -> np.ndarray:
     """The picture darkened, with the heat on it, float (PIXELS, PIXELS, 3)."""
-    smooth = Image.fromarray(found.astype("float32")).resize(
+    smooth = Image.fromarray(heat.astype("float32")).resize(
         (PIXELS, PIXELS), Image.Resampling.BICUBIC
     )
     strength = np.clip(np.asarray(smooth), 0, 1)
     grey = picture.mean(axis=2, keepdims=True).repeat(3, axis=2) / 255
     colours = matplotlib.colormaps["inferno"](strength)[..., :3]
     share = (0.15 + 0.6 * strength)[..., None]
-    return np.clip((1 - share) * grey + share * colours, 0, 1)
+    overlay: np.ndarray = np.clip((1 - share) * grey + share * colours, 0, 1)
+    return overlay

@@ -1,74 +1,229 @@
-"""Metrics of predicted counts, as scikit-learn defines them, each with its standard deviation.
+"""The metrics of a model, in one list: how each is computed, what it is called, how it is shown.
 
-A standard deviation is that of the metric over bootstrap samples (Efron 1979): as many images as
-the test set has, drawn from it with replacement, with a fixed seed.
+To add a metric, add an entry to METRICS. Then evaluation.json holds it, and the log,
+evaluation.html and every table and report of the command line show it.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 from sklearn import metrics as sk
 
+from evaluation import intervals
+from evaluation.baselines import Baseline
+from evaluation.calibration_error import calibration_error
+from evaluation.intervals import Estimate
 from evaluation.predictions import Predictions
 
-SAMPLES = 100
-BINS = 15  # of confidence, as in Guo et al. 2017
-BETAS = {"f0_5": 0.5, "f1": 1.0, "f2": 2.0}
+# Sections of evaluation.json. The first two are SageMaker's model-quality format (developer guide,
+# "Model quality metrics"); the third holds this project's own.
+CLASSIFICATION = "multiclass_classification_metrics"
+REGRESSION = "regression_metrics"
+TALLY = "tally"
 
-Values = dict[str, float]
+# From predictions and how often each sample draws each image, float (samples, images), to the
+# metric of each sample, float (samples,); not finite where it is undefined.
+Compute = Callable[[Predictions, np.ndarray], np.ndarray]
 
 
-def classification(predictions: Predictions) -> dict[str, Any]:
-    """`multiclass_classification_metrics` of SageMaker's model-quality format.
+@dataclass(frozen=True)
+class Metric:
+    """One metric.
 
-    Source: SageMaker developer guide, "Model quality metrics". In the confusion matrix the outer
-    key is the true count and the inner one the answer. `..._best_constant_classifier` is what
-    always saying the most frequent count of the test set would reach.
+    Attributes:
+        name: its key in evaluation.json.
+        section: the section of evaluation.json that holds its value.
+        compute: its value over samples of the test images.
+        label: its name in tables, short enough for a heading; "" for a metric that is written to
+            its section and shown nowhere.
+        description: what it says, in plain words.
+        format: how its value is shown; "percent" for a share of 1.
+        better: which of two values is the better one.
+        headline: show it large, before the others.
+        baselines: names of the baselines that it is compared with, where they exist.
     """
-    truth, answer = predictions.truth, predictions.answer
-    counts, frequency = np.unique(truth, return_counts=True)
-    constant = np.full_like(truth, counts[frequency.argmax()])
-    matrix = sk.confusion_matrix(truth, answer, labels=predictions.classes).tolist()
-    names = [str(count) for count in predictions.classes]
-    best = with_deviation(lambda index: weighted(truth[index], constant[index]), len(truth))
-    return {
-        "confusion_matrix": {
-            name: dict(zip(names, row, strict=True))
-            for name, row in zip(names, matrix, strict=True)
-        },
-        **with_deviation(lambda index: weighted(truth[index], answer[index]), len(truth)),
-        **{f"{name}_best_constant_classifier": value for name, value in best.items()},
+
+    name: str
+    section: str
+    compute: Compute
+    label: str = ""
+    description: str = ""
+    format: Literal["percent", "items", "number"] = "number"
+    better: Literal["higher", "lower"] = "higher"
+    headline: bool = False
+    baselines: tuple[str, ...] = ()
+
+
+def _mean(values: Callable[[Predictions], np.ndarray]) -> Compute:
+    """The mean over the images of a sample."""
+    return lambda predictions, draws: draws @ values(predictions) / draws.shape[1]
+
+
+def _error(predictions: Predictions) -> np.ndarray:
+    error: np.ndarray = np.abs(predictions.truth - predictions.answer)
+    return error
+
+
+def _expected_error(predictions: Predictions) -> np.ndarray:
+    error: np.ndarray = np.abs(predictions.truth - predictions.expected_count)
+    return error
+
+
+def _root_mean_square(values: Callable[[Predictions], np.ndarray]) -> Compute:
+    mean = _mean(lambda predictions: values(predictions) ** 2)
+    return lambda predictions, draws: np.sqrt(mean(predictions, draws))
+
+
+def _explained_variance(predictions: Predictions, draws: np.ndarray) -> np.ndarray:
+    truth = predictions.truth.astype(float)
+    spread = draws @ truth**2 - (draws @ truth) ** 2 / draws.shape[1]
+    with np.errstate(divide="ignore", invalid="ignore"):  # undefined for one count only
+        share: np.ndarray = 1 - draws @ _error(predictions) ** 2 / np.where(spread, spread, np.nan)
+    return share
+
+
+@dataclass(frozen=True)
+class _Hits:
+    """How often each count is true, predicted, and both: float (samples, counts) each."""
+
+    true: np.ndarray
+    predicted: np.ndarray
+    both: np.ndarray
+
+    @classmethod
+    def count(cls, predictions: Predictions, draws: np.ndarray) -> _Hits:
+        counts = np.unique(np.concatenate([predictions.truth, predictions.answer]))
+        true = predictions.truth[:, None] == counts
+        predicted = predictions.answer[:, None] == counts
+        return cls(draws @ true, draws @ predicted, draws @ (true & predicted))
+
+    def score(self, beta: float) -> np.ndarray:
+        """F of each count: recall weighs beta times as much as precision."""
+        total = beta**2 * self.true + self.predicted
+        score: np.ndarray = (1 + beta**2) * self.both / np.where(total, total, 1)
+        return score
+
+
+def _macro_f1(predictions: Predictions, draws: np.ndarray) -> np.ndarray:
+    """The mean over the counts that are true or predicted, scikit-learn's default."""
+    hits = _Hits.count(predictions, draws)
+    seen = hits.true + hits.predicted > 0
+    mean: np.ndarray = hits.score(1.0).sum(axis=1) / seen.sum(axis=1)
+    return mean
+
+
+def _weighted(score: Callable[[_Hits], np.ndarray]) -> Compute:
+    """The mean over the counts, weighted by how many images have them."""
+
+    def compute(predictions: Predictions, draws: np.ndarray) -> np.ndarray:
+        hits = _Hits.count(predictions, draws)
+        mean: np.ndarray = (hits.true * score(hits)).sum(axis=1) / draws.shape[1]
+        return mean
+
+    return compute
+
+
+def _calibration_error(predictions: Predictions, draws: np.ndarray) -> np.ndarray:
+    return calibration_error(predictions.confidence, predictions.correct, draws)
+
+
+METRICS: tuple[Metric, ...] = (
+    Metric(
+        "accuracy", CLASSIFICATION, _mean(lambda predictions: predictions.correct),
+        "accuracy", "counted exactly", "percent", "higher", True, ("approved", "majority"),
+    ),
+    Metric(
+        "within_one_accuracy", TALLY, _mean(lambda predictions: _error(predictions) <= 1),
+        "within one", "at most one item off", "percent", "higher", True,
+    ),
+    Metric(
+        "rmse", REGRESSION, _root_mean_square(_error),
+        "RMSE", "root of the mean squared error", "items", "lower", False,
+        ("mean", "expected_count"),
+    ),
+    Metric(
+        "mae", REGRESSION, _mean(_error),
+        "MAE", "off on average", "items", "lower", True, ("expected_count",),
+    ),
+    Metric(
+        "macro_f1", TALLY, _macro_f1,
+        "macro F1", "F1, averaged over the counts", "number", "higher",
+    ),
+    Metric(
+        "calibration_error", TALLY, _calibration_error,
+        "calibration error", "gap between confidence and accuracy", "number", "lower", False,
+        ("unscaled",),
+    ),
+    Metric("mse", REGRESSION, _mean(lambda predictions: _error(predictions) ** 2)),
+    Metric("r2", REGRESSION, _explained_variance),
+    Metric("expected_count_mae", TALLY, _mean(_expected_error)),
+    Metric("expected_count_rmse", TALLY, _root_mean_square(_expected_error)),
+    Metric(
+        "weighted_precision", CLASSIFICATION,
+        _weighted(lambda hits: hits.both / np.maximum(hits.predicted, 1)),
+    ),
+    Metric(
+        "weighted_recall", CLASSIFICATION,
+        _weighted(lambda hits: hits.both / np.maximum(hits.true, 1)),
+    ),
+    Metric("weighted_f0_5", CLASSIFICATION, _weighted(lambda hits: hits.score(0.5))),
+    Metric("weighted_f1", CLASSIFICATION, _weighted(lambda hits: hits.score(1.0))),
+    Metric("weighted_f2", CLASSIFICATION, _weighted(lambda hits: hits.score(2.0))),
+)  # fmt: skip
+
+
+def describe(predictions: Predictions, baselines: Mapping[str, Baseline]) -> dict[str, Any]:
+    """The three sections of evaluation.json, as far as they hold metrics.
+
+    `tally.metrics` lists the metrics that are shown, with all that is needed to show them.
+    In the confusion matrix the outer key is the true count, the inner one the predicted count.
+    `..._best_constant_classifier` is the metric of always predicting the most frequent true count.
+    """
+    estimates = estimate(predictions)
+    counts, frequency = np.unique(predictions.truth, return_counts=True)
+    constant = np.full_like(predictions.truth, counts[frequency.argmax()])
+    best = estimate(replace(predictions, answer=constant))
+    sections: dict[str, dict[str, Any]] = {
+        CLASSIFICATION: {"confusion_matrix": _confusion_matrix(predictions)},
+        REGRESSION: {},
+        TALLY: {},
     }
-
-
-def regression(truth: np.ndarray, answer: np.ndarray) -> dict[str, Any]:
-    """`regression_metrics` of the same format: mae, mse, rmse, r2."""
-    return with_deviation(lambda index: errors(truth[index], answer[index]), len(truth))
-
-
-def counting(predictions: Predictions) -> dict[str, Any]:
-    """Metrics that matter for counting and are not in SageMaker's format."""
-
-    def measure(index: np.ndarray) -> Values:
-        truth, answer = predictions.truth[index], predictions.answer[index]
-        return {
-            "within_one_accuracy": float(np.mean(np.abs(truth - answer) <= 1)),
-            # Over the classes that occur in truth or answer, as scikit-learn has it by default.
-            "macro_f1": float(_Hits.of(truth, answer).score(1.0).mean()),
-            "calibration_error": calibration_error(
-                predictions.confidence[index], predictions.right[index]
-            ),
+    for metric in METRICS:
+        values = estimates[metric.name]
+        sections[metric.section][metric.name] = _model_quality(values)
+        if metric.section == CLASSIFICATION:
+            name = f"{metric.name}_best_constant_classifier"
+            sections[CLASSIFICATION][name] = _model_quality(best[metric.name])
+    sections[TALLY]["metrics"] = [
+        {
+            "name": metric.name, "label": metric.label, "description": metric.description,
+            "format": metric.format, "better": metric.better, "headline": metric.headline,
+            **estimates[metric.name],
+            "baselines": [
+                baseline.describe(_value(metric, baseline.predictions))
+                for name in metric.baselines
+                if (baseline := baselines.get(name))
+            ],
         }
+        for metric in METRICS
+        if metric.label
+    ]  # fmt: skip
+    return sections
 
-    return with_deviation(measure, len(predictions.truth))
+
+def estimate(predictions: Predictions) -> dict[str, Estimate]:
+    """Every metric by its name, with its standard deviation and interval."""
+    return intervals.estimate(
+        lambda draws: {metric.name: metric.compute(predictions, draws) for metric in METRICS},
+        len(predictions.truth),
+    )
 
 
-def per_class(predictions: Predictions) -> dict[str, dict[str, float]]:
+def per_count(predictions: Predictions) -> dict[str, dict[str, float]]:
     """Precision, recall, F1 and number of test images of each count."""
     columns = sk.precision_recall_fscore_support(
         predictions.truth, predictions.answer, labels=predictions.classes, zero_division=0
@@ -83,158 +238,18 @@ def per_class(predictions: Predictions) -> dict[str, dict[str, float]]:
     }
 
 
-def baselines(truth: np.ndarray, training_counts: dict[int, int]) -> dict[str, Any]:
-    """What knowing only the training labels reaches: their majority and their mean."""
-    majority = max(training_counts, key=lambda count: (training_counts[count], -count))
-    total = sum(training_counts.values())
-    mean = sum(count * number for count, number in training_counts.items()) / total
-    return {
-        "majority_class": {
-            "count": majority,
-            "accuracy": {"value": float(np.mean(truth == majority))},
-        },
-        "mean_count": {
-            "count": mean,
-            "rmse": {"value": float(np.sqrt(np.mean((truth - mean) ** 2)))},
-        },
-    }
+def _value(metric: Metric, predictions: Predictions) -> float:
+    return float(metric.compute(predictions, np.ones((1, len(predictions.truth))))[0])
 
 
-def comparison(
-    candidate: Predictions, approved: Predictions | None, decides: bool = True
-) -> dict[str, Any]:
-    """The approved model on the same images, and how much better the candidate is.
-
-    Without an approved model its accuracy is 0.0, which any candidate reaches. The difference is
-    paired: each bootstrap sample judges both models on the same images.
-
-    Args:
-        candidate: answers for the images that neither model has learnt from.
-        approved: the approved model's answers for the same ones.
-        decides: whether the candidate must reach the approved model's accuracy on them.
-    """
-    if approved is None:
-        own = {"value": float(candidate.right.mean())}
-        none = {"value": 0.0}
-        return {
-            "present": False, "accuracy": none, "candidate_accuracy": own, "must_reach": none
-        }  # fmt: skip
-    ours, theirs = candidate.right, approved.right
-
-    def measure(index: np.ndarray) -> Values:
-        return {
-            "accuracy": float(theirs[index].mean()),
-            "candidate_accuracy": float(ours[index].mean()),
-            "difference": float(ours[index].mean() - theirs[index].mean()),
-        }
-
-    return {
-        "present": True,
-        "images": len(ours),
-        "must_reach": {"value": float(theirs.mean()) if decides else 0.0},
-        **with_deviation(measure, len(ours)),
-        "only_candidate_right": int((ours & ~theirs).sum()),
-        "only_approved_right": int((theirs & ~ours).sum()),
-    }
+def _confusion_matrix(predictions: Predictions) -> dict[str, dict[str, int]]:
+    matrix = sk.confusion_matrix(predictions.truth, predictions.answer, labels=predictions.classes)
+    names = [str(count) for count in predictions.classes]
+    rows = [dict(zip(names, row, strict=True)) for row in matrix.tolist()]
+    return dict(zip(names, rows, strict=True))
 
 
-def calibration_error(confidence: np.ndarray, right: np.ndarray) -> float:
-    """Expected calibration error: the mean gap of confidence and accuracy, weighted by bin size.
-
-    Source: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017, equation 3, with bins
-    of equal width.
-    """
-    sizes, means, accuracies = calibration_bins(confidence, right)
-    filled = sizes > 0
-    gaps = np.abs(accuracies[filled] - means[filled])
-    return float((sizes[filled] / sizes.sum() * gaps).sum())
-
-
-def calibration_bins(
-    confidence: np.ndarray, right: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Images, mean confidence and accuracy of each bin (m-1)/15 < confidence <= m/15."""
-    bins = confidence_bin(confidence)
-    sizes = np.bincount(bins, minlength=BINS)
-    divisor = np.maximum(sizes, 1)
-    means = np.bincount(bins, weights=confidence, minlength=BINS) / divisor
-    accuracies = np.bincount(bins, weights=right.astype(float), minlength=BINS) / divisor
-    return sizes, means, accuracies
-
-
-def confidence_bin(confidence: np.ndarray) -> np.ndarray:
-    """Int (n,): the place of each confidence among the bins."""
-    return np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
-
-
-def weighted(truth: np.ndarray, answer: np.ndarray) -> Values:
-    """Accuracy, and precision, recall and F weighted by the support of each class."""
-    hits = _Hits.of(truth, answer)
-    values = {
-        "precision": hits.right / np.maximum(hits.answered, 1),
-        "recall": hits.right / np.maximum(hits.true, 1),
-        **{name: hits.score(beta) for name, beta in BETAS.items()},
-    }
-    return {"accuracy": float(np.mean(truth == answer))} | {
-        f"weighted_{name}": float((hits.true * value).sum() / len(truth))
-        for name, value in values.items()
-    }
-
-
-def errors(truth: np.ndarray, answer: np.ndarray) -> Values:
-    """Mean absolute and squared error, its root, and the share of variance explained."""
-    mse = float(((truth - answer) ** 2).mean())
-    spread = float(((truth - truth.mean()) ** 2).mean())
-    return {
-        "mae": float(np.abs(truth - answer).mean()),
-        "mse": mse,
-        "rmse": math.sqrt(mse),
-        "r2": 1 - mse / spread if spread else math.nan,  # undefined for one count only
-    }
-
-
-def with_deviation(measure: Callable[[np.ndarray], Values], size: int) -> dict[str, Any]:
-    """Each metric as {"value", "standard_deviation"}, in SageMaker's form: "NaN" where undefined.
-
-    Args:
-        measure: from indices of images to metrics by name.
-        size: how many images there are.
-    """
-    generator = np.random.default_rng(0)
-    values = measure(np.arange(size))
-    samples = [measure(generator.integers(0, size, size)) for _ in range(SAMPLES)]
-    return {
-        name: {
-            "value": _finite(value),
-            "standard_deviation": _finite(float(np.std([sample[name] for sample in samples]))),
-        }
-        for name, value in values.items()
-    }
-
-
-@dataclass(frozen=True)
-class _Hits:
-    """How often each count that occurs is true, answered, and both: int (classes,) each.
-
-    scikit-learn's functions spend a millisecond on what takes microseconds here, and the bootstrap
-    asks hundreds of times; a test holds the two equal.
-    """
-
-    true: np.ndarray
-    answered: np.ndarray
-    right: np.ndarray
-
-    @classmethod
-    def of(cls, truth: np.ndarray, answer: np.ndarray) -> _Hits:
-        labels, places = np.unique(np.concatenate([truth, answer]), return_inverse=True)
-        true, answered = places[: len(truth)], places[len(truth) :]
-        parts = (true, answered, true[true == answered])
-        return cls(*(np.bincount(part, minlength=len(labels)) for part in parts))
-
-    def score(self, beta: float) -> np.ndarray:
-        """F of each count: recall weighs beta times as much as precision."""
-        return (1 + beta**2) * self.right / (beta**2 * self.true + self.answered)
-
-
-def _finite(value: float) -> float | str:
-    return value if math.isfinite(value) else "NaN"
+def _model_quality(values: Estimate) -> dict[str, float | str]:
+    """A metric in SageMaker's form: "NaN" where it is undefined."""
+    names = ("value", "standard_deviation")
+    return {name: "NaN" if (v := values.get(name)) is None else v for name in names}

@@ -1,4 +1,4 @@
-"""The worst mistakes as pictures: what a person would look at first."""
+"""The worst mistakes as pictures: what a person should look at first."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ NUMBER = 12  # pictures
 
 
 def worst(predictions: Predictions, number: int = NUMBER) -> list[int]:
-    """Indices of the mistakes that the model was surest of; of equals, the least near the truth."""
-    wrong = np.flatnonzero(~predictions.right)
-    order = np.lexsort((predictions.of_truth[wrong], -predictions.confidence[wrong]))
+    """Indices of the mistakes, highest confidence first; then lowest probability of the truth."""
+    wrong = np.flatnonzero(~predictions.correct)
+    order = np.lexsort((predictions.truth_probability[wrong], -predictions.confidence[wrong]))
     return [int(index) for index in wrong[order][:number]]
 
 
 def draw(file: Path, predictions: Predictions) -> None:
-    """Write the sheet: each image with its true count, the answer and the answer's confidence."""
+    """Write the sheet: each image with its true count, the predicted count and the confidence."""
     mistakes = worst(predictions)
-    every = int((~predictions.right).sum())
+    every = int((~predictions.correct).sum())
     entries = [
         pictures.Entry(
             predictions.images[index].path,
@@ -38,7 +38,8 @@ def _title(shown: int, mistakes: int, images: int) -> str:
     if not mistakes:
         return f"No mistake in {images} images"
     if shown < mistakes:
-        return f"The {shown} surest of {mistakes} mistakes in {images} images"
+        return f"{shown} of {mistakes} mistakes in {images} images, highest confidence first"
     return (
-        f"{mistakes} {'mistake' if mistakes == 1 else 'mistakes'} in {images} images, surest first"
+        f"{mistakes} {'mistake' if mistakes == 1 else 'mistakes'} in {images} images, "
+        "highest confidence first"
     )

@@ -1,4 +1,4 @@
-"""The pictures of an evaluation, in one style."""
+"""The plots of predictions and of the training, in one style."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from evaluation.metrics import BINS, calibration_bins
+from evaluation.calibration_error import BINS, calibration_bins
 from evaluation.predictions import Predictions
 from pictures import BLUE, GREEN, GREY, INK, ORANGE, STYLE, WIDTH
 
-ROOMY = 8  # more counts than this get a larger picture, with less written into it
-FEW = 5  # images, of which a share says little
+ROOMY = 8  # more counts than this get a larger picture, with less text in it
+FEW = 5  # images; a share of so few says little
 
 
 def draw(
@@ -25,31 +25,32 @@ def draw(
     predictions: Predictions,
     evaluation: Mapping[str, Any],
     training: Mapping[str, Any] | None,
-    confidence_before: np.ndarray | None = None,
+    unscaled: np.ndarray | None = None,
 ) -> None:
-    """Write confusion.png, per_class.png, reliability.png, and history.png if there is one.
+    """Write confusion.png, per_class.png, reliability.png, and history.png if there is a history.
 
     Args:
-        folder: where to.
-        predictions: of the candidate.
-        evaluation: the document that evaluation.json holds.
-        training: the document of training.json.
-        confidence_before: of each answer, without temperature scaling; None where none was done.
+        folder: the folder to write in.
+        predictions: of the model that is evaluated.
+        evaluation: the content of evaluation.json.
+        training: the content of training.json.
+        unscaled: the confidence of each prediction without temperature scaling.
     """
     with matplotlib.rc_context(STYLE):
         _confusion(evaluation).savefig(folder / "confusion.png")
         _per_class(evaluation).savefig(folder / "per_class.png")
-        reliability = _reliability(predictions, evaluation, confidence_before)
+        reliability = _reliability(predictions, evaluation, unscaled)
         reliability.savefig(folder / "reliability.png")
         if training and training.get("history"):
             _history(training).savefig(folder / "history.png")
 
 
 def _confusion(evaluation: Mapping[str, Any]) -> Figure:
-    """Shares of each true count; just off the diagonal is nearly right."""
-    found = evaluation["multiclass_classification_metrics"]
-    classes = list(found["confusion_matrix"])
-    matrix = np.array([[found["confusion_matrix"][t][a] for a in classes] for t in classes])
+    """Shares of each true count; just off the diagonal is at most one item off."""
+    section = evaluation["multiclass_classification_metrics"]
+    rows = section["confusion_matrix"]
+    classes = list(rows)
+    matrix = np.array([[rows[true][predicted] for predicted in classes] for true in classes])
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     roomy = len(classes) <= ROOMY
     size = WIDTH if roomy else max(WIDTH, 2 + 0.42 * len(classes))
@@ -75,13 +76,9 @@ def _confusion(evaluation: Mapping[str, Any]) -> Figure:
     axes.tick_params(length=0)
     axes.grid(False)
     axes.spines[:].set(visible=True, color="#D0D0D0")
-    axes.set_xlabel("count that the model answers")
+    axes.set_xlabel("predicted count")
     axes.set_ylabel("true count")
-    accuracy = found["accuracy"]["value"]
-    axes.set_title(
-        f"Exactly right: {accuracy:.1%}; "
-        f"within one: {evaluation['tally']['within_one_accuracy']['value']:.1%}"
-    )
+    axes.set_title(f"Counted exactly: {section['accuracy']['value']:.1%}")
     bar = figure.colorbar(image, ax=axes, shrink=0.8, format=PercentFormatter(1, decimals=0))
     bar.set_label("share of the bins with that true count")
     bar.outline.set_visible(False)
@@ -106,23 +103,23 @@ def _per_class(evaluation: Mapping[str, Any]) -> Figure:
     axes.set_ylim(0, 1.06)
     axes.set_yticks(np.arange(0, 1.1, 0.2))
     axes.set_ylabel("score, 1 is perfect")
-    axes.set_xlabel("true count, with its number of test images n")
-    axes.set_title("How well each count is found")
+    axes.set_xlabel("true count, with its number n of test images")
+    axes.set_title("Precision, recall and F1 of each count")
     _legend_above(axes)
     return figure
 
 
 def _reliability(
-    predictions: Predictions, evaluation: Mapping[str, Any], before: np.ndarray | None
+    predictions: Predictions, evaluation: Mapping[str, Any], unscaled: np.ndarray | None
 ) -> Figure:
-    sizes, means, accuracies = calibration_bins(predictions.confidence, predictions.right)
+    sizes, means, accuracies = calibration_bins(predictions.confidence, predictions.correct)
     filled = sizes > 0
     left = np.arange(BINS) / BINS
     figure = Figure(figsize=(WIDTH * 0.9, WIDTH * 0.9))
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     for which, colour, label in (
-        (sizes >= FEW, "#8FC1E0", "answers that are right"),
-        (filled & (sizes < FEW), "#DCDCDC", f"right, of fewer than {FEW} images"),
+        (sizes >= FEW, "#8FC1E0", "correct predictions"),
+        (filled & (sizes < FEW), "#DCDCDC", f"correct, of fewer than {FEW} images"),
     ):
         if which.any():
             upper.bar(
@@ -133,26 +130,28 @@ def _reliability(
                 means[which], accuracies[which], "o", markersize=5, clip_on=False,
                 color=BLUE if colour != "#DCDCDC" else GREY,
             )  # fmt: skip
-    scaling = evaluation["tally"].get("calibration", {"temperature": 1})
-    if before is not None and scaling["temperature"] != 1:
-        sizes_before, means_before, accuracies_before = calibration_bins(before, predictions.right)
+    scaling = evaluation["tally"]["calibration"]
+    if unscaled is not None and scaling["temperature"] != 1:
+        sizes_before, means_before, accuracies_before = calibration_bins(
+            unscaled, predictions.correct
+        )
         shown = sizes_before >= FEW
         upper.plot(
             means_before[shown], accuracies_before[shown], "D", markersize=6, clip_on=False,
             markerfacecolor="none", markeredgecolor=ORANGE, markeredgewidth=1.6,
             label="before temperature scaling",
         )  # fmt: skip
-    upper.plot([0, 1], [0, 1], color=INK, linestyle="--", label="as right as it says")
+    upper.plot([0, 1], [0, 1], color=INK, linestyle="--", label="as often correct as it claims")
     upper.set_ylim(0, 1)
-    upper.set_ylabel("answers that are right")
+    upper.set_ylabel("correct predictions")
     error = evaluation["tally"]["calibration_error"]["value"]
     was = f", before scaling {scaling['before']:.3f}" if scaling["temperature"] != 1 else ""
-    upper.set_title(f"Is it as sure as it is right?\nCalibration error {error:.3f}{was}")
+    upper.set_title(f"Reliability of the confidence\nCalibration error {error:.3f}{was}")
     upper.legend(loc="upper left", frameon=True, framealpha=0.9, edgecolor="none")
     lower.bar(left, sizes, 1 / BINS, align="edge", color=GREY, edgecolor="white")
     lower.yaxis.set_major_locator(MaxNLocator(4, integer=True))
     lower.set_ylabel("images")
-    lower.set_xlabel("confidence of the answer")
+    lower.set_xlabel("confidence of the prediction")
     lower.set_xlim(0, 1)
     for axes in (upper, lower):
         axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
@@ -172,7 +171,7 @@ def _history(training: Mapping[str, Any]) -> Figure:
             axes.plot(epochs, values, color=colour, marker=marker, markersize=5, label=part)
         if best is not None:
             axes.axvline(best, color=GREY, linestyle=":", label=f"kept: epoch {best:.0f}")
-        # Around a single epoch there would be room for fractions of one.
+        # Around a single epoch the axis would have room for fractions of one.
         axes.set_xlim(min(epochs) - 0.5, max(epochs) + 0.5)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.set_xlabel("epoch")

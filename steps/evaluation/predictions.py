@@ -1,4 +1,4 @@
-"""What a model answers for every test image."""
+"""The counts that a model predicts for the test images."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from evaluation.testset import TestImage
 
 @dataclass(frozen=True)
 class Predictions:
-    """Answers in the order of the images.
+    """What a model predicts, in the order of the images.
 
     Attributes:
-        classes: the counts that the model knows, in order.
-        truth: int (n,), what each bin holds.
-        answer: int (n,), the count that the model says.
-        confidence: float (n,), the probability that it gives its answer.
-        of_truth: float (n,), the probability that it gives the true count.
-        expected_count: float (n,), the mean of its distribution.
-        probabilities: float (n, classes), its whole distribution.
+        classes: the counts that the model was trained to predict, in order.
+        truth: int (n,), how many items each bin holds.
+        answer: int (n,), the predicted count.
+        confidence: float (n,), the probability of the predicted count.
+        truth_probability: float (n,), the probability of the true count.
+        expected_count: float (n,), the mean of the predicted distribution.
+        probabilities: float (n, classes), the predicted distribution.
     """
 
     images: tuple[TestImage, ...]
@@ -35,17 +35,18 @@ class Predictions:
     truth: np.ndarray
     answer: np.ndarray
     confidence: np.ndarray
-    of_truth: np.ndarray
+    truth_probability: np.ndarray
     expected_count: np.ndarray
     probabilities: np.ndarray
 
     @property
-    def right(self) -> np.ndarray:
-        """Bool (n,): the answer is the true count."""
-        return self.answer == self.truth
+    def correct(self) -> np.ndarray:
+        """Bool (n,): the predicted count is the true one."""
+        correct: np.ndarray = self.answer == self.truth
+        return correct
 
-    def only(self, indices: np.ndarray) -> Predictions:
-        """The answers for these images alone."""
+    def subset(self, indices: np.ndarray) -> Predictions:
+        """The predictions for these images alone."""
         arrays = {
             name: values[indices]
             for name, values in vars(self).items()
@@ -54,7 +55,7 @@ class Predictions:
         return replace(self, images=tuple(self.images[i] for i in indices.tolist()), **arrays)
 
     def write(self, file: Path) -> None:
-        """Write one line of CSV for each image."""
+        """Write a CSV file with one line for each image."""
         with file.open("w", newline="") as opened:
             writer = csv.writer(opened)
             writer.writerow(["id", "count", "answer", "confidence", "expected_count"])
@@ -67,54 +68,50 @@ class Predictions:
 
 
 def predict(loaded: LoadedModel, images: Sequence[TestImage], batch_size: int) -> Predictions:
-    """Ask the model for every image, through the program that serves it.
+    """Predict the count of every image with the program that serves the model.
 
     Raises:
-        EvaluationError: an image is one that the program refuses, or the model fails on it.
+        EvaluationError: the program refuses an image, or the model fails on it.
     """
     answers: list[dict[str, Any]] = []
     # Pillow decodes without holding Python's lock, so threads share the cores.
     with ThreadPoolExecutor() as pool:
         for start in range(0, len(images), batch_size):
-            requests = pool.map(
-                lambda image: _request(loaded, image), images[start : start + batch_size]
+            decoded = pool.map(
+                lambda image: _decode(loaded, image), images[start : start + batch_size]
             )
-            batch = [request for decoded in requests for request in decoded]
-            answers += _answers(loaded, batch)
+            answers += _predict_batch(loaded, [one for requests in decoded for one in requests])
     truth = [image.count for image in images]
+    shares = [answer["probabilities"] for answer in answers]
     return Predictions(
         images=tuple(images),
         classes=loaded.classes,
         truth=np.array(truth),
         answer=np.array([answer["count"] for answer in answers]),
         confidence=np.array([answer["confidence"] for answer in answers]),
-        of_truth=np.array(
-            [
-                answer["probabilities"].get(str(count), 0.0)
-                for answer, count in zip(answers, truth, strict=True)
-            ]
+        truth_probability=np.array(
+            [share.get(str(count), 0.0) for share, count in zip(shares, truth, strict=True)]
         ),
         expected_count=np.array([answer["expected_count"] for answer in answers]),
         probabilities=np.array(
-            [
-                [answer["probabilities"].get(str(count), 0.0) for count in loaded.classes]
-                for answer in answers
-            ]
+            [[share.get(str(count), 0.0) for count in loaded.classes] for share in shares]
         ),
     )
 
 
-def _answers(loaded: LoadedModel, batch: list[Any]) -> list[dict[str, Any]]:
+def _predict_batch(loaded: LoadedModel, batch: list[Any]) -> list[dict[str, Any]]:
     try:
-        return loaded.program.predict_fn(batch, loaded.model)
+        answers: list[dict[str, Any]] = loaded.program.predict_fn(batch, loaded.model)
     except Exception as error:  # the archive's own code runs here, and may raise anything
         raise EvaluationError(
             f"the model fails on the test images: {type(error).__name__}: {error}"
         ) from error
+    return answers
 
 
-def _request(loaded: LoadedModel, image: TestImage) -> list[Any]:
+def _decode(loaded: LoadedModel, image: TestImage) -> list[Any]:
     try:
-        return loaded.program.input_fn(image.path.read_bytes(), image.content_type)
+        requests: list[Any] = loaded.program.input_fn(image.path.read_bytes(), image.content_type)
     except ValueError as error:
         raise EvaluationError(f"test image {image.path} is refused: {error}") from error
+    return requests

@@ -1,7 +1,7 @@
 """How good the model is on parts of the test images: large and small, dark and light, and so on.
 
-Sizes, items and volumes come from Prepare's manifest; the light is measured here. A part that the
-manifest says nothing about is left out, and that is said.
+Sizes, items and volumes come from Prepare's manifest; the brightness is measured here. A property
+that the manifest does not hold is left out, and the results name it.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ from evaluation.predictions import Predictions
 from evaluation.testset import TestImage
 
 THIRDS = 3
-MANY = 3  # so many different items, or more, are one slice
+MANY = 3  # this many different items, or more, are one slice
 THUMBNAIL = 64  # pixels; enough for a mean
 
 
-def describe(found: Predictions, manifest: Path) -> dict[str, Any]:
-    """Slices by what they part the images by, and what could not be parted and why.
+def describe(predictions: Predictions, manifest: Path) -> dict[str, Any]:
+    """The slices by property, and the properties without slices.
 
     Returns:
         {"by": {property: [{"slice", "images", "accuracy", "within_one", "low", "high"}, …]},
         "left_out": {property: reason}}, where low and high are the accuracy's 95 % interval.
     """
     known = {str(one.get("id")): one for one in _images(manifest)}
-    entries = [known.get(image.path.stem, {}) for image in found.images]
+    entries = [known.get(image.path.stem, {}) for image in predictions.images]
     megapixels = [_product(one.get("width"), one.get("height")) for one in entries]
-    parted = {
+    labelled = {
         "image size": _thirds(megapixels, ("small", "middle", "large"), "{:.2g} megapixels"),
-        "light": _thirds(
-            [luminance(image) for image in found.images],
-            ("dark", "middle", "light"),
+        "brightness": _thirds(
+            [luminance(image) for image in predictions.images],
+            ("dark", "middle", "bright"),
             "{:.0%} of white",
         ),
         "different items": [_kinds(one.get("items")) for one in entries],
@@ -48,13 +48,13 @@ def describe(found: Predictions, manifest: Path) -> dict[str, Any]:
         ),
     }
     by, left_out = {}, {}
-    for name, labels in parted.items():
+    for name, labels in labelled.items():
         if not any(labels):
-            left_out[name] = "the manifest does not say it"
+            left_out[name] = "the manifest does not hold it"
         elif len(set(labels) - {""}) < 2:
-            left_out[name] = "all test images are alike in it"
+            left_out[name] = "it is the same for all test images"
         else:
-            by[name] = _measured(found, labels)
+            by[name] = _slices(predictions, labels)
     return {"by": by, "left_out": left_out}
 
 
@@ -65,30 +65,30 @@ def luminance(image: TestImage) -> float:
         return float(np.asarray(opened.convert("L"), dtype=float).mean() / 255)
 
 
-def _measured(found: Predictions, labels: Sequence[str]) -> list[dict[str, Any]]:
-    near = np.abs(found.truth - found.answer) <= 1
-    measured = []
+def _slices(predictions: Predictions, labels: Sequence[str]) -> list[dict[str, Any]]:
+    near = np.abs(predictions.truth - predictions.answer) <= 1
+    slices = []
     for label in sorted(set(labels) - {""}, key=_rank):
         inside = np.array([one == label for one in labels])
-        right = found.right[inside]
-        measured.append(
+        correct = predictions.correct[inside]
+        slices.append(
             {
                 "slice": label.partition("|")[2],
                 "images": int(inside.sum()),
-                "accuracy": float(right.mean()),
+                "accuracy": float(correct.mean()),
                 "within_one": float(near[inside].mean()),
-                **intervals.share(int(right.sum()), len(right)),
+                **intervals.wilson(int(correct.sum()), len(correct)),
             }
         )
-    return measured
+    return slices
 
 
 def _thirds(values: Sequence[float | None], names: Sequence[str], unit: str) -> list[str]:
-    """Each value's third, as "rank|name (range)"; "" where there is no value."""
-    there = np.array([value for value in values if value is not None], dtype=float)
-    if not len(there) or there.min() == there.max():
+    """The third that each value is in, as "rank|name: range"; "" where there is no value."""
+    known = np.array([value for value in values if value is not None], dtype=float)
+    if not len(known) or known.min() == known.max():
         return ["" if value is None else "0|all" for value in values]
-    edges = np.quantile(there, (1 / THIRDS, 2 / THIRDS))
+    edges = np.quantile(known, (1 / THIRDS, 2 / THIRDS))
     ranks = [None if value is None else int(np.searchsorted(edges, value)) for value in values]
     labels = {}
     for rank in {rank for rank in ranks if rank is not None}:

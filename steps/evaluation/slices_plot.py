@@ -15,12 +15,12 @@ ROW, HEAD = 0.34, 1.5  # inches
 
 
 def draw(file: Path, slices: dict[str, Any], accuracy: float) -> None:
-    """Write the picture; nothing where there is no slice.
+    """Write the picture; nothing if there is no slice.
 
     Args:
-        file: where to.
+        file: the file to write.
         slices: tally.slices of evaluation.json.
-        accuracy: over all images, for a line to compare with.
+        accuracy: over all images, drawn as a line.
     """
     if not slices["by"]:
         return
@@ -37,15 +37,15 @@ def draw(file: Path, slices: dict[str, Any], accuracy: float) -> None:
         axes.text(
             accuracy, -1.2, f"all images: {accuracy:.0%}", ha="center", fontsize=8.5, color=INK
         )
-        for place, _, part in labels:
+        for row, _, part in labels:
             if part is None:
                 continue
-            axes.plot([part["low"], part["high"]], [place, place], color="#8FC1E0", linewidth=5,
+            axes.plot([part["low"], part["high"]], [row, row], color="#8FC1E0", linewidth=5,
                       solid_capstyle="round", zorder=2)  # fmt: skip
-            axes.plot(part["accuracy"], place, "o", color=BLUE, markersize=7, zorder=3)
-        places = [place for place, _, _ in labels]
+            axes.plot(part["accuracy"], row, "o", color=BLUE, markersize=7, zorder=3)
+        rows = [row for row, _, _ in labels]
         texts = [t if p is None else f"{t}  (n = {p['images']})" for _, t, p in labels]
-        axes.set_yticks(places, texts)
+        axes.set_yticks(rows, texts)
         for tick, (_, _, part) in zip(axes.get_yticklabels(), labels, strict=True):
             tick.set_fontweight("bold" if part is None else "normal")
             tick.set_fontsize(9)
@@ -56,7 +56,6 @@ def draw(file: Path, slices: dict[str, Any], accuracy: float) -> None:
         axes.spines["left"].set_visible(False)
         axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         axes.set_xlabel("counted exactly, with the 95 % interval")
-        figure.suptitle(
-            "Where it is better and where worse", x=0.01, ha="left", fontweight="bold", fontsize=12
-        )
+        title = "Accuracy on parts of the test images"
+        figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=12)
         figure.savefig(file)

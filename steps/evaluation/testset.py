@@ -1,4 +1,4 @@
-"""The images that a model is judged on, and what training knew."""
+"""The images that a model is evaluated on, and the counts of the training images."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CONTENT_TYPES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png
 class TestImage:
     """One image with the count that its bin holds."""
 
-    __test__ = False  # not a test, whatever pytest makes of the name
+    __test__ = False  # pytest takes the name for a test
 
     path: Path
     count: int
@@ -44,27 +44,27 @@ def find(folder: Path) -> list[TestImage]:
         images += [TestImage(file, int(entry.name)) for file in sorted(files)]
     if not images:
         raise EvaluationError(
-            f"the test set at {folder} is empty; prepare more images, or give the test split more "
-            "than 0"
+            f"the test set at {folder} is empty; prepare more images, or make the test split "
+            "larger than 0"
         )
     return sorted(images, key=lambda image: (image.count, image.path.name))
 
 
 def training_counts(manifest: Path) -> dict[int, int]:
-    """How many training images there were of each count, from Prepare's manifest.
+    """How many training images have each count, from Prepare's manifest.
 
     Raises:
         EvaluationError: the manifest is missing or is not Prepare's.
     """
     try:
         counts = json.loads(manifest.read_text())["counts"]["train"]
-        found = {int(count): int(number) for count, number in counts.items()}
+        training = {int(count): int(number) for count, number in counts.items()}
     except FileNotFoundError as error:
         raise EvaluationError(f"no {manifest}; it is Prepare's output 'manifest'") from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise EvaluationError(
             f"{manifest} is not Prepare's manifest: counts.train cannot be read ({error!r})"
         ) from error
-    if not sum(found.values()):
+    if not sum(training.values()):
         raise EvaluationError(f"{manifest} counts no training image, so there is no baseline")
-    return found
+    return training

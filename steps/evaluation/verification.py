@@ -1,12 +1,12 @@
-"""The owner's question: do the books agree with the bin, and must a person look?
+"""Does the stock record agree with the bin, or must a person look?
 
-A bin passes without a person when the probability that the model gives the quantity in the books
-reaches a threshold. The test images say what each bin truly holds, so the books are simulated: a
-share of them is wrong, and wrong quantities near the true one are likelier, in proportion to
-1 / distance among the counts that the model knows. Nothing is drawn: each image is met with every
-quantity, weighted by how likely it is, so the figures are exact expectations over the books.
+A bin passes without a person when the probability of the quantity on record reaches a threshold.
+The test images say what each bin truly holds, so stock records are simulated: a share of them is
+wrong, and a wrong quantity is the likelier the nearer it is to the true one, in proportion to
+1 / distance among the model's counts. Nothing is drawn: each image is paired with every quantity,
+weighted by how likely it is, so the results are exact expectations over the records.
 
-The threshold is chosen on the validation images and judged on the test images.
+The threshold is chosen on the validation images and evaluated on the test images.
 """
 
 from __future__ import annotations
@@ -17,23 +17,24 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from evaluation import intervals
+from evaluation import formatting, intervals
+from evaluation.intervals import Estimate
 from evaluation.predictions import Predictions
 
-WRONG = 0.1  # of the books, where nothing better is known
+RECORD_ERROR_RATE = 0.1  # where nothing better is known
 PRECISION = 0.95
-OTHER_SHARES = (0.02, 0.05, 0.1, 0.2, 0.3)  # of wrong books, for the table
+OTHER_ERROR_RATES = (0.02, 0.05, 0.1, 0.2, 0.3)  # of the table
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """Every bin with every quantity that its books could say.
+    """Every bin with every quantity that its record could hold.
 
     Attributes:
-        score: float (n, classes), the probability that the model gives the quantity.
+        score: float (n, classes), the predicted probability of the quantity.
         agrees: bool (n, classes), the bin holds that quantity.
-        weight: float (n, classes), how likely the books say it; each row adds up to 1.
-        answered: bool (n, classes), it is the count that the model answers.
+        weight: float (n, classes), how likely it is on record; each row adds up to 1.
+        answered: bool (n, classes), it is the predicted count.
     """
 
     score: np.ndarray
@@ -41,70 +42,74 @@ class Pairs:
     weight: np.ndarray
     answered: np.ndarray
 
+    def passing(self, threshold: float | None) -> np.ndarray:
+        """Bool (n, classes): the pairs that pass at a threshold; none without one."""
+        return np.zeros_like(self.agrees) if threshold is None else self.score >= threshold
 
-def pairs(found: Predictions, wrong: float) -> Pairs:
-    """Meet each image with the quantities of simulated books.
+
+def pairs(predictions: Predictions, error_rate: float) -> Pairs:
+    """Pair each image with the quantities of simulated stock records.
 
     Args:
-        found: the model's answers.
-        wrong: the share of the books that is wrong.
+        predictions: of the model.
+        error_rate: the share of the records that is wrong.
     """
-    classes = np.array(found.classes)
-    distance = np.abs(classes - found.truth[:, None])
+    classes = np.array(predictions.classes)
+    distance = np.abs(classes - predictions.truth[:, None])
     agrees = distance == 0
     near = np.where(agrees, 0.0, 1 / np.maximum(distance, 1))
     total = np.maximum(near.sum(axis=1, keepdims=True), 1e-12)  # 0 for a model of one count
-    weight = np.where(agrees, 1 - wrong, wrong * near / total)
-    return Pairs(found.probabilities, agrees, weight, found.answer[:, None] == classes)
+    weight = np.where(agrees, 1 - error_rate, error_rate * near / total)
+    return Pairs(predictions.probabilities, agrees, weight, predictions.answer[:, None] == classes)
 
 
-def threshold(known: Pairs, precision: float) -> float | None:
-    """The lowest score from which on the passed bins reach a precision; None where none does.
+def lowest_threshold(choosing: Pairs, precision: float) -> float | None:
+    """The lowest threshold whose passing bins reach a precision; None where none does.
 
-    The lowest passes the most bins. Precision is the share of the passed whose books are right.
+    The lowest passes the most bins. Precision is the share of passing bins with correct records.
     """
-    score, passed, right = passing(known)
+    score, passed, correct = passing_by_threshold(choosing)
     # Sums of weights are not exact: 95 of 100 must not fail by the last digit.
-    good = right >= (precision - 1e-9) * passed
+    good = correct >= (precision - 1e-9) * passed
     return float(score[good].min()) if good.any() else None
 
 
-def passing(known: Pairs) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def passing_by_threshold(known: Pairs) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Each score as a threshold, from the highest: float (thresholds,) each.
 
     Returns:
         The score, the weight of the pairs that pass at it, and the weight of those of them whose
-        books are right. Scores at which no weight passes are left out.
+        record is correct. Scores at which no weight passes are left out.
     """
     order = np.argsort(-known.score, axis=None, kind="stable")
     score = known.score.ravel()[order]
     weight = known.weight.ravel()[order]
     passed = np.cumsum(weight)
-    right = np.cumsum(weight * known.agrees.ravel()[order])
+    correct = np.cumsum(weight * known.agrees.ravel()[order])
     # Pairs of the same score pass together.
     last = np.append(np.diff(score) != 0, True) & (passed > 0)
-    return score[last], passed[last], right[last]
+    return score[last], passed[last], correct[last]
 
 
-def outcome(known: Pairs, passes: np.ndarray) -> dict[str, Any]:
-    """What comes of letting pairs pass, each figure with its interval.
+def outcome(known: Pairs, passes: np.ndarray) -> dict[str, Estimate]:
+    """What follows when these pairs pass, each share with its interval.
 
     Args:
-        known: bins and books.
+        known: bins and records.
         passes: bool (n, classes).
 
     Returns:
-        passed: the share of bins that no person looks at; precision: the share of these whose books
-        are right; right_passed: of bins with right books, those that pass; wrong_passed: of bins
-        with wrong books, those that pass. Without a passed bin there is no precision.
+        passed: the share of bins that no person looks at; precision: the share of these with a
+        correct record; right_passed: of bins with a correct record, those that pass; wrong_passed:
+        of bins with a wrong record, those that pass. If no bin passes, precision is undefined.
     """
     passed = (known.weight * passes).sum(axis=1)
     kept = (known.weight * passes * known.agrees).sum(axis=1)
     agree = (known.weight * known.agrees).sum(axis=1)
 
-    def measure(drawn: np.ndarray) -> dict[str, np.ndarray]:
-        all_passed, all_kept, all_agree = drawn @ passed, drawn @ kept, drawn @ agree
-        size = drawn.sum(axis=1)
+    def measure(draws: np.ndarray) -> dict[str, np.ndarray]:
+        all_passed, all_kept, all_agree = draws @ passed, draws @ kept, draws @ agree
+        size = draws.sum(axis=1)
         with np.errstate(divide="ignore", invalid="ignore"):
             return {
                 "passed": all_passed / size,
@@ -113,86 +118,65 @@ def outcome(known: Pairs, passes: np.ndarray) -> dict[str, Any]:
                 "wrong_passed": (all_passed - all_kept) / (size - all_agree),
             }
 
-    values = measure(np.ones((1, len(passed))))
-    ranges = intervals.of(measure, len(passed))
-    return {
-        name: {"value": float(value[0]) if np.isfinite(value[0]) else None} | ranges.get(name, {})
-        for name, value in values.items()
-    }
+    return intervals.estimate(measure, len(passed))
 
 
 def describe(
-    test: Predictions, validation: Predictions | None, wrong: float, precision: float
+    test: Predictions, validation: Predictions | None, error_rate: float, precision: float
 ) -> dict[str, Any]:
     """What evaluation.json holds as tally.verification.
 
     Args:
-        test: answers for the test images.
-        validation: answers for the validation images; without them the test images choose the
-            threshold themselves, which flatters it.
-        wrong: the share of the books that is wrong.
+        test: predictions for the test images.
+        validation: predictions for the validation images; without them the threshold is chosen on
+            the test images, which makes it look better than it is.
+        error_rate: the share of the stock records that is wrong.
         precision: to be reached.
     """
-    known, choosing = pairs(test, wrong), pairs(validation or test, wrong)
-    chosen = threshold(choosing, precision)
-    return {
-        "books_wrong": wrong,
-        "wanted_precision": precision,
-        "threshold": chosen,
+    choosing = validation or test
+
+    def at(rate: float) -> dict[str, Any]:
+        known, threshold = pairs(test, rate), lowest_threshold(pairs(choosing, rate), precision)
+        results = outcome(known, known.passing(threshold))
+        return {"record_error_rate": rate, "threshold": threshold, **results}
+
+    known = pairs(test, error_rate)
+    described = {
+        **at(error_rate),
+        "required_precision": precision,
         "threshold_from": "validation" if validation else "test",
-        "choosing_images": len((validation or test).truth),
+        "choosing_images": len(choosing.truth),
         "auc": _area(known),
-        **outcome(known, _passing(known, chosen)),
         "same_as_answered": outcome(known, known.answered),
-        "other_shares": [
-            _at(test, validation or test, share, precision)
-            for share in sorted({*OTHER_SHARES, wrong})
-        ],
+        "other_shares": [at(rate) for rate in sorted({*OTHER_ERROR_RATES, error_rate})],
     }
-
-
-def _at(test: Predictions, choosing: Predictions, wrong: float, precision: float) -> dict[str, Any]:
-    chosen = threshold(pairs(choosing, wrong), precision)
-    known = pairs(test, wrong)
-    return {"books_wrong": wrong, "threshold": chosen, **outcome(known, _passing(known, chosen))}
-
-
-def _passing(known: Pairs, chosen: float | None) -> np.ndarray:
-    return np.zeros_like(known.agrees) if chosen is None else known.score >= chosen
-
-
-def _area(known: Pairs) -> float | None:
-    """Area under the ROC curve; it does not depend on how many books are wrong."""
-    there = known.weight.ravel() > 0
-    agrees = known.agrees.ravel()[there]
-    if agrees.all():
-        return None
-    return float(
-        roc_auc_score(agrees, known.score.ravel()[there], sample_weight=known.weight.ravel()[there])
-    )
+    return described | {"sentence": sentence(described)}
 
 
 def sentence(verification: dict[str, Any]) -> str:
-    """The answer in one line."""
-    wanted, wrong = (
-        f"{100 * verification[name]:.0f} %" for name in ("wanted_precision", "books_wrong")
+    """The result in one sentence."""
+    required, wrong = (
+        f"{100 * verification[name]:.0f} %" for name in ("required_precision", "record_error_rate")
     )
     if verification["threshold"] is None:
         return (
-            f"with {wrong} of the books wrong, no threshold makes {wanted} of the passed "
-            "bins right: a person must look at every bin"
+            f"If {wrong} of the stock records are wrong, no threshold makes {required} of the "
+            "passing bins correct: a person must look at every bin."
         )
-    passed, reached = verification["passed"], verification["precision"]
-    if reached["value"] is None:
-        return f"no test bin reaches the threshold {verification['threshold']:.3f}"
+    if verification["precision"]["value"] is None:
+        return f"No test bin reaches the threshold {verification['threshold']:.3f}."
+    passed, reached = (formatting.percent(verification[name]) for name in ("passed", "precision"))
     return (
-        f"{_span(passed)} of the bins can pass without a person, of these {_span(reached)} have "
-        f"right books (wanted: {wanted}; {wrong} of the books wrong)"
+        f"If {wrong} of the stock records are wrong, {passed} of the bins can pass without a "
+        f"person; of these, {reached} have a correct record (required: {required})."
     )
 
 
-def _span(metric: dict[str, Any]) -> str:
-    value = f"{100 * metric['value']:.1f} %"
-    if "low" not in metric:
-        return value
-    return f"{value} ({100 * metric['low']:.0f} to {100 * metric['high']:.0f})"
+def _area(known: Pairs) -> float | None:
+    """Area under the ROC curve; it does not depend on how many records are wrong."""
+    possible = known.weight.ravel() > 0
+    agrees = known.agrees.ravel()[possible]
+    if agrees.all():
+        return None
+    weight = known.weight.ravel()[possible]
+    return float(roc_auc_score(agrees, known.score.ravel()[possible], sample_weight=weight))

@@ -1,27 +1,32 @@
-"""A finished execution written down by hand, and an emulator to talk to."""
+"""A finished execution, written by hand, with the evaluation of tests/evaluation.json."""
 
+import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from model_registry.versions import ModelVersion
+from pipelines import evaluation_report
 from pipelines.executions.execution import Execution, Step
 from pipelines.executions.outcome import Outcome
 from pipelines.executions.trials import Trial
 from pipelines.executions.watch import Look
 
+EVALUATION = Path(__file__).parents[1] / "evaluation.json"
 BEGUN = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:pipeline/tally/execution/8x2kq0wzv1ab"
 PACKAGE = "arn:aws:sagemaker:us-east-1:123456789012:model-package/tally/3"
 
 
-def step(name, kind, begin, seconds, status="Succeeded", **more):
+def step(name: str, kind: str, begin: float, seconds: float, **more: Any) -> Step:
     started = BEGUN + timedelta(seconds=begin)
-    return Step(name, kind, status, started, started + timedelta(seconds=seconds), **more)
+    return Step(name, kind, "Succeeded", started, started + timedelta(seconds=seconds), **more)
 
 
 @pytest.fixture
-def look():
+def look() -> Look:
     steps = (
         step("Prepare", "Processing", 0, 9.4, cached=True),
         step("Tune", "Tuning", 10, 96),
@@ -55,7 +60,7 @@ def look():
 
 
 @pytest.fixture
-def outcome():
+def outcome() -> Outcome:
     trials = tuple(
         Trial(
             name=f"tally-tune-8x2k-{number:03d}",
@@ -75,16 +80,6 @@ def outcome():
             ]
         )
     )
-    history = [
-        {
-            "epoch": epoch,
-            "train_loss": 1.6 - epoch / 5,
-            "train_accuracy": 0.25 + epoch / 12,
-            "validation_loss": 1.6 - epoch / 8,
-            "validation_accuracy": 0.26 + epoch / 17,
-        }
-        for epoch in range(1, 5)
-    ]
     rules = (
         {
             "rule": "VanishingGradient",
@@ -98,24 +93,8 @@ def outcome():
         },
         {"rule": "LowGPUUtilization", "status": "NotApplicable", "reason": "no GPU was used"},
     )
-    evaluation = {
-        "multiclass_classification_metrics": {
-            "accuracy": {"value": 0.48, "standard_deviation": 0.1}
-        },
-        "regression_metrics": {"rmse": {"value": 1.02}, "mae": {"value": 0.71}},
-        "tally": {
-            "within_one_accuracy": {"value": 0.86},
-            "macro_f1": {"value": 0.455},
-            "calibration_error": {"value": 0.071},
-            "test_images": 25,
-            "baselines": {
-                "majority_class": {"count": 2, "accuracy": {"value": 0.2222}},
-                "mean_count": {"count": 2.987, "rmse": {"value": 1.388}},
-            },
-            "approved": {"present": True, "accuracy": {"value": 0.44}},
-        },
-    }
+    evaluation = evaluation_report.read(json.loads(EVALUATION.read_text()))
     version = ModelVersion(
         "tally", 3, PACKAGE, "PendingManualApproval", BEGUN, BEGUN, "s3://m/model.tar.gz", "", ""
     )
-    return Outcome(evaluation, {"history": history}, rules, trials, "s3://tally/e", version)
+    return Outcome(evaluation, rules, (), trials, "s3://tally/e", version)

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 import evaluate
-from evaluation import archive, unseen_images
+from evaluation import approved_model, archive
 from tests.steps.tiny_model import CLASSES, STEPS, draw_bin, pack, save_model
 from training.result import artifact
 
@@ -28,7 +28,7 @@ PLAN = (
     + [(5, 5, SURE)] * 5 + [(5, 3, SURE)] * 1 + [(5, 1, UNSURE)] * 2
 )  # fmt: skip
 NAMES = {"confusion", "per_class", "reliability", "history", "mistakes"} | {
-    "verification", "slices", "attention",
+    "verification", "slices", "grad_cam",
 }  # fmt: skip
 
 
@@ -99,6 +99,12 @@ def read(folder: Path, name: str = "evaluation.json"):
     return json.loads((folder / name).read_text())
 
 
+def baselines(evaluation, name) -> dict[str, float]:
+    """What a metric is compared with, and its value there."""
+    metric = next(one for one in evaluation["tally"]["metrics"] if one["name"] == name)
+    return {one["label"]: one["value"] for one in metric["baselines"]}
+
+
 # ---- the whole step
 
 
@@ -147,12 +153,48 @@ def test_the_evaluation_agrees_with_plain_arithmetic(evaluated):
     }
     f1 = [tally["per_class"][str(count)]["f1"] for count in CLASSES]
     assert tally["macro_f1"]["value"] == pytest.approx(sum(f1) / 3, abs=1e-6)
-    assert tally["baselines"]["majority_class"] == {"count": 3, "accuracy": {"value": 0.3}}
-    assert tally["baselines"]["mean_count"]["count"] == pytest.approx(3.2)
+    assert baselines(found, "accuracy") == {"always answering 3": 0.3}
+    root = math.sqrt(sum((count - 3.2) ** 2 for count, _, _ in PLAN) / 20)
+    assert baselines(found, "rmse")["always answering the mean, 3.20"] == pytest.approx(root)
     approved = tally["approved"]
     assert (approved["present"], approved["accuracy"]["value"]) == (False, 0.0)
     measured = found["multiclass_classification_metrics"]["accuracy"]["value"]
     assert approved["candidate_accuracy"]["value"] == pytest.approx(measured)
+
+
+def shape(value: object) -> object:
+    """The keys of a document, without its values: the key sets of all rows of a list are one."""
+    if isinstance(value, dict):
+        return {key: shape(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [shape(inner) for inner in value[:1]]
+    return type(value).__name__
+
+
+def test_the_evaluation_has_the_form_that_the_command_line_is_tested_with(
+    inputs, opt, tmp_path_factory
+):
+    """tests/evaluation.json is what the tests of pipelines/ read in place of this step's output."""
+    shutil.copyfile(
+        inputs.parent / "approved.tar.gz", opt / "processing/input/approved/model.tar.gz"
+    )
+    model = shutil.copytree(inputs.parent / "model", tmp_path_factory.mktemp("m") / "calibrated")
+    settings = read(model, "model.json") | {"temperature": 0.8}
+    (model / "model.json").write_text(json.dumps(settings))
+    pack(model, opt / "processing/input/model/model.tar.gz")
+    assert evaluate.main([]) == 0
+    written = read(opt / "processing/output/evaluation")
+    sample = json.loads((Path(__file__).parents[1] / "evaluation.json").read_text())
+    for name in ("slices", "per_class"):  # named by the test images
+        del written["tally"][name], sample["tally"][name]
+    for document in (written, sample):
+        document["multiclass_classification_metrics"]["confusion_matrix"] = {}
+        del document["tally"]["verification"]["other_shares"][0]  # there it may be undefined
+    assert shape(written) == shape(sample)
+    for key in ("name", "label", "description", "format", "better", "headline"):
+        assert [one[key] for one in written["tally"]["metrics"]] == [
+            one[key] for one in sample["tally"]["metrics"]
+        ]
 
 
 def test_what_training_wrote_is_handed_on(evaluated):
@@ -194,7 +236,8 @@ def test_the_step_as_a_process_beside_an_approved_model(inputs, opt):
     assert approved["only_candidate_right"] == 9
     assert approved["only_approved_right"] == 2
     assert "evaluated on 20 test images" in result.stdout
-    assert "only this one right: 9" in result.stdout
+    assert "only the new one correct: 9, only the approved one: 2" in result.stdout
+    assert baselines(read(output), "accuracy")["the approved model"] == pytest.approx(0.3)
     assert {file.stem for file in (output / "plots").glob("*.png")} == NAMES
 
 
@@ -208,7 +251,7 @@ def test_an_approved_model_is_not_judged_by_what_it_remembers(
     place = opt / "processing/input/manifest/manifest.json"
     bins = [{"id": f"{n:05}", "group": f"{min(n, 8) if n < 10 else n:05}"} for n in range(20)]
     place.write_text(json.dumps(json.loads(place.read_text()) | {"images": bins}))
-    monkeypatch.setattr(unseen_images, "FEWEST", 10)
+    monkeypatch.setattr(approved_model, "FEWEST", 10)
     assert evaluate.main([]) == 0
     found = read(opt / "processing/output/evaluation")
     approved = found["tally"]["approved"]
@@ -219,7 +262,7 @@ def test_an_approved_model_is_not_judged_by_what_it_remembers(
     assert approved["difference"]["value"] == pytest.approx(0.3)
     assert found["multiclass_classification_metrics"]["accuracy"]["value"] == pytest.approx(0.65)
     # Too few are left to tell: all of them are shown, and decide nothing.
-    monkeypatch.setattr(unseen_images, "FEWEST", 11)
+    monkeypatch.setattr(approved_model, "FEWEST", 11)
     assert evaluate.main([]) == 0
     approved = read(opt / "processing/output/evaluation")["tally"]["approved"]
     assert (approved["images"], approved["only_unseen"]) == (20, False)
@@ -250,8 +293,8 @@ def test_a_model_whose_program_shows_no_network(opt, tmp_path, capsys):
     why = "the model's program offers no network in PyTorch"
     assert f"no picture of where the model looks: {why}\n" in capsys.readouterr().out
     output = opt / "processing/output/evaluation"
-    assert read(output)["tally"]["attention"] == {"left_out": why}
-    assert {file.stem for file in (output / "plots").iterdir()} == NAMES - {"history", "attention"}
+    assert read(output)["tally"]["grad_cam"] == {"left_out": why}
+    assert {file.stem for file in (output / "plots").iterdir()} == NAMES - {"history", "grad_cam"}
 
 
 def test_each_model_runs_its_own_code(tmp_path):

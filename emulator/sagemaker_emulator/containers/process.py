@@ -16,7 +16,6 @@ from sagemaker_emulator.containers.host import Launch
 
 HOST = Path(host.__file__)
 LINGER = 1.0  # seconds for which output is read after the end of a container
-_LOST = "the process that ran the container was killed"
 
 
 class HostLost(Exception):
@@ -32,9 +31,17 @@ class Process:
             SIGTERM and so kills what it runs.
     """
 
-    def __init__(self, channel: socket.socket, output: int) -> None:
+    def __init__(
+        self,
+        channel: socket.socket,
+        output: int,
+        host: "Host",
+        killed: Callable[[], None] | None = None,
+    ) -> None:
         self._channel = channel
         self._output = output
+        self._host = host
+        self._killed = killed
         self._code: int | None = None
         self._ended = threading.Event()
         self.stopped: str | None = None
@@ -84,20 +91,28 @@ class Process:
         Raises:
             HostLost: The host died, and the container with it.
         """
+        if not self._ended.is_set():
+            self._code = self._read_code()
+            if self._code is None and self._host.gone(LINGER):
+                # No other process is left to end what its containers started.
+                host.kill_strays(self._host.pid)
+            if self._killed is not None and (self._code is None or self._code < 0):
+                self._killed()
+            self._host.ended()
         if self._code is None:
-            if self._ended.is_set():
-                raise HostLost(_LOST)
-            data = b""
-            with contextlib.suppress(ConnectionError):
-                while not data.endswith(b"\n") and (part := self._channel.recv(1024)):
-                    data += part
-            self._ended.set()
-            self._channel.close()
-            os.close(self._output)
-            if not data:
-                raise HostLost(_LOST)
-            self._code = int(json.loads(data)["exit"])
+            raise HostLost("the process that ran the container was killed")
         return self._code
+
+    def _read_code(self) -> int | None:
+        """The exit code when the host sends it, or None if the host has died."""
+        data = b""
+        with contextlib.suppress(ConnectionError):
+            while not data.endswith(b"\n") and (part := self._channel.recv(1024)):
+                data += part
+        self._ended.set()
+        self._channel.close()
+        os.close(self._output)
+        return int(json.loads(data)["exit"]) if data.endswith(b"\n") else None
 
     def stop(self, reason: str, grace: float) -> None:
         """Send SIGTERM, and SIGKILL to the whole group if it still runs after `grace` seconds.
@@ -195,7 +210,7 @@ class Host:
         finally:
             theirs.close()
             os.close(write)
-        return _Hosted(ours, read, self, killed)
+        return Process(ours, read, self, killed)
 
     @property
     def idle(self) -> float:
@@ -240,30 +255,3 @@ class Host:
         with self._counting:
             self._running -= 1
             self.touch()
-
-
-class _Hosted(Process):
-    def __init__(
-        self, channel: socket.socket, output: int, host: Host, killed: Callable[[], None] | None
-    ) -> None:
-        super().__init__(channel, output)
-        self._host: Host | None = host
-        self._killed = killed
-
-    def wait(self) -> int:
-        code = -1
-        try:
-            code = super().wait()
-            return code
-        except HostLost:
-            if self._host is not None and self._host.gone(LINGER):
-                # No other process is left to end what its containers started.
-                host.kill_strays(self._host.pid)
-            raise
-        finally:
-            if self._killed is not None and code < 0:
-                self._killed()
-                self._killed = None
-            if self._host is not None:
-                self._host.ended()
-                self._host = None

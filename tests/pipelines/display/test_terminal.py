@@ -1,60 +1,156 @@
-"""What is shown on a terminal of 80 columns."""
+"""What is shown on terminals of 80 columns and fewer."""
 
+import io
 import re
-import sys
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
+from rich.console import Console
 
-from model_registry.versions import ModelVersion
 from pipelines.display import tables, terminal
+from pipelines.executions.advice import advise
+from pipelines.executions.execution import Summary
+from pipelines.executions.watch import LogEnding
+from pipelines.parameters import Parameter
 from pipelines.serving.comparison import Compared
+from pipelines.serving.prediction import Prediction
 
-BEGUN = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
+Shown = Callable[..., list[str]]
 
 
 @pytest.fixture
-def shown(monkeypatch, capsys):
-    """Makes something on a terminal of 80 columns and answers the lines that are shown there."""
-    monkeypatch.setenv("COLUMNS", "80")
-    monkeypatch.setenv("TERM", "xterm")
+def shown(monkeypatch: pytest.MonkeyPatch) -> Shown:
+    """Shows parts on a terminal of some columns and returns the lines."""
 
-    def show(make, *arguments):
-        monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-        made = make(*arguments)
-        terminal.show(*made if isinstance(made, list) else [made])
-        return re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out).splitlines()
+    def show(width: int, *parts: Any) -> list[str]:
+        out = Console(
+            width=width, file=io.StringIO(), highlight=False, force_terminal=True, color_system=None
+        )
+        monkeypatch.setattr(terminal, "console", lambda: out)
+        terminal.show(*parts)
+        assert isinstance(out.file, io.StringIO)
+        return [line.rstrip() for line in out.file.getvalue().splitlines()]
 
     return show
 
 
-def test_versions_and_executions_stay_in_their_lines_on_a_narrow_terminal(shown):
-    version = ModelVersion(
-        "tally", 12, "arn:12", "PendingManualApproval", BEGUN, BEGUN, "", "", "seen by Ada", {}
-    )
-    metrics = {"accuracy": 0.4375, "within one": 0.875, "rmse": 1.0}
-    lines = shown(tables.models, [Compared(version, metrics, False)])
-    assert lines[-1].split()[-2:] == ["0.438", "0.875"]
-    named = {
-        "PipelineExecutionArn": "arn:execution/8x2kq0wzv1ab",
-        "StartTime": BEGUN,
-        "PipelineExecutionStatus": "Failed",
-        "PipelineExecutionDisplayName": "demo-20261128-123412-12345",
-        "PipelineExecutionFailureReason": "Step failure: One or multiple steps failed.",
-    }
-    lines = shown(tables.executions, [named])
-    assert max(map(len, lines)) <= 80
-    assert "One or multiple" in " ".join(line[-20:].strip() for line in lines)
+@pytest.fixture
+def model(outcome: Any) -> Compared:
+    version = replace(outcome.version, note="reviewed by Ada")
+    return Compared(version, outcome.evaluation.metrics, serving=False)
 
 
-def test_sentences_are_wrapped_between_words_and_commands_are_not(shown, look, outcome):
+LONG_NAME = Summary(
+    "8x2kq0wzv1ab", "demo-20261128-123412-12345", "Failed", datetime(2026, 11, 28, tzinfo=UTC),
+    "Train: AlgorithmError: counts of the images do not match, exit code: 1",
+)  # fmt: skip
+PREDICTION = {"count": 3, "confidence": 0.55, "probabilities": {str(n): 0.2 for n in range(1, 6)}}
+
+
+def parameter(name: str, default: str, text: str) -> Parameter:
+    return Parameter(name, "String", default, text, "", accepts=lambda value: True)
+
+
+@pytest.fixture
+def parts(look: Any, outcome: Any, model: Compared) -> list[Any]:
+    """One of each table, with the long cells that met narrow terminals."""
+    address = parameter("DataSource", "s3://bucket/" + "long/" * 12, "Bin images.")
+    paths = ["00010.jpg", "/home/ada/warehouse/aisle-7/bin-images/00011.jpg"]
+    record = {"match": True, "expected_quantity": 3, "match_confidence": 0.55}
+    return [
+        *tables.status(look, outcome),
+        tables.executions([LONG_NAME]),
+        tables.models([model]),
+        tables.predictions([Prediction(path, {**PREDICTION, **record}) for path in paths]),
+        tables.parameters([address]),
+    ]
+
+
+@pytest.mark.parametrize("width", [140, 80, 60, 40])
+def test_no_table_is_wider_than_the_terminal(shown: Shown, parts: list[Any], width: int) -> None:
+    lines = shown(width, *parts)
+    commands = [line for line in lines if line.startswith("  python pipeline.py")]
+    assert max(len(line) for line in lines if line not in commands) <= width
+
+
+@pytest.mark.parametrize("width", [140, 80, 60, 40])
+def test_no_word_is_broken(shown: Shown, parts: list[Any], width: int) -> None:
+    """Neither a heading, nor a name, a number or a status; only an address may have to be."""
+    words = " ".join(shown(width, *parts)).split()
+    names = ("batch-size", "AccuracyTooLow", "PendingManualApproval", "demo-20261128-123412-12345")
+    cells = ("accuracy", "0.008731", "Succeeded", "00010.jpg")
+    # A narrow terminal leaves out the type of a step.
+    assert {*names, *cells, *(["RegisterModel"] if width >= 80 else [])} <= set(words)
+
+
+def test_a_narrow_terminal_leaves_out_what_matters_least(shown: Shown, model: Compared) -> None:
+    *heading, _, row = shown(80, tables.models([model]))
+    assert "accuracy" in " ".join(heading) and "note" not in " ".join(heading)
+    assert row.split()[4:8] == ["48.0", "%", "86.0", "%"]
+    wide = shown(160, tables.models([model]))[0]
+    assert "calibration error" in wide and "note" in wide
+
+
+def test_a_phone_shows_status_and_detail_of_each_step_below_each_other(
+    shown: Shown, look: Any
+) -> None:
+    lines = shown(40, terminal.steps(look))
+    at = lines.index("Tune  Succeeded")
+    assert lines[at + 1 : at + 3] == ["  3 of 3 trials, best", "  validation:accuracy 0.471"]
+
+
+@pytest.mark.parametrize("width", [80, 60])
+def test_a_running_step_has_one_line_with_its_status_whole(
+    shown: Shown, look: Any, width: int
+) -> None:
+    lines = shown(width, terminal.steps(look, one_line=True))
+    assert len(lines) == 2 + len(look.execution.steps)
+    assert "Succeeded" in lines[2] and "cache hit: took t" in lines[2] and lines[2].endswith("…")
+
+
+def test_a_long_default_stands_with_the_meaning_of_the_parameter(shown: Shown) -> None:
+    long = parameter("DataSource", "s3://some-bucket/with/a/folder", "Bin images.")
+    short = parameter("Seed", "0", "Random seed.")
+    text = shown(80, tables.parameters([long, short]))
+    assert re.split("  +", text[2]) == [
+        "DataSource", "…", "Bin images. Default: s3://some-bucket/with/a/folder",
+    ]  # fmt: skip
+    assert re.split("  +", text[3]) == ["Seed", "0", "Random seed."]
+
+
+def test_sentences_are_wrapped_between_words(shown: Shown, look: Any, outcome: Any) -> None:
     failed = replace(look.execution, failure="Step failure: " + 20 * "some words ")
-    look = replace(look, execution=failed)
-    lines = [line.rstrip() for line in shown(tables.status, look, outcome)]
-    begins = next(at for at, line in enumerate(lines) if line.startswith("Failed because"))
-    assert lines[begins].endswith((" some", " words")) and len(lines[begins]) <= 80
-    command = (
-        f"  python pipeline.py report {failed.id}   # all of this with pictures, in one HTML file"
+    lines = shown(80, *tables.status(replace(look, execution=failed), outcome))
+    start = next(at for at, line in enumerate(lines) if line.startswith("Failed because"))
+    assert lines[start].endswith((" some", " words")) and len(lines[start]) <= 80
+
+
+def test_commands_stay_whole_and_are_explained_below_where_there_is_no_room(
+    shown: Shown, look: Any, outcome: Any
+) -> None:
+    steps = terminal.NextSteps(advise(look.execution, outcome))
+    command = f"  python pipeline.py report {look.execution.id}"
+    assert f"{command}   # write an HTML report" in shown(80, steps)
+    lines = shown(36, steps)
+    at = lines.index(command)
+    assert len(command) > 36 and lines[at + 1] == "      # write an HTML report"
+
+
+def test_a_failure_names_the_step_its_reason_and_the_end_of_its_log(look: Any, capsys: Any) -> None:
+    steps = tuple(
+        replace(s, status="Failed") if s.name == "Train" else s for s in look.execution.steps
     )
-    assert len(command) > 80 and command in lines
+    failed = replace(look.execution, status="Failed", steps=steps)
+    now = replace(look, execution=failed, details={"Train": "AlgorithmError: boom"})
+    terminal.show_failure(now, [LogEnding("Train", "/aws/train job", ("epoch=1", "boom"))])
+    assert capsys.readouterr().err.splitlines() == [
+        f"Execution {failed.id} Failed.",
+        "Train: AlgorithmError: boom",
+        "",
+        "The last lines of Train (log /aws/train job):",
+        "  epoch=1",
+        "  boom",
+    ]

@@ -15,7 +15,7 @@ def failed(failure: str, name: str = "Train", kind: str = "Training") -> Executi
     return Execution(arn, "tally", "abc", "Failed", now, now, "", {}, (step,))
 
 
-def test_what_the_service_failed_in_is_tried_again_as_it_was() -> None:
+def test_a_failure_of_the_service_is_retried_unchanged() -> None:
     advice = advise(failed("InternalServerError: We encountered an internal error."), Outcome())
     assert [command for command, _ in advice.commands] == [
         "logs Train abc",
@@ -25,10 +25,10 @@ def test_what_the_service_failed_in_is_tried_again_as_it_was() -> None:
 
 
 @pytest.mark.parametrize(("code", "said"), [(137, True), (1, False)])
-def test_a_job_that_was_killed_is_explained(code: int, said: bool) -> None:
+def test_a_killed_job_is_explained(code: int, said: bool) -> None:
     failure = f"AlgorithmError: See job logs for more information, exit code: {code}"
     advice = advise(failed(failure), Outcome())
-    assert ("want of memory" in advice.sentence) == said
+    assert ("memory ran out" in advice.sentence) == said
     assert [command for command, _ in advice.commands] == [
         "logs Train abc",
         "start -p NAME=VALUE",
@@ -37,12 +37,12 @@ def test_a_job_that_was_killed_is_explained(code: int, said: bool) -> None:
     ]
 
 
-def test_a_trial_that_was_killed_is_explained_where_the_step_does_not_say_how_it_ended() -> None:
+def test_a_killed_trial_is_explained_if_the_step_does_not_say_how_it_ended() -> None:
     cut = "ClientError: No training job succeeded. The last that failed: AlgorithmError: epoch=1 lo"
     trial = Trial(
         "a", "Failed", {}, "", None, 9.0, False, "AlgorithmError: epoch=1, exit code: 137"
     )
     assert (
-        "want of memory" in advise(failed(cut, "Tune", "Tuning"), Outcome(trials=(trial,))).sentence
+        "memory ran out" in advise(failed(cut, "Tune", "Tuning"), Outcome(trials=(trial,))).sentence
     )
-    assert "want of memory" not in advise(failed(cut), Outcome(trials=(trial,))).sentence
+    assert "memory ran out" not in advise(failed(cut), Outcome(trials=(trial,))).sentence

@@ -1,6 +1,7 @@
 """Watching an execution for hours: what the network loses for a moment ends nothing."""
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -28,8 +29,13 @@ def stubber(client: Any) -> Iterator[Stubber]:
         yield stubber
 
 
-def answer(stubber: Stubber, status: str) -> None:
-    """What a look asks for, of an execution without steps."""
+def answer(
+    stubber: Stubber,
+    status: str,
+    steps: Sequence[dict[str, Any]] = (),
+    definition: str = '{"Steps": []}',
+) -> None:
+    """What a look asks for."""
     now = datetime.now(UTC)
     stubber.add_response(
         "describe_pipeline_execution",
@@ -40,9 +46,9 @@ def answer(stubber: Stubber, status: str) -> None:
             "LastModifiedTime": now,
         },
     )
-    stubber.add_response("list_pipeline_execution_steps", {"PipelineExecutionSteps": []})
+    stubber.add_response("list_pipeline_execution_steps", {"PipelineExecutionSteps": steps})
     stubber.add_response(
-        "describe_pipeline_definition_for_execution", {"PipelineDefinition": '{"Steps": []}'}
+        "describe_pipeline_definition_for_execution", {"PipelineDefinition": definition}
     )
     stubber.add_response("list_pipeline_parameters_for_execution", {"PipelineParameters": []})
 
@@ -69,7 +75,7 @@ def cut_off(client: Any, stubber: Stubber) -> None:
 
 
 @pytest.mark.parametrize("fault", [throttled, out_of_order, cut_off])
-def test_a_moment_without_an_answer_is_waited_out(
+def test_a_failed_look_is_tried_again(
     client: Any, stubber: Stubber, fault: Callable[[Any, Stubber], None]
 ) -> None:
     answer(stubber, "Executing")
@@ -80,7 +86,7 @@ def test_a_moment_without_an_answer_is_waited_out(
     stubber.assert_no_pending_responses()
 
 
-def test_a_silence_without_end_is_said(
+def test_failures_that_last_end_the_watching(
     client: Any, stubber: Stubber, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watch, "PATIENCE_SECONDS", 0.0)
@@ -90,7 +96,7 @@ def test_a_silence_without_end_is_said(
         list(watch.looks(client, None, ARN))
 
 
-def test_what_does_not_pass_is_said_at_once(client: Any, stubber: Stubber) -> None:
+def test_an_error_that_does_not_pass_is_raised_at_once(client: Any, stubber: Stubber) -> None:
     answer(stubber, "Executing")
     stubber.add_client_error(
         "describe_pipeline_execution", "ExpiredTokenException", http_status_code=403
@@ -99,13 +105,13 @@ def test_what_does_not_pass_is_said_at_once(client: Any, stubber: Stubber) -> No
         list(watch.looks(client, None, ARN))
 
 
-def test_the_first_look_is_answered_or_fails(client: Any, stubber: Stubber) -> None:
+def test_the_first_look_is_not_tried_again(client: Any, stubber: Stubber) -> None:
     throttled(client, stubber)
     with pytest.raises(ClientError, match="ThrottlingException"):
         list(watch.looks(client, None, ARN))
 
 
-def test_the_last_words_of_a_function_are_those_of_its_own_call(aws: Any) -> None:
+def test_the_log_ending_of_a_function_is_that_of_its_own_call(aws: Any) -> None:
     logs = aws.session.client("logs")
     group = "/aws/lambda/tally-promote"
     logs.create_log_group(logGroupName=group)
@@ -122,5 +128,37 @@ def test_the_last_words_of_a_function_are_those_of_its_own_call(aws: Any) -> Non
     metadata = {"Lambda": {"Arn": arn}}
     step = Step("Deploy", "Lambda", "Failed", begun, ended, metadata=metadata)
     execution = Execution(ARN, "tally", "", "Failed", begun, ended, "", {}, (step,))
-    (said,) = watch.last_words(None, logs, execution)
-    assert (said.place, said.lines) == (group, ("call 58",))
+    (ending,) = watch.log_endings(None, logs, execution)
+    assert (ending.log, ending.lines) == (group, ("call 58",))
+
+
+@pytest.mark.parametrize(
+    ("approval", "detail"),
+    [
+        ("PendingManualApproval", "left for approval"),
+        ("Approved", "left for approval, Approved since"),
+        ("Rejected", "left for approval, Rejected since"),
+    ],
+)
+def test_a_deployment_left_for_approval_says_what_was_decided_since(
+    client: Any, stubber: Stubber, approval: str, detail: str
+) -> None:
+    package = "arn:aws:sagemaker:us-east-1:123456789012:model-package/tally/3"
+    now = datetime.now(UTC)
+    outputs = {"Lambda": {"OutputParameters": [{"Name": "status", "Value": "left for approval"}]}}
+    steps = [
+        {"StepName": "Register", "StepStatus": "Succeeded",
+         "Metadata": {"RegisterModel": {"Arn": package}}},
+        {"StepName": "Deploy", "StepStatus": "Succeeded", "Metadata": outputs},
+    ]  # fmt: skip
+    definition = {"Steps": [{"Name": "Register", "Type": "RegisterModel"},
+                            {"Name": "Deploy", "Type": "Lambda"}]}  # fmt: skip
+    answer(stubber, "Succeeded", steps, json.dumps(definition))
+    described = {
+        "ModelPackageName": "3", "ModelPackageArn": package, "CreationTime": now,
+        "ModelPackageStatus": "Completed", "ModelApprovalStatus": approval,
+        "ModelPackageStatusDetails": {"ValidationStatuses": []},
+    }  # fmt: skip
+    stubber.add_response("describe_model_package", described)
+    look = watch.look(client, None, ARN)
+    assert look.details == {"Register": "model version 3", "Deploy": detail}

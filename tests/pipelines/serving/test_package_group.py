@@ -1,10 +1,8 @@
-import json
-
 import pytest
 
 from model_registry.errors import RegistryError
 from model_registry.versions import APPROVED
-from pipelines.serving import comparison, package_group
+from pipelines.serving import package_group
 
 GROUP = "tally"
 
@@ -73,20 +71,3 @@ def test_a_version_is_named_by_number_or_arn(text):
 def test_what_is_no_version_is_refused(text):
     with pytest.raises(RegistryError, match="not a model version"):
         package_group.parse_version(text)
-
-
-def test_versions_are_compared_by_their_test_metrics(session, register):
-    s3 = session.client("s3")
-    s3.create_bucket(Bucket="tally")
-    evaluation = {
-        "multiclass_classification_metrics": {"accuracy": {"value": 0.5}},
-        "regression_metrics": {"rmse": {"value": 1.25}},
-        "tally": {"within_one_accuracy": 0.9},
-    }
-    s3.put_object(Bucket="tally", Key="e/evaluation.json", Body=json.dumps(evaluation))
-    register(metrics_url="s3://tally/e/evaluation.json")
-    register(metrics_url="s3://tally/gone/evaluation.json")
-    gone, found = comparison.compare(session, GROUP, "tally", [])
-    assert found.metrics == {"accuracy": 0.5, "rmse": 1.25, "within one": 0.9}
-    assert (gone.metrics, gone.serving) == ({}, False)
-    assert [c.version.version for c in comparison.compare(session, GROUP, "tally", ["1"])] == [1]

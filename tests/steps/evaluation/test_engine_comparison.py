@@ -84,7 +84,7 @@ def test_the_export_of_another_network_is_refused(tmp_path):
     export._to_onnx(other, json.loads((other / "model.json").read_text()))
     shutil.copyfile(other / "model.onnx", model / "model.onnx")
     artifact.seal(model)
-    with pytest.raises(EvaluationError, match=r"model\.onnx does not answer as the network that"):
+    with pytest.raises(EvaluationError, match=r"model\.onnx does not predict as the network that"):
         evaluate.evaluate(inputs(tmp_path / "input", model), tmp_path / "output", 4)
 
 
@@ -93,7 +93,7 @@ def answers(right: int, images: int) -> Predictions:
     sure = np.full(images, 0.9)
     return Predictions(
         images=(), classes=CLASSES, truth=np.ones(images, int), answer=answer, confidence=sure,
-        of_truth=sure, expected_count=sure, probabilities=sure[:, None],
+        truth_probability=sure, expected_count=sure, probabilities=sure[:, None],
     )  # fmt: skip
 
 

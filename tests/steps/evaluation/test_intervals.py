@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evaluation import calibration_error, intervals, metrics
+from evaluation import approved_model, calibration_error, intervals
 from evaluation.predictions import Predictions
 from evaluation.testset import TestImage
 
@@ -29,7 +29,7 @@ def some(size: int, seed: int = 0) -> Predictions:
     [(0, 3, 0.0, 0.5615), (3, 3, 0.4385, 1.0), (81, 263, 0.2553, 0.3662)],  # Newcombe 1998, table I
 )
 def test_the_interval_of_a_share_of_few_images_is_wilsons(right, images, low, high):
-    found = intervals.share(right, images)
+    found = intervals.wilson(right, images)
     assert (found["low"], found["high"]) == (
         pytest.approx(low, abs=5e-5), pytest.approx(high, abs=5e-5)
     )  # fmt: skip
@@ -38,28 +38,19 @@ def test_the_interval_of_a_share_of_few_images_is_wilsons(right, images, low, hi
 def test_a_share_has_the_binomial_interval():
     """80 of 400: 20 % ± 1.96 * sqrt(0.2 * 0.8 / 400)."""
     right = np.arange(400) < 80
-    found = intervals.of(lambda drawn: {"share": drawn @ right / 400}, 400)["share"]
+    found = intervals.estimate(lambda drawn: {"share": drawn @ right / 400}, 400)["share"]
+    assert found["value"] == 0.2
+    assert found["standard_deviation"] == pytest.approx(0.02, rel=0.05)
     assert found["low"] == pytest.approx(0.2 - 1.96 * 0.02, abs=0.005)
     assert found["high"] == pytest.approx(0.2 + 1.96 * 0.02, abs=0.005)
 
 
-def test_each_measure_is_the_metric_itself(monkeypatch):
-    """A sample that draws every image once gives the metric's own value."""
-    once = [np.ones((1, 60))]
-    monkeypatch.setattr(intervals, "draws", lambda size: iter(once))
-    found = some(60)
-    spans = intervals.headline(found, calibration_error.confidence_before(found, 2.0))
-    counting = metrics.counting(found)
-    errors = metrics.errors(found.truth, found.answer)
-    expected = {
-        "accuracy": found.right.mean(),
-        "within_one_accuracy": counting["within_one_accuracy"]["value"],
-        "macro_f1": counting["macro_f1"]["value"],
-        "calibration_error": counting["calibration_error"]["value"],
-        "rmse": errors["rmse"],
-        "mae": errors["mae"],
-    }
-    assert {name: spans[name]["low"] for name in expected} == pytest.approx(expected)
+def test_samples_without_a_value_are_left_out():
+    """The share of one image: undefined in every sample that does not draw it."""
+    found = intervals.estimate(lambda drawn: {"one": np.where(drawn[:, 0], 1.0, np.nan)}, 10)["one"]
+    assert found == {"value": 1.0, "standard_deviation": 0.0, "low": 1.0, "high": 1.0}
+    nothing = intervals.estimate(lambda drawn: {"none": drawn[:, 0] * np.nan}, 10)
+    assert nothing["none"] == {"value": None}
 
 
 def test_blocks_do_not_change_the_samples(monkeypatch):
@@ -72,7 +63,10 @@ def test_blocks_do_not_change_the_samples(monkeypatch):
 
 def test_a_model_beside_itself_differs_by_nothing():
     found = some(50)
-    assert intervals.compared(found, found)["difference"] == {"low": 0, "high": 0}
+    compared = approved_model.Comparison(found, found, only_unseen=True, decides=True)
+    assert (
+        compared.describe()["difference"]["low"] == compared.describe()["difference"]["high"] == 0
+    )
 
 
 def test_temperature_one_brings_the_networks_own_confidence_back():
@@ -85,6 +79,6 @@ def test_temperature_one_brings_the_networks_own_confidence_back():
         found.images, CLASSES, found.truth, np.array(CLASSES)[answered], cooled[rows, answered],
         cooled[:, 0], found.expected_count, cooled,
     )  # fmt: skip
-    assert calibration_error.confidence_before(served, 2.5) == pytest.approx(
+    assert calibration_error.unscaled_confidence(served, 2.5) == pytest.approx(
         softmax[rows, answered]
     )

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,16 @@ from PIL import Image
 from sklearn import metrics as sk
 
 import evaluate
-from evaluation import metrics, mistakes, plots, predictions, testset
+from evaluation import (
+    approved_model,
+    baselines,
+    calibration_error,
+    metrics,
+    mistakes,
+    plots,
+    predictions,
+    testset,
+)
 from tests.steps.tiny_model import CLASSES
 
 
@@ -30,6 +40,10 @@ def answers(truth, answer, confidence=None, classes=CLASSES) -> predictions.Pred
     )  # fmt: skip
 
 
+def values(given: predictions.Predictions) -> dict[str, float | None]:
+    return {name: one["value"] for name, one in metrics.estimate(given).items()}
+
+
 @pytest.mark.parametrize(
     ("confidence", "right", "error"),
     [
@@ -42,12 +56,13 @@ def answers(truth, answer, confidence=None, classes=CLASSES) -> predictions.Pred
     ],
 )
 def test_calibration_error(confidence, right, error):
-    found = metrics.calibration_error(np.array(confidence), np.array(right))
-    assert found == pytest.approx(error)
+    once = np.ones((1, len(right)))
+    found = calibration_error.calibration_error(np.array(confidence), np.array(right), once)
+    assert found == pytest.approx([error])
 
 
 def test_calibration_bins_hold_their_upper_edge():
-    sizes, means, accuracies = metrics.calibration_bins(
+    sizes, means, accuracies = calibration_error.calibration_bins(
         np.array([1 / 15, 0.0667, 1.0]), np.array([True, False, True])
     )
     assert sizes.tolist() == [1, 1] + [0] * 12 + [1]
@@ -64,15 +79,16 @@ def test_calibration_bins_hold_their_upper_edge():
     ],
 )
 def test_errors(truth, answer, mae, mse, r2):
-    found = metrics.errors(np.array(truth), np.array(answer))
-    assert found == pytest.approx({"mae": mae, "mse": mse, "rmse": math.sqrt(mse), "r2": r2})
+    found = values(answers(truth, answer))
+    expected = {"mae": mae, "mse": mse, "rmse": math.sqrt(mse), "r2": r2}
+    assert {name: found[name] for name in expected} == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_metrics_are_those_of_scikit_learn(seed):
     generator = np.random.default_rng(seed)
     truth, answer = generator.integers(1, 5, 30), generator.integers(2, 7, 30)
-    found = metrics.weighted(truth, answer)
+    found = values(answers(truth, answer, classes=(1, 2, 3, 4, 5, 6)))
     for name, beta in (("f0_5", 0.5), ("f1", 1), ("f2", 2)):
         precision, recall, score, _ = sk.precision_recall_fscore_support(
             truth, answer, beta=beta, average="weighted", zero_division=0
@@ -81,58 +97,71 @@ def test_metrics_are_those_of_scikit_learn(seed):
         assert found["weighted_recall"] == pytest.approx(recall)
         assert found[f"weighted_{name}"] == pytest.approx(score)
     macro = sk.f1_score(truth, answer, average="macro", zero_division=0)
-    counting = metrics.counting(answers(truth, answer, classes=(1, 2, 3, 4, 5, 6)))
-    assert counting["macro_f1"]["value"] == pytest.approx(macro)
-    errors = metrics.errors(truth, answer)
-    assert errors["mse"] == pytest.approx(sk.mean_squared_error(truth, answer))
-    assert errors["mae"] == pytest.approx(sk.mean_absolute_error(truth, answer))
-    assert errors["r2"] == pytest.approx(sk.r2_score(truth, answer))
+    assert found["macro_f1"] == pytest.approx(macro)
+    assert found["mse"] == pytest.approx(sk.mean_squared_error(truth, answer))
+    assert found["mae"] == pytest.approx(sk.mean_absolute_error(truth, answer))
+    assert found["r2"] == pytest.approx(sk.r2_score(truth, answer))
 
 
 def test_what_is_undefined_is_nan_in_sagemakers_form():
-    found = metrics.regression(np.array([3, 3]), np.array([3, 1]))
+    found = metrics.describe(answers([3, 3], [3, 1]), {})["regression_metrics"]
     assert found["r2"] == {"value": "NaN", "standard_deviation": "NaN"}
     assert found["rmse"]["value"] == pytest.approx(math.sqrt(2))
     json.dumps(found, allow_nan=False)
 
 
 def test_a_count_that_no_test_image_has():
-    found = metrics.per_class(answers([1, 1], [1, 3]))
+    found = metrics.per_count(answers([1, 1], [1, 3]))
     assert found["5"] == {"precision": 0, "recall": 0, "f1": 0, "support": 0}
     assert found["1"] == {"precision": 1, "recall": 0.5, "f1": pytest.approx(2 / 3, abs=1e-6),
                           "support": 2}  # fmt: skip
-    quality = metrics.classification(answers([1, 1], [1, 3]))
+    quality = metrics.describe(answers([1, 1], [1, 3]), {})["multiclass_classification_metrics"]
     assert quality["confusion_matrix"]["5"] == {"1": 0, "3": 0, "5": 0}
     assert quality["accuracy_best_constant_classifier"]["value"] == 1.0
 
 
 def test_within_one():
-    found = metrics.counting(answers([1, 2, 3, 4], [1, 3, 5, 4], classes=(1, 2, 3, 4, 5)))
-    assert found["within_one_accuracy"]["value"] == 0.75
+    found = values(answers([1, 2, 3, 4], [1, 3, 5, 4], classes=(1, 2, 3, 4, 5)))
+    assert found["within_one_accuracy"] == 0.75
 
 
 def test_the_majority_of_equals_is_the_smallest():
-    found = metrics.baselines(np.array([1, 1, 5]), {5: 10, 1: 10})
-    assert found["majority_class"] == {"count": 1, "accuracy": {"value": pytest.approx(2 / 3)}}
-    assert found["mean_count"]["count"] == 3
-    assert found["mean_count"]["rmse"]["value"] == 2
-
-
-def test_deviations_are_those_of_the_mean_and_the_same_each_time():
-    right = np.arange(400) % 2
-    found = metrics.with_deviation(lambda index: {"a": float(right[index].mean())}, 400)
-    assert found["a"]["value"] == 0.5
-    assert found["a"]["standard_deviation"] == pytest.approx(0.5 / 20, rel=0.25)
-    assert found == metrics.with_deviation(lambda index: {"a": float(right[index].mean())}, 400)
+    given = answers([1, 1, 5], [1, 1, 1])
+    found = baselines.baselines(given, {5: 10, 1: 10}, 1.0, given.confidence)
+    assert {name: one.label for name, one in found.items()} == {
+        "majority": "always answering 1",
+        "mean": "always answering the mean, 3.00",
+        "expected_count": "the expected count",
+    }
+    assert values(found["majority"].predictions)["accuracy"] == pytest.approx(2 / 3)
+    assert values(found["mean"].predictions)["rmse"] == 2
 
 
 def test_models_are_compared_on_the_same_images():
     """Two equal models differ by exactly nothing, in every bootstrap sample."""
     one = answers([1, 3, 5, 5], [1, 3, 1, 1])
-    found = metrics.comparison(one, one)
-    assert found["difference"] == {"value": 0.0, "standard_deviation": 0.0}
+    found = approved_model.Comparison(one, one, only_unseen=False, decides=True).describe()
+    nothing = {"value": 0.0, "standard_deviation": 0.0, "low": 0.0, "high": 0.0}
+    assert found["difference"] == nothing
     assert found["accuracy"]["value"] == 0.5
     assert found["only_candidate_right"] == found["only_approved_right"] == 0
+
+
+def test_a_metric_is_added_by_one_entry_of_the_list(monkeypatch):
+    """Its value, its deviation and its interval; the baselines that it names, and no other."""
+    over = metrics.Metric(
+        "overcounted", metrics.TALLY,
+        lambda given, draws: draws @ (given.answer > given.truth) / draws.shape[1],
+        "overcounted", "counted too high", "percent", "lower", baselines=("majority",),
+    )  # fmt: skip
+    monkeypatch.setattr(metrics, "METRICS", (*metrics.METRICS, over))
+    given = answers([1, 1, 3, 5], [1, 3, 3, 3])
+    threes = baselines.Baseline("always answering 3", replace(given, answer=np.full(4, 3)))
+    tally = metrics.describe(given, {"majority": threes, "mean": threes})["tally"]
+    added = tally["metrics"][-1]
+    assert (added["label"], added["value"], added["low"]) == ("overcounted", 0.25, 0.0)
+    assert added["baselines"] == [{"label": "always answering 3", "value": 0.5, "note": ""}]
+    assert tally["overcounted"]["value"] == 0.25
 
 
 # ---- pictures at their limits
@@ -154,7 +183,7 @@ def test_the_worst_mistakes_come_first():
 )
 def test_plots_of_unusual_test_sets(tmp_path, truth, answer, classes):
     given = answers(truth, answer, classes=classes)
-    document = evaluate.describe(given, None, {1: 1})
+    document = evaluate.describe(given, None, {1: 1}, 1.0, given.confidence)
     plots.draw(tmp_path, given, document, {"history": []})
     mistakes.draw(tmp_path / "mistakes.png", given)
     for name in ("confusion", "per_class", "reliability", "mistakes"):

@@ -24,8 +24,8 @@ def test_the_axis_of_epochs_has_no_fractions(epochs, wanted):
         assert [text for _, text in ticks(axes.xaxis, axes.get_xlim())] == wanted
 
 
-@pytest.mark.parametrize("books_wrong", [0.05, 0.1, 0.17, 0.3])
-def test_whole_percents_stand_at_whole_percents(books_wrong, tmp_path, monkeypatch):
+@pytest.mark.parametrize("record_error_rate", [0.05, 0.1, 0.17, 0.3])
+def test_whole_percents_stand_at_whole_percents(record_error_rate, tmp_path, monkeypatch):
     drawn = []
     monkeypatch.setattr(Figure, "savefig", lambda figure, _: drawn.append(figure))
     generator = np.random.default_rng(0)
@@ -36,7 +36,7 @@ def test_whole_percents_stand_at_whole_percents(books_wrong, tmp_path, monkeypat
         images, (1, 2, 3), truth, shares.argmax(1) + 1, shares.max(1),
         shares[np.arange(40), truth - 1], shares @ [1, 2, 3], shares,
     )  # fmt: skip
-    described = verification.describe(found, None, books_wrong, 0.95)
+    described = verification.describe(found, None, record_error_rate, 0.95)
     verification_plot.draw(tmp_path / "verification.png", found, described)
     drawn[0].canvas.draw()
     for axes in drawn[0].axes:

@@ -44,7 +44,7 @@ def described(tmp_path: Path):
             "image size",
             [("small: 0.01", 2, 0.5), ("middle: 0.04", 2, 1.0), ("large: 0.09", 2, 0.5)],
         ),
-        ("light", [("dark: 0%", 2, 0.5), ("middle: 31%", 2, 1.0), ("light: 63%", 2, 0.5)]),
+        ("brightness", [("dark: 0%", 2, 0.5), ("middle: 31%", 2, 1.0), ("bright: 63%", 2, 0.5)]),
         ("different items", [("1", 2, 0.5), ("2", 1, 1.0), ("3 or more", 3, 2 / 3)]),
     ],
 )
@@ -64,14 +64,14 @@ def test_a_part_of_few_images_is_unsure_also_where_all_or_none_are_right(describ
 
 
 def test_an_answer_that_is_off_by_two_is_not_near(described):
-    assert described["by"]["light"][2]["within_one"] == 0.5
+    assert described["by"]["brightness"][2]["within_one"] == 0.5
 
 
 def test_what_the_manifest_does_not_say_is_left_out_and_named(described):
-    assert described["left_out"] == {"item volume": "the manifest does not say it"}
+    assert described["left_out"] == {"item volume": "the manifest does not hold it"}
 
 
-@pytest.mark.parametrize("option", ["--books-wrong", "--match-precision"])
+@pytest.mark.parametrize("option", ["--record-error-rate", "--match-precision"])
 @pytest.mark.parametrize("value", ["0", "1", "-0.1", "some"])
 def test_a_share_is_between_0_and_1(option, value, capsys):
     with pytest.raises(SystemExit) as left:

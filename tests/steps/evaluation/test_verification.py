@@ -1,4 +1,4 @@
-"""Books against bins: by hand on three bins whose probabilities are given."""
+"""Stock records against bins: by hand on three bins whose probabilities are given."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ def found(truth, probabilities, classes=(1, 2, 3)) -> Predictions:
 THREE = found([1, 2, 3], [[0.8, 0.15, 0.05], [0.3, 0.6, 0.1], [0.1, 0.7, 0.2]])
 
 
-def test_wrong_books_are_likelier_near_the_truth():
+def test_wrong_records_are_likelier_near_the_truth():
     """Of a bin of 1, 2 is twice as likely as 3; of a bin of 2, 1 and 3 are alike."""
     weight = verification.pairs(THREE, 0.3).weight
     assert weight == pytest.approx(np.array([[0.7, 0.2, 0.1], [0.15, 0.7, 0.15], [0.1, 0.2, 0.7]]))
@@ -36,13 +36,13 @@ def test_wrong_books_are_likelier_near_the_truth():
         pytest.param(0.99, 0.8, id="only the surest bin"),
         # 0.8 (right, 0.7), 0.7 (wrong, 0.2), 0.6 (right, 0.7): 1.4 of 1.6 are right.
         pytest.param(0.875, 0.6, id="a wrong one is made up for below"),
-        pytest.param(0.7, 0.05, id="every bin, as often as the books are right"),
+        pytest.param(0.7, 0.05, id="every bin, as often as the records are correct"),
         # Then come 0.3 (wrong, 0.15) and 0.2 (right, 0.7): 2.1 of 2.45.
         pytest.param(0.85, 0.2, id="most"),
     ],
 )
 def test_the_lowest_threshold_that_reaches_the_precision(precision, threshold):
-    chosen = verification.threshold(verification.pairs(THREE, 0.3), precision)
+    chosen = verification.lowest_threshold(verification.pairs(THREE, 0.3), precision)
     assert chosen == pytest.approx(threshold)
 
 
@@ -52,12 +52,12 @@ def test_no_threshold_where_the_surest_is_wrong():
     assert described["threshold"] is None
     assert described["passed"]["value"] == 0
     assert described["precision"]["value"] is None
-    assert "a person must look at every bin" in verification.sentence(described)
+    assert "a person must look at every bin" in described["sentence"]
 
 
 def test_pairs_of_the_same_score_pass_together():
     twins = found([1, 2], [[0.6, 0.4, 0.0], [0.6, 0.4, 0.0]])
-    assert verification.threshold(verification.pairs(twins, 0.5), 0.99) is None
+    assert verification.lowest_threshold(verification.pairs(twins, 0.5), 0.99) is None
 
 
 def test_what_passes_at_the_threshold():
@@ -79,7 +79,7 @@ def test_the_threshold_is_chosen_on_validation_and_judged_on_test():
     assert described["precision"]["value"] == pytest.approx(0.7 / 0.9)
 
 
-def test_a_perfect_model_passes_every_right_book_and_no_wrong_one():
+def test_a_perfect_model_passes_every_correct_record_and_no_wrong_one():
     perfect = found([1, 2, 3], np.eye(3))
     described = verification.describe(perfect, perfect, 0.1, 0.95)
     assert described["auc"] == 1
@@ -87,6 +87,6 @@ def test_a_perfect_model_passes_every_right_book_and_no_wrong_one():
     assert described["same_as_answered"]["passed"]["value"] == pytest.approx(0.9)
 
 
-def test_the_area_does_not_depend_on_how_many_books_are_wrong():
+def test_the_area_does_not_depend_on_how_many_records_are_wrong():
     areas = [verification.describe(THREE, None, wrong, 0.9)["auc"] for wrong in (0.05, 0.4)]
     assert areas[0] == pytest.approx(areas[1])

@@ -1,4 +1,4 @@
-"""What a processing container finds under /opt/ml, and what becomes of what it leaves.
+"""A processing container: its files under /opt/ml, and the upload of what it wrote.
 
 Contract: SageMaker developer guide, "How Amazon SageMaker Processing configures your processing
 container". There is one instance. Inputs are there before it starts; outputs are uploaded when it

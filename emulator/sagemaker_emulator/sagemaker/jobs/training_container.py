@@ -1,4 +1,4 @@
-"""What a training container finds under /opt/ml, and what becomes of what it leaves.
+"""A training container: its files under /opt/ml, and the upload of what it wrote.
 
 Contract: SageMaker developer guide, "How Amazon SageMaker AI provides training information" and
 "... processes training output". One instance, File mode.
@@ -9,14 +9,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
-from sagemaker_emulator.errors import JobFailed
 from sagemaker_emulator.sagemaker.jobs import archive
 from sagemaker_emulator.sagemaker.jobs.job import Exit, Job, read_message
 from sagemaker_emulator.storage import s3_files
-from sagemaker_emulator.storage.location import Location
 from sagemaker_emulator.storage.store import Document
 
 DAY = 86400
@@ -135,9 +132,7 @@ def run(job: Job, progress: Progress) -> tuple[Exit, Document]:
     if ended.code == 0 or ended.stopped:
         changes["ModelArtifacts"] = {"S3ModelArtifacts": _upload_model(job)}
     if any(job.local("output/data").iterdir()):
-        packed = job.folder / "output.tar.gz"
-        archive.pack(job.local("output/data"), packed)
-        _put(job, packed, f"{_output(job)}/output.tar.gz")
+        _upload_archive(job, "output/data", "output.tar.gz")
     for local, uri, _ in synced:
         s3_files.upload(job.s3, job.local(local), uri)
     context.s3.refresh(_output(job), *(uri for _, uri, _ in synced))
@@ -212,16 +207,12 @@ def _upload_model(job: Job) -> str:
         uri = f"{_output(job)}/model/"
         s3_files.upload(job.s3, job.local("model"), uri)
         return uri
-    packed = job.folder / "model.tar.gz"
-    archive.pack(job.local("model"), packed)
-    return _put(job, packed, f"{_output(job)}/model.tar.gz")
+    return _upload_archive(job, "model", "model.tar.gz")
 
 
-def _put(job: Job, file: Path, uri: str) -> str:
-    location = Location.parse(uri)
-    if not (job.s3 / location.bucket).is_dir():
-        raise JobFailed(
-            f"ClientError: Failed to upload {uri}: the bucket {location.bucket!r} does not exist"
-        )
-    s3_files.put(file, location.path(job.s3))
-    return uri
+def _upload_archive(job: Job, folder: str, name: str) -> str:
+    """Upload the content of a folder under /opt/ml as a .tar.gz, and return its URI."""
+    packed = job.folder / "packed" / folder / name
+    archive.pack(job.local(folder), packed)
+    s3_files.upload(job.s3, packed.parent, _output(job))
+    return f"{_output(job)}/{name}"

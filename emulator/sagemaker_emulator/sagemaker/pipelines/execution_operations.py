@@ -24,14 +24,6 @@ from sagemaker_emulator.sagemaker.pipelines.run.status_events import emit_execut
 if TYPE_CHECKING:
     from types_boto3_sagemaker import type_defs as types
 
-# Members of a StartPipelineExecution request that an execution keeps as they are.
-_OPTIONS = (
-    "PipelineExecutionDisplayName",
-    "PipelineExecutionDescription",
-    "ParallelismConfiguration",
-    "SelectiveExecutionConfig",
-    "RoleArn",
-)
 _ALPHABET = string.ascii_lowercase + string.digits
 
 
@@ -59,21 +51,23 @@ def start(context: Context, request: types.StartPipelineExecutionRequestTypeDef)
     execution_id = "".join(random.choices(_ALPHABET, k=12))
     arn = f"{pipeline['PipelineArn']}/execution/{execution_id}"
     now = time.time()
-    options = {key: value for key, value in request.items() if key in _OPTIONS}
+    display_name = request.get("PipelineExecutionDisplayName", f"execution-{int(now * 1000)}")
+    parallelism = request.get("ParallelismConfiguration", pipeline.get("ParallelismConfiguration"))
     record: dict[str, Any] = {
         "PipelineArn": pipeline["PipelineArn"],
         "PipelineName": pipeline["PipelineName"],
         "PipelineVersionId": pipeline["Version"],
         "PipelineExecutionArn": arn,
-        "PipelineExecutionDisplayName": f"execution-{int(now * 1000)}",
+        "PipelineExecutionDisplayName": display_name,
+        "PipelineExecutionDescription": request.get("PipelineExecutionDescription"),
         "PipelineExecutionStatus": "Executing",
         "PipelineExperimentConfig": _experiment(definition, pipeline["PipelineName"], execution_id),
         "Parameters": values,
         "CreationTime": now,
         "LastModifiedTime": now,
-        "ParallelismConfiguration": pipeline.get("ParallelismConfiguration"),
-        "RoleArn": pipeline["RoleArn"],
-        **options,
+        "ParallelismConfiguration": parallelism,
+        "SelectiveExecutionConfig": config,
+        "RoleArn": request.get("RoleArn", pipeline["RoleArn"]),
     }
     with store.transaction():
         if earlier := store.get(records.TOKEN, token):  # of the same request, sent at the same time
@@ -211,8 +205,8 @@ def retry(context: Context, request: types.RetryPipelineExecutionRequestTypeDef)
             if step["StepStatus"] != "Succeeded" and (selected is None or name in selected):
                 store.delete(records.STEP, f"{arn}/step/{name}")
         changes: dict[str, Any] = {"PipelineExecutionStatus": "Executing", "FailureReason": None}
-        if "ParallelismConfiguration" in request:
-            changes["ParallelismConfiguration"] = request["ParallelismConfiguration"]
+        if parallelism := request.get("ParallelismConfiguration"):
+            changes["ParallelismConfiguration"] = parallelism
         record = records.update_execution(store, arn, **changes)
         store.put(records.TOKEN, token, {"PipelineExecutionArn": arn})
     emit_execution_event(context, record, status)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from local_context import local_context
+from waiting import wait_until
 
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.sagemaker.endpoints.model_server import ModelServer, ServedModel
@@ -96,28 +97,33 @@ def no_room(*_: object, **__: object) -> None:
     raise OSError(28, "No space left on device")
 
 
-def test_a_training_job_that_ends_on_a_full_disk(disk: Disk) -> None:
-    disk.train("t", "echo going; sleep 1")
-    time.sleep(0.5)
+def test_training_job_that_ends_on_a_full_disk_gets_its_status_later(
+    disk: Disk, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    disk.train("t", f"echo begun; until [ -e {tmp_path}/full ]; do sleep 0.02; done")
+    logs = disk.context.logs
+    wait_until(lambda: "begun" in logs.read("/aws/sagemaker/TrainingJobs", "t/"))
     disk.fill()
-    time.sleep(1.5)
+    (tmp_path / "full").touch()
+    wait_until(lambda: "the end of job t cannot be written" in caplog.text)
+    assert disk.status("Training", "t", seconds=0) == "InProgress"
     disk.fill(False)
-    assert disk.status("Training", "t") in ("Completed", "Failed")
+    assert disk.status("Training", "t") == "Completed"
 
 
-def test_a_job_whose_log_cannot_be_written(disk: Disk, monkeypatch) -> None:
+def test_job_whose_log_cannot_be_written_fails(disk: Disk, monkeypatch) -> None:
     monkeypatch.setattr(disk.context.logs, "append", no_room)
     disk.process("p", "echo line; exit 3")
     assert disk.status("Processing", "p") == "Failed"
 
 
-def test_a_job_whose_folder_cannot_be_made(disk: Disk, monkeypatch) -> None:
+def test_job_whose_folder_cannot_be_made_fails(disk: Disk, monkeypatch) -> None:
     monkeypatch.setattr(Path, "mkdir", no_room)
     disk.train("t", "true")
     assert disk.status("Training", "t") == "Failed"
 
 
-def test_a_model_server_is_read_on_without_a_log(tmp_path: Path) -> None:
+def test_model_server_continues_where_its_log_cannot_be_written(tmp_path: Path) -> None:
     server = ModelServer(local_context(tmp_path), "v", ServedModel("s"), tmp_path, no_room)
     server._log(["lost"])
     server.client.close()

@@ -1,13 +1,13 @@
-"""A stop, or a full disk, between a job's document and its start."""
+"""The jobs that run in a server: stopped before they start, read for their metrics."""
 
 import sqlite3
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from local_context import local_context
+from waiting import wait_until
 
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.sagemaker import tags
@@ -29,7 +29,9 @@ def context(tmp_path: Path) -> Iterator[Context]:
     made.jobs.stop()
 
 
-def test_a_stop_before_the_job_is_registered_is_obeyed(context: Context, monkeypatch) -> None:
+def test_stop_between_the_document_and_the_start_stops_the_job(
+    context: Context, monkeypatch
+) -> None:
     begin = context.jobs.begin
 
     def stop_first(*arguments: Any) -> None:
@@ -38,14 +40,16 @@ def test_a_stop_before_the_job_is_registered_is_obeyed(context: Context, monkeyp
 
     monkeypatch.setattr(context.jobs, "begin", stop_first)
     context.call("CreateProcessingJob", **REQUEST)
-    deadline, status = time.monotonic() + 10, "Stopping"
-    while status == "Stopping" and time.monotonic() < deadline:
-        status = context.call("DescribeProcessingJob", ProcessingJobName="j")["ProcessingJobStatus"]
-        time.sleep(0.02)
-    assert status == "Stopped"
+
+    def status() -> str:
+        job = context.call("DescribeProcessingJob", ProcessingJobName="j")
+        return str(job["ProcessingJobStatus"])
+
+    wait_until(lambda: status() != "Stopping")
+    assert status() == "Stopped"
 
 
-def test_a_job_whose_tags_cannot_be_kept_is_not_there(context: Context, monkeypatch) -> None:
+def test_job_whose_tags_cannot_be_written_is_not_created(context: Context, monkeypatch) -> None:
     def no_room(*_: object) -> None:
         raise sqlite3.OperationalError("database or disk is full")
 
@@ -53,3 +57,15 @@ def test_a_job_whose_tags_cannot_be_kept_is_not_there(context: Context, monkeypa
     with pytest.raises(sqlite3.OperationalError):
         context.call("CreateProcessingJob", **REQUEST)
     assert context.store.list("processing-job") == []
+
+
+def test_metric_history_of_an_ended_job_is_read_from_its_log(context: Context) -> None:
+    definitions = [{"Name": "loss", "Regex": r"loss=(\S+)"}, {"Name": "loss", "Regex": r"(9)"}]
+    document = {"AlgorithmSpecification": {"MetricDefinitions": definitions}}
+    for name in ("j", "j2"):
+        context.store.put("training-job", name, document)
+    context.logs.append("/aws/sagemaker/TrainingJobs", "j/algo-1-1", ["loss=2", "x", "loss=0.5"])
+    context.logs.append("/aws/sagemaker/TrainingJobs", "j2/algo-1-1", ["loss=9"])
+    assert context.jobs.metric_history("j", "loss") == [2.0, 0.5]
+    assert context.jobs.metric_history("j", "accuracy") == []
+    assert context.jobs.metric_history("deleted", "loss") == []

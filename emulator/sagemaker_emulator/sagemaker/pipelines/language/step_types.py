@@ -86,9 +86,7 @@ RESOURCE_STEPS: dict[str, ResourceStepType] = {
         ),
     )
 }
-# Steps that need no SageMaker resource.
-OTHERS = ("Condition", "Fail", "Lambda", "Callback")
-SUPPORTED = (*RESOURCE_STEPS, *OTHERS)
+SUPPORTED = (*RESOURCE_STEPS, "Condition", "Fail", "Lambda", "Callback")
 RETRYABLE = ("Processing", "Training", "Tuning", "Model", "RegisterModel", "Transform")
 
 

@@ -35,7 +35,6 @@ _MEMBERS = (
     "OutputParameters",
 )
 _CHECK_INSTEAD = " Compute it in a Processing step, and judge its report in a Condition step."
-_INSTEAD = dict.fromkeys(("ClarifyCheck", "QualityCheck"), _CHECK_INSTEAD)
 
 
 def validate(definition: Definition) -> None:
@@ -65,9 +64,10 @@ def validate(definition: Definition) -> None:
 
 def _check_type_and_members(step: StepDefinition) -> None:
     if step.type not in SUPPORTED:
+        instead = _CHECK_INSTEAD if step.type in ("ClarifyCheck", "QualityCheck") else ""
         raise DefinitionError(
             f"Step '{step.name}' is of Type '{step.type}', which this emulator does not run. "
-            f"Types it runs: {', '.join(SUPPORTED)}.{_INSTEAD.get(step.type, '')}"
+            f"Types it runs: {', '.join(SUPPORTED)}.{instead}"
         )
     unknown = sorted(step.entry.keys() - set(_MEMBERS))
     if unknown:

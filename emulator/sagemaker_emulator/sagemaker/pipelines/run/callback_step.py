@@ -14,7 +14,6 @@ from sagemaker_emulator.sagemaker.pipelines.run.step_cache import keep_result, r
 from sagemaker_emulator.sagemaker.pipelines.run.step_run import StepRun, StoppedError
 
 _ALPHABET = string.ascii_lowercase + string.digits
-_TOKEN_LENGTH = 10
 
 
 def run_callback(run: StepRun) -> None:
@@ -31,7 +30,7 @@ def run_callback(run: StepRun) -> None:
     store = run.context.store
     token = run.progress.record().get("CallbackToken")
     if token is None:
-        token = "".join(random.choices(_ALPHABET, k=_TOKEN_LENGTH))
+        token = "".join(random.choices(_ALPHABET, k=10))
         store.put(CALLBACK, token, {"PipelineExecutionArn": run.arn, "StepName": run.step.name})
         run.progress.update(
             StepStatus="Executing",

@@ -81,9 +81,6 @@ class ExecutionThread(threading.Thread):
     def _execution(self) -> records.ExecutionRecord:
         return records.get_execution(self._context.store, self._arn)
 
-    def _progress(self, name: str) -> records.StepProgress:
-        return records.StepProgress(self._context.store, self._arn, name)
-
     def _advance(self) -> str | None:
         """Start and skip what the plan says; return the final status if the execution is over."""
         steps = records.step_records(self._context.store, self._arn)
@@ -104,7 +101,8 @@ class ExecutionThread(threading.Thread):
             self._stopping.is_set(),
         )
         for name in move.skip:
-            self._progress(name).begin({"StepName": name, "StepStatus": SKIPPED})
+            progress = records.StepProgress(self._context.store, self._arn, name)
+            progress.begin({"StepName": name, "StepStatus": SKIPPED})
         for name in move.start:
             self._launch(name)
         return move.status
@@ -117,7 +115,7 @@ class ExecutionThread(threading.Thread):
             execution=self._execution(),
             definition=self._definition,
             step=step,
-            progress=self._progress(name),
+            progress=records.StepProgress(self._context.store, self._arn, name),
             stopping=self._stopping,
             closing=self._closing,
             log=self._write_log,

@@ -145,11 +145,7 @@ def list_executions(store: Store, pipeline_arn: str = "") -> list[ExecutionRecor
 
 
 def keep_definition(store: Store, pipeline: PipelineRecord) -> str:
-    """Keep a pipeline's definition once for all its executions, which are often listed.
-
-    Returns:
-        The name under which it is kept.
-    """
+    """Keep a pipeline's definition once for all its executions, and return its name."""
     text = pipeline["PipelineDefinition"]
     name = f"{pipeline['PipelineName']}/{hashlib.sha256(text.encode()).hexdigest()}"
     store.create(DEFINITION, name, {"Name": name, "PipelineDefinition": text})

@@ -9,12 +9,7 @@ from typing import TYPE_CHECKING
 from sagemaker_emulator.sagemaker.pipelines.language.definition import Definition
 from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import DefinitionError
 from sagemaker_emulator.sagemaker.pipelines.language.graph import ancestors
-from sagemaker_emulator.sagemaker.pipelines.run.records import (
-    StepProgress,
-    StepRecord,
-    get_execution,
-    step_records,
-)
+from sagemaker_emulator.sagemaker.pipelines.run import records
 from sagemaker_emulator.sagemaker.pipelines.run.scheduler import SKIPPED
 
 if TYPE_CHECKING:
@@ -98,7 +93,7 @@ def resolve(
     source = config.get("SourcePipelineExecutionArn")
     succeeded: set[str] = set()
     if source:
-        execution = get_execution(store, source)
+        execution = records.get_execution(store, source)
         status = execution["PipelineExecutionStatus"]
         if execution["PipelineArn"] != pipeline_arn:
             raise DefinitionError(
@@ -108,8 +103,8 @@ def resolve(
             raise DefinitionError(
                 f"SourcePipelineExecutionArn {source} is {status}; it must be Succeeded or Failed."
             )
-        records = step_records(store, source)
-        succeeded = {n for n, record in records.items() if record["StepStatus"] == "Succeeded"}
+        steps = records.step_records(store, source)
+        succeeded = {name for name, step in steps.items() if step["StepStatus"] == "Succeeded"}
     names = [entry["StepName"] for entry in config["SelectedSteps"]]
     return select(definition, names, source, succeeded)
 
@@ -118,12 +113,12 @@ def record_other_steps(
     store: Store, definition: Definition, arn: str, selection: Selection, source_arn: str | None
 ) -> None:
     """Write the records of the steps that do not run: reused from the source, or left out."""
-    source_records = step_records(store, source_arn) if source_arn else {}
+    source_steps = records.step_records(store, source_arn) if source_arn else {}
     for name in definition.steps:
         if name in selection.run:
             continue
-        record: StepRecord = {"StepName": name, "StepStatus": SKIPPED}
+        step: records.StepRecord = {"StepName": name, "StepStatus": SKIPPED}
         if source_arn and name in selection.reuse:
-            record = source_records[name]
-            record["SelectiveExecutionResult"] = {"SourcePipelineExecutionArn": source_arn}
-        StepProgress(store, arn, name).begin(record)
+            step = source_steps[name]
+            step["SelectiveExecutionResult"] = {"SourcePipelineExecutionArn": source_arn}
+        records.StepProgress(store, arn, name).begin(step)

@@ -15,7 +15,6 @@ from sagemaker_emulator.sagemaker.pipelines.language.step_types import RESOURCE_
 from sagemaker_emulator.sagemaker.pipelines.run.step_run import StepRun, StoppedError
 
 _ALPHABET = string.ascii_letters + string.digits
-_SUFFIX_LENGTH = 10
 # The rank limit that the SDK's TuningStep.get_top_model_s3_uri names.
 _RANKED_TRIALS = 50
 
@@ -47,7 +46,7 @@ class StepResource:
         if not self._type.named_by_service:
             return name or ""
         # Names need not be secret, only different from each other.
-        suffix = "".join(random.choices(_ALPHABET, k=_SUFFIX_LENGTH))
+        suffix = "".join(random.choices(_ALPHABET, k=10))
         return resource_name(self._type, run.execution_id, run.step.name, suffix, name)
 
     def arguments(self, name: str) -> dict[str, Any]:

@@ -11,12 +11,7 @@ from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.sagemaker.pipelines.language.definition import Definition, StepDefinition
 from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import StepError
 from sagemaker_emulator.sagemaker.pipelines.language.expressions import Scope, evaluate
-from sagemaker_emulator.sagemaker.pipelines.run.records import (
-    ExecutionRecord,
-    StepProgress,
-    format_time,
-    step_records,
-)
+from sagemaker_emulator.sagemaker.pipelines.run import records
 
 # Waits end when the store changes; this bounds how long a stop goes unnoticed.
 _LONGEST_WAIT = 1.0
@@ -31,10 +26,7 @@ class StepRun:
     """A running step.
 
     Attributes:
-        context: the emulator.
         execution: the execution's record when the step began.
-        definition: the definition that the execution runs.
-        step: the step.
         progress: the step's record in the store.
         stopping: set when StopPipelineExecution was called.
         closing: set when the emulator shuts down: threads end and leave the records as they are.
@@ -44,10 +36,10 @@ class StepRun:
     """
 
     context: Context
-    execution: ExecutionRecord
+    execution: records.ExecutionRecord
     definition: Definition
     step: StepDefinition
-    progress: StepProgress
+    progress: records.StepProgress
     stopping: threading.Event
     closing: threading.Event
     log: Callable[[str], None]
@@ -100,7 +92,7 @@ class StepRun:
     def _scope(self, job_name: str) -> Scope:
         properties = {
             name: record["Properties"]
-            for name, record in step_records(self.context.store, self.arn).items()
+            for name, record in records.step_records(self.context.store, self.arn).items()
             if record["StepStatus"] == "Succeeded" and "Properties" in record
         }
         return Scope(
@@ -110,8 +102,8 @@ class StepRun:
                 "PipelineArn": self.execution["PipelineArn"],
                 "PipelineExecutionId": self.execution_id,
                 "PipelineExecutionArn": self.arn,
-                "StartDateTime": format_time(self.execution["CreationTime"]),
-                "CurrentDateTime": format_time(time.time()),
+                "StartDateTime": records.format_time(self.execution["CreationTime"]),
+                "CurrentDateTime": records.format_time(time.time()),
                 "TrainingJobName": job_name,
                 "ProcessingJobName": job_name,
             },

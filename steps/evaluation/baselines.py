@@ -1,0 +1,65 @@
+"""What a model is compared with: simpler answers to the same images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from evaluation.predictions import Predictions
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """Predictions to compare a model's with.
+
+    Attributes:
+        label: what they are, in words.
+        predictions: for images that need not be all of the test images.
+        note: what to add after the value.
+    """
+
+    label: str
+    predictions: Predictions
+    note: str = ""
+
+    def describe(self, value: float) -> dict[str, Any]:
+        """The baseline with its value of a metric, as evaluation.json holds it."""
+        return {"label": self.label, "value": value, "note": self.note}
+
+
+def baselines(
+    predictions: Predictions,
+    training_counts: dict[int, int],
+    temperature: float,
+    unscaled: np.ndarray,
+) -> dict[str, Baseline]:
+    """The baselines that need no other model, by name.
+
+    Args:
+        predictions: of the model that is evaluated.
+        training_counts: how many training images have each count.
+        temperature: of the model.
+        unscaled: float (images,), the confidence that its predictions have with temperature 1.
+    """
+    majority = max(training_counts, key=lambda count: (training_counts[count], -count))
+    total = sum(training_counts.values())
+    mean = sum(count * number for count, number in training_counts.items()) / total
+    constant = np.ones(len(predictions.truth))
+    found = {
+        "majority": Baseline(
+            f"always answering {majority}",
+            replace(predictions, answer=majority * constant.astype(int)),
+        ),
+        "mean": Baseline(
+            f"always answering the mean, {mean:.2f}", replace(predictions, answer=mean * constant)
+        ),
+        "expected_count": Baseline(
+            "the expected count", replace(predictions, answer=predictions.expected_count)
+        ),
+    }
+    if temperature != 1:
+        label = f"before temperature scaling ({temperature:.2f})"
+        found["unscaled"] = Baseline(label, replace(predictions, confidence=unscaled))
+    return found
