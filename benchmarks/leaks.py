@@ -183,7 +183,7 @@ def study(images: Images, seeds: int) -> None:
             of = {key[2]: sums for key, sums in every.items() if key[:2] == (name, measure)}
             print(f"{name}, {measure}, % of the images evaluated over {seeds} seeds:")
             for kind, sums in of.items():
-                print(f"  {kind:18} {sums.score(np.ones(len(sizes))):5.1f}  "
+                print(f"  {kind:20} {sums.score(np.ones(len(sizes))):5.1f}  "
                       f"({int(sums.tests.sum())} tests)")  # fmt: skip
             report("by image - by bin", of["by image"], of["by bin"], resampled)
             report(
@@ -222,7 +222,7 @@ def report(what: str, left: BinSums, right: BinSums, resampled: NDArray[Any]) ->
     ones = np.ones(resampled.shape[1])
     drawn = [left.score(weights) - right.score(weights) for weights in resampled]
     low, high = np.percentile(drawn, [2.5, 97.5])
-    print(f"  {what:18} {left.score(ones) - right.score(ones):+5.1f}  ({low:+.1f} to {high:+.1f})")
+    print(f"  {what:20} {left.score(ones) - right.score(ones):+5.1f}  ({low:+.1f} to {high:+.1f})")
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-r"""The whole workflow, on one page. Each step is explained in its file in `builders/`.
+r"""The pipeline on one page. Each step is explained in its file in `builders/`.
 
 Prepare -> Tune -> Train -> Evaluate -> CheckAccuracy -> Register -> Deploy
                                                     \-> AccuracyTooLow
@@ -13,9 +13,9 @@ from collections.abc import Mapping
 
 from pipelines import NAME
 
-# `builders` comes first: it makes ready what the SDK wants when it is imported.
+# `builders` comes first: it sets what the SDK needs when it is imported.
 from pipelines.builders.check import accuracy_too_low_step, check_accuracy_step
-from pipelines.builders.context import Context
+from pipelines.builders.context import BuildContext
 from pipelines.builders.deploy import deploy_step
 from pipelines.builders.evaluate import evaluate_step
 from pipelines.builders.prepare import prepare_step
@@ -28,8 +28,8 @@ from pipelines.upload.code import Bundle, bundles
 from sagemaker.mlops.workflow.pipeline import Pipeline  # isort: skip
 
 
-def pipeline(context: Context) -> Pipeline:
-    """The steps and how each depends on the others."""
+def pipeline(context: BuildContext) -> Pipeline:
+    """The steps and their dependencies."""
     prepare = prepare_step(context)
     tune = tune_step(context, prepare)
     train = train_step(context, prepare, tune)
@@ -51,14 +51,14 @@ def build(settings: Settings, code: Mapping[str, Bundle]) -> str:
 
     Args:
         settings: Resolved settings.
-        code: The bundle of each step, of `pipelines.code.bundles`.
+        code: The bundle of each step, from `pipelines.upload.code.bundles`.
 
     Returns:
         The definition as JSON. Unchanged settings and code give identical bytes.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        compiled = pipeline(Context(settings, code)).definition()
+        compiled = pipeline(BuildContext(settings, code)).definition()
     return json.dumps(json.loads(compiled), separators=(",", ":"))
 
 

@@ -1,4 +1,4 @@
-"""The repository's folder, and what is found from it wherever the person stands."""
+"""The repository's folder, and paths that do not depend on the current directory."""
 
 import os
 from pathlib import Path
@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parent.parent
 def emulator_state() -> Path:
     """The folder of the emulator's state: $EMULATOR_STATE, or .emulator in the repository.
 
-    It is the same wherever the person stands, so that two folders do not meet two emulators.
+    It does not depend on the current directory, so that all commands use the same emulator.
     """
     return Path(os.environ.get("EMULATOR_STATE") or ROOT / ".emulator").resolve()
 

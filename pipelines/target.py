@@ -1,6 +1,6 @@
-"""Where the SageMaker API is: AWS's own, or the emulator on this machine.
+"""Where the SageMaker API is: on AWS, or in the emulator on this machine.
 
-This is the only place that knows the difference. Everything else is handed a boto3 session.
+Only this module makes a difference between them. Everything else gets a boto3 session.
 """
 
 import os
@@ -28,9 +28,9 @@ class TargetError(UserError):
 def connect(settings: Settings) -> "boto3.Session":
     """A session with the target's SageMaker API.
 
-    Locally the emulator is started when it does not run, and the process's environment is made
-    that of a client of it, so that every library in this process (and its children) finds it.
-    Elsewhere it is said on standard error when the environment sends requests to another address.
+    For the local target, the emulator is started unless it runs, and the environment of this
+    process is set so that every library in it (and in its children) uses the emulator. For AWS, a
+    warning on standard error reports an environment that sends requests to another address.
 
     Args:
         settings: The target's settings, resolved or not.
@@ -44,12 +44,8 @@ def connect(settings: Settings) -> "boto3.Session":
             os.environ.pop(variable, None)
     else:
         os.environ["AWS_DEFAULT_REGION"] = os.environ["AWS_REGION"] = settings.region
-        if elsewhere := os.environ.get("AWS_ENDPOINT_URL"):
-            # Left behind by `emulator env`, say: what looks like AWS would be this machine.
-            print(
-                f"$AWS_ENDPOINT_URL is set: requests go to {elsewhere}, not to AWS.",
-                file=sys.stderr,
-            )
+        if url := os.environ.get("AWS_ENDPOINT_URL"):  # left over from `emulator env`, for example
+            print(f"$AWS_ENDPOINT_URL is set: requests go to {url}, not to AWS.", file=sys.stderr)
     import boto3
     import botocore.exceptions
 
@@ -70,12 +66,12 @@ def resolve(session: "boto3.Session", settings: Settings) -> Settings:
     """The settings with account, bucket, role and images filled in.
 
     Args:
-        session: What `connect` answered.
+        session: From `connect`.
         settings: The target's settings.
 
     Raises:
-        TargetError: The credentials are not accepted, or are of another account than the settings'.
-        BotoCoreError: There are none any more, as those of a sign-in that has expired.
+        TargetError: AWS does not accept the credentials, or they belong to another account.
+        BotoCoreError: The sign-in has expired, so that there are no credentials any more.
         ContainerImageError: The folder of an image is missing.
     """
     if settings.target == "local" and settings.account:
@@ -95,14 +91,14 @@ def resolve(session: "boto3.Session", settings: Settings) -> Settings:
         ) from None
     if settings.account and settings.account != account:
         raise TargetError(
-            f"The settings are for account {settings.account}, but these credentials are of "
-            f"{account}. Sign in to the other one, or change `account` in the settings."
+            f"The settings are for account {settings.account}, but these credentials belong to "
+            f"{account}. Sign in to the other account, or change `account` in the settings."
         )
     return settings.resolved(account, container_images.tags())
 
 
 def open_target(name: str) -> "tuple[boto3.Session, Settings]":
-    """Load the settings of a target, connect to it and resolve them: what every verb begins with.
+    """Load the settings of a target, connect to it and resolve them, as every command does first.
 
     Args:
         name: `local`, `aws`, or the path of a settings file.
@@ -117,7 +113,7 @@ def open_target(name: str) -> "tuple[boto3.Session, Settings]":
 
 
 def _emulator_environment(region: str) -> dict[str, str]:
-    """The variables of the emulator's clients; it is started unless it runs."""
+    """The environment of the emulator's clients; the emulator is started unless it runs."""
     state = emulator_state()
     server = sagemaker_emulator.status(state)
     if server is None:

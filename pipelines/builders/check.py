@@ -1,4 +1,4 @@
-"""CheckAccuracy: is the model good enough to be registered? And the message if it is not."""
+"""CheckAccuracy: is the model good enough to register? AccuracyTooLow: the message if it is not."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,17 +10,17 @@ from sagemaker.mlops.workflow.condition_step import ConditionStep
 from sagemaker.mlops.workflow.fail_step import FailStep
 
 from pipelines import evaluation_report
-from pipelines.builders.context import Context
+from pipelines.builders.context import BuildContext
 from pipelines.builders.evaluate import read
 
 
 def check_accuracy_step(
-    context: Context, evaluate: Any, if_good: Sequence[Any], otherwise: Sequence[Any]
+    context: BuildContext, evaluate: Any, if_good: Sequence[Any], otherwise: Sequence[Any]
 ) -> ConditionStep:
     """The Condition step: both conditions must hold for `if_good` to run."""
     return ConditionStep(
         "CheckAccuracy",
-        description="At least the threshold, and not worse than the approved model.",
+        description="Accuracy reaches the threshold and is not below the approved model's.",
         conditions=[
             ConditionGreaterThanOrEqualTo(
                 left=read(evaluate, evaluation_report.ACCURACY),
@@ -36,8 +36,8 @@ def check_accuracy_step(
     )
 
 
-def accuracy_too_low_step(context: Context, evaluate: Any) -> FailStep:
-    """The Fail step: it ends the execution with the numbers."""
+def accuracy_too_low_step(context: BuildContext, evaluate: Any) -> FailStep:
+    """The Fail step: it ends the execution with the accuracies."""
     return FailStep(
         "AccuracyTooLow",
         description="End the execution: the model is not good enough.",

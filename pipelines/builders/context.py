@@ -1,4 +1,4 @@
-"""What every builder needs: settings, parameters, code, and the habits all steps share."""
+"""What every builder needs: settings, parameters, code, and the options that all steps share."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,20 +32,20 @@ from pipelines.upload.code import Bundle
 
 PROCESSING = "/opt/ml/processing"
 TAGS = [{"Key": "project", "Value": NAME}]
-# A configuration given here keeps the SDK from calling home, and a person's own SDK defaults from
+# This configuration turns off the SDK's telemetry, and keeps a person's own SDK defaults from
 # changing the definition.
 SDK_CONFIGURATION = {
     "SchemaVersion": "1.0",
     "SageMaker": {"PythonSDK": {"Modules": {"TelemetryOptOut": True}}},
 }
-# The SDK checks its whole configuration against a large schema whenever it looks one value up, 45
-# times in a compilation and six tenths of its time. Ours is the constant above.
+# The SDK validates its whole configuration whenever it reads one value: 45 times in a compilation,
+# six tenths of its time. The configuration is the constant above, so validation is turned off.
 SageMakerConfig.validate_sagemaker_config = staticmethod(lambda configuration=None: None)
 PARAMETER_TYPES = {"String": ParameterString, "Integer": ParameterInteger, "Float": ParameterFloat}
 
 
 class OfflineSession(PipelineSession):
-    """A session that captures requests and sends none: the credentials are no one's."""
+    """A session that captures requests and sends none; its credentials are not real."""
 
     def __init__(self, settings: Settings) -> None:
         """Args:
@@ -60,12 +60,12 @@ class OfflineSession(PipelineSession):
         self._bucket = settings.bucket_name
 
     def default_bucket(self) -> str:
-        """The bucket, without asking S3 whether it exists as the SDK's own method does."""
+        """The bucket, without the SDK's own check in S3 that it exists."""
         return self._bucket
 
 
 @dataclass(frozen=True)
-class Context:
+class BuildContext:
     """What a definition is built from.
 
     Attributes:
@@ -83,7 +83,7 @@ class Context:
 
     @cached_property
     def parameters(self) -> dict[str, Parameter]:
-        """The SDK's object of every declared parameter, by name."""
+        """The SDK's object for every declared parameter, by name."""
         return {
             declared.name: PARAMETER_TYPES[declared.type](
                 name=declared.name, default_value=declared.default
@@ -93,7 +93,7 @@ class Context:
 
     @property
     def cache(self) -> CacheConfig:
-        """A step whose arguments are unchanged is not run again for so many days."""
+        """For `running.cache_days`, a step whose arguments are unchanged is not run again."""
         days = self.settings.running.cache_days
         if not days:
             return CacheConfig(enable_caching=False)
@@ -101,7 +101,7 @@ class Context:
 
     @property
     def request_retries(self) -> list[StepRetryPolicy]:
-        """A call that SageMaker throttles or fails to answer is made again."""
+        """Repeat a request that SageMaker throttles or fails to process."""
         return [
             StepRetryPolicy(
                 exception_types=[
@@ -116,7 +116,7 @@ class Context:
 
     @property
     def job_retries(self) -> list[StepRetryPolicy | SageMakerJobStepRetryPolicy]:
-        """A job is tried again when SageMaker was at fault, never when our script was."""
+        """Repeat a job when SageMaker failed, never when our script did."""
         return [
             *self.request_retries,
             SageMakerJobStepRetryPolicy(
@@ -125,7 +125,7 @@ class Context:
                 backoff_rate=2.0,
                 max_attempts=2,
             ),
-            # No free instance, or the account's limit reached: worth waiting for.
+            # No instance is free, or the account's limit is reached: wait.
             SageMakerJobStepRetryPolicy(
                 exception_types=[
                     SageMakerJobExceptionTypeEnum.CAPACITY_ERROR,
@@ -139,17 +139,17 @@ class Context:
 
     @property
     def max_seconds(self) -> int:
-        """How long one job may run."""
+        """Time limit of one job, in seconds."""
         return round(self.settings.training.max_hours * 3600)
 
     def processor(self, name: str, script: str, image: str | None, instance: str) -> Processor:
-        """A processing job that runs one of our scripts.
+        """A processing job that runs one of the scripts in `steps/`.
 
         Args:
             name: The step's name.
             script: The script's path in its bundle.
             image: The container image.
-            instance: The name of the parameter that holds the instance type.
+            instance: The name of the parameter for the instance type.
         """
         return Processor(
             role=self.settings.role_arn,
@@ -165,11 +165,11 @@ class Context:
         )
 
     def code_input(self, bundle: str) -> ProcessingInput:
-        """The input that brings a bundle's files into a processing job."""
+        """The input with a bundle's files."""
         return processing_input("code", self.code[bundle].prefix(self.settings))
 
     def processing_output(self, step: str, name: str) -> ProcessingOutput:
-        """The output `name`, at an address that tells execution, step and output."""
+        """The output `name`, at an address with the execution, the step and the output."""
         return ProcessingOutput(
             output_name=name,
             s3_output=ProcessingS3Output(
@@ -199,5 +199,5 @@ def processing_input(name: str, uri: Any) -> ProcessingInput:
 
 
 def output_of(step: Any, name: str) -> Any:
-    """The address of a processing step's output, known when the step has run."""
+    """The address of a processing step's output, known once the step has run."""
     return step.properties.ProcessingOutputConfig.Outputs[name].S3Output.S3Uri

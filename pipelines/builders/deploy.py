@@ -6,10 +6,10 @@ from sagemaker.core.lambda_helper import Lambda
 from sagemaker.mlops.workflow.lambda_step import LambdaOutput, LambdaOutputTypeEnum, LambdaStep
 
 from pipelines import NAME
-from pipelines.builders.context import Context
+from pipelines.builders.context import BuildContext
 
 
-def deploy_step(context: Context, register: Any) -> LambdaStep:
+def deploy_step(context: BuildContext, register: Any) -> LambdaStep:
     """The Lambda step that invokes `model_registry/`, the function `tally-promote`."""
     settings = context.settings
     function = f"arn:aws:lambda:{settings.region}:{settings.account}:function:{NAME}-promote"

@@ -7,14 +7,14 @@ from sagemaker.core.workflow.properties import PropertyFile
 from sagemaker.mlops.workflow.steps import ProcessingStep
 
 from pipelines import evaluation_report
-from pipelines.builders.context import Context, output_of, processing_input
+from pipelines.builders.context import BuildContext, output_of, processing_input
 
 REPORT = PropertyFile(
     name="EvaluationReport", output_name="evaluation", path=evaluation_report.FILE
 )
 
 
-def evaluate_step(context: Context, prepare: Any, train: Any) -> ProcessingStep:
+def evaluate_step(context: BuildContext, prepare: Any, train: Any) -> ProcessingStep:
     """The Processing step that runs `steps/evaluate.py` in the training image."""
     processor = context.processor(
         "Evaluate",

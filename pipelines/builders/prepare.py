@@ -2,12 +2,12 @@
 
 from sagemaker.mlops.workflow.steps import ProcessingStep
 
-from pipelines.builders.context import Context
+from pipelines.builders.context import BuildContext
 
 OUTPUTS = ("train", "validation", "test", "manifest")
 
 
-def prepare_step(context: Context) -> ProcessingStep:
+def prepare_step(context: BuildContext) -> ProcessingStep:
     """The Processing step that runs `steps/prepare.py`."""
     parameter = context.parameters
     processor = context.processor(

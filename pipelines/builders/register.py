@@ -1,4 +1,4 @@
-"""Register: a new version in the model registry, with everything an approver wants to know."""
+"""Register: a new version in the model registry, with all that an approver needs to know."""
 
 import json
 from typing import Any
@@ -11,11 +11,11 @@ from sagemaker.mlops.workflow.model_step import ModelStep
 from sagemaker.serve.model_builder import ModelBuilder
 
 from pipelines import NAME
-from pipelines.builders.context import Context
+from pipelines.builders.context import BuildContext
 from pipelines.builders.evaluate import evaluation_address, read
 from pipelines.evaluation_report import ACCURACY, APPROVED_ACCURACY
 
-# The model archive brings its own code, so that what was judged is what is served.
+# The model archive has its own code, so that the endpoint runs the code that was evaluated.
 ENVIRONMENT = {
     "SAGEMAKER_PROGRAM": "inference.py",
     "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
@@ -26,21 +26,21 @@ MODEL_CARD = {
     "model_overview": {"model_creator": NAME},
     "intended_uses": {
         "purpose_of_model": "Counts the items in a photograph of one warehouse bin.",
-        "intended_uses": "To point out bins whose content does not match the stock record, before "
-        "a consignment leaves. A person checks the bins that are pointed out.",
+        "intended_uses": "To report bins whose content does not match the stock record, before a "
+        "consignment leaves. A person checks the reported bins.",
         "factors_affecting_model_efficiency": "Items that hide each other, plastic bands and "
         "reflections, and labels: EXPECTED_QUANTITY does not always match the photograph.",
         "risk_rating": "Low",
         "explanations_for_risk_rating": "A wrong count costs a person one look at a bin.",
     },
     "additional_information": {
-        "caveats_and_recommendations": "It knows only the counts that it was trained on; "
-        "photographs from another camera or another kind of bin should be evaluated first.",
+        "caveats_and_recommendations": "It predicts only the counts that it was trained on. "
+        "Evaluate photographs from another camera or another kind of bin first.",
     },
 }
 
 
-def register_step(context: Context, train: Any, evaluate: Any) -> ModelStep:
+def register_step(context: BuildContext, train: Any, evaluate: Any) -> ModelStep:
     """The RegisterModel step: a model package in the group `tally`."""
     parameter = context.parameters
     builder = ModelBuilder(
@@ -69,16 +69,16 @@ def register_step(context: Context, train: Any, evaluate: Any) -> ModelStep:
             ),
             domain="COMPUTER_VISION",
             task="IMAGE_CLASSIFICATION",
-            customer_metadata_properties=facts(context, evaluate),
+            customer_metadata_properties=metadata(context, evaluate),
         ),
         retry_policies=context.request_retries,
     )
 
 
-def facts(context: Context, evaluate: Any) -> dict[str, Any]:
-    """What the version carries in plain sight: where it is from, how good, and where it goes.
+def metadata(context: BuildContext, evaluate: Any) -> dict[str, Any]:
+    """Metadata of the version: its origin, its accuracy, and the endpoint that it is for.
 
-    A later approval knows only the version, so endpoint and instance type travel with it.
+    A later approval has only the version, so endpoint and instance type are stored with it.
     """
     parameter = context.parameters
     return {

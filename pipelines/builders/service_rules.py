@@ -1,7 +1,8 @@
 """SageMaker's own Debugger rules and profiler, for accounts that still have them.
 
-They are off by default: the service closed Debugger to new customers in 2026, and our own rules
-judge every training anywhere. SDK v3 has no argument for them, so they are put into the request.
+They are off by default: the service closed Debugger to new customers in 2026, and this project's
+own rules watch every training on any target. SDK v3 has no argument for them, so they are added to
+the request.
 """
 
 from typing import Any
@@ -18,7 +19,7 @@ from sagemaker.core.debugger import (
 from sagemaker.mlops.workflow.steps import TrainingStep
 
 from pipelines import NAME
-from pipelines.builders.context import Context
+from pipelines.builders.context import BuildContext
 
 DEBUG_RULES = (
     "vanishing_gradient",
@@ -34,17 +35,10 @@ DEFAULT_IMAGE = "DEFAULT_RULE_EVALUATOR_IMAGE"
 
 
 class RuledTrainingStep(TrainingStep):
-    """A TrainingStep whose request also asks for the service's rules, where `context` is given."""
+    """A TrainingStep whose request also asks for the service's rules, unless `context` is None."""
 
-    def __init__(self, name: str, *, context: Context | None, **more: Any) -> None:
-        """Args as TrainingStep's.
-
-        Args:
-            name: The step's name.
-            context: Settings to take bucket and region from; None: no service rules.
-            more: Passed on.
-        """
-        super().__init__(name, **more)
+    def __init__(self, name: str, *, context: BuildContext | None, **options: Any) -> None:
+        super().__init__(name, **options)
         self._context = context
 
     @property
@@ -54,8 +48,8 @@ class RuledTrainingStep(TrainingStep):
         return {**request, **service_rules(self._context)} if self._context else request
 
 
-def service_rules(context: Context) -> dict[str, Any]:
-    """The members of CreateTrainingJob that ask for the service's rules and profiler.
+def service_rules(context: BuildContext) -> dict[str, Any]:
+    """The members of CreateTrainingJob that turn on the service's rules and profiler.
 
     SageMaker appends the job's name to both addresses.
     """

@@ -6,15 +6,15 @@ from sagemaker.core.shapes import MetricDefinition
 from sagemaker.core.training.configs import CheckpointConfig
 from sagemaker.mlops.workflow.steps import TrainingStep
 
-from pipelines.builders.context import Context
+from pipelines.builders.context import BuildContext
 from pipelines.builders.service_rules import RuledTrainingStep
 from pipelines.builders.trainer import METRICS, channels, checkpoints, trainer
 
 TUNED = ("lr", "batch-size", "epochs")
 
 
-def train_step(context: Context, prepare: Any, tune: Any) -> TrainingStep:
-    """The Training step that runs `steps/train.py` with what Tune found."""
+def train_step(context: BuildContext, prepare: Any, tune: Any) -> TrainingStep:
+    """The Training step that runs `steps/train.py` with the best trial's values."""
     best = tune.properties.BestTrainingJob.TunedHyperParameters
     debug = context.settings.debug
     job = trainer(

@@ -10,12 +10,12 @@ from sagemaker.train import ModelTrainer
 from sagemaker.train.configs import Compute, InputData, OutputDataConfig, StoppingCondition
 
 from pipelines import NAME
-from pipelines.builders.context import TAGS, Context, output_of
+from pipelines.builders.context import TAGS, BuildContext, output_of
 from pipelines.settings.model import Training
 
 CHANNELS = ("train", "validation")
 OBJECTIVE = "validation:accuracy"
-# What train.py prints once each epoch, and once more for the epoch that it keeps.
+# Printed by train.py after each epoch, and once more for the epoch that it keeps.
 METRICS = {
     "train:loss": r"train_loss=([0-9.]+)",
     "train:accuracy": r"train_accuracy=([0-9.]+)",
@@ -27,21 +27,21 @@ METRICS = {
 
 
 def trainer(
-    context: Context,
+    context: BuildContext,
     step: str,
     hyperparameters: Mapping[str, Any],
-    **more: Any,
+    **options: Any,
 ) -> ModelTrainer:
-    """A training job of ours.
+    """A training job that runs `steps/train.py`.
 
-    Code goes in by script mode's two hyperparameters: a tuning job takes no ContainerEntrypoint,
+    Script mode's two hyperparameters name the code: a tuning job accepts no ContainerEntrypoint,
     and `source_code` would upload it to an address with a timestamp, which defeats the cache.
 
     Args:
         context: What the definition is built from.
         step: The step's name.
         hyperparameters: Those that only this step sets.
-        more: Further arguments of ModelTrainer.
+        options: Further arguments of ModelTrainer.
     """
     parameter, instances = context.parameters, context.settings.instances
     uri = context.settings.tracking.mlflow_uri
@@ -58,7 +58,7 @@ def trainer(
         ),
         stopping_condition=StoppingCondition(
             max_runtime_in_seconds=context.max_seconds,
-            # For spot instances a job may wait as long again as it may run.
+            # A job may wait for spot instances as long again as it may run.
             max_wait_time_in_seconds=2 * context.max_seconds if instances.spot else None,
         ),
         output_data_config=OutputDataConfig(s3_output_path=context.output_address(step)),
@@ -69,36 +69,35 @@ def trainer(
             "backbone": parameter["Backbone"],
             "image-size": parameter["ImageSize"].to_string(),
             "seed": parameter["Seed"].to_string(),
-            **learning(context.settings.training),
+            **from_settings(context.settings.training),
             **hyperparameters,
         },
         environment={"MLFLOW_TRACKING_URI": uri} if uri else {},
         tags=[Tag(key=tag["Key"], value=tag["Value"]) for tag in TAGS],
-        **more,
+        **options,
     )
 
 
-def learning(training: Training) -> dict[str, str]:
+def from_settings(training: Training) -> dict[str, str]:
     """The settings that are hyperparameters of `steps/train.py` by the same name."""
-    # Parameters, a channel, and the job's limit.
-    elsewhere = {"backbone", "image_size", "pretrained", "max_hours"}
-    values = training.model_dump(exclude=elsewhere)
+    # Two are pipeline parameters, one a channel and one the job's time limit.
+    values = training.model_dump(exclude={"backbone", "image_size", "pretrained", "max_hours"})
     return {
         name.replace("_", "-"): str(value).lower() if isinstance(value, bool) else str(value)
         for name, value in values.items()
     }
 
 
-def channels(context: Context, prepare: Any) -> list[InputData]:
-    """The images that Prepare split off, and the weights to start from where they are given."""
+def channels(context: BuildContext, prepare: Any) -> list[InputData]:
+    """The images from Prepare, and the weights to start from where the settings name them."""
     sources = {name: output_of(prepare, name) for name in CHANNELS}
     if weights := context.settings.training.pretrained:
         sources["pretrained"] = weights
     return [InputData(channel_name=name, data_source=uri) for name, uri in sources.items()]
 
 
-def checkpoints(context: Context, prepare: Any, *more: Any) -> Join:
-    """Where a training that is interrupted finds its last epoch again.
+def checkpoints(context: BuildContext, prepare: Any, *parts: Any) -> Join:
+    """The address at which an interrupted training finds its last epoch.
 
     The address names what the training depends on (images, code, hyperparameters) and not the
     execution: SageMaker's step cache compares it, and a resumed training must find its own.
@@ -106,7 +105,7 @@ def checkpoints(context: Context, prepare: Any, *more: Any) -> Join:
     Args:
         context: What the definition is built from.
         prepare: The Prepare step.
-        more: Further parts of the address, that tell trainings apart.
+        parts: Further parts of the address, which distinguish trainings.
     """
     parameter, weights = context.parameters, context.settings.training.pretrained
     return Join(
@@ -118,8 +117,8 @@ def checkpoints(context: Context, prepare: Any, *more: Any) -> Join:
             parameter["Backbone"],
             parameter["ImageSize"].to_string(),
             parameter["Seed"].to_string(),
-            *more,
+            *parts,
             *([hashlib.sha256(weights.encode()).hexdigest()[:8]] if weights else []),
-            "last",  # S3 compares beginnings, and that of ten epochs would be that of one
+            "last",  # S3 compares prefixes, and `.../1` is a prefix of `.../10`
         ],
     )

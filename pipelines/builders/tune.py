@@ -9,29 +9,22 @@ from sagemaker.mlops.workflow.steps import TuningStep
 from sagemaker.train.tuner import HyperparameterTuner
 
 from pipelines import NAME
-from pipelines.builders.context import TAGS, Context
+from pipelines.builders.context import TAGS, BuildContext
 from pipelines.builders.trainer import METRICS, OBJECTIVE, channels, checkpoints, trainer
 
-# What is wanted of the final training alone.
+# Only the final training is watched and exported.
 UNWATCHED = {"debug": "false", "profile": "false", "export": "none"}
 
 
 class LimitedTuningStep(TuningStep):
     """A TuningStep whose limits and seed are pipeline parameters.
 
-    SageMaker takes expressions there, and the SDK's documentation says so, but its request shapes
-    hold whole numbers only; so the parameters are put into the finished request.
+    SageMaker accepts expressions there, and the SDK's documentation says so, but its request shapes
+    accept only whole numbers; so the parameters are put into the finished request.
     """
 
-    def __init__(self, name: str, *, parameters: Mapping[str, Any], **more: Any) -> None:
-        """Args as TuningStep's.
-
-        Args:
-            name: The step's name.
-            parameters: The pipeline's parameters by name.
-            more: Passed on.
-        """
-        super().__init__(name, **more)
+    def __init__(self, name: str, *, parameters: Mapping[str, Any], **options: Any) -> None:
+        super().__init__(name, **options)
         self._parameters = parameters
 
     @property
@@ -47,7 +40,7 @@ class LimitedTuningStep(TuningStep):
         return request
 
 
-def tune_step(context: Context, prepare: Any) -> TuningStep:
+def tune_step(context: BuildContext, prepare: Any) -> TuningStep:
     """The Tuning step that runs `steps/train.py` once for each trial."""
     parameter = context.parameters
     tuner = HyperparameterTuner(
@@ -85,15 +78,15 @@ def tune_step(context: Context, prepare: Any) -> TuningStep:
     )
 
 
-def _checkpoints(context: Context, prepare: Any) -> CheckpointConfig | None:
-    """Where trials that may be interrupted keep their last epoch, each below its own name."""
+def _checkpoints(context: BuildContext, prepare: Any) -> CheckpointConfig | None:
+    """Where trials on spot instances keep their last epoch, each below its own name."""
     if not context.settings.instances.spot:
         return None
     return CheckpointConfig(s3_uri=checkpoints(context, prepare, "trials"))
 
 
-def _labels(context: Context) -> dict[str, str]:
-    """Trials learn from the same images as the final training; one measurement is enough."""
+def _labels(context: BuildContext) -> dict[str, str]:
+    """Measure label noise in the final training only: trials have the same images."""
     if context.settings.training.label_noise == "measure":
         return {"label-noise": "off"}
     return {}

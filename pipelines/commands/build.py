@@ -33,7 +33,8 @@ def upsert(
 def setup(target: TargetOption = LOCAL) -> None:
     """Create the bucket, role, model group, Lambda and event rule.
 
-    What exists is kept, so you may repeat it. On this machine `upsert` runs it for you.
+    What exists is kept, so you may repeat it.
+    On this machine `upsert` runs it for you.
     """
     from pipelines.provisioning import setup as setting_up
 

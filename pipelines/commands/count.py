@@ -107,11 +107,12 @@ def score(
 ) -> None:
     """Count a folder of images in batch, without an endpoint.
 
-    An approved version counts in a transform job, one for JPEG and one for PNG images.
-    The CSV file has a row for each image: image, count, confidence, expected_count (the mean
-    of the probabilities), p1, p2, ... (the probability of each count), error.
-    With --expected FILE, whose columns are image and expected_quantity, it also has
-    expected_quantity, match and match_confidence.
+    An approved version counts in transform jobs, one for each image type.
+    The CSV file has a row for each image: image, count, confidence,
+    expected_count (the mean of the probabilities), p1, p2, ... (the
+    probability of each count) and error.
+    The FILE of --expected has the columns image and expected_quantity; the
+    result then has expected_quantity, match and match_confidence, too.
     The exit code is 0 only when every image was counted.
     """
     from pipelines.display import terminal

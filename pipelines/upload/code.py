@@ -1,7 +1,7 @@
-"""The code of each step, as a bundle named after its content.
+"""The code of each step, as a bundle with an address that its content determines.
 
 An unchanged script keeps its address, so SageMaker's step cache sees unchanged arguments, and two
-compilations of unchanged code give the same definition. `steps/` is shipped, never imported.
+compilations of unchanged code give the same definition. `steps/` is uploaded, never imported.
 """
 
 import gzip
@@ -39,7 +39,7 @@ TARBALL = "sourcedir.tar.gz"
 
 
 class CodeError(UserError):
-    """The code of a step is not complete."""
+    """The code of a step is incomplete."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,9 @@ class Bundle:
     """The files that one step runs.
 
     Attributes:
-        name: `prepare`, `train` or `evaluate`; `weights` for pretrained ones.
+        name: `prepare`, `train` or `evaluate`; or `weights`, for pretrained weights.
         files: Content by path, sorted by path.
-        packed: Uploaded as one tarball (script mode) rather than as files (processing).
+        packed: Upload one tarball (script mode) rather than files (processing).
     """
 
     name: str
@@ -58,11 +58,11 @@ class Bundle:
 
     @cached_property
     def sha(self) -> str:
-        """What the bundle is named after."""
+        """The hash that names the bundle."""
         return content_hash(self.files)
 
     def prefix(self, settings: Settings) -> str:
-        """Where the bundle lies, with a slash at the end."""
+        """The bundle's s3:// address, with a slash at the end."""
         return f"s3://{settings.bucket_name}/{self._key}/"
 
     def tarball(self, settings: Settings) -> str:
@@ -70,25 +70,25 @@ class Bundle:
         return self.prefix(settings) + TARBALL
 
     def upload(self, session: "boto3.Session", settings: Settings) -> bool:
-        """Put the bundle in the bucket unless it is there; answers whether it was put.
+        """Upload the bundle unless the bucket has it; return whether it was uploaded.
 
-        The last file is sent last and looked for first, so an interrupted upload is done again.
+        The last file is checked for and sent last, so an interrupted upload is repeated.
         """
         s3 = session.client("s3")
         objects = ((TARBALL, self.pack()),) if self.packed else self.files
         if not objects:
             return False
-        found = s3.list_objects_v2(
+        response = s3.list_objects_v2(
             Bucket=settings.bucket_name, Prefix=f"{self._key}/{objects[-1][0]}", MaxKeys=1
         )
-        if found.get("Contents"):
+        if response.get("Contents"):
             return False
         for path, content in objects:
             s3.put_object(Bucket=settings.bucket_name, Key=f"{self._key}/{path}", Body=content)
         return True
 
     def pack(self) -> bytes:
-        """A .tar.gz whose bytes depend on paths and contents alone."""
+        """A .tar.gz whose bytes depend on paths and contents only."""
         packed = io.BytesIO()
         with (
             gzip.GzipFile(fileobj=packed, mode="wb", mtime=0, filename="") as stream,
@@ -117,7 +117,7 @@ def bundles(steps: Path = STEPS) -> dict[str, Bundle]:
     """The bundle of each step, by name.
 
     Args:
-        steps: The folder that holds the scripts.
+        steps: The folder with the scripts.
 
     Raises:
         CodeError: A script is missing.

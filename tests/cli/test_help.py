@@ -1,9 +1,11 @@
 """What --help shows, and how little it imports."""
 
+import inspect
 import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -12,7 +14,8 @@ from typer.testing import CliRunner
 import pipeline
 from tests.cli.command_line import ROOT, CommandLine
 
-VERBS: dict[str, object] = getattr(typer.main.get_command(pipeline.app), "commands")  # noqa: B009
+PROGRAM: Any = typer.main.get_command(pipeline.app)
+VERBS: dict[str, Any] = PROGRAM.commands
 # Another import would make every command slower; boto3 alone takes as long as all of these.
 HELP_IMPORTS = {
     *("pipeline", "pipelines", "typer", "rich"),
@@ -47,6 +50,12 @@ def test_each_command_has_one_line_at_80_columns() -> None:
     rows = [line.strip("│ ") for line in panels if line.startswith("│")]
     assert [row.split()[0] for row in rows] == list(VERBS)
     assert all(row.endswith(".") for row in rows)
+
+
+@pytest.mark.parametrize("verb", sorted(VERBS))
+def test_the_help_text_fits_80_columns_as_it_is_wrapped(verb: str) -> None:
+    lines = inspect.cleandoc(VERBS[verb].help).splitlines()
+    assert max(map(len, lines)) <= 78
 
 
 @pytest.mark.parametrize("verb", ["list", "models", "status", "report", "predict", "start"])

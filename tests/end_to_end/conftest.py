@@ -1,4 +1,4 @@
-"""A workplace of its own for the whole pipeline: an emulator on free ports with a fresh state."""
+"""An emulator on free ports with a new state, for the whole pipeline."""
 
 import os
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from workplace import Workplace
 
 @pytest.fixture(scope="session")
 def workplace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]:
-    """The emulator's state lies in a temporary folder, and the emulator is stopped at the end."""
+    """Its state is in a temporary folder; the emulator is stopped at the end."""
     from demo.bins import draw
 
     folder = tmp_path_factory.mktemp("workplace")
@@ -20,6 +20,6 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]:
         "EMULATOR_STATE": str(folder / "state"),
         "COLUMNS": "200",
     }
-    place = Workplace(folder, bins, environment)
-    yield place
-    place.run("emulator", "down", check=None)
+    workplace = Workplace(folder, bins, environment)
+    yield workplace
+    workplace.run("emulator", "down", check=None)

@@ -1,6 +1,6 @@
-"""Run the code cells of a notebook one after the other, as Jupyter does, without Jupyter.
+"""Run the code cells of a notebook in order, without Jupyter.
 
-What a cell displays is printed: the kind of it, and what it is made from.
+For each displayed object it prints the kind and the source.
 """
 
 import json
@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def main(file: Path) -> None:
-    """Execute the cells in one namespace; the first that fails ends it."""
+    """Execute the cells in one namespace, until one fails."""
     display = types.ModuleType("IPython.display")
     for kind in ("HTML", "Image", "Markdown"):
         setattr(display, kind, lambda made_from, kind=kind, **size: f"<{kind}> {made_from}")
@@ -24,6 +24,6 @@ def main(file: Path) -> None:
 
 
 if __name__ == "__main__":
-    # Jupyter looks for modules beside the notebook, not where this script lies.
+    # Jupyter imports modules from the notebook's folder, not from this script's.
     sys.path.pop(0)
     main(Path(sys.argv[1]))

@@ -1,6 +1,6 @@
-"""The main job on drawn bins, typed as a person types it: from images to an answering endpoint.
+"""The whole pipeline on drawn bins, as a person runs it: from images to a serving endpoint.
 
-The tests of this file run in order and share one emulator: each begins where the one before ended.
+The tests of this file run in order and share one emulator: each continues after the one before.
 """
 
 import json
@@ -49,15 +49,15 @@ def serving(workplace: Workplace) -> list[int]:
     return [model["version"] for model in workplace.models() if model["serving"]]
 
 
-def test_start_before_upsert_says_what_to_run(workplace: Workplace) -> None:
+def test_start_before_upsert_names_the_command_to_run(workplace: Workplace) -> None:
     refused = workplace.run("start", check=1)
     assert "pipeline.py upsert" in refused.stderr
 
 
-def test_the_tour_says_what_to_run_where_there_is_nothing(workplace: Workplace) -> None:
-    said = workplace.notebook("tour.ipynb")
+def test_the_tour_without_data_names_the_commands_to_run(workplace: Workplace) -> None:
+    shown = workplace.notebook("tour.ipynb")
     for command in ("pipeline.py upsert", "pipeline.py start", "pipeline.py approve"):
-        assert f"python {command}" in said
+        assert f"python {command}" in shown
 
 
 def test_the_first_execution_ends_with_a_pending_model_version(workplace: Workplace) -> None:
@@ -84,12 +84,12 @@ def test_the_first_execution_ends_with_a_pending_model_version(workplace: Workpl
     ]
 
 
-def test_nothing_answers_before_the_approval(workplace: Workplace) -> None:
+def test_predict_before_the_approval_is_refused(workplace: Workplace) -> None:
     refused = workplace.run("predict", str(a_jpeg(workplace)), check=1)
     assert "approve" in refused.stderr
 
 
-def test_approval_brings_the_endpoint_up_and_it_counts(workplace: Workplace) -> None:
+def test_approval_creates_an_endpoint_that_counts(workplace: Workplace) -> None:
     workplace.run("approve")
     workplace.run("endpoint", "--wait", "--timeout", "120")
 
@@ -101,7 +101,7 @@ def test_approval_brings_the_endpoint_up_and_it_counts(workplace: Workplace) -> 
     assert serving(workplace) == [1]
 
 
-def test_a_folder_is_counted_in_batch_as_the_endpoint_counts(workplace: Workplace) -> None:
+def test_batch_scoring_gives_the_endpoints_answers(workplace: Workplace) -> None:
     photos = workplace.folder / "photos"
     (photos / "aisle").mkdir(parents=True)
     for path in whole_jpegs(workplace)[:3]:
@@ -118,26 +118,26 @@ def test_a_folder_is_counted_in_batch_as_the_endpoint_counts(workplace: Workplac
     assert len((workplace.folder / "scores.csv").read_text().splitlines()) == 4
 
 
-def test_approve_with_nothing_pending_says_so(workplace: Workplace) -> None:
+def test_approve_is_refused_when_no_version_is_pending(workplace: Workplace) -> None:
     refused = workplace.run("approve", check=1)
     assert "waiting for approval" in refused.stderr
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "message"),
     [
         ("text.jpg", b"These are not pixels.", "JPEG"),
         ("empty.jpg", b"", "empty"),
     ],
     ids=["text", "empty"],
 )
-def test_predict_refuses_what_is_no_photo(
-    workplace: Workplace, name: str, content: bytes, said: str
+def test_predict_refuses_a_file_that_is_not_a_photo(
+    workplace: Workplace, name: str, content: bytes, message: str
 ) -> None:
     file = workplace.folder / name
     file.write_bytes(content)
     refused = workplace.run("predict", str(file), check=1)
-    assert said in refused.stderr and name in refused.stderr
+    assert message in refused.stderr and name in refused.stderr
 
 
 def test_predict_refuses_forty_megapixels(workplace: Workplace) -> None:
@@ -150,10 +150,10 @@ def test_predict_refuses_forty_megapixels(workplace: Workplace) -> None:
 
 
 def test_the_report_is_one_file_with_its_pictures_inside(workplace: Workplace) -> None:
-    said = workplace.run("report", "--output", str(workplace.folder / "reports")).stdout
+    printed = workplace.run("report", "--output", str(workplace.folder / "reports")).stdout
     pages = {file.name: file for file in (workplace.folder / "reports").rglob("*.html")}
     page, profile = pages["report.html"], pages["profile.html"]
-    assert str(page) in said
+    assert str(page) in printed
     assert "slowest operators" in profile.read_text()
     html = page.read_text()
     assert html.count("data:image/png;base64,") >= 4
@@ -162,15 +162,15 @@ def test_the_report_is_one_file_with_its_pictures_inside(workplace: Workplace) -
 
 
 def test_the_tour_shows_the_pipeline_its_results_and_an_answer(workplace: Workplace) -> None:
-    said = workplace.notebook("tour.ipynb")
-    assert "<HTML> <svg" in said and "AccuracyTooLow" in said
-    assert workplace.read("list")[0]["PipelineExecutionArn"].rpartition("/")[2] in said
-    assert "PendingManualApproval" not in said and "Approved, serving" in said
-    assert "confusion.png" in said and "Confusion matrix: the true count" in said
-    assert re.search(r"\d items are in it\. The model counts \d\.", said)
+    shown = workplace.notebook("tour.ipynb")
+    assert "<HTML> <svg" in shown and "AccuracyTooLow" in shown
+    assert workplace.read("list")[0]["PipelineExecutionArn"].rpartition("/")[2] in shown
+    assert "PendingManualApproval" not in shown and "Approved, serving" in shown
+    assert "confusion.png" in shown and "Confusion matrix: the true count" in shown
+    assert re.search(r"The bin holds \d items; the model counts \d\.", shown)
 
 
-def test_too_high_a_threshold_ends_failed_with_the_numbers_and_registers_nothing(
+def test_an_accuracy_below_the_threshold_fails_with_the_numbers_and_registers_nothing(
     workplace: Workplace,
 ) -> None:
     status = workplace.start(check=1, AccuracyThreshold="0.99")
@@ -188,7 +188,7 @@ def test_too_high_a_threshold_ends_failed_with_the_numbers_and_registers_nothing
 def test_a_second_version_replaces_the_first_and_rollback_brings_it_back(
     workplace: Workplace,
 ) -> None:
-    # Whether the second is as good as the first is luck at this size: it is judged against none.
+    # At this size the second may be worse than the first by chance: it is compared with none.
     none = "s3://tally-us-east-1-123456789012/tally/no-model/"
     assert workplace.start(Seed="2", ApprovedModel=none)["status"] == "Succeeded"
     before = workplace.read("endpoint")
@@ -203,29 +203,29 @@ def test_a_second_version_replaces_the_first_and_rollback_brings_it_back(
     assert workplace.read("endpoint")["status"] == before["status"] == "InService"
 
 
-def test_a_step_that_crashes_shows_its_last_lines_and_where_its_log_is(
+def test_a_crashed_step_shows_the_end_of_its_log_and_the_command_for_all_of_it(
     workplace: Workplace,
 ) -> None:
     options = ["-p", f"DataSource={workplace.bins}", "-p", "Backbone=no_such_network"]
     tiny = [word for name, value in TINY.items() for word in ("-p", f"{name}={value}")]
     failed = workplace.run("start", "--wait", *tiny, *options, check=1)
-    said = failed.stdout + failed.stderr
-    assert "no_such_network" in said
-    assert "pipeline.py logs Tune" in said
+    output = failed.stdout + failed.stderr
+    assert "no_such_network" in output
+    assert "pipeline.py logs Tune" in output
 
 
 @pytest.mark.parametrize("source", ["s3://no-such-bucket-of-bins/here", "EMPTY"])
-def test_a_data_source_that_cannot_be_used_is_named(workplace: Workplace, source: str) -> None:
+def test_an_unusable_data_source_is_named_in_the_error(workplace: Workplace, source: str) -> None:
     if source == "EMPTY":
         folder = workplace.folder / "empty"
         folder.mkdir(exist_ok=True)
         source = str(folder)
     failed = workplace.run("start", "-p", f"DataSource={source}", check=1)
-    said = failed.stdout + failed.stderr
-    assert source.rstrip("/").rpartition("/")[2] in said or source in said
+    output = failed.stdout + failed.stderr
+    assert source.rstrip("/").rpartition("/")[2] in output or source in output
 
 
-def test_everything_is_as_it_was_after_down_and_up(workplace: Workplace) -> None:
+def test_the_state_survives_a_restart_of_the_emulator(workplace: Workplace) -> None:
     models, executions = workplace.models(), workplace.read("list")
 
     workplace.run("emulator", "down")
@@ -285,10 +285,10 @@ def test_ctrl_c_while_watching_leaves_the_execution_running(workplace: Workplace
             break
     time.sleep(1)
     watching.send_signal(signal.SIGINT)
-    _, said = watching.communicate(timeout=30)
+    _, output = watching.communicate(timeout=30)
 
     assert watching.returncode == 130
-    assert f"pipeline.py stop {identity}" in said
+    assert f"pipeline.py stop {identity}" in output
     assert workplace.read("status", identity)["status"] == "Executing"
 
     workplace.run("stop", identity)

@@ -1,4 +1,4 @@
-"""Where the end-to-end tests type their commands."""
+"""What the end-to-end tests share: drawn bins, an emulator, and the command line."""
 
 import json
 import subprocess
@@ -21,7 +21,7 @@ TINY = {
 
 @dataclass(frozen=True)
 class Workplace:
-    """Where the tests type their commands."""
+    """A folder with drawn bins, and the command line with an emulator of its own."""
 
     folder: Path
     bins: Path
@@ -30,7 +30,7 @@ class Workplace:
     def run(
         self, *words: str, check: int | None = 0, seconds: float = 240
     ) -> subprocess.CompletedProcess[str]:
-        """Type `python pipeline.py WORDS` and see that it exits with `check` (None: any)."""
+        """Run `python pipeline.py WORDS` and check its exit code (`check`; None: any)."""
         done = subprocess.run(
             [sys.executable, "pipeline.py", *words],
             cwd=ROOT,
@@ -48,7 +48,7 @@ class Workplace:
         return done
 
     def notebook(self, name: str) -> str:
-        """Run a notebook's cells in its folder, and answer what they showed."""
+        """Run a notebook's cells in its folder, and return what they displayed."""
         folder = ROOT / "notebooks"
         done = subprocess.run(
             [sys.executable, Path(__file__).with_name("notebook.py"), folder / name],
@@ -62,11 +62,11 @@ class Workplace:
         return done.stdout
 
     def read(self, *words: str) -> Any:
-        """What a command that shows something prints with `--json`."""
+        """The value that a command prints with `--json`."""
         return json.loads(self.run(*words, "--json").stdout)
 
     def start(self, check: int = 0, **parameters: str) -> dict[str, Any]:
-        """Start the pipeline with tiny settings, wait, and answer its status."""
+        """Start the pipeline with tiny settings, wait, and return its status."""
         chosen = {**TINY, "DataSource": str(self.bins), **parameters}
         options = [word for name, value in chosen.items() for word in ("-p", f"{name}={value}")]
         self.run("start", "--wait", *options, check=check)

@@ -248,7 +248,7 @@ def test_a_repository_is_named_as_in_githubs_tokens(
 def test_resources_that_outlive_the_stack_can_be_left_out_of_the_next_one(
     template: dict[str, Any],
 ) -> None:
-    """Its names are taken then, and `Kept=found` leaves it out: nothing else may refer to it."""
+    """`RetainedResources=exist` leaves them out, so nothing else may refer to them."""
     resources = template["Resources"]
     kept = {name for name, one in resources.items() if one.get("DeletionPolicy") == "Retain"}
     assert kept == {
@@ -259,7 +259,9 @@ def test_resources_that_outlive_the_stack_can_be_left_out_of_the_next_one(
         "InferenceImages",
         "Models",
     }
-    assert {name for name, one in resources.items() if one.get("Condition") == "MakesKept"} == kept
+    assert {
+        name for name, one in resources.items() if one.get("Condition") == "CreatesRetained"
+    } == kept
     others = [one for name, one in resources.items() if name not in kept]
     said = json.dumps([*others, template["Outputs"]])
     for name in kept:

@@ -121,7 +121,7 @@ class Job:
         """Change the document of a job that continues; left out where the disk is full.
 
         Left out also where the server goes down: the document stays InProgress. The next start
-        turns that into Failed, as after a kill, and the pipeline engine, which goes down at the
+        turns that into Failed, as after a kill, and a pipeline's execution, which ends at the
         same moment, never mistakes it for a failure of the step.
 
         Args:
