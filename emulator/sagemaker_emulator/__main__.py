@@ -66,16 +66,8 @@ def _with_state(options: argparse.Namespace, verb: str) -> str:
 
 
 def _up(options: argparse.Namespace) -> None:
-    last = daemon.status(options.state)
-    server = daemon.up(
-        options.state,
-        options.images,
-        port=options.port,
-        s3_port=options.s3_port,
-        runtime=options.runtime,
-    )
-    already = last is not None and last["pid"] == server["pid"]
-    print(f"emulator: {'already running' if already else 'started'} at {server['url']}")
+    server, started = daemon.start(_options(options))
+    print(f"emulator: {'started' if started else 'already running'} at {server['url']}")
     print(f"  S3     {server['s3_url']}")
     print(f"  state  {server['state']}")
     print(f'  point clients at it with: eval "$({_with_state(options, "env")})"')
@@ -84,9 +76,12 @@ def _up(options: argparse.Namespace) -> None:
 def _serve(options: argparse.Namespace) -> None:
     from sagemaker_emulator import serve
 
-    images = options.images.absolute()
-    serve.serve(
-        daemon.Options(options.state, images, options.port, options.s3_port, options.runtime)
+    serve.serve(_options(options))
+
+
+def _options(options: argparse.Namespace) -> daemon.Options:
+    return daemon.Options(
+        options.state, options.images.absolute(), options.port, options.s3_port, options.runtime
     )
 
 

@@ -124,8 +124,13 @@ def up(
     Raises:
         StartError: There are no images, a port is taken, or the server did not start in time.
     """
-    state = _folder(state)
-    options = Options(state, Path(images).absolute(), port, s3_port, runtime)
+    options = Options(_folder(state), Path(images).absolute(), port, s3_port, runtime)
+    return start(options, timeout)[0]
+
+
+def start(options: Options, timeout: float = 30) -> tuple[Server, bool]:
+    """Do what `up` does, and also return whether this call started the server."""
+    state = options.state
     if not _held(state / "server.lock"):
         require_images(options.images)
     try:
@@ -139,14 +144,14 @@ def up(
         fcntl.flock(lock, fcntl.LOCK_EX)
         if running := status(state):
             _require_same_ports(options, running)
-            return running
+            return running, False
         last = last_server(state)
         # Until this server listens on the ports it chose, no other emulator may choose them.
         with Path(tempfile.gettempdir(), f"emulator-ports-{os.getuid()}.lock").open("w") as ports:
             fcntl.flock(ports, fcntl.LOCK_EX)
-            port = _port("port", port, last.get("url"))
-            s3_port = _port("s3_port", s3_port, last.get("s3_url"), taken=port)
-            return _spawn(replace(options, port=port, s3_port=s3_port), timeout)
+            port = _port("port", options.port, last.get("url"))
+            s3_port = _port("s3_port", options.s3_port, last.get("s3_url"), taken=port)
+            return _spawn(replace(options, port=port, s3_port=s3_port), timeout), True
 
 
 def require_images(folder: Path) -> None:

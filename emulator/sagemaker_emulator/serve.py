@@ -22,7 +22,7 @@ from sagemaker_emulator.daemon import Options, only_server, require_images
 from sagemaker_emulator.errors import StartError
 from sagemaker_emulator.proxies import past_proxies
 from sagemaker_emulator.sagemaker import tags
-from sagemaker_emulator.sagemaker.endpoints import configs, invoke
+from sagemaker_emulator.sagemaker.endpoints import configs
 from sagemaker_emulator.sagemaker.endpoints import operations as endpoints
 from sagemaker_emulator.sagemaker.endpoints.deployments import Deployments
 from sagemaker_emulator.sagemaker.jobs import operations as jobs
@@ -49,7 +49,7 @@ from sagemaker_emulator.version import VERSION
 
 # The modules whose import registers the operations.
 OPERATIONS: tuple[ModuleType, ...] = (
-    *(tags, jobs, processing, training, transform, tuning, configs, endpoints, invoke),
+    *(tags, jobs, processing, training, transform, tuning, configs, endpoints),
     *(groups, models, packages, pipelines, execution_operations, callback_operations),
     *(events, functions, policy, logs),
 )

@@ -16,12 +16,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sagemaker_emulator.aws import protocol
 from sagemaker_emulator.aws.context import Context
-from sagemaker_emulator.aws.dispatch import HttpRequest, HttpResponse, operations, routes
+from sagemaker_emulator.aws.dispatch import HttpResponse, operations
 from sagemaker_emulator.errors import ApiError
+from sagemaker_emulator.sagemaker.endpoints.invoke import invoke_endpoint
 from sagemaker_emulator.services.moto_fallback import MotoFallback
 from sagemaker_emulator.version import VERSION
 
 _SCOPE = re.compile(r"Credential=[^/]*/\d+/[^/]*/([^/]+)/aws4_request")
+_INVOCATIONS = re.compile(r"/endpoints/([^/]+)/invocations")
 _log = logging.getLogger("emulator")
 _HOSTS = {"127.0.0.1", "localhost", "::1"}
 # Invocations and Lambda functions hold their thread while they run.
@@ -108,11 +110,9 @@ def _dispatch(context: Context, moto: MotoFallback, request: Request, body: byte
         return protocol.run_rest(
             context, service, request.method, path, request.url.query, headers, body
         )
-    for method, pattern, handler in routes:
-        match = pattern.fullmatch(path) if method == request.method else None
-        if match and service in (None, "sagemaker"):
-            return handler(context, HttpRequest(match.groupdict(), headers, body))
     if service in (None, "sagemaker"):
+        if (match := _INVOCATIONS.fullmatch(path)) and request.method == "POST":
+            return invoke_endpoint(context, match[1], headers, body)
         raise ApiError(
             "UnknownOperationException", f"nothing responds to {request.method} {path} here", 404
         )

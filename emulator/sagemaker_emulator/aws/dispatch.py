@@ -1,7 +1,6 @@
 """The table of operations: registered by the services, called by clients and by other services."""
 
 import functools
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -13,10 +12,8 @@ from sagemaker_emulator.aws import request_shapes
 
 Response = Mapping[str, object]
 _Handler = TypeVar("_Handler", bound=Callable[..., Response])
-_RouteHandler = TypeVar("_RouteHandler", bound="Callable[..., HttpResponse]")
 
 operations: dict[tuple[str, str], Callable[..., Response]] = {}
-routes: list[tuple[str, re.Pattern[str], "Callable[..., HttpResponse]"]] = []
 
 
 def operation(name: str, service: str = "sagemaker") -> Callable[[_Handler], _Handler]:
@@ -32,31 +29,6 @@ def operation(name: str, service: str = "sagemaker") -> Callable[[_Handler], _Ha
         return handler
 
     return register
-
-
-def route(method: str, path: str) -> Callable[[_RouteHandler], _RouteHandler]:
-    """Register a function `(context, HttpRequest)`, for bodies that are not JSON.
-
-    Args:
-        method: HTTP method.
-        path: with names in braces: `/endpoints/{name}/invocations`.
-    """
-    pattern = re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path))
-
-    def register(handler: _RouteHandler) -> _RouteHandler:
-        routes.append((method, pattern, handler))
-        return handler
-
-    return register
-
-
-@dataclass(frozen=True)
-class HttpRequest:
-    """A request to a route. Header names are lower case."""
-
-    parameters: dict[str, str]
-    headers: dict[str, str]
-    body: bytes
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,12 @@ developer guide's "Model Hosting FAQs", which is newer.
 """
 
 import json
+from collections.abc import Mapping
 
 import httpx
 
 from sagemaker_emulator.aws.context import Context
-from sagemaker_emulator.aws.dispatch import HttpRequest, HttpResponse, route
+from sagemaker_emulator.aws.dispatch import HttpResponse
 from sagemaker_emulator.sagemaker.endpoints.deployment import Replaced, log_group
 from sagemaker_emulator.sagemaker.endpoints.deployments import KIND
 from sagemaker_emulator.storage.store import Document
@@ -22,40 +23,48 @@ VARIANT = "x-amzn-sagemaker-target-variant"
 PASSED = ("content-type", "accept", ATTRIBUTES, "x-amzn-sagemaker-inference-id")
 
 
-@route("POST", "/endpoints/{name}/invocations")
-def invoke_endpoint(context: Context, request: HttpRequest) -> HttpResponse:
-    """Send the body to the endpoint's model and return its response."""
-    name = request.parameters["name"]
+def invoke_endpoint(
+    context: Context, name: str, headers: Mapping[str, str], body: bytes
+) -> HttpResponse:
+    """Send the body to the endpoint's model and return its response.
+
+    Args:
+        context: the server.
+        name: the endpoint's name.
+        headers: the request's, with names in lower case.
+        body: the request's.
+    """
     document = context.store.get(KIND, name)
     if document is None:
         return _error("ValidationError", f"Endpoint {name} of account {context.account} not found.")
-    if len(request.body) > MAX_BODY:
-        message = f"Request size {len(request.body)} bytes exceeds the maximum of {MAX_BODY} bytes."
+    if len(body) > MAX_BODY:
+        message = f"Request size {len(body)} bytes exceeds the maximum of {MAX_BODY} bytes."
         return _error("ValidationError", message)
     try:
-        return _invoke(context, request, document)
+        return _invoke(context, document, headers, body)
     except Replaced:  # an update changed over just now; the new servers respond
-        return _invoke(context, request, document)
+        return _invoke(context, document, headers, body)
 
 
-def _invoke(context: Context, request: HttpRequest, document: Document) -> HttpResponse:
+def _invoke(
+    context: Context, document: Document, headers: Mapping[str, str], body: bytes
+) -> HttpResponse:
     name = document["EndpointName"]
     deployment = context.endpoints.serving(name, TIMEOUT)
     if deployment is None:
         status = document["EndpointStatus"]
         message = f"Endpoint {name} is not able to serve: it is {status}, not InService."
         return _error("ValidationError", message)
-    variant = deployment.choose(request.headers.get(VARIANT))
+    variant = deployment.choose(headers.get(VARIANT))
     if variant is None:
-        message = f"Variant {request.headers.get(VARIANT)} of endpoint {name} cannot be invoked; "
+        message = f"Variant {headers.get(VARIANT)} of endpoint {name} cannot be invoked; "
         return _error("ValidationError", f"{message}there are {', '.join(deployment.weights)}.")
-    headers = {key: request.headers[key] for key in PASSED if key in request.headers}
-    headers.setdefault("content-type", "application/octet-stream")
-    headers.setdefault("accept", "*/*")
+    passed = {"content-type": "application/octet-stream", "accept": "*/*"}
+    passed |= {key: headers[key] for key in PASSED if key in headers}
     try:
         with deployment.server(variant) as server:
             response = server.client.post(
-                "/invocations", content=request.body, headers=headers, timeout=TIMEOUT
+                "/invocations", content=body, headers=passed, timeout=TIMEOUT
             )
     except httpx.TimeoutException:
         message = (

@@ -5,7 +5,6 @@ import pytest
 from local_context import local_context
 
 from sagemaker_emulator.aws.context import Context
-from sagemaker_emulator.aws.dispatch import HttpRequest
 from sagemaker_emulator.sagemaker.endpoints import deployment, invoke
 from sagemaker_emulator.sagemaker.endpoints.deployment import Deployment, Replaced
 from sagemaker_emulator.sagemaker.endpoints.model_server import ServedModel
@@ -35,13 +34,13 @@ def deployments(context: Context, monkeypatch: pytest.MonkeyPatch) -> list[Deplo
     return [Deployment(context, "e", CONFIG, models) for _ in range(2)]
 
 
-def test_a_drained_deployment_is_not_entered(deployments: list[Deployment]) -> None:
+def test_drained_deployment_refuses_requests(deployments: list[Deployment]) -> None:
     deployments[0].drain()
     with pytest.raises(Replaced), deployments[0].server("v"):
         pass
 
 
-def test_a_request_that_an_update_overtakes_is_answered(
+def test_request_during_an_update_gets_the_new_deployment(
     deployments: list[Deployment], context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     context.store.put("endpoint", "e", {"EndpointName": "e", "EndpointStatus": "InService"})
@@ -49,5 +48,5 @@ def test_a_request_that_an_update_overtakes_is_answered(
     serving = [old, new]
     monkeypatch.setattr(context.endpoints, "serving", lambda *_: serving.pop(0))
     old.drain()  # between `serving` and `server`
-    response = invoke.invoke_endpoint(context, HttpRequest({"name": "e"}, {}, b"x"))
+    response = invoke.invoke_endpoint(context, "e", {}, b"x")
     assert response.status == 200

@@ -92,7 +92,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     context.endpoints.stop()
 
 
-def test_what_returns_after_a_restart_does_not_undo_an_update(bench: Bench) -> None:
+def test_restored_deployment_does_not_undo_an_update(bench: Bench) -> None:
     bench.restart("old")
     bench.update("new")
     bench.finish("new")
@@ -102,7 +102,7 @@ def test_what_returns_after_a_restart_does_not_undo_an_update(bench: Bench) -> N
     assert DRAINED == ["old"]
 
 
-def test_what_returns_serves_while_an_update_is_under_way(bench: Bench) -> None:
+def test_restored_deployment_serves_while_an_update_is_under_way(bench: Bench) -> None:
     bench.restart("old")
     bench.update("new")
     bench.finish("old")
@@ -112,7 +112,7 @@ def test_what_returns_serves_while_an_update_is_under_way(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("order", [("old", "broken"), ("broken", "old")])
-def test_an_update_that_fails_leaves_what_returns(bench: Bench, order: tuple[str, str]) -> None:
+def test_failed_update_leaves_the_restored_deployment(bench: Bench, order: tuple[str, str]) -> None:
     bench.restart("old")
     bench.update("broken")
     bench.finish(order[0])
@@ -125,7 +125,7 @@ def test_an_update_that_fails_leaves_what_returns(bench: Bench, order: tuple[str
     )
 
 
-def test_an_overtaken_failure_is_not_the_updates(bench: Bench) -> None:
+def test_failure_of_an_overtaken_deployment_does_not_fail_the_update(bench: Bench) -> None:
     bench.restart("broken")
     bench.update("new")
     bench.finish("broken")
@@ -134,7 +134,7 @@ def test_an_overtaken_failure_is_not_the_updates(bench: Bench) -> None:
     assert (bench.described(), bench.serves()) == (("InService", "new"), "new")
 
 
-def test_a_deleted_endpoint_does_not_return_under_its_name(bench: Bench) -> None:
+def test_deleted_endpoint_does_not_return_under_its_name(bench: Bench) -> None:
     bench.restart("old")
     bench.context.call("DeleteEndpoint", EndpointName="e")
     bench.config("new")
@@ -146,7 +146,7 @@ def test_a_deleted_endpoint_does_not_return_under_its_name(bench: Bench) -> None
     assert DRAINED == ["old"]
 
 
-def test_an_interrupted_update_is_taken_up_again_in_order(bench: Bench) -> None:
+def test_interrupted_update_is_continued_in_order(bench: Bench) -> None:
     bench.restart("old", EndpointStatus="Updating", Update={"Config": bench.config("new")})
     GATES["old"].set()
     wait_until(lambda: bench.serves() is not None)

@@ -96,7 +96,7 @@ def endpoint(hosting, name):
     hosting.sagemaker.delete_endpoint(EndpointName=name)
 
 
-def test_an_endpoint_answers(hosting, endpoint) -> None:
+def test_endpoint_responds(hosting, endpoint) -> None:
     answer = hosting.ask(
         endpoint,
         ContentType="image/png",
@@ -120,7 +120,7 @@ def test_an_endpoint_answers(hosting, endpoint) -> None:
     assert "HTTP Request" not in (hosting.emulator.state / "log.txt").read_text()
 
 
-def test_what_the_container_refuses_is_a_model_error(hosting, endpoint) -> None:
+def test_error_of_the_container_is_a_model_error(hosting, endpoint) -> None:
     with pytest.raises(ClientError) as caught:
         hosting.ask(endpoint, b"refuse")
     assert caught.value.response["Error"]["Code"] == "ModelError"
@@ -131,7 +131,7 @@ def test_what_the_container_refuses_is_a_model_error(hosting, endpoint) -> None:
     )
 
 
-def test_what_cannot_be_invoked_is_a_validation_error(hosting, endpoint) -> None:
+def test_endpoint_that_cannot_be_invoked_is_a_validation_error(hosting, endpoint) -> None:
     with pytest.raises(ClientError, match=r"ValidationError.*nowhere of account.*not found"):
         hosting.ask("nowhere")
     with pytest.raises(ClientError, match="exceeds the maximum of 26214400"):
@@ -180,7 +180,7 @@ def test_an_update_leaves_no_gap(hosting, endpoint) -> None:
     ],
     ids=["crash", "no data", "no image"],
 )
-def test_an_update_that_fails_keeps_what_serves(hosting, endpoint, word, changes, message) -> None:
+def test_failed_update_keeps_the_former_servers(hosting, endpoint, word, changes, message) -> None:
     broken = f"{endpoint}-broken"
     hosting.model(broken, word, **changes)
     hosting.config(broken, **{broken: 1.0})
@@ -244,7 +244,7 @@ def test_variants_share_by_weight(hosting, name) -> None:
     hosting.sagemaker.delete_endpoint(EndpointName=name)
 
 
-def test_a_container_that_dies_is_started_again(hosting, endpoint) -> None:
+def test_container_that_dies_is_restarted(hosting, endpoint) -> None:
     before = hosting.ask(endpoint)["told"]["pid"]
     with pytest.raises(ClientError, match="did not respond"):
         hosting.ask(endpoint, b"die")
@@ -259,7 +259,7 @@ def test_a_container_that_dies_is_started_again(hosting, endpoint) -> None:
     assert after != before
 
 
-def test_an_endpoint_is_there_after_a_restart(hosting, endpoint, until) -> None:
+def test_endpoint_is_restored_after_a_restart(hosting, endpoint, until) -> None:
     for ending in ("down", "kill"):
         old = hosting.ask(endpoint)["told"]["pid"]
         hosting.restart(ending)
@@ -271,7 +271,7 @@ def test_an_endpoint_is_there_after_a_restart(hosting, endpoint, until) -> None:
         assert _gone(old)
 
 
-def test_an_update_that_a_kill_interrupts_is_taken_up_again(hosting, endpoint) -> None:
+def test_update_interrupted_by_a_kill_is_continued(hosting, endpoint) -> None:
     second = hosting.config(f"{endpoint}-2", **{hosting.model(f"{endpoint}-2", "second"): 1.0})
     hosting.sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName=second)
     hosting.restart("kill")
@@ -296,7 +296,7 @@ def _gone(pid: int) -> bool:
 
 
 @pytest.mark.parametrize("key", ["EndpointConfigName", "ModelName"])
-def test_what_is_named_must_exist(hosting, name, key) -> None:
+def test_missing_models_configurations_and_endpoints_are_refused(hosting, name, key) -> None:
     with pytest.raises(ClientError, match="Could not find"):
         if key == "ModelName":
             hosting.config(name, **{"no-model": 1.0})
@@ -304,7 +304,7 @@ def test_what_is_named_must_exist(hosting, name, key) -> None:
             hosting.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName="no-config")
 
 
-def test_what_is_not_served_is_refused_when_it_is_asked_for(hosting, name) -> None:
+def test_unsupported_models_and_variants_are_refused_at_creation(hosting, name) -> None:
     with pytest.raises(ClientError, match="Mode MultiModel; the emulator serves one model"):
         hosting.model(name, "first", Mode="MultiModel")
     with pytest.raises(ClientError, match="AdditionalModelDataSources; the emulator fetches one"):

@@ -153,7 +153,7 @@ def test_a_failing_script_shows_its_code_and_last_lines(processed, name) -> None
         ),
     ],
 )
-def test_processing_that_cannot_run_says_why(processed, name, changes, message) -> None:
+def test_processing_that_cannot_run_has_the_reason(processed, name, changes, message) -> None:
     ended = processed(processing(name, "pass", **changes))
     assert ended["ProcessingJobStatus"] == "Failed"
     with pytest.raises(RuntimeError, match=f"(?s){message}"):
@@ -196,7 +196,7 @@ def test_processing_that_is_not_supported_is_refused(sagemaker, name, changes, m
         sagemaker.create_processing_job(**processing(name, "pass", **changes))
 
 
-def test_names_are_unique_and_unknown_ones_are_said(sagemaker, processed, name) -> None:
+def test_job_names_are_unique_and_unknown_jobs_are_refused(sagemaker, processed, name) -> None:
     processed(processing(name, "pass"))
     with pytest.raises(ClientError, match=r"ResourceInUse.*already exists"):
         sagemaker.create_processing_job(**processing(name, "pass"))
@@ -334,7 +334,7 @@ def test_checkpoints_have_a_folder_only_where_they_are_kept(s3, trained, name) -
     [({}, "sqlite:///{state}/mlflow.db"), ({"MLFLOW_TRACKING_URI": "http://mine"}, "http://mine")],
     ids=["the-emulator's", "the-job's-own"],
 )
-def test_training_is_told_where_to_track_itself(s3, trained, emulator, name, own, expected) -> None:
+def test_training_gets_the_tracking_uri(s3, trained, emulator, name, own, expected) -> None:
     ended = trained(training(name, Environment=own))
     artifacts = ended["ModelArtifacts"]["S3ModelArtifacts"]
     told = json.loads(members(s3, artifacts.replace("model.tar", "output.tar"))["told.json"])
@@ -343,7 +343,7 @@ def test_training_is_told_where_to_track_itself(s3, trained, emulator, name, own
     assert status["tracking_uri"] == f"sqlite:///{emulator.state}/mlflow.db"
 
 
-def test_training_that_fails_says_what_it_left(trained, name) -> None:
+def test_failed_training_has_the_message_that_it_left(trained, name) -> None:
     ended = trained(training(name, "fail"))
     assert ended["TrainingJobStatus"] == ended["SecondaryStatus"] == "Failed"
     assert ended["FailureReason"] == "AlgorithmError: the loss is not a number, exit code: 4"

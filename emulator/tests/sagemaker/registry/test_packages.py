@@ -45,7 +45,7 @@ def test_versions_count_up_and_begin_pending(sagemaker, group):
     assert package["InferenceSpecification"]["Containers"][0]["Image"] == IMAGE
 
 
-def test_a_deleted_version_number_is_not_given_again(sagemaker, group):
+def test_deleted_version_number_is_not_used_again(sagemaker, group):
     sagemaker.delete_model_package(ModelPackageName=create(sagemaker, group))
     assert create(sagemaker, group).endswith("/2")
 
@@ -103,7 +103,7 @@ def test_a_group_that_holds_versions_is_not_deleted(sagemaker, group):
         sagemaker.describe_model_package_group(ModelPackageGroupName=group)
 
 
-def test_a_group_is_made_once(sagemaker, group):
+def test_group_name_is_unique(sagemaker, group):
     with pytest.raises(ClientError, match="already exists"):
         sagemaker.create_model_package_group(ModelPackageGroupName=group)
 

@@ -40,7 +40,7 @@ def test_an_input_filter_chooses_columns(path: str, sent: bytes) -> None:
         ({"JoinSource": "None", "OutputFilter": "$"}, b"0.5\n0.25"),
     ],
 )
-def test_answers_are_joined_and_filtered(asked: dict, written: bytes) -> None:
+def test_responses_are_joined_and_filtered(asked: dict, written: bytes) -> None:
     processing = DataProcessing.of({"DataProcessing": asked})
     assert processing.problem(CSV) == ""
     assert processing.result(b"7,8\n1,2\n", b"0.5\n0.25") == written
@@ -60,12 +60,12 @@ def test_answers_are_joined_and_filtered(asked: dict, written: bytes) -> None:
         ({"JoinSource": "Input"}, {"TransformOutput": {}}, "AssembleWith must be Line"),
     ],
 )
-def test_what_is_not_done_is_refused(asked: dict, changed: dict, why: str) -> None:
+def test_unsupported_data_processing_is_refused(asked: dict, changed: dict, why: str) -> None:
     problem = DataProcessing.of({"DataProcessing": asked}).problem(CSV | changed)
     assert re.search(why, problem), problem
 
 
-def test_lines_and_answers_that_do_not_fit_are_said() -> None:
+def test_lines_and_responses_that_do_not_match_are_reported() -> None:
     with pytest.raises(ValueError, match="a line with 2 columns has no column 2"):
         DataProcessing(sent="$[2]").request(b"1,2\n")
     with pytest.raises(ValueError, match="2 lines cannot be joined with 1 responses"):
@@ -90,7 +90,7 @@ def test_a_job_filters_and_joins(batch) -> None:
     assert made["Body"].read() == b"id1,2\nid2,2\n"  # the container counts the columns it gets
 
 
-def test_a_column_that_is_not_there_fails_the_object(batch) -> None:
+def test_missing_column_fails_the_object(batch) -> None:
     batch.model()
     batch.put(a="1,2\n")
     ended = run(batch, InputFilter="$[5]")

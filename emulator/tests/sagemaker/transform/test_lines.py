@@ -28,7 +28,7 @@ def test_each_line_is_a_request(batch) -> None:
     assert lines[-1] == ""
 
 
-def test_lines_that_fit_are_one_request_and_answers_are_joined_as_they_are(batch) -> None:
+def test_lines_that_fit_are_one_request_and_responses_are_joined(batch) -> None:
     batch.model()
     batch.put(a="1\n" + "2" * 700_000 + "\n" + "3" * 700_000)
     _, lines = by_lines(batch, "MultiRecord", "None", MaxPayloadInMB=1)
@@ -38,7 +38,7 @@ def test_lines_that_fit_are_one_request_and_answers_are_joined_as_they_are(batch
     assert '"text": "333' in lines[0]
 
 
-def test_an_object_of_which_a_line_fails_has_no_output(batch) -> None:
+def test_object_with_a_failed_line_has_no_output(batch) -> None:
     batch.model()
     batch.put(a="fine\nrefuse")
     ended, _ = by_lines(batch, "SingleRecord", "Line")

@@ -15,7 +15,7 @@ from sagemaker_emulator.sagemaker.jobs.kinds import TRANSFORM
 from sagemaker_emulator.sagemaker.transform import operations
 
 
-def test_each_object_gets_an_answer_in_the_same_sub_folder(batch, emulator) -> None:
+def test_each_object_has_an_output_in_the_same_sub_folder(batch, emulator) -> None:
     batch.model()
     batch.put(a="one", deep__er__b="two")
     ended = batch.run()
@@ -37,7 +37,7 @@ def test_each_object_gets_an_answer_in_the_same_sub_folder(batch, emulator) -> N
     assert [job["TransformJobStatus"] for job in listed] == ["Completed"]
 
 
-def test_what_nobody_says_is_awss_default(batch, emulator) -> None:
+def test_limits_default_to_those_of_aws(batch, emulator) -> None:
     batch.model()
     batch.put(a="slow", b="slow", c="slow")
     assert batch.run()["TransformJobStatus"] == "Completed"
@@ -56,7 +56,7 @@ def test_what_nobody_says_is_awss_default(batch, emulator) -> None:
     }
 
 
-def test_the_container_may_say_how_it_wants_to_be_asked(batch, emulator) -> None:
+def test_container_may_set_the_limits(batch, emulator) -> None:
     batch.model(PARAMETERS='{"MaxConcurrentTransforms": 3, "MaxPayloadInMB": 2}')
     batch.put(**{f"object{n}": "slow" for n in range(6)})
     assert batch.run()["TransformJobStatus"] == "Completed"
@@ -66,7 +66,7 @@ def test_the_container_may_say_how_it_wants_to_be_asked(batch, emulator) -> None
     assert max(t["connections"] for t in told) == 3
 
 
-def test_the_requests_word_goes_before_the_containers(batch, emulator) -> None:
+def test_limits_of_the_request_come_before_the_containers(batch, emulator) -> None:
     batch.model(PARAMETERS='{"MaxConcurrentTransforms": 3, "MaxPayloadInMB": 2}')
     batch.put(**{f"object{n}": "slow" for n in range(4)})
     strategy = {"BatchStrategy": "SingleRecord", "Environment": {"MINE": "1"}}
@@ -81,7 +81,7 @@ def test_the_requests_word_goes_before_the_containers(batch, emulator) -> None:
     assert variables["SAGEMAKER_BATCH_STRATEGY"] == "SINGLE_RECORD"
 
 
-def test_limits_that_are_no_numbers_fail_the_job(batch) -> None:
+def test_limits_that_are_not_numbers_fail_the_job(batch) -> None:
     batch.model(PARAMETERS='{"MaxPayloadInMB": "much"}')
     batch.put(a="fine")
     assert "/execution-parameters returned" in batch.run()["FailureReason"]
@@ -125,7 +125,7 @@ def test_retries(batch, text, retries, status) -> None:
     assert ended["TransformJobStatus"] == status, ended.get("FailureReason")
 
 
-def test_an_answer_that_does_not_come_is_not_waited_for(batch) -> None:
+def test_request_without_a_response_times_out(batch) -> None:
     batch.model()
     batch.put(a="hang")
     config = {"InvocationsTimeoutInSeconds": 1, "InvocationsMaxRetries": 0}
@@ -167,7 +167,7 @@ def test_no_object_under_the_prefix(batch) -> None:
     assert "No S3 objects found under S3 URL" in batch.run()["FailureReason"]
 
 
-def test_a_container_that_does_not_start_says_why(batch) -> None:
+def test_job_of_a_container_that_does_not_start_has_the_reason(batch) -> None:
     batch.model(SAGEMAKER_BIND_TO_PORT="none")
     batch.put(a="fine")
     assert "invalid literal for int" in batch.run()["FailureReason"]
@@ -187,7 +187,7 @@ def test_a_container_that_does_not_start_says_why(batch) -> None:
     ],
     ids=["DataProcessing", "payload", "together", "instances", "model"],
 )
-def test_what_cannot_be_run_is_refused_by_name(batch, changes, said) -> None:
+def test_unsupported_transform_is_refused_by_name(batch, changes, said) -> None:
     batch.model()
     with pytest.raises(ClientError, match="ValidationException") as refused:
         batch.create(**changes)
@@ -213,7 +213,7 @@ def handler(event, context):
 """
 
 
-def test_an_end_is_told_to_eventbridge(batch, emulator) -> None:
+def test_end_of_a_job_is_an_event(batch, emulator) -> None:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("main.py", REPORTER)

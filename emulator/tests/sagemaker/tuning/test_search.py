@@ -60,7 +60,7 @@ def test_bayesian_search_nears_the_optimum() -> None:
     assert sum(losses[20:]) < sum(losses[:10])
 
 
-def test_known_outcomes_are_recalled() -> None:
+def test_outcomes_from_before_a_restart_are_used() -> None:
     search = Search("Bayesian", parse_ranges(RANGES), True, 4, seed=1)
     known = {"epochs": "3", "lr": "0.01", "momentum": "0.9", "batch-size": "32"}
     search.recall(known, 0.5)

@@ -120,7 +120,7 @@ def test_a_failed_trial_counts_and_does_not_end_the_tuning(bench: Bench) -> None
     assert trials(bench, StatusEquals="Failed")[0]["FailureReason"] == "AlgorithmError: crash"
 
 
-def test_a_tuning_whose_trials_all_fail_says_why(bench: Bench) -> None:
+def test_tuning_whose_trials_all_fail_has_the_reason(bench: Bench) -> None:
     limits = {"MaxNumberOfTrainingJobs": 20, "MaxParallelTrainingJobs": 1}
     begin(bench, request({"FAIL": "AlgorithmError: it crashed"}, ResourceLimits=limits))
     ended = finish(bench)
@@ -154,7 +154,7 @@ def test_a_target_ends_the_tuning_early(bench: Bench) -> None:
     assert len(trials(bench)) == 1
 
 
-def test_the_least_objective_is_the_best_where_it_is_minimized(bench: Bench) -> None:
+def test_smallest_objective_is_best_where_it_is_minimized(bench: Bench) -> None:
     ranges = {"CategoricalParameterRanges": [{"Name": "lr", "Values": ["0.4", "0.1", "0.8"]}]}
     limits = {"MaxParallelTrainingJobs": 1}
     objective = {"Type": "Minimize", "MetricName": "score"}
@@ -163,7 +163,7 @@ def test_the_least_objective_is_the_best_where_it_is_minimized(bench: Bench) -> 
     assert finish(bench)["BestTrainingJob"]["TunedHyperParameters"] == {"lr": "0.1"}
 
 
-def test_a_tuning_goes_on_after_a_restart(bench: Bench) -> None:
+def test_tuning_continues_after_a_restart(bench: Bench) -> None:
     limits = {"MaxNumberOfTrainingJobs": 4, "MaxParallelTrainingJobs": 1}
     begin(bench, request({"SECONDS": "0.2"}, ResourceLimits=limits))
     while describe(bench)["TrainingJobStatusCounters"]["Completed"] < 2:
@@ -212,21 +212,21 @@ def test_grid_tries_every_combination(bench: Bench) -> None:
     ],
     ids=["strategy", "metric", "ranges", "limits", "static", "grid"],
 )
-def test_what_cannot_be_tuned_is_refused(bench: Bench, changes: Any, message: str) -> None:
+def test_unsupported_tuning_is_refused(bench: Bench, changes: Any, message: str) -> None:
     with pytest.raises(ApiError) as raised:
         begin(bench, request(**changes))
     assert raised.value.code == "ValidationException"
     assert message in str(raised.value)
 
 
-def test_what_no_trial_could_be_is_refused_before_the_first(bench: Bench) -> None:
+def test_invalid_trial_definition_is_refused_before_the_first_trial(bench: Bench) -> None:
     spot = request()
     spot["TrainingJobDefinition"]["EnableManagedSpotTraining"] = True
     with pytest.raises(ApiError, match="TrainingJobDefinition: Invalid MaxWaitTimeInSeconds"):
         begin(bench, spot)
 
 
-def test_a_name_is_used_once(bench: Bench) -> None:
+def test_taken_name_is_refused(bench: Bench) -> None:
     begin(bench, request())
     with pytest.raises(ApiError) as raised:
         begin(bench, request())

@@ -44,7 +44,7 @@ def test_following_a_stream_reads_every_line_once(logs, stream):
     assert messages(logs.get_log_events(**stream, nextToken=end["nextForwardToken"])) == ["d"]
 
 
-def test_without_start_from_head_the_newest_come(logs, stream):
+def test_without_start_from_head_the_newest_events_are_returned(logs, stream):
     put(logs, stream, *"abcdef")
     newest = logs.get_log_events(**stream, limit=2)
     assert messages(newest) == ["e", "f"]
@@ -77,7 +77,7 @@ def test_filter_finds_words_across_streams_in_the_order_of_time(logs, stream):
         ("?disk ?WARN", ["ERROR disk", "WARN net"]),
     ],
 )
-def test_a_pattern_may_exclude_words_and_give_a_choice(logs, stream, pattern, found):
+def test_pattern_may_exclude_words_and_have_alternatives(logs, stream, pattern, found):
     put(logs, stream, "ERROR disk", "ERROR net", "WARN net", "all well net")
     group = stream["logGroupName"]
     assert messages(logs.filter_log_events(logGroupName=group, filterPattern=pattern)) == found
@@ -92,7 +92,7 @@ def test_a_time_range_begins_with_its_start_and_only_a_filter_includes_its_end(l
     assert messages(found) == ["b", "c", "d"]
 
 
-def test_a_filter_gives_pages_of_many_streams(logs, stream):
+def test_filter_returns_pages_of_many_streams(logs, stream):
     group = stream["logGroupName"]
     logs.create_log_stream(logGroupName=group, logStreamName="other")
     put(logs, stream, "a", "b", "c", begin=1_700_000_000_000)
@@ -186,6 +186,6 @@ def test_streams_are_described_in_order_and_in_pages(logs, stream, order, names)
 @pytest.mark.parametrize(
     "group, name", [("/nowhere", "x"), (None, "nothing")], ids=["no-group", "no-stream"]
 )
-def test_what_does_not_exist_is_said(logs, stream, group, name):
+def test_missing_groups_and_streams_are_reported(logs, stream, group, name):
     with pytest.raises(ClientError, match=r"ResourceNotFoundException.*does not exist"):
         logs.get_log_events(logGroupName=group or stream["logGroupName"], logStreamName=name)

@@ -1,82 +1,19 @@
-"""What rules set off: pipelines that start, rules that cannot be served, many at the same time."""
+"""The delivery of events: to pipelines, to functions, and of many at the same time."""
 
 import json
+import re
 import sqlite3
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from botocore.exceptions import ClientError
+from approval_rule import approve, rule_for, wait_for_events
 from function_archive import archive
 from local_context import local_context
 from pipeline_bench import PythonFunctions
-from waiting import wait_until
 
-from sagemaker_emulator.services.functions import invocation, operations
-from sagemaker_emulator.services.logs.operations import filter_log_events
-
-ROLE = "arn:aws:iam::123456789012:role/pipelines"
-# A condition only: an execution ends as soon as it has begun.
-DEFINITION = json.dumps(
-    {
-        "Version": "2020-12-01",
-        "Parameters": [{"Name": "Word", "Type": "String", "DefaultValue": "none"}],
-        "Steps": [
-            {
-                "Name": "Check",
-                "Type": "Condition",
-                "Arguments": {
-                    "Conditions": [{"Type": "Equals", "LeftValue": "a", "RightValue": "a"}],
-                    "IfSteps": [],
-                    "ElseSteps": [],
-                },
-            }
-        ],
-    }
-)
-
-
-@pytest.fixture
-def sagemaker(emulator):
-    return emulator.client("sagemaker")
-
-
-@pytest.fixture
-def events(emulator):
-    return emulator.client("events")
-
-
-@pytest.fixture
-def pipeline(sagemaker):
-    name = f"pipeline-{uuid.uuid4().hex[:8]}"
-    made = sagemaker.create_pipeline(
-        PipelineName=name,
-        PipelineDefinition=DEFINITION,
-        RoleArn=ROLE,
-        ClientRequestToken=uuid.uuid4().hex,
-    )
-    return made["PipelineArn"]
-
-
-@pytest.fixture
-def rule(events):
-    """A function that makes a rule for a source of its own, or a pattern; all are removed."""
-    made = []
-
-    def make(pattern, *targets):
-        name = f"rule-{uuid.uuid4().hex[:8]}"
-        events.put_rule(Name=name, EventPattern=json.dumps(pattern))
-        made.append(name)
-        events.put_targets(Rule=name, Targets=[{"Id": str(n), **t} for n, t in enumerate(targets)])
-        return name
-
-    yield make
-    for name in made:
-        ids = [target["Id"] for target in events.list_targets_by_rule(Rule=name)["Targets"]]
-        if ids:
-            events.remove_targets(Rule=name, Ids=ids)
-        events.delete_rule(Name=name)
+ROLE = "arn:aws:iam::123456789012:role/lambda"
 
 
 def executions(sagemaker, pipeline):
@@ -109,7 +46,7 @@ def test_a_rule_starts_a_pipeline_with_its_parameters(sagemaker, events, pipelin
     assert told["PipelineParameters"] == [{"Name": "Word", "Value": "from a rule"}]
 
 
-def test_a_model_package_is_told_of_when_anything_of_it_changes(sagemaker, pipeline, rule):
+def test_each_change_of_a_model_package_is_an_event(sagemaker, pipeline, rule):
     group = f"group-{uuid.uuid4().hex[:8]}"
     rule({"detail": {"ModelPackageGroupName": [group]}}, {"Arn": pipeline})
     sagemaker.create_model_package_group(ModelPackageGroupName=group)
@@ -126,23 +63,7 @@ def test_a_model_package_is_told_of_when_anything_of_it_changes(sagemaker, pipel
     assert counts == [2, 3, 3, 4]  # the first is of its creation
 
 
-def test_an_invocation_that_fails_is_tried_three_times(tmp_path, monkeypatch):
-    monkeypatch.setattr(invocation, "RETRY_AFTER", (0, 0))
-    context = local_context(tmp_path)
-    code = {"ZipFile": archive("def handler(event, context): 1 / 0")}
-    function = {"FunctionName": "f", "Runtime": "python3.11", "Handler": "function.main.handler"}
-    operations.create_function(context, {**function, "Role": ROLE, "Code": code})
-    operations.invoke_function(context, {"FunctionName": "f", "InvocationType": "Event"})
-    wait_until(lambda: list(context.logs.read("/aws/lambda/f", "asynchronous")), 20)
-    (line,) = context.logs.read("/aws/lambda/f", "asynchronous")
-    assert "given up after 3 tries" in line
-    assert "ZeroDivisionError" in line
-    found = filter_log_events(context, {"logGroupName": "/aws/lambda/f", "filterPattern": "REPORT"})
-    assert len(found["events"]) == 3
-    assert context.store.list("invocation") == []
-
-
-def test_registering_and_starting_at_once_waits_for_nobody(sagemaker, pipeline, rule):
+def test_registering_and_starting_at_once_do_not_deadlock(sagemaker, pipeline, rule):
     """Registering holds the store and starts an execution by a rule; others start by themselves."""
     rule(
         {"source": ["aws.sagemaker"], "detail-type": ["SageMaker Model Package State Change"]},
@@ -191,7 +112,7 @@ def served(tmp_path):
     return context.events, functions, sent
 
 
-def test_what_cannot_be_served_keeps_an_event_from_no_other(served, caplog):
+def test_failed_target_keeps_an_event_from_no_other(served, caplog):
     events, functions, sent = served
 
     def fail(_):
@@ -205,7 +126,7 @@ def test_what_cannot_be_served_keeps_an_event_from_no_other(served, caplog):
     assert "RuntimeError: as asked" in caplog.text
 
 
-def test_an_event_that_cannot_be_kept_undoes_what_it_tells_of(served):
+def test_event_that_cannot_be_kept_is_an_error_of_its_sender(served):
     events, functions, sent = served
 
     def fail(_):
@@ -217,31 +138,80 @@ def test_an_event_that_cannot_be_kept_undoes_what_it_tells_of(served):
     assert sent == []
 
 
-def test_an_input_that_is_no_json_is_refused(pipeline, rule):
-    with pytest.raises(ClientError, match="JSON syntax error in input for target 0"):
-        rule({"source": ["stock.other"]}, {"Arn": pipeline, "Input": "{nothing"})
+def test_an_approval_calls_the_function_with_awss_event(emulator, functions, function):
+    group = f"approved-{uuid.uuid4().hex[:8]}"
+    rule_for(emulator, functions, function, group)
+    arn = approve(emulator, group)
+    (event,) = wait_for_events(emulator, arn)
+    assert event["source"] == "aws.sagemaker"
+    assert event["detail-type"] == "SageMaker Model Package State Change"
+    assert event["resources"] == [arn]
+    detail = event["detail"]
+    assert detail["ModelPackageGroupName"] == group
+    assert detail["ModelPackageVersion"] == 1
+    assert detail["ModelApprovalStatus"] == "Approved"
+    assert detail["UpdatedModelPackageFields"] == ["ModelApprovalStatus"]
+    assert detail["CreationTime"].endswith("Z")
 
 
-def test_permissions_given_at_once_are_all_kept(emulator):
-    functions = emulator.client("lambda")
-    name = f"function-{uuid.uuid4().hex[:8]}"
+def test_an_accepted_event_is_delivered_after_the_server_was_killed(own_emulator):
+    server = own_emulator()
+    server.up()
+    (server.state / "s3" / "lambda-events").mkdir()
+    functions = server.client("lambda")
+    # Fails until a file appears, so the server is killed with the delivery under way.
+    source = """
+import os, json, boto3
+def handler(event, context):
+    if not os.path.exists(os.environ["GATE"]):
+        raise RuntimeError("not yet")
+    boto3.client("s3").put_object(Bucket="lambda-events", Key=event["key"], Body=b"x")
+"""
     functions.create_function(
-        FunctionName=name,
+        FunctionName="late",
         Runtime="python3.11",
         Role=ROLE,
         Handler="function.main.handler",
-        Code={"ZipFile": archive()},
+        Code={"ZipFile": archive(source)},
+        Timeout=10,
+        Environment={"Variables": {"GATE": str(server.state / "gate")}},
     )
+    answer = functions.invoke(
+        FunctionName="late", InvocationType="Event", Payload=b'{"key": "delivered"}'
+    )
+    assert answer["StatusCode"] == 202
+    time.sleep(0.3)
+    server.kill()
+    (server.state / "gate").touch()
+    time.sleep(0.2)
+    server.up()
+    delivered = server.state / "s3" / "lambda-events" / "delivered"
+    deadline = time.monotonic() + 10
+    while not delivered.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
-    def permit(number):
+
+def test_a_function_is_called_for_the_rules_that_it_permits_only(emulator, functions, function):
+    group = f"forbidden-{uuid.uuid4().hex[:8]}"
+    rule_for(emulator, functions, function, group, permit=False)
+    sagemaker = emulator.client("sagemaker")
+
+    def permit(name, principal="events.amazonaws.com"):
         functions.add_permission(
-            FunctionName=name,
-            StatementId=f"s{number}",
+            FunctionName=function,
+            StatementId=uuid.uuid4().hex,
             Action="lambda:InvokeFunction",
-            Principal="events.amazonaws.com",
+            Principal=principal,
+            SourceArn=f"arn:aws:events:us-east-1:123456789012:rule/{name}",
         )
 
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(permit, range(40)))
-    policy = json.loads(functions.get_policy(FunctionName=name)["Policy"])
-    assert {each["Sid"] for each in policy["Statement"]} == {f"s{n}" for n in range(40)}
+    arn = approve(emulator, group)  # nobody is permitted
+    permit("another")
+    permit(f"rule-{group}", "s3.amazonaws.com")
+    sagemaker.update_model_package(ModelPackageArn=arn, ModelApprovalStatus="Rejected")
+    permit("rule-forbidden-*")
+    sagemaker.update_model_package(ModelPackageArn=arn, ModelApprovalStatus="Approved")
+    assert len(wait_for_events(emulator, arn)) == 1
+    said = f"does not permit events.amazonaws.com to invoke it for .*rule/rule-{group};"
+    assert len(re.findall(said, (emulator.state / "log.txt").read_text())) == 2

@@ -1,0 +1,26 @@
+import uuid
+
+import pytest
+from function_archive import archive
+
+ROLE = "arn:aws:iam::123456789012:role/lambda"
+
+
+@pytest.fixture
+def functions(emulator):
+    return emulator.client("lambda")
+
+
+@pytest.fixture
+def function(functions):
+    name = f"function-{uuid.uuid4().hex[:8]}"
+    functions.create_function(
+        FunctionName=name,
+        Runtime="python3.11",
+        Role=ROLE,
+        Handler="function.main.handler",
+        Code={"ZipFile": archive()},
+        Timeout=10,
+        Environment={"Variables": {"WHO": "me"}},
+    )
+    return name
