@@ -108,7 +108,7 @@ def test_installed_wheel_runs_a_pipeline_of_the_sdk(wheel: Path, tmp_path: Path)
 
     def shell(command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            ["sh", "-ec", command], cwd=cwd, env=alone, capture_output=True, text=True, timeout=120
+            ["sh", "-ec", command], cwd=cwd, env=alone, capture_output=True, text=True, timeout=250
         )
 
     command = environment / "bin/sagemaker-emulator"

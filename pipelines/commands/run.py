@@ -1,17 +1,12 @@
 """Commands that start, stop and resume executions of the pipeline."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from pipelines import NAME
 from pipelines.commands.group import Group
 from pipelines.commands.shared import INTERRUPTED, LOCAL, ExecutionName, Target, TargetOption, note
-
-if TYPE_CHECKING:
-    from pipelines.executions.watch import Look
 
 Wait = Annotated[
     bool, typer.Option("--wait/--no-wait", help="Show the steps until the execution ends.")
@@ -52,7 +47,6 @@ def start(
     The exit code is 0 only when the execution has Succeeded.
     """
     from pipelines.executions import start as starting
-    from pipelines.provisioning import upsert
 
     if context.args:
         assigned = [f"-p {word}" for word in context.args if "=" in word]
@@ -62,15 +56,7 @@ def start(
         )
         raise typer.Exit(2)
     arn = starting.start(target.session, target.settings, parameters or [], name, note)
-    with _announced(arn, wait):
-        if upsert.differs(target.session, target.settings):
-            note(
-                "The execution uses the code and settings of the last `upsert`; those here "
-                "differ. To run these: python pipeline.py upsert start"
-            )
-        last = _watch(target, arn) if wait else None
-    if last:
-        _conclude(target, last)
+    _follow(target, arn, wait, started=True)
 
 
 @app.add("stop", "stop 8x2k")
@@ -95,19 +81,17 @@ def retry(
 
     arn = execution.resolve(target.sagemaker, NAME, execution_name)
     execution.retry(target.sagemaker, arn)
-    with _announced(arn, wait):
-        last = _watch(target, arn) if wait else None
-    if last:
-        _conclude(target, last)
+    _follow(target, arn, wait)
 
 
-@contextmanager
-def _announced(arn: str, wait: bool) -> Iterator[None]:
-    """Print which execution runs, and on Ctrl-C that it continues.
+def _follow(target: Target, arn: str, wait: bool, *, started: bool = False) -> None:
+    """Print which execution runs; show it until it ends; exit with 1 unless it succeeds.
 
     Args:
+        target: The opened target.
         arn: The execution.
-        wait: Whether the body of the `with` watches it.
+        wait: Whether to show it until it ends.
+        started: Whether it is new, so that code and settings may differ from the last `upsert`.
     """
     identity = arn.rpartition("/")[2]
     commands = (
@@ -119,32 +103,27 @@ def _announced(arn: str, wait: bool) -> Iterator[None]:
     else:
         typer.echo(identity)
         note(f"The execution runs in the background.\n{commands}")
-    try:
-        yield
+    try:  # from here on, Ctrl-C at any moment names the execution
+        from pipelines.display import tables, terminal
+        from pipelines.executions import outcome, watch
+        from pipelines.provisioning import upsert
+
+        if started and upsert.differs(target.session, target.settings):
+            note(
+                "The execution uses the code and settings of the last `upsert`; those here "
+                "differ. To run these: python pipeline.py upsert start"
+            )
+        if not wait:
+            return
+        client, logs = target.sagemaker, target.session.client("logs")
+        last = terminal.show_live(watch.looks(client, logs, arn))
     except KeyboardInterrupt:
         note(f"\nStopped watching; the execution continues.\n{commands}")
         raise typer.Exit(INTERRUPTED) from None
-
-
-def _watch(target: Target, arn: str) -> "Look":
-    """Show an execution until it ends."""
-    from pipelines.display import terminal
-    from pipelines.executions import watch
-
-    return terminal.show_live(watch.looks(target.sagemaker, target.session.client("logs"), arn))
-
-
-def _conclude(target: Target, last: "Look") -> None:
-    """Show an execution's results; exit with 1 unless it has succeeded."""
-    from pipelines.display import tables, terminal
-    from pipelines.executions import outcome, watch
-
-    results = outcome.read(target.sagemaker, target.session.client("s3"), last.execution)
+    results = outcome.read(client, target.session.client("s3"), last.execution)
     succeeded = last.execution.status == "Succeeded"
     if not succeeded:
-        logs = target.session.client("logs")
-        endings = watch.log_endings(target.sagemaker, logs, last.execution)
-        terminal.show_failure(last, endings)
+        terminal.show_failure(last, watch.log_endings(client, logs, last.execution))
     terminal.show(*tables.results(last.execution, results))
     if not succeeded:
         raise typer.Exit(1)

@@ -1,5 +1,6 @@
 """Commands of the model registry and the endpoint."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,7 +18,7 @@ from pipelines.commands.shared import (
 )
 
 if TYPE_CHECKING:
-    from model_registry.promotion import Placement, Promotion
+    from model_registry.promotion import Promotion
 
 ENDPOINT_SECONDS = 1800  # on AWS an endpoint takes minutes, longer where instances are scarce
 PendingVersion = Annotated[
@@ -60,9 +61,10 @@ def approve(
     version: PendingVersion = None, reason: Reason = "", target: TargetOption = LOCAL
 ) -> None:
     """Approve a model version; the approval rule deploys it."""
+    from model_registry.versions import APPROVED
     from pipelines.serving import package_group
 
-    approved = package_group.decide(target.sagemaker, NAME, package_group.APPROVED, version, reason)
+    approved = package_group.decide(target.sagemaker, NAME, APPROVED, version, reason)
     typer.echo(f"Version {approved.version} is approved. The approval rule is deploying it.")
     note("To wait for it: python pipeline.py endpoint --wait")
 
@@ -106,11 +108,7 @@ def promote(
     from pipelines.serving import package_group
 
     package = package_group.find(target.sagemaker, NAME, version)
-    _report(
-        promotion.promote(
-            target.sagemaker, package.arn, _placement(target), wait_seconds=ENDPOINT_SECONDS
-        )
-    )
+    _deploy(target, promotion.promote, package.arn)
 
 
 @app.add("rollback")
@@ -118,9 +116,7 @@ def rollback(target: TargetOption = LOCAL) -> None:
     """Deploy the approved version that served before this one."""
     from pipelines.serving import rollback as rolling_back
 
-    _report(
-        rolling_back.rollback(target.sagemaker, _placement(target), wait_seconds=ENDPOINT_SECONDS)
-    )
+    _deploy(target, rolling_back.rollback)
 
 
 @app.add("endpoint", "endpoint --wait")
@@ -151,14 +147,12 @@ def endpoint(
         raise typer.Exit(1)
 
 
-def _placement(target: Target) -> "Placement":
-    """The endpoint, instance type and role that an approved model is deployed with."""
+def _deploy(target: Target, deploy: Callable[..., "Promotion"], *package: str) -> None:
+    """Promote or roll back, and print the result."""
     from model_registry.promotion import Placement
 
     settings = target.settings
-    return Placement(settings.endpoint, settings.instances.inference, settings.role_arn)
-
-
-def _report(promoted: "Promotion") -> None:
-    typer.echo(f"Endpoint {promoted.endpoint_name}, version {promoted.version}: {promoted.status}.")
+    placement = Placement(settings.endpoint, settings.instances.inference, settings.role_arn)
+    done = deploy(target.sagemaker, *package, placement, wait_seconds=ENDPOINT_SECONDS)
+    typer.echo(f"Endpoint {done.endpoint_name}, version {done.version}: {done.status}.")
     note("To wait for it: python pipeline.py endpoint --wait")

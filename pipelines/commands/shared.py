@@ -1,6 +1,8 @@
 """What the commands share: common options, the opened target, and where they print."""
 
 import json
+import shutil
+import sys
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated
@@ -80,6 +82,10 @@ def version_number(text: str) -> int:
 
 def note(text: str) -> None:
     """Print a message to standard error; standard output holds only what was asked for."""
+    from pipelines.display.formatting import wrap
+
+    if sys.stderr.isatty():
+        text = wrap(text, shutil.get_terminal_size().columns)
     typer.echo(text, err=True)
 
 

@@ -1,4 +1,4 @@
-"""The report's own drawings as SVG geometry: when each step ran, and the trials."""
+"""The charts of the report as SVG geometry: when each step ran, and the trials."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ LEFT, RIGHT, TOP, BOTTOM = 56, 12, 12, 44
 
 @dataclass(frozen=True)
 class Mark:
-    """A bar, a point or a tick: where it is, in the chart's units, and its words."""
+    """A bar, a point or a tick: its position in the chart's units, and its text."""
 
     x: float
     y: float
@@ -24,7 +24,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Chart:
-    """A drawing in units of its own width and height."""
+    """A chart, with its width and height in its own units."""
 
     width: int
     height: int
@@ -36,35 +36,35 @@ class Chart:
 
 
 def timeline(execution: Execution) -> Chart | None:
-    """A bar for each step that ran, from its beginning to its end; None when none has begun."""
-    begun = [step for step in execution.steps if step.started]
-    if not begun:
+    """A bar for each step that ran, from its start to its end; None if none has started."""
+    steps = [step for step in execution.steps if step.started]
+    if not steps:
         return None
-    first = min(step.started for step in begun if step.started)
-    whole = max((s.started - first).total_seconds() + (s.seconds or 0) for s in begun if s.started)
+    first = min(step.started for step in steps if step.started)
+    whole = max((s.started - first).total_seconds() + (s.seconds or 0) for s in steps if s.started)
     whole = max(whole, 0.001)
     rows = []
-    for row, step in enumerate(begun):
+    for row, step in enumerate(steps):
         assert step.started is not None
         start = (step.started - first).total_seconds() / whole
         width = (step.seconds or 0) / whole
-        # A step of no duration still leaves a mark.
+        # A step without a duration still gets a mark.
         rows.append(Mark(100 * start, 26 * row, max(100 * width, 0.4), step.name, step.status))
     return Chart(100, 26 * len(rows), tuple(rows))
 
 
 def trials_chart(trials: Sequence[Trial]) -> Chart | None:
     """The objective of each trial against its learning rate; None with fewer than two results."""
-    found = []
+    points = []
     for trial in trials:
         name = next((n for n in trial.hyperparameters if n in ("lr", "learning-rate")), None)
         if name and trial.objective is not None:
-            found.append((float(trial.hyperparameters[name]), trial.objective, trial))
-    if len(found) < 2:
+            points.append((float(trial.hyperparameters[name]), trial.objective, trial))
+    if len(points) < 2:
         return None
-    # Learning rates are searched on a logarithmic scale, and read on one.
-    across = _Scale([math.log10(rate) for rate, _, _ in found], LEFT, WIDTH - RIGHT)
-    up = _Scale([objective for _, objective, _ in found], HEIGHT - BOTTOM, TOP)
+    # Learning rates are searched on a logarithmic scale, so they are drawn on one.
+    across = _Scale([math.log10(rate) for rate, _, _ in points], LEFT, WIDTH - RIGHT)
+    up = _Scale([objective for _, objective, _ in points], HEIGHT - BOTTOM, TOP)
     marks = tuple(
         Mark(
             across(math.log10(rate)),
@@ -73,7 +73,7 @@ def trials_chart(trials: Sequence[Trial]) -> Chart | None:
             f"trial {trials.index(trial) + 1}: {value:.3f} with learning rate {rate:.4g}",
             "best" if trial.best else "",
         )
-        for rate, value, trial in found
+        for rate, value, trial in points
     )
     rates = list(_round_rates(10**across.low, 10**across.high))
     x_ticks = tuple(Mark(across(math.log10(r)), HEIGHT - BOTTOM + 16, 0, f"{r:g}") for r in rates)
@@ -83,9 +83,9 @@ def trials_chart(trials: Sequence[Trial]) -> Chart | None:
 
 
 def _round(low: float, high: float) -> Iterator[float]:
-    """Some round values between two bounds: multiples of 1, 2 or 5 times a power of ten."""
+    """Round values between two bounds: multiples of 1, 2 or 5 times a power of ten."""
     power = 10.0 ** math.floor(math.log10((high - low) / 3))
-    # Logarithms round, so that three of the smallest step need not fit: it is taken in any case.
+    # A logarithm is rounded, so three of the smallest step may not fit; it is used all the same.
     step = next((m * power for m in (5, 2) if (high - low) / (m * power) >= 3), power)
     for number in range(math.ceil(low / step), math.floor(high / step) + 1):
         yield float(f"{number * step:.10g}")

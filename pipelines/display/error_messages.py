@@ -1,10 +1,15 @@
-"""Expected failures said in words: what happened, where, and what to do next."""
+"""Messages for expected errors: what happened, where, and what to do next."""
+
+from __future__ import annotations
 
 import errno
-from typing import Any
+from typing import TYPE_CHECKING
 
 from model_registry.errors import RegistryError
 from pipelines.errors import UserError
+
+if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
 
 SIGN_IN = (
     "ExpiredToken",
@@ -14,23 +19,23 @@ SIGN_IN = (
 )
 FORBIDDEN = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403")
 ON_THIS_MACHINE = (
-    "On this machine `python pipeline.py emulator status` says whether the emulator runs; "
+    "On this machine, `python pipeline.py emulator status` shows whether the emulator runs, and "
     "`python pipeline.py emulator up` starts it."
 )
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def explain(error: BaseException) -> str | None:
-    """A message for the person at the keyboard; None for an error that nobody expected.
+    """A message for the person at the keyboard; None for an unexpected error.
 
     Args:
-        error: Whatever a verb raised.
+        error: The error that a command raised.
     """
     if isinstance(error, UserError | RegistryError):
         return str(error)
     if isinstance(error, OSError):
         return _system(error)
-    # Looking at botocore's classes only now keeps verbs that raise something else quick.
+    # Imported only here, so that commands with other errors stay quick.
     import botocore.exceptions as aws
 
     if isinstance(error, aws.ClientError):
@@ -43,28 +48,29 @@ def explain(error: BaseException) -> str | None:
     if isinstance(error, (*signed_out, aws.CredentialRetrievalError)):
         return f"{str(error).rstrip('. ')}. Sign in again: `aws sso login`."
     if isinstance(error, aws.HTTPClientError | aws.ConnectionError):
-        return f"The service cannot be reached: {error}\n{ON_THIS_MACHINE}"
+        return f"The service does not respond: {error}\n{ON_THIS_MACHINE}"
     if isinstance(error, aws.BotoCoreError):
         return str(error)
     return _storage(error)
 
 
-def _refusal(error: Any) -> str:
-    found = error.response.get("Error", {})
-    code, message = found.get("Code", "error"), found.get("Message", "")
-    said = f"{error.operation_name} was refused: {code}: {message}"
+def _refusal(error: ClientError) -> str:
+    details = error.response.get("Error", {})
+    code, reason = details.get("Code", "error"), details.get("Message", "")
+    message = f"{error.operation_name} was refused: {code}: {reason}"
     if code in SIGN_IN:
-        return f"{said}\nThe credentials are not valid any more; sign in again: `aws sso login`."
+        return f"{message}\nThe credentials are no longer valid; sign in again: `aws sso login`."
     if code in FORBIDDEN:
         return (
-            f"{said}\nThe credentials lack the permission for {error.operation_name}; "
+            f"{message}\nThe credentials lack the permission for {error.operation_name}; "
             "infrastructure/ lists the permissions that the pipeline needs."
         )
     if code == "ResourceLimitExceeded":
         return (
-            f"{said}\nAsk for more in Service Quotas, or choose another instance type (start -p)."
+            f"{message}\nRequest more in Service Quotas, or choose another instance type: start "
+            "-p TrainingInstanceType=..."
         )
-    return said
+    return message
 
 
 def _storage(error: BaseException) -> str | None:
@@ -72,25 +78,24 @@ def _storage(error: BaseException) -> str | None:
 
     if not isinstance(error, storage.BaseError):
         return None
-    said = str(error).partition("\n")[0]  # what it was made from follows, over many lines
+    message = str(error).partition("\n")[0]  # the causes follow, over many lines
     if isinstance(error, storage.PermissionDeniedError | storage.UnauthenticatedError):
         return (
-            f"S3 refused: {said}\nThe credentials lack the permission; infrastructure/ lists the "
-            "permissions that the pipeline needs."
+            f"S3 refused: {message}\nThe credentials lack the permission; infrastructure/ lists "
+            "the permissions that the pipeline needs."
         )
-    said = f"S3 did not answer as it should: {said}"
-    return f"{said}\n{ON_THIS_MACHINE} Where its disk is full, its S3 fails like this."
+    return f"S3 failed: {message}\n{ON_THIS_MACHINE} Its S3 fails like this if the disk is full."
 
 
 def _system(error: OSError) -> str | None:
-    place = error.filename or "this machine's disk"
+    path = error.filename or "this machine's disk"
     if error.errno in FULL:
         return (
-            f"The disk is full: {place} cannot be written. Make room and run the same command "
-            "again; `python pipeline.py emulator reset` gives back what the emulator keeps."
+            f"The disk is full: {path} cannot be written. Free some space and run the same command "
+            "again; `python pipeline.py emulator reset` deletes everything that the emulator keeps."
         )
     if error.errno == errno.EADDRINUSE:
-        return f"The port is taken by another process: {error}."
+        return f"Another process uses the port: {error}."
     if error.filename:
         return f"{error.filename}: {error.strerror}."
     return None

@@ -3,28 +3,16 @@
 import textwrap
 from datetime import datetime
 
-# The colour of a status, by the word that SageMaker or this project uses for it.
-STYLES = {
-    "Succeeded": "green",
-    "Completed": "green",
-    "InService": "green",
-    "Approved": "green",
-    "NoIssuesFound": "green",
-    "Failed": "bold red",
-    "Rejected": "red",
-    "IssuesFound": "bold yellow",
-    "Executing": "cyan",
-    "Starting": "cyan",
-    "Creating": "cyan",
-    "Updating": "cyan",
-    "InProgress": "cyan",
-    "PendingManualApproval": "yellow",
-    "Stopping": "yellow",
-    "Stopped": "yellow",
-    "Waiting": "dim",
-    "Skipped": "dim",
-    "NotApplicable": "dim",
+STATUSES = {
+    "green": "Succeeded Completed InService Approved NoIssuesFound",
+    "bold red": "Failed",
+    "red": "Rejected",
+    "bold yellow": "IssuesFound",
+    "cyan": "Executing Starting Creating Updating InProgress",
+    "yellow": "PendingManualApproval Stopping Stopped",
+    "dim": "Waiting Skipped NotApplicable",
 }
+STYLES = {status: style for style, statuses in STATUSES.items() for status in statuses.split()}
 
 
 def duration(seconds: float | None) -> str:

@@ -1,29 +1,34 @@
-"""A pipeline definition drawn: its steps, and which of them waits for which."""
+"""A drawing of a pipeline definition: its steps, and which of them waits for which."""
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from html import escape
 from typing import Any
 
-Step = Mapping[str, Any]
-BRANCHES = {"IfSteps": "if", "ElseSteps": "else"}
-BOX, ACROSS, DOWN, EDGE = (128, 44), 168, 64, 8  # pixels: a step, from one to the next, the margin
+from pipelines.executions.execution import BRANCHES, walk
+
+BOX, ACROSS, DOWN, EDGE = (
+    (128, 44),
+    168,
+    64,
+    8,
+)  # pixels: box, distances, margin
 INK, PALE, LINE, FILL = "#1d2a3a", "#5b6b7d", "#5b7db1", "#eef3fb"
 
 
 def waits(definition: Mapping[str, Any]) -> dict[str, set[str]]:
     """For each step, in the order of the definition, the steps that it directly waits for.
 
-    A step waits for those that it refers to, those in its DependsOn and the condition that it lies
-    in; what another of these waits for is left out.
+    A step waits for those that it refers to, those in its DependsOn and the condition that holds
+    it; steps that another of these waits for are left out.
 
     Args:
         definition: The JSON of a SageMaker pipeline, read.
     """
     needs: dict[str, set[str]] = {}
-    names = {step["Name"] for step, _, _ in _walk(definition["Steps"])}
-    for step, condition, _ in _walk(definition["Steps"]):
+    names = {step["Name"] for step, _, _ in walk(definition["Steps"])}
+    for step, condition, _ in walk(definition["Steps"]):
         own = {key: value for key, value in step.items() if key != "Arguments"}
         arguments = step.get("Arguments", {})
         branches = BRANCHES if step["Type"] == "Condition" else ()
@@ -43,55 +48,38 @@ def graph(definition: Mapping[str, Any]) -> str:
         definition: The JSON of a SageMaker pipeline, read.
     """
     needs = waits(definition)
-    # A branch is written where it begins.
-    found = {
+    # A branch is named at its first step.
+    kinds = {
         step["Name"]: (step["Type"], branch if condition in needs[step["Name"]] else "")
-        for step, condition, branch in _walk(definition["Steps"])
+        for step, condition, branch in walk(definition["Steps"])
     }
     columns: dict[str, int] = {}
     while len(columns) < len(needs):
         for name, needed in needs.items():
             if name not in columns and needed <= columns.keys():
                 columns[name] = 1 + max((columns[one] for one in needed), default=-1)
-    placed: dict[str, tuple[int, int]] = {}
+    corners: dict[str, tuple[int, int]] = {}
     for name, column in columns.items():
         row = list(columns.values())[: list(columns).index(name)].count(column)
-        placed[name] = (EDGE + column * ACROSS, EDGE + row * DOWN)
-    width = max(x for x, _ in placed.values()) + BOX[0] + EDGE
-    height = max(y for _, y in placed.values()) + BOX[1] + EDGE
+        corners[name] = (EDGE + column * ACROSS, EDGE + row * DOWN)
+    width = max(x for x, _ in corners.values()) + BOX[0] + EDGE
+    height = max(y for _, y in corners.values()) + BOX[1] + EDGE
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
             f'width="{width}" role="img" aria-label="The steps of the pipeline" '
             'font-family="sans-serif" text-anchor="middle">',
-            *(_arrow(placed[one], placed[name]) for name in needs for one in sorted(needs[name])),
-            *(_box(name, *found[name], *placed[name]) for name in needs),
+            *(_arrow(corners[one], corners[name]) for name in needs for one in sorted(needs[name])),
+            *(_box(name, *kinds[name], *corners[name]) for name in needs),
             "</svg>",
         ]
     )
 
 
-def _walk(
-    steps: Sequence[Step], condition: str = "", branch: str = ""
-) -> Iterator[tuple[Step, str, str]]:
-    """Every step, with the condition that it lies in and in which of its branches."""
-    for step in steps:
-        yield step, condition, branch
-        if step["Type"] == "Condition":
-            for key, word in BRANCHES.items():
-                yield from _walk(step["Arguments"].get(key, ()), step["Name"], word)
-
-
 def _before(needs: Mapping[str, set[str]], name: str) -> set[str]:
     """All steps that have to end before a step begins."""
-    found: set[str] = set()
-    waiting = list(needs.get(name, ()))
-    while waiting:
-        one = waiting.pop()
-        if one not in found:
-            found.add(one)
-            waiting += needs.get(one, ())
-    return found
+    before = set(needs.get(name, ()))
+    return before.union(*(_before(needs, one) for one in before))
 
 
 def _arrow(start: tuple[int, int], end: tuple[int, int]) -> str:

@@ -18,7 +18,7 @@ from pipelines.evaluation_report import FILE, EvaluationReport
 from pipelines.executions import outcome as outcomes
 from pipelines.executions import watch
 from pipelines.executions.advice import advise
-from pipelines.executions.outcome import Outcome
+from pipelines.executions.outcome import PAGE, PROFILE, Outcome
 from pipelines.executions.watch import LogEnding, Look
 
 if TYPE_CHECKING:
@@ -55,13 +55,8 @@ def write(session: boto3.Session, arn: str, folder: Path) -> Path:
     outcome = outcomes.read(client, s3, look.execution)
     endings = watch.log_endings(client, logs, look.execution)
     with _replaced(folder / look.execution.id) as new:
-        pictures = outcomes.download_plots(s3, outcome.evaluation_url, new / "plots")
-        suspects, profile, page = (
-            outcomes.download(s3, outcome.evaluation_url, name, new)
-            for name in (outcomes.SUSPECTS, outcomes.PROFILE, outcomes.PAGE)
-        )
-        pictures += [suspects] if suspects else []
-        html = render(look, outcome, pictures, endings, profile, page)
+        files = outcomes.download(s3, outcome.evaluation_url, new)
+        html = render(look, outcome, files, endings)
         (new / "report.html").write_text(html, encoding="utf-8")
         if outcome.evaluation:
             (new / FILE).write_text(json.dumps(outcome.evaluation.document, indent=2))
@@ -84,20 +79,16 @@ def _replaced(folder: Path) -> Iterator[Path]:
 def render(
     look: Look,
     outcome: Outcome,
-    pictures: Sequence[Path],
+    files: Sequence[Path] = (),
     endings: Sequence[LogEnding] = (),
-    profile: Path | None = None,
-    page: Path | None = None,
 ) -> str:
     """The report as text.
 
     Args:
         look: The execution.
         outcome: Its results.
-        pictures: PNG files to put into the report.
+        files: PNG files to put into the report, and HTML files beside it to link to.
         endings: The last lines of the failed steps' logs.
-        profile: The page beside this one that shows where Train spent its time.
-        page: The page beside this one that Evaluate wrote.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -116,9 +107,10 @@ def render(
         version=outcome.version,
         advice=replace(advice, commands=others),
         endings=endings,
-        profile=profile.name if profile else "",
-        page=page.name if page else "",
-        pictures=_embed(pictures, outcome.evaluation),
+        profile_page=PROFILE,
+        evaluation_page=PAGE,
+        pages=[file.name for file in files if file.suffix == ".html"],
+        pictures=_embed(files, outcome.evaluation),
         charts={
             "timeline": timeline(look.execution),
             "trials": trials_chart(outcome.trials),
@@ -133,9 +125,8 @@ def _embed(files: Sequence[Path], report: EvaluationReport | None) -> list[Embed
     known = {Path(one.file).name: one for one in report.pictures} if report else {}
     names = list(known)
     embedded = []
-    for file in sorted(
-        files, key=lambda file: names.index(file.name) if file.name in known else -1
-    ):
+    pictures = (file for file in files if file.suffix == ".png")
+    for file in sorted(pictures, key=lambda f: names.index(f.name) if f.name in known else -1):
         picture = known.get(file.name)
         caption = picture.caption if picture else file.stem.replace("_", " ")
         data = base64.b64encode(file.read_bytes()).decode()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 RUNNING = ("Executing", "Stopping")
 WAITING = "Waiting"  # ours: a step of the definition that has not started
+BRANCHES = {"IfSteps": "if", "ElseSteps": "else"}  # of a condition
 SKIPPED = "Skipped"  # ours: a step that did not run before the execution ended
 # A step's type in the definition, by the key of its metadata.
 TYPES = {
@@ -322,15 +323,19 @@ def _parameters(client: SageMakerClient, arn: str) -> dict[str, str]:
 def _planned(client: SageMakerClient, arn: str) -> dict[str, str]:
     """Names and types of the definition's steps; a condition's branches follow it."""
     response = client.describe_pipeline_definition_for_execution(PipelineExecutionArn=arn)
-    return dict(_walk(json.loads(response["PipelineDefinition"])["Steps"]))
+    steps = walk(json.loads(response["PipelineDefinition"])["Steps"])
+    return {step["Name"]: step["Type"] for step, _, _ in steps}
 
 
-def _walk(steps: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+def walk(
+    steps: Sequence[Mapping[str, Any]], condition: str = "", branch: str = ""
+) -> Iterator[tuple[Mapping[str, Any], str, str]]:
+    """Every step of a definition, with the condition step that holds it, and its branch."""
     for step in steps:
-        yield step["Name"], step["Type"]
+        yield step, condition, branch
         if step["Type"] == "Condition":
-            yield from _walk(step["Arguments"].get("IfSteps", []))
-            yield from _walk(step["Arguments"].get("ElseSteps", []))
+            for key, name in BRANCHES.items():
+                yield from walk(step["Arguments"].get(key, ()), step["Name"], name)
 
 
 def _steps_run(client: SageMakerClient, arn: str) -> dict[str, PipelineExecutionStepTypeDef]:

@@ -23,9 +23,8 @@ if TYPE_CHECKING:
     from types_boto3_sagemaker import SageMakerClient
 
 EVALUATION = "Evaluate"
-# Other files of Evaluate's output: the profile of Train, Evaluate's own page, and the training
-# images whose labels look wrong.
-PROFILE, PAGE, SUSPECTS = "profile.html", "evaluation.html", "suspects.png"
+# Pages of Evaluate's output: the profile of Train, and Evaluate's own page.
+PROFILE, PAGE = "profile.html", "evaluation.html"
 
 
 class Verdict(TypedDict, total=False):
@@ -85,48 +84,30 @@ def read(client: SageMakerClient, s3: S3Client, execution: Execution) -> Outcome
     )
 
 
-def download_plots(s3: S3Client, url: str, folder: Path) -> list[Path]:
-    """Download Evaluate's plots into a folder.
+def download(s3: S3Client, url: str, folder: Path) -> list[Path]:
+    """Download the pictures and pages of Evaluate's output into an existing folder.
 
     Args:
         s3: The S3 client.
-        url: The outcome's `evaluation_url`; if it is "", there are no plots.
-        folder: Is created if it does not exist.
+        url: The outcome's `evaluation_url`; if it is "", there is nothing to download.
+        folder: The folder.
 
     Returns:
-        The files, sorted by name.
+        The files, sorted by path.
     """
     if not url:
         return []
-    address = urlsplit(f"{url.rstrip('/')}/plots/")
-    pages = s3.get_paginator("list_objects_v2").paginate(
-        Bucket=address.netloc, Prefix=address.path.lstrip("/")
-    )
-    keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
-    folder.mkdir(parents=True, exist_ok=True)
+    address = urlsplit(f"{url}/")
+    prefix = address.path.lstrip("/")
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=address.netloc, Prefix=prefix)
     files = []
-    for key in sorted(key for key in keys if key.endswith(".png")):
-        file = folder / key.rpartition("/")[2]
-        s3.download_file(address.netloc, key, str(file))
-        files.append(file)
-    return files
-
-
-def download(s3: S3Client, url: str, name: str, folder: Path) -> Path | None:
-    """Download one file of Evaluate's output into an existing folder; None if there is none.
-
-    Args:
-        s3: The S3 client.
-        url: The outcome's `evaluation_url`.
-        name: The file's name, such as PROFILE.
-        folder: The folder.
-    """
-    content = read_object(s3, f"{url}/{name}" if url else "")
-    if content is None:
-        return None
-    file = folder / name
-    file.write_bytes(content)
-    return file
+    for key in (entry["Key"] for page in pages for entry in page.get("Contents", [])):
+        file = folder / key.removeprefix(prefix)
+        if file.suffix in (".png", ".html"):
+            file.parent.mkdir(exist_ok=True)
+            s3.download_file(address.netloc, key, str(file))
+            files.append(file)
+    return sorted(files)
 
 
 def _version(client: SageMakerClient, arn: str) -> ModelVersion | None:

@@ -48,13 +48,6 @@ class ImageSet:
         """Every image's name, those that cannot be counted included."""
         return sorted([*self.content_types, *self.refused])
 
-    def by_content_type(self) -> dict[str, tuple[str, ...]]:
-        """The names by content type."""
-        return {
-            kind: tuple(name for name, own in self.content_types.items() if own == kind)
-            for kind in sorted(set(self.content_types.values()))
-        }
-
 
 def from_folder(folder: Path) -> ImageSet:
     """The .jpg, .jpeg and .png files below a folder, each checked by its bytes.

@@ -55,7 +55,8 @@ def plan(settings: Settings, version: ModelVersion, images: ImageSet) -> tuple[T
     now = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     stem = f"{NAME}-score-v{version.version}-{now}-{uuid.uuid4().hex[:4]}"
     jobs = []
-    for content_type, names in images.by_content_type().items():
+    for content_type in sorted(set(images.content_types.values())):
+        names = tuple(n for n, own in images.content_types.items() if own == content_type)
         name = f"{stem}-{content_type.partition('/')[2]}"
         prefix = f"s3://{settings.bucket_name}/{NAME}/scores/{name}"
         source = images.address or f"{prefix}/input/"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -23,10 +22,6 @@ class Baseline:
     label: str
     predictions: Predictions
     note: str = ""
-
-    def describe(self, value: float) -> dict[str, Any]:
-        """The baseline with its value of a metric, as evaluation.json holds it."""
-        return {"label": self.label, "value": value, "note": self.note}
 
 
 def baselines(

@@ -31,8 +31,7 @@ def calibration_error(confidence: np.ndarray, correct: np.ndarray, draws: np.nda
     """
     inside = confidence_bin(confidence)[:, None] == np.arange(BINS)
     gaps = draws @ (inside * (correct - confidence)[:, None])
-    error: np.ndarray = np.abs(gaps).sum(axis=1) / draws.shape[1]
-    return error
+    return np.asarray(np.abs(gaps).sum(axis=1) / draws.shape[1])
 
 
 def calibration_bins(
@@ -49,8 +48,7 @@ def calibration_bins(
 
 def confidence_bin(confidence: np.ndarray) -> np.ndarray:
     """Int (images,): the index of each confidence's bin."""
-    bins: np.ndarray = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
-    return bins
+    return np.asarray(np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1))
 
 
 def describe(
@@ -77,5 +75,4 @@ def unscaled_confidence(predictions: Predictions, temperature: float) -> np.ndar
     """
     powers = predictions.probabilities**temperature
     answered = np.searchsorted(predictions.classes, predictions.answer)
-    confidence: np.ndarray = powers[np.arange(len(powers)), answered] / powers.sum(axis=1)
-    return confidence
+    return np.asarray(powers[np.arange(len(powers)), answered] / powers.sum(axis=1))

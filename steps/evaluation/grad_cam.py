@@ -17,7 +17,7 @@ from PIL import Image, ImageOps
 
 from evaluation import archive, mistakes
 from evaluation.predictions import Predictions
-from pictures import GREEN, INK, STYLE, WIDTH
+from plotting import GREEN, INK, STYLE, WIDTH
 
 EACH = 3  # correct predictions, and wrong ones
 PIXELS = 320
@@ -64,8 +64,7 @@ def heat(network: Any, pixels: np.ndarray, answers: np.ndarray) -> np.ndarray:
     if len(heats) == 2 * len(pixels):  # the mirror images came after the images
         heats = heats[: len(pixels)] + heats[len(pixels) :].flip(2)
     largest = heats.amax(dim=(1, 2), keepdim=True)
-    scaled: np.ndarray = (heats / largest.clamp(min=1e-12)).numpy()
-    return scaled
+    return np.asarray((heats / largest.clamp(min=1e-12)).numpy())
 
 
 def draw(file: Path, loaded: archive.LoadedModel, predictions: Predictions) -> str:
@@ -157,5 +156,4 @@ def _overlay(picture: np.ndarray, heat: np.ndarray) -> np.ndarray:
     grey = picture.mean(axis=2, keepdims=True).repeat(3, axis=2) / 255
     colours = matplotlib.colormaps["inferno"](strength)[..., :3]
     share = (0.15 + 0.6 * strength)[..., None]
-    overlay: np.ndarray = np.clip((1 - share) * grey + share * colours, 0, 1)
-    return overlay
+    return np.asarray(np.clip((1 - share) * grey + share * colours, 0, 1))

@@ -8,7 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from evaluation import formatting
+from evaluation.formatting import percent
 
 TEMPLATE = Path(__file__).with_name("evaluation.html.j2")
 
@@ -26,7 +26,7 @@ def render(document: dict[str, Any], output: Path) -> str:
     tally = document["tally"]
     return environment.get_template(TEMPLATE.name).render(
         tally=tally,
-        format=formatting,
+        percent=percent,
         pictures=[
             picture | {"data": base64.b64encode((output / picture["file"]).read_bytes()).decode()}
             for picture in tally["pictures"]

@@ -16,6 +16,7 @@ from sklearn import metrics as sk
 from evaluation import intervals
 from evaluation.baselines import Baseline
 from evaluation.calibration_error import calibration_error
+from evaluation.formatting import Format, number
 from evaluation.intervals import Estimate
 from evaluation.predictions import Predictions
 
@@ -52,7 +53,7 @@ class Metric:
     compute: Compute
     label: str = ""
     description: str = ""
-    format: Literal["percent", "items", "number"] = "number"
+    format: Format = "number"
     better: Literal["higher", "lower"] = "higher"
     headline: bool = False
     baselines: tuple[str, ...] = ()
@@ -63,14 +64,12 @@ def _mean(values: Callable[[Predictions], np.ndarray]) -> Compute:
     return lambda predictions, draws: draws @ values(predictions) / draws.shape[1]
 
 
-def _error(predictions: Predictions) -> np.ndarray:
-    error: np.ndarray = np.abs(predictions.truth - predictions.answer)
-    return error
+def _error(predictions: Predictions) -> Any:
+    return np.abs(predictions.truth - predictions.answer)
 
 
-def _expected_error(predictions: Predictions) -> np.ndarray:
-    error: np.ndarray = np.abs(predictions.truth - predictions.expected_count)
-    return error
+def _expected_error(predictions: Predictions) -> Any:
+    return np.abs(predictions.truth - predictions.expected_count)
 
 
 def _root_mean_square(values: Callable[[Predictions], np.ndarray]) -> Compute:
@@ -82,8 +81,7 @@ def _explained_variance(predictions: Predictions, draws: np.ndarray) -> np.ndarr
     truth = predictions.truth.astype(float)
     spread = draws @ truth**2 - (draws @ truth) ** 2 / draws.shape[1]
     with np.errstate(divide="ignore", invalid="ignore"):  # undefined for one count only
-        share: np.ndarray = 1 - draws @ _error(predictions) ** 2 / np.where(spread, spread, np.nan)
-    return share
+        return np.asarray(1 - draws @ _error(predictions) ** 2 / np.where(spread, spread, np.nan))
 
 
 @dataclass(frozen=True)
@@ -104,16 +102,14 @@ class _Hits:
     def score(self, beta: float) -> np.ndarray:
         """F of each count: recall weighs beta times as much as precision."""
         total = beta**2 * self.true + self.predicted
-        score: np.ndarray = (1 + beta**2) * self.both / np.where(total, total, 1)
-        return score
+        return np.asarray((1 + beta**2) * self.both / np.where(total, total, 1))
 
 
 def _macro_f1(predictions: Predictions, draws: np.ndarray) -> np.ndarray:
     """The mean over the counts that are true or predicted, scikit-learn's default."""
     hits = _Hits.count(predictions, draws)
     seen = hits.true + hits.predicted > 0
-    mean: np.ndarray = hits.score(1.0).sum(axis=1) / seen.sum(axis=1)
-    return mean
+    return np.asarray(hits.score(1.0).sum(axis=1) / seen.sum(axis=1))
 
 
 def _weighted(score: Callable[[_Hits], np.ndarray]) -> Compute:
@@ -121,8 +117,7 @@ def _weighted(score: Callable[[_Hits], np.ndarray]) -> Compute:
 
     def compute(predictions: Predictions, draws: np.ndarray) -> np.ndarray:
         hits = _Hits.count(predictions, draws)
-        mean: np.ndarray = (hits.true * score(hits)).sum(axis=1) / draws.shape[1]
-        return mean
+        return np.asarray((hits.true * score(hits)).sum(axis=1) / draws.shape[1])
 
     return compute
 
@@ -199,20 +194,29 @@ def describe(predictions: Predictions, baselines: Mapping[str, Baseline]) -> dic
             name = f"{metric.name}_best_constant_classifier"
             sections[CLASSIFICATION][name] = _model_quality(best[metric.name])
     sections[TALLY]["metrics"] = [
-        {
-            "name": metric.name, "label": metric.label, "description": metric.description,
-            "format": metric.format, "better": metric.better, "headline": metric.headline,
-            **estimates[metric.name],
-            "baselines": [
-                baseline.describe(_value(metric, baseline.predictions))
-                for name in metric.baselines
-                if (baseline := baselines.get(name))
-            ],
-        }
-        for metric in METRICS
-        if metric.label
-    ]  # fmt: skip
+        _shown(metric, estimates[metric.name], baselines) for metric in METRICS if metric.label
+    ]
     return sections
+
+
+def _shown(metric: Metric, values: Estimate, baselines: Mapping[str, Baseline]) -> dict[str, Any]:
+    """A metric with its numbers, and as the texts that tables and pages show."""
+    value, spread, low, high = (
+        values.get(name) for name in ("value", "standard_deviation", "low", "high")
+    )
+    short = number(metric.format, value) or "undefined"
+    compared = [baselines[name] for name in metric.baselines if name in baselines]
+    return {
+        "name": metric.name, "label": metric.label, "description": metric.description,
+        "format": metric.format, "better": metric.better, "headline": metric.headline, **values,
+        "short": short,
+        "text": number(metric.format, value, spread, between=" ± ") or short,
+        "interval": number(metric.format, low, high, between=" to "),
+        "comparison": "; ".join(
+            f"{one.label}: {number(metric.format, _value(metric, one.predictions))}{one.note}"
+            for one in compared
+        ),
+    }  # fmt: skip
 
 
 def estimate(predictions: Predictions) -> dict[str, Estimate]:

@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from evaluation.calibration_error import BINS, calibration_bins
 from evaluation.predictions import Predictions
-from pictures import BLUE, GREEN, GREY, INK, ORANGE, STYLE, WIDTH
+from plotting import BLUE, GREEN, GREY, INK, ORANGE, STYLE, WIDTH
 
 ROOMY = 8  # more counts than this get a larger picture, with less text in it
 FEW = 5  # images; a share of so few says little

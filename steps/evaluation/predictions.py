@@ -42,8 +42,7 @@ class Predictions:
     @property
     def correct(self) -> np.ndarray:
         """Bool (n,): the predicted count is the true one."""
-        correct: np.ndarray = self.answer == self.truth
-        return correct
+        return np.asarray(self.answer == self.truth)
 
     def subset(self, indices: np.ndarray) -> Predictions:
         """The predictions for these images alone."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from evaluation import formatting
-
 
 def text(document: dict[str, Any]) -> str:
     """The document of evaluation.json in lines."""
@@ -13,9 +11,8 @@ def text(document: dict[str, Any]) -> str:
     approved = tally["approved"]
     lines = [f"evaluated on {tally['test_images']} test images"]
     for metric in tally["metrics"]:
-        value = formatting.number(metric, metric["value"], metric.get("standard_deviation"))
-        interval, baselines = formatting.interval(metric), formatting.baselines(metric)
-        line = f"  {metric['label']:<18} {value:<18} {interval and f'[{interval}]':<20} {baselines}"
+        interval = f"[{metric['interval']}]" if metric["interval"] else ""
+        line = f"  {metric['label']:<18} {metric['text']:<18} {interval:<20} {metric['comparison']}"
         lines.append(line.rstrip())
     lines.append(f"  verification       {tally['verification']['sentence']}")
     if approved["present"]:

@@ -124,7 +124,8 @@ def test_a_failed_execution_fails_with_its_reason(upserted: CommandLine) -> None
     assert "AccuracyTooLow: accuracy 0.5 is below the threshold" in done.stderr
     assert "Failed" in upserted.run("status").stdout
     assert "Failed" in upserted.run("status", "--markdown").stdout
-    assert "Failed" in upserted.run("list").stdout
+    listed = upserted.run("list").stdout
+    assert "Failed" in listed and "accuracy 0.5 is below the threshold" in listed
     assert "Steps: CheckAccuracy, AccuracyTooLow" in upserted.run("logs", "Trian").stderr
     assert "writes no log" in upserted.run("logs", "CheckAccuracy").stderr
     assert "nothing to stop" in upserted.run("stop").stderr
@@ -154,7 +155,7 @@ def test_a_name_that_sagemaker_would_refuse_is_refused_here(
 ) -> None:
     done = upserted.run("start", "--name", name, "-p", f"DataSource={BINS}")
     assert done.returncode == 1
-    assert f"--name: an execution cannot be called '{name}'; give up to 82" in done.stderr
+    assert f"--name: '{name}' is not allowed; use up to 82" in done.stderr
 
 
 @pytest.mark.parametrize("before", [True, False], ids=["before-the-verb", "after-the-verb"])

@@ -39,24 +39,18 @@ def test_every_metric_is_read_with_its_words_and_numbers() -> None:
         entry["name"] for entry in TODAY["tally"]["metrics"]
     ]
     accuracy, _, rmse, *_ = report.metrics
-    assert (accuracy.short, accuracy.text) == ("48.0 %", "48.0 ± 10.0 %")
-    assert (rmse.text, rmse.interval) == ("1.02 ± 0.09 items", "0.85 to 1.20 items")
-    assert rmse.comparison == (
-        "always answering the mean, 2.99: 1.39 items; the expected count: 0.98 items"
-    )
+    assert (accuracy.value, accuracy.short, accuracy.text) == (0.48, "48.0 %", "48.0 ± 10.0 %")
+    assert (rmse.interval, rmse.headline) == ("0.85 to 1.20 items", False)
+    assert rmse.comparison.startswith("always answering the mean, 2.99: 1.39 items;")
     assert report.headline.startswith("25 test images: 48.0 ± 10.0 % counted exactly, 86.0 ±")
     assert report.verification == TODAY["tally"]["verification"]["sentence"]
     assert [picture.wide for picture in report.pictures] == [False, True]
 
 
 def test_what_a_later_version_adds_is_ignored() -> None:
-    entry = {"name": "n", "label": "l", "value": 0.5, "unit_of_tomorrow": "%"}
+    entry = {"name": "n", "label": "l", "value": 0.5, "short": "s", "text": "t", "tomorrow": "%"}
     (metric,) = evaluation_report.read({"tally": {"metrics": [entry]}}).metrics
-    assert (metric.text, metric.interval, metric.comparison) == ("0.500", "", "")
-
-
-def test_an_undefined_metric_says_so() -> None:
-    assert Metric("r2", "R²", value=None).text == "undefined"
+    assert metric == Metric("n", "l", 0.5, "s", "t")
 
 
 def test_an_evaluation_of_an_earlier_version_is_read() -> None:

@@ -6,11 +6,13 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import train
 from tests.steps.tiny_training import options, read
+from training.result import artifact
 
 REPOSITORY = Path(__file__).parents[2]
 STEPS = REPOSITORY / "steps"
@@ -49,7 +51,7 @@ def test_evaluate_ends_at_once(tmp_path: Path) -> None:
     assert stopped(manifest, tmp_path, str(STEPS / "evaluate.py")) == ENDED
 
 
-def test_a_training_that_has_learnt_nothing_yet_ends_at_once(tmp_path: Path) -> None:
+def test_a_training_before_its_first_step_ends_at_once(tmp_path: Path) -> None:
     (tmp_path / "code").mkdir()
     (tmp_path / "code" / "t.py").write_text("open('waits').read()")
     os.mkfifo(tmp_path / "code" / "waits")
@@ -66,14 +68,16 @@ def test_a_training_that_has_learnt_nothing_yet_ends_at_once(tmp_path: Path) -> 
 
 
 @pytest.mark.usefixtures("one_thread")
-def test_a_model_that_is_being_written_is_written_to_its_end(opt, monkeypatch):
-    write, before = train.artifact.write, signal.getsignal(signal.SIGTERM)
+def test_a_model_that_is_being_written_is_completed(
+    opt: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, before = artifact.write, signal.getsignal(signal.SIGTERM)
 
-    def stopped_here(*given) -> None:
+    def stopped_here(*arguments: Any) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
-        write(*given)
+        write(*arguments)
 
-    monkeypatch.setattr(train.artifact, "write", stopped_here)
+    monkeypatch.setattr(artifact, "write", stopped_here)
     assert train.main(options(epochs=1)) == 0
     assert "model.pt" in read(opt, "model.json")["files"]
     assert signal.getsignal(signal.SIGTERM) == before

@@ -67,7 +67,7 @@ def test_the_report_says_what_came_out_and_what_to_do(look, outcome):
 
 def test_the_report_says_where_the_time_went_and_leads_to_the_profile(look, outcome, tmp_path):
     profiled = replace(outcome, profile_findings=("The CPU was at 97 %.",))
-    page = report.render(look, profiled, [], profile=tmp_path / "profile.html")
+    page = report.render(look, profiled, [tmp_path / "profile.html"])
     assert "The CPU was at 97 %." in text_of(page)
     assert 'href="profile.html"' in page
 
@@ -80,7 +80,7 @@ def test_a_picture_has_the_caption_that_the_evaluation_gives_it(look, outcome, t
     files = [tmp_path / name for name in ("suspects.png", "new_plot.png", "confusion.png")]
     for file in files:
         Image.new("RGB", (8, 8), "teal").save(file)
-    page = report.render(look, outcome, files, page=tmp_path / "evaluation.html")
+    page = report.render(look, outcome, [*files, tmp_path / "evaluation.html"])
     captions = re.findall(r"<figcaption>(.*?)</figcaption>", page)
     assert captions[0] == "new plot", "what the evaluation does not name comes first"
     assert captions[1].startswith("Confusion matrix.")
@@ -93,21 +93,23 @@ def test_a_metric_that_evaluate_adds_is_shown_everywhere(look, outcome):
     """One entry of evaluation.json, and nothing else: status, report, summary and models."""
     document = outcome.evaluation.document
     accuracy, *others = document["tally"]["metrics"]
-    added = {"name": "overcounted", "label": "overcounted", "description": "counted too high"}
-    added |= {"format": "percent", "better": "lower", "headline": True, "value": 0.125, "low": 0.1}
-    added |= {"high": 0.2, "baselines": [{"label": "always 9", "value": 0.75, "note": ""}]}
+    added = {
+        "name": "overcounted", "label": "overcounted", "description": "counted too high",
+        "headline": True, "value": 0.125, "short": "12.5 %", "text": "12.5 ± 2.5 %",
+        "interval": "10.0 to 20.0 %", "comparison": "always 9: 75.0 %",
+    }  # fmt: skip
     tally = {**document["tally"], "metrics": [accuracy, *others, added]}
     extended = evaluation_report.read({**document, "tally": tally})
     outcome = replace(outcome, evaluation=extended)
-    row = "overcounted 12.5 % 10.0 to 20.0 % always 9: 75.0 %"
+    row = "overcounted 12.5 ± 2.5 % 10.0 to 20.0 % always 9: 75.0 %"
 
     assert row in on_terminal(*tables.status(look, outcome))
     page = text_of(report.render(look, outcome, []))
     assert row.replace("overcounted", "overcounted counted too high") in page
     assert "12.5 % counted too high" in page
     summary = markdown_summary.render(look, outcome)
-    assert "| overcounted | 12.5 % | 10.0 to 20.0 % | always 9: 75.0 % |" in summary
-    assert "12.5 % counted too high." in summary
+    assert "| overcounted | 12.5 ± 2.5 % | 10.0 to 20.0 % | always 9: 75.0 % |" in summary
+    assert "12.5 ± 2.5 % counted too high." in summary
     models = on_terminal(tables.models([Compared(outcome.version, extended.metrics, False)]))
     assert "overcounted" in models and "12.5 %" in models
 

@@ -17,7 +17,7 @@ def steps(tmp_path: Path) -> Path:
     """A small `steps/`."""
     folder = tmp_path / "steps"
     scripts = ("prepare.py", "train.py", "evaluate.py")
-    shared = ("network.py", "inference.py", "engine.py", "photo.py", "pictures.py", "pixels.py")
+    shared = ("network.py", "inference.py", "engine.py", "photo.py", "plotting.py", "pixels.py")
     for name in (*scripts, *shared):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(f"# {name}")
@@ -37,12 +37,12 @@ def test_a_bundle_holds_its_steps_files(steps: Path) -> None:
             "inference.py",
             "network.py",
             "photo.py",
-            "pictures.py",
             "pixels.py",
+            "plotting.py",
             "train.py",
             "training/rules/overfit.py",
         ],
-        "evaluate": ["evaluate.py", "pictures.py"],
+        "evaluate": ["evaluate.py", "plotting.py"],
     }
 
 

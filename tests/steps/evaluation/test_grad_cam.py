@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-import pictures
+import plotting
 from evaluation import grad_cam
 
 
@@ -31,7 +31,7 @@ def test_a_turned_photo_is_shown_upright(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
     lying.save(tmp_path / "1.jpg", exif=exif, quality=95)
-    for picture in (grad_cam._picture(tmp_path / "1.jpg"), pictures._tile(tmp_path / "1.jpg")):
+    for picture in (grad_cam._picture(tmp_path / "1.jpg"), plotting._tile(tmp_path / "1.jpg")):
         middle = picture[len(picture) // 2]
         assert (
             middle[len(middle) * 7 // 10].mean() > 200 > 60 > middle[len(middle) * 3 // 10].mean()

@@ -53,8 +53,8 @@ def test_every_metric_stands_beside_its_interval_and_baselines(document, tmp_pat
 
 def test_a_metric_that_is_added_is_shown(document, tmp_path):
     accuracy = document["tally"]["metrics"][0]
-    added = {"label": "overcounted", "description": "counted too high", "value": 0.125}
-    document["tally"]["metrics"].append({**accuracy, **added, "baselines": []})
+    added = {"label": "overcounted", "description": "counted too high", "short": "12.5 %"}
+    document["tally"]["metrics"].append({**accuracy, **added})
     text = words(document, tmp_path)
     assert "12.5 % counted too high" in text
     assert "overcounted counted too high 12.5 % 30.0 to 66.0 %" in text

@@ -159,8 +159,8 @@ def test_a_metric_is_added_by_one_entry_of_the_list(monkeypatch):
     threes = baselines.Baseline("always answering 3", replace(given, answer=np.full(4, 3)))
     tally = metrics.describe(given, {"majority": threes, "mean": threes})["tally"]
     added = tally["metrics"][-1]
-    assert (added["label"], added["value"], added["low"]) == ("overcounted", 0.25, 0.0)
-    assert added["baselines"] == [{"label": "always answering 3", "value": 0.5, "note": ""}]
+    assert (added["short"], added["interval"]) == ("25.0 %", "0.0 to 75.0 %")
+    assert added["comparison"] == "always answering 3: 50.0 %"
     assert tally["overcounted"]["value"] == 0.25
 
 
