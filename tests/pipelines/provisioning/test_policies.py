@@ -107,7 +107,7 @@ def test_promotion_has_its_permissions_and_none_for_other_endpoints(
     def look(params: dict[str, Any], model: Any, **_: Any) -> None:
         names = [f"{prefix}{kind}/{params[key]}" for key, kind in NAMED.items() if key in params]
         names += [container["ModelPackageName"] for container in params.get("Containers", ())]
-        for resource in names or [params.get("ResourceArn", params.get("ModelPackageName"))]:
+        for resource in names or [params.get("ResourceArn") or params["ModelPackageName"]]:
             assert allows(policy, f"sagemaker:{model.name}", resource), (model.name, resource)
         requested.add(model.name)
 
@@ -124,7 +124,7 @@ def test_promotion_has_its_permissions_and_none_for_other_endpoints(
         for _ in range(2)
     ]
     client.meta.events.register("before-parameter-build.sagemaker", look)
-    done = (SimpleNamespace(status_code=200), {})  # moto knows no UpdateEndpoint
+    done: Any = (SimpleNamespace(status_code=200), {})  # moto has no UpdateEndpoint
     client.meta.events.register("before-call.sagemaker.UpdateEndpoint", lambda **_: done)
     for arn in versions:
         promote(client, arn, Placement(endpoint, "ml.m5.large", on_aws.role_arn), wait_seconds=5)
