@@ -6,19 +6,17 @@ Neither needs the SageMaker SDK.
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from pipelines import NAME
 from pipelines.errors import UserError, closest
 from pipelines.root import ROOT
-from pipelines.settings.fields import accepts, allowed
+from pipelines.settings.fields import Allowed, Value, allowed
 from pipelines.settings.layers import FIELDS
 from pipelines.settings.model import NONE, Settings
 from pipelines.upload.bin_images import destination
 
-Value = str | int | float
 Type = Literal["String", "Integer", "Float"]
 TYPES: dict[Any, Type] = {str: "String", int: "Integer", float: "Float"}
 # Each of these parameters and the setting that describes it and holds its default.
@@ -125,20 +123,12 @@ def _from_setting(settings: Settings, name: str, key: str) -> Parameter:
         value = getattr(value, part)
     if key in ("data.source", "data.file_list"):
         value = _address(settings, value) or NONE
-    parameter = Parameter(
-        name,
-        TYPES.get(field.annotation, "String"),
-        value,
-        field.description or "",
-        allowed(field),
-        partial(accepts, field),
-    )
+    limit = allowed(field)
     if key == "quality.approval_status":
         statuses = settings.initial_statuses
-        return replace(
-            parameter, allowed="one of " + ", ".join(statuses), accepts=statuses.__contains__
-        )
-    return parameter
+        limit = Allowed("one of " + ", ".join(statuses), statuses.__contains__)
+    type_ = TYPES.get(field.annotation, "String")
+    return Parameter(name, type_, value, field.description or "", limit.words, limit.check)
 
 
 def no_model(settings: Settings) -> str:

@@ -143,7 +143,7 @@ def run(
         profile_page.write(model_dir / profile_page.NAME, title, profile, speeds)
     state = whole_state(built.model, outcome.state, only_head=recipe.freeze == -1)
     seconds = time.monotonic() - started
-    artifact.write(model_dir, recipe, channels, state, outcome, profile, seconds)
+    artifact.write(model_dir, recipe, channels, state, outcome, profile.as_dict(), seconds)
     export.write(model_dir, channels.train, channels.validation, onnx=recipe.export == "auto")
     artifact.seal(model_dir)
     if recipe.debug:

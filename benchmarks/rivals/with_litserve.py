@@ -19,7 +19,7 @@ async def body(request: Request) -> bytes:
     return await request.body()
 
 
-class Counts(litserve.LitAPI):
+class Counts(litserve.LitAPI):  # type: ignore[misc]  # LitServe is not installed here
     """SageMaker's functions under LitServe's names."""
 
     def setup(self, device: str) -> None:

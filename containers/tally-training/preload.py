@@ -1,7 +1,7 @@
-"""What every job of this image imports, so that a process kept warm can hold it.
+"""Imports the packages that every job of this image needs, into a process that is kept warm.
 
-Importing this starts no thread and touches no tensor: a fork of the process must be able
-to do both for itself.
+Importing this starts no thread and creates no tensor, as forks of the process must be able to do
+both.
 """
 
 import importlib.util
@@ -10,12 +10,12 @@ from pathlib import Path
 
 os.environ.setdefault("SMDEBUG_LOG_LEVEL", "error")
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as in steps/network.py
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # it calls nobody
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's and scipy's would start at import
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # no telemetry
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # those of numpy and scipy would start on import
 
 import torch
 
-# The scripts guard this import in the same way (steps/network.py); they are not here yet.
+# As in steps/network.py, which is not available yet.
 _torchvision = importlib.util.find_spec("torchvision")
 if _torchvision is not None and _torchvision.submodule_search_locations:
     for _library in Path(_torchvision.submodule_search_locations[0]).glob("_C*.so"):

@@ -1,11 +1,11 @@
-"""Script mode: runs a training script as AWS's own training images run it.
+"""Script mode: runs a training script as AWS's own training images do.
 
-The contract is that of the SageMaker training toolkit: hyperparameters come from
-`/opt/ml/input/config/hyperparameters.json`; `sagemaker_program` names the script and
-`sagemaker_submit_directory` where it lies; the script gets the rest as `--name value` and finds its
-folders in `SM_*` variables; what it dies of is written to `/opt/ml/output/failure`.
+The contract is that of the SageMaker training toolkit. Hyperparameters are read from
+`/opt/ml/input/config/hyperparameters.json`: `sagemaker_program` names the script,
+`sagemaker_submit_directory` its location, and the script gets the others as `--name value`. The
+`SM_*` variables name its folders. The cause of a failure is written to `/opt/ml/output/failure`.
 
-The script runs in this process, so that a process which already holds torch can run one.
+The script runs in this process, so that a process which has already imported torch can run it.
 """
 
 from __future__ import annotations
@@ -32,58 +32,60 @@ if sys.version_info >= (3, 11, 4):
 else:  # Debian 12's Python, whose tarfile has no filters
     from backports import tarfile  # type: ignore[no-redef]
 
-FAILURE_LENGTH = 1024  # what SageMaker keeps of a failure reason
-# Hyperparameters with these prefixes are for us or from the service, not for the script.
-OWN = ("sagemaker_", "_tuning_")
-PORT = 29500  # where the processes of several hosts meet
+FAILURE_LENGTH = 1024  # characters that SageMaker keeps of a failure reason
+# Prefixes of the hyperparameters of script mode and of the service, which the script does not get.
+RESERVED = ("sagemaker_", "_tuning_")
+PORT = 29500  # of the first host, where the processes of several hosts meet
 
 
 class ScriptModeError(Exception):
-    """The job's configuration cannot be run; shown without a traceback."""
+    """The job cannot run with its configuration; shown without a traceback."""
 
 
 def main() -> int:
-    """Run the job that the configuration describes; the exit code is the container's."""
-    # The kernel does not end a container's first process by SIGTERM unless it asks for that. A
-    # script that has something to keep handles it better.
+    """Run the job that the configuration describes; return the container's exit code."""
+    # SIGTERM does not end the first process of a container unless it has a handler. A script that
+    # has results to keep sets its own.
     signal.signal(signal.SIGTERM, lambda *_: os._exit(128 + signal.SIGTERM))
     root = Path(os.environ.get("OPT_ML", "/opt/ml"))
     try:
         hyperparameters = read_hyperparameters(root)
         script = fetch_code(root, hyperparameters)
-        own = {name: value for name, value in hyperparameters.items() if name.startswith(OWN)}
-        given = {name: value for name, value in hyperparameters.items() if name not in own}
-        os.environ.update(variables(root, script, given, own))
+        reserved = {
+            name: value for name, value in hyperparameters.items() if name.startswith(RESERVED)
+        }
+        passed = {name: value for name, value in hyperparameters.items() if name not in reserved}
+        os.environ.update(variables(root, script, passed, reserved))
     except ScriptModeError as error:
         print(f"train: {error}", file=sys.stderr, flush=True)
         _write_failure(root, str(error))
         return 1
     for folder in ("model", "output/data"):
         (root / folder).mkdir(parents=True, exist_ok=True)
-    launch = launcher(_configuration(root, "resourceconfig.json"), own)
+    launch = launcher(_configuration(root, "resourceconfig.json"), reserved)
     if launch:
-        return run_together(root, script, arguments(given), launch)
-    return run(root, script, arguments(given))
+        return run_distributed(root, script, arguments(passed), launch)
+    return run(root, script, arguments(passed))
 
 
 def read_hyperparameters(root: Path) -> dict[str, Any]:
-    """The job's hyperparameters, each decoded where it is JSON.
+    """Read the job's hyperparameters and decode those that are JSON.
 
-    SageMaker hands every value over as text. The SDK writes JSON into it, so that a text has quotes
-    of its own and True is `true`; other clients write plain text. A tuner quotes its choices again.
+    SageMaker passes every value as text. The SDK writes JSON: strings have quotes, and True is
+    `true`; other clients write plain text. A tuner adds quotes to its choices once more.
 
     Raises:
-        ScriptModeError: the file is missing or no object.
+        ScriptModeError: the file is missing or contains no object.
     """
     file = root / "input" / "config" / "hyperparameters.json"
     try:
         raw = json.loads(file.read_text())
     except FileNotFoundError:
-        raise ScriptModeError(f"{file} is missing; is this run as a training job?") from None
+        raise ScriptModeError(f"{file} is missing; run this image as a training job") from None
     except ValueError as error:
         raise ScriptModeError(f"{file} is not JSON: {error}") from None
     if not isinstance(raw, dict):
-        raise ScriptModeError(f"{file} holds no object of hyperparameters")
+        raise ScriptModeError(f"{file} contains no object of hyperparameters")
     return {name: _decode(value) for name, value in raw.items()}
 
 
@@ -97,10 +99,10 @@ def _decode(value: Any) -> Any:
 
 
 def fetch_code(root: Path, hyperparameters: dict[str, Any]) -> Path:
-    """Put the code into `/opt/ml/code` and find the script in it.
+    """Unpack the code into `/opt/ml/code` and return the script's path.
 
     Raises:
-        ScriptModeError: what the job names does not exist or cannot be unpacked.
+        ScriptModeError: the code or the script does not exist, or cannot be unpacked.
     """
     program = hyperparameters.get("sagemaker_program") or os.environ.get("SAGEMAKER_PROGRAM")
     if not program:
@@ -118,9 +120,9 @@ def fetch_code(root: Path, hyperparameters: dict[str, Any]) -> Path:
         _unpack(str(source), code)
     script = code / program
     if not script.is_file():
-        found = ", ".join(sorted(path.name for path in code.glob("*"))) or "nothing"
+        existing = ", ".join(sorted(path.name for path in code.glob("*"))) or "nothing"
         raise ScriptModeError(
-            f"sagemaker_program '{program}' is not in {source or code}; found there: {found}"
+            f"sagemaker_program '{program}' is not in {source or code}, which contains: {existing}"
         )
     return script
 
@@ -154,20 +156,20 @@ def _download(source: str, file: Path) -> None:
         boto3.client("s3").download_file(address.netloc, address.path.lstrip("/"), str(file))
     except (BotoCoreError, ClientError) as error:
         raise ScriptModeError(
-            f"sagemaker_submit_directory {source} cannot be fetched: {error}"
+            f"sagemaker_submit_directory {source} cannot be downloaded: {error}"
         ) from None
 
 
 def variables(
-    root: Path, script: Path, given: dict[str, Any], own: dict[str, Any]
+    root: Path, script: Path, passed: dict[str, Any], reserved: dict[str, Any]
 ) -> dict[str, str]:
     """The `SM_*` variables, under the names that AWS documents for script mode.
 
     Args:
-        root: /opt/ml, or what stands for it.
-        script: the script that will run.
-        given: hyperparameters of the script.
-        own: hyperparameters of script mode itself.
+        root: /opt/ml, or its replacement.
+        script: the script to run.
+        passed: hyperparameters of the script.
+        reserved: hyperparameters of script mode.
     """
     resources = _configuration(root, "resourceconfig.json")
     channels = _configuration(root, "inputdataconfig.json")
@@ -183,11 +185,11 @@ def variables(
         "SM_OUTPUT_DATA_DIR": root / "output" / "data",
         "SM_OUTPUT_INTERMEDIATE_DIR": root / "output" / "intermediate",
         "SM_CHANNELS": names,
-        "SM_HPS": given,
-        "SM_USER_ARGS": arguments(given),
-        "SM_FRAMEWORK_PARAMS": own,
+        "SM_HPS": passed,
+        "SM_USER_ARGS": arguments(passed),
+        "SM_FRAMEWORK_PARAMS": reserved,
         "SM_MODULE_NAME": script.stem,
-        "SM_MODULE_DIR": own.get("sagemaker_submit_directory", script.parent),
+        "SM_MODULE_DIR": reserved.get("sagemaker_submit_directory", script.parent),
         "SM_USER_ENTRY_POINT": script.name,
         "SM_HOSTS": hosts,
         "SM_CURRENT_HOST": resources.get("current_host", hosts[0]),
@@ -196,16 +198,20 @@ def variables(
         "SM_RESOURCE_CONFIG": resources,
         "SM_NUM_CPUS": _cpus(),
         "SM_NUM_GPUS": _gpus(),
-        "SM_LOG_LEVEL": own.get("sagemaker_container_log_level", 20),
+        "SM_LOG_LEVEL": reserved.get("sagemaker_container_log_level", 20),
     }
     values |= {f"SM_CHANNEL_{name.upper()}": data / name for name in names}
-    values |= {f"SM_HP_{name.upper()}": value for name, value in given.items()}
+    values |= {f"SM_HP_{name.upper()}": value for name, value in passed.items()}
     return {name: _text(value) for name, value in values.items()}
 
 
-def arguments(given: dict[str, Any]) -> list[str]:
-    """`--name value` for each hyperparameter, in the order of their names."""
-    return [part for name in sorted(given) for part in (f"--{name}", _text(given[name]))]
+def arguments(hyperparameters: dict[str, Any]) -> list[str]:
+    """`--name value` for each hyperparameter, sorted by name."""
+    return [
+        part
+        for name, value in sorted(hyperparameters.items())
+        for part in (f"--{name}", _text(value))
+    ]
 
 
 def _text(value: Any) -> str:
@@ -216,7 +222,8 @@ def _text(value: Any) -> str:
 
 def _configuration(root: Path, name: str) -> dict[str, Any]:
     file = root / "input" / "config" / name
-    return json.loads(file.read_text()) if file.is_file() else {}
+    configuration: dict[str, Any] = json.loads(file.read_text()) if file.is_file() else {}
+    return configuration
 
 
 def _gpus() -> int:
@@ -230,7 +237,7 @@ def _cpus() -> int:
 
 
 def run(root: Path, script: Path, argv: list[str]) -> int:
-    """Run the script as `__main__` and answer with its exit code."""
+    """Run the script as `__main__`; return its exit code."""
     print(f"Running {script.name} {shlex.join(argv)}", flush=True)
     sys.argv = [str(script), *argv]
     sys.path.insert(0, str(script.parent))
@@ -245,15 +252,15 @@ def run(root: Path, script: Path, argv: list[str]) -> int:
     return 0
 
 
-def launcher(resources: dict[str, Any], own: dict[str, Any]) -> list[str]:
-    """The options of torch's launcher for a process on each GPU; none where one process is enough.
+def launcher(resources: dict[str, Any], reserved: dict[str, Any]) -> list[str]:
+    """Options of torch's launcher for one process on each GPU; empty if one process is enough.
 
     Args:
-        resources: resourceconfig.json: the hosts, and which of them this is.
-        own: hyperparameters of script mode; sagemaker_processes_per_host forces a number.
+        resources: resourceconfig.json: all hosts, and the name of this one.
+        reserved: hyperparameters of script mode; sagemaker_processes_per_host sets a number.
     """
     hosts = sorted(resources.get("hosts", ["algo-1"]))
-    processes = int(own.get("sagemaker_processes_per_host") or max(_gpus(), 1))
+    processes = int(reserved.get("sagemaker_processes_per_host") or max(_gpus(), 1))
     if len(hosts) * processes == 1:
         return []
     options = [f"--nnodes={len(hosts)}", f"--nproc-per-node={processes}"]
@@ -263,9 +270,9 @@ def launcher(resources: dict[str, Any], own: dict[str, Any]) -> list[str]:
     return [*options, f"--node-rank={rank}", f"--master-addr={hosts[0]}", f"--master-port={PORT}"]
 
 
-def run_together(root: Path, script: Path, argv: list[str], options: list[str]) -> int:
-    """Run the script in several processes, which end together, and answer with the exit code."""
-    import psutil  # only here: a script alone needs none of it
+def run_distributed(root: Path, script: Path, argv: list[str], options: list[str]) -> int:
+    """Run the script in several processes, which end together; return the exit code."""
+    import psutil  # only here: a single process does not need it
 
     command = [sys.executable, "-m", "torch.distributed.run", *options, str(script), *argv]
     print(f"Running {shlex.join(command[1:])}", flush=True)
@@ -273,8 +280,8 @@ def run_together(root: Path, script: Path, argv: list[str], options: list[str]) 
         launched = psutil.Process(processes.pid)
 
         def forward(number: int, frame: FrameType | None) -> None:
-            # Past torch's launcher, which would kill a script that takes 30 s to keep its model.
-            with contextlib.suppress(psutil.NoSuchProcess):  # it ended in the meantime
+            # Not to torch's launcher, which kills a script that takes 30 s to save its model.
+            with contextlib.suppress(psutil.NoSuchProcess):  # it has just ended
                 for process in launched.children() or [launched]:
                     process.send_signal(number)
 
@@ -295,7 +302,7 @@ def _exit_code(root: Path, script: Path, code: object) -> int:
 
 
 def _write_failure(root: Path, message: str) -> None:
-    """Tell SageMaker what the job died of, unless the script already did."""
+    """Write the failure reason for SageMaker, unless the script already did."""
     file = root / "output" / "failure"
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -5,19 +5,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    GetCoreSchemaHandler,
-    TypeAdapter,
-    ValidationError,
-)
+from pydantic import BaseModel, BeforeValidator, GetCoreSchemaHandler
 from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from pipelines import NAME
 
+Value = str | int | float  # what a pipeline parameter may be
 MAX_INTEGER = 2**31 - 1  # the tuner's seed has 32 bits
 MAX_CLASSES = 100
 # A job's argument may have 256 characters, and a version's CustomerMetadataProperties take no `*`,
@@ -152,18 +146,10 @@ def leaves(model: type[BaseModel], path: str = "") -> Iterator[tuple[str, FieldI
             yield path + name, field
 
 
-def allowed(field: FieldInfo) -> str:
-    """The allowed values of a setting in words, such as `a whole number from 32 to 1024`."""
+def allowed(field: FieldInfo) -> Allowed:
+    """What a setting may be, such as `a whole number from 32 to 1024`."""
     if get_origin(field.annotation) is Literal:
-        return "one of " + ", ".join(get_args(field.annotation))
-    return next((one.words for one in field.metadata if isinstance(one, Allowed)), "true or false")
-
-
-def accepts(field: FieldInfo, value: object) -> bool:
-    """Whether a value is allowed for a setting."""
-    kind: Any = Annotated[field.annotation, *field.metadata]
-    try:
-        TypeAdapter(kind, config=ConfigDict(strict=True)).validate_python(value)
-    except ValidationError:
-        return False
-    return True
+        choices = get_args(field.annotation)
+        return Allowed("one of " + ", ".join(choices), choices.__contains__)
+    limits = [limit for limit in field.metadata if isinstance(limit, Allowed)]
+    return limits[0] if limits else Allowed("true or false", lambda value: True)

@@ -209,6 +209,6 @@ def _explain_value(problem: "ErrorDetails", sources: Mapping[str, str]) -> str:
     own = [source for source in layers if source.removesuffix(".yaml") not in targets()]
     message = problem["msg"].removeprefix("Value error, ")
     if field := FIELDS.get(key):
-        allowed = fields.allowed(field)
-        message = f"{problem['input']!r} is not allowed. Allowed: {allowed}. ({field.description})"
+        words = fields.allowed(field).words
+        message = f"{problem['input']!r} is not allowed. Allowed: {words}. ({field.description})"
     return f"  {key} in {(own or layers)[-1]}: {message}"

@@ -52,7 +52,7 @@ def settings(
             reduce(lambda section, name: section[name], key.split("."), dumped),
             sources.get(key, "default"),
             field.description or "",
-            allowed(field),
+            allowed(field).words,
             "" if key == "target" else variable(key),
         )
         for key, field in FIELDS.items()

@@ -15,13 +15,12 @@ from typing import TYPE_CHECKING
 from pipelines import NAME
 from pipelines.errors import UserError
 from pipelines.root import ROOT
+from pipelines.settings.fields import Value
 from pipelines.settings.model import NONE, Settings
 from pipelines.upload.objects import content_version, mirror_files, name_problem, open_bucket
 
 if TYPE_CHECKING:
     import boto3
-
-    from pipelines.parameters import Value
 
 MAX_LISTED = 5  # files in one message
 MAX_NAME = 60  # characters; an address has two names and may have 256 characters
@@ -55,9 +54,9 @@ def _plain(name: str) -> str:
 def upload_local(
     session: "boto3.Session",
     settings: Settings,
-    values: "Mapping[str, Value]",
+    values: Mapping[str, Value],
     report: Callable[[str], None] = lambda text: None,
-) -> "dict[str, Value]":
+) -> dict[str, Value]:
     """Upload the local folder or file that DataSource or FileList names.
 
     The settings' own data source and file list are uploaded as well, when they are local and no

@@ -32,8 +32,8 @@ MODEL_CODE = (
 )  # also in the model
 CONTENTS = {
     "prepare": ("prepare.py", "preparation", "photo.py"),
-    "train": ("train.py", "training", *MODEL_CODE, "pictures.py"),
-    "evaluate": ("evaluate.py", "evaluation", "pictures.py"),
+    "train": ("train.py", "training", *MODEL_CODE, "plotting.py"),
+    "evaluate": ("evaluate.py", "evaluation", "plotting.py"),
 }
 TARBALL = "sourcedir.tar.gz"
 

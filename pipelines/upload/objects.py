@@ -58,12 +58,11 @@ def put_files(
         Progress(console=console, transient=True, disable=not console.is_terminal) as progress,
         ThreadPoolExecutor(THREADS) as pool,
     ):
-        task = progress.add_task(f"Uploading {len(files)} files", total=len(files))
         uploads = [pool.submit(put, key) for key in files]
+        shown = f"Uploading {len(files)} files"
         try:
-            for upload in as_completed(uploads):
+            for upload in progress.track(as_completed(uploads), len(files), description=shown):
                 upload.result()
-                progress.advance(task)
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise

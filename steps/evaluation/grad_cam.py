@@ -17,7 +17,7 @@ from PIL import Image, ImageOps
 
 from evaluation import archive, mistakes
 from evaluation.predictions import Predictions
-from pictures import GREEN, INK, STYLE, WIDTH
+from plotting import GREEN, INK, STYLE, WIDTH
 
 EACH = 3  # correct predictions, and wrong ones
 PIXELS = 320

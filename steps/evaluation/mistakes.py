@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-import pictures
+import plotting
 from evaluation.predictions import Predictions
 
 NUMBER = 12  # pictures
@@ -24,14 +24,14 @@ def draw(file: Path, predictions: Predictions) -> None:
     mistakes = worst(predictions)
     every = int((~predictions.correct).sum())
     entries = [
-        pictures.Entry(
+        plotting.Entry(
             predictions.images[index].path,
             f"holds {predictions.images[index].count}, answered {predictions.answer[index]}"
             f" ({predictions.confidence[index]:.0%})",
         )
         for index in mistakes
     ]
-    pictures.contact_sheet(file, _title(len(mistakes), every, len(predictions.images)), entries)
+    plotting.contact_sheet(file, _title(len(mistakes), every, len(predictions.images)), entries)
 
 
 def _title(shown: int, mistakes: int, images: int) -> str:

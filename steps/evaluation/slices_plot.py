@@ -9,7 +9,7 @@ import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from pictures import BLUE, GREY, INK, STYLE, WIDTH
+from plotting import BLUE, GREY, INK, STYLE, WIDTH
 
 ROW, HEAD = 0.34, 1.5  # inches
 

@@ -12,7 +12,7 @@ from sklearn.metrics import roc_curve
 
 from evaluation.predictions import Predictions
 from evaluation.verification import Pairs, pairs, passing_by_threshold
-from pictures import BLUE, GREY, INK, ORANGE, STYLE, WIDTH
+from plotting import BLUE, GREY, INK, ORANGE, STYLE, WIDTH
 
 
 def draw(file: Path, predictions: Predictions, verification: dict[str, Any]) -> None:

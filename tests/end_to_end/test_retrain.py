@@ -1,4 +1,4 @@
-"""The retraining workflow's own commands, run as GitHub runs them, against the emulator."""
+"""The commands of the retraining workflow, run as GitHub runs them, against the emulator."""
 
 import os
 import re
@@ -24,9 +24,9 @@ def workflow() -> dict[Any, Any]:
 def commands(workflow: dict[Any, Any], cancelled: bool = False) -> list[str]:
     """The `run:` texts that are commands of pipeline.py, in a job that ends or is cancelled.
 
-    The others make the environment that this test already runs in (`make setup`), or push images
+    The others create the environment that this test already runs in (`make setup`), or push images
     with Docker to ECR (`make images`), which an emulator that runs containers/ does not need:
-    tests/pipelines/test_images.py holds those.
+    tests/pipelines/provisioning/test_container_images.py tests those.
     """
     runs = [
         step["run"]
@@ -37,10 +37,10 @@ def commands(workflow: dict[Any, Any], cancelled: bool = False) -> list[str]:
     return [run for run in runs if "pipeline.py" in run]
 
 
-def test_it_ends_with_a_pending_version_and_its_metrics_in_the_summary(
+def test_the_workflow_registers_a_version_and_writes_its_metrics_to_the_summary(
     workplace: Workplace, workflow: dict[Any, Any], tmp_path: Path
 ) -> None:
-    # The workflow upserts too; here it is what makes the registry, in which nothing is new yet.
+    # The workflow upserts as well; this first upsert creates the registry.
     workplace.run("upsert")
     before = {model["version"] for model in workplace.models()}
     chosen = {**TINY, "DataSource": str(workplace.bins), "ApprovedModel": NO_MODEL}
@@ -50,7 +50,7 @@ def test_it_ends_with_a_pending_version_and_its_metrics_in_the_summary(
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "PIPELINE_TARGET": "local",
         "PIPELINE_REGION": "us-east-1",
-        # As with the variable DATA_SOURCE and an input of a person's, who has the last word.
+        # As with the variable DATA_SOURCE and the input of a manual run, which comes last.
         "PARAMETERS": "-p DataSource=s3://nowhere/bins -p DataVersion=run-1 "
         + " ".join(f"-p {name}={value}" for name, value in chosen.items()),
         "GITHUB_RUN_ID": "170",
@@ -61,7 +61,7 @@ def test_it_ends_with_a_pending_version_and_its_metrics_in_the_summary(
 
     for command in commands(workflow):
         done = subprocess.run(
-            # GitHub's own way to run a step.
+            # As GitHub runs a step.
             ["bash", "-e", "-c", command],
             cwd=ROOT,
             env=environment,
@@ -75,20 +75,20 @@ def test_it_ends_with_a_pending_version_and_its_metrics_in_the_summary(
     assert new["approval"] == "PendingManualApproval"
     status = workplace.read("status", "retrain-170-2")
     accuracy = status["metrics"]["multiclass_classification_metrics"]["accuracy"]["value"]
-    said = summary.read_text()
-    assert status["id"] in said
-    assert f"{accuracy:.3f}" in said
-    assert f"Model version {new['version']} waits for approval" in said
-    assert f"pipeline.py approve {new['version']}" in said
+    text = summary.read_text()
+    assert status["id"] in text
+    assert f"{accuracy:.3f}" in text
+    assert f"Model version {new['version']} waits for approval" in text
+    assert f"pipeline.py approve {new['version']}" in text
 
 
-def test_whoever_cancels_the_job_stops_its_execution(
+def test_cancelling_the_job_stops_its_execution(
     workplace: Workplace, workflow: dict[Any, Any], tmp_path: Path
 ) -> None:
     job = workflow["jobs"]["retrain"]
-    (watching,) = [step for step in job["steps"] if step.get("id") == "execution"]
-    # A step that takes too long has failed, while a job that does is cancelled.
-    assert watching["timeout-minutes"] < job["timeout-minutes"]
+    (execution,) = [step for step in job["steps"] if step.get("id") == "execution"]
+    # A step that takes too long fails, while a job that takes too long is cancelled.
+    assert execution["timeout-minutes"] < job["timeout-minutes"]
     workplace.run("upsert")
     source = f"DataSource={workplace.bins}"
     workplace.run("start", "--no-wait", "--name", "retrain-171-1", "-p", source)
@@ -105,24 +105,24 @@ def test_whoever_cancels_the_job_stops_its_execution(
     assert "Stop" in (tmp_path / "summary.md").read_text()
 
 
-def test_images_that_grow_are_read_again_and_others_wait_for_a_reason(
+def test_only_growing_images_are_read_again_weekly(
     workflow: dict[Any, Any],
 ) -> None:
-    # GitHub alone evaluates the expressions; the step cache would answer for a value seen before.
+    # Only GitHub evaluates the expressions. The step cache would reuse a version seen before.
     assert workflow[True]["schedule"]
     job = workflow["jobs"]["retrain"]
     assert job["if"] == (
         "vars.AWS_ROLE_ARN != '' && (github.event_name != 'schedule' || vars.DATA_SOURCE != '')"
     )
-    grown, typed = re.findall(r"\$\{\{ (.*?) \}\}", job["env"]["PARAMETERS"])
-    assert grown == (
+    growing, manual = re.findall(r"\$\{\{ (.*?) \}\}", job["env"]["PARAMETERS"])
+    assert growing == (
         "vars.DATA_SOURCE != '' && format('-p DataSource={0} -p DataVersion=run-{1}', "
         "vars.DATA_SOURCE, github.run_id) || ''"
     )
-    assert typed == "inputs.parameters"
+    assert manual == "inputs.parameters"
 
 
-def test_what_it_watches_exists(workflow: dict[Any, Any]) -> None:
+def test_the_watched_paths_exist(workflow: dict[Any, Any]) -> None:
     # YAML reads the key `on` as a truth value.
     paths = workflow[True]["push"]["paths"]
     assert paths

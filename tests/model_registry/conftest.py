@@ -1,16 +1,22 @@
 """A model package group in moto, in process, and one in the emulator, which really serves."""
 
+from __future__ import annotations
+
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
 from moto import mock_aws
+from types_boto3_sagemaker import SageMakerClient
+from types_boto3_sagemaker.literals import ModelApprovalStatusType
 
-from tests.model_registry.served import archive
+from tests.model_registry.served import Register, archive
 
 GROUP = "tally"
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -18,7 +24,7 @@ IMAGES = ROOT / "emulator" / "tests" / "images"
 
 
 @pytest.fixture
-def session(monkeypatch):
+def session(monkeypatch: pytest.MonkeyPatch) -> Iterator[boto3.Session]:
     for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
@@ -29,18 +35,22 @@ def session(monkeypatch):
 
 
 @pytest.fixture
-def client(session):
+def client(session: boto3.Session) -> SageMakerClient:
     return session.client("sagemaker")
 
 
 @pytest.fixture
-def register(client):
+def register(client: SageMakerClient) -> Register:
     """Adds a version to the group and returns its ARN."""
     client.create_model_package_group(ModelPackageGroupName=GROUP)
 
-    def add(approval="PendingManualApproval", metrics_url="", **metadata):
+    def add(
+        approval: ModelApprovalStatusType = "PendingManualApproval",
+        metrics_url: str = "",
+        **metadata: str,
+    ) -> str:
         statistics = {"ContentType": "application/json", "S3Uri": metrics_url}
-        quality = {"ModelMetrics": {"ModelQuality": {"Statistics": statistics}}}
+        quality: dict[str, Any] = {"ModelMetrics": {"ModelQuality": {"Statistics": statistics}}}
         return client.create_model_package(
             ModelPackageGroupName=GROUP,
             ModelApprovalStatus=approval,
@@ -62,11 +72,11 @@ def register(client):
 
 
 @pytest.fixture(scope="session")
-def emulated(tmp_path_factory):
+def emulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SageMakerClient]:
     state = str(tmp_path_factory.mktemp("registry") / "emulator")
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
 
-    def emulator(*arguments):
+    def emulator(*arguments: str) -> None:
         command = [sys.executable, "-m", "sagemaker_emulator", *arguments, "--state", state]
         subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=True)
 

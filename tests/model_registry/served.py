@@ -1,22 +1,24 @@
 """Versions that the emulator can serve, and clients whose endpoint is changed by somebody else."""
 
+from __future__ import annotations
+
 import io
 import tarfile
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import Any
 
-from model_registry import endpoint as endpoints
+from types_boto3_sagemaker import SageMakerClient
+from types_boto3_sagemaker.literals import ModelApprovalStatusType
+
 from model_registry.promotion import Placement, promote
+from pipelines.serving import endpoint_status
 
-if TYPE_CHECKING:
-    from types_boto3_sagemaker import SageMakerClient
-else:
-    SageMakerClient = object  # each class below passes on what it does not change
-
+Register = Callable[..., str]  # registers a version and returns its ARN
 PLACEMENT = Placement("tally", "ml.m5.large", "arn:aws:iam::123456789012:role/tally-execution")
 
 
-def archive(word):
+def archive(word: str) -> bytes:
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as tar:
         entry = tarfile.TarInfo("word.txt")
@@ -25,36 +27,34 @@ def archive(word):
     return packed.getvalue()
 
 
-def register(client, approval="Approved", key="model.tar.gz", group="tally"):
+def register(
+    client: SageMakerClient,
+    approval: ModelApprovalStatusType = "Approved",
+    key: str = "model.tar.gz",
+    group: str = "tally",
+) -> str:
     image = "123456789012.dkr.ecr.us-east-1.amazonaws.com/plain:latest"
-    container = {"Image": image, "ModelDataUrl": f"s3://models/{key}"}
     return client.create_model_package(
         ModelPackageGroupName=group,
         ModelApprovalStatus=approval,
         InferenceSpecification={
-            "Containers": [container],
+            "Containers": [{"Image": image, "ModelDataUrl": f"s3://models/{key}"}],
             "SupportedContentTypes": ["image/jpeg"],
             "SupportedResponseMIMETypes": ["application/json"],
         },
     )["ModelPackageArn"]
 
 
-def existing_endpoint(client, name) -> endpoints.Endpoint:
-    endpoint = endpoints.read(client, name)
-    assert endpoint is not None
-    return endpoint
-
-
-def rest(client, name="tally"):
-    while existing_endpoint(client, name).busy:
+def rest(client: SageMakerClient, name: str = "tally") -> None:
+    while endpoint_status.require(client, name).busy:
         time.sleep(0.1)
 
 
-def place(name, instance_type="ml.m5.large"):
+def place(name: str, instance_type: str = "ml.m5.large") -> Placement:
     return Placement(name, instance_type, PLACEMENT.role_arn)
 
 
-def serving(client, name, *keys):
+def serving(client: SageMakerClient, name: str, *keys: str) -> list[str]:
     """Serve a version for each archive, one after the other; return their ARNs."""
     arns = [register(client, key=key) for key in keys or ("model.tar.gz",)]
     for arn in arns:
@@ -63,49 +63,57 @@ def serving(client, name, *keys):
     return arns
 
 
-class Seen(SageMakerClient):
+class Seen:
     """A client that changes the first description of the endpoint, and then calls `after`."""
 
-    def __init__(self, client, after=lambda: None, always=False, **fields):
+    def __init__(
+        self,
+        client: SageMakerClient,
+        after: Callable[[], object] = lambda: None,
+        always: bool = False,
+        **fields: Any,
+    ) -> None:
         self._client, self._after, self._always, self._fields = client, after, always, fields
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         return getattr(self._client, name)
 
-    def describe_endpoint(self, **request):
-        fields, found = self._fields, self._client.describe_endpoint(**request)
+    def describe_endpoint(self, **request: Any) -> dict[str, Any]:
+        fields = self._fields
+        response: dict[str, Any] = {**self._client.describe_endpoint(**request)}
         if not self._always:
             self._fields = {}
         if fields:
             self._after()
-        return found | fields
+        return response | fields
 
 
-class Busy(SageMakerClient):
+class Busy:
     """A client whose endpoint is Updating in the first description."""
 
-    def __init__(self, client) -> None:
-        self._client, self._looks = client, 0
+    def __init__(self, client: SageMakerClient) -> None:
+        self._client, self._calls = client, 0
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         return getattr(self._client, name)
 
-    def describe_endpoint(self, **request):
-        found = self._client.describe_endpoint(**request)
-        self._looks += 1
-        return found | {"EndpointStatus": "Updating"} if self._looks == 1 else found
+    def describe_endpoint(self, **request: Any) -> dict[str, Any]:
+        response: dict[str, Any] = {**self._client.describe_endpoint(**request)}
+        self._calls += 1
+        return response | {"EndpointStatus": "Updating"} if self._calls == 1 else response
 
 
-class Overtaken(SageMakerClient):
+class Overtaken:
     """A client whose first update comes just after somebody else's update."""
 
-    def __init__(self, client, other) -> None:
-        self._client, self._other = client, other
+    def __init__(self, client: SageMakerClient, other: Callable[[], object]) -> None:
+        self._client = client
+        self._other: Callable[[], object] | None = other
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         return getattr(self._client, name)
 
-    def update_endpoint(self, **request):
+    def update_endpoint(self, **request: Any) -> Any:
         if self._other:
             other, self._other = self._other, None
             other()

@@ -1,22 +1,28 @@
 """What gets in between: decisions, deletions and failures while an endpoint is being changed."""
 
+from __future__ import annotations
+
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
+from types_boto3_sagemaker import SageMakerClient
 
 from model_registry.errors import EndpointBusyError, NotApprovedError
 from model_registry.promotion import promote
 from pipelines.serving import endpoint_status, package_group
 from pipelines.serving.package_group import version_number
-from tests.model_registry.served import Seen, existing_endpoint, place, register, rest, serving
+from tests.model_registry.served import Seen, place, register, rest, serving
 
 GROUP = "tally"
 
 
-def test_a_version_that_is_rejected_while_its_turn_is_waited_for_is_not_served(emulated):
+def test_a_version_that_is_rejected_while_promotion_waits_is_not_served(
+    emulated: SageMakerClient,
+) -> None:
     (first,) = serving(emulated, "rejected")
     second = register(emulated)
-    client = Seen(
+    client: Any = Seen(
         emulated,
         lambda: package_group.decide(
             emulated, GROUP, package_group.REJECTED, version_number(second)
@@ -25,14 +31,16 @@ def test_a_version_that_is_rejected_while_its_turn_is_waited_for_is_not_served(e
     )
     with pytest.raises(NotApprovedError, match="is Rejected"):
         promote(client, second, place("rejected"), wait_seconds=30)
-    assert existing_endpoint(emulated, "rejected").next_model.package == first
+    assert endpoint_status.require(emulated, "rejected").next_model.package == first
 
 
-def test_a_version_goes_where_the_traffic_was_moved_to(emulated):
+def test_the_variant_with_most_of_the_present_traffic_gets_the_version(
+    emulated: SageMakerClient,
+) -> None:
     client = emulated
     serving(client, "moved")
     settings = client.describe_endpoint_config(
-        EndpointConfigName=existing_endpoint(client, "moved").config
+        EndpointConfigName=endpoint_status.require(client, "moved").config
     )
     (given,) = settings["ProductionVariants"]
     client.create_endpoint_config(
@@ -63,10 +71,12 @@ def test_a_version_goes_where_the_traffic_was_moved_to(emulated):
     assert promote(client, third, place("moved")).status == "already serving"
 
 
-def test_an_endpoint_that_another_promotion_deletes_to_make_it_again_keeps_its_settings(emulated):
+def test_an_endpoint_that_is_deleted_while_promotion_waits_keeps_its_settings(
+    emulated: SageMakerClient,
+) -> None:
     promote(emulated, register(emulated, key="crash/model.tar.gz"), place("again-made"))
     rest(emulated, "again-made")
-    client = Seen(
+    client: Any = Seen(
         emulated,
         lambda: emulated.delete_endpoint(EndpointName="again-made"),
         EndpointStatus="Deleting",
@@ -77,55 +87,68 @@ def test_an_endpoint_that_another_promotion_deletes_to_make_it_again_keeps_its_s
     assert endpoint_status.describe(emulated, "again-made")["instance_type"] == "ml.m5.large"
 
 
-def test_an_endpoint_that_goes_just_before_it_is_changed_is_made_again(emulated):
+def test_an_endpoint_that_is_deleted_just_before_its_update_is_created_again(
+    emulated: SageMakerClient,
+) -> None:
     serving(emulated, "gone")
 
     class Deleted(Seen):
-        def update_endpoint(self, **request):
+        def update_endpoint(self, **request: Any) -> Any:
             emulated.delete_endpoint(EndpointName="gone")
             return emulated.update_endpoint(**request)
 
     second = register(emulated)
-    done = promote(Deleted(emulated), second, place("gone", "ml.c5.large"), wait_seconds=30)
+    client: Any = Deleted(emulated)
+    done = promote(client, second, place("gone", "ml.c5.large"), wait_seconds=30)
     rest(emulated, "gone")
     assert done.status == "endpoint created"
     assert endpoint_status.describe(emulated, "gone")["instance_type"] == "ml.m5.large"
 
 
-def test_what_is_being_rolled_back_is_not_already_serving(emulated):
+def test_a_version_that_is_being_rolled_back_does_not_count_as_serving(
+    emulated: SageMakerClient,
+) -> None:
     (first,) = serving(emulated, "backing")
     second = register(emulated)
     config = promote(emulated, second, place("backing")).endpoint_config_name
     rest(emulated, "backing")
     promote(emulated, first, place("backing"))
     rest(emulated, "backing")
-    client = Seen(
+    client: Any = Seen(
         emulated,
         always=True,
         EndpointStatus="RollingBack",
         PendingDeploymentSummary={"EndpointConfigName": config},
     )
-    assert existing_endpoint(client, "backing").next_model.package == first
+    assert endpoint_status.require(client, "backing").next_model.package == first
     with pytest.raises(EndpointBusyError, match="is RollingBack"):
         promote(client, second, place("backing"))
 
 
-def test_what_is_being_deleted_is_not_already_serving(emulated):
+def test_a_version_of_an_endpoint_being_deleted_does_not_count_as_serving(
+    emulated: SageMakerClient,
+) -> None:
     (arn,) = serving(emulated, "going")
+    client: Any = Seen(emulated, EndpointStatus="Deleting")
     with pytest.raises(EndpointBusyError, match="is Deleting"):
-        promote(Seen(emulated, EndpointStatus="Deleting"), arn, place("going"))
+        promote(client, arn, place("going"))
 
 
 @pytest.mark.parametrize("status", ["OutOfService", "UpdateRollbackFailed"])
-def test_an_endpoint_that_is_not_well_is_not_already_serving(emulated, status):
+def test_a_version_of_a_broken_endpoint_does_not_count_as_serving(
+    emulated: SageMakerClient, status: str
+) -> None:
     name = f"unwell-{status.lower()}"
     (arn,) = serving(emulated, name)
-    done = promote(Seen(emulated, EndpointStatus=status), arn, place(name))
+    client: Any = Seen(emulated, EndpointStatus=status)
+    done = promote(client, arn, place(name))
     assert done.status == "endpoint updated"
     rest(emulated, name)
 
 
-def test_what_is_decided_now_comes_after_a_decision_by_a_clock_that_is_ahead(emulated):
+def test_a_decision_of_now_overrides_one_by_a_clock_that_is_ahead(
+    emulated: SageMakerClient,
+) -> None:
     ahead = datetime.now(UTC) + timedelta(hours=1)
     promote(emulated, register(emulated), place("clocks"), decided_at=ahead)
     rest(emulated, "clocks")

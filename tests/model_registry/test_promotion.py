@@ -1,21 +1,27 @@
+from __future__ import annotations
+
 import json
 from dataclasses import asdict
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
+import boto3
 import pytest
+from types_boto3_sagemaker import SageMakerClient
 
 import pipeline
 from model_registry import endpoint as endpoints
 from model_registry.errors import NotApprovedError, RegistryError
 from model_registry.promotion import Placement, _read_settings, promote
 from pipelines.serving import endpoint_status
-from tests.model_registry.served import existing_endpoint
+from tests.model_registry.served import Register
 
 PLACEMENT = Placement("tally", "ml.m5.large", "arn:aws:iam::123456789012:role/tally-execution")
 
 
-def test_the_first_promotion_creates_the_endpoint(client, register):
+def test_the_first_promotion_creates_the_endpoint(
+    client: SageMakerClient, register: Register
+) -> None:
     arn = register("Approved")
     done = promote(client, arn, PLACEMENT)
     assert (done.status, done.version) == ("endpoint created", 1)
@@ -24,7 +30,9 @@ def test_the_first_promotion_creates_the_endpoint(client, register):
     assert found["status"] == "InService"
 
 
-def test_promoting_the_same_version_again_changes_nothing(client, register):
+def test_promoting_the_same_version_again_changes_nothing(
+    client: SageMakerClient, register: Register
+) -> None:
     arn = register("Approved")
     promote(client, arn, PLACEMENT)
     configs = client.list_endpoint_configs()["EndpointConfigs"]
@@ -32,7 +40,13 @@ def test_promoting_the_same_version_again_changes_nothing(client, register):
     assert client.list_endpoint_configs()["EndpointConfigs"] == configs
 
 
-def test_whoever_rejects_what_is_serving_is_told_so(session, client, register, monkeypatch, capsys):
+def test_rejecting_the_serving_version_prints_that_it_keeps_serving(
+    session: boto3.Session,
+    client: SageMakerClient,
+    register: Register,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     opened = session, SimpleNamespace(endpoint="tally")
     monkeypatch.setattr("pipelines.target.open_target", lambda _: opened)
     promote(client, register("Approved"), PLACEMENT)
@@ -47,22 +61,28 @@ def test_whoever_rejects_what_is_serving_is_told_so(session, client, register, m
 
 
 @pytest.mark.parametrize("approval", ["PendingManualApproval", "Rejected"])
-def test_an_unapproved_version_is_never_served(client, register, approval):
+def test_an_unapproved_version_is_never_served(
+    client: SageMakerClient, register: Register, approval: str
+) -> None:
     arn = register(approval)
     with pytest.raises(NotApprovedError, match=f"Version 1 of tally is {approval}.*approve 1"):
         promote(client, arn, PLACEMENT)
     assert endpoints.read(client, "tally") is None
 
 
-def test_a_decision_older_than_the_one_in_force_changes_nothing(client, register):
+def test_a_decision_older_than_the_one_in_force_changes_nothing(
+    client: SageMakerClient, register: Register
+) -> None:
     late, newer = register("Approved"), register("Approved")
     promote(client, newer, PLACEMENT)
     done = promote(client, late, PLACEMENT, decided_at=datetime(2026, 1, 1, tzinfo=UTC))
     assert done.status == "superseded by a later decision"
-    assert existing_endpoint(client, "tally").next_model.package == newer
+    assert endpoint_status.require(client, "tally").next_model.package == newer
 
 
-def test_of_a_configuration_that_somebody_deleted_it_is_said_what_can_be_done(client, register):
+def test_a_deleted_configuration_is_reported_with_what_to_do(
+    client: SageMakerClient, register: Register
+) -> None:
     config = promote(client, register("Approved"), PLACEMENT).endpoint_config_name
     client.delete_endpoint_config(EndpointConfigName=config)
     for ask in (
@@ -73,19 +93,23 @@ def test_of_a_configuration_that_somebody_deleted_it_is_said_what_can_be_done(cl
             ask()
 
 
-def test_the_result_is_json(client, register):
+def test_the_result_is_json(client: SageMakerClient, register: Register) -> None:
     done = promote(client, register("Approved"), PLACEMENT)
     assert json.loads(json.dumps(asdict(done)))["endpoint_name"] == "tally"
 
 
-def test_a_models_name_says_the_version_and_fits(client, register):
+def test_a_models_name_has_the_version_and_an_allowed_length(
+    client: SageMakerClient, register: Register
+) -> None:
     promote(client, register("Approved"), PLACEMENT)
-    name = existing_endpoint(client, "tally").model.name
+    name = endpoint_status.require(client, "tally").model.name
     assert name.startswith("tally-v1-")
     assert len(name) <= 63
 
 
-def test_what_somebody_has_the_endpoint_capture_is_a_setting_that_is_kept(client, register):
+def test_promotion_keeps_the_data_capture_settings(
+    client: SageMakerClient, register: Register
+) -> None:
     # Neither moto nor the emulator updates an endpoint that captures.
     promoted = promote(client, register("Approved"), PLACEMENT)
     made = client.describe_endpoint_config(EndpointConfigName=promoted.endpoint_config_name)

@@ -1,4 +1,4 @@
-"""Settings that no machine changes, and AWS answered by moto over real HTTP."""
+"""Settings that are the same on every machine, and moto as AWS over real HTTP."""
 
 import json
 import os
@@ -9,13 +9,12 @@ from typing import Any
 
 import boto3
 import pytest
-import yaml
 from moto.iam.access_control import PermissionResult
 from moto.s3.models import FakeBucket
 from moto.server import ThreadedMotoServer
 
 from pipelines.provisioning import container_images
-from pipelines.root import ROOT
+from pipelines.provisioning import template as cloudformation
 from pipelines.settings.layers import load
 from pipelines.settings.model import Settings
 
@@ -86,8 +85,8 @@ def on_aws() -> Settings:
 
 
 def _fixed(target: str) -> Settings:
-    found = load(target, {"PIPELINE_DATA_SOURCE": "s3://aft-vbi-pds"})
-    return found.resolved(ACCOUNT, container_images.tags())
+    settings = load(target, {"PIPELINE_DATA_SOURCE": "s3://aft-vbi-pds"})
+    return settings.resolved(ACCOUNT, container_images.tags())
 
 
 @pytest.fixture
@@ -101,21 +100,7 @@ def bins(tmp_path: Path) -> Path:
     return folder
 
 
-class TemplateLoader(yaml.SafeLoader):
-    """CloudFormation's short forms, read as the text or list that they stand before."""
-
-
-def _short_form(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> Any:
-    if isinstance(node, yaml.ScalarNode):
-        return loader.construct_scalar(node)
-    assert isinstance(node, yaml.SequenceNode)
-    return loader.construct_sequence(node, deep=True)
-
-
-TemplateLoader.add_multi_constructor("!", _short_form)
-
-
 @pytest.fixture(scope="session")
 def template() -> dict[str, Any]:
     """The CloudFormation template, as it is written."""
-    return yaml.load((ROOT / "infrastructure" / "tally.yaml").read_text(), Loader=TemplateLoader)
+    return cloudformation.load()

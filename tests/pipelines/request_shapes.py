@@ -1,4 +1,4 @@
-"""Is a step's `Arguments` a request that AWS would take? Checked against botocore's own model."""
+"""Whether AWS would accept a step's `Arguments`, checked against botocore's request shapes."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -13,14 +13,14 @@ OPERATIONS = {
     "Tuning": "CreateHyperParameterTuningJob",
     "RegisterModel": "CreateModelPackage",
 }
-# The service names the jobs itself.
+# The service sets these names itself.
 NAMED_BY_THE_SERVICE = ("ProcessingJobName", "TrainingJobName", "HyperParameterTuningJobName")
 EXPRESSIONS = ({"Get"}, {"Std:Join"}, {"Std:JsonGet"})
 SAMPLES: dict[str, Any] = {"integer": 1, "long": 1, "float": 1.0, "double": 1.0, "boolean": True}
 
 
 def steps(definition: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Every step, those inside conditions too."""
+    """Every step, including those inside conditions."""
     waiting = list(definition["Steps"])
     while waiting:
         step = waiting.pop(0)
@@ -30,23 +30,23 @@ def steps(definition: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def problems(step: dict[str, Any]) -> list[str]:
-    """What is wrong with the step's request; nothing where the step is no SageMaker request."""
+    """What is wrong with a step's request; empty for a step that sends no SageMaker request."""
     if step["Type"] not in OPERATIONS:
         return []
     model = botocore.loaders.Loader().load_service_model("sagemaker", "service-2")
     service = botocore.model.ServiceModel(model, "sagemaker")
     shape = service.operation_model(OPERATIONS[step["Type"]]).input_shape
-    assert shape is not None
+    assert shape
     request = evaluated(step["Arguments"], shape)
     for name in set(NAMED_BY_THE_SERVICE) & set(shape.members):
         request.setdefault(name, "x")
     report = botocore.validate.ParamValidator().validate(request, shape)
-    found = [report.generate_report()] if report.has_errors() else []
-    return found + list(unknown(request, shape)) + list(not_allowed(request, shape))
+    invalid = [report.generate_report()] if report.has_errors() else []
+    return invalid + list(unknown(request, shape)) + list(not_allowed(request, shape))
 
 
 def evaluated(value: Any, shape: Any) -> Any:
-    """The value with each expression replaced by one that its place could take."""
+    """The value with each expression replaced by a value that its shape allows."""
     if isinstance(value, dict) and set(value) in EXPRESSIONS:
         if getattr(shape, "enum", None):
             return shape.enum[0]
@@ -64,7 +64,7 @@ def evaluated(value: Any, shape: Any) -> Any:
 
 
 def unknown(value: Any, shape: Any, path: str = "") -> Iterator[str]:
-    """Members that the request does not have; botocore would drop them silently."""
+    """Members that the shape does not have; botocore would drop them silently."""
     for inner, inner_shape, inner_path in _inside(value, shape, path):
         if inner_shape is None:
             yield f"{inner_path}: no such member"
@@ -73,7 +73,7 @@ def unknown(value: Any, shape: Any, path: str = "") -> Iterator[str]:
 
 
 def not_allowed(value: Any, shape: Any, path: str = "") -> Iterator[str]:
-    """Texts that are none of an enumeration's values; botocore leaves that to the service."""
+    """Texts outside an enumeration; botocore does not check them."""
     allowed = getattr(shape, "enum", None)
     if allowed and value not in allowed and not str(value).startswith("ml."):
         yield f"{path}: {value!r} is none of {allowed}"

@@ -1,6 +1,6 @@
-"""The compiled definition: readable, repeatable, and made of requests that AWS takes.
+"""The compiled definition: readable, repeatable, and made of requests that AWS accepts.
 
-After a change that is meant, renew the golden file and read its difference:
+After an intended change, renew the golden file and read its difference:
     RENEW=1 .venv/bin/python -m pytest tests/pipelines/test_definition.py; git diff tests/pipelines
 """
 
@@ -65,7 +65,8 @@ def _compile(variants: Iterable[str], **environment: str) -> dict[str, str]:
         env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
     )
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    definitions: dict[str, str] = json.loads(done.stdout)
+    return definitions
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +76,8 @@ def texts() -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def definition(texts: dict[str, str]) -> dict[str, Any]:
-    return json.loads(texts["aws"])
+    compiled: dict[str, Any] = json.loads(texts["aws"])
+    return compiled
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +87,7 @@ def by_name(definition: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def test_it_is_the_golden_definition(texts: dict[str, str]) -> None:
     readable = json.dumps(json.loads(texts["aws"]), indent=2) + "\n"
-    # What the scripts and images hold is not the definition's concern.
+    # The contents of scripts and images are not part of this test.
     for bundle in bundles().values():
         readable = readable.replace(bundle.sha, f"{{{bundle.name} code}}")
     for name, tag in container_images.tags().items():
@@ -122,12 +124,12 @@ def test_it_has_the_steps_of_the_design(by_name: dict[str, dict[str, Any]]) -> N
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_every_request_is_one_that_aws_takes(texts: dict[str, str], variant: str) -> None:
+def test_aws_accepts_every_request(texts: dict[str, str], variant: str) -> None:
     for step in shapes.steps(json.loads(texts[variant])):
         assert shapes.problems(step) == [], step["Name"]
 
 
-def test_nothing_that_a_job_or_a_start_is_given_is_empty(definition: dict[str, Any]) -> None:
+def test_no_argument_or_parameter_is_empty(definition: dict[str, Any]) -> None:
     """SageMaker refuses an empty argument of a processing job, and an empty parameter."""
     assert "" not in [entry["DefaultValue"] for entry in definition["Parameters"]]
     for step in shapes.steps(definition):
@@ -136,15 +138,15 @@ def test_nothing_that_a_job_or_a_start_is_given_is_empty(definition: dict[str, A
             assert "" not in container.get(member, [])
 
 
-def test_the_check_itself_finds_what_is_wrong(by_name: dict[str, dict[str, Any]]) -> None:
+def test_the_request_check_reports_mistakes(by_name: dict[str, dict[str, Any]]) -> None:
     step = json.loads(json.dumps(by_name["Train"]))
     step["Arguments"]["TrainingColour"] = "red"
     step["Arguments"]["AlgorithmSpecification"]["TrainingInputMode"] = "Slow"
     step["Arguments"]["ResourceConfig"]["InstanceCount"] = "one"
-    said = " ".join(shapes.problems(step))
-    assert "TrainingColour" in said
-    assert "Slow" in said
-    assert "InstanceCount" in said
+    report = " ".join(shapes.problems(step))
+    assert "TrainingColour" in report
+    assert "Slow" in report
+    assert "InstanceCount" in report
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -184,7 +186,7 @@ def test_both_conditions_must_hold(by_name: dict[str, dict[str, Any]]) -> None:
     assert [step["Name"] for step in arguments["ElseSteps"]] == ["AccuracyTooLow"]
 
 
-def test_jobs_are_cached_and_tried_again(by_name: dict[str, dict[str, Any]]) -> None:
+def test_jobs_are_cached_and_retried(by_name: dict[str, dict[str, Any]]) -> None:
     for name in ("Prepare", "Tune", "Train", "Evaluate"):
         step = by_name[name]
         assert step["CacheConfig"] == {"Enabled": True, "ExpireAfter": "P30D"}
@@ -194,7 +196,7 @@ def test_jobs_are_cached_and_tried_again(by_name: dict[str, dict[str, Any]]) -> 
     assert "CacheConfig" not in by_name["Deploy"]
 
 
-def test_the_cache_key_does_not_hold_the_execution(by_name: dict[str, dict[str, Any]]) -> None:
+def test_cached_arguments_do_not_name_the_execution(by_name: dict[str, dict[str, Any]]) -> None:
     """An execution's id in what SageMaker compares would make every step run every time."""
     for name in ("Prepare", "Tune", "Train", "Evaluate"):
         arguments = dict(by_name[name]["Arguments"])
@@ -204,7 +206,7 @@ def test_the_cache_key_does_not_hold_the_execution(by_name: dict[str, dict[str, 
         assert "Execution." not in json.dumps(arguments)
 
 
-def test_debug_rules_judge_the_final_training_alone(by_name: dict[str, dict[str, Any]]) -> None:
+def test_debug_rules_watch_only_the_final_training(by_name: dict[str, dict[str, Any]]) -> None:
     tune = by_name["Tune"]["Arguments"]["TrainingJobDefinition"]["StaticHyperParameters"]
     train = by_name["Train"]["Arguments"]["HyperParameters"]
     assert (tune["debug"], train["debug"]) == ("false", "true")
@@ -212,7 +214,7 @@ def test_debug_rules_judge_the_final_training_alone(by_name: dict[str, dict[str,
     assert "DebugRuleConfigurations" not in by_name["Train"]["Arguments"]
 
 
-def test_the_services_rules_can_be_asked_for(texts: dict[str, str]) -> None:
+def test_the_services_rules_can_be_turned_on(texts: dict[str, str]) -> None:
     compiled = json.loads(texts["service-rules"])
     train = next(step for step in shapes.steps(compiled) if step["Name"] == "Train")["Arguments"]
     assert len(train["DebugRuleConfigurations"]) == 5
@@ -220,7 +222,7 @@ def test_the_services_rules_can_be_asked_for(texts: dict[str, str]) -> None:
     assert train["ProfilerConfig"]["ProfilingIntervalInMilliseconds"] == 500
 
 
-def test_its_jobs_write_where_the_execution_role_may(texts: dict[str, str]) -> None:
+def test_jobs_write_only_where_the_execution_role_may(texts: dict[str, str]) -> None:
     """Those of batch scoring write to `scores`."""
 
     def written(part: Any) -> set[str]:
@@ -247,7 +249,7 @@ def test_its_jobs_write_where_the_execution_role_may(texts: dict[str, str]) -> N
     assert folders == allowed - {"scores"}
 
 
-def test_trainings_are_told_a_tracking_server_where_one_is_set(texts: dict[str, str]) -> None:
+def test_trainings_get_the_tracking_server_of_the_settings(texts: dict[str, str]) -> None:
     def environments(variant: str) -> list[dict[str, str] | None]:
         steps = {
             step["Name"]: step["Arguments"] for step in shapes.steps(json.loads(texts[variant]))
@@ -271,7 +273,7 @@ def test_a_model_can_be_trained_by_several_instances(texts: dict[str, str]) -> N
         assert counts == [count, count]
 
 
-def test_trainings_on_spot_instances_wait_for_them_and_go_on_from_checkpoints(
+def test_trainings_on_spot_instances_wait_and_resume_from_checkpoints(
     texts: dict[str, str],
 ) -> None:
     trial, final = _trainings(texts["spot"])
@@ -290,7 +292,7 @@ def test_trainings_on_spot_instances_wait_for_them_and_go_on_from_checkpoints(
     assert not {"EnableManagedSpotTraining"} & (set(trial) | set(final))
 
 
-def test_trainings_start_from_weights_that_are_given(texts: dict[str, str]) -> None:
+def test_trainings_start_from_the_weights_of_the_settings(texts: dict[str, str]) -> None:
     for job, hyperparameters in zip(
         _trainings(texts["weights"]), ("StaticHyperParameters", "HyperParameters"), strict=True
     ):
@@ -300,23 +302,25 @@ def test_trainings_start_from_weights_that_are_given(texts: dict[str, str]) -> N
         }
         assert set(channels) == {"train", "validation", "pretrained"}
         assert channels["pretrained"] == WEIGHTS
-        # There the name is a flag: whether to start from any weights at all.
+        # As a hyperparameter, the name is a flag: whether to start from pretrained weights.
         assert "pretrained" not in job[hyperparameters]
 
     def checkpoints(variant: str) -> list[Any]:
-        return _trainings(texts[variant])[1]["CheckpointConfig"]["S3Uri"]["Std:Join"]["Values"]
+        address = _trainings(texts[variant])[1]["CheckpointConfig"]["S3Uri"]
+        return list(address["Std:Join"]["Values"])
 
-    # Other weights make another training of it, which must not go on from this one's epochs.
+    # Other weights make another training, which must not resume from this one's epochs.
     *parts, weights, last = checkpoints("weights")
     assert [*parts, last] == checkpoints("aws")
-    # A job gets all that begins with its address: no training's may be the beginning of another's.
+    # A job gets all objects with its prefix, so no address may be a prefix of another.
     assert last == "last"
     assert len(weights) == 8
-    inputs = _trainings(texts["aws"])[1]["InputDataConfig"]
-    assert [channel["ChannelName"] for channel in inputs] == ["train", "validation"]
+    final = _trainings(texts["aws"])[1]
+    names = [channel["ChannelName"] for channel in final["InputDataConfig"]]
+    assert names == ["train", "validation"]
 
 
-def test_a_version_carries_what_its_promotion_needs(by_name: dict[str, dict[str, Any]]) -> None:
+def test_a_version_has_all_that_its_promotion_needs(by_name: dict[str, dict[str, Any]]) -> None:
     package = by_name["Register"]["Arguments"]
     facts = package["CustomerMetadataProperties"]
     assert facts["endpoint_name"] == {"Get": "Parameters.EndpointName"}

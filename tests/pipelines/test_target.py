@@ -1,14 +1,15 @@
-"""Targets: the emulator is found or started; on AWS the missing thing is said."""
+"""Targets: the emulator is started unless it runs; for AWS, missing sign-ins are reported."""
 
 import hashlib
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 
 import sagemaker_emulator
@@ -16,14 +17,13 @@ from pipelines import NAME, target
 from pipelines.provisioning import setup
 from pipelines.root import ROOT, emulator_state
 from pipelines.settings.layers import load
-from pipelines.settings.model import Settings
 from pipelines.target import TargetError
 from pipelines.upload.bin_images import upload_folder
 
 
 @pytest.fixture
 def environment() -> Iterator[None]:
-    """`connect` changes the process's environment on purpose; here it is put back."""
+    """Restore the process's environment, which `connect` changes on purpose."""
     kept = dict(os.environ)
     for variable in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[variable]
@@ -34,7 +34,7 @@ def environment() -> Iterator[None]:
 
 @pytest.fixture
 def state(environment: None, tmp_path: Path) -> Iterator[Path]:
-    """The state of an emulator that does not run yet, and does not run any more afterwards."""
+    """The state folder of an emulator that is stopped before and after the test."""
     folder = tmp_path / "emulator"
     os.environ["EMULATOR_STATE"] = str(folder)
     yield folder
@@ -42,7 +42,7 @@ def state(environment: None, tmp_path: Path) -> Iterator[Path]:
     subprocess.run(command, cwd=ROOT, capture_output=True, timeout=60)
 
 
-def test_the_emulator_is_started_once_and_serves_all_that_setup_needs(
+def test_the_emulator_is_started_once_and_supports_setup_and_upload(
     state: Path, bins: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     os.environ["AWS_PROFILE"] = "somebody"
@@ -61,13 +61,15 @@ def test_the_emulator_is_started_once_and_serves_all_that_setup_needs(
         group = f"{NAME}-{number}"
         session.client("sagemaker").create_model_package_group(ModelPackageGroupName=group)
     assert {item.state for item in setup.setup(session, settings)} == {"exists"}
-    said: list[str] = []
+    reports: list[str] = []
     for _ in range(2):
-        upload_folder(session, settings, bins, said.append)
-    assert len(said) == 1
+        upload_folder(session, settings, bins, reports.append)
+    assert len(reports) == 1
 
 
-def test_an_emulator_that_does_not_start_says_why(environment: None, tmp_path: Path) -> None:
+def test_an_emulator_that_does_not_start_is_reported_with_the_reason(
+    environment: None, tmp_path: Path
+) -> None:
     (tmp_path / "file").write_text("not a folder")
     os.environ["EMULATOR_STATE"] = str(tmp_path / "file")
     with pytest.raises(TargetError, match="does not start") as caught:
@@ -75,7 +77,7 @@ def test_an_emulator_that_does_not_start_says_why(environment: None, tmp_path: P
     assert "python pipeline.py emulator up" in str(caught.value)
 
 
-def test_the_state_is_the_repositorys_wherever_one_stands(
+def test_the_state_folder_does_not_depend_on_the_current_directory(
     environment: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -96,7 +98,7 @@ def test_a_server_that_is_gone_is_not_taken_for_one_that_runs(
     assert sagemaker_emulator.status(emulator_state()) is None
 
 
-def test_neither_a_proxy_nor_anothers_emulator_comes_between(state: Path, tmp_path: Path) -> None:
+def test_a_proxy_and_another_emulator_are_bypassed(state: Path, tmp_path: Path) -> None:
     os.environ.pop("no_proxy", None)
     os.environ |= dict.fromkeys(("HTTP_PROXY", "http_proxy", "ALL_PROXY"), "http://127.0.0.1:9")
     os.environ["NO_PROXY"] = "intern.test"
@@ -114,7 +116,9 @@ def test_neither_a_proxy_nor_anothers_emulator_comes_between(state: Path, tmp_pa
     os.environ["EMULATOR_STATE"] = str(state)
 
 
-def test_without_credentials_aws_is_not_asked(environment: None, tmp_path: Path) -> None:
+def test_missing_credentials_are_reported_before_any_request(
+    environment: None, tmp_path: Path
+) -> None:
     os.environ |= {
         "HOME": str(tmp_path),
         "AWS_CONFIG_FILE": str(tmp_path / "none"),
@@ -126,25 +130,25 @@ def test_without_credentials_aws_is_not_asked(environment: None, tmp_path: Path)
     assert "aws sso login" in str(caught.value)
 
 
-def test_an_endpoint_that_is_not_aws_is_said(
+def test_an_endpoint_other_than_aws_is_reported(
     aws: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target.connect(load("aws", {}))
-    said = f"$AWS_ENDPOINT_URL is set: requests go to {aws.url}, not to AWS.\n"
-    assert capsys.readouterr().err == said
+    warning = f"$AWS_ENDPOINT_URL is set: requests go to {aws.url}, not to AWS.\n"
+    assert capsys.readouterr().err == warning
     monkeypatch.delenv("AWS_ENDPOINT_URL")
     target.connect(load("aws", {}))
     assert capsys.readouterr().err == ""
 
 
-def test_an_unknown_profile_is_said(environment: None, tmp_path: Path) -> None:
+def test_an_unknown_profile_is_reported(environment: None, tmp_path: Path) -> None:
     os.environ |= {"AWS_PROFILE": "nobody", "AWS_CONFIG_FILE": str(tmp_path / "none")}
     with pytest.raises(TargetError, match="nobody"):
         target.connect(load("aws", {}))
 
 
 @pytest.mark.parametrize("profile", ["new", "expired"])
-def test_a_sign_in_that_is_over_says_how_to_sign_in_again(
+def test_an_expired_sign_in_is_reported_with_the_command_to_renew_it(
     environment: None, tmp_path: Path, profile: str
 ) -> None:
     session = "[sso-session s]\nsso_start_url = https://x.test/start\nsso_region = us-east-1\n"
@@ -168,26 +172,19 @@ def test_a_sign_in_that_is_over_says_how_to_sign_in_again(
     assert done.stderr.endswith(". Sign in again: `aws sso login`.\n")
 
 
-def test_the_account_is_that_of_the_credentials(aws: Any) -> None:
+def test_the_account_comes_from_the_credentials(aws: Any) -> None:
     assert target.resolve(aws.session, load("aws", {})).account == "123456789012"
 
 
-def test_another_account_than_the_settings_is_refused(aws: Any) -> None:
+def test_credentials_of_another_account_are_refused(aws: Any) -> None:
     settings = load("aws", {"PIPELINE_ACCOUNT": "999999999999"})
     with pytest.raises(TargetError, match="999999999999") as caught:
         target.resolve(aws.session, settings)
     assert "123456789012" in str(caught.value)
 
 
-def test_an_unreachable_aws_is_said(aws: Any, on_aws: Settings) -> None:
-    os.environ["AWS_ENDPOINT_URL"] = "http://127.0.0.1:9"
-    import boto3
-    from botocore.config import Config
-
-    class Impatient(boto3.Session):
-        def client(self, *args: Any, **more: Any) -> Any:
-            connect: Callable[..., Any] = super().client  # its overloads take no *args
-            return connect(*args, config=Config(retries={"max_attempts": 0}), **more)
-
+def test_an_unreachable_aws_is_reported(aws: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     with pytest.raises(TargetError, match="cannot be reached"):
-        target.resolve(Impatient(region_name="us-east-1"), load("aws", {}))
+        target.resolve(boto3.Session(region_name="us-east-1"), load("aws", {}))

@@ -44,3 +44,15 @@ def opt(tmp_path: Path, images: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in [name for name in os.environ if name.startswith("SM_")]:
         monkeypatch.delenv(name)
     return root
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sealed model with its export; tests read it or copy it."""
+    from tests.steps.tiny_model import CLASSES, drawn_channel, unsealed_model
+    from training.result import artifact, export
+
+    folder = unsealed_model(tmp_path_factory.mktemp("export") / "model")
+    export.write(folder, drawn_channel(*CLASSES), drawn_channel(*CLASSES))
+    artifact.seal(folder)
+    return folder

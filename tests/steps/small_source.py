@@ -63,7 +63,10 @@ def run(source: Path | str, *more: str) -> int:
 
 
 def manifest(root: Path) -> dict[str, Any]:
-    return json.loads((root / "processing/output/manifest/manifest.json").read_text())
+    document: dict[str, Any] = json.loads(
+        (root / "processing/output/manifest/manifest.json").read_text()
+    )
+    return document
 
 
 def message(root: Path) -> str:

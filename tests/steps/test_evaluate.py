@@ -9,7 +9,9 @@ import shutil
 import subprocess
 import sys
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -37,7 +39,7 @@ def probabilities(answer: int, confidence: float) -> list[float]:
 
 
 @pytest.fixture(scope="module")
-def inputs(tmp_path_factory) -> Path:
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The step's inputs: a candidate of PLAN, an approved model that always says 3."""
     root = tmp_path_factory.mktemp("evaluate")
     files = []
@@ -70,7 +72,7 @@ def inputs(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def evaluated(inputs, tmp_path_factory) -> Path:
+def evaluated(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The step's output where no model is approved: one run that many tests look at."""
     output = tmp_path_factory.mktemp("output")
     evaluate.evaluate(inputs, output, 7)  # a size that the number of images is no multiple of
@@ -78,13 +80,13 @@ def evaluated(inputs, tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def opt(tmp_path, inputs, monkeypatch) -> Path:
+def opt(tmp_path: Path, inputs: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("OPT_ML", str(tmp_path))
     shutil.copytree(inputs, tmp_path / "processing" / "input")
     return tmp_path
 
 
-def refusal(opt: Path, capsys) -> str:
+def refusal(opt: Path, capsys: pytest.CaptureFixture[str]) -> str:
     """Run the step where it must refuse, and return what it says, on stderr and as ExitMessage."""
     assert evaluate.main([]) == 1
     captured = capsys.readouterr()
@@ -95,11 +97,11 @@ def refusal(opt: Path, capsys) -> str:
     return message
 
 
-def read(folder: Path, name: str = "evaluation.json"):
+def read(folder: Path, name: str = "evaluation.json") -> Any:
     return json.loads((folder / name).read_text())
 
 
-def comparison(evaluation, name) -> str:
+def comparison(evaluation: dict[str, Any], name: str) -> str:
     """What a metric is compared with."""
     return next(one for one in evaluation["tally"]["metrics"] if one["name"] == name)["comparison"]
 
@@ -107,7 +109,7 @@ def comparison(evaluation, name) -> str:
 # ---- the whole step
 
 
-def test_the_model_answers_as_planned(evaluated):
+def test_the_model_answers_as_planned(evaluated: Path) -> None:
     """The other tests rest on this: what the step saw is what the plan says."""
     rows = list(csv.DictReader((evaluated / "predictions.csv").open()))
     found = [(int(row["count"]), int(row["answer"])) for row in rows]
@@ -119,7 +121,7 @@ def test_the_model_answers_as_planned(evaluated):
     assert [row["id"] for row in rows] == [f"{number:05}" for number in range(len(PLAN))]
 
 
-def test_the_evaluation_agrees_with_plain_arithmetic(evaluated):
+def test_the_evaluation_agrees_with_plain_arithmetic(evaluated: Path) -> None:
     found = read(evaluated)
     right = [count == answer for count, answer, _ in PLAN]
     apart = [abs(count - answer) for count, answer, _ in PLAN]
@@ -171,8 +173,8 @@ def shape(value: object) -> object:
 
 
 def test_the_evaluation_has_the_form_that_the_command_line_is_tested_with(
-    inputs, opt, tmp_path_factory
-):
+    inputs: Path, opt: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     """tests/evaluation.json is what the tests of pipelines/ read in place of this step's output."""
     shutil.copyfile(
         inputs.parent / "approved.tar.gz", opt / "processing/input/approved/model.tar.gz"
@@ -196,14 +198,14 @@ def test_the_evaluation_has_the_form_that_the_command_line_is_tested_with(
         ]
 
 
-def test_what_training_wrote_is_handed_on(evaluated):
+def test_what_training_wrote_is_handed_on(evaluated: Path) -> None:
     assert read(evaluated, "training.json")["best_epoch"] == 3
     assert read(evaluated, "debug_rules.json")[0]["rule"] == "Overfit"
     assert (evaluated / "profile.html").read_text() == "<h1>Where the time went</h1>"
 
 
 @pytest.mark.parametrize("name", sorted(NAMES))
-def test_a_plot_is_a_picture(evaluated, name):
+def test_a_plot_is_a_picture(evaluated: Path, name: str) -> None:
     with Image.open(evaluated / "plots" / f"{name}.png") as picture:
         assert picture.format == "PNG"
         picture.load()
@@ -214,7 +216,7 @@ def test_a_plot_is_a_picture(evaluated, name):
     assert edges.min() == 255, "something is cut off at the edge"
 
 
-def test_the_step_as_a_process_beside_an_approved_model(inputs, opt):
+def test_the_step_as_a_process_beside_an_approved_model(inputs: Path, opt: Path) -> None:
     """As SageMaker starts it; the candidate's own 13 against the approved model's 6 of 20."""
     shutil.copyfile(
         inputs.parent / "approved.tar.gz", opt / "processing/input/approved/model.tar.gz"
@@ -241,8 +243,12 @@ def test_the_step_as_a_process_beside_an_approved_model(inputs, opt):
 
 
 def test_an_approved_model_is_not_judged_by_what_it_remembers(
-    inputs, opt, tmp_path, monkeypatch, capsys
-):
+    inputs: Path,
+    opt: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     """It learnt from the first nine; the tenth is of the ninth's bin."""
     known = shutil.copytree(inputs.parent / "approved", tmp_path / "approved")
     (known / "learnt_from.txt").write_text("".join(f"{number:05}\n" for number in range(9)))
@@ -269,7 +275,7 @@ def test_an_approved_model_is_not_judged_by_what_it_remembers(
     assert "so this decides nothing" in capsys.readouterr().out
 
 
-def test_a_bare_model_beside_one_that_knows_other_counts(opt, tmp_path):
+def test_a_bare_model_beside_one_that_knows_other_counts(opt: Path, tmp_path: Path) -> None:
     """Without a history there is no plot of it; the older model finds at most the six of 1."""
     pack(save_model(tmp_path / "bare"), opt / "processing/input/model/model.tar.gz")
     older = save_model(tmp_path / "older", (1, 2))
@@ -281,7 +287,9 @@ def test_a_bare_model_beside_one_that_knows_other_counts(opt, tmp_path):
     assert not (output / "training.json").exists()
 
 
-def test_a_model_whose_program_shows_no_network(opt, tmp_path, capsys):
+def test_a_model_whose_program_shows_no_network(
+    opt: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """An older model's: everything but the picture of where it looks."""
     folder = save_model(tmp_path / "older")
     program = (folder / "code" / "engine.py").read_text()
@@ -296,7 +304,7 @@ def test_a_model_whose_program_shows_no_network(opt, tmp_path, capsys):
     assert {file.stem for file in (output / "plots").iterdir()} == NAMES - {"history", "grad_cam"}
 
 
-def test_each_model_runs_its_own_code(tmp_path):
+def test_each_model_runs_its_own_code(tmp_path: Path) -> None:
     """Also where this process has modules of the same names, which it gets back."""
     import inference
     import pixels
@@ -319,7 +327,7 @@ def test_each_model_runs_its_own_code(tmp_path):
 # ---- what it refuses
 
 
-def test_no_model(opt, capsys):
+def test_no_model(opt: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (opt / "processing/input/model/model.tar.gz").rename(opt / "processing/input/model/other.zip")
     message = refusal(opt, capsys)
     assert "no model.tar.gz in" in message
@@ -335,7 +343,9 @@ def test_no_model(opt, capsys):
         pytest.param(lambda whole: whole[:2000] + b"\0" * 500 + whole[2500:], id="corrupt"),
     ],
 )
-def test_a_broken_archive(opt, capsys, damage):
+def test_a_broken_archive(
+    opt: Path, capsys: pytest.CaptureFixture[str], damage: Callable[[bytes], bytes]
+) -> None:
     file = opt / "processing/input/model/model.tar.gz"
     file.write_bytes(damage(file.read_bytes()))
     message = refusal(opt, capsys)
@@ -350,7 +360,9 @@ def test_a_broken_archive(opt, capsys, damage):
         pytest.param(("code", "../.."), id="link to a folder above"),
     ],
 )
-def test_an_archive_that_reaches_outside(opt, capsys, member):
+def test_an_archive_that_reaches_outside(
+    opt: Path, capsys: pytest.CaptureFixture[str], member: tuple[str, str | None]
+) -> None:
     file = opt / "processing/input/approved/model.tar.gz"
     name, link = member
     with tarfile.open(file, "w:gz") as tar:
@@ -363,7 +375,9 @@ def test_an_archive_that_reaches_outside(opt, capsys, member):
     assert "not safe to unpack" in refusal(opt, capsys)
 
 
-def test_an_archive_that_is_no_model(opt, capsys, tmp_path):
+def test_an_archive_that_is_no_model(
+    opt: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     (tmp_path / "else").mkdir()
     (tmp_path / "else" / "model.pt").write_bytes(b"")
     pack(tmp_path / "else", opt / "processing/input/model/model.tar.gz")
@@ -379,7 +393,14 @@ def test_an_archive_that_is_no_model(opt, capsys, tmp_path):
         pytest.param("code/inference.py", b"raise SystemExit(3)", "SystemExit", id="exit"),
     ],
 )
-def test_a_model_that_does_not_load(opt, capsys, tmp_path, name, content, said):
+def test_a_model_that_does_not_load(
+    opt: Path,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    name: str,
+    content: bytes,
+    said: str,
+) -> None:
     folder = save_model(tmp_path / "bad")
     (folder / name).write_bytes(content)
     if name != "model.json":
@@ -388,7 +409,9 @@ def test_a_model_that_does_not_load(opt, capsys, tmp_path, name, content, said):
     assert said in refusal(opt, capsys)
 
 
-def test_a_model_with_another_head_than_it_says(opt, capsys, tmp_path):
+def test_a_model_with_another_head_than_it_says(
+    opt: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     folder = save_model(tmp_path / "bad")
     settings = read(folder, "model.json") | {"classes": [1, 3, 5, 7]}
     (folder / "model.json").write_text(json.dumps(settings))
@@ -396,7 +419,9 @@ def test_a_model_with_another_head_than_it_says(opt, capsys, tmp_path):
     assert "size mismatch" in refusal(opt, capsys)
 
 
-def test_a_model_whose_training_diverged(opt, capsys, tmp_path):
+def test_a_model_whose_training_diverged(
+    opt: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     import torch
 
     folder = save_model(tmp_path / "bad")
@@ -408,14 +433,14 @@ def test_a_model_whose_training_diverged(opt, capsys, tmp_path):
     assert "its training has diverged" in refusal(opt, capsys)
 
 
-def test_counts_that_the_model_does_not_know(opt, capsys):
+def test_counts_that_the_model_does_not_know(opt: Path, capsys: pytest.CaptureFixture[str]) -> None:
     test = opt / "processing/input/test"
     (test / "5").rename(test / "6")
     message = refusal(opt, capsys)
     assert "counts that the model does not know: 6 (the model knows 1, 3, 5)" in message
 
 
-def test_an_image_that_is_none(opt, capsys):
+def test_an_image_that_is_none(opt: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = opt / "processing/input/test/3/99999.jpg"
     file.write_bytes(b"\xff\xd8\xff\xe0 and no more")
     assert f"test image {file} is refused" in refusal(opt, capsys)
@@ -448,13 +473,15 @@ def test_an_image_that_is_none(opt, capsys):
         ),
     ],
 )
-def test_an_input_that_is_missing_or_another(opt, capsys, spoil, said):
+def test_an_input_that_is_missing_or_another(
+    opt: Path, capsys: pytest.CaptureFixture[str], spoil: Callable[[Path], object], said: str
+) -> None:
     spoil(opt / "processing" / "input")
     assert said in refusal(opt, capsys)
 
 
 @pytest.mark.parametrize("size", ["0", "-1", "two"])
-def test_a_batch_size_that_is_none(size, capsys):
+def test_a_batch_size_that_is_none(size: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as left:
         evaluate.main(["--batch-size", size])
     assert left.value.code == 2

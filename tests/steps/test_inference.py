@@ -1,4 +1,4 @@
-"""The four functions that a model is served by, from a model folder as training writes it."""
+"""The four functions of serving, in a model folder as training writes it."""
 
 import functools
 import importlib.util
@@ -6,7 +6,9 @@ import io
 import json
 import random
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,11 +20,12 @@ from tests.steps.tiny_model import CLASSES, SIZE, draw_bin, save_model
 from training.result import artifact
 
 WANTED = [(0.7, 0.2, 0.1), (0.1, 0.3, 0.6), (0.25, 0.5, 0.25)]
+Served = tuple[Any, Any, list[Path]]  # program, model, pictures
 HEADER = "X-Amzn-SageMaker-Custom-Attributes"
 
 
 class Context:
-    """What a model server hands over, as AWS's toolkit names it."""
+    """The context that a model server passes, by the names of AWS's toolkit."""
 
     def __init__(self, attributes: str | None = None) -> None:
         self.headers = {} if attributes is None else {HEADER: attributes}
@@ -32,7 +35,7 @@ class Context:
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory):
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The shipped program, its model, and the pictures whose answers are known."""
     folder = tmp_path_factory.mktemp("served")
     pictures = []
@@ -49,7 +52,9 @@ def served(tmp_path_factory):
     del sys.modules["served"]
 
 
-def ask(served, body: bytes, kind="image/jpeg", attributes=None):
+def ask(
+    served: Served, body: bytes, kind: str | None = "image/jpeg", attributes: str | None = None
+) -> Any:
     program, model, _ = served
     batch = program.input_fn(body, kind, Context(attributes))
     written, content_type = program.output_fn(program.predict_fn(batch, model), None)
@@ -57,7 +62,9 @@ def ask(served, body: bytes, kind="image/jpeg", attributes=None):
     return json.loads(written)
 
 
-def refused(served, body: bytes, kind="image/jpeg", attributes=None):
+def refused(
+    served: Served, body: bytes, kind: str | None = "image/jpeg", attributes: str | None = None
+) -> tuple[int, str]:
     program, _, _ = served
     with pytest.raises(program.RequestError) as caught:
         program.input_fn(body, kind, Context(attributes))
@@ -65,28 +72,31 @@ def refused(served, body: bytes, kind="image/jpeg", attributes=None):
     return caught.value.status_code, str(caught.value)
 
 
-def encoded(image: Image.Image, kind: str = "JPEG", **options) -> bytes:
+def encoded(image: Image.Image, kind: str = "JPEG", **options: Any) -> bytes:
     file = io.BytesIO()
     image.save(file, kind, **options)
     return file.getvalue()
 
 
-def halves(size=(80, 60), mode="RGB", left="red", right="blue") -> Image.Image:
-    """Left half and right half differ, so that a turned or mirrored picture is told."""
+def halves(
+    size: tuple[int, int] = (80, 60), mode: str = "RGB", left: Any = "red", right: Any = "blue"
+) -> Image.Image:
+    """Left half and right half differ, so that a turned or mirrored picture is noticed."""
     image = Image.new("RGB", size, right)
     ImageDraw.Draw(image).rectangle((0, 0, size[0] // 2 - 1, size[1]), fill=left)
     return image.convert(mode)
 
 
-def decoded(served, body: bytes, kind="image/jpeg") -> np.ndarray:
-    return served[0].input_fn(body, kind)[0].pixels
+def decoded(served: Served, body: bytes, kind: str | None = "image/jpeg") -> np.ndarray:
+    decoded_pixels: np.ndarray = served[0].input_fn(body, kind)[0].pixels
+    return decoded_pixels
 
 
 # ---- answers
 
 
 @pytest.mark.parametrize("number", range(3))
-def test_an_answer(served, number):
+def test_an_answer_has_count_confidence_and_probabilities(served: Served, number: int) -> None:
     answer = ask(served, served[2][number].read_bytes())
     probabilities = WANTED[number]
     assert set(answer) == {"count", "confidence", "probabilities", "expected_count"}
@@ -98,7 +108,7 @@ def test_an_answer(served, number):
     assert answer["expected_count"] == pytest.approx(mean, abs=1e-2)
 
 
-def test_a_batch_answers_as_one_by_one(served):
+def test_a_batch_gives_the_same_counts_as_single_requests(served: Served) -> None:
     program, model, pictures = served
     batch = [program.input_fn(file.read_bytes(), "image/jpeg")[0] for file in pictures]
     together = program.predict_fn(batch, model)
@@ -118,7 +128,9 @@ def test_a_batch_answers_as_one_by_one(served):
         pytest.param("expected_quantity=001", True, 0.7, id="leading zeros"),
     ],
 )
-def test_an_expected_quantity(served, attributes, match, confidence):
+def test_an_expected_quantity_is_judged_with_its_confidence(
+    served: Served, attributes: str | None, match: bool, confidence: float
+) -> None:
     answer = ask(served, served[2][0].read_bytes(), attributes=attributes)
     assert answer["match"] is match
     assert answer["match_confidence"] == pytest.approx(confidence, abs=2e-3)
@@ -126,7 +138,7 @@ def test_an_expected_quantity(served, attributes, match, confidence):
 
 
 @pytest.mark.parametrize("quantity", [0, 2, 9, 999_999_999])
-def test_a_quantity_that_the_model_never_learnt(served, quantity):
+def test_a_quantity_outside_the_classes_cannot_be_judged(served: Served, quantity: int) -> None:
     answer = ask(served, served[2][0].read_bytes(), attributes=f"expected_quantity={quantity}")
     assert answer["expected_quantity"] == quantity
     assert (answer["match"], answer["match_confidence"]) == (False, 0.0)
@@ -136,7 +148,7 @@ def test_a_quantity_that_the_model_never_learnt(served, quantity):
 
 
 @pytest.mark.parametrize("value", ["three", "", "-1", "2.5", "1e3", "٣", "0x3", "1234567890"])
-def test_a_quantity_that_is_none(served, value):
+def test_a_quantity_that_is_not_a_number_is_refused(served: Served, value: str) -> None:
     status, said = refused(
         served, served[2][0].read_bytes(), attributes=f"expected_quantity={value}"
     )
@@ -145,22 +157,22 @@ def test_a_quantity_that_is_none(served, value):
 
 
 @pytest.mark.parametrize("attributes", ["", "something else", "expected=3", "=", ",;&", None])
-def test_other_attributes_are_nobodys_quantity(served, attributes):
+def test_other_attributes_are_ignored(served: Served, attributes: str | None) -> None:
     assert "match" not in ask(served, served[2][0].read_bytes(), attributes=attributes)
 
 
 @pytest.mark.parametrize("accept", [None, "", "*/*", "application/json", "text/csv, */*;q=0.1"])
-def test_json_is_written(served, accept):
+def test_json_is_returned_for_every_accepting_client(served: Served, accept: str | None) -> None:
     assert served[0].output_fn([{"count": 3}], accept) == ('{"count": 3}', "application/json")
 
 
-def test_anything_else_is_not_written(served):
+def test_a_client_that_does_not_accept_json_is_refused(served: Served) -> None:
     with pytest.raises(served[0].RequestError, match="accept application/json") as caught:
         served[0].output_fn([{"count": 3}], "text/csv")
     assert caught.value.status_code == 406
 
 
-def test_a_network_that_answers_no_numbers(served):
+def test_a_network_whose_outputs_are_not_finite_raises(served: Served) -> None:
     program, model, pictures = served
     batch = program.input_fn(pictures[0].read_bytes(), "image/jpeg")
     nothing = program.engine.Engine("any", "any", lambda pixels: np.full((1, 3), np.nan))
@@ -172,7 +184,7 @@ def test_a_network_that_answers_no_numbers(served):
 # ---- images
 
 
-def test_training_and_serving_see_the_same_pixels(served):
+def test_training_and_serving_see_the_same_pixels(served: Served) -> None:
     """What is served is decoded by the function that training decodes with."""
     for file in served[2]:
         found = decoded(served, file.read_bytes())
@@ -180,14 +192,14 @@ def test_training_and_serving_see_the_same_pixels(served):
 
 
 @pytest.mark.parametrize("kind", ["image/jpeg", "IMAGE/JPEG", "image/jpeg; q=1", "image/png"])
-def test_the_bytes_tell_jpeg_from_png(served, kind):
-    """The kind declared need only be one that is served: cameras mislabel files."""
+def test_jpeg_and_png_are_told_apart_by_their_bytes(served: Served, kind: str | None) -> None:
+    """The content type need only be a supported one: cameras mislabel files."""
     for format in ("JPEG", "PNG"):
         assert decoded(served, encoded(halves(), format), kind).shape == (SIZE, SIZE, 3)
 
 
 @pytest.mark.parametrize("kind", [None, "", "text/csv", "application/json", "image/gif", "jpeg"])
-def test_other_content_types(served, kind):
+def test_other_content_types_are_refused(served: Served, kind: str | None) -> None:
     status, said = refused(served, encoded(halves()), kind)
     assert status == 415
     assert "send image/jpeg or image/png" in said
@@ -203,7 +215,9 @@ def test_other_content_types(served, kind):
         pytest.param(8, Image.Transpose.ROTATE_90, id="turned left"),
     ],
 )
-def test_a_camera_held_otherwise(served, orientation, turned):
+def test_a_rotated_photo_is_turned_upright(
+    served: Served, orientation: int, turned: Image.Transpose | None
+) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
     upright = halves() if turned is None else halves().transpose(turned)
@@ -220,7 +234,7 @@ def test_a_camera_held_otherwise(served, orientation, turned):
         ("P", "PNG"), ("1", "PNG"), ("I;16", "PNG"),
     ],
 )  # fmt: skip
-def test_colour_modes(served, mode, format):
+def test_every_colour_mode_is_decoded(served: Served, mode: str, format: str) -> None:
     """Dark at the left and light at the right in every mode."""
     grey = halves(left=(50, 50, 50), right=(210, 210, 210))
     if mode == "I;16":
@@ -235,11 +249,11 @@ def test_colour_modes(served, mode, format):
     assert found[:, -4].mean() == pytest.approx(expected[1], abs=12)
 
 
-def test_an_image_of_one_pixel(served):
+def test_an_image_of_one_pixel_is_decoded(served: Served) -> None:
     assert decoded(served, encoded(Image.new("RGB", (1, 1), "red"), "PNG")).mean() == 85
 
 
-# ---- what is refused
+# ---- refusals
 
 
 @pytest.mark.parametrize(
@@ -253,7 +267,7 @@ def test_an_image_of_one_pixel(served):
         pytest.param(b"<svg/>", "not a readable image", id="svg"),
     ],
 )
-def test_what_is_no_image(served, body, said):
+def test_a_body_that_is_not_an_image_is_refused(served: Served, body: bytes, said: str) -> None:
     status, message = refused(served, body)
     assert status == 400
     assert said in message
@@ -261,7 +275,7 @@ def test_what_is_no_image(served, body, said):
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG"])
 @pytest.mark.parametrize("kept", [0.2, 0.5, 0.9, 0.99])
-def test_a_truncated_image(served, format, kept):
+def test_a_truncated_image_is_refused(served: Served, format: str, kept: float) -> None:
     noise = Image.effect_noise((400, 300), 90).convert("RGB")
     whole = encoded(noise, format)
     status, message = refused(served, whole[: int(len(whole) * kept)])
@@ -271,8 +285,8 @@ def test_a_truncated_image(served, format, kept):
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # of Pillow, over damaged EXIF
 @pytest.mark.parametrize("format", ["JPEG", "PNG"])
-def test_damaged_bytes_are_answered_or_refused(served, format):
-    """Whatever is damaged, a client is told; nothing else is raised."""
+def test_damaged_bytes_are_answered_or_refused(served: Served, format: str) -> None:
+    """Whatever is damaged, a client gets a 4xx; nothing else is raised."""
     exif = Image.Exif()
     exif[0x0112], exif[0x010F] = 6, "camera"
     whole = encoded(halves((40, 30)), format, exif=exif)
@@ -300,14 +314,16 @@ def black(width: int, height: int) -> bytes:
     ],
 )
 @pytest.mark.filterwarnings("error::PIL.Image.DecompressionBombWarning")
-def test_too_many_pixels(served, size, said):
+def test_an_image_with_too_many_pixels_is_refused(
+    served: Served, size: tuple[int, int], said: str
+) -> None:
     status, message = refused(served, black(*size), "image/png")
     assert status == 413
     assert said in message
     assert "at most 25 megapixels are allowed: send a smaller picture" in message
 
 
-def test_a_body_that_is_too_large(served):
+def test_a_body_that_is_too_large(served: Served) -> None:
     status, message = refused(served, bytes(25 * 1024 * 1024 + 1))
     assert status == 413
     assert "26,214,401 bytes; at most 26,214,400" in message
@@ -316,11 +332,11 @@ def test_a_body_that_is_too_large(served):
 # ---- models
 
 
-def test_weights_are_never_unpickled(tmp_path, served):
+def test_weights_are_never_unpickled(tmp_path: Path, served: Served) -> None:
     """A pickle in place of weights would run code where it is loaded."""
 
     class Payload:
-        def __reduce__(self):
+        def __reduce__(self) -> Any:
             return (Path.touch, (tmp_path / "ran",))
 
     folder = save_model(tmp_path / "model")

@@ -1,6 +1,7 @@
 """From a network's outputs to the probabilities that are answered."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from torch import nn
 
 import engine
 import network
+from tests.steps.tiny_model import TINY
 
 LEVELS = [0, 1, 2, 3, 4]
 OUTPUTS = {"cross-entropy": 5, "soft-ordinal": 5, "expected-count": 5, "coral": 4, "corn": 4}
@@ -32,7 +34,7 @@ def given(rows: list[list[float]]) -> torch.Tensor:
 @pytest.mark.parametrize("loss", OUTPUTS)
 @pytest.mark.parametrize("mirrored", [False, True], ids=["one-view", "mirrored"])
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
-def test_probabilities_add_up(loss, mirrored, temperature):
+def test_probabilities_add_up(loss: Any, mirrored: bool, temperature: float) -> None:
     torch.manual_seed(0)
     settings = {
         "classes": [1, 2, 3], "levels": LEVELS, "loss": loss,
@@ -45,7 +47,7 @@ def test_probabilities_add_up(loss, mirrored, temperature):
     assert (probabilities >= 0).all()
 
 
-def test_corn_is_a_chain_of_conditionals():
+def test_corn_is_a_chain_of_conditionals() -> None:
     a, b, c = 0.3, -1.2, 2.0
     found = network.log_probabilities(torch.tensor([[a, b, c]]), "corn").exp()[0].tolist()
     above = [sigmoid(a), sigmoid(a) * sigmoid(b), sigmoid(a) * sigmoid(b) * sigmoid(c)]
@@ -53,39 +55,39 @@ def test_corn_is_a_chain_of_conditionals():
     assert found == pytest.approx(by_hand, abs=1e-6)
 
 
-def test_coral_is_differences_of_cumulatives():
+def test_coral_is_differences_of_cumulatives() -> None:
     found = network.log_probabilities(torch.tensor([[2.0, 0.5, -1.0]]), "coral").exp()[0].tolist()
     above = [sigmoid(2.0), sigmoid(0.5), sigmoid(-1.0)]
     by_hand = [1 - above[0], above[0] - above[1], above[1] - above[2], above[2]]
     assert found == pytest.approx(by_hand, abs=1e-6)
 
 
-def test_coral_out_of_order_is_still_a_distribution():
+def test_coral_out_of_order_is_still_a_distribution() -> None:
     found = network.log_probabilities(torch.tensor([[-1.0, 1.0, 0.0]]), "coral").exp()
     assert float(found.sum()) == pytest.approx(1)
     assert torch.isfinite(found.log()).all()
 
 
-def test_other_levels_are_never_an_answer():
+def test_levels_that_are_not_classes_are_never_answered() -> None:
     settings = {"classes": [1, 2], "levels": [0, 1, 2, 3]}
     found = network.counting(Given(), settings)(given([[9.0, 1.0, 2.0, 9.0]]))
     assert found[0].tolist() == pytest.approx([1 / (1 + math.e), math.e / (1 + math.e)])
 
 
-def test_an_older_model_is_a_softmax():
+def test_an_older_model_uses_softmax() -> None:
     row = [0.2, 1.4, -0.3]
     found = network.counting(Given(), {"classes": [1, 3, 5]})(given([row]))
     assert torch.allclose(found, torch.tensor([row]).softmax(1))
 
 
-def test_mirrored_is_the_mean_of_both_views():
+def test_with_mirrored_the_answer_is_the_mean_of_both_views() -> None:
     row = [0.2, 1.4, -0.3]
     found = network.counting(Given(), {"classes": [1, 3, 5], "mirrored": True})(given([row]))
     both = torch.tensor([row, row[::-1]]).softmax(1)
     assert torch.allclose(found[0], both.mean(0))
 
 
-def test_a_temperature_flattens():
+def test_a_temperature_above_one_flattens_probabilities() -> None:
     row = [0.2, 1.4, -0.3]
     found = network.counting(Given(), {"classes": [1, 3, 5], "temperature": 2.0})(given([row]))
     assert torch.allclose(found, (torch.tensor([row]) / 2).softmax(1))
@@ -102,6 +104,15 @@ def test_a_temperature_flattens():
     ],
     ids=["clear", "likelier-neighbours", "far-from-the-others", "no-neighbours", "one-count"],
 )
-def test_an_answer_is_worth_something_one_item_off(probabilities, classes, answer):
+def test_a_near_miss_has_some_value(
+    probabilities: list[float], classes: list[int], answer: int
+) -> None:
     rows = np.array([probabilities, probabilities])
     assert [classes[index] for index in engine.decide(rows, classes)] == [answer, answer]
+
+
+@pytest.mark.parametrize("backbone", ["resnet18", "resnet50", TINY])
+def test_a_backbone_has_an_output_for_each_count(backbone: Any) -> None:
+    model = network.build(backbone, 5).eval()
+    with torch.no_grad():
+        assert model(torch.zeros(1, 3, 32, 32)).shape == (1, 5)

@@ -1,7 +1,7 @@
 from importlib import metadata
 
 
-def test_no_package_had_to_be_compiled_here():
+def test_all_packages_are_installed_from_wheels_of_the_registry() -> None:
     """A plain machine, and a slim image, have no compiler."""
     compiled = [
         distribution.name

@@ -39,7 +39,7 @@ def test_the_seed_alone_determines_the_result(source: Path, root: Path) -> None:
     def chosen(seed: str) -> list[Any]:
         shutil.rmtree(root, ignore_errors=True)
         assert run(source, "--subset-size", "30", "--seed", seed, "--concurrency", seed + "1") == 0
-        return manifest(root)["images"]
+        return list(manifest(root)["images"])
 
     assert chosen("0") == chosen("0")
     assert chosen("0") != chosen("1")

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,7 +51,7 @@ def test_evaluate_ends_at_once(tmp_path: Path) -> None:
     assert stopped(manifest, tmp_path, str(STEPS / "evaluate.py")) == ENDED
 
 
-def test_a_training_that_has_learnt_nothing_yet_ends_at_once(tmp_path: Path) -> None:
+def test_a_training_before_its_first_step_ends_at_once(tmp_path: Path) -> None:
     (tmp_path / "code").mkdir()
     (tmp_path / "code" / "t.py").write_text("open('waits').read()")
     os.mkfifo(tmp_path / "code" / "waits")
@@ -67,12 +68,14 @@ def test_a_training_that_has_learnt_nothing_yet_ends_at_once(tmp_path: Path) -> 
 
 
 @pytest.mark.usefixtures("one_thread")
-def test_a_model_that_is_being_written_is_written_to_its_end(opt, monkeypatch):
+def test_a_model_that_is_being_written_is_completed(
+    opt: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write, before = artifact.write, signal.getsignal(signal.SIGTERM)
 
-    def stopped_here(*given) -> None:
+    def stopped_here(*arguments: Any) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
-        write(*given)
+        write(*arguments)
 
     monkeypatch.setattr(artifact, "write", stopped_here)
     assert train.main(options(epochs=1)) == 0

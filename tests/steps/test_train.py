@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -27,21 +28,19 @@ from tests.steps.tiny_training import (
     read,
 )
 from training.data.images import load_images
-from training.environment import Environment
-from training.loop.epoch import Epoch
 from training.result import artifact
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 ENTRY = TRAINING_IMAGE / "bin" / "train"
 
 
-def test_a_training_job_from_hyperparameters_to_model(opt, tmp_path):
+def test_a_training_job_from_hyperparameters_to_model(opt: Path, tmp_path: Path) -> None:
     """The image's own `train`, the code in a tarball, a debugged run: a process from end to end."""
     source = tmp_path / "sourcedir.tar.gz"
     with tarfile.open(source, "w:gz") as tar:
         for name in ("train.py", "training", *artifact.SHIPPED):
             tar.add(STEPS / name, name, filter=lambda f: None if "__pycache__" in f.name else f)
-    arguments = options(debug="true", epochs=3)
+    arguments = options(debug="true", epochs=3, profile="true", export="auto")
     hyperparameters = {
         name.removeprefix("--"): value
         for name, value in zip(arguments[::2], arguments[1::2], strict=True)
@@ -77,6 +76,8 @@ def test_a_training_job_from_hyperparameters_to_model(opt, tmp_path):
     assert re.search(r"^  Overfit +\w+ ", result.stdout, re.MULTILINE)
     assert "smdebug" not in result.stdout + result.stderr
     assert "INFO" not in result.stdout + result.stderr
+    assert read(opt, "model.json")["serves"] == "model.onnx"
+    assert (opt / "model" / "profile.html").is_file()
     state = torch.load(opt / "model" / "model.pt", weights_only=True)
     network.build(TINY, 3).load_state_dict(state)
     assert {file.name for file in (opt / "model" / "code").iterdir()} == set(artifact.SHIPPED)
@@ -85,7 +86,9 @@ def test_a_training_job_from_hyperparameters_to_model(opt, tmp_path):
     assert learnt_from == sorted({file.stem for file in images})
 
 
-def test_the_same_seed_gives_the_same_model(opt, tmp_path, capsys):
+def test_the_same_seed_gives_the_same_model(
+    opt: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     lines = []
     for _ in range(2):
         assert train.main(options(seed=7)) == 0
@@ -94,7 +97,7 @@ def test_the_same_seed_gives_the_same_model(opt, tmp_path, capsys):
     assert len(lines[0]) == 3
 
 
-def test_it_learns(opt, capsys):
+def test_validation_improves_during_training(opt: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert train.main(options(epochs=8, lr=0.1, label_smoothing=0)) == 0
     first, *_, last = METRICS.findall(capsys.readouterr().out)
     assert float(last[4]) > 0.6  # chance is a third
@@ -157,7 +160,9 @@ def no_weights(root: Path) -> None:
     ],
     ids=lambda value: value.__name__ if callable(value) else None,
 )
-def test_what_a_person_can_mend_is_said_in_one_line(opt, capsys, harm, changes, says):
+def test_a_problem_that_the_user_can_fix_is_reported_in_one_line(
+    opt: Path, capsys: pytest.CaptureFixture[str], harm: Any, changes: dict[str, object], says: str
+) -> None:
     harm(opt)
     assert train.main(options(**changes)) == 1
     told = capsys.readouterr().err
@@ -166,7 +171,7 @@ def test_what_a_person_can_mend_is_said_in_one_line(opt, capsys, harm, changes, 
     assert says in (opt / "output" / "failure").read_text()
 
 
-def test_a_small_validation_may_lack_a_count(opt, capsys):
+def test_a_small_validation_may_lack_a_count(opt: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shutil.rmtree(opt / "input" / "data" / "validation" / "3")
     assert train.main(options(epochs=1)) == 0
     assert "validation has no image of 3 items" in capsys.readouterr().out
@@ -174,13 +179,15 @@ def test_a_small_validation_may_lack_a_count(opt, capsys):
     assert set(labels.tolist()) == {0, 2}
 
 
-def test_a_nan_loss_names_the_step(opt, capsys):
+def test_the_error_of_a_nan_loss_names_the_step(
+    opt: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert train.main(options(lr=1e30)) == 1
     assert re.search(r"the loss is (nan|inf) at step \d+ of epoch \d", capsys.readouterr().err)
 
 
 @pytest.mark.parametrize(("at", "epochs"), [(2, 1), (7, 1)], ids=["first-epoch", "second-epoch"])
-def test_sigterm_keeps_the_best_so_far(images, at, epochs):
+def test_sigterm_keeps_the_best_epoch_so_far(images: Path, at: int, epochs: int) -> None:
     torch.manual_seed(0)
     before = signal.getsignal(signal.SIGTERM)
     try:
@@ -196,43 +203,3 @@ def test_sigterm_keeps_the_best_so_far(images, at, epochs):
     assert outcome.stopped
     assert [epoch.epoch for epoch in outcome.history] == list(range(1, epochs + 1))
     network.build(TINY, 3).load_state_dict(outcome.state)
-
-
-def epoch(accuracy: float, loss: float) -> Epoch:
-    return Epoch(1, 1.0, 0.5, loss, accuracy, 1.0, 0.9, 10.0)
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "better"),
-    [
-        (epoch(0.4, 1.5), None, True),
-        (epoch(0.4, 1.4), epoch(0.4, 1.5), True),
-        (epoch(0.4, 1.5), epoch(0.4, 1.5), False),
-        (epoch(0.5, 1.5), epoch(0.4, 1.4), False),
-    ],
-    ids=["first", "lower-loss", "equal", "only-more-accurate"],
-)
-def test_the_best_epoch_has_the_least_loss(one, other, better):
-    assert one.better_than(other) is better
-
-
-def test_a_line_of_metrics_never_has_an_exponent():
-    tiny = Epoch(1, 1e-7, 1e-9, 1e-7, 1.0, 1e-6, 1.0, 1e7)
-    assert METRICS.fullmatch(tiny.line())
-
-
-@pytest.mark.parametrize("backbone", ["resnet18", "resnet50", TINY])
-def test_a_backbone_has_an_output_for_each_count(backbone):
-    model = network.build(backbone, 5).eval()
-    with torch.no_grad():
-        assert model(torch.zeros(1, 3, 32, 32)).shape == (1, 5)
-
-
-def test_variables_win_over_folders(tmp_path):
-    (tmp_path / "input" / "data" / "train").mkdir(parents=True)
-    environment = Environment.read(
-        {"OPT_ML": str(tmp_path), "SM_CHANNEL_TRAIN": "/elsewhere", "SM_MODEL_DIR": "/m"}
-    )
-    assert environment.channels["train"] == Path("/elsewhere")
-    assert environment.model == Path("/m")
-    assert environment.checkpoints == tmp_path / "checkpoints"

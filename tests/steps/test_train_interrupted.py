@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -26,19 +27,21 @@ def lines(printed: str) -> list[tuple[str, ...]]:
     return [found[:6] for found in METRICS.findall(printed)]
 
 
-def numbers(root: Path) -> list[dict]:
+def numbers(root: Path) -> list[dict[str, float]]:
     history = read(root, "training.json")["history"]
     return [{k: v for k, v in epoch.items() if k != "images_per_second"} for epoch in history]
 
 
 @pytest.fixture
-def checkpoint(opt) -> Path:
+def checkpoint(opt: Path) -> Path:
     """Where the checkpoint will be; the platform makes its folder."""
     (opt / "checkpoints").mkdir()
     return opt / "checkpoints" / "checkpoint.pt"
 
 
-def test_a_killed_training_goes_on_as_if_nothing_had_been(opt, checkpoint, capsys):
+def test_a_killed_training_resumes_without_a_difference(
+    opt: Path, checkpoint: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     slow = options(epochs=3, batch_size=3)  # slow enough to be killed in time
     assert train.main(slow) == 0
     whole = lines(capsys.readouterr().out)
@@ -64,7 +67,9 @@ def test_a_killed_training_goes_on_as_if_nothing_had_been(opt, checkpoint, capsy
     assert read(opt, "training.json")["resumed_after_epoch"] in (1, 2)
 
 
-def test_a_finished_training_gives_its_model_again(opt, checkpoint, capsys):
+def test_a_finished_training_writes_its_model_again(
+    opt: Path, checkpoint: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert train.main(options(epochs=2)) == 0
     first = lines(capsys.readouterr().out)
     assert train.main(options(epochs=2, num_workers=1)) == 0
@@ -82,7 +87,13 @@ def test_a_finished_training_gives_its_model_again(opt, checkpoint, capsys):
     ],
     ids=["another-trial", "another-batch-size", "another-seed"],
 )
-def test_the_checkpoint_of_another_training_is_ignored(opt, checkpoint, capsys, changes, reason):
+def test_the_checkpoint_of_another_training_is_ignored(
+    opt: Path,
+    checkpoint: Path,
+    capsys: pytest.CaptureFixture[str],
+    changes: dict[str, object],
+    reason: str,
+) -> None:
     assert train.main(options(epochs=1)) == 0
     capsys.readouterr()
     assert train.main(options(epochs=1, **changes)) == 0
@@ -92,7 +103,9 @@ def test_the_checkpoint_of_another_training_is_ignored(opt, checkpoint, capsys, 
     assert torch.load(checkpoint, weights_only=True)["identity"]["epochs"] == 1
 
 
-def test_other_images_are_another_training(opt, checkpoint, capsys):
+def test_other_images_are_another_training(
+    opt: Path, checkpoint: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert train.main(options(epochs=1)) == 0
     (opt / "input" / "data" / "train" / "3" / "00000.jpg").unlink()
     assert train.main(options(epochs=1)) == 0
@@ -101,7 +114,9 @@ def test_other_images_are_another_training(opt, checkpoint, capsys):
 
 
 @pytest.mark.parametrize("content", [b"", b"half a check", None], ids=["empty", "text", "cut-off"])
-def test_a_damaged_checkpoint_is_ignored(opt, checkpoint, capsys, content):
+def test_a_damaged_checkpoint_is_ignored(
+    opt: Path, checkpoint: Path, capsys: pytest.CaptureFixture[str], content: bytes | None
+) -> None:
     assert train.main(options(epochs=1)) == 0
     whole = checkpoint.read_bytes()
     checkpoint.write_bytes(whole[: len(whole) // 2] if content is None else content)
@@ -110,7 +125,9 @@ def test_a_damaged_checkpoint_is_ignored(opt, checkpoint, capsys, content):
     assert len(checkpoint.read_bytes()) == pytest.approx(len(whole), rel=0.01)
 
 
-def test_a_checkpoint_half_written_leaves_the_last_one(tmp_path, capsys):
+def test_a_partly_written_checkpoint_leaves_the_last_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     checkpoints = Checkpoints(tmp_path, {"lr": 0.1})
     checkpoints.save(1, {"history": [1]})
     checkpoints.file.with_suffix(".partial").write_bytes(b"PK half of epoch 2")
@@ -118,7 +135,9 @@ def test_a_checkpoint_half_written_leaves_the_last_one(tmp_path, capsys):
     assert [file.name for file in tmp_path.iterdir()] == ["checkpoint.pt"]
 
 
-def test_a_checkpoint_for_which_there_is_no_room_ends_no_training(tmp_path, capsys):
+def test_a_checkpoint_that_cannot_be_written_does_not_end_the_training(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     checkpoints = Checkpoints(tmp_path, {"lr": 0.1})
     checkpoints.save(1, {"history": [1]})
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -133,13 +152,17 @@ def test_a_checkpoint_for_which_there_is_no_room_ends_no_training(tmp_path, caps
     assert checkpoints.load() == {"history": [1]}
 
 
-def test_without_the_folder_no_checkpoint_is_kept(opt, capsys):
+def test_without_the_folder_no_checkpoint_is_kept(
+    opt: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert train.main(options(epochs=1)) == 0
     assert not (opt / "checkpoints").exists()
     assert "checkpoint" not in capsys.readouterr().out
 
 
-def test_a_loss_that_is_no_number_names_the_last_good_epoch(opt, checkpoint, images, capsys):
+def test_the_error_of_a_nan_loss_names_the_last_good_epoch(
+    opt: Path, checkpoint: Path, images: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     model = Limited(images_at_once=99)
     checkpoints = Checkpoints(checkpoint.parent, {})
 
@@ -176,7 +199,9 @@ class Limited(nn.Module):
 @pytest.mark.parametrize(
     "error", [torch.OutOfMemoryError, MemoryError, None], ids=["gpu", "python", "cpu"]
 )
-def test_out_of_memory_halves_what_is_done_at_once(images, tmp_path, capsys, error):
+def test_out_of_memory_halves_the_number_of_images_at_once(
+    images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], error: Any
+) -> None:
     plain = fit(Limited(99), images, Quiet(0, print))
     capsys.readouterr()
     small = fit(Limited(2, error), images, Quiet(0, print))
@@ -193,16 +218,18 @@ def test_out_of_memory_halves_what_is_done_at_once(images, tmp_path, capsys, err
         assert one.validation_loss == pytest.approx(other.validation_loss, abs=1e-5)
 
 
-def test_memory_for_less_than_two_images_is_said(images, tmp_path):
+def test_memory_for_fewer_than_two_images_is_an_error(images: Path, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="out of memory at step 1 of epoch 1 with 2 images"):
         fit(Limited(1), images, Quiet(0, print))
 
 
-def test_other_errors_are_not_taken_for_memory():
+def test_other_errors_are_not_out_of_memory() -> None:
     assert not memory.ran_out(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
 
 
-def test_a_rule_ends_the_training_by_setting(opt, checkpoint, capsys):
+def test_stop_on_issue_ends_the_training(
+    opt: Path, checkpoint: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Validation whose labels are swapped: the better it learns, the worse that looks."""
     folder = opt / "input" / "data" / "validation"
     for old, new in (("1", "x"), ("5", "1"), ("x", "5")):

@@ -3,6 +3,8 @@
 import hashlib
 import os
 import shutil
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -18,7 +20,7 @@ from training.loop.checkpoints import Checkpoints
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-def answers(root, folder) -> torch.Tensor:
+def answers(root: Path, folder: Path) -> tuple[torch.Tensor, torch.Tensor]:
     """Probabilities by the model that was written, built as inference builds it."""
     settings = read(root, "model.json")
     built = network.build(settings["backbone"], settings["outputs"])
@@ -35,7 +37,7 @@ def answers(root, folder) -> torch.Tensor:
 @pytest.mark.parametrize(
     "loss", ["soft-ordinal", "cross-entropy", "coral", "corn", "expected-count"]
 )
-def test_what_is_written_answers_as_it_was_validated(opt, loss):
+def test_the_written_model_gives_the_validated_answers(opt: Path, loss: str) -> None:
     assert train.main(options(loss=loss, epochs=3, label_smoothing=0)) == 0
     settings, training = read(opt, "model.json"), read(opt, "training.json")
     assert settings["loss"] == loss
@@ -52,7 +54,7 @@ def test_what_is_written_answers_as_it_was_validated(opt, loss):
     assert settings["mirrored"] is True
 
 
-def test_what_is_written_has_the_loss_that_was_validated(opt):
+def test_the_written_model_has_the_validated_loss(opt: Path) -> None:
     chosen = {"loss": "cross-entropy", "label_smoothing": 0, "mirrored": "false"}
     assert train.main(options(**chosen, epochs=3)) == 0
     temperature, training = read(opt, "model.json")["temperature"], read(opt, "training.json")
@@ -63,7 +65,9 @@ def test_what_is_written_has_the_loss_that_was_validated(opt):
     assert loss == pytest.approx(best["validation_loss"], abs=1e-4)
 
 
-def test_other_counts_teach_and_are_never_answered(opt, capsys):
+def test_other_counts_are_trained_on_and_never_answered(
+    opt: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     channel(opt / "input" / "data" / "train", 6, counts=(0, 2, 4, 6, 9, 12))
     channel(opt / "input" / "data" / "validation", 2, counts=(2, 4))
     assert train.main(options(counts="1-5", epochs=1)) == 0
@@ -76,7 +80,9 @@ def test_other_counts_teach_and_are_never_answered(opt, capsys):
     assert "72 training and 16 validation images of 1, 2, 3, 4, 5 items" in capsys.readouterr().out
 
 
-def test_counts_without_images_are_no_answer(opt, capsys):
+def test_counts_without_training_images_are_never_answered(
+    opt: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert train.main(options(counts="1-4", epochs=1)) == 1
     assert "validation has 1, 3, 5" in capsys.readouterr().err
     found = load_images(opt / "input" / "data" / "train", 32, 1)
@@ -93,7 +99,12 @@ def test_counts_without_images_are_no_answer(opt, capsys):
     ],
     ids=["long-training", "bfloat16", "growing", "plain"],
 )
-def test_a_recipe_is_repeatable_and_resumes_bit_for_bit(opt, capsys, monkeypatch, changes):
+def test_a_recipe_is_repeatable_and_resumes_bit_for_bit(
+    opt: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    changes: dict[str, object],
+) -> None:
     (opt / "checkpoints").mkdir()
     assert train.main(options(**changes)) == 0
     lines = [found[:6] for found in METRICS.findall(capsys.readouterr().out)]
@@ -102,7 +113,7 @@ def test_a_recipe_is_repeatable_and_resumes_bit_for_bit(opt, capsys, monkeypatch
 
     save = Checkpoints.save
 
-    def save_and_die(checkpoints, epoch: int, state: dict) -> None:
+    def save_and_die(checkpoints: Checkpoints, epoch: int, state: dict[str, Any]) -> None:
         save(checkpoints, epoch, state)
         raise KeyboardInterrupt
 
@@ -118,23 +129,23 @@ def test_a_recipe_is_repeatable_and_resumes_bit_for_bit(opt, capsys, monkeypatch
     assert all(torch.equal(weights[name], again[name]) for name in weights)
 
 
-def test_images_grow_after_the_first_epochs(opt, monkeypatch):
-    seen, apply = [], augmentation.apply
+def test_images_grow_after_the_first_epochs(opt: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen, apply = list[int](), augmentation.apply
 
-    def applied(pixels, changes):
+    def applied(pixels: torch.Tensor, changes: torch.Tensor) -> torch.Tensor:
         seen.append(pixels.shape[-1])
         return apply(pixels, changes)
 
     monkeypatch.setattr(augmentation, "apply", applied)
-    assert train.main(options(growing="true", image_size=96, epochs=3, export="none")) == 0
+    assert train.main(options(growing="true", image_size=96, epochs=3)) == 0
     steps = len(seen) // 3
     assert seen == [64] * steps + [96] * 2 * steps
 
 
-def test_large_gradients_are_cut(opt, monkeypatch):
-    norms, step = [], torch.optim.AdamW.step
+def test_large_gradients_are_clipped(opt: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    norms, step = list[float](), torch.optim.AdamW.step
 
-    def stepped(optimizer, *more):
+    def stepped(optimizer: torch.optim.AdamW, *more: Any) -> Any:
         gradients = [
             weight.grad
             for group in optimizer.param_groups
@@ -146,7 +157,7 @@ def test_large_gradients_are_cut(opt, monkeypatch):
 
     monkeypatch.setattr(torch.optim.AdamW, "step", stepped)
     monkeypatch.setattr(optimisation, "LARGEST_GRADIENT", 1e-3)
-    assert train.main(options(epochs=1, export="none")) == 0
+    assert train.main(options(epochs=1)) == 0
     assert norms
     assert max(norms) == pytest.approx(1e-3, rel=0.01)
 
@@ -156,10 +167,10 @@ def test_large_gradients_are_cut(opt, monkeypatch):
     reason="torch.compile needs a C++ compiler on a processor, and this machine has none",
 )
 @pytest.mark.slow  # the compiler takes a minute
-def test_a_compiled_network_learns_as_a_plain_one(opt):
+def test_a_compiled_network_trains_like_a_plain_one(opt: Path) -> None:
     histories = []
     for compiled in ("false", "true"):
-        assert train.main(options(compile=compiled, epochs=1, dropout=0, export="none")) == 0
+        assert train.main(options(compile=compiled, epochs=1, dropout=0)) == 0
         histories.append(read(opt, "training.json")["history"][0])
     plain, compiled = histories
     for name in ("train_loss", "validation_loss", "validation_rmse"):
@@ -168,7 +179,7 @@ def test_a_compiled_network_learns_as_a_plain_one(opt):
     network.build(TINY, 3).load_state_dict(state)  # under its own names
 
 
-def test_model_json_names_every_file_that_is_loaded(opt):
+def test_model_json_lists_every_loadable_file(opt: Path) -> None:
     assert train.main(options(epochs=1)) == 0
     files = read(opt, "model.json")["files"]
     assert {"model.pt", "code/network.py", "code/inference.py"} <= set(files)
@@ -187,7 +198,7 @@ def test_model_json_names_every_file_that_is_loaded(opt):
     ids=["stages", "batch", "counts"],
 )
 def test_values_that_do_not_fit_the_network_or_the_images_are_refused(
-    opt, capsys, changes, message
-):
+    opt: Path, capsys: pytest.CaptureFixture[str], changes: dict[str, object], message: str
+) -> None:
     assert train.main(options(**changes)) == 1
     assert message in capsys.readouterr().err

@@ -5,13 +5,16 @@ import shutil
 import tarfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image, ImageDraw
+from torch import nn
 
 import network
 import pixels
+from training.data.images import Images
 from training.result import artifact
 
 STEPS = Path(__file__).parents[2] / "steps"
@@ -52,6 +55,44 @@ def save_model(
     return folder
 
 
+def unsealed_model(folder: Path, **changes: object) -> Path:
+    """Write a model folder as `artifact.write` leaves it; `changes` go into model.json."""
+    folder = save_model(folder)
+    settings = read_settings(folder) | changes
+    del settings["files"]
+    (folder / "model.json").write_text(json.dumps(settings))
+    if changes:
+        torch.manual_seed(1)
+        built = network.build(settings["backbone"], settings["outputs"])
+        torch.save(built.state_dict(), folder / "model.pt")
+    (folder / "training.json").write_text('{"best_epoch": 2}')
+    return folder
+
+
+def read_settings(folder: Path) -> dict[str, Any]:
+    """The content of a model's model.json."""
+    settings: dict[str, Any] = json.loads((folder / "model.json").read_text())
+    return settings
+
+
+def drawn_channel(*counts: int, each: int = 4) -> Images:
+    """A channel of drawn bins, in memory."""
+    pictures = [
+        np.asarray(draw_bin(count, number).resize((SIZE, SIZE)))
+        for count in counts
+        for number in range(each)
+    ]
+    labels = [index for index in range(len(counts)) for _ in range(each)]
+    pixels = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).contiguous()
+    return Images(pixels, torch.tensor(labels), counts)
+
+
+def pixels_of(images: Images) -> np.ndarray:
+    """Pixels (n, SIZE, SIZE, 3) of a channel in memory, as an engine takes them."""
+    assert isinstance(images.pixels, torch.Tensor)
+    return np.ascontiguousarray(images.pixels.permute(0, 2, 3, 1).numpy())
+
+
 def pack(folder: Path, file: Path) -> Path:
     """Pack a model folder into model.tar.gz, as SageMaker does."""
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -61,10 +102,16 @@ def pack(folder: Path, file: Path) -> Path:
     return file
 
 
-def _teach(built, images, answers, mean, std) -> None:
+def _teach(
+    built: nn.Module,
+    images: Sequence[Path],
+    answers: Sequence[Sequence[float]],
+    mean: Sequence[float],
+    std: Sequence[float],
+) -> None:
     """Solve the head so that each image gets its probabilities: fewer images than features."""
     head = network.head_of(built)
-    seen = []
+    seen: list[torch.Tensor] = []
     hook = head.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
     with torch.inference_mode():
         batch = np.stack([pixels.decode(file.read_bytes(), SIZE) for file in images])

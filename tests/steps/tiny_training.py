@@ -2,8 +2,10 @@
 
 import json
 import re
-from contextlib import nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import Any
 
 import torch
 from PIL import Image, ImageDraw
@@ -17,6 +19,7 @@ from training.data.images import load_images
 from training.data.inputs import Pixels
 from training.loop import fitting
 from training.loop.checkpoints import Checkpoints
+from training.loop.epoch import Epoch
 from training.machine.distributed import Group
 from training.model.learner import build_learner
 
@@ -49,24 +52,26 @@ def channel(folder: Path, each: int, counts: tuple[int, ...] = (1, 3, 5)) -> Pat
 
 
 def options(**changes: object) -> list[str]:
+    """Arguments of a small training, without the export and the profile, which take longer."""
     values = {
         "backbone": TINY, "pretrained": "false", "image-size": 32, "batch-size": 8, "epochs": 2,
-        "lr": 0.1, "num-workers": 2, **{name.replace("_", "-"): v for name, v in changes.items()},
+        "lr": 0.1, "num-workers": 2, "profile": "false", "export": "none",
+        **{name.replace("_", "-"): v for name, v in changes.items()},
     }  # fmt: skip
     return [part for name, value in values.items() for part in (f"--{name}", str(value))]
 
 
-def read(root: Path, name: str):
+def read(root: Path, name: str) -> Any:
     return json.loads((root / "model" / name).read_text())
 
 
 class Quiet:
     """An observer that does nothing but act in the middle of training."""
 
-    def __init__(self, at: int, act) -> None:
+    def __init__(self, at: int, act: Callable[[], object]) -> None:
         self.left, self.act = at, act
 
-    def phase(self, name: str):
+    def phase(self, name: str) -> AbstractContextManager[None]:
         if name == "forward_backward":
             self.left -= 1
             if self.left == 0:
@@ -79,7 +84,7 @@ class Quiet:
     def start_validation(self) -> None:
         pass
 
-    def add_epoch(self, epoch) -> None:
+    def add_epoch(self, epoch: Epoch) -> None:
         pass
 
     def issue(self) -> str:
@@ -92,7 +97,7 @@ def fit(
     observer: Quiet,
     epochs: int = 2,
     checkpoints: Checkpoints | None = None,
-    should_stop=lambda: False,
+    should_stop: Callable[[], bool] = lambda: False,
     **changes: object,
 ) -> fitting.Outcome:
     """Train a network on both channels of a folder, in this process."""

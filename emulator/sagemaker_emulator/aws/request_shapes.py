@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from botocore.model import ListShape, MapShape, Shape, StructureShape
+from botocore.model import ListShape, MapShape, Shape, StringShape, StructureShape
 
 from sagemaker_emulator.errors import ApiError, invalid
 
@@ -86,7 +86,7 @@ def _parse(shape: Shape, value: Any, path: str, faults: list[str]) -> Any:
             for key in value:
                 _parse(shape.key, key, f"{path}.key", faults)
             return {k: _parse(shape.value, v, f"{path}.{k}", faults) for k, v in value.items()}
-        case Shape(type_name="string"):
+        case StringShape():
             _string(shape, value, path, faults)
         case Shape(type_name="integer" | "long" | "float" | "double"):
             _measure(shape, value, value, path, faults, "value")

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-import pictures
+import plotting
 from training.data import label_noise
 from training.data.images import Images
 from training.data.inputs import Features
@@ -107,10 +107,10 @@ def _draw(
     if not shown:
         title = f"No suspect among {judgement.images} labels"
     entries = [
-        pictures.Entry(
+        plotting.Entry(
             images.files[index],
             f"labelled {suspect.count} ({suspect.quality:.1%}), looks like {suspect.likely}",
         )
         for index, suspect in zip(judgement.worst, shown, strict=False)
     ]
-    pictures.contact_sheet(file, title, entries, columns=6)
+    plotting.contact_sheet(file, title, entries, columns=6)

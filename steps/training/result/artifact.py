@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -15,7 +17,6 @@ from training.data.channels import Channels
 from training.hyperparameters import Recipe
 from training.loop.fitting import Outcome
 from training.loop.temperature import fit_temperature
-from training.watch.profiling.profiler import Profile
 
 SHIPPED = ("inference.py", "engine.py", "network.py", "photo.py", "pixels.py")
 STEPS = Path(__file__).resolve().parents[2]
@@ -27,7 +28,7 @@ def write(
     channels: Channels,
     state: dict[str, torch.Tensor],
     outcome: Outcome,
-    profile: Profile,
+    profile: Mapping[str, Any],
     seconds: float,
 ) -> None:
     """Write the files that inference, evaluation and the report read.
@@ -38,7 +39,7 @@ def write(
         channels: the images of the training.
         state: weights of the whole network, on the CPU.
         outcome: result of the training loop.
-        profile: measurements of the training.
+        profile: figures of the profiler.
         seconds: duration of the training.
     """
     (folder / "code").mkdir(parents=True, exist_ok=True)
@@ -67,7 +68,7 @@ def write(
         "training_images": len(channels.train),
         "seconds": round(seconds, 2),
         "torch": torch.__version__,
-        "profile": profile.as_dict(),
+        "profile": profile,
     }
     (folder / "model.json").write_text(json.dumps(model, indent=1))
     (folder / "training.json").write_text(json.dumps(training, indent=1))

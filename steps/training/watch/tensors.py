@@ -50,7 +50,8 @@ class TensorHook:
             criterion: a loss module of torch.
             steps: number of training steps.
         """
-        silence_smdebug()
+        # Keep smdebug's messages out of the training log, even if it was imported before.
+        logging.getLogger("smdebug").setLevel(logging.ERROR)
         shutil.rmtree(folder, ignore_errors=True)
         self.folder = folder
         inputs, gradients = _watched(model)
@@ -87,11 +88,6 @@ class TensorHook:
         """
         self._hook.close()
         (self.folder / END_OF_JOB_FILENAME).touch()
-
-
-def silence_smdebug() -> None:
-    """Keep smdebug's messages out of the training log, even if it was imported before."""
-    logging.getLogger("smdebug").setLevel(logging.ERROR)
 
 
 def _in_training(steps: list[int]) -> SaveConfig:

@@ -129,8 +129,7 @@ def test_an_image_in_a_format_that_sagemaker_does_not_serve_is_refused(
         ContainerImageError, match=r"as application/vnd\.oci\.image\.manifest"
     ) as caught:
         container_images.missing(aws.session, on_aws)
-    assert on_aws.images.inference
-    repository, tag = on_aws.images.inference.split("/")[1].split(":")
+    repository, tag = str(on_aws.images.inference).split("/")[1].split(":")
     assert f"--repository-name {repository} --image-ids imageTag={tag}\n" in str(caught.value)
 
 

@@ -124,8 +124,7 @@ def test_promotion_has_its_permissions_and_none_for_other_endpoints(
         for _ in range(2)
     ]
     client.meta.events.register("before-parameter-build.sagemaker", look)
-    body: dict[str, str] = {}
-    done = (SimpleNamespace(status_code=200), body)  # moto knows no UpdateEndpoint
+    done: Any = (SimpleNamespace(status_code=200), {})  # moto has no UpdateEndpoint
     client.meta.events.register("before-call.sagemaker.UpdateEndpoint", lambda **_: done)
     for arn in versions:
         promote(client, arn, Placement(endpoint, "ml.m5.large", on_aws.role_arn), wait_seconds=5)

@@ -1,4 +1,4 @@
-"""Retraining from GitHub: the role of the template may do what the workflow does, and no more."""
+"""Retraining from GitHub: the template's role has the workflow's permissions, and no more."""
 
 import os
 import re
@@ -17,7 +17,7 @@ from pipelines.target import resolve
 
 # Operations of S3 that have another name among the permissions.
 S3_PERMISSIONS = {"ListObjectsV2": "ListBucket"}
-# What `docker push` asks of a registry, of "IAM permissions for pushing" in ECR's user guide.
+# Permissions for `docker push`, from "IAM permissions for pushing" in ECR's user guide.
 DOCKER_PUSH = {
     "ecr:BatchCheckLayerAvailability",
     "ecr:BatchGetImage",
@@ -26,7 +26,7 @@ DOCKER_PUSH = {
     "ecr:PutImage",
     "ecr:UploadLayerPart",
 }
-# What only a person decides: which model serves, and what decides that.
+# Permissions that only people have: those that decide which model serves.
 FOR_PEOPLE = re.compile(
     r"\*|iam:(?!PassRole)|lambda:(?!Get)|Endpoint|UpdateModelPackage|CreateModel$|Delete|SetRepository"
 )
@@ -41,7 +41,7 @@ NODE_24 = {
 
 @pytest.fixture(scope="module")
 def resources(template: dict[str, Any]) -> dict[str, Any]:
-    return template["Resources"]
+    return dict(template["Resources"])
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def allowed(resources: dict[str, Any]) -> set[str]:
 
 @pytest.fixture
 def requested(aws: Any) -> set[str]:
-    """The permissions that the session's calls need, as they are made."""
+    """The permissions for the session's requests, recorded as they are made."""
     needed: set[str] = set()
 
     def keep(model: OperationModel, **_: Any) -> None:
@@ -90,7 +90,7 @@ def test_it_may_push_images_and_upsert(
         upsert.upsert(aws.session, changed)
 
     assert {"ecr:GetAuthorizationToken", "s3:PutObject", "sagemaker:UpdatePipeline"} < requested
-    # Whoever is signed in may ask who that is.
+    # GetCallerIdentity needs no permission.
     assert (requested - {"sts:GetCallerIdentity"}) | DOCKER_PUSH <= allowed
 
 
@@ -98,7 +98,7 @@ def test_it_may_not_do_what_is_for_people_to_decide(allowed: set[str]) -> None:
     assert [action for action in allowed if FOR_PEOPLE.search(action)] == []
 
 
-def test_its_session_is_as_long_as_the_workflow_asks(resources: dict[str, Any]) -> None:
+def test_its_session_lasts_as_long_as_the_workflow(resources: dict[str, Any]) -> None:
     workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "retrain.yml").read_text())
     job = workflow["jobs"]["retrain"]
     (asked_for,) = [
@@ -111,13 +111,13 @@ def test_its_session_is_as_long_as_the_workflow_asks(resources: dict[str, Any]) 
 
 
 @pytest.mark.parametrize("file", ["ci.yml", "retrain.yml"])
-def test_its_actions_run_on_what_githubs_runners_have(file: str) -> None:
+def test_the_workflows_actions_run_on_githubs_runners(file: str) -> None:
     text = (ROOT / ".github" / "workflows" / file).read_text()
     used = re.findall(r"uses: (\S+)@(\S+)(?: # v(\d+))?", text)
     assert used
-    for action, version, said in used:
-        assert int(said or version.removeprefix("v")) >= NODE_24[action], action
-        # A tag of somebody else's may be moved to other code; a commit is what it is.
+    for action, version, comment in used:
+        assert int(comment or version.removeprefix("v")) >= NODE_24[action], action
+        # Somebody else's tag may be moved to other code; a commit cannot change.
         assert action.startswith("actions/") or re.fullmatch("[0-9a-f]{40}", version), action
 
 

@@ -3,13 +3,18 @@
 import json
 from pathlib import Path
 
+import boto3
+
 from pipelines.serving import comparison
+from tests.model_registry.served import Register
 
 GROUP = "tally"
 EVALUATION = Path(__file__).parents[2] / "evaluation.json"
 
 
-def test_versions_are_compared_by_their_test_metrics(session, register):
+def test_versions_are_compared_by_their_test_metrics(
+    session: boto3.Session, register: Register
+) -> None:
     """One of today, one of an earlier version, and one whose evaluation.json is gone."""
     s3 = session.client("s3")
     s3.create_bucket(Bucket="tally")

@@ -1,13 +1,19 @@
+from __future__ import annotations
+
 import pytest
+from types_boto3_sagemaker import SageMakerClient
 
 from model_registry.errors import RegistryError
 from model_registry.versions import APPROVED
 from pipelines.serving import package_group
+from tests.model_registry.served import Register
 
 GROUP = "tally"
 
 
-def test_lists_newest_first_with_what_was_registered(client, register):
+def test_lists_newest_first_with_what_was_registered(
+    client: SageMakerClient, register: Register
+) -> None:
     register(accuracy="0.41")
     register("Approved")
     found = package_group.list_versions(client, GROUP)
@@ -19,7 +25,9 @@ def test_lists_newest_first_with_what_was_registered(client, register):
     assert found[1].data_url == "s3://tally/model.tar.gz"
 
 
-def test_approves_the_newest_pending_version_and_keeps_the_note(client, register):
+def test_approves_the_newest_pending_version_and_keeps_the_note(
+    client: SageMakerClient, register: Register
+) -> None:
     register()
     register()
     register("Rejected")
@@ -28,7 +36,9 @@ def test_approves_the_newest_pending_version_and_keeps_the_note(client, register
     assert package_group.find(client, GROUP, 1).approval == "PendingManualApproval"
 
 
-def test_a_decision_can_be_changed_and_its_words_with_it(client, register):
+def test_a_decision_can_be_changed_together_with_its_note(
+    client: SageMakerClient, register: Register
+) -> None:
     register()
     package_group.decide(client, GROUP, APPROVED, 1, "looks good")
     done = package_group.decide(client, GROUP, package_group.REJECTED, 1)
@@ -43,19 +53,23 @@ def test_a_decision_can_be_changed_and_its_words_with_it(client, register):
         pytest.param(7, "has no version 7. It has 1", id="no-such-version"),
     ],
 )
-def test_what_cannot_be_approved_says_what_to_do(client, register, version, message):
+def test_an_impossible_approval_tells_what_to_do(
+    client: SageMakerClient, register: Register, version: int | None, message: str
+) -> None:
     register("Approved")
     with pytest.raises(RegistryError, match=message):
         package_group.decide(client, GROUP, APPROVED, version)
 
 
-def test_without_a_group_there_is_nothing_to_approve(client):
+def test_without_a_group_there_is_nothing_to_approve(client: SageMakerClient) -> None:
     with pytest.raises(RegistryError, match=r"python pipeline\.py"):
         package_group.decide(client, GROUP, APPROVED)
     assert package_group.approved_data_url(client, GROUP) is None
 
 
-def test_the_approved_model_is_the_newest_approved_one(client, register):
+def test_the_approved_model_is_the_newest_approved_one(
+    client: SageMakerClient, register: Register
+) -> None:
     register()
     assert package_group.approved_data_url(client, GROUP) is None
     register("Approved")
@@ -63,11 +77,11 @@ def test_the_approved_model_is_the_newest_approved_one(client, register):
 
 
 @pytest.mark.parametrize("text", ["3", "v3", "arn:aws:sagemaker:us-east-1:1:model-package/tally/3"])
-def test_a_version_is_named_by_number_or_arn(text):
+def test_a_version_is_parsed_from_number_or_arn(text: str) -> None:
     assert package_group.parse_version(text) == 3
 
 
 @pytest.mark.parametrize("text", ["", "three", "3.5", "-1"])
-def test_what_is_no_version_is_refused(text):
+def test_a_text_that_is_not_a_version_is_refused(text: str) -> None:
     with pytest.raises(RegistryError, match="not a model version"):
         package_group.parse_version(text)

@@ -2,6 +2,8 @@
 
 import ast
 import io
+from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -11,7 +13,7 @@ from pipelines.serving import photo
 from pipelines.serving.photo import MAX_BYTES, PhotoError, load, load_all
 
 
-def picture(kind, size=(40, 30), mode="RGB"):
+def picture(kind: str, size: tuple[int, int] = (40, 30), mode: str = "RGB") -> bytes:
     body = io.BytesIO()
     Image.new(mode, size).save(body, kind)
     return body.getvalue()
@@ -20,7 +22,9 @@ def picture(kind, size=(40, 30), mode="RGB"):
 @pytest.mark.parametrize(
     ("kind", "content_type"), [("JPEG", "image/jpeg"), ("PNG", "image/png")], ids=["jpeg", "png"]
 )
-def test_the_content_type_follows_the_bytes_not_the_name(tmp_path, kind, content_type):
+def test_the_content_type_follows_the_bytes_not_the_name(
+    tmp_path: Path, kind: str, content_type: str
+) -> None:
     file = tmp_path / "bin.txt"
     file.write_bytes(picture(kind))
     image = load(file)
@@ -39,14 +43,16 @@ def test_the_content_type_follows_the_bytes_not_the_name(tmp_path, kind, content
         pytest.param(b"\xff" * (MAX_BYTES + 1), "above the endpoint's 25 MiB", id="too-many-bytes"),
     ],
 )
-def test_a_file_that_the_endpoint_would_refuse_is_refused_here(tmp_path, body, message):
+def test_a_file_that_the_endpoint_would_refuse_is_refused_here(
+    tmp_path: Path, body: bytes, message: str
+) -> None:
     file = tmp_path / "bin.jpg"
     file.write_bytes(body)
     with pytest.raises(PhotoError, match=message):
         load(file)
 
 
-def constants(file):
+def constants(file: str | Path) -> dict[str, Any]:
     """The module's assignments of literals and products, which is how limits are written."""
     return {
         node.targets[0].id: eval(ast.unparse(node.value), {"__builtins__": {}})
@@ -60,7 +66,7 @@ def constants(file):
     }
 
 
-def test_the_steps_have_the_same_limits():
+def test_the_steps_have_the_same_limits() -> None:
     """Neither can import the other: they are shipped apart."""
     steps = constants("steps/photo.py")
     assert steps["MAX_BYTES"] == photo.MAX_BYTES
@@ -76,31 +82,31 @@ def test_the_steps_have_the_same_limits():
         ("emulator/sagemaker_emulator/sagemaker/endpoints/invoke.py", "MAX_BODY"),
     ],
 )
-def test_the_servers_allow_bodies_of_the_same_size(file, name):
+def test_the_servers_allow_bodies_of_the_same_size(file: str, name: str) -> None:
     assert constants(file)[name] == photo.MAX_BYTES
 
 
-def test_no_other_module_of_the_steps_has_limits_of_its_own():
+def test_no_other_module_of_the_steps_has_limits_of_its_own() -> None:
     for file in (ROOT / "steps").rglob("*.py"):
         if file.name != "photo.py":
             limits = {"MAX_BYTES", "MAX_SCANS", "CONTENT_TYPES", "FORMATS"}
             assert not limits & set(constants(file)), file
 
 
-def test_a_jpeg_with_more_scans_than_are_served_is_refused(tmp_path):
+def test_a_jpeg_with_more_scans_than_are_served_is_refused(tmp_path: Path) -> None:
     (tmp_path / "bin.jpg").write_bytes(picture("JPEG") + 101 * b"\xff\xda\x00")
     with pytest.raises(PhotoError, match=r"10[12] scans, and at most 100 are allowed"):
         load(tmp_path / "bin.jpg")
 
 
-def test_a_missing_file_and_a_folder_are_named(tmp_path):
+def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
     with pytest.raises(PhotoError, match="no such file"):
         load(tmp_path / "none.jpg")
     with pytest.raises(PhotoError, match=f"is a folder; `python pipeline.py score {tmp_path}`"):
         load(tmp_path)
 
 
-def test_every_wrong_file_is_named_at_once(tmp_path):
+def test_every_wrong_file_is_named_at_once(tmp_path: Path) -> None:
     (tmp_path / "bin.jpg").write_bytes(picture("JPEG"))
     (tmp_path / "text.jpg").write_text("three boxes and a bag")
     files = [tmp_path / name for name in ("text.jpg", "bin.jpg", "none.jpg")]

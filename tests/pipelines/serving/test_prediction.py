@@ -1,7 +1,12 @@
 """What the errors of an endpoint are turned into."""
 
+from __future__ import annotations
+
+from pathlib import Path
+
 import boto3
 import pytest
+from types_boto3_sagemaker import SageMakerClient
 
 from model_registry.errors import RegistryError
 from model_registry.promotion import promote
@@ -10,7 +15,9 @@ from pipelines.serving.photo import Photo
 from tests.model_registry.served import place, register, rest
 
 
-def test_of_a_failed_endpoint_it_is_said_what_has_it_serve_again(emulated, monkeypatch, tmp_path):
+def test_a_failed_endpoint_is_reported_with_the_command_that_repairs_it(
+    emulated: SageMakerClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     promote(emulated, register(emulated, key="crash/model.tar.gz"), place("asked"))
     rest(emulated, "asked")
     monkeypatch.setenv("AWS_ENDPOINT_URL", emulated.meta.endpoint_url)
@@ -22,6 +29,6 @@ def test_of_a_failed_endpoint_it_is_said_what_has_it_serve_again(emulated, monke
         prediction.predict(session, "asked", image)
 
 
-@pytest.mark.parametrize("said", ["Bad Gateway", '"no"', "[1]", '{"message": "no"}', ""])
-def test_what_another_server_says_is_shown_as_it_is(said):
-    assert prediction._reason(said) == said
+@pytest.mark.parametrize("message", ["Bad Gateway", '"no"', "[1]", '{"message": "no"}', ""])
+def test_an_error_message_in_another_form_is_shown_unchanged(message: str) -> None:
+    assert prediction._reason(message) == message

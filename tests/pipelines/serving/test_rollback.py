@@ -1,22 +1,26 @@
 """Going back to the version that was served before."""
 
+from __future__ import annotations
+
 import time
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
+from types_boto3_sagemaker import SageMakerClient
 
 from model_registry import endpoint as endpoints
 from model_registry import versions
 from model_registry.errors import RegistryError
-from model_registry.promotion import Placement, promote
+from model_registry.promotion import Placement, Promotion, promote
 from pipelines.serving import endpoint_status, package_group
 from pipelines.serving.package_group import version_number
 from pipelines.serving.rollback import rollback
 from tests.model_registry.served import (
     PLACEMENT,
     Overtaken,
+    Register,
     Seen,
-    existing_endpoint,
     place,
     register,
     rest,
@@ -24,7 +28,9 @@ from tests.model_registry.served import (
 )
 
 
-def test_rollback_without_an_endpoint_or_a_version_before_says_so(client, register):
+def test_rollback_without_an_endpoint_or_an_earlier_version_is_refused(
+    client: SageMakerClient, register: Register
+) -> None:
     with pytest.raises(RegistryError, match="There is no endpoint tally yet"):
         rollback(client, PLACEMENT)
     promote(client, register("Approved"), PLACEMENT)
@@ -32,18 +38,20 @@ def test_rollback_without_an_endpoint_or_a_version_before_says_so(client, regist
         rollback(client, PLACEMENT)
 
 
-def test_a_rollback_goes_to_what_an_overtaken_promotion_really_replaced(emulated):
+def test_rollback_returns_to_the_version_that_an_overtaken_promotion_replaced(
+    emulated: SageMakerClient,
+) -> None:
     client = emulated
     placement = Placement("overtaken", PLACEMENT.instance_type, PLACEMENT.role_arn)
     arns = [register(client, key=f"{k}model.tar.gz") for k in ("", "slow/", "")]
     now = datetime.now(UTC)
 
-    def decided(arn, minutes, through=client):
+    def decided(arn: str, minutes: float, through: Any = client) -> Promotion:
         when = now - timedelta(minutes=minutes)
         return promote(through, arn, placement, wait_seconds=30, decided_at=when)
 
     decided(arns[0], 3)
-    while existing_endpoint(client, "overtaken").busy:
+    while endpoint_status.require(client, "overtaken").busy:
         time.sleep(0.1)
     done = decided(arns[2], 1, Overtaken(client, lambda: decided(arns[1], 2)))
     assert done.status == "endpoint updated"
@@ -54,7 +62,7 @@ def test_a_rollback_goes_to_what_an_overtaken_promotion_really_replaced(emulated
     assert rollback(client, placement, wait_seconds=30).version == package.version
 
 
-def test_a_rollback_passes_over_a_version_that_was_deleted(emulated):
+def test_rollback_skips_a_deleted_version(emulated: SageMakerClient) -> None:
     first, second, _ = serving(emulated, "deleted", *["model.tar.gz"] * 3)
     emulated.delete_model_package(ModelPackageName=second)
     assert rollback(emulated, place("deleted"), wait_seconds=30).version == version_number(first)
@@ -66,23 +74,26 @@ def test_a_rollback_passes_over_a_version_that_was_deleted(emulated):
         rollback(emulated, place("deleted"))
 
 
-def test_a_rollback_serves_no_version_of_the_number_of_one_that_was_deleted(emulated):
-    group = {"ModelPackageGroupName": "counted-again"}
-    emulated.create_model_package_group(**group)
+def test_rollback_never_serves_a_new_version_with_the_number_of_a_deleted_one(
+    emulated: SageMakerClient,
+) -> None:
+    emulated.create_model_package_group(ModelPackageGroupName="counted-again")
     old = register(emulated, group="counted-again")
     promote(emulated, old, place("counted-again"))
     rest(emulated, "counted-again")
     promote(emulated, register(emulated), place("counted-again"))
     rest(emulated, "counted-again")
     emulated.delete_model_package(ModelPackageName=old)
-    emulated.delete_model_package_group(**group)
-    emulated.create_model_package_group(**group)
+    emulated.delete_model_package_group(ModelPackageGroupName="counted-again")
+    emulated.create_model_package_group(ModelPackageGroupName="counted-again")
     assert register(emulated, group="counted-again") == old  # approved, and never served
     with pytest.raises(RegistryError, match="version 1 is deleted"):
         rollback(emulated, place("counted-again"))
 
 
-def test_rollback_goes_back_version_by_version_past_rejected_ones(emulated):
+def test_rollback_goes_back_version_by_version_past_rejected_ones(
+    emulated: SageMakerClient,
+) -> None:
     first, rejected, second, _ = serving(emulated, "steps", *["model.tar.gz"] * 4)
     package_group.decide(emulated, "tally", package_group.REJECTED, version_number(rejected))
     for arn in (second, first):
@@ -92,9 +103,9 @@ def test_rollback_goes_back_version_by_version_past_rejected_ones(emulated):
         rollback(emulated, place("steps"))
 
 
-def test_rollback_keeps_the_endpoints_settings(emulated):
+def test_rollback_keeps_the_endpoints_settings(emulated: SageMakerClient) -> None:
     serving(emulated, "kept", "model.tar.gz")
-    config = existing_endpoint(emulated, "kept").config
+    config = endpoint_status.require(emulated, "kept").config
     (variant,) = emulated.describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"]
     emulated.create_endpoint_config(
         EndpointConfigName="kept-by-hand", ProductionVariants=[{**variant, "VariantName": "Bins"}]
@@ -107,14 +118,17 @@ def test_rollback_keeps_the_endpoints_settings(emulated):
     assert endpoint_status.describe(emulated, "kept")["variants"] == ["Bins"]
 
 
-def test_rollback_of_an_endpoint_that_was_deleted_and_created_again(emulated):
+def test_rollback_of_an_endpoint_that_was_deleted_and_created_again(
+    emulated: SageMakerClient,
+) -> None:
     (first,) = serving(emulated, "recreated")
 
     class Deleted(Seen):
-        def update_endpoint(self, **request):
+        def update_endpoint(self, **request: Any) -> Any:
             emulated.delete_endpoint(EndpointName="recreated")
             return emulated.update_endpoint(**request)
 
-    promote(Deleted(emulated), register(emulated), place("recreated"), wait_seconds=30)
+    client: Any = Deleted(emulated)
+    promote(client, register(emulated), place("recreated"), wait_seconds=30)
     rest(emulated, "recreated")
     assert rollback(emulated, place("recreated")).version == version_number(first)

@@ -1,36 +1,42 @@
 """Waiting for the endpoint to follow what was approved last."""
 
+from __future__ import annotations
+
 import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from types_boto3_sagemaker import SageMakerClient
 
 from model_registry.errors import EndpointBusyError, RegistryError
 from model_registry.promotion import Placement, promote
 from model_registry.versions import APPROVED
 from pipelines.serving import endpoint_status, package_group, rollout
 from pipelines.serving.package_group import version_number
-from tests.model_registry.served import place, register, rest
+from tests.model_registry.served import Register, place, register, rest
 
 GROUP = "tally"
 PLACEMENT = Placement("tally", "ml.m5.large", "arn:aws:iam::123456789012:role/tally-execution")
 
 
-def test_an_older_version_that_was_approved_last_is_waited_for(client, register):
+def test_waiting_follows_the_version_that_was_approved_last(
+    client: SageMakerClient, register: Register
+) -> None:
     register()
     newer = register("Approved")
     promote(client, newer, PLACEMENT, decided_at=datetime.now(UTC) - timedelta(minutes=1))
     assert rollout.wait(client, GROUP, "tally", 0).model.package == newer
     package_group.decide(client, GROUP, APPROVED, 1)
-    said: list[str] = []
+    lines: list[str] = []
     with pytest.raises(EndpointBusyError, match="is still InService"):
-        rollout.wait(client, GROUP, "tally", 0, said.append)
-    assert said == ["Version 1 is approved; waiting for the approval rule to deploy it."]
+        rollout.wait(client, GROUP, "tally", 0, lines.append)
+    assert lines == ["Version 1 is approved; waiting for the approval rule to deploy it."]
 
 
-def test_of_an_approved_version_that_cannot_be_served_the_reason_is_said(emulated):
-    group = {"ModelPackageGroupName": "broken"}
-    emulated.create_model_package_group(**group)
+def test_waiting_reports_why_an_approved_version_could_not_be_deployed(
+    emulated: SageMakerClient,
+) -> None:
+    emulated.create_model_package_group(ModelPackageGroupName="broken")
     promote(emulated, register(emulated, group="broken"), place("broken"))
     rest(emulated, "broken")
     arn = register(emulated, "PendingManualApproval", "gone/model.tar.gz", "broken")
@@ -45,7 +51,9 @@ def test_of_an_approved_version_that_cannot_be_served_the_reason_is_said(emulate
     assert endpoint_status.describe(emulated, "broken")["version"] == 1
 
 
-def test_a_version_for_another_endpoint_is_not_waited_for(client, register):
+def test_waiting_ignores_a_version_for_another_endpoint(
+    client: SageMakerClient, register: Register
+) -> None:
     here = register("Approved", endpoint_name="tally")
     promote(client, here, PLACEMENT, decided_at=datetime.now(UTC) - timedelta(minutes=1))
     register("Approved", endpoint_name="tally-north")

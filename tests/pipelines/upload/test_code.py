@@ -1,4 +1,4 @@
-"""Bundles: the address is the content's, whatever the machine, the order or the time."""
+"""Bundles: the address depends on the content only, not on machine, order or time."""
 
 import io
 import os
@@ -17,7 +17,7 @@ def steps(tmp_path: Path) -> Path:
     """A small `steps/`."""
     folder = tmp_path / "steps"
     scripts = ("prepare.py", "train.py", "evaluate.py")
-    shared = ("network.py", "inference.py", "engine.py", "photo.py", "pictures.py", "pixels.py")
+    shared = ("network.py", "inference.py", "engine.py", "photo.py", "plotting.py", "pixels.py")
     for name in (*scripts, *shared):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(f"# {name}")
@@ -28,7 +28,7 @@ def steps(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_bundle_holds_its_steps_files(steps: Path) -> None:
+def test_a_bundle_has_the_files_of_its_step(steps: Path) -> None:
     found = {name: [path for path, _ in bundle.files] for name, bundle in bundles(steps).items()}
     assert found == {
         "prepare": ["photo.py", "prepare.py"],
@@ -37,16 +37,16 @@ def test_a_bundle_holds_its_steps_files(steps: Path) -> None:
             "inference.py",
             "network.py",
             "photo.py",
-            "pictures.py",
             "pixels.py",
+            "plotting.py",
             "train.py",
             "training/rules/overfit.py",
         ],
-        "evaluate": ["evaluate.py", "pictures.py"],
+        "evaluate": ["evaluate.py", "plotting.py"],
     }
 
 
-def test_time_and_place_do_not_change_a_bundle(steps: Path, tmp_path: Path) -> None:
+def test_time_and_folder_do_not_change_a_bundle(steps: Path, tmp_path: Path) -> None:
     before = bundles(steps)["train"]
     moved = steps.rename(tmp_path / "elsewhere")
     for file in moved.rglob("*"):
@@ -55,7 +55,7 @@ def test_time_and_place_do_not_change_a_bundle(steps: Path, tmp_path: Path) -> N
     assert (before.sha, before.pack()) == (after.sha, after.pack())
 
 
-def test_a_change_is_another_bundle_of_that_step_alone(steps: Path) -> None:
+def test_a_changed_file_changes_its_steps_bundle_alone(steps: Path) -> None:
     before = bundles(steps)
     (steps / "evaluate.py").write_text("# changed")
     after = bundles(steps)
@@ -63,13 +63,13 @@ def test_a_change_is_another_bundle_of_that_step_alone(steps: Path) -> None:
     assert changed == {"evaluate"}
 
 
-def test_a_renamed_file_is_another_bundle(steps: Path) -> None:
+def test_a_renamed_file_changes_the_bundle(steps: Path) -> None:
     before = bundles(steps)["train"].sha
     (steps / "training" / "rules" / "overfit.py").rename(steps / "training" / "overfit.py")
     assert bundles(steps)["train"].sha != before
 
 
-def test_the_tarball_is_read_by_tar(steps: Path) -> None:
+def test_the_tarball_can_be_read_by_tar(steps: Path) -> None:
     packed = io.BytesIO(bundles(steps)["train"].pack())
     with tarfile.open(fileobj=packed) as tar:
         assert "train.py" in tar.getnames()
@@ -77,13 +77,13 @@ def test_the_tarball_is_read_by_tar(steps: Path) -> None:
         assert member and member.read() == b"# train.py"
 
 
-def test_a_missing_script_is_said(steps: Path) -> None:
+def test_a_missing_script_is_reported(steps: Path) -> None:
     (steps / "prepare.py").unlink()
     with pytest.raises(CodeError, match=r"prepare\.py"):
         bundles(steps)
 
 
-def test_an_upload_happens_once(aws: Any, local: Settings, steps: Path) -> None:
+def test_a_bundle_is_uploaded_once(aws: Any, local: Settings, steps: Path) -> None:
     s3 = aws.session.client("s3")
     s3.create_bucket(Bucket=local.bucket_name)
     for bundle in bundles(steps).values():
@@ -95,5 +95,5 @@ def test_an_upload_happens_once(aws: Any, local: Settings, steps: Path) -> None:
     assert any(key.endswith("/prepare.py") for key in keys)
 
 
-def test_the_repositorys_scripts_are_complete() -> None:
+def test_the_repository_has_every_script() -> None:
     assert all(bundle.files for bundle in bundles().values())

@@ -1,4 +1,4 @@
-"""Pretrained weights of one's own: in S3, or a folder that `upsert` puts there."""
+"""Pretrained weights of one's own: in S3, or in a folder that `upsert` uploads."""
 
 from pathlib import Path
 from typing import Any
@@ -28,11 +28,11 @@ def test_a_folder_is_uploaded_to_an_address_named_by_its_content(
     compiled: list[Settings] = []
     monkeypatch.setattr(definition_cache, "FOLDER", tmp_path / "definitions")
 
-    def compile_definition(settings: Settings) -> str:
+    def compile_(settings: Settings) -> str:
         compiled.append(settings)
         return "{}"
 
-    monkeypatch.setattr(definition_cache, "_compile", compile_definition)
+    monkeypatch.setattr(definition_cache, "_compile", compile_)
     file = tmp_path / f"{local.training.backbone}.pt"
     file.write_bytes(b"weights")
     (tmp_path / "other.pt").write_bytes(b"of another network")
@@ -64,7 +64,7 @@ def test_a_path_without_weights_is_refused(local: Settings, path: str, message: 
         upsert.dry_run(starting_from(local, path))
 
 
-def test_the_training_looks_for_the_same_files() -> None:
+def test_the_training_reads_the_same_files() -> None:
     source = (ROOT / "steps" / "training" / "model" / "weights.py").read_text()
     listed = ", ".join(f'"{suffix}"' for suffix in SUFFIXES)
     assert f"SUFFIXES = ({listed})" in source

@@ -28,7 +28,7 @@ def probabilities(answer: int, confidence: float) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def output(tmp_path_factory) -> Path:
+def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("calibrated")
     files = draw(root / "test")
     draw(root / "validation")
@@ -45,7 +45,7 @@ def output(tmp_path_factory) -> Path:
     return root / "output"
 
 
-def test_the_answers_carry_the_temperature(output):
+def test_the_answers_carry_the_temperature(output: Path) -> None:
     rows = list(csv.DictReader((output / "predictions.csv").open()))
     for row, (_, answer, confidence) in zip(rows, PLAN, strict=True):
         softened = probabilities(answer, confidence) ** (1 / TEMPERATURE)
@@ -55,7 +55,7 @@ def test_the_answers_carry_the_temperature(output):
         )
 
 
-def test_the_calibration_is_told_before_and_after_it(output):
+def test_the_calibration_is_told_before_and_after_it(output: Path) -> None:
     found = json.loads((output / "evaluation.json").read_text())["tally"]["calibration"]
     assert found["temperature"] == TEMPERATURE
     # At temperature 1: of three answers each, all right at 0.9 and one right at 0.6.
@@ -65,7 +65,7 @@ def test_the_calibration_is_told_before_and_after_it(output):
     assert found["after"] == pytest.approx(after, abs=3e-3)
 
 
-def test_the_threshold_is_chosen_on_validation_images_of_judged_counts(output):
+def test_the_threshold_is_chosen_on_validation_images_of_judged_counts(output: Path) -> None:
     found = json.loads((output / "evaluation.json").read_text())["tally"]["verification"]
     assert found["threshold_from"] == "validation"
     assert found["choosing_images"] == len(PLAN)

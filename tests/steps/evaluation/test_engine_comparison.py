@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -42,11 +43,13 @@ def exported(folder: Path) -> Path:
     return folder
 
 
-def serving(output: Path) -> dict:
+def serving(output: Path) -> Any:
     return json.loads((output / "evaluation.json").read_text())["tally"]["serving"]
 
 
-def test_an_exported_model_is_judged_as_it_is_served_and_compared(tmp_path, capsys):
+def test_an_exported_model_is_judged_as_it_is_served_and_compared(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     given = inputs(tmp_path / "input", exported(tmp_path / "model"))
     evaluate.evaluate(given, tmp_path / "output", 4)
     found = serving(tmp_path / "output")
@@ -59,14 +62,14 @@ def test_an_exported_model_is_judged_as_it_is_served_and_compared(tmp_path, caps
     )
 
 
-def test_a_model_that_pytorch_serves_has_nothing_to_be_compared_with(tmp_path):
+def test_a_model_that_pytorch_serves_has_nothing_to_be_compared_with(tmp_path: Path) -> None:
     given = inputs(tmp_path / "input", save_model(tmp_path / "model"))
     evaluate.evaluate(given, tmp_path / "output", 4)
     found = serving(tmp_path / "output")
     assert found == {"engine": "pytorch", "file": "model.pt", "instead_of": "", "compared": None}
 
 
-def test_a_model_whose_export_was_changed_is_judged_by_pytorch_and_says_so(tmp_path):
+def test_a_model_whose_export_was_changed_is_judged_by_pytorch_and_says_so(tmp_path: Path) -> None:
     model = exported(tmp_path / "model")
     (model / "model.onnx").write_bytes(b"another")
     evaluate.evaluate(inputs(tmp_path / "input", model), tmp_path / "output", 4)
@@ -75,7 +78,7 @@ def test_a_model_whose_export_was_changed_is_judged_by_pytorch_and_says_so(tmp_p
     assert "model.onnx is not the file that training wrote" in found["instead_of"]
 
 
-def test_the_export_of_another_network_is_refused(tmp_path):
+def test_the_export_of_another_network_is_refused(tmp_path: Path) -> None:
     model, other = exported(tmp_path / "model"), save_model(tmp_path / "other")
     state = torch.load(other / "model.pt", weights_only=True)
     head = next(name for name in reversed(state) if name.endswith("bias"))
@@ -105,7 +108,9 @@ def answers(right: int, images: int) -> Predictions:
         pytest.param(760, False, id="4 points lost"),
     ],
 )
-def test_eight_bits_may_lose_half_a_point_and_what_chance_explains(right, allowed):
+def test_eight_bits_may_lose_half_a_point_and_what_chance_explains(
+    right: int, allowed: bool
+) -> None:
     compared = engine_comparison.compare(answers(right, 1000), answers(800, 1000))
     assert compared["lost"] == pytest.approx((800 - right) / 1000)
     assert bool(engine_comparison._problem(compared, eight_bits=True)) is not allowed

@@ -1,12 +1,14 @@
 """Grad-CAM on a network whose answer is known to depend on one corner alone."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 from torch import nn
 
-import pictures
+import plotting
 from evaluation import grad_cam
 
 
@@ -24,21 +26,21 @@ class Corner(nn.Module):
         return torch.stack([-corner, corner], dim=1).softmax(dim=1)
 
 
-def test_a_turned_photo_is_shown_upright(tmp_path):
+def test_a_turned_photo_is_shown_upright(tmp_path: Path) -> None:
     """As the network sees it: the camera said that it was held on its side."""
     lying = Image.new("RGB", (60, 40), "black")
     lying.paste("white", (0, 0, 60, 20))  # bright above, which is right once it is turned
     exif = Image.Exif()
     exif[0x0112] = 6
     lying.save(tmp_path / "1.jpg", exif=exif, quality=95)
-    for picture in (grad_cam._picture(tmp_path / "1.jpg"), pictures._tile(tmp_path / "1.jpg")):
+    for picture in (grad_cam._picture(tmp_path / "1.jpg"), plotting._tile(tmp_path / "1.jpg")):
         middle = picture[len(picture) // 2]
         assert (
             middle[len(middle) * 7 // 10].mean() > 200 > 60 > middle[len(middle) * 3 // 10].mean()
         )
 
 
-def test_the_heat_is_where_the_answer_comes_from():
+def test_the_heat_is_where_the_answer_comes_from() -> None:
     pixels = np.zeros((2, 8, 8, 3), dtype=np.uint8)
     pixels[0, :4, :4] = 200
     pixels[1, 1, 2] = 255
@@ -49,12 +51,12 @@ def test_the_heat_is_where_the_answer_comes_from():
     assert np.argwhere(found[1] > 0).tolist() == [[1, 2]]
 
 
-def test_what_speaks_against_the_answer_is_cold():
+def test_what_speaks_against_the_answer_is_cold() -> None:
     pixels = np.full((1, 8, 8, 3), 200, dtype=np.uint8)
     assert grad_cam.heat(Corner(), pixels, np.array([0])).max() == 0
 
 
-def test_a_network_without_maps_says_so():
+def test_a_network_without_maps_says_so() -> None:
     flat = nn.Sequential(nn.Flatten(), nn.Linear(12, 2), nn.Softmax(dim=1))
 
     class Float(nn.Module):

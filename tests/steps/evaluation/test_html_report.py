@@ -32,14 +32,18 @@ def words(document: dict[str, Any], output: Path) -> str:
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", text)).split())
 
 
-def test_headline_metrics_stand_first_in_plain_words(document, tmp_path):
+def test_headline_metrics_stand_first_in_plain_words(
+    document: dict[str, Any], tmp_path: Path
+) -> None:
     assert (
         "48.0 % counted exactly 86.0 % at most one item off 0.71 items off on average 31.0 % of "
         "the bins can pass without a person, if 10 % of the stock records are wrong"
     ) in words(document, tmp_path)
 
 
-def test_every_metric_stands_beside_its_interval_and_baselines(document, tmp_path):
+def test_every_metric_stands_beside_its_interval_and_baselines(
+    document: dict[str, Any], tmp_path: Path
+) -> None:
     text = words(document, tmp_path)
     assert "Evaluated on 25 test images that it was not trained on. Its counts: 1, 2, 3." in text
     assert (
@@ -51,7 +55,7 @@ def test_every_metric_stands_beside_its_interval_and_baselines(document, tmp_pat
     assert "Intervals are percentiles over 2000 bootstrap samples of the test images." in text
 
 
-def test_a_metric_that_is_added_is_shown(document, tmp_path):
+def test_a_metric_that_is_added_is_shown(document: dict[str, Any], tmp_path: Path) -> None:
     accuracy = document["tally"]["metrics"][0]
     added = {"label": "overcounted", "description": "counted too high", "short": "12.5 %"}
     document["tally"]["metrics"].append({**accuracy, **added})
@@ -61,8 +65,8 @@ def test_a_metric_that_is_added_is_shown(document, tmp_path):
 
 
 def test_the_share_of_bins_that_pass_is_shown_for_other_error_rates_of_the_record(
-    document, tmp_path
-):
+    document: dict[str, Any], tmp_path: Path
+) -> None:
     text = words(document, tmp_path)
     assert "31.0 % (25 to 38) of the bins can pass without a person; of these, 94.7 %" in text
     assert "2 % none 0.0 % (0 to 0) none 0.0 % (0 to 0)" in text
@@ -70,7 +74,9 @@ def test_the_share_of_bins_that_pass_is_shown_for_other_error_rates_of_the_recor
     assert "chosen on 27 validation images, so that 95 % of the passing bins" in text
 
 
-def test_missing_slices_and_pictures_are_named_with_the_reason(document, tmp_path):
+def test_missing_slices_and_pictures_are_named_with_the_reason(
+    document: dict[str, Any], tmp_path: Path
+) -> None:
     assert "No picture of where the model looks" not in words(document, tmp_path)
     document["tally"]["grad_cam"]["left_out"] = "the network has no <maps>"
     text = words(document, tmp_path)
@@ -79,7 +85,9 @@ def test_missing_slices_and_pictures_are_named_with_the_reason(document, tmp_pat
     assert "<maps>" not in html_report.render(document, tmp_path)
 
 
-def test_the_page_holds_its_pictures_and_needs_no_other_file(document, tmp_path):
+def test_the_page_holds_its_pictures_and_needs_no_other_file(
+    document: dict[str, Any], tmp_path: Path
+) -> None:
     page = html_report.render(document, tmp_path)
     sources = re.findall(r'src="([^"]*)"', page)
     assert sources == [

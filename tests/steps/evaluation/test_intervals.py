@@ -28,13 +28,15 @@ def some(size: int, seed: int = 0) -> Predictions:
     ("right", "images", "low", "high"),
     [(0, 3, 0.0, 0.5615), (3, 3, 0.4385, 1.0), (81, 263, 0.2553, 0.3662)],  # Newcombe 1998, table I
 )
-def test_the_interval_of_a_share_of_few_images_is_wilsons(right, images, low, high):
+def test_the_interval_of_a_share_of_few_images_is_wilsons(
+    right: int, images: int, low: float, high: float
+) -> None:
     found = intervals.wilson(right, images)
     assert found["low"] == pytest.approx(low, abs=5e-5)
     assert found["high"] == pytest.approx(high, abs=5e-5)
 
 
-def test_a_share_has_the_binomial_interval():
+def test_a_share_has_the_binomial_interval() -> None:
     """80 of 400: 20 % ± 1.96 * sqrt(0.2 * 0.8 / 400)."""
     right = np.arange(400) < 80
     found = intervals.estimate(lambda drawn: {"share": drawn @ right / 400}, 400)["share"]
@@ -44,7 +46,7 @@ def test_a_share_has_the_binomial_interval():
     assert found["high"] == pytest.approx(0.2 + 1.96 * 0.02, abs=0.005)
 
 
-def test_samples_without_a_value_are_left_out():
+def test_samples_without_a_value_are_left_out() -> None:
     """The share of one image: undefined in every sample that does not draw it."""
     found = intervals.estimate(lambda drawn: {"one": np.where(drawn[:, 0], 1.0, np.nan)}, 10)["one"]
     assert found == {"value": 1.0, "standard_deviation": 0.0, "low": 1.0, "high": 1.0}
@@ -52,7 +54,7 @@ def test_samples_without_a_value_are_left_out():
     assert nothing["none"] == {"value": None}
 
 
-def test_blocks_do_not_change_the_samples(monkeypatch):
+def test_blocks_do_not_change_the_samples(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = np.concatenate(list(intervals.draws(30)))
     monkeypatch.setattr(intervals, "BLOCK", 30 * 7)
     assert np.array_equal(np.concatenate(list(intervals.draws(30))), whole)
@@ -60,7 +62,7 @@ def test_blocks_do_not_change_the_samples(monkeypatch):
     assert (whole.sum(axis=1) == 30).all()
 
 
-def test_a_model_beside_itself_differs_by_nothing():
+def test_a_model_beside_itself_differs_by_nothing() -> None:
     found = some(50)
     compared = approved_model.Comparison(found, found, only_unseen=True, decides=True)
     assert (
@@ -68,7 +70,7 @@ def test_a_model_beside_itself_differs_by_nothing():
     )
 
 
-def test_temperature_one_brings_the_networks_own_confidence_back():
+def test_temperature_one_brings_the_networks_own_confidence_back() -> None:
     logits = np.array([[2.0, 1.0, 0.0], [0.0, 3.0, 1.0]])
     softmax = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     cooled = np.exp(logits / 2.5) / np.exp(logits / 2.5).sum(axis=1, keepdims=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import ArrayLike
 from PIL import Image
 from sklearn import metrics as sk
 
@@ -28,7 +29,12 @@ def probabilities(answer: int, confidence: float) -> list[float]:
     return [confidence if count == answer else (1 - confidence) / 2 for count in CLASSES]
 
 
-def answers(truth, answer, confidence=None, classes=CLASSES) -> predictions.Predictions:
+def answers(
+    truth: ArrayLike,
+    answer: ArrayLike,
+    confidence: ArrayLike | None = None,
+    classes: tuple[int, ...] = CLASSES,
+) -> predictions.Predictions:
     truth, answer = np.array(truth), np.array(answer)
     confidence = np.full(len(truth), 0.8) if confidence is None else np.array(confidence)
     images = tuple(testset.TestImage(Path(f"{n}.jpg"), int(t)) for n, t in enumerate(truth))
@@ -55,13 +61,13 @@ def values(given: predictions.Predictions) -> dict[str, float | None]:
         pytest.param([0.0], [False], 0.0, id="zero is in the first bin"),
     ],
 )
-def test_calibration_error(confidence, right, error):
+def test_calibration_error(confidence: list[float], right: list[bool], error: float) -> None:
     once = np.ones((1, len(right)))
     found = calibration_error.calibration_error(np.array(confidence), np.array(right), once)
     assert found == pytest.approx([error])
 
 
-def test_calibration_bins_hold_their_upper_edge():
+def test_calibration_bins_hold_their_upper_edge() -> None:
     sizes, means, accuracies = calibration_error.calibration_bins(
         np.array([1 / 15, 0.0667, 1.0]), np.array([True, False, True])
     )
@@ -78,14 +84,14 @@ def test_calibration_bins_hold_their_upper_edge():
         pytest.param([1, 5], [5, 1], 4, 16, -3, id="the wrong way round"),
     ],
 )
-def test_errors(truth, answer, mae, mse, r2):
+def test_errors(truth: list[int], answer: list[int], mae: float, mse: float, r2: float) -> None:
     found = values(answers(truth, answer))
     expected = {"mae": mae, "mse": mse, "rmse": math.sqrt(mse), "r2": r2}
     assert {name: found[name] for name in expected} == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_metrics_are_those_of_scikit_learn(seed):
+def test_metrics_are_those_of_scikit_learn(seed: int) -> None:
     generator = np.random.default_rng(seed)
     truth, answer = generator.integers(1, 5, 30), generator.integers(2, 7, 30)
     found = values(answers(truth, answer, classes=(1, 2, 3, 4, 5, 6)))
@@ -103,14 +109,14 @@ def test_metrics_are_those_of_scikit_learn(seed):
     assert found["r2"] == pytest.approx(sk.r2_score(truth, answer))
 
 
-def test_what_is_undefined_is_nan_in_sagemakers_form():
+def test_what_is_undefined_is_nan_in_sagemakers_form() -> None:
     found = metrics.describe(answers([3, 3], [3, 1]), {})["regression_metrics"]
     assert found["r2"] == {"value": "NaN", "standard_deviation": "NaN"}
     assert found["rmse"]["value"] == pytest.approx(math.sqrt(2))
     json.dumps(found, allow_nan=False)
 
 
-def test_a_count_that_no_test_image_has():
+def test_a_count_that_no_test_image_has() -> None:
     found = metrics.per_count(answers([1, 1], [1, 3]))
     assert found["5"] == {"precision": 0, "recall": 0, "f1": 0, "support": 0}
     assert found["1"] == {"precision": 1, "recall": 0.5, "f1": pytest.approx(2 / 3, abs=1e-6),
@@ -120,12 +126,12 @@ def test_a_count_that_no_test_image_has():
     assert quality["accuracy_best_constant_classifier"]["value"] == 1.0
 
 
-def test_within_one():
+def test_within_one() -> None:
     found = values(answers([1, 2, 3, 4], [1, 3, 5, 4], classes=(1, 2, 3, 4, 5)))
     assert found["within_one_accuracy"] == 0.75
 
 
-def test_the_majority_of_equals_is_the_smallest():
+def test_the_majority_of_equals_is_the_smallest() -> None:
     given = answers([1, 1, 5], [1, 1, 1])
     found = baselines.baselines(given, {5: 10, 1: 10}, 1.0, given.confidence)
     assert {name: one.label for name, one in found.items()} == {
@@ -137,7 +143,7 @@ def test_the_majority_of_equals_is_the_smallest():
     assert values(found["mean"].predictions)["rmse"] == 2
 
 
-def test_models_are_compared_on_the_same_images():
+def test_models_are_compared_on_the_same_images() -> None:
     """Two equal models differ by exactly nothing, in every bootstrap sample."""
     one = answers([1, 3, 5, 5], [1, 3, 1, 1])
     found = approved_model.Comparison(one, one, only_unseen=False, decides=True).describe()
@@ -147,7 +153,7 @@ def test_models_are_compared_on_the_same_images():
     assert found["only_candidate_right"] == found["only_approved_right"] == 0
 
 
-def test_a_metric_is_added_by_one_entry_of_the_list(monkeypatch):
+def test_a_metric_is_added_by_one_entry_of_the_list(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its value, its deviation and its interval; the baselines that it names, and no other."""
     over = metrics.Metric(
         "overcounted", metrics.TALLY,
@@ -167,7 +173,7 @@ def test_a_metric_is_added_by_one_entry_of_the_list(monkeypatch):
 # ---- pictures at their limits
 
 
-def test_the_worst_mistakes_come_first():
+def test_the_worst_mistakes_come_first() -> None:
     given = answers([1, 1, 1, 1], [3, 1, 3, 5], [0.5, 0.99, 0.9, 0.7])
     assert mistakes.worst(given) == [2, 3, 0]
     assert mistakes.worst(given, 1) == [2]
@@ -181,7 +187,9 @@ def test_the_worst_mistakes_come_first():
         pytest.param(list(range(21)), list(range(21)), tuple(range(21)), id="many counts"),
     ],
 )
-def test_plots_of_unusual_test_sets(tmp_path, truth, answer, classes):
+def test_plots_of_unusual_test_sets(
+    tmp_path: Path, truth: list[int], answer: list[int], classes: tuple[int, ...]
+) -> None:
     given = answers(truth, answer, classes=classes)
     document = evaluate.describe(given, None, {1: 1}, 1.0, given.confidence)
     plots.draw(tmp_path, given, document, {"history": []})

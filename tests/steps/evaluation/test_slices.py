@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ ENTRIES = [
 
 
 @pytest.fixture
-def described(tmp_path: Path):
+def described(tmp_path: Path) -> dict[str, Any]:
     images = []
     for number, count in enumerate(TRUTH):
         file = tmp_path / f"{number}.jpg"
@@ -48,7 +49,9 @@ def described(tmp_path: Path):
         ("different items", [("1", 2, 0.5), ("2", 1, 1.0), ("3 or more", 3, 2 / 3)]),
     ],
 )
-def test_each_part_is_judged_alone(described, name, wanted):
+def test_each_part_is_judged_alone(
+    described: dict[str, Any], name: str, wanted: list[tuple[str, int, float]]
+) -> None:
     parts = described["by"][name]
     assert [(part["images"], part["accuracy"]) for part in parts] == [
         (images, pytest.approx(accuracy)) for _, images, accuracy in wanted
@@ -58,22 +61,26 @@ def test_each_part_is_judged_alone(described, name, wanted):
         assert part["low"] <= part["accuracy"] <= part["high"]
 
 
-def test_a_part_of_few_images_is_unsure_also_where_all_or_none_are_right(described):
+def test_a_part_of_few_images_is_unsure_also_where_all_or_none_are_right(
+    described: dict[str, Any],
+) -> None:
     alone = described["by"]["different items"][1]  # one image, and it is right
     assert (alone["low"], alone["high"]) == (pytest.approx(0.2065, abs=1e-4), 1.0)
 
 
-def test_an_answer_that_is_off_by_two_is_not_near(described):
+def test_an_answer_that_is_off_by_two_is_not_near(described: dict[str, Any]) -> None:
     assert described["by"]["brightness"][2]["within_one"] == 0.5
 
 
-def test_what_the_manifest_does_not_say_is_left_out_and_named(described):
+def test_what_the_manifest_does_not_say_is_left_out_and_named(described: dict[str, Any]) -> None:
     assert described["left_out"] == {"item volume": "the manifest does not hold it"}
 
 
 @pytest.mark.parametrize("option", ["--record-error-rate", "--match-precision"])
 @pytest.mark.parametrize("value", ["0", "1", "-0.1", "some"])
-def test_a_share_is_between_0_and_1(option, value, capsys):
+def test_a_share_is_between_0_and_1(
+    option: str, value: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as left:
         evaluate.main([option, value])
     assert left.value.code == 2

@@ -4,13 +4,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import ArrayLike
 
 from evaluation import verification
 from evaluation.predictions import Predictions
 from evaluation.testset import TestImage
 
 
-def found(truth, probabilities, classes=(1, 2, 3)) -> Predictions:
+def found(
+    truth: ArrayLike, probabilities: ArrayLike, classes: tuple[int, ...] = (1, 2, 3)
+) -> Predictions:
     truth, shares = np.array(truth), np.array(probabilities, dtype=float)
     answer = np.array(classes)[shares.argmax(axis=1)]
     of_truth = shares[np.arange(len(truth)), np.searchsorted(classes, truth)]
@@ -24,7 +27,7 @@ def found(truth, probabilities, classes=(1, 2, 3)) -> Predictions:
 THREE = found([1, 2, 3], [[0.8, 0.15, 0.05], [0.3, 0.6, 0.1], [0.1, 0.7, 0.2]])
 
 
-def test_wrong_records_are_likelier_near_the_truth():
+def test_wrong_records_are_likelier_near_the_truth() -> None:
     """Of a bin of 1, 2 is twice as likely as 3; of a bin of 2, 1 and 3 are alike."""
     weight = verification.pairs(THREE, 0.3).weight
     assert weight == pytest.approx(np.array([[0.7, 0.2, 0.1], [0.15, 0.7, 0.15], [0.1, 0.2, 0.7]]))
@@ -41,12 +44,14 @@ def test_wrong_records_are_likelier_near_the_truth():
         pytest.param(0.85, 0.2, id="most"),
     ],
 )
-def test_the_lowest_threshold_that_reaches_the_precision(precision, threshold):
+def test_the_lowest_threshold_that_reaches_the_precision(
+    precision: float, threshold: float
+) -> None:
     chosen = verification.lowest_threshold(verification.pairs(THREE, 0.3), precision)
     assert chosen == pytest.approx(threshold)
 
 
-def test_no_threshold_where_the_surest_is_wrong():
+def test_no_threshold_where_the_surest_is_wrong() -> None:
     liar = found([1, 1], [[0.1, 0.9, 0.0], [0.2, 0.8, 0.0]])
     described = verification.describe(liar, None, 0.3, 0.99)
     assert described["threshold"] is None
@@ -55,12 +60,12 @@ def test_no_threshold_where_the_surest_is_wrong():
     assert "a person must look at every bin" in described["sentence"]
 
 
-def test_pairs_of_the_same_score_pass_together():
+def test_pairs_of_the_same_score_pass_together() -> None:
     twins = found([1, 2], [[0.6, 0.4, 0.0], [0.6, 0.4, 0.0]])
     assert verification.lowest_threshold(verification.pairs(twins, 0.5), 0.99) is None
 
 
-def test_what_passes_at_the_threshold():
+def test_what_passes_at_the_threshold() -> None:
     described = verification.describe(THREE, THREE, 0.3, 0.875)
     assert described["threshold_from"] == "validation"
     assert described["passed"]["value"] == pytest.approx(1.6 / 3)
@@ -71,7 +76,7 @@ def test_what_passes_at_the_threshold():
     assert described["passed"]["low"] <= described["passed"]["value"] <= described["passed"]["high"]
 
 
-def test_the_threshold_is_chosen_on_validation_and_judged_on_test():
+def test_the_threshold_is_chosen_on_validation_and_judged_on_test() -> None:
     """On test alone 0.6 would reach it; validation's surest is lower, and lets the wrong one in."""
     easy = found([1, 2, 3], [[0.65, 0.3, 0.05], [0.2, 0.75, 0.05], [0.05, 0.25, 0.7]])
     described = verification.describe(THREE, easy, 0.3, 0.99)
@@ -79,7 +84,7 @@ def test_the_threshold_is_chosen_on_validation_and_judged_on_test():
     assert described["precision"]["value"] == pytest.approx(0.7 / 0.9)
 
 
-def test_a_perfect_model_passes_every_correct_record_and_no_wrong_one():
+def test_a_perfect_model_passes_every_correct_record_and_no_wrong_one() -> None:
     perfect = found([1, 2, 3], np.eye(3))
     described = verification.describe(perfect, perfect, 0.1, 0.95)
     assert described["auc"] == 1
@@ -87,6 +92,6 @@ def test_a_perfect_model_passes_every_correct_record_and_no_wrong_one():
     assert described["same_as_answered"]["passed"]["value"] == pytest.approx(0.9)
 
 
-def test_the_area_does_not_depend_on_how_many_records_are_wrong():
+def test_the_area_does_not_depend_on_how_many_records_are_wrong() -> None:
     areas = [verification.describe(THREE, None, wrong, 0.9)["auc"] for wrong in (0.05, 0.4)]
     assert areas[0] == pytest.approx(areas[1])

@@ -82,9 +82,10 @@ def test_help_shows_each_hyperparameter_with_its_values_and_default(
     )
 
 
-def test_every_setting_of_the_pipeline_is_a_hyperparameter_with_the_same_choices() -> None:
-    not_sent = {"max_hours"}  # the job's limit
+def test_the_pipelines_settings_are_hyperparameters_with_the_same_choices_and_defaults() -> None:
+    not_sent = {"max_hours", "pretrained"}  # the job's limit, and a channel
     for name, setting in Training.model_fields.items():
         if name not in not_sent:
             field = Recipe.model_fields[name]
             assert get_args(setting.annotation) == get_args(field.annotation), name
+            assert setting.is_required() or setting.default == field.default, name

@@ -14,7 +14,6 @@ from pathlib import Path
 from smdebug.exceptions import SMDebugError
 from smdebug.trials import create_trial
 
-from training.watch import tensors
 from training.watch.profiling.profiler import Profile
 from training.watch.rules.base import TensorRule
 from training.watch.rules.loss_not_decreasing import LossNotDecreasing
@@ -60,7 +59,6 @@ def judge_tensors(folder: Path, activation_inputs: str, ended: bool = True) -> l
         ended: whether the training has ended. Before the end, rules report only issues that no
             later step can cure: not that the loss never fell.
     """
-    tensors.silence_smdebug()
     trial = create_trial(str(folder))
     verdicts = []
     for rule in TENSOR_RULES:

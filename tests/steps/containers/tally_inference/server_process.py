@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
@@ -24,10 +25,16 @@ class Endpoint:
     """A running server."""
 
     port: int
-    process: subprocess.Popen
+    process: subprocess.Popen[bytes]
     log: Path
 
-    def ask(self, method: str, path: str, body: bytes | None = None, headers=None):
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> tuple[int, bytes]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         try:
             connection.request(method, path, body, headers or {})
@@ -42,7 +49,7 @@ class Endpoint:
         except OSError:
             return None
 
-    def invoke(self, body: bytes, **headers: str):
+    def invoke(self, body: bytes, **headers: str) -> tuple[int, dict[str, Any]]:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         status, answer = self.ask("POST", "/invocations", body, JPEG | named)
         return status, json.loads(answer)
@@ -51,7 +58,7 @@ class Endpoint:
 def free_port() -> int:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
+        return int(taken.getsockname()[1])
 
 
 @contextmanager

@@ -67,7 +67,7 @@ def together(endpoint: Endpoint, bodies: list[str], **headers: str) -> list[tupl
 SLOW = COUNTS.replace("time.sleep(0)", "time.sleep(0.5)")
 
 
-def test_waiting_requests_are_joined_and_get_their_own_answers(tmp_path):
+def test_waiting_requests_are_joined_and_get_their_own_answers(tmp_path: Path) -> None:
     names = [f"bin{number}" for number in range(8)]
     with counting(tmp_path, SLOW) as endpoint:
         found = together(endpoint, names)
@@ -80,7 +80,7 @@ def test_waiting_requests_are_joined_and_get_their_own_answers(tmp_path):
     assert max(sizes) <= 4, "more than the program allows"
 
 
-def test_a_client_alone_does_not_wait_for_others(tmp_path):
+def test_a_client_alone_does_not_wait_for_others(tmp_path: Path) -> None:
     with counting(tmp_path) as endpoint:
         started = time.monotonic()
         for _ in range(20):
@@ -88,7 +88,7 @@ def test_a_client_alone_does_not_wait_for_others(tmp_path):
         assert time.monotonic() - started < 5
 
 
-def test_a_failing_request_does_not_fail_the_others(tmp_path):
+def test_a_failing_request_does_not_fail_the_others(tmp_path: Path) -> None:
     names = ["a", "poison", "b", "bad", "c", "short"]
     with counting(tmp_path, SLOW) as endpoint:
         found = dict(zip(names, together(endpoint, names), strict=True))
@@ -100,14 +100,14 @@ def test_a_failing_request_does_not_fail_the_others(tmp_path):
         assert endpoint.ping() == 200
 
 
-def test_a_program_that_exits_fails_one_request_only(tmp_path):
+def test_a_program_that_exits_fails_one_request_only(tmp_path: Path) -> None:
     with counting(tmp_path) as endpoint:
         status, _ = endpoint.ask("POST", "/invocations", b"x", {"X-Leave": "yes"})
         assert status == 500
         assert endpoint.ask("POST", "/invocations", b"x")[0] == 200
 
 
-def test_a_program_that_joins_requests_cannot_take_a_context(tmp_path):
+def test_a_program_that_joins_requests_cannot_take_a_context(tmp_path: Path) -> None:
     (tmp_path / "model" / "code").mkdir(parents=True)
     program = COUNTS.replace("predict_fn(batch, model)", "predict_fn(batch, model, context)")
     (tmp_path / "model" / "code" / "inference.py").write_text(program)

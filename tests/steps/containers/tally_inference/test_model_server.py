@@ -10,6 +10,8 @@ import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -29,23 +31,23 @@ HEADER = "X-Amzn-SageMaker-Custom-Attributes"
 MAX_BYTES = 25 * 1024 * 1024
 
 
+def first_answer(started: Endpoint, statuses: list[int]) -> bool:
+    """Ping once; whether there was an answer, which is added to `statuses`."""
+    statuses += filter(None, [started.ping()])
+    return bool(statuses)
+
+
 @pytest.fixture(scope="module")
-def endpoint(tmp_path_factory) -> Iterator[Endpoint]:
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
     """One server for all requests; its answers while it loads are checked here."""
     root = tmp_path_factory.mktemp("serve")
     picture = root / "bin.jpg"
     draw_bin(3, 0).save(picture)
     save_model(root / "model", CLASSES, [picture], [(0.2, 0.7, 0.1)])
     with serving(root) as started:
-        status = None
-
-        def ping() -> int | None:
-            nonlocal status
-            status = started.ping()
-            return status
-
-        wait(ping, "it does not listen")
-        assert status == 503, "it must listen before the model is loaded"
+        statuses: list[int] = []
+        wait(lambda: first_answer(started, statuses), "it does not listen")
+        assert statuses == [503], "it must listen before the model is loaded"
         status, answer = started.invoke(b"early")
         assert status == 503
         assert "still being loaded" in answer["error"]
@@ -61,7 +63,7 @@ def picture() -> bytes:
 # ---- answers
 
 
-def test_a_jpeg_is_answered(endpoint, picture):
+def test_a_jpeg_is_answered(endpoint: Endpoint, picture: bytes) -> None:
     status, answer = endpoint.invoke(picture)
     assert status == 200
     assert answer["count"] == 3
@@ -69,7 +71,7 @@ def test_a_jpeg_is_answered(endpoint, picture):
     assert "match" not in answer
 
 
-def test_the_answer_is_json_of_a_known_length(endpoint, picture):
+def test_the_answer_is_json_of_a_known_length(endpoint: Endpoint, picture: bytes) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", endpoint.port, timeout=30)
     connection.request("POST", "/invocations", picture, JPEG)
     response = connection.getresponse()
@@ -80,7 +82,7 @@ def test_the_answer_is_json_of_a_known_length(endpoint, picture):
     connection.close()
 
 
-def test_a_png_is_answered(endpoint):
+def test_a_png_is_answered(endpoint: Endpoint) -> None:
     with Image.open(io.BytesIO(encoded(draw_bin(3, 0)))) as image:
         body = encoded(image, "PNG")
     status, answer = endpoint.invoke(body, Content_Type="image/png")
@@ -96,7 +98,9 @@ def test_a_png_is_answered(endpoint):
         pytest.param("expected_quantity=2", (False, 0.0), id="not a class"),
     ],
 )
-def test_an_expected_quantity_is_judged(endpoint, picture, attributes, verdict):
+def test_an_expected_quantity_is_judged(
+    endpoint: Endpoint, picture: bytes, attributes: str, verdict: tuple[bool, float]
+) -> None:
     for name in (HEADER, HEADER.lower(), HEADER.upper()):
         status, answer = endpoint.invoke(picture, **{name: attributes})
         assert status == 200
@@ -104,13 +108,13 @@ def test_an_expected_quantity_is_judged(endpoint, picture, attributes, verdict):
         assert answer["match_confidence"] == pytest.approx(verdict[1], abs=2e-3)
 
 
-def test_a_client_that_does_not_accept_json_is_refused(endpoint, picture):
+def test_a_client_that_does_not_accept_json_is_refused(endpoint: Endpoint, picture: bytes) -> None:
     status, answer = endpoint.invoke(picture, Accept="text/csv")
     assert status == 406
     assert "accept application/json" in answer["error"]
 
 
-def test_a_body_in_chunks_is_read(endpoint, picture):
+def test_a_body_in_chunks_is_read(endpoint: Endpoint, picture: bytes) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", endpoint.port, timeout=30)
     parts = (picture[start : start + 100] for start in range(0, len(picture), 100))
     connection.request("POST", "/invocations", parts, JPEG, encode_chunked=True)
@@ -118,11 +122,11 @@ def test_a_body_in_chunks_is_read(endpoint, picture):
     connection.close()
 
 
-def test_parallel_requests_get_their_own_answers(endpoint, picture):
+def test_parallel_requests_get_their_own_answers(endpoint: Endpoint, picture: bytes) -> None:
     """Each asks about another quantity."""
     quantities = [1, 3, 5, 2, 4, 6, 7, 8] * 3
 
-    def ask(quantity: int):
+    def ask(quantity: int) -> tuple[int, dict[str, Any]]:
         return endpoint.invoke(picture, **{HEADER: f"expected_quantity={quantity}"})
 
     with ThreadPoolExecutor(8) as pool:
@@ -156,7 +160,9 @@ def test_parallel_requests_get_their_own_answers(endpoint, picture):
         ),
     ],
 )  # fmt: skip
-def test_a_bad_request_is_refused_with_the_reason(endpoint, body, headers, status, message):
+def test_a_bad_request_is_refused_with_the_reason(
+    endpoint: Endpoint, body: bytes, headers: dict[str, str], status: int, message: str
+) -> None:
     found, answer = endpoint.invoke(body, **headers)
     assert found == status
     assert message in answer["error"]
@@ -164,7 +170,7 @@ def test_a_bad_request_is_refused_with_the_reason(endpoint, body, headers, statu
 
 
 @pytest.mark.parametrize("chunked", [False, True], ids=["announced", "in chunks"])
-def test_a_body_that_is_too_large_is_refused(endpoint, chunked):
+def test_a_body_that_is_too_large_is_refused(endpoint: Endpoint, chunked: bool) -> None:
     """The client gets the answer although it is still sending."""
     connection = http.client.HTTPConnection("127.0.0.1", endpoint.port, timeout=30)
     body = bytes(MAX_BYTES + 1_000_000)
@@ -182,13 +188,15 @@ def test_a_body_that_is_too_large_is_refused(endpoint, chunked):
     ("method", "path", "status"),
     [("GET", "/", 404), ("GET", "/invocations", 405), ("POST", "/models", 404)],
 )
-def test_other_paths_and_methods_are_refused(endpoint, method, path, status):
+def test_other_paths_and_methods_are_refused(
+    endpoint: Endpoint, method: str, path: str, status: int
+) -> None:
     found, answer = endpoint.ask(method, path)
     assert found == status
     assert "use GET /ping or POST /invocations" in json.loads(answer)["error"]
 
 
-def test_a_client_that_disconnects_disturbs_no_other(endpoint, picture):
+def test_a_client_that_disconnects_disturbs_no_other(endpoint: Endpoint, picture: bytes) -> None:
     with socket.create_connection(("127.0.0.1", endpoint.port)) as leaving:
         leaving.sendall(b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\n"
                         b"Content-Length: 5000\r\n\r\nhalf of it")  # fmt: skip
@@ -196,7 +204,7 @@ def test_a_client_that_disconnects_disturbs_no_other(endpoint, picture):
     assert "Traceback" not in endpoint.log.read_text()
 
 
-def test_the_number_of_requests_in_progress_is_limited(endpoint, picture):
+def test_the_number_of_requests_in_progress_is_limited(endpoint: Endpoint, picture: bytes) -> None:
     """With many unfinished requests a new one is refused, and accepted when they have ended."""
     begin = b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n"
     waiting = [socket.create_connection(("127.0.0.1", endpoint.port)) for _ in range(256)]
@@ -210,14 +218,14 @@ def test_the_number_of_requests_in_progress_is_limited(endpoint, picture):
     wait(lambda: endpoint.invoke(picture)[0] == 200, "it does not recover")
 
 
-def test_a_body_that_never_arrives_ends_the_request(monkeypatch):
+def test_a_body_that_never_arrives_ends_the_request(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(BIN.parent)
     model_server = importlib.import_module("model_server")
     monkeypatch.setattr(model_server, "BODY_SECONDS", 0.05)
     server = model_server.Server()
     server.program = model_server.Program(model_server, None)
 
-    async def never():
+    async def never() -> Any:
         await asyncio.Event().wait()
 
     waiting = Request({"type": "http", "method": "POST", "headers": []}, never)
@@ -229,7 +237,7 @@ def test_a_body_that_never_arrives_ends_the_request(monkeypatch):
 # ---- start and stop
 
 
-def test_requests_in_progress_are_answered_before_it_stops(endpoint):
+def test_requests_in_progress_are_answered_before_it_stops(endpoint: Endpoint) -> None:
     """The last test of the shared server: SIGTERM while it answers eight requests."""
     body = encoded(Image.effect_noise((3000, 2000), 90))
     found: list[object] = []
@@ -271,7 +279,9 @@ def test_requests_in_progress_are_answered_before_it_stops(endpoint):
         ),
     ],
 )
-def test_a_model_that_cannot_be_served_stops_the_server(tmp_path, program, message):
+def test_a_model_that_cannot_be_served_stops_the_server(
+    tmp_path: Path, program: str | None, message: str
+) -> None:
     """SageMaker then shows the log, instead of waiting for a ping that never succeeds."""
     (tmp_path / "model" / "code").mkdir(parents=True)
     if program is not None:
@@ -281,7 +291,7 @@ def test_a_model_that_cannot_be_served_stops_the_server(tmp_path, program, messa
         assert message in endpoint.log.read_text()
 
 
-def test_sigterm_while_loading_stops_it_at_once(tmp_path):
+def test_sigterm_while_loading_stops_it_at_once(tmp_path: Path) -> None:
     (tmp_path / "model" / "code").mkdir(parents=True)
     (tmp_path / "model" / "code" / "inference.py").write_text("import time\ntime.sleep(60)\n")
     with serving(tmp_path) as endpoint:
@@ -308,7 +318,7 @@ def output_fn(prediction, accept):
 """
 
 
-def test_any_program_with_the_four_functions_is_served(tmp_path):
+def test_any_program_with_the_four_functions_is_served(tmp_path: Path) -> None:
     """As in AWS's toolkits: a context for a function with one more argument, or bytes alone."""
     (tmp_path / "model").mkdir()
     (tmp_path / "code").mkdir()
@@ -329,14 +339,14 @@ def test_any_program_with_the_four_functions_is_served(tmp_path):
 
 
 @pytest.mark.parametrize("port", ["http", "", "99999"])
-def test_a_value_that_is_not_a_port_is_refused(tmp_path, port):
+def test_a_value_that_is_not_a_port_is_refused(tmp_path: Path, port: str) -> None:
     with serving(tmp_path, SAGEMAKER_BIND_TO_PORT=port) as endpoint:
         assert endpoint.process.wait(30) == 1
         assert f"SAGEMAKER_BIND_TO_PORT is '{port}'" in (log := endpoint.log.read_text())
         assert "Traceback" not in log
 
 
-def test_a_port_in_use_is_reported(tmp_path):
+def test_a_port_in_use_is_reported(tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -1,5 +1,7 @@
 """Changes of images, and their size in a growing training."""
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -7,7 +9,7 @@ from training.data import augmentation
 
 
 @pytest.mark.parametrize("strength", augmentation.STRENGTHS)
-def test_augmentation_keeps_shape_range_and_items(strength):
+def test_augmentation_keeps_shape_range_and_items(strength: Any) -> None:
     pixels = torch.zeros(6, 3, 48, 48)
     pixels[:, :, 14:34, 14:34] = 1.0
     generator = torch.Generator().manual_seed(0)
@@ -21,7 +23,7 @@ def test_augmentation_keeps_shape_range_and_items(strength):
     assert torch.allclose(area, torch.full((6,), (20 / 48) ** 2), rtol=rest)
 
 
-def test_an_image_is_changed_alike_alone_and_in_a_batch():
+def test_an_image_is_changed_in_the_same_way_alone_and_in_a_batch() -> None:
     pixels = torch.rand(6, 3, 32, 32)
     generator = torch.Generator().manual_seed(0)
     changes = augmentation.draw(6, augmentation.STRENGTHS["standard"], generator)
@@ -32,9 +34,9 @@ def test_an_image_is_changed_alike_alone_and_in_a_batch():
 @pytest.mark.parametrize(
     ("epoch", "size"), [(1, 160), (4, 160), (5, 224), (10, 224)], ids=lambda value: str(value)
 )
-def test_images_grow_after_two_fifths_of_the_epochs(epoch, size):
+def test_images_grow_after_two_fifths_of_the_epochs(epoch: int, size: int) -> None:
     assert augmentation.size_in(epoch, 10, 224) == size
 
 
-def test_small_images_do_not_shrink_below_the_stride():
+def test_small_images_do_not_shrink_below_the_stride() -> None:
     assert augmentation.size_in(1, 10, 32) == 32

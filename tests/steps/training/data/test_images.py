@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -16,10 +17,6 @@ from training.loop.checkpoints import Checkpoints
 from training.machine import capacity
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-# What is written after a training takes longer than training something this small.
-BARE = {"epochs": 2, "export": "none", "profile": "false"}
 
 
 def seconds_left_out(printed: str) -> list[tuple[str, ...]]:
@@ -39,7 +36,7 @@ def test_pixels_are_the_same_from_memory_and_from_files(images: Path, workers: i
         assert torch.equal(left[1], right[1])
 
 
-def test_a_channel_is_kept_as_long_as_it_fits(images: Path) -> None:
+def test_a_channel_is_kept_in_memory_if_it_fits(images: Path) -> None:
     whole = 36 * 3 * 32 * 32
     assert isinstance(load_images(images / "train", 32, 2, memory=whole).pixels, torch.Tensor)
     assert isinstance(load_images(images / "train", 32, 2, memory=whole - 1).pixels, Decoder)
@@ -48,11 +45,11 @@ def test_a_channel_is_kept_as_long_as_it_fits(images: Path) -> None:
 def test_a_training_larger_than_memory_takes_the_same_steps(
     opt: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert train.main(options(**BARE)) == 0
+    assert train.main(options()) == 0
     kept = torch.load(opt / "model" / "model.pt", weights_only=True)
     expected = seconds_left_out(capsys.readouterr().out)
     monkeypatch.setattr("training.data.images.MEMORY_SHARE", 0)
-    assert train.main(options(**BARE)) == 0
+    assert train.main(options()) == 0
     printed = capsys.readouterr().out
     assert "decoded again in each epoch" in printed
     assert seconds_left_out(printed) == expected
@@ -60,29 +57,29 @@ def test_a_training_larger_than_memory_takes_the_same_steps(
     assert all(torch.equal(kept[name], again[name]) for name in kept)
 
 
-def test_a_training_larger_than_memory_goes_on_as_if_nothing_had_been(
+def test_a_training_larger_than_memory_resumes_without_a_difference(
     opt: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("training.data.images.MEMORY_SHARE", 0)
     (opt / "checkpoints").mkdir()
-    assert train.main(options(**BARE)) == 0
+    assert train.main(options()) == 0
     whole = seconds_left_out(capsys.readouterr().out)
     whole_weights = torch.load(opt / "model" / "model.pt", weights_only=True)
     (opt / "checkpoints" / "checkpoint.pt").unlink()
 
-    save, saved = Checkpoints.save, []
+    save, saved = Checkpoints.save, list[int]()
 
-    def save_once(checkpoints, epoch: int, state: dict) -> None:
+    def save_once(checkpoints: Checkpoints, epoch: int, state: dict[str, Any]) -> None:
         save(checkpoints, epoch, state)
         saved.append(epoch)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         patched.setattr(Checkpoints, "save", save_once)
-        train.main(options(**BARE))
+        train.main(options())
     capsys.readouterr()
     assert saved == [1]
-    assert train.main(options(**BARE)) == 0
+    assert train.main(options()) == 0
     printed = capsys.readouterr().out
     assert "resumed after epoch 1 of 2" in printed
     assert seconds_left_out(printed) == whole
@@ -99,12 +96,12 @@ def test_a_damaged_file_of_a_large_channel_is_named(images: Path, tmp_path: Path
         list(damaged.stream(torch.arange(36).split(6)))
 
 
-def test_a_stream_that_nobody_wants_any_more_ends_its_threads(images: Path) -> None:
+def test_closing_a_stream_ends_its_threads(images: Path) -> None:
     import threading
 
     stream = load_images(images / "train", 32, 2, memory=0).stream(torch.arange(36).split(2))
-    assert isinstance(stream, Generator)
     next(stream)
+    assert isinstance(stream, Generator)
     assert any(thread.name.startswith("decode") for thread in threading.enumerate())
     stream.close()
     assert not any(thread.name.startswith("decode") for thread in threading.enumerate())
@@ -120,7 +117,7 @@ def test_a_container_has_the_memory_of_its_limit(tmp_path: Path, version: int) -
     assert capacity.available(tmp_path) == 1_200_000
 
 
-def test_without_a_limit_it_is_the_memory_of_the_machine(tmp_path: Path) -> None:
+def test_without_a_limit_the_machines_memory_counts(tmp_path: Path) -> None:
     (tmp_path / "memory.max").write_text("max\n")
     assert capacity.available(tmp_path) > 10_000_000
 

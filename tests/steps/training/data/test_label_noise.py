@@ -1,6 +1,9 @@
 """Labels that are probably wrong: found, shown, and left out by setting."""
 
 import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +21,8 @@ SHIPPED = "efficientnet_lite0"  # the weights that judge labels are in the envir
 def seen(labels: np.ndarray, blur: float) -> np.ndarray:
     """Features, of which forty speak for each of five labels, blurred."""
     clear = np.tile(np.eye(5), 40)[labels]
-    return (clear + np.random.default_rng(0).normal(0, blur, clear.shape)).astype(np.float32)
+    blurred = (clear + np.random.default_rng(0).normal(0, blur, clear.shape)).astype(np.float32)
+    return np.asarray(blurred)
 
 
 def mislabelled(number: int, share: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -30,17 +34,17 @@ def mislabelled(number: int, share: float) -> tuple[np.ndarray, np.ndarray, np.n
     return truth, given, wrong
 
 
-def names(numbers) -> list[str]:
-    return [f"{number:05}" for number in numbers]
-
-
 def judge(features: np.ndarray, labels: np.ndarray, ids: list[str]) -> label_noise.Judgement:
     judgement = label_noise.judge(features, labels, ids)
     assert judgement is not None
     return judgement
 
 
-def test_suspects_are_the_labels_that_were_changed():
+def names(numbers: Iterable[int]) -> list[str]:
+    return [f"{number:05}" for number in numbers]
+
+
+def test_suspects_are_the_labels_that_were_changed() -> None:
     truth, given, wrong = mislabelled(600, 0.1)
     found = judge(seen(truth, 1.0), given, names(range(600)))
     assert len(found.worst) == 30  # 5 % of all
@@ -51,14 +55,14 @@ def test_suspects_are_the_labels_that_were_changed():
     assert (np.diff(found.quality) >= 0).all()
 
 
-def test_good_labels_raise_no_suspicion():
+def test_correct_labels_are_not_flagged() -> None:
     truth, _, _ = mislabelled(600, 0)
     found = judge(seen(truth, 1.0), truth, names(range(600)))
     assert found.flagged <= 3
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_folds_never_part_neighbours(seed):
+def test_neighbouring_ids_are_in_one_fold(seed: Any) -> None:
     chance = np.random.default_rng(seed)
     numbers = np.flatnonzero(chance.random(3000) < 0.6)  # as many ids as have one to five items
     chance.shuffle(numbers)
@@ -68,19 +72,19 @@ def test_folds_never_part_neighbours(seed):
     assert np.bincount(fold, minlength=5).min() > len(numbers) / 10
 
 
-def test_folds_have_every_label_where_ids_follow_the_labels():
+def test_folds_have_every_label_even_if_ids_are_sorted_by_label() -> None:
     labels = np.repeat(np.arange(5), 100)
     fold = label_noise.folds(names(range(500)), labels)
     assert all(len(np.unique(labels[fold == number])) == 5 for number in range(5))
 
 
-def test_names_without_a_number_can_be_judged():
+def test_names_without_a_number_can_be_judged() -> None:
     truth, given, _ = mislabelled(200, 0.1)
     found = judge(seen(truth, 1.0), given, [f"bin-{n}-left" for n in range(200)])
     assert found.accuracy > 0.7
 
 
-def test_rare_labels_are_not_judged():
+def test_rare_labels_are_not_judged() -> None:
     labels = np.array([0] * 100 + [1] * 100 + [2] * 3 + [9] * 1)
     found = judge(seen(labels % 5, 5.0), labels, names(range(0, 2040, 10)))
     assert found.images == 200
@@ -89,20 +93,20 @@ def test_rare_labels_are_not_judged():
     assert label_noise.judge(seen(labels % 5, 1), labels * 0, names(range(204))) is None
 
 
-def test_a_label_that_only_one_fold_has_is_not_judged():
+def test_a_label_that_only_one_fold_has_is_not_judged() -> None:
     labels = np.array([0] * 10 + [1] * 400)
     found = label_noise.judge(seen(labels, 1.0), labels, names([*range(10), *range(100, 4100, 10)]))
     assert found is None or set(labels[found.worst]) <= {1}
 
 
-def test_leaving_out_keeps_half_of_every_label():
+def test_leaving_out_keeps_half_of_every_label() -> None:
     labels = np.array([0] * 10 + [1] * 5)
     worst = np.array([10, 11, 12, 13, 14, 3])
     assert label_noise.without_emptying(worst, labels).tolist() == [10, 11, 3]
 
 
 @pytest.fixture
-def wrongly_filed(opt):
+def wrongly_filed(opt: Path) -> set[str]:
     """Images of one, three and five things; six more in the wrong folder."""
     for folder in (opt / "input" / "data" / "train").iterdir():
         for file in folder.iterdir():
@@ -115,12 +119,14 @@ def wrongly_filed(opt):
     return {f"{900 + 3 * number:05}" for number in range(6)}
 
 
-def judged(**changes) -> list[str]:
+def judged(**changes: object) -> list[str]:
     given = {"backbone": SHIPPED, "pretrained": "true", "image_size": 64, "freeze": -1, "epochs": 1}
-    return options(**{**given, "batch_size": 32, "profile": "false", **changes})
+    return options(**{**given, "batch_size": 32, **changes})
 
 
-def test_measuring_tells_and_leaves_nothing_out(opt, wrongly_filed, capsys):
+def test_measuring_label_noise_reports_suspects_and_leaves_none_out(
+    opt: Path, wrongly_filed: set[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     assert train.main(judged(label_noise="measure")) == 0
     found = read(opt, "label_noise.json")
     suspects = {suspect["id"] for suspect in found["suspects"]}
@@ -136,7 +142,7 @@ def test_measuring_tells_and_leaves_nothing_out(opt, wrongly_filed, capsys):
     assert re.search(r"label noise: \d+ of 126 labels flagged; .* none left out", log)
 
 
-def test_leaving_out_drops_the_suspects_and_nothing_else(opt, wrongly_filed):
+def test_leave_out_removes_only_the_suspects(opt: Path, wrongly_filed: set[str]) -> None:
     assert train.main(judged(label_noise="leave-out")) == 0
     found = read(opt, "label_noise.json")
     assert found["left_out"] == len(found["suspects"]) >= 4
@@ -144,13 +150,13 @@ def test_leaving_out_drops_the_suspects_and_nothing_else(opt, wrongly_filed):
     assert read(opt, "model.json")["classes"] == [1, 3, 5]
 
 
-def test_nothing_is_judged_unless_asked_for(opt):
+def test_labels_are_not_judged_by_default(opt: Path) -> None:
     assert train.main(options(epochs=1)) == 0
     assert not (opt / "model" / "label_noise.json").exists()
 
 
 @pytest.mark.parametrize("memory", [None, 0], ids=["in memory", "decoded each time"])
-def test_some_images_of_a_channel(images, memory):
+def test_images_of_a_channel_can_be_selected(images: Path, memory: int | None) -> None:
     everything = load_images(images / "train", 32, 1, memory=memory)
     some = everything.only(everything.labels.nonzero().flatten()[::2])
     indices = everything.labels.nonzero().flatten()[::2]

@@ -15,26 +15,26 @@ def drawn(plan: Plan, levels: torch.Tensor | None = None, seed: int = 0) -> list
     )
 
 
-def test_every_image_is_seen_once_and_none_alone():
+def test_every_image_is_used_once_and_never_in_a_batch_of_one() -> None:
     seen = torch.cat([step.indices for step in drawn(Plan(size=8))])
     assert len(seen) == 16
     assert len(set(seen.tolist())) == 16
 
 
-def test_balanced_batches_have_as_many_of_each_level():
+def test_balanced_batches_have_equal_numbers_of_each_level() -> None:
     levels = torch.tensor([0] * 900 + [1] * 90 + [2] * 10)
     seen = torch.cat([levels[step.indices] for step in drawn(Plan(100, balanced=True), levels)])
     assert torch.allclose(torch.bincount(seen) / 1000, torch.full((3,), 1 / 3), atol=0.06)
 
 
-def test_the_same_seed_mixes_the_same():
+def test_the_same_seed_gives_the_same_mixtures() -> None:
     one, two = drawn(Plan(8, mixup=0.2)), drawn(Plan(8, mixup=0.2))
     assert [step.share for step in one] == [step.share for step in two]
     assert all(torch.equal(a.partners, b.partners) for a, b in zip(one, two, strict=True))
     assert drawn(Plan(8, mixup=0.2), seed=1)[0].share != one[0].share
 
 
-def test_a_mixture_is_mostly_the_image_s_own():
+def test_the_image_itself_has_the_larger_share_of_a_mixture() -> None:
     steps = drawn(Plan(4, mixup=1.0), torch.zeros(4000, dtype=torch.int64))
     shares = torch.tensor([step.share for step in steps])
     assert (shares >= 0.5).all()
@@ -49,7 +49,7 @@ def test_a_mixture_is_mostly_the_image_s_own():
 
 
 @pytest.mark.parametrize("mixup", [0.0, 0.4])
-def test_processes_share_the_batches_of_one(mixup):
+def test_processes_share_the_batches_of_a_single_process(mixup: float) -> None:
     images = torch.rand(17, 3)
     whole = drawn(Plan(8, mixup))
     shares = [drawn(Plan(8, mixup, rank=rank, processes=2)) for rank in range(2)]

@@ -10,7 +10,7 @@ from training.loop import optimisation
 from training.model import freezing
 
 
-def test_the_head_learns_faster_than_a_pretrained_backbone():
+def test_the_head_learns_faster_than_a_pretrained_backbone() -> None:
     model = network.build(TINY, 3)
     tuned = optimisation.optimiser(model, 0.01, 0.02, head_rate=6)
     rates = {round(group["lr"], 6) for group in tuned.param_groups}
@@ -21,7 +21,7 @@ def test_the_head_learns_faster_than_a_pretrained_backbone():
     assert decays == {0.0}
 
 
-def test_what_is_frozen_is_not_optimised():
+def test_frozen_parameters_are_not_optimised() -> None:
     model = network.build(TINY, 3)
     everything = sum(p.numel() for p in model.parameters())
     frozen = freezing.first_parts(model, 2, TINY)
@@ -43,7 +43,7 @@ def rates(steps: int, kind: Schedule) -> list[float]:
 
 
 @pytest.mark.parametrize("steps", [1, 2, 5, 100])
-def test_one_cycle_rises_to_its_peak_and_falls(steps):
+def test_one_cycle_rises_to_its_peak_and_falls(steps: int) -> None:
     found = rates(steps, "one-cycle")
     peak = found.index(max(found))
     assert max(found) == 1.0
@@ -53,12 +53,12 @@ def test_one_cycle_rises_to_its_peak_and_falls(steps):
 
 
 @pytest.mark.parametrize("steps", [1, 2, 100])
-def test_cosine_only_falls(steps):
+def test_cosine_only_falls(steps: int) -> None:
     found = rates(steps, "cosine")
     assert found[0] == pytest.approx(1.0, abs=0.5 / steps)
     assert found == sorted(found, reverse=True)
     assert found[-1] > 0
 
 
-def test_constant_stays():
+def test_constant_stays_at_the_peak() -> None:
     assert rates(5, "constant") == [1.0] * 5

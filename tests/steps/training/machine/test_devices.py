@@ -2,6 +2,7 @@
 
 import os
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,7 +14,9 @@ from training.machine import devices
 
 
 @pytest.mark.parametrize(("native", "expected"), [(True, True), (False, False)])
-def test_bfloat16_is_for_gpus_that_have_it(monkeypatch, native, expected):
+def test_bfloat16_is_used_on_gpus_with_native_support(
+    monkeypatch: pytest.MonkeyPatch, native: bool, expected: bool
+) -> None:
     monkeypatch.setattr(
         torch.cuda,
         "is_bf16_supported",
@@ -27,10 +30,10 @@ TOO_OLD = "The NVIDIA driver on your system is too old (found version 12020). Pl
 
 
 @pytest.fixture
-def unusable(monkeypatch, tmp_path):
+def unusable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A GPU whose driver is older than this torch wants."""
 
-    def init():
+    def init() -> None:
         raise RuntimeError(f"{TOO_OLD}\nAnd where.")
 
     (tmp_path / "0000:00:1e.0").mkdir()
@@ -41,7 +44,12 @@ def unusable(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("variables", [{}, {"SM_CURRENT_INSTANCE_TYPE": "ml.m5.large"}])
-def test_a_gpu_that_cannot_be_used_is_said(unusable, capsys, monkeypatch, variables):
+def test_a_gpu_that_cannot_be_used_is_reported(
+    unusable: None,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    variables: dict[str, str],
+) -> None:
     assert devices.choose(variables).type == "cpu"
     assert (
         "is too old (found version 12020). Please update it; training on" in capsys.readouterr().out
@@ -53,9 +61,9 @@ def test_a_gpu_that_cannot_be_used_is_said(unusable, capsys, monkeypatch, variab
 
 @pytest.mark.parametrize("instance", ["ml.g4dn.xlarge", "ml.p3.2xlarge", "ml.g6e.48xlarge"])
 @pytest.mark.parametrize("built_for", ["13.0", None], ids=["CUDA", "processors"])
-def test_a_gpu_that_is_paid_for_and_cannot_be_used_ends_the_training(
-    unusable, monkeypatch, instance, built_for
-):
+def test_a_gpu_instance_whose_gpu_cannot_be_used_is_an_error(
+    unusable: None, monkeypatch: pytest.MonkeyPatch, instance: str, built_for: str | None
+) -> None:
     monkeypatch.setattr(torch.version, "cuda", built_for)
     with pytest.raises(TrainingError) as refused:
         devices.choose({"SM_CURRENT_INSTANCE_TYPE": instance})
@@ -64,12 +72,14 @@ def test_a_gpu_that_is_paid_for_and_cannot_be_used_ends_the_training(
     assert str(refused.value).endswith(f"such as ml.m5.xlarge, instead of {instance}")
 
 
-def test_an_instance_without_its_gpu_is_this_machine(unusable, monkeypatch, tmp_path):
+def test_a_machine_without_a_gpu_may_name_a_gpu_instance(
+    unusable: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(devices, "GPUS", tmp_path / "none")
     assert devices.choose({"SM_CURRENT_INSTANCE_TYPE": "ml.g4dn.xlarge"}).type == "cpu"
 
 
-def test_a_gpu_adds_in_the_same_order_each_time(monkeypatch):
+def test_algorithms_on_a_gpu_are_deterministic(monkeypatch: pytest.MonkeyPatch) -> None:
     told = []
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(
@@ -86,7 +96,9 @@ def test_a_gpu_adds_in_the_same_order_each_time(monkeypatch):
     assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
 
 
-def test_compiling_where_there_is_no_compiler_is_refused_at_once(opt, monkeypatch):
+def test_compiling_where_there_is_no_compiler_is_refused_at_once(
+    opt: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CXX", "no-such-compiler")
     assert train.main(options(compile="true")) == 1
     said = (opt / "output" / "failure").read_text()
@@ -94,7 +106,7 @@ def test_compiling_where_there_is_no_compiler_is_refused_at_once(opt, monkeypatc
 
 
 @pytest.mark.parametrize(("device", "variable"), [("cpu", "CXX"), ("cuda", "CC")])
-def test_the_compiler_that_is_named_counts(device, variable):
+def test_the_compiler_may_be_named_by_a_variable(device: str, variable: str) -> None:
     devices.require_compiler(torch.device(device), {variable: sys.executable})
     with pytest.raises(TrainingError, match="nothing was not found"):
         devices.require_compiler(torch.device(device), {variable: "nothing"})

@@ -11,7 +11,7 @@ def network() -> nn.Sequential:
     return nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
 
 
-def test_decay_grows_to_what_was_asked_for():
+def test_decay_grows_to_its_hyperparameter() -> None:
     model = network()
     average = Average(model, decay=0.5)
     by_hand: float | None = None
@@ -23,7 +23,7 @@ def test_decay_grows_to_what_was_asked_for():
     assert average.module[0].weight.unique().tolist() == pytest.approx([by_hand])
 
 
-def test_batch_statistics_are_averaged_too():
+def test_batch_statistics_are_averaged_too() -> None:
     torch.manual_seed(0)
     model = network().train()
     average = Average(model, decay=0.9)
@@ -38,7 +38,7 @@ def test_batch_statistics_are_averaged_too():
     assert not torch.equal(average.module[1].running_mean, model[1].running_mean)
 
 
-def test_a_model_holds_the_average_and_its_own_again():
+def test_a_model_gets_the_average_and_then_its_own_weights_again() -> None:
     model = network()
     average = Average(model, decay=0.9)
     own = model[0].weight.detach().clone()

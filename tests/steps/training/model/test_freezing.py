@@ -1,14 +1,18 @@
 """Parts of the backbone that stay as they are, and features that are made once."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 import torch
+from torch import nn
 
 import network
 import train
 from tests.steps.tiny_training import TINY, options, read
 from training import hyperparameters
 from training.data.images import load_images
-from training.data.inputs import Pixels, compute_features
+from training.data.inputs import Features, Pixels, compute_features
 from training.environment import TrainingError
 from training.model import freezing
 
@@ -18,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize(
     ("backbone", "stem", "stages"), [(TINY, 2, 5), ("resnet18", 4, 4)], ids=["timm", "torchvision"]
 )
-def test_a_backbone_has_a_stem_and_stages(backbone, stem, stages):
+def test_a_backbone_has_a_stem_and_stages(backbone: Any, stem: int, stages: int) -> None:
     model = network.build(backbone, 3)
     assert len(freezing.stages(model)) == stages
     assert len(freezing.first_parts(model, 2, backbone)) == stem + 2
@@ -27,7 +31,7 @@ def test_a_backbone_has_a_stem_and_stages(backbone, stem, stages):
         freezing.first_parts(model, 9, backbone)
 
 
-def test_no_gradient_is_computed_through_frozen_stages():
+def test_no_gradient_is_computed_through_frozen_stages() -> None:
     model = network.build(TINY, 3)
     frozen = freezing.first_parts(model, 2, TINY)
     freezing.freeze(frozen)
@@ -43,7 +47,7 @@ def test_no_gradient_is_computed_through_frozen_stages():
 
 
 @pytest.mark.parametrize("debug", ["false", "true"])
-def test_frozen_stages_are_in_the_model_as_they_were(opt, debug):
+def test_frozen_stages_stay_unchanged_in_the_model(opt: Path, debug: str) -> None:
     given = opt / "input" / "data" / "pretrained"
     given.mkdir()
     weights = network.build(TINY, 7).state_dict()
@@ -56,10 +60,12 @@ def test_frozen_stages_are_in_the_model_as_they_were(opt, debug):
     assert not torch.equal(state["conv_head.weight"], weights["conv_head.weight"])
 
 
-def test_features_are_made_once_and_the_head_alone_is_trained(opt, monkeypatch):
+def test_with_a_frozen_backbone_features_are_computed_once_and_only_the_head_is_trained(
+    opt: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = []
 
-    def counted(model, head, pixels, *more):
+    def counted(model: nn.Module, head: nn.Module, pixels: Pixels, *more: Any) -> Features:
         made.append(len(pixels))
         return compute_features(model, head, pixels, *more)
 
@@ -72,7 +78,7 @@ def test_features_are_made_once_and_the_head_alone_is_trained(opt, monkeypatch):
     network.build(TINY, 3).load_state_dict(state)
 
 
-def test_features_and_head_answer_as_the_whole_network(images):
+def test_features_and_head_give_the_answers_of_the_whole_network(images: Path) -> None:
     model = network.build(TINY, 3).eval()
     recipe = hyperparameters.parse(options())
     colours = network.normalisation(TINY)
@@ -86,7 +92,7 @@ def test_features_and_head_answer_as_the_whole_network(images):
             assert torch.allclose(model(of_pixels), model.classifier(of_features), atol=1e-5)
 
 
-def test_a_frozen_backbone_resumes(opt, capsys):
+def test_a_frozen_backbone_resumes(opt: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (opt / "checkpoints").mkdir()
     assert train.main(options(freeze=-1, epochs=2)) == 0
     first = torch.load(opt / "model" / "model.pt", weights_only=True)

@@ -1,6 +1,8 @@
 """ImageNet weights: from a channel, from a package, from the internet, into all but the head."""
 
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,7 +15,7 @@ LITE1 = "efficientnet_lite1"
 
 
 @pytest.fixture
-def offline(monkeypatch, tmp_path):
+def offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setenv("HF_HOME", str(tmp_path))
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
@@ -21,7 +23,7 @@ def offline(monkeypatch, tmp_path):
     monkeypatch.setenv("NO_PROXY", "")
 
 
-def test_shipped_weights_fill_all_but_the_head():
+def test_shipped_weights_fill_all_but_the_head() -> None:
     torch.manual_seed(0)
     one = weights.pretrained(network.SHIPPED, 5).state_dict()
     torch.manual_seed(1)
@@ -30,7 +32,7 @@ def test_shipped_weights_fill_all_but_the_head():
     assert differing == {"classifier.weight"}
 
 
-def test_weights_from_a_channel(tmp_path):
+def test_weights_from_a_channel(tmp_path: Path) -> None:
     given = network.build(TINY, 7).state_dict()
     torch.save(given, tmp_path / f"{TINY}.pth")
     built = weights.pretrained(TINY, 3, tmp_path).state_dict()
@@ -41,7 +43,9 @@ def test_weights_from_a_channel(tmp_path):
 @pytest.mark.skipif(
     weights.installed(LITE1) is not None, reason=f"the package with {LITE1}'s weights is installed"
 )
-def test_weights_from_a_package_where_it_is_installed(tmp_path, monkeypatch):
+def test_weights_from_a_package_where_it_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A module of the packages' pattern, with names of its own in the network's order."""
     module, holder = weights.PACKAGES[LITE1]
     given = list(network.build(LITE1, 1000).state_dict().values())
@@ -77,7 +81,9 @@ def test_weights_from_a_package_where_it_is_installed(tmp_path, monkeypatch):
         ),
     ],
 )
-def test_weights_that_cannot_be_downloaded_say_where_others_are(offline, backbone, next_step):
+def test_an_error_of_a_download_names_other_sources_of_weights(
+    offline: None, backbone: Any, next_step: str
+) -> None:
     with pytest.raises(weights.WeightsUnavailable, match=next_step):
         weights.pretrained(backbone, 5)
 
@@ -85,16 +91,18 @@ def test_weights_that_cannot_be_downloaded_say_where_others_are(offline, backbon
 class Opened:
     """What a pickle can do and tensors cannot: anything, when it is read."""
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
         return print, ("opened",)
 
 
-def test_a_download_is_held_to_its_published_hash_and_read_as_tensors_alone(
-    offline, monkeypatch, capsys
-):
+def test_a_download_must_have_its_published_hash_and_contain_only_tensors(
+    offline: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     asked = []
 
-    def download(url, file, hash_prefix=None, progress=True):
+    def download(
+        url: str, file: str, hash_prefix: str | None = None, progress: bool = True
+    ) -> None:
         asked.append((url, hash_prefix))
         torch.save({"conv1.weight": Opened()}, file)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
 import train
@@ -27,7 +28,9 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture
-def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: str, request) -> Iterator[Path]:
+def job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: str, request: pytest.FixtureRequest
+) -> Iterator[Path]:
     """A training job that is tracked in an experiment of its own."""
     monkeypatch.setenv("OPT_ML", str(tmp_path))
     monkeypatch.setenv("TRAINING_JOB_NAME", JOB)
@@ -38,17 +41,17 @@ def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: str, request) ->
     yield tmp_path
 
 
-def runs(store: str, experiment: str) -> list:
+def runs(store: str, experiment: str) -> list[Run]:
     client = MlflowClient(store)
     found = client.get_experiment_by_name(experiment)
     assert found is not None
-    return client.search_runs([found.experiment_id])
+    return list(client.search_runs([found.experiment_id]))
 
 
-def test_a_training_is_a_run_with_parameters_metrics_of_each_epoch_and_files(
-    job, store, request, capsys
-):
-    assert train.main(options(epochs=3, debug="true", export="none")) == 0
+def test_a_training_becomes_a_run_with_parameters_metrics_and_files(
+    job: Path, store: str, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train.main(options(epochs=3, debug="true", profile="true")) == 0
 
     (run,) = runs(store, request.node.name)
     assert run.info.run_name == JOB
@@ -77,13 +80,17 @@ def test_a_training_is_a_run_with_parameters_metrics_of_each_epoch_and_files(
     )
 
 
-def test_a_training_that_fails_is_a_failed_run(job, store, request):
-    assert train.main(options(lr=1e30, epochs=2, export="none")) == 1
+def test_a_training_that_fails_is_a_failed_run(
+    job: Path, store: str, request: pytest.FixtureRequest
+) -> None:
+    assert train.main(options(lr=1e30, epochs=2)) == 1
     (run,) = runs(store, request.node.name)
     assert run.info.status == "FAILED"
 
 
-def test_a_tuners_trial_says_that_it_is_one(store, request):
+def test_a_run_of_a_tuners_trial_is_tagged_as_trial(
+    store: str, request: pytest.FixtureRequest
+) -> None:
     variables = {
         "MLFLOW_TRACKING_URI": store,
         "MLFLOW_EXPERIMENT_NAME": request.node.name,
@@ -95,18 +102,20 @@ def test_a_tuners_trial_says_that_it_is_one(store, request):
     assert run.data.tags["kind"] == "trial"
 
 
-def test_without_an_address_nothing_is_tracked():
+def test_without_an_address_nothing_is_tracked() -> None:
     with Tracker({"lr": 1}, {}) as tracker:
         assert not tracker.active
 
 
-def test_processes_other_than_the_first_track_nothing(store):
+def test_processes_other_than_the_first_track_nothing(store: str) -> None:
     variables = {"MLFLOW_TRACKING_URI": store, "RANK": "1"}
     assert not Tracker({}, variables).active
 
 
 @pytest.mark.parametrize("uri", ["http://user:secret@127.0.0.1:{port}", "sqlite:////proc/no/db"])
-def test_a_store_that_cannot_be_reached_is_said_once_and_ends_nothing(uri, monkeypatch, capsys):
+def test_an_unreachable_server_is_reported_once_and_does_not_end_the_training(
+    uri: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -2,6 +2,8 @@
 
 import html
 import re
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -42,7 +44,7 @@ def train(steps: int, planned: int | None = None) -> Profile:
     return profile
 
 
-def test_two_steps_are_recorded_and_told_by_operator_and_by_part_of_the_network():
+def test_two_steps_are_recorded_by_operator_and_by_part_of_the_network() -> None:
     profile = train(8)
 
     operators = profile.operators
@@ -62,7 +64,7 @@ def test_two_steps_are_recorded_and_told_by_operator_and_by_part_of_the_network(
     ]
 
 
-def test_the_parts_of_a_network_that_is_compiled_are_left_alone():
+def test_parts_of_a_compiled_network_get_no_hooks() -> None:
     model = network()
     profiler = Profiler()
     profiler.record(model, 5, parts=False)
@@ -75,12 +77,14 @@ def test_the_parts_of_a_network_that_is_compiled_are_left_alone():
     [(1, 1, None), (2, 2, 1), (3, 3, 2), (4, 100, 1), (3, 100, None), (9, 9, 2)],
     ids=["one-step", "two", "three", "ended-while-recording", "ended-before", "longer"],
 )
-def test_a_short_training_is_recorded_as_far_as_it_goes(steps, planned, recorded):
+def test_a_short_training_is_recorded_as_far_as_it_goes(
+    steps: int, planned: int, recorded: int | None
+) -> None:
     operators = train(steps, planned).operators
     assert (operators.steps if operators else None) == recorded
 
 
-def test_a_training_that_fails_leaves_the_profiler_free_for_the_next():
+def test_the_profiler_works_again_after_a_failed_training() -> None:
     profiler = Profiler(interval=0.01)
     profiler.start()
     profiler.record(network(), 10)
@@ -96,8 +100,8 @@ def made_of(*shares: tuple[str, float]) -> Operators:
     )
 
 
-def measured(**changes) -> Profile:
-    figures = {
+def measured(**changes: Any) -> Profile:
+    figures: dict[str, Any] = {
         "phases": {"decoding": 1.0, "data": 1.0, "forward_backward": 9.0, "evaluation": 1.0},
         "cpu": [95.0] * 20, "machine_cpu": [96.0] * 20, "memory_mb": [2150.0] * 20,
         "machine_memory": [40.0] * 20, "machine_memory_mb": 24 * 1024.0,
@@ -148,11 +152,11 @@ FINDINGS = {
 @pytest.mark.parametrize(
     ("profile", "speeds", "words"), FINDINGS.values(), ids=FINDINGS.keys()
 )  # fmt: skip
-def test_findings_say_what_it_means_and_what_to_do(profile, speeds, words):
+def test_a_finding_states_a_fact_and_advice(profile: Any, speeds: Any, words: Any) -> None:
     assert words in "\n".join(map(str, findings(profile, speeds)))
 
 
-def test_findings_with_advice_come_first():
+def test_findings_with_advice_come_first() -> None:
     found = findings(measured(phases={"data": 5.0, "forward_backward": 5.0}), [30.0])
     advised = [bool(finding.advice) for finding in found]
     assert advised == sorted(advised, reverse=True)
@@ -160,14 +164,14 @@ def test_findings_with_advice_come_first():
     assert not all(advised)
 
 
-def test_phases_add_up_to_the_whole():
+def test_phases_add_up_to_the_whole() -> None:
     rows = phases(measured())
     assert sum(seconds for _, seconds, _ in rows) == pytest.approx(12.5)
     assert sum(share for *_, share in rows) == pytest.approx(1)
     assert rows[-1][0] == "everything else"
 
 
-def test_a_long_curve_keeps_its_shape_in_few_points():
+def test_a_long_curve_keeps_its_shape_in_few_points() -> None:
     pairs = [(float(second), 100.0 if second >= 5000 else 0.0) for second in range(10_000)]
     few = thinned(pairs)
     assert len(few) == 240
@@ -175,7 +179,7 @@ def test_a_long_curve_keeps_its_shape_in_few_points():
     assert thinned(pairs[:10]) == pairs[:10]
 
 
-def test_the_page_stands_alone_and_is_small_after_hours_of_training(tmp_path):
+def test_the_page_is_self_contained_and_small_after_hours_of_training(tmp_path: Path) -> None:
     samples = 20_000  # almost three hours
     profile = train(6)
     profile.times = [0.5 * index for index in range(samples)]
@@ -196,7 +200,7 @@ def test_the_page_stands_alone_and_is_small_after_hours_of_training(tmp_path):
     assert profile.findings and all(html.escape(f.split(".")[0]) in page for f in profile.findings)
 
 
-def test_a_page_of_a_training_without_samples_or_steps_is_a_page():
+def test_a_page_can_be_rendered_without_samples_and_steps() -> None:
     page = render("nothing", Profile(), findings(Profile()))
     assert "Time per phase" in page
     assert "slowest operators" not in page

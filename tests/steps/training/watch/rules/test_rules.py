@@ -3,6 +3,7 @@
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy
 import pytest
@@ -12,6 +13,7 @@ from smdebug.core.modes import ModeKeys
 from smdebug.core.writer import FileWriter
 from smdebug.pytorch.collection import CollectionManager
 from smdebug.trials import create_trial
+from smdebug.trials.trial import Trial
 from torch import nn
 
 from training.watch import rules
@@ -27,10 +29,11 @@ from training.watch.tensors import TensorHook
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
+Steps = list[tuple[str, dict[str, Any]]]
 SPREAD = numpy.linspace(-1, 1, 21)
 
 
-def trial(folder: Path, steps: list[tuple[str, dict[str, numpy.ndarray | float]]]):
+def trial(folder: Path, steps: Steps) -> Trial:
     """Write tensors with smdebug's own writer: ("train" or "eval", {name: value}) for each step."""
     names = {
         "losses": "loss_output_0",
@@ -61,11 +64,11 @@ def trial(folder: Path, steps: list[tuple[str, dict[str, numpy.ndarray | float]]
     return create_trial(str(folder))
 
 
-def losses(train: list[float]) -> list[tuple[str, dict]]:
+def losses(train: list[float]) -> Steps:
     return [("train", {"loss_output_0": value}) for value in train]
 
 
-def passes(pairs: list[tuple[float, float]]) -> list[tuple[str, dict]]:
+def passes(pairs: list[tuple[float, float]]) -> Steps:
     """Two steps of training and two of validation for each pair of losses."""
     return [
         (kind, {"loss_output_0": value})
@@ -74,7 +77,7 @@ def passes(pairs: list[tuple[float, float]]) -> list[tuple[str, dict]]:
     ]
 
 
-def starts(gradient: float, second_layer: float, fall: float) -> list[tuple[str, dict]]:
+def starts(gradient: float, second_layer: float, fall: float) -> Steps:
     """Twenty first steps: width of the gradient, scale of a second layer's inputs, fall of loss."""
     return [
         (
@@ -93,8 +96,7 @@ def starts(gradient: float, second_layer: float, fall: float) -> list[tuple[str,
 FALLING = [2.0 - 0.02 * step for step in range(40)]
 NOISE = list(numpy.random.default_rng(0).normal(0, 0.15, 40))
 
-Steps = list[tuple[str, dict[str, numpy.ndarray | float]]]
-CASES: dict[str, tuple[type[TensorRule], dict[str, float], Steps, str, str]] = {
+CASES: dict[str, tuple[type[TensorRule], dict[str, Any], Steps, str, str]] = {
     "vanishing": (
         VanishingGradient, {},
         [("train", {"gradient/Net_first.weight": SPREAD * 10.0**-step}) for step in range(9)],
@@ -197,7 +199,9 @@ CASES: dict[str, tuple[type[TensorRule], dict[str, float], Steps, str, str]] = {
 @pytest.mark.parametrize(
     ("rule", "parameters", "steps", "status", "reason"), CASES.values(), ids=CASES.keys()
 )
-def test_a_rule_judges_and_says_why(tmp_path, rule, parameters, steps, status, reason):
+def test_a_verdict_has_a_reason(
+    tmp_path: Path, rule: Any, parameters: Any, steps: Any, status: Any, reason: Any
+) -> None:
     verdict = rule(trial(tmp_path / "tensors", steps), **parameters).judge()
 
     assert (verdict.rule, verdict.status) == (rule.__name__, status), verdict.reason
@@ -216,13 +220,15 @@ def test_a_rule_judges_and_says_why(tmp_path, rule, parameters, steps, status, r
         ("standing-still", "IssuesFound"),
     ],
 )
-def test_a_training_that_goes_on_may_still_mend(tmp_path, case, status):
+def test_before_the_end_rules_report_only_lasting_issues(
+    tmp_path: Path, case: str, status: str
+) -> None:
     rule, parameters, steps, _, _ = CASES[case]
     verdict = rule(trial(tmp_path / "tensors", steps), ended=False, **parameters).judge()
     assert verdict.status == status
 
 
-PUBLISHED = {
+PUBLISHED: dict[type[TensorRule], dict[str, Any]] = {
     VanishingGradient: {"threshold": 0.0000001},
     Overfit: {"start_step": 0, "patience": 1, "ratio_threshold": 0.1},
     Overtraining: {"patience_train": 5, "patience_validation": 10, "delta": 0.01},
@@ -235,11 +241,11 @@ PUBLISHED = {
 
 
 @pytest.mark.parametrize("rule", PUBLISHED, ids=lambda rule: rule.__name__)
-def test_defaults_are_those_that_the_service_publishes(rule):
+def test_defaults_are_those_published_by_sagemaker_debugger(rule: Any) -> None:
     assert rule.parameters == PUBLISHED[rule]
 
 
-def test_an_unknown_parameter_is_refused(tmp_path):
+def test_an_unknown_parameter_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="Overfit has no parameter threshold; it has start_step"):
         Overfit(trial(tmp_path / "tensors", losses([1.0])), threshold=1)
 
@@ -255,14 +261,14 @@ def test_an_unknown_parameter_is_refused(tmp_path):
     ],
     ids=["no-gpu", "short", "busy", "idle", "by-fits-and-starts"],
 )
-def test_low_gpu_utilization(gpu, status, reason):
+def test_low_gpu_utilization(gpu: dict[int, list[float]], status: str, reason: str) -> None:
     verdict = low_gpu_utilization(Profile(gpu=gpu))
     assert verdict.status == status
     assert reason in verdict.reason
 
 
-def busy(**changes) -> Profile:
-    figures = {
+def busy(**changes: Any) -> Profile:
+    figures: dict[str, Any] = {
         "phases": {"data": 1.0, "forward_backward": 9.0, "evaluation": 1.0},
         "cpu": [95.0] * 20, "machine_cpu": [30.0] * 20,
         "memory_mb": [900.0] * 20, "machine_memory": [40.0] * 20,
@@ -297,7 +303,7 @@ def busy(**changes) -> Profile:
         "memory-full",
     ],
 )
-def test_profiler_report(profile, finding):
+def test_profiler_report(profile: Any, finding: str | None) -> None:
     verdict = profiler_report(profile)
     assert verdict.status == ("IssuesFound" if finding else "NoIssuesFound")
     assert finding is None or finding in verdict.reason
@@ -305,7 +311,7 @@ def test_profiler_report(profile, finding):
     json.dumps(verdict.as_dict())
 
 
-def test_the_profiler_samples_and_times():
+def test_the_profiler_samples_and_times() -> None:
     profiler = Profiler(interval=0.01)
     profiler.start()
     with profiler.phase("work"):
@@ -358,7 +364,7 @@ def statuses(verdicts: list[rules.Verdict]) -> dict[str, str]:
     return {verdict.rule: verdict.status for verdict in verdicts}
 
 
-def test_a_healthy_training_has_no_issues(tmp_path, monkeypatch):
+def test_a_healthy_training_has_no_issues(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRAINING_JOB_NAME", "tally-train-1")  # as in every SageMaker job
     torch.manual_seed(0)
     verdicts = train(tmp_path / "tensors", Deep(nn.ReLU, scale=0.5), lr=0.1)
@@ -377,7 +383,7 @@ def test_a_healthy_training_has_no_issues(tmp_path, monkeypatch):
     assert "VanishingGradient         NoIssuesFound" in lines[0]
 
 
-def test_a_training_that_cannot_start_is_seen_in_its_tensors(tmp_path):
+def test_a_training_that_cannot_learn_has_issues(tmp_path: Path) -> None:
     torch.manual_seed(0)
     verdicts = train(tmp_path / "tensors", Deep(nn.Sigmoid, scale=0.01), lr=1e-6)
 
@@ -387,7 +393,7 @@ def test_a_training_that_cannot_start_is_seen_in_its_tensors(tmp_path):
     assert found["LossNotDecreasing"] == "IssuesFound"
 
 
-def test_a_training_without_saved_tensors_is_not_judged(tmp_path):
+def test_a_training_without_saved_tensors_is_not_judged(tmp_path: Path) -> None:
     trial(tmp_path / "tensors", [("train", {"loss_output_0": 1.0})])
     found = {v.rule: v.status for v in rules.judge_tensors(tmp_path / "tensors", ".*relu_input")}
     assert set(found.values()) == {"NotApplicable"}

@@ -1,6 +1,6 @@
-"""The style of every picture that a step draws, and images side by side as a contact sheet.
+"""The style of every plot, and contact sheets of images side by side.
 
-Shipped with Train and with Evaluate; it imports nothing of this project.
+Shipped with Train and with Evaluate; it imports nothing else of this project.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from typing import Any
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-# Okabe and Ito's colours, which people with any kind of colour vision tell apart.
+# Okabe and Ito's colours, which people with any kind of colour vision can distinguish.
 BLUE, ORANGE, GREEN, GREY, INK = "#0072B2", "#E69F00", "#009E73", "#9A9A9A", "#262626"
 WIDTH = 7.0  # inches
 STYLE: Any = {
@@ -47,14 +48,14 @@ PIXELS = 360
 
 @dataclass(frozen=True)
 class Entry:
-    """A picture of a contact sheet, and what stands above it; its name stands below."""
+    """An image of a contact sheet and the caption above it; its name is printed below."""
 
     file: Path
     caption: str
 
 
 def contact_sheet(file: Path, title: str, entries: Sequence[Entry], columns: int = COLUMNS) -> None:
-    """Write the images side by side, in order, as one picture."""
+    """Write the images side by side, in order, as one picture file."""
     rows = max(1, -(-len(entries) // columns))
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH * 1.3 * columns / COLUMNS, 0.6 + rows * 2.65))
@@ -74,8 +75,8 @@ def contact_sheet(file: Path, title: str, entries: Sequence[Entry], columns: int
         figure.savefig(file)
 
 
-def _tile(path: Path) -> np.ndarray:
-    """The picture on a white square, its aspect kept."""
+def _tile(path: Path) -> NDArray[np.uint8]:
+    """The image on a white square, with its aspect ratio."""
     with Image.open(path) as image:
         image.draft("RGB", (PIXELS, PIXELS))
         picture = ImageOps.contain(ImageOps.exif_transpose(image).convert("RGB"), (PIXELS, PIXELS))

@@ -1,6 +1,5 @@
 """The image's `train`: AWS's contract of script mode, run as a process without torch."""
 
-import importlib.util
 import io
 import json
 import os
@@ -8,13 +7,14 @@ import subprocess
 import sys
 import tarfile
 import threading
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 
-IMAGE = Path(__file__).parents[2] / "containers" / "tally-training"
+IMAGE = Path(__file__).parents[4] / "containers" / "tally-training"
 SCRIPT = """
 import json, os, sys
 import beside
@@ -24,7 +24,9 @@ open(os.path.join(os.environ["SM_MODEL_DIR"], "model.txt"), "w").write(beside.WO
 """
 
 
-def job(root: Path, hyperparameters: dict, channels: tuple[str, ...] = ("train",)) -> Path:
+def job(
+    root: Path, hyperparameters: dict[str, Any], channels: tuple[str, ...] = ("train",)
+) -> Path:
     config = root / "input" / "config"
     config.mkdir(parents=True)
     (config / "hyperparameters.json").write_text(json.dumps(hyperparameters))
@@ -46,7 +48,7 @@ def tarball(file: Path, scripts: dict[str, str]) -> Path:
     return file
 
 
-def run(root: Path, **variables: str) -> subprocess.CompletedProcess:
+def run(root: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("SM_", "SAGEMAKER_", "AWS_"))}
     return subprocess.run(
         [sys.executable, str(IMAGE / "bin" / "train")],
@@ -57,12 +59,12 @@ def run(root: Path, **variables: str) -> subprocess.CompletedProcess:
     )
 
 
-def told(result: subprocess.CompletedProcess, what: str):
+def told(result: subprocess.CompletedProcess[str], what: str) -> Any:
     line = next(line for line in result.stdout.splitlines() if line.startswith(what))
     return json.loads(line.removeprefix(what))
 
 
-def test_a_damaged_archive_says_so_where_sagemaker_looks(tmp_path):
+def test_a_damaged_archive_is_the_failure_reason(tmp_path: Path) -> None:
     source = tarball(tmp_path / "s.tar.gz", {"train.py": SCRIPT})
     source.write_bytes(source.read_bytes()[:-60])
     root = job(
@@ -78,7 +80,9 @@ def test_a_damaged_archive_says_so_where_sagemaker_looks(tmp_path):
 @pytest.mark.parametrize(
     ("program", "quoted"), [("train.py", "plain"), ('"train.py"', "json")], ids=["plain", "json"]
 )
-def test_the_script_gets_its_arguments_variables_and_neighbours(tmp_path, program, quoted):
+def test_the_script_gets_its_arguments_variables_and_modules(
+    tmp_path: Path, program: str, quoted: str
+) -> None:
     source = tarball(tmp_path / "s.tar.gz", {"train.py": SCRIPT, "beside.py": "WORD = 'kept'"})
     value = '"a b"' if quoted == "json" else "a b"
     root = job(
@@ -116,7 +120,9 @@ def test_the_script_gets_its_arguments_variables_and_neighbours(tmp_path, progra
     assert not (root / "output" / "failure").exists()
 
 
-def test_a_host_of_several_knows_the_others_and_itself(tmp_path, monkeypatch):
+def test_variables_name_all_hosts_and_the_current_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As torch's launcher will start a process on each, the variables are looked at here."""
     monkeypatch.syspath_prepend(IMAGE)
     import script_mode
@@ -153,18 +159,18 @@ class Store(BaseHTTPRequestHandler):
         self.end_headers()
         return body or b""
 
-    def do_HEAD(self):
+    def do_HEAD(self) -> None:
         self._answer()
 
-    def do_GET(self):
+    def do_GET(self) -> None:
         self.wfile.write(self._answer())
 
-    def log_message(self, *_):
+    def log_message(self, *_: object) -> None:
         pass
 
 
 @pytest.fixture
-def store(tmp_path):
+def store(tmp_path: Path) -> Iterator[str]:
     source = tarball(tmp_path / "s.tar.gz", {"t.py": "print('fetched')"})
     Store.objects = {"/bucket/code/sourcedir.tar.gz": source.read_bytes()}
     server = ThreadingHTTPServer(("127.0.0.1", 0), Store)
@@ -180,11 +186,11 @@ def store(tmp_path):
     ("key", "code", "says"),
     [
         ("code/sourcedir.tar.gz", 0, "fetched"),
-        ("code/gone.tar.gz", 1, "s3://bucket/code/gone.tar.gz cannot be fetched"),
+        ("code/gone.tar.gz", 1, "s3://bucket/code/gone.tar.gz cannot be downloaded"),
     ],
     ids=["there", "missing"],
 )
-def test_code_comes_from_s3(tmp_path, store, key, code, says):
+def test_code_comes_from_s3(tmp_path: Path, store: str, key: str, code: int, says: str) -> None:
     hyperparameters = {
         "sagemaker_program": "t.py",
         "sagemaker_submit_directory": f"s3://bucket/{key}",
@@ -221,7 +227,9 @@ def test_code_comes_from_s3(tmp_path, store, key, code, says):
     ],
     ids=["exception", "code", "message", "syntax", "script-wrote-it", "success"],
 )
-def test_how_the_script_ends_is_how_the_job_ends(tmp_path, text, code, failure):
+def test_the_job_ends_as_the_script_ends(
+    tmp_path: Path, text: str, code: int, failure: str | None
+) -> None:
     (tmp_path / "code").mkdir()
     (tmp_path / "code" / "t.py").write_text(text)
     hyperparameters = {
@@ -252,7 +260,9 @@ def test_how_the_script_ends_is_how_the_job_ends(tmp_path, text, code, failure):
     ],
     ids=["no-program", "not-there", "no-directory"],
 )
-def test_a_job_that_cannot_run_says_why_in_one_line(tmp_path, hyperparameters, says):
+def test_a_job_that_cannot_run_reports_why_in_one_line(
+    tmp_path: Path, hyperparameters: dict[str, object], says: str
+) -> None:
     root = job(tmp_path / "opt", hyperparameters)
 
     result = run(root)
@@ -263,7 +273,7 @@ def test_a_job_that_cannot_run_says_why_in_one_line(tmp_path, hyperparameters, s
     assert "Traceback" not in result.stderr
 
 
-def test_an_archive_cannot_write_outside_its_folder(tmp_path):
+def test_an_archive_cannot_write_outside_its_folder(tmp_path: Path) -> None:
     source = tarball(tmp_path / "s.tar.gz", {"../../escaped.py": "", "t.py": ""})
     hyperparameters = {"sagemaker_program": "t.py", "sagemaker_submit_directory": str(source)}
     root = job(tmp_path / "opt", hyperparameters)
@@ -275,26 +285,32 @@ def test_an_archive_cannot_write_outside_its_folder(tmp_path):
     assert not list(tmp_path.rglob("escaped.py"))
 
 
-def test_preload_names_modules_of_the_image_or_its_environment():
-    for name in (IMAGE / "preload.txt").read_text().split():
-        assert (IMAGE / f"{name}.py").is_file() or importlib.util.find_spec(name)
+@pytest.mark.parametrize(
+    ("resources", "reserved", "expected"),
+    [
+        ({}, {"sagemaker_processes_per_host": 1}, []),
+        (
+            {}, {"sagemaker_processes_per_host": 4},
+            ["--nnodes=1", "--nproc-per-node=4", "--standalone"],
+        ),
+        (
+            {"hosts": ["algo-2", "algo-1"], "current_host": "algo-2"},
+            {"sagemaker_processes_per_host": 2},
+            [
+                "--nnodes=2", "--nproc-per-node=2", "--node-rank=1", "--master-addr=algo-1",
+                "--master-port=29500",
+            ],
+        ),
+    ],
+    ids=["one", "one-host", "two-hosts"],
+)  # fmt: skip
+def test_a_process_is_started_for_each_gpu_of_each_host(
+    monkeypatch: pytest.MonkeyPatch,
+    resources: dict[str, object],
+    reserved: dict[str, object],
+    expected: list[object] | list[str],
+) -> None:
+    monkeypatch.syspath_prepend(IMAGE)
+    import script_mode
 
-
-def test_preload_leaves_a_process_that_can_be_forked():
-    """No thread, and a child that trains: what a warm image lives from."""
-    program = (
-        "import os, sys, threading, preload, torch\n"
-        "assert threading.active_count() == 1, threading.enumerate()\n"
-        "task = '/proc/self/task'\n"
-        "assert not os.path.isdir(task) or len(os.listdir(task)) == 1, os.listdir(task)\n"
-        "pid = os.fork()\n"
-        "if pid == 0:\n"
-        "    m = torch.nn.Conv2d(3, 4, 3); m(torch.rand(2, 3, 32, 32)).sum().backward()\n"
-        "    os._exit(0)\n"
-        "sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))\n"
-    )
-    result = subprocess.run(
-        [sys.executable, "-c", program], cwd=IMAGE, capture_output=True, text=True, timeout=120
-    )
-    assert result.returncode == 0, result.stderr
-    assert result.stdout == ""
+    assert script_mode.launcher(resources, reserved) == expected
