@@ -2,9 +2,14 @@
 
 import json
 import time
+from typing import Any
+
+from emulator_process import Emulator
 
 
-def rule_for(emulator, functions, function, group, permit=True):
+def rule_for(
+    emulator: Emulator, functions: Any, function: str, group: str, permit: Any = True
+) -> None:
     events = emulator.client("events")
     arn = events.put_rule(
         Name=f"rule-{group}",
@@ -32,7 +37,7 @@ def rule_for(emulator, functions, function, group, permit=True):
         )
 
 
-def approve(emulator, group):
+def approve(emulator: Emulator, group: str) -> Any:
     (emulator.state / "s3" / "lambda-events").mkdir(exist_ok=True)
     sagemaker = emulator.client("sagemaker")
     sagemaker.create_model_package_group(ModelPackageGroupName=group)
@@ -45,7 +50,7 @@ def approve(emulator, group):
     return arn
 
 
-def wait_for_events(emulator, arn, seconds=10.0):
+def wait_for_events(emulator: Emulator, arn: Any, seconds: float = 10.0) -> Any:
     s3 = emulator.client("s3")
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from typing import Any
 
 HANDLER = """
 import json, os, time, boto3
@@ -22,7 +23,7 @@ def handler(event, context):
 """
 
 
-def archive(source=HANDLER):
+def archive(source: Any = HANDLER) -> Any:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as opened:
         opened.writestr("function/main.py", source)

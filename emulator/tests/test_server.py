@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -10,23 +11,33 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import boto3
 import psutil
 import pytest
 from botocore.exceptions import ClientError
+from emulator_process import Emulator
 
 from sagemaker_emulator import daemon
 from sagemaker_emulator.errors import StartError
 
+GROUP = "arn:aws:sagemaker:us-east-1:123456789012:model-package-group/x"
+DOMAIN = {
+    "DomainName": "x",
+    "AuthMode": "IAM",
+    "DefaultUserSettings": {"ExecutionRole": "arn:aws:iam::123456789012:role/studio"},
+}
 
-def children(server):
+
+def children(server: Emulator) -> Any:
     return psutil.Process(server.about["pid"]).children()
 
 
-def eventually(condition, seconds=5.0):
+def eventually(condition: Any, seconds: float = 5.0) -> Any:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if condition():
@@ -35,7 +46,9 @@ def eventually(condition, seconds=5.0):
     return False
 
 
-def test_nothing_acknowledged_is_lost_when_the_server_is_killed(own_emulator):
+def test_nothing_acknowledged_is_lost_when_the_server_is_killed(
+    own_emulator: Callable[..., Emulator],
+) -> None:
     server = own_emulator()
     assert server.up().returncode == 0
     before = server.about
@@ -48,7 +61,7 @@ def test_nothing_acknowledged_is_lost_when_the_server_is_killed(own_emulator):
     acknowledged = set()
     (rclone,) = [child for child in children(server) if "rclone" in child.name()]
 
-    def write():
+    def write() -> None:
         for number in range(10_000):
             name = f"group-{number}"
             try:
@@ -79,7 +92,7 @@ def test_nothing_acknowledged_is_lost_when_the_server_is_killed(own_emulator):
     assert server.client("logs").describe_log_groups()["logGroups"][0]["logGroupName"] == "kept"
 
 
-def test_two_ups_at_once_give_one_server(own_emulator):
+def test_two_ups_at_once_give_one_server(own_emulator: Callable[..., Emulator]) -> None:
     server = own_emulator()
     with ThreadPoolExecutor(2) as pool:
         first, second = pool.map(lambda _: server.up(), range(2))
@@ -90,7 +103,7 @@ def test_two_ups_at_once_give_one_server(own_emulator):
     assert said[0].rpartition(" ")[2] == said[1].rpartition(" ")[2]
 
 
-def test_taken_port_is_reported(own_emulator):
+def test_taken_port_is_reported(own_emulator: Callable[..., Emulator]) -> None:
     server = own_emulator()
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
@@ -111,14 +124,18 @@ def test_taken_port_is_reported(own_emulator):
         (["--port", "5999", "--s3-port", "5999"], "both 5999"),
     ],
 )
-def test_invalid_ports_are_reported(own_emulator, ports, said):
+def test_invalid_ports_are_reported(
+    own_emulator: Callable[..., Emulator], ports: Any, said: Any
+) -> None:
     done = own_emulator().up(*ports)
     assert done.returncode != 0
     assert said in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_status_env_and_reset(own_emulator, monkeypatch):
+def test_status_env_and_reset(
+    own_emulator: Callable[..., Emulator], monkeypatch: pytest.MonkeyPatch
+) -> None:
     server = own_emulator()
     assert server.run("status").returncode == 1
     assert "not running; start it" in server.run("env").stderr
@@ -140,7 +157,9 @@ def test_status_env_and_reset(own_emulator, monkeypatch):
     assert not server.state.exists()
 
 
-def test_reset_leaves_a_folder_alone_that_is_not_a_state(own_emulator):
+def test_reset_leaves_a_folder_alone_that_is_not_a_state(
+    own_emulator: Callable[..., Emulator],
+) -> None:
     server = own_emulator()
     (server.state / "server.json").unlink()
     (server.state / "precious").touch()
@@ -150,7 +169,9 @@ def test_reset_leaves_a_folder_alone_that_is_not_a_state(own_emulator):
     assert (server.state / "precious").exists()
 
 
-def test_full_disk_is_reported_and_nothing_is_half_written(own_emulator):
+def test_full_disk_is_reported_and_nothing_is_half_written(
+    own_emulator: Callable[..., Emulator],
+) -> None:
     server = own_emulator()
     limit = "ulimit -f 512; exec"  # no file over 512 KiB
     command = f"{limit} {sys.executable} -m sagemaker_emulator up --state {server.state}"
@@ -178,7 +199,7 @@ def test_full_disk_is_reported_and_nothing_is_half_written(own_emulator):
     assert kept == written
 
 
-def test_s3_is_restarted_when_it_dies(own_emulator):
+def test_s3_is_restarted_when_it_dies(own_emulator: Callable[..., Emulator]) -> None:
     server = own_emulator()
     server.up()
     s3 = server.client("s3")
@@ -186,7 +207,7 @@ def test_s3_is_restarted_when_it_dies(own_emulator):
     (rclone,) = [child for child in children(server) if "rclone" in child.name()]
     rclone.send_signal(signal.SIGKILL)
 
-    def answers():
+    def answers() -> Any:
         try:
             return s3.list_buckets()["Buckets"][0]["Name"] == "again"
         except Exception:
@@ -195,12 +216,12 @@ def test_s3_is_restarted_when_it_dies(own_emulator):
     assert eventually(answers)
 
 
-def test_objects_put_into_the_folder_are_seen_soon(emulator):
+def test_objects_put_into_the_folder_are_seen_soon(emulator: Emulator) -> None:
     s3 = emulator.client("s3")
     folder = emulator.state / "s3" / "folder-bucket"
     (folder / "a").mkdir(parents=True)
 
-    def seen():
+    def seen() -> Any:
         try:
             return s3.list_objects_v2(Bucket="folder-bucket", Prefix="a/")["KeyCount"]
         except s3.exceptions.NoSuchBucket:  # the folder is a bucket within a second, too
@@ -211,7 +232,7 @@ def test_objects_put_into_the_folder_are_seen_soon(emulator):
         assert eventually(lambda count=count: seen() == count, 3)
     (folder / "a" / "two").write_text("changed")
 
-    def size():
+    def size() -> Any:
         return s3.head_object(Bucket="folder-bucket", Key="a/two")["ContentLength"]
 
     assert eventually(lambda: size() == len("changed"), 3)
@@ -237,18 +258,10 @@ def test_objects_put_into_the_folder_are_seen_soon(emulator):
     ],
     ids=["pattern", "letters", "letters and length", "enum", "range", "token", "unknown"],
 )
-def test_wrong_requests_are_refused_by_name(emulator, call, message):
+def test_wrong_requests_are_refused_by_name(emulator: Emulator, call: Any, message: str) -> None:
     with pytest.raises(ClientError, match=message) as caught:
         call(emulator.client("sagemaker"))
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
-
-
-GROUP = "arn:aws:sagemaker:us-east-1:123456789012:model-package-group/x"
-DOMAIN = {
-    "DomainName": "x",
-    "AuthMode": "IAM",
-    "DefaultUserSettings": {"ExecutionRole": "arn:aws:iam::123456789012:role/studio"},
-}
 
 
 @pytest.mark.parametrize(
@@ -261,7 +274,7 @@ DOMAIN = {
         (b'{"ModelName": "x", "Other": 1}', "ValidationException"),
     ],
 )
-def test_bad_bodies_are_refused(emulator, body, code):
+def test_bad_bodies_are_refused(emulator: Emulator, body: Any, code: Any) -> None:
     request = urllib.request.Request(
         emulator.about["url"], body, {"X-Amz-Target": "SageMaker.DescribeModel"}
     )
@@ -271,7 +284,7 @@ def test_bad_bodies_are_refused(emulator, body, code):
     assert json.load(caught.value)["__type"] == code
 
 
-def test_services_left_to_moto(emulator):
+def test_services_left_to_moto(emulator: Emulator) -> None:
     assert emulator.client("sts").get_caller_identity()["Account"] == "123456789012"
     repository = emulator.client("ecr").create_repository(repositoryName="image")["repository"]
     assert repository["repositoryName"] == "image"
@@ -282,7 +295,9 @@ def test_services_left_to_moto(emulator):
         emulator.client("iam").get_role(RoleName="nobody")
 
 
-def test_the_caller_is_a_role_that_sagemaker_may_assume(own_emulator):
+def test_the_caller_is_a_role_that_sagemaker_may_assume(
+    own_emulator: Callable[..., Emulator],
+) -> None:
     server = own_emulator()
     assert server.up().returncode == 0
     caller = server.client("sts").get_caller_identity()
@@ -297,7 +312,7 @@ def test_the_caller_is_a_role_that_sagemaker_may_assume(own_emulator):
     )
 
 
-def test_sts_of_aws_is_the_emulator_in_a_shell_with_its_variables(emulator):
+def test_sts_of_aws_is_the_emulator_in_a_shell_with_its_variables(emulator: Emulator) -> None:
     """The SDK's get_execution_role and account_id give that address themselves."""
     asks = (
         "import boto3; sts = boto3.client('sts', endpoint_url='https://sts.us-east-1.amazonaws.com')"
@@ -314,7 +329,7 @@ def test_sts_of_aws_is_the_emulator_in_a_shell_with_its_variables(emulator):
     assert (account, path.endswith("client:/own")) == ("123456789012", True)
 
 
-def test_a_schedule_that_would_never_fire_is_refused(emulator):
+def test_a_schedule_that_would_never_fire_is_refused(emulator: Emulator) -> None:
     role, pipeline = "iam::123456789012:role/s", "sagemaker:us-east-1:123456789012:pipeline/p"
     target = {"Arn": f"arn:aws:{pipeline}", "RoleArn": f"arn:aws:{role}"}
     with pytest.raises(ClientError, match="schedules do not fire here"):
@@ -326,7 +341,7 @@ def test_a_schedule_that_would_never_fire_is_refused(emulator):
         )
 
 
-def test_s3_at_the_wrong_address_is_reported(emulator):
+def test_s3_at_the_wrong_address_is_reported(emulator: Emulator) -> None:
     client = boto3.client(
         "s3",
         endpoint_url=emulator.about["url"],
@@ -338,7 +353,7 @@ def test_s3_at_the_wrong_address_is_reported(emulator):
         client.list_buckets()
 
 
-def test_another_host_name_is_not_served(emulator):
+def test_another_host_name_is_not_served(emulator: Emulator) -> None:
     """A page that rebinds its own name to the loopback address would have it."""
     request = urllib.request.Request(
         f"{emulator.about['url']}/_emulator/health", headers={"Host": "evil.example:5580"}
@@ -348,16 +363,18 @@ def test_another_host_name_is_not_served(emulator):
     assert caught.value.code == 421
 
 
-def test_down_waits_until_the_lock_names_its_process(tmp_path, monkeypatch):
+def test_down_waits_until_the_lock_names_its_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lock = (tmp_path / "server.lock").open("w")
     fcntl.flock(lock, fcntl.LOCK_EX)
     asked = []
 
-    def kill(pid, number):
+    def kill(pid: Any, number: int) -> None:
         asked.append((pid, number))
         lock.close()
 
-    monkeypatch.setattr(daemon.os, "kill", kill)
+    monkeypatch.setattr(os, "kill", kill)
     say = threading.Timer(0.3, (tmp_path / "server.lock").write_text, ["123456"])
     say.start()
     assert daemon.down(tmp_path) is True

@@ -1,6 +1,10 @@
 """One transform job against a real server process that does what each object's text says."""
 
 import json
+from collections.abc import Callable
+from typing import Any
+
+from emulator_process import Emulator
 
 BUCKET = "bucket"
 ROLE = "arn:aws:iam::123456789012:role/service-role/runs-jobs"
@@ -11,7 +15,7 @@ GROUP = "/aws/sagemaker/TransformJobs"
 class Batch:
     """Makes the model, the input and the request of one job, and runs it."""
 
-    def __init__(self, emulator, until, name: str) -> None:
+    def __init__(self, emulator: Emulator, until: Callable[..., Any], name: str) -> None:
         self.sagemaker = emulator.client("sagemaker")
         self.s3 = emulator.client("s3")
         self.until, self.name = until, name
@@ -28,7 +32,7 @@ class Batch:
             key = key.replace("__", "/")
             self.s3.put_object(Bucket=BUCKET, Key=f"{self.name}/in/{key}", Body=text.encode())
 
-    def request(self, **changes) -> dict:
+    def request(self, **changes: Any) -> dict[str, Any]:
         source = {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/{self.name}/in/"}
         return {
             "TransformJobName": self.name,
@@ -42,17 +46,17 @@ class Batch:
             **changes,
         }
 
-    def create(self, **changes) -> None:
+    def create(self, **changes: Any) -> None:
         self.sagemaker.create_transform_job(**self.request(**changes))
 
-    def describe(self) -> dict:
+    def describe(self) -> Any:
         return self.sagemaker.describe_transform_job(TransformJobName=self.name)
 
-    def run(self, **changes) -> dict:
+    def run(self, **changes: Any) -> Any:
         self.create(**changes)
         return self.until(self.describe, "TransformJobStatus")
 
-    def outputs(self) -> dict[str, dict]:
+    def outputs(self) -> dict[str, dict[str, Any]]:
         prefix = f"{self.name}/out/"
         found = self.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])
         return {
@@ -63,7 +67,7 @@ class Batch:
         }
 
 
-def data_log(emulator, name: str) -> str:
+def data_log(emulator: Emulator, name: str) -> str:
     events = emulator.client("logs").filter_log_events(
         logGroupName=GROUP, logStreamNamePrefix=f"{name}/"
     )["events"]

@@ -38,7 +38,7 @@ def status(
     from pipelines.executions import execution, outcome, watch
 
     arn = execution.resolve(target.sagemaker, NAME, execution_name)
-    now = watch.look(target.sagemaker, target.session.client("logs"), arn)
+    now = watch.snapshot(target.sagemaker, target.session.client("logs"), arn)
     results = outcome.read(target.sagemaker, target.session.client("s3"), now.execution)
     if as_json:
         print_json({**now.execution.as_dict(), "details": now.details, **results.as_dict()})

@@ -116,7 +116,7 @@ def _follow(target: Target, arn: str, wait: bool, *, started: bool = False) -> N
         if not wait:
             return
         client, logs = target.sagemaker, target.session.client("logs")
-        last = terminal.show_live(watch.looks(client, logs, arn))
+        last = terminal.show_live(watch.snapshots(client, logs, arn))
     except KeyboardInterrupt:
         note(f"\nStopped watching; the execution continues.\n{commands}")
         raise typer.Exit(INTERRUPTED) from None

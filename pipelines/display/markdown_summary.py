@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pipelines.display.formatting import duration, short
 from pipelines.executions.advice import advise
 from pipelines.executions.outcome import Outcome
-from pipelines.executions.watch import Look
+from pipelines.executions.watch import Snapshot
 
 # Before a status, so that a reader finds failures at a glance.
 MARKS = {
@@ -19,15 +19,15 @@ MARKS = {
 }
 
 
-def render(look: Look, outcome: Outcome) -> str:
+def render(snapshot: Snapshot, outcome: Outcome) -> str:
     """The execution, its steps, metrics, debug rules and model version."""
-    execution, report = look.execution, outcome.evaluation
+    execution, report = snapshot.execution, outcome.evaluation
     head = f"{execution.pipeline} execution `{execution.id}`: {execution.status}"
     parts = [f"## {MARKS.get(execution.status, '')} {head} in {duration(execution.seconds)}"]
     if execution.failure:
         parts.append(f"**Failed because:** {execution.failure}")
     parts += [
-        f"**{step.name}:** {look.details.get(step.name) or 'no reason given'}"
+        f"**{step.name}:** {snapshot.details.get(step.name) or 'no reason given'}"
         for step in execution.steps
         if step.status == "Failed"
     ]
@@ -48,7 +48,7 @@ def render(look: Look, outcome: Outcome) -> str:
             step.type,
             _marked(step.status),
             duration(step.seconds),
-            look.details.get(step.name, ""),
+            snapshot.details.get(step.name, ""),
         )
         for step in execution.steps
     ]

@@ -19,7 +19,7 @@ from pipelines.executions import outcome as outcomes
 from pipelines.executions import watch
 from pipelines.executions.advice import advise
 from pipelines.executions.outcome import PAGE, PROFILE, Outcome
-from pipelines.executions.watch import LogEnding, Look
+from pipelines.executions.watch import LogEnding, Snapshot
 
 if TYPE_CHECKING:
     import boto3
@@ -51,16 +51,16 @@ def write(session: boto3.Session, arn: str, folder: Path) -> Path:
         The HTML file, which needs no other file.
     """
     client, s3, logs = session.client("sagemaker"), session.client("s3"), session.client("logs")
-    look = watch.look(client, logs, arn)
-    outcome = outcomes.read(client, s3, look.execution)
-    endings = watch.log_endings(client, logs, look.execution)
-    with _replaced(folder / look.execution.id) as new:
+    snapshot = watch.snapshot(client, logs, arn)
+    outcome = outcomes.read(client, s3, snapshot.execution)
+    endings = watch.log_endings(client, logs, snapshot.execution)
+    with _replaced(folder / snapshot.execution.id) as new:
         files = outcomes.download(s3, outcome.evaluation_url, new)
-        html = render(look, outcome, files, endings)
+        html = render(snapshot, outcome, files, endings)
         (new / "report.html").write_text(html, encoding="utf-8")
         if outcome.evaluation:
             (new / FILE).write_text(json.dumps(outcome.evaluation.document, indent=2))
-    return folder / look.execution.id / "report.html"
+    return folder / snapshot.execution.id / "report.html"
 
 
 @contextmanager
@@ -77,7 +77,7 @@ def _replaced(folder: Path) -> Iterator[Path]:
 
 
 def render(
-    look: Look,
+    snapshot: Snapshot,
     outcome: Outcome,
     files: Sequence[Path] = (),
     endings: Sequence[LogEnding] = (),
@@ -85,14 +85,14 @@ def render(
     """The report as text.
 
     Args:
-        look: The execution.
+        snapshot: The execution.
         outcome: Its results.
         files: PNG files to put into the report, and HTML files beside it to link to.
         endings: The last lines of the failed steps' logs.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    advice = advise(look.execution, outcome)
+    advice = advise(snapshot.execution, outcome)
     # Who reads the page has the report already.
     others = tuple(c for c in advice.commands if not c[0].startswith("report"))
     environment = Environment(
@@ -100,8 +100,8 @@ def render(
     )
     environment.filters.update(duration=duration, moment=moment, short=short)
     return environment.get_template("report.html.j2").render(
-        execution=look.execution,
-        details=look.details,
+        execution=snapshot.execution,
+        details=snapshot.details,
         outcome=outcome,
         evaluation=outcome.evaluation,
         version=outcome.version,
@@ -112,7 +112,7 @@ def render(
         pages=[file.name for file in files if file.suffix == ".html"],
         pictures=_embed(files, outcome.evaluation),
         charts={
-            "timeline": timeline(look.execution),
+            "timeline": timeline(snapshot.execution),
             "trials": trials_chart(outcome.trials),
         },
         hyperparameters=sorted({n for t in outcome.trials for n in t.hyperparameters}),

@@ -15,7 +15,7 @@ from pipelines.evaluation_report import EvaluationReport, Metric
 from pipelines.executions.advice import advise
 from pipelines.executions.execution import Execution, Summary
 from pipelines.executions.outcome import Outcome, Verdict
-from pipelines.executions.watch import Look
+from pipelines.executions.watch import Snapshot
 from pipelines.parameters import Parameter
 from pipelines.scoring.scores import LOW_CONFIDENCE, Scores
 from pipelines.serving.comparison import Compared
@@ -27,13 +27,13 @@ LONGEST_DEFAULT = 16  # of a parameter; a longer one stands in the last column
 LONGEST_PATH = 28  # of a predicted image; of a longer one the end is shown
 
 
-def status(look: Look, outcome: Outcome) -> list[RenderableType]:
+def status(snapshot: Snapshot, outcome: Outcome) -> list[RenderableType]:
     """What `status` shows of an execution."""
-    execution = look.execution
+    execution = snapshot.execution
     parts: list[RenderableType] = [headline(execution)]
     if execution.failure:
         parts.append(Text(f"Failed because: {execution.failure}", STYLES["Failed"]))
-    return [*parts, steps(look), *results(execution, outcome)]
+    return [*parts, steps(snapshot), *results(execution, outcome)]
 
 
 def results(execution: Execution, outcome: Outcome) -> list[RenderableType]:

@@ -18,7 +18,7 @@ from pipelines.display.formatting import STYLES, duration, moment
 from pipelines.display.table import Column, FittedTable
 from pipelines.executions.advice import PROGRAM, Advice
 from pipelines.executions.execution import SKIPPED, WAITING, Execution
-from pipelines.executions.watch import LogEnding, Look
+from pipelines.executions.watch import LogEnding, Snapshot
 
 # Where no line can be replaced, seconds between two lines about how far a running step is.
 SIGN_OF_LIFE = 60.0
@@ -40,7 +40,7 @@ def show(*parts: RenderableType) -> None:
         out.print(part, soft_wrap=isinstance(part, Text) and not out.is_terminal, crop=False)
 
 
-def steps(look: Look, *, one_line: bool = False) -> FittedTable:
+def steps(snapshot: Snapshot, *, one_line: bool = False) -> FittedTable:
     """The steps of an execution: what each is doing or did."""
     rows = [
         (
@@ -48,9 +48,9 @@ def steps(look: Look, *, one_line: bool = False) -> FittedTable:
             step.type,
             step.status,
             duration(step.seconds),
-            look.details.get(step.name, ""),
+            snapshot.details.get(step.name, ""),
         )
-        for step in look.execution.steps
+        for step in snapshot.execution.steps
     ]
     columns = (
         Column("step", whole=True),
@@ -93,17 +93,17 @@ class NextSteps:
             yield Text(line, no_wrap=True, overflow="ignore")
 
 
-def show_live(looks: Iterable[Look]) -> Look:
+def show_live(snapshots: Iterable[Snapshot]) -> Snapshot:
     """Show an execution while it runs: in place on a terminal, else a line for each change.
 
     A running step's detail counts as a change at most once a minute.
     """
     out = console()
     if not out.is_terminal:
-        return _show_lines(looks)
+        return _show_lines(snapshots)
     last = None
     with Live(console=out, refresh_per_second=4, transient=False) as live:
-        for last in looks:
+        for last in snapshots:
             # One line for each step while it runs, so that nothing jumps; all of it at the end.
             running = last.execution.running
             shown = steps(last, one_line=running)
@@ -121,10 +121,10 @@ class _Line(NamedTuple):
     when: float
 
 
-def _show_lines(looks: Iterable[Look]) -> Look:
+def _show_lines(snapshots: Iterable[Snapshot]) -> Snapshot:
     last = None
     printed: dict[str, _Line] = {}
-    for last in looks:
+    for last in snapshots:
         for step in last.execution.steps:
             if step.status in (WAITING, SKIPPED):
                 continue
@@ -172,9 +172,9 @@ def waiting() -> Iterator[Callable[[str, float], None]]:
         status.stop()
 
 
-def show_failure(look: Look, endings: Iterable[LogEnding]) -> None:
+def show_failure(snapshot: Snapshot, endings: Iterable[LogEnding]) -> None:
     """Print to standard error why an execution failed, and the last lines of its jobs' logs."""
-    execution = look.execution
+    execution = snapshot.execution
     err = Console(stderr=True, highlight=False)
 
     def show(text: str, style: str = "") -> None:
@@ -183,7 +183,7 @@ def show_failure(look: Look, endings: Iterable[LogEnding]) -> None:
     show(f"Execution {execution.id} {execution.status}.", STYLES["Failed"])
     for step in execution.steps:
         if step.status == "Failed":
-            show(f"{step.name}: {look.details.get(step.name) or 'no reason given'}")
+            show(f"{step.name}: {snapshot.details.get(step.name) or 'no reason given'}")
     for ending in endings:
         show(f"\nThe last lines of {ending.step} (log {ending.log}):", "bold")
         lines = "\n".join(f"  {line}" for line in ending.lines) or "  (it wrote nothing)"

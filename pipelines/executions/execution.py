@@ -20,7 +20,6 @@ if TYPE_CHECKING:
         PipelineExecutionStepMetadataTypeDef,
         PipelineExecutionStepTypeDef,
         PipelineExecutionSummaryTypeDef,
-        StartPipelineExecutionRequestTypeDef,
     )
 
 RUNNING = ("Executing", "Stopping")
@@ -123,31 +122,6 @@ class Execution:
         """Plain values, for JSON."""
         steps = [{**asdict(step), "seconds": step.seconds} for step in self.steps]
         return {**asdict(self), "id": self.id, "seconds": self.seconds, "steps": steps}
-
-
-def start(
-    client: SageMakerClient,
-    pipeline: str,
-    parameters: Mapping[str, str | int | float],
-    name: str | None = None,
-) -> str:
-    """Start an execution, with a display name if one is given, and return its ARN.
-
-    Raises:
-        ExecutionError: The pipeline has not been upserted.
-    """
-    request: StartPipelineExecutionRequestTypeDef = {
-        "PipelineName": pipeline,
-        "ClientRequestToken": str(uuid4()),
-        "PipelineParameters": [
-            {"Name": key, "Value": str(value)} for key, value in parameters.items()
-        ],
-    }
-    if name:
-        request["PipelineExecutionDisplayName"] = name
-    with _explained(pipeline):
-        started = client.start_pipeline_execution(**request)
-    return started["PipelineExecutionArn"]
 
 
 def require_pipeline(client: SageMakerClient, pipeline: str) -> None:

@@ -1,9 +1,12 @@
 """Start an execution: check its parameters, upload local folders, find the approved model."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 from pipelines import NAME, parameters
 from pipelines.executions import execution
@@ -14,13 +17,14 @@ from pipelines.upload import bin_images
 
 if TYPE_CHECKING:
     import boto3
+    from types_boto3_sagemaker.type_defs import StartPipelineExecutionRequestTypeDef
 
 # SageMaker's pattern.
 DISPLAY_NAME = re.compile("[a-zA-Z0-9](-*[a-zA-Z0-9]){0,81}")
 
 
 def start(
-    session: "boto3.Session",
+    session: boto3.Session,
     settings: Settings,
     assignments: Iterable[str],
     name: str | None = None,
@@ -55,10 +59,17 @@ def start(
         _require_model(session, approved)
         values["ApprovedModel"] = approved
     values = bin_images.upload_local(session, settings, values, report)
-    return execution.start(client, NAME, values, name)
+    request: StartPipelineExecutionRequestTypeDef = {
+        "PipelineName": NAME,
+        "ClientRequestToken": str(uuid4()),
+        "PipelineParameters": [{"Name": key, "Value": str(value)} for key, value in values.items()],
+    }
+    if name:
+        request["PipelineExecutionDisplayName"] = name
+    return client.start_pipeline_execution(**request)["PipelineExecutionArn"]
 
 
-def _require_model(session: "boto3.Session", model: str) -> None:
+def _require_model(session: boto3.Session, model: str) -> None:
     """Check that the approved model exists before training; Evaluate reads it only afterwards."""
     url, s3 = urlsplit(model), session.client("s3")
     code = error_code(lambda: s3.head_object(Bucket=url.netloc, Key=url.path.lstrip("/")))

@@ -26,19 +26,19 @@ PATIENCE_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
-class Look:
+class Snapshot:
     """An execution at one moment; `details` says of each step what it is doing or did."""
 
     execution: Execution
     details: dict[str, str]
 
 
-def look(
+def snapshot(
     client: SageMakerClient,
     logs: CloudWatchLogsClient,
     arn: str,
     known: dict[str, str] | None = None,
-) -> Look:
+) -> Snapshot:
     """An execution now.
 
     Args:
@@ -57,10 +57,10 @@ def look(
             if step.status in ENDED:
                 known[step.name] = detail
         details[step.name] = detail
-    return Look(execution, details)
+    return Snapshot(execution, details)
 
 
-def looks(client: SageMakerClient, logs: CloudWatchLogsClient, arn: str) -> Iterator[Look]:
+def snapshots(client: SageMakerClient, logs: CloudWatchLogsClient, arn: str) -> Iterator[Snapshot]:
     """The execution again and again until it has ended; the last one shows the end.
 
     The wait between two grows from half a second to five seconds for an execution of hours. A
@@ -68,12 +68,12 @@ def looks(client: SageMakerClient, logs: CloudWatchLogsClient, arn: str) -> Iter
     """
     # A retry runs ended steps again, so their details are kept for this call only.
     known: dict[str, str] = {}
-    now, answered = look(client, logs, arn, known), time.monotonic()
+    now, answered = snapshot(client, logs, arn, known), time.monotonic()
     yield now
     while now.execution.running:
         time.sleep(min(5.0, 0.5 + now.execution.seconds / 60))
         try:
-            now, answered = look(client, logs, arn, known), time.monotonic()
+            now, answered = snapshot(client, logs, arn, known), time.monotonic()
         except (aws.BotoCoreError, aws.ClientError) as error:
             if not _may_pass(error) or time.monotonic() - answered > PATIENCE_SECONDS:
                 raise

@@ -105,7 +105,9 @@ def _per_class(evaluation: Mapping[str, Any]) -> Figure:
     axes.set_ylabel("score, 1 is perfect")
     axes.set_xlabel("true count, with its number n of test images")
     axes.set_title("Precision, recall and F1 of each count")
-    _legend_above(axes)
+    axes.legend(
+        loc="lower right", bbox_to_anchor=(1, 1), ncols=3, borderaxespad=0.2, handlelength=1.2
+    )
     return figure
 
 
@@ -181,9 +183,3 @@ def _history(training: Mapping[str, Any]) -> Figure:
     handles, labels = axes.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3)
     return figure
-
-
-def _legend_above(axes: Axes) -> None:
-    axes.legend(
-        loc="lower right", bbox_to_anchor=(1, 1), ncols=3, borderaxespad=0.2, handlelength=1.2
-    )

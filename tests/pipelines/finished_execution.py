@@ -10,9 +10,9 @@ import pytest
 from model_registry.versions import ModelVersion
 from pipelines import evaluation_report
 from pipelines.executions.execution import Execution, Step
-from pipelines.executions.outcome import Outcome
+from pipelines.executions.outcome import Outcome, Verdict
 from pipelines.executions.trials import Trial
-from pipelines.executions.watch import Look
+from pipelines.executions.watch import Snapshot
 
 EVALUATION = Path(__file__).parents[1] / "evaluation.json"
 BEGUN = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
@@ -26,7 +26,7 @@ def step(name: str, kind: str, begin: float, seconds: float, **more: Any) -> Ste
 
 
 @pytest.fixture
-def look() -> Look:
+def snapshot() -> Snapshot:
     steps = (
         step("Prepare", "Processing", 0, 9.4, cached=True),
         step("Tune", "Tuning", 10, 96),
@@ -56,7 +56,7 @@ def look() -> Look:
         "Register": "model version 3",
         "Deploy": "left for approval",
     }
-    return Look(execution, details)
+    return Snapshot(execution, details)
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def outcome() -> Outcome:
             ]
         )
     )
-    rules = (
+    rules: tuple[Verdict, ...] = (
         {
             "rule": "VanishingGradient",
             "status": "NoIssuesFound",

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from botocore.model import Shape
+from botocore.model import ListShape, MapShape, Shape, StringShape, StructureShape
 
 from sagemaker_emulator.errors import ApiError, invalid
 
@@ -41,20 +41,20 @@ def present(shape: Shape | None, value: Any) -> Any:
     """Cut a result down to its shape, with blobs as base64 and timestamps as epoch seconds."""
     if shape is None or value is None:
         return None
-    match shape.type_name:
-        case "structure":
+    match shape:
+        case StructureShape():
             return {
                 name: present(member, value[name])
                 for name, member in shape.members.items()
                 if value.get(name) is not None
             }
-        case "list":
+        case ListShape():
             return [present(shape.member, item) for item in value]
-        case "map":
+        case MapShape():
             return {key: present(shape.value, item) for key, item in value.items()}
-        case "blob":
+        case Shape(type_name="blob"):
             return base64.b64encode(value).decode() if isinstance(value, bytes) else value
-        case "timestamp":
+        case Shape(type_name="timestamp"):
             return _epoch(value)
         case _:
             return value
@@ -75,24 +75,24 @@ def _parse(shape: Shape, value: Any, path: str, faults: list[str]) -> Any:
     if not of_type or (expected and isinstance(value, bool) != (kind == "boolean")):
         faults.append(f"Value {_show(value)} at '{path or 'request'}' is not a {kind}")
         return value
-    match kind:
-        case "structure":
+    match shape:
+        case StructureShape():
             return _structure(shape, value, path, faults)
-        case "list":
+        case ListShape():
             _measure(shape, len(value), value, path, faults, "length")
             return [_parse(shape.member, v, f"{path}.{i + 1}", faults) for i, v in enumerate(value)]
-        case "map":
+        case MapShape():
             _measure(shape, len(value), value, path, faults, "length")
             for key in value:
                 _parse(shape.key, key, f"{path}.key", faults)
             return {k: _parse(shape.value, v, f"{path}.{k}", faults) for k, v in value.items()}
-        case "string":
+        case StringShape():
             _string(shape, value, path, faults)
-        case "integer" | "long" | "float" | "double":
+        case Shape(type_name="integer" | "long" | "float" | "double"):
             _measure(shape, value, value, path, faults, "value")
-        case "blob":
+        case Shape(type_name="blob"):
             return _blob(value, path, faults)
-        case "timestamp":
+        case Shape(type_name="timestamp"):
             try:
                 return _epoch(value)
             except (TypeError, ValueError):
@@ -114,7 +114,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
 
 
 def _structure(
-    shape: Shape, value: Mapping[str, Any], path: str, faults: list[str]
+    shape: StructureShape, value: Mapping[str, Any], path: str, faults: list[str]
 ) -> dict[str, object]:
     members = shape.members
     prefix = f"{path}." if path else ""

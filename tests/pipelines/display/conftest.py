@@ -1,3 +1,3 @@
-from tests.pipelines.finished_execution import look, outcome
+from tests.pipelines.finished_execution import outcome, snapshot
 
-__all__ = ["look", "outcome"]
+__all__ = ["outcome", "snapshot"]

@@ -1,4 +1,4 @@
-"""Expected failures are said in words, with what to do next."""
+"""Expected errors have a message that says what to do next."""
 
 import socket
 
@@ -20,11 +20,7 @@ def nobody() -> str:
         return f"http://127.0.0.1:{free.getsockname()[1]}"
 
 
-NEVER = {"max_retries": 0}
-KEYS = {"access_key_id": "k", "secret_access_key": "s", "region": "us-east-1"}
-
-
-def test_a_service_that_is_gone_says_how_to_start_it(nobody: str) -> None:
+def test_a_service_that_does_not_respond_names_the_command_that_starts_it(nobody: str) -> None:
     client = boto3.client(
         "sagemaker",
         endpoint_url=nobody,
@@ -38,9 +34,16 @@ def test_a_service_that_is_gone_says_how_to_start_it(nobody: str) -> None:
     assert "emulator up" in str(explain(caught.value))
 
 
-def test_a_storage_that_is_gone_says_how_to_start_it(nobody: str) -> None:
-    options = {"allow_http": True}
-    store = S3Store("bucket", endpoint=nobody, client_options=options, retry_config=NEVER, **KEYS)
+def test_a_storage_that_does_not_respond_names_the_command_that_starts_it(nobody: str) -> None:
+    store = S3Store(
+        "bucket",
+        endpoint=nobody,
+        access_key_id="k",
+        secret_access_key="s",
+        region="us-east-1",
+        client_options={"allow_http": True},
+        retry_config={"max_retries": 0},
+    )
     with pytest.raises(Exception) as caught:
         obstore.put(store, "key", b"")
     said = explain(caught.value)
@@ -48,9 +51,9 @@ def test_a_storage_that_is_gone_says_how_to_start_it(nobody: str) -> None:
     assert "Debug source" not in said
 
 
-def test_a_storage_that_refuses_says_where_permissions_are() -> None:
+def test_a_refusal_of_the_storage_names_the_list_of_permissions() -> None:
     assert "infrastructure/" in str(explain(PermissionDeniedError("403")))
 
 
-def test_an_error_of_the_program_is_not_explained() -> None:
+def test_an_unexpected_error_has_no_message() -> None:
     assert explain(KeyError("x")) is None

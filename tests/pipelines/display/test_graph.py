@@ -14,12 +14,14 @@ import pytest
 
 from pipelines.display.graph import graph, waits
 
+DEFINITION = Path(__file__).parents[1] / "definition.json"
 PICTURE = Path(__file__).parents[3] / "docs/images/pipeline.svg"
 
 
 @pytest.fixture
 def definition() -> dict[str, Any]:
-    return json.loads(Path(__file__).parents[1].joinpath("definition.json").read_text())
+    content: dict[str, Any] = json.loads(DEFINITION.read_text())
+    return content
 
 
 def test_a_step_waits_for_what_it_refers_to_and_for_its_condition(

@@ -1,30 +1,43 @@
-"""An execution shown where no line can be replaced, as in the log of a CI job."""
+"""An execution shown where no line can be replaced, such as the log of a CI job."""
 
 import re
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
+
+import pytest
 
 from pipelines.display import terminal
+from pipelines.executions.watch import Snapshot
+
+Lines = Callable[[list[tuple[float, str, str]]], list[str]]
 
 
-def lines(capsys, monkeypatch, look, seen):
-    """What is printed of Train where it is seen like this: [(second, status, detail), ...]."""
-    clock = iter(second for second, _, _ in seen)
-    monkeypatch.setattr(terminal, "monotonic", lambda: next(clock))
-    train = next(step for step in look.execution.steps if step.name == "Train")
+@pytest.fixture
+def lines(capsys: Any, monkeypatch: pytest.MonkeyPatch, snapshot: Snapshot) -> Lines:
+    """Prints Train in these states, [(second, status, detail), ...], and returns the lines."""
 
-    def looks():
-        for _, status, detail in seen:
-            ended = train.ended if status == "Succeeded" else None
-            execution = replace(look.execution, steps=(replace(train, status=status, ended=ended),))
-            yield replace(look, execution=execution, details={"Train": detail})
+    def show(states: list[tuple[float, str, str]]) -> list[str]:
+        clock = iter(second for second, _, _ in states)
+        monkeypatch.setattr(terminal, "monotonic", lambda: next(clock))
+        train = next(step for step in snapshot.execution.steps if step.name == "Train")
 
-    terminal.show_live(looks())
-    printed = [line for line in capsys.readouterr().out.splitlines() if "Train" in line]
-    return [re.sub(r"^[0-9:]{8} Train \(Training\) ", "", line) for line in printed]
+        def snapshots() -> Iterator[Snapshot]:
+            for _, status, detail in states:
+                ended = train.ended if status == "Succeeded" else None
+                steps = (replace(train, status=status, ended=ended),)
+                execution = replace(snapshot.execution, steps=steps)
+                yield replace(snapshot, execution=execution, details={"Train": detail})
+
+        terminal.show_live(snapshots())
+        printed = [line for line in capsys.readouterr().out.splitlines() if "Train" in line]
+        return [re.sub(r"^[0-9:]{8} Train \(Training\) ", "", line) for line in printed]
+
+    return show
 
 
-def test_a_step_that_runs_long_says_once_a_minute_how_far_it_is(capsys, monkeypatch, look):
-    seen = [
+def test_a_long_step_prints_its_progress_once_a_minute(lines: Lines) -> None:
+    states: list[tuple[float, str, str]] = [
         (0, "Executing", "downloading"),
         (30, "Executing", "epoch=1"),
         (61, "Executing", "epoch=2"),
@@ -35,7 +48,7 @@ def test_a_step_that_runs_long_says_once_a_minute_how_far_it_is(capsys, monkeypa
         (270, "Executing", ""),
         (271, "Succeeded", "validation:accuracy 0.489"),
     ]
-    assert lines(capsys, monkeypatch, look, seen) == [
+    assert lines(states) == [
         "Executing",
         "Executing: epoch=2",
         "Executing: epoch=5",
@@ -43,6 +56,6 @@ def test_a_step_that_runs_long_says_once_a_minute_how_far_it_is(capsys, monkeypa
     ]
 
 
-def test_a_step_that_is_stopping_is_said_once(capsys, monkeypatch, look):
-    seen = [(0, "Stopping", "epoch=1"), (90, "Stopping", "epoch=2")]
-    assert lines(capsys, monkeypatch, look, seen) == ["Stopping"]
+def test_a_stopping_step_is_printed_once(lines: Lines) -> None:
+    states: list[tuple[float, str, str]] = [(0, "Stopping", "epoch=1"), (90, "Stopping", "epoch=2")]
+    assert lines(states) == ["Stopping"]

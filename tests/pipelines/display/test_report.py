@@ -2,6 +2,7 @@ import base64
 import errno
 import io
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,20 +14,24 @@ from rich.console import Console
 
 from pipelines import evaluation_report
 from pipelines.display import charts, markdown_summary, report, tables
-from pipelines.executions.watch import LogEnding
+from pipelines.executions.outcome import Outcome
+from pipelines.executions.watch import LogEnding, Snapshot
 from pipelines.serving.comparison import Compared
 
+Write = Callable[[], Path]
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def text_of(page):
+def text_of(page: str) -> str:
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
 
 
-def test_the_report_needs_no_other_file(look, outcome, tmp_path):
+def test_the_report_needs_no_other_file(
+    snapshot: Snapshot, outcome: Outcome, tmp_path: Path
+) -> None:
     plot = tmp_path / "confusion.png"
     Image.new("RGB", (8, 8), "teal").save(plot)
-    page = report.render(look, outcome, [plot])
+    page = report.render(snapshot, outcome, [plot])
     assert base64.b64encode(plot.read_bytes()).decode() in page
     assert not re.findall(r'(?:src|href)="(?!data:)', page)
     assert "@import" not in page and "url(" not in page
@@ -40,7 +45,7 @@ def test_the_report_needs_no_other_file(look, outcome, tmp_path):
         "steps/training/watch/profiling/profile.html.j2",
     ],
 )
-def test_on_a_phone_tables_scroll_in_their_box_and_no_column_is_wider_than_it(page):
+def test_on_a_phone_tables_scroll_inside_their_section(page: str) -> None:
     written = (ROOT / page).read_text()
     assert written.count('<div class="scroll"><table>') == written.count("<table") > 0
     assert ".scroll { overflow-x: auto; }" in written
@@ -50,8 +55,8 @@ def test_on_a_phone_tables_scroll_in_their_box_and_no_column_is_wider_than_it(pa
     assert all(int(width) <= 270 for width in re.findall(r"minmax\((\d+)px", written))
 
 
-def test_the_report_says_what_came_out_and_what_to_do(look, outcome):
-    said = text_of(report.render(look, outcome, []))
+def test_the_report_shows_results_and_next_steps(snapshot: Snapshot, outcome: Outcome) -> None:
+    text = text_of(report.render(snapshot, outcome, []))
     for expected in (
         "48.0 % counted exactly 86.0 % at most one item off 0.71 items off on average 25 test",
         "cache hit",
@@ -62,25 +67,29 @@ def test_the_report_says_what_came_out_and_what_to_do(look, outcome):
         "31.0 % (25 to 38) of the bins can pass without a person; of these, 94.7 %",
         "python pipeline.py approve 3",
     ):
-        assert expected in said
+        assert expected in text
 
 
-def test_the_report_says_where_the_time_went_and_leads_to_the_profile(look, outcome, tmp_path):
+def test_the_report_shows_the_findings_of_the_profile_and_links_to_it(
+    snapshot: Snapshot, outcome: Outcome, tmp_path: Path
+) -> None:
     profiled = replace(outcome, profile_findings=("The CPU was at 97 %.",))
-    page = report.render(look, profiled, [tmp_path / "profile.html"])
+    page = report.render(snapshot, profiled, [tmp_path / "profile.html"])
     assert "The CPU was at 97 %." in text_of(page)
     assert 'href="profile.html"' in page
 
-    without = report.render(look, profiled, [])
+    without = report.render(snapshot, profiled, [])
     assert "The CPU was at 97 %." in without and "profile.html" not in without
-    assert "training spent its time" not in report.render(look, outcome, [])
+    assert "training spent its time" not in report.render(snapshot, outcome, [])
 
 
-def test_a_picture_has_the_caption_that_the_evaluation_gives_it(look, outcome, tmp_path):
+def test_a_picture_has_the_caption_that_the_evaluation_gives_it(
+    snapshot: Snapshot, outcome: Outcome, tmp_path: Path
+) -> None:
     files = [tmp_path / name for name in ("suspects.png", "new_plot.png", "confusion.png")]
     for file in files:
         Image.new("RGB", (8, 8), "teal").save(file)
-    page = report.render(look, outcome, [*files, tmp_path / "evaluation.html"])
+    page = report.render(snapshot, outcome, [*files, tmp_path / "evaluation.html"])
     captions = re.findall(r"<figcaption>(.*?)</figcaption>", page)
     assert captions[0] == "new plot", "what the evaluation does not name comes first"
     assert captions[1].startswith("Confusion matrix.")
@@ -89,9 +98,12 @@ def test_a_picture_has_the_caption_that_the_evaluation_gives_it(look, outcome, t
     assert 'href="evaluation.html"' in page
 
 
-def test_a_metric_that_evaluate_adds_is_shown_everywhere(look, outcome):
+def test_a_metric_that_evaluate_adds_is_shown_everywhere(
+    snapshot: Snapshot, outcome: Outcome
+) -> None:
     """One entry of evaluation.json, and nothing else: status, report, summary and models."""
-    document = outcome.evaluation.document
+    assert outcome.evaluation and outcome.version
+    version, document = outcome.version, outcome.evaluation.document
     accuracy, *others = document["tally"]["metrics"]
     added = {
         "name": "overcounted", "label": "overcounted", "description": "counted too high",
@@ -103,26 +115,27 @@ def test_a_metric_that_evaluate_adds_is_shown_everywhere(look, outcome):
     outcome = replace(outcome, evaluation=extended)
     row = "overcounted 12.5 ± 2.5 % 10.0 to 20.0 % always 9: 75.0 %"
 
-    assert row in on_terminal(*tables.status(look, outcome))
-    page = text_of(report.render(look, outcome, []))
+    assert row in on_terminal(*tables.status(snapshot, outcome))
+    page = text_of(report.render(snapshot, outcome, []))
     assert row.replace("overcounted", "overcounted counted too high") in page
     assert "12.5 % counted too high" in page
-    summary = markdown_summary.render(look, outcome)
+    summary = markdown_summary.render(snapshot, outcome)
     assert "| overcounted | 12.5 ± 2.5 % | 10.0 to 20.0 % | always 9: 75.0 % |" in summary
     assert "12.5 ± 2.5 % counted too high." in summary
-    models = on_terminal(tables.models([Compared(outcome.version, extended.metrics, False)]))
+    models = on_terminal(tables.models([Compared(version, extended.metrics, False)]))
     assert "overcounted" in models and "12.5 %" in models
 
 
 def on_terminal(*parts: Any) -> str:
-    out = Console(width=160, file=io.StringIO(), highlight=False)
+    file = io.StringIO()
+    out = Console(width=160, file=file, highlight=False)
     for part in parts:
         out.print(part)
-    return " ".join(out.file.getvalue().split())
+    return " ".join(file.getvalue().split())
 
 
 @pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
-def test_badges_can_be_read(scheme):
+def test_badges_have_enough_contrast(scheme: int) -> None:
     """WCAG 2.2, contrast (minimum): 4.5 to 1."""
     template = (ROOT / "pipelines/display/templates/report.html.j2").read_text()
     colours = [dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6})", part)) for part in
@@ -143,16 +156,18 @@ def luminance(colour: str) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-def test_the_report_of_a_failure_says_why_and_how_to_go_on(look, outcome):
+def test_the_report_of_a_failure_shows_the_reason_and_next_steps(
+    snapshot: Snapshot, outcome: Outcome
+) -> None:
     steps = tuple(
         replace(s, status="Failed", failure="accuracy 0.20 < 0.25 <b>") if s.name == "Train" else s
-        for s in look.execution.steps
+        for s in snapshot.execution.steps
     )
-    failed = replace(look.execution, status="Failed", failure="Train failed.", steps=steps)
-    details = {**look.details, "Train": "accuracy 0.20 < 0.25 <b>"}
+    failed = replace(snapshot.execution, status="Failed", failure="Train failed.", steps=steps)
+    details = {**snapshot.details, "Train": "accuracy 0.20 < 0.25 <b>"}
     nothing = type(outcome)()
     page = report.render(
-        replace(look, execution=failed, details=details),
+        replace(snapshot, execution=failed, details=details),
         nothing,
         [],
         [LogEnding("Train", "/aws/train job", ("epoch=1", "boom <b>"))],
@@ -171,74 +186,90 @@ def test_the_report_of_a_failure_says_why_and_how_to_go_on(look, outcome):
         ("Rejected", "start -p NAME=VALUE"),
     ],
 )
-def test_what_to_do_next_follows_the_decision(look, outcome, approval, command):
+def test_next_steps_follow_the_decision_on_the_version(
+    snapshot: Snapshot, outcome: Outcome, approval: str, command: str
+) -> None:
+    assert outcome.version
     decided = replace(outcome, version=replace(outcome.version, approval=approval))
-    pages = report.render(look, decided, []), markdown_summary.render(look, decided)
+    pages = report.render(snapshot, decided, []), markdown_summary.render(snapshot, decided)
     assert all(f"python pipeline.py {command}" in page for page in pages)
     assert ("approve 3" in pages[0]) == (approval == "PendingManualApproval")
 
 
-def test_the_markdown_summary_says_what_came_out_and_what_waits(look, outcome):
-    said = markdown_summary.render(look, outcome)
-    assert "**25 test images: 48.0 ± 10.0 % counted exactly, 86.0 ± 7.0 % at most one" in said
-    assert "31.0 % (25 to 38) of the bins can pass without a person" in said
-    assert "Model version 3 waits for approval" in said
-    assert "| accuracy | 48.0 ± 10.0 % | 30.0 to 66.0 % | the approved model: 44.0 %;" in said
-    assert "| Prepare | Processing | ✅ Succeeded | 9.4 s | cache hit" in said
-    assert "Debug rules: 1 issue found" in said
-    assert "lr 0.0041" in said
+def test_the_markdown_summary_shows_results_and_next_steps(
+    snapshot: Snapshot, outcome: Outcome
+) -> None:
+    text = markdown_summary.render(snapshot, outcome)
+    assert "**25 test images: 48.0 ± 10.0 % counted exactly, 86.0 ± 7.0 % at most one" in text
+    assert "31.0 % (25 to 38) of the bins can pass without a person" in text
+    assert "Model version 3 waits for approval" in text
+    assert "| accuracy | 48.0 ± 10.0 % | 30.0 to 66.0 % | the approved model: 44.0 %;" in text
+    assert "| Prepare | Processing | ✅ Succeeded | 9.4 s | cache hit" in text
+    assert "Debug rules: 1 issue found" in text
+    assert "lr 0.0041" in text
 
 
-def test_the_markdown_summary_of_a_failure_says_why(look, outcome):
+def test_the_markdown_summary_of_a_failure_shows_the_reason(
+    snapshot: Snapshot, outcome: Outcome
+) -> None:
     steps = tuple(
-        replace(s, status="Failed") if s.name == "Train" else s for s in look.execution.steps
+        replace(s, status="Failed") if s.name == "Train" else s for s in snapshot.execution.steps
     )
-    failed = replace(look.execution, status="Failed", failure="Train failed.", steps=steps)
-    details = {**look.details, "Train": "AlgorithmError: boom"}
-    said = markdown_summary.render(
-        replace(look, execution=failed, details=details), type(outcome)()
+    failed = replace(snapshot.execution, status="Failed", failure="Train failed.", steps=steps)
+    details = {**snapshot.details, "Train": "AlgorithmError: boom"}
+    text = markdown_summary.render(
+        replace(snapshot, execution=failed, details=details), type(outcome)()
     )
-    assert "❌" in said and "**Train:** AlgorithmError: boom" in said
-    assert f"python pipeline.py logs Train {failed.id}" in said
+    assert "❌" in text and "**Train:** AlgorithmError: boom" in text
+    assert f"python pipeline.py logs Train {failed.id}" in text
 
 
-def test_the_trials_are_drawn_on_round_values(outcome):
+def test_the_trials_are_drawn_on_round_values(outcome: Outcome) -> None:
     chart = charts.trials_chart(outcome.trials)
+    assert chart
     assert [tick.text for tick in chart.x_ticks] == ["0.002", "0.005", "0.01"]
     assert [tick.text for tick in chart.y_ticks] == ["0.38", "0.4", "0.42", "0.44", "0.46"]
     assert chart.y_label == "validation accuracy"
 
 
-def test_trials_whose_scale_is_as_long_as_three_round_steps_are_drawn(outcome):
+def test_trials_whose_scale_is_as_long_as_three_round_steps_are_drawn(outcome: Outcome) -> None:
     """15 of 58 images apart: the scale is 0.3 long, less what floating point loses of it."""
     one, two = outcome.trials[:2]
     found = [replace(one, objective=15 / 58), replace(two, objective=0.0)]
-    ticks = [float(tick.text) for tick in charts.trials_chart(found).y_ticks]
+    chart = charts.trials_chart(found)
+    assert chart
+    ticks = [float(tick.text) for tick in chart.y_ticks]
     assert ticks == [0.0, 0.1, 0.2]
 
 
 @pytest.fixture
-def write(look, outcome, monkeypatch, tmp_path):
+def write(
+    snapshot: Snapshot, outcome: Outcome, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Write:
     """Writes the execution's report into tmp_path, without asking anybody."""
-    monkeypatch.setattr(report.watch, "look", lambda *_: look)
-    monkeypatch.setattr(report.watch, "log_endings", lambda *_: [])
-    monkeypatch.setattr(report.outcomes, "read", lambda *_: replace(outcome, evaluation_url=""))
-    session = SimpleNamespace(client=lambda _: None)
-    return lambda: report.write(session, look.execution.arn, tmp_path)
+    monkeypatch.setattr("pipelines.executions.watch.snapshot", lambda *_: snapshot)
+    monkeypatch.setattr("pipelines.executions.watch.log_endings", lambda *_: [])
+    monkeypatch.setattr(
+        "pipelines.executions.outcome.read", lambda *_: replace(outcome, evaluation_url="")
+    )
+    session: Any = SimpleNamespace(client=lambda _: None)
+    return lambda: report.write(session, snapshot.execution.arn, tmp_path)
 
 
-def test_a_report_takes_the_place_of_an_earlier_one(write, look, tmp_path):
+def test_a_report_replaces_an_earlier_one(write: Write, snapshot: Snapshot, tmp_path: Path) -> None:
     page = write()
-    assert page == tmp_path / look.execution.id / "report.html"
+    assert page == tmp_path / snapshot.execution.id / "report.html"
     (page.parent / "stale.png").touch()
     assert write() == page
     assert sorted(file.name for file in page.parent.iterdir()) == ["evaluation.json", "report.html"]
     assert list(tmp_path.iterdir()) == [page.parent]
 
 
-def test_an_execution_without_an_evaluation_has_none_in_its_report(write, outcome, monkeypatch):
+def test_an_execution_without_an_evaluation_has_none_in_its_report(
+    write: Write, outcome: Outcome, monkeypatch: pytest.MonkeyPatch
+) -> None:
     no_evaluation = replace(outcome, evaluation=None, evaluation_url="")
-    monkeypatch.setattr(report.outcomes, "read", lambda *_: no_evaluation)
+    monkeypatch.setattr("pipelines.executions.outcome.read", lambda *_: no_evaluation)
     assert [file.name for file in write().parent.iterdir()] == ["report.html"]
 
 
@@ -246,21 +277,25 @@ def test_an_execution_without_an_evaluation_has_none_in_its_report(write, outcom
     "error", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()], ids=repr
 )
 @pytest.mark.parametrize("earlier", [True, False], ids=["earlier", "first"])
-def test_a_report_that_cannot_be_finished_leaves_what_was_there(
-    write, tmp_path, monkeypatch, earlier, error
-):
+def test_a_report_that_cannot_be_finished_leaves_the_earlier_one(
+    write: Write,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    earlier: bool,
+    error: BaseException,
+) -> None:
     if earlier:
         write().write_text("the earlier one")
 
-    def there():
+    def content() -> dict[Path, bytes | None]:
         return {f: f.read_bytes() if f.is_file() else None for f in tmp_path.rglob("*")}
 
-    def fail(*_, **__):
+    def fail(*_: Any, **__: Any) -> None:
         raise error
 
-    before = there()
+    before = content()
     # evaluation.json is what is written last.
-    monkeypatch.setattr(report.json, "dumps", fail)
+    monkeypatch.setattr("json.dumps", fail)
     with pytest.raises(type(error)):
         write()
-    assert there() == before
+    assert content() == before

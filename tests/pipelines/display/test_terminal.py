@@ -55,13 +55,13 @@ def parameter(name: str, default: str, text: str) -> Parameter:
 
 
 @pytest.fixture
-def parts(look: Any, outcome: Any, model: Compared) -> list[Any]:
+def parts(snapshot: Any, outcome: Any, model: Compared) -> list[Any]:
     """One of each table, with the long cells that met narrow terminals."""
     address = parameter("DataSource", "s3://bucket/" + "long/" * 12, "Bin images.")
     paths = ["00010.jpg", "/home/ada/warehouse/aisle-7/bin-images/00011.jpg"]
     record = {"match": True, "expected_quantity": 3, "match_confidence": 0.55}
     return [
-        *tables.status(look, outcome),
+        *tables.status(snapshot, outcome),
         tables.executions([LONG_NAME]),
         tables.models([model]),
         tables.predictions([Prediction(path, {**PREDICTION, **record}) for path in paths]),
@@ -95,19 +95,19 @@ def test_a_narrow_terminal_leaves_out_what_matters_least(shown: Shown, model: Co
 
 
 def test_a_phone_shows_status_and_detail_of_each_step_below_each_other(
-    shown: Shown, look: Any
+    shown: Shown, snapshot: Any
 ) -> None:
-    lines = shown(40, terminal.steps(look))
+    lines = shown(40, terminal.steps(snapshot))
     at = lines.index("Tune  Succeeded")
     assert lines[at + 1 : at + 3] == ["  3 of 3 trials, best", "  validation:accuracy 0.471"]
 
 
 @pytest.mark.parametrize("width", [80, 60])
 def test_a_running_step_has_one_line_with_its_status_whole(
-    shown: Shown, look: Any, width: int
+    shown: Shown, snapshot: Any, width: int
 ) -> None:
-    lines = shown(width, terminal.steps(look, one_line=True))
-    assert len(lines) == 2 + len(look.execution.steps)
+    lines = shown(width, terminal.steps(snapshot, one_line=True))
+    assert len(lines) == 2 + len(snapshot.execution.steps)
     assert "Succeeded" in lines[2] and "cache hit: took t" in lines[2] and lines[2].endswith("…")
 
 
@@ -121,30 +121,32 @@ def test_a_long_default_stands_with_the_meaning_of_the_parameter(shown: Shown) -
     assert re.split("  +", text[3]) == ["Seed", "0", "Random seed."]
 
 
-def test_sentences_are_wrapped_between_words(shown: Shown, look: Any, outcome: Any) -> None:
-    failed = replace(look.execution, failure="Step failure: " + 20 * "some words ")
-    lines = shown(80, *tables.status(replace(look, execution=failed), outcome))
+def test_sentences_are_wrapped_between_words(shown: Shown, snapshot: Any, outcome: Any) -> None:
+    failed = replace(snapshot.execution, failure="Step failure: " + 20 * "some words ")
+    lines = shown(80, *tables.status(replace(snapshot, execution=failed), outcome))
     start = next(at for at, line in enumerate(lines) if line.startswith("Failed because"))
     assert lines[start].endswith((" some", " words")) and len(lines[start]) <= 80
 
 
 def test_commands_stay_whole_and_are_explained_below_where_there_is_no_room(
-    shown: Shown, look: Any, outcome: Any
+    shown: Shown, snapshot: Any, outcome: Any
 ) -> None:
-    steps = terminal.NextSteps(advise(look.execution, outcome))
-    command = f"  python pipeline.py report {look.execution.id}"
+    steps = terminal.NextSteps(advise(snapshot.execution, outcome))
+    command = f"  python pipeline.py report {snapshot.execution.id}"
     assert f"{command}   # write an HTML report" in shown(80, steps)
     lines = shown(36, steps)
     at = lines.index(command)
     assert len(command) > 36 and lines[at + 1] == "      # write an HTML report"
 
 
-def test_a_failure_names_the_step_its_reason_and_the_end_of_its_log(look: Any, capsys: Any) -> None:
+def test_a_failure_names_the_step_its_reason_and_the_end_of_its_log(
+    snapshot: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     steps = tuple(
-        replace(s, status="Failed") if s.name == "Train" else s for s in look.execution.steps
+        replace(s, status="Failed") if s.name == "Train" else s for s in snapshot.execution.steps
     )
-    failed = replace(look.execution, status="Failed", steps=steps)
-    now = replace(look, execution=failed, details={"Train": "AlgorithmError: boom"})
+    failed = replace(snapshot.execution, status="Failed", steps=steps)
+    now = replace(snapshot, execution=failed, details={"Train": "AlgorithmError: boom"})
     terminal.show_failure(now, [LogEnding("Train", "/aws/train job", ("epoch=1", "boom"))])
     assert capsys.readouterr().err.splitlines() == [
         f"Execution {failed.id} Failed.",

@@ -1,8 +1,9 @@
-"""Which lines of a shared log belong to a step, and what `logs` says where there are none."""
+"""Which lines of a shared log belong to a step, and what `logs` prints if there are none."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -10,6 +11,7 @@ from botocore.exceptions import ClientError
 import pipeline
 from pipelines.executions.execution import Step
 from pipelines.executions.logs import Line, written_by
+from pipelines.executions.watch import Snapshot
 
 BEGUN = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 ENDED = BEGUN + timedelta(seconds=10)
@@ -35,17 +37,19 @@ def test_a_functions_log_is_cut_to_the_steps_own_time(
 
 
 @pytest.fixture
-def logs_of(look, monkeypatch, capsys):
+def logs_of(
+    snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Any:
     """Types `logs Prepare`, of a job that wrote these lines; None: it has no log group."""
     step = replace(
-        look.execution.steps[0], metadata={"ProcessingJob": {"Arn": "arn:job/prepare-1"}}
+        snapshot.execution.steps[0], metadata={"ProcessingJob": {"Arn": "arn:job/prepare-1"}}
     )
-    execution = replace(look.execution, steps=(step,))
+    execution = replace(snapshot.execution, steps=(step,))
     monkeypatch.setattr("pipelines.executions.execution.resolve", lambda *_: execution.arn)
     monkeypatch.setattr("pipelines.executions.logs.describe", lambda *_: execution)
 
-    def call(lines):
-        def paginate(**_):
+    def call(lines: list[str] | None) -> tuple[int, str, str]:
+        def paginate(**_: Any) -> list[Any]:
             if lines is None:
                 raise ClientError({"Error": {"Code": "ResourceNotFoundException"}}, "Filter")
             event = {"logStreamName": "prepare-1/algo-1", "timestamp": 0}
@@ -61,11 +65,11 @@ def logs_of(look, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("lines", [[], None], ids=["no-line", "no-group"])
-def test_a_job_that_wrote_nothing_is_said_to_have_written_nothing(logs_of, lines) -> None:
+def test_an_empty_log_prints_that_it_is_empty(logs_of: Any, lines: list[str] | None) -> None:
     code, out, err = logs_of(lines)
     assert (code, out) == (0, "")
     assert "Step Prepare has written nothing to its log." in err
 
 
-def test_of_a_job_that_wrote_something_nothing_is_said_but_that(logs_of) -> None:
+def test_logs_prints_the_lines_and_nothing_else(logs_of: Any) -> None:
     assert logs_of(["one", ""]) == (0, "one\n\n", "")

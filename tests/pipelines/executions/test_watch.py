@@ -14,13 +14,15 @@ from pipelines.executions import watch
 from pipelines.executions.execution import Execution, Step
 
 PIPELINE = "arn:aws:sagemaker:us-east-1:123456789012:pipeline/tally"
+# What a test needs no answers of.
+NO_LOGS: Any = None
+NO_CLIENT: Any = None
 ARN = f"{PIPELINE}/execution/8x2kq0wzv1ab"
 
 
 @pytest.fixture
 def client() -> Any:
-    who = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}
-    return boto3.client("sagemaker", region_name="us-east-1", **who)
+    return boto3.client("sagemaker", "us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
 
 
 @pytest.fixture
@@ -35,7 +37,7 @@ def answer(
     steps: Sequence[dict[str, Any]] = (),
     definition: str = '{"Steps": []}',
 ) -> None:
-    """What a look asks for."""
+    """The responses that a snapshot needs."""
     now = datetime.now(UTC)
     stubber.add_response(
         "describe_pipeline_execution",
@@ -68,7 +70,7 @@ def cut_off(client: Any, stubber: Stubber) -> None:
 
     def fail(**_: Any) -> None:
         asked.append(1)
-        if len(asked) == 2:  # the first look has been answered
+        if len(asked) == 2:  # the first request has been answered
             raise EndpointConnectionError(endpoint_url="https://example.test")
 
     client.meta.events.register_first("before-call.sagemaker.DescribePipelineExecution", fail)
@@ -81,7 +83,7 @@ def test_a_failed_look_is_tried_again(
     answer(stubber, "Executing")
     fault(client, stubber)
     answer(stubber, "Succeeded")
-    seen = [look.execution.status for look in watch.looks(client, None, ARN)]
+    seen = [snapshot.execution.status for snapshot in watch.snapshots(client, NO_LOGS, ARN)]
     assert seen == ["Executing", "Succeeded"]
     stubber.assert_no_pending_responses()
 
@@ -93,7 +95,7 @@ def test_failures_that_last_end_the_watching(
     answer(stubber, "Executing")
     throttled(client, stubber)
     with pytest.raises(ClientError, match="ThrottlingException"):
-        list(watch.looks(client, None, ARN))
+        list(watch.snapshots(client, NO_LOGS, ARN))
 
 
 def test_an_error_that_does_not_pass_is_raised_at_once(client: Any, stubber: Stubber) -> None:
@@ -102,13 +104,13 @@ def test_an_error_that_does_not_pass_is_raised_at_once(client: Any, stubber: Stu
         "describe_pipeline_execution", "ExpiredTokenException", http_status_code=403
     )
     with pytest.raises(ClientError, match="ExpiredTokenException"):
-        list(watch.looks(client, None, ARN))
+        list(watch.snapshots(client, NO_LOGS, ARN))
 
 
 def test_the_first_look_is_not_tried_again(client: Any, stubber: Stubber) -> None:
     throttled(client, stubber)
     with pytest.raises(ClientError, match="ThrottlingException"):
-        list(watch.looks(client, None, ARN))
+        list(watch.snapshots(client, NO_LOGS, ARN))
 
 
 def test_the_log_ending_of_a_function_is_that_of_its_own_call(aws: Any) -> None:
@@ -125,10 +127,10 @@ def test_the_log_ending_of_a_function_is_that_of_its_own_call(aws: Any) -> None:
         )
     arn = f"arn:aws:lambda:us-east-1:123456789012:function:{group.rpartition('/')[2]}"
     begun, ended = now - timedelta(seconds=2), now + timedelta(seconds=2)
-    metadata = {"Lambda": {"Arn": arn}}
+    metadata: Any = {"Lambda": {"Arn": arn}}
     step = Step("Deploy", "Lambda", "Failed", begun, ended, metadata=metadata)
     execution = Execution(ARN, "tally", "", "Failed", begun, ended, "", {}, (step,))
-    (ending,) = watch.log_endings(None, logs, execution)
+    (ending,) = watch.log_endings(NO_CLIENT, logs, execution)
     assert (ending.log, ending.lines) == (group, ("call 58",))
 
 
@@ -160,5 +162,5 @@ def test_a_deployment_left_for_approval_says_what_was_decided_since(
         "ModelPackageStatusDetails": {"ValidationStatuses": []},
     }  # fmt: skip
     stubber.add_response("describe_model_package", described)
-    look = watch.look(client, None, ARN)
-    assert look.details == {"Register": "model version 3", "Deploy": detail}
+    snapshot = watch.snapshot(client, NO_LOGS, ARN)
+    assert snapshot.details == {"Register": "model version 3", "Deploy": detail}

@@ -3,10 +3,13 @@ import json
 import tarfile
 import threading
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from emulator_process import Emulator
 
 BUCKET = "bucket"
 ROLE = "arn:aws:iam::123456789012:role/service-role/runs-jobs"
@@ -16,7 +19,7 @@ IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/plain:latest"
 class Hosting:
     """Models, configurations and endpoints, made in one call each."""
 
-    def __init__(self, emulator, until) -> None:
+    def __init__(self, emulator: Emulator, until: Callable[..., Any]) -> None:
         self.emulator = emulator
         self.until = until
         self.connect()
@@ -33,7 +36,7 @@ class Hosting:
         # Its port may have gone to another emulator in between.
         self.connect()
 
-    def model(self, name: str, word: str | None, **changes) -> str:
+    def model(self, name: str, word: str | None, **changes: Any) -> str:
         packed = io.BytesIO()
         with tarfile.open(fileobj=packed, mode="w:gz") as archive:
             member = tarfile.TarInfo("word.txt")
@@ -67,27 +70,27 @@ class Hosting:
         self.sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=variants)
         return name
 
-    def settled(self, name: str) -> dict:
+    def settled(self, name: str) -> Any:
         return self.until(
             lambda: self.sagemaker.describe_endpoint(EndpointName=name), "EndpointStatus"
         )
 
-    def endpoint(self, name: str, config: str) -> dict:
+    def endpoint(self, name: str, config: str) -> Any:
         self.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=config)
         return self.settled(name)
 
-    def ask(self, name: str, body: bytes = b"hello", **options) -> dict:
+    def ask(self, name: str, body: bytes = b"hello", **options: Any) -> Any:
         answer = self.runtime.invoke_endpoint(EndpointName=name, Body=body, **options)
         return {**answer, "told": json.loads(answer["Body"].read())}
 
 
 @pytest.fixture
-def hosting(emulator, until) -> Hosting:
+def hosting(emulator: Emulator, until: Callable[..., Any]) -> Hosting:
     return Hosting(emulator, until)
 
 
 @pytest.fixture
-def endpoint(hosting, name):
+def endpoint(hosting: Hosting, name: str) -> Iterator[Any]:
     hosting.model(name, "first")
     hosting.config(name, **{name: 1.0})
     made = hosting.endpoint(name, name)
@@ -96,7 +99,7 @@ def endpoint(hosting, name):
     hosting.sagemaker.delete_endpoint(EndpointName=name)
 
 
-def test_endpoint_responds(hosting, endpoint) -> None:
+def test_endpoint_responds(hosting: Hosting, endpoint: Any) -> None:
     answer = hosting.ask(
         endpoint,
         ContentType="image/png",
@@ -120,18 +123,20 @@ def test_endpoint_responds(hosting, endpoint) -> None:
     assert "HTTP Request" not in (hosting.emulator.state / "log.txt").read_text()
 
 
-def test_error_of_the_container_is_a_model_error(hosting, endpoint) -> None:
+def test_error_of_the_container_is_a_model_error(hosting: Hosting, endpoint: Any) -> None:
     with pytest.raises(ClientError) as caught:
         hosting.ask(endpoint, b"refuse")
     assert caught.value.response["Error"]["Code"] == "ModelError"
-    assert caught.value.response["OriginalStatusCode"] == 415
-    assert caught.value.response["OriginalMessage"] == "not a picture"
+    response: Any = caught.value.response
+    assert (response["OriginalStatusCode"], response["OriginalMessage"]) == (415, "not a picture")
     assert 'Received client error (415) from primary with message "not a picture"' in str(
         caught.value
     )
 
 
-def test_endpoint_that_cannot_be_invoked_is_a_validation_error(hosting, endpoint) -> None:
+def test_endpoint_that_cannot_be_invoked_is_a_validation_error(
+    hosting: Hosting, endpoint: Any
+) -> None:
     with pytest.raises(ClientError, match=r"ValidationError.*nowhere of account.*not found"):
         hosting.ask("nowhere")
     with pytest.raises(ClientError, match="exceeds the maximum of 26214400"):
@@ -140,7 +145,7 @@ def test_endpoint_that_cannot_be_invoked_is_a_validation_error(hosting, endpoint
         hosting.ask(endpoint, TargetVariant="other")
 
 
-def test_an_update_leaves_no_gap(hosting, endpoint) -> None:
+def test_an_update_leaves_no_gap(hosting: Hosting, endpoint: Any) -> None:
     second = f"{endpoint}-2"
     hosting.model(second, "second")
     hosting.config(second, **{second: 1.0})
@@ -180,7 +185,9 @@ def test_an_update_leaves_no_gap(hosting, endpoint) -> None:
     ],
     ids=["crash", "no data", "no image"],
 )
-def test_failed_update_keeps_the_former_servers(hosting, endpoint, word, changes, message) -> None:
+def test_failed_update_keeps_the_former_servers(
+    hosting: Hosting, endpoint: Any, word: Any, changes: Any, message: str
+) -> None:
     broken = f"{endpoint}-broken"
     hosting.model(broken, word, **changes)
     hosting.config(broken, **{broken: 1.0})
@@ -193,7 +200,7 @@ def test_failed_update_keeps_the_former_servers(hosting, endpoint, word, changes
     assert hosting.ask(endpoint)["told"]["word"] == "first"
 
 
-def test_an_endpoint_that_cannot_start_is_failed(hosting, name) -> None:
+def test_an_endpoint_that_cannot_start_is_failed(hosting: Hosting, name: str) -> None:
     hosting.model(name, "crash")
     hosting.config(name, **{name: 1.0})
     made = hosting.endpoint(name, name)
@@ -210,7 +217,7 @@ def test_an_endpoint_that_cannot_start_is_failed(hosting, name) -> None:
         hosting.sagemaker.describe_endpoint(EndpointName=name)
 
 
-def test_variants_share_by_weight(hosting, name) -> None:
+def test_variants_share_by_weight(hosting: Hosting, name: str) -> None:
     other = f"{name}-b"
     for model, word in ((name, "a"), (other, "b")):
         hosting.model(model, word)
@@ -244,7 +251,7 @@ def test_variants_share_by_weight(hosting, name) -> None:
     hosting.sagemaker.delete_endpoint(EndpointName=name)
 
 
-def test_container_that_dies_is_restarted(hosting, endpoint) -> None:
+def test_container_that_dies_is_restarted(hosting: Hosting, endpoint: Any) -> None:
     before = hosting.ask(endpoint)["told"]["pid"]
     with pytest.raises(ClientError, match="did not respond"):
         hosting.ask(endpoint, b"die")
@@ -259,7 +266,9 @@ def test_container_that_dies_is_restarted(hosting, endpoint) -> None:
     assert after != before
 
 
-def test_endpoint_is_restored_after_a_restart(hosting, endpoint, until) -> None:
+def test_endpoint_is_restored_after_a_restart(
+    hosting: Hosting, endpoint: Any, until: Callable[..., Any]
+) -> None:
     for ending in ("down", "kill"):
         old = hosting.ask(endpoint)["told"]["pid"]
         hosting.restart(ending)
@@ -271,7 +280,7 @@ def test_endpoint_is_restored_after_a_restart(hosting, endpoint, until) -> None:
         assert _gone(old)
 
 
-def test_update_interrupted_by_a_kill_is_continued(hosting, endpoint) -> None:
+def test_update_interrupted_by_a_kill_is_continued(hosting: Hosting, endpoint: Any) -> None:
     second = hosting.config(f"{endpoint}-2", **{hosting.model(f"{endpoint}-2", "second"): 1.0})
     hosting.sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName=second)
     hosting.restart("kill")
@@ -296,7 +305,9 @@ def _gone(pid: int) -> bool:
 
 
 @pytest.mark.parametrize("key", ["EndpointConfigName", "ModelName"])
-def test_missing_models_configurations_and_endpoints_are_refused(hosting, name, key) -> None:
+def test_missing_models_configurations_and_endpoints_are_refused(
+    hosting: Hosting, name: str, key: Any
+) -> None:
     with pytest.raises(ClientError, match="Could not find"):
         if key == "ModelName":
             hosting.config(name, **{"no-model": 1.0})
@@ -304,7 +315,9 @@ def test_missing_models_configurations_and_endpoints_are_refused(hosting, name, 
             hosting.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName="no-config")
 
 
-def test_unsupported_models_and_variants_are_refused_at_creation(hosting, name) -> None:
+def test_unsupported_models_and_variants_are_refused_at_creation(
+    hosting: Hosting, name: str
+) -> None:
     with pytest.raises(ClientError, match="Mode MultiModel; the emulator serves one model"):
         hosting.model(name, "first", Mode="MultiModel")
     with pytest.raises(ClientError, match="AdditionalModelDataSources; the emulator fetches one"):

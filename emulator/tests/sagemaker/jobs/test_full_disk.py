@@ -111,13 +111,13 @@ def test_training_job_that_ends_on_a_full_disk_gets_its_status_later(
     assert disk.status("Training", "t") == "Completed"
 
 
-def test_job_whose_log_cannot_be_written_fails(disk: Disk, monkeypatch) -> None:
+def test_job_whose_log_cannot_be_written_fails(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(disk.context.logs, "append", no_room)
     disk.process("p", "echo line; exit 3")
     assert disk.status("Processing", "p") == "Failed"
 
 
-def test_job_whose_folder_cannot_be_made_fails(disk: Disk, monkeypatch) -> None:
+def test_job_whose_folder_cannot_be_made_fails(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Path, "mkdir", no_room)
     disk.train("t", "true")
     assert disk.status("Training", "t") == "Failed"

@@ -2,10 +2,13 @@ import io
 import json
 import tarfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from emulator_process import Emulator
 
 BUCKET = "bucket"
 ROLE = "arn:aws:iam::123456789012:role/service-role/runs-jobs"
@@ -14,7 +17,7 @@ CLUSTER = {
 }
 
 
-def processing(name: str, script: str, image: str = "plain", **changes) -> dict:
+def processing(name: str, script: str, image: str = "plain", **changes: Any) -> dict[str, Any]:
     return {
         "ProcessingJobName": name,
         "RoleArn": ROLE,
@@ -28,7 +31,9 @@ def processing(name: str, script: str, image: str = "plain", **changes) -> dict:
     }
 
 
-def given(prefix: str, local: str = "/opt/ml/processing/input/data", **changes) -> dict:
+def processing_input(
+    prefix: str, local: str = "/opt/ml/processing/input/data", **changes: Any
+) -> dict[str, Any]:
     s3 = {
         "S3Uri": f"s3://{BUCKET}/{prefix}",
         "LocalPath": local,
@@ -39,7 +44,7 @@ def given(prefix: str, local: str = "/opt/ml/processing/input/data", **changes) 
     return {"InputName": "data", "S3Input": s3}
 
 
-def wanted(prefix: str) -> dict:
+def wanted(prefix: str) -> dict[str, Any]:
     s3 = {
         "S3Uri": f"s3://{BUCKET}/{prefix}",
         "LocalPath": "/opt/ml/processing/output/o",
@@ -49,8 +54,8 @@ def wanted(prefix: str) -> dict:
 
 
 @pytest.fixture
-def processed(sagemaker, until):
-    def run(request: dict) -> dict:
+def processed(sagemaker: Any, until: Callable[..., Any]) -> Any:
+    def run(request: dict[str, Any]) -> Any:
         sagemaker.create_processing_job(**request)
         name = request["ProcessingJobName"]
         return until(
@@ -61,7 +66,9 @@ def processed(sagemaker, until):
     return run
 
 
-def test_processing_reads_inputs_and_writes_outputs(s3, processed, name, emulator) -> None:
+def test_processing_reads_inputs_and_writes_outputs(
+    s3: Any, processed: Any, name: str, emulator: Emulator
+) -> None:
     s3.put_object(Bucket=BUCKET, Key=f"{name}/in/a/1.txt", Body=b"one")
     script = (
         "import json, os, sys\n"
@@ -88,7 +95,7 @@ def test_processing_reads_inputs_and_writes_outputs(s3, processed, name, emulato
                 "ContainerEntrypoint": ["python", "/opt/ml/processing/input/data/script.py"],
                 "ContainerArguments": ["--x", "1"],
             },
-            ProcessingInputs=[given(f"{name}/in/")],
+            ProcessingInputs=[processing_input(f"{name}/in/")],
             ProcessingOutputConfig=wanted(f"{name}/out"),
             Environment={"MINE": "1"},
             Tags=[{"Key": "team", "Value": "bins"}],
@@ -107,7 +114,7 @@ def test_processing_reads_inputs_and_writes_outputs(s3, processed, name, emulato
 
 @pytest.mark.parametrize(("mode", "kept"), [("EndOfJob", False), ("Continuous", True)])
 def test_a_failed_job_leaves_only_what_is_uploaded_while_it_runs(
-    s3, processed, name, mode, kept
+    s3: Any, processed: Any, name: str, mode: Any, kept: Any
 ) -> None:
     output = wanted(f"{name}/out")
     output["Outputs"][0]["S3Output"]["S3UploadMode"] = mode
@@ -121,7 +128,7 @@ def test_a_failed_job_leaves_only_what_is_uploaded_while_it_runs(
     assert [item["Key"] for item in found] == [f"{name}/out/half"] * kept
 
 
-def test_a_failing_script_shows_its_code_and_last_lines(processed, name) -> None:
+def test_a_failing_script_shows_its_code_and_last_lines(processed: Any, name: str) -> None:
     ended = processed(processing(name, "print('before')\nraise ValueError('broken here')"))
     assert ended["ProcessingJobStatus"] == "Failed"
     assert ended["FailureReason"].startswith("AlgorithmError: ")
@@ -134,7 +141,7 @@ def test_a_failing_script_shows_its_code_and_last_lines(processed, name) -> None
     ("changes", "message"),
     [
         pytest.param(
-            {"ProcessingInputs": [given("nothing/here/")]},
+            {"ProcessingInputs": [processing_input("nothing/here/")]},
             'No S3 objects found under S3 URL "s3://bucket/nothing/here/"',
             id="empty input",
         ),
@@ -153,7 +160,9 @@ def test_a_failing_script_shows_its_code_and_last_lines(processed, name) -> None
         ),
     ],
 )
-def test_processing_that_cannot_run_has_the_reason(processed, name, changes, message) -> None:
+def test_processing_that_cannot_run_has_the_reason(
+    processed: Any, name: str, changes: Any, message: str
+) -> None:
     ended = processed(processing(name, "pass", **changes))
     assert ended["ProcessingJobStatus"] == "Failed"
     with pytest.raises(RuntimeError, match=f"(?s){message}"):
@@ -163,9 +172,12 @@ def test_processing_that_cannot_run_has_the_reason(processed, name, changes, mes
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"ProcessingInputs": [given("x", local="/tmp/x")]}, "LocalPath must begin with /opt/ml"),
-        ({"ProcessingInputs": [given("x", S3DataType="ManifestFile")]}, "ManifestFile"),
-        ({"ProcessingInputs": [given("x", S3InputMode="Pipe")]}, "S3InputMode"),
+        (
+            {"ProcessingInputs": [processing_input("x", local="/tmp/x")]},
+            "LocalPath must begin with /opt/ml",
+        ),
+        ({"ProcessingInputs": [processing_input("x", S3DataType="ManifestFile")]}, "ManifestFile"),
+        ({"ProcessingInputs": [processing_input("x", S3InputMode="Pipe")]}, "S3InputMode"),
         (
             {
                 "ProcessingResources": {
@@ -191,12 +203,16 @@ def test_processing_that_cannot_run_has_the_reason(processed, name, changes, mes
     ],
     ids=["local path", "manifest", "pipe", "two instances", "empty argument", "empty entry point"],
 )
-def test_processing_that_is_not_supported_is_refused(sagemaker, name, changes, message) -> None:
+def test_processing_that_is_not_supported_is_refused(
+    sagemaker: Any, name: str, changes: Any, message: str
+) -> None:
     with pytest.raises(ClientError, match=message):
         sagemaker.create_processing_job(**processing(name, "pass", **changes))
 
 
-def test_job_names_are_unique_and_unknown_jobs_are_refused(sagemaker, processed, name) -> None:
+def test_job_names_are_unique_and_unknown_jobs_are_refused(
+    sagemaker: Any, processed: Any, name: str
+) -> None:
     processed(processing(name, "pass"))
     with pytest.raises(ClientError, match=r"ResourceInUse.*already exists"):
         sagemaker.create_processing_job(**processing(name, "pass"))
@@ -213,7 +229,9 @@ def test_job_names_are_unique_and_unknown_jobs_are_refused(sagemaker, processed,
         sagemaker.describe_processing_job(ProcessingJobName=name)
 
 
-def test_processing_is_stopped(sagemaker, until, emulator, name) -> None:
+def test_processing_is_stopped(
+    sagemaker: Any, until: Callable[..., Any], emulator: Emulator, name: str
+) -> None:
     sagemaker.create_processing_job(**processing(name, "import time; time.sleep(60)"))
     sagemaker.stop_processing_job(ProcessingJobName=name)
     ended = until(
@@ -222,14 +240,14 @@ def test_processing_is_stopped(sagemaker, until, emulator, name) -> None:
     assert ended["ProcessingJobStatus"] == "Stopped"
 
 
-def test_processing_has_a_time_limit(processed, name) -> None:
+def test_processing_has_a_time_limit(processed: Any, name: str) -> None:
     request = processing(name, "import time; time.sleep(60)")
     ended = processed(request | {"StoppingCondition": {"MaxRuntimeInSeconds": 1}})
     assert ended["ProcessingJobStatus"] == "Stopped"
     assert "MaxRuntimeInSeconds (1)" in ended["ExitMessage"]
 
 
-def training(name: str, do: str = "train", image: str = "plain", **changes) -> dict:
+def training(name: str, do: str = "train", image: str = "plain", **changes: Any) -> dict[str, Any]:
     return {
         "TrainingJobName": name,
         "RoleArn": ROLE,
@@ -250,7 +268,7 @@ def training(name: str, do: str = "train", image: str = "plain", **changes) -> d
     }
 
 
-def channel(name: str, prefix: str) -> dict:
+def channel(name: str, prefix: str) -> dict[str, Any]:
     source = {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/{prefix}"}
     return {
         "ChannelName": name,
@@ -260,8 +278,8 @@ def channel(name: str, prefix: str) -> dict:
 
 
 @pytest.fixture
-def trained(sagemaker, until):
-    def run(request: dict) -> dict:
+def trained(sagemaker: Any, until: Callable[..., Any]) -> Any:
+    def run(request: dict[str, Any]) -> Any:
         sagemaker.create_training_job(**request)
         name = request["TrainingJobName"]
         return until(
@@ -271,15 +289,18 @@ def trained(sagemaker, until):
     return run
 
 
-def members(s3, uri: str) -> dict[str, bytes]:
+def members(s3: Any, uri: str) -> dict[str, bytes]:
     bucket, key = uri.removeprefix("s3://").split("/", 1)
     body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     with tarfile.open(fileobj=io.BytesIO(body)) as opened:
-        return {m.name: opened.extractfile(m).read() for m in opened if m.isfile()}
+        files = {m.name: opened.extractfile(m) for m in opened if m.isfile()}
+        return {name: file.read() for name, file in files.items() if file}
 
 
 @pytest.mark.parametrize("image", ["plain", "warm"])
-def test_training_keeps_the_container_contract(s3, trained, name, image) -> None:
+def test_training_keeps_the_container_contract(
+    s3: Any, trained: Any, name: str, image: Any
+) -> None:
     s3.put_object(Bucket=BUCKET, Key=f"{name}/train/1/a.jpg", Body=b"a")
     s3.put_object(Bucket=BUCKET, Key=f"{name}/checkpoints/0.pt", Body=b"0")
     ended = trained(
@@ -322,7 +343,9 @@ def test_training_keeps_the_container_contract(s3, trained, name, image) -> None
     assert ended["BillableTimeInSeconds"] == ended["TrainingTimeInSeconds"]
 
 
-def test_checkpoints_have_a_folder_only_where_they_are_kept(s3, trained, name) -> None:
+def test_checkpoints_have_a_folder_only_where_they_are_kept(
+    s3: Any, trained: Any, name: str
+) -> None:
     ended = trained(training(name))
     artifacts = ended["ModelArtifacts"]["S3ModelArtifacts"]
     output = members(s3, artifacts.replace("model.tar", "output.tar"))
@@ -334,7 +357,9 @@ def test_checkpoints_have_a_folder_only_where_they_are_kept(s3, trained, name) -
     [({}, "sqlite:///{state}/mlflow.db"), ({"MLFLOW_TRACKING_URI": "http://mine"}, "http://mine")],
     ids=["the-emulator's", "the-job's-own"],
 )
-def test_training_gets_the_tracking_uri(s3, trained, emulator, name, own, expected) -> None:
+def test_training_gets_the_tracking_uri(
+    s3: Any, trained: Any, emulator: Emulator, name: str, own: Any, expected: Any
+) -> None:
     ended = trained(training(name, Environment=own))
     artifacts = ended["ModelArtifacts"]["S3ModelArtifacts"]
     told = json.loads(members(s3, artifacts.replace("model.tar", "output.tar"))["told.json"])
@@ -343,17 +368,19 @@ def test_training_gets_the_tracking_uri(s3, trained, emulator, name, own, expect
     assert status["tracking_uri"] == f"sqlite:///{emulator.state}/mlflow.db"
 
 
-def test_failed_training_has_the_message_that_it_left(trained, name) -> None:
+def test_failed_training_has_the_message_that_it_left(trained: Any, name: str) -> None:
     ended = trained(training(name, "fail"))
     assert ended["TrainingJobStatus"] == ended["SecondaryStatus"] == "Failed"
     assert ended["FailureReason"] == "AlgorithmError: the loss is not a number, exit code: 4"
     assert "ModelArtifacts" not in ended
 
 
-def test_training_that_is_stopped_keeps_its_model(s3, sagemaker, until, emulator, name) -> None:
+def test_training_that_is_stopped_keeps_its_model(
+    s3: Any, sagemaker: Any, until: Callable[..., Any], emulator: Emulator, name: str
+) -> None:
     sagemaker.create_training_job(**training(name, "wait"))
 
-    def describe() -> dict:
+    def describe() -> Any:
         return sagemaker.describe_training_job(TrainingJobName=name)
 
     deadline = time.monotonic() + 10
@@ -366,12 +393,12 @@ def test_training_that_is_stopped_keeps_its_model(s3, sagemaker, until, emulator
     assert "partial" in members(s3, ended["ModelArtifacts"]["S3ModelArtifacts"])
 
 
-def _stream(emulator, name: str) -> str:
+def _stream(emulator: Emulator, name: str) -> str:
     files = (emulator.state / "logs").rglob(f"*{name}*")
     return "\n".join(file.read_text() for file in files)
 
 
-def test_training_has_a_time_limit(trained, name) -> None:
+def test_training_has_a_time_limit(trained: Any, name: str) -> None:
     ended = trained(training(name, "wait") | {"StoppingCondition": {"MaxRuntimeInSeconds": 1}})
     assert ended["TrainingJobStatus"] == "Stopped"
     assert ended["SecondaryStatus"] == "MaxRuntimeExceeded"
@@ -429,12 +456,16 @@ def test_training_has_a_time_limit(trained, name) -> None:
     ],
     ids=["rules", "two instances", "regex", "manifest", "spot", "not spot"],
 )
-def test_training_that_is_not_supported_is_refused(sagemaker, name, changes, message) -> None:
+def test_training_that_is_not_supported_is_refused(
+    sagemaker: Any, name: str, changes: Any, message: str
+) -> None:
     with pytest.raises(ClientError, match=message):
         sagemaker.create_training_job(**training(name, **changes))
 
 
-def test_jobs_that_ran_when_the_emulator_was_killed_are_failed(emulator, sagemaker, name) -> None:
+def test_jobs_that_ran_when_the_emulator_was_killed_are_failed(
+    emulator: Emulator, sagemaker: Any, name: str
+) -> None:
     sagemaker.create_training_job(**training(name, "wait"))
     emulator.kill()
     assert emulator.up().returncode == 0

@@ -28,4 +28,4 @@ def test_history_has_every_number_in_order() -> None:
 def test_a_request_without_definitions_has_no_metrics() -> None:
     metrics = Metrics({})
     metrics.read(["accuracy=0.5"])
-    assert metrics.final() == metrics.history("accuracy") == []
+    assert (metrics.final(), metrics.history("accuracy")) == ([], [])

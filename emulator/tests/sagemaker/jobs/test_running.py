@@ -30,7 +30,7 @@ def context(tmp_path: Path) -> Iterator[Context]:
 
 
 def test_stop_between_the_document_and_the_start_stops_the_job(
-    context: Context, monkeypatch
+    context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begin = context.jobs.begin
 
@@ -49,7 +49,9 @@ def test_stop_between_the_document_and_the_start_stops_the_job(
     assert status() == "Stopped"
 
 
-def test_job_whose_tags_cannot_be_written_is_not_created(context: Context, monkeypatch) -> None:
+def test_job_whose_tags_cannot_be_written_is_not_created(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def no_room(*_: object) -> None:
         raise sqlite3.OperationalError("database or disk is full")
 

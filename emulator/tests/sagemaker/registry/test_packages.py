@@ -1,9 +1,11 @@
 """The model registry through boto3."""
 
 import uuid
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from emulator_process import Emulator
 
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/image:latest"
 INFERENCE = {
@@ -14,12 +16,12 @@ INFERENCE = {
 
 
 @pytest.fixture
-def sagemaker(emulator):
+def sagemaker(emulator: Emulator) -> Any:
     return emulator.client("sagemaker")
 
 
 @pytest.fixture
-def group(sagemaker):
+def group(sagemaker: Any) -> Any:
     name = f"group-{uuid.uuid4().hex[:8]}"
     sagemaker.create_model_package_group(
         ModelPackageGroupName=name,
@@ -29,13 +31,13 @@ def group(sagemaker):
     return name
 
 
-def create(sagemaker, group, **more):
+def create(sagemaker: Any, group: str, **more: Any) -> Any:
     return sagemaker.create_model_package(
         ModelPackageGroupName=group, InferenceSpecification=INFERENCE, **more
     )["ModelPackageArn"]
 
 
-def test_versions_count_up_and_begin_pending(sagemaker, group):
+def test_versions_count_up_and_begin_pending(sagemaker: Any, group: str) -> None:
     first, second = create(sagemaker, group), create(sagemaker, group)
     assert (first.rpartition("/")[2], second.rpartition("/")[2]) == ("1", "2")
     package = sagemaker.describe_model_package(ModelPackageName=second)
@@ -45,12 +47,12 @@ def test_versions_count_up_and_begin_pending(sagemaker, group):
     assert package["InferenceSpecification"]["Containers"][0]["Image"] == IMAGE
 
 
-def test_deleted_version_number_is_not_used_again(sagemaker, group):
+def test_deleted_version_number_is_not_used_again(sagemaker: Any, group: str) -> None:
     sagemaker.delete_model_package(ModelPackageName=create(sagemaker, group))
     assert create(sagemaker, group).endswith("/2")
 
 
-def test_list_filters_by_approval_and_orders_newest_first(sagemaker, group):
+def test_list_filters_by_approval_and_orders_newest_first(sagemaker: Any, group: str) -> None:
     arns = [create(sagemaker, group) for _ in range(3)]
     sagemaker.update_model_package(
         ModelPackageArn=arns[1], ModelApprovalStatus="Approved", ApprovalDescription="looked at"
@@ -63,7 +65,7 @@ def test_list_filters_by_approval_and_orders_newest_first(sagemaker, group):
     assert [item["ModelPackageVersion"] for item in approved] == [2]
 
 
-def test_list_gives_pages(sagemaker, group):
+def test_list_gives_pages(sagemaker: Any, group: str) -> None:
     arns = [create(sagemaker, group) for _ in range(5)]
     paginator = sagemaker.get_paginator("list_model_packages")
     pages = list(
@@ -76,7 +78,7 @@ def test_list_gives_pages(sagemaker, group):
     assert listed == arns
 
 
-def test_customer_metadata_is_merged_and_removed(sagemaker, group):
+def test_customer_metadata_is_merged_and_removed(sagemaker: Any, group: str) -> None:
     arn = create(sagemaker, group, CustomerMetadataProperties={"a": "1", "b": "2"})
     sagemaker.update_model_package(
         ModelPackageArn=arn,
@@ -87,13 +89,13 @@ def test_customer_metadata_is_merged_and_removed(sagemaker, group):
     assert package["CustomerMetadataProperties"] == {"b": "2", "c": "3"}
 
 
-def test_the_same_client_token_makes_one_version(sagemaker, group):
+def test_the_same_client_token_makes_one_version(sagemaker: Any, group: str) -> None:
     token = uuid.uuid4().hex
     first = create(sagemaker, group, ClientToken=token)
     assert create(sagemaker, group, ClientToken=token) == first
 
 
-def test_a_group_that_holds_versions_is_not_deleted(sagemaker, group):
+def test_a_group_that_holds_versions_is_not_deleted(sagemaker: Any, group: str) -> None:
     arn = create(sagemaker, group)
     with pytest.raises(ClientError, match=r"ConflictException.*1 model package"):
         sagemaker.delete_model_package_group(ModelPackageGroupName=group)
@@ -103,12 +105,12 @@ def test_a_group_that_holds_versions_is_not_deleted(sagemaker, group):
         sagemaker.describe_model_package_group(ModelPackageGroupName=group)
 
 
-def test_group_name_is_unique(sagemaker, group):
+def test_group_name_is_unique(sagemaker: Any, group: str) -> None:
     with pytest.raises(ClientError, match="already exists"):
         sagemaker.create_model_package_group(ModelPackageGroupName=group)
 
 
-def test_tags_of_a_resource(sagemaker, group):
+def test_tags_of_a_resource(sagemaker: Any, group: str) -> None:
     arn = sagemaker.describe_model_package_group(ModelPackageGroupName=group)[
         "ModelPackageGroupArn"
     ]
@@ -131,12 +133,12 @@ def test_tags_of_a_resource(sagemaker, group):
     ],
     ids=["missing", "elsewhere"],
 )
-def test_tags_need_a_resource(sagemaker, arn, message):
+def test_tags_need_a_resource(sagemaker: Any, arn: Any, message: str) -> None:
     with pytest.raises(ClientError, match=message):
         sagemaker.add_tags(ResourceArn=arn, Tags=[{"Key": "a", "Value": "b"}])
 
 
-def test_models_by_package_and_by_image(emulator, sagemaker, group):
+def test_models_by_package_and_by_image(emulator: Emulator, sagemaker: Any, group: str) -> None:
     role = "arn:aws:iam::123456789012:role/pipeline"
     arn = create(sagemaker, group)
     name = f"model-{uuid.uuid4().hex[:8]}"
@@ -151,7 +153,7 @@ def test_models_by_package_and_by_image(emulator, sagemaker, group):
         sagemaker.describe_model(ModelName=name)
 
 
-def test_a_model_without_its_data_is_refused(sagemaker):
+def test_a_model_without_its_data_is_refused(sagemaker: Any) -> None:
     with pytest.raises(ClientError, match=r"Could not find model data at s3://nowhere/model\.tar"):
         sagemaker.create_model(
             ModelName="no-data",

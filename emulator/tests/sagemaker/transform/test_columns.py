@@ -1,9 +1,10 @@
 """What a transform job sends of each line of CSV, and what it writes beside the answers."""
 
 import re
+from typing import Any
 
 import pytest
-from transform_batch import BUCKET
+from transform_batch import BUCKET, Batch
 
 from sagemaker_emulator.sagemaker.transform.columns import DataProcessing
 
@@ -40,7 +41,7 @@ def test_an_input_filter_chooses_columns(path: str, sent: bytes) -> None:
         ({"JoinSource": "None", "OutputFilter": "$"}, b"0.5\n0.25"),
     ],
 )
-def test_responses_are_joined_and_filtered(asked: dict, written: bytes) -> None:
+def test_responses_are_joined_and_filtered(asked: dict[str, Any], written: bytes) -> None:
     processing = DataProcessing.of({"DataProcessing": asked})
     assert processing.problem(CSV) == ""
     assert processing.result(b"7,8\n1,2\n", b"0.5\n0.25") == written
@@ -60,7 +61,9 @@ def test_responses_are_joined_and_filtered(asked: dict, written: bytes) -> None:
         ({"JoinSource": "Input"}, {"TransformOutput": {}}, "AssembleWith must be Line"),
     ],
 )
-def test_unsupported_data_processing_is_refused(asked: dict, changed: dict, why: str) -> None:
+def test_unsupported_data_processing_is_refused(
+    asked: dict[str, Any], changed: dict[str, Any], why: str
+) -> None:
     problem = DataProcessing.of({"DataProcessing": asked}).problem(CSV | changed)
     assert re.search(why, problem), problem
 
@@ -72,7 +75,7 @@ def test_lines_and_responses_that_do_not_match_are_reported() -> None:
         DataProcessing(joined=True).result(b"1\n2\n", b"0.5")
 
 
-def run(batch, **asked: str) -> dict:
+def run(batch: Batch, **asked: str) -> Any:
     parts = batch.request()
     return batch.run(
         TransformInput=parts["TransformInput"] | {"ContentType": "text/csv", "SplitType": "Line"},
@@ -81,7 +84,7 @@ def run(batch, **asked: str) -> dict:
     )
 
 
-def test_a_job_filters_and_joins(batch) -> None:
+def test_a_job_filters_and_joins(batch: Batch) -> None:
     batch.model()
     batch.put(a="id1,4,5\nid2,6,7\n")
     ended = run(batch, InputFilter="$[1:]", JoinSource="Input", OutputFilter="$[0,-1]")
@@ -90,7 +93,7 @@ def test_a_job_filters_and_joins(batch) -> None:
     assert made["Body"].read() == b"id1,2\nid2,2\n"  # the container counts the columns it gets
 
 
-def test_missing_column_fails_the_object(batch) -> None:
+def test_missing_column_fails_the_object(batch: Batch) -> None:
     batch.model()
     batch.put(a="1,2\n")
     ended = run(batch, InputFilter="$[5]")

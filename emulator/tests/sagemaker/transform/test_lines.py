@@ -1,11 +1,15 @@
 """Transform jobs that split their objects by lines."""
 
 import json
+from typing import Any
 
-from transform_batch import BUCKET, data_log
+from emulator_process import Emulator
+from transform_batch import BUCKET, Batch, data_log
 
 
-def by_lines(batch, strategy: str, joined: str, **changes) -> tuple[dict, list[str]]:
+def by_lines(
+    batch: Batch, strategy: str, joined: str, **changes: Any
+) -> tuple[dict[str, Any], list[str]]:
     """How the job ended, and the lines of what it made of the object `a`."""
     parts = batch.request()
     ended = batch.run(
@@ -20,7 +24,7 @@ def by_lines(batch, strategy: str, joined: str, **changes) -> tuple[dict, list[s
     return ended, batch.s3.get_object(**made)["Body"].read().decode().split("\n")
 
 
-def test_each_line_is_a_request(batch) -> None:
+def test_each_line_is_a_request(batch: Batch) -> None:
     batch.model()
     batch.put(a="1\n2\n3")
     _, lines = by_lines(batch, "SingleRecord", "Line")
@@ -28,7 +32,7 @@ def test_each_line_is_a_request(batch) -> None:
     assert lines[-1] == ""
 
 
-def test_lines_that_fit_are_one_request_and_responses_are_joined(batch) -> None:
+def test_lines_that_fit_are_one_request_and_responses_are_joined(batch: Batch) -> None:
     batch.model()
     batch.put(a="1\n" + "2" * 700_000 + "\n" + "3" * 700_000)
     _, lines = by_lines(batch, "MultiRecord", "None", MaxPayloadInMB=1)
@@ -38,7 +42,7 @@ def test_lines_that_fit_are_one_request_and_responses_are_joined(batch) -> None:
     assert '"text": "333' in lines[0]
 
 
-def test_object_with_a_failed_line_has_no_output(batch) -> None:
+def test_object_with_a_failed_line_has_no_output(batch: Batch) -> None:
     batch.model()
     batch.put(a="fine\nrefuse")
     ended, _ = by_lines(batch, "SingleRecord", "Line")
@@ -46,7 +50,7 @@ def test_object_with_a_failed_line_has_no_output(batch) -> None:
     assert batch.outputs() == {}
 
 
-def test_a_line_must_fit_into_a_request(batch, emulator) -> None:
+def test_a_line_must_fit_into_a_request(batch: Batch, emulator: Emulator) -> None:
     batch.model()
     batch.put(a="fine\n" + "y" * 1_100_000)
     by_lines(batch, "MultiRecord", "Line", MaxPayloadInMB=1)

@@ -4,18 +4,23 @@ import io
 import json
 import time
 import zipfile
+from pathlib import Path
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from emulator_process import Emulator
 from local_context import local_context
-from transform_batch import BUCKET, GROUP, ROLE, data_log
+from transform_batch import BUCKET, GROUP, ROLE, Batch, data_log
 
+from sagemaker_emulator.sagemaker.endpoints.model_server import ServedModel
 from sagemaker_emulator.sagemaker.jobs.job import Job, JobStopped
 from sagemaker_emulator.sagemaker.jobs.kinds import TRANSFORM
+from sagemaker_emulator.sagemaker.transform import batch as batch_module
 from sagemaker_emulator.sagemaker.transform import operations
 
 
-def test_each_object_has_an_output_in_the_same_sub_folder(batch, emulator) -> None:
+def test_each_object_has_an_output_in_the_same_sub_folder(batch: Batch, emulator: Emulator) -> None:
     batch.model()
     batch.put(a="one", deep__er__b="two")
     ended = batch.run()
@@ -37,7 +42,7 @@ def test_each_object_has_an_output_in_the_same_sub_folder(batch, emulator) -> No
     assert [job["TransformJobStatus"] for job in listed] == ["Completed"]
 
 
-def test_limits_default_to_those_of_aws(batch, emulator) -> None:
+def test_limits_default_to_those_of_aws(batch: Batch, emulator: Emulator) -> None:
     batch.model()
     batch.put(a="slow", b="slow", c="slow")
     assert batch.run()["TransformJobStatus"] == "Completed"
@@ -56,7 +61,7 @@ def test_limits_default_to_those_of_aws(batch, emulator) -> None:
     }
 
 
-def test_container_may_set_the_limits(batch, emulator) -> None:
+def test_container_may_set_the_limits(batch: Batch, emulator: Emulator) -> None:
     batch.model(PARAMETERS='{"MaxConcurrentTransforms": 3, "MaxPayloadInMB": 2}')
     batch.put(**{f"object{n}": "slow" for n in range(6)})
     assert batch.run()["TransformJobStatus"] == "Completed"
@@ -66,7 +71,7 @@ def test_container_may_set_the_limits(batch, emulator) -> None:
     assert max(t["connections"] for t in told) == 3
 
 
-def test_limits_of_the_request_come_before_the_containers(batch, emulator) -> None:
+def test_limits_of_the_request_come_before_the_containers(batch: Batch, emulator: Emulator) -> None:
     batch.model(PARAMETERS='{"MaxConcurrentTransforms": 3, "MaxPayloadInMB": 2}')
     batch.put(**{f"object{n}": "slow" for n in range(4)})
     strategy = {"BatchStrategy": "SingleRecord", "Environment": {"MINE": "1"}}
@@ -81,20 +86,22 @@ def test_limits_of_the_request_come_before_the_containers(batch, emulator) -> No
     assert variables["SAGEMAKER_BATCH_STRATEGY"] == "SINGLE_RECORD"
 
 
-def test_limits_that_are_not_numbers_fail_the_job(batch) -> None:
+def test_limits_that_are_not_numbers_fail_the_job(batch: Batch) -> None:
     batch.model(PARAMETERS='{"MaxPayloadInMB": "much"}')
     batch.put(a="fine")
     assert "/execution-parameters returned" in batch.run()["FailureReason"]
 
 
-def test_without_a_limit_an_object_is_sent_in_chunks(batch) -> None:
+def test_without_a_limit_an_object_is_sent_in_chunks(batch: Batch) -> None:
     batch.model()
     batch.put(a="x" * 3_000_000)
     assert batch.run(MaxPayloadInMB=0)["TransformJobStatus"] == "Completed"
     assert batch.outputs()["a.out"]["encoding"] == "chunked"
 
 
-def test_an_object_that_fails_fails_the_job_and_the_others_are_kept(batch, emulator) -> None:
+def test_an_object_that_fails_fails_the_job_and_the_others_are_kept(
+    batch: Batch, emulator: Emulator
+) -> None:
     batch.model()
     batch.put(a="fine", b="refuse", c="broken", d="y" * 1_100_000)
     ended = batch.run(MaxPayloadInMB=1, ModelClientConfig={"InvocationsMaxRetries": 0})
@@ -118,14 +125,14 @@ def test_an_object_that_fails_fails_the_job_and_the_others_are_kept(batch, emula
         pytest.param("die", 1, "Completed", id="a container that died comes up again"),
     ],
 )
-def test_retries(batch, text, retries, status) -> None:
+def test_retries(batch: Batch, text: str, retries: Any, status: Any) -> None:
     batch.model()
     batch.put(a=text)
     ended = batch.run(ModelClientConfig={"InvocationsMaxRetries": retries})
     assert ended["TransformJobStatus"] == status, ended.get("FailureReason")
 
 
-def test_request_without_a_response_times_out(batch) -> None:
+def test_request_without_a_response_times_out(batch: Batch) -> None:
     batch.model()
     batch.put(a="hang")
     config = {"InvocationsTimeoutInSeconds": 1, "InvocationsMaxRetries": 0}
@@ -133,7 +140,7 @@ def test_request_without_a_response_times_out(batch) -> None:
     assert "did not respond to /invocations request within 1 seconds" in ended["FailureReason"]
 
 
-def test_stop_ends_the_job_at_once_and_stores_nothing(batch, emulator) -> None:
+def test_stop_ends_the_job_at_once_and_stores_nothing(batch: Batch, emulator: Emulator) -> None:
     batch.model()
     batch.put(a="fine", b="hang")
     batch.create(MaxConcurrentTransforms=2)
@@ -148,26 +155,28 @@ def test_stop_ends_the_job_at_once_and_stores_nothing(batch, emulator) -> None:
     assert batch.outputs() == {}
 
 
-def test_a_stopped_job_whose_input_is_deleted_is_stopped(monkeypatch, tmp_path) -> None:
+def test_a_stopped_job_whose_input_is_deleted_is_stopped(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     document = {"TransformJobName": "j", "TransformJobArn": "arn", "Request": {"ModelName": "m"}}
     job = Job(local_context(tmp_path), TRANSFORM, document, lambda: 1)
 
-    def run(*_) -> None:
+    def run(*_: Any) -> None:
         job.stop("Stopped")
         raise FileNotFoundError("input/1.jpg")
 
-    monkeypatch.setattr(operations.batch, "run", run)
-    monkeypatch.setattr(operations.ServedModel, "describe", lambda *_: None)
+    monkeypatch.setattr(batch_module, "run", run)
+    monkeypatch.setattr(ServedModel, "describe", lambda *_: None)
     with pytest.raises(JobStopped):
         operations.run(job)
 
 
-def test_no_object_under_the_prefix(batch) -> None:
+def test_no_object_under_the_prefix(batch: Batch) -> None:
     batch.model()
     assert "No S3 objects found under S3 URL" in batch.run()["FailureReason"]
 
 
-def test_job_of_a_container_that_does_not_start_has_the_reason(batch) -> None:
+def test_job_of_a_container_that_does_not_start_has_the_reason(batch: Batch) -> None:
     batch.model(SAGEMAKER_BIND_TO_PORT="none")
     batch.put(a="fine")
     assert "invalid literal for int" in batch.run()["FailureReason"]
@@ -187,7 +196,7 @@ def test_job_of_a_container_that_does_not_start_has_the_reason(batch) -> None:
     ],
     ids=["DataProcessing", "payload", "together", "instances", "model"],
 )
-def test_unsupported_transform_is_refused_by_name(batch, changes, said) -> None:
+def test_unsupported_transform_is_refused_by_name(batch: Batch, changes: Any, said: Any) -> None:
     batch.model()
     with pytest.raises(ClientError, match="ValidationException") as refused:
         batch.create(**changes)
@@ -198,7 +207,9 @@ def test_unsupported_transform_is_refused_by_name(batch, changes, said) -> None:
     ("key", "value", "allowed"),
     [("SplitType", "TFRecord", "None or Line"), ("CompressionType", "Gzip", "None")],
 )
-def test_records_of_other_kinds_are_refused(batch, key, value, allowed) -> None:
+def test_records_of_other_kinds_are_refused(
+    batch: Batch, key: Any, value: Any, allowed: Any
+) -> None:
     batch.model()
     changed = batch.request()["TransformInput"] | {key: value}
     with pytest.raises(ClientError, match=f"{key} must be {allowed} in the emulator"):
@@ -213,7 +224,7 @@ def handler(event, context):
 """
 
 
-def test_end_of_a_job_is_an_event(batch, emulator) -> None:
+def test_end_of_a_job_is_an_event(batch: Batch, emulator: Emulator) -> None:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("main.py", REPORTER)

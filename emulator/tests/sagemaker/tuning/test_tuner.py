@@ -158,7 +158,7 @@ def test_smallest_objective_is_best_where_it_is_minimized(bench: Bench) -> None:
     ranges = {"CategoricalParameterRanges": [{"Name": "lr", "Values": ["0.4", "0.1", "0.8"]}]}
     limits = {"MaxParallelTrainingJobs": 1}
     objective = {"Type": "Minimize", "MetricName": "score"}
-    given = {"ParameterRanges": ranges, "ResourceLimits": limits}
+    given: dict[str, Any] = {"ParameterRanges": ranges, "ResourceLimits": limits}
     begin(bench, request(Strategy="Grid", HyperParameterTuningJobObjective=objective, **given))
     assert finish(bench)["BestTrainingJob"]["TunedHyperParameters"] == {"lr": "0.1"}
 

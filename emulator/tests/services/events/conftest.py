@@ -1,7 +1,10 @@
 import json
 import uuid
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from emulator_process import Emulator
 
 ROLE = "arn:aws:iam::123456789012:role/pipelines"
 # A condition only: an execution ends as soon as it has begun.
@@ -25,17 +28,17 @@ DEFINITION = json.dumps(
 
 
 @pytest.fixture
-def sagemaker(emulator):
+def sagemaker(emulator: Emulator) -> Any:
     return emulator.client("sagemaker")
 
 
 @pytest.fixture
-def events(emulator):
+def events(emulator: Emulator) -> Any:
     return emulator.client("events")
 
 
 @pytest.fixture
-def pipeline(sagemaker):
+def pipeline(sagemaker: Any) -> Any:
     name = f"pipeline-{uuid.uuid4().hex[:8]}"
     made = sagemaker.create_pipeline(
         PipelineName=name,
@@ -47,11 +50,11 @@ def pipeline(sagemaker):
 
 
 @pytest.fixture
-def rule(events):
+def rule(events: Any) -> Iterator[Any]:
     """A function that makes a rule for a source of its own, or a pattern; all are removed."""
     made = []
 
-    def make(pattern, *targets):
+    def make(pattern: Any, *targets: Any) -> Any:
         name = f"rule-{uuid.uuid4().hex[:8]}"
         events.put_rule(Name=name, EventPattern=json.dumps(pattern))
         made.append(name)

@@ -5,10 +5,14 @@ import re
 import sqlite3
 import time
 import uuid
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
 
 import pytest
 from approval_rule import approve, rule_for, wait_for_events
+from emulator_process import Emulator
 from function_archive import archive
 from local_context import local_context
 from pipeline_bench import PythonFunctions
@@ -16,14 +20,14 @@ from pipeline_bench import PythonFunctions
 ROLE = "arn:aws:iam::123456789012:role/lambda"
 
 
-def executions(sagemaker, pipeline):
+def executions(sagemaker: Any, pipeline: Any) -> Any:
     found = sagemaker.list_pipeline_executions(
         PipelineName=pipeline.rpartition("/")[2], MaxResults=100
     )
     return found["PipelineExecutionSummaries"]
 
 
-def ended(sagemaker, arn, seconds=20):
+def ended(sagemaker: Any, arn: Any, seconds: float = 20) -> Any:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         found = sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn)
@@ -33,7 +37,9 @@ def ended(sagemaker, arn, seconds=20):
     raise AssertionError(f"{arn} did not end")
 
 
-def test_a_rule_starts_a_pipeline_with_its_parameters(sagemaker, events, pipeline, rule):
+def test_a_rule_starts_a_pipeline_with_its_parameters(
+    sagemaker: Any, events: Any, pipeline: Any, rule: Any
+) -> None:
     values = {"PipelineParameterList": [{"Name": "Word", "Value": "from a rule"}]}
     rule({"source": ["stock.count"]}, {"Arn": pipeline, "SageMakerPipelineParameters": values})
     for _ in range(2):  # each event is an execution of its own
@@ -46,7 +52,9 @@ def test_a_rule_starts_a_pipeline_with_its_parameters(sagemaker, events, pipelin
     assert told["PipelineParameters"] == [{"Name": "Word", "Value": "from a rule"}]
 
 
-def test_each_change_of_a_model_package_is_an_event(sagemaker, pipeline, rule):
+def test_each_change_of_a_model_package_is_an_event(
+    sagemaker: Any, pipeline: Any, rule: Any
+) -> None:
     group = f"group-{uuid.uuid4().hex[:8]}"
     rule({"detail": {"ModelPackageGroupName": [group]}}, {"Arn": pipeline})
     sagemaker.create_model_package_group(ModelPackageGroupName=group)
@@ -63,7 +71,9 @@ def test_each_change_of_a_model_package_is_an_event(sagemaker, pipeline, rule):
     assert counts == [2, 3, 3, 4]  # the first is of its creation
 
 
-def test_registering_and_starting_at_once_do_not_deadlock(sagemaker, pipeline, rule):
+def test_registering_and_starting_at_once_do_not_deadlock(
+    sagemaker: Any, pipeline: Any, rule: Any
+) -> None:
     """Registering holds the store and starts an execution by a rule; others start by themselves."""
     rule(
         {"source": ["aws.sagemaker"], "detail-type": ["SageMaker Model Package State Change"]},
@@ -72,7 +82,7 @@ def test_registering_and_starting_at_once_do_not_deadlock(sagemaker, pipeline, r
     group = f"group-{uuid.uuid4().hex[:8]}"
     sagemaker.create_model_package_group(ModelPackageGroupName=group)
 
-    def register(_):
+    def register(_: Any) -> None:
         image = "123456789012.dkr.ecr.us-east-1.amazonaws.com/plain:latest"
         sagemaker.create_model_package(
             ModelPackageGroupName=group,
@@ -84,7 +94,7 @@ def test_registering_and_starting_at_once_do_not_deadlock(sagemaker, pipeline, r
             },
         )
 
-    def begin(_):
+    def begin(_: Any) -> None:
         sagemaker.start_pipeline_execution(
             PipelineName=pipeline.rpartition("/")[2], ClientRequestToken=uuid.uuid4().hex
         )
@@ -99,7 +109,7 @@ def test_registering_and_starting_at_once_do_not_deadlock(sagemaker, pipeline, r
 
 
 @pytest.fixture
-def served(tmp_path):
+def served(tmp_path: Path) -> Any:
     """A context of rules that went past every check, its functions, and what they received."""
     context, sent = local_context(tmp_path), []
     context.functions = functions = PythonFunctions(good=lambda _: sent.append("good"))
@@ -112,10 +122,12 @@ def served(tmp_path):
     return context.events, functions, sent
 
 
-def test_failed_target_keeps_an_event_from_no_other(served, caplog):
+def test_failed_target_keeps_an_event_from_no_other(
+    served: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     events, functions, sent = served
 
-    def fail(_):
+    def fail(_: Any) -> None:
         raise RuntimeError("as asked")
 
     functions["bad"] = fail
@@ -126,10 +138,10 @@ def test_failed_target_keeps_an_event_from_no_other(served, caplog):
     assert "RuntimeError: as asked" in caplog.text
 
 
-def test_event_that_cannot_be_kept_is_an_error_of_its_sender(served):
+def test_event_that_cannot_be_kept_is_an_error_of_its_sender(served: Any) -> None:
     events, functions, sent = served
 
-    def fail(_):
+    def fail(_: Any) -> None:
         raise sqlite3.OperationalError("database or disk is full")
 
     functions["bad"] = fail
@@ -138,7 +150,9 @@ def test_event_that_cannot_be_kept_is_an_error_of_its_sender(served):
     assert sent == []
 
 
-def test_an_approval_calls_the_function_with_awss_event(emulator, functions, function):
+def test_an_approval_calls_the_function_with_awss_event(
+    emulator: Emulator, functions: Any, function: str
+) -> None:
     group = f"approved-{uuid.uuid4().hex[:8]}"
     rule_for(emulator, functions, function, group)
     arn = approve(emulator, group)
@@ -154,7 +168,9 @@ def test_an_approval_calls_the_function_with_awss_event(emulator, functions, fun
     assert detail["CreationTime"].endswith("Z")
 
 
-def test_an_accepted_event_is_delivered_after_the_server_was_killed(own_emulator):
+def test_an_accepted_event_is_delivered_after_the_server_was_killed(
+    own_emulator: Callable[..., Emulator],
+) -> None:
     server = own_emulator()
     server.up()
     (server.state / "s3" / "lambda-events").mkdir()
@@ -192,12 +208,14 @@ def handler(event, context):
         time.sleep(0.05)
 
 
-def test_a_function_is_called_for_the_rules_that_it_permits_only(emulator, functions, function):
+def test_a_function_is_called_for_the_rules_that_it_permits_only(
+    emulator: Emulator, functions: Any, function: str
+) -> None:
     group = f"forbidden-{uuid.uuid4().hex[:8]}"
     rule_for(emulator, functions, function, group, permit=False)
     sagemaker = emulator.client("sagemaker")
 
-    def permit(name, principal="events.amazonaws.com"):
+    def permit(name: str, principal: Any = "events.amazonaws.com") -> None:
         functions.add_permission(
             FunctionName=function,
             StatementId=uuid.uuid4().hex,

@@ -1,4 +1,5 @@
 import json
+from typing import Any
 
 import pytest
 
@@ -31,7 +32,7 @@ from sagemaker_emulator.services.events import patterns
     ],
     ids=str,
 )
-def test_patterns(pattern, wanted):
+def test_patterns(pattern: Any, wanted: Any) -> None:
     event = {"a": "x", "n": 3, "none": None, "sure": True, "deep": {"list": ["one", "two"]}}
     assert patterns.matches(patterns.parse(json.dumps(pattern)), event) is wanted
 
@@ -64,6 +65,6 @@ def test_patterns(pattern, wanted):
         '{"$or": [5]}',
     ],
 )
-def test_wrong_patterns_are_refused(text):
+def test_wrong_patterns_are_refused(text: str) -> None:
     with pytest.raises(ApiError, match="InvalidEventPatternException"):
         patterns.parse(text)

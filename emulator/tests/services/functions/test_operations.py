@@ -4,20 +4,22 @@ import base64
 import json
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from emulator_process import Emulator
 from function_archive import archive
 
 ROLE = "arn:aws:iam::123456789012:role/lambda"
 
 
-def invoke(functions, name, payload, **more):
+def invoke(functions: Any, name: str, payload: Any, **more: Any) -> Any:
     answer = functions.invoke(FunctionName=name, Payload=json.dumps(payload), **more)
     return answer, json.loads(answer["Payload"].read() or b"null")
 
 
-def test_a_function_runs_and_logs(emulator, functions, function):
+def test_a_function_runs_and_logs(emulator: Emulator, functions: Any, function: str) -> None:
     answer, payload = invoke(functions, function, {"a": 1}, LogType="Tail")
     assert answer["StatusCode"] == 200
     assert "FunctionError" not in answer
@@ -38,7 +40,9 @@ def test_a_function_runs_and_logs(emulator, functions, function):
     ],
     ids=["raises", "exits", "too-long"],
 )
-def test_failing_function_responds_as_on_aws(functions, function, event, kind, message):
+def test_failing_function_responds_as_on_aws(
+    functions: Any, function: str, event: Any, kind: str, message: str
+) -> None:
     if "sleep" in event:
         functions.update_function_configuration(FunctionName=function, Timeout=1)
     answer, payload = invoke(functions, function, event)
@@ -47,7 +51,9 @@ def test_failing_function_responds_as_on_aws(functions, function, event, kind, m
     assert message in payload["errorMessage"]
 
 
-def test_a_function_that_ends_before_it_has_read_its_event_is_a_failed_one(functions, function):
+def test_a_function_that_ends_before_it_has_read_its_event_is_a_failed_one(
+    functions: Any, function: str
+) -> None:
     functions.update_function_configuration(
         FunctionName=function, Environment={"Variables": {"PYTHONHOME": "/nowhere"}}
     )
@@ -57,7 +63,7 @@ def test_a_function_that_ends_before_it_has_read_its_event_is_a_failed_one(funct
         assert payload["errorType"] == "Runtime.ExitError"
 
 
-def test_code_and_configuration_are_updated(functions, function):
+def test_code_and_configuration_are_updated(functions: Any, function: str) -> None:
     before = functions.get_function(FunctionName=function)["Configuration"]
     functions.update_function_code(
         FunctionName=function, ZipFile=archive("def handler(event, context): return 'new'")
@@ -68,7 +74,7 @@ def test_code_and_configuration_are_updated(functions, function):
     assert invoke(functions, function, {})[1] == "new"
 
 
-def test_unsupported_functions_are_refused(functions, function):
+def test_unsupported_functions_are_refused(functions: Any, function: str) -> None:
     with pytest.raises(ClientError, match="ResourceConflictException"):
         functions.create_function(
             FunctionName=function,
@@ -99,12 +105,14 @@ def test_unsupported_functions_are_refused(functions, function):
     ],
     ids=["module", "function"],
 )
-def test_missing_handler_is_reported(functions, function, handler, kind):
+def test_missing_handler_is_reported(
+    functions: Any, function: str, handler: Any, kind: str
+) -> None:
     functions.update_function_configuration(FunctionName=function, Handler=handler)
     assert invoke(functions, function, {})[1]["errorType"] == kind
 
 
-def test_permissions_added_at_once_are_all_kept(emulator):
+def test_permissions_added_at_once_are_all_kept(emulator: Emulator) -> None:
     functions = emulator.client("lambda")
     name = f"function-{uuid.uuid4().hex[:8]}"
     functions.create_function(
@@ -115,7 +123,7 @@ def test_permissions_added_at_once_are_all_kept(emulator):
         Code={"ZipFile": archive()},
     )
 
-    def permit(number):
+    def permit(number: int) -> None:
         functions.add_permission(
             FunctionName=name,
             StatementId=f"s{number}",

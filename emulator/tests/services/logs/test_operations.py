@@ -3,37 +3,39 @@
 import resource
 import uuid
 from pathlib import Path
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from emulator_process import Emulator
 from local_context import local_context
 
 from sagemaker_emulator.services.logs.operations import filter_log_events, get_log_events
 
 
 @pytest.fixture
-def logs(emulator):
+def logs(emulator: Emulator) -> Any:
     return emulator.client("logs")
 
 
 @pytest.fixture
-def stream(logs):
+def stream(logs: Any) -> Any:
     group = f"/aws/test/{uuid.uuid4().hex[:8]}"
     logs.create_log_group(logGroupName=group)
     logs.create_log_stream(logGroupName=group, logStreamName="job/algo-1-1")
     return {"logGroupName": group, "logStreamName": "job/algo-1-1"}
 
 
-def put(logs, stream, *messages, begin=1_700_000_000_000):
+def put(logs: Any, stream: dict[str, str], *messages: str, begin: Any = 1_700_000_000_000) -> None:
     events = [{"timestamp": begin + i, "message": text} for i, text in enumerate(messages)]
     logs.put_log_events(**stream, logEvents=events)
 
 
-def messages(answer):
+def messages(answer: Any) -> Any:
     return [event["message"] for event in answer["events"]]
 
 
-def test_following_a_stream_reads_every_line_once(logs, stream):
+def test_following_a_stream_reads_every_line_once(logs: Any, stream: dict[str, str]) -> None:
     put(logs, stream, "a", "b", "c")
     first = logs.get_log_events(**stream, startFromHead=True, limit=2)
     second = logs.get_log_events(**stream, nextToken=first["nextForwardToken"])
@@ -44,7 +46,9 @@ def test_following_a_stream_reads_every_line_once(logs, stream):
     assert messages(logs.get_log_events(**stream, nextToken=end["nextForwardToken"])) == ["d"]
 
 
-def test_without_start_from_head_the_newest_events_are_returned(logs, stream):
+def test_without_start_from_head_the_newest_events_are_returned(
+    logs: Any, stream: dict[str, str]
+) -> None:
     put(logs, stream, *"abcdef")
     newest = logs.get_log_events(**stream, limit=2)
     assert messages(newest) == ["e", "f"]
@@ -52,7 +56,9 @@ def test_without_start_from_head_the_newest_events_are_returned(logs, stream):
     assert messages(before) == ["c", "d"]
 
 
-def test_filter_finds_words_across_streams_in_the_order_of_time(logs, stream):
+def test_filter_finds_words_across_streams_in_the_order_of_time(
+    logs: Any, stream: dict[str, str]
+) -> None:
     group = stream["logGroupName"]
     logs.create_log_stream(logGroupName=group, logStreamName="other")
     put(logs, stream, "epoch=1 loss=2", "nothing", begin=1_700_000_000_010)
@@ -77,13 +83,17 @@ def test_filter_finds_words_across_streams_in_the_order_of_time(logs, stream):
         ("?disk ?WARN", ["ERROR disk", "WARN net"]),
     ],
 )
-def test_pattern_may_exclude_words_and_have_alternatives(logs, stream, pattern, found):
+def test_pattern_may_exclude_words_and_have_alternatives(
+    logs: Any, stream: dict[str, str], pattern: Any, found: Any
+) -> None:
     put(logs, stream, "ERROR disk", "ERROR net", "WARN net", "all well net")
     group = stream["logGroupName"]
     assert messages(logs.filter_log_events(logGroupName=group, filterPattern=pattern)) == found
 
 
-def test_a_time_range_begins_with_its_start_and_only_a_filter_includes_its_end(logs, stream):
+def test_a_time_range_begins_with_its_start_and_only_a_filter_includes_its_end(
+    logs: Any, stream: dict[str, str]
+) -> None:
     begin = 1_700_000_000_000
     put(logs, stream, *"abcd", begin=begin)
     times = {"startTime": begin + 1, "endTime": begin + 3}
@@ -92,7 +102,7 @@ def test_a_time_range_begins_with_its_start_and_only_a_filter_includes_its_end(l
     assert messages(found) == ["b", "c", "d"]
 
 
-def test_filter_returns_pages_of_many_streams(logs, stream):
+def test_filter_returns_pages_of_many_streams(logs: Any, stream: dict[str, str]) -> None:
     group = stream["logGroupName"]
     logs.create_log_stream(logGroupName=group, logStreamName="other")
     put(logs, stream, "a", "b", "c", begin=1_700_000_000_000)
@@ -103,19 +113,20 @@ def test_filter_returns_pages_of_many_streams(logs, stream):
     assert [messages(page) for page in pages] == [["a", "b"], ["c", "d"], ["e"]]
 
 
-def test_a_line_that_is_being_written_waits_until_it_is_whole(tmp_path):
-    context, where = local_context(tmp_path), {"logGroupName": "g", "logStreamName": "s"}
+def test_a_line_that_is_being_written_waits_until_it_is_whole(tmp_path: Path) -> None:
+    context = local_context(tmp_path)
+    where: Any = {"logGroupName": "g", "logStreamName": "s"}
     context.logs.write("g", "s", [(1_700_000_000, "a"), (1_700_000_001, "b")])
     (file,) = (tmp_path / "logs" / "g").iterdir()
     whole = file.read_bytes()
     file.write_bytes(whole[:-5])
-    first = get_log_events(context, {**where, "startFromHead": True})
+    first: Any = get_log_events(context, where | {"startFromHead": True})
     file.write_bytes(whole)
-    rest = get_log_events(context, {**where, "nextToken": first["nextForwardToken"]})
+    rest = get_log_events(context, where | {"nextToken": first["nextForwardToken"]})
     assert (messages(first), messages(rest)) == (["a"], ["b"])
 
 
-def test_a_group_may_have_more_streams_than_files_may_be_open(tmp_path):
+def test_a_group_may_have_more_streams_than_files_may_be_open(tmp_path: Path) -> None:
     context = local_context(tmp_path)
     lines = [(1_700_000_000 + i, "x" * 500) for i in range(50)]  # more than is read at once
     for number in range(150):
@@ -124,7 +135,7 @@ def test_a_group_may_have_more_streams_than_files_may_be_open(tmp_path):
     used = len(list(Path("/proc/self/fd").iterdir()))
     resource.setrlimit(resource.RLIMIT_NOFILE, (used + 100, limits[1]))
     try:
-        found = filter_log_events(context, {"logGroupName": "many"})
+        found: Any = filter_log_events(context, {"logGroupName": "many"})
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
     assert len(found["events"]) == 150 * 51
@@ -133,7 +144,7 @@ def test_a_group_may_have_more_streams_than_files_may_be_open(tmp_path):
     assert times == sorted(times)
 
 
-def test_groups_and_streams_are_described(logs, stream):
+def test_groups_and_streams_are_described(logs: Any, stream: dict[str, str]) -> None:
     put(logs, stream, "x")
     groups = logs.describe_log_groups(logGroupNamePrefix=stream["logGroupName"])["logGroups"]
     assert [group["logGroupName"] for group in groups] == [stream["logGroupName"]]
@@ -144,7 +155,7 @@ def test_groups_and_streams_are_described(logs, stream):
     assert found[0]["firstEventTimestamp"] == 1_700_000_000_000
 
 
-def test_groups_are_described_in_pages(logs, stream):
+def test_groups_are_described_in_pages(logs: Any, stream: dict[str, str]) -> None:
     group = stream["logGroupName"]
     logs.create_log_group(logGroupName=f"{group}/more")
     pages = logs.get_paginator("describe_log_groups").paginate(
@@ -164,7 +175,9 @@ def test_groups_are_described_in_pages(logs, stream):
     ],
     ids=str,
 )
-def test_streams_are_described_in_order_and_in_pages(logs, stream, order, names):
+def test_streams_are_described_in_order_and_in_pages(
+    logs: Any, stream: dict[str, str], order: Any, names: Any
+) -> None:
     group = stream["logGroupName"]
     for name, begin in (("b", 1), ("a", 3)):
         logs.create_log_stream(logGroupName=group, logStreamName=name)
@@ -186,6 +199,8 @@ def test_streams_are_described_in_order_and_in_pages(logs, stream, order, names)
 @pytest.mark.parametrize(
     "group, name", [("/nowhere", "x"), (None, "nothing")], ids=["no-group", "no-stream"]
 )
-def test_missing_groups_and_streams_are_reported(logs, stream, group, name):
+def test_missing_groups_and_streams_are_reported(
+    logs: Any, stream: dict[str, str], group: str, name: str
+) -> None:
     with pytest.raises(ClientError, match=r"ResourceNotFoundException.*does not exist"):
         logs.get_log_events(logGroupName=group or stream["logGroupName"], logStreamName=name)
