@@ -28,4 +28,4 @@ def _setting(setting: Setting) -> list[RenderableType]:
     meaning = setting.description
     if setting.allowed.startswith("one of"):
         meaning += f" Allowed: {setting.allowed}."
-    return [line, Padding(meaning, (0, 0, 0, 4))]
+    return [line, Padding(meaning, (0, 0, 0, 4), expand=False)]
