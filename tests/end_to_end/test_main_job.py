@@ -166,7 +166,7 @@ def test_the_tour_shows_the_pipeline_its_results_and_an_answer(workplace: Workpl
     assert "<HTML> <svg" in shown and "AccuracyTooLow" in shown
     assert workplace.read("list")[0]["PipelineExecutionArn"].rpartition("/")[2] in shown
     assert "PendingManualApproval" not in shown and "Approved, serving" in shown
-    assert "confusion.png" in shown and "Confusion matrix: the true count" in shown
+    assert "confusion.png" in shown and "Confusion matrix. Just off the diagonal" in shown
     assert re.search(r"The bin holds \d items; the model counts \d\.", shown)
 
 
