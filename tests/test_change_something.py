@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from pipelines import evaluation_report
 from pipelines.settings.layers import load
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -93,21 +94,24 @@ except TrainingError as error:
 
 
 @pytest.mark.parametrize("changed", ["metric"], indirect=True)
-def test_a_metric_is_one_entry_that_every_display_reads(changed: Path, tmp_path: Path) -> None:
+def test_a_metric_is_one_entry_that_the_reader_of_the_displays_gets(changed: Path) -> None:
     code = """
 import json
 import numpy as np
 from evaluation import metrics
 from evaluation.predictions import Predictions
-from unittest.mock import MagicMock
 truth = np.array([1, 2, 3, 4, 5, 1])
 answer = np.array([1, 2, 3, 4, 1, 3])
-predictions = MagicMock(truth=truth, answer=answer)
-entry = next(metric for metric in metrics.METRICS if metric.name == "within_two_accuracy")
-print(json.dumps([entry.label, entry.compute(predictions, np.ones((1, 6))).tolist()]))
+even = np.full(6, 0.2)
+predictions = Predictions(
+    (), (1, 2, 3, 4, 5), truth, answer, even, even, np.full(6, 3.0), np.full((6, 5), 0.2)
+)
+print(json.dumps(metrics.describe(predictions, {})))
 """
-    label, values = json.loads(run(STEPS_PYTHON, code, changed))
-    assert (label, values) == ("within two", [5 / 6])
+    report = evaluation_report.read(json.loads(run(STEPS_PYTHON, code, changed)))
+    (metric,) = (metric for metric in report.metrics if metric.label == "within two")
+    assert metric.short == "83.3 %"
+    assert metric.interval.endswith("%")
 
 
 @pytest.mark.parametrize("changed", ["step"], indirect=True)
