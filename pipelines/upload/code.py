@@ -29,9 +29,11 @@ MODEL_CODE = (
     "network.py",
     "photo.py",
     "pixels.py",
+    "counts.py",
+    "record.py",
 )  # also in the model
 CONTENTS = {
-    "prepare": ("prepare.py", "preparation", "photo.py"),
+    "prepare": ("prepare.py", "preparation", "counts.py", "photo.py", "record.py"),
     "train": ("train.py", "training", *MODEL_CODE, "plotting.py"),
     "evaluate": ("evaluate.py", "evaluation", "plotting.py"),
 }

@@ -18,7 +18,9 @@ from training.hyperparameters import Recipe
 from training.loop.fitting import Outcome
 from training.loop.temperature import fit_temperature
 
-SHIPPED = ("inference.py", "engine.py", "network.py", "photo.py", "pixels.py")
+SHIPPED = (
+    "inference.py", "engine.py", "network.py", "photo.py", "pixels.py", "counts.py", "record.py",
+)  # fmt: skip
 STEPS = Path(__file__).resolve().parents[2]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pipelines.settings.model import Settings
-from pipelines.upload.code import CodeError, bundles
+from pipelines.upload.code import MODEL_CODE, CodeError, bundles
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def steps(tmp_path: Path) -> Path:
     """A small `steps/`."""
     folder = tmp_path / "steps"
     scripts = ("prepare.py", "train.py", "evaluate.py")
-    shared = ("network.py", "inference.py", "engine.py", "photo.py", "plotting.py", "pixels.py")
+    shared = (*MODEL_CODE, "plotting.py")
     for name in (*scripts, *shared):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(f"# {name}")
@@ -31,14 +31,16 @@ def steps(tmp_path: Path) -> Path:
 def test_a_bundle_has_the_files_of_its_step(steps: Path) -> None:
     found = {name: [path for path, _ in bundle.files] for name, bundle in bundles(steps).items()}
     assert found == {
-        "prepare": ["photo.py", "prepare.py"],
+        "prepare": ["counts.py", "photo.py", "prepare.py", "record.py"],
         "train": [
+            "counts.py",
             "engine.py",
             "inference.py",
             "network.py",
             "photo.py",
             "pixels.py",
             "plotting.py",
+            "record.py",
             "train.py",
             "training/rules/overfit.py",
         ],
