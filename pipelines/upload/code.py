@@ -33,7 +33,15 @@ MODEL_CODE = (
     "record.py",
 )  # also in the model
 CONTENTS = {
-    "prepare": ("prepare.py", "preparation", "counts.py", "photo.py", "record.py"),
+    "prepare": (
+        "prepare.py",
+        "preparation",
+        "bin_files.py",
+        "bin_table.py",
+        "counts.py",
+        "photo.py",
+        "record.py",
+    ),
     "train": ("train.py", "training", *MODEL_CODE, "plotting.py"),
     "evaluate": ("evaluate.py", "evaluation", "plotting.py"),
 }
