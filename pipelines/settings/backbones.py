@@ -23,7 +23,7 @@ def weights_by_name() -> dict[str, tuple[str, ...]]:
 
 
 def is_known(backbone: str) -> bool:
-    """Whether a training can build it: `resnet50`, or with a tag of its weights `resnet50.a1_in1k`."""
+    """Whether a training can build it; a tag may choose its weights: `resnet50.a1_in1k`."""
     name, dot, tag = backbone.partition(".")
     tags = weights_by_name().get(name)
     return tags is not None and (not dot or tag in tags)

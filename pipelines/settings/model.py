@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator, mod
 
 from pipelines import NAME
 from pipelines.settings import fields
-from pipelines.settings.fields import NONE, Count, CountOrZero, InstanceType, ShareBelowOne
+from pipelines.settings.fields import NONE as NONE
+from pipelines.settings.fields import Count, CountOrZero, InstanceType, ShareBelowOne
 
 ApprovalStatus = Literal["PendingManualApproval", "Approved", "Rejected"]
 
@@ -124,7 +125,7 @@ class Training(Section):
     backbone: fields.Backbone
     """Pretrained network: resnet50, efficientnet_lite0 or another name that timm knows."""
     pretrained: fields.Weights = ""
-    """Folder or s3:// prefix with weights (BACKBONE.pth, .pt, …); none: random; empty: ImageNet's."""
+    """Folder or s3:// prefix with BACKBONE.pth (weights); none: random; empty: ImageNet's."""
     image_size: fields.Pixels
     """Width and height in pixels of the images that the network sees; larger is slower."""
     test_batch_size: Count = 100
