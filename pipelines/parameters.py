@@ -60,6 +60,7 @@ class Parameter:
         help: One line that describes it.
         allowed: The allowed values in words.
         accepts: Returns whether a value of the right type is allowed.
+        hint: Returns the end of the sentence about one that is not.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Parameter:
     help: str
     allowed: str
     accepts: Callable[[Any], object]
+    hint: Callable[[Any], str] = lambda value: "."
 
     def parse(self, text: str) -> Value:
         """Convert the text of a command line to the parameter's type.
@@ -83,7 +85,8 @@ class Parameter:
         # SageMaker accepts no empty text.
         if value == "" or not self.accepts(value):
             raise ParameterError(
-                f"Parameter {self.name} cannot be {text!r}. Allowed: {self.allowed}. "
+                f"Parameter {self.name} cannot be {text!r}. Allowed: {self.allowed}"
+                f"{self.hint(text)} "
                 f"({self.help} Default: {self.default!r}.)"
             )
         return value
@@ -128,7 +131,8 @@ def _from_setting(settings: Settings, name: str, key: str) -> Parameter:
         statuses = settings.initial_statuses
         limit = Allowed("one of " + ", ".join(statuses), statuses.__contains__)
     type_ = TYPES.get(field.annotation, "String")
-    return Parameter(name, type_, value, field.description or "", limit.words, limit.check)
+    words = field.description or ""
+    return Parameter(name, type_, value, words, limit.words, limit.check, limit.hint)
 
 
 def no_model(settings: Settings) -> str:

@@ -11,10 +11,9 @@ from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator, mod
 
 from pipelines import NAME
 from pipelines.settings import fields
+from pipelines.settings.fields import NONE as NONE
 from pipelines.settings.fields import Count, CountOrZero, InstanceType, ShareBelowOne
 
-# SageMaker accepts no empty text, neither as a pipeline parameter nor as an argument of a job.
-NONE = "none"
 ApprovalStatus = Literal["PendingManualApproval", "Approved", "Rejected"]
 
 
@@ -126,7 +125,7 @@ class Training(Section):
     backbone: fields.Backbone
     """Pretrained network: resnet50, efficientnet_lite0 or another name that timm knows."""
     pretrained: fields.Weights = ""
-    """Folder or s3:// prefix with weights (BACKBONE.pth, .pt, .safetensors); empty: ImageNet's."""
+    """Folder or s3:// prefix with BACKBONE.pth (weights); none: random; empty: ImageNet's."""
     image_size: fields.Pixels
     """Width and height in pixels of the images that the network sees; larger is slower."""
     test_batch_size: Count = 100
@@ -169,6 +168,15 @@ class Training(Section):
     """measure: report labels that are probably wrong (seconds); leave-out: train without them."""
     max_hours: fields.Positive
     """Time limit of each job in hours."""
+
+    @model_validator(mode="after")
+    def _check_features(self) -> "Training":
+        if self.pretrained == NONE and self.label_noise != "off":
+            raise ValueError(
+                f"label_noise {self.label_noise} judges labels by the features of a pretrained "
+                "network; with pretrained: none, set label_noise: off"
+            )
+        return self
 
 
 class Tuning(Section):
