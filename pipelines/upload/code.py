@@ -31,9 +31,18 @@ MODEL_CODE = (
     "pixels.py",
     "counts.py",
     "record.py",
+    "request.py",
 )  # also in the model
 CONTENTS = {
-    "prepare": ("prepare.py", "preparation", "counts.py", "photo.py", "record.py"),
+    "prepare": (
+        "prepare.py",
+        "preparation",
+        "bin_files.py",
+        "bin_table.py",
+        "counts.py",
+        "photo.py",
+        "record.py",
+    ),
     "train": ("train.py", "training", *MODEL_CODE, "plotting.py"),
     "evaluate": ("evaluate.py", "evaluation", "plotting.py"),
 }
