@@ -20,10 +20,13 @@ from pipelines.parameters import Parameter
 from pipelines.scoring.scores import LOW_CONFIDENCE, Scores
 from pipelines.serving.comparison import Compared
 from pipelines.serving.prediction import Prediction
+from pipelines.serving.replacement import Replacement
+from pipelines.side_by_side import UNKNOWN, SideBySide, beside
 
 # The display name that SageMaker gives an execution without one.
 NO_NAME = re.compile("execution-[0-9]+")
 LONGEST_DEFAULT = 16  # of a parameter; a longer one stands in the last column
+DIFFERENT = "≠"
 LONGEST_PATH = 28  # of a predicted image; of a longer one the end is shown
 
 
@@ -124,7 +127,7 @@ def executions(summaries: Iterable[Summary]) -> FittedTable:
 
 
 def models(compared: Iterable[Compared]) -> FittedTable:
-    """Model versions side by side."""
+    """Model versions, one in a row."""
     entries = list(compared)
     labels: dict[str, Metric] = {one.name: one for entry in entries for one in entry.metrics}
     rows = []
@@ -134,6 +137,8 @@ def models(compared: Iterable[Compared]) -> FittedTable:
             [
                 str(version.version),
                 version.approval + (", serving" if entry.serving else ""),
+                entry.classes,
+                entry.data,
                 moment(version.created, seconds=False),
                 *(values.get(name, "") for name in labels),
                 version.note,
@@ -142,15 +147,56 @@ def models(compared: Iterable[Compared]) -> FittedTable:
     columns = [
         Column("version", right=True, whole=True),
         Column("approval", whole=True),
-        Column("registered", whole=True, optional=1),
+        Column("counts", whole=True),
+        Column("data", optional=1),
+        Column("registered", whole=True, optional=2),
         *(
-            Column(one.label, right=True, whole=True, optional=at and at + 1)
+            Column(one.label, right=True, whole=True, optional=at and at + 2)
             for at, one in enumerate(labels.values())
         ),
-        Column("note", optional=len(labels) + 1),
+        Column("note", optional=len(labels) + 2),
     ]
-    if not any(entry.version.note for entry in entries):
-        columns, rows = columns[:-1], [row[:-1] for row in rows]
+    used = [at for at in range(len(columns)) if at < 2 or any(row[at] for row in rows)]
+    return FittedTable([columns[at] for at in used], [[row[at] for at in used] for row in rows])
+
+
+def chosen_models(compared: Iterable[Compared]) -> FittedTable:
+    """Chosen model versions beside each other, with all that is known of them."""
+    entries = list(compared)
+    facts = [
+        {
+            **entry.facts(),
+            "registered": moment(entry.version.created, seconds=False),
+            "execution": entry.version.metadata.get("execution", "").rpartition("/")[2],
+            "note": entry.version.note,
+        }
+        for entry in entries
+    ]
+    headings = [
+        f"version {entry.version.version}{', serving' * entry.serving}" for entry in entries
+    ]
+    return side_by_side(beside(headings, facts))
+
+
+def replacement(replaced: Replacement) -> list[RenderableType]:
+    """What changes on the endpoint: the facts in which two versions differ."""
+    compared = replaced.side_by_side()
+    if not compared.differences:
+        return [Text(f"It changes nothing that is known of the version on {replaced.endpoint}.")]
+    return [
+        Text(f"What changes on endpoint {replaced.endpoint}:"),
+        side_by_side(SideBySide(compared.headings, compared.differences)),
+    ]
+
+
+def side_by_side(compared: SideBySide) -> FittedTable:
+    """Things beside each other; a mark at the facts in which they differ, if they do not in all."""
+    columns = [Column("", whole=True), *(Column(heading) for heading in compared.headings)]
+    rows = [[row.label, *(value or UNKNOWN for value in row.values)] for row in compared.rows]
+    if 0 < len(compared.differences) < len(compared.rows):
+        columns.append(Column("", whole=True))
+        for row, shown in zip(compared.rows, rows, strict=True):
+            shown.append(DIFFERENT if row.differs else "")
     return FittedTable(columns, rows)
 
 

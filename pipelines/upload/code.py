@@ -31,6 +31,7 @@ MODEL_CODE = (
     "pixels.py",
     "counts.py",
     "record.py",
+    "request.py",
 )  # also in the model
 CONTENTS = {
     "prepare": (

@@ -198,7 +198,7 @@ def test_jpeg_and_png_are_told_apart_by_their_bytes(served: Served, kind: str | 
         assert decoded(served, encoded(halves(), format), kind).shape == (SIZE, SIZE, 3)
 
 
-@pytest.mark.parametrize("kind", [None, "", "text/csv", "application/json", "image/gif", "jpeg"])
+@pytest.mark.parametrize("kind", [None, "", "text/csv", "image/gif", "jpeg"])
 def test_other_content_types_are_refused(served: Served, kind: str | None) -> None:
     status, said = refused(served, encoded(halves()), kind)
     assert status == 415

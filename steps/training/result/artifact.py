@@ -20,6 +20,7 @@ from training.loop.temperature import fit_temperature
 
 SHIPPED = (
     "inference.py", "engine.py", "network.py", "photo.py", "pixels.py", "counts.py", "record.py",
+    "request.py",
 )  # fmt: skip
 STEPS = Path(__file__).resolve().parents[2]
 

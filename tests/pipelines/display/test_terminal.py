@@ -40,7 +40,7 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> Shown:
 @pytest.fixture
 def model(outcome: Any) -> Compared:
     version = replace(outcome.version, note="reviewed by Ada")
-    return Compared(version, outcome.evaluation.metrics, serving=False)
+    return Compared(version, outcome.evaluation, serving=False)
 
 
 LONG_NAME = Summary(
@@ -89,9 +89,25 @@ def test_no_word_is_broken(shown: Shown, parts: list[Any], width: int) -> None:
 def test_a_narrow_terminal_leaves_out_what_matters_least(shown: Shown, model: Compared) -> None:
     *heading, _, row = shown(80, tables.models([model]))
     assert "accuracy" in " ".join(heading) and "note" not in " ".join(heading)
-    assert row.split()[4:8] == ["48.0", "%", "86.0", "%"]
+    assert row.split()[2] == "1-3" and row.split()[5:9] == ["48.0", "%", "86.0", "%"]
     wide = shown(160, tables.models([model]))[0]
     assert "calibration error" in wide and "note" in wide
+
+
+@pytest.mark.parametrize("width", [100, 80])
+def test_chosen_versions_stand_beside_each_other_with_their_differences_marked(
+    shown: Shown, model: Compared, width: int
+) -> None:
+    training = {"training_images": 180, "hyperparameters": {"lr": 0.0123456, "batch-size": 16}}
+    older = replace(model, training=training, serving=True)
+    newer = replace(model, version=replace(model.version, version=4))
+    lines = shown(width, tables.chosen_models([older, newer]))
+    assert re.split("  +", lines[0].strip()) == ["version 3, serving", "version 4"]
+    rows = {re.split("  +", line)[0]: re.split("  +", line)[1:] for line in lines[2:]}
+    assert rows["counts"] == ["1-3", "1-3"]
+    assert rows["images learned from"] == ["180", "-", "≠"]
+    assert rows["training"] == ["lr 0.01235, batch 16", "-", "≠"]
+    assert rows["accuracy"] == ["48.0 % (30.0 to 66.0 %)", "48.0 % (30.0 to 66.0 %)"]
 
 
 def test_a_phone_shows_status_and_detail_of_each_step_below_each_other(

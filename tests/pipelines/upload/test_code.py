@@ -48,6 +48,7 @@ def test_a_bundle_has_the_files_of_its_step(steps: Path) -> None:
             "pixels.py",
             "plotting.py",
             "record.py",
+            "request.py",
             "train.py",
             "training/rules/overfit.py",
         ],
