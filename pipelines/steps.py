@@ -14,4 +14,5 @@ if (_STEPS := str(ROOT / "steps")) not in sys.path:
 
 import bin_files as bin_files
 import counts as counts
+import file_names as file_names
 import record as record

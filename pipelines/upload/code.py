@@ -40,6 +40,7 @@ CONTENTS = {
         "bin_files.py",
         "bin_table.py",
         "counts.py",
+        "file_names.py",
         "photo.py",
         "record.py",
     ),
