@@ -22,6 +22,7 @@ TYPES: dict[Any, Type] = {str: "String", int: "Integer", float: "Float"}
 # Each of these parameters and the setting that describes it and holds its default.
 SETTINGS = {
     "DataSource": "data.source",
+    "FurtherSource": "data.further",
     "FileList": "data.file_list",
     "SubsetSize": "data.subset_size",
     "Classes": "data.classes",
@@ -116,7 +117,7 @@ def declared(settings: Settings) -> list[Parameter]:
         "an s3:// address",
         re.compile(r"s3://[^/]+/.+").fullmatch,
     )
-    return [*parameters[:2], data_version, *parameters[2:], approved_model]
+    return [*parameters[:3], data_version, *parameters[3:], approved_model]
 
 
 def _from_setting(settings: Settings, name: str, key: str) -> Parameter:
@@ -124,7 +125,7 @@ def _from_setting(settings: Settings, name: str, key: str) -> Parameter:
     value: Any = settings
     for part in key.split("."):
         value = getattr(value, part)
-    if key in ("data.source", "data.file_list"):
+    if key in ("data.source", "data.further", "data.file_list"):
         value = _address(settings, value) or NONE
     limit = allowed(field)
     if key == "quality.approval_status":

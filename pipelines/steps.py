@@ -14,3 +14,4 @@ if (_STEPS := str(ROOT / "steps")) not in sys.path:
 
 import bin_files as bin_files
 import counts as counts
+import record as record

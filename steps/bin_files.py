@@ -70,6 +70,7 @@ class Bins:
     Attributes:
         layout: How they are laid out.
         files: The files of each bin, by its id. Two bins never share an id.
+        names: Every file that a reader of these bins needs, also of those with a flaw.
         flaws: Why what looks like a bin is none, by the id that it would have.
         tables: The names of the tables.
         unused: Pictures that no table lists.
@@ -77,6 +78,7 @@ class Bins:
 
     layout: Layout
     files: dict[str, BinFile]
+    names: Sequence[str]
     flaws: dict[str, Flaw] = field(default_factory=dict)
     tables: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
@@ -89,12 +91,6 @@ class Bins:
             "folders": "in folders named by their count",
             "table": f"listed in {' and '.join(self.tables[:SHOWN])}",
         }[self.layout]
-
-    @property
-    def names(self) -> list[str]:
-        """Every file that a reader of these bins needs, in order."""
-        names = {name for one in self.files.values() for name in (one.image, one.record) if name}
-        return sorted(names | set(self.tables))
 
     def find(self, name: str) -> str | None:
         """The id of the bin that a file list names; None if there is none.
@@ -225,7 +221,7 @@ def _paired(pictures: list[str], records: list[str], seen: list[str]) -> Bins:
             flaws[identity] = flaw
         else:
             files[identity] = BinFile(there[0], of_record[0])
-    return Bins("abid", files, flaws)
+    return Bins("abid", files, [*pictures, *records], flaws)
 
 
 def _in_count_folders(pictures: list[str]) -> Bins:
@@ -245,7 +241,7 @@ def _in_count_folders(pictures: list[str]) -> Bins:
             f"every picture is in two or more folders named by a number, such as {pictures[0]}, "
             f"so its count is not certain; give the other folders another name. {LAYOUTS}"
         )
-    return Bins("folders", files, flaws)
+    return Bins("folders", files, pictures, flaws)
 
 
 def _listed(pictures: list[str], tables: Mapping[str, bin_table.Table]) -> Bins:
@@ -275,12 +271,14 @@ def _listed(pictures: list[str], tables: Mapping[str, bin_table.Table]) -> Bins:
         why = "; ".join(flaw.detail for flaw in list(bad.values())[:SHOWN]) or "it has no row"
         raise LayoutError(f"{', '.join(tables)} names no bin that can be used: {why}. {LAYOUTS}")
     ids = _ids({name: _stem(name) for name in (*bins, *bad)})
+    listed = [name for name in pictures if name in bins or name in bad]
     return Bins(
         "table",
         {ids[name]: one for name, one in bins.items()},
+        [*tables, *listed],
         {ids[name]: flaw for name, flaw in bad.items()},
         tuple(tables),
-        tuple(name for name in pictures if name not in bins and name not in bad),
+        tuple(sorted(set(pictures) - set(listed))),
     )
 
 

@@ -11,12 +11,12 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from pipelines import NAME
 from pipelines.settings import backbones
+from pipelines.steps import counts
 
 Value = str | int | float  # what a pipeline parameter may be
 # SageMaker accepts no empty text, neither as a pipeline parameter nor as an argument of a job.
 NONE = "none"
 MAX_INTEGER = 2**31 - 1  # the tuner's seed has 32 bits
-MAX_CLASSES = 100
 # A job's argument may have 256 characters, and a version's CustomerMetadataProperties take no `*`,
 # which SageMaker would refuse only after all of the training.
 MAX_ADDRESS = 256
@@ -59,8 +59,10 @@ def _is_source(text: str) -> object:
 
 
 def _is_classes(text: str) -> object:
-    match = re.fullmatch(r"(\d+)-(\d+)", text)
-    return match and 0 < int(match[2]) - int(match[1]) < MAX_CLASSES
+    try:
+        return counts.Classes.parse(text)
+    except ValueError:
+        return None
 
 
 def _is_split(text: str) -> object:
@@ -130,13 +132,19 @@ EndpointName = Annotated[
     ),
 ]
 ImageSource = Annotated[str, Allowed(f"a local folder, or an s3:// prefix {ADDRESS}", _is_source)]
+FurtherSource = Annotated[
+    str,
+    Allowed(
+        f"a local folder, an s3:// prefix {ADDRESS}, or none", lambda t: not t or _is_source(t)
+    ),
+]
 FileList = Annotated[
     str,
     Allowed(f"a local file, an s3:// address {ADDRESS}, or none", lambda t: not t or _is_source(t)),
 ]
 Classes = Annotated[
     str,
-    Allowed(f"FIRST-LAST, such as 1-5 or 0-5, of at most {MAX_CLASSES} counts", _is_classes),
+    Allowed(counts.ALLOWED, _is_classes),
 ]
 Split = Annotated[str, Allowed('three positive numbers such as "8:1:1", in quotes', _is_split)]
 Backbone = Annotated[

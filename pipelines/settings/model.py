@@ -100,13 +100,15 @@ class Data(Section):
     """Bin images to learn from."""
 
     source: fields.ImageSource
-    """Bin images laid out like ABID: bin-images/ and metadata/. `start` uploads a local folder."""
+    """Bins: ABID's layout, folders by count, or a CSV file,count. `start` uploads a folder."""
+    further: fields.FurtherSource = ""
+    """Further bins whose shares of counts are wrong: learnt from, never judged on; none: none."""
     file_list: fields.FileList = ""
     """A file_list.json that names the images of each class; none: a balanced subset."""
     subset_size: CountOrZero
     """Number of images, balanced over the classes; 0: every image."""
-    classes: fields.Classes = "1-5"
-    """Item counts to learn; 0-5 adds empty bins."""
+    classes: fields.Classes
+    """Item counts to learn; 0-5 adds empty bins; in 0-6+ the last is "6 or more"."""
     learn_from: Literal["classes", "all"] = "classes"
     """all: train on bins of other counts too (0, 6, 7, ...); they are never scored."""
     contradictions: Literal["keep", "leave-out"] = "keep"

@@ -48,7 +48,7 @@ def test_an_unknown_name_lists_every_parameter(local: Settings) -> None:
         ("MaxTrials=1.5", "a whole number"),
         ("MaxTrials=0", "from 1 to"),
         ("Seed=99999999999", "to 2147483647"),
-        ("Classes=0-1000000000", "at most 100 counts"),
+        ("Classes=0-1000000000", "the last at most 99"),
         ("MaxParallelTrials=99", "above MaxTrials"),
         ("AccuracyThreshold=2", "from 0 to 1"),
         ("AccuracyThreshold=nan", "a number"),
