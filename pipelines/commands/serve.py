@@ -62,9 +62,9 @@ def models(
     elif not compared:
         note("There is no model version yet: an execution that passes CheckAccuracy registers one.")
     else:
-        from pipelines.display import tables, terminal
+        from pipelines.display import comparisons, tables, terminal
 
-        terminal.show((tables.chosen_models if versions else tables.models)(compared))
+        terminal.show((comparisons.chosen_models if versions else tables.models)(compared))
 
 
 @app.add("approve", "approve 3 -m 'reviewed by Ada'", "approve 3 --yes")
@@ -208,13 +208,13 @@ def _show_change(
         typer.Exit: The person has answered no.
     """
     from model_registry.errors import RegistryError
-    from pipelines.display import tables, terminal
+    from pipelines.display import comparisons, terminal
     from pipelines.serving import replacement
 
     replaced = replacement.of(target.session, version, current)
     if replaced is None:
         return
-    terminal.show(*tables.replacement(replaced))
+    terminal.show(*comparisons.replacement(replaced))
     objections = replaced.objections()
     if yes or not objections:
         for objection in objections:

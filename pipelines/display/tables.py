@@ -1,6 +1,5 @@
 """The tables of the commands: results, executions, model versions, the endpoint, predictions."""
 
-import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
@@ -13,20 +12,16 @@ from pipelines.display.table import Column, FittedTable
 from pipelines.display.terminal import NextSteps, headline, steps
 from pipelines.evaluation_report import EvaluationReport, Metric
 from pipelines.executions.advice import advise
-from pipelines.executions.execution import Execution, Summary
+from pipelines.executions.execution import NO_NAME, Execution
 from pipelines.executions.outcome import Outcome, Verdict
+from pipelines.executions.summary import Summary
 from pipelines.executions.watch import Snapshot
 from pipelines.parameters import Parameter
 from pipelines.scoring.scores import LOW_CONFIDENCE, Scores
-from pipelines.serving.comparison import Compared
+from pipelines.serving.comparison import Compared, data_name
 from pipelines.serving.prediction import Prediction
-from pipelines.serving.replacement import Replacement
-from pipelines.side_by_side import UNKNOWN, SideBySide, beside
 
-# The display name that SageMaker gives an execution without one.
-NO_NAME = re.compile("execution-[0-9]+")
 LONGEST_DEFAULT = 16  # of a parameter; a longer one stands in the last column
-DIFFERENT = "≠"
 LONGEST_PATH = 28  # of a predicted image; of a longer one the end is shown
 
 
@@ -111,6 +106,8 @@ def executions(summaries: Iterable[Summary]) -> FittedTable:
             "" if NO_NAME.fullmatch(one.name) else one.name,
             one.status,
             moment(one.started, seconds=False),
+            one.data,
+            " ".join(f"{name}={_named(value)}" for name, value in one.changed.items()),
             one.failure,
         )
         for one in summaries
@@ -119,7 +116,9 @@ def executions(summaries: Iterable[Summary]) -> FittedTable:
         Column("execution", whole=True),
         Column("name"),
         Column("status", whole=True),
-        Column("started", whole=True, optional=1),
+        Column("started", whole=True, optional=2),
+        Column("data", optional=1),
+        Column("changed parameters"),
         Column("failure"),
     )
     used = [at for at in range(len(columns)) if at < 1 or any(row[at] for row in rows)]
@@ -158,46 +157,6 @@ def models(compared: Iterable[Compared]) -> FittedTable:
     ]
     used = [at for at in range(len(columns)) if at < 2 or any(row[at] for row in rows)]
     return FittedTable([columns[at] for at in used], [[row[at] for at in used] for row in rows])
-
-
-def chosen_models(compared: Iterable[Compared]) -> FittedTable:
-    """Chosen model versions beside each other, with all that is known of them."""
-    entries = list(compared)
-    facts = [
-        {
-            **entry.facts(),
-            "registered": moment(entry.version.created, seconds=False),
-            "execution": entry.version.metadata.get("execution", "").rpartition("/")[2],
-            "note": entry.version.note,
-        }
-        for entry in entries
-    ]
-    headings = [
-        f"version {entry.version.version}{', serving' * entry.serving}" for entry in entries
-    ]
-    return side_by_side(beside(headings, facts))
-
-
-def replacement(replaced: Replacement) -> list[RenderableType]:
-    """What changes on the endpoint: the facts in which two versions differ."""
-    compared = replaced.side_by_side()
-    if not compared.differences:
-        return [Text(f"It changes nothing that is known of the version on {replaced.endpoint}.")]
-    return [
-        Text(f"What changes on endpoint {replaced.endpoint}:"),
-        side_by_side(SideBySide(compared.headings, compared.differences)),
-    ]
-
-
-def side_by_side(compared: SideBySide) -> FittedTable:
-    """Things beside each other; a mark at the facts in which they differ, if they do not in all."""
-    columns = [Column("", whole=True), *(Column(heading) for heading in compared.headings)]
-    rows = [[row.label, *(value or UNKNOWN for value in row.values)] for row in compared.rows]
-    if 0 < len(compared.differences) < len(compared.rows):
-        columns.append(Column("", whole=True))
-        for row, shown in zip(compared.rows, rows, strict=True):
-            shown.append(DIFFERENT if row.differs else "")
-    return FittedTable(columns, rows)
 
 
 def endpoint(described: Mapping[str, Any]) -> FittedTable:
@@ -245,6 +204,11 @@ def scores(scored: Scores) -> FittedTable:
 def _match(answer: Mapping[str, Any]) -> str:
     yes = "matches" if answer["match"] else "does not match"
     return f"{answer['expected_quantity']} {yes} ({answer['match_confidence']:.0%})"
+
+
+def _named(value: str) -> str:
+    """The name of what lies at an address; other values as they are."""
+    return data_name(value) if value.startswith("s3://") else value
 
 
 def _end(path: str) -> str:
