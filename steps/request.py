@@ -91,7 +91,7 @@ def read(body: bytes, content_type: str | None, headers: Mapping[str, str]) -> C
             content type.
     """
     kind = (content_type or "").split(";")[0].strip().lower()
-    if kind not in (*photo.CONTENT_TYPES, FORM, JSON):
+    if kind not in (FORM, JSON) and not photo.allows(content_type, body):
         raise RequestError(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
             f"content type '{kind or 'none'}' is not supported; send "

@@ -19,8 +19,8 @@ from training.loop.fitting import Outcome
 from training.loop.temperature import fit_temperature
 
 SHIPPED = (
-    "inference.py", "engine.py", "network.py", "photo.py", "pixels.py", "counts.py", "record.py",
-    "request.py",
+    "inference.py", "engine.py", "network.py", "photo.py", "photo_jpeg.py", "photo_png.py",
+    "pixels.py", "counts.py", "record.py", "request.py",
 )  # fmt: skip
 STEPS = Path(__file__).resolve().parents[2]
 
