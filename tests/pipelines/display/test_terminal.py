@@ -94,7 +94,7 @@ def test_no_word_is_broken(shown: Shown, parts: list[Any], width: int) -> None:
 def test_a_narrow_terminal_leaves_out_what_matters_least(shown: Shown, model: Compared) -> None:
     *heading, _, row = shown(80, tables.models([model]))
     assert "accuracy" in " ".join(heading) and "note" not in " ".join(heading)
-    assert row.split()[2] == "1-3" and row.split()[5:9] == ["48.0", "%", "86.0", "%"]
+    assert row.split()[2] == "1-3" and row.split()[4:8] == ["48.0", "%", "86.0", "%"]
     wide = shown(160, tables.models([model]))[0]
     assert "calibration error" in wide and "note" in wide
 
