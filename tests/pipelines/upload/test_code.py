@@ -17,7 +17,7 @@ def steps(tmp_path: Path) -> Path:
     """A small `steps/`."""
     folder = tmp_path / "steps"
     scripts = ("prepare.py", "train.py", "evaluate.py")
-    shared = (*MODEL_CODE, "plotting.py", "bin_files.py", "bin_table.py")
+    shared = (*MODEL_CODE, "plotting.py", "bin_files.py", "bin_table.py", "file_names.py")
     for name in (*scripts, *shared):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(f"# {name}")
@@ -35,6 +35,7 @@ def test_a_bundle_has_the_files_of_its_step(steps: Path) -> None:
             "bin_files.py",
             "bin_table.py",
             "counts.py",
+            "file_names.py",
             "photo.py",
             "photo_jpeg.py",
             "photo_png.py",
