@@ -34,6 +34,7 @@ MODEL_CODE = (
     "counts.py",
     "record.py",
     "request.py",
+    "document.py",
 )  # also in the model
 CONTENTS = {
     "prepare": (

@@ -20,7 +20,7 @@ from training.loop.temperature import fit_temperature
 
 SHIPPED = (
     "inference.py", "engine.py", "network.py", "photo.py", "photo_jpeg.py", "photo_png.py",
-    "pixels.py", "counts.py", "record.py", "request.py",
+    "pixels.py", "counts.py", "record.py", "request.py", "document.py",
 )  # fmt: skip
 STEPS = Path(__file__).resolve().parents[2]
 

@@ -45,6 +45,7 @@ def test_a_bundle_has_the_files_of_its_step(steps: Path) -> None:
         ],
         "train": [
             "counts.py",
+            "document.py",
             "engine.py",
             "inference.py",
             "network.py",
