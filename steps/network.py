@@ -144,6 +144,7 @@ def counting(built: nn.Module, settings: Mapping[str, Any]) -> Counting:
         str(settings.get("loss", "cross-entropy")),
         float(settings.get("temperature", 1.0)),
         bool(settings.get("mirrored", False)),
+        bool(settings.get("or_more", False)),
     )
 
 
@@ -160,12 +161,14 @@ class Counting(nn.Module):
         loss: str,
         temperature: float,
         mirrored: bool,
+        or_more: bool = False,
     ) -> None:
         super().__init__()
         self.network, self.loss = built, loss
-        self.temperature, self.mirrored = temperature, mirrored
+        self.temperature, self.mirrored, self.or_more = temperature, mirrored, or_more
         chosen = torch.tensor([list(levels).index(count) for count in classes])
         self.register_buffer("chosen", chosen, persistent=False)
+        self.first_open = int(chosen[-1])
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Probabilities (n, classes) of normalised images (n, 3, size, size)."""
@@ -181,8 +184,16 @@ class Counting(nn.Module):
         et al. 2017, "On Calibration of Modern Neural Networks").
         """
         levels = torch.stack([log_probabilities(view.float(), self.loss) for view in views])
-        classes = levels.index_select(2, self.chosen).logsumexp(0)
+        classes = self.of_classes(levels).logsumexp(0)
         return (classes / self.temperature).log_softmax(1)
+
+    def of_classes(self, levels: torch.Tensor) -> torch.Tensor:
+        """Log probabilities (…, classes) of those (…, levels)."""
+        classes = levels.index_select(-1, self.chosen)
+        if not self.or_more:
+            return classes
+        more = levels[..., self.first_open :].logsumexp(-1, keepdim=True)
+        return torch.cat([classes[..., :-1], more], dim=-1)
 
 
 class Serving(nn.Module):

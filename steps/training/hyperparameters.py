@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, NoReturn
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 import network
+from counts import Classes
 from training.environment import TrainingError
 
 GROWN_AFTER = 0.4  # share of the epochs after which `growing` uses images of full size
@@ -48,7 +48,9 @@ class Recipe(BaseModel):
     pretrained: bool = _field(True, "start from ImageNet weights")
     freeze: Annotated[int, Field(ge=-1)] = _field(0, "backbone stages to freeze; -1: all of it")
     dropout: Share = _field(0.2, "share of features dropped before the last layer")
-    counts: str = _field("", "counts to answer, as FIRST-LAST; empty: all training counts")
+    counts: str = _field(
+        "", "counts to answer, such as 1-5 or 0-6+ (6 or more); empty: all training counts"
+    )
     loss: Loss = _field("soft-ordinal", "training loss")
     label_width: NotNegative = _field(0.6, "standard deviation of soft-ordinal labels, in items")
     label_smoothing: Share = _field(0.1, "for cross-entropy and expected-count")
@@ -86,9 +88,11 @@ class Recipe(BaseModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> Recipe:
-        judged = self.judged_counts
-        if self.counts and (judged is None or len(judged) < 2):
-            raise ValueError(f"counts is FIRST-LAST, such as 1-5 or 0-5, not '{self.counts}'")
+        if self.counts:
+            try:
+                Classes.parse(self.counts)
+            except ValueError as error:
+                raise ValueError(f"counts: {error}") from None
         if self.label_noise != "off" and not self.pretrained:
             raise ValueError(
                 f"label-noise {self.label_noise} judges labels by the features of a pretrained "
@@ -99,10 +103,9 @@ class Recipe(BaseModel):
         return self
 
     @property
-    def judged_counts(self) -> range | None:
+    def judged_counts(self) -> Classes | None:
         """The counts that the model answers and is scored on; None for all training counts."""
-        ends = re.fullmatch(r"(\d+)-(\d+)", self.counts)
-        return range(int(ends[1]), int(ends[2]) + 1) if ends else None
+        return Classes.parse(self.counts) if self.counts else None
 
     def by_name(self) -> dict[str, Any]:
         """The values under SageMaker's names."""
