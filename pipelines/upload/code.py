@@ -25,17 +25,23 @@ if TYPE_CHECKING:
 STEPS = ROOT / "steps"
 MODEL_CODE = (
     "inference.py",
+    "answer.py",
+    "decision.py",
     "engine.py",
     "network.py",
+    "served_network.py",
+    "record_network.py",
+    "item_features.py",
     "photo.py",
     "pixels.py",
     "counts.py",
     "record.py",
 )  # also in the model
+RECORDS = ("wrong_records.py", "decision.py", "counts.py", "record.py")
 CONTENTS = {
     "prepare": ("prepare.py", "preparation", "counts.py", "photo.py", "record.py"),
-    "train": ("train.py", "training", *MODEL_CODE, "plotting.py"),
-    "evaluate": ("evaluate.py", "evaluation", "plotting.py"),
+    "train": ("train.py", "training", *MODEL_CODE, "plotting.py", "wrong_records.py"),
+    "evaluate": ("evaluate.py", "evaluation", "plotting.py", *RECORDS),
 }
 TARBALL = "sourcedir.tar.gz"
 

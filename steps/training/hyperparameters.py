@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, NoReturn
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+import decision
 import network
 from counts import Classes
 from training.environment import TrainingError
@@ -24,6 +25,7 @@ Natural = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, lt=1)]
+PartialShare = Annotated[float, Field(gt=0, lt=1)]
 
 
 def _field(default: object, text: str) -> Any:
@@ -78,6 +80,13 @@ class Recipe(BaseModel):
     debug: bool = _field(False, "save tensors and judge them with the debug rules")
     stop_on_issue: bool = _field(False, "with debug: end training when a rule finds an issue")
     profile: bool = _field(True, "record the operators of two steps in profile.html")
+    match_precision: PartialShare = _field(
+        0.95, "share of the passing bins whose stock record must be right"
+    )
+    record_error_rate: PartialShare = _field(0.1, "share of wrong stock records that is assumed")
+    record_error_kinds: str = _field(
+        decision.USUAL_KINDS, "share of each kind of wrong stock record among the wrong ones"
+    )
     export: Literal["auto", "none"] = _field("auto", "auto: for ONNX Runtime; none: use PyTorch")
 
     @field_validator("backbone")
@@ -93,6 +102,10 @@ class Recipe(BaseModel):
                 Classes.parse(self.counts)
             except ValueError as error:
                 raise ValueError(f"counts: {error}") from None
+        try:
+            decision.RecordErrors.parse(self.record_error_rate, self.record_error_kinds)
+        except ValueError as error:
+            raise ValueError(f"record-error-kinds: {error}") from None
         if self.label_noise != "off" and not self.pretrained:
             raise ValueError(
                 f"label-noise {self.label_noise} judges labels by the features of a pretrained "
@@ -107,13 +120,21 @@ class Recipe(BaseModel):
         """The counts that the model answers and is scored on; None for all training counts."""
         return Classes.parse(self.counts) if self.counts else None
 
+    @property
+    def record_errors(self) -> decision.RecordErrors:
+        """How stock records are assumed to be wrong."""
+        return decision.RecordErrors.parse(self.record_error_rate, self.record_error_kinds)
+
     def by_name(self) -> dict[str, Any]:
         """The values under SageMaker's names."""
         return self.model_dump(by_alias=True)
 
     def identity(self) -> dict[str, Any]:
         """Those of `by_name` that the trained weights depend on."""
-        without_effect = {"num_workers", "profile", "export"}
+        without_effect = {
+            "num_workers", "profile", "export",
+            "match_precision", "record_error_rate", "record_error_kinds",
+        }  # fmt: skip
         return self.model_dump(by_alias=True, exclude=without_effect)
 
 
@@ -167,6 +188,8 @@ def _allowed(schema: Mapping[str, Any]) -> str:
     )
     least, above = schema.get("minimum"), schema.get("exclusiveMinimum")
     below = schema.get("exclusiveMaximum")
+    if below is not None and above is not None:
+        return f"{kind} above {above:g} and below {below:g}"
     if below is not None:
         return f"{kind} from {least:g} to below {below:g}"
     if above is not None:

@@ -11,6 +11,7 @@ import torch
 
 import network
 import train
+from counts import Classes
 from tests.steps.tiny_training import METRICS, TINY, channel, options, read
 from training.data import augmentation, channels
 from training.data.images import load_images, normalise
@@ -86,7 +87,7 @@ def test_counts_without_training_images_are_never_answered(
     assert train.main(options(counts="1-4", epochs=1)) == 1
     assert "validation has 1, 3, 5" in capsys.readouterr().err
     found = load_images(opt / "input" / "data" / "train", 32, 1)
-    assert channels.choose_levels(found, range(1, 5)).classes == (1, 3)
+    assert channels.choose_levels(found, Classes.parse("1-4")).classes == (1, 3)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from torch import nn
 
 import network
 import pixels
+import served_network
 from training.data.images import Images
 from training.result import artifact
 
@@ -110,13 +111,15 @@ def _teach(
     std: Sequence[float],
 ) -> None:
     """Solve the head so that each image gets its probabilities: fewer images than features."""
-    head = network.head_of(built)
+    name, head = network.head_name(built), network.head_of(built)
     seen: list[torch.Tensor] = []
     hook = head.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
     with torch.inference_mode():
         batch = np.stack([pixels.decode(file.read_bytes(), SIZE) for file in images])
-        network.Serving(built, {"mean": mean, "std": std})(torch.from_numpy(batch))
+        settings = {"classes": range(head.out_features), "mean": mean, "std": std}
+        served_network.Serving(network.counting(built, settings), settings)(torch.from_numpy(batch))
     hook.remove()
+    built.set_submodule(name, head)  # `counting` takes it out
     features = torch.cat([seen[0].clone(), torch.ones(len(images), 1)], dim=1).double()
     logits = torch.tensor(answers, dtype=torch.float64).log()
     solved = torch.linalg.lstsq(features, logits, driver="gelsd").solution.float()

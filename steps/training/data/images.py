@@ -117,7 +117,8 @@ def load_images(
     if not counts or (classes and any(classes.of(count) is None for count in counts)):
         raise TrainingError(
             f"the channels differ in their counts: {folder} has {format_counts(counts)}, "
-            f"the model answers {classes.text if classes else 'all'}; use the same folders in both"
+            f"the model answers {format_counts(classes.counts if classes else ())}; use the same "
+            "folders in both"
         )
     files: list[Path] = []
     labels: list[int] = []
