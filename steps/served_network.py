@@ -19,26 +19,29 @@ from record import Record
 from record_network import RecordPart
 
 NEVER = -30.0  # log of a probability that is as good as none
+OWN = ("calibration", "record", "fusion", "familiar")  # the parts beside the network
 
 
-class Fusion(nn.Module):
-    """What photo and items say together: a multinomial logistic regression on both.
+class Joining(nn.Module):
+    """What several distributions over the counts say together: a multinomial logistic regression.
 
-    Its inputs are the log probabilities of the counts by the photo and by the items. Training fits
-    it on validation (docs/decisions/photo-and-record.md compares it with other ways).
+    Its inputs are their log probabilities. Training fits it on validation: for the photo alone it
+    corrects which counts are mistaken for which (Guo et al. 2017, "matrix scaling"), and for photo
+    and items it says how much each is worth (docs/decisions/photo-and-record.md compares it with
+    other ways).
 
     Args:
+        distributions: how many.
         classes: the number of counts.
     """
 
-    def __init__(self, classes: int) -> None:
+    def __init__(self, distributions: int, classes: int) -> None:
         super().__init__()
-        self.weigh = nn.Linear(2 * classes, classes)
+        self.weigh = nn.Linear(distributions * classes, classes)
 
-    def forward(self, photo: torch.Tensor, items: torch.Tensor) -> torch.Tensor:
-        """Log probabilities (n, classes) from those of the photo and the items (n, classes)."""
-        inputs = torch.cat([photo, items], dim=1).clamp(min=NEVER)
-        return self.weigh(inputs).log_softmax(1)
+    def forward(self, *given: torch.Tensor) -> torch.Tensor:
+        """Log probabilities (n, classes) from those of each distribution (n, classes)."""
+        return self.weigh(torch.cat(given, dim=1).clamp(min=NEVER)).log_softmax(1)
 
 
 class Familiar(nn.Module):
@@ -79,11 +82,15 @@ class Serving(nn.Module):
     Args:
         counting: from `network.counting`.
         settings: from model.json, for the normalisation.
-        record: what the items say; None for a model that was trained without records.
-        fusion: of the two; None without `record`.
-        familiar: how strange a photo is; None for a model that does not say.
+        parts: `calibration` of the photo's distribution, `record` (what the items say), `fusion` of
+            the two, and `familiar` (how strange a photo is). A model answers without those that it
+            was trained without.
     """
 
+    calibration: Joining | None
+    record: RecordPart | None
+    fusion: Joining | None
+    familiar: Familiar | None
     mean: torch.Tensor
     std: torch.Tensor
 
@@ -91,13 +98,12 @@ class Serving(nn.Module):
         self,
         counting: network.Counting,
         settings: Mapping[str, Any],
-        record: RecordPart | None = None,
-        fusion: Fusion | None = None,
-        familiar: Familiar | None = None,
+        parts: Mapping[str, nn.Module] | None = None,
     ) -> None:
         super().__init__()
-        self.counting, self.record, self.fusion = counting, record, fusion
-        self.familiar = familiar
+        self.counting = counting
+        for name in OWN:
+            setattr(self, name, (parts or {}).get(name))
         for name in ("mean", "std"):
             values = torch.tensor(settings[name], dtype=torch.float32).view(1, 3, 1, 1)
             self.register_buffer(name, values, persistent=False)
@@ -121,6 +127,8 @@ class Serving(nn.Module):
             listed: float (n), from the same.
         """
         photo, features = self.counting.look(self._normalised(pixels))
+        if self.calibration is not None:
+            photo = self.calibration(photo)
         strangeness = torch.zeros_like(photo[:, 0])
         if self.familiar is not None:
             strangeness = self.familiar(features)
@@ -174,8 +182,8 @@ def build(
     """The module with its weights.
 
     Args:
-        state: of model.pt: the network's weights under their own names, the others under `record.`,
-            `fusion.` and `familiar.`.
+        state: of model.pt: the network's weights under their own names, the others under the
+            name of their part.
         settings: from model.json.
         built: from `network.build`.
     """
@@ -186,17 +194,14 @@ def build(
 
     others = tuple(f"{name}." for name in OWN)
     built.load_state_dict({k: v for k, v in state.items() if not k.startswith(others)})
-    counting = network.counting(built, settings)
-    record = fusion = familiar = None
-    if weights := part("record"):
-        record = RecordPart(len(settings["levels"]))
-        record.load_state_dict(weights)
-        fusion = Fusion(len(settings["classes"]))
-        fusion.load_state_dict(part("fusion"))
-    if weights := part("familiar"):
-        familiar = Familiar(*weights["axes"].shape)
-        familiar.load_state_dict(weights)
-    return Serving(counting, settings, record, fusion, familiar).eval()
-
-
-OWN = ("record", "fusion", "familiar")
+    classes = len(settings["classes"])
+    parts: dict[str, nn.Module] = {}
+    if own := part("calibration"):
+        parts["calibration"] = Joining(1, classes)
+    if own := part("record"):
+        parts |= {"record": RecordPart(len(settings["levels"])), "fusion": Joining(2, classes)}
+    if own := part("familiar"):
+        parts["familiar"] = Familiar(*own["axes"].shape)
+    for name, module in parts.items():
+        module.load_state_dict(part(name))
+    return Serving(network.counting(built, settings), settings, parts).eval()

@@ -15,6 +15,7 @@ import pytest
 import torch
 
 import network
+import served_network
 import train
 from counts import Classes
 from tests.steps.tiny_training import (
@@ -39,7 +40,7 @@ def test_a_training_job_from_hyperparameters_to_model(opt: Path, tmp_path: Path)
     """The image's own `train`, the code in a tarball, a debugged run: a process from end to end."""
     source = tmp_path / "sourcedir.tar.gz"
     with tarfile.open(source, "w:gz") as tar:
-        for name in ("train.py", "training", *artifact.SHIPPED):
+        for name in ("train.py", "training", "wrong_records.py", *artifact.SHIPPED):
             tar.add(STEPS / name, name, filter=lambda f: None if "__pycache__" in f.name else f)
     arguments = options(debug="true", epochs=3, profile="true", export="auto")
     hyperparameters = {
@@ -80,7 +81,7 @@ def test_a_training_job_from_hyperparameters_to_model(opt: Path, tmp_path: Path)
     assert read(opt, "model.json")["serves"] == "model.onnx"
     assert (opt / "model" / "profile.html").is_file()
     state = torch.load(opt / "model" / "model.pt", weights_only=True)
-    network.build(TINY, 3).load_state_dict(state)
+    served_network.build(state, read(opt, "model.json"), network.build(TINY, 3))
     assert {file.name for file in (opt / "model" / "code").iterdir()} == set(artifact.SHIPPED)
     learnt_from = (opt / "model" / "learnt_from.txt").read_text().split()
     images = (opt / "input" / "data").glob("*/*/*.jpg")

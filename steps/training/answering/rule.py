@@ -18,7 +18,8 @@ from wrong_records import Claim
 REGULARISATION = 0.3  # scikit-learn's C, for standardised numbers
 FAMILIAR = 0.995  # share of the validation images that count as bins
 MARGIN = 1.1  # on the strangeness of these
-FEWEST = 20  # claims that can be judged; a regression on fewer means nothing
+FEWEST = 20  # bins that can be judged; a regression on fewer means nothing
+SAME = 1e-6  # spread of a number that is the same for all claims
 
 # From bins by index and a record for each, what the model says about each pair.
 Look = Callable[[Sequence[int], Sequence[Record]], list[Evidence]]
@@ -70,7 +71,7 @@ def judged(record: Record, classes: Classes) -> bool:
 
 def _match(claims: Sequence[Claim], evidence: Sequence[Evidence], rule: Rule) -> Match:
     right = np.array([one.right for one in claims])
-    if len(claims) < FEWEST or right.all() or not right.any():
+    if len({one.bin for one in claims}) < FEWEST or right.all() or not right.any():
         return Match({}, None)  # nothing passes
     rows = [
         decision.numbers(seen, claim.record, rule.classes, rule.prior)
@@ -78,7 +79,12 @@ def _match(claims: Sequence[Claim], evidence: Sequence[Evidence], rule: Rule) ->
     ]
     names = sorted({name for row in rows for name in row} - {"constant"})
     table = np.array([[row.get(name, 0.0) for name in names] for row in rows])
-    mean, spread = table.mean(axis=0), np.maximum(table.std(axis=0), 1e-6)
+    differs = table.std(axis=0) > SAME
+    names, table = (
+        [name for name, one in zip(names, differs, strict=True) if one],
+        table[:, differs],
+    )
+    mean, spread = table.mean(axis=0), table.std(axis=0)
     weight = np.array([one.weight for one in claims])
     regression = LogisticRegression(C=REGULARISATION, max_iter=5000)
     # Regularised as if every pair had been seen as often as it was made up.

@@ -18,7 +18,7 @@ import served_network
 from counts import Classes
 from decision import Evidence
 from record import Record
-from training.answering import familiar, fusion, items, rule
+from training.answering import familiar, items, joining, rule
 from training.data.channels import Channels
 from training.data.images import Images
 from training.hyperparameters import Recipe
@@ -45,26 +45,28 @@ def parts(folder: Path, recipe: Recipe, channels: Channels, outcome: Outcome) ->
     def add(name: str, part: torch.nn.Module) -> None:
         state.update({f"{name}.{key}": value for key, value in part.state_dict().items()})
 
+    levels = channels.levels
+    labels, prior = (
+        levels.labels(channels.validation.counts),
+        torch.from_numpy(class_shares(channels)),
+    )
+    photo = (outcome.log_probabilities / settings["temperature"]).log_softmax(1)
+    calibration = joining.fit(labels, prior, photo)
+    add("calibration", calibration)
     add("familiar", familiar.fit(_features(module, channels.train)))
-    part = items.fit(channels.train, channels.levels, recipe.seed)
-    if part is None:
+    part = items.fit(channels.train, levels, recipe.seed)
+    records = channels.validation.records
+    known = [at for at, one in enumerate(records) if one is not None and one.items is not None]
+    if part is None or not known:
         print("no stock records to learn from: the model answers by the photo alone", flush=True)
     else:
         add("record", part)
         module.record = part
-        known = [
-            i for i, one in enumerate(channels.validation.records) if one and one.items is not None
-        ]
-        records = [channels.validation.records[index] for index in known]
-        labels = channels.levels.labels(channels.validation.counts)[known]
+        encoded = item_features.encode([records[at] for at in known])
         with torch.inference_mode():
-            encoded = (torch.from_numpy(values) for values in item_features.encode(records))
-            by_items = module.by_items(*encoded)
-        share = torch.from_numpy(class_shares(channels))
-        # As they are served: with the temperature.
-        photo = (outcome.log_probabilities / settings["temperature"]).log_softmax(1)
-        joined = fusion.fit(photo[known], by_items.clone(), labels, share)
-        add("fusion", joined)
+            by_items = module.by_items(*map(torch.from_numpy, encoded)).clone()
+            by_photo = calibration(photo[known]).clone()
+        add("fusion", joining.fit(labels[known], prior, by_photo, by_items))
     torch.save(state, folder / engine.WEIGHTS)
 
 
