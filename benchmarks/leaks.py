@@ -31,6 +31,7 @@ from sklearn.preprocessing import Normalizer, StandardScaler
 
 import network
 import pixels
+from counts import Classes
 from preparation.groups import find_group
 from preparation.metadata import Bin, parse
 from preparation.splitting import Member, split
@@ -213,7 +214,7 @@ def training_mask(images: Images, seed: int, by_bin: bool) -> NDArray[Any]:
         Member(identity, int(count), str(number) if by_bin else identity)
         for identity, count, number in zip(images.ids, images.counts, images.bins, strict=True)
     ]
-    parts = split(members, (8, 1, 1), seed)
+    parts = split(members, (8, 1, 1), seed, Classes(tuple(COUNTS)))
     return np.array([parts[identity] == "train" for identity in images.ids])
 
 

@@ -16,6 +16,7 @@ import boto3
 
 from model_registry.errors import EndpointBusyError, NotApprovedError, RegistryError
 from model_registry.promotion import Placement, promote
+from model_registry.replaced import describe_replaced
 from model_registry.versions import ModelVersion, describe
 
 LEFT = "left for approval"
@@ -34,7 +35,8 @@ def handler(event: Mapping[str, Any], context: Any = None) -> dict[str, Any]:
         context: Lambda's context, for the time that is left.
 
     Returns:
-        Plain values: `statusCode`, `status` and what was done.
+        Plain values: `statusCode`, `status`, what was done and, for a version that replaced
+        another, what changed.
 
     Raises:
         EndpointBusyError: The endpoint was being changed until the function's time was over. Lambda
@@ -67,7 +69,8 @@ def handler(event: Mapping[str, Any], context: Any = None) -> dict[str, Any]:
     except EndpointBusyError as error:
         _log({"status": "endpoint busy", "reason": str(error)})
         raise
-    return _log({**base, **asdict(promotion)})
+    replaced = describe_replaced(client, promotion, version)
+    return _log({**base, **asdict(promotion), **replaced})
 
 
 def _is_decision(event: Mapping[str, Any]) -> bool:

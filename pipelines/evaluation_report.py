@@ -35,6 +35,7 @@ class Metric:
         interval: The 95 % interval: `30.0 to 66.0 %`; "" where it was not estimated.
         comparison: What simpler answers and the approved model reach; "" where nothing is known.
         headline: Show it large, before the others.
+        low, high: The ends of the 95 % interval; None where it was not estimated.
     """
 
     name: str
@@ -46,6 +47,8 @@ class Metric:
     interval: str = ""
     comparison: str = ""
     headline: bool = False
+    low: float | None = None
+    high: float | None = None
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,30 @@ class EvaluationReport:
         """The headline metrics in one sentence; "" if there is none."""
         parts = [f"{one.text} {one.description}" for one in self.metrics if one.headline]
         return f"{self.test_images} test images: {', '.join(parts)}." if parts else ""
+
+    @property
+    def classes(self) -> str:
+        """The counts that the model answers, such as `1-5`; "" if that is not known."""
+        classes = self.document.get("tally", {}).get("classes")
+        if not isinstance(classes, list):
+            return str(classes or "")
+        return f"{classes[0]}-{classes[-1]}" if classes else ""
+
+    @property
+    def comparison(self) -> Mapping[str, Any]:
+        """The paired comparison with the approved model; empty if there is none that decides."""
+        approved = self.document.get("tally", {}).get("approved", {})
+        decides = approved.get("present") and approved.get("decides", True)
+        return approved if decides and "difference" in approved else {}
+
+    def facts(self) -> dict[str, str]:
+        """The metrics with their intervals, and what the decision is worth, by label."""
+        shown = {
+            one.label: f"{one.short} ({one.interval})" if one.interval else one.short
+            for one in self.metrics
+        }
+        images = "" if self.test_images is None else str(self.test_images)
+        return {"images tested on": images, **shown, "decision": self.verification}
 
     def rows(self) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
         """The metrics as the columns and rows of a table, without a column that would be empty."""
@@ -157,6 +184,7 @@ def _earlier_metrics(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             "short": f"{value}{unit}",
             "text": f"{value}{unit}" if spread is None else f"{value} ± {spread}{unit}",
             "interval": f"{low} to {high}{unit}" if low is not None else "",
+            **tally.get("intervals", {}).get(name, {}),
             "comparison": "; ".join(compared),
             "headline": name in ("accuracy", "within_one_accuracy", "mae"),
         }  # fmt: skip

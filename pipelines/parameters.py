@@ -22,6 +22,7 @@ TYPES: dict[Any, Type] = {str: "String", int: "Integer", float: "Float"}
 # Each of these parameters and the setting that describes it and holds its default.
 SETTINGS = {
     "DataSource": "data.source",
+    "FurtherSource": "data.further",
     "FileList": "data.file_list",
     "SubsetSize": "data.subset_size",
     "Classes": "data.classes",
@@ -60,6 +61,7 @@ class Parameter:
         help: One line that describes it.
         allowed: The allowed values in words.
         accepts: Returns whether a value of the right type is allowed.
+        hint: Returns the end of the sentence about one that is not.
     """
 
     name: str
@@ -68,6 +70,7 @@ class Parameter:
     help: str
     allowed: str
     accepts: Callable[[Any], object]
+    hint: Callable[[Any], str] = lambda value: "."
 
     def parse(self, text: str) -> Value:
         """Convert the text of a command line to the parameter's type.
@@ -83,7 +86,8 @@ class Parameter:
         # SageMaker accepts no empty text.
         if value == "" or not self.accepts(value):
             raise ParameterError(
-                f"Parameter {self.name} cannot be {text!r}. Allowed: {self.allowed}. "
+                f"Parameter {self.name} cannot be {text!r}. Allowed: {self.allowed}"
+                f"{self.hint(text)} "
                 f"({self.help} Default: {self.default!r}.)"
             )
         return value
@@ -113,7 +117,7 @@ def declared(settings: Settings) -> list[Parameter]:
         "an s3:// address",
         re.compile(r"s3://[^/]+/.+").fullmatch,
     )
-    return [*parameters[:2], data_version, *parameters[2:], approved_model]
+    return [*parameters[:3], data_version, *parameters[3:], approved_model]
 
 
 def _from_setting(settings: Settings, name: str, key: str) -> Parameter:
@@ -121,14 +125,15 @@ def _from_setting(settings: Settings, name: str, key: str) -> Parameter:
     value: Any = settings
     for part in key.split("."):
         value = getattr(value, part)
-    if key in ("data.source", "data.file_list"):
+    if key in ("data.source", "data.further", "data.file_list"):
         value = _address(settings, value) or NONE
     limit = allowed(field)
     if key == "quality.approval_status":
         statuses = settings.initial_statuses
         limit = Allowed("one of " + ", ".join(statuses), statuses.__contains__)
     type_ = TYPES.get(field.annotation, "String")
-    return Parameter(name, type_, value, field.description or "", limit.words, limit.check)
+    words = field.description or ""
+    return Parameter(name, type_, value, words, limit.words, limit.check, limit.hint)
 
 
 def no_model(settings: Settings) -> str:

@@ -5,11 +5,10 @@ server of the inference image and AWS's own PyTorch inference toolkit both impor
 Evaluate does so, too, so that it evaluates exactly what is served. It needs no torch if the model
 was exported for ONNX Runtime.
 
-    request  image/jpeg or image/png; optionally the quantity in the stock record, in the header
-             `X-Amzn-SageMaker-Custom-Attributes: expected_quantity=3`
+    request  an image, alone or with the stock record of the bin: see request.py
     answer   {"count": 3, "or_more": false, "confidence": 0.61, "probabilities": {"0": 0.02, ...,
               "6+": 0.01}, "expected_count": 2.9, "looks_like_a_bin": true}
-             and with an expected quantity also {"expected_quantity": 3, "verdict": "pass",
+             and with a record also {"expected_quantity": 3, "verdict": "pass",
              "match_probability": 0.97, "reason": "photo and record agree on 3 items"}
 """
 
@@ -17,12 +16,11 @@ from __future__ import annotations
 
 import functools
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -30,47 +28,21 @@ import answer
 import engine
 import photo
 import pixels
+import request
 from answer import Answer
 from counts import Classes
 from decision import Evidence, Rule
 from record import Record
+from request import RequestError
 
-if TYPE_CHECKING:
-    ServerError = Exception
-else:
-    try:  # AWS's toolkit turns its own class of error into an HTTP status, and every other into 500
-        from sagemaker_inference.errors import BaseInferenceToolkitError as ServerError
-    except ImportError:
-        ServerError = Exception
-
-ATTRIBUTES_HEADER = "x-amzn-sagemaker-custom-attributes"
 # A server may join this many requests for one `predict_fn`. More are no faster, wait longer, and
 # need memory that is never returned.
 MAX_BATCH = 8
 
 
-class RequestError(ValueError, ServerError):
-    """The client's request cannot be answered.
-
-    Attributes:
-        status_code: The HTTP status, 4xx.
-        message: What was wrong and what is allowed.
-        phrase: The status in words, as AWS's toolkit needs it.
-    """
-
-    def __init__(self, status_code: int, message: str) -> None:
-        ValueError.__init__(self, message)
-        self.status_code = status_code
-        self.message = message
-        self.phrase = HTTPStatus(status_code).phrase
-
-    def __str__(self) -> str:
-        return self.message
-
-
 @dataclass(frozen=True)
 class Request:
-    """One decoded request: uint8 pixels (size, size, 3) and the stock record, if one was sent."""
+    """One decoded request: uint8 pixels (size, size, 3), and the bin's stock record if given."""
 
     pixels: pixels.Pixels
     record: Record | None = None
@@ -106,24 +78,17 @@ def input_fn(body: bytes, content_type: str | None, context: Any = None) -> list
     """Decode one request, as a batch of one.
 
     Args:
-        body: The bytes of a JPEG or PNG.
-        content_type: image/jpeg or image/png.
+        body: The bytes of an image, a form or JSON, as `request.read` describes them.
+        content_type: The content type.
         context: The server's; `get_all_request_header(0)` returns the request's headers.
 
     Raises:
-        RequestError: 400 if the body is not an image or the expected quantity not a number, 413 if
-            the image is too large, 415 for another content type.
+        RequestError: 400 if there is no image or the record cannot be read, 413 if the image is too
+            large, 415 for another content type.
     """
-    kind = (content_type or "").split(";")[0].strip().lower()
-    if kind not in photo.CONTENT_TYPES:
-        raise RequestError(
-            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-            f"content type '{kind or 'none'}' is not supported; "
-            f"send {' or '.join(photo.CONTENT_TYPES)}",
-        )
-    expected = _expected_quantity(_headers(context))
+    content = request.read(body, content_type, _headers(context))
     size = int(_settings(Path(__file__).resolve().parent.parent / "model.json")["image_size"])
-    return [Request(_decode(body, size), None if expected is None else Record(expected))]
+    return [Request(_decode(content.image, size), content.record)]
 
 
 def predict_fn(batch: list[Request], model: Model) -> list[Answer]:
@@ -140,8 +105,8 @@ def predict_fn(batch: list[Request], model: Model) -> list[Answer]:
         ArithmeticError: The network's outputs are not finite, as after a diverged training.
     """
     return [
-        answer.compose(evidence, request.record, model.classes, model.rule)
-        for evidence, request in zip(evidence_fn(batch, model), batch, strict=True)
+        answer.compose(evidence, asked.record, model.classes, model.rule)
+        for evidence, asked in zip(evidence_fn(batch, model), batch, strict=True)
     ]
 
 
@@ -156,7 +121,7 @@ def evidence_fn(batch: list[Request], model: Model) -> list[Evidence]:
         ArithmeticError: as `predict_fn`.
     """
     outputs = model.engine.run(
-        np.stack([request.pixels for request in batch]), [request.record for request in batch]
+        np.stack([asked.pixels for asked in batch]), [asked.record for asked in batch]
     )
     if not np.isfinite(outputs.photo).all():
         raise ArithmeticError("the network's outputs are not finite; its training has diverged")
@@ -164,11 +129,9 @@ def evidence_fn(batch: list[Request], model: Model) -> list[Evidence]:
         Evidence(
             outputs.photo[index].astype(float),
             strangeness=float(outputs.strangeness[index]),
-            **_by_items(outputs, index)
-            if request.record and request.record.items is not None
-            else {},
+            **_by_items(outputs, index) if asked.record and asked.record.items is not None else {},
         )
-        for index, request in enumerate(batch)
+        for index, asked in enumerate(batch)
     ]
 
 
@@ -202,13 +165,6 @@ def _load(folder: Path, engine_name: str = "") -> Model:
 
 
 def _decode(body: bytes, size: int) -> pixels.Pixels:
-    if not body:
-        raise RequestError(HTTPStatus.BAD_REQUEST, "the body is empty; send the bytes of an image")
-    if len(body) > photo.MAX_BYTES:
-        raise RequestError(
-            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-            f"the body has {len(body):,} bytes; at most {photo.MAX_BYTES:,} are allowed",
-        )
     try:
         return pixels.decode(body, size, photo.MAX_PIXELS)
     except pixels.TooLargeError as error:
@@ -223,7 +179,7 @@ def _decode(body: bytes, size: int) -> pixels.Pixels:
         ) from error
     except pixels.NotAnImageError as error:
         raise RequestError(
-            HTTPStatus.BAD_REQUEST, "the body is not a readable image; send a JPEG or a PNG"
+            HTTPStatus.BAD_REQUEST, "this is not a readable image; send a JPEG or a PNG"
         ) from error
 
 
@@ -231,22 +187,6 @@ def _headers(context: Any) -> Mapping[str, str]:
     if context is None or not hasattr(context, "get_all_request_header"):
         return {}
     return {key.lower(): value for key, value in context.get_all_request_header(0).items()}
-
-
-def _expected_quantity(headers: Mapping[str, str]) -> int | None:
-    """Read `expected_quantity=N` from the custom attributes, which may have other keys, too."""
-    for attribute in re.split("[,;&]", headers.get(ATTRIBUTES_HEADER, "")):
-        key, separator, value = (part.strip() for part in attribute.partition("="))
-        if key != "expected_quantity":
-            continue
-        if not separator or not re.fullmatch("[0-9]{1,9}", value):
-            raise RequestError(
-                HTTPStatus.BAD_REQUEST,
-                f"expected_quantity is '{value}'; give a whole number from 0 to 999999999, "
-                "as in CustomAttributes 'expected_quantity=3'",
-            )
-        return int(value)
-    return None
 
 
 @functools.cache

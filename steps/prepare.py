@@ -1,9 +1,12 @@
 """Prepare bin images: choose, fetch, validate, and split them by bin.
 
-The source is laid out like the Amazon Bin Image Dataset: bin-images/ID.jpg and metadata/ID.json.
+The source is laid out like the Amazon Bin Image Dataset (bin-images/ID.jpg, metadata/ID.json), in
+folders named by their count (3/photo.jpg), or has a CSV file with the columns file and count.
 Output under <root>/processing/output, where <root> is $OPT_ML or /opt/ml:
     train|validation|test/<count>/<id>.jpg
                              with --learn-from all, train/ also has the counts outside --classes
+    train|validation|test/bins.jsonl
+                             a line for each image: its count and the items of its stock record
     manifest/manifest.json   every image with its count, same-bin group and split, and every
                              quarantined bin with the reason; written last
 """
@@ -19,12 +22,14 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from preparation import file_list, manifest, picture
+from preparation import bin_lines, file_list, further, manifest, picture
 from preparation import options as command_line
 from preparation.collector import Collection, Collector
 from preparation.errors import PreparationError
+from preparation.further import Further
 from preparation.metadata import Bin
 from preparation.options import NONE, Options
+from preparation.reader import Reader
 from preparation.source import Source, read_file
 from preparation.splitting import Member, join_train, split
 
@@ -56,26 +61,36 @@ def prepare(options: Options, output: Path) -> None:
     fetched = output.parent / "fetched"
     shutil.rmtree(fetched, ignore_errors=True)
     fetched.mkdir(parents=True)
-    source = Source(options.source, options.concurrency)
-    collection = Collector(source, fetched, options).collect(listed)
+    reader = Reader(Source(options.source, options.concurrency), fetched)
+    more, more_reader = Further(), None
+    if options.further != NONE:  # listed first, as a wrong address must not wait for all the rest
+        more_source = Source(options.further, options.concurrency)
+        more_reader = Reader(more_source, fetched, further.PREFIX)
+    collection = Collector(reader, options).collect(listed)
     if collection.lost > options.max_quarantined:
         raise PreparationError(
             f"{collection.lost:.0%} of the bins cannot be used, and at most "
             f"{options.max_quarantined:.0%} are allowed: {collection.reasons()}. Repair them in "
-            f"{options.source}, or remove both files of each."
+            f"{options.source}, or remove all files of each."
         )
     members = _members(collection, collection.bins)
-    splits = split(members, options.split, options.seed)
+    splits = split(members, options.split, options.seed, options.classes)
     train_only, left_out = join_train(_members(collection, collection.others), members, splits)
     splits |= {member.id: "train" for member in train_only}
+    if more_reader:
+        more = further.collect(more_reader, options)
+        further.leave_out_held_out(more, more_reader, reader, splits, fetched)
+    document = manifest.build(options, collection, splits, left_out, more)
+    bins = [*collection.bins, *collection.others, *more.bins]
+    places = splits | {bin_.id: "train" for bin_ in more.bins}
     with ThreadPoolExecutor() as threads:  # Pillow works without Python's lock
         for _ in threads.map(
-            lambda member: _store(member, splits[member.id], fetched, output, options.store_size),
-            [*members, *train_only],
+            lambda bin_: _store(bin_, places[bin_.id], fetched, output, options.store_size),
+            [bin_ for bin_ in bins if bin_.id in places],
         ):
             pass
+    bin_lines.write(output, bins, places, {bin_.id for bin_ in more.bins})
     shutil.rmtree(fetched)
-    document = manifest.build(options, collection, splits, left_out)
     file = output / "manifest" / "manifest.json"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(document, indent=1))
@@ -86,12 +101,12 @@ def _members(collection: Collection, bins: Sequence[Bin]) -> list[Member]:
     return [Member(bin_.id, bin_.count, collection.groups[bin_.id]) for bin_ in bins]
 
 
-def _store(member: Member, part: str, fetched: Path, output: Path, size: int) -> None:
+def _store(bin_: Bin, part: str, fetched: Path, output: Path, size: int) -> None:
     """Move an image into its split's folder, resized if `size` is not 0.
 
     Test images are never resized: a model is tested on what a client would send to it.
     """
-    file = output / part / str(member.count) / f"{member.id}.jpg"
+    file = output / part / str(bin_.count) / f"{bin_.id}.jpg"
     file.parent.mkdir(parents=True, exist_ok=True)
     original = fetched / file.name
     if size and part != "test":

@@ -7,6 +7,7 @@ weights in pounds, as in ABID. An item's id and name are not kept: nothing may l
 
 from __future__ import annotations
 
+import difflib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -20,6 +21,7 @@ POUNDS = {
     "g": 0.00220462, "oz": 1 / 16, "ounces": 1 / 16,
 }  # fmt: skip
 MEASURES = ("length", "width", "height", "weight")
+KEYS = ("sku", "name", "quantity", *MEASURES, "unit", "weight_unit")  # of an item of a plain list
 # A side or weight outside of these was typed wrongly, or stands for "unknown": it is not used.
 PLAUSIBLE_INCHES = (0.01, 200.0)
 PLAUSIBLE_POUNDS = (0.0005, 500.0)
@@ -162,6 +164,11 @@ def _plain(entry: Any, number: int) -> Item:
     where = f"item {number} of the record"
     if not isinstance(entry, Mapping):
         raise RecordError(f"{where} is {_kind(entry)}, not an object such as {EXAMPLE[1:-1]}")
+    for key in entry:
+        if key not in KEYS:  # a misspelt measure would be taken for an unknown one
+            near = difflib.get_close_matches(str(key).lower(), KEYS, 1)
+            meant = f"; did you mean {near[0]}?" if near else "."
+            raise RecordError(f"{where} has the key {key!r:.40}{meant} Allowed: {', '.join(KEYS)}")
     quantity = entry.get("quantity")
     if not is_quantity(quantity) or quantity == 0:
         raise RecordError(

@@ -18,6 +18,7 @@ def prepare_step(context: BuildContext) -> ProcessingStep:
     )
     arguments = {
         "--source": parameter["DataSource"],
+        "--further": parameter["FurtherSource"],
         "--file-list": parameter["FileList"],
         "--data-version": parameter["DataVersion"],
         "--subset-size": parameter["SubsetSize"].to_string(),

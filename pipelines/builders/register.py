@@ -76,9 +76,10 @@ def register_step(context: BuildContext, train: Any, evaluate: Any) -> ModelStep
 
 
 def metadata(context: BuildContext, evaluate: Any) -> dict[str, Any]:
-    """Metadata of the version: its origin, its accuracy, and the endpoint that it is for.
+    """Metadata of the version: what it counts, its origin and accuracy, and its endpoint.
 
-    A later approval has only the version, so endpoint and instance type are stored with it.
+    A later approval has only the version, so endpoint and instance type are stored with it, and
+    what is compared with the version that serves then.
     """
     parameter = context.parameters
     return {
@@ -87,7 +88,9 @@ def metadata(context: BuildContext, evaluate: Any) -> dict[str, Any]:
         "approved_accuracy": Join(on="", values=[read(evaluate, APPROVED_ACCURACY)]),
         "accuracy_threshold": parameter["AccuracyThreshold"].to_string(),
         "backbone": parameter["Backbone"],
+        "classes": parameter["Classes"],
         "data_source": parameter["DataSource"],
+        "data_version": parameter["DataVersion"],
         "endpoint_name": parameter["EndpointName"],
         "instance_type": parameter["InferenceInstanceType"],
     }

@@ -11,7 +11,7 @@ from sagemaker.train.configs import Compute, InputData, OutputDataConfig, Stoppi
 
 from pipelines import NAME
 from pipelines.builders.context import TAGS, BuildContext, output_of
-from pipelines.settings.model import Training
+from pipelines.settings.model import NONE, Training
 
 CHANNELS = ("train", "validation")
 OBJECTIVE = "validation:accuracy"
@@ -82,16 +82,17 @@ def from_settings(training: Training) -> dict[str, str]:
     """The settings that are hyperparameters of `steps/train.py` by the same name."""
     # Two are pipeline parameters, one a channel and one the job's time limit.
     values = training.model_dump(exclude={"backbone", "image_size", "pretrained", "max_hours"})
-    return {
+    chosen = {
         name.replace("_", "-"): str(value).lower() if isinstance(value, bool) else str(value)
         for name, value in values.items()
     }
+    return {**chosen, "pretrained": "false"} if training.pretrained == NONE else chosen
 
 
 def channels(context: BuildContext, prepare: Any) -> list[InputData]:
     """The images from Prepare, and the weights to start from where the settings name them."""
     sources = {name: output_of(prepare, name) for name in CHANNELS}
-    if weights := context.settings.training.pretrained:
+    if (weights := context.settings.training.pretrained) and weights != NONE:
         sources["pretrained"] = weights
     return [InputData(channel_name=name, data_source=uri) for name, uri in sources.items()]
 

@@ -60,19 +60,66 @@ def list_executions(
     as_json: AsJson = False,
     target: TargetOption = LOCAL,
 ) -> None:
-    """List the executions, newest first."""
-    from pipelines.executions import execution
+    """List the executions: data, changed parameters, failures.
+
+    A parameter is changed if it is not the pipeline's default of now.
+    """
+    from pipelines.executions import execution, summary
 
     sagemaker = target.sagemaker
     summaries = list(islice(execution.list_executions(sagemaker, NAME), limit))
     if as_json:
-        print_json(summaries)
+        print_json(
+            [
+                {
+                    **one,
+                    "Parameters": execution.parameters_of(sagemaker, one["PipelineExecutionArn"]),
+                }
+                for one in summaries
+            ]
+        )
     elif not summaries:
         note("There is no execution yet. Start one: python pipeline.py start")
     else:
         from pipelines.display import tables, terminal
 
-        terminal.show(tables.executions(execution.summarise(sagemaker, summaries)))
+        terminal.show(tables.executions(summary.summarise(sagemaker, NAME, summaries)))
+
+
+@app.add("compare 8x2k 3kq0", "compare spring    # with the latest", "compare v2 v3 --json")
+def compare(
+    first: Annotated[
+        str,
+        typer.Argument(
+            metavar="EXECUTION", help="Id or its beginning, name, ARN, or v3 for model version 3."
+        ),
+    ],
+    second: Annotated[
+        str | None,
+        typer.Argument(metavar="EXECUTION", help="The other one. \\[default: the latest]"),
+    ] = None,
+    as_json: AsJson = False,
+    target: TargetOption = LOCAL,
+) -> None:
+    """Compare two executions side by side.
+
+    It shows the parameters and settings that differ, the data, the best
+    trial, every test metric with its interval, the time of each step, and
+    the model version. A mark stands where the two differ.
+    """
+    from pipelines.executions import comparison
+
+    runs = [comparison.read(target.session, NAME, text) for text in (first, second)]
+    if as_json:
+        sections = {
+            section.title: section.compared.as_dict()["rows"]
+            for section in comparison.sections(runs)
+        }
+        print_json({"executions": [run.as_dict() for run in runs], **sections})
+    else:
+        from pipelines.display import comparisons, terminal
+
+        terminal.show(comparisons.runs(runs))
 
 
 @app.add("logs Train", "logs Tune --follow", name="logs")

@@ -1,5 +1,6 @@
 """Commands of the model registry and the endpoint."""
 
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,7 +19,9 @@ from pipelines.commands.shared import (
 )
 
 if TYPE_CHECKING:
+    from model_registry.endpoint import Endpoint
     from model_registry.promotion import Promotion
+    from model_registry.versions import ModelVersion
 
 ENDPOINT_SECONDS = 1800  # on AWS an endpoint takes minutes, longer where instances are scarce
 PendingVersion = Annotated[
@@ -29,6 +32,10 @@ PendingVersion = Annotated[
 ]
 Reason = Annotated[
     str, typer.Option("--note", "-m", metavar="TEXT", help="Reason, stored with the version.")
+]
+Yes = Annotated[
+    bool,
+    typer.Option("--yes", "-y", help="Go on although it counts otherwise, or is worse."),
 ]
 app = Group("Approve and serve")
 
@@ -42,7 +49,11 @@ def models(
     as_json: AsJson = False,
     target: TargetOption = LOCAL,
 ) -> None:
-    """List the model versions: approval, metrics, which serves."""
+    """List the model versions: counts, data, metrics, which serves.
+
+    Of chosen versions it shows more, side by side: the images and
+    hyperparameters that each learned from, and the metrics' intervals.
+    """
     from pipelines.serving import comparison
 
     compared = comparison.compare(target.session, NAME, target.settings.endpoint, versions or [])
@@ -51,20 +62,34 @@ def models(
     elif not compared:
         note("There is no model version yet: an execution that passes CheckAccuracy registers one.")
     else:
-        from pipelines.display import tables, terminal
+        from pipelines.display import comparisons, tables, terminal
 
-        terminal.show(tables.models(compared))
+        terminal.show((comparisons.chosen_models if versions else tables.models)(compared))
 
 
-@app.add("approve", "approve 3 -m 'reviewed by Ada'")
+@app.add("approve", "approve 3 -m 'reviewed by Ada'", "approve 3 --yes")
 def approve(
-    version: PendingVersion = None, reason: Reason = "", target: TargetOption = LOCAL
+    version: PendingVersion = None,
+    reason: Reason = "",
+    yes: Yes = False,
+    target: TargetOption = LOCAL,
 ) -> None:
-    """Approve a model version; the approval rule deploys it."""
+    """Approve a model version; the approval rule deploys it.
+
+    It is compared with the version that serves: counts, data, images
+    learned from, metrics. If it answers other counts, or is worse beyond
+    chance, the command asks first; where nobody can answer, it needs --yes.
+    """
+    from model_registry import endpoint as endpoints
     from model_registry.versions import APPROVED
     from pipelines.serving import package_group
 
-    approved = package_group.decide(target.sagemaker, NAME, APPROVED, version, reason)
+    client = target.sagemaker
+    chosen = package_group.choose(client, NAME, APPROVED, version)
+    name = chosen.metadata.get("endpoint_name") or target.settings.endpoint
+    command = f"approve {chosen.version}"
+    _show_change(target, chosen, endpoints.read(client, name), command, yes)
+    approved = package_group.decide(client, NAME, APPROVED, chosen.version, reason)
     typer.echo(f"Version {approved.version} is approved. The approval rule is deploying it.")
     note("To wait for it: python pipeline.py endpoint --wait")
 
@@ -90,7 +115,7 @@ def reject(
         )
 
 
-@app.add("promote 3")
+@app.add("promote 3", "promote 3 --yes")
 def promote(
     version: Annotated[
         int,
@@ -98,25 +123,44 @@ def promote(
             metavar="VERSION", parser=version_number, help="The number of an approved version."
         ),
     ],
+    yes: Yes = False,
     target: TargetOption = LOCAL,
 ) -> None:
     """Deploy an approved version to the endpoint.
 
     The endpoint is created, or updated with its settings kept.
+    The version is compared with the one that serves, as in approve.
     """
+    from model_registry import endpoint as endpoints
     from model_registry import promotion
+    from model_registry.versions import APPROVED
     from pipelines.serving import package_group
 
-    package = package_group.find(target.sagemaker, NAME, version)
+    client = target.sagemaker
+    package = package_group.find(client, NAME, version)
+    if package.approval == APPROVED:  # else it is refused
+        current = endpoints.read(client, target.settings.endpoint)
+        _show_change(target, package, current, f"promote {version}", yes)
     _deploy(target, promotion.promote, package.arn)
 
 
 @app.add("rollback")
 def rollback(target: TargetOption = LOCAL) -> None:
-    """Deploy the approved version that served before this one."""
+    """Deploy the approved version that served before this one.
+
+    What it changes is shown afterwards: nothing may hold it up.
+    """
+    from model_registry import endpoint as endpoints
+    from pipelines.serving import package_group
     from pipelines.serving import rollback as rolling_back
 
-    _deploy(target, rolling_back.rollback)
+    client = target.sagemaker
+    before = endpoints.read(client, target.settings.endpoint)
+    version = _deploy(target, rolling_back.rollback)
+    try:
+        _show_change(target, package_group.find(client, NAME, version), before, "", yes=True)
+    except Exception as error:
+        note(f"What it changes is not known: {error}")
 
 
 @app.add("endpoint", "endpoint --wait")
@@ -147,8 +191,47 @@ def endpoint(
         raise typer.Exit(1)
 
 
-def _deploy(target: Target, deploy: Callable[..., "Promotion"], *package: str) -> None:
-    """Promote or roll back, and print the result."""
+def _show_change(
+    target: Target, version: "ModelVersion", current: "Endpoint | None", command: str, yes: bool
+) -> None:
+    """Show what a version changes on an endpoint, and ask if it counts otherwise or is worse.
+
+    Args:
+        target: The opened target.
+        version: The version that is to serve.
+        current: The endpoint before.
+        command: What was typed, to be repeated with --yes.
+        yes: Whether the person wants it whatever it changes.
+
+    Raises:
+        RegistryError: There is an objection, and nobody to ask.
+        typer.Exit: The person has answered no.
+    """
+    from model_registry.errors import RegistryError
+    from pipelines.display import comparisons, terminal
+    from pipelines.serving import replacement
+
+    replaced = replacement.of(target.session, version, current)
+    if replaced is None:
+        return
+    terminal.show(*comparisons.replacement(replaced))
+    objections = replaced.objections()
+    if yes or not objections:
+        for objection in objections:
+            note(f"Note: {objection}")
+    elif sys.stdin.isatty():
+        note("\n".join(objections))
+        if not typer.confirm(f"{command.partition(' ')[0].capitalize()} it all the same?"):
+            note("Nothing was changed.")
+            raise typer.Exit(1)
+    else:
+        raise RegistryError(
+            "\n".join([*objections, f"If you want that: python pipeline.py {command} --yes"])
+        )
+
+
+def _deploy(target: Target, deploy: Callable[..., "Promotion"], *package: str) -> int:
+    """Promote or roll back, print the result, and return the version."""
     from model_registry.promotion import Placement
 
     settings = target.settings
@@ -156,3 +239,4 @@ def _deploy(target: Target, deploy: Callable[..., "Promotion"], *package: str) -
     done = deploy(target.sagemaker, *package, placement, wait_seconds=ENDPOINT_SECONDS)
     typer.echo(f"Endpoint {done.endpoint_name}, version {done.version}: {done.status}.")
     note("To wait for it: python pipeline.py endpoint --wait")
+    return done.version

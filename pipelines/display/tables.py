@@ -1,6 +1,5 @@
 """The tables of the commands: results, executions, model versions, the endpoint, predictions."""
 
-import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
@@ -13,16 +12,15 @@ from pipelines.display.table import Column, FittedTable
 from pipelines.display.terminal import NextSteps, headline, steps
 from pipelines.evaluation_report import EvaluationReport, Metric
 from pipelines.executions.advice import advise
-from pipelines.executions.execution import Execution, Summary
+from pipelines.executions.execution import NO_NAME, Execution
 from pipelines.executions.outcome import Outcome, Verdict
+from pipelines.executions.summary import Summary
 from pipelines.executions.watch import Snapshot
 from pipelines.parameters import Parameter
 from pipelines.scoring.scores import LOW_CONFIDENCE, Scores
-from pipelines.serving.comparison import Compared
+from pipelines.serving.comparison import Compared, data_name
 from pipelines.serving.prediction import Prediction
 
-# The display name that SageMaker gives an execution without one.
-NO_NAME = re.compile("execution-[0-9]+")
 LONGEST_DEFAULT = 16  # of a parameter; a longer one stands in the last column
 LONGEST_PATH = 28  # of a predicted image; of a longer one the end is shown
 
@@ -108,6 +106,8 @@ def executions(summaries: Iterable[Summary]) -> FittedTable:
             "" if NO_NAME.fullmatch(one.name) else one.name,
             one.status,
             moment(one.started, seconds=False),
+            one.data,
+            " ".join(f"{name}={_named(value)}" for name, value in one.changed.items()),
             one.failure,
         )
         for one in summaries
@@ -116,7 +116,9 @@ def executions(summaries: Iterable[Summary]) -> FittedTable:
         Column("execution", whole=True),
         Column("name"),
         Column("status", whole=True),
-        Column("started", whole=True, optional=1),
+        Column("started", whole=True, optional=2),
+        Column("data", optional=1),
+        Column("changed parameters"),
         Column("failure"),
     )
     used = [at for at in range(len(columns)) if at < 1 or any(row[at] for row in rows)]
@@ -124,7 +126,7 @@ def executions(summaries: Iterable[Summary]) -> FittedTable:
 
 
 def models(compared: Iterable[Compared]) -> FittedTable:
-    """Model versions side by side."""
+    """Model versions, one in a row."""
     entries = list(compared)
     labels: dict[str, Metric] = {one.name: one for entry in entries for one in entry.metrics}
     rows = []
@@ -134,6 +136,8 @@ def models(compared: Iterable[Compared]) -> FittedTable:
             [
                 str(version.version),
                 version.approval + (", serving" if entry.serving else ""),
+                entry.classes,
+                entry.data,
                 moment(version.created, seconds=False),
                 *(values.get(name, "") for name in labels),
                 version.note,
@@ -142,16 +146,17 @@ def models(compared: Iterable[Compared]) -> FittedTable:
     columns = [
         Column("version", right=True, whole=True),
         Column("approval", whole=True),
-        Column("registered", whole=True, optional=1),
+        Column("counts", whole=True),
+        Column("data", optional=1),
+        Column("registered", whole=True, optional=2),
         *(
-            Column(one.label, right=True, whole=True, optional=at and at + 1)
+            Column(one.label, right=True, whole=True, optional=at and at + 2)
             for at, one in enumerate(labels.values())
         ),
-        Column("note", optional=len(labels) + 1),
+        Column("note", optional=len(labels) + 2),
     ]
-    if not any(entry.version.note for entry in entries):
-        columns, rows = columns[:-1], [row[:-1] for row in rows]
-    return FittedTable(columns, rows)
+    used = [at for at in range(len(columns)) if at < 2 or any(row[at] for row in rows)]
+    return FittedTable([columns[at] for at in used], [[row[at] for at in used] for row in rows])
 
 
 def endpoint(described: Mapping[str, Any]) -> FittedTable:
@@ -199,6 +204,11 @@ def scores(scored: Scores) -> FittedTable:
 def _match(answer: Mapping[str, Any]) -> str:
     yes = "matches" if answer["match"] else "does not match"
     return f"{answer['expected_quantity']} {yes} ({answer['match_confidence']:.0%})"
+
+
+def _named(value: str) -> str:
+    """The name of what lies at an address; other values as they are."""
+    return data_name(value) if value.startswith("s3://") else value
 
 
 def _end(path: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 RUNNING = ("Executing", "Stopping")
 WAITING = "Waiting"  # ours: a step of the definition that has not started
 BRANCHES = {"IfSteps": "if", "ElseSteps": "else"}  # of a condition
+# The display name that SageMaker gives an execution without one.
+NO_NAME = re.compile("execution-[0-9]+")
 SKIPPED = "Skipped"  # ours: a step that did not run before the execution ended
 # A step's type in the definition, by the key of its metadata.
 TYPES = {
@@ -153,40 +156,6 @@ def list_executions(
             yield from page["PipelineExecutionSummaries"]
 
 
-@dataclass(frozen=True)
-class Summary:
-    """An execution in one line; `failure` names the failed steps with their reasons."""
-
-    id: str
-    name: str
-    status: str
-    started: datetime
-    failure: str
-
-
-def summarise(
-    client: SageMakerClient, executions: Iterable[PipelineExecutionSummaryTypeDef]
-) -> Iterator[Summary]:
-    """The executions in one line each; of a failed one SageMaker is asked for its failed steps."""
-    for execution in executions:
-        failure = execution.get("PipelineExecutionFailureReason", "")
-        if execution["PipelineExecutionStatus"] == "Failed":
-            steps = _steps_run(client, execution["PipelineExecutionArn"]).items()
-            failed = [
-                f"{name}: {step.get('FailureReason', 'no reason given')}"
-                for name, step in steps
-                if step["StepStatus"] == "Failed"
-            ]
-            failure = "; ".join(failed) or failure
-        yield Summary(
-            id=execution["PipelineExecutionArn"].rpartition("/")[2],
-            name=execution.get("PipelineExecutionDisplayName", ""),
-            status=execution["PipelineExecutionStatus"],
-            started=execution["StartTime"],
-            failure=failure,
-        )
-
-
 def resolve(client: SageMakerClient, pipeline: str, text: str | None = None) -> str:
     """The ARN of the execution that a text names.
 
@@ -236,7 +205,7 @@ def describe(client: SageMakerClient, arn: str) -> Execution:
                 f"There is no execution {arn}. `python pipeline.py list` lists them."
             ) from error
         raise
-    run = _steps_run(client, arn)
+    run = steps_run(client, arn)
     status = response["PipelineExecutionStatus"]
     idle = WAITING if status in RUNNING else SKIPPED
     planned = _planned(client, arn)
@@ -249,7 +218,7 @@ def describe(client: SageMakerClient, arn: str) -> Execution:
         started=response["CreationTime"],
         modified=response["LastModifiedTime"],
         failure=response.get("FailureReason", ""),
-        parameters=_parameters(client, arn),
+        parameters=parameters_of(client, arn),
         steps=tuple(steps),
     )
 
@@ -287,7 +256,8 @@ def _require(client: SageMakerClient, arn: str, *, running: bool, refusal: str) 
     return status
 
 
-def _parameters(client: SageMakerClient, arn: str) -> dict[str, str]:
+def parameters_of(client: SageMakerClient, arn: str) -> dict[str, str]:
+    """The values of an execution's parameters, by name."""
     pages = client.get_paginator("list_pipeline_parameters_for_execution").paginate(
         PipelineExecutionArn=arn
     )
@@ -312,7 +282,7 @@ def walk(
                 yield from walk(step["Arguments"].get(key, ()), step["Name"], name)
 
 
-def _steps_run(client: SageMakerClient, arn: str) -> dict[str, PipelineExecutionStepTypeDef]:
+def steps_run(client: SageMakerClient, arn: str) -> dict[str, PipelineExecutionStepTypeDef]:
     """The steps that have started, by name."""
     pages = client.get_paginator("list_pipeline_execution_steps").paginate(
         PipelineExecutionArn=arn, SortOrder="Ascending"

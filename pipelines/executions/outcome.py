@@ -69,7 +69,7 @@ class Outcome:
 def read(client: SageMakerClient, s3: S3Client, execution: Execution) -> Outcome:
     """Read the results of an execution's jobs, whatever its state."""
     evaluate = next((step for step in execution.steps if step.name == EVALUATION), None)
-    url = _evaluation_url(client, evaluate)
+    url = output_url(client, evaluate, "evaluation")
     tune = next((step for step in execution.steps if step.type == "Tuning"), None)
     register = next((step for step in execution.steps if step.type == "RegisterModel"), None)
     evaluation = _json(s3, url, evaluation_report.FILE)
@@ -122,13 +122,16 @@ def _version(client: SageMakerClient, arn: str) -> ModelVersion | None:
         raise
 
 
-def _evaluation_url(client: SageMakerClient, step: Step | None) -> str:
-    """The output of the evaluation's job; a cached step names the job whose result it reuses."""
+def output_url(client: SageMakerClient, step: Step | None, name: str) -> str:
+    """The address of an output of a processing step; "" where it has none.
+
+    A cached step names the job whose result it reuses.
+    """
     if step is None or step.status != "Succeeded" or not step.job:
         return ""
     job = client.describe_processing_job(ProcessingJobName=step.job)
     outputs = job.get("ProcessingOutputConfig", {}).get("Outputs", [])
-    urls = [o["S3Output"]["S3Uri"] for o in outputs if o["OutputName"] == "evaluation"]
+    urls = [o["S3Output"]["S3Uri"] for o in outputs if o["OutputName"] == name]
     return urls[0].rstrip("/") if urls else ""
 
 

@@ -14,6 +14,7 @@ from pipelines.provisioning.item import error_code
 from pipelines.serving.package_group import approved_data_url
 from pipelines.settings.model import Settings
 from pipelines.upload import bin_images
+from pipelines.upload.weights import require_weights
 
 if TYPE_CHECKING:
     import boto3
@@ -45,6 +46,7 @@ def start(
             model is gone.
         ParameterError: A parameter does not exist, or its value is not allowed.
         UploadError: A local folder or file cannot be uploaded.
+        WeightsError: The trials would find no weights to start from.
     """
     client = session.client("sagemaker")
     # Checked first, because a wrong parameter must not wait for an upload.
@@ -55,6 +57,7 @@ def start(
             "hyphen at the beginning or end."
         )
     execution.require_pipeline(client, NAME)
+    require_weights(session, settings, str(values.get("Backbone", settings.training.backbone)))
     if "ApprovedModel" not in values and (approved := approved_data_url(client, NAME)):
         _require_model(session, approved)
         values["ApprovedModel"] = approved

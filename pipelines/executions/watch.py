@@ -14,6 +14,7 @@ from model_registry.lambda_handler import LEFT
 from pipelines.executions import trials
 from pipelines.executions.execution import Execution, Step, describe
 from pipelines.executions.logs import GROUPS, last_line, lines_of, streams, tail
+from pipelines.executions.progress import Progress
 from pipelines.serving.package_group import PENDING
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def snapshot(
     logs: CloudWatchLogsClient,
     arn: str,
     known: dict[str, str] | None = None,
+    progress: Progress | None = None,
 ) -> Snapshot:
     """An execution now.
 
@@ -46,14 +48,16 @@ def snapshot(
         logs: A boto3 CloudWatch Logs client.
         arn: The execution.
         known: Details of steps that have ended, which are not read again; is added to.
+        progress: How far the trainings' logs have been read.
     """
     known = {} if known is None else known
+    progress = progress or Progress(logs, GROUPS["Training"])
     execution = describe(client, arn)
     details = {}
     for step in execution.steps:
         detail = known.get(step.name)
         if detail is None:
-            detail = _detail(client, logs, step) + _decided_since(client, step, execution)
+            detail = _detail(client, logs, step, progress) + _decided_since(client, step, execution)
             if step.status in ENDED:
                 known[step.name] = detail
         details[step.name] = detail
@@ -68,12 +72,13 @@ def snapshots(client: SageMakerClient, logs: CloudWatchLogsClient, arn: str) -> 
     """
     # A retry runs ended steps again, so their details are kept for this call only.
     known: dict[str, str] = {}
-    now, answered = snapshot(client, logs, arn, known), time.monotonic()
+    progress = Progress(logs, GROUPS["Training"])
+    now, answered = snapshot(client, logs, arn, known, progress), time.monotonic()
     yield now
     while now.execution.running:
         time.sleep(min(5.0, 0.5 + now.execution.seconds / 60))
         try:
-            now, answered = snapshot(client, logs, arn, known), time.monotonic()
+            now, answered = snapshot(client, logs, arn, known, progress), time.monotonic()
         except (aws.BotoCoreError, aws.ClientError) as error:
             if not _may_pass(error) or time.monotonic() - answered > PATIENCE_SECONDS:
                 raise
@@ -124,14 +129,18 @@ def _may_pass(error: aws.BotoCoreError | aws.ClientError) -> bool:
     return isinstance(error, aws.ConnectionError | aws.HTTPClientError)
 
 
-def _detail(client: SageMakerClient, logs: CloudWatchLogsClient, step: Step) -> str:
+def _detail(
+    client: SageMakerClient, logs: CloudWatchLogsClient, step: Step, progress: Progress
+) -> str:
     if step.failure:
         return step.failure
     if step.cached:
         return "cache hit: took the result of an earlier execution"
     metadata = step.metadata or {}
     if step.type == "Tuning" and step.job:
-        return trials.summary(client, step.job)
+        return trials.summary(client, step.job, progress)
+    if step.type == "Training" and step.job and step.status == "Executing":
+        return progress.of(step.job)
     # A Lambda step's ARN names a function, not a log stream.
     named = step.type in GROUPS and step.type != "Lambda" and step.job
     if named and step.status == "Executing":

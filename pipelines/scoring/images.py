@@ -5,19 +5,21 @@ A transform job sends one content type, so JPEG and PNG images are counted by tw
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from pipelines.errors import UserError
 from pipelines.serving import photo
+from pipelines.steps import bin_files
+from pipelines.upload import local_bins
 from pipelines.upload.objects import name_problem
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
-CONTENT_TYPES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png"}
+SUFFIXES = ", ".join(bin_files.CONTENT_TYPES)
 SHOWN = 3  # names that a message gives as examples
 
 
@@ -64,11 +66,11 @@ def from_folder(folder: Path) -> ImageSet:
             )
         raise ImagesError(f"There is no folder {folder}.")
     content_types, refused, skipped = {}, {}, []
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder).as_posix()
-        if any(part.startswith(".") for part in PurePosixPath(name).parts) or path.is_dir():
+    for name in sorted(local_bins.names(folder)):
+        path = folder / name
+        if bin_files.is_hidden(name):
             continue
-        if path.suffix.lower() not in CONTENT_TYPES:
+        if not bin_files.content_type(name):
             skipped.append(name)
             continue
         if flaw := name_problem(name):
@@ -79,8 +81,8 @@ def from_folder(folder: Path) -> ImageSet:
         except photo.PhotoError as error:
             refused[name] = str(error).removeprefix(f"{path}: ")
     if not content_types and not refused:
-        suffixes = ", ".join(CONTENT_TYPES)
-        raise ImagesError(f"{folder} holds no image: no {suffixes} file in it or below.")
+        seen = f" It holds {_examples(skipped)}." if skipped else ""
+        raise ImagesError(f"{folder} holds no image: no {SUFFIXES} file in it or below.{seen}")
     if not content_types:
         name, reason = next(iter(refused.items()))
         raise ImagesError(f"No image of {folder} can be counted. The first, {name}: {reason}")
@@ -106,8 +108,7 @@ def from_prefix(s3: "S3Client", address: str) -> ImageSet:
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
             for entry in page.get("Contents", []):
                 name = entry["Key"].removeprefix(prefix)
-                content_type = CONTENT_TYPES.get(PurePosixPath(name).suffix.lower())
-                if content_type:
+                if content_type := bin_files.content_type(name):
                     content_types[name] = content_type
                 elif name and not name.endswith("/"):  # consoles create such a key for a folder
                     others.append(name)
@@ -116,8 +117,7 @@ def from_prefix(s3: "S3Client", address: str) -> ImageSet:
             raise ImagesError(f"There is no bucket {bucket} ({address}).") from None
         raise
     if not content_types:
-        suffixes = ", ".join(CONTENT_TYPES)
-        raise ImagesError(f"{address} holds no image: no {suffixes} object below it.")
+        raise ImagesError(f"{address} holds no image: no {SUFFIXES} object below it.")
     if others:
         raise ImagesError(
             f"{address} holds {len(others)} other object{'s' * (len(others) > 1)} "
@@ -134,7 +134,7 @@ def from_prefix(s3: "S3Client", address: str) -> ImageSet:
 
 def skipped_message(names: list[str]) -> str:
     """A message about the files that are skipped because of their suffixes."""
-    return f"Skipped, as not named {', '.join(CONTENT_TYPES)}: {_examples(names)}."
+    return f"Skipped, as not named {SUFFIXES}: {_examples(names)}."
 
 
 def _suggestion(address: str, names: Iterable[str]) -> str:

@@ -87,6 +87,27 @@ def decide(
     Raises:
         RegistryError: Nothing is pending, there is no such version, or it has this status already.
     """
+    chosen = choose(client, group, status, version)
+    # The description is always sent: the note of an earlier decision must not stay with this one.
+    client.update_model_package(
+        ModelPackageArn=chosen.arn,
+        ModelApprovalStatus=status,
+        ApprovalDescription=note or f"{status} with pipeline.py",
+    )
+    return describe(client, chosen.arn)
+
+
+def choose(
+    client: SageMakerClient,
+    group: str,
+    status: ModelApprovalStatusType,
+    version: int | None = None,
+) -> ModelVersion:
+    """Return the version that would be approved or rejected, by default the newest pending one.
+
+    Raises:
+        RegistryError: Nothing is pending, there is no such version, or it has this status already.
+    """
     chosen = newest(client, group, PENDING) if version is None else find(client, group, version)
     verb = "approve" if status == APPROVED else "reject"
     if chosen is None:
@@ -101,13 +122,7 @@ def decide(
             f"Version {chosen.version} of {group} is {status} already."
             f"{hint if status == APPROVED else ''}"
         )
-    # The description is always sent: the note of an earlier decision must not stay with this one.
-    client.update_model_package(
-        ModelPackageArn=chosen.arn,
-        ModelApprovalStatus=status,
-        ApprovalDescription=note or f"{status} with pipeline.py",
-    )
-    return describe(client, chosen.arn)
+    return chosen
 
 
 def parse_version(text: str) -> int:

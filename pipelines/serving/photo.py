@@ -1,27 +1,13 @@
 """A photo for the endpoint: read from a file, and checked here for what would only fail there."""
 
-import io
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL.ImageFile import ImageFile
-from PIL.JpegImagePlugin import JpegImageFile
-from PIL.PngImagePlugin import PngImageFile
-
 from model_registry.errors import RegistryError
-
-# The same limits as in steps/photo.py, which is shipped apart.
-MAX_BYTES = 25 * 1024 * 1024
-MAX_PIXELS = 25_000_000
-MAX_SCANS = 100  # of a progressive JPEG; each takes the model server time
-SCAN = b"\xff\xda\x00"
-# Pillow's reader of each format by its first bytes; the readers decode nothing until asked.
-READERS: dict[bytes, tuple[str, type[ImageFile]]] = {
-    b"\xff\xd8\xff": ("image/jpeg", JpegImageFile),
-    b"\x89PNG\r\n\x1a\n": ("image/png", PngImageFile),
-}
+from pipelines.steps import photo as limits
+from pipelines.steps import photo_jpeg, photo_png
 
 
 class PhotoError(RegistryError):
@@ -43,39 +29,40 @@ def load(path: Path) -> Photo:
     """Read an image file and check it by its bytes, whatever its name.
 
     Raises:
-        PhotoError: There is no such file, it is empty, too large, or neither a JPEG nor a PNG.
+        PhotoError: There is no such file, or it is empty, too large, damaged, or neither a JPEG
+            nor a PNG. Damage inside the coded picture is found by the endpoint alone.
     """
     if not path.is_file():
         raise PhotoError(_why_no_file(path))
     size = path.stat().st_size
     if size == 0:
         raise PhotoError(f"{path}: the file is empty (0 bytes).")
-    if size > MAX_BYTES:
+    if size > limits.MAX_BYTES:
         raise PhotoError(
-            f"{path}: {size / 2**20:.1f} MiB is above the endpoint's {MAX_BYTES >> 20} MiB. "
+            f"{path}: {size / 2**20:.1f} MiB is above the endpoint's {limits.MAX_BYTES >> 20} MiB. "
             "Save it smaller; the model looks at a few hundred pixels."
         )
     body = path.read_bytes()
-    first = next((first for first in READERS if body.startswith(first)), None)
-    if first is None:
+    content_type = limits.content_type(body)
+    if not content_type:
         raise PhotoError(
             f"{path}: is neither a JPEG nor a PNG image; it begins with {body[:12]!r}."
         )
-    content_type, reader = READERS[first]
     try:
-        width, height = reader(io.BytesIO(body)).size
-    except (OSError, SyntaxError, ValueError):
-        raise PhotoError(f"{path}: is cut off or damaged; its size cannot be read.") from None
-    if width * height > MAX_PIXELS:
+        png = content_type == "image/png"
+        header = photo_png.read(body) if png else photo_jpeg.read(body).header
+    except limits.TooLargeError as error:
         raise PhotoError(
-            f"{path}: {width} x {height} is {width * height / 1e6:.0f} megapixels, and at most "
-            f"{MAX_PIXELS // 1_000_000} are allowed. Save it smaller."
-        )
-    if reader is JpegImageFile and (scans := body.count(SCAN)) > MAX_SCANS:
+            f"{path}: {error}; at most {limits.MAX_PIXELS // 1_000_000} megapixels are allowed. "
+            "Save it smaller."
+        ) from None
+    except limits.TruncatedError as error:
+        raise PhotoError(f"{path}: is cut off ({error}). Copy it again.") from None
+    except limits.DamagedError as error:
         raise PhotoError(
-            f"{path}: has {scans} scans, and at most {MAX_SCANS} are allowed. Save it again."
-        )
-    return Photo(path, body, content_type, width, height)
+            f"{path}: cannot be read ({error}). Copy it again, or save it anew."
+        ) from None
+    return Photo(path, body, content_type, header.width, header.height)
 
 
 def load_all(paths: Iterable[Path]) -> list[Photo]:

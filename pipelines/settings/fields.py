@@ -10,10 +10,13 @@ from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from pipelines import NAME
+from pipelines.settings import backbones
+from pipelines.steps import counts
 
 Value = str | int | float  # what a pipeline parameter may be
+# SageMaker accepts no empty text, neither as a pipeline parameter nor as an argument of a job.
+NONE = "none"
 MAX_INTEGER = 2**31 - 1  # the tuner's seed has 32 bits
-MAX_CLASSES = 100
 # A job's argument may have 256 characters, and a version's CustomerMetadataProperties take no `*`,
 # which SageMaker would refuse only after all of the training.
 MAX_ADDRESS = 256
@@ -27,10 +30,12 @@ class Allowed:
     Attributes:
         words: The allowed values in words.
         check: Returns whether a value of the right type is allowed.
+        hint: Returns the end of the sentence about a value that is not, such as `; did you mean X?`
     """
 
     words: str
     check: Callable[[Any], object]
+    hint: Callable[[Any], str] = lambda value: "."
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
@@ -54,8 +59,10 @@ def _is_source(text: str) -> object:
 
 
 def _is_classes(text: str) -> object:
-    match = re.fullmatch(r"(\d+)-(\d+)", text)
-    return match and 0 < int(match[2]) - int(match[1]) < MAX_CLASSES
+    try:
+        return counts.Classes.parse(text)
+    except ValueError:
+        return None
 
 
 def _is_split(text: str) -> object:
@@ -68,12 +75,21 @@ def _off(value: object) -> object:
     return "off" if value is False else value
 
 
+def _none(value: object) -> object:
+    """False is what no weights are called in YAML, and in the hyperparameters of a training."""
+    return NONE if value is False or value in ("false", "False") else value
+
+
 def _tuple(value: object) -> object:
     """YAML has lists only."""
     return tuple(value) if isinstance(value, list) else value
 
 
-Weights = Annotated[str, Allowed("a folder, an s3:// prefix, or empty", lambda text: True)]
+Weights = Annotated[
+    str,
+    BeforeValidator(_none),
+    Allowed("a folder, an s3:// prefix, none, or empty", lambda text: True),
+]
 Count = Annotated[
     int, Allowed(f"a whole number from 1 to {MAX_INTEGER}", lambda n: 1 <= n <= MAX_INTEGER)
 ]
@@ -116,17 +132,28 @@ EndpointName = Annotated[
     ),
 ]
 ImageSource = Annotated[str, Allowed(f"a local folder, or an s3:// prefix {ADDRESS}", _is_source)]
+FurtherSource = Annotated[
+    str,
+    Allowed(
+        f"a local folder, an s3:// prefix {ADDRESS}, or none", lambda t: not t or _is_source(t)
+    ),
+]
 FileList = Annotated[
     str,
     Allowed(f"a local file, an s3:// address {ADDRESS}, or none", lambda t: not t or _is_source(t)),
 ]
 Classes = Annotated[
     str,
-    Allowed(f"FIRST-LAST, such as 1-5 or 0-5, of at most {MAX_CLASSES} counts", _is_classes),
+    Allowed(counts.ALLOWED, _is_classes),
 ]
 Split = Annotated[str, Allowed('three positive numbers such as "8:1:1", in quotes', _is_split)]
 Backbone = Annotated[
-    str, Allowed("a name of letters, digits, dots and underscores", _matches("[A-Za-z0-9_.]+"))
+    str,
+    Allowed(
+        f"{', '.join(backbones.RESNETS)}, or another name that timm knows",
+        backbones.is_known,
+        backbones.similar,
+    ),
 ]
 TrackingServer = Annotated[
     str,

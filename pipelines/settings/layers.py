@@ -209,6 +209,7 @@ def _explain_value(problem: "ErrorDetails", sources: Mapping[str, str]) -> str:
     own = [source for source in layers if source.removesuffix(".yaml") not in targets()]
     message = problem["msg"].removeprefix("Value error, ")
     if field := FIELDS.get(key):
-        words = fields.allowed(field).words
-        message = f"{problem['input']!r} is not allowed. Allowed: {words}. ({field.description})"
+        limit, value = fields.allowed(field), problem["input"]
+        hint = limit.hint(value) if isinstance(value, str) else "."
+        message = f"{value!r} is not allowed. Allowed: {limit.words}{hint} ({field.description})"
     return f"  {key} in {(own or layers)[-1]}: {message}"

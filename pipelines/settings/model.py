@@ -11,10 +11,9 @@ from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator, mod
 
 from pipelines import NAME
 from pipelines.settings import fields
+from pipelines.settings.fields import NONE as NONE
 from pipelines.settings.fields import Count, CountOrZero, InstanceType, ShareBelowOne
 
-# SageMaker accepts no empty text, neither as a pipeline parameter nor as an argument of a job.
-NONE = "none"
 ApprovalStatus = Literal["PendingManualApproval", "Approved", "Rejected"]
 
 
@@ -101,13 +100,15 @@ class Data(Section):
     """Bin images to learn from."""
 
     source: fields.ImageSource
-    """Bin images laid out like ABID: bin-images/ and metadata/. `start` uploads a local folder."""
+    """Bins: ABID's layout, folders by count, or a CSV file,count. `start` uploads a folder."""
+    further: fields.FurtherSource = ""
+    """Further bins whose shares of counts are wrong: learnt from, never judged on; none: none."""
     file_list: fields.FileList = ""
     """A file_list.json that names the images of each class; none: a balanced subset."""
     subset_size: CountOrZero
     """Number of images, balanced over the classes; 0: every image."""
-    classes: fields.Classes = "1-5"
-    """Item counts to learn; 0-5 adds empty bins."""
+    classes: fields.Classes
+    """Item counts to learn; 0-5 adds empty bins; in 0-6+ the last is "6 or more"."""
     learn_from: Literal["classes", "all"] = "classes"
     """all: train on bins of other counts too (0, 6, 7, ...); they are never scored."""
     contradictions: Literal["keep", "leave-out"] = "keep"
@@ -126,7 +127,7 @@ class Training(Section):
     backbone: fields.Backbone
     """Pretrained network: resnet50, efficientnet_lite0 or another name that timm knows."""
     pretrained: fields.Weights = ""
-    """Folder or s3:// prefix with weights (BACKBONE.pth, .pt, .safetensors); empty: ImageNet's."""
+    """Folder or s3:// prefix with BACKBONE.pth (weights); none: random; empty: ImageNet's."""
     image_size: fields.Pixels
     """Width and height in pixels of the images that the network sees; larger is slower."""
     test_batch_size: Count = 100
@@ -169,6 +170,15 @@ class Training(Section):
     """measure: report labels that are probably wrong (seconds); leave-out: train without them."""
     max_hours: fields.Positive
     """Time limit of each job in hours."""
+
+    @model_validator(mode="after")
+    def _check_features(self) -> "Training":
+        if self.pretrained == NONE and self.label_noise != "off":
+            raise ValueError(
+                f"label_noise {self.label_noise} judges labels by the features of a pretrained "
+                "network; with pretrained: none, set label_noise: off"
+            )
+        return self
 
 
 class Tuning(Section):

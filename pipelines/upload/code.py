@@ -33,13 +33,27 @@ MODEL_CODE = (
     "record_network.py",
     "item_features.py",
     "photo.py",
+    "photo_jpeg.py",
+    "photo_png.py",
     "pixels.py",
     "counts.py",
     "record.py",
+    "request.py",
 )  # also in the model
 RECORDS = ("wrong_records.py", "decision.py", "counts.py", "record.py")
 CONTENTS = {
-    "prepare": ("prepare.py", "preparation", "counts.py", "photo.py", "record.py"),
+    "prepare": (
+        "prepare.py",
+        "preparation",
+        "bin_files.py",
+        "bin_table.py",
+        "counts.py",
+        "photo.py",
+        "photo_jpeg.py",
+        "photo_png.py",
+        "pixels.py",
+        "record.py",
+    ),
     "train": ("train.py", "training", *MODEL_CODE, "plotting.py", "wrong_records.py"),
     "evaluate": ("evaluate.py", "evaluation", "plotting.py", *RECORDS),
 }

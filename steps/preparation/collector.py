@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from preparation import groups, picture
+from preparation import file_list, groups
 from preparation.errors import PreparationError, UnusableBinError
-from preparation.metadata import Bin, parse
+from preparation.metadata import Bin
 from preparation.options import Options
 from preparation.order import shuffled
-from preparation.source import IMAGES, METADATA, Source
+from preparation.reader import Reader
 
 BATCH = 512  # metadata files read between two checks whether there are enough images
 PROGRESS_SECONDS = 5.0
@@ -32,7 +31,7 @@ class Collection:
         quarantined: Why a bin cannot be used, by id.
         other_counts: How many of the examined bins have each count outside the classes.
         absent: How many listed bins are not in the source.
-        examined: How many bins were looked at, by their metadata or the lack of it.
+        examined: How many bins were looked at, by their records or the lack of them.
         broken: How many fetched images cannot be used.
     """
 
@@ -73,56 +72,50 @@ class Collector:
     the classes' examined bins that it takes is also taken of the others.
 
     Args:
-        source: Where the bins are.
-        folder: Where the images go, as ID.jpg.
+        reader: Reads the bins of the source.
         options: The classes, the subset's size and the seed.
     """
 
-    def __init__(self, source: Source, folder: Path, options: Options) -> None:
+    def __init__(self, reader: Reader, options: Options) -> None:
         self.result = Collection()
-        self._source = source
-        self._folder = folder
+        self._reader = reader
         self._options = options
+        self._classes = options.classes
+        self._known = {*reader.bins.files, *reader.bins.flaws}
+        self._comparable = groups.comparable(self._known, reader.bins)
         self._items: dict[str, frozenset[str] | None] = {}
-        each, rest = divmod(options.subset_size, len(options.classes))
-        self._quota = {count: each + (i < rest) for i, count in enumerate(options.classes)}
+        each, rest = divmod(options.subset_size, len(self._classes.counts))
+        self._quota = {c: each + (i < rest) for i, c in enumerate(self._classes.counts)}
         self._started = self._reported = time.monotonic()
 
-    def collect(self, listed: Mapping[str, int] | None = None) -> Collection:
+    def collect(self, listed: Mapping[str, str] | None = None) -> Collection:
         """Choose and fetch.
 
         Args:
-            listed: Use only these ids; the values are their classes in the file list.
+            listed: Use only what these names name; the values are their keys in the file list.
 
         Raises:
-            PreparationError: The source cannot be read, or has no image of some class.
+            PreparationError: The source has no image of some class.
         """
-        images, metadata = self._source.list_ids()
-        print(f"{self._source.address}: {len(images)} images, {len(metadata)} metadata files")
-        present = images | metadata
-        if listed is not None:
-            self.result.absent = len(listed.keys() - present)
-            present &= listed.keys()
-            if not present:
-                raise PreparationError(
-                    f"None of the {len(listed)} listed bins is in {self._source.address}. "
-                    "Give the FileList that belongs to this DataSource."
-                )
-        order = shuffled(present, self._options.seed)
+        keys = None if listed is None else self._find(listed)
+        order = shuffled(self._known if keys is None else keys, self._options.seed)
         waiting: dict[int, list[Bin]] = defaultdict(list)
         others: list[Bin] = []
         for start in range(0, len(order), BATCH):
-            for bin_ in self._examine(order[start : start + BATCH], images, metadata):
-                if listed and listed[bin_.id] != bin_.count:
+            for bin_ in self._examine(order[start : start + BATCH]):
+                if keys and not file_list.agrees(keys[bin_.id], bin_.count, self._classes):
+                    key = keys[bin_.id]
+                    said = int(key) if key.isdecimal() else key
                     self.result.disagreements.append(
-                        {"id": bin_.id, "listed": listed[bin_.id], "count": bin_.count}
+                        {"id": bin_.id, "listed": said, "count": bin_.count}
                     )
-                if bin_.count in self._options.classes:
-                    waiting[bin_.count].append(bin_)
-                else:
+                class_ = self._classes.of(bin_.count)
+                if class_ is None:
                     others.append(bin_)
+                else:
+                    waiting[class_].append(bin_)
             self._fetch(waiting)
-            if self._options.subset_size and not any(map(self._missing, self._options.classes)):
+            if self._options.subset_size and not any(map(self._missing, self._classes.counts)):
                 break
         self._require_every_class()
         self.result.other_counts.update(bin_.count for bin_ in others)
@@ -130,30 +123,40 @@ class Collector:
             taken = len(self.result.bins)
             left = sum(map(len, waiting.values()))
             self._fetch_others(others, taken / (taken + left))
-        self._group(images | metadata, metadata)
+        self._group()
         self._report_progress(last=True)
         return self.result
 
-    def _examine(self, ids: Iterable[str], images: set[str], metadata: set[str]) -> list[Bin]:
-        """Read the metadata of a batch, in its order; quarantine what is wrong."""
-        complete = []
-        for identity in ids:
-            self.result.examined += 1
-            if identity not in metadata:
-                self._quarantine(identity, "no-metadata", f"no {METADATA}/{identity}.json")
-            elif identity not in images:
-                self._quarantine(identity, "no-image", f"no {IMAGES}/{identity}.jpg")
+    def _find(self, listed: Mapping[str, str]) -> dict[str, str]:
+        """The keys of the listed bins that are there, by id."""
+        found = {}
+        for name, key in listed.items():
+            if (identity := self._reader.bins.find(name)) is None:
+                self.result.absent += 1
             else:
-                complete.append(identity)
+                found[identity] = key
+        if not found:
+            raise PreparationError(
+                f"None of the {len(listed)} listed bins is in {self._reader.address}; the first is "
+                f"{next(iter(listed))}. Give the FileList that belongs to this DataSource."
+            )
+        return found
+
+    def _examine(self, ids: Sequence[str]) -> list[Bin]:
+        """Read what is known of a batch, in its order; quarantine what is wrong."""
+        self.result.examined += len(ids)
         bins = []
-        for identity, bin_ in zip(complete, self._source.map(self._read, complete), strict=True):
+        for identity, bin_ in zip(ids, self._reader.read(ids), strict=True):
             if isinstance(bin_, UnusableBinError):
                 self.result.quarantined[identity] = bin_
                 continue
-            self._items[identity] = bin_.asins
+            if identity in self._comparable:
+                self._items[identity] = bin_.asins
             if self._options.contradictions == "leave-out" and not bin_.adds_up:
                 detail = f"the quantities of its items do not add up to {bin_.count}"
-                self._quarantine(identity, "quantities-do-not-add-up", detail)
+                self.result.quarantined[identity] = UnusableBinError(
+                    "quantities-do-not-add-up", detail
+                )
                 continue
             bins.append(bin_)
         return bins
@@ -162,7 +165,7 @@ class Collector:
         """Fetch what the classes still miss; the next of its class replaces a broken image."""
         while True:
             turn: list[Bin] = []
-            for count in self._options.classes:
+            for count in self._classes.counts:
                 take = self._missing(count) if self._options.subset_size else len(waiting[count])
                 turn += waiting[count][:take]
                 del waiting[count][:take]
@@ -180,7 +183,7 @@ class Collector:
     def _fetch_usable(self, bins: list[Bin]) -> list[Bin]:
         """Fetch images, quarantine the broken ones, and return the bins of the others."""
         usable = []
-        results = self._source.map(self._fetch_image, [bin_.id for bin_ in bins])
+        results = self._reader.fetch([bin_.id for bin_ in bins])
         for bin_, size in zip(bins, results, strict=True):
             self._report_progress()
             if isinstance(size, UnusableBinError):
@@ -191,50 +194,31 @@ class Collector:
                 usable.append(bin_)
         return usable
 
-    def _read(self, identity: str) -> Bin | UnusableBinError:
-        """Read the metadata of a bin; return the error, as a raised one would end the map."""
-        try:
-            return parse(identity, self._source.read(f"{METADATA}/{identity}.json") or b"")
-        except UnusableBinError as error:
-            return error
-
-    def _fetch_image(self, identity: str) -> tuple[int, int] | UnusableBinError:
-        """Fetch and check an image; keep it if it is usable."""
-        content = self._source.read(f"{IMAGES}/{identity}.jpg") or b""
-        try:
-            size = picture.check(content)
-        except UnusableBinError as error:
-            return error
-        (self._folder / f"{identity}.jpg").write_bytes(content)
-        return size
-
-    def _group(self, known: set[str], metadata: set[str]) -> None:
+    def _group(self) -> None:
         """Read the metadata of neighbours until the same-bin groups are certain."""
         chosen = [bin_.id for bin_ in (*self.result.bins, *self.result.others)]
-        while unread := groups.unread_neighbours(chosen, self._items, known):
-            self._items.update(dict.fromkeys(unread - metadata))
-            ids = sorted(unread & metadata)
-            for identity, bin_ in zip(ids, self._source.map(self._read, ids), strict=True):
+        compared = [identity for identity in chosen if identity in self._comparable]
+        while unread := groups.unread_neighbours(compared, self._items, self._comparable):
+            ids = sorted(unread)
+            for identity, bin_ in zip(ids, self._reader.read(ids), strict=True):
                 self._items[identity] = bin_.asins if isinstance(bin_, Bin) else None
         self.result.groups = {i: groups.find_group(i, self._items) for i in chosen}
 
-    def _missing(self, count: int) -> int:
+    def _missing(self, class_: int) -> int:
         """How many images of a class the subset still needs."""
-        return self._quota[count] - sum(bin_.count == count for bin_ in self.result.bins)
+        have = sum(self._classes.of(bin_.count) == class_ for bin_ in self.result.bins)
+        return self._quota[class_] - have
 
     def _require_every_class(self) -> None:
-        have = Counter(bin_.count for bin_ in self.result.bins)
-        if empty := [count for count in self._options.classes if not have[count]]:
+        have = Counter(self._classes.of(bin_.count) for bin_ in self.result.bins)
+        if empty := [c for c in self._classes.counts if not have[c]]:
             raise PreparationError(
-                f"{self._source.address} has no usable image of a bin that holds "
-                f"{' or '.join(map(str, empty[:5]))}{' ...' if len(empty) > 5 else ''} "
+                f"{self._reader.address} has no usable image of a bin that holds "
+                f"{' or '.join(map(self._classes.words, empty[:5]))}{' ...' * (len(empty) > 5)} "
                 f"({self.result.examined} bins examined, {sum(have.values())} of the other "
                 f"classes, quarantined: {self.result.reasons()}). "
                 "Choose other Classes, or another DataSource."
             )
-
-    def _quarantine(self, identity: str, reason: str, detail: str) -> None:
-        self.result.quarantined[identity] = UnusableBinError(reason, detail)
 
     def _report_progress(self, *, last: bool = False) -> None:
         """Print a line if the previous one is some seconds old; logs have no cursor to move."""

@@ -12,11 +12,16 @@ Where items cannot be compared, contiguous ids form a group instead, within bloc
 
 A block begins where the id is a multiple of `BLOCK`, so that groups do not depend on which images
 were chosen. Two ids that both have items are compared by these alone.
+
+In sub-folders an id is FOLDER-NUMBER, and only numbers of one folder are neighbours. Where a source
+has no stock records at all, a short number says little: people number their pictures, too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+
+from bin_files import Bins
 
 WIDTH = 5  # ids are padded to five digits, but the bucket also has unpadded ones, which differ
 BLOCK = 10  # ids; of the 6,069 groups among the first 10,000 public bins none has more than three
@@ -25,17 +30,30 @@ BLOCK = 10  # ids; of the 6,069 groups among the first 10,000 public bins none h
 Items = Mapping[str, frozenset[str] | None]
 
 
+def comparable(ids: Iterable[str], bins: Bins) -> set[str]:
+    """Return the ids whose numbers may tell which bins are one.
+
+    Args:
+        ids: The ids.
+        bins: The bins of their source: without stock records only numbers as long as ABID's count.
+    """
+    if bins.layout == "abid" or any(one.items is not None for one in bins.files.values()):
+        return set(ids)
+    return {identity for identity in ids if identity.isdecimal() and len(identity) >= WIDTH}
+
+
 def neighbour(identity: str, step: int) -> str | None:
     """Return the id `step` further in the same numbering, or None if there can be none."""
-    if not identity.isdecimal():
+    folder, dash, digits = identity.rpartition("-")
+    if not digits.isdecimal():
         return None
-    number = int(identity) + step
+    number = int(digits) + step
     if number < 0:
         return None
-    if identity == f"{int(identity):0{WIDTH}d}":
-        return f"{number:0{WIDTH}d}"
+    if digits == f"{int(digits):0{WIDTH}d}":
+        return f"{folder}{dash}{number:0{WIDTH}d}"
     # Unpadded ids end where five digits begin: from there on both numberings read the same.
-    return str(number) if number < 10 ** (WIDTH - 1) else None
+    return f"{folder}{dash}{number}" if number < 10 ** (WIDTH - 1) else None
 
 
 def unread_neighbours(chosen: Iterable[str], items: Items, known: set[str]) -> set[str]:
@@ -75,4 +93,4 @@ def _joined(before: str, identity: str, items: Items) -> bool:
     here, there = items[identity], items[before]
     if here and there is not None:
         return bool(here & there)
-    return int(identity) % BLOCK != 0
+    return int(identity.rpartition("-")[2]) % BLOCK != 0

@@ -1,17 +1,16 @@
-"""The stock record of one bin: ABID's metadata file."""
+"""What is known of one bin: its count, and its stock record."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import bin_files
+from bin_files import BinFile
 from preparation.errors import UnusableBinError
-
-# Inches, or items of a kind: a number this large measures nothing in a bin, and JSON allows numbers
-# that no float can hold.
-IMPLAUSIBLE = 1_000_000
+from record import Item, Record, RecordError
+from record import parse as parse_record
 
 
 @dataclass(frozen=True)
@@ -22,9 +21,10 @@ class Bin:
         id: As in the file names; `523` and `00523` are different bins.
         count: The quantity in the stock record (EXPECTED_QUANTITY).
         asins: The kinds of items in it.
-        adds_up: Whether the quantities of the items sum to `count`.
+        adds_up: Whether the quantities of the items sum to `count`, where items are known.
         volume: The mean volume of an item in cubic inches, over the items of known size, by
             quantity; None if no size is known.
+        items: The items of the record; None where none is known.
     """
 
     id: str
@@ -32,6 +32,7 @@ class Bin:
     asins: frozenset[str]
     adds_up: bool
     volume: float | None = None
+    items: tuple[Item, ...] | None = None
 
 
 def parse(identity: str, content: bytes) -> Bin:
@@ -41,40 +42,52 @@ def parse(identity: str, content: bytes) -> Bin:
         UnusableBinError: It is not JSON, or has no valid EXPECTED_QUANTITY.
     """
     try:
-        document: Any = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise UnusableBinError("malformed-metadata", f"not JSON: {error}") from None
-    if not isinstance(document, dict) or "EXPECTED_QUANTITY" not in document:
-        raise UnusableBinError("malformed-metadata", "it has no EXPECTED_QUANTITY")
-    count = document["EXPECTED_QUANTITY"]
-    if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count < IMPLAUSIBLE:
-        raise UnusableBinError("bad-count", f"EXPECTED_QUANTITY is {count!r:.40}, not a count")
-    items = document.get("BIN_FCSKU_DATA") or {}
-    if not isinstance(items, dict) or not all(isinstance(v, dict) for v in items.values()):
-        raise UnusableBinError("malformed-metadata", "BIN_FCSKU_DATA is not a table of items")
-    asins = frozenset(str(v["asin"]) for v in items.values() if v.get("asin"))
-    quantities = [v.get("quantity") for v in items.values()]
-    adds_up = all(isinstance(q, int) for q in quantities) and sum(quantities) == count
-    return Bin(identity, count, asins, adds_up, _mean_volume(items.values()))
+        record, document = bin_files.read_record(content)
+    except RecordError as error:
+        bad_count = isinstance(error, bin_files.CountError)
+        reason = "bad-count" if bad_count else "malformed-metadata"
+        raise UnusableBinError(reason, str(error)) from None
+    entries = document
+    if isinstance(document, dict):
+        entries = list((document.get("BIN_FCSKU_DATA") or {}).values())
+    return _bin(identity, record, entries)
 
 
-def _mean_volume(items: Iterable[dict[str, Any]]) -> float | None:
+def of_place(identity: str, place: BinFile) -> Bin:
+    """The bin of a folder named by its count, or of a table.
+
+    Raises:
+        UnusableBinError: The items in the table are not a stock record.
+    """
+    assert place.count is not None
+    if place.items is None:
+        return _bin(identity, Record(place.count), [])
+    try:
+        items = parse_record(place.items).items
+    except RecordError as error:
+        raise UnusableBinError("malformed-metadata", str(error)) from None
+    return _bin(identity, Record(place.count, items), place.items)
+
+
+def _bin(identity: str, record: Record, entries: Sequence[Mapping[str, Any]]) -> Bin:
+    """A bin of its record; its entries, as they are written, name the kinds of items."""
+    names = (entry.get("asin") or entry.get("sku") for entry in entries)
+    quantities = [item.quantity for item in record.items or ()]
+    known = [quantity for quantity in quantities if quantity is not None]
+    return Bin(
+        identity,
+        record.quantity,
+        frozenset(str(name) for name in names if name),
+        record.items is None or (known == quantities and sum(known) == record.quantity),
+        _mean_volume(record.items or ()),
+        record.items,
+    )
+
+
+def _mean_volume(items: Iterable[Item]) -> float | None:
     total, number = 0.0, 0
     for item in items:
-        volume, quantity = _volume(item), item.get("quantity")
-        if volume is not None and isinstance(quantity, int) and 0 < quantity < IMPLAUSIBLE:
-            total += volume * quantity
-            number += quantity
+        if item.quantity and item.height and item.length and item.width:
+            total += item.height * item.length * item.width * item.quantity
+            number += item.quantity
     return total / number if number else None
-
-
-def _volume(item: dict[str, Any]) -> float | None:
-    """Height times length times width, if all three are given in inches."""
-    volume = 1.0
-    for name in ("height", "length", "width"):
-        side = item.get(name)
-        value = side.get("value") if isinstance(side, dict) and side.get("unit") == "IN" else None
-        if not isinstance(value, int | float) or not 0 < value < IMPLAUSIBLE:
-            return None
-        volume *= value
-    return volume

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, NoReturn
 
+from counts import Classes
 from preparation.errors import PreparationError
 
 NONE = "none"  # SageMaker passes no empty arguments to a job
-MAX_CLASSES = 100
 
 
 def _natural(text: str) -> int:
@@ -30,13 +29,11 @@ def _share(text: str) -> float:
     return value
 
 
-def _classes(text: str) -> range:
-    match = re.fullmatch(r"(\d+)-(\d+)", text)
-    if not match or not 0 < int(match[2]) - int(match[1]) < MAX_CLASSES:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not FIRST-LAST, such as 1-5 or 0-5, with 2 to {MAX_CLASSES} counts"
-        )
-    return range(int(match[1]), int(match[2]) + 1)
+def _classes(text: str) -> Classes:
+    try:
+        return Classes.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _shares(text: str) -> tuple[float, float, float]:
@@ -60,12 +57,17 @@ class Options:
     """What to prepare. Each field is an option of the command line, with its help."""
 
     source: str = field(
-        metadata={"required": True, "help": "s3://bucket/prefix or a folder, laid out like ABID"}
+        metadata={"required": True, "help": "s3://bucket/prefix or a folder of bins"}
+    )
+    further: str = _option(
+        NONE, "s3://bucket/prefix or a folder of bins to learn from and never to judge on"
     )
     file_list: str = _option(NONE, "file_list.json (s3:// or a path): use only its images")
     data_version: str = _option(NONE, "version label, for the manifest and the step cache")
     subset_size: int = _option("0", "images in all, balanced; 0: every image", type=_natural)
-    classes: range = _option("1-5", "counts to train and score", type=_classes)
+    classes: Classes = _option(  # noqa: RUF009, as every default here is a field
+        "1-5", "counts to train and score; 0-6+: the last is 6 or more", type=_classes
+    )
     learn_from: str = _option(
         "classes",
         "all: train/ also gets other counts; of a subset, the same share of them",
@@ -85,11 +87,6 @@ class Options:
         "0.1", "share of unusable bins above which the step fails", type=_share
     )
     concurrency: int = _option("32", "parallel requests", type=_natural)
-
-    @property
-    def class_range(self) -> str:
-        """The classes as they are written: FIRST-LAST."""
-        return f"{self.classes.start}-{self.classes.stop - 1}"
 
     @property
     def uses_other_counts(self) -> bool:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import io
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 import photo
+import pixels
 from preparation.errors import UnusableBinError
 
-Image.MAX_IMAGE_PIXELS = None  # Pillow's own warning would be shared by all threads
 # Of a stored JPEG, with colours at full resolution: nearer to the original than quality 95 with
 # colours at half of it, in as many bytes.
 QUALITY, SUBSAMPLING = 92, "4:4:4"
 
 
 def check(content: bytes) -> tuple[int, int]:
-    """Decode an image, which is the only way to know that it is complete.
+    """Decode an image as the endpoint does, which is the only way to know that it is whole.
 
     Returns:
         Width and height in pixels.
@@ -29,22 +29,14 @@ def check(content: bytes) -> tuple[int, int]:
     if len(content) > photo.MAX_BYTES:
         detail = f"{len(content)} bytes; at most {photo.MAX_BYTES} are served"
         raise UnusableBinError("too-large-image", detail)
-    if detail := photo.too_many_scans(content):
-        raise UnusableBinError("undecodable-image", detail)
     try:
-        with Image.open(io.BytesIO(content), formats=photo.FORMATS) as image:
-            if image.width * image.height > photo.MAX_PIXELS:
-                raise UnusableBinError(
-                    "too-large-image",
-                    f"{image.width} x {image.height} pixels; at most {photo.MAX_PIXELS} are served",
-                )
-            image.load()
-            return image.size
-    except UnidentifiedImageError:
-        detail = f"{len(content)} bytes that are neither a JPEG nor a PNG"
-        raise UnusableBinError("undecodable-image", detail) from None
-    except (OSError, SyntaxError, ValueError) as error:
-        reason = "truncated-image" if "truncated" in str(error) else "undecodable-image"
+        return pixels.check(content, photo.MAX_PIXELS)
+    except photo.TooLargeError as error:
+        detail = f"{error}; at most {photo.MAX_PIXELS / 1e6:.0f} megapixels are served"
+        raise UnusableBinError("too-large-image", detail) from None
+    except photo.ImageError as error:
+        truncated = isinstance(error, photo.TruncatedError)
+        reason = "truncated-image" if truncated else "undecodable-image"
         raise UnusableBinError(reason, str(error)) from None
 
 
@@ -58,11 +50,9 @@ def resize(content: bytes, size: int) -> bytes:
         content: The bytes of a picture that `check` accepted.
         size: Width and height, in pixels.
     """
-    with Image.open(io.BytesIO(content), formats=photo.FORMATS) as image:
-        if max(image.size) <= size:
-            return content
-        image.draft("RGB", (size, size))
-        square = photo.upright(image).resize((size, size), Image.Resampling.BILINEAR)
+    if max(pixels.size_of(content)) <= size:
+        return content
     file = io.BytesIO()
+    square = Image.fromarray(pixels.decode(content, size))
     square.save(file, "JPEG", quality=QUALITY, subsampling=SUBSAMPLING)
     return file.getvalue()

@@ -1,4 +1,4 @@
-"""The source of bin images: an S3 prefix or a folder, laid out like ABID's public bucket."""
+"""The source of bin images: an S3 prefix or a folder."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from obstore.exceptions import (
 )
 from obstore.store import LocalStore, S3Store
 
+import bin_files
 from preparation.errors import PreparationError
 
-IMAGES, METADATA = "bin-images", "metadata"
 # Any of these variables means that requests can be signed.
 CREDENTIALS = (
     "AWS_ACCESS_KEY_ID",
@@ -49,25 +49,22 @@ class Source:
         self._threads = ThreadPoolExecutor(max(1, concurrency))
         self._store: Any = _open(address, unsigned=False)
 
-    def list_ids(self) -> tuple[set[str], set[str]]:
-        """Return the ids that have an image, and those that have metadata.
+    def bins(self) -> bin_files.Bins:
+        """Return the bins.
 
         Raises:
-            PreparationError: There is nothing, or it cannot be read.
+            PreparationError: There is none, they cannot be read, or their layout is not understood.
         """
         try:
-            images, metadata = self._list()
+            names = self._list()
         except BaseError as error:
             if not (is_forbidden(error) and self.address.startswith("s3://")):
                 raise self._unreachable(error) from None
-            images, metadata = self._list_unsigned(error)
-        if not images or not metadata:
-            raise PreparationError(
-                f"{self.address} has {len(images)} images under {IMAGES}/ and {len(metadata)} "
-                f"files under {METADATA}/. A source is laid out like ABID: "
-                f"{IMAGES}/ID.jpg and {METADATA}/ID.json for every bin."
-            )
-        return images, metadata
+            names = self._list_unsigned(error)
+        try:
+            return bin_files.find(names, lambda name: self.read(name) or b"")
+        except bin_files.LayoutError as error:
+            raise PreparationError(f"{self.address} cannot be used: {error}") from None
 
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         """Call a function in parallel; results come in the order of the items."""
@@ -87,12 +84,16 @@ class Source:
             explain = self._forbidden if is_forbidden(error) else self._unreachable
             raise explain(error) from None
 
-    def _list(self) -> tuple[set[str], set[str]]:
-        kinds = ((IMAGES, ".jpg"), (METADATA, ".json"))
-        images, metadata = self.map(lambda kind: _stems(self._store, *kind), kinds)
-        return images, metadata
+    def _list(self) -> list[str]:
+        """The names of all files; those of each folder at the top are listed at the same time."""
+        top = obstore.list_with_delimiter(self._store)
+        folders = [name for name in top["common_prefixes"] if not bin_files.is_hidden(name)]
+        names = [entry["path"] for entry in top["objects"]]
+        for more in self.map(lambda folder: _names(self._store, f"{folder}/"), folders):
+            names += more
+        return names
 
-    def _list_unsigned(self, refusal: Exception) -> tuple[set[str], set[str]]:
+    def _list_unsigned(self, refusal: Exception) -> list[str]:
         """List without credentials, which a public bucket allows whatever the role may do."""
         self._store = _open(self.address, unsigned=True)
         try:
@@ -181,9 +182,7 @@ def bucket_region(bucket: str, host: str = "s3.amazonaws.com", secure: bool = Tr
         connection.close()
 
 
-def _stems(store: Any, folder: str, suffix: str) -> set[str]:
-    stems: set[str] = set()
-    for page in obstore.list(store, f"{folder}/", chunk_size=1000):
-        names = (entry["path"].rpartition("/")[2] for entry in page)
-        stems.update(name.removesuffix(suffix) for name in names if name.endswith(suffix))
-    return stems
+def _names(store: Any, folder: str) -> list[str]:
+    return [
+        entry["path"] for page in obstore.list(store, folder, chunk_size=1000) for entry in page
+    ]

@@ -1,4 +1,4 @@
-"""The split into train, validation and test: by group, with the same shares of every count."""
+"""The split into train, validation and test: by group, with the same shares of every class."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from counts import Classes
 from preparation.errors import PreparationError
 from preparation.order import shuffled
 
@@ -21,7 +22,9 @@ class Member:
     group: str
 
 
-def split(members: Sequence[Member], shares: Sequence[float], seed: int) -> dict[str, str]:
+def split(
+    members: Sequence[Member], shares: Sequence[float], seed: int, classes: Classes
+) -> dict[str, str]:
     """Choose the split of every image.
 
     scikit-learn's StratifiedGroupKFold makes folds of equal size, and some of them lack small
@@ -32,6 +35,7 @@ def split(members: Sequence[Member], shares: Sequence[float], seed: int) -> dict
         members: The images.
         shares: The relative sizes of `SPLITS`.
         seed: The random seed of the order in which groups are assigned.
+        classes: The classes; every member is of one.
 
     Returns:
         id -> one of `SPLITS`.
@@ -42,38 +46,39 @@ def split(members: Sequence[Member], shares: Sequence[float], seed: int) -> dict
     groups: dict[str, list[Member]] = defaultdict(list)
     for member in members:
         groups[member.group].append(member)
-    classes = sorted({member.count for member in members})
-    holders = {c: [g for g in groups if any(m.count == c for m in groups[g])] for c in classes}
-    totals = Counter(member.count for member in members)
+    of = {member.id: _class(member, classes) for member in members}
+    totals = Counter(of.values())
+    there = sorted(totals)
+    holders = {c: [g for g in groups if any(of[m.id] == c for m in groups[g])] for c in there}
     targets = {
-        (part, count): share / sum(shares) * totals[count]
+        (part, class_): share / sum(shares) * totals[class_]
         for part, share in zip(SPLITS, shares, strict=True)
-        for count in classes
+        for class_ in there
     }
     assigned: Counter[tuple[str, int]] = Counter()
     chosen: dict[str, str] = {}
 
     def assign(group: str, part: str) -> None:
         chosen[group] = part
-        assigned.update((part, member.count) for member in groups[group])
+        assigned.update((part, of[member.id]) for member in groups[group])
 
     order = shuffled(groups, seed)
     for part in ("test", "validation"):
-        for count in classes:
-            if not assigned[part, count]:
-                free = [g for g in order if g in holders[count] and g not in chosen]
+        for class_ in there:
+            if not assigned[part, class_]:
+                free = [g for g in order if g in holders[class_] and g not in chosen]
                 if free:
                     assign(min(free, key=lambda g: len(groups[g])), part)
     for group in sorted(order, key=lambda g: -len(groups[g])):
         if group not in chosen:
-            adds = Counter(member.count for member in groups[group])
+            adds = Counter(of[member.id] for member in groups[group])
             assign(group, min(SPLITS, key=lambda part: _added_error(part, adds, assigned, targets)))
-    for count, names in holders.items():
-        if not all(assigned[part, count] for part in SPLITS):
+    for class_, names in holders.items():
+        if not all(assigned[part, class_] for part in SPLITS):
             raise PreparationError(
-                f"Images that hold {count} come from only {len(names)} different bins, too few for "
-                f"each of {', '.join(SPLITS)} to get one. Take a larger subset (SubsetSize) or "
-                "other Classes."
+                f"Images that hold {classes.words(class_)} come from only {len(names)} different "
+                f"bins, too few for each of {', '.join(SPLITS)} to get one. Take a larger subset "
+                "(SubsetSize) or other Classes."
             )
     return {member.id: chosen[member.group] for member in members}
 
@@ -98,6 +103,12 @@ def join_train(
     )
 
 
+def _class(member: Member, classes: Classes) -> int:
+    class_ = classes.of(member.count)
+    assert class_ is not None, "only images of the classes are split"
+    return class_
+
+
 def _added_error(
     part: str,
     adds: Mapping[int, int],
@@ -106,7 +117,7 @@ def _added_error(
 ) -> float:
     """How much these images increase a split's squared distance from its target counts."""
     change = 0.0
-    for count, number in adds.items():
-        target, now = targets[part, count], assigned[part, count]
+    for class_, number in adds.items():
+        target, now = targets[part, class_], assigned[part, class_]
         change += ((now + number - target) ** 2 - (now - target) ** 2) / target
     return change

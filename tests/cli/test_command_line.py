@@ -149,6 +149,39 @@ def test_an_execution_is_found_by_its_name_after_later_ones(
     assert (rows[named][1], rows[later][1]) == ("spring-1", "Succeeded")
 
 
+def test_the_list_shows_data_and_changed_parameters(upserted: CommandLine) -> None:
+    upserted.run("start", "-p", f"DataSource={BINS}", "-p", "AccuracyThreshold=0.25")
+    row = upserted.run("list", "-n", "1").stdout.splitlines()[-1]
+    assert row.split()[-2:] == ["bins", "AccuracyThreshold=0.25"]
+    (listed,) = json.loads(upserted.run("list", "-n", "1", "--json").stdout)
+    assert listed["Parameters"] == {"AccuracyThreshold": "0.25", "DataSource": BINS}
+
+
+def test_two_executions_are_compared(upserted: CommandLine) -> None:
+    start = ("start", "-p", f"DataSource={BINS}", "-p")
+    upserted.run(*start, "AccuracyThreshold=0.75", "--name", "strict")
+    upserted.run(*start, "AccuracyThreshold=0.25", "--name", "lax")
+    rows = [line.split() for line in upserted.run("compare", "strict", "lax").stdout.splitlines()]
+    assert ["name", "strict", "lax", "≠"] in rows
+    assert ["AccuracyThreshold", "0.75", "0.25", "≠"] in rows
+    assert ["source", "bins", "bins"] in rows
+    assert ["DataSource", BINS, BINS] not in rows  # of the parameters, only differences
+    compared = json.loads(upserted.run("compare", "strict", "--json").stdout)  # with the latest
+    assert [one["name"] for one in compared["executions"]] == ["strict", "lax"]
+    assert compared["parameters"][0] == {
+        "label": "AccuracyThreshold", "values": ["0.75", "0.25"], "differs": True,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("zzz", "has no execution zzz"), ("v7", "has no version 7")],
+)
+def test_only_what_exists_is_compared(upserted: CommandLine, name: str, message: str) -> None:
+    done = upserted.run("compare", name)
+    assert done.returncode == 1 and message in done.stderr
+
+
 @pytest.mark.parametrize("name", ["spring_1", "-spring", "spring-", "a" * 83, ""])
 def test_a_name_that_sagemaker_would_refuse_is_refused_here(
     upserted: CommandLine, name: str

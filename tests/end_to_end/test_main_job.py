@@ -206,12 +206,17 @@ def test_a_second_version_replaces_the_first_and_rollback_brings_it_back(
 def test_a_crashed_step_shows_the_end_of_its_log_and_the_command_for_all_of_it(
     workplace: Workplace,
 ) -> None:
-    options = ["-p", f"DataSource={workplace.bins}", "-p", "Backbone=no_such_network"]
+    bucket = "tally-us-east-1-123456789012"
+    model = Path(workplace.environment["EMULATOR_STATE"], "s3", bucket, "broken", "model.tar.gz")
+    model.parent.mkdir()
+    model.write_bytes(b"no archive")
+    approved = f"ApprovedModel=s3://{bucket}/broken/model.tar.gz"
+    options = ["-p", f"DataSource={workplace.bins}", "-p", approved]
     tiny = [word for name, value in TINY.items() for word in ("-p", f"{name}={value}")]
     failed = workplace.run("start", "--wait", *tiny, *options, check=1)
     output = failed.stdout + failed.stderr
-    assert "no_such_network" in output
-    assert "pipeline.py logs Tune" in output
+    assert "approved/model.tar.gz" in output
+    assert "pipeline.py logs Evaluate" in output
 
 
 @pytest.mark.parametrize("source", ["s3://no-such-bucket-of-bins/here", "EMPTY"])

@@ -91,12 +91,14 @@ def _fixed(target: str) -> Settings:
 
 @pytest.fixture
 def bins(tmp_path: Path) -> Path:
-    """A folder laid out like ABID, with three bins."""
+    """A folder laid out like ABID, with three bins of each of the counts 1 and 2."""
     folder = tmp_path / "bins"
-    for part, suffix in (("bin-images", "jpg"), ("metadata", "json")):
+    for part in ("bin-images", "metadata"):
         (folder / part).mkdir(parents=True)
-        for number in range(3):
-            (folder / part / f"0000{number}.{suffix}").write_text(f"{part} {number}")
+    for number in range(6):
+        (folder / f"bin-images/0000{number}.jpg").write_text(f"picture {number}")
+        record = {"BIN_FCSKU_DATA": {}, "EXPECTED_QUANTITY": 1 + number % 2}
+        (folder / f"metadata/0000{number}.json").write_text(json.dumps(record))
     return folder
 
 

@@ -37,6 +37,7 @@ VARIANTS = {
     "together": ("aws", {"PIPELINE_INSTANCES_TRAINING_COUNT": "2"}),
     "spot": ("aws", {"PIPELINE_INSTANCES_SPOT": "true", "PIPELINE_TRAINING_MAX_HOURS": "2"}),
     "weights": ("aws", {"PIPELINE_TRAINING_PRETRAINED": WEIGHTS}),
+    "random": ("local", {"PIPELINE_TRAINING_PRETRAINED": "none"}),
 }
 
 
@@ -318,6 +319,15 @@ def test_trainings_start_from_the_weights_of_the_settings(texts: dict[str, str])
     final = _trainings(texts["aws"])[1]
     names = [channel["ChannelName"] for channel in final["InputDataConfig"]]
     assert names == ["train", "validation"]
+
+
+def test_trainings_from_random_weights_get_no_channel_of_weights(texts: dict[str, str]) -> None:
+    for job, hyperparameters in zip(
+        _trainings(texts["random"]), ("StaticHyperParameters", "HyperParameters"), strict=True
+    ):
+        assert job[hyperparameters]["pretrained"] == "false"
+        names = {channel["ChannelName"] for channel in job["InputDataConfig"]}
+        assert names == {"train", "validation"}
 
 
 def test_a_version_has_all_that_its_promotion_needs(by_name: dict[str, dict[str, Any]]) -> None:

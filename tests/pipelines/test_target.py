@@ -18,6 +18,7 @@ from pipelines.provisioning import setup
 from pipelines.root import ROOT, emulator_state
 from pipelines.settings.layers import load
 from pipelines.target import TargetError
+from pipelines.upload import local_bins
 from pipelines.upload.bin_images import upload_folder
 
 
@@ -63,7 +64,8 @@ def test_the_emulator_is_started_once_and_supports_setup_and_upload(
     assert {item.state for item in setup.setup(session, settings)} == {"exists"}
     reports: list[str] = []
     for _ in range(2):
-        upload_folder(session, settings, bins, reports.append)
+        found = local_bins.look(bins, "DataSource", settings)
+        upload_folder(session, settings, found, reports.append)
     assert len(reports) == 1
 
 

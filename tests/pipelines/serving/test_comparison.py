@@ -35,3 +35,40 @@ def test_versions_are_compared_by_their_test_metrics(
     assert [one.version.version for one in comparison.compare(session, GROUP, "tally", ["1"])] == [
         1
     ]
+
+
+def test_a_version_tells_its_counts_its_data_and_how_it_was_trained(
+    session: boto3.Session, register: Register
+) -> None:
+    """From its metadata; of an earlier version from its evaluation and its execution."""
+    s3, client = session.client("s3"), session.client("sagemaker")
+    s3.create_bucket(Bucket="tally")
+    training = {"training_images": 180, "hyperparameters": {"lr": 0.012, "image-size": 128}}
+    s3.put_object(Bucket="tally", Key="e/evaluation.json", Body=EVALUATION.read_bytes())
+    s3.put_object(Bucket="tally", Key="e/training.json", Body=json.dumps(training))
+    definition = '{"Version": "2020-12-01", "Steps": []}'
+    role = "arn:aws:iam::123456789012:role/tally-execution"
+    client.create_pipeline(
+        PipelineName=GROUP, RoleArn=role, PipelineDefinition=definition, ClientRequestToken="x" * 32
+    )
+    execution = client.start_pipeline_execution(
+        PipelineName=GROUP,
+        ClientRequestToken="x" * 32,
+        PipelineParameters=[{"Name": "ApprovedModel", "Value": "s3://tally/1/model.tar.gz"}],
+    )["PipelineExecutionArn"]
+    register(metrics_url="s3://tally/e/evaluation.json")
+    register(
+        metrics_url="s3://tally/e/evaluation.json",
+        classes="0-6+",
+        data_source="s3://aft-vbi-pds/",
+        data_version="2026-11",
+        backbone="resnet18",
+        execution=execution,
+    )
+    today, earlier = comparison.compare(session, GROUP, "tally", [])
+    assert (today.classes, today.data, today.data_version) == ("0-6+", "aft-vbi-pds", "2026-11")
+    assert (today.training_images, today.compared_model) == (180, "s3://tally/1/model.tar.gz")
+    assert today.facts()["network"] == "resnet18, 128 px"
+    assert today.facts()["training"] == "lr 0.012"
+    assert today.as_dict()["hyperparameters"] == training["hyperparameters"]
+    assert (earlier.classes, earlier.data, earlier.compared_model) == ("1-3", "", "")

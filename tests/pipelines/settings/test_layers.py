@@ -106,7 +106,7 @@ def test_several_instances_are_refused_on_this_machine() -> None:
         pytest.param(
             "tuning: {epochs: {mim: 3}}", "did you mean tuning.epochs.min?", id="misspelt-range"
         ),
-        pytest.param("data: {sed: 1}", "Allowed in data: source, file_list,", id="unknown"),
+        pytest.param("data: {sed: 1}", "Allowed in data: source, further,", id="unknown"),
         pytest.param(
             "quality: {books_wrong: 0.1}", "now called quality.record_error_rate", id="renamed"
         ),

@@ -10,14 +10,18 @@ import pytest
 
 from pipelines.parameters import parse
 from pipelines.settings.model import Settings
-from pipelines.upload import objects
-from pipelines.upload.bin_images import (
-    UploadError,
-    destination,
-    upload_file_list,
-    upload_folder,
-    upload_local,
-)
+from pipelines.upload import bin_images, file_list, local_bins, objects
+from pipelines.upload.bin_images import destination, upload_local
+from pipelines.upload.errors import UploadError
+
+CLASSES = {"Classes": "1-2"}  # those of the fixture `bins`
+
+
+def upload_folder(
+    aws: Any, settings: Settings, folder: Path, report: Any = lambda text: None
+) -> str:
+    found = local_bins.look(folder, "DataSource", settings)
+    return bin_images.upload_folder(aws.session, settings, found, report)
 
 
 @pytest.fixture
@@ -42,24 +46,24 @@ def test_a_second_upload_sends_only_changes(
 ) -> None:
     reports: list[str] = []
     (bins / "notes.txt").write_text("not a bin")
-    address = upload_folder(aws.session, local, bins, reports.append)
+    address = upload_folder(aws, local, bins, reports.append)
     prefix = address.split("/", 3)[3]
     assert address.startswith(f"s3://{local.bucket_name}/tally/data/bins-")
-    assert bucket()[f"{prefix}bin-images/00001.jpg"] == "bin-images 1"
-    assert len(bucket()) == 6
+    assert bucket()[f"{prefix}bin-images/00001.jpg"] == "picture 1"
+    assert len(bucket()) == 12
 
-    assert upload_folder(aws.session, local, bins, reports.append) == address
-    assert reports == [f"Uploaded 6 of 6 files of {bins} to {address}"]
+    assert upload_folder(aws, local, bins, reports.append) == address
+    assert reports == [f"Uploaded 12 of 12 files of {bins} to {address}"]
 
     (bins / "metadata" / "00000.json").unlink()
     (bins / "metadata" / "00001.json").write_text("longer than before")
     same_size = bins / "metadata" / "00002.json"
-    same_size.write_text("METADATA 2")
+    same_size.write_text(same_size.read_text().replace("1", "7"))
     os.utime(same_size, (time.time() + 5, time.time() + 5))
-    upload_folder(aws.session, local, bins, reports.append)
-    assert reports[1].startswith("Uploaded 2 of 5 files")
+    upload_folder(aws, local, bins, reports.append)
+    assert reports[1].startswith("Uploaded 2 of 11 files")
     assert f"{prefix}metadata/00000.json" not in bucket()
-    assert bucket()[f"{prefix}metadata/00002.json"] == "METADATA 2"
+    assert '"EXPECTED_QUANTITY": 7' in bucket()[f"{prefix}metadata/00002.json"]
 
 
 def test_two_folders_of_the_same_name_get_two_addresses(local: Settings, tmp_path: Path) -> None:
@@ -81,11 +85,12 @@ def test_local_paths_become_addresses(
     aws: Any, local: Settings, bucket: Any, bins: Path, tmp_path: Path
 ) -> None:
     listing = tmp_path / "file_list.json"
-    listing.write_text(json.dumps({"1": ["data/metadata/00000.json"]}))
-    placed = upload_local(
-        aws.session, local, {"DataSource": str(bins), "FileList": str(listing), "Seed": 1}
-    )
+    names = [f"data\\metadata\\0000{number}.json" for number in range(6)]
+    listing.write_bytes(b"\xef\xbb\xbf" + json.dumps({"1": names[::2], "2": names[1::2]}).encode())
+    given = {"DataSource": str(bins), "FileList": str(listing), "FurtherSource": str(bins)}
+    placed = upload_local(aws.session, local, {**given, **CLASSES, "Seed": 1})
     assert placed["Seed"] == 1
+    assert placed["FurtherSource"] == destination(local, bins)
     assert placed["DataSource"] == destination(local, bins)
     assert placed["FileList"] == destination(local, listing)
     assert str(placed["FileList"]).endswith("/file_list.json")
@@ -96,7 +101,9 @@ def test_changed_images_get_another_version(
     aws: Any, local: Settings, bucket: Any, bins: Path
 ) -> None:
     def version(**more: str) -> object:
-        return upload_local(aws.session, local, {"DataSource": str(bins), **more})["DataVersion"]
+        return upload_local(aws.session, local, {"DataSource": str(bins), **CLASSES, **more})[
+            "DataVersion"
+        ]
 
     before = version()
     changed = bins / "bin-images" / "00001.jpg"
@@ -126,9 +133,9 @@ def test_the_folder_of_the_settings_is_uploaded(
 ) -> None:
     data = local.data.model_copy(update={"source": str(bins)})
     settings = local.model_copy(update={"data": data})
-    placed = upload_local(aws.session, settings, {})
+    placed = upload_local(aws.session, settings, CLASSES)
     assert placed["DataSource"] == destination(settings, bins)
-    assert placed.keys() == {"DataSource", "DataVersion"}
+    assert placed.keys() == {"DataSource", "DataVersion", "Classes"}
 
 
 def test_a_missing_default_folder_says_how_to_draw_bins(
@@ -143,47 +150,105 @@ def test_a_missing_default_folder_says_how_to_draw_bins(
     ("make", "message"),
     [
         pytest.param([], "does not exist", id="missing"),
-        pytest.param(["."], "It has: nothing", id="empty"),
-        pytest.param(["bin-images/1.jpg"], "has no metadata/*.json", id="half"),
-        pytest.param(["bin-images/", "metadata/1.json"], "has no bin-images/*.jpg", id="no-images"),
-        pytest.param(
-            ["aft/bin-images/1.jpg", "aft/metadata/1.json"], "Did you mean", id="one-too-high"
-        ),
-        pytest.param(["cats/1.jpg"], "It has: cats/", id="another-layout"),
+        pytest.param(["."], "nothing that is not hidden", id="empty"),
+        pytest.param(["bin-images/1.jpg"], "1 .jpg file in bin-images/", id="half"),
+        pytest.param(["bin-images/", "metadata/1.json"], "0 pictures in bin-images/", id="records"),
+        pytest.param(["bin-images/1.heic", "metadata/1.json"], "1 .heic file", id="other-pictures"),
+        pytest.param(["bin-images/1.jpg", "metadata/2.json"], "no two of one name", id="no-pair"),
+        pytest.param(["cats/1.jpg"], "1 .jpg file in cats/", id="another-layout"),
+        pytest.param(["2026/11/1.jpg"], "two or more folders named by a number", id="dates"),
+        pytest.param(["bin-images/1.jpg", "metadata/1.json", "3/2.jpg"], "it mixes", id="mixed"),
+        pytest.param(["._1.jpg", "3/._1.jpg", "Thumbs.db", ".git/3/1.jpg"], "nothing", id="hidden"),
     ],
 )
-def test_a_folder_not_laid_out_like_abid_is_refused(
+def test_a_folder_that_cannot_be_understood_is_refused_with_what_was_seen_and_is_allowed(
     aws: Any, local: Settings, tmp_path: Path, make: list[str], message: str
 ) -> None:
     folder = tmp_path / "source"
     for entry in make:
         path = folder / entry
         (path if entry.endswith(("/", ".")) else path.parent).mkdir(parents=True, exist_ok=True)
-        if path.suffix in (".jpg", ".json"):
+        if not entry.endswith(("/", ".")):
             path.write_text("x")
     with pytest.raises(UploadError) as caught:
-        upload_folder(aws.session, local, folder)
+        upload_folder(aws, local, folder)
     assert message in str(caught.value)
-    assert "bin-images" in str(caught.value)
+    assert "bin-images/ID.jpg" in str(caught.value) and "3/photo.jpg" in str(caught.value)
+    assert str(folder) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("make", "sent"),
+    [
+        (["3/a.JPG", "3/._a.JPG", "4/more/b.png", "4/Thumbs.db", "notes.txt"],
+         ["3/a.JPG", "4/more/b.png"]),
+        (["north/bin-images/1.jpeg", "north/metadata/1.JSON", "__MACOSX/bin-images/1.jpg"],
+         ["north/bin-images/1.jpeg", "north/metadata/1.JSON"]),
+        (["photos/a.jpg", "photos/b.jpg", "bins.csv", "other.csv"],
+         ["bins.csv", "photos/a.jpg"]),
+    ],
+    ids=["folders", "abid", "table"],
+)  # fmt: skip
+def test_the_bins_of_each_layout_are_uploaded_and_nothing_else(
+    aws: Any, local: Settings, bucket: Any, tmp_path: Path, make: list[str], sent: list[str]
+) -> None:
+    folder = tmp_path / "source"
+    for name in make:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("x")
+    if (folder / "bins.csv").exists():
+        (folder / "bins.csv").write_bytes(b"\xef\xbb\xbffile;count\r\nphotos\\a.jpg;3\r\n")
+    address = upload_folder(aws, local, folder)
+    prefix = address.split("/", 3)[3]
+    assert sorted(key.removeprefix(prefix) for key in bucket()) == sent
+
+
+@pytest.mark.parametrize("layout", ["abid", "folders"])
+def test_classes_without_bins_are_refused_before_anything_is_sent(
+    aws: Any, local: Settings, bucket: Any, bins: Path, tmp_path: Path, layout: str
+) -> None:
+    if layout == "folders":
+        bins = tmp_path / "folders"
+        for name in ("1/a.jpg", "1/b.jpg", "1/c.jpg", "2/d.jpg", "2/e.jpg", "2/f.jpg"):
+            (bins / name).parent.mkdir(parents=True, exist_ok=True)
+            (bins / name).write_text("x")
+    with pytest.raises(UploadError, match=r"bins that hold 3 or 4 or more\. Bins .* 1: 3, 2: 3\."):
+        upload_local(aws.session, local, {"DataSource": str(bins), "Classes": "1-4+"})
+    assert bucket() == {}
+    upload_local(aws.session, local, {"DataSource": str(bins), "Classes": "1-2+"})
+    assert bucket()
+
+
+def test_a_list_of_other_bins_is_refused(
+    aws: Any, local: Settings, bucket: Any, bins: Path, tmp_path: Path
+) -> None:
+    listing = tmp_path / "list.json"
+    listing.write_text(json.dumps({"1": ["data/metadata/70000.json"]}))
+    given = {"DataSource": str(bins), "FileList": str(listing), **CLASSES}
+    with pytest.raises(UploadError, match="names none of the bins"):
+        upload_local(aws.session, local, given)
+    listing.write_text(json.dumps({"1": ["data/metadata/00000.json"]}))
+    with pytest.raises(UploadError, match=r"among those of the file list\. Bins by count: 1: 1\."):
+        upload_local(aws.session, local, given)
+    assert bucket() == {}
 
 
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda file: file.mkdir(), "a folder"),
         (lambda file: file.symlink_to("/nowhere"), "a link to nothing"),
         (os.mkfifo, "not a regular file"),
         (lambda file: Path(os.fsdecode(bytes(file) + b"\xe9.jpg")).touch(), "not UTF-8"),
         (lambda file: file.with_name("odd.jpg\n.jpg").touch(), "a control character"),
     ],
-    ids=["folder", "link", "pipe", "name", "control"],
+    ids=["link", "pipe", "name", "control"],
 )
 def test_unreadable_files_are_named_before_anything_is_sent(
     aws: Any, local: Settings, bucket: Any, bins: Path, make: Any, message: str
 ) -> None:
     make(bins / "bin-images" / "odd.jpg")
     with pytest.raises(UploadError, match=message) as caught:
-        upload_folder(aws.session, local, bins)
+        upload_folder(aws, local, bins)
     assert "bin-images/odd.jpg" in str(caught.value)
     str(caught.value).encode()
     assert bucket() == {}
@@ -201,7 +266,7 @@ def test_a_malformed_file_list_is_refused(
     if content is not None:
         file.write_text(content)
     with pytest.raises(UploadError) as caught:
-        upload_file_list(aws.session, local, file)
+        file_list.read(file)
     assert message in str(caught.value)
 
 
@@ -210,5 +275,5 @@ def test_an_upload_without_a_bucket_fails(
 ) -> None:
     """There is no bucket."""
     with pytest.raises(Exception, match=r"(?i)bucket|not found"):
-        upload_folder(aws.session, local, bins)
+        upload_folder(aws, local, bins)
     assert objects.THREADS > 1

@@ -17,7 +17,7 @@ def steps(tmp_path: Path) -> Path:
     """A small `steps/`."""
     folder = tmp_path / "steps"
     scripts = ("prepare.py", "train.py", "evaluate.py")
-    shared = (*MODEL_CODE, "plotting.py")
+    shared = (*MODEL_CODE, "plotting.py", "bin_files.py", "bin_table.py")
     for name in (*scripts, *shared):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(f"# {name}")
@@ -31,16 +31,29 @@ def steps(tmp_path: Path) -> Path:
 def test_a_bundle_has_the_files_of_its_step(steps: Path) -> None:
     found = {name: [path for path, _ in bundle.files] for name, bundle in bundles(steps).items()}
     assert found == {
-        "prepare": ["counts.py", "photo.py", "prepare.py", "record.py"],
+        "prepare": [
+            "bin_files.py",
+            "bin_table.py",
+            "counts.py",
+            "photo.py",
+            "photo_jpeg.py",
+            "photo_png.py",
+            "pixels.py",
+            "prepare.py",
+            "record.py",
+        ],
         "train": [
             "counts.py",
             "engine.py",
             "inference.py",
             "network.py",
             "photo.py",
+            "photo_jpeg.py",
+            "photo_png.py",
             "pixels.py",
             "plotting.py",
             "record.py",
+            "request.py",
             "train.py",
             "training/rules/overfit.py",
         ],

@@ -50,7 +50,7 @@ def test_an_image_that_the_endpoint_would_refuse_is_quarantined(source: Path, ro
     (source / "bin-images/00002.jpg").write_bytes(jpeg(2) + b"0" * photo.MAX_BYTES)
     assert run(source) == 0
     quarantined = {one["id"]: one["detail"] for one in manifest(root)["quarantined"]}
-    assert quarantined["00001"] == "5001 x 5000 pixels; at most 25000000 are served"
+    assert quarantined["00001"] == "5001 x 5000 = 25.0 megapixels; at most 25 megapixels are served"
     assert quarantined["00002"].endswith("bytes; at most 26214400 are served")
 
 

