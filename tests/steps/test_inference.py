@@ -21,16 +21,6 @@ from tests.steps import damaged
 from tests.steps.tiny_model import CLASSES, SIZE, draw_bin, save_model
 from training.result import artifact
 
-# So the match probability of a record is 0.78 where the photo gives it 0.7, and 0.23 for 0.2.
-RULE = {
-    "match_precision": 0.95,
-    "record_error_rate": 0.1,
-    "record_error_kinds": {"miscounted": 1.0},
-    "prior": [0.3, 0.4, 0.3],
-    "strangest": 1.0,
-    "by_quantity": {"weights": {"photo_claimed": 2.0, "constant": 2.0}, "threshold": 0.5},
-    "by_items": None,
-}
 WANTED = [(0.7, 0.2, 0.1), (0.1, 0.3, 0.6), (0.25, 0.5, 0.25)]
 Served = tuple[Any, Any, list[Path]]  # program, model, pictures
 HEADER = "X-Amzn-SageMaker-Custom-Attributes"
@@ -55,8 +45,6 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         pictures.append(folder / f"{number}.jpg")
         draw_bin(count, number).save(pictures[-1])
     model = save_model(folder / "model", CLASSES, pictures, WANTED)
-    settings = json.loads((model / "model.json").read_text())
-    (model / "model.json").write_text(json.dumps(settings | {"decision": RULE}))
     spec = importlib.util.spec_from_file_location("served", model / "code" / "inference.py")
     assert spec and spec.loader
     program = importlib.util.module_from_spec(spec)
