@@ -21,7 +21,8 @@ fi
 name=demo-$(date +%Y%m%d-%H%M%S)-$$
 run $python pipeline.py upsert
 run $python pipeline.py start --name "$name" -p DataSource="$source"
-run $python pipeline.py approve
+# --yes: another demo's model may serve, and this one may count otherwise, or worse.
+run $python pipeline.py approve --yes
 run $python pipeline.py endpoint --wait
 
 # An image that the model was not trained on: one of the test split, whose folder is the true count.

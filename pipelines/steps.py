@@ -14,6 +14,7 @@ if (_STEPS := str(ROOT / "steps")) not in sys.path:
 
 import bin_files as bin_files
 import counts as counts
+import file_names as file_names
 import photo as photo
 import photo_jpeg as photo_jpeg
 import photo_png as photo_png

@@ -13,7 +13,6 @@ both import it.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections import Counter, defaultdict
@@ -25,19 +24,24 @@ from typing import Any, Literal
 import bin_table
 from bin_table import Flaw as Flaw
 from bin_table import LayoutError as LayoutError
-from record import LARGEST_QUANTITY, Record, RecordError, is_quantity
+from file_names import (
+    CONTENT_TYPES,
+    folders_of,
+    is_hidden,
+    make_ids,
+    number_folders,
+    stem_of,
+    suffix_of,
+)
+from record import Record, RecordError, is_quantity
 from record import parse as parse_record
 
 IMAGES, METADATA = "bin-images", "metadata"
-CONTENT_TYPES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png"}
-# What Windows and macOS leave in folders and archives, beside everything that begins with a dot.
-COMPANIONS = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "$recycle.bin"})
 LAYOUTS = (
     f"Bins are laid out like ABID ({IMAGES}/ID.jpg and {METADATA}/ID.json), in folders named by "
     "their count (3/photo.jpg), or listed in a CSV file with the columns file and count beside the "
     "pictures. Pictures are .jpg, .jpeg or .png files."
 )
-LONGEST_ID = 100  # characters; an id is a file's name in Prepare's output
 SHOWN = 4  # kinds of files in one message
 Layout = Literal["abid", "folders", "table"]
 
@@ -99,7 +103,7 @@ class Bins:
             name: A path such as `data/metadata/00005.json`, also with backslashes. What stands
                 before the source's own path is ignored, and so are suffixes.
         """
-        parts = _stem(name.strip().replace("\\", "/").removeprefix("./")).split("/")
+        parts = stem_of(name.strip().replace("\\", "/").removeprefix("./")).split("/")
         for start, part in enumerate(parts):
             identity = self._ids.get("/".join(parts[start:]))
             if identity is not None:
@@ -114,7 +118,7 @@ class Bins:
         ids = {}
         for identity, one in self.files.items():
             for name in (one.image, one.record):
-                path = _stem(name).split("/")
+                path = stem_of(name).split("/")
                 ids["/".join(path)] = identity
                 if self.layout == "abid":
                     root = next((i for i, p in enumerate(path) if _is_abids(p)), 0)
@@ -124,16 +128,6 @@ class Bins:
             if self.layout == "abid":
                 ids.setdefault(f"{METADATA}/{identity}", identity)
         return ids | {identity: identity for identity in self.files}
-
-
-def is_hidden(name: str) -> bool:
-    """Whether a file is never a bin: hidden, in a hidden folder, or one that a system has left."""
-    return any(part.startswith(".") or part.lower() in COMPANIONS for part in name.split("/"))
-
-
-def content_type(name: str) -> str | None:
-    """The content type of a picture by its name; None for any other file, and for hidden ones."""
-    return None if is_hidden(name) else CONTENT_TYPES.get(_suffix(name))
 
 
 def read_record(content: bytes) -> tuple[Record, Any]:
@@ -166,13 +160,14 @@ def find(names: Iterable[str], read: Callable[[str], bytes]) -> Bins:
         LayoutError: There is no bin, or the layout cannot be understood.
     """
     seen = sorted(name for name in names if not is_hidden(name))
-    pictures = [name for name in seen if _suffix(name) in CONTENT_TYPES]
-    rows, without_columns = bin_table.read_all(
-        [name for name in seen if _suffix(name) == ".csv"], read
-    )
-    records = [name for name in seen if _suffix(name) == ".json" and METADATA in _folders(name)]
-    laid_out = [name for name in pictures if IMAGES in _folders(name)]
-    counted = [name for name in pictures if _count_folders(name)]
+    by_suffix: dict[str, list[str]] = defaultdict(list)
+    for name in seen:
+        by_suffix[suffix_of(name)].append(name)
+    pictures = sorted(name for suffix in CONTENT_TYPES for name in by_suffix[suffix])
+    rows, without_columns = bin_table.read_all(by_suffix[".csv"], read)
+    records = [name for name in by_suffix[".json"] if METADATA in folders_of(name)]
+    laid_out = [name for name in pictures if IMAGES in folders_of(name)]
+    counted = [name for name in pictures if number_folders(name)]
     if rows and records and laid_out:
         raise LayoutError(
             f"it has both a table ({', '.join(rows)}) and ABID's layout ({laid_out[0]}, "
@@ -201,10 +196,10 @@ def _paired(pictures: list[str], records: list[str], seen: list[str]) -> Bins:
             f"it has {len(pictures)} pictures in {IMAGES}/ and {len(records)} records in "
             f"{METADATA}/, but no two of one name. It holds {_kinds(seen)}. {LAYOUTS}"
         )
-    others = _by_path(sorted({n for n in seen if IMAGES in _folders(n)} - set(pictures)), IMAGES)
+    others = _by_path(sorted({n for n in seen if IMAGES in folders_of(n)} - set(pictures)), IMAGES)
     files, flaws = {}, {}
     paths = {path: "/".join(part for part in path if part) for path in {*images, *documents}}
-    for path, identity in _ids(paths).items():
+    for path, identity in make_ids(paths).items():
         there, of_record = images.get(path, []), documents.get(path, [])
         flaw = None
         if len(there) > 1:
@@ -227,8 +222,8 @@ def _paired(pictures: list[str], records: list[str], seen: list[str]) -> Bins:
 def _in_count_folders(pictures: list[str]) -> Bins:
     """Folders named by their count: exactly one folder of a picture's path is a number."""
     files, flaws = {}, {}
-    for name, identity in _ids({name: _stem(name) for name in pictures}).items():
-        numbers = _count_folders(name)
+    for name, identity in make_ids({name: stem_of(name) for name in pictures}).items():
+        numbers = number_folders(name)
         if len(numbers) == 1:
             files[identity] = BinFile(name, count=int(numbers[0]))
         elif numbers:
@@ -270,7 +265,7 @@ def _listed(pictures: list[str], tables: Mapping[str, bin_table.Table]) -> Bins:
     if not bins:
         why = "; ".join(flaw.detail for flaw in list(bad.values())[:SHOWN]) or "it has no row"
         raise LayoutError(f"{', '.join(tables)} names no bin that can be used: {why}. {LAYOUTS}")
-    ids = _ids({name: _stem(name) for name in (*bins, *bad)})
+    ids = make_ids({name: stem_of(name) for name in (*bins, *bad)})
     listed = [name for name in pictures if name in bins or name in bad]
     return Bins(
         "table",
@@ -295,33 +290,13 @@ def _in_source(file: str, folder: str, pictures: Mapping[str, str]) -> str | Non
     return None
 
 
-def _ids(paths: Mapping[Any, str]) -> dict[Any, str]:
-    """An id for each path: the file's own name; if two share one, the whole path for all of them.
-
-    Numbered pictures of ABID keep their numbers where that is possible, as neighbours in number may
-    be one bin (preparation/groups.py).
-    """
-    own = Counter(path.rpartition("/")[2].casefold() for path in paths.values())
-    unique = all(number == 1 for number in own.values())
-    chosen: dict[Any, str] = {}
-    taken: set[str] = set()
-    for key, path in sorted(paths.items(), key=lambda pair: (pair[1].count("/"), str(pair[0]))):
-        identity = path.rpartition("/")[2] if unique else path.replace("/", "-")
-        if identity.casefold() in taken or len(identity) > LONGEST_ID:
-            digest = hashlib.sha256(str(key).encode(errors="surrogateescape")).hexdigest()[:8]
-            identity = f"{identity[-LONGEST_ID:]}-{digest}"
-        taken.add(identity.casefold())
-        chosen[key] = identity
-    return chosen
-
-
 def _by_path(names: Iterable[str], part: str) -> dict[tuple[str, str], list[str]]:
     """Names by what stands before and after the folder `part`, without the suffix."""
     found: dict[tuple[str, str], list[str]] = defaultdict(list)
     for name in names:
-        folders = _folders(name)
+        folders = folders_of(name)
         at = folders.index(part)
-        parts = _stem(name).split("/")
+        parts = stem_of(name).split("/")
         found["/".join(parts[:at]), "/".join(parts[at + 1 :])].append(name)
     return found
 
@@ -330,38 +305,14 @@ def _place(path: tuple[str, str], part: str) -> str:
     return "/".join(one for one in (path[0], part, path[1]) if one)
 
 
-def _folders(name: str) -> list[str]:
-    """The folders of a path, in lower case."""
-    return name.casefold().split("/")[:-1]
-
-
 def _is_abids(folder: str) -> bool:
     return folder.casefold() in (IMAGES, METADATA)
-
-
-def _count_folders(name: str) -> list[str]:
-    """The folders of a path that are named by a number."""
-    return [
-        part
-        for part in name.split("/")[:-1]
-        if part.isascii() and part.isdigit() and int(part) <= LARGEST_QUANTITY
-    ]
-
-
-def _suffix(name: str) -> str:
-    stem, dot, suffix = name.rpartition("/")[2].rpartition(".")
-    return dot + suffix.lower() if stem else ""
-
-
-def _stem(name: str) -> str:
-    """A path without the suffix of its file."""
-    return name.removesuffix(name[len(name) - len(_suffix(name)) :]) if _suffix(name) else name
 
 
 def _kinds(names: Sequence[str]) -> str:
     """What there is, in words: `60 .heic files in photos/, 1 .txt file`."""
     kinds = Counter(
-        (_suffix(name) or "other", f" in {name.partition('/')[0]}/" if "/" in name else "")
+        (suffix_of(name) or "other", f" in {name.partition('/')[0]}/" if "/" in name else "")
         for name in names
     )
     told = [

@@ -18,7 +18,7 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -26,7 +26,6 @@ from preparation import bin_lines, file_list, further, manifest, picture
 from preparation import options as command_line
 from preparation.collector import Collection, Collector
 from preparation.errors import PreparationError
-from preparation.further import Further
 from preparation.metadata import Bin
 from preparation.options import NONE, Options
 from preparation.reader import Reader
@@ -62,10 +61,10 @@ def prepare(options: Options, output: Path) -> None:
     shutil.rmtree(fetched, ignore_errors=True)
     fetched.mkdir(parents=True)
     reader = Reader(Source(options.source, options.concurrency), fetched)
-    more, more_reader = Further(), None
+    further_reader = None
     if options.further != NONE:  # listed first, as a wrong address must not wait for all the rest
-        more_source = Source(options.further, options.concurrency)
-        more_reader = Reader(more_source, fetched, further.PREFIX)
+        further_source = Source(options.further, options.concurrency)
+        further_reader = Reader(further_source, fetched, further.PREFIX)
     collection = Collector(reader, options).collect(listed)
     if collection.lost > options.max_quarantined:
         raise PreparationError(
@@ -77,19 +76,14 @@ def prepare(options: Options, output: Path) -> None:
     splits = split(members, options.split, options.seed, options.classes)
     train_only, left_out = join_train(_members(collection, collection.others), members, splits)
     splits |= {member.id: "train" for member in train_only}
-    if more_reader:
-        more = further.collect(more_reader, options)
-        further.leave_out_held_out(more, more_reader, reader, splits, fetched)
+    more = further.Further()
+    if further_reader:
+        more = further.collect(further_reader, options)
+        further.leave_out_held_out(more, further_reader, reader, splits, fetched)
     document = manifest.build(options, collection, splits, left_out, more)
-    bins = [*collection.bins, *collection.others, *more.bins]
-    places = splits | {bin_.id: "train" for bin_ in more.bins}
-    with ThreadPoolExecutor() as threads:  # Pillow works without Python's lock
-        for _ in threads.map(
-            lambda bin_: _store(bin_, places[bin_.id], fetched, output, options.store_size),
-            [bin_ for bin_ in bins if bin_.id in places],
-        ):
-            pass
-    bin_lines.write(output, bins, places, {bin_.id for bin_ in more.bins})
+    bins = [bin_ for bin_ in (*collection.bins, *collection.others) if bin_.id in splits]
+    _store_all([*bins, *more.bins], splits, fetched, output, options.store_size)
+    bin_lines.write(output, bins, more.bins, splits)
     shutil.rmtree(fetched)
     file = output / "manifest" / "manifest.json"
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -99,6 +93,17 @@ def prepare(options: Options, output: Path) -> None:
 
 def _members(collection: Collection, bins: Sequence[Bin]) -> list[Member]:
     return [Member(bin_.id, bin_.count, collection.groups[bin_.id]) for bin_ in bins]
+
+
+def _store_all(
+    bins: Sequence[Bin], splits: Mapping[str, str], fetched: Path, output: Path, size: int
+) -> None:
+    """Store every image; those of no split are further bins, and for train."""
+    with ThreadPoolExecutor() as threads:  # Pillow works without Python's lock
+        for _ in threads.map(
+            lambda bin_: _store(bin_, splits.get(bin_.id, "train"), fetched, output, size), bins
+        ):
+            pass
 
 
 def _store(bin_: Bin, part: str, fetched: Path, output: Path, size: int) -> None:

@@ -1,7 +1,6 @@
 """Apply every change that docs/change-something.md shows to a copy, and check what it promises."""
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -9,7 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from pipelines import evaluation_report
 from pipelines.settings.layers import load
@@ -127,23 +125,3 @@ def test_a_settings_file_of_two_lines_changes_the_backbone(tmp_path: Path) -> No
     file.write_text(block("my.yaml"))
     assert load(str(file), {}).training.backbone == "efficientnet_lite2"
     assert load(str(file), {}).data == load("local", {}).data
-
-
-def test_bins_in_folders_by_count_can_be_prepared(tmp_path: Path) -> None:
-    for number in range(60):
-        photo = tmp_path / f"photos/{1 + number % 2}/{number}.jpg"
-        photo.parent.mkdir(parents=True, exist_ok=True)
-        Image.effect_noise((64, 64), 50 + number).convert("RGB").save(photo)
-    run(sys.executable, block("own-bins"), tmp_path)
-    assert len(list((tmp_path / "bins/metadata").iterdir())) == 60
-    command = [sys.executable, str(ROOT / "steps/prepare.py"), "--source", str(tmp_path / "bins")]
-    done = subprocess.run(
-        [*command, "--classes", "1-2"],
-        env={**os.environ, "OPT_ML": str(tmp_path / "ml")},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    output = tmp_path / "ml/processing/output"
-    manifest = json.loads((output / "manifest/manifest.json").read_text())
-    assert {image["count"] for image in manifest["images"]} == {1, 2}

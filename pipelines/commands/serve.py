@@ -35,7 +35,7 @@ Reason = Annotated[
 ]
 Yes = Annotated[
     bool,
-    typer.Option("--yes", "-y", help="Go on although it counts otherwise, or is worse."),
+    typer.Option("--yes", "-y", help="Go on even if it answers other counts, or is worse."),
 ]
 app = Group("Approve and serve")
 

@@ -138,7 +138,7 @@ def models(compared: Iterable[Compared]) -> FittedTable:
                 version.approval + (", serving" if entry.serving else ""),
                 entry.classes,
                 entry.data,
-                moment(version.created, seconds=False),
+                version.created.astimezone().date().isoformat(),
                 *(values.get(name, "") for name in labels),
                 version.note,
             ]

@@ -6,6 +6,7 @@ Rich takes time to import: only this module, the tables and the report's command
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from time import monotonic
 from typing import NamedTuple
@@ -104,13 +105,27 @@ def show_live(snapshots: Iterable[Snapshot]) -> Snapshot:
     last = None
     with Live(console=out, refresh_per_second=4, transient=False) as live:
         for last in snapshots:
-            # One line for each step while it runs, so that nothing jumps; all of it at the end.
-            running = last.execution.running
-            shown = steps(last, one_line=running)
-            live.update(Group(headline(last.execution), Text(), shown))
+            live.update(Group(headline(last.execution), Text(), *_now(last)))
     assert last is not None, "an execution is looked at at least once"
     out.print()
     return last
+
+
+def _now(snapshot: Snapshot) -> list[RenderableType]:
+    """The steps, and below them all that is known of those that run.
+
+    In the table each step has one line while the execution runs, so that nothing jumps.
+    """
+    if not snapshot.execution.running:
+        return [steps(snapshot)]
+    running = {step.name for step in snapshot.execution.steps if step.status == "Executing"}
+    ended = {name: text for name, text in snapshot.details.items() if name not in running}
+    doing = [
+        Text(f"{name}: {text}")
+        for name, text in snapshot.details.items()
+        if name in running and text
+    ]
+    return [steps(replace(snapshot, details=ended), one_line=True), Text(), *doing]
 
 
 class _Line(NamedTuple):

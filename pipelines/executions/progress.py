@@ -46,7 +46,9 @@ class Training:
         elif (found := EPOCH.match(text)) and int(found[1]) > self.done - 1:
             # Not an earlier epoch, which a resumed training, or its last line, repeats.
             self.done = float(found[1])
-            self.shown = f"{self._of(int(found[1]))} done, validation accuracy {found[2]}"
+            self.shown = (
+                f"{self._of(int(found[1]))} done, validation accuracy {float(found[2]):.3f}"
+            )
         else:
             return
         self.last = milliseconds

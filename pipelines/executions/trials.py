@@ -64,17 +64,14 @@ def summary(client: SageMakerClient, tuning_job: str, progress: Progress | None 
     job = client.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=tuning_job)
     counters = job["TrainingJobStatusCounters"]
     most = job["HyperParameterTuningJobConfig"]["ResourceLimits"].get("MaxNumberOfTrainingJobs")
-    parts = [f"{counters.get('Completed', 0)} of {most} trials"]
+    parts, separator = [f"{counters.get('Completed', 0)} of {most} trials"], ", "
     if progress and job["HyperParameterTuningJobStatus"] == "InProgress":
         now = progress.now(tuning_job, lambda: running(client, tuning_job))
         if now:
             (number, shown), others = now[0], len(now) - 1
             more = f" (and {others} more at the same time)" if others else ""
-            parts = [
-                f"trial {number} of {most}{more}: {shown}"
-                if shown
-                else f"trial {number} of {most}{more}"
-            ]
+            parts = [f"trial {number} of {most}{more}{f': {shown}' if shown else ''}"]
+            separator = "; "  # how far a trial is has commas of its own
     if failed := counters.get("NonRetryableError", 0):
         parts.append(f"{failed} failed")
     if stopped := counters.get("Stopped", 0):
@@ -83,7 +80,7 @@ def summary(client: SageMakerClient, tuning_job: str, progress: Progress | None 
         best = job["BestTrainingJob"].get("FinalHyperParameterTuningJobObjectiveMetric")
         if best:
             parts.append(f"best {best['MetricName']} {best['Value']:.3f}")
-    return ", ".join(parts)
+    return separator.join(parts)
 
 
 def _trial(summary: HyperParameterTrainingJobSummaryTypeDef, best: str | None) -> Trial:

@@ -12,14 +12,14 @@ from botocore.exceptions import ClientError
 
 from pipelines.errors import UserError
 from pipelines.serving import photo
-from pipelines.steps import bin_files
+from pipelines.steps import file_names
 from pipelines.upload import local_bins
 from pipelines.upload.objects import name_problem
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
-SUFFIXES = ", ".join(bin_files.CONTENT_TYPES)
+SUFFIXES = ", ".join(file_names.CONTENT_TYPES)
 SHOWN = 3  # names that a message gives as examples
 
 
@@ -68,9 +68,9 @@ def from_folder(folder: Path) -> ImageSet:
     content_types, refused, skipped = {}, {}, []
     for name in sorted(local_bins.names(folder)):
         path = folder / name
-        if bin_files.is_hidden(name):
+        if file_names.is_hidden(name):
             continue
-        if not bin_files.content_type(name):
+        if not file_names.content_type(name):
             skipped.append(name)
             continue
         if flaw := name_problem(name):
@@ -108,7 +108,7 @@ def from_prefix(s3: "S3Client", address: str) -> ImageSet:
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
             for entry in page.get("Contents", []):
                 name = entry["Key"].removeprefix(prefix)
-                if content_type := bin_files.content_type(name):
+                if content_type := file_names.content_type(name):
                     content_types[name] = content_type
                 elif name and not name.endswith("/"):  # consoles create such a key for a folder
                     others.append(name)

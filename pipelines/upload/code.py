@@ -48,6 +48,7 @@ CONTENTS = {
         "bin_files.py",
         "bin_table.py",
         "counts.py",
+        "file_names.py",
         "photo.py",
         "photo_jpeg.py",
         "photo_png.py",

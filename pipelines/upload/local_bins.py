@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipelines.root import ROOT
 from pipelines.settings.model import Settings
-from pipelines.steps import bin_files, counts, record
+from pipelines.steps import bin_files, counts, file_names, record
 from pipelines.upload.errors import UploadError
 from pipelines.upload.file_list import FileList
 from pipelines.upload.objects import name_problem
@@ -66,7 +66,7 @@ def names(folder: Path) -> Iterator[str]:
             continue
         entered.add(identity)
         path = Path(place).relative_to(folder)
-        folders[:] = sorted(name for name in folders if not bin_files.is_hidden(name))
+        folders[:] = sorted(name for name in folders if not file_names.is_hidden(name))
         yield from ((path / name).as_posix() for name in files)
 
 

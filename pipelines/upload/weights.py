@@ -92,13 +92,13 @@ def require_weights(session: boto3.Session, settings: Settings, backbone: str) -
             f"PIPELINE_TRAINING_BACKBONE={backbone} python pipeline.py upsert start"
         )
     elif not source and not backbones.has_published_weights(backbone):
-        raise WeightsError(f"Nobody has published weights of {backbone}. {_ways_out(backbone)}")
+        raise WeightsError(f"Nobody has published weights of {backbone}.\n{_ways_out(backbone)}")
     elif not source and settings.target == "local" and not _downloaded(backbone):
         url = TORCHVISION if backbone in backbones.RESNETS else TIMM
         if problem := unreachable(url):
             raise WeightsError(
                 f"The ImageNet weights of {backbone} are not on this machine, and a trial could "
-                f"not download them: {urlsplit(url).netloc} is out of reach ({problem}). "
+                f"not download them: {urlsplit(url).netloc} is out of reach ({problem}).\n"
                 f"{_ways_out(backbone)}"
             )
 
@@ -115,19 +115,29 @@ def unreachable(url: str) -> str:
         request = urllib.request.Request(url, method="HEAD")
         urllib.request.urlopen(request, timeout=SECONDS).close()
     except (OSError, ValueError) as error:  # of the network, of a proxy, of a malformed proxy
-        return str(getattr(error, "reason", "") or error) or type(error).__name__
+        reason = getattr(error, "reason", "") or error
+        return str(getattr(reason, "strerror", "") or reason) or type(error).__name__
     return ""
 
 
 def _ways_out(backbone: str) -> str:
     """What a person can type instead."""
-    return (
-        f"Use a backbone whose weights are in the training image (-p Backbone={installed()[0]}; "
-        f"there are {', '.join(installed())}); or run `upsert` with the setting "
-        f"training.pretrained: a folder or s3:// prefix with {backbone}{SUFFIXES[0]} "
-        f"(PIPELINE_TRAINING_PRETRAINED=FOLDER PIPELINE_TRAINING_BACKBONE={backbone} "
-        "python pipeline.py upsert start), or none, to start from random weights "
-        "(PIPELINE_TRAINING_PRETRAINED=none), which needs far more images and epochs."
+    first, *others = installed()
+    command = (
+        f"  PIPELINE_TRAINING_PRETRAINED={{}} PIPELINE_TRAINING_BACKBONE={backbone} "
+        "python pipeline.py upsert start"
+    )
+    return "\n".join(
+        [
+            "The training image holds the weights of "
+            f"{' and '.join([first, *others])}, which need no download:",
+            f"  python pipeline.py start -p Backbone={first}",
+            f"If you have {backbone}{SUFFIXES[0]}, name its folder or s3:// prefix "
+            "(the setting training.pretrained):",
+            command.format("FOLDER"),
+            "Random weights need far more images and epochs:",
+            command.format(NONE),
+        ]
     )
 
 

@@ -9,7 +9,7 @@ Sizes are in inches and weights in pounds. `items` is null where no list of item
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from preparation.metadata import Bin
@@ -19,26 +19,25 @@ NAME = "bins.jsonl"
 
 
 def write(
-    output: Path, bins: Iterable[Bin], places: Mapping[str, str], further: Collection[str]
+    output: Path, bins: Iterable[Bin], further: Iterable[Bin], splits: Mapping[str, str]
 ) -> None:
     """Write the file of each split.
 
     Args:
         output: The folder with a folder for each split.
-        bins: The bins.
-        places: The split of each bin that is used, by id.
-        further: The ids of the bins of the further source.
+        bins: The source's own bins.
+        further: The bins of the further source, all for train.
+        splits: The split of each of `bins`, by id.
     """
     lines: dict[str, list[str]] = {part: [] for part in SPLITS}
     for bin_ in sorted(bins, key=lambda one: one.id):
-        if part := places.get(bin_.id):
-            items = None if bin_.items is None else [item.as_dict() for item in bin_.items]
-            line = {
-                "id": bin_.id,
-                "count": bin_.count,
-                "items": items,
-                "further": bin_.id in further,
-            }
-            lines[part].append(json.dumps(line) + "\n")
+        lines[splits[bin_.id]].append(_line(bin_, further=False))
+    lines["train"] += [_line(bin_, further=True) for bin_ in further]
     for part, texts in lines.items():
         (output / part / NAME).write_text("".join(texts))
+
+
+def _line(bin_: Bin, *, further: bool) -> str:
+    items = None if bin_.items is None else [item.as_dict() for item in bin_.items]
+    line = {"id": bin_.id, "count": bin_.count, "items": items, "further": further}
+    return json.dumps(line) + "\n"

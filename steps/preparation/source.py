@@ -19,6 +19,7 @@ from obstore.exceptions import (
 from obstore.store import LocalStore, S3Store
 
 import bin_files
+import file_names
 from preparation.errors import PreparationError
 
 # Any of these variables means that requests can be signed.
@@ -87,7 +88,7 @@ class Source:
     def _list(self) -> list[str]:
         """The names of all files; those of each folder at the top are listed at the same time."""
         top = obstore.list_with_delimiter(self._store)
-        folders = [name for name in top["common_prefixes"] if not bin_files.is_hidden(name)]
+        folders = [name for name in top["common_prefixes"] if not file_names.is_hidden(name)]
         names = [entry["path"] for entry in top["objects"]]
         for more in self.map(lambda folder: _names(self._store, f"{folder}/"), folders):
             names += more

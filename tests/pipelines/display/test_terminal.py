@@ -14,7 +14,7 @@ from pipelines.display import comparisons, tables, terminal
 from pipelines.executions.advice import advise
 from pipelines.executions.comparison import Run
 from pipelines.executions.summary import Summary
-from pipelines.executions.watch import LogEnding
+from pipelines.executions.watch import LogEnding, Snapshot
 from pipelines.parameters import Parameter
 from pipelines.serving.comparison import Compared
 from pipelines.serving.prediction import Prediction
@@ -94,7 +94,7 @@ def test_no_word_is_broken(shown: Shown, parts: list[Any], width: int) -> None:
 def test_a_narrow_terminal_leaves_out_what_matters_least(shown: Shown, model: Compared) -> None:
     *heading, _, row = shown(80, tables.models([model]))
     assert "accuracy" in " ".join(heading) and "note" not in " ".join(heading)
-    assert row.split()[2] == "1-3" and row.split()[5:9] == ["48.0", "%", "86.0", "%"]
+    assert row.split()[2] == "1-3" and row.split()[4:8] == ["48.0", "%", "86.0", "%"]
     wide = shown(160, tables.models([model]))[0]
     assert "calibration error" in wide and "note" in wide
 
@@ -137,6 +137,22 @@ def test_a_running_step_has_one_line_with_its_status_whole(
     lines = shown(width, terminal.steps(snapshot, one_line=True))
     assert len(lines) == 2 + len(snapshot.execution.steps)
     assert "Succeeded" in lines[2] and "cache hit: took t" in lines[2] and lines[2].endswith("…")
+
+
+def test_the_progress_of_a_running_step_is_whole_at_80_columns(
+    monkeypatch: pytest.MonkeyPatch, snapshot: Any
+) -> None:
+    out = Console(width=80, file=io.StringIO(), force_terminal=True, color_system=None)
+    monkeypatch.setattr(terminal, "console", lambda: out)
+    detail = "trial 2 of 3: epoch 1 of 3, step 120 of 340, loss 1.600, about 4 min left"
+    steps = tuple(
+        replace(step, status="Executing") if step.name == "Tune" else step
+        for step in snapshot.execution.steps
+    )
+    running = replace(snapshot.execution, status="Executing", steps=steps)
+    terminal.show_live([Snapshot(running, {**snapshot.details, "Tune": detail})])
+    assert isinstance(out.file, io.StringIO)
+    assert f"Tune: {detail}" in out.file.getvalue()
 
 
 def test_a_long_default_stands_with_the_meaning_of_the_parameter(shown: Shown) -> None:

@@ -42,7 +42,7 @@ def after(*lines: tuple[float, str]) -> str:
         ),
         (
             [(0, BEGINNING), (60, epoch(1))],
-            "epoch 1 of 3 done, validation accuracy 0.4120, about 2 min left",
+            "epoch 1 of 3 done, validation accuracy 0.412, about 2 min left",
         ),
         (
             [(0, BEGINNING), (60, epoch(1)), (70, "epoch 2: step 5 of 20, loss 1.432")],
@@ -50,12 +50,12 @@ def after(*lines: tuple[float, str]) -> str:
         ),
         (
             [(0, BEGINNING), *((second, epoch(second // 10)) for second in (10, 20, 30))],
-            "epoch 3 of 3 done, validation accuracy 0.4120",
+            "epoch 3 of 3 done, validation accuracy 0.412",
         ),
         # The last line repeats the epoch that is kept.
         (
             [(0, BEGINNING), *((10 * n, epoch(n, n / 10)) for n in (1, 2, 3, 1))],
-            "epoch 3 of 3 done, validation accuracy 0.3000",
+            "epoch 3 of 3 done, validation accuracy 0.300",
         ),
         # Two epochs come from a checkpoint and took no time here.
         (

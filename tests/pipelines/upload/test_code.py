@@ -35,6 +35,7 @@ def test_a_bundle_has_the_files_of_its_step(steps: Path) -> None:
             "bin_files.py",
             "bin_table.py",
             "counts.py",
+            "file_names.py",
             "photo.py",
             "photo_jpeg.py",
             "photo_png.py",

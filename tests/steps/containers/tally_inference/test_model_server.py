@@ -18,6 +18,7 @@ import pytest
 from PIL import Image
 from starlette.requests import Request
 
+from tests.steps import damaged
 from tests.steps.containers.tally_inference.server_process import (
     BIN,
     JPEG,
@@ -89,6 +90,26 @@ def test_a_png_is_answered(endpoint: Endpoint) -> None:
     status, answer = endpoint.invoke(body, Content_Type="image/png")
     assert status == 200
     assert answer["confidence"] == pytest.approx(0.7, abs=0.05)  # the same pixels, without loss
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {"Content-Type": "application/octet-stream"}, {"Content-Type": "image/jpg"}]
+)
+def test_an_image_is_answered_without_a_content_type_of_its_own(
+    endpoint: Endpoint, picture: bytes, headers: dict[str, str]
+) -> None:
+    status, answer = endpoint.ask("POST", "/invocations", picture, headers)
+    assert (status, json.loads(answer)["count"]) == (200, 3)
+    status, answer = endpoint.ask("POST", "/invocations", b"three boxes", headers)
+    assert status == (400 if "image/jpg" in headers.values() else 415)
+
+
+def test_a_damaged_photo_is_refused_and_not_counted(endpoint: Endpoint) -> None:
+    body = damaged.LOSSES["1,000 bytes lost"](damaged.jpeg("4:2:0"))
+    status, answer = endpoint.invoke(body)
+    assert status == 400
+    assert "the image is damaged or truncated (Corrupt JPEG data" in answer["error"]
+    assert endpoint.invoke(damaged.jpeg("4:2:0"))[0] == 200
 
 
 @pytest.mark.parametrize(
