@@ -39,6 +39,7 @@ MODEL_CODE = (
     "counts.py",
     "record.py",
     "request.py",
+    "document.py",
 )  # also in the model
 RECORDS = ("wrong_records.py", "decision.py", "counts.py", "record.py")
 CONTENTS = {

@@ -19,10 +19,23 @@ from training.loop.fitting import Outcome
 from training.loop.temperature import fit_temperature
 
 SHIPPED = (
-    "inference.py", "answer.py", "decision.py", "engine.py", "network.py", "served_network.py",
-    "record_network.py", "item_features.py", "photo.py", "photo_jpeg.py", "photo_png.py",
-    "pixels.py", "counts.py", "record.py", "request.py",
-)  # fmt: skip
+    "inference.py",
+    "answer.py",
+    "decision.py",
+    "document.py",
+    "engine.py",
+    "network.py",
+    "served_network.py",
+    "record_network.py",
+    "item_features.py",
+    "photo.py",
+    "photo_jpeg.py",
+    "photo_png.py",
+    "pixels.py",
+    "counts.py",
+    "record.py",
+    "request.py",
+)
 STEPS = Path(__file__).resolve().parents[2]
 
 
