@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from pipelines.root import ROOT
 from pipelines.settings.model import Settings
@@ -57,9 +58,13 @@ def look(folder: Path, parameter: str, settings: Settings) -> LocalBins:
 
 
 def names(folder: Path) -> Iterator[str]:
-    """The names of all files below a folder, with slashes; links to folders are followed once."""
+    """The names of all files below a folder, with slashes; links to folders are followed once.
+
+    Raises:
+        UploadError: A folder cannot be read; without its bins the rest would be another source.
+    """
     entered = set()
-    for place, folders, files in os.walk(folder, followlinks=True):
+    for place, folders, files in os.walk(folder, followlinks=True, onerror=_refuse):
         identity = (status := Path(place).stat()).st_dev, status.st_ino
         if identity in entered:
             folders.clear()
@@ -68,6 +73,10 @@ def names(folder: Path) -> Iterator[str]:
         path = Path(place).relative_to(folder)
         folders[:] = sorted(name for name in folders if not file_names.is_hidden(name))
         yield from ((path / name).as_posix() for name in files)
+
+
+def _refuse(error: OSError) -> NoReturn:
+    raise UploadError(f"{error.filename} cannot be read: {error.strerror}.")
 
 
 def require_every_class(

@@ -66,6 +66,21 @@ def test_a_second_upload_sends_only_changes(
     assert '"EXPECTED_QUANTITY": 7' in bucket()[f"{prefix}metadata/00002.json"]
 
 
+def test_files_of_odd_names_are_sent_once(
+    aws: Any, local: Settings, bucket: Any, tmp_path: Path
+) -> None:
+    names = ["3/ü 7%.jpg", "3/a+b&c=d.JPG", "4/#1's (2).png", "4/%41.jpg", "4/e~[1].jpg"]
+    for name in names:
+        (tmp_path / "odd" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "odd" / name).write_text(name)
+    reports: list[str] = []
+    for _ in range(2):
+        address = upload_folder(aws, local, tmp_path / "odd", reports.append)
+    assert len(reports) == 1
+    prefix = address.split("/", 3)[3]
+    assert bucket() == {prefix + name: name for name in names}
+
+
 def test_two_folders_of_the_same_name_get_two_addresses(local: Settings, tmp_path: Path) -> None:
     first, second = tmp_path / "a" / "bins", tmp_path / "b" / "bins"
     assert destination(local, first) != destination(local, second)
