@@ -27,7 +27,7 @@ setup: .venv/.ready ## make the locked environment (.venv)
 
 .venv-steps/.ready: .venv/.ready $(wildcard containers/*/requirements.txt) $(OVERRIDES)
 	$(BIN)/uv venv --quiet --clear --python "$$($(BIN)/sagemaker-emulator image-python tally-training)" .venv-steps
-	$(BIN)/uv pip install --quiet --python .venv-steps/bin/python $(foreach i,$(IMAGES),-r containers/$(i)/requirements.txt) $(foreach o,$(OVERRIDES),--override $(o)) pytest pytest-timeout pytest-xdist
+	$(BIN)/uv pip install --quiet --python .venv-steps/bin/python $(foreach i,$(IMAGES),-r containers/$(i)/requirements.txt) $(foreach o,$(OVERRIDES),--override $(o)) jsonschema pytest pytest-timeout pytest-xdist
 	@touch $@
 
 lock: ## renew every lock file from pyproject.toml and containers/*/requirements.in

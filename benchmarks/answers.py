@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 import engine
 import pixels
+from counts import Classes
 from evaluation import testset
 
 BATCH = 50
@@ -53,12 +54,14 @@ def answered(model: Path, validation: Path) -> Answers:
     settings = json.loads((model / "model.json").read_text())
     loaded, size = engine.load(model, settings), int(settings["image_size"])
     classes = [int(count) for count in settings["classes"]]
-    images = [one for one in testset.find(validation) if one.count in classes]
+    or_more = bool(settings.get("or_more", False))
+    known = Classes(tuple(classes), or_more)
+    images = [one for one in testset.find(validation) if known.of(one.count) is not None]
     rows = [
-        loaded.run(np.stack([pixels.decode(one.path.read_bytes(), size) for one in batch]))
+        loaded.run(np.stack([pixels.decode(one.path.read_bytes(), size) for one in batch])).photo
         for batch in (images[start : start + BATCH] for start in range(0, len(images), BATCH))
     ]
-    return Answers(np.concatenate(rows), np.array([one.count for one in images]), classes)
+    return Answers(np.concatenate(rows), np.array([known.of(one.count) for one in images]), classes)
 
 
 def joined(answers: list[Answers]) -> Answers:

@@ -39,7 +39,7 @@ def fetch(session: "boto3.Session", which: str | None, folder: Path) -> Path:
     }
     url = urlsplit(outputs["test"])
     listing = s3.list_objects_v2(Bucket=url.netloc, Prefix=url.path.lstrip("/") + "/")
-    keys = sorted(entry["Key"] for entry in listing["Contents"])
+    keys = sorted(key for entry in listing["Contents"] if (key := entry["Key"]).endswith(".jpg"))
     key = keys[len(keys) // 2]
     file = folder.joinpath(*key.split("/")[-2:])
     file.parent.mkdir(parents=True, exist_ok=True)

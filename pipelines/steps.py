@@ -13,7 +13,9 @@ if (_STEPS := str(ROOT / "steps")) not in sys.path:
     sys.path.append(_STEPS)  # last, so that nothing there hides a package
 
 import bin_files as bin_files
+import bin_table as bin_table
 import counts as counts
+import document as document
 import file_names as file_names
 import photo as photo
 import photo_jpeg as photo_jpeg

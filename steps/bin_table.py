@@ -16,7 +16,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -55,6 +55,21 @@ class Row:
 
 
 Table = dict[str, Row]  # by file, as it is written
+Line = tuple[int, dict[str, str]]  # its number, and its cells by column
+
+
+class Sheet(NamedTuple):
+    """The lines of a CSV file.
+
+    Attributes:
+        columns: In lower case.
+        lines: Those that are not empty.
+        comma: Whether a comma in a number is a decimal one, as another sign separates the columns.
+    """
+
+    columns: tuple[str, ...]
+    lines: list[Line]
+    comma: bool
 
 
 def read_all(
@@ -81,6 +96,21 @@ def parse(name: str, content: bytes) -> Table | None:
     Raises:
         LayoutError: It is not text in UTF-8 or UTF-16, or not CSV.
     """
+    read = sheet(name, content, (FILE, COUNT))
+    if read is None:
+        return None
+    rows: dict[str, list[Line]] = {}
+    for line in read.lines:
+        rows.setdefault(line[1].get(FILE, ""), []).append(line)
+    return {file: _row(file, lines, read.comma) for file, lines in rows.items()}
+
+
+def sheet(name: str, content: bytes, needed: Sequence[str]) -> Sheet | None:
+    """Read the lines of one CSV file; None if it lacks one of the columns `needed`.
+
+    Raises:
+        LayoutError: It is not text in UTF-8 or UTF-16, or not CSV.
+    """
     wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
         text = content.decode("utf-16" if wide else "utf-8-sig")
@@ -96,30 +126,29 @@ def parse(name: str, content: bytes) -> Table | None:
     head = text.partition("\n")[0].strip()
     for separator in SEPARATORS:
         columns = _columns(next(csv.reader([head], delimiter=separator), []))
-        if {FILE, COUNT} <= set(columns):
+        if set(needed) <= set(columns):
             break
     else:
         return None
-    rows: dict[str, list[tuple[int, dict[str, str]]]] = {}
+    lines: list[Line] = []
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     try:
         next(reader)
         for cells in reader:
             row = dict(zip(columns, (cell.strip() for cell in cells), strict=False))
             if any(row.values()):
-                rows.setdefault(row.get(FILE, ""), []).append((reader.line_num + skipped, row))
+                lines.append((reader.line_num + skipped, row))
     except csv.Error as error:
         line = reader.line_num + skipped
         raise LayoutError(f"{name}, line {line}: it is not CSV ({error})") from None
-    comma = separator != ","
-    return {file: _row(file, lines, comma) for file, lines in rows.items()}
+    return Sheet(tuple(columns), lines, separator != ",")
 
 
 def _columns(cells: Iterable[str]) -> list[str]:
     return [cell.strip().lower() for cell in cells]
 
 
-def _row(file: str, lines: Sequence[tuple[int, dict[str, str]]], comma: bool) -> Row:
+def _row(file: str, lines: Sequence[Line], comma: bool) -> Row:
     """The rows of one file together."""
     first = lines[0][0]
     counts = {row[COUNT]: line for line, row in lines if row.get(COUNT)}
@@ -135,16 +164,24 @@ def _row(file: str, lines: Sequence[tuple[int, dict[str, str]]], comma: bool) ->
     count = int(next(iter(counts)))
     items = []
     for line, row in lines:
-        given = {name: row[name] for name in ITEM if row.get(name)}
-        if not given:
-            continue
         try:
-            items.append({name: _value(name, text, comma) for name, text in given.items()})
+            listed = item(row, comma)
         except ValueError:
             detail = f"line {line}: a size, weight or quantity of {file} is not a number"
             return Row(first, flaw=Flaw("malformed-metadata", detail))
+        if listed:
+            items.append(listed)
     has_columns = any(name in lines[0][1] for name in ITEM)
     return Row(first, count, items if items or (has_columns and not count) else None)
+
+
+def item(row: Mapping[str, str], comma: bool) -> dict[str, Any]:
+    """The item of a line, as a plain list of items holds it; empty if the line has none.
+
+    Raises:
+        ValueError: A size, weight or quantity is not a number.
+    """
+    return {name: _value(name, row[name], comma) for name in ITEM if row.get(name)}
 
 
 def _value(name: str, text: str, comma: bool) -> str | int | float:

@@ -18,8 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+import item_features
+from record import Record
+
 if TYPE_CHECKING:
-    from torch import nn
+    from served_network import Serving
 
 WEIGHTS = "model.pt"
 CHOICE = "TALLY_ENGINE"  # environment variable of the endpoint
@@ -37,20 +40,43 @@ class ModelError(RuntimeError):
 
 
 @dataclass(frozen=True)
+class Outputs:
+    """What a model computes for n bins; each distribution is float32 (n, classes).
+
+    Attributes:
+        photo: by the photo alone.
+        strangeness: float32 (n,), how unlike the training images the photo is.
+        items: by the items on record alone; None for a model that was trained without records.
+        both: by photo and items, or by the photo where no items are given; None as `items`.
+    """
+
+    photo: np.ndarray
+    strangeness: np.ndarray
+    items: np.ndarray | None = None
+    both: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
 class Engine:
     """A loaded model.
 
     Attributes:
         name: onnxruntime or pytorch.
         file: the loaded file.
-        run: from uint8 pixels (n, size, size, 3), RGB, to float32 probabilities (n, classes).
+        compute: from uint8 pixels (n, size, size, 3), RGB, and the arrays of
+            `item_features.encode` to the outputs in the order of `Outputs`.
         instead_of: why the file named in model.json is not used; empty if it is used.
     """
 
     name: str
     file: str
-    run: Callable[[np.ndarray], np.ndarray]
+    compute: Callable[[np.ndarray, np.ndarray, np.ndarray], Sequence[np.ndarray]]
     instead_of: str = ""
+
+    def run(self, pixels: np.ndarray, records: Sequence[Record | None] = ()) -> Outputs:
+        """Compute the outputs for images, with the stock record of each where there is one."""
+        known = list(records) or [None] * len(pixels)
+        return Outputs(*self.compute(pixels, *item_features.encode(known)))
 
 
 def load(folder: Path, settings: Settings, choice: str = "") -> Engine:
@@ -74,7 +100,7 @@ def load(folder: Path, settings: Settings, choice: str = "") -> Engine:
             _read(folder, settings, name)
     engine = _load_chosen(folder, settings, choice)
     size, classes = int(settings["image_size"]), len(settings["classes"])
-    shape = engine.run(np.zeros((1, size, size, 3), np.uint8)).shape
+    shape = engine.run(np.zeros((1, size, size, 3), np.uint8)).photo.shape
     if shape != (1, classes):
         raise ModelError(
             f"{engine.file} answers {shape[1:]} numbers for an image, "
@@ -137,16 +163,18 @@ def _onnx_runtime(folder: Path, settings: Settings, name: str) -> Engine:
     # A waiting thread yields its core to the decoders and to other processes.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    name_of_input = session.get_inputs()[0].name
+    names = [entry.name for entry in session.get_inputs()]
 
-    def run(pixels: np.ndarray) -> np.ndarray:
-        return np.asarray(session.run(None, {name_of_input: pixels})[0])
+    def compute(*inputs: np.ndarray) -> Sequence[np.ndarray]:
+        # A model without a record has one input.
+        outputs: Sequence[np.ndarray] = session.run(None, dict(zip(names, inputs, strict=False)))
+        return outputs
 
-    return Engine(ONNX_RUNTIME, name, run)
+    return Engine(ONNX_RUNTIME, name, compute)
 
 
-def module(folder: Path, settings: Settings) -> nn.Module:
-    """Load the network as a module, from pixels to probabilities as `Engine.run`.
+def module(folder: Path, settings: Settings) -> Serving:
+    """Load the network as a module, from pixels and items to outputs as `Engine.compute`.
 
     Raises:
         ModelError: the weights are missing or changed, or model.json lists no hashes.
@@ -155,12 +183,13 @@ def module(folder: Path, settings: Settings) -> nn.Module:
     import torch
 
     import network
+    import served_network
 
     outputs = int(settings.get("outputs", len(settings["classes"])))
     built = network.build(settings["backbone"], outputs)
     # weights_only: a pickle could run code, tensors cannot.
-    built.load_state_dict(torch.load(io.BytesIO(content), map_location="cpu", weights_only=True))
-    return network.Serving(network.counting(built, settings), settings).eval()
+    state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    return served_network.build(state, settings, built)
 
 
 def _pytorch(folder: Path, settings: Settings, instead_of: str = "") -> Engine:
@@ -170,11 +199,12 @@ def _pytorch(folder: Path, settings: Settings, instead_of: str = "") -> Engine:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model.to(device, memory_format=torch.channels_last)
 
-    def run(pixels: np.ndarray) -> np.ndarray:
+    def compute(*inputs: np.ndarray) -> Sequence[np.ndarray]:
         with torch.inference_mode():
-            return np.asarray(model(torch.from_numpy(pixels).to(device)).cpu())
+            outputs = model(*(torch.from_numpy(values).to(device) for values in inputs))
+            return [np.asarray(values.cpu()) for values in outputs]
 
-    return Engine(PYTORCH, WEIGHTS, run, instead_of)
+    return Engine(PYTORCH, WEIGHTS, compute, instead_of)
 
 
 def _read(folder: Path, settings: Settings, name: str) -> bytes:

@@ -6,10 +6,10 @@ Evaluate does so, too, so that it evaluates exactly what is served. It needs no 
 was exported for ONNX Runtime.
 
     request  an image, alone or with the stock record of the bin: see request.py
-    answer   {"count": 3, "confidence": 0.61, "probabilities": {"1": 0.02, "2": 0.2, ...},
-              "expected_count": 2.9}
-             and with an expected quantity also {"expected_quantity": 3, "match": true,
-             "match_confidence": 0.61}, plus an "explanation" if the model cannot judge it
+    answer   {"count": 3, "or_more": false, "confidence": 0.61, "probabilities": {"0": 0.02, ...,
+              "6+": 0.01}, "expected_count": 2.9, "looks_like_a_bin": true}
+             and with a record also {"expected_quantity": 3, "verdict": "pass",
+             "match_probability": 0.97, "reason": "photo and record agree on 3 items"}
 """
 
 from __future__ import annotations
@@ -24,19 +24,20 @@ from typing import Any
 
 import numpy as np
 
+import answer
 import engine
 import photo
 import pixels
 import request
+from answer import Answer
+from counts import Classes
+from decision import Evidence, Rule
 from record import Record
 from request import RequestError
 
-DIGITS = 6  # of a probability in an answer
 # A server may join this many requests for one `predict_fn`. More are no faster, wait longer, and
 # need memory that is never returned.
 MAX_BATCH = 8
-
-Answer = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -49,10 +50,11 @@ class Request:
 
 @dataclass(frozen=True)
 class Model:
-    """A loaded model: its engine and the counts that it can answer."""
+    """A loaded model: its engine, the classes that it can answer, and its rule for decisions."""
 
     engine: engine.Engine
-    classes: tuple[int, ...]
+    classes: Classes
+    rule: Rule | None = None
 
 
 def model_fn(model_dir: str) -> Model:
@@ -102,14 +104,42 @@ def predict_fn(batch: list[Request], model: Model) -> list[Answer]:
     Raises:
         ArithmeticError: The network's outputs are not finite, as after a diverged training.
     """
-    probabilities = model.engine.run(np.stack([asked.pixels for asked in batch]))
-    if not np.isfinite(probabilities).all():
-        raise ArithmeticError("the network's outputs are not finite; its training has diverged")
-    chosen = engine.decide(probabilities, model.classes)
     return [
-        _answer(row, best, model.classes, asked.record.quantity if asked.record else None)
-        for row, best, asked in zip(probabilities.tolist(), chosen, batch, strict=True)
+        answer.compose(evidence, asked.record, model.classes, model.rule)
+        for evidence, asked in zip(evidence_fn(batch, model), batch, strict=True)
     ]
+
+
+def evidence_fn(batch: list[Request], model: Model) -> list[Evidence]:
+    """What the network says about each request; Evaluate judges many records with it.
+
+    Args:
+        batch: as for `predict_fn`.
+        model: the same.
+
+    Raises:
+        ArithmeticError: as `predict_fn`.
+    """
+    outputs = model.engine.run(
+        np.stack([asked.pixels for asked in batch]), [asked.record for asked in batch]
+    )
+    if not np.isfinite(outputs.photo).all():
+        raise ArithmeticError("the network's outputs are not finite; its training has diverged")
+    return [
+        Evidence(
+            outputs.photo[index].astype(float),
+            strangeness=float(outputs.strangeness[index]),
+            **_by_items(outputs, index) if asked.record and asked.record.items is not None else {},
+        )
+        for index, asked in enumerate(batch)
+    ]
+
+
+def _by_items(outputs: engine.Outputs, index: int) -> dict[str, np.ndarray]:
+    """What the items on record say; nothing for a model that was trained without records."""
+    if outputs.items is None or outputs.both is None:
+        return {}
+    return {"items": outputs.items[index].astype(float), "both": outputs.both[index].astype(float)}
 
 
 def output_fn(prediction: list[Answer], accept: str | None) -> tuple[str, str]:
@@ -123,45 +153,15 @@ def output_fn(prediction: list[Answer], accept: str | None) -> tuple[str, str]:
         raise RequestError(
             HTTPStatus.NOT_ACCEPTABLE, f"'{accept}' is not available; accept application/json"
         )
-    answer = prediction[0] if len(prediction) == 1 else prediction
-    return json.dumps(answer), "application/json"
-
-
-def _answer(
-    probabilities: list[float], best: int, classes: tuple[int, ...], expected: int | None
-) -> Answer:
-    """The answer for one image, whose count is that of index `best`.
-
-    `match_confidence` is the probability that the verdict is right: the probability of the expected
-    quantity if it matches, and of all other counts if it does not.
-    """
-    by_count = dict(zip(classes, probabilities, strict=True))
-    answer: Answer = {
-        "count": classes[best],
-        "confidence": round(probabilities[best], DIGITS),
-        "probabilities": {str(count): round(value, DIGITS) for count, value in by_count.items()},
-        "expected_count": round(sum(count * value for count, value in by_count.items()), DIGITS),
-    }
-    if expected is None:
-        return answer
-    answer["expected_quantity"] = expected
-    if expected not in by_count:
-        # Training had no bin with this quantity: nothing is confirmed, and a person has to look.
-        return answer | {
-            "match": False,
-            "match_confidence": 0.0,
-            "explanation": f"the model counts {', '.join(map(str, classes))} and cannot judge "
-            f"whether a bin holds {expected}; have somebody look",
-        }
-    match = classes[best] == expected
-    confidence = round(by_count[expected] if match else 1 - by_count[expected], DIGITS)
-    return answer | {"match": match, "match_confidence": confidence}
+    found = prediction[0] if len(prediction) == 1 else prediction
+    return json.dumps(found), "application/json"
 
 
 def _load(folder: Path, engine_name: str = "") -> Model:
     settings = _settings(folder / "model.json")
     loaded = engine.load(folder, settings, engine_name)
-    return Model(loaded, tuple(int(count) for count in settings["classes"]))
+    classes = Classes(tuple(map(int, settings["classes"])), bool(settings.get("or_more", False)))
+    return Model(loaded, classes, Rule.read(settings))
 
 
 def _decode(body: bytes, size: int) -> pixels.Pixels:

@@ -129,7 +129,7 @@ def counting(built: nn.Module, settings: Mapping[str, Any]) -> Counting:
     """The network followed by the layers that turn its outputs into probabilities.
 
     Args:
-        built: from `build`, with as many outputs as the settings name.
+        built: from `build`, with as many outputs as the settings name. Its head is taken out.
         settings: from model.json. Without `loss`, `levels`, `temperature` and `mirrored` they
             belong to an older model: cross-entropy over its classes.
 
@@ -144,6 +144,7 @@ def counting(built: nn.Module, settings: Mapping[str, Any]) -> Counting:
         str(settings.get("loss", "cross-entropy")),
         float(settings.get("temperature", 1.0)),
         bool(settings.get("mirrored", False)),
+        bool(settings.get("or_more", False)),
     )
 
 
@@ -160,19 +161,30 @@ class Counting(nn.Module):
         loss: str,
         temperature: float,
         mirrored: bool,
+        or_more: bool = False,
     ) -> None:
         super().__init__()
-        self.network, self.loss = built, loss
-        self.temperature, self.mirrored = temperature, mirrored
+        self.backbone, self.head = _divided(built)
+        self.loss, self.temperature = loss, temperature
+        self.mirrored, self.or_more = mirrored, or_more
         chosen = torch.tensor([list(levels).index(count) for count in classes])
         self.register_buffer("chosen", chosen, persistent=False)
+        self.last = int(chosen[-1])
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Probabilities (n, classes) of normalised images (n, 3, size, size)."""
+        return self.look(images)[0].exp()
+
+    def look(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Log probabilities (n, classes) of normalised images, and the features (n, f) of each."""
+        views = torch.cat([images, images.flip(3)]) if self.mirrored else images
+        features = self.backbone(views)
+        outputs = self.head(features)
         if not self.mirrored:
-            return self.decide([self.network(images)]).exp()
-        both = self.network(torch.cat([images, images.flip(3)]))
-        return self.decide(both.unflatten(0, (2, -1)).unbind()).exp()
+            return self.decide([outputs]), features
+        return self.decide(outputs.unflatten(0, (2, -1)).unbind()), features.unflatten(0, (2, -1))[
+            0
+        ]
 
     def decide(self, views: Sequence[torch.Tensor]) -> torch.Tensor:
         """Log probabilities (n, classes) from the network's outputs for views of the same images.
@@ -181,32 +193,29 @@ class Counting(nn.Module):
         et al. 2017, "On Calibration of Modern Neural Networks").
         """
         levels = torch.stack([log_probabilities(view.float(), self.loss) for view in views])
-        classes = levels.index_select(2, self.chosen).logsumexp(0)
+        classes = self.of_classes(levels).logsumexp(0)
         return (classes / self.temperature).log_softmax(1)
 
+    def of_classes(self, levels: torch.Tensor) -> torch.Tensor:
+        """Log probabilities (..., classes) from those of the levels (..., levels)."""
+        classes = levels.index_select(-1, self.chosen)
+        if not self.or_more:
+            return classes
+        more = levels[..., self.last :].logsumexp(-1, keepdim=True)
+        return torch.cat([classes[..., :-1], more], dim=-1)
 
-class Serving(nn.Module):
-    """From pixels to probabilities: the module that is exported, and that PyTorch serves.
 
-    Args:
-        counting: from `counting`.
-        settings: from model.json, for the normalisation.
-    """
-
-    mean: torch.Tensor
-    std: torch.Tensor
-
-    def __init__(self, counting: nn.Module, settings: Mapping[str, Any]) -> None:
-        super().__init__()
-        self.counting = counting
-        for name in ("mean", "std"):
-            values = torch.tensor(settings[name], dtype=torch.float32).view(1, 3, 1, 1)
-            self.register_buffer(name, values, persistent=False)
-
-    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Probabilities (n, classes) of uint8 pixels (n, size, size, 3), RGB."""
-        images = pixels.permute(0, 3, 1, 2).float() / 255
-        return self.counting((images - self.mean) / self.std)
+def _divided(built: nn.Module) -> tuple[nn.Module, nn.Module]:
+    """A network without its head, and the head; all of it and nothing where there is no head."""
+    try:
+        name = head_name(built)
+    except UnknownBackbone:
+        return built, nn.Identity()
+    if not name:
+        return nn.Identity(), built
+    head = built.get_submodule(name)
+    built.set_submodule(name, nn.Identity())
+    return built, head
 
 
 def log_probabilities(outputs: torch.Tensor, loss: str) -> torch.Tensor:

@@ -23,6 +23,7 @@ MAX_PARTS = 50_000  # segments of a JPEG or chunks of a PNG, which may have one 
 JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 EXIF = b"Exif\x00\x00"
 ORIENTATION = 0x0112  # Exif's tag
+NUMBERS = {1: "B", 3: "H", 4: "I"}  # Exif's types of whole numbers; the second is the right one
 
 
 class ImageError(ValueError):
@@ -105,11 +106,11 @@ def orientation(exif: bytes) -> int:
         (directory,) = struct.unpack_from(f"{order}I", exif, 4)
         (number,) = struct.unpack_from(f"{order}H", exif, directory)
         for entry in range(number):
-            tag, kind, _, value = struct.unpack_from(
-                f"{order}HHIH", exif, directory + 2 + 12 * entry
-            )
+            at = directory + 2 + 12 * entry
+            tag, kind = struct.unpack_from(f"{order}HH", exif, at)
             if tag == ORIENTATION:
-                return value if kind == 3 and 1 <= value <= 8 else 1
+                (value,) = struct.unpack_from(order + NUMBERS[kind], exif, at + 8)
+                return int(value) if 1 <= value <= 8 else 1
     except (KeyError, struct.error):
         pass
     return 1

@@ -44,7 +44,7 @@ class Scan(NamedTuple):
         end: where they end.
         restarts: where its restart markers stand.
         interval: how many units (MCUs) lie between two of them; 0 without them.
-        units: how many units there are.
+        units: how many units there are; 0 without an interval.
         unit: width and height of a unit in pixels.
     """
 
@@ -123,14 +123,15 @@ def _read(body: bytes, max_pixels: int) -> Jpeg:
                 turned = orientation(body[start + len(EXIF) : position])
         elif marker == SOS:
             components = body[start + 1 : start + 1 + 2 * body[start] : 2]
-            if not missing.union(sampling).issuperset(components) or not components:
+            if not components or not sampling.keys() >= set(components):
                 raise DamagedError("corrupt: a scan of no part of the picture")
             missing.difference_update(components)
             end, restarts = _scan(body, position)
-            units, unit = _units(width, height, sampling, components)
+            units, unit = 0, (8, 8)
+            if blocks and (interval or restarts):
+                units, unit = _units(width, height, sampling, components)
+                _check_restarts(body, restarts, units, interval)
             scans.append(Scan(position, end, restarts, interval, units, unit))
-            if blocks:
-                _check_restarts(body, scans[-1])
             if len(scans) > MAX_SCANS:
                 raise DamagedError(
                     f"{body.count(SCAN_START)} scans; at most {MAX_SCANS} are allowed"
@@ -172,13 +173,12 @@ def _units(
     return -(-width // unit[0]) * -(-height // unit[1]), unit
 
 
-def _check_restarts(body: bytes, scan: Scan) -> None:
+def _check_restarts(body: bytes, restarts: tuple[int, ...], units: int, interval: int) -> None:
     """Restart markers count 0 to 7 again and again, one after every interval but the last."""
-    expected = -(-scan.units // scan.interval) - 1 if scan.interval else 0
-    found = len(scan.restarts)
+    expected = -(-units // interval) - 1 if interval else 0
     # One more at the very end is unusual, and loses nothing.
-    if not expected <= found <= expected + bool(scan.interval):
-        raise DamagedError(f"corrupt: {found} restart markers in place of {expected}")
-    for number, at in enumerate(scan.restarts):
+    if not expected <= len(restarts) <= expected + bool(interval):
+        raise DamagedError(f"corrupt: {len(restarts)} restart markers in place of {expected}")
+    for number, at in enumerate(restarts):
         if body[at + 1] != RESTARTS[number % 8]:
             raise DamagedError(f"corrupt: restart marker {number} is missing or out of order")

@@ -113,7 +113,7 @@ def is_quantity(value: Any) -> bool:
 def _abid(document: Mapping[str, Any]) -> Record:
     """ABID's metadata. Its items may lack anything; what is null or absurd is unknown."""
     entries = document.get("BIN_FCSKU_DATA")
-    if entries is None and "EXPECTED_QUANTITY" not in document:
+    if entries is None and document.get("EXPECTED_QUANTITY") is None:
         raise RecordError(
             "the record has neither BIN_FCSKU_DATA nor EXPECTED_QUANTITY, as ABID's metadata has; "
             f"or give a list of items such as {EXAMPLE}"

@@ -16,7 +16,6 @@ from __future__ import annotations
 import base64
 import difflib
 import json
-import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -25,8 +24,10 @@ from email.parser import BytesHeaderParser
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+import document
 import photo
 import record
+from document import DocumentError
 from record import Record, RecordError
 
 if TYPE_CHECKING:
@@ -40,10 +41,6 @@ else:
 FORM, JSON = "multipart/form-data", "application/json"
 ATTRIBUTES_HEADER = "x-amzn-sagemaker-custom-attributes"
 NAMES = ("image", "record", "expected_quantity")
-# Of the JSON in a request: commas and brackets, which bound its values. A record of 1,000 items,
-# as long as ABID writes them, has half of this; a body of brackets alone would fill the memory.
-MOST_VALUES = 100_000
-MOST_DIGITS = 300  # of a number; Python refuses to read one of more than 4,300
 ENCODINGS = ("", "7bit", "8bit", "binary")  # of a part: all mean its bytes as they are
 NEWLINE, HEADER_END = b"\r\n", b"\r\n\r\n"
 
@@ -106,12 +103,12 @@ def read(body: bytes, content_type: str | None, headers: Mapping[str, str]) -> C
             f"the body has {len(body):,} bytes; at most {photo.MAX_BYTES:,} are allowed",
         )
     if kind == FORM:
-        image, document, quantity = _form(body, content_type or "")
+        image, listed, quantity = _form(body, content_type or "")
     elif kind == JSON:
-        image, document, quantity = _json(body)
+        image, listed, quantity = _json(body)
     else:
-        image, document, quantity = body, None, None
-    return Content(image, _record(document, _one(quantity, attributed)))
+        image, listed, quantity = body, None, None
+    return Content(image, _record(listed, _one(quantity, attributed)))
 
 
 # ---- the forms
@@ -129,20 +126,20 @@ def _form(body: bytes, content_type: str) -> tuple[bytes, Any, int | None]:
         raise _bad(f"the form has no part image; its parts are {', '.join(NAMES)}")
     if not parts["image"]:
         raise _bad("the part image is empty; send the bytes of a JPEG or a PNG")
-    document = _document(parts["record"], "the part record") if "record" in parts else None
+    listed = _document(parts["record"], "the part record") if "record" in parts else None
     quantity = parts.get("expected_quantity")
-    return parts["image"], document, None if quantity is None else _written_quantity(quantity)
+    return parts["image"], listed, None if quantity is None else _written_quantity(quantity)
 
 
 def _json(body: bytes) -> tuple[bytes, Any, int | None]:
     """The image, the record's document and the quantity of a JSON body."""
-    document = _document(body, "the body")
-    if not isinstance(document, dict):
+    sent = _document(body, "the body")
+    if not isinstance(sent, dict):
         raise _bad(f'the body is no JSON object; send {{"image": base64}} with {_NAMED}')
-    for key in document:
+    for key in sent:
         if key not in NAMES:
             raise _bad(f"{key!r:.40} is not a key of a request{_nearest(key)}")
-    text, quantity = document.get("image"), document.get("expected_quantity")
+    text, quantity = sent.get("image"), sent.get("expected_quantity")
     if not isinstance(text, str) or not text:
         raise _bad("the body has no image; send the bytes of a JPEG or a PNG, in base64")
     if quantity is not None and not record.is_quantity(quantity):
@@ -154,7 +151,7 @@ def _json(body: bytes) -> tuple[bytes, Any, int | None]:
             f"image is not base64 ({error}); send the standard alphabet with its padding, and no "
             "'data:' before it"
         ) from error
-    return image, document.get("record"), quantity
+    return image, sent.get("record"), quantity
 
 
 def _decoded(text: str) -> bytes:
@@ -238,73 +235,23 @@ def _part_name(head: bytes) -> str:
     return name
 
 
-# ---- JSON
-
-
-def _document(text: bytes, where: str) -> Any:
-    """Read JSON that a client sent; numbers such as 3.0 become whole ones.
-
-    Raises:
-        RequestError: It is no JSON, or has a key twice or a number that nobody means.
-    """
-    if sum(text.count(mark) for mark in (b",", b"[", b"{")) > MOST_VALUES:
-        raise RequestError(
-            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-            f"{where} has more than {MOST_VALUES:,} values; a record of {record.MOST_ITEMS:,} "
-            "items needs fewer",
-        )
-    try:
-        return json.loads(
-            text,
-            object_pairs_hook=_object,
-            parse_constant=_no_number,
-            parse_int=_integer,
-            parse_float=_number,
-        )
-    except RequestError:
-        raise
-    except RecursionError:
-        raise _bad(f"{where} is nested too deeply; a record has at most five levels") from None
-    except UnicodeDecodeError as error:
-        raise _bad(f"{where} is no JSON: it is not a text in UTF-8") from error
-    except ValueError as error:
-        raise _bad(f"{where} is no JSON: {error}") from error
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise _bad(f"the key {twice!r:.40} is there twice; keep one")
-    return found
-
-
-def _no_number(name: str) -> None:
-    raise _bad(f"{name} is not a number of JSON; send null for what is unknown")
-
-
-def _integer(text: str) -> int:
-    if len(text) > MOST_DIGITS:
-        raise _bad(f"a number has {len(text):,} digits; at most {MOST_DIGITS} are read")
-    return int(text)
-
-
-def _number(text: str) -> float | int:
-    value = float(text)
-    if not math.isfinite(value):
-        raise _bad(f"the number {text:.40} is too large; send null for what is unknown")
-    return int(value) if value.is_integer() and abs(value) < 2**53 else value
-
-
 # ---- record and quantity
 
 
-def _record(document: Any, quantity: int | None) -> Record | None:
-    if document is None:
+def _document(text: bytes, where: str) -> Any:
+    try:
+        return document.read(text, where)
+    except document.TooLargeError as error:
+        raise RequestError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, str(error)) from error
+    except DocumentError as error:
+        raise _bad(str(error)) from error
+
+
+def _record(listed: Any, quantity: int | None) -> Record | None:
+    if listed is None:
         return None if quantity is None else Record(quantity)
     try:
-        found = record.parse(document)
+        found = record.parse(listed)
     except RecordError as error:
         raise _bad(str(error)) from error
     except RecursionError:

@@ -27,6 +27,7 @@ from torch import nn
 
 import network
 from training import hyperparameters
+from training.answering import write as answering
 from training.data.channels import Channels
 from training.data.datasets import TrainingSet, ValidationSet
 from training.data.images import format_counts
@@ -144,7 +145,9 @@ def run(
     state = whole_state(built.model, outcome.state, only_head=recipe.freeze == -1)
     seconds = time.monotonic() - started
     artifact.write(model_dir, recipe, channels, state, outcome, profile.as_dict(), seconds)
+    answering.parts(model_dir, recipe, channels, outcome)
     export.write(model_dir, channels.train, channels.validation, onnx=recipe.export == "auto")
+    answering.decide(model_dir, recipe, channels)
     artifact.seal(model_dir)
     if recipe.debug:
         watcher.judge(model_dir / "debug_rules.json", profile, outcome)

@@ -9,6 +9,7 @@ from typing import Any
 
 sys.path.insert(0, os.environ["STEPS"])
 import network  # isort: skip
+import served_network  # isort: skip
 import torch
 from fastapi import FastAPI, Request
 from PIL import Image
@@ -18,8 +19,8 @@ FOLDER = Path(os.environ["MODEL"])
 settings = json.loads((FOLDER / "model.json").read_text())
 outputs = settings.get("outputs", len(settings["classes"]))
 built = network.build(settings["backbone"], outputs)
-built.load_state_dict(torch.load(FOLDER / "model.pt", weights_only=True))
-model = network.counting(built, settings).eval()
+state = torch.load(FOLDER / "model.pt", weights_only=True)
+model = served_network.build(state, settings, built).counting
 transform = transforms.Compose(
     [
         transforms.Resize((settings["image_size"], settings["image_size"])),

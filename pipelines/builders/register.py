@@ -11,6 +11,7 @@ from sagemaker.mlops.workflow.model_step import ModelStep
 from sagemaker.serve.model_builder import ModelBuilder
 
 from pipelines import NAME
+from pipelines.builders import interface
 from pipelines.builders.context import BuildContext
 from pipelines.builders.evaluate import evaluation_address, read
 from pipelines.evaluation_report import ACCURACY, APPROVED_ACCURACY
@@ -20,12 +21,13 @@ ENVIRONMENT = {
     "SAGEMAKER_PROGRAM": "inference.py",
     "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
 }
-CONTENT_TYPES = ["image/jpeg", "image/png"]
+CONTENT_TYPES = ["image/jpeg", "image/png", "multipart/form-data", "application/json"]
 RESPONSE_TYPES = ["application/json"]
-MODEL_CARD = {
+MODEL_CARD: dict[str, Any] = {
     "model_overview": {"model_creator": NAME},
     "intended_uses": {
-        "purpose_of_model": "Counts the items in a photograph of one warehouse bin.",
+        "purpose_of_model": "Counts the items in a photograph of one warehouse bin, and says "
+        "whether its stock record is right.",
         "intended_uses": "To report bins whose content does not match the stock record, before a "
         "consignment leaves. A person checks the reported bins.",
         "factors_affecting_model_efficiency": "Items that hide each other, plastic bands and "
@@ -34,7 +36,8 @@ MODEL_CARD = {
         "explanations_for_risk_rating": "A wrong count costs a person one look at a bin.",
     },
     "additional_information": {
-        "caveats_and_recommendations": "It predicts only the counts that it was trained on. "
+        "caveats_and_recommendations": "It tells apart only the counts that it was trained on; "
+        "what it cannot judge is a verdict of its own (cannot_judge), never a mismatch. "
         "Evaluate photographs from another camera or another kind of bin first.",
     },
 }
@@ -56,7 +59,7 @@ def register_step(context: BuildContext, train: Any, evaluate: Any) -> ModelStep
         description="A new model version, with its metrics and model card.",
         step_args=builder.register(
             model_package_group_name=NAME,
-            description="Counts the items in a photograph of one bin.",
+            description=interface.DESCRIPTION,
             content_types=CONTENT_TYPES,
             response_types=RESPONSE_TYPES,
             inference_instances=[parameter["InferenceInstanceType"]],
@@ -64,7 +67,7 @@ def register_step(context: BuildContext, train: Any, evaluate: Any) -> ModelStep
             approval_status=parameter["ModelApprovalStatus"],
             model_metrics=ModelMetrics(model_statistics=statistics),
             model_card=ModelPackageModelCard(
-                model_card_content=json.dumps(MODEL_CARD, sort_keys=True),
+                model_card_content=json.dumps(model_card(), sort_keys=True),
                 model_card_status="Draft",
             ),
             domain="COMPUTER_VISION",
@@ -73,6 +76,12 @@ def register_step(context: BuildContext, train: Any, evaluate: Any) -> ModelStep
         ),
         retry_policies=context.request_retries,
     )
+
+
+def model_card() -> dict[str, Any]:
+    """The content of the version's model card."""
+    additional = {**MODEL_CARD["additional_information"], "custom_details": interface.details()}
+    return {**MODEL_CARD, "additional_information": additional}
 
 
 def metadata(context: BuildContext, evaluate: Any) -> dict[str, Any]:

@@ -27,7 +27,12 @@ def _quantity(text: str) -> int:
     return int(text)
 
 
-@app.add("predict bin.jpg", "predict bin.jpg --expected 3", "predict *.jpg --json")
+@app.add(
+    "predict bin.jpg",
+    "predict bin.jpg --record record.json",
+    "predict bin.jpg --expected 3",
+    "predict *.jpg --json",
+)
 def predict(
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="JPEG or PNG files.")],
     quantity: Annotated[
@@ -36,8 +41,15 @@ def predict(
             "--expected",
             metavar="N",
             parser=_quantity,
-            help=f"Quantity on record, from 0 to {MAX_QUANTITY}; also reports whether the photo "
-            "agrees.",
+            help=f"Quantity on record, from 0 to {MAX_QUANTITY}; also gives a verdict.",
+        ),
+    ] = None,
+    record_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--record",
+            metavar="FILE",
+            help="Stock record of the bin, in JSON; also gives a verdict.",
         ),
     ] = None,
     as_json: AsJson = False,
@@ -45,24 +57,32 @@ def predict(
 ) -> None:
     """Count the items in images, with the endpoint.
 
+    With a quantity or a stock record there is a verdict, too: PASS, LOOK (have
+    somebody look), or CANNOT JUDGE. A record is ABID's metadata or a list of
+    items; with --expected, that quantity counts and the record gives the items.
     The exit code is 0 only when every image has an answer.
     """
-    from pipelines.serving import photo, prediction
+    from pipelines.serving import photo, prediction, stock_record
 
-    # Before the target is target: a file that cannot be used is reported without an endpoint.
+    if record_file and len(images) > 1:
+        raise typer.BadParameter(
+            f"it is the record of one bin, and there are {len(images)} images. For a folder with a "
+            "record for each image: `python pipeline.py score FOLDER --records FOLDER`.",
+            param_hint="--record",
+        )
+    # Before the target is opened: a file that cannot be used is reported without an endpoint.
     checked = photo.load_all(images)
+    record = stock_record.load(record_file, "--record", quantity) if record_file else None
     predictions = prediction.predict_all(
-        target.session, target.settings.endpoint, checked, quantity
+        target.session, target.settings.endpoint, checked, None if record else quantity, record
     )
     answered = [one for one in predictions if not one.refusal]
     if as_json:
         print_json([one.as_dict() for one in predictions])
     elif answered:
-        from pipelines.display import tables, terminal
+        from pipelines.display import answers, terminal
 
-        terminal.show(tables.predictions(answered))
-        for explanation in {one.answer.get("explanation") for one in answered} - {None}:
-            note(f"Not judged: {explanation}.")
+        terminal.show(*answers.predictions(answered))
     for one in predictions:
         if one.refusal:
             note(f"Error: {one.refusal}")
@@ -72,7 +92,8 @@ def predict(
 
 @app.add(
     "score photos",
-    "score photos --expected record.csv --output counted.csv",
+    "score photos --records metadata --output judged.csv",
+    "score photos --records records.csv",
     "score s3://my-bucket/bin-images --version 3 --json",
 )
 def score(
@@ -93,11 +114,15 @@ def score(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FILE", help="CSV file to write.")
     ] = Path("scores.csv"),
-    record: Annotated[
+    records: Annotated[
         Path | None,
         typer.Option(
-            "--expected", metavar="FILE", help="CSV of recorded quantities to compare with."
+            "--records", metavar="PATH", help="Stock records: a folder of NAME.json, or a CSV."
         ),
+    ] = None,
+    expected: Annotated[
+        Path | None,
+        typer.Option("--expected", metavar="FILE", help="CSV of recorded quantities alone."),
     ] = None,
     keep: Annotated[
         bool, typer.Option("--keep", help="Keep the SageMaker model and the uploaded images.")
@@ -107,12 +132,17 @@ def score(
 ) -> None:
     """Count a folder of images in batch, without an endpoint.
 
-    An approved version counts in transform jobs, one for each image type.
-    The CSV file has a row for each image: image, count, confidence,
-    expected_count (the mean of the probabilities), p1, p2, ... (the
-    probability of each count) and error.
-    The FILE of --expected has the columns image and expected_quantity; the
-    result then has expected_quantity, match and match_confidence, too.
+    An approved version counts in transform jobs: one for each image type, and
+    one for the images with a stock record.
+    The CSV file has a row for each image, the most suspicious first: image,
+    verdict (look, cannot_judge, pass), reason, match_probability,
+    expected_quantity, count, confidence, expected_count (the mean of the
+    probabilities), p0, p1, ... (the probability of each count) and error.
+    In the folder of --records, NAME.json is the record of NAME.jpg: ABID's
+    metadata or a list of items. Its CSV has the column image, and
+    expected_quantity or a row for each item with sku, quantity, length, width,
+    height, unit, weight, weight_unit. The CSV of --expected has the columns
+    image and expected_quantity.
     The exit code is 0 only when every image was counted.
     """
     from pipelines.display import terminal
@@ -121,11 +151,12 @@ def score(
 
     output = output.expanduser()
     # Before the target is opened: an argument that cannot be used is reported without a job.
-    source = batch.check(folder, output, record)
+    files = batch.RecordFiles(records, expected)
+    source = batch.check(folder, output, files)
     try:
         with terminal.waiting() as show:
             scores = batch.score(
-                target.session, target.settings, source, output, version, record, show, keep=keep
+                target.session, target.settings, source, output, version, files, show, keep=keep
             )
     except KeyboardInterrupt:
         note("Interrupted: the jobs are stopped and no file was written.")
@@ -133,10 +164,10 @@ def score(
     if as_json:
         print_json({"file": str(output), **scores.as_dict()})
     else:
-        from pipelines.display import tables
+        from pipelines.display import answers
 
         if scores.answers:
-            terminal.show(tables.scores(scores))
+            terminal.show(*answers.scores(scores))
         typer.echo(scores.sentence(output))
     for name, reason in list(scores.failures.items())[:FAILURES_SHOWN]:
         note(f"{name} was not counted: {reason}")

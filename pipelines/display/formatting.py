@@ -4,10 +4,10 @@ import textwrap
 from datetime import datetime
 
 STATUSES = {
-    "green": "Succeeded Completed InService Approved NoIssuesFound",
+    "green": "Succeeded Completed InService Approved NoIssuesFound PASS",
     "bold red": "Failed",
     "red": "Rejected",
-    "bold yellow": "IssuesFound",
+    "bold yellow": "IssuesFound LOOK",
     "cyan": "Executing Starting Creating Updating InProgress",
     "yellow": "PendingManualApproval Stopping Stopped",
     "dim": "Waiting Skipped NotApplicable",

@@ -1,4 +1,4 @@
-"""The tables of the commands: results, executions, model versions, the endpoint, predictions."""
+"""The tables of the commands: results, executions, model versions, the endpoint."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -17,12 +17,9 @@ from pipelines.executions.outcome import Outcome, Verdict
 from pipelines.executions.summary import Summary
 from pipelines.executions.watch import Snapshot
 from pipelines.parameters import Parameter
-from pipelines.scoring.scores import LOW_CONFIDENCE, Scores
 from pipelines.serving.comparison import Compared, data_name
-from pipelines.serving.prediction import Prediction
 
 LONGEST_DEFAULT = 16  # of a parameter; a longer one stands in the last column
-LONGEST_PATH = 28  # of a predicted image; of a longer one the end is shown
 
 
 def status(snapshot: Snapshot, outcome: Outcome) -> list[RenderableType]:
@@ -171,50 +168,9 @@ def endpoint(described: Mapping[str, Any]) -> FittedTable:
     return FittedTable((Column("endpoint", whole=True), Column("")), rows)
 
 
-def predictions(answers: Iterable[Prediction]) -> FittedTable:
-    """The endpoint's counts."""
-    answers = list(answers)
-    compared = any("match" in one.answer for one in answers)
-    rows = []
-    for one in answers:
-        answer = one.answer
-        probabilities = answer.get("probabilities", {}).items()
-        row = [_end(one.path), str(answer["count"]), f"{answer['confidence']:.0%}"]
-        shares = "  ".join(f"{count}:{share:.0%}" for count, share in probabilities)
-        rows.append([*row, *([_match(answer)] if compared else []), shares])
-    columns = [
-        Column("image", whole=True),
-        Column("count", right=True, whole=True),
-        Column("confidence", right=True, whole=True),
-        *([Column("on record")] if compared else []),
-        Column("probability of each count"),
-    ]
-    return FittedTable(columns, rows)
-
-
-def scores(scored: Scores) -> FittedTable:
-    """How many images show each count, and how many of these answers have low confidence."""
-    rows = []
-    for count, images in scored.counts.items():
-        of_count = [a for a in scored.answers.values() if a["count"] == count]
-        low = sum(a["confidence"] < LOW_CONFIDENCE for a in of_count)
-        rows.append([str(count), str(images), f"{images / len(scored.answers):.0%}", str(low)])
-    headings = ("items counted", "images", "share", f"confidence below {LOW_CONFIDENCE:.0%}")
-    return FittedTable([Column(heading, right=True, whole=True) for heading in headings], rows)
-
-
-def _match(answer: Mapping[str, Any]) -> str:
-    yes = "matches" if answer["match"] else "does not match"
-    return f"{answer['expected_quantity']} {yes} ({answer['match_confidence']:.0%})"
-
-
 def _named(value: str) -> str:
     """The name of what lies at an address; other values as they are."""
     return data_name(value) if value.startswith("s3://") else value
-
-
-def _end(path: str) -> str:
-    return path if len(path) <= LONGEST_PATH else f"…{path[1 - LONGEST_PATH :]}"
 
 
 def _plain(value: object) -> str:

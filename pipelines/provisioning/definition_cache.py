@@ -56,7 +56,8 @@ def kept_file(settings: Settings, code: Mapping[str, Bundle]) -> Path:
     for name, bundle in sorted(code.items()):
         digest.update(f"{name}={bundle.sha}".encode())
     # The lock file has the SDK's version.
-    for file in [*sorted((ROOT / "pipelines").rglob("*.py")), ROOT / "requirements.txt"]:
+    schemas = sorted((ROOT / "steps" / "schemas").glob("*.json"))  # shown in the model card
+    for file in [*sorted((ROOT / "pipelines").rglob("*.py")), *schemas, ROOT / "requirements.txt"]:
         digest.update(f"{file.relative_to(ROOT)}\0".encode() + file.read_bytes())
     # A default that is a local folder is compiled as an address that depends on the folder's path.
     digest.update(str(ROOT).encode())

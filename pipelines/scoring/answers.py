@@ -61,18 +61,24 @@ def _download(session: "boto3.Session", settings: Settings, job: TransformJob) -
 
     store = open_bucket(session, settings)
     prefix = job.output.split("/", 3)[3]
-    keys = [entry["path"] for page in obstore.list(store, prefix=prefix) for entry in page]
+    images = {job.key(name): name for name in job.images}
+    keys = [
+        entry["path"]
+        for page in obstore.list(store, prefix=prefix)
+        for entry in page
+        if entry["path"].removeprefix(prefix).removesuffix(".out") in images
+    ]
 
     def read(key: str) -> tuple[str, Answer]:
-        name = key.removeprefix(prefix).removesuffix(".out")
+        name = images[key.removeprefix(prefix).removesuffix(".out")]
         body = bytes(obstore.get(store, key).bytes())
         try:
             answer = json.loads(body)
             return name, cast(Answer, {"count": answer["count"], **answer})
         except (ValueError, KeyError, TypeError):
             raise ScoringError(
-                f"{job.output}{name}.out holds no count but {body[:60]!r}: not an answer of "
-                "Tally's model."
+                f"{job.output}{job.key(name)}.out holds no count but {body[:60]!r}: not an answer "
+                "of Tally's model."
             ) from None
 
     with ThreadPoolExecutor(THREADS) as pool:
@@ -84,13 +90,13 @@ def _reasons(logs: "CloudWatchLogsClient", job: TransformJob) -> dict[str, str]:
     """The reason for each failed image, from SageMaker's data log."""
     messages: dict[str, list[str]] = {}
     prefix = job.source.removeprefix("s3://")
-    names = set(job.images)
+    names = {job.key(name): name for name in job.images}
     for line in log_reading.read(logs, LOG_GROUP, job.name):
         entry = DATA_LOG.search(line.text)
         if entry and entry["entry"].startswith(prefix):
             name, message = _split(entry["entry"].removeprefix(prefix), names)
             if name and message not in ("", "Message:"):
-                messages.setdefault(name, []).append(message)
+                messages.setdefault(names[name], []).append(message)
     return {name: _server_message(texts) for name, texts in messages.items()}
 
 

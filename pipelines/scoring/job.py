@@ -9,6 +9,8 @@ from model_registry.versions import ModelVersion
 from pipelines import NAME
 from pipelines.errors import UserError
 from pipelines.scoring.images import ImageSet
+from pipelines.scoring.records import Records
+from pipelines.serving import stock_record
 from pipelines.settings.model import Settings
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 # Many requests at a time let the server batch images; AWS allows 100 MB for times x payload.
 CONCURRENT_REQUESTS, PAYLOAD_MEGABYTES = 16, 6
+MAX_PAYLOAD = PAYLOAD_MEGABYTES * 1024 * 1024
 LOG_GROUP = "/aws/sagemaker/TransformJobs"
 
 
@@ -26,7 +29,7 @@ class ScoringError(UserError):
 
 @dataclass(frozen=True)
 class TransformJob:
-    """A job for the images of one content type.
+    """A job for the images of one content type, or for those with a stock record, sent as JSON.
 
     Attributes:
         name: The job's name.
@@ -34,7 +37,7 @@ class TransformJob:
         images: The images' names below `source`.
         source: The s3:// prefix of the images, ending in "/".
         output: The s3:// prefix of the answers, ending in "/".
-        uploaded: Whether the images are uploaded for this job.
+        uploaded: Whether the requests are uploaded for this job.
     """
 
     name: str
@@ -45,22 +48,43 @@ class TransformJob:
     uploaded: bool
 
     @property
+    def with_records(self) -> bool:
+        """Whether each request is JSON with an image and its stock record."""
+        return self.content_type == stock_record.CONTENT_TYPE
+
+    def key(self, image: str) -> str:
+        """The name of an image's request below `source`, and, with `.out`, of its answer."""
+        return f"{image}.json" if self.with_records else image
+
+    @property
     def log(self) -> str:
         """The log group and stream prefix of its container and of SageMaker's data log."""
         return f"{LOG_GROUP} {self.name}"
 
 
-def plan(settings: Settings, version: ModelVersion, images: ImageSet) -> tuple[TransformJob, ...]:
-    """One job for each content type, under names that are not in use."""
+def plan(
+    settings: Settings, version: ModelVersion, images: ImageSet, records: Records
+) -> tuple[TransformJob, ...]:
+    """One job for each content type, under names that are not in use.
+
+    Images with a stock record are in a job of their own, in which each request is JSON. A job reads
+    all objects below its source: of images that are in S3 already, either all are sent as JSON, or
+    none.
+    """
     now = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     stem = f"{NAME}-score-v{version.version}-{now}-{uuid.uuid4().hex[:4]}"
+    all_as_json = bool(images.address and records)
+    kinds = {
+        image: stock_record.CONTENT_TYPE if all_as_json or image in records else kind
+        for image, kind in images.content_types.items()
+    }
     jobs = []
-    for content_type in sorted(set(images.content_types.values())):
-        names = tuple(n for n, own in images.content_types.items() if own == content_type)
+    for content_type in sorted(set(kinds.values())):
+        names = tuple(image for image, kind in kinds.items() if kind == content_type)
         name = f"{stem}-{content_type.partition('/')[2]}"
         prefix = f"s3://{settings.bucket_name}/{NAME}/scores/{name}"
-        source = images.address or f"{prefix}/input/"
-        uploaded = not images.address
+        uploaded = all_as_json or not images.address
+        source = f"{prefix}/input/" if uploaded else images.address
         jobs.append(TransformJob(name, content_type, names, source, f"{prefix}/output/", uploaded))
     return tuple(jobs)
 

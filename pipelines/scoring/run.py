@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
@@ -10,6 +11,8 @@ from botocore.exceptions import ClientError
 from model_registry.versions import ModelVersion, create_model
 from pipelines.scoring.images import ImageSet
 from pipelines.scoring.job import ScoringError, TransformJob, plan, request
+from pipelines.scoring.records import Records
+from pipelines.serving.stock_record import StockRecord
 from pipelines.settings.model import Settings
 
 if TYPE_CHECKING:
@@ -27,13 +30,14 @@ def run(
     settings: Settings,
     version: ModelVersion,
     images: ImageSet,
+    records: Records,
     show: ShowProgress,
     *,
     keep: bool = False,
 ) -> dict[TransformJob, str]:
     """Count images with transform jobs, and wait until they end; an interrupt stops the jobs.
 
-    `keep` keeps the SageMaker model and the uploaded images.
+    `records` are sent beside their images. `keep` keeps the SageMaker model and the uploads.
 
     Returns:
         Why each job failed, or ""; SageMaker fails a job when a single image failed.
@@ -44,13 +48,13 @@ def run(
     from pipelines.upload.objects import open_bucket
 
     client, store = session.client("sagemaker"), open_bucket(session, settings)
-    jobs = plan(settings, version, images)
+    jobs = plan(settings, version, images, records)
     model = jobs[0].name.rpartition("-")[0]
     started: list[TransformJob] = []
     model_created = False
     try:
         for job in jobs:
-            _upload(store, images, job)
+            _upload(session, store, images, records, job)
         create_model(client, model, version, settings.role_arn)
         model_created = True
         for job in jobs:
@@ -108,13 +112,35 @@ def _stop(client: "SageMakerClient", jobs: Sequence[TransformJob]) -> None:
             client.stop_transform_job(TransformJobName=job.name)
 
 
-def _upload(store: "S3Store", images: ImageSet, job: TransformJob) -> None:
-    """Upload the images of a local folder to the job's source prefix."""
+def _upload(
+    session: "boto3.Session",
+    store: "S3Store",
+    images: ImageSet,
+    records: Records,
+    job: TransformJob,
+) -> None:
+    """Upload the requests of a job to its source prefix: images, or JSON with their records."""
     from pipelines.upload.objects import put_files
 
-    if images.folder is not None:
-        files = {_key(job.source) + name: images.folder / name for name in job.images}
-        put_files(store, files, dict.fromkeys(files, job.content_type))
+    if not job.uploaded:
+        return
+    s3 = session.client("s3") if images.address else None
+
+    def read(image: str) -> bytes:
+        if images.folder is not None:
+            return (images.folder / image).read_bytes()
+        assert s3 is not None
+        bucket, _, prefix = images.address.removeprefix("s3://").partition("/")
+        return s3.get_object(Bucket=bucket, Key=prefix + image)["Body"].read()
+
+    def content(image: str) -> Path | Callable[[], bytes]:
+        if job.with_records:
+            return lambda: records.get(image, StockRecord()).request(read(image))
+        assert images.folder is not None
+        return images.folder / image
+
+    files = {_key(job.source) + job.key(image): content(image) for image in job.images}
+    put_files(store, files, dict.fromkeys(files, job.content_type))
 
 
 def _delete_uploads(store: "S3Store", jobs: Sequence[TransformJob]) -> None:

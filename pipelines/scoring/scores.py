@@ -1,24 +1,30 @@
-"""The answers for a set of images, and how they compare with the stock record."""
+"""The answers for a set of images, ranked by how much they ask for a person."""
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
 LOW_CONFIDENCE = 0.5  # below it, the answer is more likely wrong than right
-DIGITS = 6  # of a probability, as in the endpoint's answers
+LOOK, CANNOT_JUDGE, PASS = "look", "cannot_judge", "pass"
+VERDICTS = (LOOK, CANNOT_JUDGE, PASS)  # the most suspicious first
 
 
 class Answer(TypedDict):
-    """The model's answer for one image; the last three keys compare it with a recorded quantity."""
+    """The model's answer for one image, as `steps/schemas/answer.json` describes it."""
 
     count: int
+    or_more: NotRequired[bool]
     confidence: float
     expected_count: float
     probabilities: dict[str, float]
+    looks_like_a_bin: NotRequired[bool]
+    photo_alone: NotRequired[dict[str, Any]]
     expected_quantity: NotRequired[int]
-    match: NotRequired[bool]
-    match_confidence: NotRequired[float]
+    verdict: NotRequired[str]
+    match_probability: NotRequired[float | None]
+    reason: NotRequired[str]
 
 
 @dataclass(frozen=True)
@@ -28,7 +34,7 @@ class Scores:
     Attributes:
         version: The model version that counted.
         jobs: The transform jobs' names.
-        answers: The endpoint's answer for the same image, by the image's name.
+        answers: The endpoint's answer for the same image and stock record, by the image's name.
         failures: Why an image has no answer, by its name.
     """
 
@@ -38,32 +44,45 @@ class Scores:
     failures: dict[str, str]
 
     @property
-    def counts(self) -> dict[int, int]:
-        """The number of images by item count."""
-        return dict(sorted(Counter(answer["count"] for answer in self.answers.values()).items()))
+    def counts(self) -> dict[str, int]:
+        """The number of images by item count, such as `3` or `6+`."""
+        found = Counter(count_name(answer) for answer in self.answers.values())
+        return dict(sorted(found.items(), key=lambda entry: count_order(entry[0])))
+
+    @property
+    def verdicts(self) -> dict[str, int]:
+        """The number of images by verdict; empty where none has one."""
+        found = Counter(answer.get("verdict") for answer in self.answers.values())
+        return {name: found[name] for name in VERDICTS} if found.keys() & set(VERDICTS) else {}
 
     @property
     def low_confidence(self) -> int:
         """The number of answers that are more likely wrong than right, by the model's estimate."""
         return sum(answer["confidence"] < LOW_CONFIDENCE for answer in self.answers.values())
 
-    def compared_with(self, record: dict[str, int]) -> "Scores":
-        """The scores, each image that has a recorded quantity compared with it."""
-        answers = {
-            name: compare(answer, record[name]) if name in record else answer
-            for name, answer in self.answers.items()
-        }
-        return replace(self, answers=answers)
+    @property
+    def ranked(self) -> list[str]:
+        """The answered images, the most suspicious first; those without a verdict last."""
+
+        def suspicion(name: str) -> tuple[int, float, str]:
+            answer = self.answers[name]
+            verdict, probability = answer.get("verdict"), answer.get("match_probability")
+            place = VERDICTS.index(verdict) if verdict in VERDICTS else len(VERDICTS)
+            return place, -1.0 if probability is None else probability, name
+
+        return sorted(self.answers, key=suspicion)
 
     def sentence(self, file: Path) -> str:
-        """The result in two lines; `file` is the CSV file that lists the images."""
+        """The result in two or three lines; `file` is the CSV file that lists the images."""
         counted, images = len(self.answers), len(self.answers) + len(self.failures)
         text = f"Version {self.version} counted {counted} of {images} images, "
-        text += f"{self.low_confidence} with low confidence"
-        matches = [answer["match"] for answer in self.answers.values() if "match" in answer]
-        if matches:
-            text += f"; {matches.count(False)} of {len(matches)} do not match the stock record"
-        return f"{text}.\nAll images are listed in {file}."
+        text += f"{self.low_confidence} with low confidence."
+        if not (verdicts := self.verdicts):
+            return f"{text}\nAll images are listed in {file}."
+        cannot = verdicts[CANNOT_JUDGE]
+        text += f"\nVerdicts: {verdicts[PASS]} pass, {verdicts[LOOK]} to look at"
+        text += f", {cannot} that the model cannot judge." if cannot else "."
+        return f"{text}\nAll images are listed in {file}, the most suspicious first."
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -71,25 +90,19 @@ class Scores:
             "version": self.version,
             "jobs": list(self.jobs),
             "images": len(self.answers) + len(self.failures),
-            "counts": {str(count): images for count, images in self.counts.items()},
+            "counts": self.counts,
+            "verdicts": self.verdicts,
             "unsure": self.low_confidence,
             "failures": self.failures,
-            "scores": [{"image": name, **answer} for name, answer in sorted(self.answers.items())],
+            "scores": [{"image": name, **self.answers[name]} for name in self.ranked],
         }
 
 
-def compare(answer: Answer, quantity: int) -> Answer:
-    """The answer with whether it matches a recorded quantity, by the endpoint's formula.
+def count_name(answer: Mapping[str, Any]) -> str:
+    """The count as the keys of `probabilities` name it: `3`, or `6+` for 6 or more."""
+    return f"{answer['count']}{'+' * bool(answer.get('or_more'))}"
 
-    `match_confidence` is the probability that `match` is right; 0 for a quantity that the model
-    cannot judge.
-    """
-    probability = answer["probabilities"].get(str(quantity))
-    match = probability is not None and answer["count"] == quantity
-    confidence = 0.0 if probability is None else probability if match else 1 - probability
-    return {
-        **answer,
-        "expected_quantity": quantity,
-        "match": match,
-        "match_confidence": round(confidence, DIGITS),
-    }
+
+def count_order(name: str) -> int:
+    """What to sort such names by."""
+    return int(name.removesuffix("+"))

@@ -5,10 +5,10 @@ import tempfile
 from pathlib import Path
 
 from pipelines.errors import UserError
-from pipelines.scoring.scores import Answer, Scores
+from pipelines.scoring.scores import Answer, Scores, count_name, count_order
 
-ANSWER = ("count", "confidence", "expected_count")
-MATCH = ("expected_quantity", "match", "match_confidence")
+VERDICT = ("verdict", "reason", "match_probability", "expected_quantity")
+COUNT = ("count", "confidence", "expected_count")
 
 
 class TableError(UserError):
@@ -36,22 +36,22 @@ def check_output(path: Path) -> None:
 
 
 def write(scores: Scores, path: Path) -> None:
-    """Write a row for each image, ordered by name; the probabilities in columns p1, p2, ...
+    """Write a row for each image, the most suspicious first and those without a count last.
 
-    A regular file is replaced only as a whole; to another, such as /dev/stdout, rows are written
-    directly.
+    The probabilities are in columns p0, p1, ..., p6+. The columns of the verdict are left out where
+    no image has one. A regular file is replaced only as a whole; to another, such as /dev/stdout,
+    rows are written directly.
 
     Raises:
         TableError: It cannot be written, for example on a full disk.
     """
-    answers = scores.answers.values()
-    counts = sorted({count for answer in answers for count in answer["probabilities"]}, key=int)
-    match = MATCH if any("match" in answer for answer in answers) else ()
-    rows = [
-        _row(name, scores.answers.get(name), counts, match, scores.failures.get(name, ""))
-        for name in sorted([*scores.answers, *scores.failures])
-    ]
-    head = ["image", *ANSWER, *(f"p{count}" for count in counts), *match, "error"]
+    answers = scores.answers
+    counts = sorted({n for one in answers.values() for n in one["probabilities"]}, key=count_order)
+    verdict = VERDICT if scores.verdicts else ()
+    rows = [_row(name, answers[name], counts, verdict) for name in scores.ranked]
+    blank = [""] * (len(verdict) + len(COUNT) + len(counts))
+    rows += [[name, *blank, error] for name, error in sorted(scores.failures.items())]
+    head = ["image", *verdict, *COUNT, *(f"p{count}" for count in counts), "error"]
     regular = path.is_file() or not path.exists()
     written = path.resolve().with_name(path.name + ".partial") if regular else path
     try:
@@ -69,16 +69,13 @@ def _cannot_be_written(path: Path, error: OSError) -> TableError:
     return TableError(f"--output: {path} cannot be written: {error.strerror}.")
 
 
-def _row(
-    name: str, answer: Answer | None, counts: list[str], match: tuple[str, ...], error: str
-) -> list[object]:
-    cells: dict[str, object] = {**answer} if answer else {}
-    probabilities = answer["probabilities"] if answer else {}
-    compared = [cells.get(key, "") for key in match]
+def _row(name: str, answer: Answer, counts: list[str], verdict: tuple[str, ...]) -> list[object]:
+    cells: dict[str, object] = {**answer, "count": count_name(answer)}
+    of_verdict = [cells.get(key) for key in verdict]
     return [
         name,
-        *(cells.get(key, "") for key in ANSWER),
-        *(probabilities.get(count, "") for count in counts),
-        *(str(cell).lower() if isinstance(cell, bool) else cell for cell in compared),
-        error,
+        *("" if cell is None else cell for cell in of_verdict),
+        *(cells.get(key, "") for key in COUNT),
+        *(answer["probabilities"].get(count, "") for count in counts),
+        "",
     ]

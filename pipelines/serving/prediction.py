@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from model_registry.errors import RegistryError
-from pipelines.serving import endpoint_status
+from pipelines.serving import endpoint_status, stock_record
 from pipelines.serving.photo import Photo
+from pipelines.serving.stock_record import StockRecord
+from pipelines.steps import photo as photos
 
 if TYPE_CHECKING:
     import boto3
@@ -34,7 +36,11 @@ class Prediction:
 
 
 def predict(
-    session: boto3.Session, endpoint: str, photo: Photo, expected: int | None = None
+    session: boto3.Session,
+    endpoint: str,
+    photo: Photo,
+    expected: int | None = None,
+    record: StockRecord | None = None,
 ) -> Prediction:
     """Ask the endpoint how many items a photo shows.
 
@@ -42,19 +48,28 @@ def predict(
         session: A boto3 session.
         endpoint: The endpoint's name.
         photo: A photo of `photo.load`.
-        expected: The quantity in the stock record; the answer then also has whether it matches.
+        expected: The quantity in the stock record; the answer then also has a verdict.
+        record: The whole stock record, in place of the quantity.
 
     Raises:
-        RefusedError: The model refused the photo.
+        RefusedError: The model refused the photo, or photo and record are too large together.
         RegistryError: There is no endpoint, it is not in service, or the model failed.
     """
     runtime = session.client("sagemaker-runtime")
     attributes = {} if expected is None else {"CustomAttributes": f"expected_quantity={expected}"}
+    body, content_type = photo.body, photo.content_type
+    if record:
+        body, content_type = record.request(photo.body), stock_record.CONTENT_TYPE
+        if len(body) > photos.MAX_BYTES:
+            raise RefusedError(
+                f"{photo.path}: with its record {len(body) / 2**20:.1f} MiB are to be sent, above "
+                f"the endpoint's {photos.MAX_BYTES >> 20} MiB. Save the photo smaller."
+            )
     try:
         response = runtime.invoke_endpoint(
             EndpointName=endpoint,
-            Body=photo.body,
-            ContentType=photo.content_type,
+            Body=body,
+            ContentType=content_type,
             Accept="application/json",
             **attributes,
         )
@@ -64,7 +79,11 @@ def predict(
 
 
 def predict_all(
-    session: boto3.Session, endpoint: str, photos: list[Photo], expected: int | None = None
+    session: boto3.Session,
+    endpoint: str,
+    photos: list[Photo],
+    expected: int | None = None,
+    record: StockRecord | None = None,
 ) -> list[Prediction]:
     """Ask about several photos, one after the other; a refused one does not stop the others.
 
@@ -74,7 +93,7 @@ def predict_all(
     predictions = []
     for photo in photos:
         try:
-            predictions.append(predict(session, endpoint, photo, expected))
+            predictions.append(predict(session, endpoint, photo, expected, record))
         except RefusedError as error:
             predictions.append(Prediction(str(photo.path), {}, str(error)))
     return predictions

@@ -25,8 +25,13 @@ if TYPE_CHECKING:
 STEPS = ROOT / "steps"
 MODEL_CODE = (
     "inference.py",
+    "answer.py",
+    "decision.py",
     "engine.py",
     "network.py",
+    "served_network.py",
+    "record_network.py",
+    "item_features.py",
     "photo.py",
     "photo_jpeg.py",
     "photo_png.py",
@@ -34,7 +39,9 @@ MODEL_CODE = (
     "counts.py",
     "record.py",
     "request.py",
+    "document.py",
 )  # also in the model
+RECORDS = ("wrong_records.py", "decision.py", "counts.py", "record.py")
 CONTENTS = {
     "prepare": (
         "prepare.py",
@@ -49,8 +56,8 @@ CONTENTS = {
         "pixels.py",
         "record.py",
     ),
-    "train": ("train.py", "training", *MODEL_CODE, "plotting.py"),
-    "evaluate": ("evaluate.py", "evaluation", "plotting.py"),
+    "train": ("train.py", "training", *MODEL_CODE, "plotting.py", "wrong_records.py"),
+    "evaluate": ("evaluate.py", "evaluation", "plotting.py", *RECORDS),
 }
 TARBALL = "sourcedir.tar.gz"
 

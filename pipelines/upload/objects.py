@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,13 +34,15 @@ def open_bucket(session: "boto3.Session", settings: Settings) -> "S3Store":
 
 
 def put_files(
-    store: "S3Store", files: Mapping[str, Path], content_types: Mapping[str, str] | None = None
+    store: "S3Store",
+    files: Mapping[str, Path | Callable[[], bytes]],
+    content_types: Mapping[str, str] | None = None,
 ) -> None:
     """Send files, many at a time, with a progress bar on a terminal.
 
     Args:
         store: The bucket.
-        files: The files by key.
+        files: The files by key; or what makes an object's content, when it is sent.
         content_types: The content types by key, where they matter.
     """
     import obstore
@@ -51,7 +53,9 @@ def put_files(
 
     def put(key: str) -> None:
         kind = (content_types or {}).get(key)
-        obstore.put(store, key, files[key], attributes={"Content-Type": kind} if kind else None)
+        file = files[key]
+        content = file if isinstance(file, Path) else file()
+        obstore.put(store, key, content, attributes={"Content-Type": kind} if kind else None)
 
     console = Console(stderr=True)
     with (

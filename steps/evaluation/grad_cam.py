@@ -51,7 +51,7 @@ def heat(network: Any, pixels: np.ndarray, answers: np.ndarray) -> np.ndarray:
     hooks = [module.register_forward_hook(keep) for module in leaves]
     try:
         with torch.enable_grad():
-            probabilities = network(torch.from_numpy(pixels))
+            probabilities = network(torch.from_numpy(pixels))[0]  # by the photo
     finally:
         for hook in hooks:
             hook.remove()

@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, NoReturn
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+import decision
 import network
+from counts import Classes
 from training.environment import TrainingError
 
 GROWN_AFTER = 0.4  # share of the epochs after which `growing` uses images of full size
@@ -24,6 +25,7 @@ Natural = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, lt=1)]
+PartialShare = Annotated[float, Field(gt=0, lt=1)]
 
 
 def _field(default: object, text: str) -> Any:
@@ -48,7 +50,9 @@ class Recipe(BaseModel):
     pretrained: bool = _field(True, "start from ImageNet weights")
     freeze: Annotated[int, Field(ge=-1)] = _field(0, "backbone stages to freeze; -1: all of it")
     dropout: Share = _field(0.2, "share of features dropped before the last layer")
-    counts: str = _field("", "counts to answer, as FIRST-LAST; empty: all training counts")
+    counts: str = _field(
+        "", "counts to answer, such as 1-5 or 0-6+ (6 or more); empty: all training counts"
+    )
     loss: Loss = _field("soft-ordinal", "training loss")
     label_width: NotNegative = _field(0.6, "standard deviation of soft-ordinal labels, in items")
     label_smoothing: Share = _field(0.1, "for cross-entropy and expected-count")
@@ -76,6 +80,13 @@ class Recipe(BaseModel):
     debug: bool = _field(False, "save tensors and judge them with the debug rules")
     stop_on_issue: bool = _field(False, "with debug: end training when a rule finds an issue")
     profile: bool = _field(True, "record the operators of two steps in profile.html")
+    match_precision: PartialShare = _field(
+        0.95, "share of the passing bins whose stock record must be right"
+    )
+    record_error_rate: PartialShare = _field(0.1, "share of wrong stock records that is assumed")
+    record_error_kinds: str = _field(
+        decision.USUAL_KINDS, "share of each kind of wrong stock record among the wrong ones"
+    )
     export: Literal["auto", "none"] = _field("auto", "auto: for ONNX Runtime; none: use PyTorch")
 
     @field_validator("backbone")
@@ -86,9 +97,15 @@ class Recipe(BaseModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> Recipe:
-        judged = self.judged_counts
-        if self.counts and (judged is None or len(judged) < 2):
-            raise ValueError(f"counts is FIRST-LAST, such as 1-5 or 0-5, not '{self.counts}'")
+        if self.counts:
+            try:
+                Classes.parse(self.counts)
+            except ValueError as error:
+                raise ValueError(f"counts: {error}") from None
+        try:
+            decision.RecordErrors.parse(self.record_error_rate, self.record_error_kinds)
+        except ValueError as error:
+            raise ValueError(f"record-error-kinds: {error}") from None
         if self.label_noise != "off" and not self.pretrained:
             raise ValueError(
                 f"label-noise {self.label_noise} judges labels by the features of a pretrained "
@@ -99,10 +116,14 @@ class Recipe(BaseModel):
         return self
 
     @property
-    def judged_counts(self) -> range | None:
+    def judged_counts(self) -> Classes | None:
         """The counts that the model answers and is scored on; None for all training counts."""
-        ends = re.fullmatch(r"(\d+)-(\d+)", self.counts)
-        return range(int(ends[1]), int(ends[2]) + 1) if ends else None
+        return Classes.parse(self.counts) if self.counts else None
+
+    @property
+    def record_errors(self) -> decision.RecordErrors:
+        """How stock records are assumed to be wrong."""
+        return decision.RecordErrors.parse(self.record_error_rate, self.record_error_kinds)
 
     def by_name(self) -> dict[str, Any]:
         """The values under SageMaker's names."""
@@ -110,7 +131,10 @@ class Recipe(BaseModel):
 
     def identity(self) -> dict[str, Any]:
         """Those of `by_name` that the trained weights depend on."""
-        without_effect = {"num_workers", "profile", "export"}
+        without_effect = {
+            "num_workers", "profile", "export",
+            "match_precision", "record_error_rate", "record_error_kinds",
+        }  # fmt: skip
         return self.model_dump(by_alias=True, exclude=without_effect)
 
 
@@ -164,6 +188,8 @@ def _allowed(schema: Mapping[str, Any]) -> str:
     )
     least, above = schema.get("minimum"), schema.get("exclusiveMinimum")
     below = schema.get("exclusiveMaximum")
+    if below is not None and above is not None:
+        return f"{kind} above {above:g} and below {below:g}"
     if below is not None:
         return f"{kind} from {least:g} to below {below:g}"
     if above is not None:

@@ -1,11 +1,13 @@
 """`predict` of several images, with an endpoint that refuses those that say so."""
 
+import base64
 import io
 import json
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from botocore.exceptions import ClientError
@@ -20,7 +22,10 @@ Predict = Callable[..., tuple[int, str, str]]
 class Runtime:
     """InvokeEndpoint of a model that answers 3, or the status that is written behind the image."""
 
-    def invoke_endpoint(self, Body: bytes, **_: object) -> dict[str, io.BytesIO]:
+    asked: ClassVar[list[dict[str, Any]]] = []
+
+    def invoke_endpoint(self, Body: bytes, **more: object) -> dict[str, io.BytesIO]:
+        self.asked.append({"Body": Body, **more})
         status = Body.rpartition(b"status=")[2]
         if status.isdigit():
             response: Any = {
@@ -42,13 +47,16 @@ def predict(
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.chdir(tmp_path)
 
-    def ask(*statuses: int | None, options: Sequence[str] = ()) -> tuple[int, str, str]:
+    def ask(
+        *statuses: int | None, options: Sequence[str] = (), behind: int = 0
+    ) -> tuple[int, str, str]:
+        Runtime.asked.clear()
         names = []
         for number, status in enumerate(statuses):
             names.append(f"{number}.jpg")
             Image.new("RGB", (8, 8)).save(tmp_path / names[-1])
             with (tmp_path / names[-1]).open("ab") as file:
-                file.write(f"status={status}".encode())
+                file.write(bytes(behind) + f"status={status}".encode())
         code = pipeline.main(["predict", *names, *options])
         return (code, *capsys.readouterr())
 
@@ -89,15 +97,102 @@ def test_a_model_that_fails_is_not_asked_again(predict: Predict) -> None:
     assert "1.jpg: the model answered 500" in err and "2.jpg" not in err
 
 
-def test_why_the_model_cannot_judge_is_printed_once(
+JUDGED = {
+    "expected_quantity": 3, "verdict": "pass", "match_probability": 0.974, "or_more": False,
+    "expected_count": 2.62, "reason": "photo and record agree on 3 items",
+}  # fmt: skip
+UNKNOWN = {
+    **JUDGED, "expected_quantity": 9, "verdict": "cannot_judge", "match_probability": None,
+    "reason": "the record lists 9 items, this model counts to 5",
+}  # fmt: skip
+
+
+def lines(text: str) -> dict[str, str]:
+    """What is shown of one photo, by the heading of each line."""
+    cells = [re.split(" {2,}", line.strip(), maxsplit=1) for line in text.splitlines()]
+    return {line[0]: line[-1] for line in cells}
+
+
+def test_one_photo_is_shown_with_everything_about_it(
     predict: Predict, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    unknown = {"expected_quantity": 9, "match": False, "match_confidence": 0.0}
-    why = "the model counts 1, 3 and cannot judge whether a bin holds 9; have somebody look"
-    monkeypatch.setattr(f"{__name__}.ANSWER", {**ANSWER, **unknown, "explanation": why})
+    alone = {"photo_alone": {"count": 6, "or_more": True, "confidence": 0.31}}
+    monkeypatch.setattr(f"{__name__}.ANSWER", {**ANSWER, **JUDGED, **alone})
+    monkeypatch.setenv("COLUMNS", "80")
+    code, out, err = predict(None, options=["--expected", "3"])
+    shown = lines(out)
+    assert (code, err, shown["image"]) == (0, "", "0.jpg")
+    assert (shown["count"], shown["confidence"], shown["expected count"]) == ("3", "80%", "2.6")
+    assert shown["by the photo alone"] == "6 or more (31%)"
+    assert (shown["on record"], shown["verdict"], shown["record is right"]) == ("3", "PASS", "97%")
+    assert shown["reason"] == "photo and record agree on 3 items"
+
+
+def test_what_cannot_be_judged_has_the_reason_and_no_probability(
+    predict: Predict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"{__name__}.ANSWER", {**ANSWER, **UNKNOWN})
+    _, out, _ = predict(None, options=["--expected", "9"])
+    assert lines(out)["verdict"] == "CANNOT JUDGE" and "record is right" not in lines(out)
     code, out, err = predict(None, None, options=["--expected", "9"])
-    assert code == 0 and out.count("9 does not match (0%)") == 2
-    assert err == f"Not judged: {why}.\n"
+    assert (code, err) == (0, "")
+    assert "0.jpg: CANNOT JUDGE, the record lists 9 items, this model counts to 5." in out
+    table = [line for line in out.splitlines() if line.startswith(("0.jpg  ", "1.jpg  "))]
+    assert [line.split()[1:] for line in table] == [["3", "80%", "2.6", "CANNOT", "JUDGE"]] * 2
+
+
+RECORD = [{"sku": "A1", "quantity": 2, "length": 8.5}, {"sku": "A2", "quantity": 1}]
+
+
+@pytest.mark.parametrize("quantity", [None, 4])
+def test_a_record_is_sent_as_json_beside_the_photo(
+    predict: Predict, tmp_path: Path, quantity: int | None
+) -> None:
+    (tmp_path / "record.json").write_bytes(b"\xef\xbb\xbf" + json.dumps(RECORD).encode())
+    more = [] if quantity is None else ["--expected", str(quantity)]
+    code, _, err = predict(None, options=["--record", "record.json", *more])
+    assert (code, err) == (0, "")
+    (asked,) = Runtime.asked
+    sent = json.loads(asked["Body"])
+    assert base64.b64decode(sent.pop("image")) == (tmp_path / "0.jpg").read_bytes()
+    assert sent == {"record": RECORD} | ({"expected_quantity": quantity} if quantity else {})
+    assert asked["ContentType"] == "application/json" and "CustomAttributes" not in asked
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "--record: record.json is no file"),
+        ("{", "record.json: the file is no JSON"),
+        ('{"items": []}', "neither BIN_FCSKU_DATA nor EXPECTED_QUANTITY"),
+        ('[{"quantity": 1, "hight": 2}]', "item 1 of the record has the key 'hight'; did you mean"),
+        ('[{"quantity": NaN}]', "NaN is not a number of JSON"),
+    ],
+)
+def test_a_record_that_cannot_be_used_is_refused_before_anything_is_sent(
+    predict: Predict, tmp_path: Path, content: str | None, message: str
+) -> None:
+    if content is not None:
+        (tmp_path / "record.json").write_text(content)
+    code, out, err = predict(None, options=["--record", "record.json"])
+    assert (code, out, Runtime.asked) == (1, "", [])
+    assert err.startswith("Error: ") and message in err and err.count("\n") == 1
+
+
+def test_a_record_is_of_one_photo(predict: Predict) -> None:
+    code, out, err = predict(None, None, options=["--record", "record.json"])
+    assert (code, out) == (2, "")
+    assert "it is the record of one bin, and there are 2 images" in err
+    assert "score FOLDER --records FOLDER" in err
+
+
+def test_a_photo_that_base64_makes_too_large_is_refused_here(
+    predict: Predict, tmp_path: Path
+) -> None:
+    (tmp_path / "record.json").write_text("[]")
+    code, out, err = predict(None, options=["--record", "record.json"], behind=20 * 2**20)
+    assert (code, out, Runtime.asked) == (1, "", [])
+    assert "0.jpg: with its record 26.7 MiB are to be sent, above the endpoint's 25 MiB" in err
 
 
 @pytest.mark.parametrize("value", ["1000000000", "-1", "2.5", "three", "٣"])

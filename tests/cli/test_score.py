@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tarfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -20,7 +20,10 @@ BUCKET = "tally-us-east-1-123456789012"
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/counter:1"
 
 
-def register(line: CommandLine, approval: str) -> None:
+KINDS = ("image/jpeg", "image/png", "application/json")
+
+
+def register(line: CommandLine, approval: str, kinds: Sequence[str] = KINDS) -> None:
     """Register a version of a model that is an empty archive."""
     packed = io.BytesIO()
     tarfile.open(fileobj=packed, mode="w:gz").close()
@@ -31,7 +34,7 @@ def register(line: CommandLine, approval: str) -> None:
         ModelApprovalStatus=approval,
         InferenceSpecification={
             "Containers": [container],
-            "SupportedContentTypes": ["image/jpeg", "image/png"],
+            "SupportedContentTypes": kinds,
             "SupportedResponseMIMETypes": ["application/json"],
         },
     )
@@ -105,8 +108,9 @@ def test_a_folder_becomes_a_csv_with_a_row_for_each_image(
         "aisle 7/2.jpg": "5",
         "aisle 7/deep/3.JPEG": "3",
     }
-    columns = ["image", "count", "confidence", "expected_count", "p1", "p2", "p3", "p4", "p5"]
-    assert list(found["1.jpg"]) == [*columns, "error"]
+    shares = [f"p{count}" for count in ("0", "1", "2", "3", "4", "5", "6+")]
+    columns = ["image", "count", "confidence", "expected_count", *shares, "error"]
+    assert list(found["1.jpg"]) == columns
     assert found["4.png"]["confidence"] == found["4.png"]["p2"] == "0.9"
     assert "Version 2 counted 4 of 4 images, 1 with low confidence" in done.stdout
     assert str(tmp_path / "out.csv") in done.stdout
@@ -165,22 +169,126 @@ def test_an_image_is_recognised_by_its_bytes_not_its_suffix(
     assert rows(tmp_path / "out.csv")["called.jpg"]["count"] == "4"
 
 
-def test_expected_quantities_are_compared_as_the_endpoint_compares(
+def judged(file: Path) -> list[tuple[str, str, str, str]]:
+    """Image, verdict, match probability and expected quantity of each row, in order."""
+    with file.open(newline="") as opened:
+        return [
+            (r["image"], r["verdict"], r["match_probability"], r["expected_quantity"])
+            for r in csv.DictReader(opened)
+        ]
+
+
+def test_verdicts_are_the_models_own_and_the_most_suspicious_come_first(
     shop: CommandLine, photos: Path, tmp_path: Path
 ) -> None:
+    draw(photos / "5.jpg", 1, sure=0.4)
+    draw(photos / "bad.jpg", None)
+    draw(photos / "6.jpg", 6)
     record = tmp_path / "record.csv"
-    record.write_text("image,expected_quantity\n1.jpg,3\n4.png,1\naisle 7/2.jpg,12\ngone.jpg,1\n")
+    record.write_text(
+        "image,expected_quantity\n1.jpg,3\n4.png,1\n5.jpg,2\naisle 7/2.jpg,12\ngone.jpg,1\n"
+        "bad.jpg,1\n"
+    )
     done = shop.run("score", photos, "--expected", record, "-o", tmp_path / "out.csv")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 1, "an image has no count"
+    assert judged(tmp_path / "out.csv") == [
+        ("4.png", "look", "0.408334", "1"),
+        ("5.jpg", "look", "0.45", "2"),
+        ("aisle 7/2.jpg", "cannot_judge", "", "12"),
+        ("1.jpg", "pass", "0.8", "3"),
+        ("6.jpg", "", "", ""),
+        ("aisle 7/deep/3.JPEG", "", "", ""),
+        ("bad.jpg", "", "", ""),
+    ]
     found = rows(tmp_path / "out.csv")
-    judged = {n: (row["match"], row["match_confidence"]) for n, row in found.items()}
-    assert judged == {
-        "1.jpg": ("true", "0.8"),
-        "4.png": ("false", "0.975"),
-        "aisle 7/2.jpg": ("false", "0.0"),
-        "aisle 7/deep/3.JPEG": ("", ""),
-    }
-    assert "2 of 3 do not match the stock record" in done.stdout
+    assert list(found["1.jpg"])[:5] == [
+        "image", "verdict", "reason", "match_probability", "expected_quantity",
+    ]  # fmt: skip
+    assert found["6.jpg"]["count"] == "6+" and found["6.jpg"]["p6+"] == "0.8"
+    assert "bad.jpg was not counted: the image is damaged" in done.stderr
+    assert "Verdicts: 1 pass, 2 to look at, 1 that the model cannot judge." in done.stdout
+    assert "0%" not in done.stdout.partition("look at")[2]
+
+
+ITEMS = [{"sku": "B01", "quantity": 2, "length": 8.5}, {"sku": "B02", "quantity": 1}]
+
+
+def test_records_in_a_folder_are_sent_with_their_images(
+    shop: CommandLine, photos: Path, tmp_path: Path
+) -> None:
+    """ABID's metadata and a list of items; an expected quantity counts before the record."""
+    records = tmp_path / "metadata"
+    (records / "aisle 7").mkdir(parents=True)
+    (records / "1.json").write_text(json.dumps(ITEMS))
+    (records / "aisle 7" / "2.json").write_text(
+        json.dumps({"BIN_FCSKU_DATA": {}, "EXPECTED_QUANTITY": 4}), encoding="utf-8-sig"
+    )
+    options = ("--records", records, "-o", tmp_path / "out.csv")
+    done = shop.run("score", photos, *options, "--json")
+    assert done.returncode == 0, done.stderr
+    scores = json.loads(done.stdout)
+    assert [job.rpartition("-")[2] for job in scores["jobs"]] == ["json", "jpeg", "png"]
+    assert scores["verdicts"] == {"look": 1, "cannot_judge": 0, "pass": 1}
+    assert judged(tmp_path / "out.csv") == [
+        ("aisle 7/2.jpg", "look", "0.45", "4"),
+        ("1.jpg", "pass", "0.8", "3"),
+        ("4.png", "", "", ""),
+        ("aisle 7/deep/3.JPEG", "", "", ""),
+    ]
+    (tmp_path / "expected.csv").write_text("image;expected_quantity\n1.jpg;2\n4.png;2\n")
+    done = shop.run("score", photos, *options, "--expected", tmp_path / "expected.csv")
+    assert done.returncode == 0, done.stderr
+    assert [row[1:] for row in judged(tmp_path / "out.csv")[:3]] == [
+        ("look", "0.416667", "2"),
+        ("look", "0.45", "4"),
+        ("pass", "0.85", "2"),
+    ]
+
+
+def test_images_in_s3_are_sent_with_their_records(
+    shop: CommandLine, photos: Path, tmp_path: Path
+) -> None:
+    """A job reads all that is below its source, so here those without a record are sent, too."""
+    for file in photos.rglob("*.jpg"):
+        key = f"recorded/{file.relative_to(photos).as_posix()}"
+        shop.client("s3").put_object(Bucket=BUCKET, Key=key, Body=file.read_bytes())
+    (tmp_path / "r.csv").write_text("image,sku,quantity,weight\n1.jpg,A,1,0.5\n1.jpg,B,2,\n")
+    address = f"s3://{BUCKET}/recorded"
+    done = shop.run("score", address, "--records", tmp_path / "r.csv", "-o", tmp_path / "out.csv")
+    assert done.returncode == 0, done.stderr
+    assert judged(tmp_path / "out.csv") == [
+        ("1.jpg", "pass", "0.8", "3"),
+        ("aisle 7/2.jpg", "", "", ""),
+    ]
+
+
+def test_an_image_that_no_transform_job_can_send_is_named_with_its_size(
+    shop: CommandLine, photos: Path, tmp_path: Path
+) -> None:
+    """5 MiB can be sent as they are, and not with a record: base64 is a third longer."""
+    for name in ("1.jpg", "4.png"):
+        with (photos / name).open("ab") as opened:
+            opened.write(bytes(5 * 2**20))
+    (tmp_path / "r.csv").write_text("image,expected_quantity\n1.jpg,3\n")
+    done = shop.run("score", photos, "--expected", tmp_path / "r.csv", "-o", tmp_path / "out.csv")
+    assert done.returncode == 1
+    reason = rows(tmp_path / "out.csv")["1.jpg"]["error"]
+    assert reason.startswith("it has 5.0 MiB, 6.7 MiB with its record in base64; a transform job ")
+    assert rows(tmp_path / "out.csv")["4.png"]["count"] == "2"
+
+
+def test_a_version_that_reads_no_records_is_refused_before_a_job(
+    shop: CommandLine, photos: Path, tmp_path: Path
+) -> None:
+    register(shop, "Approved", ["image/jpeg", "image/png"])
+    try:
+        (tmp_path / "r.csv").write_text("image,expected_quantity\n1.jpg,3\n")
+        done = shop.run("score", photos, "--expected", tmp_path / "r.csv")
+        assert done.returncode == 1
+        assert "Version 4 was registered before models read stock records" in done.stderr
+    finally:
+        package = "arn:aws:sagemaker:us-east-1:123456789012:model-package/tally/4"
+        shop.client("sagemaker").delete_model_package(ModelPackageName=package)
 
 
 def test_images_in_s3_are_counted_without_an_upload(
@@ -217,6 +325,9 @@ def test_images_in_s3_are_counted_without_an_upload(
         (["s3://"], "names no bucket"),
         (["{photos}", "--expected", "none.csv"], "there is no file none.csv"),
         (["{photos}", "--expected", "{record}"], "names none of the images"),
+        (["{photos}", "--records", "none"], "there is no file or folder none"),
+        (["{photos}", "--records", "{empty}"], "has a record of none of the images"),
+        (["{photos}", "--records", "{text}"], "1.json: the file is no JSON: Expecting value"),
         (["s3:///photos"], "names no bucket"),
         (["s3://no-such-bucket/photos"], "There is no bucket no-such-bucket"),
         ([f"s3://{BUCKET}/nothing/here"], "holds no image"),
@@ -229,6 +340,7 @@ def test_a_refused_folder_or_option_is_explained_in_one_line(
     (tmp_path / "empty").mkdir()
     (tmp_path / "text").mkdir()
     (tmp_path / "text" / "1.jpg").write_text("no pixels")
+    (tmp_path / "text" / "1.json").write_text("no record")
     (tmp_path / "record.csv").write_text("image,expected_quantity\nother.jpg,1\n")
     paths = {name: tmp_path / name for name in ("empty", "text", "photos")}
     paths["record"] = tmp_path / "record.csv"

@@ -1,5 +1,6 @@
 """The four functions of serving, in a model folder as training writes it."""
 
+import dataclasses
 import functools
 import importlib.util
 import io
@@ -100,7 +101,10 @@ def decoded(served: Served, body: bytes, kind: str | None = "image/jpeg") -> np.
 def test_an_answer_has_count_confidence_and_probabilities(served: Served, number: int) -> None:
     answer = ask(served, served[2][number].read_bytes())
     probabilities = WANTED[number]
-    assert set(answer) == {"count", "confidence", "probabilities", "expected_count"}
+    assert set(answer) == {
+        "count", "or_more", "confidence", "probabilities", "expected_count", "looks_like_a_bin",
+    }  # fmt: skip
+    assert (answer["or_more"], answer["looks_like_a_bin"]) == (False, True)
     assert list(answer["probabilities"]) == ["1", "3", "5"]
     assert list(answer["probabilities"].values()) == pytest.approx(probabilities, abs=2e-3)
     assert answer["count"] == CLASSES[probabilities.index(max(probabilities))]
@@ -119,33 +123,55 @@ def test_a_batch_gives_the_same_counts_as_single_requests(served: Served) -> Non
 
 
 @pytest.mark.parametrize(
-    ("attributes", "match", "confidence"),
+    ("attributes", "verdict", "probability"),
     [
-        pytest.param("expected_quantity=1", True, 0.7, id="right"),
-        pytest.param("expected_quantity=3", False, 0.8, id="wrong"),
-        pytest.param("expected_quantity=5", False, 0.9, id="very wrong"),
-        pytest.param(" expected_quantity = 1 ", True, 0.7, id="with spaces"),
-        pytest.param("trace=ab12,expected_quantity=1;x=2", True, 0.7, id="among others"),
-        pytest.param("expected_quantity=001", True, 0.7, id="leading zeros"),
+        pytest.param("expected_quantity=1", "pass", 0.784, id="right"),
+        pytest.param("expected_quantity=3", "look", 0.228, id="wrong"),
+        pytest.param("expected_quantity=5", "look", 0.069, id="very wrong"),
+        pytest.param(" expected_quantity = 1 ", "pass", 0.784, id="with spaces"),
+        pytest.param("trace=ab12,expected_quantity=1;x=2", "pass", 0.784, id="among others"),
+        pytest.param("expected_quantity=001", "pass", 0.784, id="leading zeros"),
     ],
 )
-def test_an_expected_quantity_is_judged_with_its_confidence(
-    served: Served, attributes: str | None, match: bool, confidence: float
+def test_an_expected_quantity_is_judged_by_the_models_rule(
+    served: Served, attributes: str | None, verdict: str, probability: float
 ) -> None:
     answer = ask(served, served[2][0].read_bytes(), attributes=attributes)
-    assert answer["match"] is match
-    assert answer["match_confidence"] == pytest.approx(confidence, abs=2e-3)
-    assert "explanation" not in answer
+    assert answer["verdict"] == verdict
+    assert answer["match_probability"] == pytest.approx(probability, abs=5e-3)
+    claimed = answer["expected_quantity"]
+    assert answer["reason"] == (
+        "photo and record agree on 1 item"
+        if verdict == "pass"
+        else f"the photo shows about 1, the record says {claimed}"
+    )
 
 
 @pytest.mark.parametrize("quantity", [0, 2, 9, 999_999_999])
 def test_a_quantity_outside_the_classes_cannot_be_judged(served: Served, quantity: int) -> None:
     answer = ask(served, served[2][0].read_bytes(), attributes=f"expected_quantity={quantity}")
     assert answer["expected_quantity"] == quantity
-    assert (answer["match"], answer["match_confidence"]) == (False, 0.0)
-    assert (
-        f"counts 1, 3, 5 and cannot judge whether a bin holds {quantity}" in answer["explanation"]
-    )
+    assert (answer["verdict"], answer["match_probability"]) == ("cannot_judge", None)
+    assert f"the record lists {quantity} items, " in answer["reason"]
+
+
+def test_without_a_rule_somebody_has_to_look(served: Served) -> None:
+    program, model, pictures = served
+    batch = program.input_fn(pictures[0].read_bytes(), "image/jpeg", Context("expected_quantity=1"))
+    answer = program.predict_fn(batch, dataclasses.replace(model, rule=None))[0]
+    assert (answer["verdict"], answer["match_probability"]) == ("look", None)
+    assert "have somebody look" in answer["reason"]
+
+
+def test_a_photo_that_is_too_strange_is_not_judged(served: Served) -> None:
+    program, model, pictures = served
+    strict = dataclasses.replace(model, rule=dataclasses.replace(model.rule, strangest=-1.0))
+    for attributes in (None, "expected_quantity=1"):
+        batch = program.input_fn(pictures[0].read_bytes(), "image/jpeg", Context(attributes))
+        answer = program.predict_fn(batch, strict)[0]
+        assert answer["looks_like_a_bin"] is False
+        assert (answer["verdict"], answer["match_probability"]) == ("cannot_judge", None)
+        assert answer["reason"] == "this does not look like a bin"
 
 
 @pytest.mark.parametrize("value", ["three", "", "-1", "2.5", "1e3", "٣", "0x3", "1234567890"])
@@ -176,7 +202,8 @@ def test_a_client_that_does_not_accept_json_is_refused(served: Served) -> None:
 def test_a_network_whose_outputs_are_not_finite_raises(served: Served) -> None:
     program, model, pictures = served
     batch = program.input_fn(pictures[0].read_bytes(), "image/jpeg")
-    nothing = program.engine.Engine("any", "any", lambda pixels: np.full((1, 3), np.nan))
+    outputs = [np.full((1, 3), np.nan), np.zeros(1)]
+    nothing = program.engine.Engine("any", "any", lambda *inputs: outputs)
     broken = program.Model(nothing, model.classes)
     with pytest.raises(ArithmeticError, match="diverged"):
         program.predict_fn(batch, broken)

@@ -330,6 +330,20 @@ def test_the_orientation_of_a_png_is_read(orientation: int) -> None:
     assert np.array_equal(pixels.decode(body, SIZE), np.asarray(wanted))
 
 
+@pytest.mark.parametrize("order", ["<", ">"], ids=["little", "big"])
+@pytest.mark.parametrize("number", [(1, "B"), (3, "H"), (4, "I")], ids=["byte", "short", "long"])
+def test_an_orientation_of_any_type_and_order_is_read(order: str, number: tuple[int, str]) -> None:
+    kind, form = number
+    value = struct.pack(order + form, 3).ljust(4, b"\0")
+    directory = struct.pack(f"{order}HHHI", 1, 0x0112, kind, 1) + value + bytes(4)
+    exif = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}I", 8) + directory
+    body = encoded(picture(120, 90))
+    changed = body[:20] + segment(0xE1, b"Exif\0\0" + exif) + body[20:]
+    upright = Image.open(io.BytesIO(body)).transpose(Image.Transpose.ROTATE_180)
+    upright = upright.resize((SIZE, SIZE), Image.Resampling.BILINEAR)
+    assert np.abs(pixels.decode(changed, SIZE).astype(int) - np.asarray(upright)).mean() < 4
+
+
 @pytest.mark.parametrize(
     "exif", [b"", b"II*", b"MM\0*\0\0\0\x08\xff\xff", tagged(0)[6:], tagged(9)[6:], b"words" * 20]
 )

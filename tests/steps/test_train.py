@@ -15,7 +15,9 @@ import pytest
 import torch
 
 import network
+import served_network
 import train
+from counts import Classes
 from tests.steps.tiny_training import (
     METRICS,
     STEPS,
@@ -38,7 +40,7 @@ def test_a_training_job_from_hyperparameters_to_model(opt: Path, tmp_path: Path)
     """The image's own `train`, the code in a tarball, a debugged run: a process from end to end."""
     source = tmp_path / "sourcedir.tar.gz"
     with tarfile.open(source, "w:gz") as tar:
-        for name in ("train.py", "training", *artifact.SHIPPED):
+        for name in ("train.py", "training", "wrong_records.py", *artifact.SHIPPED):
             tar.add(STEPS / name, name, filter=lambda f: None if "__pycache__" in f.name else f)
     arguments = options(debug="true", epochs=3, profile="true", export="auto")
     hyperparameters = {
@@ -79,7 +81,7 @@ def test_a_training_job_from_hyperparameters_to_model(opt: Path, tmp_path: Path)
     assert read(opt, "model.json")["serves"] == "model.onnx"
     assert (opt / "model" / "profile.html").is_file()
     state = torch.load(opt / "model" / "model.pt", weights_only=True)
-    network.build(TINY, 3).load_state_dict(state)
+    served_network.build(state, read(opt, "model.json"), network.build(TINY, 3))
     assert {file.name for file in (opt / "model" / "code").iterdir()} == set(artifact.SHIPPED)
     learnt_from = (opt / "model" / "learnt_from.txt").read_text().split()
     images = (opt / "input" / "data").glob("*/*/*.jpg")
@@ -148,7 +150,7 @@ def no_weights(root: Path) -> None:
     [
         (drop_validation, {}, "channel 'validation' is missing (channels of this job: train)"),
         (empty_a_class, {}, "train/3 contains no image"),
-        (another_class, {}, "validation has 1, 3, 4, 5, the training images have 1, 3, 5"),
+        (another_class, {}, "validation has 1, 3, 4, 5, the model answers 1, 3, 5"),
         (strange_folder, {}, "a subfolder 'many' that is not a count"),
         (one_class, {}, "has 1 folders of counts; training needs at least two"),
         (damaged_image, {}, "train/1/00000.jpg cannot be read as an image"),
@@ -175,8 +177,8 @@ def test_a_small_validation_may_lack_a_count(opt: Path, capsys: pytest.CaptureFi
     shutil.rmtree(opt / "input" / "data" / "validation" / "3")
     assert train.main(options(epochs=1)) == 0
     assert "validation has no image of 3 items" in capsys.readouterr().out
-    labels = load_images(opt / "input" / "data" / "validation", 32, 2, (1, 3, 5)).labels
-    assert set(labels.tolist()) == {0, 2}
+    folder = opt / "input" / "data" / "validation"
+    assert set(load_images(folder, 32, 2, Classes((1, 3, 5))).counts.tolist()) == {1, 5}
 
 
 def test_the_error_of_a_nan_loss_names_the_step(

@@ -10,7 +10,9 @@ import pytest
 import torch
 
 import network
+import served_network
 import train
+from counts import Classes
 from tests.steps.tiny_training import METRICS, TINY, channel, options, read
 from training.data import augmentation, channels
 from training.data.images import load_images, normalise
@@ -24,9 +26,9 @@ def answers(root: Path, folder: Path) -> tuple[torch.Tensor, torch.Tensor]:
     """Probabilities by the model that was written, built as inference builds it."""
     settings = read(root, "model.json")
     built = network.build(settings["backbone"], settings["outputs"])
-    built.load_state_dict(torch.load(root / "model" / "model.pt", weights_only=True))
-    counting = network.counting(built, settings).eval()
-    images = load_images(folder, settings["image_size"], 1, tuple(settings["classes"]))
+    state = torch.load(root / "model" / "model.pt", weights_only=True)
+    counting = served_network.build(state, settings, built).counting
+    images = load_images(folder, settings["image_size"], 1, Classes(tuple(settings["classes"])))
     assert isinstance(images.pixels, torch.Tensor)
     pixels = normalise(images.pixels.float() / 255, tuple(settings["mean"]), tuple(settings["std"]))
     with torch.no_grad():
@@ -86,7 +88,7 @@ def test_counts_without_training_images_are_never_answered(
     assert train.main(options(counts="1-4", epochs=1)) == 1
     assert "validation has 1, 3, 5" in capsys.readouterr().err
     found = load_images(opt / "input" / "data" / "train", 32, 1)
-    assert channels.choose_levels(found, range(1, 5)).classes == (1, 3)
+    assert channels.choose_levels(found, Classes.parse("1-4")).classes == (1, 3)
 
 
 @pytest.mark.parametrize(
@@ -176,7 +178,7 @@ def test_a_compiled_network_trains_like_a_plain_one(opt: Path) -> None:
     for name in ("train_loss", "validation_loss", "validation_rmse"):
         assert compiled[name] == pytest.approx(plain[name], rel=1e-2), name
     state = torch.load(opt / "model" / "model.pt", weights_only=True)
-    network.build(TINY, 3).load_state_dict(state)  # under its own names
+    served_network.build(state, read(opt, "model.json"), network.build(TINY, 3))
 
 
 def test_model_json_lists_every_loadable_file(opt: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from counts import Classes
 from training.data.images import Images, format_counts, load_images
 from training.environment import Environment, TrainingError
 from training.hyperparameters import Recipe
@@ -30,15 +31,16 @@ class Channels:
         size, threads = recipe.image_size, recipe.num_workers
         train = load_images(train_dir, size, threads)
         levels = choose_levels(train, recipe.judged_counts)
-        validation = load_images(validation_dir, size, threads, levels.classes)
-        missing = set(range(len(levels.classes))) - set(validation.labels.tolist())
+        answered = Classes(levels.classes, levels.or_more)
+        validation = load_images(validation_dir, size, threads, answered)
+        missing = set(range(len(levels.classes))) - set(levels.labels(validation.counts).tolist())
         if missing:
             counts = format_counts(tuple(levels.classes[index] for index in sorted(missing)))
             print(f"validation has no image of {counts} items; its accuracy ignores them")
         return Channels(train, validation, levels)
 
 
-def choose_levels(train: Images, judged: range | None) -> Levels:
+def choose_levels(train: Images, judged: Classes | None) -> Levels:
     """The levels of the training images.
 
     Args:
@@ -50,13 +52,17 @@ def choose_levels(train: Images, judged: range | None) -> Levels:
     """
     if judged is None:
         return losses.levels(train.classes, train.classes)
-    classes = tuple(count for count in judged if count in train.classes)
+    found = {judged.of(count) for count in train.classes}
+    classes = tuple(count for count in judged.counts if count in found)
     if len(classes) < 2:
         raise TrainingError(
-            f"counts is {judged[0]}-{judged[-1]}, but the channel train has images of "
+            f"counts is {judged.text}, but the channel train has images of "
             f"{format_counts(train.classes)} items; at least two of the counts need images"
         )
-    if len(classes) < len(judged):
-        missing = format_counts(tuple(sorted(set(judged) - set(classes))))
-        print(f"train has no image of {missing} items; the model never answers that", flush=True)
-    return losses.levels(train.classes, classes)
+    if len(classes) < len(judged.counts):
+        absent = (judged.words(count) for count in judged.counts if count not in classes)
+        print(
+            f"train has no image of {', '.join(absent)} items; the model never answers that",
+            flush=True,
+        )
+    return losses.levels(train.classes, classes, judged.is_open(classes[-1]))

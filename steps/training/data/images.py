@@ -9,7 +9,11 @@ from pathlib import Path
 
 import torch
 
+from counts import Classes
+from record import Record
+from training.data import known_bins
 from training.data.decoder import Decoder
+from training.data.known_bins import UNKNOWN, KnownBin
 from training.environment import TrainingError
 from training.machine import capacity
 
@@ -25,17 +29,36 @@ class Images:
         pixels: `pixels[indices]` is uint8 (n, 3, size, size); a tensor if all pixels fit into
             memory, else files that are decoded each time, to the same numbers.
         labels: int64 (n,), indices into `classes`.
+        classes: the counts of these images, in order.
         files: the file of each image; empty for images without files.
+        bins: what is known of each image's bin; empty if nothing is.
     """
 
     pixels: torch.Tensor | Decoder
     labels: torch.Tensor
     classes: tuple[int, ...]
     files: tuple[Path, ...] = ()
+    bins: tuple[KnownBin, ...] = ()
 
     def __len__(self) -> int:
         """Number of images."""
         return len(self.labels)
+
+    @property
+    def counts(self) -> torch.Tensor:
+        """int64 (n,): how many items each image's bin holds."""
+        return torch.tensor(self.classes)[self.labels]
+
+    @property
+    def further(self) -> torch.Tensor:
+        """Bool (n,): whether the image is of the further source, whose class shares are wrong."""
+        known = self.bins or (UNKNOWN,) * len(self)
+        return torch.tensor([bin_.further for bin_ in known])
+
+    @property
+    def records(self) -> list[Record | None]:
+        """The stock record of each image's bin; None where its items are not known."""
+        return [bin_.record for bin_ in self.bins] or [None] * len(self)
 
     def only(self, indices: torch.Tensor) -> Images:
         """Select images, in the order of the indices."""
@@ -44,7 +67,8 @@ class Images:
         else:
             pixels = self.pixels.only(indices)
         files = tuple(self.files[index] for index in indices.tolist()) if self.files else ()
-        return Images(pixels, self.labels[indices], self.classes, files)
+        bins = tuple(self.bins[index] for index in indices.tolist()) if self.bins else ()
+        return Images(pixels, self.labels[indices], self.classes, files, bins)
 
     def stream(
         self, batches: Iterable[torch.Tensor]
@@ -68,7 +92,7 @@ def load_images(
     folder: Path,
     image_size: int,
     workers: int,
-    classes: tuple[int, ...] | None = None,
+    classes: Classes | None = None,
     memory: int | None = None,
 ) -> Images:
     """Load `<folder>/<count>/<name>.jpg`.
@@ -77,8 +101,8 @@ def load_images(
         folder: the channel.
         image_size: width and height of the decoded images.
         workers: threads that decode.
-        classes: the counts that the folder may contain, in the order of the labels; None for
-            the training images, whose own counts these are.
+        classes: the only classes that the folder may have images of; None for any counts, as
+            training images have.
         memory: bytes that the pixels may take; None for a share of the free memory.
 
     Raises:
@@ -90,11 +114,11 @@ def load_images(
         raise TrainingError(
             f"{folder} has {len(counts)} folders of counts; training needs at least two"
         )
-    classes = classes or counts
-    if not counts or not set(counts) <= set(classes):
+    if not counts or (classes and any(classes.of(count) is None for count in counts)):
         raise TrainingError(
             f"the channels differ in their counts: {folder} has {format_counts(counts)}, "
-            f"the training images have {format_counts(classes)}; use the same folders in both"
+            f"the model answers {format_counts(classes.counts if classes else ())}; use the same "
+            "folders in both"
         )
     files: list[Path] = []
     labels: list[int] = []
@@ -108,7 +132,7 @@ def load_images(
                 f"count needs some: use a larger subset, or leave out the count {count}"
             )
         files += of_count
-        labels += [classes.index(count)] * len(of_count)
+        labels += [counts.index(count)] * len(of_count)
     decoder = Decoder(files, image_size, workers)
     if memory is None:
         memory = int(MEMORY_SHARE * capacity.available_to_each(os.environ))
@@ -121,7 +145,9 @@ def load_images(
             f"{memory / 1e9:.1f} GB may be used: they are decoded again in each epoch",
             flush=True,
         )
-    return Images(pixels, torch.tensor(labels), classes, tuple(files))
+    known = known_bins.read(folder)
+    bins = tuple(known.get(file.stem, UNKNOWN) for file in files) if known else ()
+    return Images(pixels, torch.tensor(labels), counts, tuple(files), bins)
 
 
 def format_counts(counts: tuple[int, ...]) -> str:

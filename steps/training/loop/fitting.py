@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -208,9 +208,12 @@ class Fitting:
             with self.observer.phase("data"):
                 batch = step.mix(inputs.changed(next(stream), step.changes, size))
                 targets = step.mix(self.train.targets[step.indices]).to(self.device)
+                corrections = step.mix(self.train.corrections[step.indices]).to(self.device)
                 levels = self.train.levels[step.indices[: step.own]].to(self.device)
             with self.observer.phase("forward_backward"):
-                value, right, stop = self._gradients(step, batch, targets, levels, where)
+                value, right, stop = self._gradients(
+                    step, (batch, targets, corrections, levels), where
+                )
                 group.add_gradients(self.learner.model)
                 nn.utils.clip_grad_norm_(
                     self.learner.model.parameters(), optimisation.LARGEST_GRADIENT
@@ -235,29 +238,25 @@ class Fitting:
     def _gradients(
         self,
         step: sampling.Step,
-        batch: torch.Tensor,
-        targets: torch.Tensor,
-        levels: torch.Tensor,
+        batch: Sequence[torch.Tensor],
         where: str,
     ) -> tuple[float, float, bool]:
         """The batch's mean loss, its right answers, and whether any process is to stop.
 
-        The model gets this process's part of the gradient.
+        The model gets this process's part of the gradient. `batch` has the images, their targets,
+        corrections and levels.
         """
         recipe, learner = self.recipe, self.learner
 
         def work(count: int) -> tuple[float, int]:
             self.progress.optimizer.zero_grad()
             value, right = 0.0, 0
-            for part, target, truth in zip(
-                batch.tensor_split(count),
-                targets.tensor_split(count),
-                levels.tensor_split(count),
-                strict=True,
-            ):
+            pieces = zip(*(values.tensor_split(count) for values in batch), strict=True)
+            for part, target, correction, truth in pieces:
                 with autocast(recipe.precision, self.device):
                     outputs = self.forward(part)
-                loss = learner.criterion(outputs, target) * (len(target) / step.batch)
+                corrected = outputs + correction if correction.any() else outputs
+                loss = learner.criterion(corrected, target) * (len(target) / step.batch)
                 value += loss.item()
                 if math.isfinite(value):
                     loss.backward()

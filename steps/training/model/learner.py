@@ -90,7 +90,7 @@ def build_learner(
     """
     model.to(device=device, memory_format=torch.channels_last)
     criterion = CountLoss(recipe.loss, levels).to(device)
-    settings = {"classes": levels.classes, "levels": levels.counts, "loss": recipe.loss}
+    settings = levels.settings | {"loss": recipe.loss}
     counting = network.counting(nn.Identity(), settings).to(device)
     average = Average(model, recipe.ema) if recipe.ema else None
     return Learner(model, criterion, counting, frozen, average)

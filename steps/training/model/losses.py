@@ -7,6 +7,7 @@ mixture of their targets. Every loss is a mean over the images, so a batch can b
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -29,10 +30,12 @@ class Levels:
     Attributes:
         counts: in order; the last also stands for all greater counts.
         classes: the counts that the model answers and is scored on.
+        or_more: whether the last class holds all greater counts, too.
     """
 
     counts: tuple[int, ...]
     classes: tuple[int, ...]
+    or_more: bool = False
 
     def outputs(self, loss: Loss) -> int:
         """Number of outputs of the network."""
@@ -42,18 +45,31 @@ class Levels:
         """Index of the level (n) of each count (n)."""
         return torch.searchsorted(torch.tensor(self.counts), counts.clamp(max=self.counts[-1]))
 
+    def labels(self, counts: torch.Tensor) -> torch.Tensor:
+        """Index of the class (n) of each count (n), all of which have one."""
+        capped = counts.clamp(max=self.classes[-1])
+        return torch.searchsorted(torch.tensor(self.classes), capped)
 
-def levels(counts: tuple[int, ...], judged: tuple[int, ...]) -> Levels:
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What model.json says of them."""
+        return {
+            "classes": list(self.classes), "or_more": self.or_more, "levels": list(self.counts),
+        }  # fmt: skip
+
+
+def levels(counts: tuple[int, ...], judged: tuple[int, ...], or_more: bool = False) -> Levels:
     """The levels for images of these counts.
 
     Args:
         counts: all counts of the training images, in order.
         judged: those of them that the model answers.
+        or_more: whether the last of these stands for all greater counts, too.
     """
     if counts == judged:
-        return Levels(judged, judged)
+        return Levels(judged, judged, or_more)
     top = min(counts[-1], judged[-1] + MORE)
-    return Levels(tuple(range(counts[0], top + 1)), judged)
+    return Levels(tuple(range(counts[0], top + 1)), judged, or_more)
 
 
 def targets(

@@ -19,9 +19,23 @@ from training.loop.fitting import Outcome
 from training.loop.temperature import fit_temperature
 
 SHIPPED = (
-    "inference.py", "engine.py", "network.py", "photo.py", "photo_jpeg.py", "photo_png.py",
-    "pixels.py", "counts.py", "record.py", "request.py",
-)  # fmt: skip
+    "inference.py",
+    "answer.py",
+    "decision.py",
+    "document.py",
+    "engine.py",
+    "network.py",
+    "served_network.py",
+    "record_network.py",
+    "item_features.py",
+    "photo.py",
+    "photo_jpeg.py",
+    "photo_png.py",
+    "pixels.py",
+    "counts.py",
+    "record.py",
+    "request.py",
+)
 STEPS = Path(__file__).resolve().parents[2]
 
 
@@ -48,17 +62,18 @@ def write(
     (folder / "code").mkdir(parents=True, exist_ok=True)
     torch.save(state, folder / "model.pt")
     levels = channels.levels
+    labels = levels.labels(channels.validation.counts)
+    temperature = fit_temperature(outcome.log_probabilities, labels)
     mean, std = network.normalisation(recipe.backbone)
     model = {
         "backbone": recipe.backbone,
         "image_size": recipe.image_size,
-        "classes": list(levels.classes),
         "mean": list(mean),
         "std": list(std),
         "loss": recipe.loss,
         "outputs": levels.outputs(recipe.loss),
-        "levels": list(levels.counts),
-        "temperature": fit_temperature(outcome.log_probabilities, channels.validation.labels),
+        **levels.settings,
+        "temperature": temperature,
         "mirrored": recipe.mirrored,
     }
     training = {

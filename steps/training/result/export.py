@@ -22,6 +22,8 @@ import numpy as np
 import torch
 
 import engine
+import item_features
+from counts import Classes
 from training.data.images import Images
 from training.result import artifact
 
@@ -35,6 +37,7 @@ BATCH = 32
 # Share of the convolutions, from the first, that stay 32-bit: rounding them costs most accuracy and
 # saves no time (docs/decisions/onnx-runtime-serves.md).
 KEPT = 1 / 8
+OTHERS = ("/record/", "/fusion/", "/familiar/")  # parts that stay 32-bit
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,9 @@ def _export(
     """Export and compare; the file that serves, and a report."""
     reference = engine.load(folder, _with_hashes(folder, settings), engine.PYTORCH)
     _to_onnx(folder, settings)
-    pixels, truth = _sample(validation, MOST_COMPARED, settings["classes"])
+    pixels, counts = sample(validation, MOST_COMPARED)
+    classes = Classes(tuple(settings["classes"]), bool(settings.get("or_more", False)))
+    truth = np.array([classes.counts.index(classes.of(int(count))) for count in counts])
     expected = _probabilities(reference, pixels)
     exact = _compare_file(folder, settings, FLOAT, pixels, expected, truth)
     right = engine.decide(expected, settings["classes"]) == truth
@@ -138,7 +143,7 @@ def _export(
         # Fewer images cannot show so small a loss.
         summary += f"; for the 8-bit form at least {1 / LARGEST_LOSS:.0f} are needed"
     else:
-        _quantise(folder, _sample(train, CALIBRATED_ON)[0])
+        _quantise(folder, sample(train, CALIBRATED_ON)[0])
         small = _compare_file(folder, settings, INT8, pixels, expected, truth)
         report[INT8] = vars(small)
         serves = INT8 if small.lost + small.uncertainty <= LARGEST_LOSS else FLOAT
@@ -166,10 +171,14 @@ def _to_onnx(folder: Path, settings: dict[str, Any]) -> None:
     with warnings.catch_warnings():
         # This is the older of two exporters; the newer needs a protobuf that smdebug refuses.
         warnings.simplefilter("ignore")
+        inputs = {"pixels": pixels}
+        if model.record is not None:
+            items, listed = item_features.encode([None, None])
+            inputs |= {"items": torch.from_numpy(items), "listed": torch.from_numpy(listed)}
         torch.onnx.export(
-            model, (pixels,), str(folder / FLOAT), dynamo=False, opset_version=OPSET,
-            input_names=["pixels"], output_names=["probabilities"],
-            dynamic_axes={"pixels": {0: "images"}, "probabilities": {0: "images"}},
+            model, tuple(inputs.values()), str(folder / FLOAT), dynamo=False, opset_version=OPSET,
+            input_names=list(inputs), output_names=list(model.outputs),
+            dynamic_axes={name: {0: "bins"} for name in (*inputs, *model.outputs)},
         )  # fmt: skip
 
 
@@ -180,25 +189,31 @@ def _quantise(folder: Path, pixels: np.ndarray) -> None:
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     class Images(quantization.CalibrationDataReader):
-        def __init__(self) -> None:
+        def __init__(self, with_items: bool) -> None:
             self.batches = iter(np.array_split(pixels, math.ceil(len(pixels) / BATCH)))
+            self.with_items = with_items
 
         def get_next(self) -> dict[str, np.ndarray] | None:
             batch = next(self.batches, None)
-            return None if batch is None else {"pixels": batch}
+            if batch is None or not self.with_items:
+                return None if batch is None else {"pixels": batch}
+            items, listed = item_features.encode([None] * len(batch))
+            return {"pixels": batch, "items": items, "listed": listed}
 
     with tempfile.TemporaryDirectory() as scratch, _quiet():
         prepared = Path(scratch, "prepared.onnx")
         quant_pre_process(str(folder / FLOAT), str(prepared), skip_symbolic_shape=True)
-        nodes = onnx.load(str(prepared)).graph.node
-        convolutions = [node.name for node in nodes if node.op_type == "Conv"]
+        graph = onnx.load(str(prepared)).graph
+        convolutions = [node.name for node in graph.node if node.op_type == "Conv"]
+        # What reads the record is small, and its sums must stay exact.
+        others = [node.name for node in graph.node if node.name.startswith(OTHERS)]
         quantization.quantize_static(
             str(prepared),
             str(folder / INT8),
-            Images(),
+            Images(len(graph.input) > 1),
             quant_format=quantization.QuantFormat.QDQ,
             op_types_to_quantize=["Conv", "Clip", "Relu", "Add"],
-            nodes_to_exclude=convolutions[: math.ceil(KEPT * len(convolutions))],
+            nodes_to_exclude=convolutions[: math.ceil(KEPT * len(convolutions))] + others,
             per_channel=True,
             activation_type=quantization.QuantType.QUInt8,
             weight_type=quantization.QuantType.QInt8,
@@ -225,27 +240,25 @@ def _compare_file(
 
 def _probabilities(loaded: engine.Engine, pixels: np.ndarray) -> np.ndarray:
     batches = range(0, len(pixels), BATCH)
-    return np.concatenate([loaded.run(pixels[start : start + BATCH]) for start in batches])
+    return np.concatenate([loaded.run(pixels[start : start + BATCH]).photo for start in batches])
 
 
-def _sample(
-    images: Images, most: int, classes: list[int] | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Pixels (n, size, size, 3) and class indices (n) of images spread evenly over a channel.
+def sample(images: Images, most: int) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels (n, size, size, 3) and counts (n) of images spread evenly over a channel.
 
     Args:
         images: a channel, sorted by count.
         most: largest number of images.
-        classes: the counts to use; None for all.
     """
-    counts = np.array(images.classes)[images.labels.numpy()]
-    classes = list(images.classes) if classes is None else classes
-    usable = np.flatnonzero(np.isin(counts, classes))
-    chosen = usable[np.linspace(0, len(usable) - 1, min(most, len(usable))).round().astype(int)]
+    chosen = spread(len(images), most)
     batches = torch.from_numpy(chosen).split(BATCH)
     parts = [pixels.permute(0, 2, 3, 1).numpy() for _, pixels in images.stream(batches)]
-    truth = np.array([classes.index(count) for count in counts[chosen]])
-    return np.ascontiguousarray(np.concatenate(parts)), truth
+    return np.ascontiguousarray(np.concatenate(parts)), images.counts.numpy()[chosen]
+
+
+def spread(number: int, most: int) -> np.ndarray:
+    """At most `most` of the indices of `number` images, evenly spread."""
+    return np.linspace(0, number - 1, min(most, number)).round().astype(int)
 
 
 @contextmanager

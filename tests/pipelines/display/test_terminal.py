@@ -5,17 +5,18 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from rich.console import Console
 
-from pipelines.display import comparisons, tables, terminal
+from pipelines.display import answers, comparisons, tables, terminal
 from pipelines.executions.advice import advise
 from pipelines.executions.comparison import Run
 from pipelines.executions.summary import Summary
 from pipelines.executions.watch import LogEnding, Snapshot
 from pipelines.parameters import Parameter
+from pipelines.scoring.scores import Answer, Scores
 from pipelines.serving.comparison import Compared
 from pipelines.serving.prediction import Prediction
 
@@ -61,7 +62,13 @@ def parts(snapshot: Any, outcome: Any, model: Compared) -> list[Any]:
     """One of each table, with the long cells that met narrow terminals."""
     address = parameter("DataSource", "s3://bucket/" + "long/" * 12, "Bin images.")
     paths = ["00010.jpg", "/home/ada/warehouse/aisle-7/bin-images/00011.jpg"]
-    record = {"match": True, "expected_quantity": 3, "match_confidence": 0.55}
+    record = {
+        "or_more": True, "expected_count": 5.8, "expected_quantity": 3, "match_probability": 0.004,
+        "verdict": "look", "reason": "the photo shows about 6 or more, the record says 3",
+    }  # fmt: skip
+    predicted = [Prediction(path, {**PREDICTION, **record}) for path in paths]
+    unknown = Prediction("a.jpg", {**PREDICTION, "verdict": "cannot_judge", "reason": "no bin"})
+    scored = Scores(1, (), {one.path: cast(Answer, one.answer) for one in predicted}, {})
     return [
         *tables.status(snapshot, outcome),
         tables.executions([LONG_NAME]),
@@ -69,7 +76,10 @@ def parts(snapshot: Any, outcome: Any, model: Compared) -> list[Any]:
         comparisons.chosen_models([model, model]),
         comparisons.runs([Run(snapshot.execution, outcome, {"Train loss": "coral"})] * 2),
         tables.models([model]),
-        tables.predictions([Prediction(path, {**PREDICTION, **record}) for path in paths]),
+        *answers.predictions([*predicted, unknown]),
+        *answers.predictions([Prediction(path, PREDICTION) for path in paths]),
+        *answers.predictions(predicted[:1]),
+        *answers.scores(scored),
         tables.parameters([address]),
     ]
 
@@ -89,6 +99,16 @@ def test_no_word_is_broken(shown: Shown, parts: list[Any], width: int) -> None:
     cells = ("accuracy", "0.008731", "Succeeded", "00010.jpg")
     # A narrow terminal leaves out the type of a step.
     assert {*names, *cells, *(["RegisterModel"] if width >= 80 else [])} <= set(words)
+
+
+def test_verdict_probability_and_reason_are_readable_at_80_columns(
+    shown: Shown, parts: list[Any]
+) -> None:
+    text = "\n".join(shown(80, *parts))
+    assert re.search(r"^00010.jpg +3 or more +55% +5.8 +LOOK +<1%$", text, re.MULTILINE)
+    assert re.search(r"^a.jpg +3 +55% +CANNOT JUDGE$", text, re.MULTILINE)
+    assert "00010.jpg: LOOK, the photo shows about 6 or more, the record says 3." in text
+    assert "a.jpg: CANNOT JUDGE, no bin." in text
 
 
 def test_a_narrow_terminal_leaves_out_what_matters_least(shown: Shown, model: Compared) -> None:

@@ -8,6 +8,7 @@ from botocore.model import OperationModel
 
 from pipelines.provisioning import setup
 from pipelines.scoring import answers, batch, images, job, run
+from pipelines.serving.stock_record import StockRecord
 from pipelines.settings.model import Settings
 
 # Calls that boto3 does not make: obstore sends, lists, reads and deletes objects.
@@ -47,8 +48,9 @@ def test_scoring_makes_exactly_the_calls_that_its_policy_allows(
 
     aws.session.events.register("before-call", keep)
     found = images.from_folder(photos)
+    records = {"1.jpg": StockRecord([], 0)}
     version = batch.choose_version(aws.session.client("sagemaker"), None)
-    jobs = run.run(aws.session, approved, version, found, lambda text, seconds: None)
+    jobs = run.run(aws.session, approved, version, found, records, lambda text, seconds: None)
     with pytest.raises(job.ScoringError, match="Its log: /aws/sagemaker/TransformJobs"):
         answers.collect(aws.session, approved, version.version, found, jobs)  # moto runs nothing
 
@@ -62,7 +64,7 @@ def test_each_job_sends_one_content_type_within_the_limits_of_aws(
     approved: Settings, aws: Any, photos: Path
 ) -> None:
     version = batch.choose_version(aws.session.client("sagemaker"), None)
-    jobs = job.plan(approved, version, images.from_folder(photos))
+    jobs = job.plan(approved, version, images.from_folder(photos), {})
     requests = [job.request(one, "model", "ml.m5.large") for one in jobs]
     assert [r["TransformInput"]["ContentType"] for r in requests] == ["image/jpeg", "image/png"]
     for one, request in zip(jobs, requests, strict=True):

@@ -20,10 +20,10 @@ class Corner(nn.Module):
         self.light = nn.Conv2d(3, 1, 1, bias=False)
         nn.init.ones_(self.light.weight)
 
-    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+    def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor]:
         maps = self.light(pixels.permute(0, 3, 1, 2).float() / 255)
         corner = maps[:, 0, :4, :4].mean(dim=(1, 2))
-        return torch.stack([-corner, corner], dim=1).softmax(dim=1)
+        return (torch.stack([-corner, corner], dim=1).softmax(dim=1),)
 
 
 def test_a_turned_photo_is_shown_upright(tmp_path: Path) -> None:
@@ -64,8 +64,8 @@ def test_a_network_without_maps_says_so() -> None:
             super().__init__()
             self.flat = flat
 
-        def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-            return self.flat(pixels.float())
+        def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor]:
+            return (self.flat(pixels.float()),)
 
     with pytest.raises(LookupError, match="no layer whose maps"):
         grad_cam.heat(Float(), np.zeros((1, 2, 2, 3), dtype=np.uint8), np.array([0]))

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from preparation.groups import BLOCK, find_group, neighbour, unread_neighbours
+import bin_files
+from preparation.groups import BLOCK, comparable, find_group, neighbour, unread_neighbours
 from preparation.metadata import parse
 from tests.steps.small_source import ROOT
 
@@ -36,12 +37,23 @@ def test_neighbours_that_share_an_item_are_one_group(identity: str, group: str) 
 @pytest.mark.parametrize(
     ("identity", "step", "following"),
     [("00009", 1, "00010"), ("99999", 1, "100000"), ("523", -1, "522"), ("9999", 1, None),
-     ("00000", -1, None), ("front", 1, None), ("9²", 1, None)],
+     ("00000", -1, None), ("front", 1, None), ("9²", 1, None),
+     ("more-00009", 1, "more-00010"), ("a-b-7", -1, "a-b-6"), ("7-front", 1, None)],
 )  # fmt: skip
 def test_padded_and_unpadded_ids_are_two_numberings(
     identity: str, step: int, following: str | None
 ) -> None:
     assert neighbour(identity, step) == following
+
+
+def test_numbers_of_five_digits_are_compared_where_there_are_no_records() -> None:
+    names = ("00001", "100000", "7", "photo", "IMG_00001")
+    folders = bin_files.find([f"3/{name}.jpg" for name in names], lambda _: b"")
+    assert comparable(folders.files, folders) == {"00001", "100000"}
+    pairs = [f"{part}/{name}" for name in names for part in ("bin-images", "metadata")]
+    suffixes = {"bin-images": ".jpg", "metadata": ".json"}
+    abid = bin_files.find([p + suffixes[p.partition("/")[0]] for p in pairs], lambda _: b"")
+    assert comparable(abid.files, abid) == set(names)
 
 
 def test_neighbours_that_were_not_chosen_are_read_until_the_groups_are_certain() -> None:

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from preparation.source import bucket_region
-from tests.steps.small_source import ROOT, manifest, message, run
+from tests.steps.small_source import ROOT, jpeg, manifest, message, run
 
 
 @pytest.mark.parametrize("address", ["/nowhere/at/all", "EMPTY"])
@@ -59,6 +59,21 @@ def test_s3_is_read_like_a_folder(source: Path, root: Path, s3: Path) -> None:
     shutil.copytree(source, s3 / "bins" / "some" / "prefix")
     assert run("s3://bins/some/prefix/") == 0
     assert len(manifest(root)["images"]) == 60
+
+
+def test_odd_names_are_read_from_s3_and_from_a_folder_alike(
+    root: Path, s3: Path, tmp_path: Path
+) -> None:
+    names = ("ü 7%", "a+b&c=d", "#1's (2)", "%41", "ф.x", "e~[1]")
+    for number in range(30):
+        file = s3 / f"bins/odd/{1 + number % 3}/{names[number % 6]} {number}.JPG"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(jpeg(number))
+    assert run("s3://bins/odd") == 0
+    in_s3 = manifest(root)["images"]
+    assert run(s3 / "bins/odd") == 0
+    assert len(in_s3) == 30 and manifest(root)["images"] == in_s3
+    assert "#1's (2) 2" in {image["id"] for image in in_s3}
 
 
 def test_a_missing_bucket_is_named(root: Path, s3: Path) -> None:

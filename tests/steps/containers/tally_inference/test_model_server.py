@@ -18,6 +18,7 @@ import pytest
 from PIL import Image
 from starlette.requests import Request
 
+from tests.steps import damaged
 from tests.steps.containers.tally_inference.server_process import (
     BIN,
     JPEG,
@@ -69,7 +70,7 @@ def test_a_jpeg_is_answered(endpoint: Endpoint, picture: bytes) -> None:
     assert status == 200
     assert answer["count"] == 3
     assert answer["probabilities"] == pytest.approx({"1": 0.2, "3": 0.7, "5": 0.1}, abs=2e-3)
-    assert "match" not in answer
+    assert "verdict" not in answer
 
 
 def test_the_answer_is_json_of_a_known_length(endpoint: Endpoint, picture: bytes) -> None:
@@ -92,21 +93,41 @@ def test_a_png_is_answered(endpoint: Endpoint) -> None:
 
 
 @pytest.mark.parametrize(
+    "headers", [{}, {"Content-Type": "application/octet-stream"}, {"Content-Type": "image/jpg"}]
+)
+def test_an_image_is_answered_without_a_content_type_of_its_own(
+    endpoint: Endpoint, picture: bytes, headers: dict[str, str]
+) -> None:
+    status, answer = endpoint.ask("POST", "/invocations", picture, headers)
+    assert (status, json.loads(answer)["count"]) == (200, 3)
+    status, answer = endpoint.ask("POST", "/invocations", b"three boxes", headers)
+    assert status == (400 if "image/jpg" in headers.values() else 415)
+
+
+def test_a_damaged_photo_is_refused_and_not_counted(endpoint: Endpoint) -> None:
+    body = damaged.LOSSES["1,000 bytes lost"](damaged.jpeg("4:2:0"))
+    status, answer = endpoint.invoke(body)
+    assert status == 400
+    assert "the image is damaged or truncated (Corrupt JPEG data" in answer["error"]
+    assert endpoint.invoke(damaged.jpeg("4:2:0"))[0] == 200
+
+
+@pytest.mark.parametrize(
     ("attributes", "verdict"),
     [
-        pytest.param("expected_quantity=3", (True, 0.7), id="right"),
-        pytest.param("expected_quantity=1", (False, 0.8), id="wrong"),
-        pytest.param("expected_quantity=2", (False, 0.0), id="not a class"),
+        pytest.param("expected_quantity=3", ("pass", 0.784), id="right"),
+        pytest.param("expected_quantity=1", ("look", 0.228), id="wrong"),
+        pytest.param("expected_quantity=2", ("cannot_judge", None), id="not a class"),
     ],
 )
 def test_an_expected_quantity_is_judged(
-    endpoint: Endpoint, picture: bytes, attributes: str, verdict: tuple[bool, float]
+    endpoint: Endpoint, picture: bytes, attributes: str, verdict: tuple[str, float | None]
 ) -> None:
     for name in (HEADER, HEADER.lower(), HEADER.upper()):
         status, answer = endpoint.invoke(picture, **{name: attributes})
         assert status == 200
-        assert answer["match"] is verdict[0]
-        assert answer["match_confidence"] == pytest.approx(verdict[1], abs=2e-3)
+        assert answer["verdict"] == verdict[0]
+        assert answer["match_probability"] == pytest.approx(verdict[1], abs=5e-3)
 
 
 RECORD = [{"sku": "A1", "quantity": 2, "length": 8.5}, {"sku": "A2", "quantity": 1}]
