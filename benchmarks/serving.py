@@ -2,7 +2,8 @@
 
 Both serve the same weights on this machine and are measured in turn, several rounds, with 1, 8 and
 32 clients that keep their connections. Compare the ratios, because absolute speeds vary. Then it
-compares one client's latency with calls of the model's four functions without HTTP.
+compares one client's latency with calls of the model's four functions without HTTP, and with
+requests that hold a stock record, as a form and as JSON.
 
     .venv-steps/bin/python benchmarks/serving.py --images FOLDER_OF_JPEGS
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import base64
 import io
 import json
 import os
@@ -32,6 +34,14 @@ import psutil
 from PIL import Image
 from repository import ROOT, STEPS
 
+Sent = tuple[bytes, str]  # the body of a request and its content type
+JPEG = "image/jpeg"
+RECORD = json.dumps(
+    [
+        {"sku": f"B{n}", "quantity": n, "length": 8.5, "width": 5, "height": 1.2, "weight": 0.8}
+        for n in (1, 2)
+    ]
+).encode()
 RIVALS = Path(__file__).parent / "rivals"
 SERVE = ROOT / "containers" / "tally-inference" / "bin" / "serve"
 CLIENTS = (1, 8, 32)
@@ -117,8 +127,9 @@ def main() -> None:
             for one in options.also:
                 name, command = one.split("=", 1)
                 servers.append(start(name, command, root))
-            measure(servers, bodies, options.rounds, options.seconds)
+            measure(servers, [(body, JPEG) for body in bodies], options.rounds, options.seconds)
             report(servers)
+            with_records(servers[1], bodies, options.rounds)
             servers.append(
                 start("nothing", f"env OPT_ML={nothing(root)} {sys.executable} {SERVE}", root)
             )
@@ -219,7 +230,7 @@ def start(name: str, command: str, root: Path) -> Server:
     raise SystemExit(f"{name} does not answer:\n{Path(log.name).read_text()}")
 
 
-def measure(servers: list[Server], bodies: list[bytes], rounds: int, seconds: float) -> None:
+def measure(servers: list[Server], bodies: list[Sent], rounds: int, seconds: float) -> None:
     """Measure the servers in turn."""
     for server in servers:
         asyncio.run(request_all(server.port, bodies, 2, 0.5))
@@ -233,21 +244,21 @@ def measure(servers: list[Server], bodies: list[bytes], rounds: int, seconds: fl
                 server.waits.setdefault(clients, []).extend(waits)
 
 
-async def request_all(port: int, bodies: list[bytes], clients: int, seconds: float) -> list[float]:
+async def request_all(port: int, bodies: list[Sent], clients: int, seconds: float) -> list[float]:
     """The seconds of each request; the client itself takes hardly any time."""
     end = time.perf_counter() + seconds
     found = await asyncio.gather(*(_client(port, bodies, n, end) for n in range(clients)))
     return [wait for one in found for wait in one]
 
 
-async def _client(port: int, bodies: list[bytes], first: int, end: float) -> list[float]:
+async def _client(port: int, bodies: list[Sent], first: int, end: float) -> list[float]:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     waits: list[float] = []
     while (begun := time.perf_counter()) < end:
-        body = bodies[(first * 7 + len(waits)) % len(bodies)]
+        body, kind = bodies[(first * 7 + len(waits)) % len(bodies)]
         writer.write(
-            b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\n"
-            b"Content-Length: %d\r\n\r\n" % len(body) + body
+            b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Type: %b\r\n"
+            b"Content-Length: %d\r\n\r\n" % (kind.encode(), len(body)) + body
         )
         head = await reader.readuntil(b"\r\n\r\n")
         if not head.startswith(b"HTTP/1.1 200"):
@@ -279,6 +290,44 @@ def report(servers: list[Server]) -> None:
             )
 
 
+def with_records(server: Server, bodies: list[bytes], rounds: int) -> None:
+    """Print one client's latency with a stock record beside that without, in turn."""
+    head = '--b\r\nContent-Disposition: form-data; name="{}"; filename="f"\r\n\r\n'
+    image, record = head.format("image").encode(), head.format("record").encode()
+    forms = {
+        "image": [(body, JPEG) for body in bodies],
+        "form": [
+            (
+                image + body + b"\r\n" + record + RECORD + b"\r\n--b--",
+                "multipart/form-data; boundary=b",
+            )
+            for body in bodies
+        ],
+        "JSON": [
+            (
+                json.dumps(
+                    {"image": base64.b64encode(body).decode(), "record": json.loads(RECORD)}
+                ).encode(),
+                "application/json",
+            )
+            for body in bodies
+        ],
+    }
+    medians: dict[str, list[float]] = {name: [] for name in forms}
+    for number in range(4 * rounds):
+        names = [*forms][number % 3 :] + [*forms][: number % 3]
+        for name in names:
+            waits = asyncio.run(request_all(server.port, forms[name], 1, 0.5))
+            medians[name].append(1e3 * statistics.median(waits))
+    print("\n| one client sends | median | of the image alone |\n|---|---|---|")
+    for name, found in medians.items():
+        ratio = statistics.median(
+            own / alone for own, alone in zip(found, medians["image"], strict=True)
+        )
+        what = "the image" if name == "image" else f"image and record as {name}"
+        print(f"| {what} | {statistics.median(found):.2f} ms | {ratio:.2f} |")
+
+
 def overhead(server: Server, empty: Server, model: Path, bodies: list[bytes]) -> None:
     """Print one client's latency beside that of the four functions called directly, in turn."""
     sys.path.insert(0, str(model / "code"))
@@ -297,8 +346,9 @@ def overhead(server: Server, empty: Server, model: Path, bodies: list[bytes]) ->
                 begun = time.perf_counter()
                 answer(body)
                 direct.append(time.perf_counter() - begun)
-            served += await request_all(server.port, bodies, 1, sum(direct[-len(bodies) :]))
-            bare += await request_all(empty.port, bodies, 1, 0.2)
+            sent = [(body, JPEG) for body in bodies]
+            served += await request_all(server.port, sent, 1, sum(direct[-len(bodies) :]))
+            bare += await request_all(empty.port, sent, 1, 0.2)
         return direct, served, bare
 
     direct, served, bare = (1e3 * statistics.median(times) for times in asyncio.run(all_three()))

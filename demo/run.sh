@@ -28,7 +28,12 @@ run $python pipeline.py endpoint --wait
 # An image that the model was not trained on: one of the test split, whose folder is the true count.
 image=$($python -m demo.unseen "$name")
 count=$(basename "$(dirname "$image")")
-run $python pipeline.py predict "$image" --expected "$count"
+record=$source/metadata/$(basename "$image" .jpg).json
+if [ -f "$record" ]; then
+    run $python pipeline.py predict "$image" --record "$record"
+else
+    run $python pipeline.py predict "$image" --expected "$count"
+fi
 run $python pipeline.py report "$name"
 
 cat <<END
@@ -36,7 +41,7 @@ cat <<END
 ${bold}What happened${plain}
   A model was trained, evaluated, approved and deployed to the endpoint ${bold}tally${plain}, all on this machine.
   The photo was not used for training; its bin really holds $count. The demo trains for only about two minutes,
-  on few images, so its model is often wrong: "does not match" is then the model's error, not the record's.
+  on few images, so its model is often wrong: the verdict LOOK is then the model's doubt, not the record's error.
   The report shows how often the model is right.
 
 ${bold}What to do next${plain}

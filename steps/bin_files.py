@@ -43,6 +43,7 @@ LAYOUTS = (
     "pictures. Pictures are .jpg, .jpeg or .png files."
 )
 SHOWN = 4  # kinds of files in one message
+MOST_UNUSABLE = 0.1  # share of the bins above which Prepare fails, and `start` before it
 Layout = Literal["abid", "folders", "table"]
 
 
@@ -184,6 +185,8 @@ def find(names: Iterable[str], read: Callable[[str], bytes]) -> Bins:
         return _paired(laid_out, records, seen)
     if counted:
         return _in_count_folders(pictures)
+    if not seen:
+        raise LayoutError(f"it is empty, or has hidden files only. {LAYOUTS}")
     tables = "".join(f" {name} has no columns file and count." for name in without_columns[:SHOWN])
     raise LayoutError(f"it has no bins, but {_kinds(seen)}.{tables} {LAYOUTS}")
 
@@ -191,6 +194,15 @@ def find(names: Iterable[str], read: Callable[[str], bytes]) -> Bins:
 def _paired(pictures: list[str], records: list[str], seen: list[str]) -> Bins:
     """ABID's layout: each picture with the record of the same path."""
     images, documents = _by_path(pictures, IMAGES), _by_path(records, METADATA)
+    first: dict[str, tuple[str, str]] = {}
+    for path in documents:
+        before = first.setdefault(path[1], path)
+        if before[0] != path[0]:
+            raise LayoutError(
+                f"it has both {documents[before][0]} and {documents[path][0]}, perhaps one set of "
+                "bins twice, and so in training and in the test; give one of the folders, or put "
+                f"both into one {IMAGES}/ and {METADATA}/. {LAYOUTS}"
+            )
     if not images.keys() & documents.keys():
         raise LayoutError(
             f"it has {len(pictures)} pictures in {IMAGES}/ and {len(records)} records in "
@@ -320,4 +332,4 @@ def _kinds(names: Sequence[str]) -> str:
         for (suffix, folder), number in kinds.most_common(SHOWN)
     ]
     more = ["others"] if len(kinds) > SHOWN else []
-    return ", ".join(told + more) or "nothing that is not hidden"
+    return ", ".join(told + more)

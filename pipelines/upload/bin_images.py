@@ -84,7 +84,7 @@ def upload_local(
     in_s3 = "://" in str(values.get("FileList", settings.data.file_list))
     if "DataSource" in sources and not in_s3:
         classes = counts.Classes.parse(str(values.get("Classes", settings.data.classes)))
-        local_bins.require_every_class(sources["DataSource"], classes, listing)
+        local_bins.require_usable(sources["DataSource"], classes, listing)
     changed: dict[str, Value] = {
         name: upload_folder(session, settings, found, report) for name, found in sources.items()
     }

@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -79,10 +79,10 @@ def _refuse(error: OSError) -> NoReturn:
     raise UploadError(f"{error.filename} cannot be read: {error.strerror}.")
 
 
-def require_every_class(
+def require_usable(
     found: LocalBins, classes: counts.Classes, listing: FileList | None = None
 ) -> None:
-    """Check that every class has bins enough to be learnt from, validated and tested.
+    """Check that Prepare can use the bins, as far as their names, tables and records tell.
 
     Args:
         found: The bins.
@@ -90,17 +90,33 @@ def require_every_class(
         listing: Only its bins are used.
 
     Raises:
-        UploadError: Some class has too few bins, or the file list names none of the bins.
+        UploadError: Too many bins have a flaw, some class has too few, or the file list names none
+            of the bins.
     """
-    ids = list(found.bins.files)
+    ids = [*found.bins.files, *found.bins.flaws]
     if listing:
         listed = (str(name) for names in listing.names.values() for name in names)
-        ids = [i for i in map(found.bins.find, listed) if i in found.bins.files]
+        ids = [identity for identity in map(found.bins.find, listed) if identity is not None]
         if not ids:
             raise UploadError(
                 f"FileList: {listing.path} names none of the bins in {found.folder}. Give the "
                 "FileList that belongs to this DataSource."
             )
+    flaws = [flaw for identity in ids if (flaw := found.bins.flaws.get(identity))]
+    if len(flaws) > bin_files.MOST_UNUSABLE * len(ids):
+        details = "".join(f"\n  {flaw.reason}: {flaw.detail}" for flaw in flaws[:MAX_LISTED])
+        more = f"\n  and {len(flaws) - MAX_LISTED} more" if len(flaws) > MAX_LISTED else ""
+        raise UploadError(
+            f"DataSource: {len(flaws)} of the {len(ids)} bins in {found.folder} cannot be used, "
+            f"and at most {bin_files.MOST_UNUSABLE:.0%} are allowed; repair or remove them:"
+            f"{details}{more}"
+        )
+    _require_every_class(found, classes, ids, " among those of the file list" if listing else "")
+
+
+def _require_every_class(
+    found: LocalBins, classes: counts.Classes, ids: Iterable[str], where: str
+) -> None:
     missing = Counter(dict.fromkeys(classes.counts, LEAST))
     seen: Counter[int] = Counter()
     for identity in ids:
@@ -116,15 +132,16 @@ def require_every_class(
     counted = ", ".join(f"{count}: {number}" for count, number in sorted(seen.items()))
     raise UploadError(
         f"DataSource: {found.folder} has fewer than {LEAST} bins that hold {' or '.join(few)}"
-        f"{' among those of the file list' if listing else ''}. Bins by count: "
-        f"{counted or 'none can be read'}. Choose other classes, such as -p Classes=1-3, or add "
-        "bins."
+        f"{where}. Bins by count: {counted or 'none can be read'}. Choose other classes, such as "
+        "-p Classes=1-3, or add bins."
     )
 
 
 def _count(found: LocalBins, identity: str) -> int | None:
-    """How many items a bin holds; None if its record cannot be used, which Prepare reports."""
-    file = found.bins.files[identity]
+    """How many items a bin holds; None if it cannot be used, which Prepare reports."""
+    file = found.bins.files.get(identity)
+    if file is None:
+        return None
     if not file.record:
         return file.count
     try:

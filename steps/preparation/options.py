@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, NoReturn
 
+from bin_files import MOST_UNUSABLE
 from counts import Classes
 from preparation.errors import PreparationError
 
@@ -84,7 +85,7 @@ class Options:
         "0", "train and validation as squares of this many pixels; 0: as they are", type=_natural
     )
     max_quarantined: float = _option(
-        "0.1", "share of unusable bins above which the step fails", type=_share
+        str(MOST_UNUSABLE), "share of unusable bins above which the step fails", type=_share
     )
     concurrency: int = _option("32", "parallel requests", type=_natural)
 

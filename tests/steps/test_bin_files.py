@@ -155,7 +155,7 @@ def test_rows_that_cannot_be_used_are_told_with_their_line() -> None:
 @pytest.mark.parametrize(
     ("names", "content", "words"),
     [
-        ([], b"", "nothing that is not hidden"),
+        ([], b"", "it is empty"),
         (["a.heic", "b.heic"], b"", "2 .heic files"),
         (["photos/a.jpg"], b"", "1 .jpg file in photos/"),
         (["photos/a.jpg"], b"name,number\na,1\n", "bins.csv has no columns file and count"),

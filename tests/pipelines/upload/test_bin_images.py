@@ -129,7 +129,7 @@ def test_changed_images_get_another_version(
     assert version() != before
     changed.write_bytes(content)
     assert version() == before
-    (bins / "metadata" / "00009.json").write_text("{}")
+    (bins / "metadata" / "00002.json").write_text('{"EXPECTED_QUANTITY": 1}')
     assert version() != before
     assert version(DataVersion="mine") == "mine"
 
@@ -165,7 +165,7 @@ def test_a_missing_default_folder_says_how_to_draw_bins(
     ("make", "message"),
     [
         pytest.param([], "does not exist", id="missing"),
-        pytest.param(["."], "nothing that is not hidden", id="empty"),
+        pytest.param(["."], "it is empty", id="empty"),
         pytest.param(["bin-images/1.jpg"], "1 .jpg file in bin-images/", id="half"),
         pytest.param(["bin-images/", "metadata/1.json"], "0 pictures in bin-images/", id="records"),
         pytest.param(["bin-images/1.heic", "metadata/1.json"], "1 .heic file", id="other-pictures"),
@@ -173,7 +173,14 @@ def test_a_missing_default_folder_says_how_to_draw_bins(
         pytest.param(["cats/1.jpg"], "1 .jpg file in cats/", id="another-layout"),
         pytest.param(["2026/11/1.jpg"], "two or more folders named by a number", id="dates"),
         pytest.param(["bin-images/1.jpg", "metadata/1.json", "3/2.jpg"], "it mixes", id="mixed"),
-        pytest.param(["._1.jpg", "3/._1.jpg", "Thumbs.db", ".git/3/1.jpg"], "nothing", id="hidden"),
+        pytest.param(
+            ["._1.jpg", "3/._1.jpg", "Thumbs.db", ".git/3/1.jpg"], "hidden files only", id="hidden"
+        ),
+        pytest.param(
+            [f"{n}/{p}" for n in "ab" for p in ("bin-images/1.jpg", "metadata/1.json")],
+            "perhaps one set of bins twice",
+            id="two-sets",
+        ),
     ],
 )
 def test_a_folder_that_cannot_be_understood_is_refused_with_what_was_seen_and_is_allowed(
@@ -232,6 +239,18 @@ def test_classes_without_bins_are_refused_before_anything_is_sent(
     assert bucket() == {}
     upload_local(aws.session, local, {"DataSource": str(bins), "Classes": "1-2+"})
     assert bucket()
+
+
+def test_too_many_bins_with_a_flaw_are_refused_before_anything_is_sent(
+    aws: Any, local: Settings, bucket: Any, bins: Path
+) -> None:
+    given = {"DataSource": str(bins), **CLASSES}
+    for number in range(2):
+        (bins / f"bin-images/0001{number}.jpg").write_text("without a record")
+    message = r"2 of the 8 bins .* at most 10% .*\n  no-metadata: no metadata/00010\.json"
+    with pytest.raises(UploadError, match=message):
+        upload_local(aws.session, local, given)
+    assert bucket() == {}
 
 
 def test_a_list_of_other_bins_is_refused(
