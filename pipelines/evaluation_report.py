@@ -50,6 +50,14 @@ class Metric:
     low: float | None = None
     high: float | None = None
 
+    @property
+    def with_interval(self) -> str:
+        """The value and its 95 % interval: `48.0 % (30.0 to 66.0)`."""
+        unit = self.short.partition(" ")[2]
+        if not self.interval:
+            return self.short
+        return f"{self.short} ({self.interval.removesuffix(unit).strip()})"
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -101,10 +109,7 @@ class EvaluationReport:
 
     def facts(self) -> dict[str, str]:
         """The metrics with their intervals, and what the decision is worth, by label."""
-        shown = {
-            one.label: f"{one.short} ({one.interval})" if one.interval else one.short
-            for one in self.metrics
-        }
+        shown = {one.label: one.with_interval for one in self.metrics}
         images = "" if self.test_images is None else str(self.test_images)
         return {"images tested on": images, **shown, "decision": self.verification}
 

@@ -37,6 +37,8 @@ SETTINGS = {
     "MaxTrials": "tuning.max_trials",
     "MaxParallelTrials": "tuning.max_parallel_trials",
     "AccuracyThreshold": "quality.accuracy_threshold",
+    "MatchPrecision": "quality.match_precision",
+    "RecordErrorRate": "quality.record_error_rate",
     "ModelApprovalStatus": "quality.approval_status",
     "ProcessingInstanceType": "instances.processing",
     "TrainingInstanceType": "instances.training",

@@ -34,6 +34,7 @@ from typing import Any
 
 import numpy as np
 
+import decision
 from evaluation import (
     approved_model,
     archive,
@@ -77,6 +78,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--match-precision", type=_share, default=verification.PRECISION,
         help="share of the bins that pass without a person whose record must be correct",
+    )  # fmt: skip
+    parser.add_argument(
+        "--record-error-kinds", default=decision.USUAL_KINDS,
+        help="share of each kind of wrong stock record among the wrong ones",
     )  # fmt: skip
     options = parser.parse_args(arguments)
     root = Path(os.environ.get("OPT_ML", "/opt/ml"))

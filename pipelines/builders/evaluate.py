@@ -22,11 +22,12 @@ def evaluate_step(context: BuildContext, prepare: Any, train: Any) -> Processing
         context.settings.images.training,
         instance="EvaluationInstanceType",
     )
-    quality = context.settings.quality
+    parameter, quality = context.parameters, context.settings.quality
     arguments = {
         "--batch-size": str(context.settings.training.test_batch_size),
-        "--match-precision": str(quality.match_precision),
-        "--record-error-rate": str(quality.record_error_rate),
+        "--match-precision": parameter["MatchPrecision"].to_string(),
+        "--record-error-rate": parameter["RecordErrorRate"].to_string(),
+        "--record-error-kinds": quality.record_error_kinds.text,
     }
     return ProcessingStep(
         "Evaluate",

@@ -16,12 +16,15 @@ TUNED = ("lr", "batch-size", "epochs")
 def train_step(context: BuildContext, prepare: Any, tune: Any) -> TrainingStep:
     """The Training step that runs `steps/train.py` with the best trial's values."""
     best = tune.properties.BestTrainingJob.TunedHyperParameters
-    debug = context.settings.debug
+    parameter, debug = context.parameters, context.settings.debug
     job = trainer(
         context,
         "Train",
         {
             **{name: best[name] for name in TUNED},
+            "match-precision": parameter["MatchPrecision"].to_string(),
+            "record-error-rate": parameter["RecordErrorRate"].to_string(),
+            "record-error-kinds": context.settings.quality.record_error_kinds.text,
             "debug": str(debug.rules).lower(),
             "stop-on-issue": str(debug.rules and debug.stop_on_issue).lower(),
         },

@@ -135,6 +135,7 @@ def models(compared: Iterable[Compared]) -> FittedTable:
                 version.approval + (", serving" if entry.serving else ""),
                 entry.classes,
                 entry.data,
+                "" if entry.training_images is None else str(entry.training_images),
                 version.created.astimezone().date().isoformat(),
                 *(values.get(name, "") for name in labels),
                 version.note,
@@ -145,12 +146,13 @@ def models(compared: Iterable[Compared]) -> FittedTable:
         Column("approval", whole=True),
         Column("counts", whole=True),
         Column("data", optional=1),
+        Column("images learned from", right=True, whole=True, optional=3),
         Column("registered", whole=True, optional=2),
         *(
-            Column(one.label, right=True, whole=True, optional=at and at + 2)
+            Column(one.label, right=True, whole=True, optional=at and at + 3)
             for at, one in enumerate(labels.values())
         ),
-        Column("note", optional=len(labels) + 2),
+        Column("note", optional=len(labels) + 3),
     ]
     used = [at for at in range(len(columns)) if at < 2 or any(row[at] for row in rows)]
     return FittedTable([columns[at] for at in used], [[row[at] for at in used] for row in rows])

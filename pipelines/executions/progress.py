@@ -36,7 +36,8 @@ class Training:
     def add(self, milliseconds: int, text: str) -> None:
         """Take note of a line."""
         if found := BEGUN.match(text):
-            self.epochs, self.done, self.shown, self.begun = int(found[1]), 0.0, "", None
+            self.epochs, self.done, self.begun = int(found[1]), 0.0, None
+            self.shown = self._of(1)
         elif found := RESUMED.match(text):
             self.done, self.epochs = float(found[1]), int(found[2])
         elif found := STEP.match(text):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
     from types_boto3_sagemaker import SageMakerClient
 
+READERS = 8  # versions that are read at the same time
 TRAINING = "training.json"  # beside evaluation.json
 # The hyperparameters that the facts name, in this order, each with the words around its value.
 RECIPE = {"lr": "lr {}", "batch-size": "batch {}", "epochs": "{} epochs"}
@@ -136,7 +138,8 @@ def compare(session: boto3.Session, group: str, endpoint: str, chosen: list[str]
     )
     current = endpoints.read(client, endpoint)
     served = current.model.package if current else ""
-    return [read(client, s3, version, version.arn == served) for version in versions]
+    with ThreadPoolExecutor(READERS) as readers:
+        return list(readers.map(lambda one: read(client, s3, one, one.arn == served), versions))
 
 
 def read(client: SageMakerClient, s3: S3Client, version: ModelVersion, serving: bool) -> Compared:

@@ -90,8 +90,8 @@ class Replacement:
             return ""
         return (
             f"Version {self._new} is worse than version {self._old}, which serves: its accuracy is "
-            f"{new.short} ({new.interval}), that of version {self._old} {old.short} "
-            f"({old.interval}), each on its own test images."
+            f"{new.with_interval}, that of version {self._old} {old.with_interval}, each on its "
+            "own test images (95 % intervals)."
         )
 
 

@@ -132,9 +132,20 @@ def _require_every_class(
     counted = ", ".join(f"{count}: {number}" for count, number in sorted(seen.items()))
     raise UploadError(
         f"DataSource: {found.folder} has fewer than {LEAST} bins that hold {' or '.join(few)}"
-        f"{where}. Bins by count: {counted or 'none can be read'}. Choose other classes, such as "
-        "-p Classes=1-3, or add bins."
+        f"{where}. Bins by count: {counted or 'none can be read'}. {_advice(seen)}"
     )
+
+
+def _advice(seen: Counter[int]) -> str:
+    """Which classes these bins allow: the longest run of counts that have bins enough."""
+    best: list[int] = []
+    run: list[int] = []
+    for count in sorted(count for count, number in seen.items() if number >= LEAST):
+        run = [*run, count] if run and count == run[-1] + 1 else [count]
+        best = max(best, run, key=len)
+    if len(best) < 2 or best[-1] > counts.LARGEST:
+        return "Add bins."
+    return f"Choose other classes (-p Classes={best[0]}-{best[-1]}), or add bins."
 
 
 def _count(found: LocalBins, identity: str) -> int | None:

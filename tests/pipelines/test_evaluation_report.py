@@ -99,3 +99,32 @@ def test_an_empty_document_is_an_empty_report() -> None:
     report = evaluation_report.read({})
     assert (report.metrics, report.headline, report.verification) == ((), "", "")
     assert report.rows() == (("test metric", "this model"), [])
+
+
+@pytest.mark.parametrize(
+    ("classes", "text"),
+    [([1, 2, 3], "1-3"), (["0", "5", "6+"], "0-6+"), ("0-6+", "0-6+"), ([], ""), (None, "")],
+)
+def test_the_counts_that_a_model_answers_are_read(classes: object, text: str) -> None:
+    assert evaluation_report.read({"tally": {"classes": classes}}).classes == text
+    assert evaluation_report.read({}).classes == ""
+
+
+def test_only_a_comparison_that_decides_is_one() -> None:
+    difference = evaluation_report.read(TODAY).comparison["difference"]
+    assert (difference["low"], difference["high"]) == (-0.12, 0.2)
+    for changed in ({"present": False}, {"decides": False}):
+        approved = {**TODAY["tally"]["approved"], **changed}
+        document = {**TODAY, "tally": {**TODAY["tally"], "approved": approved}}
+        assert evaluation_report.read(document).comparison == {}
+    assert evaluation_report.read(EARLIER).comparison == {}
+
+
+def test_the_facts_are_the_metrics_with_their_intervals_and_the_decision() -> None:
+    facts = evaluation_report.read(TODAY).facts()
+    assert facts["images tested on"] == "25"
+    assert facts["RMSE"] == "1.02 items (0.85 to 1.20)"
+    assert facts["decision"].startswith("If 10 % of the stock records are wrong")
+    earlier = evaluation_report.read(EARLIER)
+    assert (earlier.metrics[0].low, earlier.metrics[0].high) == (0.3, 0.66)
+    assert earlier.facts()["accuracy"] == "48.0 % (30.0 to 66.0)"

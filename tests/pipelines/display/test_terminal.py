@@ -132,7 +132,7 @@ def test_chosen_versions_stand_beside_each_other_with_their_differences_marked(
     assert rows["counts"] == ["1-3", "1-3"]
     assert rows["images learned from"] == ["180", "-", "≠"]
     assert rows["training"] == ["lr 0.01235, batch 16", "-", "≠"]
-    assert rows["accuracy"] == ["48.0 % (30.0 to 66.0 %)", "48.0 % (30.0 to 66.0 %)"]
+    assert rows["accuracy"] == ["48.0 % (30.0 to 66.0)", "48.0 % (30.0 to 66.0)"]
 
 
 def test_a_phone_shows_status_and_detail_of_each_step_below_each_other(

@@ -35,7 +35,7 @@ def after(*lines: tuple[float, str]) -> str:
 @pytest.mark.parametrize(
     ("lines", "shown"),
     [
-        ([(0, BEGINNING)], ""),
+        ([(0, BEGINNING)], "epoch 1 of 3"),
         (
             [(0, BEGINNING), (120, "epoch 1: step 120 of 340, loss 1.600")],
             "epoch 1 of 3, step 120 of 340, loss 1.600, about 15 min left",
