@@ -74,7 +74,9 @@ def reference_fn(model_dir: str) -> Model:
     return _load(Path(model_dir), engine.PYTORCH)
 
 
-def input_fn(body: bytes, content_type: str | None, context: Any = None) -> list[Request]:
+def input_fn(
+    body: bytes | bytearray | str | None, content_type: str | None, context: Any = None
+) -> list[Request]:
     """Decode one request, as a batch of one.
 
     Args:

@@ -72,14 +72,17 @@ class Content:
     record: Record | None = None
 
 
-def read(body: bytes, content_type: str | None, headers: Mapping[str, str]) -> Content:
+def read(
+    body: bytes | bytearray | str | None, content_type: str | None, headers: Mapping[str, str]
+) -> Content:
     """Read a request in any of the three forms.
 
     Where both a record and an expected quantity are given, the quantity is what the bin should
     hold, and the record gives the items.
 
     Args:
-        body: The body.
+        body: The body. AWS's PyTorch image passes JSON on as text, and of a form nothing, as its
+            server takes forms apart itself.
         content_type: The content type, with the boundary of a form.
         headers: The request's headers, by their names in lower case.
 
@@ -88,6 +91,9 @@ def read(body: bytes, content_type: str | None, headers: Mapping[str, str]) -> C
             content type.
     """
     kind = (content_type or "").split(";")[0].strip().lower()
+    if body is None:
+        raise _bad(f"this server passes no {kind or 'body'} on to the model; send {JSON}")
+    body = body.encode(errors="surrogatepass") if isinstance(body, str) else bytes(body)
     if kind not in (FORM, JSON) and not photo.allows(content_type, body):
         raise RequestError(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,

@@ -20,7 +20,8 @@ from pipelines.serving.prediction import Prediction
 
 WORDS = {PASS: "PASS", LOOK: "LOOK", CANNOT_JUDGE: "CANNOT JUDGE"}
 LONGEST_PATH = 28  # of an image; of a longer one the end is shown
-LONGEST_JUDGED = 20  # the same where verdicts stand beside it
+LONGEST_BESIDE = 20  # the same where much stands beside it
+LONGEST_ALONE = 56  # of the only image
 SHOWN = 10  # bins to look at that `score` shows; the CSV file lists all
 
 
@@ -69,7 +70,7 @@ def _in_full(one: Prediction) -> FittedTable:
     if "verdict" in answer:
         lines += [("verdict", _verdict(answer)), ("record is right", _match(answer))]
         lines.append(("reason", answer["reason"]))
-    columns = (Column("image", whole=True), Column(one.path))
+    columns = (Column("image", whole=True), Column(_end(one.path, LONGEST_ALONE)))
     return FittedTable(columns, [line for line in lines if line[1]])
 
 
@@ -86,7 +87,7 @@ def _counted(answers: Iterable[Prediction]) -> FittedTable:
     rows = []
     for one in answers:
         (_, confidence), (_, expected), (_, shares) = _estimates(one.answer)
-        row = [_end(one.path, LONGEST_PATH), _count(one.answer), confidence, expected, shares]
+        row = [_end(one.path, LONGEST_BESIDE), _count(one.answer), confidence, expected, shares]
         rows.append(row)
     return FittedTable([*_columns(), Column("probability of each count")], rows)
 
@@ -94,7 +95,7 @@ def _counted(answers: Iterable[Prediction]) -> FittedTable:
 def _judged(answers: Iterable[Prediction]) -> FittedTable:
     rows = [
         [
-            _end(one.path, LONGEST_JUDGED),
+            _end(one.path, LONGEST_BESIDE),
             _count(one.answer),
             _share(one.answer["confidence"]),
             _expected(one.answer),

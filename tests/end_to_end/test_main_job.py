@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from workplace import ROOT, TINY, Workplace
 
@@ -119,6 +120,32 @@ def test_batch_scoring_gives_the_endpoints_answers(workplace: Workplace) -> None
     assert len((workplace.folder / "scores.csv").read_text().splitlines()) == 4
 
 
+def test_a_stock_record_is_judged_alike_by_the_endpoint_and_in_batch(
+    workplace: Workplace,
+) -> None:
+    """ABID's metadata of drawn bins, as they are; every answer follows the schema."""
+    schema = json.loads((ROOT / "steps" / "schemas" / "answer.json").read_text())
+    photos, records = workplace.folder / "recorded", workplace.bins / "metadata"
+    photos.mkdir()
+    asked = {}
+    for path in whole_jpegs(workplace)[:3]:
+        shutil.copy(path, photos)
+        record = str(records / f"{path.stem}.json")
+        (asked[path.name],) = workplace.read("predict", str(path), "--record", record)
+    output = str(workplace.folder / "judged.csv")
+    scores = workplace.read("score", str(photos), "--records", str(records), "--output", output)
+
+    assert [job.rpartition("-")[2] for job in scores["jobs"]] == ["json"]
+    assert {score["image"] for score in scores["scores"]} == set(asked)
+    for score in scores["scores"]:
+        answer = asked[score.pop("image")]
+        jsonschema.validate(score, schema)
+        wanted = json.loads((records / f"{Path(answer['image']).stem}.json").read_text())
+        assert score["expected_quantity"] == wanted["EXPECTED_QUANTITY"]
+        assert (score["verdict"], score["reason"]) == (answer["verdict"], answer["reason"])
+        assert score["match_probability"] == pytest.approx(answer["match_probability"], abs=1e-4)
+
+
 def test_approve_is_refused_when_no_version_is_pending(workplace: Workplace) -> None:
     refused = workplace.run("approve", check=1)
     assert "waiting for approval" in refused.stderr
@@ -169,6 +196,7 @@ def test_the_tour_shows_the_pipeline_its_results_and_an_answer(workplace: Workpl
     assert "PendingManualApproval" not in shown and "Approved, serving" in shown
     assert "confusion.png" in shown and "Confusion matrix. Just off the diagonal" in shown
     assert re.search(r"The bin holds \d items; the model counts \d\.", shown)
+    assert re.search(r"Verdict: (pass|look|cannot_judge): \w+", shown)
 
 
 def test_an_accuracy_below_the_threshold_fails_with_the_numbers_and_registers_nothing(

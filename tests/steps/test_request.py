@@ -110,6 +110,18 @@ def test_base64_may_be_broken_into_lines() -> None:
     assert request.read(body, "application/json", {}).image == image
 
 
+def test_what_aws_own_image_passes_on_is_read() -> None:
+    """Its toolkit decodes JSON to text and keeps an image as a bytearray; forms do not arrive."""
+    body = in_json(b"image", record=ITEMS)
+    wanted = request.Content(b"image", record.parse(ITEMS))
+    assert request.read(body.decode(), "application/json", {}) == wanted
+    assert request.read(bytearray(b"\xff\xd8\xffimage"), "image/jpeg", {}).image[3:] == b"image"
+    with pytest.raises(
+        request.RequestError, match=r"no multipart/form-data on .* send application"
+    ):
+        request.read(None, FORM, {})
+
+
 # ---- forms, byte by byte
 
 
