@@ -22,20 +22,76 @@ import sys
 import tarfile
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import sources
 from answers import Answers, answered, joined
-from recipe import COUNTS, LEARN_FROM, RECIPE, SHORT, VARIATIONS, WEIGHTS, varied, well_formed
+from recipe import COUNTS, FURTHER, RECIPE, SHORT, VARIATIONS, WEIGHTS, varied, well_formed
 from repository import REPORTS, STEPS
 from scipy.stats import t
 
-AIMS = {
-    "exact": (">=", 0.48),
-    "within one": (">=", 0.87),
-    "RMSE": ("<=", 0.90),
-    "ECE": ("<=", 0.05),
+NONE = "none"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure of evaluation.json, and what it should reach.
+
+    Attributes:
+        name: The heading of its column.
+        path: Its keys in evaluation.json.
+        aim: None where it is published without one.
+        share: Whether it is a share, shown as a percentage.
+        higher: Whether more is better.
+    """
+
+    name: str
+    path: tuple[str, ...]
+    aim: float | None = None
+    share: bool = True
+    higher: bool = True
+
+    def show(self, value: float) -> str:
+        """A share as a percentage, an error as a number."""
+        return f"{value:.1%}" if self.share else f"{value:.3f}"
+
+    @property
+    def aim_in_words(self) -> str:
+        """The aim with its direction; "" without one."""
+        return "" if self.aim is None else f"{'>=' if self.higher else '<='} {self.show(self.aim)}"
+
+
+def _one_to_five(*path: str) -> tuple[str, ...]:
+    return ("tally", "one_to_five", *path, "value")
+
+
+PHOTO, BOTH = ("photo",), ("with_record",)
+FIGURES = {
+    "bins of 1 to 5, by the photo alone": (
+        Figure("exact", _one_to_five(*PHOTO, "accuracy"), 0.455),
+        Figure("within one", _one_to_five(*PHOTO, "within_one_accuracy")),
+        Figure("RMSE", _one_to_five(*PHOTO, "expected_count_rmse"), None, False, False),
+        Figure("ECE", _one_to_five(*PHOTO, "calibration_error"), 0.04, False, False),
+        Figure("passes", _one_to_five("passes", "photo", "passed")),
+    ),
+    "bins of 1 to 5, by photo and record": (
+        Figure("exact", _one_to_five(*BOTH, "accuracy"), 0.60),
+        Figure("within one", _one_to_five(*BOTH, "within_one_accuracy")),
+        Figure("RMSE", _one_to_five(*BOTH, "expected_count_rmse"), 0.72, False, False),
+        Figure("ECE", _one_to_five(*BOTH, "calibration_error"), 0.04, False, False),
+        Figure("passes", _one_to_five("passes", "match", "passed"), 0.70),
+    ),
+    "all bins, 0 to 5 and 6 or more": (
+        Figure("photo, exact", ("multiclass_classification_metrics", "accuracy", "value")),
+        Figure("record, exact", ("tally", "accuracy_with_record", "value")),
+        Figure("pass", ("tally", "decision", "pass", "value")),
+        Figure("look", ("tally", "decision", "look", "value")),
+        Figure("cannot judge", ("tally", "decision", "cannot_judge", "value")),
+        Figure("wrong found", ("tally", "decision", "found_share", "value")),
+        Figure("right of passing", ("tally", "decision", "precision", "value"), 0.95),
+    ),
 }
 
 
@@ -66,13 +122,13 @@ def run(arguments: Sequence[str], opt_ml: Path, log: Path) -> None:
 
 def prepare(source: str, seed: int, output: Path, recipe: dict[str, str]) -> Path:
     """The images of a seed's split, prepared once for all recipes."""
-    learn_from = recipe.get(LEARN_FROM, "all")
-    folder = output / "images" / (f"seed-{seed}" + ("" if learn_from == "all" else "-classes"))
+    further = recipe.get(FURTHER) or (str(sources.FURTHER) if sources.FURTHER.is_dir() else NONE)
+    folder = output / "images" / (f"seed-{seed}" + ("-own" if further == NONE else ""))
     output = folder / "processing/output"
     if not (output / "manifest/manifest.json").is_file():
         run(
             ["prepare.py", "--source", source, "--classes", COUNTS, "--seed", str(seed),
-             "--learn-from", learn_from],
+             "--further", further],
             folder, folder / "log.txt",
         )  # fmt: skip
     return output
@@ -87,7 +143,7 @@ def train(images: Path, recipe: dict[str, str], seed: int, folder: Path) -> Path
             link(images / name, folder / "input/data" / name)
         if WEIGHTS in recipe:
             link(Path(recipe[WEIGHTS]), folder / "input/data/pretrained")
-        words = [word for name, value in recipe.items() if name not in (LEARN_FROM, WEIGHTS)
+        words = [word for name, value in recipe.items() if name not in (FURTHER, WEIGHTS)
                  for word in (f"--{name}", value)]  # fmt: skip
         run(
             ["train.py", "--counts", COUNTS, "--seed", str(seed), *words],
@@ -119,41 +175,41 @@ def link(target: Path, path: Path) -> None:
         path.symlink_to(target.resolve())
 
 
-def figures(document: dict[str, Any]) -> dict[str, float]:
-    """The figures that AIMS names."""
-    tally = document["tally"]
-    return {
-        "exact": document["multiclass_classification_metrics"]["accuracy"]["value"],
-        "within one": tally["within_one_accuracy"]["value"],
-        "RMSE": tally["expected_count_rmse"]["value"],
-        "ECE": tally["calibration_error"]["value"],
-    }
+def figure(document: dict[str, Any], path: Sequence[str]) -> float:
+    """A figure of evaluation.json; NaN where it is not known."""
+    found: Any = document
+    for key in path:
+        found = None if found is None else found.get(key)
+    return math.nan if found is None else float(found)
 
 
-def table(runs: dict[int, dict[str, float]]) -> str:
-    """A table of every seed, and their mean with its 95 % interval (Student's t over seeds)."""
-    names = list(AIMS)
-    lines = ["| seed | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
-    for seed, found in runs.items():
-        lines.append(f"| {seed} | " + " | ".join(show(name, found[name]) for name in names) + " |")
-    cells = []
-    for name in names:
-        values = [found[name] for found in runs.values()]
-        cell = show(name, statistics.mean(values))
-        if len(values) > 1:
-            quantile = t.ppf(0.975, len(values) - 1)
-            half = quantile * statistics.stdev(values) / math.sqrt(len(values))
-            cell += f" ± {show(name, half)}"
-        cells.append(cell)
-    lines.append("| mean | " + " | ".join(cells) + " |")
-    aims = [f"{sign} {show(name, value)}" for name, (sign, value) in AIMS.items()]
-    lines.append("| aim | " + " | ".join(aims) + " |")
-    return "\n".join(lines)
+def tables(runs: dict[int, dict[str, Any]]) -> str:
+    """For each group of figures every seed, their mean with its 95 % interval, and the aims.
+
+    The interval is Student's t over the seeds.
+    """
+    texts = []
+    for title, figures in FIGURES.items():
+        heads = ["seed", *(one.name for one in figures)]
+        lines = [f"{title}:", "", f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+        columns = [[figure(document, one.path) for document in runs.values()] for one in figures]
+        for row, seed in enumerate(runs):
+            cells = [one.show(values[row]) for one, values in zip(figures, columns, strict=True)]
+            lines.append(f"| {' | '.join([str(seed), *cells])} |")
+        means = [mean(one, values) for one, values in zip(figures, columns, strict=True)]
+        lines.append(f"| {' | '.join(['mean', *means])} |")
+        lines.append(f"| {' | '.join(['aim', *(one.aim_in_words for one in figures)])} |")
+        texts.append("\n".join(lines))
+    return "\n\n".join(texts)
 
 
-def show(name: str, value: float) -> str:
-    """A share as a percentage, an error as a number."""
-    return f"{value:.1%}" if name in ("exact", "within one") else f"{value:.3f}"
+def mean(one: Figure, values: Sequence[float]) -> str:
+    """The mean over the seeds, with half its 95 % interval if there are several."""
+    text = one.show(statistics.mean(values))
+    if len(values) > 1:
+        quantile = t.ppf(0.975, len(values) - 1)
+        text += f" ± {one.show(quantile * statistics.stdev(values) / math.sqrt(len(values)))}"
+    return text
 
 
 def run_folder(output: Path, recipe: dict[str, str], seed: int) -> Path:
@@ -219,16 +275,16 @@ def main() -> int:
 
 def judge(source: str, seeds: Sequence[int], output: Path, recipe: dict[str, str]) -> None:
     """Run all three steps for each seed, and print the table of test figures."""
-    runs = {}
+    runs: dict[int, dict[str, Any]] = {}
     for seed in seeds:
         print(f"seed {seed}", flush=True)
         begun = time.monotonic()
         images = prepare(source, seed, output, recipe)
         folder = run_folder(output, recipe, seed)
         model = train(images, recipe, seed, folder)
-        runs[seed] = figures(evaluate(images, model, folder))
+        runs[seed] = evaluate(images, model, folder)
         print(f"  {(time.monotonic() - begun) / 60:.1f} minutes", flush=True)
-    text = table(runs)
+    text = tables(runs)
     (output / "table.md").write_text(text + "\n")
     print(f"\n{text}\n\nthe models are in {output}/seed-*/model")
 

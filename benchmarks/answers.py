@@ -9,6 +9,7 @@ import numpy as np
 import repository  # noqa: F401 makes steps/ importable
 from numpy.typing import NDArray
 
+import decision
 import engine
 import pixels
 from counts import Classes
@@ -34,7 +35,7 @@ class Answers:
     @property
     def off(self) -> NDArray[Any]:
         """The difference (n) between each answer and the truth, in items."""
-        answers = np.array(self.classes)[engine.decide(self.probabilities, self.classes)]
+        answers = np.array(self.classes)[decision.decide(self.probabilities, self.classes)]
         return np.asarray(np.abs(answers - self.truth))
 
     @property

@@ -35,6 +35,7 @@ def part_of(images: Path, share: float, folder: Path) -> Path:
     for file in (images / "train").glob("*/*"):
         if file.stem in chosen:
             link(file, folder / "train" / file.parent.name / file.name)
+    link(images / "train/bins.jsonl", folder / "train/bins.jsonl")
     link(images / "validation", folder / "validation")
     return folder
 

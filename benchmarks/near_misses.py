@@ -14,7 +14,7 @@ import numpy as np
 from answers import answered
 from repository import REPORTS
 
-import engine
+import decision
 
 WORTHS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 1.0)
 
@@ -39,7 +39,7 @@ def main() -> int:
     heads = [f"{one.name}: exact | within one" for one in seeds]
     heads.append("found of the smallest count | of the largest")
     print("| worth | " + " | ".join(heads) + " |\n|---" + "|---|---" * len(heads) + "|")
-    for engine.NEAR in WORTHS:
+    for decision.NEAR in WORTHS:
         cells, ends = [], []
         for one in found:
             off = one.off
@@ -47,7 +47,7 @@ def main() -> int:
             outer = (one.classes[0], one.classes[-1])
             ends.append([(off[one.truth == count] == 0).mean() for count in outer])
         cells += [f"{share:.0%}" for share in np.mean(ends, axis=0)]
-        print(f"| {engine.NEAR} | " + " | ".join(cells) + " |", flush=True)
+        print(f"| {decision.NEAR} | " + " | ".join(cells) + " |", flush=True)
     return 0
 
 

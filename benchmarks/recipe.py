@@ -2,7 +2,7 @@
 
 import argparse
 
-COUNTS = "1-5"
+COUNTS = "0-6+"
 RECIPE: dict[str, str] = {
     "backbone": "efficientnet_lite2",
     "freeze": "2",
@@ -19,16 +19,16 @@ RECIPE: dict[str, str] = {
     "dropout": "0.2",
     "weight-decay": "0.02",
     "batch-size": "32",
-    "epochs": "10",
+    "epochs": "8",
 }
-LEARN_FROM = (
-    "learn-from"  # an option of Prepare: which counts are used for training; the others are Train's
-)
+# An option of Prepare: bins to learn from whose class shares are wrong, or none; the others are
+# Train's.
+FURTHER = "further"
 WEIGHTS = "weights"  # a folder of weights to start from instead of ImageNet's: a channel of Train
 # Changes that make it train in minutes, to compare many variations on one split.
 SHORT = "backbone=efficientnet_lite0,image-size=128,growing=false,epochs=4"
 VARIATIONS = (
-    "learn-from=classes",
+    "further=none",
     "loss=cross-entropy",
     "loss=coral",
     "loss=corn",

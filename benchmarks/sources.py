@@ -6,7 +6,9 @@ from pathlib import Path
 from repository import ROOT
 
 # Beside a developer's checkout. Where it does not exist, --source must name another.
-DEFAULT = str(ROOT.parent / "shared" / "abid" / "aft-vbi-pds-224")
+ABID = ROOT.parent / "shared" / "abid"
+DEFAULT = str(ABID / "aft-vbi-pds-224")
+FURTHER = ABID / "aft-vbi-pds-more-224"  # bins whose class shares are wrong
 
 
 def folder(text: str) -> Path:

@@ -28,7 +28,6 @@ WEIGHTS = "model.pt"
 CHOICE = "TALLY_ENGINE"  # environment variable of the endpoint
 AUTO, ONNX_RUNTIME, PYTORCH = "auto", "onnxruntime", "pytorch"
 GPU = Path("/dev/nvidiactl")
-NEAR = 0.3  # value of an answer that is one item off, relative to the right answer
 
 Settings = Mapping[str, Any]
 
@@ -107,23 +106,6 @@ def load(folder: Path, settings: Settings, choice: str = "") -> Engine:
             f"and model.json lists {classes} classes"
         )
     return engine
-
-
-def decide(probabilities: np.ndarray, classes: Sequence[int]) -> np.ndarray:
-    """The answer for each image: index (n) of the count with the largest expected value.
-
-    An answer one item off has `NEAR` times the value of the right one. Of two counts with about the
-    same probability, the one with more probable neighbours is chosen: it is right as often, and
-    closer when wrong (docs/decisions/near-misses.md).
-
-    Args:
-        probabilities: float (n, classes).
-        classes: the counts.
-    """
-    counts = np.asarray(classes)
-    away = np.abs(counts[:, None] - counts)
-    values = probabilities @ np.select([away == 0, away == 1], [1.0, NEAR])
-    return np.asarray(values.argmax(axis=1))
 
 
 def threads() -> int:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-import engine
+import decision
 import network
 from tests.steps.tiny_model import TINY
 
@@ -108,7 +108,7 @@ def test_a_near_miss_has_some_value(
     probabilities: list[float], classes: list[int], answer: int
 ) -> None:
     rows = np.array([probabilities, probabilities])
-    assert [classes[index] for index in engine.decide(rows, classes)] == [answer, answer]
+    assert [classes[index] for index in decision.decide(rows, classes)] == [answer, answer]
 
 
 @pytest.mark.parametrize("backbone", ["resnet18", "resnet50", TINY])

@@ -12,7 +12,7 @@ def fit_temperature(log_probabilities: torch.Tensor, labels: torch.Tensor) -> fl
     """The divisor of the log probabilities that makes the labels most likely.
 
     Guo et al. 2017, "On Calibration of Modern Neural Networks", section 4.2. The most probable
-    count stays the same; the answer may change, as `engine.decide` values near misses.
+    count stays the same; the answer may change, as `decision.decide` values near misses.
 
     Args:
         log_probabilities: (n, classes).

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
-import engine
+import decision
 from training.data.datasets import ValidationSet
 from training.hyperparameters import Recipe
 from training.loop.temperature import fit_temperature
@@ -30,7 +30,7 @@ class Scores:
     def of(probabilities: torch.Tensor, labels: torch.Tensor, classes: tuple[int, ...]) -> Scores:
         """Score probabilities (n, classes) against the indices of the right classes (n)."""
         counts = torch.tensor(classes, dtype=torch.float32)
-        answers = counts[torch.from_numpy(engine.decide(probabilities.numpy(), classes))]
+        answers = counts[torch.from_numpy(decision.decide(probabilities.numpy(), classes))]
         truth, expected = counts[labels], probabilities @ counts
         return Scores(
             accuracy=float((answers == truth).float().mean()),

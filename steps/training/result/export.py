@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import torch
 
+import decision
 import engine
 import item_features
 from counts import Classes
@@ -129,7 +130,7 @@ def _export(
     truth = np.array([classes.counts.index(classes.of(int(count))) for count in counts])
     expected = _probabilities(reference, pixels)
     exact = _compare_file(folder, settings, FLOAT, pixels, expected, truth)
-    right = engine.decide(expected, settings["classes"]) == truth
+    right = decision.decide(expected, settings["classes"]) == truth
     report = {"pytorch": {"accuracy": float(right.mean())}}
     report[FLOAT] = vars(exact)
     if not exact.difference <= LARGEST_DIFFERENCE:  # also refuses NaN
@@ -233,7 +234,7 @@ def _compare_file(
     probabilities = _probabilities(loaded, pixels)
     difference = float(np.abs(probabilities - expected).max())
     answers, reference = (
-        engine.decide(one, settings["classes"]) for one in (probabilities, expected)
+        decision.decide(one, settings["classes"]) for one in (probabilities, expected)
     )
     return compare(answers, reference, truth, difference)
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-import engine
+import decision
 from training.hyperparameters import Recipe
 from training.loop.temperature import HIGHEST, LOWEST, fit_temperature
 from training.loop.validation import Validation
@@ -42,7 +42,7 @@ def test_an_epoch_is_scored_by_the_answers_it_would_serve(monkeypatch: pytest.Mo
     ).validate()
 
     at = {t: (given / t).softmax(1) for t in (1.0, fit_temperature(given, right))}
-    raw, served = (torch.from_numpy(engine.decide(p.numpy(), classes)) for p in at.values())
+    raw, served = (torch.from_numpy(decision.decide(p.numpy(), classes)) for p in at.values())
     assert scores.accuracy == pytest.approx(float((served == right).float().mean()))
     assert scores.within_one == pytest.approx(float(((served - right).abs() <= 1).float().mean()))
     assert float((raw == right).float().mean()) != pytest.approx(scores.accuracy)
