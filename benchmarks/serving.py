@@ -166,6 +166,8 @@ def make_model(folder: Path, size: int, mirrored: bool) -> None:
 import json, shutil, sys
 from pathlib import Path
 import network, torch
+from record_network import RecordPart
+from served_network import Joining
 from training.data.images import Images
 from training.model import weights
 from training.result import artifact, export
@@ -174,10 +176,13 @@ folder = Path({str(folder)!r})
 torch.manual_seed(0)
 name = network.SHIPPED
 built = weights.pretrained(name, 5)
-torch.save(built.state_dict(), folder / "model.pt")
+state = built.state_dict()
+for part, module in (("record", RecordPart(5)), ("fusion", Joining(2, 5))):
+    state |= {{f"{{part}}.{{key}}": value for key, value in module.state_dict().items()}}
+torch.save(state, folder / "model.pt")
 mean, std = network.normalisation(name)
 settings = dict(backbone=name, image_size={size}, classes=[1, 2, 3, 4, 5], mean=mean, std=std,
-                mirrored={mirrored})
+                levels=[1, 2, 3, 4, 5], mirrored={mirrored})
 (folder / "model.json").write_text(json.dumps(settings))
 (folder / "training.json").write_text("{{}}")
 for file in artifact.SHIPPED:

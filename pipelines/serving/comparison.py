@@ -90,6 +90,7 @@ class Compared:
             "counts": self.classes,
             "data": self.data,
             "data version": self.data_version,
+            "further data": data_name(self.parameters.get("FurtherSource", "")),
             "images learned from": "" if images is None else str(images),
             "network": f"{backbone}, {size} px" if size else backbone,
             "training": ", ".join(

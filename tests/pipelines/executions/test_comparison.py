@@ -77,7 +77,7 @@ def test_the_settings_are_the_constants_of_a_definition() -> None:
     golden = Path(__file__).parents[1] / "definition.json"
     settings = settings_of(golden.read_text())
     assert settings["Train loss"] == "soft-ordinal"
-    assert settings["Evaluate record-error-rate"] == "0.1"
+    assert settings["Evaluate batch-size"] == "100"
     assert settings["Train image"].startswith("tally-training:")
     assert "Train backbone" not in settings  # a parameter
     code = settings_of(
