@@ -140,7 +140,7 @@ class Serving(nn.Module):
 
     def features(self, pixels: torch.Tensor) -> torch.Tensor:
         """Features (n, f) of uint8 pixels (n, size, size, 3)."""
-        return self.counting.look(self._normalised(pixels))[1]
+        return self.counting.backbone(self._normalised(pixels))
 
     def join(
         self, photo: np.ndarray, records: Sequence[Record]

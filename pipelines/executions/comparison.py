@@ -167,6 +167,7 @@ def _data(run: Run) -> dict[str, str]:
     given, manifest = run.execution.parameters, run.manifest
     source, label = given.get("DataSource", ""), given.get("DataVersion", "")
     facts = {"source": data_name(source), "version": "" if label == NONE else label}
+    facts["further source"] = data_name(given.get("FurtherSource", ""))
     facts["counts"] = str(manifest.get("classes") or given.get("Classes", ""))
     for split, counts in manifest.get("counts", {}).items():
         shares = ", ".join(f"{count}: {images}" for count, images in counts.items())

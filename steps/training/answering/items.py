@@ -36,9 +36,15 @@ def fit(images: Images, levels: Levels, seed: int) -> RecordPart | None:
         for values in item_features.encode([images.records[index] for index in known])
     )
     truth = levels.of(images.counts[known])
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return _fit(items, listed, truth, len(levels.counts)).eval()
+    threads = torch.get_num_threads()
+    # The batches are small: on a busy machine, threads that wait for each other take minutes.
+    torch.set_num_threads(1)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return _fit(items, listed, truth, len(levels.counts)).eval()
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _fit(

@@ -25,7 +25,7 @@ from training.hyperparameters import Recipe
 from training.loop.fitting import Outcome
 from training.result import artifact, export
 
-MOST_FEATURES = 2000  # training images; more would delay the training
+MOST_FEATURES = 1000  # training images; more would delay the training
 BATCH = 32
 
 
