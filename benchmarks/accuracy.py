@@ -86,8 +86,8 @@ FIGURES = {
     "all bins, 0 to 5 and 6 or more": (
         Figure("photo, exact", ("multiclass_classification_metrics", "accuracy", "value")),
         Figure("record, exact", ("tally", "accuracy_with_record", "value")),
-        Figure("pass", ("tally", "decision", "pass", "value")),
-        Figure("look", ("tally", "decision", "look", "value")),
+        Figure("pass", ("tally", "decision", "passed", "value")),
+        Figure("look", ("tally", "decision", "looked", "value")),
         Figure("cannot judge", ("tally", "decision", "cannot_judge", "value")),
         Figure("wrong found", ("tally", "decision", "found_share", "value")),
         Figure("right of passing", ("tally", "decision", "precision", "value"), 0.95),

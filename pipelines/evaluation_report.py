@@ -19,6 +19,10 @@ REQUIRED_ACCURACY = "tally.approved.must_reach.value"
 COMPARED_ACCURACY = "tally.approved.candidate_accuracy.value"
 ACCURACY_IN_WORDS = "tally.accuracy_in_words"
 REQUIREMENT_IN_WORDS = "tally.approved.requirement"
+# The share of the wrong stock records that the decision finds; 0 where it is not known, so that it
+# meets no requirement but the one of 0, which asks for nothing.
+FOUND_SHARE = "tally.decision.compared_found_share.value"
+FOUND_IN_WORDS = "tally.decision.found_in_words"
 
 
 @dataclass(frozen=True)
@@ -76,14 +80,16 @@ class EvaluationReport:
         document: The content of evaluation.json.
         metrics: The test metrics, in the order in which they are shown.
         test_images: How many images they are of; None if that is not known.
-        verification: In a sentence, how many bins can pass without a person; "" if not known.
+        decision: What the decision does, in a sentence; "" if not known. Shown first.
+        decision_short: The same in a few words, for tables; "" if not known.
         pictures: In the order in which pages show them.
     """
 
     document: Mapping[str, Any]
     metrics: tuple[Metric, ...] = ()
     test_images: int | None = None
-    verification: str = ""
+    decision: str = ""
+    decision_short: str = ""
     pictures: tuple[Picture, ...] = ()
 
     @property
@@ -111,7 +117,7 @@ class EvaluationReport:
         """The metrics with their intervals, and what the decision is worth, by label."""
         shown = {one.label: one.with_interval for one in self.metrics}
         images = "" if self.test_images is None else str(self.test_images)
-        return {"images tested on": images, **shown, "decision": self.verification}
+        return {"images tested on": images, **shown, "decision": self.decision}
 
     def rows(self) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
         """The metrics as the columns and rows of a table, without a column that would be empty."""
@@ -124,7 +130,7 @@ class EvaluationReport:
 def read(document: Mapping[str, Any]) -> EvaluationReport:
     """Read the content of evaluation.json, of this version or an earlier one."""
     tally = document.get("tally", {})
-    verification = tally.get("verification") or {}
+    decision, verification = tally.get("decision") or {}, tally.get("verification") or {}
     return EvaluationReport(
         document=document,
         metrics=tuple(
@@ -133,7 +139,10 @@ def read(document: Mapping[str, Any]) -> EvaluationReport:
             for entry in (tally["metrics"] if "metrics" in tally else _earlier_metrics(document))
         ),
         test_images=tally.get("test_images"),
-        verification=verification.get("sentence") or _earlier_verification(verification),
+        decision=decision.get("sentence")
+        or verification.get("sentence")
+        or _earlier_verification(verification),
+        decision_short=decision.get("short", ""),
         pictures=tuple(Picture(**one) for one in tally.get("pictures", ())),
     )
 

@@ -37,6 +37,7 @@ SETTINGS = {
     "MaxTrials": "tuning.max_trials",
     "MaxParallelTrials": "tuning.max_parallel_trials",
     "AccuracyThreshold": "quality.accuracy_threshold",
+    "MinFoundShare": "quality.min_found_share",
     "MatchPrecision": "quality.match_precision",
     "RecordErrorRate": "quality.record_error_rate",
     "ModelApprovalStatus": "quality.approval_status",

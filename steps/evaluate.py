@@ -3,7 +3,7 @@
 Inputs under <root>/processing/input, where <root> is $OPT_ML or /opt/ml:
     model      model.tar.gz of Train
     approved   model.tar.gz of the approved model; a folder without one if none is approved
-    test       <count>/<id>.jpg of Prepare
+    test       <count>/<id>.jpg of Prepare, and bins.jsonl with the stock records, if known
     validation the same of the images by which training chose the model; may be missing
     manifest   manifest.json of Prepare
 Output in <root>/processing/output/evaluation:
@@ -12,7 +12,7 @@ Output in <root>/processing/output/evaluation:
     predictions.csv   the prediction for every test image
     training.json, debug_rules.json, profile.html, label_noise.json, suspects.png
                       copied from the model, if training wrote them
-    plots/            confusion, per_class, reliability, history, mistakes, verification, slices,
+    plots/            confusion, per_class, reliability, history, mistakes, decision, slices,
                       grad_cam (.png)
 
 Each model predicts through its own code/inference.py: what is evaluated is what is served.
@@ -35,29 +35,35 @@ from typing import Any
 import numpy as np
 
 import decision
+from counts import Classes
+from decision import RecordErrors
 from evaluation import (
     approved_model,
     archive,
     calibration_error,
     captions,
+    decision_on_test,
+    decision_plot,
     engine_comparison,
     grad_cam,
     html_report,
     intervals,
     metrics,
     mistakes,
+    not_bins,
+    one_to_five,
     plots,
     predictions,
     slices,
     slices_plot,
     summary,
     testset,
-    verification,
-    verification_plot,
 )
 from evaluation.baselines import baselines
 from evaluation.errors import EvaluationError
 
+# Where nothing better is known.
+RECORD_ERROR_RATE, MATCH_PRECISION = 0.1, 0.95
 FROM_TRAINING = (
     "training.json",
     "debug_rules.json",
@@ -72,16 +78,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--batch-size", type=_positive, default=100, help="images at once")
     parser.add_argument(
-        "--record-error-rate", type=_share, default=verification.RECORD_ERROR_RATE,
+        "--record-error-rate", type=_share, default=RECORD_ERROR_RATE,
         help="share of the stock records that is assumed to be wrong, above 0 and below 1",
     )  # fmt: skip
     parser.add_argument(
-        "--match-precision", type=_share, default=verification.PRECISION,
+        "--match-precision", type=_share, default=MATCH_PRECISION,
         help="share of the bins that pass without a person whose record must be correct",
     )  # fmt: skip
     parser.add_argument(
-        "--record-error-kinds", default=decision.USUAL_KINDS,
-        help="share of each kind of wrong stock record among the wrong ones",
+        "--record-error-kinds", type=_kinds, default=decision.USUAL_KINDS,
+        help=f"share of each kind among the wrong records, such as {decision.USUAL_KINDS}",
     )  # fmt: skip
     options = parser.parse_args(arguments)
     root = Path(os.environ.get("OPT_ML", "/opt/ml"))
@@ -90,7 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             root / "processing/input",
             root / "processing/output/evaluation",
             options.batch_size,
-            options.record_error_rate,
+            RecordErrors.parse(options.record_error_rate, options.record_error_kinds),
             options.match_precision,
         )
     except EvaluationError as error:
@@ -106,14 +112,22 @@ def evaluate(
     inputs: Path,
     output: Path,
     batch_size: int,
-    record_error_rate: float = verification.RECORD_ERROR_RATE,
-    match_precision: float = verification.PRECISION,
+    errors: RecordErrors | None = None,
+    match_precision: float = MATCH_PRECISION,
 ) -> None:
     """Evaluate the model in `inputs` and write everything into `output`.
+
+    Args:
+        inputs: the channels.
+        output: the folder to write in.
+        batch_size: images at once.
+        errors: how stock records are assumed to be wrong; None for the usual ways.
+        match_precision: the share of the passing bins whose record must be right.
 
     Raises:
         EvaluationError: an input cannot be used.
     """
+    errors = errors or RecordErrors.parse(RECORD_ERROR_RATE, decision.USUAL_KINDS)
     images = testset.find(inputs / "test")
     manifest = inputs / "manifest" / "manifest.json"
     training_counts = testset.training_counts(manifest)
@@ -131,21 +145,26 @@ def evaluate(
         compared = None
         if (inputs / "approved" / archive.NAME).is_file():
             approved = archive.load(inputs / "approved", Path(scratch, "approved"))
-            theirs = _predict("the approved model", approved, images, batch_size)
+            theirs = _predict("the approved model", approved, images, batch_size, model.classes)
             compared = approved_model.compare(predicted, theirs, images, approved.folder, manifest)
+        network = archive.network(model)
         temperature = calibration_error.read_temperature(model.folder)
-        unscaled = calibration_error.unscaled_confidence(predicted, temperature)
+        unscaled = calibration_error.unscaled_confidence(predicted, temperature, network)
         document = describe(predicted, compared, training_counts, temperature, unscaled)
         tally = document["tally"]
         tally |= {
             "serving": serving,
             "slices": slices.describe(predicted, manifest),
-            "verification": verification.describe(
+            "decision": decision_on_test.describe(
+                model, network, predicted, errors, match_precision
+            ),
+            "one_to_five": one_to_five.describe(
+                model,
+                network,
                 predicted,
                 _predict_validation(model, inputs / "validation", batch_size),
-                record_error_rate,
-                match_precision,
             ),
+            "not_bins": not_bins.describe(model, predicted),
         }
         why = grad_cam.draw(folder / "grad_cam.png", model, predicted)
         tally["grad_cam"] = {"left_out": why}
@@ -160,7 +179,7 @@ def evaluate(
     plots.draw(folder, predicted, document, history, unscaled)
     accuracy = document[metrics.CLASSIFICATION]["accuracy"]["value"]
     slices_plot.draw(folder / "slices.png", tally["slices"], accuracy)
-    verification_plot.draw(folder / "verification.png", predicted, tally["verification"])
+    decision_plot.draw(folder / "decision.png", tally["decision"])
     mistakes.draw(folder / "mistakes.png", predicted)
     tally["pictures"] = captions.describe(output)
     (output / "evaluation.json").write_text(json.dumps(document, indent=1))
@@ -173,7 +192,7 @@ def describe(
     compared: approved_model.Comparison | None,
     training_counts: dict[int, int],
     temperature: float,
-    unscaled: np.ndarray,
+    unscaled: np.ndarray | None,
 ) -> dict[str, Any]:
     """The metrics of evaluation.json.
 
@@ -182,7 +201,8 @@ def describe(
         compared: the approved model beside it, if there is one.
         training_counts: how many training images have each count.
         temperature: of the model.
-        unscaled: float (images,), the confidence of its predictions with temperature 1.
+        unscaled: float (images,), the confidence of its predictions with temperature 1; None where
+            that is not known.
     """
     beside = baselines(predicted, training_counts, temperature, unscaled)
     approved = approved_model.without_approved_model(predicted)
@@ -192,7 +212,7 @@ def describe(
     document = metrics.describe(predicted, beside)
     document["tally"] |= {
         "test_images": len(predicted.truth),
-        "classes": list(predicted.classes),
+        "classes": list(predicted.names),
         "resampling": f"{intervals.SAMPLES} bootstrap samples of the test images",
         "accuracy_in_words": approved_model.fraction(predicted.correct),
         "approved": approved,
@@ -203,20 +223,24 @@ def describe(
 
 
 def _check_counts(model: archive.LoadedModel, images: Sequence[testset.TestImage]) -> None:
-    unknown = sorted({image.count for image in images} - set(model.classes))
+    unknown = sorted({image.count for image in images if model.classes.of(image.count) is None})
     if unknown:
         raise EvaluationError(
             f"the test set holds counts that the model does not know: {_list(unknown)} "
-            f"(the model knows {_list(model.classes)}); train and test must come from the "
+            f"(the model knows {_list(model.classes.names)}); train and test must come from the "
             "same run of Prepare"
         )
 
 
 def _predict(
-    name: str, model: archive.LoadedModel, images: Sequence[testset.TestImage], batch_size: int
+    name: str,
+    model: archive.LoadedModel,
+    images: Sequence[testset.TestImage],
+    batch_size: int,
+    classes: Classes | None = None,
 ) -> predictions.Predictions:
     started = time.monotonic()
-    predicted = predictions.predict(model, images, batch_size)
+    predicted = predictions.predict(model, images, batch_size, classes)
     seconds = time.monotonic() - started
     print(
         f"{name} counted {len(images)} images in {seconds:.1f} s "
@@ -232,11 +256,12 @@ def _predict_validation(
     """Predictions for the validation images of the model's counts; None if there are none."""
     if not folder.is_dir():
         return None
-    images = [image for image in testset.find(folder) if image.count in model.classes]
+    found = testset.find(folder)
+    images = [image for image in found if model.classes.of(image.count) is not None]
     return _predict("the model", model, images, batch_size) if images else None
 
 
-def _list(counts: Sequence[int]) -> str:
+def _list(counts: Sequence[object]) -> str:
     return ", ".join(map(str, counts))
 
 
@@ -244,6 +269,14 @@ def _positive(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and int(text)):
         raise argparse.ArgumentTypeError(f"'{text}' is not a whole number above 0")
     return int(text)
+
+
+def _kinds(text: str) -> str:
+    try:
+        RecordErrors.parse(RECORD_ERROR_RATE, text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
 
 
 def _share(text: str) -> float:

@@ -17,10 +17,11 @@ from pipelines.builders.evaluate import read
 def check_accuracy_step(
     context: BuildContext, evaluate: Any, if_good: Sequence[Any], otherwise: Sequence[Any]
 ) -> ConditionStep:
-    """The Condition step: both conditions must hold for `if_good` to run."""
+    """The Condition step: all conditions must hold for `if_good` to run."""
     return ConditionStep(
         "CheckAccuracy",
-        description="Accuracy reaches the threshold and is not below the approved model's.",
+        description="Accuracy and the wrong records found reach their thresholds, and the accuracy "
+        "is not below the approved model's.",
         conditions=[
             ConditionGreaterThanOrEqualTo(
                 left=read(evaluate, evaluation_report.ACCURACY),
@@ -30,6 +31,10 @@ def check_accuracy_step(
                 left=read(evaluate, evaluation_report.COMPARED_ACCURACY),
                 right=read(evaluate, evaluation_report.REQUIRED_ACCURACY),
             ),
+            ConditionGreaterThanOrEqualTo(
+                left=read(evaluate, evaluation_report.FOUND_SHARE),
+                right=context.parameters["MinFoundShare"],
+            ),
         ],
         if_steps=list(if_good),
         else_steps=list(otherwise),
@@ -37,17 +42,22 @@ def check_accuracy_step(
 
 
 def accuracy_too_low_step(context: BuildContext, evaluate: Any) -> FailStep:
-    """The Fail step: it ends the execution with the accuracies."""
+    """The Fail step: its message has what the model reached beside what each condition asks."""
     return FailStep(
         "AccuracyTooLow",
         description="End the execution: the model is not good enough.",
         error_message=Join(
             on="",
             values=[
-                "The model was not registered. Its accuracy on the test images is ",
+                "The model was not registered; one of these does not hold. "
+                "Its accuracy on the test images is ",
                 read(evaluate, evaluation_report.ACCURACY_IN_WORDS),
                 " and must reach AccuracyThreshold = ",
                 context.parameters["AccuracyThreshold"],
+                ". The share of the wrong stock records that its decision finds is ",
+                read(evaluate, evaluation_report.FOUND_IN_WORDS),
+                " and must reach MinFoundShare = ",
+                context.parameters["MinFoundShare"],
                 ". ",
                 read(evaluate, evaluation_report.REQUIREMENT_IN_WORDS),
                 " Execution: ",

@@ -31,10 +31,10 @@ def render(snapshot: Snapshot, outcome: Outcome) -> str:
         for step in execution.steps
         if step.status == "Failed"
     ]
+    if report and report.decision:
+        parts.append(f"**{report.decision}**")
     if report and report.headline:
-        parts.append(f"**{report.headline}**")
-    if report and report.verification:
-        parts.append(report.verification)
+        parts.append(report.headline)
     advice = advise(execution, outcome)
     parts += [advice.sentence, "\n".join(["```", *advice.lines(), "```"])]
     if report:

@@ -19,6 +19,7 @@ from pipelines.executions.watch import Snapshot
 from pipelines.parameters import Parameter
 from pipelines.serving.comparison import Compared, data_name
 
+DECISION = 4  # place of the decision among the columns that narrow terminals leave out
 LONGEST_DEFAULT = 16  # of a parameter; a longer one stands in the last column
 
 
@@ -37,7 +38,7 @@ def results(execution: Execution, outcome: Outcome) -> list[RenderableType]:
     if outcome.trials:
         parts.append(trials(outcome))
     if report := outcome.evaluation:
-        parts += [metrics(report), Text(report.headline, "bold"), Text(report.verification)]
+        parts += [Text(report.decision, "bold"), metrics(report), Text(report.headline, "bold")]
     if outcome.debug_rules:
         parts.append(rules(outcome.debug_rules))
     parts.append(NextSteps(advise(execution, outcome)))
@@ -137,6 +138,7 @@ def models(compared: Iterable[Compared]) -> FittedTable:
                 entry.data,
                 "" if entry.training_images is None else str(entry.training_images),
                 version.created.astimezone().date().isoformat(),
+                entry.report.decision_short if entry.report else "",
                 *(values.get(name, "") for name in labels),
                 version.note,
             ]
@@ -148,11 +150,13 @@ def models(compared: Iterable[Compared]) -> FittedTable:
         Column("data", optional=1),
         Column("images learned from", right=True, whole=True, optional=3),
         Column("registered", whole=True, optional=2),
+        Column("decision", whole=True, optional=DECISION),
         *(
-            Column(one.label, right=True, whole=True, optional=at and at + 3)
+            # The first metric is always shown, the second longer than the decision.
+            Column(one.label, right=True, whole=True, optional=at and DECISION + 2 * at - 3)
             for at, one in enumerate(labels.values())
         ),
-        Column("note", optional=len(labels) + 3),
+        Column("note", optional=DECISION + 2 * len(labels)),
     ]
     used = [at for at in range(len(columns)) if at < 2 or any(row[at] for row in rows)]
     return FittedTable([columns[at] for at in used], [[row[at] for at in used] for row in rows])

@@ -1,7 +1,7 @@
 """Count a folder of images in batch: from what a person asks for to the CSV file."""
 
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from model_registry.versions import APPROVED, ModelVersion, describe_approved
@@ -37,8 +37,10 @@ def check(source: str, output: Path, files: RecordFiles) -> ImageSet | str:
     if source.startswith("s3://"):
         return source
     found = images.from_folder(Path(source))
-    records.read(files.records, files.expected, found.names)
-    return found
+    read = records.read(files.records, files.expected, found.names)
+    # Records that lie beside their images are no images that were left out.
+    beside = {str(PurePosixPath(name).with_suffix(".json")) for name in read}
+    return replace(found, skipped=[name for name in found.skipped if name not in beside])
 
 
 def score(

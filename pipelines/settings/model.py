@@ -241,6 +241,8 @@ class Quality(Section):
 
     accuracy_threshold: fields.Share
     """Lowest test accuracy at which a model is registered."""
+    min_found_share: fields.Share = 0.0
+    """Lowest share of wrong records found at which a model is registered."""
     match_precision: fields.PartialShare = 0.95
     """Share of correct records required among the bins that pass without a person."""
     record_error_rate: fields.PartialShare = 0.1

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from counts import Classes
 from evaluation.errors import EvaluationError
 
 if sys.version_info >= (3, 11, 4):
@@ -30,9 +31,14 @@ class LoadedModel:
     """A model, the program that predicts with it, and the folder that holds both."""
 
     folder: Path
-    classes: tuple[int, ...]
+    classes: Classes
     program: ModuleType
     model: Any
+
+    @property
+    def rule(self) -> Any:
+        """Its rule for decisions; None if its training fitted none."""
+        return getattr(self.model, "rule", None)
 
 
 def load(channel: Path, into: Path) -> LoadedModel:
@@ -56,8 +62,9 @@ def load(channel: Path, into: Path) -> LoadedModel:
             f"{archive} lacks {', '.join(missing)}, so it is no model of this pipeline's training"
         )
     try:
-        classes = tuple(
-            int(count) for count in json.loads((into / "model.json").read_text())["classes"]
+        settings = json.loads((into / "model.json").read_text())
+        classes = Classes(
+            tuple(int(count) for count in settings["classes"]), bool(settings.get("or_more"))
         )
         with _programs_of(into / "code"):
             program = importlib.import_module("inference")
@@ -83,6 +90,8 @@ def reference(loaded: LoadedModel) -> LoadedModel | None:
 
 def network(loaded: LoadedModel) -> Any:
     """The model's network in PyTorch, from pixels to probabilities; None if there is none.
+
+    Of a model with a rule it also has `join`, which judges stock records without the photo.
 
     Raises:
         EvaluationError: it does not load.

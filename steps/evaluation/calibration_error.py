@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -31,7 +32,7 @@ def calibration_error(confidence: np.ndarray, correct: np.ndarray, draws: np.nda
     """
     inside = confidence_bin(confidence)[:, None] == np.arange(BINS)
     gaps = draws @ (inside * (correct - confidence)[:, None])
-    return np.asarray(np.abs(gaps).sum(axis=1) / draws.shape[1])
+    return np.asarray(np.abs(gaps).sum(axis=1) / draws.sum(axis=1))
 
 
 def calibration_bins(
@@ -52,13 +53,16 @@ def confidence_bin(confidence: np.ndarray) -> np.ndarray:
 
 
 def describe(
-    predictions: Predictions, unscaled: np.ndarray, temperature: float
-) -> dict[str, float]:
-    """The temperature, and the calibration error before and after it, as tally.calibration."""
-    once = np.ones((1, len(unscaled)))
+    predictions: Predictions, unscaled: np.ndarray | None, temperature: float
+) -> dict[str, float | None]:
+    """The temperature, and the calibration error before and after it, as tally.calibration.
+
+    `before` is None where it is not known.
+    """
+    once = np.ones((1, len(predictions.truth)))
     before, after = (
-        float(calibration_error(confidence, predictions.correct, once)[0])
-        for confidence in (unscaled, predictions.confidence)
+        None if one is None else float(calibration_error(one, predictions.correct, once)[0])
+        for one in (unscaled, predictions.confidence)
     )
     return {"temperature": temperature, "before": before, "after": after}
 
@@ -68,11 +72,16 @@ def read_temperature(model: Path) -> float:
     return float(json.loads((model / "model.json").read_text()).get("temperature", 1.0))
 
 
-def unscaled_confidence(predictions: Predictions, temperature: float) -> np.ndarray:
+def unscaled_confidence(
+    predictions: Predictions, temperature: float, network: Any
+) -> np.ndarray | None:
     """Float (images,): the confidence of each prediction as it would be with temperature 1.
 
-    The model serves softmax(z / T), so p^T, scaled to add up to 1 again, is softmax(z).
+    The model serves softmax(z / T), so p^T, scaled to add up to 1 again, is softmax(z). None for a
+    model that corrects its distribution in another way, too, after which this does not hold.
     """
+    if getattr(network, "calibration", None) is not None:
+        return None
     powers = predictions.probabilities**temperature
     answered = np.searchsorted(predictions.classes, predictions.answer)
     return np.asarray(powers[np.arange(len(powers)), answered] / powers.sum(axis=1))

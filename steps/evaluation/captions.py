@@ -7,20 +7,20 @@ from typing import Any
 
 # By the file in the evaluation's output, in the order in which pages show them.
 CAPTIONS = {
+    "plots/decision.png": "Wrong stock records found, by how many bins people look at. A curve "
+    "ends where what is left cannot be judged.",
     "plots/confusion.png": "Confusion matrix. Just off the diagonal is at most one item off.",
     "plots/history.png": "Loss and accuracy of each epoch.",
     "plots/per_class.png": "Precision, recall and F1 of each count.",
     "plots/reliability.png": "How often predictions of a given confidence are correct.",
     "plots/slices.png": "Accuracy on parts of the test images. A long bar: too few images to be "
     "sure.",
-    "plots/verification.png": "Left: telling correct stock records from wrong ones. Right: of the "
-    "bins that pass without a person, the share with a correct record.",
     "plots/mistakes.png": "The mistakes with the highest confidence. Some may be wrong labels.",
     "plots/grad_cam.png": "Where the model looks (Grad-CAM): bright parts speak for its answer.",
     "suspects.png": "Training images whose labels look wrong, with the probability of the label.",
 }
 # As wide as the page; they follow the narrow ones.
-WIDE = ("plots/verification.png", "plots/mistakes.png", "plots/grad_cam.png", "suspects.png")
+WIDE = ("plots/mistakes.png", "plots/grad_cam.png", "suspects.png")
 
 
 def describe(output: Path) -> list[dict[str, Any]]:

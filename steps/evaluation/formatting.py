@@ -18,8 +18,8 @@ def number(form: Format, *values: float | None, between: str = "") -> str:
 
 
 def percent(estimate: Mapping[str, float | None]) -> str:
-    """`31.0 % (25 to 38)`; "none" where it is undefined."""
+    """`31.0 % (25 to 38)`; "not known" where it is undefined."""
     value, low, high = (estimate.get(name) for name in ("value", "low", "high"))
     if value is None or low is None or high is None:
-        return number("percent", value) or "none"
+        return number("percent", value) or "not known"
     return f"{number('percent', value)} ({100 * low:.0f} to {100 * high:.0f})"

@@ -128,14 +128,15 @@ def _sheet(rows: Any, maps: dict[int, np.ndarray], predictions: Predictions) -> 
             plain.imshow(picture)
             hot.imshow(_overlay(picture, maps[index]))
             plain.set_title(
-                f"holds {predictions.truth[index]}",
+                f"holds {predictions.words(int(predictions.truth[index]))}",
                 fontsize=9,
                 fontweight="normal",
                 color=INK,
                 pad=4,
             )
             hot.set_title(
-                f"answered {predictions.answer[index]} ({predictions.confidence[index]:.0%})",
+                f"answered {predictions.words(int(predictions.answer[index]))} "
+                f"({predictions.confidence[index]:.0%})",
                 fontsize=9, fontweight="normal", color=INK, pad=4,
             )  # fmt: skip
     return figure

@@ -8,7 +8,9 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from evaluation import decision_words
 from evaluation.formatting import percent
+from evaluation.judged_claims import ITEMS, MATCH, PHOTO
 
 TEMPLATE = Path(__file__).with_name("evaluation.html.j2")
 
@@ -27,6 +29,8 @@ def render(document: dict[str, Any], output: Path) -> str:
     return environment.get_template(TEMPLATE.name).render(
         tally=tally,
         percent=percent,
+        kinds=decision_words.NAMES,
+        scores={MATCH: "decision", PHOTO: "photo alone", ITEMS: "items alone"},
         pictures=[
             picture | {"data": base64.b64encode((output / picture["file"]).read_bytes()).decode()}
             for picture in tally["pictures"]

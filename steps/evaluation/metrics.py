@@ -46,6 +46,7 @@ class Metric:
         better: which of two values is the better one.
         headline: show it large, before the others.
         baselines: names of the baselines that it is compared with, where they exist.
+        needs_record: do not show it where no test image has a stock record with items.
     """
 
     name: str
@@ -57,11 +58,12 @@ class Metric:
     better: Literal["higher", "lower"] = "higher"
     headline: bool = False
     baselines: tuple[str, ...] = ()
+    needs_record: bool = False
 
 
 def _mean(values: Callable[[Predictions], np.ndarray]) -> Compute:
     """The mean over the images of a sample."""
-    return lambda predictions, draws: draws @ values(predictions) / draws.shape[1]
+    return lambda predictions, draws: draws @ values(predictions) / draws.sum(axis=1)
 
 
 def _error(predictions: Predictions) -> Any:
@@ -79,7 +81,7 @@ def _root_mean_square(values: Callable[[Predictions], np.ndarray]) -> Compute:
 
 def _explained_variance(predictions: Predictions, draws: np.ndarray) -> np.ndarray:
     truth = predictions.truth.astype(float)
-    spread = draws @ truth**2 - (draws @ truth) ** 2 / draws.shape[1]
+    spread = draws @ truth**2 - (draws @ truth) ** 2 / draws.sum(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):  # undefined for one count only
         return np.asarray(1 - draws @ _error(predictions) ** 2 / np.where(spread, spread, np.nan))
 
@@ -117,13 +119,28 @@ def _weighted(score: Callable[[_Hits], np.ndarray]) -> Compute:
 
     def compute(predictions: Predictions, draws: np.ndarray) -> np.ndarray:
         hits = _Hits.count(predictions, draws)
-        return np.asarray((hits.true * score(hits)).sum(axis=1) / draws.shape[1])
+        return np.asarray((hits.true * score(hits)).sum(axis=1) / draws.sum(axis=1))
 
     return compute
 
 
 def _calibration_error(predictions: Predictions, draws: np.ndarray) -> np.ndarray:
     return calibration_error(predictions.confidence, predictions.correct, draws)
+
+
+def _with_record(compute: Compute) -> Compute:
+    """A metric of what photo and stock record say, over the images whose items are known."""
+
+    def of_known(predictions: Predictions, draws: np.ndarray) -> np.ndarray:
+        if predictions.recorded is None or predictions.with_record is None:
+            return np.full(len(draws), np.nan)
+        some = draws[:, predictions.recorded.known]
+        values = np.full(len(draws), np.nan)
+        drawn = some.sum(axis=1) > 0
+        values[drawn] = compute(predictions.with_record, some[drawn])
+        return values
+
+    return of_known
 
 
 METRICS: tuple[Metric, ...] = (
@@ -152,6 +169,27 @@ METRICS: tuple[Metric, ...] = (
         "calibration_error", TALLY, _calibration_error,
         "calibration error", "gap between confidence and accuracy", "number", "lower", False,
         ("unscaled",),
+    ),
+    Metric(
+        "accuracy_with_record", TALLY, _with_record(_mean(lambda known: known.correct)),
+        "accuracy + record", "counted exactly by photo and stock record", "percent", "higher",
+        False, ("photo_alone",), True,
+    ),
+    Metric(
+        "within_one_with_record", TALLY, _with_record(_mean(lambda known: _error(known) <= 1)),
+        "within one + record", "at most one item off, by photo and stock record", "percent",
+        "higher", False, ("photo_alone",), True,
+    ),
+    Metric(
+        "rmse_with_record", TALLY, _with_record(_root_mean_square(_error)),
+        "RMSE + record", "root of the mean squared error, by photo and stock record", "items",
+        "lower", False, ("photo_alone", "expected_count"), True,
+    ),
+    Metric(
+        "calibration_error_with_record", TALLY, _with_record(_calibration_error),
+        "calibration + record",
+        "gap between confidence and accuracy, by photo and stock record", "number", "lower", False,
+        ("photo_alone",), True,
     ),
     Metric("mse", REGRESSION, _mean(lambda predictions: _error(predictions) ** 2)),
     Metric("r2", REGRESSION, _explained_variance),
@@ -194,7 +232,9 @@ def describe(predictions: Predictions, baselines: Mapping[str, Baseline]) -> dic
             name = f"{metric.name}_best_constant_classifier"
             sections[CLASSIFICATION][name] = _model_quality(best[metric.name])
     sections[TALLY]["metrics"] = [
-        _shown(metric, estimates[metric.name], baselines) for metric in METRICS if metric.label
+        _shown(metric, estimates[metric.name], baselines)
+        for metric in METRICS
+        if metric.label and not (metric.needs_record and predictions.with_record is None)
     ]
     return sections
 
@@ -234,11 +274,11 @@ def per_count(predictions: Predictions) -> dict[str, dict[str, float]]:
     )
     names = ("precision", "recall", "f1", "support")
     return {
-        str(count): {
+        class_: {
             name: round(float(column[index]), 6) if name != "support" else int(column[index])
             for name, column in zip(names, columns, strict=True)
         }
-        for index, count in enumerate(predictions.classes)
+        for index, class_ in enumerate(predictions.names)
     }
 
 
@@ -248,7 +288,7 @@ def _value(metric: Metric, predictions: Predictions) -> float:
 
 def _confusion_matrix(predictions: Predictions) -> dict[str, dict[str, int]]:
     matrix = sk.confusion_matrix(predictions.truth, predictions.answer, labels=predictions.classes)
-    names = [str(count) for count in predictions.classes]
+    names = predictions.names
     rows = [dict(zip(names, row, strict=True)) for row in matrix.tolist()]
     return dict(zip(names, rows, strict=True))
 

@@ -26,8 +26,9 @@ def draw(file: Path, predictions: Predictions) -> None:
     entries = [
         plotting.Entry(
             predictions.images[index].path,
-            f"holds {predictions.images[index].count}, answered {predictions.answer[index]}"
-            f" ({predictions.confidence[index]:.0%})",
+            f"holds {predictions.images[index].count}, answered "
+            f"{predictions.words(int(predictions.answer[index]))} "
+            f"({predictions.confidence[index]:.0%})",
         )
         for index in mistakes
     ]

@@ -133,7 +133,8 @@ def _reliability(
                 color=BLUE if colour != "#DCDCDC" else GREY,
             )  # fmt: skip
     scaling = evaluation["tally"]["calibration"]
-    if unscaled is not None and scaling["temperature"] != 1:
+    shown_before = unscaled is not None and scaling["temperature"] != 1
+    if unscaled is not None and shown_before:
         sizes_before, means_before, accuracies_before = calibration_bins(
             unscaled, predictions.correct
         )
@@ -147,7 +148,7 @@ def _reliability(
     upper.set_ylim(0, 1)
     upper.set_ylabel("correct predictions")
     error = evaluation["tally"]["calibration_error"]["value"]
-    was = f", before scaling {scaling['before']:.3f}" if scaling["temperature"] != 1 else ""
+    was = f", before scaling {scaling['before']:.3f}" if shown_before else ""
     upper.set_title(f"Reliability of the confidence\nCalibration error {error:.3f}{was}")
     upper.legend(loc="upper left", frameon=True, framealpha=0.9, edgecolor="none")
     lower.bar(left, sizes, 1 / BINS, align="edge", color=GREY, edgecolor="white")

@@ -235,6 +235,11 @@ def test_records_in_a_folder_are_sent_with_their_images(
         ("4.png", "", "", ""),
         ("aisle 7/deep/3.JPEG", "", "", ""),
     ]
+    assert "Skipped, as not named .jpg, .jpeg, .png: metadata.json." in done.stderr
+    (photos / "1.json").write_text(json.dumps(ITEMS))
+    done = shop.run("score", photos, "--records", photos, "-o", tmp_path / "beside.csv")
+    assert "Skipped, as not named .jpg, .jpeg, .png: metadata.json." in done.stderr
+    assert judged(tmp_path / "beside.csv")[0] == ("1.jpg", "pass", "0.8", "3")
     (tmp_path / "expected.csv").write_text("image;expected_quantity\n1.jpg;2\n4.png;2\n")
     done = shop.run("score", photos, *options, "--expected", tmp_path / "expected.csv")
     assert done.returncode == 0, done.stderr

@@ -169,19 +169,22 @@ def test_expressions_refer_to_steps_that_exist(
     assert referred < set(by_name)
 
 
-def test_both_conditions_must_hold(by_name: dict[str, dict[str, Any]]) -> None:
+def test_all_conditions_must_hold(by_name: dict[str, dict[str, Any]]) -> None:
     arguments = by_name["CheckAccuracy"]["Arguments"]
     assert [condition["Type"] for condition in arguments["Conditions"]] == [
         "GreaterThanOrEqualTo",
         "GreaterThanOrEqualTo",
+        "GreaterThanOrEqualTo",
     ]
-    threshold, approved = (condition["RightValue"] for condition in arguments["Conditions"])
+    threshold, approved, found = (condition["RightValue"] for condition in arguments["Conditions"])
     assert threshold == {"Get": "Parameters.AccuracyThreshold"}
     assert approved["Std:JsonGet"]["Path"] == "tally.approved.must_reach.value"
+    assert found == {"Get": "Parameters.MinFoundShare"}
     own = [condition["LeftValue"]["Std:JsonGet"]["Path"] for condition in arguments["Conditions"]]
     assert own == [
         "multiclass_classification_metrics.accuracy.value",
         "tally.approved.candidate_accuracy.value",
+        "tally.decision.compared_found_share.value",
     ]
     assert [step["Name"] for step in arguments["IfSteps"]] == ["Register", "Deploy"]
     assert [step["Name"] for step in arguments["ElseSteps"]] == ["AccuracyTooLow"]

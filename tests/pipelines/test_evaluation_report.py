@@ -43,7 +43,9 @@ def test_every_metric_is_read_with_its_words_and_numbers() -> None:
     assert (rmse.interval, rmse.headline) == ("0.85 to 1.20 items", False)
     assert rmse.comparison.startswith("always answering the mean, 2.99: 1.39 items;")
     assert report.headline.startswith("25 test images: 48.0 ± 10.0 % counted exactly, 86.0 ±")
-    assert report.verification == TODAY["tally"]["verification"]["sentence"]
+    assert report.decision == TODAY["tally"]["decision"]["sentence"]
+    assert report.decision_short == "looks at 35.2 %, finds 67.1 %, 95.3 % right"
+    assert report.classes == "1-3"
     assert [picture.wide for picture in report.pictures] == [False, True]
 
 
@@ -67,7 +69,7 @@ def test_an_evaluation_of_an_earlier_version_is_read() -> None:
         "on; always answering 2: 22.2 %"
     )
     assert rmse.comparison == "always answering 2.99: 1.39 items"
-    assert report.verification == (
+    assert report.decision == (
         "If 10 % of the stock records are wrong, 31.0 % of the bins can pass without a person; of "
         "these, 94.7 % have a correct record (required: 95 %)."
     )
@@ -92,12 +94,12 @@ def test_the_approved_model_of_an_earlier_evaluation(
 def test_an_earlier_evaluation_at_which_no_bin_can_pass() -> None:
     verification = {**EARLIER["tally"]["verification"], "passed": {"value": 0.0}}
     document = {"tally": {"verification": verification}}
-    assert "no bin can pass without a person" in evaluation_report.read(document).verification
+    assert "no bin can pass without a person" in evaluation_report.read(document).decision
 
 
 def test_an_empty_document_is_an_empty_report() -> None:
     report = evaluation_report.read({})
-    assert (report.metrics, report.headline, report.verification) == ((), "", "")
+    assert (report.metrics, report.headline, report.decision) == ((), "", "")
     assert report.rows() == (("test metric", "this model"), [])
 
 
@@ -124,7 +126,7 @@ def test_the_facts_are_the_metrics_with_their_intervals_and_the_decision() -> No
     facts = evaluation_report.read(TODAY).facts()
     assert facts["images tested on"] == "25"
     assert facts["RMSE"] == "1.02 items (0.85 to 1.20)"
-    assert facts["decision"].startswith("If 10 % of the stock records are wrong")
+    assert facts["decision"].startswith("While people look at 35.2 % (33 to 38) of the bins")
     earlier = evaluation_report.read(EARLIER)
     assert (earlier.metrics[0].low, earlier.metrics[0].high) == (0.3, 0.66)
     assert earlier.facts()["accuracy"] == "48.0 % (30.0 to 66.0)"

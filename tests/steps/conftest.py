@@ -47,6 +47,14 @@ def opt(tmp_path: Path, images: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="session")
+def recorded_inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Inputs of Evaluate: bins of 0 to 8 with stock records, and a model trained on such ones."""
+    from tests.steps.evaluation.recorded_bins import evaluate_inputs
+
+    return evaluate_inputs(tmp_path_factory.mktemp("recorded"))
+
+
+@pytest.fixture(scope="session")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A sealed model with its export; tests read it or copy it."""
     from tests.steps.tiny_model import CLASSES, drawn_channel, unsealed_model

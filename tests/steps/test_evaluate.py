@@ -29,8 +29,8 @@ PLAN = (
     + [(3, 3, LIKELY)] * 4 + [(3, 1, LIKELY)] * 1 + [(3, 5, UNSURE)] * 1
     + [(5, 5, SURE)] * 5 + [(5, 3, SURE)] * 1 + [(5, 1, UNSURE)] * 2
 )  # fmt: skip
-NAMES = {"confusion", "per_class", "reliability", "history", "mistakes"} | {
-    "verification", "slices", "grad_cam",
+NAMES = {"confusion", "per_class", "reliability", "history", "mistakes", "slices", "grad_cam"} | {
+    "decision",
 }  # fmt: skip
 
 
@@ -163,41 +163,6 @@ def test_the_evaluation_agrees_with_plain_arithmetic(evaluated: Path) -> None:
     assert approved["candidate_accuracy"]["value"] == pytest.approx(measured)
 
 
-def shape(value: object) -> object:
-    """The keys of a document, without its values: the key sets of all rows of a list are one."""
-    if isinstance(value, dict):
-        return {key: shape(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [shape(inner) for inner in value[:1]]
-    return type(value).__name__
-
-
-def test_the_evaluation_has_the_form_that_the_command_line_is_tested_with(
-    inputs: Path, opt: Path, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    """tests/evaluation.json is what the tests of pipelines/ read in place of this step's output."""
-    shutil.copyfile(
-        inputs.parent / "approved.tar.gz", opt / "processing/input/approved/model.tar.gz"
-    )
-    model = shutil.copytree(inputs.parent / "model", tmp_path_factory.mktemp("m") / "calibrated")
-    settings = read(model, "model.json") | {"temperature": 0.8}
-    (model / "model.json").write_text(json.dumps(settings))
-    pack(model, opt / "processing/input/model/model.tar.gz")
-    assert evaluate.main([]) == 0
-    written = read(opt / "processing/output/evaluation")
-    sample = json.loads((Path(__file__).parents[1] / "evaluation.json").read_text())
-    for name in ("slices", "per_class"):  # named by the test images
-        del written["tally"][name], sample["tally"][name]
-    for document in (written, sample):
-        document["multiclass_classification_metrics"]["confusion_matrix"] = {}
-        del document["tally"]["verification"]["other_shares"][0]  # there it may be undefined
-    assert shape(written) == shape(sample)
-    for key in ("name", "label", "description", "format", "better", "headline"):
-        assert [one[key] for one in written["tally"]["metrics"]] == [
-            one[key] for one in sample["tally"]["metrics"]
-        ]
-
-
 def test_what_training_wrote_is_handed_on(evaluated: Path) -> None:
     assert read(evaluated, "training.json")["best_epoch"] == 3
     assert read(evaluated, "debug_rules.json")[0]["rule"] == "Overfit"
@@ -301,7 +266,9 @@ def test_a_model_whose_program_shows_no_network(
     assert f"no picture of where the model looks: {why}\n" in capsys.readouterr().out
     output = opt / "processing/output/evaluation"
     assert read(output)["tally"]["grad_cam"] == {"left_out": why}
-    assert {file.stem for file in (output / "plots").iterdir()} == NAMES - {"history", "grad_cam"}
+    drawn = {file.stem for file in (output / "plots").iterdir()}
+    assert drawn == NAMES - {"history", "grad_cam", "decision"}
+    assert why in read(output)["tally"]["decision"]["sentence"]
 
 
 def test_each_model_runs_its_own_code(tmp_path: Path) -> None:

@@ -115,7 +115,10 @@ def test_a_narrow_terminal_leaves_out_what_matters_least(shown: Shown, model: Co
     *heading, _, row = shown(80, tables.models([model]))
     assert "accuracy" in " ".join(heading) and "note" not in " ".join(heading)
     assert row.split()[2] == "1-3" and row.split()[4:8] == ["48.0", "%", "86.0", "%"]
-    wide = shown(160, tables.models([model]))[0]
+    middle = shown(130, tables.models([model]))
+    assert "decision" in middle[0] and "macro" not in middle[0]
+    assert "looks at 35.2 %, finds 67.1 %, 95.3 % right" in middle[-1]
+    wide = " ".join(shown(260, tables.models([model]))[:2])
     assert "calibration error" in wide and "note" in wide
 
 

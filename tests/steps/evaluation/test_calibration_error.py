@@ -31,9 +31,6 @@ def probabilities(answer: int, confidence: float) -> np.ndarray:
 def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("calibrated")
     files = draw(root / "test")
-    draw(root / "validation")
-    (root / "validation" / "6").mkdir()  # bins of a count that only teaches
-    draw_bin(6, 0).save(root / "validation" / "6" / "00099.jpg")
     (root / "manifest").mkdir()
     (root / "manifest/manifest.json").write_text('{"counts": {"train": {"1": 2, "3": 2, "5": 2}}}')
     answers = [probabilities(answer, confidence).tolist() for _, answer, confidence in PLAN]
@@ -63,9 +60,3 @@ def test_the_calibration_is_told_before_and_after_it(output: Path) -> None:
     soft = [(p / p.sum()).max() for p in (probabilities(1, c) ** 0.5 for c in (0.9, 0.6))]
     after = (abs(1 - soft[0]) + abs(1 / 3 - soft[1])) / 2
     assert found["after"] == pytest.approx(after, abs=3e-3)
-
-
-def test_the_threshold_is_chosen_on_validation_images_of_judged_counts(output: Path) -> None:
-    found = json.loads((output / "evaluation.json").read_text())["tally"]["verification"]
-    assert found["threshold_from"] == "validation"
-    assert found["choosing_images"] == len(PLAN)

@@ -36,9 +36,17 @@ def test_headline_metrics_stand_first_in_plain_words(
     document: dict[str, Any], tmp_path: Path
 ) -> None:
     assert (
-        "48.0 % counted exactly 86.0 % at most one item off 0.71 items off on average 31.0 % of "
-        "the bins can pass without a person, if 10 % of the stock records are wrong"
+        "48.0 % counted exactly 86.0 % at most one item off 0.71 items off on average Metrics"
     ) in words(document, tmp_path)
+
+
+def test_what_the_decision_does_stands_before_everything_else(
+    document: dict[str, Any], tmp_path: Path
+) -> None:
+    text = words(document, tmp_path)
+    assert text.startswith("How well the model counts Evaluated on 25 test images")
+    decision = text.index(f"What the decision does {document['tally']['decision']['sentence']}")
+    assert decision < text.index("48.0 % counted exactly")
 
 
 def test_every_metric_stands_beside_its_interval_and_baselines(
@@ -64,14 +72,33 @@ def test_a_metric_that_is_added_is_shown(document: dict[str, Any], tmp_path: Pat
     assert "overcounted counted too high 12.5 % 30.0 to 66.0 %" in text
 
 
-def test_the_share_of_bins_that_pass_is_shown_for_other_error_rates_of_the_record(
+def test_each_kind_of_wrong_record_and_other_rates_are_shown(
     document: dict[str, Any], tmp_path: Path
 ) -> None:
+    decision = document["tally"]["decision"]
+    decision["kinds"]["exchanged"] |= {
+        "share": 0.2, "found_share": {"value": 0.8, "low": 0.7, "high": 0.9},
+    }  # fmt: skip
+    decision["kinds"]["exchanged"]["auc"]["items"] = {"value": None}
+    decision["other_rates"][0] |= {
+        "record_error_rate": 0.02, "looked": {"value": 0.25, "low": 0.2, "high": 0.3},
+    }  # fmt: skip
     text = words(document, tmp_path)
-    assert "31.0 % (25 to 38) of the bins can pass without a person; of these, 94.7 %" in text
-    assert "2 % none 0.0 % (0 to 0) none 0.0 % (0 to 0)" in text
-    assert "10 % 0.400 31.0 % (25 to 38) 94.7 % (92 to 97) 5.0 % (3 to 7)" in text
-    assert "chosen on 27 validation images, so that 95 % of the passing bins" in text
+    assert "the record is another bin's 20 % 80.0 % (70 to 90)" in text
+    assert "AUC, items alone" in text and "not known" in text
+    assert "2 % 25.0 % (20 to 30)" in text
+
+
+def test_an_unknown_decision_is_said_to_be_so(document: dict[str, Any], tmp_path: Path) -> None:
+    unknown = "What the decision does is not known: the model was trained without a rule"
+    document["tally"]["decision"] |= {
+        "left_out": "it", "sentence": unknown, "kinds": {}, "other_rates": [], "fitted": None,
+    }  # fmt: skip
+    document["tally"] |= {"not_bins": None}
+    document["tally"]["one_to_five"] |= {"photo": None}
+    text = words(document, tmp_path)
+    assert unknown in text
+    assert "Which wrong records are found" not in text
 
 
 def test_missing_slices_and_pictures_are_named_with_the_reason(

@@ -80,6 +80,6 @@ def test_temperature_one_brings_the_networks_own_confidence_back() -> None:
         found.images, CLASSES, found.truth, np.array(CLASSES)[answered], cooled[rows, answered],
         cooled[:, 0], found.expected_count, cooled,
     )  # fmt: skip
-    assert calibration_error.unscaled_confidence(served, 2.5) == pytest.approx(
+    assert calibration_error.unscaled_confidence(served, 2.5, None) == pytest.approx(
         softmax[rows, answered]
     )
