@@ -8,6 +8,7 @@ import pytest
 from evaluation import one_to_five
 from evaluation.predictions import Predictions, Recorded
 from evaluation.testset import TestImage
+from record import Item, Record
 
 CLASSES = (0, 1, 2, 3, 4, 5, 6)
 TRUTH = [0, 2, 5, 6]
@@ -52,3 +53,18 @@ def test_with_the_record_only_the_bins_with_known_items_count() -> None:
 
 def test_nothing_is_left_of_other_bins() -> None:
     assert one_to_five.restrict(predicted().subset(np.array([0, 3]))) is None
+
+
+def test_every_quantity_that_a_miscounted_record_could_have() -> None:
+    """Two items are listed, 3 in all: 1 cannot be written, 2 and 4 are twice as likely as 5."""
+    record = Record(3, (Item(2), Item(1)))
+    found = [
+        (one.quantity, [item.quantity for item in one.items or ()], weight)
+        for one, weight in one_to_five.miscounts(record)
+    ]
+    assert found == [
+        (3, [2, 1], 0.9),
+        (2, [1, 1], pytest.approx(0.04)),
+        (4, [3, 1], pytest.approx(0.04)),
+        (5, [4, 1], pytest.approx(0.02)),
+    ]
