@@ -119,6 +119,29 @@ class EvaluationReport:
         images = "" if self.test_images is None else str(self.test_images)
         return {"images tested on": images, **shown, "decision": self.decision}
 
+    def unmet(self, parameters: Mapping[str, str]) -> list[str]:
+        """Which conditions of CheckAccuracy do not hold, in words.
+
+        Args:
+            parameters: Those of the execution; a condition whose parameter is missing is left out.
+        """
+        accuracy, own, approved, found = (
+            _at(self.document, path)
+            for path in (ACCURACY, COMPARED_ACCURACY, REQUIRED_ACCURACY, FOUND_SHARE)
+        )
+        conditions = (
+            ("its accuracy", accuracy, "AccuracyThreshold", parameters.get("AccuracyThreshold")),
+            ("its accuracy, on the images that both are tested on,", own,
+             "the approved model's", approved),
+            ("the share of the wrong records that it finds", found,
+             "MinFoundShare", parameters.get("MinFoundShare")),
+        )  # fmt: skip
+        return [
+            f"{what} is {reached:.3f}, below {name} {float(least):.3f}"
+            for what, reached, name, least in conditions
+            if reached is not None and least is not None and reached < float(least)
+        ]
+
     def rows(self) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
         """The metrics as the columns and rows of a table, without a column that would be empty."""
         columns = ("test metric", "this model", "95 % interval", "for comparison")
@@ -145,6 +168,14 @@ def read(document: Mapping[str, Any]) -> EvaluationReport:
         decision_short=decision.get("short", ""),
         pictures=tuple(Picture(**one) for one in tally.get("pictures", ())),
     )
+
+
+def _at(document: Mapping[str, Any], path: str) -> float | None:
+    """The number at a path for JsonGet; None where there is none."""
+    found: Any = document
+    for key in path.split("."):
+        found = found.get(key) if isinstance(found, Mapping) else None
+    return found if isinstance(found, int | float) else None
 
 
 _FIELDS = [field.name for field in fields(Metric)]

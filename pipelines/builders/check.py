@@ -49,7 +49,7 @@ def accuracy_too_low_step(context: BuildContext, evaluate: Any) -> FailStep:
         error_message=Join(
             on="",
             values=[
-                "The model was not registered; one of these does not hold. "
+                "The model was not registered; not all of these hold. "
                 "Its accuracy on the test images is ",
                 read(evaluate, evaluation_report.ACCURACY_IN_WORDS),
                 " and must reach AccuracyThreshold = ",

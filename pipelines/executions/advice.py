@@ -47,7 +47,9 @@ def advise(execution: Execution, outcome: Outcome) -> Advice:
     failed = [step for step in execution.steps if step.status == "Failed"]
     with_log = [step.name for step in failed if step.type in GROUPS]
     if execution.status == "Failed" and failed and not with_log:
-        return Advice(NO_VERSION, (CHANGED, (f"report {identity}", "write an HTML report")))
+        return Advice(
+            _why(execution, outcome), (CHANGED, (f"report {identity}", "write an HTML report"))
+        )
     if execution.status not in ("Failed", "Stopped"):
         return Advice(NO_VERSION, (CHANGED,))
     failures = [step.failure for step in failed]
@@ -66,6 +68,14 @@ def advise(execution: Execution, outcome: Outcome) -> Advice:
             ("upsert start", "start with the changed code"),
         ),
     )
+
+
+def _why(execution: Execution, outcome: Outcome) -> str:
+    """That no version was registered, and which conditions of CheckAccuracy do not hold."""
+    unmet = outcome.evaluation.unmet(execution.parameters) if outcome.evaluation else []
+    if not unmet:
+        return NO_VERSION
+    return f"The model is not good enough: {'; '.join(unmet)}. {NO_VERSION}"
 
 
 def _about_version(number: int, approval: str, identity: str) -> Advice:

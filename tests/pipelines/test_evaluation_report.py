@@ -97,6 +97,33 @@ def test_an_earlier_evaluation_at_which_no_bin_can_pass() -> None:
     assert "no bin can pass without a person" in evaluation_report.read(document).decision
 
 
+@pytest.mark.parametrize(
+    ("parameters", "unmet"),
+    [
+        ({"AccuracyThreshold": "0.2", "MinFoundShare": "0"}, []),
+        ({}, []),
+        ({"AccuracyThreshold": "0.5"}, ["its accuracy is 0.480, below AccuracyThreshold 0.500"]),
+        (
+            {"AccuracyThreshold": "0.48", "MinFoundShare": "0.7"},
+            ["the share of the wrong records that it finds is 0.671, below MinFoundShare 0.700"],
+        ),
+    ],
+    ids=["all-hold", "not-known", "accuracy", "found-share"],
+)
+def test_the_conditions_that_do_not_hold_are_named(
+    parameters: dict[str, str], unmet: list[str]
+) -> None:
+    assert evaluation_report.read(TODAY).unmet(parameters) == unmet
+    assert evaluation_report.read({}).unmet(parameters) == []
+
+
+def test_the_approved_model_is_not_reached() -> None:
+    approved = {**TODAY["tally"]["approved"], "must_reach": {"value": 0.52}}
+    document = {**TODAY, "tally": {**TODAY["tally"], "approved": approved}}
+    (unmet,) = evaluation_report.read(document).unmet({})
+    assert unmet.endswith("is 0.480, below the approved model's 0.520")
+
+
 def test_an_empty_document_is_an_empty_report() -> None:
     report = evaluation_report.read({})
     assert (report.metrics, report.headline, report.decision) == ((), "", "")

@@ -1,7 +1,9 @@
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
+from pipelines import evaluation_report
 from pipelines.executions.advice import advise
 from pipelines.executions.execution import Execution, Step
 from pipelines.executions.outcome import Outcome
@@ -46,3 +48,13 @@ def test_a_killed_trial_is_explained_if_the_step_does_not_say_how_it_ended() -> 
         "memory ran out" in advise(failed(cut, "Tune", "Tuning"), Outcome(trials=(trial,))).sentence
     )
     assert "memory ran out" not in advise(failed(cut), Outcome(trials=(trial,))).sentence
+
+
+def test_a_model_that_is_not_good_enough_is_told_what_it_lacks() -> None:
+    execution = replace(failed("", "AccuracyTooLow", "Fail"), parameters={"MinFoundShare": "0.9"})
+    tally = {"decision": {"compared_found_share": {"value": 0.5}}}
+    advice = advise(execution, Outcome(evaluation_report.read({"tally": tally})))
+    assert advice.sentence.startswith(
+        "The model is not good enough: the share of the wrong records that it finds is 0.500, "
+        "below MinFoundShare 0.900. No model version was registered"
+    )

@@ -257,6 +257,29 @@ def test_a_model_without_a_rule_and_test_bins_without_records(
     assert not (tmp_path / "output" / "plots" / "decision.png").exists()
 
 
+OLDER = """
+def model_fn(model_dir): return None
+def input_fn(body, content_type, context=None): return [body]
+def predict_fn(batch, model):
+    return [{"count": 7, "confidence": 0.9, "probabilities": {"1": 0.1, "7": 0.9},
+             "expected_count": 6.4, "match": False} for _ in batch]
+"""
+
+
+def test_an_approved_model_of_an_earlier_version_is_compared_on_counts(
+    recorded_inputs: Path, tmp_path: Path
+) -> None:
+    """It knows neither records nor "6 or more"; its 7 is right where the bin holds 6 or more."""
+    inputs = shutil.copytree(recorded_inputs, tmp_path / "input")
+    folder = save_model(tmp_path / "older", (1, 7))
+    (folder / "code" / "inference.py").write_text(OLDER)
+    pack(folder, inputs / "approved" / "model.tar.gz")
+    evaluate.evaluate(inputs, tmp_path / "output", 50)
+    tally = json.loads((tmp_path / "output" / "evaluation.json").read_text())["tally"]
+    assert tally["approved"]["accuracy"]["value"] == pytest.approx(24 / 72)
+    assert "the approved model: 33.3 %" in tally["metrics"][0]["comparison"]
+
+
 def test_a_list_of_bins_that_is_damaged_is_refused(recorded_inputs: Path, tmp_path: Path) -> None:
     test = shutil.copytree(recorded_inputs / "test", tmp_path / "test")
     (test / "bins.jsonl").write_text('{"id": "1", "count": 3, "items": null}\n{"id": 2}\n')
