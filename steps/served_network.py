@@ -111,7 +111,7 @@ class Serving(nn.Module):
     @property
     def outputs(self) -> Sequence[str]:
         """The names of the outputs of `forward`."""
-        return ("photo", "strangeness", "items", "both")[: 2 if self.record is None else 4]
+        return ("photo", "strangeness", "items_alone", "both")[: 2 if self.record is None else 4]
 
     def forward(
         self,

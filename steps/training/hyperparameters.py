@@ -50,9 +50,7 @@ class Recipe(BaseModel):
     pretrained: bool = _field(True, "start from ImageNet weights")
     freeze: Annotated[int, Field(ge=-1)] = _field(0, "backbone stages to freeze; -1: all of it")
     dropout: Share = _field(0.2, "share of features dropped before the last layer")
-    counts: str = _field(
-        "", "counts to answer, such as 1-5 or 0-6+ (6 or more); empty: all training counts"
-    )
+    counts: str = _field("", "counts to answer, such as 1-5 or 0-6+; empty: all")
     loss: Loss = _field("soft-ordinal", "training loss")
     label_width: NotNegative = _field(0.6, "standard deviation of soft-ordinal labels, in items")
     label_smoothing: Share = _field(0.1, "for cross-entropy and expected-count")
@@ -81,11 +79,11 @@ class Recipe(BaseModel):
     stop_on_issue: bool = _field(False, "with debug: end training when a rule finds an issue")
     profile: bool = _field(True, "record the operators of two steps in profile.html")
     match_precision: PartialShare = _field(
-        0.95, "share of the passing bins whose stock record must be right"
+        0.95, "share of the passing stock records that must be right"
     )
-    record_error_rate: PartialShare = _field(0.1, "share of wrong stock records that is assumed")
+    record_error_rate: PartialShare = _field(0.1, "share of wrong stock records, as assumed")
     record_error_kinds: str = _field(
-        decision.USUAL_KINDS, "share of each kind of wrong stock record among the wrong ones"
+        decision.USUAL_KINDS, "share of each kind among the wrong stock records"
     )
     export: Literal["auto", "none"] = _field("auto", "auto: for ONNX Runtime; none: use PyTorch")
 

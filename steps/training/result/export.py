@@ -125,8 +125,8 @@ def _export(
     """Export and compare; the file that serves, and a report."""
     reference = engine.load(folder, _with_hashes(folder, settings), engine.PYTORCH)
     _to_onnx(folder, settings)
-    pixels, counts = sample(validation, MOST_COMPARED)
     classes = Classes(tuple(settings["classes"]), bool(settings.get("or_more", False)))
+    pixels, counts = sample(validation, MOST_COMPARED, classes)
     truth = np.array([classes.counts.index(classes.of(int(count))) for count in counts])
     expected = _probabilities(reference, pixels)
     exact = _compare_file(folder, settings, FLOAT, pixels, expected, truth)
@@ -244,17 +244,24 @@ def _probabilities(loaded: engine.Engine, pixels: np.ndarray) -> np.ndarray:
     return np.concatenate([loaded.run(pixels[start : start + BATCH]).photo for start in batches])
 
 
-def sample(images: Images, most: int) -> tuple[np.ndarray, np.ndarray]:
+def sample(
+    images: Images, most: int, classes: Classes | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Pixels (n, size, size, 3) and counts (n) of images spread evenly over a channel.
 
     Args:
         images: a channel, sorted by count.
         most: largest number of images.
+        classes: leave out images of no class; None for all images.
     """
-    chosen = spread(len(images), most)
+    counts = images.counts.numpy()
+    usable = np.array(
+        [at for at, count in enumerate(counts) if not classes or classes.of(int(count)) is not None]
+    )
+    chosen = usable[spread(len(usable), most)]
     batches = torch.from_numpy(chosen).split(BATCH)
     parts = [pixels.permute(0, 2, 3, 1).numpy() for _, pixels in images.stream(batches)]
-    return np.ascontiguousarray(np.concatenate(parts)), images.counts.numpy()[chosen]
+    return np.ascontiguousarray(np.concatenate(parts)), counts[chosen]
 
 
 def spread(number: int, most: int) -> np.ndarray:

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 import network
+import served_network
 import train
 from tests.steps.tiny_training import TINY, options, read
 from training import hyperparameters
@@ -75,7 +76,7 @@ def test_with_a_frozen_backbone_features_are_computed_once_and_only_the_head_is_
     training = read(opt, "training.json")
     assert training["history"][-1]["train_loss"] < training["history"][0]["train_loss"]
     state = torch.load(opt / "model" / "model.pt", weights_only=True)
-    network.build(TINY, 3).load_state_dict(state)
+    served_network.build(state, read(opt, "model.json"), network.build(TINY, 3))
 
 
 def test_features_and_head_give_the_answers_of_the_whole_network(images: Path) -> None:

@@ -7,8 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import engine
+from record import Item, Record
+from record_network import RecordPart
+from served_network import Joining
 from tests.steps.tiny_model import CLASSES, drawn_channel, pixels_of, read_settings, unsealed_model
 from training.result import artifact, export
 
@@ -21,7 +25,7 @@ LEVELS = [0, 1, 2, 3, 4, 5]
 def test_model_json_names_the_serving_file_and_the_hash_of_each_file(exported: Path) -> None:
     settings = read_settings(exported)
     assert settings["serves"] == "model.onnx"
-    code = {f"code/{name}.py" for name in ("engine", "inference", "network", "photo", "pixels")}
+    code = {f"code/{name}" for name in artifact.SHIPPED}
     assert set(settings["files"]) == {"model.pt", "model.onnx"} | code
     for name, found in settings["files"].items():
         assert found == hashlib.sha256((exported / name).read_bytes()).hexdigest()
@@ -57,6 +61,32 @@ def test_the_8_bit_form_is_written_and_served(
     assert capfd.readouterr().err == "", "what quantising says is for nobody"
 
 
+def test_the_8_bit_form_reads_records_exactly(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the items say is not rounded, so it is PyTorch's."""
+    monkeypatch.setattr(export, "LARGEST_LOSS", 1.0)
+    folder = unsealed_model(tmp_path / "model", outputs=6, levels=LEVELS, loss="soft-ordinal")
+    torch.manual_seed(2)
+    parts = {"record": RecordPart(6), "fusion": Joining(2, 3), "calibration": Joining(1, 3)}
+    state = torch.load(folder / "model.pt", weights_only=True)
+    for name, part in parts.items():
+        state |= {f"{name}.{key}": value for key, value in part.state_dict().items()}
+    torch.save(state, folder / "model.pt")
+    export.write(folder, drawn_channel(*CLASSES), drawn_channel(*CLASSES))
+    artifact.seal(folder)
+    settings = read_settings(folder)
+    assert settings["serves"] == "model.int8.onnx"
+    pixels = pixels_of(drawn_channel(*CLASSES))
+    records: list[Record | None] = [None] * len(pixels)
+    records[3] = Record(2, (Item(2, 4.0, 3.0, 2.0, 1.0),))
+    served, exact = (engine.load(folder, settings, name) for name in ("auto", "pytorch"))
+    one, other = served.run(pixels, records), exact.run(pixels, records)
+    assert one.items is not None and other.items is not None
+    assert one.items[3] == pytest.approx(other.items[3], abs=1e-5)
+    assert one.both is not None and one.both[3] != pytest.approx(one.photo[3], abs=1e-3)
+
+
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("mirrored", [False, True], ids=["one view", "two views"])
 def test_every_loss_is_exported(tmp_path: Path, loss: Any, mirrored: bool) -> None:
@@ -68,9 +98,9 @@ def test_every_loss_is_exported(tmp_path: Path, loss: Any, mirrored: bool) -> No
     export._to_onnx(folder, read_settings(folder))
     artifact.seal(folder)
     pixels = pixels_of(drawn_channel(*CLASSES))
-    by_torch = engine.load(folder, read_settings(folder), engine.PYTORCH).run(pixels)
+    by_torch = engine.load(folder, read_settings(folder), engine.PYTORCH).run(pixels).photo
     served = read_settings(folder) | {"serves": "model.onnx"}
-    by_onnx = engine.load(folder, served, engine.ONNX_RUNTIME).run(pixels)
+    by_onnx = engine.load(folder, served, engine.ONNX_RUNTIME).run(pixels).photo
     assert by_torch.shape == (12, 3)
     assert by_onnx == pytest.approx(by_torch, abs=1e-5)
     assert by_torch.std(axis=0).max() > 1e-4, "the images do not differ: nothing is compared"
