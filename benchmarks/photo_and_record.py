@@ -79,9 +79,8 @@ def look(module: Serving, folder: Path, size: int, classes: Classes) -> Seen:
     with torch.inference_mode():
         for _, pixels in images.stream(rows.split(BATCH)):
             normalised = (pixels.float() / 255 - module.mean) / module.std
-            photo, found = module.counting.look(normalised)
-            photos.append(photo)
-            features.append(found)
+            photos.append(module.counting.look(normalised)[0])
+            features.append(module.counting.backbone(normalised))
         records = [images.records[at] for at in known]
         encoded = tuple(map(torch.from_numpy, item_features.encode(records)))
         items = module.by_items(*encoded)

@@ -176,15 +176,29 @@ class Counting(nn.Module):
         return self.look(images)[0].exp()
 
     def look(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Log probabilities (n, classes) of normalised images, and the features (n, f) of each."""
+        """Log probabilities (n, classes) of normalised images, and the impression (n, f) of each.
+
+        The impression is the mean and the deviation of every channel in the first half of the
+        stages. These tell other scenes from bins; the last features tell counts apart.
+        """
         views = torch.cat([images, images.flip(3)]) if self.mirrored else images
-        features = self.backbone(views)
-        outputs = self.head(features)
-        if not self.mirrored:
-            return self.decide([outputs]), features
-        return self.decide(outputs.unflatten(0, (2, -1)).unbind()), features.unflatten(0, (2, -1))[
-            0
+        maps: list[torch.Tensor] = []
+        every = stages(self.backbone)
+        hooks = [
+            stage.register_forward_hook(lambda _, __, output: maps.append(output))
+            for stage in every[: -(-len(every) // 2)]
         ]
+        try:
+            features = self.backbone(views)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        outputs = self.head(features)
+        impression = torch.cat([_impression(one) for one in maps or [features]], dim=1)
+        if not self.mirrored:
+            return self.decide([outputs]), impression
+        both_views = outputs.unflatten(0, (2, -1)).unbind()
+        return self.decide(both_views), impression.unflatten(0, (2, -1))[0]
 
     def decide(self, views: Sequence[torch.Tensor]) -> torch.Tensor:
         """Log probabilities (n, classes) from the network's outputs for views of the same images.
@@ -203,6 +217,25 @@ class Counting(nn.Module):
             return classes
         more = levels[..., self.last :].logsumexp(-1, keepdim=True)
         return torch.cat([classes[..., :-1], more], dim=-1)
+
+
+def stages(model: nn.Module) -> list[nn.Module]:
+    """A backbone's stages in order; empty if it has none."""
+    if hasattr(model, "layer4"):
+        return [getattr(model, f"layer{number}") for number in range(1, 5)]
+    for name in ("blocks", "stages"):
+        if hasattr(model, name):
+            return list(getattr(model, name))
+    return []
+
+
+def _impression(output: torch.Tensor) -> torch.Tensor:
+    """Mean and deviation of each channel (n, 2 c); features (n, f) as they are."""
+    if output.ndim == 2:
+        return output
+    places = output.flatten(2) if output.ndim == 4 else output.transpose(1, 2)
+    mean = places.mean(2)
+    return torch.cat([mean, (places - mean[:, :, None]).square().mean(2).sqrt()], dim=1)
 
 
 def _divided(built: nn.Module) -> tuple[nn.Module, nn.Module]:

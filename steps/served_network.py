@@ -45,32 +45,34 @@ class Joining(nn.Module):
 
 
 class Familiar(nn.Module):
-    """How unlike the training images a photo is, by the features of the network.
+    """How unlike the training images a photo is, by the network's impression of it.
 
     The mean squared distance from the training images along their main directions, each in units of
     its spread there, plus what lies outside of these directions, in units of its mean. Ordinary
     images have about 2.
 
     Args:
-        features: of the network.
+        width: of an impression.
         directions: how many main directions.
     """
 
-    def __init__(self, features: int, directions: int) -> None:
+    def __init__(self, width: int, directions: int) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.zeros(features))
-        self.register_buffer("axes", torch.zeros(features, directions))
+        self.register_buffer("mean", torch.zeros(width))
+        self.register_buffer("scale", torch.ones(width))
+        self.register_buffer("axes", torch.zeros(width, directions))
         self.register_buffer("spread", torch.ones(directions))
         self.register_buffer("outside", torch.ones(()))
 
     mean: torch.Tensor
+    scale: torch.Tensor
     axes: torch.Tensor
     spread: torch.Tensor
     outside: torch.Tensor
 
-    def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """Strangeness (n) of features (n, f)."""
-        away = features - self.mean
+    def forward(self, impression: torch.Tensor) -> torch.Tensor:
+        """Strangeness (n) of impressions (n, width)."""
+        away = (impression - self.mean) / self.scale
         along = away @ self.axes
         rest = (away**2).sum(1) - (along**2).sum(1)
         return ((along / self.spread) ** 2).mean(1) + rest.clamp(min=0) / self.outside
@@ -126,21 +128,21 @@ class Serving(nn.Module):
             items: float (n, k, features) from `item_features.encode`, for a model with a record.
             listed: float (n), from the same.
         """
-        photo, features = self.counting.look(self._normalised(pixels))
+        photo, impression = self.counting.look(self._normalised(pixels))
         if self.calibration is not None:
             photo = self.calibration(photo)
         strangeness = torch.zeros_like(photo[:, 0])
         if self.familiar is not None:
-            strangeness = self.familiar(features)
+            strangeness = self.familiar(impression)
         if self.record is None or self.fusion is None or items is None or listed is None:
             return photo.exp(), strangeness
         by_items = self.by_items(items, listed)
         both = torch.where(listed[:, None] < 0, photo, self.fusion(photo, by_items))
         return photo.exp(), strangeness, by_items.exp(), both.exp()
 
-    def features(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Features (n, f) of uint8 pixels (n, size, size, 3)."""
-        return self.counting.backbone(self._normalised(pixels))
+    def impression(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Impression (n, f) of uint8 pixels (n, size, size, 3); see `Counting.look`."""
+        return self.counting.look(self._normalised(pixels))[1]
 
     def join(
         self, photo: np.ndarray, records: Sequence[Record]

@@ -136,14 +136,15 @@ def test_onnx_runtime_and_pytorch_agree_with_a_record(opt: Path) -> None:
     import record
 
     settings = read(opt, "model.json")
-    picture = np.stack([pixels.decode(PICTURE, 32)] * 2)
-    records = [record.parse(listed(1, 2)), None]
+    picture = np.stack([pixels.decode(PICTURE, 32)] * 3)
+    records = [record.parse(listed(1, 2)), None, None]
     outputs = [
         engine.load(opt / "model", settings, name).run(picture, records)
         for name in ("onnxruntime", "pytorch")
     ]
     for name in ("photo", "items", "both"):
         one, other = (getattr(found, name) for found in outputs)
+        assert one.shape == other.shape == (3, 4)
         assert one[0] == pytest.approx(other[0], abs=1e-4)
     assert outputs[0].strangeness == pytest.approx(outputs[1].strangeness, rel=1e-3)
     assert (outputs[0].both[1] == outputs[0].photo[1]).all()  # no record: the photo's answer

@@ -25,7 +25,7 @@ from training.hyperparameters import Recipe
 from training.loop.fitting import Outcome
 from training.result import artifact, export
 
-MOST_FEATURES = 1000  # training images; more would delay the training
+MOST_IMPRESSIONS = 1000  # training images; more would delay the training
 BATCH = 32
 
 
@@ -53,7 +53,7 @@ def parts(folder: Path, recipe: Recipe, channels: Channels, outcome: Outcome) ->
     photo = (outcome.log_probabilities / settings["temperature"]).log_softmax(1)
     calibration = joining.fit(labels, prior, photo)
     add("calibration", calibration)
-    add("familiar", familiar.fit(_features(module, channels.train)))
+    add("familiar", familiar.fit(_impressions(module, channels.train)))
     part = items.fit(channels.train, levels, recipe.seed)
     records = channels.validation.records
     known = [at for at, one in enumerate(records) if one is not None and one.items is not None]
@@ -111,9 +111,11 @@ def class_shares(channels: Channels) -> np.ndarray:
     return shares
 
 
-def _features(module: served_network.Serving, images: Images) -> torch.Tensor:
-    """Features (n, f) of training images as they are, spread evenly over the channel."""
-    chosen = torch.from_numpy(export.spread(len(images), MOST_FEATURES)).split(BATCH)
+def _impressions(module: served_network.Serving, images: Images) -> torch.Tensor:
+    """Impressions (n, f) of training images as they are, spread evenly over the channel."""
+    chosen = torch.from_numpy(export.spread(len(images), MOST_IMPRESSIONS)).split(BATCH)
     with torch.inference_mode():
-        rows = [module.features(pixels.permute(0, 2, 3, 1)) for _, pixels in images.stream(chosen)]
+        rows = [
+            module.impression(pixels.permute(0, 2, 3, 1)) for _, pixels in images.stream(chosen)
+        ]
     return torch.cat(rows).clone()

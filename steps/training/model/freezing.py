@@ -4,17 +4,8 @@ from __future__ import annotations
 
 from torch import nn
 
+import network
 from training.environment import TrainingError
-
-
-def stages(model: nn.Module) -> list[nn.Module]:
-    """A backbone's stages in order; empty if it has none."""
-    if hasattr(model, "layer4"):
-        return [getattr(model, f"layer{number}") for number in range(1, 5)]
-    for name in ("blocks", "stages"):
-        if hasattr(model, name):
-            return list(getattr(model, name))
-    return []
 
 
 def first_parts(model: nn.Module, count: int, backbone: str) -> list[nn.Module]:
@@ -30,7 +21,7 @@ def first_parts(model: nn.Module, count: int, backbone: str) -> list[nn.Module]:
     """
     if count <= 0:
         return []
-    every_stage = stages(model)
+    every_stage = network.stages(model)
     if count > len(every_stage):
         raise TrainingError(
             f"freeze is {count}, but {backbone} has {len(every_stage)} stages; "

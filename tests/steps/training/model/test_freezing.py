@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 )
 def test_a_backbone_has_a_stem_and_stages(backbone: Any, stem: int, stages: int) -> None:
     model = network.build(backbone, 3)
-    assert len(freezing.stages(model)) == stages
+    assert len(network.stages(model)) == stages
     assert len(freezing.first_parts(model, 2, backbone)) == stem + 2
     assert freezing.first_parts(model, 0, backbone) == []
     with pytest.raises(TrainingError, match=f"{backbone} has {stages} stages"):
