@@ -4,9 +4,10 @@ Copied into the model as `code/decision.py`: Train fits its weights and threshol
 writes them into model.json, Evaluate judges them on test, and the endpoint applies them.
 docs/decision.md explains the rule in plain words.
 
-A logistic regression gives the probability that the record is right (`match_probability`), from
-what photo and items say about the quantity on record, and about the quantities that the bin would
-hold if the record were wrong in one of four ways. A bin passes if it reaches the threshold.
+A multinomial logistic regression tells right records from those that are wrong in one of four ways,
+by what photo and items say about the quantity on record, and about the quantities that the bin
+would hold if it were wrong. A bin passes if the probability that its record is right
+(`match_probability`) reaches the threshold.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ UNLISTED = {1: 0.75, 2: 0.15, 3: 0.06, 4: 0.04}
 TINY = 1e-9
 NEAR = 0.3  # value of an answer that is one item off, relative to the right answer
 LEAST = 1e-4  # of a share, before its logarithm is taken
+LARGEST_ODDS = 40.0  # logarithm, against overflow
 LISTED = 4  # items on record, or more, are one case
 NO_BIN = "this does not look like a bin"
 
@@ -101,20 +103,24 @@ class RecordErrors:
 
 @dataclass(frozen=True)
 class Match:
-    """The logistic regression for one kind of record, and the threshold on it.
+    """The regression for records with items, or for those without, and the threshold on it.
 
     Attributes:
-        weights: by the name of the number that each is multiplied with; see `numbers`.
+        weights: for each kind of wrong record, by the name of the number that each is multiplied
+            with (see `numbers`): they add up to the log odds of that kind against a right record.
         threshold: the lowest match probability that passes; None if none does.
     """
 
-    weights: Mapping[str, float]
+    weights: Mapping[str, Mapping[str, float]]
     threshold: float | None
 
     def probability(self, numbers: Mapping[str, float]) -> float:
         """The probability that a record is right."""
-        total = sum(weight * numbers.get(name, 0.0) for name, weight in self.weights.items())
-        return 1 / (1 + math.exp(-max(-40.0, min(40.0, total))))
+        odds = (
+            sum(weight * numbers.get(name, 0.0) for name, weight in weights.items())
+            for weights in self.weights.values()
+        )
+        return 1 / (1 + sum(math.exp(min(LARGEST_ODDS, one)) for one in odds))
 
 
 @dataclass(frozen=True)

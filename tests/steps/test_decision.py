@@ -18,7 +18,7 @@ from training.answering import rule as fitting
 CLASSES = Classes.parse("0-3+")
 PRIOR = np.full(4, 0.25)
 ERRORS = RecordErrors.parse(0.1, decision.USUAL_KINDS)
-BY_PHOTO = Match({"photo_claimed": 2.0, "constant": 2.0}, 0.7)
+BY_PHOTO = Match({"miscounted": {"photo_claimed": -2.0, "constant": -2.0}}, 0.7)
 RULE = Rule(CLASSES, PRIOR, 0.95, ERRORS, strangest=1.0, by_quantity=BY_PHOTO)
 SURE_OF_2 = np.array([0.05, 0.1, 0.8, 0.05])
 SPLIT = np.array([0.05, 0.4, 0.45, 0.1])
@@ -52,7 +52,7 @@ def test_an_open_class_is_said_in_words() -> None:
 
 def test_items_that_speak_against_the_quantity_are_named() -> None:
     with_items = dataclasses.replace(
-        RULE, by_items=Match({"both_claimed": 2.0, "constant": 1.0}, 0.5)
+        RULE, by_items=Match({"miscounted": {"both_claimed": -2.0, "constant": -1.0}}, 0.5)
     )
     evidence = Evidence(SURE_OF_2, items=SURE_OF_2[::-1], both=np.array([0.1, 0.7, 0.1, 0.1]))
     judged = decision.judge(evidence, Record(2, (Item(2),)), with_items)

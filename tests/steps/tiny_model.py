@@ -28,7 +28,10 @@ RULE: dict[str, Any] = {
     "record_error_rate": 0.1,
     "record_error_kinds": {"miscounted": 1.0},
     "strangest": 1.0,
-    "by_quantity": {"weights": {"photo_claimed": 2.0, "constant": 2.0}, "threshold": 0.5},
+    "by_quantity": {
+        "weights": {"miscounted": {"photo_claimed": -2.0, "constant": -2.0}},
+        "threshold": 0.5,
+    },
     "by_items": None,
 }
 

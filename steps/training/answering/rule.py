@@ -86,15 +86,21 @@ def _match(claims: Sequence[Claim], evidence: Sequence[Evidence], rule: Rule) ->
     )
     mean, spread = table.mean(axis=0), table.std(axis=0)
     weight = np.array([one.weight for one in claims])
+    kinds = [kind for kind in decision.KINDS if any(one.kind == kind for one in claims)]
+    labels = [0 if one.right else 1 + kinds.index(str(one.kind)) for one in claims]
     regression = LogisticRegression(C=REGULARISATION, max_iter=5000)
     # Regularised as if every pair had been seen as often as it was made up.
-    regression.fit(
-        (table - mean) / spread, right, sample_weight=weight * len(weight) / weight.sum()
-    )
-    slopes = regression.coef_[0] / spread
-    weights = {name: float(slope) for name, slope in zip(names, slopes, strict=True)}
-    weights["constant"] = float(regression.intercept_[0] - slopes @ mean)
-    match = Match({name: round(value, 6) for name, value in weights.items()}, None)
+    shares = weight * len(weight) / weight.sum()
+    regression.fit((table - mean) / spread, labels, sample_weight=shares)
+    slopes, constants = regression.coef_, regression.intercept_
+    if len(kinds) > 1:  # one row for each label; else the one row is that of the only kind
+        slopes, constants = slopes[1:] - slopes[0], constants[1:] - constants[0]
+    weights = {}
+    for kind, slope, constant in zip(kinds, slopes / spread, constants, strict=True):
+        by_name = dict(zip(names, slope.tolist(), strict=True))
+        by_name["constant"] = float(constant - slope @ mean)
+        weights[kind] = {name: round(value, 6) for name, value in by_name.items()}
+    match = Match(weights, None)
     scores = np.array([match.probability(row) for row in rows])
     threshold = decision.lowest_threshold(scores, right, weight, rule.match_precision)
     return replace(match, threshold=threshold)
