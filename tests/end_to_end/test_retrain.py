@@ -77,7 +77,7 @@ def test_the_workflow_registers_a_version_and_writes_its_metrics_to_the_summary(
     accuracy = status["metrics"]["multiclass_classification_metrics"]["accuracy"]["value"]
     text = summary.read_text()
     assert status["id"] in text
-    assert f"{accuracy:.3f}" in text
+    assert f"{100 * accuracy:.1f}" in text
     assert f"Model version {new['version']} waits for approval" in text
     assert f"pipeline.py approve {new['version']}" in text
 

@@ -62,7 +62,7 @@ def test_every_metric_is_compared_with_its_interval(runs: list[Run]) -> None:
     rows = shown(tested)
     assert set(rows) >= {metric.label for metric in document.metrics}
     assert rows["accuracy"] == (("48.0 % (30.0 to 66.0)",) * 2, False)
-    assert rows["decision"][0][0] == document.verification
+    assert rows["decision"][0][0] == document.decision
 
 
 def test_plain_values_hold_the_numbers(runs: list[Run]) -> None:
