@@ -81,7 +81,7 @@ FIGURES = {
         Figure("within one", _one_to_five(*BOTH, "within_one_accuracy")),
         Figure("RMSE", _one_to_five(*BOTH, "expected_count_rmse"), 0.72, False, False),
         Figure("ECE", _one_to_five(*BOTH, "calibration_error"), 0.04, False, False),
-        Figure("passes", _one_to_five("passes", "match", "passed"), 0.70),
+        Figure("passes", _one_to_five("passes", "with_record", "passed"), 0.70),
     ),
     "all bins, 0 to 5 and 6 or more": (
         Figure("photo, exact", ("multiclass_classification_metrics", "accuracy", "value")),
