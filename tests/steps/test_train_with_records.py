@@ -147,6 +147,7 @@ def test_onnx_runtime_and_pytorch_agree_with_a_record(opt: Path) -> None:
         assert one.shape == other.shape == (3, 4)
         assert one[0] == pytest.approx(other[0], abs=1e-4)
     assert outputs[0].strangeness == pytest.approx(outputs[1].strangeness, rel=1e-3)
+    assert outputs[0].both is not None
     assert (outputs[0].both[1] == outputs[0].photo[1]).all()  # no record: the photo's answer
 
 

@@ -68,7 +68,11 @@ def test_the_8_bit_form_reads_records_exactly(
     monkeypatch.setattr(export, "LARGEST_LOSS", 1.0)
     folder = unsealed_model(tmp_path / "model", outputs=6, levels=LEVELS, loss="soft-ordinal")
     torch.manual_seed(2)
-    parts = {"record": RecordPart(6), "fusion": Joining(2, 3), "calibration": Joining(1, 3)}
+    parts: dict[str, Any] = {
+        "record": RecordPart(6),
+        "fusion": Joining(2, 3),
+        "calibration": Joining(1, 3),
+    }
     state = torch.load(folder / "model.pt", weights_only=True)
     for name, part in parts.items():
         state |= {f"{name}.{key}": value for key, value in part.state_dict().items()}
