@@ -220,9 +220,9 @@ def judge(evidence: Evidence, record: Record, rule: Rule) -> Judgement:
     probability = match_probability(evidence, record, rule)
     threshold = rule.match(evidence).threshold
     if threshold is not None and probability >= threshold:
-        return Judgement(
-            "pass", probability, f"photo and record agree on {_items(record.quantity)}"
-        )
+        agree = most_likely(evidence.best, classes) == record.quantity
+        reason = "photo and record agree on" if agree else "the photo fits a record of"
+        return Judgement("pass", probability, f"{reason} {_items(record.quantity)}")
     return Judgement("look", probability, _doubt(evidence, record, classes, shown))
 
 

@@ -44,6 +44,12 @@ def test_a_verdict_has_one_plain_reason(
     assert (judged.match_probability is None) == (verdict == "cannot_judge")
 
 
+def test_a_record_may_pass_that_is_not_the_likeliest_count() -> None:
+    mild = dataclasses.replace(RULE, by_quantity=Match(BY_PHOTO.weights, 0.4))
+    judged = decision.judge(Evidence(np.array([0.05, 0.42, 0.48, 0.05])), Record(1), mild)
+    assert (judged.verdict, judged.reason) == ("pass", "the photo fits a record of 1 item")
+
+
 def test_an_open_class_is_said_in_words() -> None:
     many = np.array([0.01, 0.01, 0.08, 0.9])
     judged = decision.judge(Evidence(many), Record(1), RULE)
