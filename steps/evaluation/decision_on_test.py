@@ -224,6 +224,6 @@ def _fitted(rule: Any) -> dict[str, Any]:
         "match_precision": float(rule.match_precision),
         "record_error_rate": float(rule.errors.rate),
         "record_error_kinds": {name: float(share) for name, share in rule.errors.kinds.items()},
-        "threshold": rule.by_quantity.threshold,
-        "threshold_with_items": None if rule.by_items is None else rule.by_items.threshold,
+        "threshold": rule.by_quantity and rule.by_quantity.threshold,
+        "threshold_with_items": rule.by_items and rule.by_items.threshold,
     }

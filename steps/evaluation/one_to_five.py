@@ -162,7 +162,8 @@ def _miscounted(
                 [
                     probability(one, record, loaded.rule)
                     for one, record in zip(evidence, records, strict=True)
-                ]
+                ],
+                dtype=float,  # None, where the rule could not be fitted, becomes nan
             ),
         },
     )

@@ -98,8 +98,9 @@ def test_approval_creates_an_endpoint_that_counts(workplace: Workplace) -> None:
 
     assert answer["count"] in range(1, 6)
     assert sum(answer["probabilities"].values()) == pytest.approx(1, abs=1e-3)
-    assert answer["verdict"] in ("pass", "look")
-    assert 0 <= answer["match_probability"] <= 1
+    # The workplace's few bins are not enough to fit a decision.
+    assert (answer["verdict"], answer["match_probability"]) == ("look", None)
+    assert "too few bins" in answer["reason"]
     assert serving(workplace) == [1]
 
 

@@ -180,5 +180,9 @@ def test_a_rule_of_too_few_bins_lets_nothing_pass() -> None:
     rule = fitting.fit(
         lambda bins, claimed: [model[bin_] for bin_ in bins], right, PRIOR, CLASSES, ERRORS, 0.95, 0
     )
-    assert rule.by_quantity.threshold is None
-    assert decision.judge(model[0], right[0], rule).verdict == "look"
+    assert (rule.by_quantity, rule.by_items) == (None, None)
+    judged = decision.judge(model[0], right[0], rule)
+    assert (judged.verdict, judged.match_probability) == ("look", None)
+    assert "too few bins" in judged.reason
+    read = Rule.read({"classes": [0, 1, 2, 3], "or_more": True, "decision": rule.as_dict()})
+    assert read is not None and read.by_quantity is None

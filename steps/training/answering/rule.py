@@ -47,20 +47,16 @@ def fit(
     """
     own = look(range(len(records)), records)
     strangest = MARGIN * float(np.quantile([one.strangeness for one in own], FAMILIAR))
-    rule = Rule(classes, prior, match_precision, errors, strangest, Match({}, None))
+    rule = Rule(classes, prior, match_precision, errors, strangest, None)
     claims = wrong_records.claims(records, errors, seed)
     claims = [one for one in claims if judged(one.record, classes)]
     evidence = look([one.bin for one in claims], [one.record for one in claims])
     alone = [Evidence(one.photo, strangeness=one.strangeness) for one in evidence]
-    with_items = [index for index, one in enumerate(evidence) if one.both is not None]
+    listed = [at for at, one in enumerate(evidence) if one.both is not None]
     return replace(
         rule,
         by_quantity=_match(claims, alone, rule),
-        by_items=_match(
-            [claims[index] for index in with_items], [evidence[index] for index in with_items], rule
-        )
-        if with_items
-        else None,
+        by_items=_match([claims[at] for at in listed], [evidence[at] for at in listed], rule),
     )
 
 
@@ -69,10 +65,10 @@ def judged(record: Record, classes: Classes) -> bool:
     return record.quantity in classes.counts and record.quantity <= classes.last_exact
 
 
-def _match(claims: Sequence[Claim], evidence: Sequence[Evidence], rule: Rule) -> Match:
+def _match(claims: Sequence[Claim], evidence: Sequence[Evidence], rule: Rule) -> Match | None:
     right = np.array([one.right for one in claims])
     if len({one.bin for one in claims}) < FEWEST or right.all() or not right.any():
-        return Match({}, None)  # nothing passes
+        return None
     rows = [
         decision.numbers(seen, claim.record, rule.classes, rule.prior)
         for claim, seen in zip(claims, evidence, strict=True)
