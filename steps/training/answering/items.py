@@ -23,17 +23,17 @@ def fit(images: Images, levels: Levels, seed: int) -> RecordPart | None:
     Returns:
         None if fewer than FEWEST records list items.
     """
-    further = images.further.tolist()
+    further, records = images.further.tolist(), images.records
     known = [
         index
-        for index, record in enumerate(images.records)
+        for index, record in enumerate(records)
         if record is not None and record.items is not None and not further[index]
     ]
     if len(known) < FEWEST:
         return None
     items, listed = (
         torch.from_numpy(values)
-        for values in item_features.encode([images.records[index] for index in known])
+        for values in item_features.encode([records[index] for index in known])
     )
     truth = levels.of(images.counts[known])
     threads = torch.get_num_threads()

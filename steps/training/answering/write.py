@@ -26,6 +26,7 @@ from training.loop.fitting import Outcome
 from training.result import artifact, export
 
 MOST_IMPRESSIONS = 1000  # training images; more would delay the training
+MOST_JUDGED = 5000  # validation images; the rule has some tens of weights
 BATCH = 32
 
 
@@ -77,12 +78,15 @@ def decide(folder: Path, recipe: Recipe, channels: Channels) -> None:
     served = engine.load(folder, sealed)
     module = engine.module(folder, sealed)
     images = channels.validation
-    pixels, counts = export.sample(images, len(images))
-    outputs = [served.run(pixels[start : start + BATCH]) for start in range(0, len(pixels), BATCH)]
+    chosen = torch.from_numpy(export.spread(len(images), MOST_JUDGED))
+    outputs = [
+        served.run(np.ascontiguousarray(pixels.permute(0, 2, 3, 1).numpy()))
+        for _, pixels in images.stream(chosen.split(BATCH))
+    ]
     photo = np.concatenate([one.photo for one in outputs])
     strangeness = np.concatenate([one.strangeness for one in outputs])
-    known = images.records
-    records = [known[i] or Record(int(count)) for i, count in enumerate(counts)]
+    known, counts = images.records, images.counts.tolist()
+    records = [known[at] or Record(counts[at]) for at in chosen.tolist()]
 
     def look(bins: Sequence[int], claimed: Sequence[Record]) -> list[Evidence]:
         joined = module.join(photo[list(bins)], claimed)
