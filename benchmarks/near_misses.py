@@ -6,13 +6,11 @@ from the same probabilities with several worths.
     .venv-steps/bin/python benchmarks/near_misses.py [--accuracy FOLDER]
 """
 
-import argparse
 import sys
-from pathlib import Path
 
 import numpy as np
 from answers import answered
-from repository import REPORTS
+from trained import trained_seeds
 
 import decision
 
@@ -21,21 +19,8 @@ WORTHS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 1.0)
 
 def main() -> int:
     """Print the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--accuracy", type=Path, default=REPORTS / "accuracy", help="output folder of accuracy.py"
-    )
-    folder = parser.parse_args().accuracy
-    seeds = sorted(one for one in folder.glob("seed-*") if (one / "model/model.json").is_file())
-    if not seeds:
-        print(f"near_misses: no models in {folder}; `make accuracy` trains them", file=sys.stderr)
-        return 1
-    found = [
-        answered(one / "model", folder / "images" / one.name / "processing/output/validation")
-        for one in seeds
-    ]
+    seeds = trained_seeds(__doc__)
+    found = [answered(one.model, one.images / "validation") for one in seeds]
     heads = [f"{one.name}: exact | within one" for one in seeds]
     heads.append("found of the smallest count | of the largest")
     print("| worth | " + " | ".join(heads) + " |\n|---" + "|---|---" * len(heads) + "|")

@@ -9,7 +9,6 @@ in ten folds by bin. The test images are not read.
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Callable
@@ -19,10 +18,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from repository import REPORTS
 from sklearn.ensemble import HistGradientBoostingClassifier
 from torch import nn
 from torch.nn import functional
+from trained import trained_seeds
 
 import decision
 import engine
@@ -70,8 +69,9 @@ class Seen:
 def look(module: Serving, folder: Path, size: int, classes: Classes) -> Seen:
     """Look at every image of a split whose record lists items."""
     images = load_images(folder, size, WORKERS)
+    every = images.records
     known = [
-        at for at, (record, count) in enumerate(zip(images.records, images.counts, strict=True))
+        at for at, (record, count) in enumerate(zip(every, images.counts, strict=True))
         if record is not None and record.items is not None and classes.of(int(count)) is not None
     ]  # fmt: skip
     rows = torch.tensor(known)
@@ -81,7 +81,7 @@ def look(module: Serving, folder: Path, size: int, classes: Classes) -> Seen:
             normalised = (pixels.float() / 255 - module.mean) / module.std
             photos.append(module.counting.look(normalised)[0])
             features.append(module.counting.backbone(normalised))
-        records = [images.records[at] for at in known]
+        records = [every[at] for at in known]
         encoded = tuple(map(torch.from_numpy, item_features.encode(records)))
         items = module.by_items(*encoded)
     labels = [classes.counts.index(classes.of(int(count)) or 0) for count in images.counts[rows]]
@@ -219,19 +219,8 @@ def compare(model: Path, images: Path) -> list[str]:
 
 def main() -> int:
     """Print a table for every seed that `make accuracy` has trained."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--accuracy", type=Path, default=REPORTS / "accuracy", help="output folder of accuracy.py"
-    )
-    folder = parser.parse_args().accuracy
-    seeds = sorted(one for one in folder.glob("seed-*") if (one / "model/model.json").is_file())
-    if not seeds:
-        print(f"no models in {folder}; `make accuracy` trains them", file=sys.stderr)
-        return 1
-    for one in seeds:
-        rows = compare(one / "model", folder / "images" / one.name / "processing/output")
+    for one in trained_seeds(__doc__):
+        rows = compare(one.model, one.images)
         print(f"\n{one.name}, validation:\n")
         print("| what the answer knows | exact | log loss | exact on 1 to 5 | within one | RMSE |")
         print("|---|---|---|---|---|---|")

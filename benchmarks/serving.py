@@ -165,7 +165,7 @@ def make_model(folder: Path, size: int, mirrored: bool) -> None:
     program = f"""
 import json, shutil, sys
 from pathlib import Path
-import network, torch
+import model_code, network, torch
 from record_network import RecordPart
 from served_network import Joining
 from training.data.images import Images
@@ -185,7 +185,7 @@ settings = dict(backbone=name, image_size={size}, classes=[1, 2, 3, 4, 5], mean=
                 levels=[1, 2, 3, 4, 5], mirrored={mirrored})
 (folder / "model.json").write_text(json.dumps(settings))
 (folder / "training.json").write_text("{{}}")
-for file in artifact.SHIPPED:
+for file in model_code.FILES:
     shutil.copyfile(artifact.STEPS / file, folder / "code" / file)
 pixels = torch.randint(0, 255, (16, 3, {size}, {size}), dtype=torch.uint8)
 some = Images(pixels, torch.arange(16) % 5, (1, 2, 3, 4, 5))

@@ -17,6 +17,7 @@ import bin_table as bin_table
 import counts as counts
 import document as document
 import file_names as file_names
+import model_code as model_code
 import photo as photo
 import photo_jpeg as photo_jpeg
 import photo_png as photo_png

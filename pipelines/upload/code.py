@@ -1,7 +1,8 @@
 """The code of each step, as a bundle with an address that its content determines.
 
 An unchanged script keeps its address, so SageMaker's step cache sees unchanged arguments, and two
-compilations of unchanged code give the same definition. `steps/` is uploaded, never imported.
+compilations of unchanged code give the same definition. What is uploaded is not imported here, but
+for the few modules of `pipelines/steps.py`.
 """
 
 import gzip
@@ -18,29 +19,12 @@ from pipelines import NAME
 from pipelines.errors import UserError
 from pipelines.root import ROOT
 from pipelines.settings.model import Settings
+from pipelines.steps import model_code
 
 if TYPE_CHECKING:
     import boto3
 
 STEPS = ROOT / "steps"
-MODEL_CODE = (
-    "inference.py",
-    "answer.py",
-    "decision.py",
-    "engine.py",
-    "network.py",
-    "served_network.py",
-    "record_network.py",
-    "item_features.py",
-    "photo.py",
-    "photo_jpeg.py",
-    "photo_png.py",
-    "pixels.py",
-    "counts.py",
-    "record.py",
-    "request.py",
-    "document.py",
-)  # also in the model
 RECORDS = ("wrong_records.py", "decision.py", "counts.py", "record.py")
 CONTENTS = {
     "prepare": (
@@ -56,7 +40,14 @@ CONTENTS = {
         "pixels.py",
         "record.py",
     ),
-    "train": ("train.py", "training", *MODEL_CODE, "plotting.py", "wrong_records.py"),
+    "train": (
+        "train.py",
+        "training",
+        *model_code.FILES,
+        "model_code.py",
+        "plotting.py",
+        "wrong_records.py",
+    ),
     "evaluate": ("evaluate.py", "evaluation", "plotting.py", *RECORDS),
 }
 TARBALL = "sourcedir.tar.gz"

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import torch
 
+import model_code
 import network
 import served_network
 import train
@@ -30,7 +31,6 @@ from tests.steps.tiny_training import (
     read,
 )
 from training.data.images import load_images
-from training.result import artifact
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 ENTRY = TRAINING_IMAGE / "bin" / "train"
@@ -40,7 +40,13 @@ def test_a_training_job_from_hyperparameters_to_model(opt: Path, tmp_path: Path)
     """The image's own `train`, the code in a tarball, a debugged run: a process from end to end."""
     source = tmp_path / "sourcedir.tar.gz"
     with tarfile.open(source, "w:gz") as tar:
-        for name in ("train.py", "training", "wrong_records.py", *artifact.SHIPPED):
+        for name in (
+            "train.py",
+            "training",
+            "wrong_records.py",
+            "model_code.py",
+            *model_code.FILES,
+        ):
             tar.add(STEPS / name, name, filter=lambda f: None if "__pycache__" in f.name else f)
     arguments = options(debug="true", epochs=3, profile="true", export="auto")
     hyperparameters = {
@@ -82,7 +88,7 @@ def test_a_training_job_from_hyperparameters_to_model(opt: Path, tmp_path: Path)
     assert (opt / "model" / "profile.html").is_file()
     state = torch.load(opt / "model" / "model.pt", weights_only=True)
     served_network.build(state, read(opt, "model.json"), network.build(TINY, 3))
-    assert {file.name for file in (opt / "model" / "code").iterdir()} == set(artifact.SHIPPED)
+    assert {file.name for file in (opt / "model" / "code").iterdir()} == set(model_code.FILES)
     learnt_from = (opt / "model" / "learnt_from.txt").read_text().split()
     images = (opt / "input" / "data").glob("*/*/*.jpg")
     assert learnt_from == sorted({file.stem for file in images})

@@ -12,6 +12,7 @@ import torch
 from PIL import Image, ImageDraw
 from torch import nn
 
+import model_code
 import network
 import pixels
 import served_network
@@ -65,7 +66,7 @@ def save_model(
         "backbone": TINY, "image_size": SIZE, "classes": list(classes), "decision": rule,
     }  # fmt: skip
     (folder / "model.json").write_text(json.dumps(settings | {"mean": mean, "std": std}))
-    for name in artifact.SHIPPED:
+    for name in model_code.FILES:
         shutil.copyfile(STEPS / name, folder / "code" / name)
     artifact.seal(folder)
     return folder

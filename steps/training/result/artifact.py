@@ -12,30 +12,13 @@ from typing import Any
 
 import torch
 
+import model_code
 import network
 from training.data.channels import Channels
 from training.hyperparameters import Recipe
 from training.loop.fitting import Outcome
 from training.loop.temperature import fit_temperature
 
-SHIPPED = (
-    "inference.py",
-    "answer.py",
-    "decision.py",
-    "document.py",
-    "engine.py",
-    "network.py",
-    "served_network.py",
-    "record_network.py",
-    "item_features.py",
-    "photo.py",
-    "photo_jpeg.py",
-    "photo_png.py",
-    "pixels.py",
-    "counts.py",
-    "record.py",
-    "request.py",
-)
 STEPS = Path(__file__).resolve().parents[2]
 
 
@@ -90,7 +73,7 @@ def write(
     }
     (folder / "model.json").write_text(json.dumps(model, indent=1))
     (folder / "training.json").write_text(json.dumps(training, indent=1))
-    for name in SHIPPED:
+    for name in model_code.FILES:
         shutil.copyfile(STEPS / name, folder / "code" / name)
     names = {file.stem for images in (channels.train, channels.validation) for file in images.files}
     (folder / "learnt_from.txt").write_text("".join(f"{name}\n" for name in sorted(names)))

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import engine
+import model_code
 from record import Item, Record
 from record_network import RecordPart
 from served_network import Joining
@@ -25,7 +26,7 @@ LEVELS = [0, 1, 2, 3, 4, 5]
 def test_model_json_names_the_serving_file_and_the_hash_of_each_file(exported: Path) -> None:
     settings = read_settings(exported)
     assert settings["serves"] == "model.onnx"
-    code = {f"code/{name}" for name in artifact.SHIPPED}
+    code = {f"code/{name}" for name in model_code.FILES}
     assert set(settings["files"]) == {"model.pt", "model.onnx"} | code
     for name, found in settings["files"].items():
         assert found == hashlib.sha256((exported / name).read_bytes()).hexdigest()

@@ -1,0 +1,23 @@
+"""The modules that a model ships as `code/`: Train copies them, and its code bundle has them.
+
+Names alone, without imports, as the command line reads them, too.
+"""
+
+FILES = (
+    "inference.py",
+    "answer.py",
+    "decision.py",
+    "document.py",
+    "engine.py",
+    "network.py",
+    "served_network.py",
+    "record_network.py",
+    "item_features.py",
+    "photo.py",
+    "photo_jpeg.py",
+    "photo_png.py",
+    "pixels.py",
+    "counts.py",
+    "record.py",
+    "request.py",
+)
