@@ -34,8 +34,8 @@ def serve(state: Path, port: int) -> None:
         raise StartError(f"{state / 's3.sqlite'} cannot be used: {problem}") from None
     except sqlite3.DatabaseError as problem:
         raise StartError(
-            f"{state / 's3.sqlite'} cannot be read: {problem}. Put a copy of it back, or delete it: "
-            "the objects stay; their metadata, tags and uploads in parts are lost."
+            f"{state / 's3.sqlite'} cannot be read: {problem}. Put a copy of it back, or delete "
+            "it: the objects stay; their metadata, tags and uploads in parts are lost."
         ) from None
     try:
         config = uvicorn.Config(
@@ -67,7 +67,7 @@ def main() -> int:
     try:
         serve(arguments.state, arguments.port)
     except StartError as problem:
-        print(problem, file=sys.stderr)
+        print(problem)  # on standard output, which the emulator reads
         return 1
     return 0
 

@@ -31,7 +31,7 @@ from sagemaker_emulator.s3 import (  # noqa: F401 - the import registers the ope
 )
 from sagemaker_emulator.s3.body import ClientGone, Receive, Sink, pieces, receive_body
 from sagemaker_emulator.s3.cors import cors_headers, preflight
-from sagemaker_emulator.s3.faults import S3Fault, not_implemented
+from sagemaker_emulator.s3.faults import S3Fault
 from sagemaker_emulator.s3.forms import Form
 from sagemaker_emulator.s3.object_store import ObjectStore
 from sagemaker_emulator.s3.post_policy import check_form, check_policy, key_of
@@ -104,7 +104,9 @@ class Application:
     ) -> Response:
         raw_path = scope["raw_path"].decode("latin-1")
         query_string = scope["query_string"].decode("latin-1")
-        wire = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
+        wire = [
+            (name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]
+        ]
         signed = SignedRequest(request.method, raw_path, query_string, wire, "s3")
         request.headers = dict(signed.values)
         named = bucket_of_host(request.headers.get("host", ""), self._port)
@@ -186,9 +188,7 @@ class Application:
         wire = [(_wire(name), _wire(value)) for name, value in headers.items()]
         body = b"" if request.method == "HEAD" or response.status in (204, 304) else response.body
         try:
-            await send(
-                {"type": "http.response.start", "status": response.status, "headers": wire}
-            )
+            await send({"type": "http.response.start", "status": response.status, "headers": wire})
             if response.file is not None:
                 await self._send_file(response.file, response.offset, response.length, send)
             else:

@@ -33,9 +33,7 @@ def get_object_attributes(store: ObjectStore, request: Request) -> Response:
     if "ObjectParts" in names and about.parts:
         inside.append(_parts(request, stored))
     if "StorageClass" in names:
-        inside.append(
-            element("StorageClass", about.headers.get("x-amz-storage-class", "STANDARD"))
-        )
+        inside.append(element("StorageClass", about.headers.get("x-amz-storage-class", "STANDARD")))
     if "ObjectSize" in names:
         inside.append(element("ObjectSize", stored.size))
     return xml_response(

@@ -159,7 +159,11 @@ async def receive_body(
         claims = _claims(headers)
     else:
         claims = _claims({name: headers[name] for name in ("content-md5",) if name in headers})
-    algorithms = {name.removeprefix("content-") for name in claims} | _trailing(headers) | ({"md5"} if folder else set())
+    algorithms = (
+        {name.removeprefix("content-") for name in claims}
+        | _trailing(headers)
+        | ({"md5"} if folder else set())
+    )
     if decoder is None and kind != UNSIGNED_PAYLOAD:
         algorithms.add("sha256")
     sink = Sink(folder, limit, algorithms)
@@ -219,7 +223,8 @@ def _claims(headers: Mapping[str, str]) -> dict[str, bytes]:
         claims[algorithm] = digest
     if len(claims.keys() - {"content-md5"}) > 1:
         raise S3Fault(
-            "InvalidRequest", "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
+            "InvalidRequest",
+            "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.",
         )
     return claims
 
@@ -253,7 +258,7 @@ def _compare(received: Received, claims: Mapping[str, bytes], payload_hash: str)
         algorithm = name.removeprefix("content-")
         computed = digests.get(algorithm)
         if computed is None:  # a trailer that was not announced
-            raise S3Fault("MalformedTrailerError", "The request contained trailing data that was not well-formed or did not conform to our published schema.")
+            raise S3Fault("MalformedTrailerError")
         if hmac.compare_digest(computed, digest):
             if name != "content-md5":
                 received.checksums[name] = checksums.encode(digest)

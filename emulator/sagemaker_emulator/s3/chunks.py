@@ -131,9 +131,7 @@ class ChunkDecoder:
 
     def _verify_chunk(self) -> None:
         if self._signed:
-            self._verify(
-                "AWS4-HMAC-SHA256-PAYLOAD", f"{EMPTY_SHA256}\n{self._hash.hexdigest()}"
-            )
+            self._verify("AWS4-HMAC-SHA256-PAYLOAD", f"{EMPTY_SHA256}\n{self._hash.hexdigest()}")
 
     def _verify(self, kind: str, hashes: str) -> None:
         signature = self._signature

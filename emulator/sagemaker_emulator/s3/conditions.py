@@ -21,12 +21,12 @@ def check_read(headers: Mapping[str, str], stored: Stored) -> None:
     """
     match = headers.get("if-match")
     none_match = headers.get("if-none-match")
+    before = _seconds(headers.get("if-unmodified-since"))
     if match is not None:
         if not _matches(match, stored.etag):
             raise S3Fault("PreconditionFailed", Condition="If-Match")
-    elif (before := _seconds(headers.get("if-unmodified-since"))) is not None:
-        if stored.modified > before:
-            raise S3Fault("PreconditionFailed", Condition="If-Unmodified-Since")
+    elif before is not None and stored.modified > before:
+        raise S3Fault("PreconditionFailed", Condition="If-Unmodified-Since")
     unchanged = False
     if none_match is not None:
         unchanged = _matches(none_match, stored.etag)
@@ -49,7 +49,9 @@ def check_copy(headers: Mapping[str, str], source: Stored) -> None:
         check_read(own, source)
     except S3Fault as fault:
         if fault.code == "NotModified":
-            raise S3Fault("PreconditionFailed", Condition="x-amz-copy-source-If-None-Match") from None
+            raise S3Fault(
+                "PreconditionFailed", Condition="x-amz-copy-source-If-None-Match"
+            ) from None
         raise
 
 

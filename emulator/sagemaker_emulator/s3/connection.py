@@ -5,16 +5,11 @@ from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-try:
-    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol as _Parser
-except ImportError:  # a Python for which httptools has no wheel
-    _Parser = H11Protocol  # type: ignore[assignment,misc]
-
 LONGEST_HEAD = 64 * 1024  # bytes of the request line and the headers
 HEAD_SECONDS = 20.0
 
 
-class BoundedProtocol(_Parser):
+class BoundedProtocol(H11Protocol):
     """HTTP/1.1 for requests whose heads come soon and are not too long."""
 
     _head_size = 0

@@ -141,7 +141,9 @@ def copy_object(store: ObjectStore, request: Request) -> Response:
         path.unlink(missing_ok=True)
         raise
     return xml_response(
-        documents.document("CopyObjectResult", copy_result(stored.mtime / 1e9, etag, about.checksums)),
+        documents.document(
+            "CopyObjectResult", copy_result(stored.mtime / 1e9, etag, about.checksums)
+        ),
         encryption_headers(about),
     )
 

@@ -115,7 +115,5 @@ class Form:
         return end >= 0
 
 
-_TOO_LONG = (
-    "Your POST request fields preceding the upload file were too large."
-)
+_TOO_LONG = "Your POST request fields preceding the upload file were too large."
 _NO_FILE = "POST requires exactly one file upload per request."

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from sagemaker_emulator.s3 import documents
 from sagemaker_emulator.s3.documents import element
-from sagemaker_emulator.s3.faults import S3Fault, invalid_argument
+from sagemaker_emulator.s3.faults import invalid_argument
 from sagemaker_emulator.s3.object_store import ObjectStore, Stored
 from sagemaker_emulator.s3.requests import ACCOUNT, Request, Response, integer, xml_response
 from sagemaker_emulator.s3.routes import handles

@@ -44,11 +44,13 @@ def create_multipart_upload(store: ObjectStore, request: Request) -> Response:
     default = "FULL_OBJECT" if algorithm == "crc64nvme" else "COMPOSITE"
     kind = request.headers.get("x-amz-checksum-type", default).upper()
     if kind not in _TYPES:
-        raise invalid_argument("Value for x-amz-checksum-type header is invalid.", "x-amz-checksum-type", kind)
+        message = "Value for x-amz-checksum-type header is invalid."
+        raise invalid_argument(message, "x-amz-checksum-type", kind)
     if algorithm and (kind == "FULL_OBJECT") and algorithm not in checksums.CRCS:
         raise S3Fault(
             "InvalidRequest",
-            f"The FULL_OBJECT checksum type cannot be used with the {algorithm} checksum algorithm.",
+            f"The FULL_OBJECT checksum type cannot be used with the {algorithm} checksum "
+            "algorithm.",
         )
     if algorithm == "crc64nvme" and kind == "COMPOSITE":
         raise S3Fault(
@@ -141,9 +143,7 @@ def upload_part_copy(store: ObjectStore, request: Request) -> Response:
     etag = digests.pop("md5").hex()
     sums = {name: checksums.encode(digest) for name, digest in digests.items()}
     part = _keep_part(store, upload, number, path, etag, sums)
-    return xml_response(
-        documents.document("CopyPartResult", copy_result(part.created, etag, sums))
-    )
+    return xml_response(documents.document("CopyPartResult", copy_result(part.created, etag, sums)))
 
 
 def _keep_part(

@@ -118,9 +118,7 @@ def _read(request: Request, stored: Stored) -> Response:
 def _part_range(stored: Stored, number: int) -> tuple[int, int]:
     sizes = [size for size, _ in stored.about.parts] or [stored.size]
     if number > len(sizes):
-        raise S3Fault(
-            "InvalidPartNumber", PartNumberRequested=number, ActualPartCount=len(sizes)
-        )
+        raise S3Fault("InvalidPartNumber", PartNumberRequested=number, ActualPartCount=len(sizes))
     return sum(sizes[: number - 1]), sizes[number - 1]
 
 

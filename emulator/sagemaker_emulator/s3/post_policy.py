@@ -25,6 +25,10 @@ from sagemaker_emulator.s3.tagging import tags_of_document
 _SIGNATURE = "x-amz-signature"
 # Fields that a policy need not name.
 _FREE = {"policy", _SIGNATURE, "file", "awsaccesskeyid"}
+_MISSING = (
+    "Bucket POST must contain a field named '{}'.  If it is specified, please check the order of "
+    "the fields."
+)
 _FILE_NAME = "${filename}"
 # Fields that become headers of the write.
 _HEADERS = {
@@ -42,15 +46,17 @@ def check_form(fields: Mapping[str, str], credentials: Credentials, now: datetim
         raise S3Fault("AccessDenied")
     for name in ("x-amz-algorithm", "x-amz-credential", "x-amz-date", _SIGNATURE):
         if name not in fields:
-            message = f"Bucket POST must contain a field named '{name}'.  If it is specified, please check the order of the fields."
+            message = _MISSING.format(name)
             raise invalid_argument(message, name, "")
     if fields["x-amz-algorithm"] != ALGORITHM:
-        message = f"X-Amz-Algorithm only supports \"{ALGORITHM}\""
+        message = f'X-Amz-Algorithm only supports "{ALGORITHM}"'
         raise invalid_argument(message, "x-amz-algorithm", fields["x-amz-algorithm"])
     key, _, scope = fields["x-amz-credential"].partition("/")
     parts = scope.split("/")
     if len(parts) != 4 or parts[2:] != ["s3", "aws4_request"] or not all(parts):
-        message = "The Credential is mal-formed; expecting \"<YOUR-AKID>/YYYYMMDD/REGION/s3/aws4_request\"."
+        message = (
+            'The Credential is mal-formed; expecting "<YOUR-AKID>/YYYYMMDD/REGION/s3/aws4_request".'
+        )
         raise invalid_argument(message, "x-amz-credential", fields["x-amz-credential"])
     if not hmac.compare_digest(key.encode(), credentials.access_key_id.encode()):
         message = "The AWS Access Key Id you provided does not exist in our records."
@@ -144,7 +150,9 @@ def _check_size(least: str, most: object, size: int) -> None:
     try:
         first, last = int(least), int(str(most))
     except ValueError:
-        raise S3Fault("InvalidPolicyDocument", "Invalid Policy: Invalid content-length-range.") from None
+        raise S3Fault(
+            "InvalidPolicyDocument", "Invalid Policy: Invalid content-length-range."
+        ) from None
     if size < first:
         raise S3Fault("EntityTooSmall", ProposedSize=size, MinSizeAllowed=first)
     if size > last:
@@ -158,7 +166,7 @@ def key_of(fields: Mapping[str, str], file_name: str) -> str:
         S3Fault: It has none.
     """
     if not fields.get("key"):
-        message = "Bucket POST must contain a field named 'key'.  If it is specified, please check the order of the fields."
+        message = _MISSING.format("key")
         raise invalid_argument(message, "key", "")
     return fields["key"].replace(_FILE_NAME, file_name)
 

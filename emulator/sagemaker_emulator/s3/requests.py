@@ -138,9 +138,7 @@ def split_query(query: str) -> dict[str, str]:
     for pair in pairs:
         name, _, value = pair.partition("=")
         if name:
-            arguments.setdefault(
-                _decode(name.replace("+", " ")), _decode(value.replace("+", " "))
-            )
+            arguments.setdefault(_decode(name.replace("+", " ")), _decode(value.replace("+", " ")))
     return arguments
 
 

@@ -281,4 +281,6 @@ class Walk:
                 name.encode()
             except UnicodeEncodeError:
                 return None
-        return (f"{base}{name}/", entry.path, True) if is_folder else (base + name, entry.path, False)
+        return (
+            (f"{base}{name}/", entry.path, True) if is_folder else (base + name, entry.path, False)
+        )

@@ -119,6 +119,4 @@ def run(job: Job) -> tuple[Exit, str]:
         # What is uploaded while the job runs is also kept when it fails.
         if ended.code == 0 or output.get("S3UploadMode") == "Continuous":
             s3_files.upload(job.s3, job.local(output["LocalPath"]), output["S3Uri"])
-    if outputs:
-        job.context.s3.refresh(*(output["S3Uri"] for output in outputs))
     return ended, message

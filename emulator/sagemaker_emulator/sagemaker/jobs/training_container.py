@@ -135,7 +135,6 @@ def run(job: Job, progress: Progress) -> tuple[Exit, Document]:
         _upload_archive(job, "output/data", "output.tar.gz")
     for local, uri, _ in synced:
         s3_files.upload(job.s3, job.local(local), uri)
-    context.s3.refresh(_output(job), *(uri for _, uri, _ in synced))
     if ended.code != 0:
         changes["FailureReason"] = ended.reason(read_message(job.local("output/failure")))
     return ended, changes
