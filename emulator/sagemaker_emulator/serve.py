@@ -18,6 +18,7 @@ from sagemaker_emulator.aws.ports import Service
 from sagemaker_emulator.containers import environment
 from sagemaker_emulator.containers.runtime import Runtime, choose_sandbox
 from sagemaker_emulator.containers.sandbox import SandboxUnavailable
+from sagemaker_emulator.credentials import Credentials
 from sagemaker_emulator.daemon import Options, only_server, require_images
 from sagemaker_emulator.errors import StartError
 from sagemaker_emulator.proxies import past_proxies
@@ -115,6 +116,7 @@ def serve(options: Options) -> None:
             s3_url=f"http://127.0.0.1:{options.s3_port}",
             store=Store(options.state / "emulator.db"),
             s3=S3(options.state / "s3", f"http://127.0.0.1:{options.s3_port}"),
+            credentials=Credentials.of(options.state),
         )
         for name in environment.prune(options.images, options.state / "environments"):
             _log.info("deleted environment %s: its image has other requirements now", name)
@@ -168,7 +170,12 @@ def _write_server_files(context: Context) -> None:
         "tracking_uri": context.tracking_uri,
         "version": VERSION,
         "started": time.time(),
-        "environment": context.client_environment,
+        # The keys stay in their own file; `status` adds them.
+        "environment": {
+            name: value
+            for name, value in context.client_environment.items()
+            if name not in context.credentials.environment
+        },
     }
     temporary = Path(context.state / "server.json.new")
     temporary.write_text(json.dumps(about, indent=2))
