@@ -87,7 +87,7 @@ def list_pipelines(context: Context, request: types.ListPipelinesRequestTypeDef)
         {**pipeline, "LastExecutionTime": pipeline.get("LastRunTime")}
         for pipeline in context.store.list(records.PIPELINE, request.get("PipelineNamePrefix", ""))
     ]
-    return page(request, pipelines, "PipelineSummaries", "Pipeline")
+    return page("ListPipelines", request, pipelines, "PipelineSummaries", "Pipeline")
 
 
 @operation("DeletePipeline")
