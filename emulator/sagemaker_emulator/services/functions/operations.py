@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, cast
 from sagemaker_emulator.aws import json_text
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
-from sagemaker_emulator.aws.pages import cut
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.services.functions import code, code_address, invocation
 from sagemaker_emulator.services.functions.configuration import (
@@ -30,7 +29,7 @@ from sagemaker_emulator.services.functions.function import (
     modified,
     named,
 )
-from sagemaker_emulator.services.functions.versions import publish, published, summary
+from sagemaker_emulator.services.functions.versions import page, publish, published
 from sagemaker_emulator.storage.store import Document
 
 if TYPE_CHECKING:
@@ -110,19 +109,13 @@ def get_configuration(
 
 @operation("ListFunctions", "lambda", honours=("FunctionVersion", "Marker", "MaxItems"))
 def list_functions(context: Context, request: types.ListFunctionsRequestTypeDef) -> Response:
-    """All functions, in the order of their creation; with FunctionVersion ALL, their versions."""
+    """All functions by name; with FunctionVersion ALL, their published versions, too."""
     functions = [with_defaults(each) for each in context.store.list(FUNCTION)]
     if request.get("FunctionVersion") == "ALL":
-        functions = [
-            version
-            for each in functions
-            for version in (
-                each | {"FunctionArn": f"{each['FunctionArn']}:{LATEST}"},
-                *published(context, each["FunctionName"]),
-            )
-        ]
-    page, token = cut(functions, request.get("Marker"), request.get("MaxItems", 50))
-    return {"Functions": [summary(each) for each in page], "NextMarker": token}
+        for each in list(functions):
+            each["FunctionArn"] += f":{LATEST}"
+            functions += published(context, each["FunctionName"])
+    return page("ListFunctions", request, "Functions", functions)
 
 
 @operation(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
-from sagemaker_emulator.aws.pages import cut
+from sagemaker_emulator.aws.pages import Place, cut, scope_of
 from sagemaker_emulator.services.functions.configuration import with_defaults
 from sagemaker_emulator.services.functions.function import (
     FUNCTION,
@@ -59,8 +60,7 @@ def list_versions(
     name = named(context, request).function
     latest = get_version(context, Name(name, LATEST))
     versions = [with_defaults(latest), *published(context, name)]
-    page, token = cut(versions, request.get("Marker"), request.get("MaxItems", 50))
-    return {"Versions": [summary(each) for each in page], "NextMarker": token}
+    return page("ListVersionsByFunction", request, "Versions", versions)
 
 
 def published(context: Context, name: str) -> list[Document]:
@@ -97,10 +97,26 @@ def publish(context: Context, name: str, description: str | None = None) -> Docu
     return version
 
 
-def summary(function: Document) -> Document:
-    """A version as lists show it: without what is about its state."""
+def page(
+    operation: str, request: Mapping[str, Any], member: str, versions: list[Document]
+) -> Response:
+    """The response to a list of versions: by name and number, without what is of their state."""
+    versions.sort(key=_place)
+    shown, token = cut(
+        versions,
+        request.get("Marker"),
+        request.get("MaxItems", 50),
+        scope=scope_of(operation, request),
+        place=_place,
+    )
     hidden = ("State", "LastUpdateStatus")
-    return {key: value for key, value in function.items() if key not in hidden}
+    summaries = [{k: v for k, v in each.items() if k not in hidden} for each in shown]
+    return {member: summaries, "NextMarker": token}
+
+
+def _place(version: Document) -> Place:
+    number = version["Version"]
+    return version["FunctionName"], 0 if number == LATEST else int(number)
 
 
 def _hash(function: Document) -> str:

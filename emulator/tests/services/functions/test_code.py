@@ -2,6 +2,8 @@
 
 import io
 import struct
+import urllib.error
+import urllib.request
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -117,6 +119,16 @@ def test_code_of_a_state_that_kept_no_zips_is_packed_again(tmp_path: Path) -> No
     with zipfile.ZipFile(io.BytesIO(again)) as opened:
         assert opened.read("main.py").startswith(b"def handler")
     assert code.archive_of(context, "f", "0" * 16) is None
+
+
+def test_location_gives_the_zip(functions: Any, function: str) -> None:
+    content = archive("def handler(event, context): return 'here'")
+    functions.update_function_code(FunctionName=function, ZipFile=content)
+    location = functions.get_function(FunctionName=function)["Code"]["Location"]
+    with urllib.request.urlopen(location) as answer:
+        assert answer.read() == content
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        urllib.request.urlopen(location.replace(".zip", "0.zip"))
 
 
 def test_refused_update_leaves_the_function_as_it_was(
