@@ -41,8 +41,12 @@ def is_finite(value: object) -> bool:
         return False
 
 
-def parse_json(text: str | bytes) -> Any:
+def parse_json(text: str | bytes, unique: bool = False) -> Any:
     """Parse a JSON document as RFC 8259 has it: no NaN, no Infinity, no number beyond a float.
+
+    Args:
+        text: the document; bytes are UTF-8.
+        unique: whether an object with two members of one name is refused; else the last counts.
 
     Raises:
         ValueError: It is none, it is nested too deeply, or it is not UTF-8.
@@ -50,9 +54,41 @@ def parse_json(text: str | bytes) -> Any:
     try:
         if isinstance(text, bytes):
             text = text.decode("utf-8-sig")
-        return json.loads(text, parse_constant=_refuse, parse_float=_float, parse_int=_int)
+        return json.loads(
+            text,
+            parse_constant=_refuse,
+            parse_float=_float,
+            parse_int=_int,
+            object_pairs_hook=_unique if unique else None,
+        )
+    except UnicodeDecodeError as error:
+        raise ValueError(f"it is not UTF-8: {error.reason} at byte {error.start}") from None
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+
+
+def is_deeper(value: object, levels: int) -> bool:
+    """Whether lists and objects of a JSON value are nested in more levels."""
+    inner: list[object] = [value]
+    for _ in range(levels + 1):
+        inner = [
+            child
+            for each in inner
+            if isinstance(each, dict | list)
+            for child in (each.values() if isinstance(each, dict) else each)
+        ]
+        if not inner:
+            return False
+    return True
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"an object has the member {twice!r} twice")
+    return members
 
 
 def _refuse(name: str) -> float:
