@@ -12,7 +12,7 @@ from types import ModuleType
 
 import uvicorn
 
-from sagemaker_emulator import server
+from sagemaker_emulator import server, state_watch
 from sagemaker_emulator.aws.context import SDK_DEFAULTS, Context
 from sagemaker_emulator.aws.ports import Service
 from sagemaker_emulator.containers import environment
@@ -108,6 +108,7 @@ def serve(options: Options) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
     with only_server(options.state), contextlib.ExitStack() as stack:
+        state_watch.watch(options.state / "server.lock")
         context = Context(
             state=options.state,
             images=options.images,
