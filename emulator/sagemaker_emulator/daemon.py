@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypedDict, cast
 
+from sagemaker_emulator.credentials import Credentials
 from sagemaker_emulator.errors import StartError
 from sagemaker_emulator.proxies import past_proxies
 
@@ -36,7 +37,8 @@ class Server(TypedDict):
         url: The address of the API.
         s3_url: The address of S3.
         tracking_uri: The MLflow store that training jobs get.
-        environment: The variables that point AWS clients of a process at the server.
+        environment: The variables that point AWS clients of a process at the server, with the key
+            pair that it accepts.
         state: The folder that holds everything.
         images: The folder of the container images.
         runtime: What containers run in: bwrap, unshare, relocate or docker.
@@ -82,7 +84,11 @@ def _folder(state: Path | str | None) -> Path:
 
 
 def status(state: Path | str | None = None) -> Server | None:
-    """The state's running server, or None if none runs; `up` describes the argument."""
+    """The state's running server, or None if none runs; `up` describes the argument.
+
+    Raises:
+        StartError: The state's keys are another user's or damaged.
+    """
     state = _folder(state)
     last = last_server(state)
     if not last or not _held(state / "server.lock"):
@@ -90,8 +96,10 @@ def status(state: Path | str | None = None) -> Server | None:
     health = _health(last["url"])
     if health is None or health["state"] != str(state):
         return None
+    keys = Credentials.of(state).environment
     # The caller's own proxy settings, not those of the server.
-    return cast(Server, {**last, **health, "environment": last["environment"] | past_proxies()})
+    environment = {**last["environment"], **keys, **past_proxies()}
+    return cast(Server, {**last, **health, "environment": environment})
 
 
 def last_server(state: Path) -> dict[str, Any]:

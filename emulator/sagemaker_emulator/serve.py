@@ -18,6 +18,7 @@ from sagemaker_emulator.aws.ports import Service
 from sagemaker_emulator.containers import environment
 from sagemaker_emulator.containers.runtime import Runtime, choose_sandbox
 from sagemaker_emulator.containers.sandbox import SandboxUnavailable
+from sagemaker_emulator.credentials import Credentials
 from sagemaker_emulator.daemon import Options, only_server, require_images
 from sagemaker_emulator.errors import StartError
 from sagemaker_emulator.proxies import past_proxies
@@ -36,10 +37,11 @@ from sagemaker_emulator.sagemaker.registry import groups, models, packages
 from sagemaker_emulator.sagemaker.transform import operations as transform
 from sagemaker_emulator.sagemaker.tuning import operations as tuning
 from sagemaker_emulator.sagemaker.tuning.tuners import Tuners
+from sagemaker_emulator.services.dead_letters import DeadLetters
 from sagemaker_emulator.services.events import operations as events
 from sagemaker_emulator.services.events.bus import EventBus
 from sagemaker_emulator.services.functions import operations as functions
-from sagemaker_emulator.services.functions import policy
+from sagemaker_emulator.services.functions import policy, versions
 from sagemaker_emulator.services.functions.invocation import Invoker
 from sagemaker_emulator.services.logs import operations as logs
 from sagemaker_emulator.services.logs.log_files import LogFiles
@@ -51,7 +53,7 @@ from sagemaker_emulator.version import VERSION
 OPERATIONS: tuple[ModuleType, ...] = (
     *(tags, jobs, processing, training, transform, tuning, configs, endpoints),
     *(groups, models, packages, pipelines, execution_operations, callback_operations),
-    *(events, functions, policy, logs),
+    *(events, functions, policy, versions, logs),
 )
 _log = logging.getLogger("emulator")
 
@@ -77,6 +79,7 @@ def connect(context: Context, runtime: str) -> None:
     context.logs = LogFiles(context.state / "logs")
     context.events = EventBus(context)
     context.functions = Invoker(context)
+    context.dead_letters = DeadLetters(context)
     runners = {PROCESSING: processing.run, TRAINING: training.run, TRANSFORM: transform.run}
     context.jobs = RunningJobs(context, runners)
     context.endpoints = Deployments(context)
@@ -116,6 +119,7 @@ def serve(options: Options) -> None:
             s3_url=f"http://127.0.0.1:{options.s3_port}",
             store=Store(options.state / "emulator.db"),
             s3=S3(options.state / "s3", f"http://127.0.0.1:{options.s3_port}"),
+            credentials=Credentials.of(options.state),
         )
         for name in environment.prune(options.images, options.state / "environments"):
             _log.info("deleted environment %s: its image has other requirements now", name)
@@ -126,6 +130,7 @@ def serve(options: Options) -> None:
         os.environ.update(context.client_environment | past_proxies())
         connect(context, options.runtime)
         services: tuple[Service, ...] = (
+            context.dead_letters,
             context.functions,
             context.jobs,
             context.endpoints,
@@ -169,7 +174,12 @@ def _write_server_files(context: Context) -> None:
         "tracking_uri": context.tracking_uri,
         "version": VERSION,
         "started": time.time(),
-        "environment": context.client_environment,
+        # The keys stay in their own file; `status` adds them.
+        "environment": {
+            name: value
+            for name, value in context.client_environment.items()
+            if name not in context.credentials.environment
+        },
     }
     temporary = Path(context.state / "server.json.new")
     temporary.write_text(json.dumps(about, indent=2))

@@ -1,31 +1,53 @@
 """The table of operations: registered by the services, called by clients and by other services."""
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import botocore.loaders
 from botocore.model import OperationModel, ServiceModel
 
-from sagemaker_emulator.aws import request_shapes
+from sagemaker_emulator.aws import members, request_shapes
+from sagemaker_emulator.errors import ApiError
 
 Response = Mapping[str, object]
 _Handler = TypeVar("_Handler", bound=Callable[..., Response])
 
 operations: dict[tuple[str, str], Callable[..., Response]] = {}
+# What the operations that declare it honour of their requests: see `members`.
+honoured: dict[tuple[str, str], Sequence[str]] = {}
 
 
-def operation(name: str, service: str = "sagemaker") -> Callable[[_Handler], _Handler]:
+def operation(
+    name: str, service: str = "sagemaker", *, honours: Sequence[str] | None = None
+) -> Callable[[_Handler], _Handler]:
     """Register a function `(context, request)` as an operation of botocore's service model.
 
     The request is validated against the model before the function sees it: timestamps are seconds
     since the epoch, blobs are bytes. Whatever the function returns is cut down to the model's
     output shape, so a stored document may be returned as it is.
+
+    Args:
+        name: the operation.
+        service: botocore's name of the service.
+        honours: the members of the request that the function honours; a request with any other is
+            refused by name. None: the function sees to that itself.
     """
 
     def register(handler: _Handler) -> _Handler:
-        operations[service, name] = handler
+        if honours is None:
+            operations[service, name] = handler
+            return handler
+        honoured[service, name] = honours
+
+        @functools.wraps(handler)
+        def checked(context: object, request: Mapping[str, Any]) -> Response:
+            shape = service_model(service).operation_model(name).input_shape
+            members.refuse_others(service, name, shape, request, honours)
+            return handler(context, request)
+
+        operations[service, name] = checked
         return handler
 
     return register
@@ -66,6 +88,11 @@ def call(context: object, service: str, name: str, request: Mapping[str, Any]) -
         ApiError: The operation is unknown, the request is invalid, or the operation refuses it.
     """
     model = operation_model(service, name)
-    parsed = request_shapes.parse(model.input_shape, request)
-    result = operations[service, name](context, parsed)
+    try:
+        parsed = request_shapes.parse(model.input_shape, request)
+        result = operations[service, name](context, parsed)
+    except ApiError as problem:
+        if problem.code == "ValidationException" and service == "logs":  # it has no such error
+            raise ApiError(members.VALIDATION_CODES[service], problem.message) from None
+        raise
     return request_shapes.present(model.output_shape, result) or {}

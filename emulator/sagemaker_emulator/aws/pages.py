@@ -1,87 +1,198 @@
-"""The List operations' common part: filters, order and pages."""
+"""The List operations' common part: filters, order and pages.
+
+A NextToken holds a place in the order, not a count: what is created or deleted between two pages
+changes nothing about the rest.
+"""
 
 import base64
-import binascii
+import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
-from sagemaker_emulator.errors import invalid
+from sagemaker_emulator.errors import ApiError, invalid
 
 _Item = TypeVar("_Item")
+# Where an item stands: the value that is sorted by (None comes first), and the item's own name.
+Place = tuple[float | str | None, float | str]
+
+# No text in UTF-8 begins with it. botocore's paginators, which also take a service's token as
+# StartingToken, would otherwise read one that is base64 of JSON as a token of their own.
+_MARK = b"\xc0"
 
 
 def page(
+    operation: str,
     request: Mapping[str, Any],
     documents: Sequence[Mapping[str, Any]],
     member: str,
     title: str,
     *,
-    default_order: str = "Descending",
-    default_size: int = 10,
+    identity: str = "",
+    sort_by: str = "CreationTime",
+    order: str = "Descending",
+    size: int = 10,
+    filtered_after: Collection[str] = (),
 ) -> dict[str, object]:
     """The response to a List request from all documents of a kind, as SageMaker gives it.
 
     Args:
+        operation: Its name; a token is good for this operation only.
         request: Its NameContains, StatusEquals, CreationTime/LastModifiedTime bounds, SortBy,
-            SortOrder, MaxResults and NextToken are applied where present.
-        documents: In the order of their creation.
+            SortOrder, MaxResults and NextToken are applied where present. A token is good only
+            with the other members that it was returned for.
+        documents: All that the operation may list.
         member: The output's list, such as `Models`.
         title: The beginning of the documents' keys for name and status: `Endpoint` for
             `EndpointName` and `EndpointStatus`. Other values of SortBy are keys themselves.
-        default_order: Where the request has no SortOrder.
-        default_size: Where the request has no MaxResults.
+        identity: The key that tells documents apart, where it is not the name.
+        sort_by: Where the request has no SortBy.
+        order: Where the request has no SortOrder.
+        size: Where the request has no MaxResults.
+        filtered_after: The filters that act on a page, not before: it can have fewer items than
+            MaxResults, or none, and yet a token.
 
     Raises:
-        ApiError: The NextToken is not one that `cut` returned.
+        ApiError: The NextToken is not one that this returned for such a request.
     """
-    kept = [item for item in documents if _matches(request, item, title)]
-    by = request.get("SortBy", "CreationTime")
-    key = f"{title}{by}" if by in ("Name", "Status") else by
-    kept.sort(key=lambda item: item.get(key) or 0)
-    if request.get("SortOrder", default_order) == "Descending":
-        kept.reverse()
-    items, token = cut(kept, request.get("NextToken"), request.get("MaxResults", default_size))
-    return {member: items, "NextToken": token}
+    before = {key: value for key, value in request.items() if key not in filtered_after}
+    kept = [item for item in documents if _matches(before, item, title)]
+    by = request.get("SortBy", sort_by)
+    key, name = f"{title}{by}" if by in ("Name", "Status") else by, identity or f"{title}Name"
+
+    def place(item: Mapping[str, Any]) -> Place:
+        return item.get(key), item[name]
+
+    descending = request.get("SortOrder", order) == "Descending"
+    kept.sort(key=lambda item: _rank(place(item)), reverse=descending)
+    items, token = cut(
+        kept,
+        request.get("NextToken"),
+        request.get("MaxResults", size),
+        scope=scope_of(operation, request),
+        place=place,
+        descending=descending,
+    )
+    after = {key: value for key, value in request.items() if key in filtered_after}
+    return {member: [i for i in items if _matches(after, i, title)], "NextToken": token}
 
 
-def cut(items: Sequence[_Item], token: str | None, size: int) -> tuple[Sequence[_Item], str | None]:
+def scope_of(operation: str, request: Mapping[str, Any]) -> str:
+    """What a token is good for: the operation with the request's filters and order."""
+    others = {k: v for k, v in request.items() if k not in _PAGING}
+    text = json.dumps([operation, others], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+_PAGING = ("NextToken", "MaxResults", "nextToken", "limit", "Limit", "Marker", "MaxItems")
+
+
+def cut(
+    items: Sequence[_Item],
+    token: str | None,
+    size: int,
+    *,
+    scope: str = "",
+    place: Callable[[_Item], Place] | None = None,
+    descending: bool = False,
+) -> tuple[Sequence[_Item], str | None]:
     """The page of a token, and the token of the next page; None after the last.
 
+    Args:
+        items: All of them, in the order of their places.
+        token: The request's; None or empty for the first page.
+        size: The most items of the page.
+        scope: What the token is good for; see `scope_of`.
+        place: Returns where an item stands. Without it a token holds a count: for what is only
+            ever added at the end.
+        descending: Whether the order is from the greatest place to the least.
+
     Raises:
-        ApiError: The token is not one that this returned.
+        ApiError: The token is not one that this returned for the same scope.
     """
-    start = offset_of(token)
-    end = start + size
-    return items[start:end], token_of(end) if end < len(items) else None
+    if place is None:
+        start = offset_of(token, scope)
+        end = start + size
+        return items[start:end], token_of(end, scope) if end < len(items) else None
+    start = 0
+    if token:
+        last = _rank(_place_of(token, scope))
+        ranks = (_rank(place(item)) for item in items)
+        beyond = (i for i, rank in enumerate(ranks) if (rank < last if descending else rank > last))
+        start = next(beyond, len(items))
+    shown = items[start : start + size]
+    more = start + size < len(items)
+    return shown, _encode(scope, place(shown[-1])) if more and shown else None
 
 
-def token_of(offset: int) -> str:
-    """An opaque NextToken."""
-    return base64.urlsafe_b64encode(json.dumps(offset).encode()).decode()
+def token_of(offset: int, scope: str = "") -> str:
+    """An opaque NextToken that holds a count."""
+    return _encode(scope, offset)
 
 
-def offset_of(token: str | None) -> int:
-    """The offset in a NextToken; 0 without one.
+def offset_of(token: str | None, scope: str = "") -> int:
+    """The count in a NextToken; 0 without one.
 
     Raises:
-        ApiError: It is not one that this server returned.
+        ApiError: It is not one that `token_of` returned for the same scope.
     """
     if not token:
         return 0
+    offset = _decode(token, scope)
+    if not isinstance(offset, int) or isinstance(offset, bool) or offset < 0:
+        raise invalid_token()
+    return offset
+
+
+def invalid_token() -> ApiError:
+    """The refusal of a token, in SageMaker's words; the placeholder is AWS's own oversight."""
+    return invalid('Invalid pagination token because "{0}".')
+
+
+def _place_of(token: str, scope: str) -> Place:
+    match _decode(token, scope):
+        case [None | int() | float() | str() as value, int() | float() | str() as name]:
+            return value, name
+    raise invalid_token()
+
+
+def _rank(place: Place) -> tuple[int, float | str, int, float | str]:
+    """A place as a key to sort by: None before numbers before texts."""
+    return *_key(place[0]), *_key(place[1])
+
+
+def _key(value: float | str | None) -> tuple[int, float | str]:
+    if value is None:
+        return 0, 0
+    return (2, value) if isinstance(value, str) else (1, value)
+
+
+def _encode(scope: str, content: object) -> str:
+    return base64.b64encode(_MARK + json.dumps([scope, content]).encode()).decode()
+
+
+def _decode(token: str, scope: str) -> object:
+    """The content of a token.
+
+    Raises:
+        ApiError: It was not made for this scope.
+    """
     try:
-        return int(json.loads(base64.urlsafe_b64decode(token)))
-    except (ValueError, TypeError, binascii.Error):
-        raise invalid(f"NextToken '{token}' is not one that this server returned") from None
+        text = base64.b64decode(token.encode("ascii"), validate=True)
+        if not text.startswith(_MARK):
+            raise ValueError
+        made_for, content = json.loads(text[len(_MARK) :].decode())
+    except (ValueError, TypeError, RecursionError):
+        raise invalid_token() from None
+    if made_for != scope:
+        raise invalid_token()
+    return content
 
 
 _BOUNDS = {
-    "CreationTimeAfter": ("CreationTime", 1),
-    "CreationTimeBefore": ("CreationTime", -1),
-    "CreatedAfter": ("CreationTime", 1),
-    "CreatedBefore": ("CreationTime", -1),
-    "LastModifiedTimeAfter": ("LastModifiedTime", 1),
-    "LastModifiedTimeBefore": ("LastModifiedTime", -1),
+    **dict.fromkeys(("CreationTimeAfter", "CreationTimeBefore"), "CreationTime"),
+    **dict.fromkeys(("CreatedAfter", "CreatedBefore"), "CreationTime"),
+    **dict.fromkeys(("LastModifiedTimeAfter", "LastModifiedTimeBefore"), "LastModifiedTime"),
 }
 
 
@@ -90,8 +201,8 @@ def _matches(request: Mapping[str, Any], item: Mapping[str, Any], title: str) ->
         return False
     if "StatusEquals" in request and item.get(f"{title}Status") != request["StatusEquals"]:
         return False
-    return all(
-        (item.get(key, 0) - request[bound]) * sign >= 0
-        for bound, (key, sign) in _BOUNDS.items()
-        if bound in request
-    )
+    for bound, key in _BOUNDS.items():
+        time = item.get(key) or 0
+        if bound in request and (time >= request[bound]) != bound.endswith("After"):
+            return False
+    return True

@@ -2,15 +2,14 @@
 
 import base64
 import binascii
-import functools
 import operator
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from botocore.model import ListShape, MapShape, Shape, StringShape, StructureShape
 
+from sagemaker_emulator.aws import patterns
 from sagemaker_emulator.errors import ApiError, invalid
 
 
@@ -143,7 +142,8 @@ def _string(shape: Shape, value: str, path: str, faults: list[str]) -> None:
         )
     _measure(shape, len(value), value, path, faults, "length")
     pattern = shape.metadata.get("pattern")
-    if pattern and (compiled := _compiled(pattern)) and not compiled.fullmatch(value):
+    matcher = patterns.of_service_model(pattern) if pattern else None
+    if matcher and not matcher.fullmatch(value):
         faults.append(
             f"Value {_show(value)} at '{path}' failed to satisfy constraint: "
             f"Member must satisfy regular expression pattern: {pattern}"
@@ -170,26 +170,6 @@ def _blob(value: Any, path: str, faults: list[str]) -> bytes:
     except (TypeError, ValueError, binascii.Error):
         faults.append(f"Value at '{path}' is not base64")
         return b""
-
-
-# Every pattern that has letters or digits has both, and _.
-_CLASSES = {
-    r"\p{L}": r"\w",
-    r"\p{N}": r"\w",
-    r"\p{Z}": r" \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000",
-}
-
-
-@functools.cache
-def _compiled(pattern: str) -> re.Pattern[str] | None:
-    """The patterns are Java's; what Python cannot read (other Unicode classes) is not checked."""
-    for java, python in _CLASSES.items():
-        pattern = pattern.replace(java, python)
-    try:
-        # Some have a length after the end of the text, where it means nothing.
-        return re.compile(re.sub(r"\$\{\d+,\d+\}$", "", pattern), re.DOTALL)
-    except re.error:
-        return None
 
 
 def _show(value: Any) -> str:

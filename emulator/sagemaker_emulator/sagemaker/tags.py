@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
+from sagemaker_emulator.aws.pages import cut, scope_of
 from sagemaker_emulator.errors import ApiError, invalid
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ def add(
     """
     if not tags:
         return get(context, arn)
+    if reserved := [tag["Key"] for tag in tags if tag["Key"].lower().startswith("aws:")]:
+        raise invalid(f"Tag key {reserved[0]!r} is not allowed: aws: is reserved for AWS.")
     with context.store.transaction():
         merged = {tag["Key"]: tag["Value"] for tag in [*get(context, arn), *tags]}
         if len(merged) > _LIMIT:
@@ -48,8 +51,16 @@ def add_tags(context: Context, request: types.AddTagsInputTypeDef) -> Response:
 
 @operation("ListTags")
 def list_tags(context: Context, request: types.ListTagsInputTypeDef) -> Response:
-    """The tags of a resource."""
-    return {"Tags": get(context, _checked_arn(context, request))}
+    """The tags of a resource, by key."""
+    kept = sorted(get(context, _checked_arn(context, request)), key=lambda tag: tag["Key"])
+    shown, token = cut(
+        kept,
+        request.get("NextToken"),
+        request.get("MaxResults", _LIMIT),
+        scope=scope_of("ListTags", request),
+        place=lambda tag: (None, tag["Key"]),
+    )
+    return {"Tags": shown, "NextToken": token}
 
 
 @operation("DeleteTags")

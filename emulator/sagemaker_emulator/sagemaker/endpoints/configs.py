@@ -66,7 +66,13 @@ def describe_config(
 @operation("ListEndpointConfigs")
 def list_configs(context: Context, request: types.ListEndpointConfigsInputTypeDef) -> Response:
     """Configurations by name part and creation time."""
-    return page(request, context.store.list(KIND), "EndpointConfigs", "EndpointConfig")
+    return page(
+        "ListEndpointConfigs",
+        request,
+        context.store.list(KIND),
+        "EndpointConfigs",
+        "EndpointConfig",
+    )
 
 
 @operation("DeleteEndpointConfig")

@@ -140,7 +140,7 @@ def describe_endpoint(context: Context, request: types.DescribeEndpointInputType
 @operation("ListEndpoints")
 def list_endpoints(context: Context, request: types.ListEndpointsInputTypeDef) -> Response:
     """Endpoints by name part, status and time."""
-    return page(request, context.store.list(KIND), "Endpoints", "Endpoint")
+    return page("ListEndpoints", request, context.store.list(KIND), "Endpoints", "Endpoint")
 
 
 @operation("DeleteEndpoint")

@@ -204,7 +204,8 @@ class Job:
             for lines in process.lines():
                 self.log(lines)
                 tail.extend(line for line in lines if line.strip())
-                self.metrics.read(lines)
+                if notes := self.metrics.read(lines):
+                    self.log(notes)
             code = process.wait()
         except Exception as error:  # such as a full disk under the log
             process.stop(f"{error}", 0)

@@ -5,6 +5,10 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from sagemaker_emulator.aws import numerals, patterns
+
+_NOT_FINITE = re.compile(r"[+-]?(nan|inf(inity)?)", re.IGNORECASE)
+
 
 class Metrics:
     """The values of each metric, in the order in which they were logged."""
@@ -17,23 +21,34 @@ class Metrics:
                 AlgorithmSpecification, if any, where the regex's first group is the value.
         """
         definitions = request.get("AlgorithmSpecification", {}).get("MetricDefinitions", [])
-        self._patterns = [(entry["Name"], re.compile(entry["Regex"])) for entry in definitions]
+        self._patterns = [
+            (entry["Name"], patterns.compile(entry["Regex"])) for entry in definitions
+        ]
         self._values: list[list[float]] = [[] for _ in definitions]
         self._last: dict[str, tuple[float, float]] = {}
+        self._noted: set[str] = set()
 
-    def read(self, lines: Iterable[str]) -> None:
-        """Take the values out of lines of the log; what is not a number is ignored."""
+    def read(self, lines: Iterable[str]) -> list[str]:
+        """Take the values out of lines of the log; what is not a finite number is left out.
+
+        Returns:
+            What to tell the reader of the log: each metric that was left out for the first time.
+        """
+        notes = []
         for line in lines:
             for (name, pattern), values in zip(self._patterns, self._values, strict=True):
                 match = pattern.search(line)
-                if match is None or not match.groups():
+                if match is None or len(match) < 2:
                     continue
-                try:
-                    value = float(match[1])
-                except (TypeError, ValueError):
-                    continue
-                values.append(value)
-                self._last[name] = (value, time.time())
+                text = (match[1] or "").strip()
+                value = numerals.number(text)
+                if value is not None:
+                    values.append(value)
+                    self._last[name] = (value, time.time())
+                elif name not in self._noted and _NOT_FINITE.fullmatch(text):
+                    self._noted.add(name)
+                    notes.append(f"metric {name}: {text} is not a finite number, and is left out")
+        return notes
 
     def history(self, metric: str) -> list[float]:
         """All values of a metric, by the first definition of that name."""

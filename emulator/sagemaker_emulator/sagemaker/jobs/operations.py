@@ -28,9 +28,22 @@ def _register(kind: JobKind) -> None:
 
     @operation(f"List{kind.title}Jobs")
     def list_jobs(context: Context, request: Request) -> Response:
-        """Jobs by part of the name, status and time."""
+        """Jobs by part of the name, status and time.
+
+        By its reference ListProcessingJobs is ascending, ListTransformJobs descending. That of
+        ListTrainingJobs has both: its note on StatusEquals, which is followed here, describes a
+        page "from the most current to the oldest", filtered only after it was taken.
+        """
         documents = context.store.list(kind.resource)
-        return page(request, documents, kind.summaries_key, f"{kind.title}Job")
+        return page(
+            f"List{kind.title}Jobs",
+            request,
+            documents,
+            kind.summaries_key,
+            f"{kind.title}Job",
+            order="Ascending" if kind == PROCESSING else "Descending",
+            filtered_after=("StatusEquals",) if kind == TRAINING else (),
+        )
 
     @operation(f"Stop{kind.title}Job")
     def stop(context: Context, request: Request) -> Response:

@@ -7,10 +7,10 @@ Contract: SageMaker developer guide, "How Amazon SageMaker AI provides training 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from sagemaker_emulator.aws import patterns
 from sagemaker_emulator.sagemaker.jobs import output
 from sagemaker_emulator.sagemaker.jobs.job import Exit, Job, read_message
 from sagemaker_emulator.storage import s3_files
@@ -37,8 +37,8 @@ def problem(request: Mapping[str, Any]) -> str:
             )
     for i, definition in enumerate(algorithm.get("MetricDefinitions", [])):
         try:
-            re.compile(definition["Regex"])
-        except re.error as error:
+            patterns.compile(definition["Regex"])
+        except patterns.PatternError as error:
             where = f"AlgorithmSpecification.MetricDefinitions[{i}] ({definition['Name']})"
             return f"{where}: the regular expression {definition['Regex']!r} is wrong: {error}."
     mode = algorithm.get("TrainingInputMode", "File")

@@ -125,7 +125,14 @@ def list_executions(
         }
         for execution in records.list_executions(context.store, pipeline["PipelineArn"])
     ]
-    return page(request, executions, "PipelineExecutionSummaries", "Pipeline")
+    return page(
+        "ListPipelineExecutions",
+        request,
+        executions,
+        "PipelineExecutionSummaries",
+        "PipelineExecution",
+        identity="PipelineExecutionArn",
+    )
 
 
 @operation("ListPipelineExecutionSteps")
@@ -140,7 +147,7 @@ def list_steps(
         for step in records.step_records(context.store, arn).values()
         if step["StepStatus"] != SKIPPED
     ]
-    return page(request, steps, "PipelineExecutionSteps", "Step")
+    return page("ListPipelineExecutionSteps", request, steps, "PipelineExecutionSteps", "Step")
 
 
 @operation("ListPipelineParametersForExecution")
@@ -150,10 +157,22 @@ def list_parameters(
     """List the value of every parameter in an execution, defaults included."""
     execution = records.get_execution(context.store, request["PipelineExecutionArn"])
     parameters = [
-        {"Name": name, "Value": value if isinstance(value, str) else json.dumps(value)}
-        for name, value in execution["Parameters"].items()
+        {
+            "Name": name,
+            "Value": value if isinstance(value, str) else json.dumps(value),
+            "Index": index,
+        }
+        for index, (name, value) in enumerate(execution["Parameters"].items())
     ]
-    return page(request, parameters, "PipelineParameters", "", default_order="Ascending")
+    return page(
+        "ListPipelineParametersForExecution",
+        request,
+        parameters,
+        "PipelineParameters",
+        "",
+        sort_by="Index",
+        order="Ascending",
+    )
 
 
 @operation("DescribePipelineDefinitionForExecution")

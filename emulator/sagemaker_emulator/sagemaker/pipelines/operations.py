@@ -87,7 +87,7 @@ def list_pipelines(context: Context, request: types.ListPipelinesRequestTypeDef)
         {**pipeline, "LastExecutionTime": pipeline.get("LastRunTime")}
         for pipeline in context.store.list(records.PIPELINE, request.get("PipelineNamePrefix", ""))
     ]
-    return page(request, pipelines, "PipelineSummaries", "Pipeline")
+    return page("ListPipelines", request, pipelines, "PipelineSummaries", "Pipeline")
 
 
 @operation("DeletePipeline")
@@ -173,7 +173,10 @@ def _definition_text(
         raise invalid(
             f"PipelineDefinitionS3Location {uri} cannot be read: there is no such object."
         )
-    return content.decode()
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise invalid(f"PipelineDefinitionS3Location {uri} is not UTF-8: {error.reason}.") from None
 
 
 def check_definition(text: str) -> Definition:

@@ -49,8 +49,14 @@ def describe_group(
 @operation("ListModelPackageGroups")
 def list_groups(context: Context, request: types.ListModelPackageGroupsInputTypeDef) -> Response:
     """Groups by name part and creation time."""
-    all_groups = context.store.list(_KIND)
-    return page(request, all_groups, "ModelPackageGroupSummaryList", "ModelPackageGroup")
+    return page(
+        "ListModelPackageGroups",
+        request,
+        context.store.list(_KIND),
+        "ModelPackageGroupSummaryList",
+        "ModelPackageGroup",
+        order="Ascending",  # by its reference
+    )
 
 
 @operation("DeleteModelPackageGroup")

@@ -72,7 +72,7 @@ def describe_model(context: Context, request: types.DescribeModelInputTypeDef) -
 @operation("ListModels")
 def list_models(context: Context, request: types.ListModelsInputTypeDef) -> Response:
     """Models by name part and creation time."""
-    return page(request, context.store.list(_KIND), "Models", "Model")
+    return page("ListModels", request, context.store.list(_KIND), "Models", "Model")
 
 
 @operation("DeleteModel")

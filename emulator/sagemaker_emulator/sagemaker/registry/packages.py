@@ -105,7 +105,11 @@ def update_package(context: Context, request: types.UpdateModelPackageInputTypeD
 
 @operation("ListModelPackages")
 def list_packages(context: Context, request: types.ListModelPackagesInputTypeDef) -> Response:
-    """Versions of a group, or packages without one; `ModelPackageType` Both lists all."""
+    """Versions of a group, or packages without one; `ModelPackageType` Both lists all.
+
+    Newest first, against its reference: AWS's own samples (`get_approved_package` of its MLOps
+    templates) request no order and deploy the first.
+    """
     group = request.get("ModelPackageGroupName")
     if group:
         group = groups.get(context, group)["ModelPackageGroupName"]
@@ -118,7 +122,15 @@ def list_packages(context: Context, request: types.ListModelPackagesInputTypeDef
             approval == document.get("ModelApprovalStatus")
         ):
             packages.append(document)
-    return page(request, packages, "ModelPackageSummaryList", "ModelPackage", default_size=100)
+    return page(
+        "ListModelPackages",
+        request,
+        packages,
+        "ModelPackageSummaryList",
+        "ModelPackage",
+        identity="ModelPackageArn",
+        size=100,
+    )
 
 
 @operation("DeleteModelPackage")

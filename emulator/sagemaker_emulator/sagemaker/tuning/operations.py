@@ -70,7 +70,15 @@ def list_tuning_jobs(
         }
         for job in context.store.list(TUNING.resource)
     ]
-    return page(request, jobs, TUNING.summaries_key, "HyperParameterTuningJob")
+    return page(
+        "ListHyperParameterTuningJobs",
+        request,
+        jobs,
+        TUNING.summaries_key,
+        "HyperParameterTuningJob",
+        sort_by="Name",
+        order="Ascending",
+    )
 
 
 @operation("ListTrainingJobsForHyperParameterTuningJob")
@@ -86,7 +94,15 @@ def list_trials(
     if request.get("SortBy") == by:
         # Trials without a value are left out of this order, as the service does.
         trials = [trial for trial in trials if trial[by] is not None]
-    return page(request, trials, "TrainingJobSummaries", "TrainingJob")
+    return page(
+        "ListTrainingJobsForHyperParameterTuningJob",
+        request,
+        trials,
+        "TrainingJobSummaries",
+        "TrainingJob",
+        sort_by="Name",
+        order="Ascending",
+    )
 
 
 _OBJECTIVE = "FinalHyperParameterTuningJobObjectiveMetric"

@@ -8,11 +8,13 @@ from typing import Any
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
+from sagemaker_emulator.aws import numerals
 from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import (
     DefinitionError,
     StepError,
 )
 from sagemaker_emulator.sagemaker.pipelines.language.expressions import is_expression, to_text
+from sagemaker_emulator.sagemaker.pipelines.language.members import nearest
 
 
 def check_shape(value: Any, shape: Shape, path: str, step: str) -> None:
@@ -39,7 +41,7 @@ def check_shape(value: Any, shape: Shape, path: str, step: str) -> None:
             if key not in shape.members:
                 raise DefinitionError(
                     f"Unable to parse pipeline definition. Unknown Argument member '{key}' in "
-                    f"{path} of step '{step}'."
+                    f"{path} of step '{step}'.{nearest(key, shape.members)}"
                 )
             check_shape(item, shape.members[key], f"{path}.{key}", step)
     elif isinstance(shape, MapShape):
@@ -87,9 +89,15 @@ def _convert(value: Any, type_: str) -> Any:
         if str(value).lower() not in ("true", "false"):
             raise ValueError(value)
         return str(value).lower() == "true"
-    if type_ in ("integer", "long"):
-        number = float(value)
-        if isinstance(value, bool) or number != int(number):
-            raise ValueError(value)
-        return int(number) if isinstance(value, str) else int(value)
-    return float(value) if type_ in ("float", "double") else value
+    if type_ not in ("integer", "long", "float", "double"):
+        return value
+    number = numerals.number(value) if isinstance(value, str) else value
+    if not numerals.is_finite(number):
+        raise ValueError(value)
+    if type_ in ("float", "double"):
+        return float(number)
+    if number != int(number):
+        raise ValueError(value)
+    # Not through a float, which holds 53 bits.
+    exact = numerals.integer(value) if isinstance(value, str) else None
+    return int(number) if exact is None else exact

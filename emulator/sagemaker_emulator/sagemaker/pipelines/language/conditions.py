@@ -4,10 +4,13 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
+from sagemaker_emulator.aws import numerals
+from sagemaker_emulator.sagemaker.pipelines.language import members
 from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import (
     DefinitionError,
     StepError,
 )
+from sagemaker_emulator.sagemaker.pipelines.language.expressions import is_expression
 
 _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "GreaterThan": operator.gt,
@@ -31,17 +34,30 @@ def check(condition: Any, where: str) -> None:
         DefinitionError: for an unknown Type or a missing key; the message names `where`.
     """
     type_ = condition.get("Type") if isinstance(condition, dict) else None
-    if type_ not in _KEYS:
+    if not isinstance(type_, str) or type_ not in _KEYS:
         raise DefinitionError(
             f"Condition Type {type_!r} of {where} is unknown: allowed are {', '.join(_KEYS)}."
+            f"{members.nearest(str(type_), _KEYS)}"
         )
-    missing = [key for key in _KEYS[type_] if key not in condition]
-    if missing == ["Condition"] and "Expression" in condition:  # as SDK v2 called it
-        missing = []
+    keys = _KEYS[type_]
+    members.check_members(condition, ("Type", *keys), f"condition {type_} of {where}")
+    missing = [key for key in keys if key not in condition]
     if missing:
         raise DefinitionError(f"Condition {type_} of {where} lacks {', '.join(missing)}.")
-    for inner in _inner(condition):
-        check(inner, where)
+    for key in ("Values", "Conditions"):
+        if key in keys and not (isinstance(condition[key], list) and condition[key]):
+            raise DefinitionError(f"{key} of condition {type_} of {where} must be a list.")
+    if "Condition" in keys or "Conditions" in keys:
+        for inner in _inner(condition):
+            check(inner, where)
+        return
+    for key in keys:
+        for value in condition[key] if key == "Values" else [condition[key]]:
+            if value is None or (isinstance(value, dict | list) and not is_expression(value)):
+                raise DefinitionError(
+                    f"{key} of condition {type_} of {where} must be a text, a number, true, false "
+                    "or an expression."
+                )
 
 
 def is_true(condition: dict[str, Any]) -> bool:
@@ -70,6 +86,7 @@ def is_true(condition: dict[str, Any]) -> bool:
 
 def _inner(condition: dict[str, Any]) -> list[Any]:
     if condition["Type"] == "Not":
+        # Expression: in executions that an earlier version of the emulator began.
         return [condition.get("Condition", condition.get("Expression"))]
     return list(condition["Conditions"]) if condition["Type"] == "Or" else []
 
@@ -83,9 +100,6 @@ def _equal(left: Any, right: Any) -> bool:
 
 def _number(value: Any) -> float | None:
     """Return a value as a number, also from a string, as hyperparameters and metrics often are."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        return float(value)
-    except ValueError:
-        return None
+    if isinstance(value, str):
+        return numerals.number(value)
+    return value if numerals.is_finite(value) else None

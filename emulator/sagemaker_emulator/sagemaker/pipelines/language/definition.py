@@ -1,6 +1,5 @@
 """The pipeline definition, schema version 2020-12-01, parsed from its JSON text."""
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -9,6 +8,8 @@ from typing import Any
 
 import isodate
 
+from sagemaker_emulator.aws.numerals import is_deeper, parse_json
+from sagemaker_emulator.sagemaker.pipelines.language import members
 from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import DefinitionError
 from sagemaker_emulator.sagemaker.pipelines.language.expressions import references
 from sagemaker_emulator.sagemaker.pipelines.language.parameters import Parameter
@@ -16,14 +17,8 @@ from sagemaker_emulator.sagemaker.pipelines.language.retries import RetryPolicy
 
 VERSION = "2020-12-01"
 BRANCHES = ("IfSteps", "ElseSteps")
-_MEMBERS = (
-    "Version",
-    "Metadata",
-    "Parameters",
-    "PipelineExperimentConfig",
-    "MlflowConfig",
-    "Steps",
-)
+# Far deeper than any definition, and far from what recursion over it can bear.
+_DEEPEST = 100
 _STEP_NAME = re.compile(r"[A-Za-z0-9\-_]{1,64}")
 
 
@@ -78,11 +73,16 @@ class StepDefinition:
 
 @dataclass(frozen=True)
 class Definition:
-    """A parsed definition: parameters and steps by name, in the order of the document."""
+    """A parsed definition: parameters and steps by name, in the order of the document.
+
+    Attributes:
+        document: the whole JSON object.
+    """
 
     parameters: dict[str, Parameter]
     steps: dict[str, StepDefinition]
     experiment: dict[str, Any] | None = None
+    document: dict[str, Any] = field(default_factory=dict)
 
     @cached_property
     def waits(self) -> dict[str, set[str]]:
@@ -101,21 +101,20 @@ def parse(text: str) -> Definition:
         DefinitionError: if the text is not a definition; the message names the step and the key.
     """
     try:
-        document = json.loads(text)
-    except json.JSONDecodeError as error:
+        document = parse_json(text, unique=True)
+    except ValueError as error:
         raise DefinitionError(f"Unable to parse pipeline definition: {error}.") from error
+    if is_deeper(document, _DEEPEST):
+        raise DefinitionError(
+            f"Unable to parse pipeline definition: it is nested more than {_DEEPEST} levels deep."
+        )
     if not isinstance(document, dict):
         raise DefinitionError("Unable to parse pipeline definition: expecting a JSON object.")
     if document.get("Version") != VERSION:
         raise DefinitionError(
             f"Unsupported pipeline definition Version {document.get('Version')!r}: use {VERSION!r}."
         )
-    unknown = sorted(document.keys() - set(_MEMBERS))
-    if unknown:
-        raise DefinitionError(
-            f"Unable to parse pipeline definition. Unknown member '{unknown[0]}': "
-            f"allowed are {', '.join(_MEMBERS)}."
-        )
+    members.check_members(document, members.DEFINITION, "the definition")
     if document.get("MlflowConfig"):
         raise DefinitionError(
             "MlflowConfig is not supported: the emulator passes no MLflow server or experiment to "
@@ -135,7 +134,7 @@ def parse(text: str) -> Definition:
         steps[step.name] = step
     if not steps:
         raise DefinitionError("A pipeline definition needs at least one entry in Steps.")
-    return Definition(parameters, steps, document.get("PipelineExperimentConfig"))
+    return Definition(parameters, steps, document.get("PipelineExperimentConfig"), document)
 
 
 def parse_duration(text: object) -> float:

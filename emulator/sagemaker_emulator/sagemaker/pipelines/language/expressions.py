@@ -9,7 +9,9 @@ from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import (
     DefinitionError,
     StepError,
 )
+from sagemaker_emulator.sagemaker.pipelines.language.members import check_members, nearest
 from sagemaker_emulator.sagemaker.pipelines.language.reference import (
+    ROOTS,
     MissingKeyError,
     Reference,
     look_up,
@@ -65,6 +67,21 @@ def walk(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
             yield from walk(value, f"{path}[{index}]")
 
 
+def _objects(node: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield every object in a tree with its path, nested ones included."""
+    if isinstance(node, dict):
+        yield path, node
+        for key, value in node.items():
+            yield from _objects(value, f"{path}.{key}" if path else key)
+    elif isinstance(node, list):
+        for index, value in enumerate(node):
+            yield from _objects(value, f"{path}[{index}]")
+
+
+def _is_reference(text: Any) -> bool:
+    return isinstance(text, str) and text.partition(".")[0] in ROOTS
+
+
 def references(node: Any) -> Iterator[tuple[str, Reference]]:
     """Yield every `Get` in a tree with its path."""
     for path, expression in walk(node):
@@ -83,6 +100,15 @@ def check(node: Any, where: str) -> None:
             _check_form(expression)
         except DefinitionError as error:
             raise DefinitionError(f"{where}, {path or 'value'}: {error}") from error
+    for path, value in _objects(node):
+        for key in value:
+            meant = key in FUNCTIONS and (key != "Get" or _is_reference(value[key]))
+            if (meant and len(value) > 1) or (key.startswith("Std:") and key not in FUNCTIONS):
+                raise DefinitionError(
+                    f"{where}, {path or 'value'}: an expression is a JSON object with one member, "
+                    f"which is {' or '.join(FUNCTIONS)}; this one has {', '.join(value)}."
+                    f"{nearest(key, FUNCTIONS) if key not in FUNCTIONS else ''}"
+                )
 
 
 def _check_form(expression: dict[str, Any]) -> None:
@@ -92,9 +118,13 @@ def _check_form(expression: dict[str, Any]) -> None:
     elif not isinstance(body, dict):
         raise DefinitionError(f"{function} takes a JSON object.")
     elif function == "Std:Join":
+        check_members(body, ("On", "Values"), function)
         if not isinstance(body.get("On", ""), str) or not isinstance(body.get("Values"), list):
             raise DefinitionError("Std:Join needs On, a string, and Values, a list.")
+        if any(isinstance(v, dict | list) and not is_expression(v) for v in body["Values"]):
+            raise DefinitionError("Values of Std:Join must be single values or expressions.")
     else:
+        check_members(body, ("PropertyFile", "S3Uri", "Path"), function)
         if ("PropertyFile" in body) == ("S3Uri" in body):
             raise DefinitionError("Std:JsonGet needs one of PropertyFile and S3Uri.")
         try:
@@ -103,6 +133,8 @@ def _check_form(expression: dict[str, Any]) -> None:
             raise DefinitionError(f"Path {body.get('Path')!r} of Std:JsonGet: {error}.") from error
         if "PropertyFile" in body:
             file = body["PropertyFile"]
+            if isinstance(file, dict):
+                check_members(file, ("Get",), "PropertyFile of Std:JsonGet")
             reference = Reference.parse(file.get("Get") if isinstance(file, dict) else file)
             if reference.root != "Steps" or reference.path[:1] != ("PropertyFiles",):
                 raise DefinitionError(

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sagemaker_emulator.aws.numerals import LEAST, MOST, integer, is_finite, number
+from sagemaker_emulator.sagemaker.pipelines.language import members
 from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import DefinitionError
 
 if TYPE_CHECKING:
     from types_boto3_sagemaker import type_defs as types
 
 TYPES = ("String", "Integer", "Float", "Boolean")
+# The JSON type of a default, by the published schema of definitions.
+_DEFAULTS: dict[str, tuple[type, ...]] = {
+    "String": (str,),
+    "Integer": (int,),
+    "Float": (int, float),
+    "Boolean": (bool,),
+}
+_NAME = re.compile(r"[A-Za-z0-9\-_]{1,64}")
 ParameterValue = str | int | float | bool
 
 
@@ -38,11 +49,15 @@ class Parameter:
             raise DefinitionError(
                 f"Type of parameter '{name}' is {type_!r}: allowed are {', '.join(TYPES)}."
             )
-        enum = tuple(entry.get("EnumValues") or ())
+        enum = entry.get("EnumValues") or []
+        if not isinstance(enum, list):
+            raise DefinitionError(f"EnumValues of parameter '{name}' must be a list.")
         default = entry.get("DefaultValue")
         if default is not None:
-            default = cls(name, type_, None, enum).convert(default, "DefaultValue of parameter")
-        return cls(name, type_, default, enum)
+            default = cls(name, type_, None, tuple(enum)).convert(
+                default, "DefaultValue of parameter"
+            )
+        return cls(name, type_, default, tuple(enum))
 
     def convert(self, value: Any, label: str = "Value of parameter") -> ParameterValue:
         """Convert a value (a string, or already of the type) to this parameter's type.
@@ -64,17 +79,46 @@ class Parameter:
         return converted
 
 
+def check(entry: Mapping[str, Any]) -> None:
+    """Check the form of one entry of the definition's Parameters, which `Parameter.parse` reads.
+
+    Raises:
+        DefinitionError: for an unknown member, a name that is not allowed, or a default or value of
+            EnumValues that is not of the parameter's type.
+    """
+    name, type_ = str(entry["Name"]), str(entry["Type"])
+    members.check_members(entry, members.PARAMETER, f"parameter '{name}'")
+    if not _NAME.fullmatch(name):
+        raise DefinitionError(
+            f"Parameter name {name!r} is not allowed: use 1 to 64 letters, digits, '-' and '_'."
+        )
+    enum = entry.get("EnumValues", [])
+    if not isinstance(enum, list) or ("EnumValues" in entry and not enum):
+        raise DefinitionError(f"EnumValues of parameter '{name}' must be a list with an entry.")
+    defaults = [entry["DefaultValue"]] if entry.get("DefaultValue") is not None else []
+    for member, values in (("DefaultValue", defaults), ("EnumValues", enum)):
+        for value in values:
+            of_type = isinstance(value, _DEFAULTS[type_])
+            if not of_type or (isinstance(value, bool) and type_ != "Boolean"):
+                raise DefinitionError(
+                    f"{member} of parameter '{name}' is {value!r}, which is not of its type "
+                    f"{type_}."
+                )
+
+
 def _convert(value: Any, type_: str) -> ParameterValue | None:
     if type_ == "String":
         return value if isinstance(value, str) else None
     if type_ == "Boolean":
+        # The SDK sends a value as Python shows it: True.
         return {"true": True, "false": False}.get(str(value).lower())
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
+    if isinstance(value, str):
+        return integer(value) if type_ == "Integer" else number(value)
+    if not is_finite(value):
         return None
-    try:
-        return int(value) if type_ == "Integer" and not isinstance(value, float) else float(value)
-    except ValueError:
-        return None
+    if type_ == "Float":
+        return float(value)
+    return int(value) if value == int(value) and LEAST <= value <= MOST else None
 
 
 def bind(

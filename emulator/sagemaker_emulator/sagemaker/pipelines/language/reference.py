@@ -12,8 +12,9 @@ from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import De
 ROOTS = ("Parameters", "Steps", "Execution")
 PathKey = str | int
 _PART = re.compile(
-    r"""\.?(?P<name>[^.\[\]'"]+)|\[(?P<index>\d+)\]|\['(?P<single>[^']*)'\]|\["(?P<double>[^"]*)"\]"""
+    r"""\.?(?P<name>[^.\[\]'"]+)|\[(?P<index>[0-9]{1,9})\]|\['(?P<single>[^']*)'\]|\["(?P<double>[^"]*)"\]"""
 )
+_INDEX = re.compile(r"[0-9]{1,9}")
 
 
 class MissingKeyError(LookupError):
@@ -94,7 +95,7 @@ def _child(value: Any, key: PathKey) -> Any:
     if isinstance(value, dict):
         return value[str(key)]
     if isinstance(value, list):
-        if isinstance(key, int) or key.isdecimal():
+        if isinstance(key, int) or _INDEX.fullmatch(key):
             return value[int(key)]
         for item in value:
             if isinstance(item, dict) and any(

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sagemaker_emulator.aws.numerals import is_finite
+from sagemaker_emulator.sagemaker.pipelines.language import members
 from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import DefinitionError
 
 SERVICE_FAULT = "Step.SERVICE_FAULT"
@@ -42,7 +44,9 @@ class RetryPolicy:
         Raises:
             DefinitionError: for an unknown exception type or a number outside its limits.
         """
-        exceptions = tuple(entry.get("ExceptionType") or ())
+        requested = entry.get("ExceptionType") or []
+        # A list from the SDK, one text by the published schema.
+        exceptions = tuple(requested) if isinstance(requested, list) else (requested,)
         unknown = [name for name in exceptions if name not in EXCEPTION_TYPES]
         if unknown or not exceptions:
             raise DefinitionError(
@@ -51,7 +55,7 @@ class RetryPolicy:
             )
         for key, (low, high) in _LIMITS.items():
             value = entry.get(key, low)
-            if isinstance(value, bool) or not isinstance(value, int | float):
+            if not is_finite(value):
                 raise DefinitionError(f"RetryPolicies.{key} of {where} must be a number.")
             if not low <= value <= high:
                 raise DefinitionError(
@@ -65,6 +69,19 @@ class RetryPolicy:
             int(entry.get("MaxAttempts", 5)),
             None if minutes is None else minutes * 60.0,
         )
+
+
+def check(entry: Mapping[str, Any], where: str) -> None:
+    """Check the form of one entry of a step's RetryPolicies, which `RetryPolicy.parse` reads.
+
+    Raises:
+        DefinitionError: for an unknown member, or a fraction where a count is needed.
+    """
+    members.check_members(entry, members.RETRY_POLICY, f"RetryPolicies of {where}")
+    for key in ("IntervalSeconds", "MaxAttempts", "ExpireAfterMin"):
+        value = entry.get(key, 1)
+        if value != int(value):
+            raise DefinitionError(f"RetryPolicies.{key} of {where} is {value}: use an integer.")
 
 
 # SageMaker retries these two by itself; a step's own policy for them takes precedence.

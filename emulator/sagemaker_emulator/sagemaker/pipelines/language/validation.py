@@ -3,7 +3,14 @@
 Each check is a function of the definition; its DefinitionError names the step and the key.
 """
 
-from sagemaker_emulator.sagemaker.pipelines.language import conditions
+from typing import Any
+
+from sagemaker_emulator.sagemaker.pipelines.language import (
+    conditions,
+    members,
+    parameters,
+    retries,
+)
 from sagemaker_emulator.sagemaker.pipelines.language.arguments import check_shape
 from sagemaker_emulator.sagemaker.pipelines.language.definition import (
     BRANCHES,
@@ -11,7 +18,11 @@ from sagemaker_emulator.sagemaker.pipelines.language.definition import (
     StepDefinition,
 )
 from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import DefinitionError
-from sagemaker_emulator.sagemaker.pipelines.language.expressions import check, references
+from sagemaker_emulator.sagemaker.pipelines.language.expressions import (
+    check,
+    is_expression,
+    references,
+)
 from sagemaker_emulator.sagemaker.pipelines.language.graph import order
 from sagemaker_emulator.sagemaker.pipelines.language.reference_targets import check_target
 from sagemaker_emulator.sagemaker.pipelines.language.step_types import (
@@ -20,20 +31,6 @@ from sagemaker_emulator.sagemaker.pipelines.language.step_types import (
     SUPPORTED,
 )
 
-_MEMBERS = (
-    "Name",
-    "Type",
-    "Arguments",
-    "DisplayName",
-    "Description",
-    "DependsOn",
-    "CacheConfig",
-    "RetryPolicies",
-    "PropertyFiles",
-    "FunctionArn",
-    "SqsQueueUrl",
-    "OutputParameters",
-)
 _CHECK_INSTEAD = " Compute it in a Processing step, and judge its report in a Condition step."
 
 
@@ -43,6 +40,7 @@ def validate(definition: Definition) -> None:
     Raises:
         DefinitionError: for the first fault.
     """
+    _check_document(definition.document)
     for step in definition.steps.values():
         _check_type_and_members(step)
         check(step.evaluated, f"step '{step.name}'")
@@ -62,6 +60,19 @@ def validate(definition: Definition) -> None:
     order(definition.waits)
 
 
+def _check_document(document: dict[str, Any]) -> None:
+    """Check what is beside the steps."""
+    for entry in document.get("Parameters") or []:
+        parameters.check(entry)
+    metadata = document.get("Metadata") or {}
+    if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
+        raise DefinitionError("Metadata of the definition must be a JSON object of texts.")
+    experiment = document.get("PipelineExperimentConfig") or {}
+    if not isinstance(experiment, dict):
+        raise DefinitionError("PipelineExperimentConfig must be a JSON object.")
+    members.check_members(experiment, members.EXPERIMENT, "PipelineExperimentConfig")
+
+
 def _check_type_and_members(step: StepDefinition) -> None:
     if step.type not in SUPPORTED:
         instead = _CHECK_INSTEAD if step.type in ("ClarifyCheck", "QualityCheck") else ""
@@ -69,17 +80,43 @@ def _check_type_and_members(step: StepDefinition) -> None:
             f"Step '{step.name}' is of Type '{step.type}', which this emulator does not run. "
             f"Types it runs: {', '.join(SUPPORTED)}.{instead}"
         )
-    unknown = sorted(step.entry.keys() - set(_MEMBERS))
-    if unknown:
-        raise DefinitionError(
-            f"Unable to parse pipeline definition. Unknown member '{unknown[0]}' in step "
-            f"'{step.name}': allowed are {', '.join(_MEMBERS)}."
-        )
-    if step.retries and step.type not in RETRYABLE:
+    if step.entry.get("RetryPolicies") and step.type not in RETRYABLE:
         raise DefinitionError(
             f"Step '{step.name}' has RetryPolicies, which a {step.type} step cannot have. "
             f"Types that can: {', '.join(RETRYABLE)}."
         )
+    _check_members(step)
+
+
+def _check_members(step: StepDefinition) -> None:
+    """Check that every object of the step, but for its Arguments, has no other members."""
+    where, entry = f"step '{step.name}'", step.entry
+    # What is empty asks for nothing.
+    present = {key: value for key, value in entry.items() if value not in (None, [], {})}
+    members.check_members(present, members.of_step(step.type), where)
+    for member in ("DisplayName", "Description"):
+        if not isinstance(entry.get(member, ""), str):
+            raise DefinitionError(f"{member} of {where} must be a text.")
+    members.check_members(entry.get("CacheConfig") or {}, members.CACHE, f"CacheConfig of {where}")
+    for policy in entry.get("RetryPolicies") or []:
+        retries.check(policy, where)
+    for member, allowed, name in (
+        ("PropertyFiles", members.PROPERTY_FILE, "PropertyFileName"),
+        ("OutputParameters", members.OUTPUT, "OutputName"),
+    ):
+        named: set[str] = set()
+        for item in entry.get(member) or []:
+            members.check_members(item, allowed, f"{member} of {where}")
+            if not isinstance(item.get(name), str) or not item[name]:
+                raise DefinitionError(f"Each of {member} of {where} needs {name}, a text.")
+            if item[name] in named:
+                raise DefinitionError(f"{member} of {where} has '{item[name]}' twice.")
+            named.add(item[name])
+            if item.get("OutputType", "String") not in members.OUTPUT_TYPES:
+                raise DefinitionError(
+                    f"OutputType of '{item[name]}' of {where} is {item['OutputType']!r}: allowed "
+                    f"are {', '.join(members.OUTPUT_TYPES)}."
+                )
 
 
 def _check_request(step: StepDefinition) -> None:
@@ -102,10 +139,15 @@ def _check_required_keys(step: StepDefinition) -> None:
             raise DefinitionError(f"Conditions of step '{step.name}' must be a list with an entry.")
         for index, condition in enumerate(entries):
             conditions.check(condition, f"step '{step.name}', Conditions[{index}]")
-        unknown = step.arguments.keys() - {"Conditions", *BRANCHES}
-        if unknown:
+        where = f"Arguments of step '{step.name}'"
+        members.check_members(step.arguments, ("Conditions", *BRANCHES), where)
+    if step.type == "Fail":
+        where = f"Arguments of step '{step.name}'"
+        members.check_members(step.arguments, ("ErrorMessage",), where)
+        message = step.arguments.get("ErrorMessage", "")
+        if not isinstance(message, str) and not is_expression(message):
             raise DefinitionError(
-                f"Unknown Argument member '{sorted(unknown)[0]}' in step '{step.name}'."
+                f"ErrorMessage of step '{step.name}' must be a text or an expression."
             )
     key = {"Lambda": "FunctionArn", "Callback": "SqsQueueUrl"}.get(step.type)
     if key and not step.entry.get(key):

@@ -1,10 +1,14 @@
 """The executions that this process runs, each in a thread of its own."""
 
+import logging
 import threading
 
 from sagemaker_emulator.aws.context import Context
+from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import DefinitionError
 from sagemaker_emulator.sagemaker.pipelines.run.execution_thread import ExecutionThread
-from sagemaker_emulator.sagemaker.pipelines.run.records import list_executions
+from sagemaker_emulator.sagemaker.pipelines.run.records import list_executions, update_execution
+
+_log = logging.getLogger("emulator")
 
 
 class Executions:
@@ -19,8 +23,15 @@ class Executions:
     def start(self) -> None:
         """Continue every execution that an earlier process left unfinished."""
         for execution in list_executions(self._context.store):
-            if execution["PipelineExecutionStatus"] in ("Executing", "Stopping"):
-                self.drive(execution["PipelineExecutionArn"])
+            if execution["PipelineExecutionStatus"] not in ("Executing", "Stopping"):
+                continue
+            arn = execution["PipelineExecutionArn"]
+            try:
+                self.drive(arn)
+            except DefinitionError as error:  # accepted by an earlier version
+                _log.error("%s cannot be continued: %s", arn, error)
+                changes = {"PipelineExecutionStatus": "Failed", "FailureReason": str(error)[:1024]}
+                update_execution(self._context.store, arn, **changes)
 
     def drive(self, arn: str) -> None:
         """Begin, or continue, an execution whose record is Executing or Stopping."""

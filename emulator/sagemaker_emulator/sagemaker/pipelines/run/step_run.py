@@ -1,12 +1,12 @@
 """One step of one execution while it runs: what it can read and where it reports."""
 
-import json
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from sagemaker_emulator.aws import numerals
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.sagemaker.pipelines.language.definition import Definition, StepDefinition
 from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import StepError
@@ -131,6 +131,6 @@ class StepRun:
                 "it write to the output's LocalPath?"
             )
         try:
-            return json.loads(content)
+            return numerals.parse_json(content)
         except ValueError as error:
             raise StepError(f"{uri} is not a JSON document: {error}") from error

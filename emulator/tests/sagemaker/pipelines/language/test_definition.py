@@ -23,7 +23,7 @@ VERSION = "2020-12-01"
         pytest.param(definition(fail("a b")), "Step name 'a b'", id="step name"),
         pytest.param(
             json.dumps({"Version": VERSION, "Parameter": []}),
-            "Unknown member 'Parameter': allowed are Version, Metadata, Parameters",
+            "Unknown member 'Parameter' in the definition: allowed are Version, Metadata",
             id="unknown member",
         ),
         pytest.param(

@@ -45,6 +45,22 @@ def test_wrong_value_is_refused_by_name(requested: dict[str, str], message: str)
     assert message in str(raised.value)
 
 
+@pytest.mark.parametrize("value", ["1_000", " 5 ", "\u0663", "9" * 20, "1e3", "0x5"])
+def test_integer_is_read_by_the_contract(value: str) -> None:
+    with pytest.raises(DefinitionError, match="not of its type Integer"):
+        values(Count=value, Name="n")
+
+
+@pytest.mark.parametrize("value", ["nan", "Infinity", "1_0", "1e400"])
+def test_float_is_finite(value: str) -> None:
+    with pytest.raises(DefinitionError, match="not of its type Float"):
+        values(Rate=value, Name="n")
+
+
+def test_boolean_is_taken_as_the_sdk_sends_it() -> None:
+    assert values(Flag="True", Name="n")["Flag"] is True
+
+
 def test_parameter_given_twice_is_refused() -> None:
     with pytest.raises(DefinitionError, match="'Count' is given twice"):
         bind(DECLARED, [{"Name": "Count", "Value": "1"}] * 2)

@@ -47,3 +47,23 @@ def test_fail_step_ends_the_execution_with_its_evaluated_message(bench: Bench) -
     assert status == "Failed"
     assert step["FailureReason"] == "accuracy 0.7 < 0.9"
     assert step["Metadata"] == {"Fail": {"ErrorMessage": "accuracy 0.7 < 0.9"}}
+
+
+@pytest.mark.parametrize(
+    ("report", "reason"),
+    [
+        ('{"metrics": {"accuracy": {"value": NaN}}}', "NaN is no number of JSON"),
+        ('{"metrics": {"accuracy": {"value": Infinity}}}', "Infinity is no number of JSON"),
+        ('{"metrics": {"accuracy": {"value": 1e400}}}', "1e400 is too large a number"),
+        ('{"metrics": {"accuracy": {"value": "Infinity"}}}', "cannot compare 'Infinity' with 0.5"),
+        ('{"metrics": {"accuracy": {"value": "1_0"}}}', "cannot compare '1_0' with 0.5"),
+    ],
+)
+def test_report_that_is_no_json_or_has_no_number_decides_nothing(
+    bench: Bench, report: str, reason: str
+) -> None:
+    accurate = {"Type": "GreaterThanOrEqualTo", "LeftValue": ACCURACY, "RightValue": 0.5}
+    bench.create(processing("Evaluate", {"WRITE": report}), condition("Check", [accurate]))
+    arn, status = bench.run()
+    assert status == "Failed"
+    assert reason in bench.steps(arn)["Check"]["FailureReason"]

@@ -25,6 +25,23 @@ def test_execution_continues_after_a_restart(bench: Bench) -> None:
     assert len(bench.jobs.created) == 3
 
 
+def test_execution_whose_definition_cannot_be_read_fails_and_the_server_starts(
+    bench: Bench,
+) -> None:
+    bench.create(processing("A", {"HOLD": "1"}))
+    arn = bench.start()
+    bench.until(arn, "A", "Executing")
+    bench.stop_services()
+    for kept in bench.context.store.list("pipeline-definition"):
+        bench.context.store.update(
+            "pipeline-definition", kept["Name"], PipelineDefinition='{"Version": NaN}'
+        )
+    bench.start_services()
+    described = bench.call("DescribePipelineExecution", PipelineExecutionArn=arn)
+    assert described["PipelineExecutionStatus"] == "Failed"
+    assert "NaN is no number of JSON" in described["FailureReason"]
+
+
 def test_stop_while_an_execution_starts_is_not_missed(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
