@@ -13,7 +13,7 @@ from types import ModuleType
 
 import uvicorn
 
-from sagemaker_emulator import listening, server
+from sagemaker_emulator import listening, server, state_watch
 from sagemaker_emulator.aws.context import SDK_DEFAULTS, Context
 from sagemaker_emulator.aws.dispatch import operations
 from sagemaker_emulator.aws.ports import Service
@@ -112,6 +112,7 @@ def serve(options: Options) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
     with only_server(options.state), contextlib.ExitStack() as stack:
+        state_watch.watch(options.state / "server.lock")
         api, s3 = map(stack.enter_context, sockets(options))
         s3_url = f"http://{listening.HOST}:{listening.port_of(s3)}"
         context = Context(
