@@ -1,15 +1,18 @@
-"""The process of the S3 server: `python -m sagemaker_emulator.s3 --state DIR --port N`."""
+"""The process of the S3 server: `python -m sagemaker_emulator.s3`."""
 
 import argparse
 import contextlib
 import logging
+import os
 import resource
+import socket
 import sqlite3
 import sys
 from pathlib import Path
 
 import uvicorn
 
+from sagemaker_emulator import listening
 from sagemaker_emulator.credentials import Credentials
 from sagemaker_emulator.errors import StartError
 from sagemaker_emulator.s3.application import Application
@@ -17,8 +20,8 @@ from sagemaker_emulator.s3.connection import LONGEST_HEAD, BoundedProtocol
 from sagemaker_emulator.s3.object_store import ObjectStore
 
 
-def serve(state: Path, port: int) -> None:
-    """Serve until SIGTERM or SIGINT.
+def serve(state: Path, sock: socket.socket) -> None:
+    """Serve on a listening socket until SIGTERM or SIGINT.
 
     Raises:
         StartError: The state cannot be used.
@@ -39,9 +42,7 @@ def serve(state: Path, port: int) -> None:
         ) from None
     try:
         config = uvicorn.Config(
-            Application(store, credentials, port),
-            host="127.0.0.1",
-            port=port,
+            Application(store, credentials, listening.port_of(sock)),
             http=BoundedProtocol,
             ws="none",
             lifespan="off",
@@ -53,7 +54,7 @@ def serve(state: Path, port: int) -> None:
             timeout_graceful_shutdown=3,
             h11_max_incomplete_event_size=LONGEST_HEAD,
         )
-        uvicorn.Server(config).run()
+        uvicorn.Server(config).run(sockets=[sock])
     finally:
         store.metadata.close()
 
@@ -62,10 +63,17 @@ def main() -> int:
     """Parse the arguments and serve."""
     parser = argparse.ArgumentParser(prog="python -m sagemaker_emulator.s3", description=__doc__)
     parser.add_argument("--state", type=Path, required=True, help="state folder of the emulator")
-    parser.add_argument("--port", type=int, required=True, help="port on the loopback address")
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--port", type=int, help="port on the loopback address")
+    where.add_argument("--socket", type=int, help="descriptor of a socket that listens")
     arguments = parser.parse_args()
+    os.umask(0o077)
     try:
-        serve(arguments.state, arguments.port)
+        if arguments.socket is not None:
+            sock = listening.inherited(arguments.socket)
+        else:
+            sock = listening.choose("--port", arguments.port, None, 0)
+        serve(arguments.state, sock)
     except StartError as problem:
         print(problem)  # on standard output, which the emulator reads
         return 1

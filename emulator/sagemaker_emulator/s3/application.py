@@ -45,6 +45,7 @@ from sagemaker_emulator.s3.requests import (
     split_query,
 )
 from sagemaker_emulator.s3.routes import check_members, handlers, operation_of
+from sagemaker_emulator.storage.s3 import HEALTH
 
 _log = logging.getLogger("emulator.s3")
 LONGEST_OBJECT = 5 << 30  # bytes of one PUT or one part, as on S3
@@ -54,7 +55,6 @@ _OBJECT_BODIES = {"PutObject", "UploadPart"}
 # These take less time than handing them to a thread.
 _QUICK = {"PutObject", "GetObject", "HeadObject", "DeleteObject", "HeadBucket", "UploadPart"}
 _PIECE = 256 * 1024
-_HEALTH = "/_emulator/health"
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
 _THREADS = 16
 _UNSIGNED = Signature(UNSIGNED_PAYLOAD, "", "", "", b"", presigned=False)
@@ -110,7 +110,7 @@ class Application:
         signed = SignedRequest(request.method, raw_path, query_string, wire, "s3")
         request.headers = dict(signed.values)
         named = bucket_of_host(request.headers.get("host", ""), self._port)
-        if raw_path == _HEALTH and not named:
+        if raw_path == HEALTH and not named:
             return Response(200, {"content-type": "text/plain"}, b"ok")
         request.bucket, request.key = split_path(raw_path, named)
         request.query = split_query(query_string)

@@ -53,9 +53,9 @@ class Sink:
         """
         self.size += len(data)
         if self.size > self._limit:
-            code = "EntityTooLarge" if self._folder else "MaxMessageLengthExceeded"
-            details = {"MaxSizeAllowed": self._limit, "ProposedSize": self.size}
-            raise S3Fault(code, **details) if self._folder else S3Fault(code)
+            if self._folder is None:
+                raise S3Fault("MaxMessageLengthExceeded")
+            raise S3Fault("EntityTooLarge", MaxSizeAllowed=self._limit, ProposedSize=self.size)
         self._waiting += data
         if self._folder and len(self._waiting) >= self._enough:
             await asyncio.get_running_loop().run_in_executor(None, self._spill)
@@ -209,7 +209,7 @@ def _claims(headers: Mapping[str, str]) -> dict[str, bytes]:
         if name == "content-md5":
             digest = checksums.decode(value, 16)
             if digest is None:
-                raise S3Fault("InvalidDigest", **{"Content-MD5": value})
+                raise S3Fault("InvalidDigest", ArgumentValue=value)
             claims["content-md5"] = digest
             continue
         algorithm = name.removeprefix(checksums.HEADER)

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from sagemaker_emulator.s3 import documents
 from sagemaker_emulator.s3.documents import element
 from sagemaker_emulator.s3.faults import invalid_argument
+from sagemaker_emulator.s3.metadata import Upload
 from sagemaker_emulator.s3.object_store import ObjectStore, Stored
 from sagemaker_emulator.s3.requests import ACCOUNT, Request, Response, integer, xml_response
 from sagemaker_emulator.s3.routes import handles
@@ -241,7 +242,8 @@ def list_multipart_uploads(store: ObjectStore, request: Request) -> Response:
     key_marker = request.query.get("key-marker", "")
     id_marker = request.query.get("upload-id-marker", "") if key_marker else ""
     passed = not id_marker
-    uploads, prefixes = [], []
+    uploads: list[Upload] = []
+    prefixes: list[str] = []
     place, is_truncated = ("", ""), False
     for upload in store.metadata.uploads(request.bucket):
         key = upload.key

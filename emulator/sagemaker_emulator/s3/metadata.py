@@ -4,7 +4,7 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -255,12 +255,12 @@ class Metadata:
     def uploads(self, bucket: str) -> list[Upload]:
         """The uploads under way, in the order of their keys, then of their beginning."""
         rows = self._read("SELECT * FROM uploads WHERE bucket=? ORDER BY key, created, id", bucket)
-        return [Upload(*row[:4], About.load(row[4])) for row in rows]
+        return [_upload(row) for row in rows]
 
     def upload(self, upload_id: str) -> Upload | None:
         """One upload, or None."""
         rows = self._read("SELECT * FROM uploads WHERE id=?", upload_id)
-        return Upload(*rows[0][:4], About.load(rows[0][4])) if rows else None
+        return _upload(rows[0]) if rows else None
 
     def upload_ids(self) -> set[str]:
         """The ids of all uploads under way."""
@@ -285,16 +285,19 @@ class Metadata:
             )
         return str(rows[0][0]) if rows else None
 
-    def parts(self, upload_id: str, numbers: Iterable[int] | None = None) -> dict[int, Part]:
-        """The parts of an upload by number, in order; all, or those of some numbers."""
+    def parts(self, upload_id: str) -> dict[int, Part]:
+        """The parts of an upload by number, in order."""
         rows = self._read(
             "SELECT number, size, created, etag, checksums, file FROM parts"
             " WHERE upload=? ORDER BY number",
             upload_id,
         )
-        some = None if numbers is None else set(numbers)
         return {
-            row[0]: Part(*row[:4], json.loads(row[4]), row[5])
-            for row in rows
-            if some is None or row[0] in some
+            number: Part(number, size, created, etag, json.loads(sums), file)
+            for number, size, created, etag, sums, file in rows
         }
+
+
+def _upload(row: tuple[str, str, str, float, str]) -> Upload:
+    name, bucket, key, created, about = row
+    return Upload(name, bucket, key, created, About.load(about))

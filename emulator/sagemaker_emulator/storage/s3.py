@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import http.client
 import logging
 import shutil
 import signal
@@ -19,6 +20,7 @@ from sagemaker_emulator.storage.s3_files import uploads_folder
 
 _log = logging.getLogger("emulator.s3")
 
+HEALTH = "/_emulator/health"  # needs no signature
 LONGEST_READ = 256 << 20  # bytes of an object that a request makes the emulator read
 
 
@@ -46,14 +48,21 @@ class S3:
         self._stopping = threading.Event()
         self._ended = ""  # why the first process ended
         self._process: subprocess.Popen[bytes] | None = None
+        self._socket: socket.socket | None = None
         self._keeper = threading.Thread(target=self._keep, name="s3", daemon=True)
 
-    def start(self, timeout: float = 30) -> None:
+    def start(self, listening: socket.socket | None = None, timeout: float = 30) -> None:
         """Start the server and wait until it responds; it is started again if it dies.
+
+        Args:
+            listening: An open socket at `url`. It stays open here, so that what connects while the
+                server is started again waits. Without it the server opens one of its own.
+            timeout: Seconds.
 
         Raises:
             StartError: It ended, or did not respond in time.
         """
+        self._socket = listening
         shutil.rmtree(uploads_folder(self.folder) / "jobs", ignore_errors=True)
         self._keeper.start()
         deadline = time.monotonic() + timeout
@@ -73,20 +82,21 @@ class S3:
             self._keeper.join(5)
 
     def alive(self) -> bool:
-        """Whether the server accepts connections."""
-        address = urlsplit(self.url)
-        with (
-            contextlib.suppress(OSError),
-            socket.create_connection((address.hostname, address.port), timeout=1),
-        ):
-            return True
+        """Whether the server responds."""
+        connection = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=1)
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            connection.request("GET", HEALTH)
+            return connection.getresponse().status == http.client.OK
         return False
 
     def _keep(self) -> None:
-        command = [
-            *(sys.executable, "-m", "sagemaker_emulator.s3"),
-            *("--state", str(self.folder.parent), "--port", str(urlsplit(self.url).port)),
-        ]
+        command = [sys.executable, "-m", "sagemaker_emulator.s3", "--state"]
+        command.append(str(self.folder.parent))
+        descriptors = [] if self._socket is None else [self._socket.fileno()]
+        if descriptors:
+            command += ["--socket", str(descriptors[0])]
+        else:
+            command += ["--port", str(urlsplit(self.url).port)]
         pause = 0.1
         while not self._stopping.is_set():
             # Forked by this thread, which lives as long as the server: see die_with_parent.
@@ -94,6 +104,7 @@ class S3:
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
+                pass_fds=descriptors,
                 preexec_fn=die_with_parent,
             )
             # It prints nothing but why it cannot start.
