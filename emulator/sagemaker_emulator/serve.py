@@ -36,10 +36,11 @@ from sagemaker_emulator.sagemaker.registry import groups, models, packages
 from sagemaker_emulator.sagemaker.transform import operations as transform
 from sagemaker_emulator.sagemaker.tuning import operations as tuning
 from sagemaker_emulator.sagemaker.tuning.tuners import Tuners
+from sagemaker_emulator.services.dead_letters import DeadLetters
 from sagemaker_emulator.services.events import operations as events
 from sagemaker_emulator.services.events.bus import EventBus
 from sagemaker_emulator.services.functions import operations as functions
-from sagemaker_emulator.services.functions import policy
+from sagemaker_emulator.services.functions import policy, versions
 from sagemaker_emulator.services.functions.invocation import Invoker
 from sagemaker_emulator.services.logs import operations as logs
 from sagemaker_emulator.services.logs.log_files import LogFiles
@@ -51,7 +52,7 @@ from sagemaker_emulator.version import VERSION
 OPERATIONS: tuple[ModuleType, ...] = (
     *(tags, jobs, processing, training, transform, tuning, configs, endpoints),
     *(groups, models, packages, pipelines, execution_operations, callback_operations),
-    *(events, functions, policy, logs),
+    *(events, functions, policy, versions, logs),
 )
 _log = logging.getLogger("emulator")
 
@@ -77,6 +78,7 @@ def connect(context: Context, runtime: str) -> None:
     context.logs = LogFiles(context.state / "logs")
     context.events = EventBus(context)
     context.functions = Invoker(context)
+    context.dead_letters = DeadLetters(context)
     runners = {PROCESSING: processing.run, TRAINING: training.run, TRANSFORM: transform.run}
     context.jobs = RunningJobs(context, runners)
     context.endpoints = Deployments(context)
@@ -125,6 +127,7 @@ def serve(options: Options) -> None:
         os.environ.update(context.client_environment | past_proxies())
         connect(context, options.runtime)
         services: tuple[Service, ...] = (
+            context.dead_letters,
             context.functions,
             context.jobs,
             context.endpoints,

@@ -19,6 +19,7 @@ from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import HttpResponse, operations
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.sagemaker.endpoints.invoke import invoke_endpoint
+from sagemaker_emulator.services.functions import code_address
 from sagemaker_emulator.services.moto_fallback import MotoFallback
 from sagemaker_emulator.version import VERSION
 
@@ -106,6 +107,8 @@ def _dispatch(context: Context, moto: MotoFallback, request: Request, body: byte
         return protocol.run_json(context, service, target.partition(".")[2], body)
     scope = _SCOPE.search(headers.get("authorization", ""))
     service = scope[1] if scope else None
+    if request.method == "GET" and (archive := code_address.respond(context, path)):
+        return archive
     if service in protocol.REST_SERVICES:
         return protocol.run_rest(
             context, service, request.method, path, request.url.query, headers, body

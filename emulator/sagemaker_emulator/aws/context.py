@@ -36,6 +36,7 @@ class Context:
     logs: ports.Logs = field(init=False)
     events: ports.Events = field(init=False)
     functions: ports.Functions = field(init=False)
+    dead_letters: ports.DeadLetters = field(init=False)
     jobs: ports.Jobs = field(init=False)
     endpoints: ports.Endpoints = field(init=False)
     tuning: ports.Tuning = field(init=False)

@@ -83,6 +83,13 @@ class Functions(Service, Protocol):
         """Whether a function's policy lets a service invoke it on behalf of a resource."""
 
 
+class DeadLetters(Service, Protocol):
+    """What could not be delivered, for the SQS queues that are named for it."""
+
+    def send(self, queue: str, body: str, attributes: Mapping[str, str | int]) -> None:
+        """Send a letter to the queue of this ARN, soon; it may be called in a transaction."""
+
+
 class Jobs(Service, Protocol):
     """Processing, training and transform jobs."""
 

@@ -1,7 +1,7 @@
 """One invocation of a Lambda function, in a process of its own; imports nothing of the emulator.
 
-Standard input holds {"handler", "folder", "event", "deadline", "request_id", "arn"}; the
-response goes as JSON to the file descriptor that is the only argument.
+Standard input holds {"handler", "folder", "event", "deadline", "request_id", "arn", "client"};
+the response goes as JSON to the file descriptor that is the only argument.
 """
 
 import importlib
@@ -10,7 +10,19 @@ import os
 import sys
 import time
 import traceback
+import types
 from typing import Any
+
+MAX_RESPONSE = 6_291_556  # bytes, Lambda's quota
+
+
+class ClientContext:
+    """What the client says of itself, as in AWS's Python runtime."""
+
+    def __init__(self, sent: dict[str, Any]) -> None:
+        self.custom = sent.get("custom")
+        self.env = sent.get("env")
+        self.client = types.SimpleNamespace(**sent["client"]) if sent.get("client") else None
 
 
 class LambdaContext:
@@ -25,7 +37,8 @@ class LambdaContext:
         self.log_group_name = os.environ["AWS_LAMBDA_LOG_GROUP_NAME"]
         self.log_stream_name = os.environ["AWS_LAMBDA_LOG_STREAM_NAME"]
         self.identity = None
-        self.client_context = None
+        sent = request["client"]
+        self.client_context = ClientContext(sent) if sent is not None else None
         self._deadline = request["deadline"]
 
     def get_remaining_time_in_millis(self) -> int:
@@ -56,9 +69,18 @@ def call(request: dict[str, Any]) -> dict[str, Any]:
         return failure(request, "Runtime.HandlerNotFound", text, problem)
     try:
         result = handler(request["event"], LambdaContext(request))
-        return {"payload": json.dumps(result), "failed": False}
     except BaseException as problem:
         return failure(request, type(problem).__name__, str(problem), problem)
+    try:
+        payload = json.dumps(result, allow_nan=False)
+        if len(payload) > MAX_RESPONSE:
+            text = f"Response payload size ({len(payload)} bytes) exceeded maximum allowed payload"
+            text += f" size ({MAX_RESPONSE} bytes)."
+            return failure(request, "Function.ResponseSizeTooLarge", text, ValueError(text))
+        return {"payload": payload, "failed": False}
+    except (TypeError, ValueError, RecursionError) as problem:
+        text = f"Unable to marshal response: {problem}"
+        return failure(request, "Runtime.MarshalError", text, problem)
 
 
 def failure(

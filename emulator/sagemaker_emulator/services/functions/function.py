@@ -1,11 +1,13 @@
-"""A Lambda function as it is kept: its document, and its code unpacked in a folder."""
+"""A Lambda function as it is kept: the document of each of its versions.
 
-import base64
-import hashlib
-import io
-import zipfile
+`$LATEST` has the kind FUNCTION and the function's name. A published version is a copy of it that
+never changes, of the kind VERSION and the name `NAME:1`.
+"""
+
+import time
+import uuid
 from collections.abc import Mapping
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 from sagemaker_emulator.aws.context import Context
@@ -13,23 +15,16 @@ from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.storage.store import Document
 
 FUNCTION = "function"
+VERSION = "function-version"
+LATEST = "$LATEST"
 
 
-def get(context: Context, identifier: str) -> Document:
-    """The document of a function.
+@dataclass(frozen=True)
+class Name:
+    """A function's name and, where the request has one, the qualifier: `$LATEST` or a version."""
 
-    Args:
-        context: the server.
-        identifier: its name or ARN.
-
-    Raises:
-        ApiError: There is none.
-    """
-    name = name_in(identifier)
-    function = context.store.get(FUNCTION, name)
-    if function is None:
-        raise missing(f"Function not found: {function_arn(context, name)}")
-    return function
+    function: str
+    qualifier: str | None = None
 
 
 def name_in(identifier: str) -> str:
@@ -37,51 +32,87 @@ def name_in(identifier: str) -> str:
     return (identifier.partition(":function:")[2] or identifier).partition(":")[0]
 
 
-def function_arn(context: Context, name: str) -> str:
-    """The ARN of a function."""
-    return f"arn:aws:lambda:{context.region}:{context.account}:function:{name}"
-
-
-def code_folder(context: Context, function: Document) -> Path:
-    """Where a function's code is unpacked."""
-    return context.state / "functions" / str(function["FunctionName"]) / str(function["Folder"])
-
-
-def read_archive(context: Context, code: Mapping[str, Any]) -> bytes:
-    """The zip file of a request, sent with it or kept in S3.
+def named(context: Context, request: Mapping[str, Any]) -> Name:
+    """The function that a request names by its FunctionName and Qualifier.
 
     Raises:
-        ApiError: The request has none, or there is no such object.
+        ApiError: An ARN of another region or account, or one of another qualifier.
     """
-    if "ZipFile" in code:
-        return bytes(code["ZipFile"])
-    if "S3Bucket" not in code or "S3Key" not in code:
-        raise invalid_value("the code is needed as ZipFile, or as S3Bucket and S3Key")
-    uri = f"s3://{code['S3Bucket']}/{code['S3Key']}"
-    content = context.s3.read(uri)
-    if content is None:
-        raise invalid_value(f"Error occurred while GetObject. There is no object {uri}.")
-    return content
+    identifier: str = request["FunctionName"]
+    if identifier.startswith("arn:"):
+        region, account = identifier.split(":")[3:5]
+        if region and region != context.region:
+            message = f"Functions from '{region}' are not reachable in this region"
+            raise missing(f"{message} ('{context.region}')")
+        if account and account != context.account:
+            raise ApiError("AccessDeniedException", f"There is no account {account} here.", 403)
+    rest = identifier.partition(":function:")[2] or identifier
+    name, _, derived = rest.partition(":")
+    qualifier = request.get("Qualifier")
+    if qualifier and derived and qualifier != derived:
+        raise invalid_value(
+            "The derived qualifier from the function name does not match the specified qualifier."
+        )
+    return Name(name, qualifier or derived or None)
 
 
-def unpack_code(context: Context, name: str, archive: bytes) -> Document:
-    """Unpack code into a folder named by its hash, and return the members that describe it.
+def get(context: Context, identifier: str) -> Document:
+    """The document of the version that a name or ARN is of; without qualifier, of `$LATEST`.
 
     Raises:
-        ApiError: It is not a zip file.
+        ApiError: There is no such function or version.
     """
-    digest = hashlib.sha256(archive)
-    folder = context.state / "functions" / name / digest.hexdigest()[:16]
-    try:
-        with zipfile.ZipFile(io.BytesIO(archive)) as opened:
-            opened.extractall(folder)
-    except zipfile.BadZipFile as problem:
-        raise invalid_value(f"Could not unzip uploaded file: {problem}") from None
-    return {
-        "CodeSha256": base64.b64encode(digest.digest()).decode(),
-        "CodeSize": len(archive),
-        "Folder": folder.name,
-    }
+    return get_version(context, named(context, {"FunctionName": identifier}))
+
+
+def get_version(context: Context, name: Name) -> Document:
+    """The document of a version; without qualifier, of `$LATEST`.
+
+    Raises:
+        ApiError: There is no such function or version.
+    """
+    if name.qualifier in (None, LATEST):
+        function = context.store.get(FUNCTION, name.function)
+    else:
+        function = context.store.get(VERSION, f"{name.function}:{name.qualifier}")
+    if function is None:
+        raise missing(f"Function not found: {function_arn(context, name.function, name.qualifier)}")
+    if name.qualifier == LATEST:
+        function["FunctionArn"] += f":{LATEST}"
+    return function
+
+
+def function_arn(context: Context, name: str, qualifier: str | None = None) -> str:
+    """The ARN of a function, or of one of its versions."""
+    arn = f"arn:aws:lambda:{context.region}:{context.account}:function:{name}"
+    return f"{arn}:{qualifier}" if qualifier else arn
+
+
+def check_revision(request: Mapping[str, Any], function: Document, caller: str) -> None:
+    """Refuse a request whose RevisionId is not the function's.
+
+    Args:
+        request: may have a RevisionId.
+        function: its document.
+        caller: the operation that returns the right one, for the message.
+
+    Raises:
+        ApiError: `PreconditionFailedException`.
+    """
+    if request.get("RevisionId") not in (None, "", function["RevisionId"]):
+        raise ApiError(
+            "PreconditionFailedException",
+            "The Revision Id provided does not match the latest Revision Id. "
+            f"Call the {caller} API to retrieve the latest Revision Id",
+            412,
+        )
+
+
+def modified(fields: Document) -> Document:
+    """Fields to change in a function's document, with what every change of it changes, too."""
+    when = time.strftime("%Y-%m-%dT%H:%M:%S.000+0000", time.gmtime())
+    fields |= {"LastModified": when, "RevisionId": str(uuid.uuid4())}
+    return fields | {"LastUpdateStatus": "Successful"}
 
 
 def invalid_value(message: str) -> ApiError:

@@ -13,11 +13,14 @@ import time
 import uuid
 from pathlib import Path
 
+from sagemaker_emulator.aws import json_text
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.ports import Outcome
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.services.functions import policy
-from sagemaker_emulator.services.functions.function import code_folder, get, name_in
+from sagemaker_emulator.services.functions.code import folder_of
+from sagemaker_emulator.services.functions.configuration import with_defaults
+from sagemaker_emulator.services.functions.function import get
 from sagemaker_emulator.storage.s3 import die_with_parent
 from sagemaker_emulator.storage.store import Document
 
@@ -50,7 +53,7 @@ class Invoker:
         Raises:
             ApiError: There is no such function.
         """
-        return run(self._context, get(self._context, name), payload)
+        return run(self._context, with_defaults(get(self._context, name)), payload)
 
     def invoke_later(self, name: str, payload: object) -> None:
         """Accept an asynchronous invocation: kept on disk, tried three times."""
@@ -73,42 +76,80 @@ class Invoker:
             accepted = store.get(_KIND, identity)
             if accepted is None:
                 return
-            name = accepted["FunctionName"]
-            try:
-                outcome = self.invoke(name, accepted["Payload"])
-                problem = json.dumps(outcome.payload) if outcome.failed else None
-            except ApiError as error:
-                problem = str(error)
-            except Exception as error:  # it is tried again, as one that failed itself
-                _log.exception("the invocation of %s", name)
-                problem = f"{type(error).__name__}: {error}"
             attempts = accepted["Attempts"] + 1
-            if problem is None or attempts > len(RETRY_AFTER):
+            function, problem, status = self._problem(accepted)
+            if problem is None:
                 store.delete(_KIND, identity)
-                if problem:
-                    line = f"asynchronous invocation given up after {attempts} tries: {problem}"
-                    group = log_group(name_in(name))
-                    self._context.logs.append(group, "asynchronous", [line])
+                return
+            if attempts > len(RETRY_AFTER):
+                self._give_up(accepted, function, attempts, problem, status)
                 return
             store.update(_KIND, identity, Attempts=attempts)
             self._stopping.wait(RETRY_AFTER[attempts - 1])
 
+    def _problem(self, accepted: Document) -> tuple[Document | None, str | None, int]:
+        """The function of an invocation, why it failed, if it did, and with what HTTP status."""
+        name, function = accepted["FunctionName"], None
+        try:
+            function = with_defaults(get(self._context, name))
+            outcome = run(self._context, function, accepted["Payload"])
+        except ApiError as error:
+            return function, str(error), error.status
+        except Exception as error:  # it is tried again, as one that failed itself
+            _log.exception("the invocation of %s", name)
+            return function, f"{type(error).__name__}: {error}", 500
+        if not outcome.failed:
+            return function, None, 200
+        return function, json.dumps(outcome.payload), 200
 
-def run(context: Context, function: Document, payload: object) -> Outcome:
+    def _give_up(
+        self,
+        accepted: Document,
+        function: Document | None,
+        attempts: int,
+        problem: str,
+        status: int,
+    ) -> None:
+        """Forget an invocation, but for a line in the function's log and its dead letter."""
+        store = self._context.store
+        queue = ((function or {}).get("DeadLetterConfig") or {}).get("TargetArn")
+        with store.transaction():
+            if not store.delete(_KIND, accepted["Id"]):
+                return
+            if queue:
+                self._context.dead_letters.send(
+                    queue,
+                    json.dumps(accepted["Payload"]),
+                    {"RequestID": accepted["Id"], "ErrorCode": status, "ErrorMessage": problem},
+                )
+        if function is not None:
+            line = f"asynchronous invocation given up after {attempts} tries: {problem}"
+            group = function["LoggingConfig"]["LogGroup"]
+            self._context.logs.append(group, "asynchronous", [line])
+        else:
+            _log.error(
+                "%s: given up after %d tries: %s", accepted["FunctionName"], attempts, problem
+            )
+
+
+def run(
+    context: Context, function: Document, payload: object, client: Document | None = None
+) -> Outcome:
     """Call a function's handler in a new process and wait for it.
 
     Args:
         context: The server.
-        function: The function's document.
+        function: The document of a version, with its defaults.
         payload: The event, any JSON value.
+        client: What the client says of itself, for the handler's context.
 
     Returns:
         The outcome; a handler that raises, exits or takes too long is a failed one.
     """
     request_id = str(uuid.uuid4())
-    folder = code_folder(context, function)
-    group = log_group(function["FunctionName"])
-    stream = f"{time.strftime('%Y/%m/%d')}/[$LATEST]{request_id.replace('-', '')}"
+    folder = folder_of(context, function)
+    group, version = function["LoggingConfig"]["LogGroup"], function["Version"]
+    stream = f"{time.strftime('%Y/%m/%d')}/[{version}]{request_id.replace('-', '')}"
     timeout = function["Timeout"]
     started = time.time()
     request = {
@@ -118,12 +159,13 @@ def run(context: Context, function: Document, payload: object) -> Outcome:
         "deadline": started + timeout,
         "request_id": request_id,
         "arn": function["FunctionArn"],
+        "client": client,
     }
     response, output, code = _process(
         request, _environment(context, function, folder, group, stream), folder, timeout
     )
     milliseconds = (time.time() - started) * 1000
-    lines = [f"START RequestId: {request_id} Version: $LATEST", *output]
+    lines = [f"START RequestId: {request_id} Version: {version}", *output]
     if response is None:
         response = _ended(request_id, code, timeout)
         lines.append(json.loads(response["payload"])["errorMessage"])
@@ -133,12 +175,11 @@ def run(context: Context, function: Document, payload: object) -> Outcome:
         f"\tBilled Duration: {milliseconds + 0.5:.0f} ms\tMemory Size: {function['MemorySize']} MB",
     ]
     context.logs.append(group, stream, lines)
-    return Outcome(json.loads(response["payload"]), response["failed"], lines)
-
-
-def log_group(name: str) -> str:
-    """The log group of a function."""
-    return f"/aws/lambda/{name}"
+    try:
+        return Outcome(json_text.loads(response["payload"]), response["failed"], lines)
+    except ValueError as problem:
+        error = {"errorMessage": f"Unable to marshal response: {problem}"}
+        return Outcome({**error, "errorType": "Runtime.MarshalError"}, True, lines)
 
 
 def _process(
@@ -203,7 +244,7 @@ def _environment(
         **{name: os.environ[name] for name in passed if name in os.environ},
         **context.client_environment,
         "AWS_LAMBDA_FUNCTION_NAME": function["FunctionName"],
-        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_LAMBDA_FUNCTION_VERSION": function["Version"],
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function["MemorySize"]),
         "AWS_LAMBDA_LOG_GROUP_NAME": group,
         "AWS_LAMBDA_LOG_STREAM_NAME": stream,

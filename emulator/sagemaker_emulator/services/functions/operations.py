@@ -4,151 +4,262 @@ from __future__ import annotations
 
 import base64
 import json
-import shutil
-import time
-import uuid
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
+from sagemaker_emulator.aws import json_text
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
-from sagemaker_emulator.aws.pages import cut
 from sagemaker_emulator.errors import ApiError
-from sagemaker_emulator.services.functions import invocation
+from sagemaker_emulator.services.functions import code, code_address, invocation
+from sagemaker_emulator.services.functions.configuration import (
+    HONOURED,
+    configuration,
+    defaults,
+    with_defaults,
+)
 from sagemaker_emulator.services.functions.function import (
     FUNCTION,
-    code_folder,
+    LATEST,
+    VERSION,
+    Name,
+    check_revision,
     function_arn,
-    get,
+    get_version,
     invalid_value,
-    name_in,
-    read_archive,
-    unpack_code,
+    modified,
+    named,
 )
+from sagemaker_emulator.services.functions.versions import page, publish, published
 from sagemaker_emulator.storage.store import Document
 
 if TYPE_CHECKING:
     from types_boto3_lambda import type_defs as types
 
-_CONFIGURED = ("Handler", "Role", "Description", "Timeout", "MemorySize", "Environment", "Runtime")
+_CODE = ("ZipFile", "S3Bucket", "S3Key")
+_MAX_NAME = 64
+# Bytes of a payload, by the kind of invocation.
+_MAX_PAYLOAD = {"RequestResponse": 6 * 1024 * 1024, "Event": 1024 * 1024}
 
 
-@operation("CreateFunction", "lambda")
+@operation(
+    "CreateFunction",
+    "lambda",
+    honours=(
+        *HONOURED,
+        *(f"Code.{member}" for member in _CODE),
+        *("FunctionName", "PackageType", "Architectures", "Publish", "Tags"),
+    ),
+)
 def create_function(context: Context, request: types.CreateFunctionRequestTypeDef) -> Response:
-    """Create a function and unpack its code."""
-    name = name_in(request["FunctionName"])
-    runtime = request.get("Runtime", "")
-    if request.get("PackageType", "Zip") != "Zip" or not runtime.startswith("python"):
+    """Create a function and unpack its code; with Publish, its first version, too."""
+    named_by = named(context, request)
+    name = named_by.function
+    if named_by.qualifier not in (None, LATEST) or len(name) > _MAX_NAME:
         raise invalid_value(
-            f"only Zip functions with a python runtime are run here, not '{runtime}'"
+            f"1 validation error detected: Value '{request['FunctionName']}' at 'functionName' "
+            f"failed to satisfy constraint: Member must have length less than or equal to "
+            f"{_MAX_NAME}, and no qualifier"
         )
+    if request.get("PackageType", "Zip") != "Zip" or not request.get("Runtime"):
+        raise invalid_value("only Zip functions with a python runtime are run here")
     if not request.get("Handler"):
         raise invalid_value("Handler is needed: module.function")
+    before = defaults(name)
+    document = {**before, **configuration(request, before)}
+    document["Architectures"] = request.get("Architectures") or before["Architectures"]
     taken = ApiError("ResourceConflictException", f"Function already exist: {name}", 409)
     if context.store.get(FUNCTION, name):
         raise taken
-    document = {
-        "Timeout": 3,
-        "MemorySize": 128,
-        "Description": "",
-        **_configuration(request),
-        **unpack_code(context, name, read_archive(context, request["Code"])),
+    document |= {
+        **code.keep(context, name, code.read_archive(context, request["Code"])),
         "FunctionName": name,
         "FunctionArn": function_arn(context, name),
-        "PackageType": "Zip",
-        "Architectures": request.get("Architectures", ["x86_64"]),
-        "Version": "$LATEST",
+        "Version": LATEST,
         "State": "Active",
         "Tags": request.get("Tags", {}),
         "Statements": [],
     }
-    if not context.store.create(FUNCTION, name, _modified(document)):  # created meanwhile
-        raise taken
+    with context.store.transaction():
+        if not context.store.create(FUNCTION, name, modified(document)):  # created meanwhile
+            raise taken
+        if request.get("Publish"):
+            version = publish(context, name)
+            return version | {"FunctionArn": document["FunctionArn"]}
     return document
 
 
-@operation("GetFunction", "lambda")
+@operation("GetFunction", "lambda", honours=("FunctionName", "Qualifier"))
 def get_function(context: Context, request: types.GetFunctionRequestTypeDef) -> Response:
-    """A function's configuration, where its code is, and its tags."""
-    function = get(context, request["FunctionName"])
-    location = code_folder(context, function).as_uri()
+    """A version's configuration, where its code is, and the function's tags."""
+    name = named(context, request)
+    function = with_defaults(get_version(context, name))
+    location = code_address.address(context, function)
     result = {"Configuration": function, "Code": {"RepositoryType": "S3", "Location": location}}
-    return result | ({"Tags": function["Tags"]} if function["Tags"] else {})
+    tags = get_version(context, Name(name.function))["Tags"]
+    return result | ({"Tags": tags} if tags else {})
 
 
-@operation("GetFunctionConfiguration", "lambda")
+@operation("GetFunctionConfiguration", "lambda", honours=("FunctionName", "Qualifier"))
 def get_configuration(
     context: Context, request: types.GetFunctionConfigurationRequestTypeDef
 ) -> Response:
-    """A function's configuration."""
-    return get(context, request["FunctionName"])
+    """A version's configuration."""
+    return with_defaults(get_version(context, named(context, request)))
 
 
-@operation("ListFunctions", "lambda")
+@operation("ListFunctions", "lambda", honours=("FunctionVersion", "Marker", "MaxItems"))
 def list_functions(context: Context, request: types.ListFunctionsRequestTypeDef) -> Response:
-    """All functions, in the order of their creation."""
-    functions = context.store.list(FUNCTION)
-    page, token = cut(functions, request.get("Marker"), request.get("MaxItems", 50))
-    return {"Functions": page, "NextMarker": token}
+    """All functions by name; with FunctionVersion ALL, their published versions, too."""
+    functions = [with_defaults(each) for each in context.store.list(FUNCTION)]
+    if request.get("FunctionVersion") == "ALL":
+        for each in list(functions):
+            each["FunctionArn"] += f":{LATEST}"
+            functions += published(context, each["FunctionName"])
+    return page("ListFunctions", request, "Functions", functions)
 
 
-@operation("UpdateFunctionCode", "lambda")
+@operation(
+    "UpdateFunctionCode",
+    "lambda",
+    honours=(*_CODE, "FunctionName", "Architectures", "Publish", "DryRun", "RevisionId"),
+)
 def update_code(context: Context, request: types.UpdateFunctionCodeRequestTypeDef) -> Response:
-    """Replace a function's code; invocations under way finish with the old."""
-    function = get(context, request["FunctionName"])
-    fields = unpack_code(context, function["FunctionName"], read_archive(context, request))
-    return context.store.update(FUNCTION, function["FunctionName"], **_modified(fields))
+    """Replace the code of `$LATEST`; invocations under way, and versions, keep the old."""
+    name = _latest_only(context, request)
+    function = with_defaults(get_version(context, name))
+    check_revision(request, function, "GetFunction/GetAlias")
+    archive = code.read_archive(context, request)
+    changed = {"Architectures": request.get("Architectures") or function["Architectures"]}
+    if request.get("DryRun"):
+        code.check(context, archive)
+        return function | changed | modified(code.describe(archive))
+    changed |= code.keep(context, name.function, archive)
+    return _update(context, request, changed, publishes=request.get("Publish", False))
 
 
-@operation("UpdateFunctionConfiguration", "lambda")
+@operation(
+    "UpdateFunctionConfiguration", "lambda", honours=(*HONOURED, "FunctionName", "RevisionId")
+)
 def update_configuration(
     context: Context, request: types.UpdateFunctionConfigurationRequestTypeDef
 ) -> Response:
-    """Change the members in the request; the rest stays."""
-    name = get(context, request["FunctionName"])["FunctionName"]
-    return context.store.update(FUNCTION, name, **_modified(_configuration(request)))
+    """Change the members in the request; the rest stays, and so do published versions."""
+    function = with_defaults(get_version(context, _latest_only(context, request)))
+    return _update(context, request, configuration(request, function))
 
 
-@operation("DeleteFunction", "lambda")
+@operation("DeleteFunction", "lambda", honours=("FunctionName", "Qualifier"))
 def delete_function(context: Context, request: types.DeleteFunctionRequestTypeDef) -> Response:
-    """Forget a function and its code."""
-    function = get(context, request["FunctionName"])
-    context.store.delete(FUNCTION, function["FunctionName"])
-    shutil.rmtree(context.state / "functions" / function["FunctionName"], ignore_errors=True)
+    """Delete a function with all its versions and code or, with a Qualifier, one version."""
+    name = named(context, request)
+    if name.qualifier == LATEST:
+        raise invalid_value("$LATEST version cannot be deleted without deleting the function.")
+    if name.qualifier and not name.qualifier.isdigit():
+        raise invalid_value("Deletion of aliases is not currently supported.")
+    get_version(context, Name(name.function))
+    if name.qualifier:
+        context.store.delete(VERSION, f"{name.function}:{name.qualifier}")
+        return {"StatusCode": 204}
+    with context.store.transaction():
+        context.store.delete(FUNCTION, name.function)
+        for version in published(context, name.function):
+            context.store.delete(VERSION, f"{name.function}:{version['Version']}")
+    code.delete(context, name.function)
     return {"StatusCode": 204}
 
 
-@operation("Invoke", "lambda")
+@operation(
+    "Invoke",
+    "lambda",
+    honours=(
+        *("FunctionName", "InvocationType", "LogType", "Payload", "Qualifier", "ClientContext"),
+    ),
+)
 def invoke_function(context: Context, request: types.InvocationRequestTypeDef) -> Response:
     """Run a function now (RequestResponse), soon (Event) or not at all (DryRun)."""
+    kind = request.get("InvocationType", "RequestResponse")
+    sent = cast(bytes, request.get("Payload")) or b""
+    limit = _MAX_PAYLOAD.get(kind, len(sent))
+    if len(sent) > limit:
+        message = (
+            f"{len(sent)} byte payload is too large for the {kind} invocation type "
+            f"(limit {limit} bytes)"
+        )
+        raise ApiError("RequestEntityTooLargeException", message, 413)
     try:
-        payload = json.loads(cast(bytes, request.get("Payload")) or b"{}")
+        payload = json_text.loads(sent or b"{}")
     except ValueError as problem:
         message = f"Could not parse request body into json: {problem}"
         raise ApiError("InvalidRequestContentException", message) from None
-    function = get(context, request["FunctionName"])
-    kind = request.get("InvocationType", "RequestResponse")
+    client = _client_context(request.get("ClientContext"))
+    name = named(context, request)
+    function = with_defaults(get_version(context, name))
     if kind == "DryRun":
         return {"StatusCode": 204}
     if kind == "Event":
-        context.functions.invoke_later(function["FunctionArn"], payload)
+        arn = function_arn(context, name.function, name.qualifier)
+        context.functions.invoke_later(arn, payload)
         return {"StatusCode": 202, "Payload": b""}
-    outcome = invocation.run(context, function, payload)
-    result: Document = {"StatusCode": 200, "ExecutedVersion": "$LATEST"}
+    outcome = invocation.run(context, function, payload, client)
+    result: Document = {"StatusCode": 200, "ExecutedVersion": function["Version"]}
     result["Payload"] = json.dumps(outcome.payload).encode()
     if outcome.failed:
         result["FunctionError"] = "Unhandled"
     if request.get("LogType") == "Tail":
-        tail = "\n".join(outcome.lines).encode()[-4096:]
+        tail = "\n".join(outcome.lines).encode(errors="replace")[-4096:]
         result["LogResult"] = base64.b64encode(tail).decode()
     return result
 
 
-def _configuration(request: Mapping[str, Any]) -> Document:
-    return {key: request[key] for key in _CONFIGURED if key in request}
+def _client_context(text: str | None) -> Document | None:
+    """What a client says of itself.
+
+    Raises:
+        ApiError: It is no base64 of a JSON object.
+    """
+    if not text:
+        return None
+    try:
+        client = json_text.loads(base64.b64decode(text, validate=True))
+    except ValueError:
+        client = None
+    if not isinstance(client, dict):
+        message = "Client context must be a valid Base64-encoded JSON object."
+        raise ApiError("InvalidRequestContentException", message)
+    return client
 
 
-def _modified(fields: Document) -> Document:
-    when = time.strftime("%Y-%m-%dT%H:%M:%S.000+0000", time.gmtime())
-    fields |= {"LastModified": when, "RevisionId": str(uuid.uuid4())}
-    return fields | {"LastUpdateStatus": "Successful"}
+def _latest_only(
+    context: Context,
+    request: types.UpdateFunctionCodeRequestTypeDef
+    | types.UpdateFunctionConfigurationRequestTypeDef,
+) -> Name:
+    """The function that a request changes.
+
+    Raises:
+        ApiError: It names a published version, which never changes.
+    """
+    name = named(context, request)
+    if name.qualifier not in (None, LATEST):
+        raise invalid_value(
+            f"Version {name.qualifier} of {name.function} cannot be changed; only $LATEST can."
+        )
+    return Name(name.function)
+
+
+def _update(
+    context: Context,
+    request: types.UpdateFunctionCodeRequestTypeDef
+    | types.UpdateFunctionConfigurationRequestTypeDef,
+    changed: Document,
+    publishes: bool = False,
+) -> Document:
+    """Write the changed members, unless another request was faster and has the RevisionId."""
+    with context.store.transaction():
+        name = _latest_only(context, request)
+        function = with_defaults(get_version(context, name))
+        check_revision(request, function, "GetFunction/GetAlias")
+        context.store.update(FUNCTION, name.function, **modified(changed))
+        if publishes:
+            return publish(context, name.function)
+        return with_defaults(get_version(context, name))

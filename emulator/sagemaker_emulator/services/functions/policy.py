@@ -3,59 +3,105 @@
 from __future__ import annotations
 
 import json
+import re
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
 from sagemaker_emulator.errors import ApiError
-from sagemaker_emulator.services.functions.function import FUNCTION, get, missing
+from sagemaker_emulator.services.functions.function import (
+    FUNCTION,
+    LATEST,
+    VERSION,
+    Name,
+    check_revision,
+    function_arn,
+    get,
+    get_version,
+    invalid_value,
+    missing,
+    modified,
+    named,
+)
 from sagemaker_emulator.storage.store import Document
 
 if TYPE_CHECKING:
     from types_boto3_lambda import type_defs as types
 
+# A member of AddPermission, and the condition that it becomes: operator and key.
+_CONDITIONS = {
+    "FunctionUrlAuthType": ("StringEquals", "lambda:FunctionUrlAuthType"),
+    "PrincipalOrgID": ("StringEquals", "aws:PrincipalOrgID"),
+    "SourceAccount": ("StringEquals", "AWS:SourceAccount"),
+    "EventSourceToken": ("StringEquals", "lambda:EventSourceToken"),
+    "SourceArn": ("ArnLike", "AWS:SourceArn"),
+}
+_OF_POLICY = "GetPolicy"
 
-@operation("AddPermission", "lambda")
+
+@operation(
+    "AddPermission",
+    "lambda",
+    honours=(
+        *("FunctionName", "StatementId", "Action", "Principal", "Qualifier", "RevisionId"),
+        *_CONDITIONS,
+    ),
+)
 def add_permission(context: Context, request: types.AddPermissionRequestTypeDef) -> Response:
-    """Let a principal, such as events.amazonaws.com, invoke a function."""
-    function = get(context, request["FunctionName"])
-    sid, principal = request["StatementId"], request["Principal"]
+    """Let a principal, such as events.amazonaws.com, invoke a function or a version of it."""
+    name = named(context, request)
+    if name.qualifier == LATEST:
+        raise invalid_value("We currently do not support adding policies for $LATEST.")
+    sid = request["StatementId"]
     statement: Document = {
         "Sid": sid,
         "Effect": "Allow",
-        "Principal": {"Service": principal} if "." in principal else {"AWS": principal},
+        "Principal": _principal(request["Principal"]),
         "Action": request["Action"],
-        "Resource": function["FunctionArn"],
+        "Resource": function_arn(context, name.function, name.qualifier),
     }
-    if "SourceArn" in request:
-        statement["Condition"] = {"ArnLike": {"AWS:SourceArn": request["SourceArn"]}}
+    conditions: Document = {}
+    for member, (operator, key) in _CONDITIONS.items():
+        if member in request:
+            conditions.setdefault(operator, {})[key] = request.get(member)
+    if conditions:
+        statement["Condition"] = conditions
     with context.store.transaction():
-        statements = get(context, request["FunctionName"])["Statements"]
-        if any(each["Sid"] == sid for each in statements):
-            message = f"The statement id ({sid}) provided already exists."
+        function = get_version(context, name)
+        check_revision(request, function, _OF_POLICY)
+        if any(each["Sid"] == sid for each in function["Statements"]):
+            message = (
+                f"The statement id ({sid}) provided already exists. Please provide a new "
+                "statement id, or remove the existing statement."
+            )
             raise ApiError("ResourceConflictException", message, 409)
-        statements.append(statement)
-        context.store.update(FUNCTION, function["FunctionName"], Statements=statements)
+        _keep(context, name, [*function["Statements"], statement])
     return {"Statement": json.dumps(statement)}
 
 
-@operation("RemovePermission", "lambda")
+@operation(
+    "RemovePermission", "lambda", honours=("FunctionName", "StatementId", "Qualifier", "RevisionId")
+)
 def remove_permission(context: Context, request: types.RemovePermissionRequestTypeDef) -> Response:
     """Remove a permission."""
+    name = named(context, request)
     with context.store.transaction():
-        function = get(context, request["FunctionName"])
+        function = get_version(context, name)
+        if not function["Statements"]:
+            raise missing("No policy is associated with the given resource.")
         kept = [each for each in function["Statements"] if each["Sid"] != request["StatementId"]]
         if len(kept) == len(function["Statements"]):
             raise missing(f"Statement {request['StatementId']} is not found in resource policy.")
-        context.store.update(FUNCTION, function["FunctionName"], Statements=kept)
+        check_revision(request, function, _OF_POLICY)
+        _keep(context, name, kept)
     return {}
 
 
-@operation("GetPolicy", "lambda")
+@operation("GetPolicy", "lambda", honours=("FunctionName", "Qualifier"))
 def get_policy(context: Context, request: types.GetPolicyRequestTypeDef) -> Response:
-    """Who may invoke a function."""
-    function = get(context, request["FunctionName"])
+    """Who may invoke a function or a version of it."""
+    function = get_version(context, named(context, request))
     if not function["Statements"]:
         raise missing("The resource you requested does not exist.")
     policy = {"Version": "2012-10-17", "Id": "default", "Statement": function["Statements"]}
@@ -63,9 +109,52 @@ def get_policy(context: Context, request: types.GetPolicyRequestTypeDef) -> Resp
 
 
 def permits(context: Context, name: str, principal: str, source: str) -> bool:
-    """Whether a function's policy lets a service invoke it on behalf of a resource."""
-    for statement in get(context, name)["Statements"]:
-        condition = statement.get("Condition", {}).get("ArnLike", {}).get("AWS:SourceArn", "*")
-        if statement["Principal"].get("Service") == principal and fnmatchcase(source, condition):
-            return True
-    return False
+    """Whether a function's policy lets a service invoke it on behalf of a resource.
+
+    The source is of this account. A condition that cannot be true here makes a statement void.
+    """
+    return any(
+        statement["Principal"] == "*" or statement["Principal"].get("Service") == principal
+        for statement in get(context, name)["Statements"]
+        if statement["Action"] in ("lambda:InvokeFunction", "lambda:*", "*")
+        and holds(statement.get("Condition", {}), context.account, source)
+    )
+
+
+def holds(conditions: Any, account: str, source: str) -> bool:
+    """Whether all conditions of a statement hold for a service that acts for a resource."""
+    for operator, keys in conditions.items():
+        for key, expected in keys.items():
+            if (operator, key) == ("ArnLike", "AWS:SourceArn"):
+                if not fnmatchcase(source, expected.replace("[", "[[]")):
+                    return False
+            elif (operator, key) != ("StringEquals", "AWS:SourceAccount") or expected != account:
+                return False
+    return True
+
+
+def _principal(principal: str) -> str | dict[str, str]:
+    """A principal as a policy names it.
+
+    Raises:
+        ApiError: It is no service, account, ARN or `*`.
+    """
+    if principal.endswith((".amazonaws.com", ".amazonaws.com.cn")):
+        return {"Service": principal}
+    if re.fullmatch(r"\d{12}", principal):
+        return {"AWS": f"arn:aws:iam::{principal}:root"}
+    if re.match(r"arn:aws[a-z-]*:(iam|sts):", principal):
+        return {"AWS": principal}
+    if principal == "*":
+        return "*"
+    raise invalid_value(
+        "The provided principal was invalid. Please check the principal and try again."
+    )
+
+
+def _keep(context: Context, name: Name, statements: list[Document]) -> None:
+    fields: Document = {"Statements": statements, "RevisionId": modified({})["RevisionId"]}
+    if name.qualifier is None:
+        context.store.update(FUNCTION, name.function, **fields)
+    else:
+        context.store.update(VERSION, f"{name.function}:{name.qualifier}", **fields)

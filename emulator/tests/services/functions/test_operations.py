@@ -93,8 +93,8 @@ def test_unsupported_functions_are_refused(functions: Any, function: str) -> Non
         )
     with pytest.raises(functions.exceptions.ResourceNotFoundException):
         functions.invoke(FunctionName="nobody", Payload=b"{}")
-    with pytest.raises(ClientError, match=r"UnknownOperationException.*PublishVersion"):
-        functions.publish_version(FunctionName=function)
+    with pytest.raises(ClientError, match=r"UnknownOperationException.*CreateAlias"):
+        functions.create_alias(FunctionName=function, Name="live", FunctionVersion="1")
 
 
 @pytest.mark.parametrize(
@@ -110,6 +110,55 @@ def test_missing_handler_is_reported(
 ) -> None:
     functions.update_function_configuration(FunctionName=function, Handler=handler)
     assert invoke(functions, function, {})[1]["errorType"] == kind
+
+
+@pytest.mark.parametrize(
+    "source, kind",
+    [
+        ("return float('nan')", "Runtime.MarshalError"),
+        ("return {1, 2}", "Runtime.MarshalError"),
+        ("return 'x' * 7_000_000", "Function.ResponseSizeTooLarge"),
+    ],
+    ids=["nan", "set", "large"],
+)
+def test_result_that_is_no_response_is_a_failure(
+    functions: Any, function: str, source: str, kind: str
+) -> None:
+    code = archive(f"def handler(event, context): {source}")
+    functions.update_function_code(FunctionName=function, ZipFile=code)
+    answer, payload = invoke(functions, function, {})
+    assert answer["FunctionError"] == "Unhandled"
+    assert payload["errorType"] == kind
+
+
+@pytest.mark.parametrize(
+    "payload, code",
+    [
+        (b"{nothing", "InvalidRequestContentException"),
+        (b"[" * 100_000, "InvalidRequestContentException"),
+        (b'{"a": NaN}', "InvalidRequestContentException"),
+        (b"1e400", "InvalidRequestContentException"),
+        (b"9" * 5_000, "InvalidRequestContentException"),
+        (b'"\xff"', "InvalidRequestContentException"),
+        (b'"' + b"x" * 7_000_000 + b'"', "RequestEntityTooLargeException"),
+    ],
+    ids=["no-json", "deep", "nan", "infinite", "digits", "no-text", "large"],
+)
+def test_payload_that_is_no_json_is_the_requests_fault(
+    functions: Any, function: str, payload: bytes, code: str
+) -> None:
+    with pytest.raises(ClientError, match=code) as refused:
+        functions.invoke(FunctionName=function, Payload=payload)
+    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] in (400, 413)
+
+
+def test_handler_sees_what_the_client_says_of_itself(functions: Any, function: str) -> None:
+    source = "def handler(event, context): return context.client_context.custom['k']"
+    functions.update_function_code(FunctionName=function, ZipFile=archive(source))
+    client = base64.b64encode(b'{"custom": {"k": "v"}}').decode()
+    assert invoke(functions, function, {}, ClientContext=client)[1] == "v"
+    with pytest.raises(ClientError, match="Client context must be a valid Base64-encoded JSON"):
+        functions.invoke(FunctionName=function, ClientContext="{}")
 
 
 def test_permissions_added_at_once_are_all_kept(emulator: Emulator) -> None:
