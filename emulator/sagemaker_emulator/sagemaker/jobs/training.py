@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
+from sagemaker_emulator.aws.members import paths
 from sagemaker_emulator.sagemaker.jobs import documents, training_container
 from sagemaker_emulator.sagemaker.jobs.job import MAX_RUNTIME, Job
 from sagemaker_emulator.sagemaker.jobs.kinds import TRAINING
@@ -16,7 +17,11 @@ if TYPE_CHECKING:
     from types_boto3_sagemaker import type_defs as types
 
 
-@operation("CreateTrainingJob")
+@operation(
+    "CreateTrainingJob",
+    honours=paths(training_container.HONOURED),
+    keeps=paths(training_container.KEPT),
+)
 def create_job(context: Context, request: types.CreateTrainingJobRequestTypeDef) -> Response:
     """Create the job and start it."""
     problem = training_container.problem(request)
