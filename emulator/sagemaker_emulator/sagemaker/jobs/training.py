@@ -8,7 +8,7 @@ from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
 from sagemaker_emulator.aws.members import paths
 from sagemaker_emulator.sagemaker.jobs import documents, training_container
-from sagemaker_emulator.sagemaker.jobs.job import MAX_RUNTIME, Job
+from sagemaker_emulator.sagemaker.jobs.job import MAX_RUNTIME, Job, JobStopped
 from sagemaker_emulator.sagemaker.jobs.kinds import TRAINING
 from sagemaker_emulator.sagemaker.jobs.status import secondary_changes
 from sagemaker_emulator.storage.store import Document
@@ -39,7 +39,12 @@ def run(job: Job) -> Document:
 
         job.inform(changes)
 
-    ended, changes = training_container.run(job, show_progress)
+    try:
+        ended, changes = training_container.run(job, show_progress)
+    except JobStopped:
+        if job.stopped != MAX_RUNTIME:
+            raise
+        return {"TrainingJobStatus": "Stopped", "SecondaryStatus": MAX_RUNTIME}
     if ended.stopped:
         changes.pop("FailureReason", None)
         if ended.stopped == MAX_RUNTIME:

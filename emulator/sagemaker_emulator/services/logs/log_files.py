@@ -5,10 +5,12 @@ Times are seconds since the epoch here, milliseconds in the API.
 
 import heapq
 import json
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from urllib.parse import quote, unquote
 
@@ -40,12 +42,12 @@ class LogFiles:
         self.write(group, stream, ((now, line) for line in lines))
 
     def write(self, group: str, stream: str, events: Iterable[tuple[float, str]]) -> None:
-        """Add (epoch seconds, message) to a stream, which is made when missing."""
+        """Add (epoch seconds, message) to a stream, which is made when missing; all or none."""
         path = stream_file(group_folder(self._folder, group), stream)
         path.parent.mkdir(parents=True, exist_ok=True)
         text = "".join(f"{json.dumps([round(when, 3), line])}\n" for when, line in events)
-        with self._lock, path.open("a", encoding="utf-8") as file:
-            file.write(text)
+        with self._lock, path.open("ab+", buffering=0) as file:
+            _append(file, text.encode())
 
     def read(self, group: str, stream_prefix: str) -> Iterator[str]:
         """The messages of a group's streams in the order of time; none where there is no group."""
@@ -56,6 +58,21 @@ class LogFiles:
             if stream_name(path).startswith(stream_prefix)
         ]
         return (line.message for line in heapq.merge(*streams, key=lambda line: line.when))
+
+
+def _append(file: FileIO, data: bytes) -> None:
+    """Add whole lines to a file, whose last one a killed server may have left unfinished."""
+    size = file.seek(0, os.SEEK_END)
+    if size:
+        file.seek(size - 1)
+        if file.read(1) != b"\n":
+            data = b"\n" + data
+    try:
+        while data:
+            data = data[file.write(data) :]
+    except OSError:  # the disk is full
+        file.truncate(size)
+        raise
 
 
 def group_folder(folder: Path, group: str) -> Path:
