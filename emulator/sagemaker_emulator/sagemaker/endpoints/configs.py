@@ -11,6 +11,7 @@ from sagemaker_emulator.aws.members import paths
 from sagemaker_emulator.aws.pages import CREATED, page
 from sagemaker_emulator.errors import invalid
 from sagemaker_emulator.sagemaker import tags
+from sagemaker_emulator.sagemaker.defaults import ENDPOINT_CONFIG, fill
 from sagemaker_emulator.storage.store import Document
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def describe_config(
     context: Context, request: types.DescribeEndpointConfigInputTypeDef
 ) -> Response:
     """The configuration as it was created."""
-    return get(context, request["EndpointConfigName"])
+    return fill(get(context, request["EndpointConfigName"]), ENDPOINT_CONFIG)
 
 
 @operation("ListEndpointConfigs", honours=paths(CREATED))

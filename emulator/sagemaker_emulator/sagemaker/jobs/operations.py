@@ -8,6 +8,7 @@ from sagemaker_emulator.aws.dispatch import Response, operation
 from sagemaker_emulator.aws.members import paths
 from sagemaker_emulator.aws.pages import MODIFIED, page
 from sagemaker_emulator.errors import in_use, invalid
+from sagemaker_emulator.sagemaker.defaults import JOBS, fill
 from sagemaker_emulator.sagemaker.jobs.documents import get
 from sagemaker_emulator.sagemaker.jobs.kinds import (
     PROCESSING,
@@ -26,7 +27,7 @@ def _register(kind: JobKind) -> None:
     @operation(f"Describe{kind.title}Job", honours=(kind.name_key,))
     def describe(context: Context, request: Request) -> Response:
         """The job as it was created, and how far it is."""
-        return get(context, kind, request[kind.name_key])
+        return fill(get(context, kind, request[kind.name_key]), JOBS[kind.resource])
 
     @operation(f"List{kind.title}Jobs", honours=paths(MODIFIED + _MORE.get(kind, "")))
     def list_jobs(context: Context, request: Request) -> Response:

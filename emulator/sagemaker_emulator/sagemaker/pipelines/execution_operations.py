@@ -13,6 +13,7 @@ from sagemaker_emulator.aws.dispatch import Response, operation
 from sagemaker_emulator.aws.members import paths
 from sagemaker_emulator.aws.pages import PAGED, SORTED, page
 from sagemaker_emulator.errors import ApiError, invalid
+from sagemaker_emulator.sagemaker.defaults import with_user
 from sagemaker_emulator.sagemaker.pipelines.language.definition import Definition
 from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import DefinitionError
 from sagemaker_emulator.sagemaker.pipelines.language.parameters import bind
@@ -107,7 +108,8 @@ def _experiment(definition: Definition, pipeline: str, execution_id: str) -> dic
 @operation("DescribePipelineExecution", honours=paths("PipelineExecutionArn"))
 def describe(context: Context, request: types.DescribePipelineExecutionRequestTypeDef) -> Response:
     """Return an execution's status and settings."""
-    return records.get_execution(context.store, request["PipelineExecutionArn"])
+    execution = records.get_execution(context.store, request["PipelineExecutionArn"])
+    return with_user(context, execution)
 
 
 @operation(

@@ -12,6 +12,7 @@ from sagemaker_emulator.aws.members import paths
 from sagemaker_emulator.aws.pages import SORTED, page
 from sagemaker_emulator.errors import ApiError, invalid, not_found
 from sagemaker_emulator.sagemaker import tags
+from sagemaker_emulator.sagemaker.defaults import with_user
 from sagemaker_emulator.sagemaker.pipelines.language.definition import Definition, parse
 from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import DefinitionError
 from sagemaker_emulator.sagemaker.pipelines.language.validation import validate
@@ -92,7 +93,7 @@ def update_pipeline(context: Context, request: types.UpdatePipelineRequestTypeDe
 @operation("DescribePipeline", honours=paths("PipelineName PipelineVersionId PipelineVersionAlias"))
 def describe_pipeline(context: Context, request: types.DescribePipelineRequestTypeDef) -> Response:
     """Return a pipeline with its definition."""
-    return requested_pipeline(context, request)
+    return with_user(context, requested_pipeline(context, request))
 
 
 @operation(

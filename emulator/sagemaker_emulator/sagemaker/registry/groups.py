@@ -11,6 +11,7 @@ from sagemaker_emulator.aws.members import paths
 from sagemaker_emulator.aws.pages import CREATED, page
 from sagemaker_emulator.errors import ApiError, invalid
 from sagemaker_emulator.sagemaker import tags
+from sagemaker_emulator.sagemaker.defaults import with_user
 from sagemaker_emulator.storage.store import Document
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def describe_group(
     context: Context, request: types.DescribeModelPackageGroupInputTypeDef
 ) -> Response:
     """A group by name or ARN."""
-    return get(context, request["ModelPackageGroupName"])
+    return with_user(context, get(context, request["ModelPackageGroupName"]))
 
 
 @operation("ListModelPackageGroups", honours=paths(CREATED + "CrossAccountFilterOption"))

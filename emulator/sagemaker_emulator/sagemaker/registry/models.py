@@ -11,6 +11,7 @@ from sagemaker_emulator.aws.members import paths
 from sagemaker_emulator.aws.pages import CREATED, page
 from sagemaker_emulator.errors import invalid
 from sagemaker_emulator.sagemaker import tags
+from sagemaker_emulator.sagemaker.defaults import MODEL, fill
 from sagemaker_emulator.storage.store import Document
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def create_model(context: Context, request: types.CreateModelInputTypeDef) -> Re
 @operation("DescribeModel", honours=paths("ModelName"))
 def describe_model(context: Context, request: types.DescribeModelInputTypeDef) -> Response:
     """The model as it was created."""
-    return _get(context, request["ModelName"])
+    return fill(_get(context, request["ModelName"]), MODEL)
 
 
 @operation("ListModels", honours=paths(CREATED))

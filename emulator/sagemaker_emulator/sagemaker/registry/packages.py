@@ -13,6 +13,7 @@ from sagemaker_emulator.aws.members import paths
 from sagemaker_emulator.aws.pages import CREATED, page
 from sagemaker_emulator.errors import ApiError, invalid
 from sagemaker_emulator.sagemaker import tags
+from sagemaker_emulator.sagemaker.defaults import with_user
 from sagemaker_emulator.sagemaker.registry import groups
 from sagemaker_emulator.storage.store import Document
 
@@ -101,7 +102,7 @@ def describe_package(context: Context, request: types.DescribeModelPackageInputT
     """A package by ARN, by name, or as `group/version`."""
     if request.get("IncludedData") == "MetadataOnly":
         raise invalid("IncludedData: the emulator returns AllData; a model card is not encrypted.")
-    return _shown(_get(context, request["ModelPackageName"]))
+    return with_user(context, _shown(_get(context, request["ModelPackageName"])))
 
 
 @operation(
