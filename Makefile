@@ -54,6 +54,9 @@ test: setup .venv-steps/.ready ## every test but one that compiles for minutes (
 test-compile: setup .venv-steps/.ready ## that torch.compile trains the same network
 	.venv-steps/bin/python -m pytest tests/steps -m slow
 
+test-kills: setup ## kill the emulator 75 times while clients write: nothing may be lost (15 minutes)
+	EMULATOR_KILLS=75 $(BIN)/python -m pytest -s emulator/tests/test_kills.py
+
 accuracy: setup .venv-steps/.ready ## how well the model counts, on SOURCE, over three seeds (hours)
 	.venv-steps/bin/python benchmarks/accuracy.py $(if $(SOURCE),--source $(SOURCE))
 
@@ -63,4 +66,4 @@ ablation: setup .venv-steps/.ready ## what each part of the recipe is worth, on 
 clean: ## remove environments and caches; the emulator's state stays (python pipeline.py emulator reset)
 	rm -rf .venv .venv-steps .mypy_cache .ruff_cache
 
-.PHONY: help setup lock demo images lint test test-compile accuracy ablation clean
+.PHONY: help setup lock demo images lint test test-compile test-kills accuracy ablation clean

@@ -19,6 +19,8 @@ MAX_BYTES = 25 * 1024 * 1024
 MAX_PIXELS = 25_000_000  # a bin's photo has about one megapixel
 MAX_SIDE = 20_000  # pixels; a picture of 1 x 25,000,000 would take gigabytes to resize
 MAX_SCANS = 100  # of a progressive JPEG; cameras and programs write about ten
+# Pixels times scans: each scan of a progressive JPEG takes as long to decode as a picture.
+MAX_SCANNED_PIXELS = 20 * MAX_PIXELS
 MAX_PARTS = 50_000  # segments of a JPEG or chunks of a PNG, which may have one for each row
 JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 EXIF = b"Exif\x00\x00"

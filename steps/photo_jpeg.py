@@ -17,6 +17,7 @@ from photo import (
     EXIF,
     MAX_PARTS,
     MAX_PIXELS,
+    MAX_SCANNED_PIXELS,
     MAX_SCANS,
     DamagedError,
     Header,
@@ -132,9 +133,11 @@ def _read(body: bytes, max_pixels: int) -> Jpeg:
                 units, unit = _units(width, height, sampling, components)
                 _check_restarts(body, restarts, units, interval)
             scans.append(Scan(position, end, restarts, interval, units, unit))
-            if len(scans) > MAX_SCANS:
+            allowed = min(MAX_SCANS, MAX_SCANNED_PIXELS // (width * height))
+            if len(scans) > allowed:
                 raise DamagedError(
-                    f"{body.count(SCAN_START)} scans; at most {MAX_SCANS} are allowed"
+                    f"{body.count(SCAN_START)} scans; at most {allowed} are allowed for "
+                    f"{width} x {height} pixels"
                 )
             position = end
     else:

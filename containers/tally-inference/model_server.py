@@ -31,10 +31,20 @@ from starlette.routing import Route
 
 MAX_BYTES = 25 * 1024 * 1024  # InvokeEndpoint's own limit
 BODY_SECONDS = 60.0  # for a request to arrive; InvokeEndpoint waits no longer for its answer
-MAX_REQUESTS = 256  # at the same time; more would fill the memory
+PART_SECONDS = 10.0  # for the next part of one: SageMaker has all of it when it sends it
+MAX_REQUESTS = 256  # that have arrived; more would fill the memory
+MAX_ARRIVING_BYTES = 1 << 30  # of the requests that have not
 GRACE_SECONDS = 20  # for requests in progress; SageMaker kills a container 30 s after SIGTERM
 
 log = logging.getLogger("serve")
+
+
+class _Refused(Exception):
+    """A request that is refused while its body arrives; the message says why."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class Server:
@@ -44,7 +54,8 @@ class Server:
         self.program: Program | None = None
         self.failed = False
         self.batcher: Batcher | None = None
-        self.requests = 0  # in progress
+        self.requests = 0  # in progress: their bodies have arrived
+        self.arriving = 0  # bytes of those whose bodies have not
         # One thread predicts, since a prediction uses every core; the others decode beside it.
         self.workers = ThreadPoolExecutor(cores() + 1, "work")
 
@@ -64,7 +75,8 @@ class Server:
         """Start loading when the server starts."""
         threading.Thread(target=self._load, name="load", daemon=True).start()
         yield
-        self.workers.shutdown(cancel_futures=True)
+        # Not waited for: what is still decoded or predicted took longer than GRACE_SECONDS.
+        self.workers.shutdown(wait=False, cancel_futures=True)
 
     def _load(self) -> None:
         try:
@@ -88,13 +100,25 @@ class Server:
         """Answer one request."""
         if self.program is None:
             return _error(503, "the model is still being loaded; try again in some seconds")
+        try:
+            body = await self._body(request)
+        except ClientDisconnect:
+            return _error(400, "the client disconnected before its request was complete")
+        except TimeoutError:
+            return _error(
+                408,
+                f"the body did not arrive within {BODY_SECONDS:.0f} seconds, each part within "
+                f"{PART_SECONDS:.0f} seconds of the one before",
+            )
+        except _Refused as error:
+            return _error(error.status, str(error))
         if self.requests >= MAX_REQUESTS:
             return _error(503, f"{self.requests} requests are in progress; try again in a second")
         self.requests += 1
         try:
-            return await self._answer(request)
-        except ClientDisconnect:
-            return _error(400, "the client disconnected before its request was complete")
+            answer: Future[Response] = Future()
+            self.workers.submit(self._work, body, Context(dict(request.headers)), answer)
+            return await asyncio.wrap_future(answer)
         except (Exception, SystemExit) as error:
             status = getattr(error, "status_code", 500)
             if 400 <= status < 500:
@@ -104,17 +128,30 @@ class Server:
         finally:
             self.requests -= 1
 
-    async def _answer(self, request: Request) -> Response:
+    async def _body(self, request: Request) -> bytes:
+        """The body of a request, which takes no place among those in progress until it is there.
+
+        Raises:
+            _Refused: It is larger than allowed, or too much is arriving.
+            ClientDisconnect, TimeoutError: It does not arrive.
+        """
+        length = request.headers.get("content-length", "0")
+        if length.isdigit() and int(length) > MAX_BYTES:
+            raise _Refused(413, f"the body is larger than {MAX_BYTES:,} bytes")
+        body = bytearray()
         try:
-            async with asyncio.timeout(BODY_SECONDS):
-                body = await _body(request)
-        except TimeoutError:  # a request that never arrives would count as one in progress
-            return _error(408, f"the body did not arrive within {BODY_SECONDS:.0f} seconds")
-        if body is None:
-            return _error(413, f"the body is larger than {MAX_BYTES:,} bytes")
-        answer: Future[Response] = Future()
-        self.workers.submit(self._work, body, Context(dict(request.headers)), answer)
-        return await asyncio.wrap_future(answer)
+            async with asyncio.timeout(BODY_SECONDS), asyncio.timeout(PART_SECONDS) as part_limit:
+                async for part in request.stream():
+                    part_limit.reschedule(asyncio.get_running_loop().time() + PART_SECONDS)
+                    body += part
+                    self.arriving += len(part)
+                    if len(body) > MAX_BYTES:
+                        raise _Refused(413, f"the body is larger than {MAX_BYTES:,} bytes")
+                    if self.arriving > MAX_ARRIVING_BYTES:
+                        raise _Refused(503, "too much is being sent; try again in a second")
+        finally:
+            self.arriving -= len(body)
+        return bytes(body)
 
     def _work(self, body: bytes, context: Context, answer: Future[Response]) -> None:
         """Decode a request and have it predicted; runs in a thread of the workers."""
@@ -168,19 +205,6 @@ def main() -> int:
     except SystemExit as leaving:
         return int(leaving.code or 0) or int(server.failed)
     return int(server.failed)
-
-
-async def _body(request: Request) -> bytes | None:
-    """The body, or None as soon as it is known to be larger than allowed."""
-    length = request.headers.get("content-length", "0")
-    if length.isdigit() and int(length) > MAX_BYTES:
-        return None
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > MAX_BYTES:
-            return None
-    return bytes(body)
 
 
 def _error(status: int, message: str) -> JSONResponse:

@@ -22,7 +22,7 @@ import sys
 import tempfile
 import traceback
 import zlib
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import FrameType
 from typing import Any
 from urllib.parse import urlsplit
@@ -139,12 +139,24 @@ def _unpack(source: str, code: Path) -> None:
         code.mkdir(parents=True)
         try:
             with tarfile.open(archive) as tar:
-                tar.extractall(code, filter="data")  # nothing outside the folder, no devices
+                # Links last and none in another, so that nothing is written through one: the
+                # filter alone (nothing outside the folder, no devices) can be led out by links
+                # (CVE-2025-4517).
+                members = sorted(tar, key=tarfile.TarInfo.issym)
+                _refuse_nested_links(members)
+                tar.extractall(code, members, filter="data")
         except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
             raise ScriptModeError(
                 f"sagemaker_submit_directory {source} cannot be unpacked: {error}; "
                 "it must be a tar.gz of the scripts"
             ) from None
+
+
+def _refuse_nested_links(members: list[tarfile.TarInfo]) -> None:
+    links = {PurePosixPath(member.name) for member in members if member.issym()}
+    for member in members:
+        if links.intersection(PurePosixPath(member.name).parents):
+            raise tarfile.TarError(f"{member.name[:100]!r} is in a folder that is a link")
 
 
 def _download(source: str, file: Path) -> None:

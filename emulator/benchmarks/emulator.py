@@ -57,7 +57,10 @@ def command(state: Path, *arguments: str) -> None:
 
 def measure(server: Server) -> None:
     """Time the requests of a running server, and print its memory before and after them."""
-    session = boto3.Session("emulator", "emulator", region_name="us-east-1")
+    keys = server["environment"]
+    session = boto3.Session(
+        keys["AWS_ACCESS_KEY_ID"], keys["AWS_SECRET_ACCESS_KEY"], region_name="us-east-1"
+    )
     sagemaker = session.client("sagemaker", endpoint_url=server["url"])
     s3 = session.client("s3", endpoint_url=server["s3_url"])
     print(f"idle, with rclone        {memory(server['pid']):8.0f} MB")

@@ -53,8 +53,8 @@ def measure(server: Server, steps: int) -> None:
         "sagemaker",
         endpoint_url=server["url"],
         region_name="us-east-1",
-        aws_access_key_id="emulator",
-        aws_secret_access_key="emulator",
+        aws_access_key_id=server["environment"]["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=server["environment"]["AWS_SECRET_ACCESS_KEY"],
     )
     print(f"{'process':<8} {'directly':>9} {'as a step':>10} {'overhead':>9}   seconds per step")
     for name, command in COMMANDS.items():

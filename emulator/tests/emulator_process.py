@@ -13,6 +13,8 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from sagemaker_emulator.credentials import Credentials
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 IMAGES = Path(__file__).parent / "images"
 BUCKET = "bucket"
@@ -63,15 +65,20 @@ class Emulator:
     def about(self) -> dict[str, Any]:
         return dict(json.loads((self.state / "server.json").read_text()))
 
+    @property
+    def keys(self) -> Credentials:
+        """The key pair of the state."""
+        return Credentials.of(self.state)
+
     def client(self, service: str, **config: Any) -> Any:
-        about = self.about
+        about, keys = self.about, self.keys
         make: Any = boto3.client  # its overloads are for literal names
         return make(
             service,
             endpoint_url=about["s3_url" if service == "s3" else "url"],
             region_name="us-east-1",
-            aws_access_key_id="emulator",
-            aws_secret_access_key="emulator",
+            aws_access_key_id=keys.access_key_id,
+            aws_secret_access_key=keys.secret_access_key,
             config=Config(retries={"total_max_attempts": 1}, **{"read_timeout": 60, **config}),
         )
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from sagemaker_emulator.aws.context import Context
+from sagemaker_emulator.credentials import Credentials
 from sagemaker_emulator.serve import connect
 from sagemaker_emulator.storage.s3 import S3
 from sagemaker_emulator.storage.store import Store
@@ -11,9 +12,12 @@ IMAGES = Path(__file__).parent / "images"
 NOWHERE = "http://127.0.0.1:9"
 
 
-def local_context(state: Path, store: Store | None = None) -> Context:
+def local_context(state: Path, store: Store | None = None, images: Path = IMAGES) -> Context:
     """A context whose services are connected, not started."""
+    credentials = Credentials.of(state)
     store = store or Store(state / "emulator.db")
-    context = Context(state, IMAGES, NOWHERE, NOWHERE, store, S3(state / "s3", NOWHERE))
+    context = Context(
+        state, images, NOWHERE, NOWHERE, store, S3(state / "s3", NOWHERE), credentials
+    )
     connect(context, "relocate")
     return context

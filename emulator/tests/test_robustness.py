@@ -192,11 +192,14 @@ def test_environments_of_earlier_requirements_are_deleted(tmp_path: Path) -> Non
     (images / "mine").mkdir(parents=True)
     (images / "mine" / "requirements.txt").touch()
     current = environment.path_of(image.find(images, "mine"), environments)
-    for name in (current.name, "mine-0123456789ab", "other-0123456789ab", ".mine-x"):
+    half_built = (f".{current.name}.x1y2z3", ".other-0123456789ab.x1y2z3")
+    for name in (current.name, "mine-0123456789ab", "other-0123456789ab", ".mine-x", *half_built):
         (environments / name).mkdir(parents=True)
+    (environments / f".{current.name}.lock").touch()
     assert environment.prune(images, environments) == ["mine-0123456789ab"]
     left = sorted(path.name for path in environments.iterdir())
-    assert left == sorted([".mine-x", current.name, "other-0123456789ab"])
+    lock = f".{current.name}.lock"
+    assert left == sorted([lock, ".mine-x", current.name, "other-0123456789ab"])
 
 
 @pytest.fixture

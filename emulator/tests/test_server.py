@@ -26,6 +26,7 @@ from sagemaker_emulator import daemon
 from sagemaker_emulator.errors import StartError
 
 GROUP = "arn:aws:sagemaker:us-east-1:123456789012:model-package-group/x"
+ROLE = "arn:aws:iam::123456789012:role/emulator"
 DOMAIN = {
     "DomainName": "x",
     "AuthMode": "IAM",
@@ -245,11 +246,11 @@ def test_objects_put_into_the_folder_are_seen_soon(emulator: Emulator) -> None:
         (lambda c: c.describe_model(ModelName="no spaces"), r"regular expression pattern"),
         (
             lambda c: c.add_tags(ResourceArn=GROUP, Tags=[{"Key": "a", "Value": "Größe: 3 (neu)"}]),
-            r"Value 'Größe: 3 \(neu\)' at 'Tags.1.Value' .* regular expression pattern",
+            r"Value 'Größe: 3 \(neu\)' at 'tags.1.member.value' .* regular expression pattern",
         ),
         (
             lambda c: c.create_model_package(CustomerMetadataProperties={"source": "s3://b/*"}),
-            r"Value 's3://b/\*' at 'CustomerMetadataProperties.source' .* pattern",
+            r"Value 's3://b/\*' at 'customerMetadataProperties.source.member' .* pattern",
         ),
         (lambda c: c.list_models(SortBy="Colour"), r"enum value set: \[Name, CreationTime\]"),
         (lambda c: c.list_models(MaxResults=1000), r"less than or equal to 100"),
@@ -312,6 +313,33 @@ def test_the_caller_is_a_role_that_sagemaker_may_assume(
     )
 
 
+@pytest.mark.parametrize(
+    "operation",
+    ["assume_role", "get_session_token", "get_federation_token"],
+)
+def test_temporary_keys_are_the_ones_that_the_server_accepts(
+    emulator: Emulator, operation: str
+) -> None:
+    arguments = {
+        "assume_role": {"RoleArn": ROLE, "RoleSessionName": "session"},
+        "get_session_token": {},
+        "get_federation_token": {"Name": "name"},
+    }[operation]
+
+    credentials = getattr(emulator.client("sts"), operation)(**arguments)["Credentials"]
+
+    assert credentials["AccessKeyId"] == emulator.keys.access_key_id
+    assert credentials["SecretAccessKey"] == emulator.keys.secret_access_key
+    session = boto3.Session(
+        credentials["AccessKeyId"],
+        credentials["SecretAccessKey"],
+        credentials["SessionToken"],
+        region_name="us-east-1",
+    )
+    session.client("sagemaker", endpoint_url=emulator.about["url"]).list_models()
+    session.client("s3", endpoint_url=emulator.about["s3_url"]).list_buckets()
+
+
 def test_sts_of_aws_is_the_emulator_in_a_shell_with_its_variables(emulator: Emulator) -> None:
     """The SDK's get_execution_role and account_id give that address themselves."""
     asks = (
@@ -346,8 +374,8 @@ def test_s3_at_the_wrong_address_is_reported(emulator: Emulator) -> None:
         "s3",
         endpoint_url=emulator.about["url"],
         region_name="us-east-1",
-        aws_access_key_id="emulator",
-        aws_secret_access_key="emulator",
+        aws_access_key_id=emulator.keys.access_key_id,
+        aws_secret_access_key=emulator.keys.secret_access_key,
     )
     with pytest.raises(ClientError, match="set AWS_ENDPOINT_URL_S3"):
         client.list_buckets()

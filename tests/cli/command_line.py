@@ -1,6 +1,5 @@
 """The command line as a person runs it, with an emulator of its own."""
 
-import json
 import os
 import subprocess
 import sys
@@ -9,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+
+import sagemaker_emulator
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -48,11 +49,13 @@ class CommandLine:
 
     def client(self, service: Any) -> Any:
         """A boto3 client of the emulator."""
-        server = json.loads((self.state / "server.json").read_text())
+        server = sagemaker_emulator.status(self.state)
+        assert server is not None
+        keys = server["environment"]
         return boto3.client(
             service,
             endpoint_url=server["s3_url" if service == "s3" else "url"],
             region_name="us-east-1",
-            aws_access_key_id="emulator",
-            aws_secret_access_key="emulator",
+            aws_access_key_id=keys["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=keys["AWS_SECRET_ACCESS_KEY"],
         )

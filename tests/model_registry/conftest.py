@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from moto import mock_aws
 from types_boto3_sagemaker import SageMakerClient
 from types_boto3_sagemaker.literals import ModelApprovalStatusType
 
+import sagemaker_emulator
 from tests.model_registry.served import Register, archive
 
 GROUP = "tally"
@@ -71,18 +72,30 @@ def register(client: SageMakerClient) -> Register:
     return add
 
 
+@dataclass(frozen=True)
+class Server:
+    """An emulator with models in S3 and an empty group, and a session that signs for it."""
+
+    url: str
+    session: boto3.Session
+
+
 @pytest.fixture(scope="session")
-def emulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SageMakerClient]:
-    state = str(tmp_path_factory.mktemp("registry") / "emulator")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    state = tmp_path_factory.mktemp("registry") / "emulator"
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
 
-    def emulator(*arguments: str) -> None:
-        command = [sys.executable, "-m", "sagemaker_emulator", *arguments, "--state", state]
+    def run(*arguments: str) -> None:
+        command = [sys.executable, "-m", "sagemaker_emulator", *arguments, "--state", str(state)]
         subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=True)
 
-    emulator("up", "--images", str(IMAGES))
-    server = json.loads((Path(state) / "server.json").read_text())
-    session = boto3.Session("emulator", "emulator", region_name="us-east-1")
+    run("up", "--images", str(IMAGES))
+    server = sagemaker_emulator.status(state)
+    assert server is not None
+    keys = server["environment"]
+    session = boto3.Session(
+        keys["AWS_ACCESS_KEY_ID"], keys["AWS_SECRET_ACCESS_KEY"], region_name="us-east-1"
+    )
     s3 = session.client("s3", endpoint_url=server["s3_url"])
     s3.create_bucket(Bucket="models")
     s3.put_object(Bucket="models", Key="model.tar.gz", Body=archive("serve"))
@@ -90,5 +103,10 @@ def emulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SageMakerClie
         s3.put_object(Bucket="models", Key=f"{word}/model.tar.gz", Body=archive(word))
     client = session.client("sagemaker", endpoint_url=server["url"])
     client.create_model_package_group(ModelPackageGroupName=GROUP)
-    yield client
-    emulator("down")
+    yield Server(server["url"], session)
+    run("down")
+
+
+@pytest.fixture(scope="session")
+def emulated(emulator: Server) -> SageMakerClient:
+    return emulator.session.client("sagemaker", endpoint_url=emulator.url)

@@ -6,6 +6,7 @@ from typing import Any
 
 from sagemaker_emulator.aws import dispatch, ports
 from sagemaker_emulator.containers.runtime import Runtime
+from sagemaker_emulator.credentials import Credentials
 from sagemaker_emulator.storage.s3 import S3
 from sagemaker_emulator.storage.store import Store
 
@@ -22,6 +23,7 @@ class Context:
         images: the folder that holds a folder for each container image.
         url: where the API listens.
         s3_url: where S3 listens.
+        credentials: the key pair that requests are signed with.
     """
 
     state: Path
@@ -30,6 +32,7 @@ class Context:
     s3_url: str
     store: Store
     s3: S3
+    credentials: Credentials
     account: str = "123456789012"
     region: str = "us-east-1"
     containers: Runtime = field(init=False)
@@ -48,8 +51,7 @@ class Context:
         return {
             "AWS_ENDPOINT_URL": self.url,
             "AWS_ENDPOINT_URL_S3": self.s3_url,
-            "AWS_ACCESS_KEY_ID": "emulator",
-            "AWS_SECRET_ACCESS_KEY": "emulator",
+            **self.credentials.environment,
             "AWS_DEFAULT_REGION": self.region,
             "AWS_REGION": self.region,
             "AWS_EC2_METADATA_DISABLED": "true",

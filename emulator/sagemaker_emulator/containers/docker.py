@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import ClassVar
 
-from sagemaker_emulator.containers.environment import Log
+from sagemaker_emulator.containers.environment import Build
 from sagemaker_emulator.containers.host import Launch
 from sagemaker_emulator.containers.image import Image, ImageError
 from sagemaker_emulator.containers.sandbox import HOST_NAME, Start
@@ -46,7 +46,7 @@ class Docker:
             return ""
         return version.stderr.strip() or "no docker engine responds"
 
-    def prepare(self, image: Image, log: Log) -> str:
+    def prepare(self, image: Image, build: Build) -> str:
         """Return a reference that docker has: the request's own, else one built from the folder.
 
         Raises:
@@ -59,16 +59,14 @@ class Docker:
             raise ImageError(f"docker has no image {image.uri!r}, and there is no {dockerfile}.")
         tag = f"{image.name}:emulator"
         if not _has(tag):  # else docker finds every layer that has not changed, in a moment
-            log(f"Building image {image.name} from {dockerfile}; the first time takes minutes")
-        built = subprocess.run(
-            ["docker", "build", "--quiet", "--tag", tag, str(image.folder)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        if built.returncode:
-            raise ImageError(f"docker could not build {dockerfile}:\n{built.stdout[-2000:]}")
+            build.log(
+                f"Building image {image.name} from {dockerfile}; the first time takes minutes"
+            )
+        command = ["docker", "build", "--quiet", "--tag", tag, str(image.folder)]
+        code, lines = build.run(command, os.environ, lambda _: None)
+        if code:
+            output = "\n".join(lines)[-2000:]
+            raise ImageError(f"docker could not build {dockerfile}:\n{output}")
         return tag
 
     def inside(self, launch: Launch, image: Image, prepared: str) -> Launch:
@@ -88,19 +86,24 @@ class Docker:
         program, *arguments = launch["argv"]
         # The image does not know the user, who has no home in it.
         variables = {"HOME": "/tmp", "USER": "emulator", **launch["environment"]}
+        # Every user of the machine can read a command, so it shows no keys; but the client itself
+        # must not get the variables that it reads.
+        hidden = {name: value for name, value in variables.items() if name.startswith("AWS_")}
+        shown = {name: value for name, value in variables.items() if name not in hidden}
         command = [
             *("docker", "run", "--rm", "--init", "--network", "host"),
             *("--add-host", f"{HOST_NAME}:127.0.0.1"),
             *("--name", name, "--label", f"{LABEL}={self._owner}"),
             *("--user", f"{os.getuid()}:{os.getgid()}"),
             *("--volume", f"{folder}:/opt/ml", "--workdir", "/opt/ml"),
-            *(part for k, v in variables.items() for part in ("--env", f"{k}={v}")),
+            *(part for name, value in shown.items() for part in ("--env", f"{name}={value}")),
+            *(part for name in hidden for part in ("--env", name)),
             *("--entrypoint", program, prepared, *arguments),
         ]
         started: Launch = {
             **launch,
             "argv": command,
-            "environment": dict(os.environ),
+            "environment": {**os.environ, **hidden},
             "directory": str(folder.parent),
         }
         # A SIGKILL reaches the client of `docker run` only, never the container.

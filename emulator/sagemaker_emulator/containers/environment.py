@@ -8,8 +8,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
@@ -17,11 +20,29 @@ from sagemaker_emulator import programs
 from sagemaker_emulator.containers.image import Image, find
 
 Log = Callable[[str], None]
+# Runs a program with these variables to its end, gives each line that it prints to a log, and
+# returns its exit code and its lines.
+Run = Callable[[Sequence[str], Mapping[str, str], Log], tuple[int, list[str]]]
 _PIP_TURNS = Path(__file__).with_name("pip_turns.py")
 
 
 class EnvironmentFailed(Exception):
     """uv could not build an image's environment."""
+
+
+@dataclass(frozen=True)
+class Build:
+    """What a build needs of whoever asks for it.
+
+    Attributes:
+        log: Takes one line of progress at a time.
+        run: Runs a program; it raises what `check` raises if the build is to end meanwhile.
+        check: Called while the build waits; whatever it raises ends the build.
+    """
+
+    log: Log
+    run: Run
+    check: Callable[[], None] = lambda: None
 
 
 def path_of(image: Image, environments: Path) -> Path:
@@ -33,7 +54,7 @@ def path_of(image: Image, environments: Path) -> Path:
     return environments / f"{image.name}-{hashlib.sha256(built_from).hexdigest()[:12]}"
 
 
-def ensure(image: Image, environments: Path, log: Log) -> Path:
+def ensure(image: Image, environments: Path, build: Build) -> Path:
     """Return the image's environment, building it the first time.
 
     It is built under another name and renamed when complete, so an existing environment is whole.
@@ -42,7 +63,7 @@ def ensure(image: Image, environments: Path, log: Log) -> Path:
     Args:
         image: The image.
         environments: The folder of all environments.
-        log: Takes one line of progress at a time.
+        build: How to run programs, and when to end.
 
     Raises:
         EnvironmentFailed: uv failed; the message is uv's, with the requirements file.
@@ -52,17 +73,27 @@ def ensure(image: Image, environments: Path, log: Log) -> Path:
         return target
     environments.mkdir(parents=True, exist_ok=True)
     with (environments / f".{target.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        _wait_for(lock, build.check)
         if target.is_dir():
             return target
-        log(f"Building the environment of image {image.name} from {image.requirements}")
+        build.log(f"Building the environment of image {image.name} from {image.requirements}")
         building = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=environments))
         try:
-            _build(image, building, log)
+            _build(image, building, build)
             building.rename(target)
         finally:
             shutil.rmtree(building, ignore_errors=True)
     return target
+
+
+def _wait_for(lock: IO[str], check: Callable[[], None]) -> None:
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:  # another job builds it
+            check()
+            time.sleep(0.05)
 
 
 def interpreter(image: Image) -> str:
@@ -85,7 +116,8 @@ def interpreter(image: Image) -> str:
 def prune(images: Path, environments: Path) -> list[str]:
     """Delete the environments that an image of the folder had before its requirements changed.
 
-    Environments of other images stay, as another folder of images may be used again.
+    Environments of other images stay, as another folder of images may be used again. What a killed
+    server had half built is deleted, too, so no server may be building.
 
     Returns:
         The names of the deleted environments.
@@ -94,6 +126,9 @@ def prune(images: Path, environments: Path) -> list[str]:
     for requirements in images.glob("*/requirements.txt"):
         image = find(images, requirements.parent.name)
         current[image.name] = path_of(image, environments).name
+    for half_built in environments.glob(".*-" + "[0-9a-f]" * 12 + ".*"):
+        if half_built.is_dir():
+            shutil.rmtree(half_built, ignore_errors=True)
     deleted = []
     for folder in sorted(environments.glob("*-" + "[0-9a-f]" * 12)):
         if folder.name != current.get(folder.name[:-13], folder.name):
@@ -103,12 +138,12 @@ def prune(images: Path, environments: Path) -> list[str]:
     return deleted
 
 
-def _build(image: Image, folder: Path, log: Log) -> None:
+def _build(image: Image, folder: Path, build: Build) -> None:
     python = interpreter(image)
     # Relocatable: the scripts that uv installs must survive the rename.
     venv = ["venv", "--quiet", "--relocatable", "--allow-existing", "--python", python, str(folder)]
     try:
-        _uv(image, venv, log)
+        _uv(image, venv, build)
     except EnvironmentFailed as error:
         if python == sys.executable:
             raise
@@ -120,7 +155,7 @@ def _build(image: Image, folder: Path, log: Log) -> None:
     install = ["pip", "install", "--python", str(folder / "bin" / "python")]
     # It has pip, as images do: the SDK lets a job install its own requirements.txt. It comes before
     # the image's packages, which may pin another pip, or hashes that this one lacks.
-    _uv(image, [*install, "pip", *_find_links()], log)
+    _uv(image, [*install, "pip", *_find_links()], build)
     for packages in folder.glob("lib/python*/site-packages"):
         shutil.copy(_PIP_TURNS, packages / "emulator_pip_turns.py")
         (packages / "emulator_pip_turns.pth").write_text("import emulator_pip_turns\n")
@@ -129,30 +164,19 @@ def _build(image: Image, folder: Path, log: Log) -> None:
     install += ["-r", str(image.requirements)]
     if image.overrides.is_file():
         install += ["--override", str(image.overrides)]
-    _uv(image, install + _find_links(), log)
+    _uv(image, install + _find_links(), build)
 
 
-def _uv(image: Image, arguments: list[str], log: Log) -> None:
+def _uv(image: Image, arguments: list[str], build: Build) -> None:
     uv = programs.find("uv", "uv")
     if uv is None:
         raise EnvironmentFailed(f"uv is not installed; run: {sys.executable} -m pip install uv")
     environment = {k: v for k, v in os.environ.items() if k not in ("VIRTUAL_ENV", "PYTHONPATH")}
     if not _find_links():
         environment.setdefault("UV_TORCH_BACKEND", "auto")  # no CUDA where there is no GPU
-    process = subprocess.Popen(
-        [uv, "--no-progress", "--no-config", *arguments],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env=environment,
-    )
-    output = []
-    with process:
-        for line in process.stdout or ():
-            output.append(line.rstrip())
-            log(f"uv: {line.rstrip()}")
-    if process.returncode:
+    command = [uv, "--no-progress", "--no-config", *arguments]
+    code, output = build.run(command, environment, lambda line: build.log(f"uv: {line}"))
+    if code:
         raise EnvironmentFailed(
             f"the environment of image {image.name!r} could not be built from "
             f"{image.requirements}. uv reported:\n" + "\n".join(output[-20:])

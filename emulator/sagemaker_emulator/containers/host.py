@@ -2,15 +2,20 @@
 
     python -u host.py CONTROL_FD IMAGE_FOLDER [MODULE ...]
 
-It imports the modules (a *warm* host; a cold one has none), then forks one child for each
-container that the emulator asks for. A child enters its own session and mount namespace. It runs a
-Python script in place, with the imports done, or replaces itself with the command.
+It imports the modules (a *warm* host; a cold one has none), then forks one keeper for each
+container that the emulator asks for. A keeper forks the container, which enters its own session and
+mount namespace and runs a Python script in place, with the imports done, or replaces itself with
+the command.
 
 Over the control socket the emulator sends one byte with two descriptors: the container's channel
-and its output. Over the channel it sends one line of JSON (`Launch`), then `T` (SIGTERM to the
-process), `C` (SIGTERM to its children) or `K` (SIGKILL to its group). The response is one line of
-JSON, `{"exit": code}`, where a negative code is a signal. When the channel or the control socket
-closes, the emulator has ended: the container, or all of them, are killed.
+and its output. Over the channel it sends the keeper one line of JSON (`Launch`), then `T` (SIGTERM
+to the process), `C` (SIGTERM to its children) or `K` (SIGKILL to its group). The response is one
+line of JSON, `{"exit": code}`, where a negative code is a signal. When the channel closes, the
+emulator has ended: the container is killed. When the control socket closes, or the host is killed,
+all containers of the host are killed.
+
+All that a container starts stays below its keeper, which adopts orphans (`prctl(2)`,
+PR_SET_CHILD_SUBREAPER): when a container ends, the keeper kills whatever is below it.
 
 It is one file and imports no package of the emulator, so that a job that runs inside it finds
 nothing in `sys.modules` that a fresh interpreter would not have.
@@ -33,8 +38,8 @@ from typing import NoReturn, TypedDict
 
 MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 1 << 18
 CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
-PR_SET_PDEATHSIG = 1
-MARK = "EMULATOR_CONTAINER"  # in the environment of all that belongs to a container
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+KILL_SECONDS = 10.0  # for which what a container left is killed again and again
 SETUP_FAILED, NOT_EXECUTABLE, NOT_FOUND = 125, 126, 127  # as docker run exits
 
 
@@ -63,15 +68,15 @@ class Launch(TypedDict):
 
 
 def main(control: socket.socket, folder: str, modules: list[str]) -> None:
-    """Import, serve, and in a forked child run its container."""
+    """Import, serve, and in a forked child keep a container."""
     host = os.getpid()
     preload(folder, modules)
     gc.collect()
     gc.freeze()  # keeps the collector from touching, and so copying, the shared pages
     control.sendall(b"R")
-    child = serve(control)
-    if child is not None:
-        run(*child, host)
+    accepted = serve(control)
+    if accepted is not None:
+        keep(*accepted, host)
 
 
 def preload(folder: str, modules: list[str]) -> None:
@@ -91,76 +96,128 @@ def preload(folder: str, modules: list[str]) -> None:
             print(f"preload: importing left {threads} threads; a fork has one", file=sys.stderr)
 
 
-def serve(control: socket.socket) -> tuple[Launch, int] | None:
-    """Fork a child for each container until the emulator ends.
+def serve(control: socket.socket) -> tuple[socket.socket, int] | None:
+    """Fork a keeper for each container until the emulator ends.
 
     Returns:
-        In a child, its launch and the descriptor of its output; None in the host.
+        In a keeper, its channel and the descriptor of its output; None in the host.
     """
-    selector = selectors.DefaultSelector()
-    wake_read, wake_write = os.pipe()
-    os.set_blocking(wake_write, False)
-    signal.signal(signal.SIGCHLD, lambda *_: None)
-    signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
-    channels: dict[int, socket.socket] = {}
-    selector.register(control, selectors.EVENT_READ, "control")
-    selector.register(wake_read, selectors.EVENT_READ, "wake")
-    while True:
-        for key, _ in selector.select():
-            if key.data == "wake":
-                os.read(wake_read, 512)
-                for pid in list(channels):
-                    _reap(pid, channels, selector)
-            elif key.data == "control":
-                byte, descriptors, _, _ = socket.recv_fds(control, 1, 2)
-                if not byte:
-                    for pid in channels:
-                        _kill_group(pid)
-                        kill_strays(os.getpid(), pid)
-                    return None
-                if len(descriptors) < 2:  # this process may open no more
-                    print("a container's descriptors did not arrive", file=sys.stderr)
-                    for descriptor in descriptors:
-                        os.close(descriptor)
-                    continue
-                channel = socket.socket(fileno=descriptors[0])
-                forked = _fork(channel, descriptors[1])
-                if forked is None:
-                    continue
-                pid, launch = forked
-                if pid == 0:
-                    signal.set_wakeup_fd(-1)
-                    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                    selector.close()
-                    for other in (control, channel, *channels.values()):
-                        other.close()
-                    os.close(wake_read)
-                    os.close(wake_write)
-                    return launch, descriptors[1]
-                os.close(descriptors[1])
-                channels[pid] = channel
-                selector.register(channel, selectors.EVENT_READ, pid)
-            elif key.data in channels:
-                _obey(key.data, channels[key.data], selector)
+    wake = _wake_on(signal.SIGCHLD)
+    keepers: set[int] = set()
+    with selectors.DefaultSelector() as selector:
+        selector.register(control, selectors.EVENT_READ)
+        selector.register(wake[0], selectors.EVENT_READ)
+        while True:
+            ready = {key.fileobj for key, _ in selector.select()}
+            if wake[0] in ready:
+                os.read(wake[0], 512)
+                while ended := _reap_any():
+                    keepers.discard(ended)
+            if control not in ready:
+                continue
+            byte, descriptors, _, _ = socket.recv_fds(control, 1, 2)
+            if not byte:
+                for keeper in keepers:
+                    os.kill(keeper, signal.SIGTERM)
+                for keeper in keepers:
+                    with contextlib.suppress(ChildProcessError):
+                        os.waitpid(keeper, 0)
+                return None
+            if len(descriptors) < 2:  # this process may open no more
+                print("a container's descriptors did not arrive", file=sys.stderr)
+                for descriptor in descriptors:
+                    os.close(descriptor)
+                continue
+            channel, output = socket.socket(fileno=descriptors[0]), descriptors[1]
+            keeper = _fork(channel, output)
+            if keeper == 0:
+                _sleep_through(signal.SIGCHLD, wake)
+                control.close()
+                return channel, output
+            channel.close()
+            os.close(output)
+            if keeper is not None:
+                keepers.add(keeper)
 
 
-def _fork(channel: socket.socket, output: int) -> tuple[int, Launch] | None:
-    """Fork a child for the launch that comes over the channel.
+def _wake_on(*numbers: signal.Signals) -> tuple[int, int]:
+    """Have signals written to a pipe, a byte each with the signal's number; return its ends."""
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    for number in numbers:
+        signal.signal(number, lambda *_: None)
+    signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+    return read, write
 
-    Returns:
-        The child's number (0 in the child) and its launch; None if there is no launch or no child,
-        which ends this container, not the others.
-    """
+
+def _sleep_through(number: signal.Signals, wake: tuple[int, int]) -> None:
+    """Undo `_wake_on` in a child."""
+    signal.set_wakeup_fd(-1)
+    signal.signal(number, signal.SIG_DFL)
+    for descriptor in wake:
+        os.close(descriptor)
+
+
+def _reap_any() -> int:
+    """The number of a child that has ended, which is forgotten; 0 if there is none."""
+    with contextlib.suppress(ChildProcessError):
+        return os.waitpid(-1, os.WNOHANG)[0]
+    return 0
+
+
+def _fork(channel: socket.socket, output: int) -> int | None:
+    """Fork; where that fails, end this container, not the others, and return None."""
     try:
-        launch: Launch = json.loads(_line(channel))
-        return os.fork(), launch
-    except (OSError, ValueError) as error:
-        with contextlib.suppress(OSError):  # the emulator may have ended
-            os.write(output, f"The container could not be started: {error}\n".encode())
-            channel.sendall(json.dumps({"exit": SETUP_FAILED}).encode() + b"\n")
-        channel.close()
-        os.close(output)
+        return os.fork()
+    except OSError as error:
+        _refuse(channel, output, error)
         return None
+
+
+def _refuse(channel: socket.socket, output: int, error: Exception) -> None:
+    with contextlib.suppress(OSError):  # the emulator may have ended
+        os.write(output, f"The container could not be started: {error}\n".encode())
+        channel.sendall(json.dumps({"exit": SETUP_FAILED}).encode() + b"\n")
+
+
+def keep(channel: socket.socket, output: int, host: int) -> None:
+    """In a keeper: start the container, obey the emulator, and end all that is left of it.
+
+    It returns in the container only, which it leaves as a process of its own.
+
+    Args:
+        channel: To the emulator.
+        output: The descriptor that takes what the container prints.
+        host: The number of the host, with which the container ends.
+    """
+    wake = _wake_on(signal.SIGCHLD, signal.SIGTERM)
+    keeper = os.getpid()
+    try:
+        if sys.platform == "linux":
+            ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, ctypes.c_ulong(1))
+        die_with(host, signal.SIGTERM)
+        launch: Launch = json.loads(_line(channel))
+        # An order to stop may follow at once: until the container has no handler for it, it waits.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        container = os.fork()
+    except (OSError, ValueError) as error:
+        _refuse(channel, output, error)
+        os._exit(0)
+    if container == 0:
+        channel.close()
+        _sleep_through(signal.SIGCHLD, wake)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+        run(launch, output, keeper)
+        return
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+    os.close(output)
+    ended = _obey_until_end(container, channel, wake[0])
+    code = _end_all(container)
+    if ended and code is not None:
+        with contextlib.suppress(OSError):  # the emulator may have ended
+            channel.sendall(json.dumps({"exit": code}).encode() + b"\n")
+    os._exit(0)
 
 
 def _line(channel: socket.socket) -> bytes:
@@ -174,18 +231,41 @@ def _line(channel: socket.socket) -> bytes:
     return data
 
 
-def _obey(pid: int, channel: socket.socket, selector: selectors.BaseSelector) -> None:
-    orders = channel.recv(16)
+def _obey_until_end(container: int, channel: socket.socket, wake: int) -> bool:
+    """Return True when the container has ended, False when the emulator or the host has."""
+    with selectors.DefaultSelector() as selector:
+        selector.register(channel, selectors.EVENT_READ)
+        selector.register(wake, selectors.EVENT_READ)
+        while True:
+            ready = {key.fileobj for key, _ in selector.select()}
+            if wake in ready:
+                if signal.SIGTERM in os.read(wake, 512):
+                    return False
+                # WNOWAIT: as long as the zombie exists, no other group can get its number.
+                options = os.WEXITED | os.WNOHANG | os.WNOWAIT
+                while ended := os.waitid(os.P_ALL, 0, options):
+                    if ended.si_pid == container:
+                        return True
+                    os.waitpid(ended.si_pid, 0)  # an orphan
+            if channel in ready:
+                try:
+                    orders = channel.recv(16)
+                except ConnectionError:
+                    orders = b""
+                if not orders:
+                    return False
+                _obey(orders, container)
+
+
+def _obey(orders: bytes, container: int) -> None:
     if b"T" in orders:
-        os.kill(pid, signal.SIGTERM)
+        os.kill(container, signal.SIGTERM)
     if b"C" in orders:
-        for child in _children(pid) or [pid]:
+        for child in _children(container) or [container]:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(child, signal.SIGTERM)
-    if b"K" in orders or not orders:
-        _kill_group(pid)
-    if not orders:
-        selector.unregister(channel)
+    if b"K" in orders:
+        _kill_group(container)
 
 
 def _children(pid: int) -> list[int]:
@@ -204,62 +284,56 @@ def _kill_group(pid: int) -> None:
             kill(pid, signal.SIGKILL)
 
 
-def kill_strays(host: int, pid: int | None = None) -> None:
-    """Kill processes that left the container's group, as a real container's end does.
+def _end_all(container: int) -> int | None:
+    """Kill the container and all that it started, as a real container's end does.
 
-    They are recognised by the variable that `run` sets in the container. One may start another
-    while it is killed, so this is repeated until there is none, or for about a second.
-
-    Args:
-        host: The host's number.
-        pid: The container's; None for all containers of the host.
+    Returns:
+        The container's exit code; None if it could not be ended.
     """
-    mark = _mark(host, pid).encode()
-    for _ in range(200):
-        killed = False
+    code = None
+    _kill_group(container)
+    deadline = time.monotonic() + KILL_SECONDS
+    while True:
         try:
-            entries = list(Path("/proc").glob("[0-9]*"))
-        except OSError as error:  # this process may open no more
-            print(f"strays of {pid or host} cannot be listed: {error}", file=sys.stderr)
-            return
-        for entry in entries:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:  # all have ended
+            return code
+        if pid == container:
+            code = os.waitstatus_to_exitcode(status)
+        if pid:
+            continue
+        time.sleep(0.002)
+        left = descendants(os.getpid())
+        for stray in left:
             with contextlib.suppress(OSError):  # it has ended, or is another user's
-                variables = (entry / "environ").read_bytes().split(b"\0")
-                if any(variable.startswith(mark) for variable in variables):
-                    os.kill(int(entry.name), signal.SIGKILL)
-                    killed = True
-        if not killed:
-            return
-        time.sleep(0.005)
+                os.kill(stray, signal.SIGKILL)
+        if time.monotonic() > deadline:
+            print(f"processes of a container cannot be ended: {left}", file=sys.stderr)
+            return code
 
 
-def _mark(host: int, pid: int | None) -> str:
-    """The beginning of a container's variable; its last point keeps 1.2 from matching 1.23."""
-    return f"{MARK}={host}." + (f"{pid}." if pid else "")
+def descendants(ancestor: int) -> list[int]:
+    """The numbers of all processes below one; none where there is no /proc."""
+    children: dict[int, list[int]] = {}
+    with contextlib.suppress(OSError):
+        for entry in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):  # it has ended
+                status = (entry / "stat").read_bytes()
+                parent = int(status.rpartition(b")")[2].split()[1])  # proc_pid_stat(5)
+                children.setdefault(parent, []).append(int(entry.name))
+    found = [ancestor]
+    for pid in found:  # grows meanwhile
+        found += children.get(pid, [])
+    return found[1:]
 
 
-def _reap(pid: int, channels: dict[int, socket.socket], selector: selectors.BaseSelector) -> None:
-    # WNOWAIT first: as long as the zombie exists, no other group can get its number.
-    if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
-        return
-    _kill_group(pid)
-    kill_strays(os.getpid(), pid)
-    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    channel = channels.pop(pid)
-    with contextlib.suppress(KeyError):
-        selector.unregister(channel)
-    with contextlib.suppress(OSError):  # the emulator may have ended
-        channel.sendall(json.dumps({"exit": code}).encode() + b"\n")
-    channel.close()
-
-
-def run(launch: Launch, output: int, host: int) -> None:
-    """In the child: become the container, then its command.
+def run(launch: Launch, output: int, keeper: int) -> None:
+    """In the container: set it up, then become its command.
 
     Args:
         launch: What to run.
         output: The descriptor that takes what it prints.
-        host: The number of the host, with which the container ends.
+        keeper: The number of its keeper, with which it ends.
     """
     os.setsid()
     with Path(os.devnull).open() as nothing:
@@ -272,11 +346,11 @@ def run(launch: Launch, output: int, host: int) -> None:
             enter(launch["folder"], launch["mount"], launch["hosts"])
         os.nice(launch["nice"])
         os.chdir(launch["directory"])
-        die_with(host)
+        die_with(keeper, signal.SIGKILL)
     except OSError as error:
         print(f"The container could not be set up: {error}", file=sys.stderr, flush=True)
         os._exit(SETUP_FAILED)
-    environment = {**launch["environment"], MARK: f"{os.getppid()}.{os.getpid()}."}
+    environment = launch["environment"]
     if launch["script"] is None:
         execute(launch["argv"], environment)
     os.environ.clear()
@@ -285,16 +359,16 @@ def run(launch: Launch, output: int, host: int) -> None:
     run_script(launch["script"], launch["argv"])
 
 
-def die_with(host: int) -> None:
-    """Have the kernel kill this process when its host is killed, as nobody else could end it.
+def die_with(parent: int, number: signal.Signals) -> None:
+    """Have the kernel send this process a signal when its parent is killed.
 
     Raises:
-        OSError: The host has ended already.
+        OSError: The parent has ended already.
     """
     if sys.platform == "linux":  # after `enter`: unshare forgets it
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != host:
-        raise OSError("its host has ended")
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, ctypes.c_ulong(number))
+    if os.getppid() != parent:
+        raise OSError("its parent has ended")
 
 
 def execute(argv: list[str], environment: dict[str, str]) -> NoReturn:

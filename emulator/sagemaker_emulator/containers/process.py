@@ -10,16 +10,28 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from sagemaker_emulator.containers import host
 from sagemaker_emulator.containers.host import Launch
 
 HOST = Path(host.__file__)
+POLL = 0.05  # seconds between two looks at whether a host has its imports
 LINGER = 1.0  # seconds for which output is read after the end of a container
 
 
 class HostLost(Exception):
     """The host process ended while a container depended on it."""
+
+
+class Owner(Protocol):
+    """Whoever a process runs for, and who may be asked to stop at any time."""
+
+    def check(self) -> None:
+        """Raise what is to end the work, if the owner was asked to stop."""
+
+    def attach(self, process: "Process") -> None:
+        """Stop this process from now on where the owner is asked to stop."""
 
 
 class Process:
@@ -93,9 +105,6 @@ class Process:
         """
         if not self._ended.is_set():
             self._code = self._read_code()
-            if self._code is None and self._host.gone(LINGER):
-                # No other process is left to end what its containers started.
-                host.kill_strays(self._host.pid)
             if self._killed is not None and (self._code is None or self._code < 0):
                 self._killed()
             self._host.ended()
@@ -173,12 +182,18 @@ class Host:
         self._counting = threading.Lock()
         self.used = time.monotonic()
 
-    def start(self, launch: Launch, killed: Callable[[], None] | None = None) -> Process:
+    def start(
+        self,
+        launch: Launch,
+        killed: Callable[[], None] | None = None,
+        check: Callable[[], None] = lambda: None,
+    ) -> Process:
         """Fork a container; the first one waits for the host's imports.
 
         Args:
             launch: What to run.
             killed: Called when a signal has ended it, or its host.
+            check: Called while it waits; whatever it raises ends the wait.
 
         Raises:
             HostLost: The host has ended.
@@ -186,26 +201,40 @@ class Host:
         with self._counting:  # before anything else: a host that still imports is not idle
             self._running += 1
         try:
+            self._wait_until_ready(check)
             return self._start(launch, killed)
         except BaseException:
             self.ended()
             raise
+
+    def _wait_until_ready(self, check: Callable[[], None]) -> None:
+        try:
+            with selectors.DefaultSelector() as selector:
+                selector.register(self._control, selectors.EVENT_READ)
+                # Many threads may wait; the one that reads the byte wakes no other.
+                while not self._ready:
+                    check()
+                    if selector.select(POLL):
+                        self._read_ready()
+        except (OSError, ValueError) as error:  # it was closed
+            raise HostLost(f"the host process is gone: {error}") from error
+
+    def _read_ready(self) -> None:
+        with self._lock:
+            if not self._ready and self._control.recv(1) != b"R":
+                raise HostLost("the host process ended before it was ready")
+            self._ready = True
 
     def _start(self, launch: Launch, killed: Callable[[], None] | None) -> Process:
         ours, theirs = socket.socketpair()
         read, write = os.pipe()
         try:
             with self._lock:
-                if not self._ready and self._control.recv(1) != b"R":
-                    raise HostLost("the host process ended before it was ready")
-                self._ready = True
                 socket.send_fds(self._control, [b"J"], [theirs.fileno(), write])
                 ours.sendall(json.dumps(launch).encode() + b"\n")
-        except (OSError, HostLost) as error:
+        except OSError as error:
             ours.close()
             os.close(read)
-            if isinstance(error, HostLost):
-                raise
             raise HostLost(f"the host process is gone: {error}") from error
         finally:
             theirs.close()
@@ -221,12 +250,6 @@ class Host:
     def alive(self) -> bool:
         """Whether containers can still be started in it."""
         return self._process.poll() is None
-
-    def gone(self, timeout: float) -> bool:
-        """Whether it has ended, or does so within some seconds."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(timeout)
-        return not self.alive
 
     @property
     def pid(self) -> int:

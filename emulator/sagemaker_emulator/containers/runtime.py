@@ -5,15 +5,15 @@ import re
 import shutil
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from sagemaker_emulator.containers import image
 from sagemaker_emulator.containers.docker import Docker
-from sagemaker_emulator.containers.environment import Log
+from sagemaker_emulator.containers.environment import Build, Log
 from sagemaker_emulator.containers.host import Launch
-from sagemaker_emulator.containers.process import Host, HostLost, Process
+from sagemaker_emulator.containers.process import Host, HostLost, Owner, Process
 from sagemaker_emulator.containers.sandbox import (
     OPT_ML,
     Bwrap,
@@ -122,22 +122,38 @@ class Runtime:
         """The sandbox's name: unshare, bwrap, relocate or docker."""
         return self.sandbox.kind
 
-    def prepare(self, reference: str, log: Log) -> None:
+    def prepare(self, reference: str, log: Log, owner: Owner) -> None:
         """Build what the image needs.
+
+        Args:
+            reference: The image's.
+            log: Takes one line of progress at a time.
+            owner: Whoever needs it; the build ends when it is asked to stop.
 
         Raises:
             ImageError: There is no such image, or docker cannot build it.
             EnvironmentFailed: Its environment cannot be built.
+            Exception: What the owner's `check` raises.
         """
-        self.sandbox.prepare(image.find(self._images, reference), log)
+        self.sandbox.prepare(image.find(self._images, reference), self._build(log, owner))
 
-    def start(self, container: Container, log: Log) -> Process:
+    def start(self, container: Container, log: Log, owner: Owner) -> Process:
         """Start a container, building what its image needs if it is missing.
 
+        Args:
+            container: What to run.
+            log: Takes one line of progress at a time.
+            owner: Whoever it runs for; it is attached to it.
+
         Raises:
-            ImageError, EnvironmentFailed: See `prepare`.
+            ImageError, EnvironmentFailed, Exception: See `prepare`.
             HostLost: The process that containers are forked from could not be started.
         """
+        process = self._start(container, log, owner)
+        owner.attach(process)
+        return process
+
+    def _start(self, container: Container, log: Log, owner: Owner) -> Process:
         found = image.find(self._images, container.image)
         container.ml.mkdir(parents=True, exist_ok=True)
         (container.folder / "opt").mkdir(exist_ok=True)
@@ -151,18 +167,54 @@ class Runtime:
             "directory": OPT_ML,
             "nice": container.nice,
         }
-        prepared = self.sandbox.prepare(found, log)
+        prepared = self.sandbox.prepare(found, self._build(log, owner))
         launch = self.sandbox.inside(base, found, prepared)
         if script := self._script(found, prepared, container, launch):
             warm: Launch = {**launch, "argv": script, "script": script[0]}
             try:
-                return self._warm(found, prepared).start(self.sandbox.warm(warm))
+                host = self._warm(found, prepared)
+                return host.start(self.sandbox.warm(warm), check=owner.check)
             except HostLost as error:
                 log(f"{error}; starting the container cold. See {self._errors}")
         start = self.sandbox.cold(launch, prepared)
-        process = self._cold().start(start.launch, start.killed)
+        process = self._cold().start(start.launch, start.killed, owner.check)
         process.wrapped = start.wrapped
         return process
+
+    def _build(self, log: Log, owner: Owner) -> Build:
+        """What a build needs: its programs run as containers do, and end as surely."""
+
+        def run(
+            command: Sequence[str], environment: Mapping[str, str], log_line: Log
+        ) -> tuple[int, list[str]]:
+            owner.check()
+            launch: Launch = {
+                "argv": list(command),
+                "script": None,
+                "environment": dict(environment),
+                "folder": "",
+                "mount": "",
+                "hosts": "",
+                "directory": "/",
+                "nice": 0,
+            }
+            process = self._cold().start(launch, check=owner.check)
+            owner.attach(process)
+            printed: list[str] = []
+            try:
+                for lines in process.lines():
+                    printed += lines
+                    for line in lines:
+                        log_line(line)
+            except BaseException:  # such as a full disk under the log
+                process.stop("its output cannot be kept", 0)
+                raise
+            finally:
+                code = process.wait()
+            owner.check()
+            return code, printed
+
+        return Build(log, run, owner.check)
 
     def _settings(self, container: Container) -> dict[str, str]:
         """The variables that a container has wherever it runs."""

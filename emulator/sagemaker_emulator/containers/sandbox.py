@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from sagemaker_emulator.containers import environment
-from sagemaker_emulator.containers.environment import Log
+from sagemaker_emulator.containers.environment import Build
 from sagemaker_emulator.containers.host import Launch
 from sagemaker_emulator.containers.image import Image
 from sagemaker_emulator.containers.process import HOST
@@ -59,7 +59,7 @@ class Sandbox(Protocol):
     def failure(cls) -> str:
         """Try it on this machine and return what failed, or an empty string."""
 
-    def prepare(self, image: Image, log: Log) -> str:
+    def prepare(self, image: Image, build: Build) -> str:
         """Build what an image needs and return what stands for it: a folder or a reference.
 
         Raises:
@@ -92,8 +92,8 @@ class _EnvironmentSandbox:
         self._environments = environments
         self.runs_warm = True
 
-    def prepare(self, image: Image, log: Log) -> str:
-        return str(environment.ensure(image, self._environments, log))
+    def prepare(self, image: Image, build: Build) -> str:
+        return str(environment.ensure(image, self._environments, build))
 
     def inside(self, launch: Launch, image: Image, prepared: str) -> Launch:
         return {**launch, "environment": variables(image, prepared, launch["environment"])}

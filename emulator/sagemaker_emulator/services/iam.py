@@ -4,21 +4,22 @@ Permissions are not checked here, so every simulation returns that the action is
 """
 
 import json
+import re
 import uuid
 from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
+from sagemaker_emulator.credentials import Credentials
+
 _NAMESPACE = "https://iam.amazonaws.com/doc/2010-05-08/"
 _ACTIONS = ("SimulatePrincipalPolicy", "SimulateCustomPolicy")
 
-# Who calls with the credentials of `env`; SageMaker may assume it, so it serves as execution role.
+# Who calls with the state's key pair; SageMaker may assume it, so it serves as execution role.
 ROLE = "emulator"
-# An access key that is not like AWS's, as that of `env`, is this one to moto.
-_READ_BY_MOTO = "AKIAEXAMPLE"
 
 
-def become_role(account: str, region: str) -> None:
-    """Make the credentials of `env` a role's in a fresh moto; the SDK's default is that role."""
+def become_role(account: str, region: str, credentials: Credentials) -> None:
+    """Make the state's key pair a role's in a fresh moto; the SDK's default is that role."""
     from moto.iam.models import iam_backends
     from moto.sts.models import sts_backends
 
@@ -37,7 +38,7 @@ def become_role(account: str, region: str) -> None:
         max_session_duration="3600",
     )
     session = sts_backends[account]["aws"].assume_role(region, ROLE, role.arn, "", 3600, "")
-    session.access_key_id = _READ_BY_MOTO
+    session.access_key_id = credentials.access_key_id
 
 
 def simulation(body: bytes) -> str | None:
@@ -64,3 +65,17 @@ def simulation(body: bytes) -> str | None:
         f"</{action}Result><ResponseMetadata><RequestId>{uuid.uuid4()}</RequestId>"
         f"</ResponseMetadata></{action}Response>"
     )
+
+
+def usable(xml: bytes, credentials: Credentials) -> bytes:
+    """The response of STS with the state's key pair in place of temporary keys drawn by moto.
+
+    There are no other keys that requests may be signed with, and every caller is one role.
+    """
+    keys = {
+        b"AccessKeyId": credentials.access_key_id.encode(),
+        b"SecretAccessKey": credentials.secret_access_key.encode(),
+    }
+    for tag, value in keys.items():
+        xml = re.sub(b"(?<=<%s>)[^<]*(?=</%s>)" % (tag, tag), lambda _, v=value: v, xml)
+    return xml

@@ -90,10 +90,11 @@ class MotoFallback:
         if not self._replayed:
             from moto.moto_api._internal import mock_random
 
+            context = self._context
             mock_random.seed(0)  # the role's identifier stays, too
-            iam.become_role(self._context.account, self._context.region)
-            for request in self._context.store.list(_KIND):
-                _ask(self._context, request)
+            iam.become_role(context.account, context.region, context.credentials)
+            for request in context.store.list(_KIND):
+                _ask(context, request)
             self._replayed = True
 
 
@@ -134,7 +135,10 @@ def _ask(context: Context, request: Document) -> HttpResponse | None:
         for key, value in received.items()
         if str(key).lower() not in ("content-length", "server", "date", "connection")
     }
-    return HttpResponse(status, kept, content.encode() if isinstance(content, str) else content)
+    answer = content.encode() if isinstance(content, str) else content
+    if request["service"] == "sts":
+        answer = iam.usable(answer, context.credentials)
+    return HttpResponse(status, kept, answer)
 
 
 def _reads(method: str, headers: dict[str, str], body: bytes) -> bool:

@@ -9,12 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sagemaker_emulator.errors import StartError
+from sagemaker_emulator.storage.database import open_database
 
 Document = dict[str, Any]
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS documents (
+VERSION = 1  # of the format of the file
+_TABLES = {
+    "documents": """
+CREATE TABLE documents (
     sequence INTEGER PRIMARY KEY AUTOINCREMENT,
     kind TEXT NOT NULL,
     name TEXT NOT NULL,
@@ -22,36 +24,25 @@ CREATE TABLE IF NOT EXISTS documents (
     UNIQUE (kind, name)
 )
 """
+}
 
 
 class Store:
     """Documents addressed by (kind, name), safe to use from many threads.
 
-    A write is on disk when the call returns (write-ahead log, so killing the process loses nothing
-    acknowledged). Datetimes are stored as seconds since the epoch.
+    When a write returns, it is in the write-ahead log: killing the process loses nothing
+    acknowledged, cutting the machine's power may lose the last writes, but no part of one
+    (`database.SYNCHRONOUS`). Datetimes are stored as seconds since the epoch.
 
     Args:
         path: The SQLite file; it and its folder are created if missing.
 
     Raises:
-        StartError: The file is damaged or not a database.
+        StartError: The file is damaged, not a database, or of a later version; nothing is written.
     """
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        try:
-            self._connection.execute("PRAGMA journal_mode=WAL")
-            self._connection.execute("PRAGMA synchronous=NORMAL")
-            self._connection.execute(_SCHEMA)
-        except sqlite3.OperationalError:  # for example a full disk: the file may be whole
-            raise
-        except sqlite3.DatabaseError as error:
-            raise StartError(
-                f"the database {path} cannot be read: {error}. Put a copy of the state folder "
-                f"back, or delete all of it: "
-                f"sagemaker-emulator reset --state {path.parent}"
-            ) from None
+        self._connection = open_database(path, _TABLES, VERSION, _problem)
         self._lock = threading.RLock()
         self._depth = 0
         self._changed = threading.Condition(threading.Lock())
@@ -168,3 +159,16 @@ class Store:
         """Fold the write-ahead log into the file and close it."""
         with self._lock:
             self._connection.close()
+
+
+def _problem(connection: sqlite3.Connection) -> str:
+    """Which documents are damaged: SQLite checks the structure of its pages, not their content."""
+    suspects = connection.execute(
+        "SELECT kind, name, document FROM documents WHERE NOT json_valid(document)"
+    )
+    for kind, name, document in suspects:
+        try:
+            json.loads(document)  # it may have numbers that JSON has not: NaN
+        except ValueError:
+            return f"the document of {kind} {name!r} is damaged"
+    return ""

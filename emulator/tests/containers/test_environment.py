@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from process_owner import build
 
 from sagemaker_emulator.containers import environment, image
 
@@ -19,7 +20,7 @@ def test_environment_is_built_once_for_three_jobs(tmp_path: Path) -> None:
     built: list[Path] = []
     threads = [
         threading.Thread(
-            target=lambda: built.append(environment.ensure(found, tmp_path, lines.append))
+            target=lambda: built.append(environment.ensure(found, tmp_path, build(lines.append)))
         )
         for _ in range(3)
     ]
@@ -38,7 +39,7 @@ def test_requirements_may_have_hashes(tmp_path: Path) -> None:
     shutil.copytree(IMAGES / "plain", tmp_path / "plain")
     found = image.find(tmp_path, "plain")
     found.requirements.write_text("--require-hashes\n")
-    built = environment.ensure(found, tmp_path, print)
+    built = environment.ensure(found, tmp_path, build())
     assert subprocess.run([built / "bin/python", "-m", "pip", "--version"]).returncode == 0
 
 
@@ -74,7 +75,7 @@ def test_missing_python_is_named_first(tmp_path: Path, monkeypatch: pytest.Monke
     found = image.find(tmp_path / "images", "plain")
     message = rf"image 'plain' needs Python <3 and .* {platform.python_version()}.* Install such a"
     with pytest.raises(environment.EnvironmentFailed, match=message):
-        environment.ensure(found, tmp_path / "environments", print)
+        environment.ensure(found, tmp_path / "environments", build())
 
 
 def test_wrong_version_range_of_python_is_named(tmp_path: Path) -> None:
@@ -103,11 +104,11 @@ def test_overrides_replace_requirements_of_packages(tmp_path: Path) -> None:
     wheel = asking_for("asked==1.0.999", tmp_path)
     found.requirements.write_text(f"asks @ file://{wheel}\n")
     with pytest.raises(environment.EnvironmentFailed, match="asked"):
-        environment.ensure(found, tmp_path / "environments", print)
+        environment.ensure(found, tmp_path / "environments", build())
     before = environment.path_of(found, tmp_path)
     found.overrides.write_text("asked==2; python_version < '3'\n")
     assert environment.path_of(found, tmp_path) != before
-    assert environment.ensure(found, tmp_path / "environments", print).is_dir()
+    assert environment.ensure(found, tmp_path / "environments", build()).is_dir()
 
 
 def test_failed_build_leaves_nothing_and_reports_why(tmp_path: Path) -> None:
@@ -117,7 +118,7 @@ def test_failed_build_leaves_nothing_and_reports_why(tmp_path: Path) -> None:
     environments = tmp_path / "environments"
     message: list[str] = []
     with pytest.raises(environment.EnvironmentFailed, match=r"'plain'.*requirements.txt") as error:
-        environment.ensure(found, environments, message.append)
+        environment.ensure(found, environments, build(message.append))
     assert "not a requirement" in str(error.value)
     assert [path for path in environments.iterdir() if path.is_dir()] == []
     assert any(line.startswith("uv: ") for line in message)

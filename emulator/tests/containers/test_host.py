@@ -52,22 +52,42 @@ def runs(pid: int) -> bool:
         return False
 
 
-def test_escaped_process_does_not_hold_its_container(host: Host, tmp_path: Path) -> None:
+@LINUX
+@pytest.mark.parametrize("warm", [True, False])
+def test_process_that_left_everything_ends_with_its_container(
+    host: Host, tmp_path: Path, warm: bool
+) -> None:
+    """A child in a session of its own, and a grandchild with an empty environment."""
     script = tmp_path / "script.py"
     script.write_text(
-        "import os, time\n"
+        "import os, subprocess, time\n"
         "child = os.fork()\n"
         "if child == 0:\n    os.setsid(); time.sleep(20); os._exit(0)\n"
-        "print(child, 'x' * 60_000, 'last')\n"
+        "away = 'env -i setsid sleep 20 > /dev/null 2>&1 & echo $!'\n"
+        "other = subprocess.run(['sh', '-c', away], stdout=-1, text=True).stdout\n"
+        "print(child, other.strip(), 'x' * 60_000, 'last')\n"
     )
-    began = time.monotonic()
-    process = start(host, tmp_path, str(script), script=str(script))
+    command = [str(script)] if warm else [sys.executable, str(script)]
+    beside = start(host, tmp_path, "sh", "-c", "sleep 3; echo beside")
+    process = start(host, tmp_path, *command, script=str(script) if warm else None)
     code, printed = end(process)
-    assert time.monotonic() - began < 8
-    escaped, _, last = printed[0].split()
+    child, other, _, last = printed[0].split()
     assert (code, last) == (0, "last")
-    if runs(int(escaped)):  # it is marked in nothing that the host could see
-        os.kill(int(escaped), signal.SIGKILL)
+    assert not runs(int(child)) and not runs(int(other))
+    assert end(beside) == (0, ["beside"])
+
+
+@LINUX
+def test_orphan_of_a_running_container_is_reaped(host: Host, tmp_path: Path) -> None:
+    script = "sh -c 'sleep 0.2 & echo $!'; sleep 60"
+    process = start(host, tmp_path, "sh", "-c", script)
+    orphan = int(next(process.lines())[0])
+    deadline = time.monotonic() + 10
+    while Path(f"/proc/{orphan}").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not Path(f"/proc/{orphan}").exists()  # a zombie would still be there
+    process.stop("enough", 0)
+    assert process.wait() == -signal.SIGKILL
 
 
 @LINUX

@@ -4,13 +4,15 @@ import subprocess
 import time
 from pathlib import Path
 
+from process_owner import build
+
 from sagemaker_emulator.containers import environment, image, pip_turns
 
 IMAGES = Path(__file__).parents[1] / "images"
 
 
 def test_jobs_that_share_an_environment_install_in_turns(tmp_path: Path) -> None:
-    built = environment.ensure(image.find(IMAGES, "plain"), tmp_path, print)
+    built = environment.ensure(image.find(IMAGES, "plain"), tmp_path, build())
     python, pip = str(built / "bin/python"), ["pip", "--version"]
     with (built / pip_turns.LOCK).open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from process_owner import Nobody
 
 from sagemaker_emulator.containers.runtime import (
     SANDBOXES,
@@ -43,7 +44,7 @@ class Run:
     ) -> None:
         self.log: list[str] = []
         container = Container(image, command, variables, folder, threads=1)
-        self.process = runtime.start(container, self.log.append)
+        self.process = runtime.start(container, self.log.append, Nobody())
 
     def end(self) -> tuple[int, str]:
         printed = "\n".join(line for lines in self.process.lines() for line in lines)
@@ -249,13 +250,16 @@ def test_containers_end_with_a_killed_emulator(tmp_path: Path) -> None:
     program = (
         "import sys, time\nfrom pathlib import Path\n"
         "from sagemaker_emulator.containers.runtime import Container, Runtime, choose_sandbox\n"
+        "class Nobody:\n"
+        "    def check(self): pass\n"
+        "    def attach(self, process): pass\n"
         "state, images = Path(sys.argv[1]), Path(sys.argv[2])\n"
         "r = Runtime(images, state, choose_sandbox('auto', state))\n"
         "for image in ('plain', 'warm'):\n"
         "    c = Container(image, ('python3', '/opt/ml/s.py'), {}, state / image)\n"
         "    c.ml.mkdir(parents=True)\n"
         "    (c.ml / 's.py').write_text('import os,time; print(os.getpid()); time.sleep(60)')\n"
-        "    p = r.start(c, print)\n"
+        "    p = r.start(c, print, Nobody())\n"
         "    print('PID', next(p.lines())[0], *r.hosts(), flush=True)\n"
         "time.sleep(60)\n"
     )

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from sagemaker_emulator.errors import StartError
 from sagemaker_emulator.storage.store import Store
 
 
@@ -36,12 +35,6 @@ def test_prefix_has_no_wildcards(store: Store) -> None:
     for name in ("p/1", "p/\U0010ffff", "p/é", "p", "p0", "P/1", "p%1", "q"):
         store.put("kind", name, {"name": name})
     assert [item["name"] for item in store.list("kind", "p/")] == ["p/1", "p/\U0010ffff", "p/é"]
-
-
-def test_damaged_file_is_named_with_what_to_do(tmp_path: Path) -> None:
-    (tmp_path / "store.db").write_bytes(b"no database" * 1000)
-    with pytest.raises(StartError, match=f"store.db .*reset --state {tmp_path}"):
-        Store(tmp_path / "store.db")
 
 
 def test_create_does_not_overwrite(store: Store) -> None:

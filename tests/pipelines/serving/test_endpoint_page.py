@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -76,6 +77,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         headers = {name.lower(): value for name, value in self.headers.items()}
+        assert "/sagemaker/aws4_request" in headers["authorization"]
         self.asked.append(request.read(body, self.headers["Content-Type"], headers))
         self.send_response(200)
         self.send_header("Content-Length", "0")
@@ -97,9 +99,21 @@ def address() -> Iterator[str]:
 @pytest.mark.skipif(shutil.which("curl") is None, reason="no curl on this machine")
 def test_the_examples_with_curl_send_photo_and_record(files: Path, address: str) -> None:
     Handler.asked.clear()
-    commands = block("curl").replace("http://127.0.0.1:5000", address)
-    subprocess.run(["bash", "-euc", commands], check=True, capture_output=True, timeout=60)
-    records = [record.Record(3), record.parse(ITEMS), record.parse(ITEMS)]
+    point, commands = block("curl").split("\n", 1)
+    assert point == 'eval "$(python pipeline.py emulator env)"'
+    variables = {
+        "AWS_ENDPOINT_URL": address,
+        "AWS_ACCESS_KEY_ID": "x",
+        "AWS_SECRET_ACCESS_KEY": "y",
+    }
+    subprocess.run(
+        ["bash", "-euc", commands],
+        env={**os.environ, **variables},
+        check=True,
+        capture_output=True,
+        timeout=60,
+    )
+    records = [record.Record(3), record.parse(ITEMS)]
     assert Handler.asked == [request.Content(PHOTO, one) for one in records]
 
 

@@ -92,6 +92,10 @@ class ServedModel:
         archive.unpack(file, folder)
 
 
+class _Stopped(Exception):
+    """The server was asked to stop before its container ran."""
+
+
 class ModelServer:
     """One serving container, started again when it dies.
 
@@ -183,6 +187,18 @@ class ModelServer:
         self.client.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
+    def check(self) -> None:
+        """Raise what ends the start of a container, if the server was asked to stop."""
+        if self._stopping.is_set():
+            raise _Stopped
+
+    def attach(self, process: Process) -> None:
+        """Stop this process from now on where the server is asked to stop."""
+        with self._lock:
+            self._process = process
+            if self._stopping.is_set():
+                process.stop("stopped", 0)
+
     def _keep(self) -> None:
         pause = 0.5
         try:
@@ -193,6 +209,8 @@ class ModelServer:
                 self._log([f"The container ended with code {code}; it is started again."])
                 self._stopping.wait(pause)
                 pause = min(2 * pause, 30.0)
+        except _Stopped:
+            pass
         except Exception as error:
             self._failure = error
         finally:
@@ -217,11 +235,7 @@ class ModelServer:
             self._folder,
             nice=0,
         )
-        process = self._context.containers.start(container, lambda line: self._log([line]))
-        with self._lock:
-            self._process = process
-            if self._stopping.is_set():
-                process.stop("stopped", 0)
+        process = self._context.containers.start(container, lambda line: self._log([line]), self)
         for lines in process.lines():
             self._log(lines)
             self._tail.extend(line for line in lines if line.strip())

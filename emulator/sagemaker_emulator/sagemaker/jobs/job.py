@@ -93,6 +93,8 @@ class Job:
         self._lock = threading.Lock()
         self._process: Process | None = None
         self._stopped: str | None = None
+        self._grace = STOP_GRACE
+        self._began = time.monotonic()
 
     @property
     def ml(self) -> Path:
@@ -141,8 +143,16 @@ class Job:
         """Ask the job to end; returns at once."""
         with self._lock:
             self._stopped = self._stopped or reason
+            self._grace = min(grace, self._grace)
             if self._process is not None:
                 self._process.stop(reason, grace)
+
+    def attach(self, process: Process) -> None:
+        """Stop this process from now on where the job is asked to stop."""
+        with self._lock:
+            self._process = process
+            if self._stopped is not None:  # while it was starting
+                process.stop(self._stopped, self._grace)
 
     def check(self) -> None:
         """Raise JobStopped if somebody asked the job to stop."""
@@ -162,24 +172,33 @@ class Job:
             image: the image's reference.
             command: program and arguments.
             environment: the job's own variables.
-            seconds: after which it is stopped, for MAX_RUNTIME.
+            seconds: after which the job is stopped, for MAX_RUNTIME. As on AWS, they count from
+                the job's start: so does the time in which inputs are fetched and an environment is
+                built, in the place of an image that is pulled.
 
         Raises:
             JobStopped: the job was asked to stop before.
         """
-        runtime = self.context.containers
-        runtime.prepare(image, lambda line: self.log([line]))
-        container = Container(image, tuple(command), environment, self.folder, self._threads())
-        self.check()
-        process = runtime.start(container, lambda line: self.log([line]))
-        began = time.monotonic()
-        with self._lock:
-            self._process = process
-            if self._stopped is not None:  # while it was starting
-                process.stop(self._stopped, STOP_GRACE)
-        limit = threading.Timer(seconds, process.stop, (MAX_RUNTIME, STOP_GRACE))
+        left = max(0.0, seconds - (time.monotonic() - self._began))
+        limit = threading.Timer(left, self.stop, (MAX_RUNTIME,))
         limit.daemon = True
         limit.start()
+        try:
+            return self._execute(image, command, environment)
+        finally:
+            limit.cancel()
+
+    def _execute(self, image: str, command: Sequence[str], environment: dict[str, str]) -> Exit:
+        runtime = self.context.containers
+
+        def log(line: str) -> None:
+            self.log([line])
+
+        runtime.prepare(image, log, self)
+        container = Container(image, tuple(command), environment, self.folder, self._threads())
+        self.check()
+        process = runtime.start(container, log, self)
+        began = time.monotonic()
         tail: deque[str] = deque(maxlen=TAIL)
         try:
             for lines in process.lines():
@@ -193,8 +212,6 @@ class Job:
             with contextlib.suppress(HostLost):
                 process.wait()
             raise
-        finally:
-            limit.cancel()
         code = 128 - code if code < 0 else code
         return Exit(code, tuple(tail), process.stopped, time.monotonic() - began)
 
@@ -206,7 +223,10 @@ def _printable(line: str) -> str:
 
 def read_message(path: Path) -> str:
     """The message that a container left in a file; at most 1024 characters."""
+    if not path.is_file():  # a FIFO would never end
+        return ""
     try:
-        return path.read_text(errors="replace")[:REASON_LENGTH].strip()
+        with path.open(errors="replace") as file:
+            return file.read(REASON_LENGTH).strip()
     except OSError:
         return ""

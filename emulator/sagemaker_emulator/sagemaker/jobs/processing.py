@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
+from sagemaker_emulator.aws.members import paths
 from sagemaker_emulator.sagemaker.jobs import documents, processing_container
-from sagemaker_emulator.sagemaker.jobs.job import MAX_RUNTIME, REASON_LENGTH, Job
+from sagemaker_emulator.sagemaker.jobs.job import MAX_RUNTIME, REASON_LENGTH, Job, JobStopped
 from sagemaker_emulator.sagemaker.jobs.kinds import PROCESSING
 from sagemaker_emulator.storage.store import Document
 
@@ -15,7 +16,11 @@ if TYPE_CHECKING:
     from types_boto3_sagemaker import type_defs as types
 
 
-@operation("CreateProcessingJob")
+@operation(
+    "CreateProcessingJob",
+    honours=paths(processing_container.HONOURED),
+    keeps=paths(processing_container.KEPT),
+)
 def create_job(context: Context, request: types.CreateProcessingJobRequestTypeDef) -> Response:
     """Create the job and start it."""
     return documents.create(context, PROCESSING, request, processing_container.problem(request))
@@ -23,10 +28,14 @@ def create_job(context: Context, request: types.CreateProcessingJobRequestTypeDe
 
 def run(job: Job) -> Document:
     """Run a job to its end and return what then changes in its document."""
-    ended, message = processing_container.run(job)
+    try:
+        ended, message = processing_container.run(job)
+    except JobStopped:
+        if job.stopped != MAX_RUNTIME:
+            raise
+        return {"ProcessingJobStatus": "Stopped", "ExitMessage": _too_long(job)}
     if ended.stopped == MAX_RUNTIME:
-        seconds = job.request["StoppingCondition"]["MaxRuntimeInSeconds"]
-        message = message or f"The job ran longer than MaxRuntimeInSeconds ({seconds})."
+        message = message or _too_long(job)
     changes: Document = {"ExitMessage": message} if message else {}
     if ended.stopped:
         return {"ProcessingJobStatus": "Stopped", **changes}
@@ -35,3 +44,8 @@ def run(job: Job) -> Document:
         reason = ended.reason(message)
         return {"ProcessingJobStatus": "Failed", "FailureReason": reason, **changes}
     return {"ProcessingJobStatus": "Completed", **changes}
+
+
+def _too_long(job: Job) -> str:
+    seconds = job.request["StoppingCondition"]["MaxRuntimeInSeconds"]
+    return f"The job ran longer than MaxRuntimeInSeconds ({seconds})."

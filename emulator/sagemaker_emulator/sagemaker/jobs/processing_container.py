@@ -10,10 +10,26 @@ from collections.abc import Mapping
 from typing import Any
 
 from sagemaker_emulator.errors import JobFailed
+from sagemaker_emulator.sagemaker.jobs import output
 from sagemaker_emulator.sagemaker.jobs.job import Exit, Job, read_message
 from sagemaker_emulator.storage import s3_files
 
 DAY = 86400
+HONOURED = """
+    ProcessingJobName AppSpecification Environment RoleArn Tags StoppingCondition
+    ProcessingInputs{
+        InputName AppManaged DatasetDefinition
+        S3Input{S3Uri LocalPath S3DataType S3InputMode S3CompressionType}
+    }
+    ProcessingOutputConfig{Outputs{OutputName AppManaged S3Output}}
+    ProcessingResources{ClusterConfig{InstanceCount InstanceType}}
+"""
+KEPT = """
+    NetworkConfig ExperimentConfig
+    ProcessingInputs{S3Input{S3DataDistributionType}}
+    ProcessingOutputConfig{KmsKeyId}
+    ProcessingResources{ClusterConfig{VolumeSizeInGB VolumeKmsKeyId}}
+"""
 
 
 def problem(request: Mapping[str, Any]) -> str:
@@ -29,7 +45,7 @@ def problem(request: Mapping[str, Any]) -> str:
     for i, entry in enumerate(request.get("ProcessingInputs", [])):
         where = f"ProcessingInputs[{i}] ({entry['InputName']})"
         s3 = entry.get("S3Input")
-        if s3 is None:
+        if s3 is None or "DatasetDefinition" in entry:
             return f"{where}: only S3Input is supported by the emulator, not DatasetDefinition."
         if s3.get("S3DataType") == "ManifestFile":
             return (
@@ -44,11 +60,11 @@ def problem(request: Mapping[str, Any]) -> str:
     names = [entry["InputName"] for entry in request.get("ProcessingInputs", [])]
     if len(names) != len(set(names)):
         return f"ProcessingInputs: the names must differ, and are {names}."
-    for i, output in enumerate(request.get("ProcessingOutputConfig", {}).get("Outputs", [])):
-        where = f"ProcessingOutputConfig.Outputs[{i}] ({output['OutputName']})"
-        if "S3Output" not in output:
+    for i, entry in enumerate(request.get("ProcessingOutputConfig", {}).get("Outputs", [])):
+        where = f"ProcessingOutputConfig.Outputs[{i}] ({entry['OutputName']})"
+        if "S3Output" not in entry:
             return f"{where}: only S3Output is supported by the emulator."
-        if not output.get("AppManaged") and not _inside(output["S3Output"].get("LocalPath", "")):
+        if not entry.get("AppManaged") and not _inside(entry["S3Output"].get("LocalPath", "")):
             return f"{where}: LocalPath must begin with /opt/ml/processing/."
     return ""
 
@@ -77,12 +93,12 @@ def run(job: Job) -> tuple[Exit, str]:
             uri = entry["S3Input"]["S3Uri"]
             s3_files.download(job.s3, uri, folder, request["RoleArn"], job.context.region)
     outputs = [
-        output["S3Output"]
-        for output in request.get("ProcessingOutputConfig", {}).get("Outputs", [])
-        if not output.get("AppManaged")
+        entry["S3Output"]
+        for entry in request.get("ProcessingOutputConfig", {}).get("Outputs", [])
+        if not entry.get("AppManaged")
     ]
-    for output in outputs:
-        job.local(output["LocalPath"]).mkdir(parents=True, exist_ok=True)
+    for target in outputs:
+        job.local(target["LocalPath"]).mkdir(parents=True, exist_ok=True)
     job.local("output").mkdir(parents=True, exist_ok=True)
     config = job.local("config")
     config.mkdir(parents=True, exist_ok=True)
@@ -115,10 +131,10 @@ def run(job: Job) -> tuple[Exit, str]:
         request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", DAY),
     )
     message = read_message(job.local("output/message"))
-    for output in outputs:
+    for target in outputs:
         # What is uploaded while the job runs is also kept when it fails.
-        if ended.code == 0 or output.get("S3UploadMode") == "Continuous":
-            s3_files.upload(job.s3, job.local(output["LocalPath"]), output["S3Uri"])
+        if ended.code == 0 or target.get("S3UploadMode") == "Continuous":
+            output.upload(job, target["LocalPath"], target["S3Uri"])
     if outputs:
-        job.context.s3.refresh(*(output["S3Uri"] for output in outputs))
+        job.context.s3.refresh(*(target["S3Uri"] for target in outputs))
     return ended, message

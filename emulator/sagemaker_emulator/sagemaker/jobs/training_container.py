@@ -11,12 +11,42 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from sagemaker_emulator.aws import patterns
-from sagemaker_emulator.sagemaker.jobs import archive
+from sagemaker_emulator.sagemaker.jobs import output
 from sagemaker_emulator.sagemaker.jobs.job import Exit, Job, read_message
 from sagemaker_emulator.storage import s3_files
 from sagemaker_emulator.storage.store import Document
 
 DAY = 86400
+# Of the members that a training job has in common with a tuning job's definition.
+HONOURED_DATA = """
+    InputDataConfig{
+        ChannelName ContentType CompressionType RecordWrapperType InputMode
+        DataSource{S3DataSource{S3DataType S3Uri S3DataDistributionType}}
+    }
+    OutputDataConfig{S3OutputPath CompressionType}
+    ResourceConfig{InstanceType InstanceCount InstanceGroups}
+    StoppingCondition{MaxRuntimeInSeconds MaxWaitTimeInSeconds}
+"""
+KEPT_DATA = """
+    OutputDataConfig{KmsKeyId}
+    ResourceConfig{VolumeSizeInGB VolumeKmsKeyId KeepAlivePeriodInSeconds TrainingPlanArn}
+    StoppingCondition{MaxPendingTimeInSeconds}
+"""
+HONOURED = f"""
+    TrainingJobName HyperParameters RoleArn Environment Tags EnableManagedSpotTraining
+    CheckpointConfig DebugHookConfig DebugRuleConfigurations TensorBoardOutputConfig
+    ProfilerRuleConfigurations
+    AlgorithmSpecification{{
+        TrainingImage TrainingInputMode MetricDefinitions ContainerEntrypoint ContainerArguments
+    }}
+    {HONOURED_DATA}
+"""
+KEPT = f"""
+    VpcConfig EnableNetworkIsolation EnableInterContainerTrafficEncryption ExperimentConfig
+    ProfilerConfig RetryStrategy InfraCheckConfig
+    AlgorithmSpecification{{EnableSageMakerMetricsTimeSeries TrainingImageConfig}}
+    {KEPT_DATA}
+"""
 Progress = Callable[[str], object]
 
 
@@ -132,9 +162,9 @@ def run(job: Job, progress: Progress) -> tuple[Exit, Document]:
     if ended.code == 0 or ended.stopped:
         changes["ModelArtifacts"] = {"S3ModelArtifacts": _upload_model(job)}
     if any(job.local("output/data").iterdir()):
-        _upload_archive(job, "output/data", "output.tar.gz")
+        output.upload_archive(job, "output/data", "output.tar.gz", _output(job))
     for local, uri, _ in synced:
-        s3_files.upload(job.s3, job.local(local), uri)
+        output.upload(job, local, uri)
     context.s3.refresh(_output(job), *(uri for _, uri, _ in synced))
     if ended.code != 0:
         changes["FailureReason"] = ended.reason(read_message(job.local("output/failure")))
@@ -205,14 +235,6 @@ def _output(job: Job) -> str:
 def _upload_model(job: Job) -> str:
     if job.request["OutputDataConfig"].get("CompressionType") == "NONE":
         uri = f"{_output(job)}/model/"
-        s3_files.upload(job.s3, job.local("model"), uri)
+        output.upload(job, "model", uri)
         return uri
-    return _upload_archive(job, "model", "model.tar.gz")
-
-
-def _upload_archive(job: Job, folder: str, name: str) -> str:
-    """Upload the content of a folder under /opt/ml as a .tar.gz, and return its URI."""
-    packed = job.folder / "packed" / folder / name
-    archive.pack(job.local(folder), packed)
-    s3_files.upload(job.s3, packed.parent, _output(job))
-    return f"{_output(job)}/{name}"
+    return output.upload_archive(job, "model", "model.tar.gz", _output(job))

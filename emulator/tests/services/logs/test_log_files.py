@@ -1,13 +1,15 @@
 """The files of streams: torn lines, full disks, and the state of an earlier version."""
 
 import json
-import os
+import resource
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sagemaker_emulator.services.logs import log_files
+from sagemaker_emulator.services.logs import lines
 from sagemaker_emulator.services.logs.log_files import LogFiles, about_group, group_folder
 
 
@@ -43,28 +45,30 @@ def test_event_behind_a_torn_line_of_an_earlier_version_is_read(
     assert about_group(tmp_path / "g")["name"] == "g"
 
 
-def test_full_disk_leaves_the_file_as_it_was(
-    logs: LogFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def small_files() -> Iterator[int]:
+    """No file may be longer than this many bytes, as if the disk were full."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    yield 1000
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    signal.signal(signal.SIGXFSZ, handler)
+
+
+def test_events_that_do_not_fit_leave_nothing(
+    logs: LogFiles, tmp_path: Path, small_files: int
 ) -> None:
-    logs.append("g", "s", ["first"])
-    file = tmp_path / "g" / "s.jsonl"
-    before, write = file.read_bytes(), os.write
-
-    def fill(descriptor: int, content: bytes) -> int:
-        if len(content) > 5:
-            return write(descriptor, content[:5])
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(log_files.os, "write", fill)
-    with pytest.raises(OSError, match="No space"):
-        logs.append("g", "s", ["second"])
-    monkeypatch.undo()
-    assert file.read_bytes() == before
+    logs.append("g", "s", ["before"])
+    whole = (tmp_path / "g" / "s.jsonl").read_bytes()
+    with pytest.raises(OSError):
+        logs.append("g", "s", ["x" * 100] * 20)
+    assert (tmp_path / "g" / "s.jsonl").read_bytes() == whole
+    logs.append("g", "s", ["after"])
+    assert read(logs) == ["before", "after"]
 
 
 def test_lines_are_read_by_time_without_reading_all(tmp_path: Path, logs: LogFiles) -> None:
-    from sagemaker_emulator.services.logs import lines
-
     path = tmp_path / "s.jsonl"
     path.write_text("".join(f"{json.dumps([n // 3, str(n)])}\n" for n in range(30_000)))
     size = path.stat().st_size

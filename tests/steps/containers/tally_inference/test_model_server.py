@@ -261,24 +261,91 @@ def test_a_client_that_disconnects_disturbs_no_other(endpoint: Endpoint, picture
     assert "Traceback" not in endpoint.log.read_text()
 
 
-def test_the_number_of_requests_in_progress_is_limited(endpoint: Endpoint, picture: bytes) -> None:
-    """With many unfinished requests a new one is refused, and accepted when they have ended."""
-    begin = b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n"
-    waiting = [socket.create_connection(("127.0.0.1", endpoint.port)) for _ in range(256)]
+def test_half_sent_requests_take_no_place(endpoint: Endpoint, picture: bytes) -> None:
+    begin = b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf"
+    waiting = [socket.create_connection(("127.0.0.1", endpoint.port)) for _ in range(300)]
     for one in waiting:
         one.sendall(begin)
-    wait(lambda: endpoint.invoke(picture)[0] == 503, "it accepts them all")
-    assert "256 requests are in progress; try again" in endpoint.invoke(picture)[1]["error"]
-    assert endpoint.ping() == 200
+    for _ in range(3):
+        assert endpoint.invoke(picture)[0] == 200
     for one in waiting:
         one.close()
-    wait(lambda: endpoint.invoke(picture)[0] == 200, "it does not recover")
 
 
-def test_a_body_that_never_arrives_ends_the_request(monkeypatch: pytest.MonkeyPatch) -> None:
+WAIT = """
+import pathlib, time
+def model_fn(folder):
+    return pathlib.Path(folder)
+def input_fn(body, content_type):
+    return body
+def predict_fn(body, folder):
+    while not (folder / "go").exists():
+        time.sleep(0.05)
+    return body
+def output_fn(prediction, accept):
+    return prediction
+"""
+
+
+@pytest.fixture
+def slow(tmp_path: Path) -> Iterator[Endpoint]:
+    """A server whose predictions last until the file model/go exists."""
+    (tmp_path / "model" / "code").mkdir(parents=True)
+    (tmp_path / "model" / "code" / "inference.py").write_text(WAIT)
+    with serving(tmp_path) as started:
+        wait(lambda: started.ping() == 200, "the program does not load")
+        yield started
+
+
+def test_the_number_of_requests_in_progress_is_limited(slow: Endpoint, tmp_path: Path) -> None:
+    """With many requests that wait, a new one is refused, and accepted when they have ended."""
+    whole = b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbody"
+    waiting = [socket.create_connection(("127.0.0.1", slow.port)) for _ in range(256)]
+    for one in waiting:
+        one.sendall(whole)
+    found: list[tuple[int, bytes]] = []
+
+    def refused() -> bool:
+        with socket.create_connection(("127.0.0.1", slow.port)) as asked:
+            asked.settimeout(1.0)
+            asked.sendall(whole)
+            try:
+                response = asked.recv(1000)
+            except TimeoutError:  # it was accepted
+                return False
+        found.append((int(response.split()[1]), response))
+        return True
+
+    wait(refused, "it accepts them all")
+    assert found[0][0] == 503
+    assert b"256 requests are in progress; try again" in found[0][1]
+    assert slow.ping() == 200
+    (tmp_path / "model" / "go").touch()
+    wait(lambda: slow.ask("POST", "/invocations", b"body")[0] == 200, "it does not recover")
+    for one in waiting:
+        one.close()
+
+
+def test_a_queue_does_not_hold_the_end(slow: Endpoint, tmp_path: Path) -> None:
+    """SageMaker kills a container 30 s after SIGTERM; requests in progress get 20 s of them."""
+    whole = b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbody"
+    waiting = [socket.create_connection(("127.0.0.1", slow.port)) for _ in range(12)]
+    for one in waiting:
+        one.sendall(whole)
+    assert slow.ping() == 200
+    slow.process.send_signal(signal.SIGTERM)
+    assert slow.process.wait(60) == 0  # it would never end: no prediction does
+    for one in waiting:
+        one.close()
+
+
+@pytest.mark.parametrize("limit", ["BODY_SECONDS", "PART_SECONDS"])
+def test_a_body_that_never_arrives_ends_the_request(
+    monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
     monkeypatch.syspath_prepend(BIN.parent)
     model_server = importlib.import_module("model_server")
-    monkeypatch.setattr(model_server, "BODY_SECONDS", 0.05)
+    monkeypatch.setattr(model_server, limit, 0.05)
     server = model_server.Server()
     server.program = model_server.Program(model_server, None)
 
@@ -287,7 +354,7 @@ def test_a_body_that_never_arrives_ends_the_request(monkeypatch: pytest.MonkeyPa
 
     waiting = Request({"type": "http", "method": "POST", "headers": []}, never)
     answer = asyncio.run(asyncio.wait_for(server.invocations(waiting), 20))
-    assert (answer.status_code, server.requests) == (408, 0)
+    assert (answer.status_code, server.requests, server.arriving) == (408, 0, 0)
     assert "did not arrive within" in json.loads(answer.body)["error"]
 
 

@@ -285,6 +285,38 @@ def test_an_archive_cannot_write_outside_its_folder(tmp_path: Path) -> None:
     assert not list(tmp_path.rglob("escaped.py"))
 
 
+def test_links_of_an_archive_lead_nowhere(tmp_path: Path) -> None:
+    """CVE-2025-4517: with the filter alone, this archive writes to the file outside."""
+    outside = tmp_path / "outside"
+    outside.write_text("before")
+    name, letters, path = "d" * 247, "abcdefghijklmnop", ""
+    source = tmp_path / "s.tar.gz"
+    with tarfile.open(source, "w:gz") as tar:
+
+        def add(member: str, kind: bytes, link: str = "", content: bytes = b"") -> None:
+            entry = tarfile.TarInfo(member)
+            entry.type, entry.linkname, entry.size = kind, link, len(content)
+            tar.addfile(entry, io.BytesIO(content))
+
+        for letter in letters:
+            add(path + name, tarfile.DIRTYPE)
+            add(path + letter, tarfile.SYMTYPE, name)
+            path += f"{name}/"
+        far = "/".join(letters) + "/" + "l" * 254
+        add(far, tarfile.SYMTYPE, "../" * len(letters))
+        add("escape", tarfile.SYMTYPE, f"{far}/../../{tmp_path.relative_to('/')}")
+        add("flag", tarfile.LNKTYPE, "escape/outside")
+        add("flag", tarfile.REGTYPE, "", b"written through the links")
+        add("t.py", tarfile.REGTYPE)
+    hyperparameters = {"sagemaker_program": "t.py", "sagemaker_submit_directory": str(source)}
+
+    result = run(job(tmp_path / "opt", hyperparameters))
+
+    assert result.returncode == 1
+    assert "cannot be unpacked" in result.stderr
+    assert outside.read_text() == "before"
+
+
 @pytest.mark.parametrize(
     ("resources", "reserved", "expected"),
     [

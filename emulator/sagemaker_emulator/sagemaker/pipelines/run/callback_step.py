@@ -81,8 +81,8 @@ def _send(run: StepRun, queue: str, token: str, status: str, arguments: Any) -> 
         "sqs",
         endpoint_url=run.context.url,
         region_name=run.context.region,
-        aws_access_key_id="emulator",
-        aws_secret_access_key="emulator",
+        aws_access_key_id=run.context.credentials.access_key_id,
+        aws_secret_access_key=run.context.credentials.secret_access_key,
     )
     try:
         client.send_message(QueueUrl=queue, MessageBody=json.dumps(message))

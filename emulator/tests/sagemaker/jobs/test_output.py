@@ -1,0 +1,84 @@
+"""What a script may leave in its output folders beside files."""
+
+import os
+import shutil
+import socket
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from local_context import local_context
+
+from sagemaker_emulator.errors import JobFailed
+from sagemaker_emulator.sagemaker.jobs import output
+from sagemaker_emulator.sagemaker.jobs.job import Job, read_message
+from sagemaker_emulator.sagemaker.jobs.kinds import PROCESSING
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Job:
+    context = local_context(tmp_path)
+    (tmp_path / "s3/bucket").mkdir(parents=True)
+    document: dict[str, Any] = {
+        "ProcessingJobName": "job",
+        "ProcessingJobArn": "arn:job",
+        "Request": {},
+    }
+    job = Job(context, PROCESSING, document, lambda: 1)
+    (job.ml / "out/below").mkdir(parents=True)
+    (job.ml / "out/below/file").write_text("1")
+    return job
+
+
+def lines(job: Job) -> list[str]:
+    return list(job.context.logs.read(PROCESSING.log_group, ""))
+
+
+def uploaded(job: Job) -> list[str]:
+    return sorted(str(p.relative_to(job.s3)) for p in job.s3.rglob("*") if p.is_file())
+
+
+def test_fifo_socket_and_device_are_left_out_and_logged(job: Job) -> None:
+    os.mkfifo(job.ml / "out/below/fifo")
+    (job.ml / "out/device").symlink_to("/dev/zero")
+    here = Path.cwd()
+    os.chdir(job.ml / "out")  # the path of a socket is short
+    try:
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind("socket")
+    finally:
+        os.chdir(here)
+    output.upload(job, "/opt/ml/out", "s3://bucket/o")
+    assert uploaded(job) == ["bucket/o/below/file"]
+    assert sorted(lines(job)) == [
+        f"out/{name} is no file and is not uploaded." for name in ("below/fifo", "device", "socket")
+    ]
+    output.upload_archive(job, "/opt/ml/out", "model.tar.gz", "s3://bucket/m")
+    with tarfile.open(job.s3 / "bucket/m/model.tar.gz") as opened:
+        assert opened.getnames() == ["below"]
+
+
+def test_files_outside_the_job_are_copied_not_moved(job: Job, tmp_path: Path) -> None:
+    own = tmp_path / "somebody"
+    own.mkdir()
+    (own / "letter").write_text("mine")
+    os.mkfifo(own / "fifo")
+    shutil.rmtree(job.ml / "out")
+    (job.ml / "out").symlink_to(own)
+    output.upload(job, "/opt/ml/out", "s3://bucket/o")
+    assert uploaded(job) == ["bucket/o/letter"]
+    assert (own / "letter").read_text() == "mine"
+    assert (own / "fifo").is_fifo()
+
+
+def test_folder_that_a_script_replaced_is_the_failure(job: Job) -> None:
+    shutil.rmtree(job.ml / "out")
+    (job.ml / "out").write_text("a file")
+    with pytest.raises(JobFailed, match="/opt/ml/out cannot be uploaded: it is no folder any more"):
+        output.upload(job, "/opt/ml/out", "s3://bucket/o")
+
+
+def test_message_that_is_a_fifo_is_no_message(job: Job) -> None:
+    os.mkfifo(job.ml / "out/message")
+    assert read_message(job.ml / "out/message") == ""
