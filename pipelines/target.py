@@ -115,7 +115,10 @@ def open_target(name: str) -> "tuple[boto3.Session, Settings]":
 def _emulator_environment(region: str) -> dict[str, str]:
     """The environment of the emulator's clients; the emulator is started unless it runs."""
     state = emulator_state()
-    server = sagemaker_emulator.status(state)
+    try:
+        server = sagemaker_emulator.status(state)
+    except sagemaker_emulator.EmulatorError as error:
+        raise TargetError(f"The emulator cannot be used: {error}") from None
     if server is None:
         try:
             server = sagemaker_emulator.up(state, ROOT / "containers")

@@ -70,6 +70,7 @@ def _up(options: argparse.Namespace) -> None:
     print(f"emulator: {'started' if started else 'already running'} at {server['url']}")
     print(f"  S3     {server['s3_url']}")
     print(f"  state  {server['state']}")
+    print(f"  keys   {options.state / 'credentials.json'}, for whoever may use it")
     print(f'  point clients at it with: eval "$({_with_state(options, "env")})"')
 
 
@@ -81,7 +82,13 @@ def _serve(options: argparse.Namespace) -> None:
 
 def _options(options: argparse.Namespace) -> daemon.Options:
     return daemon.Options(
-        options.state, options.images.absolute(), options.port, options.s3_port, options.runtime
+        options.state,
+        (options.images or options.default_images).absolute(),
+        options.port,
+        options.s3_port,
+        options.runtime,
+        getattr(options, "sockets", None),
+        options.images is not None,
     )
 
 
@@ -148,13 +155,19 @@ def _reset(options: argparse.Namespace) -> int:
 
 
 def _image_python(options: argparse.Namespace) -> None:
-    print(sagemaker_emulator.image_python(options.image, options.images))
+    images = options.images or options.default_images
+    print(sagemaker_emulator.image_python(options.image, images))
 
 
 def _port(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 0 < int(text) < 65_536):
         raise argparse.ArgumentTypeError(f"{text!r} is no port; give a number from 1 to 65535")
     return int(text)
+
+
+def _descriptors(text: str) -> tuple[int, int]:
+    api, s3 = map(int, text.split(","))
+    return api, s3
 
 
 def _parser(program: str, state: Path | str | None, images: Path | str) -> argparse.ArgumentParser:
@@ -189,9 +202,9 @@ def _parser(program: str, state: Path | str | None, images: Path | str) -> argpa
             "--images",
             metavar="DIR",
             type=Path,
-            default=Path(images),
-            help="folder with a folder for each container image (default: %(default)s)",
+            help=f"folder with a folder for each container image (default: {images})",
         )
+        parser.set_defaults(default_images=Path(images))
 
     up = add("up", _up, "start the server in the background unless it runs")
     add("down", _down, "stop the server; its state stays")
@@ -199,7 +212,7 @@ def _parser(program: str, state: Path | str | None, images: Path | str) -> argpa
     env = add("env", _env, "print the variables that point AWS clients at the server")
     logs = add("logs", _logs, "print the log of a job")
     reset = add("reset", _reset, "stop the server and delete its state")
-    serve = add("serve", _serve, "run the server in the foreground (needs both ports)")
+    serve = add("serve", _serve, "run the server in the foreground")
     image_python = add("image-python", _image_python, "print the Python of an image's environment")
     for parser_ in (up, serve):
         add_images(parser_)
@@ -215,6 +228,8 @@ def _parser(program: str, state: Path | str | None, images: Path | str) -> argpa
             default="auto",
             help="what containers run in (default: auto, the strictest that works here)",
         )
+    # The descriptors of two sockets that `up` listens on for the server.
+    serve.add_argument("--sockets", type=_descriptors, help=argparse.SUPPRESS)
     for parser_ in (status, env):
         parser_.add_argument("--json", action="store_true", help="print JSON")
     status.add_argument(

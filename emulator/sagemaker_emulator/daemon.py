@@ -7,31 +7,32 @@ import os
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypedDict, cast
+from typing import Any, BinaryIO, TypedDict, cast
 
+from sagemaker_emulator import listening
 from sagemaker_emulator.credentials import Credentials
 from sagemaker_emulator.errors import StartError
 from sagemaker_emulator.proxies import past_proxies
 
 RUNTIMES = ("auto", "bwrap", "unshare", "relocate", "docker")
-_PORTS = {"port": 5580, "s3_port": 5581}
-# A killed server's child holds its port a moment longer.
-_LINGER_SECONDS = 1.0
+_PORT, _S3_PORT = 5580, 5581
+# A process that only checks whether a lock is held holds it for an instant.
+_GLANCE_SECONDS = 1.0
 # A start writes at least this much (journal and log).
 _LEAST_FREE_BYTES = 128 * 1024
 
 
 class Server(TypedDict):
-    """A running server: its server.json and its own account of itself.
+    """A running server, as its server.json describes it.
 
     Attributes:
         url: The address of the API.
@@ -65,13 +66,26 @@ class Server(TypedDict):
 
 @dataclass(frozen=True)
 class Options:
-    """How to start a server. A port of None means the last one of this state, or a free one."""
+    """How to start a server.
+
+    Attributes:
+        state: The folder that holds everything.
+        images: The folder with a folder for each image.
+        port: The port of the API; None for the last one of this state, or a free one.
+        s3_port: The same for S3.
+        runtime: What containers run in.
+        sockets: The descriptors of two sockets that listen on these ports already: the API's and
+            S3's.
+        requires_images: Whether a running server must have these images, as somebody named them.
+    """
 
     state: Path
     images: Path
     port: int | None = None
     s3_port: int | None = None
     runtime: str = "auto"
+    sockets: tuple[int, int] | None = None
+    requires_images: bool = False
 
 
 def default_state() -> Path:
@@ -87,19 +101,37 @@ def status(state: Path | str | None = None) -> Server | None:
     """The state's running server, or None if none runs; `up` describes the argument.
 
     Raises:
-        StartError: The state's keys are another user's or damaged.
+        StartError: A server runs and does not respond, or the state's keys are another user's or
+            damaged.
     """
     state = _folder(state)
-    last = last_server(state)
-    if not last or not _held(state / "server.lock"):
+    if (running := _running(state)) is None:
         return None
-    health = _health(last["url"])
-    if health is None or health["state"] != str(state):
+    if not _responds(running["url"]):
+        if _running(state) is None:
+            return None  # it ended just now
+        raise StartError(
+            f"the emulator of {state} (process {running['pid']}) does not respond at "
+            f"{running['url']}; its log is {state / 'log.txt'}"
+        )
+    return _server(state, running)
+
+
+def _running(state: Path) -> dict[str, Any] | None:
+    """What the server that holds the state says of itself; None where there is none yet."""
+    last, lock = last_server(state), state / "server.lock"
+    # It describes itself after it has taken the lock, and before it responds.
+    if not last or not _held(lock) or lock.read_text().strip() != str(last.get("pid")):
         return None
+    return last
+
+
+def _server(state: Path, running: dict[str, Any]) -> Server:
     keys = Credentials.of(state).environment
     # The caller's own proxy settings, not those of the server.
-    environment = {**last["environment"], **keys, **past_proxies()}
-    return cast(Server, {**last, **health, "environment": environment})
+    environment = {**running["environment"], **keys, **past_proxies()}
+    s3 = listening.accepts(_port_of(running["s3_url"]))
+    return cast(Server, {**running, "environment": environment, "s3": s3})
 
 
 def last_server(state: Path) -> dict[str, Any]:
@@ -112,7 +144,7 @@ def last_server(state: Path) -> dict[str, Any]:
 
 def up(
     state: Path | str | None = None,
-    images: Path | str = "containers",
+    images: Path | str | None = None,
     *,
     port: int | None = None,
     s3_port: int | None = None,
@@ -123,16 +155,19 @@ def up(
 
     Args:
         state: The folder that holds everything; `$EMULATOR_STATE` or `./.emulator` by default.
-        images: The folder with a folder for each container image.
+        images: The folder with a folder for each container image; `./containers` by default.
         port: The port of the API; the last one, 5580 or a free one by default.
         s3_port: The port of S3; the last one, 5581 or a free one by default.
         runtime: auto, bwrap, unshare, relocate or docker.
         timeout: Seconds to wait for it.
 
     Raises:
-        StartError: There are no images, a port is taken, or the server did not start in time.
+        StartError: There are no images, a port is taken, the state is another user's, a server runs
+            otherwise than asked, or it did not start in time.
     """
-    options = Options(_folder(state), Path(images).absolute(), port, s3_port, runtime)
+    folder = Path(images or "containers").absolute()
+    named = images is not None
+    options = Options(_folder(state), folder, port, s3_port, runtime, requires_images=named)
     return start(options, timeout)[0]
 
 
@@ -141,9 +176,9 @@ def start(options: Options, timeout: float = 30) -> tuple[Server, bool]:
     state = options.state
     if not _held(state / "server.lock"):
         require_images(options.images)
+    own(state)
     try:
-        state.mkdir(parents=True, exist_ok=True)
-        lock = (state / "up.lock").open("w")
+        lock = _append(state / "up.lock")
         with tempfile.TemporaryFile(dir=state) as probe:
             probe.write(bytes(_LEAST_FREE_BYTES))
     except OSError as problem:
@@ -151,15 +186,55 @@ def start(options: Options, timeout: float = 30) -> tuple[Server, bool]:
     with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if running := status(state):
-            _require_same_ports(options, running)
+            _require_same(options, running)
             return running, False
-        last = last_server(state)
-        # Until this server listens on the ports it chose, no other emulator may choose them.
-        with Path(tempfile.gettempdir(), f"emulator-ports-{os.getuid()}.lock").open("w") as ports:
-            fcntl.flock(ports, fcntl.LOCK_EX)
-            port = _port("port", options.port, last.get("url"))
-            s3_port = _port("s3_port", options.s3_port, last.get("s3_url"), taken=port)
-            return _spawn(replace(options, port=port, s3_port=s3_port), timeout), True
+        api, s3 = choose_sockets(options)
+        with api, s3:
+            process, start = _spawn(replace(options, sockets=(api.fileno(), s3.fileno())))
+        # Closed here, the sockets refuse connections as soon as the server has ended.
+        return _wait_for(state, process, start, timeout), True
+
+
+def choose_sockets(options: Options) -> tuple[socket.socket, socket.socket]:
+    """Listen on the ports of the API and of S3: the requested ones, else those of the last server.
+
+    Raises:
+        StartError: A requested port is taken.
+    """
+    if options.port and options.port == options.s3_port:
+        raise StartError(f"--port and --s3-port are both {options.port}; give two ports")
+    last = last_server(options.state)
+    api = listening.choose("--port", options.port, last.get("url"), _PORT)
+    try:
+        s3 = listening.choose("--s3-port", options.s3_port, last.get("s3_url"), _S3_PORT)
+    except StartError:
+        api.close()
+        raise
+    return api, s3
+
+
+def own(state: Path) -> None:
+    """Make the state folder, or close it to other users of the machine.
+
+    Raises:
+        StartError: It cannot be made, is no folder, or belongs to another user.
+    """
+    try:
+        state.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            state.mkdir(mode=0o700)
+        about = state.stat()
+        if not stat.S_ISDIR(about.st_mode):
+            raise NotADirectoryError(f"{state} is a file")
+        if about.st_uid != os.geteuid():
+            raise StartError(
+                f"the state folder {state} belongs to another user (uid {about.st_uid}), who could "
+                "have programs run as you; give another --state"
+            )
+        if about.st_mode & 0o077:
+            state.chmod(0o700)
+    except OSError as problem:
+        raise StartError(f"the state folder {state} cannot be used: {problem}") from None
 
 
 def require_images(folder: Path) -> None:
@@ -175,32 +250,42 @@ def require_images(folder: Path) -> None:
         raise StartError(f"--images: {folder} holds no image; {needed}")
 
 
-def _require_same_ports(options: Options, running: Server) -> None:
+def _require_same(options: Options, running: Server) -> None:
+    """Check that a running server is as asked, where something was asked.
+
+    Raises:
+        StartError: It listens elsewhere, or has other images or another runtime.
+    """
+    runs, stop = f"the emulator of {options.state} already runs", "stop it first (down)"
     for flag, port, url in (
         ("--port", options.port, running["url"]),
         ("--s3-port", options.s3_port, running["s3_url"]),
     ):
         if port and not url.endswith(f":{port}"):
-            raise StartError(
-                f"the emulator of {options.state} already runs at {url}, not on {flag} {port}; "
-                "stop it first (down)"
-            )
+            raise StartError(f"{runs} at {url}, not on {flag} {port}; {stop}")
+    images = Path(running["images"])
+    if options.requires_images and options.images.resolve() != images.resolve():
+        raise StartError(f"{runs} with --images {images}, not with {options.images}; {stop}")
+    if options.runtime not in ("auto", running["runtime"]):
+        runtime = running["runtime"]
+        raise StartError(f"{runs} with --runtime {runtime}, not {options.runtime}; {stop}")
 
 
-def _spawn(options: Options, timeout: float) -> Server:
-    state = options.state
+def _spawn(options: Options) -> tuple[subprocess.Popen[bytes], int]:
+    """Start the server's process; also return where its part of the log begins."""
+    state, sockets = options.state, options.sockets or ()
     command = [
         # Safe path (-P): the folder of the state is not a place to import modules from.
         *(sys.executable, "-P", "-m", "sagemaker_emulator", "serve", "--state", str(state)),
         *("--images", str(options.images), "--runtime", options.runtime),
-        *("--port", str(options.port), "--s3-port", str(options.s3_port)),
+        *("--sockets", ",".join(map(str, sockets))),
     ]
     environment = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith("AWS_") and name != "PYTHONDONTWRITEBYTECODE"
     }
-    with (state / "log.txt").open("ab") as log:
+    with _append(state / "log.txt") as log:
         start = log.tell()
         process = subprocess.Popen(
             command,
@@ -210,11 +295,27 @@ def _spawn(options: Options, timeout: float) -> Server:
             stdout=log,
             stderr=log,
             start_new_session=True,
+            pass_fds=sockets,
+            umask=0o077,
         )
+    return process, start
+
+
+def _append(path: Path) -> BinaryIO:
+    """Open a file to append to it; a new one is this user's alone, whatever the umask is."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab")
+
+
+def _wait_for(state: Path, process: subprocess.Popen[bytes], start: int, timeout: float) -> Server:
+    """Wait until the server responds.
+
+    Raises:
+        StartError: It has ended, or did not respond in time.
+    """
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
-        if running := status(state):
-            return running
+        if (running := _running(state)) and _responds(running["url"]):
+            return _server(state, running)
         if process.poll() is not None:
             break
         time.sleep(0.02)
@@ -286,14 +387,13 @@ def only_server(state: Path) -> Iterator[None]:
     Raises:
         StartError: Another server has it.
     """
-    deadline = time.monotonic() + _LINGER_SECONDS
+    deadline = time.monotonic() + _GLANCE_SECONDS
     with (state / "server.lock").open("a+") as lock:
         while True:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except OSError:
-                # A process that only checks whether it is held holds it for an instant.
                 if time.monotonic() > deadline:
                     raise StartError(
                         f"another server already uses {state}; stop it first (down)"
@@ -316,46 +416,15 @@ def _held(lock: Path) -> bool:
     return False
 
 
-def _port(name: str, requested: int | None, last_url: str | None, taken: int | None = None) -> int:
-    """The requested port, else the last one, else the usual one, else any free one."""
-    if requested:
-        flag = f"--{name.replace('_', '-')}"
-        if requested == taken:
-            raise StartError(f"--port and {flag} are both {requested}; give two ports")
-        if not _free(requested):
-            raise StartError(
-                f"port {requested} ({flag}) is taken by another process; give another {flag}, "
-                "or none to have a free one chosen"
-            )
-        return requested
-    if last_url:
-        port = int(last_url.rpartition(":")[2])
-        deadline = time.monotonic() + _LINGER_SECONDS
-        while port != taken and time.monotonic() < deadline:
-            if _free(port):
-                return port
-            time.sleep(0.02)
-    if _PORTS[name] != taken and _free(_PORTS[name]):
-        return _PORTS[name]
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def _port_of(url: str) -> int:
+    return int(url.rpartition(":")[2])
 
 
-def _free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
-
-
-def _health(url: str) -> dict[str, Any] | None:
+def _responds(url: str) -> bool:
+    """Whether the server of this state, which holds its lock, responds where it says it is."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(f"{url}/_emulator/health", timeout=5) as response:
-            return dict(json.load(response))
+            return bool(response.status == 200)
     except (OSError, ValueError):
-        return None
+        return False

@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import signal
+import socket
 import sys
 import time
 from pathlib import Path
@@ -12,14 +13,15 @@ from types import ModuleType
 
 import uvicorn
 
-from sagemaker_emulator import server, state_watch
+from sagemaker_emulator import listening, server, state_watch
 from sagemaker_emulator.aws.context import SDK_DEFAULTS, Context
+from sagemaker_emulator.aws.dispatch import operations
 from sagemaker_emulator.aws.ports import Service
 from sagemaker_emulator.containers import environment
 from sagemaker_emulator.containers.runtime import Runtime, choose_sandbox
 from sagemaker_emulator.containers.sandbox import SandboxUnavailable
 from sagemaker_emulator.credentials import Credentials
-from sagemaker_emulator.daemon import Options, only_server, require_images
+from sagemaker_emulator.daemon import Options, choose_sockets, only_server, own, require_images
 from sagemaker_emulator.errors import StartError
 from sagemaker_emulator.proxies import past_proxies
 from sagemaker_emulator.sagemaker import tags
@@ -39,11 +41,14 @@ from sagemaker_emulator.sagemaker.tuning import operations as tuning
 from sagemaker_emulator.sagemaker.tuning.tuners import Tuners
 from sagemaker_emulator.services.dead_letters import DeadLetters
 from sagemaker_emulator.services.events import operations as events
+from sagemaker_emulator.services.events import tags as rule_tags
 from sagemaker_emulator.services.events.bus import EventBus
 from sagemaker_emulator.services.functions import operations as functions
 from sagemaker_emulator.services.functions import policy, versions
 from sagemaker_emulator.services.functions.invocation import Invoker
-from sagemaker_emulator.services.logs import operations as logs
+from sagemaker_emulator.services.logs import events as log_events
+from sagemaker_emulator.services.logs import groups as log_groups
+from sagemaker_emulator.services.logs import streams as log_streams
 from sagemaker_emulator.services.logs.log_files import LogFiles
 from sagemaker_emulator.storage.s3 import S3
 from sagemaker_emulator.storage.store import Store
@@ -53,7 +58,7 @@ from sagemaker_emulator.version import VERSION
 OPERATIONS: tuple[ModuleType, ...] = (
     *(tags, jobs, processing, training, transform, tuning, configs, endpoints),
     *(groups, models, packages, pipelines, execution_operations, callback_operations),
-    *(events, functions, policy, versions, logs),
+    *(events, rule_tags, functions, policy, versions, log_groups, log_streams, log_events),
 )
 _log = logging.getLogger("emulator")
 
@@ -98,33 +103,35 @@ def serve(options: Options) -> None:
     """Serve until SIGTERM or SIGINT.
 
     Raises:
-        StartError: There are no images, the state is held by another server, or a part does not
-            come up.
+        StartError: There are no images, the state is another user's or held by another server, a
+            port is taken, or a part does not come up.
     """
-    if options.port is None or options.s3_port is None:
-        raise StartError("serve needs --port and --s3-port; `up` chooses them")
+    os.umask(0o077)
+    own(options.state)
     require_images(options.images)
     logging.basicConfig(format="%(asctime)s %(name)s %(levelname)s %(message)s")
     _log.setLevel(logging.INFO)  # not the root: httpx would log a line for each request
-    options.state.mkdir(parents=True, exist_ok=True)
     # uvicorn raises the signal again when it has ended: the parts must still be stopped then.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
     with only_server(options.state), contextlib.ExitStack() as stack:
         state_watch.watch(options.state / "server.lock")
+        api, s3 = map(stack.enter_context, sockets(options))
+        s3_url = f"http://{listening.HOST}:{listening.port_of(s3)}"
         context = Context(
             state=options.state,
             images=options.images,
-            url=f"http://127.0.0.1:{options.port}",
-            s3_url=f"http://127.0.0.1:{options.s3_port}",
+            url=f"http://{listening.HOST}:{listening.port_of(api)}",
+            s3_url=s3_url,
             store=Store(options.state / "emulator.db"),
-            s3=S3(options.state / "s3", f"http://127.0.0.1:{options.s3_port}"),
+            s3=S3(options.state / "s3", s3_url),
             credentials=Credentials.of(options.state),
         )
         for name in environment.prune(options.images, options.state / "environments"):
             _log.info("deleted environment %s: its image has other requirements now", name)
         stack.callback(context.store.close)
         stack.callback(context.s3.stop)
+        s3.close()  # rclone takes no open socket
         context.s3.start()
         # The client environment lets every service use boto3 as its clients do.
         os.environ.update(context.client_environment | past_proxies())
@@ -144,15 +151,25 @@ def serve(options: Options) -> None:
         _write_server_files(context)
         config = uvicorn.Config(
             server.application(context),
-            host="127.0.0.1",
-            port=options.port,
             lifespan="off",
             access_log=False,
             log_level="warning",
             timeout_keep_alive=60,
             timeout_graceful_shutdown=3,
         )
-        uvicorn.Server(config).run()
+        uvicorn.Server(config).run(sockets=[api])
+
+
+def sockets(options: Options) -> tuple[socket.socket, socket.socket]:
+    """The listening sockets of the API and of S3: those of `up`, or some of this process's own.
+
+    Raises:
+        StartError: A requested port is taken.
+    """
+    if options.sockets:
+        api, s3 = options.sockets
+        return listening.inherited(api), listening.inherited(s3)
+    return choose_sockets(options)
 
 
 def _ignore_signals() -> None:
@@ -174,6 +191,10 @@ def _write_server_files(context: Context) -> None:
         "tracking_uri": context.tracking_uri,
         "version": VERSION,
         "started": time.time(),
+        "state": str(context.state),
+        "images": str(context.images),
+        "runtime": context.containers.kind,
+        "operations": len(operations),
         # The keys stay in their own file; `status` adds them.
         "environment": {
             name: value

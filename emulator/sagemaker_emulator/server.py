@@ -16,12 +16,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sagemaker_emulator.aws import protocol
 from sagemaker_emulator.aws.context import Context
-from sagemaker_emulator.aws.dispatch import HttpResponse, operations
+from sagemaker_emulator.aws.dispatch import HttpResponse
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.sagemaker.endpoints.invoke import invoke_endpoint
 from sagemaker_emulator.services.functions import code_address
 from sagemaker_emulator.services.moto_fallback import MotoFallback
-from sagemaker_emulator.version import VERSION
 
 _SCOPE = re.compile(r"Credential=[^/]*/\d+/[^/]*/([^/]+)/aws4_request")
 _INVOCATIONS = re.compile(r"/endpoints/([^/]+)/invocations")
@@ -44,7 +43,7 @@ def application(context: Context) -> ASGIApp:
             # A web page whose name was pointed at this machine must not reach it.
             response: Response = JSONResponse({"message": "unknown host"}, 421)
         elif request.url.path == "/_emulator/health":
-            response = JSONResponse(health(context))
+            response = JSONResponse({})
         else:
             body = await request.body()
             response = await anyio.to_thread.run_sync(
@@ -54,20 +53,6 @@ def application(context: Context) -> ASGIApp:
         await response(scope, receive, send)
 
     return app
-
-
-def health(context: Context) -> dict[str, str | bool | int]:
-    """What `status` shows of a running server."""
-    return {
-        "version": VERSION,
-        "state": str(context.state),
-        "images": str(context.images),
-        "runtime": context.containers.kind,
-        "url": context.url,
-        "s3_url": context.s3_url,
-        "s3": context.s3.alive(),
-        "operations": len(operations),
-    }
 
 
 def _respond(context: Context, moto: MotoFallback, request: Request, body: bytes) -> Response:

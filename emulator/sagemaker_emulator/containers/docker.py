@@ -86,19 +86,24 @@ class Docker:
         program, *arguments = launch["argv"]
         # The image does not know the user, who has no home in it.
         variables = {"HOME": "/tmp", "USER": "emulator", **launch["environment"]}
+        # Every user of the machine can read a command, so it shows no keys; but the client itself
+        # must not get the variables that it reads.
+        hidden = {name: value for name, value in variables.items() if name.startswith("AWS_")}
+        shown = {name: value for name, value in variables.items() if name not in hidden}
         command = [
             *("docker", "run", "--rm", "--init", "--network", "host"),
             *("--add-host", f"{HOST_NAME}:127.0.0.1"),
             *("--name", name, "--label", f"{LABEL}={self._owner}"),
             *("--user", f"{os.getuid()}:{os.getgid()}"),
             *("--volume", f"{folder}:/opt/ml", "--workdir", "/opt/ml"),
-            *(part for k, v in variables.items() for part in ("--env", f"{k}={v}")),
+            *(part for name, value in shown.items() for part in ("--env", f"{name}={value}")),
+            *(part for name in hidden for part in ("--env", name)),
             *("--entrypoint", program, prepared, *arguments),
         ]
         started: Launch = {
             **launch,
             "argv": command,
-            "environment": dict(os.environ),
+            "environment": {**os.environ, **hidden},
             "directory": str(folder.parent),
         }
         # A SIGKILL reaches the client of `docker run` only, never the container.
