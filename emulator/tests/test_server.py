@@ -250,11 +250,11 @@ def test_objects_put_into_the_folder_are_seen_soon(emulator: Emulator) -> None:
         (lambda c: c.describe_model(ModelName="no spaces"), r"regular expression pattern"),
         (
             lambda c: c.add_tags(ResourceArn=GROUP, Tags=[{"Key": "a", "Value": "Größe: 3 (neu)"}]),
-            r"Value 'Größe: 3 \(neu\)' at 'Tags.1.Value' .* regular expression pattern",
+            r"Value 'Größe: 3 \(neu\)' at 'tags.1.member.value' .* regular expression pattern",
         ),
         (
             lambda c: c.create_model_package(CustomerMetadataProperties={"source": "s3://b/*"}),
-            r"Value 's3://b/\*' at 'CustomerMetadataProperties.source' .* pattern",
+            r"Value 's3://b/\*' at 'customerMetadataProperties.source.member' .* pattern",
         ),
         (lambda c: c.list_models(SortBy="Colour"), r"enum value set: \[Name, CreationTime\]"),
         (lambda c: c.list_models(MaxResults=1000), r"less than or equal to 100"),

@@ -17,10 +17,15 @@ _Handler = TypeVar("_Handler", bound=Callable[..., Response])
 operations: dict[tuple[str, str], Callable[..., Response]] = {}
 # What the operations that declare it honour of their requests: see `members`.
 honoured: dict[tuple[str, str], Sequence[str]] = {}
+kept: dict[tuple[str, str], Sequence[str]] = {}
 
 
 def operation(
-    name: str, service: str = "sagemaker", *, honours: Sequence[str] | None = None
+    name: str,
+    service: str = "sagemaker",
+    *,
+    honours: Sequence[str] | None = None,
+    keeps: Sequence[str] = (),
 ) -> Callable[[_Handler], _Handler]:
     """Register a function `(context, request)` as an operation of botocore's service model.
 
@@ -33,6 +38,7 @@ def operation(
         service: botocore's name of the service.
         honours: the members of the request that the function honours; a request with any other is
             refused by name. None: the function sees to that itself.
+        keeps: the members that have no effect here, and that Describe shows as they came.
     """
 
     def register(handler: _Handler) -> _Handler:
@@ -40,11 +46,12 @@ def operation(
             operations[service, name] = handler
             return handler
         honoured[service, name] = honours
+        kept[service, name] = keeps
 
         @functools.wraps(handler)
         def checked(context: object, request: Mapping[str, Any]) -> Response:
             shape = service_model(service).operation_model(name).input_shape
-            members.refuse_others(service, name, shape, request, honours)
+            members.refuse_others(service, name, shape, request, (*honours, *keeps))
             return handler(context, request)
 
         operations[service, name] = checked

@@ -3,9 +3,12 @@
 An operation declares what it honours: `@operation("DeleteFunction", "lambda", honours=(
 "FunctionName", "Qualifier"))`. A path names its member with all that is below it, without the
 places in lists: `Targets.Input`. A member of which only a part is honoured is named by its parts.
-A newer botocore's members are refused until somebody honours them.
+A newer botocore's members are refused until somebody honours them. What has no effect on one
+machine (networks, keys, sizes of disks) is not honoured but kept, and shown by Describe: `keeps`.
 """
 
+import itertools
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -20,6 +23,21 @@ VALIDATION_CODES = {
 }
 # What asks for nothing: Publish=False, Layers=[]. A 0 may ask for something.
 _EMPTY: tuple[object, ...] = (None, "", [], {}, ())
+
+
+def paths(text: str) -> tuple[str, ...]:
+    """Paths from a text such as `Name Config{S3Uri Keys{KmsKeyId}}`."""
+    found: list[str] = []
+    above: list[str] = []
+    words = [*re.findall(r"\w+|[{}]", text), ""]
+    for word, following in itertools.pairwise(words):
+        if word == "}":
+            above.pop()
+        elif following == "{":
+            above.append(word)
+        elif word != "{":
+            found.append(".".join([*above, word]))
+    return tuple(found)
 
 
 def is_honoured(path: str, honours: Iterable[str]) -> bool:

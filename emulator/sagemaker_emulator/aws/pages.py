@@ -16,6 +16,12 @@ _Item = TypeVar("_Item")
 # Where an item stands: the value that is sorted by (None comes first), and the item's own name.
 Place = tuple[float | str | None, float | str]
 
+# What `page` honours of a request; see `members.paths`.
+PAGED = "NextToken MaxResults "
+SORTED = PAGED + "SortBy SortOrder "
+CREATED = SORTED + "NameContains CreationTimeAfter CreationTimeBefore "
+MODIFIED = CREATED + "LastModifiedTimeAfter LastModifiedTimeBefore StatusEquals "
+
 # No text in UTF-8 begins with it. botocore's paginators, which also take a service's token as
 # StartingToken, would otherwise read one that is base64 of JSON as a token of their own.
 _MARK = b"\xc0"
@@ -33,7 +39,7 @@ def page(
     order: str = "Descending",
     size: int = 10,
     filtered_after: Collection[str] = (),
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """The response to a List request from all documents of a kind, as SageMaker gives it.
 
     Args:

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, unquote
 
 from botocore.model import OperationModel, Shape
 
-from sagemaker_emulator.aws import request_shapes
+from sagemaker_emulator.aws import numerals, request_shapes
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import (
     HttpResponse,
@@ -23,6 +23,8 @@ from sagemaker_emulator.errors import ApiError
 
 _TARGETS = {"SageMaker": "sagemaker", "Logs_20140328": "logs", "AWSEvents": "events"}
 REST_SERVICES = {"lambda"}
+# Deeper than any request, and far from what recursion can bear.
+_DEEPEST = 200
 
 
 def service_of(target: str) -> str | None:
@@ -72,11 +74,14 @@ def error(problem: ApiError) -> HttpResponse:
 
 def _document(body: bytes) -> dict[str, object]:
     try:
-        document = json.loads(body or b"{}")
+        document = numerals.parse_json(body or b"{}")
     except ValueError as problem:
         raise ApiError(
             "SerializationException", f"the request body is not JSON: {problem}"
         ) from None
+    if numerals.is_deeper(document, _DEEPEST):
+        message = f"the request body is nested more than {_DEEPEST} levels deep"
+        raise ApiError("SerializationException", message)
     if not isinstance(document, dict):
         raise ApiError("SerializationException", "the request body is not a JSON object")
     return document
@@ -131,8 +136,8 @@ def _rest_request(
 def _scalar(shape: Shape, text: str) -> Any:
     """A value that travelled as text."""
     match shape.type_name:
-        case "integer" | "long" if text.lstrip("-").isdigit():
-            return int(text)
+        case "integer" | "long" if (number := numerals.integer(text)) is not None:
+            return number
         case "boolean":
             return text.lower() == "true"
         case _:

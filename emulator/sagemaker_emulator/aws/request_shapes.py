@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import math
 import operator
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -9,12 +10,14 @@ from typing import Any
 
 from botocore.model import ListShape, MapShape, Shape, StringShape, StructureShape
 
-from sagemaker_emulator.aws import patterns
+from sagemaker_emulator.aws import numerals, patterns
 from sagemaker_emulator.errors import ApiError, invalid
 
 
 def parse(shape: Shape | None, value: Mapping[str, Any]) -> Any:
     """Check a request against its shape: members, types, enums, patterns, lengths and ranges.
+
+    Messages name a member as AWS's do: `productionVariants.1.member.modelName`.
 
     Args:
         shape: The operation's input shape; None where it takes no input.
@@ -45,7 +48,7 @@ def present(shape: Shape | None, value: Any) -> Any:
             return {
                 name: present(member, value[name])
                 for name, member in shape.members.items()
-                if value.get(name) is not None
+                if value.get(name) is not None and not _is_infinite(value[name])
             }
         case ListShape():
             return [present(shape.member, item) for item in value]
@@ -59,11 +62,22 @@ def present(shape: Shape | None, value: Any) -> Any:
             return value
 
 
+def _is_infinite(value: object) -> bool:
+    """Whether a value is a number that JSON cannot hold; an earlier version kept such metrics."""
+    return isinstance(value, float) and not math.isfinite(value)
+
+
+# The years 1 to 9999.
+_FIRST, _LAST = -62_135_596_800.0, 253_402_300_799.0
+
+
 def _epoch(value: Any) -> float:
     if isinstance(value, str):
         value = datetime.fromisoformat(value)
     if isinstance(value, datetime):
         return (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
+    if not numerals.is_finite(value) or not _FIRST <= value <= _LAST:
+        raise ValueError(value)
     return float(value)
 
 
@@ -74,27 +88,39 @@ def _parse(shape: Shape, value: Any, path: str, faults: list[str]) -> Any:
     if not of_type or (expected and isinstance(value, bool) != (kind == "boolean")):
         faults.append(f"Value {_show(value)} at '{path or 'request'}' is not a {kind}")
         return value
+    if isinstance(value, float) and not math.isfinite(value):
+        faults.append(f"Value {_show(value)} at '{path}' is not a finite number")
+        return value
     match shape:
         case StructureShape():
             return _structure(shape, value, path, faults)
         case ListShape():
             _measure(shape, len(value), value, path, faults, "length")
-            return [_parse(shape.member, v, f"{path}.{i + 1}", faults) for i, v in enumerate(value)]
+            return [
+                _parse(shape.member, item, f"{path}.{index}.member", faults)
+                for index, item in enumerate(value, 1)
+            ]
         case MapShape():
             _measure(shape, len(value), value, path, faults, "length")
             for key in value:
-                _parse(shape.key, key, f"{path}.key", faults)
-            return {k: _parse(shape.value, v, f"{path}.{k}", faults) for k, v in value.items()}
+                _parse(shape.key, key, f"{path}.{_short(key)}.key", faults)
+            return {
+                key: _parse(shape.value, item, f"{path}.{_short(key)}.member", faults)
+                for key, item in value.items()
+            }
         case StringShape():
             _string(shape, value, path, faults)
         case Shape(type_name="integer" | "long" | "float" | "double"):
             _measure(shape, value, value, path, faults, "value")
+            least, most = _RANGES.get(kind, (value, value))
+            if not least <= value <= most:
+                faults.append(f"Value {_show(value)} at '{path}' is not a {kind}")
         case Shape(type_name="blob"):
             return _blob(value, path, faults)
         case Shape(type_name="timestamp"):
             try:
                 return _epoch(value)
-            except (TypeError, ValueError):
+            except (TypeError, ValueError, OverflowError):
                 faults.append(f"Value {_show(value)} at '{path}' is not a timestamp")
     return value
 
@@ -110,6 +136,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "double": (int, float),
     "boolean": (bool,),
 }
+_RANGES = {"integer": (-(2**31), 2**31 - 1), "long": (numerals.LEAST, numerals.MOST)}
 
 
 def _structure(
@@ -120,20 +147,32 @@ def _structure(
     for name in shape.metadata.get("required", ()):
         if value.get(name) is None:
             faults.append(
-                f"Value null at '{prefix}{name}' failed to satisfy constraint: "
+                f"Value null at '{prefix}{_lower(name)}' failed to satisfy constraint: "
                 "Member must not be null"
             )
     parsed = {}
     for name, item in value.items():
         if name not in members:
             known = ", ".join(sorted(members))
-            faults.append(f"Unknown member '{prefix}{name}'; it must be one of: {known}")
+            where = f" at '{path}'" if path else ""
+            faults.append(f"Unknown member {_show(name)}{where}; it must be one of: {known}")
         elif item is not None:
-            parsed[name] = _parse(members[name], item, f"{prefix}{name}", faults)
+            parsed[name] = _parse(members[name], item, f"{prefix}{_lower(name)}", faults)
     return parsed
 
 
+def _lower(name: str) -> str:
+    """A member's name as AWS's messages have it: `modelName`."""
+    return name[:1].lower() + name[1:]
+
+
+def _short(key: str) -> str:
+    return key if len(key) <= 100 else f"{key[:100]}..."
+
+
 def _string(shape: Shape, value: str, path: str, faults: list[str]) -> None:
+    if any("\ud800" <= letter <= "\udfff" for letter in value):
+        faults.append(f"Value {_show(value)} at '{path}' is not Unicode: it has half a character")
     allowed = shape.metadata.get("enum")
     if allowed and value not in allowed:
         faults.append(

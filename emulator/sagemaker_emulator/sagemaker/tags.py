@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
-from sagemaker_emulator.aws.pages import cut, scope_of
+from sagemaker_emulator.aws.members import paths
+from sagemaker_emulator.aws.pages import PAGED, cut, scope_of
 from sagemaker_emulator.errors import ApiError, invalid
 
 if TYPE_CHECKING:
@@ -43,13 +44,13 @@ def get(context: Context, arn: str) -> list[types.TagTypeDef]:
     return tags
 
 
-@operation("AddTags")
+@operation("AddTags", honours=paths("ResourceArn Tags"))
 def add_tags(context: Context, request: types.AddTagsInputTypeDef) -> Response:
     """Tag a resource."""
     return {"Tags": add(context, _checked_arn(context, request), request["Tags"])}
 
 
-@operation("ListTags")
+@operation("ListTags", honours=paths(PAGED + "ResourceArn"))
 def list_tags(context: Context, request: types.ListTagsInputTypeDef) -> Response:
     """The tags of a resource, by key."""
     kept = sorted(get(context, _checked_arn(context, request)), key=lambda tag: tag["Key"])
@@ -63,7 +64,7 @@ def list_tags(context: Context, request: types.ListTagsInputTypeDef) -> Response
     return {"Tags": shown, "NextToken": token}
 
 
-@operation("DeleteTags")
+@operation("DeleteTags", honours=paths("ResourceArn TagKeys"))
 def delete_tags(context: Context, request: types.DeleteTagsInputTypeDef) -> Response:
     """Remove tags by key; a key that is not there is not an error."""
     arn = _checked_arn(context, request)

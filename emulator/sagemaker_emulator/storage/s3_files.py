@@ -69,14 +69,18 @@ def download(root: Path, uri: str, folder: Path, role: str = "", region: str = "
             ) from None
         count += 1
     if not count:
-        bucket = Location.parse(uri).bucket
-        raise JobFailed(
-            f'ClientError: No S3 objects found under S3 URL "{uri}" given in input data source. '
-            f"Please ensure that the bucket exists in the selected region ({region}), that "
-            f'objects exist under that S3 prefix, and that the role "{role}" has '
-            f'"s3:ListBucket" permissions on bucket "{bucket}".'
-        )
+        raise JobFailed(f"ClientError: {nothing_under(uri, role, region)}")
     return count
+
+
+def nothing_under(uri: str, role: str, region: str) -> str:
+    """AWS's message where there is nothing under a prefix."""
+    return (
+        f'No S3 objects found under S3 URL "{uri}" given in input data source. '
+        f"Please ensure that the bucket exists in the selected region ({region}), that "
+        f'objects exist under that S3 prefix, and that the role "{role}" has '
+        f'"s3:ListBucket" permissions on bucket "{Location.parse(uri).bucket}".'
+    )
 
 
 def copy(source: Path, target: Path) -> None:

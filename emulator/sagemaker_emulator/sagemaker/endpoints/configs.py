@@ -7,15 +7,32 @@ from typing import TYPE_CHECKING
 
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
-from sagemaker_emulator.aws.pages import page
+from sagemaker_emulator.aws.members import paths
+from sagemaker_emulator.aws.pages import CREATED, page
 from sagemaker_emulator.errors import invalid
 from sagemaker_emulator.sagemaker import tags
+from sagemaker_emulator.sagemaker.defaults import ENDPOINT_CONFIG, fill
 from sagemaker_emulator.storage.store import Document
 
 if TYPE_CHECKING:
     from types_boto3_sagemaker import type_defs as types
 
 KIND = "endpoint-config"
+_HONOURED = """
+    EndpointConfigName Tags DataCaptureConfig AsyncInferenceConfig ExplainerConfig
+    ShadowProductionVariants
+    ProductionVariants{
+        VariantName ModelName InitialInstanceCount InitialVariantWeight
+        ContainerStartupHealthCheckTimeoutInSeconds ServerlessConfig
+    }
+"""
+_KEPT = """
+    KmsKeyId ExecutionRoleArn VpcConfig EnableNetworkIsolation
+    ProductionVariants{
+        InstanceType AcceleratorType VolumeSizeInGB ModelDataDownloadTimeoutInSeconds
+        EnableSSMAccess InferenceAmiVersion RoutingConfig CapacityReservationConfig
+    }
+"""
 _UNSUPPORTED = {
     "AsyncInferenceConfig": "asynchronous inference",
     "ExplainerConfig": "explanations",
@@ -23,7 +40,7 @@ _UNSUPPORTED = {
 }
 
 
-@operation("CreateEndpointConfig")
+@operation("CreateEndpointConfig", honours=paths(_HONOURED), keeps=paths(_KEPT))
 def create_config(context: Context, request: types.CreateEndpointConfigInputTypeDef) -> Response:
     """Create a configuration whose models exist."""
     name = request["EndpointConfigName"]
@@ -55,15 +72,15 @@ def create_config(context: Context, request: types.CreateEndpointConfigInputType
     return {"EndpointConfigArn": arn}
 
 
-@operation("DescribeEndpointConfig")
+@operation("DescribeEndpointConfig", honours=paths("EndpointConfigName"))
 def describe_config(
     context: Context, request: types.DescribeEndpointConfigInputTypeDef
 ) -> Response:
     """The configuration as it was created."""
-    return get(context, request["EndpointConfigName"])
+    return fill(get(context, request["EndpointConfigName"]), ENDPOINT_CONFIG)
 
 
-@operation("ListEndpointConfigs")
+@operation("ListEndpointConfigs", honours=paths(CREATED))
 def list_configs(context: Context, request: types.ListEndpointConfigsInputTypeDef) -> Response:
     """Configurations by name part and creation time."""
     return page(
@@ -75,7 +92,7 @@ def list_configs(context: Context, request: types.ListEndpointConfigsInputTypeDe
     )
 
 
-@operation("DeleteEndpointConfig")
+@operation("DeleteEndpointConfig", honours=paths("EndpointConfigName"))
 def delete_config(context: Context, request: types.DeleteEndpointConfigInputTypeDef) -> Response:
     """Forget a configuration; an endpoint that uses it keeps running."""
     document = get(context, request["EndpointConfigName"])

@@ -102,7 +102,8 @@ class Deployments:
                 ],
                 "CurrentWeight": weight_of(variant),
                 "DesiredWeight": weight_of(variant),
-                "CurrentInstanceCount": 1,
+                # One process stands for all instances.
+                "CurrentInstanceCount": variant.get("InitialInstanceCount", 1),
                 "DesiredInstanceCount": variant.get("InitialInstanceCount", 1),
             }
             for variant in config["ProductionVariants"]

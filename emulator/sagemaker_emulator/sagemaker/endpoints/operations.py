@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
-from sagemaker_emulator.aws.pages import page
+from sagemaker_emulator.aws.members import paths
+from sagemaker_emulator.aws.pages import MODIFIED, page
 from sagemaker_emulator.errors import invalid
 from sagemaker_emulator.sagemaker import tags
 from sagemaker_emulator.sagemaker.endpoints import configs
@@ -19,10 +20,11 @@ if TYPE_CHECKING:
     from types_boto3_sagemaker import type_defs as types
 
 
-@operation("CreateEndpoint")
+@operation("CreateEndpoint", honours=paths("EndpointName EndpointConfigName DeploymentConfig Tags"))
 def create_endpoint(context: Context, request: types.CreateEndpointInputTypeDef) -> Response:
     """Create the endpoint and start its servers."""
     name = request["EndpointName"]
+    _refuse_gradual(request)
     config = configs.get(context, request["EndpointConfigName"])
     arn = context.arn(KIND, name)
     now = time.time()
@@ -35,6 +37,8 @@ def create_endpoint(context: Context, request: types.CreateEndpointInputTypeDef)
         "LastModifiedTime": now,
         "Config": config,
     }
+    if "DeploymentConfig" in request:
+        document["LastDeploymentConfig"] = request["DeploymentConfig"]
     endpoints = context.endpoints
     with endpoints.changed:
         with context.store.transaction():
@@ -45,10 +49,17 @@ def create_endpoint(context: Context, request: types.CreateEndpointInputTypeDef)
     return {"EndpointArn": arn}
 
 
-@operation("UpdateEndpoint")
+@operation(
+    "UpdateEndpoint",
+    honours=paths("""
+        EndpointName EndpointConfigName RetainAllVariantProperties ExcludeRetainedVariantProperties
+        DeploymentConfig RetainDeploymentConfig
+    """),
+)
 def update_endpoint(context: Context, request: types.UpdateEndpointInputTypeDef) -> Response:
     """Start the new configuration's servers, and change over when they respond."""
     name = request["EndpointName"]
+    _refuse_gradual(request)
     config = dict(configs.get(context, request["EndpointConfigName"]))
     endpoints = context.endpoints
     with endpoints.changed:
@@ -66,9 +77,42 @@ def update_endpoint(context: Context, request: types.UpdateEndpointInputTypeDef)
                 "FailureReason": "",
                 "Update": {"Config": config},
             }
+            if "DeploymentConfig" in request:
+                changes["LastDeploymentConfig"] = request["DeploymentConfig"]
+            elif not request.get("RetainDeploymentConfig"):
+                changes["LastDeploymentConfig"] = None
             context.store.update(KIND, name, LastModifiedTime=time.time(), **changes)
         endpoints.begin(name, config)
     return {"EndpointArn": arn}
+
+
+def _refuse_gradual(request: Mapping[str, Any]) -> None:
+    """Refuse a DeploymentConfig that asks for more than to change over all at once.
+
+    Raises:
+        ApiError: It has alarms, waits, canaries, steps or a rolling update.
+    """
+    config = request.get("DeploymentConfig", {})
+    policy = config.get("BlueGreenUpdatePolicy", {})
+    routing = policy.get("TrafficRoutingConfiguration", {})
+    asked = {
+        "RollingUpdatePolicy": config.get("RollingUpdatePolicy"),
+        "AutoRollbackConfiguration.Alarms": config.get("AutoRollbackConfiguration", {}).get(
+            "Alarms"
+        ),
+        "BlueGreenUpdatePolicy.TerminationWaitInSeconds": policy.get("TerminationWaitInSeconds"),
+        "BlueGreenUpdatePolicy.TrafficRoutingConfiguration.Type": routing.get("Type", "ALL_AT_ONCE")
+        != "ALL_AT_ONCE",
+        "BlueGreenUpdatePolicy.TrafficRoutingConfiguration.WaitIntervalInSeconds": routing.get(
+            "WaitIntervalInSeconds"
+        ),
+    }
+    if members := [name for name, value in asked.items() if value]:
+        raise invalid(
+            f"DeploymentConfig: the emulator does not implement {', '.join(members)}; it changes "
+            "over all at once, when the new servers respond, without alarms and waits. Leave "
+            "DeploymentConfig out, or set Type ALL_AT_ONCE and the waits to 0."
+        )
 
 
 def _retained(request: Mapping[str, Any], document: Document, config: Document) -> list[Document]:
@@ -92,27 +136,39 @@ def _retained(request: Mapping[str, Any], document: Document, config: Document) 
     ]
 
 
-@operation("UpdateEndpointWeightsAndCapacities")
+@operation(
+    "UpdateEndpointWeightsAndCapacities",
+    honours=paths("""
+        EndpointName DesiredWeightsAndCapacities{VariantName DesiredWeight DesiredInstanceCount}
+    """),
+)
 def update_weights(
     context: Context, request: types.UpdateEndpointWeightsAndCapacitiesInputTypeDef
 ) -> Response:
-    """Change the variants' shares; the number of instances is recorded, and stays one here."""
+    """Change the variants' shares; the number of instances is only recorded."""
     name = request["EndpointName"]
     document = get(context, name)
     deployment = context.endpoints.serving(name, 0)
     if document["EndpointStatus"] != "InService" or deployment is None:
         raise invalid(f'Endpoint "{document["EndpointArn"]}" is {document["EndpointStatus"]}.')
     variants = {v["VariantName"]: v for v in document["ProductionVariants"]}
+    desired_names = [desired["VariantName"] for desired in request["DesiredWeightsAndCapacities"]]
+    if twice := [each for each in desired_names if desired_names.count(each) > 1]:
+        raise invalid(f'The variant name "{twice[0]}" was non-unique within the request.')
+    if unknown := [each for each in desired_names if each not in variants]:
+        listed = ", ".join(f'"{each}"' for each in unknown)
+        raise invalid(
+            f"The variant name(s) {listed} is/are not present within endpoint configuration "
+            f'"{document["EndpointConfigName"]}".'
+        )
     for desired in request["DesiredWeightsAndCapacities"]:
-        variant = variants.get(desired["VariantName"])
-        if variant is None:
-            raise invalid(
-                f"{name} has no variant {desired['VariantName']}; it has {', '.join(variants)}."
-            )
+        variant = variants[desired["VariantName"]]
         weight = desired.get("DesiredWeight", variant["CurrentWeight"])
         variant |= {"CurrentWeight": weight, "DesiredWeight": weight}
         if "DesiredInstanceCount" in desired:
-            variant["DesiredInstanceCount"] = desired["DesiredInstanceCount"]
+            # There as soon as they are desired: one process stands for all of them.
+            count = desired["DesiredInstanceCount"]
+            variant |= {"DesiredInstanceCount": count, "CurrentInstanceCount": count}
     config = document["Config"]
     for entry in config["ProductionVariants"]:
         entry["InitialVariantWeight"] = variants[entry["VariantName"]]["CurrentWeight"]
@@ -122,7 +178,7 @@ def update_weights(
     return {"EndpointArn": document["EndpointArn"]}
 
 
-@operation("DescribeEndpoint")
+@operation("DescribeEndpoint", honours=paths("EndpointName"))
 def describe_endpoint(context: Context, request: types.DescribeEndpointInputTypeDef) -> Response:
     """What the endpoint serves, and its status."""
     document = get(context, request["EndpointName"])
@@ -137,13 +193,13 @@ def describe_endpoint(context: Context, request: types.DescribeEndpointInputType
     return document
 
 
-@operation("ListEndpoints")
+@operation("ListEndpoints", honours=paths(MODIFIED))
 def list_endpoints(context: Context, request: types.ListEndpointsInputTypeDef) -> Response:
     """Endpoints by name part, status and time."""
     return page("ListEndpoints", request, context.store.list(KIND), "Endpoints", "Endpoint")
 
 
-@operation("DeleteEndpoint")
+@operation("DeleteEndpoint", honours=paths("EndpointName"))
 def delete_endpoint(context: Context, request: types.DeleteEndpointInputTypeDef) -> Response:
     """Forget the endpoint at once; its servers end when they have responded."""
     name = request["EndpointName"]

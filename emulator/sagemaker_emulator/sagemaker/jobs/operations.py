@@ -5,8 +5,10 @@ from typing import Any
 
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
-from sagemaker_emulator.aws.pages import page
+from sagemaker_emulator.aws.members import paths
+from sagemaker_emulator.aws.pages import MODIFIED, page
 from sagemaker_emulator.errors import in_use, invalid
+from sagemaker_emulator.sagemaker.defaults import JOBS, fill
 from sagemaker_emulator.sagemaker.jobs.documents import get
 from sagemaker_emulator.sagemaker.jobs.kinds import (
     PROCESSING,
@@ -18,15 +20,16 @@ from sagemaker_emulator.sagemaker.jobs.kinds import (
 from sagemaker_emulator.sagemaker.jobs.status import status_changes
 
 Request = Mapping[str, Any]
+_MORE = {TRAINING: "WarmPoolStatusEquals TrainingPlanArnEquals"}
 
 
 def _register(kind: JobKind) -> None:
-    @operation(f"Describe{kind.title}Job")
+    @operation(f"Describe{kind.title}Job", honours=(kind.name_key,))
     def describe(context: Context, request: Request) -> Response:
         """The job as it was created, and how far it is."""
-        return get(context, kind, request[kind.name_key])
+        return fill(get(context, kind, request[kind.name_key]), JOBS[kind.resource])
 
-    @operation(f"List{kind.title}Jobs")
+    @operation(f"List{kind.title}Jobs", honours=paths(MODIFIED + _MORE.get(kind, "")))
     def list_jobs(context: Context, request: Request) -> Response:
         """Jobs by part of the name, status and time.
 
@@ -35,6 +38,10 @@ def _register(kind: JobKind) -> None:
         page "from the most current to the oldest", filtered only after it was taken.
         """
         documents = context.store.list(kind.resource)
+        if "WarmPoolStatusEquals" in request:
+            documents = []  # there are no warm pools
+        if plan := request.get("TrainingPlanArnEquals"):
+            documents = [d for d in documents if d["ResourceConfig"].get("TrainingPlanArn") == plan]
         return page(
             f"List{kind.title}Jobs",
             request,
@@ -45,7 +52,7 @@ def _register(kind: JobKind) -> None:
             filtered_after=("StatusEquals",) if kind == TRAINING else (),
         )
 
-    @operation(f"Stop{kind.title}Job")
+    @operation(f"Stop{kind.title}Job", honours=(kind.name_key,))
     def stop(context: Context, request: Request) -> Response:
         """SIGTERM to the container, SIGKILL 20 seconds later (120 on AWS)."""
         name = request[kind.name_key]
@@ -66,7 +73,7 @@ def _register(kind: JobKind) -> None:
     if kind == TRANSFORM:
         return  # the API cannot delete one
 
-    @operation(f"Delete{kind.title}Job")
+    @operation(f"Delete{kind.title}Job", honours=(kind.name_key,))
     def delete(context: Context, request: Request) -> Response:
         """Forget a job that has ended."""
         name = request[kind.name_key]

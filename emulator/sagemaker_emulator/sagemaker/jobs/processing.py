@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
+from sagemaker_emulator.aws.members import paths
 from sagemaker_emulator.sagemaker.jobs import documents, processing_container
 from sagemaker_emulator.sagemaker.jobs.job import MAX_RUNTIME, REASON_LENGTH, Job, JobStopped
 from sagemaker_emulator.sagemaker.jobs.kinds import PROCESSING
@@ -15,7 +16,11 @@ if TYPE_CHECKING:
     from types_boto3_sagemaker import type_defs as types
 
 
-@operation("CreateProcessingJob")
+@operation(
+    "CreateProcessingJob",
+    honours=paths(processing_container.HONOURED),
+    keeps=paths(processing_container.KEPT),
+)
 def create_job(context: Context, request: types.CreateProcessingJobRequestTypeDef) -> Response:
     """Create the job and start it."""
     return documents.create(context, PROCESSING, request, processing_container.problem(request))

@@ -15,6 +15,21 @@ from sagemaker_emulator.sagemaker.jobs.job import Exit, Job, read_message
 from sagemaker_emulator.storage import s3_files
 
 DAY = 86400
+HONOURED = """
+    ProcessingJobName AppSpecification Environment RoleArn Tags StoppingCondition
+    ProcessingInputs{
+        InputName AppManaged DatasetDefinition
+        S3Input{S3Uri LocalPath S3DataType S3InputMode S3CompressionType}
+    }
+    ProcessingOutputConfig{Outputs{OutputName AppManaged S3Output}}
+    ProcessingResources{ClusterConfig{InstanceCount InstanceType}}
+"""
+KEPT = """
+    NetworkConfig ExperimentConfig
+    ProcessingInputs{S3Input{S3DataDistributionType}}
+    ProcessingOutputConfig{KmsKeyId}
+    ProcessingResources{ClusterConfig{VolumeSizeInGB VolumeKmsKeyId}}
+"""
 
 
 def problem(request: Mapping[str, Any]) -> str:
@@ -30,7 +45,7 @@ def problem(request: Mapping[str, Any]) -> str:
     for i, entry in enumerate(request.get("ProcessingInputs", [])):
         where = f"ProcessingInputs[{i}] ({entry['InputName']})"
         s3 = entry.get("S3Input")
-        if s3 is None:
+        if s3 is None or "DatasetDefinition" in entry:
             return f"{where}: only S3Input is supported by the emulator, not DatasetDefinition."
         if s3.get("S3DataType") == "ManifestFile":
             return (

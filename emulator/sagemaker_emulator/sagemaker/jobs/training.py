@@ -6,21 +6,40 @@ from typing import TYPE_CHECKING
 
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
+from sagemaker_emulator.aws.members import paths
+from sagemaker_emulator.errors import JobFailed
 from sagemaker_emulator.sagemaker.jobs import documents, training_container
 from sagemaker_emulator.sagemaker.jobs.job import MAX_RUNTIME, Job, JobStopped
 from sagemaker_emulator.sagemaker.jobs.kinds import TRAINING
 from sagemaker_emulator.sagemaker.jobs.status import secondary_changes
+from sagemaker_emulator.storage import s3_files
 from sagemaker_emulator.storage.store import Document
 
 if TYPE_CHECKING:
     from types_boto3_sagemaker import type_defs as types
 
 
-@operation("CreateTrainingJob")
+@operation(
+    "CreateTrainingJob",
+    honours=paths(training_container.HONOURED),
+    keeps=paths(training_container.KEPT),
+)
 def create_job(context: Context, request: types.CreateTrainingJobRequestTypeDef) -> Response:
     """Create the job and start it."""
-    problem = training_container.problem(request)
+    problem = training_container.problem(request) or _empty_channel(context, request)
     return documents.create(context, TRAINING, request, problem, **secondary_changes("Starting"))
+
+
+def _empty_channel(context: Context, request: types.CreateTrainingJobRequestTypeDef) -> str:
+    """Why the data cannot be found, or an empty string; SageMaker looks before it creates a job."""
+    for channel in request.get("InputDataConfig", []):
+        uri = channel["DataSource"].get("S3DataSource", {}).get("S3Uri", "")
+        try:
+            if not any(True for _ in s3_files.find(context.s3.folder, uri)):
+                return s3_files.nothing_under(uri, request["RoleArn"], context.region)
+        except JobFailed as error:
+            return str(error).removeprefix("ClientError: ")
+    return ""
 
 
 def run(job: Job) -> Document:

@@ -17,6 +17,36 @@ from sagemaker_emulator.storage import s3_files
 from sagemaker_emulator.storage.store import Document
 
 DAY = 86400
+# Of the members that a training job has in common with a tuning job's definition.
+HONOURED_DATA = """
+    InputDataConfig{
+        ChannelName ContentType CompressionType RecordWrapperType InputMode
+        DataSource{S3DataSource{S3DataType S3Uri S3DataDistributionType}}
+    }
+    OutputDataConfig{S3OutputPath CompressionType}
+    ResourceConfig{InstanceType InstanceCount InstanceGroups}
+    StoppingCondition{MaxRuntimeInSeconds MaxWaitTimeInSeconds}
+"""
+KEPT_DATA = """
+    OutputDataConfig{KmsKeyId}
+    ResourceConfig{VolumeSizeInGB VolumeKmsKeyId KeepAlivePeriodInSeconds TrainingPlanArn}
+    StoppingCondition{MaxPendingTimeInSeconds}
+"""
+HONOURED = f"""
+    TrainingJobName HyperParameters RoleArn Environment Tags EnableManagedSpotTraining
+    CheckpointConfig DebugHookConfig DebugRuleConfigurations TensorBoardOutputConfig
+    ProfilerRuleConfigurations
+    AlgorithmSpecification{{
+        TrainingImage TrainingInputMode MetricDefinitions ContainerEntrypoint ContainerArguments
+    }}
+    {HONOURED_DATA}
+"""
+KEPT = f"""
+    VpcConfig EnableNetworkIsolation EnableInterContainerTrafficEncryption ExperimentConfig
+    ProfilerConfig RetryStrategy InfraCheckConfig
+    AlgorithmSpecification{{EnableSageMakerMetricsTimeSeries TrainingImageConfig}}
+    {KEPT_DATA}
+"""
 Progress = Callable[[str], object]
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
+from sagemaker_emulator.aws.members import paths
 from sagemaker_emulator.errors import ApiError, not_found
 from sagemaker_emulator.sagemaker.pipelines.run.records import CALLBACK
 
@@ -13,7 +14,10 @@ if TYPE_CHECKING:
     from types_boto3_sagemaker import type_defs as types
 
 
-@operation("SendPipelineExecutionStepSuccess")
+@operation(
+    "SendPipelineExecutionStepSuccess",
+    honours=paths("CallbackToken OutputParameters ClientRequestToken"),
+)
 def send_step_success(
     context: Context, request: types.SendPipelineExecutionStepSuccessRequestTypeDef
 ) -> Response:
@@ -26,7 +30,10 @@ def send_step_success(
     )
 
 
-@operation("SendPipelineExecutionStepFailure")
+@operation(
+    "SendPipelineExecutionStepFailure",
+    honours=paths("CallbackToken FailureReason ClientRequestToken"),
+)
 def send_step_failure(
     context: Context, request: types.SendPipelineExecutionStepFailureRequestTypeDef
 ) -> Response:

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
-from sagemaker_emulator.aws.pages import page
+from sagemaker_emulator.aws.members import paths
+from sagemaker_emulator.aws.pages import PAGED, SORTED, page
 from sagemaker_emulator.errors import ApiError, invalid
+from sagemaker_emulator.sagemaker.defaults import with_user
 from sagemaker_emulator.sagemaker.pipelines.language.definition import Definition
 from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import DefinitionError
 from sagemaker_emulator.sagemaker.pipelines.language.parameters import bind
@@ -27,7 +29,14 @@ if TYPE_CHECKING:
 _ALPHABET = string.ascii_lowercase + string.digits
 
 
-@operation("StartPipelineExecution")
+@operation(
+    "StartPipelineExecution",
+    honours=paths("""
+        PipelineName PipelineExecutionDisplayName PipelineParameters PipelineExecutionDescription
+        ClientRequestToken ParallelismConfiguration SelectiveExecutionConfig PipelineVersionId
+        MlflowExperimentName PipelineVersionAlias RoleArn
+    """),
+)
 def start(context: Context, request: types.StartPipelineExecutionRequestTypeDef) -> Response:
     """Start an execution; a repeated ClientRequestToken returns the ARN of the first one."""
     store = context.store
@@ -96,13 +105,20 @@ def _experiment(definition: Definition, pipeline: str, execution_id: str) -> dic
     }
 
 
-@operation("DescribePipelineExecution")
+@operation("DescribePipelineExecution", honours=paths("PipelineExecutionArn"))
 def describe(context: Context, request: types.DescribePipelineExecutionRequestTypeDef) -> Response:
     """Return an execution's status and settings."""
-    return records.get_execution(context.store, request["PipelineExecutionArn"])
+    execution = records.get_execution(context.store, request["PipelineExecutionArn"])
+    return with_user(context, execution)
 
 
-@operation("UpdatePipelineExecution")
+@operation(
+    "UpdatePipelineExecution",
+    honours=paths("""
+        PipelineExecutionArn PipelineExecutionDescription PipelineExecutionDisplayName
+        ParallelismConfiguration
+    """),
+)
 def update(context: Context, request: types.UpdatePipelineExecutionRequestTypeDef) -> Response:
     """Change an execution's name, description or parallelism."""
     arn = request["PipelineExecutionArn"]
@@ -111,7 +127,10 @@ def update(context: Context, request: types.UpdatePipelineExecutionRequestTypeDe
     return {"PipelineExecutionArn": arn}
 
 
-@operation("ListPipelineExecutions")
+@operation(
+    "ListPipelineExecutions",
+    honours=paths(SORTED + "PipelineName CreatedAfter CreatedBefore PipelineVersionAlias"),
+)
 def list_executions(
     context: Context, request: types.ListPipelineExecutionsRequestTypeDef
 ) -> Response:
@@ -135,7 +154,7 @@ def list_executions(
     )
 
 
-@operation("ListPipelineExecutionSteps")
+@operation("ListPipelineExecutionSteps", honours=paths(PAGED + "PipelineExecutionArn SortOrder"))
 def list_steps(
     context: Context, request: types.ListPipelineExecutionStepsRequestTypeDef
 ) -> Response:
@@ -150,7 +169,7 @@ def list_steps(
     return page("ListPipelineExecutionSteps", request, steps, "PipelineExecutionSteps", "Step")
 
 
-@operation("ListPipelineParametersForExecution")
+@operation("ListPipelineParametersForExecution", honours=paths(PAGED + "PipelineExecutionArn"))
 def list_parameters(
     context: Context, request: types.ListPipelineParametersForExecutionRequestTypeDef
 ) -> Response:
@@ -175,7 +194,7 @@ def list_parameters(
     )
 
 
-@operation("DescribePipelineDefinitionForExecution")
+@operation("DescribePipelineDefinitionForExecution", honours=paths("PipelineExecutionArn"))
 def describe_definition(
     context: Context, request: types.DescribePipelineDefinitionForExecutionRequestTypeDef
 ) -> Response:
@@ -184,11 +203,14 @@ def describe_definition(
     return {**execution, "PipelineDefinition": records.definition_text(context.store, execution)}
 
 
-@operation("StopPipelineExecution")
+@operation("StopPipelineExecution", honours=paths("PipelineExecutionArn ClientRequestToken"))
 def stop(context: Context, request: types.StopPipelineExecutionRequestTypeDef) -> Response:
     """Stop an execution: running steps are stopped, and no more start."""
     arn = request["PipelineExecutionArn"]
+    token = f"stop/{arn}/{request['ClientRequestToken']}"
     with context.store.transaction():
+        if context.store.get(records.TOKEN, token):
+            return {"PipelineExecutionArn": arn}
         status = records.get_execution(context.store, arn)["PipelineExecutionStatus"]
         if status == "Stopping":
             return {"PipelineExecutionArn": arn}
@@ -198,12 +220,16 @@ def stop(context: Context, request: types.StopPipelineExecutionRequestTypeDef) -
                 f"Only an execution that is Executing can be stopped; {arn} is {status}.",
             )
         record = records.update_execution(context.store, arn, PipelineExecutionStatus="Stopping")
+        context.store.put(records.TOKEN, token, {"PipelineExecutionArn": arn})
     emit_execution_event(context, record, "Executing")
     context.executions.stop_execution(arn)
     return {"PipelineExecutionArn": arn}
 
 
-@operation("RetryPipelineExecution")
+@operation(
+    "RetryPipelineExecution",
+    honours=paths("PipelineExecutionArn ClientRequestToken ParallelismConfiguration"),
+)
 def retry(context: Context, request: types.RetryPipelineExecutionRequestTypeDef) -> Response:
     """Continue a failed or stopped execution where it ended; steps that succeeded are kept."""
     store, arn = context.store, request["PipelineExecutionArn"]

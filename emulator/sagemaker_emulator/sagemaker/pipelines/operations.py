@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
-from sagemaker_emulator.aws.pages import page
+from sagemaker_emulator.aws.members import paths
+from sagemaker_emulator.aws.pages import SORTED, page
 from sagemaker_emulator.errors import ApiError, invalid, not_found
 from sagemaker_emulator.sagemaker import tags
+from sagemaker_emulator.sagemaker.defaults import with_user
 from sagemaker_emulator.sagemaker.pipelines.language.definition import Definition, parse
 from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import DefinitionError
 from sagemaker_emulator.sagemaker.pipelines.language.validation import validate
@@ -22,7 +24,14 @@ if TYPE_CHECKING:
 _ONE_VERSION = "The emulator keeps only the latest version of a pipeline, and no aliases"
 
 
-@operation("CreatePipeline")
+@operation(
+    "CreatePipeline",
+    honours=paths("""
+        PipelineName PipelineDisplayName PipelineDefinition PipelineDescription ClientRequestToken
+        PipelineDefinitionS3Location{Bucket ObjectKey} RoleArn Tags ParallelismConfiguration
+        PipelineVersionAliases
+    """),
+)
 def create_pipeline(context: Context, request: types.CreatePipelineRequestTypeDef) -> Response:
     """Create a pipeline, checked as a whole; a repeated ClientRequestToken changes nothing."""
     name = request["PipelineName"]
@@ -57,7 +66,14 @@ def create_pipeline(context: Context, request: types.CreatePipelineRequestTypeDe
     return {"PipelineArn": arn}
 
 
-@operation("UpdatePipeline")
+@operation(
+    "UpdatePipeline",
+    honours=paths("""
+        PipelineName PipelineDisplayName PipelineDefinition PipelineDescription RoleArn
+        PipelineDefinitionS3Location{Bucket ObjectKey} ParallelismConfiguration
+        PipelineVersionAliases
+    """),
+)
 def update_pipeline(context: Context, request: types.UpdatePipelineRequestTypeDef) -> Response:
     """Change a pipeline; running executions keep the definition that they began with."""
     requested_pipeline(context, request)
@@ -74,26 +90,38 @@ def update_pipeline(context: Context, request: types.UpdatePipelineRequestTypeDe
     return {"PipelineArn": pipeline["PipelineArn"], "PipelineVersionId": changes["Version"]}
 
 
-@operation("DescribePipeline")
+@operation("DescribePipeline", honours=paths("PipelineName PipelineVersionId PipelineVersionAlias"))
 def describe_pipeline(context: Context, request: types.DescribePipelineRequestTypeDef) -> Response:
     """Return a pipeline with its definition."""
-    return requested_pipeline(context, request)
+    return with_user(context, requested_pipeline(context, request))
 
 
-@operation("ListPipelines")
+@operation(
+    "ListPipelines",
+    honours=paths(SORTED + "PipelineNamePrefix CreatedAfter CreatedBefore ManagedBy"),
+)
 def list_pipelines(context: Context, request: types.ListPipelinesRequestTypeDef) -> Response:
     """List pipelines, latest first unless the request orders otherwise."""
     pipelines = [
         {**pipeline, "LastExecutionTime": pipeline.get("LastRunTime")}
         for pipeline in context.store.list(records.PIPELINE, request.get("PipelineNamePrefix", ""))
+        if request.get("ManagedBy") != "AWS"  # a customer manages all
     ]
     return page("ListPipelines", request, pipelines, "PipelineSummaries", "Pipeline")
 
 
-@operation("DeletePipeline")
+@operation("DeletePipeline", honours=paths("PipelineName ClientRequestToken"))
 def delete_pipeline(context: Context, request: types.DeletePipelineRequestTypeDef) -> Response:
-    """Delete a pipeline and its executions; refused while one of them is running."""
+    """Delete a pipeline and its executions; refused while one of them is running.
+
+    A repeated ClientRequestToken returns what the first request did.
+    """
     store = context.store
+    token = f"delete/{request['PipelineName'].rsplit('/', 1)[-1]}/{request['ClientRequestToken']}"
+    if (earlier := store.get(records.TOKEN, token)) and not store.get(
+        records.PIPELINE, earlier["PipelineName"]
+    ):
+        return {"PipelineArn": earlier["PipelineArn"]}
     pipeline = requested_pipeline(context, request)
     executions = records.list_executions(store, pipeline["PipelineArn"])
     running = [
@@ -117,6 +145,11 @@ def delete_pipeline(context: Context, request: types.DeletePipelineRequestTypeDe
             for document in store.list(kind, f"{pipeline['PipelineName']}/"):
                 store.delete(kind, document["Name"])
         store.delete(records.PIPELINE, pipeline["PipelineName"])
+        store.put(
+            records.TOKEN,
+            token,
+            {"PipelineArn": pipeline["PipelineArn"], "PipelineName": pipeline["PipelineName"]},
+        )
     return {"PipelineArn": pipeline["PipelineArn"]}
 
 

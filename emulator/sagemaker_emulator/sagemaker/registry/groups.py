@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
-from sagemaker_emulator.aws.pages import page
+from sagemaker_emulator.aws.members import paths
+from sagemaker_emulator.aws.pages import CREATED, page
 from sagemaker_emulator.errors import ApiError, invalid
 from sagemaker_emulator.sagemaker import tags
+from sagemaker_emulator.sagemaker.defaults import with_user
 from sagemaker_emulator.storage.store import Document
 
 if TYPE_CHECKING:
@@ -18,7 +20,10 @@ if TYPE_CHECKING:
 _KIND = "model-package-group"
 
 
-@operation("CreateModelPackageGroup")
+@operation(
+    "CreateModelPackageGroup",
+    honours=paths("ModelPackageGroupName ModelPackageGroupDescription Tags"),
+)
 def create_group(context: Context, request: types.CreateModelPackageGroupInputTypeDef) -> Response:
     """Make an empty group."""
     name = request["ModelPackageGroupName"]
@@ -38,28 +43,31 @@ def create_group(context: Context, request: types.CreateModelPackageGroupInputTy
     return {"ModelPackageGroupArn": arn}
 
 
-@operation("DescribeModelPackageGroup")
+@operation("DescribeModelPackageGroup", honours=paths("ModelPackageGroupName"))
 def describe_group(
     context: Context, request: types.DescribeModelPackageGroupInputTypeDef
 ) -> Response:
     """A group by name or ARN."""
-    return get(context, request["ModelPackageGroupName"])
+    return with_user(context, get(context, request["ModelPackageGroupName"]))
 
 
-@operation("ListModelPackageGroups")
+@operation("ListModelPackageGroups", honours=paths(CREATED + "CrossAccountFilterOption"))
 def list_groups(context: Context, request: types.ListModelPackageGroupsInputTypeDef) -> Response:
     """Groups by name part and creation time."""
     return page(
         "ListModelPackageGroups",
         request,
-        context.store.list(_KIND),
+        # No other account shares anything with this one.
+        []
+        if request.get("CrossAccountFilterOption") == "CrossAccount"
+        else context.store.list(_KIND),
         "ModelPackageGroupSummaryList",
         "ModelPackageGroup",
         order="Ascending",  # by its reference
     )
 
 
-@operation("DeleteModelPackageGroup")
+@operation("DeleteModelPackageGroup", honours=paths("ModelPackageGroupName"))
 def delete_group(context: Context, request: types.DeleteModelPackageGroupInputTypeDef) -> Response:
     """Forget an empty group."""
     with context.store.transaction():
@@ -85,8 +93,7 @@ def get(context: Context, identifier: str) -> Document:
     """
     document = context.store.get(_KIND, name_of(identifier))
     if document is None:
-        arn = context.arn(_KIND, name_of(identifier))
-        raise invalid(f"ModelPackageGroup {arn} does not exist.")
+        raise invalid("Model Package Group does not exist.")
     return document
 
 

@@ -7,15 +7,31 @@ from typing import TYPE_CHECKING
 
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
-from sagemaker_emulator.aws.pages import page
+from sagemaker_emulator.aws.members import paths
+from sagemaker_emulator.aws.pages import CREATED, page
 from sagemaker_emulator.errors import invalid
 from sagemaker_emulator.sagemaker import tags
+from sagemaker_emulator.sagemaker.defaults import MODEL, fill
 from sagemaker_emulator.storage.store import Document
 
 if TYPE_CHECKING:
     from types_boto3_sagemaker import type_defs as types
 
 _KIND = "model"
+_HONOURED_CONTAINER = """{
+    Image ModelDataUrl ModelDataSource{S3DataSource{S3Uri CompressionType}} Environment
+    ModelPackageName Mode AdditionalModelDataSources InferenceSpecificationName
+}"""
+_HONOURED = f"""
+    ModelName Tags PrimaryContainer{_HONOURED_CONTAINER} Containers{_HONOURED_CONTAINER}
+"""
+_KEPT_CONTAINER = """{
+    ContainerHostname ImageConfig ModelDataSource{S3DataSource{S3DataType ModelAccessConfig}}
+}"""
+_KEPT = f"""
+    PrimaryContainer{_KEPT_CONTAINER} Containers{_KEPT_CONTAINER}
+    ExecutionRoleArn VpcConfig EnableNetworkIsolation InferenceExecutionConfig
+"""
 _UNSUPPORTED = {
     "AdditionalModelDataSources": "the emulator fetches one model: pack all into ModelDataUrl",
     "InferenceSpecificationName": "the emulator takes a package's InferenceSpecification alone: "
@@ -23,7 +39,7 @@ _UNSUPPORTED = {
 }
 
 
-@operation("CreateModel")
+@operation("CreateModel", honours=paths(_HONOURED), keeps=paths(_KEPT))
 def create_model(context: Context, request: types.CreateModelInputTypeDef) -> Response:
     """Create a model; a container with ModelPackageName uses that package's image and data."""
     name = request["ModelName"]
@@ -63,19 +79,19 @@ def create_model(context: Context, request: types.CreateModelInputTypeDef) -> Re
     return {"ModelArn": arn}
 
 
-@operation("DescribeModel")
+@operation("DescribeModel", honours=paths("ModelName"))
 def describe_model(context: Context, request: types.DescribeModelInputTypeDef) -> Response:
     """The model as it was created."""
-    return _get(context, request["ModelName"])
+    return fill(_get(context, request["ModelName"]), MODEL)
 
 
-@operation("ListModels")
+@operation("ListModels", honours=paths(CREATED))
 def list_models(context: Context, request: types.ListModelsInputTypeDef) -> Response:
     """Models by name part and creation time."""
     return page("ListModels", request, context.store.list(_KIND), "Models", "Model")
 
 
-@operation("DeleteModel")
+@operation("DeleteModel", honours=paths("ModelName"))
 def delete_model(context: Context, request: types.DeleteModelInputTypeDef) -> Response:
     """Forget a model; endpoints that serve it keep doing so until they are updated."""
     document = _get(context, request["ModelName"])

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
-from sagemaker_emulator.aws.pages import page
+from sagemaker_emulator.aws.members import paths
+from sagemaker_emulator.aws.pages import CREATED, page
 from sagemaker_emulator.errors import ApiError, invalid
 from sagemaker_emulator.sagemaker import tags
+from sagemaker_emulator.sagemaker.defaults import with_user
 from sagemaker_emulator.sagemaker.registry import groups
 from sagemaker_emulator.storage.store import Document
 
@@ -19,7 +21,14 @@ if TYPE_CHECKING:
     from types_boto3_sagemaker import type_defs as types
 
 _KIND = "model-package"
+# The packages that ClientTokens made, by group.
+_TOKEN = "model-package-token"
 _EVENT = "SageMaker Model Package State Change"
+_KEPT = """
+    ModelPackageDescription ModelPackageRegistrationType MetadataProperties ModelMetrics Domain Task
+    SamplePayloadUrl DriftCheckBaselines AdditionalInferenceSpecifications SkipModelValidation
+    SourceUri SecurityConfig ModelCard ModelLifeCycle
+"""
 # UpdateModelPackage replaces each of these whole.
 _REPLACED = (
     "ModelApprovalStatus",
@@ -32,18 +41,36 @@ _REPLACED = (
 )
 
 
-@operation("CreateModelPackage")
+@operation(
+    "CreateModelPackage",
+    honours=paths(
+        "ModelPackageName ModelPackageGroupName ModelApprovalStatus ClientToken Tags "
+        "CertifyForMarketplace InferenceSpecification CustomerMetadataProperties"
+    ),
+    keeps=paths(_KEPT),
+)
 def create_package(context: Context, request: types.CreateModelPackageInputTypeDef) -> Response:
     """Create a package; in a group it becomes the next version, by default pending approval."""
     group, name = request.get("ModelPackageGroupName"), request.get("ModelPackageName")
-    if (group is None) == (name is None):
-        raise invalid("use either ModelPackageGroupName (a version) or ModelPackageName")
+    if group is None and name is None:
+        raise invalid("Missing ARN.")
+    if group is not None and name is not None:
+        raise invalid(
+            "Both ModelPackageName and ModelPackageGroupName are provided in the input. Cannot "
+            "determine which one to use."
+        )
+    if group is not None and request.get("Tags"):
+        raise invalid(
+            "Tags are not supported in Model Package versions. Please add them to the Model "
+            "Package Group"
+        )
     kept = {key: value for key, value in request.items() if key != "Tags"}
     with context.store.transaction():
         if group:
             group = groups.name_of(group)
-            earlier = _created_by(context, group, request.get("ClientToken"))
-            if earlier:
+            token = f"{group}/{request['ClientToken']}" if "ClientToken" in request else ""
+            earlier = context.store.get(_TOKEN, token) if token else None
+            if earlier and context.store.get(_KIND, earlier["ModelPackageName"]):
                 return {"ModelPackageArn": earlier["ModelPackageArn"]}
             version = groups.next_version(context, group)
             name = f"{group}/{version}"
@@ -61,19 +88,32 @@ def create_package(context: Context, request: types.CreateModelPackageInputTypeD
         }
         if not context.store.create(_KIND, str(name), document):
             raise ApiError("ConflictException", f"Model Package already exists: {arn}")
+        if group and token:
+            made = {"ModelPackageArn": arn, "ModelPackageName": name}
+            context.store.put(_TOKEN, token, made)
         tags.add(context, arn, request.get("Tags"))
         # In the transaction: a version is kept only if its event is kept for delivery.
         _emit_change(context, document)
     return {"ModelPackageArn": arn}
 
 
-@operation("DescribeModelPackage")
+@operation("DescribeModelPackage", honours=paths("ModelPackageName IncludedData"))
 def describe_package(context: Context, request: types.DescribeModelPackageInputTypeDef) -> Response:
     """A package by ARN, by name, or as `group/version`."""
-    return _get(context, request["ModelPackageName"])
+    if request.get("IncludedData") == "MetadataOnly":
+        raise invalid("IncludedData: the emulator returns AllData; a model card is not encrypted.")
+    return with_user(context, _shown(_get(context, request["ModelPackageName"])))
 
 
-@operation("UpdateModelPackage")
+@operation(
+    "UpdateModelPackage",
+    honours=paths("""
+        ModelPackageArn ModelApprovalStatus ApprovalDescription CustomerMetadataProperties
+        CustomerMetadataPropertiesToRemove AdditionalInferenceSpecificationsToAdd
+        InferenceSpecification SourceUri ModelCard ModelLifeCycle ModelPackageRegistrationType
+        ClientToken
+    """),
+)
 def update_package(context: Context, request: types.UpdateModelPackageInputTypeDef) -> Response:
     """Approve, reject or annotate a package, and emit an event of what changed."""
     with context.store.transaction():
@@ -103,7 +143,10 @@ def update_package(context: Context, request: types.UpdateModelPackageInputTypeD
     return {"ModelPackageArn": document["ModelPackageArn"]}
 
 
-@operation("ListModelPackages")
+@operation(
+    "ListModelPackages",
+    honours=paths(CREATED + "ModelApprovalStatus ModelPackageGroupName ModelPackageType"),
+)
 def list_packages(context: Context, request: types.ListModelPackagesInputTypeDef) -> Response:
     """Versions of a group, or packages without one; `ModelPackageType` Both lists all.
 
@@ -122,7 +165,7 @@ def list_packages(context: Context, request: types.ListModelPackagesInputTypeDef
             approval == document.get("ModelApprovalStatus")
         ):
             packages.append(document)
-    return page(
+    listed = page(
         "ListModelPackages",
         request,
         packages,
@@ -131,9 +174,11 @@ def list_packages(context: Context, request: types.ListModelPackagesInputTypeDef
         identity="ModelPackageArn",
         size=100,
     )
+    summaries = [_shown(package) for package in listed["ModelPackageSummaryList"]]
+    return {**listed, "ModelPackageSummaryList": summaries}
 
 
-@operation("DeleteModelPackage")
+@operation("DeleteModelPackage", honours=paths("ModelPackageName"))
 def delete_package(context: Context, request: types.DeleteModelPackageInputTypeDef) -> Response:
     """Forget a package; its version number is not used again."""
     document = _get(context, request["ModelPackageName"])
@@ -150,10 +195,11 @@ def _get(context: Context, identifier: str) -> Document:
     return document
 
 
-def _created_by(context: Context, group: str, token: str | None) -> Document | None:
-    """The package that an earlier try of the same request made."""
-    versions = context.store.list(_KIND, f"{group}/") if token else []
-    return next((version for version in versions if version.get("ClientToken") == token), None)
+def _shown(document: Document) -> Document:
+    """A package as responses have it: a version has no name of its own."""
+    if "ModelPackageVersion" not in document:
+        return document
+    return {key: value for key, value in document.items() if key != "ModelPackageName"}
 
 
 def _emit_change(context: Context, document: Document, **more: object) -> None:

@@ -31,6 +31,15 @@ from sagemaker_emulator.sagemaker.transform.objects import (
 )
 from sagemaker_emulator.storage import s3_files
 
+HONOURED = """
+    TransformJobName ModelName MaxConcurrentTransforms ModelClientConfig MaxPayloadInMB
+    BatchStrategy Environment TransformInput DataCaptureConfig DataProcessing Tags
+    TransformOutput{S3OutputPath Accept AssembleWith} TransformResources{InstanceCount}
+"""
+KEPT = """
+    ExperimentConfig TransformOutput{KmsKeyId}
+    TransformResources{InstanceType VolumeKmsKeyId TransformAmiVersion}
+"""
 MOST = 100  # MB under way at once, and of one object
 WATCH = 0.2  # seconds between two checks whether the job was stopped
 SEE_LOGS = "See job logs for more information"

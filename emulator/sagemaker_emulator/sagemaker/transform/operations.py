@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
+from sagemaker_emulator.aws.members import paths
 from sagemaker_emulator.sagemaker.endpoints.model_server import ServedModel
 from sagemaker_emulator.sagemaker.jobs import documents
 from sagemaker_emulator.sagemaker.jobs.job import Job, JobStopped
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from types_boto3_sagemaker import type_defs as types
 
 
-@operation("CreateTransformJob")
+@operation("CreateTransformJob", honours=paths(batch.HONOURED), keeps=paths(batch.KEPT))
 def create_job(context: Context, request: types.CreateTransformJobRequestTypeDef) -> Response:
     """Create the job and start it."""
     context.call("DescribeModel", ModelName=request["ModelName"])

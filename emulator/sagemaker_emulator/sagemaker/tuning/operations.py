@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING
 
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
-from sagemaker_emulator.aws.pages import page
+from sagemaker_emulator.aws.members import paths
+from sagemaker_emulator.aws.pages import MODIFIED, SORTED, page
 from sagemaker_emulator.errors import in_use, invalid, not_found
 from sagemaker_emulator.sagemaker import tags
 from sagemaker_emulator.sagemaker.jobs.kinds import TUNING
-from sagemaker_emulator.sagemaker.tuning.request import problem
+from sagemaker_emulator.sagemaker.tuning.request import HONOURED, KEPT, problem
 from sagemaker_emulator.storage.store import Document
 
 if TYPE_CHECKING:
     from types_boto3_sagemaker import type_defs as types
 
 
-@operation("CreateHyperParameterTuningJob")
+@operation("CreateHyperParameterTuningJob", honours=paths(HONOURED), keeps=paths(KEPT))
 def create_tuning_job(
     context: Context, request: types.CreateHyperParameterTuningJobRequestTypeDef
 ) -> Response:
@@ -49,7 +50,7 @@ def create_tuning_job(
     return {"HyperParameterTuningJobArn": arn}
 
 
-@operation("DescribeHyperParameterTuningJob")
+@operation("DescribeHyperParameterTuningJob", honours=paths("HyperParameterTuningJobName"))
 def describe_tuning_job(
     context: Context, request: types.DescribeHyperParameterTuningJobRequestTypeDef
 ) -> Response:
@@ -57,7 +58,7 @@ def describe_tuning_job(
     return _get(context, request["HyperParameterTuningJobName"])
 
 
-@operation("ListHyperParameterTuningJobs")
+@operation("ListHyperParameterTuningJobs", honours=paths(MODIFIED))
 def list_tuning_jobs(
     context: Context, request: types.ListHyperParameterTuningJobsRequestTypeDef
 ) -> Response:
@@ -81,7 +82,10 @@ def list_tuning_jobs(
     )
 
 
-@operation("ListTrainingJobsForHyperParameterTuningJob")
+@operation(
+    "ListTrainingJobsForHyperParameterTuningJob",
+    honours=paths(SORTED + "HyperParameterTuningJobName StatusEquals"),
+)
 def list_trials(
     context: Context, request: types.ListTrainingJobsForHyperParameterTuningJobRequestTypeDef
 ) -> Response:
@@ -108,7 +112,7 @@ def list_trials(
 _OBJECTIVE = "FinalHyperParameterTuningJobObjectiveMetric"
 
 
-@operation("StopHyperParameterTuningJob")
+@operation("StopHyperParameterTuningJob", honours=paths("HyperParameterTuningJobName"))
 def stop_tuning_job(
     context: Context, request: types.StopHyperParameterTuningJobRequestTypeDef
 ) -> Response:

@@ -14,6 +14,28 @@ from sagemaker_emulator.sagemaker.tuning.search import (
 )
 from sagemaker_emulator.storage.store import Document
 
+HONOURED = f"""
+    HyperParameterTuningJobName Tags TrainingJobDefinitions WarmStartConfig Autotune
+    HyperParameterTuningJobConfig{{
+        Strategy HyperParameterTuningJobObjective ResourceLimits ParameterRanges
+        TrainingJobEarlyStoppingType TuningJobCompletionCriteria RandomSeed
+    }}
+    TrainingJobDefinition{{
+        DefinitionName StaticHyperParameters RoleArn Environment EnableManagedSpotTraining
+        CheckpointConfig AlgorithmSpecification{{TrainingImage TrainingInputMode MetricDefinitions}}
+        HyperParameterTuningResourceConfig{{
+            InstanceType InstanceCount VolumeSizeInGB InstanceConfigs
+        }}
+        {training_container.HONOURED_DATA}
+    }}
+"""
+KEPT = f"""
+    TrainingJobDefinition{{
+        VpcConfig EnableNetworkIsolation EnableInterContainerTrafficEncryption RetryStrategy
+        HyperParameterTuningResourceConfig{{VolumeKmsKeyId AllocationStrategy}}
+        {training_container.KEPT_DATA}
+    }}
+"""
 # Members of TrainingJobDefinition that CreateTrainingJob takes as they are.
 _COPIED = (
     "RoleArn",
@@ -34,8 +56,8 @@ _COPIED = (
 def problem(request: Mapping[str, Any]) -> str:
     """Why a CreateHyperParameterTuningJob request cannot be run here, or an empty string."""
     config = request["HyperParameterTuningJobConfig"]
-    if "TrainingJobDefinition" not in request:
-        return "TrainingJobDefinition is missing (TrainingJobDefinitions are not supported)."
+    if "TrainingJobDefinition" not in request or "TrainingJobDefinitions" in request:
+        return "TrainingJobDefinition is needed; TrainingJobDefinitions are not supported."
     if config["Strategy"] not in STRATEGIES:
         return (
             f"Strategy {config['Strategy']} is not supported by the emulator; "
@@ -44,6 +66,9 @@ def problem(request: Mapping[str, Any]) -> str:
     for key in ("WarmStartConfig", "Autotune"):
         if key in request:
             return f"{key} is not supported by the emulator."
+    criteria = config.get("TuningJobCompletionCriteria", {})
+    if criteria.get("ConvergenceDetected", {}).get("CompleteOnConvergence") == "Enabled":
+        return "TuningJobCompletionCriteria.ConvergenceDetected is not supported by the emulator."
     if "HyperParameterTuningJobObjective" not in config:
         return "HyperParameterTuningJobConfig.HyperParameterTuningJobObjective is missing."
     metric = config["HyperParameterTuningJobObjective"]["MetricName"]

@@ -145,7 +145,9 @@ def test_models_by_package_and_by_image(emulator: Emulator, sagemaker: Any, grou
     sagemaker.create_model(
         ModelName=name, ExecutionRoleArn=role, Containers=[{"ModelPackageName": arn}]
     )
-    assert sagemaker.describe_model(ModelName=name)["Containers"] == [{"ModelPackageName": arn}]
+    assert sagemaker.describe_model(ModelName=name)["Containers"] == [
+        {"ModelPackageName": arn, "Mode": "SingleModel"}
+    ]
     listed = sagemaker.list_models(NameContains=name)["Models"]
     assert [model["ModelName"] for model in listed] == [name]
     sagemaker.delete_model(ModelName=name)

@@ -4,11 +4,14 @@ A definition may put an integer parameter into a string field, or a tuned hyperp
 string) into a number. SageMaker converts such values; so does ``fit``, by botocore's shapes.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from sagemaker_emulator.aws import numerals
+from sagemaker_emulator.aws.dispatch import honoured, kept
+from sagemaker_emulator.aws.members import is_honoured
 from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import (
     DefinitionError,
     StepError,
@@ -50,6 +53,38 @@ def check_shape(value: Any, shape: Shape, path: str, step: str) -> None:
     elif isinstance(shape, ListShape):
         for index, item in enumerate(value):
             check_shape(item, shape.member, f"{path}[{index}]", step)
+
+
+def check_honoured(value: Any, operation: str, step: str) -> None:
+    """Refuse arguments that the step's operation would refuse, as it does not honour them.
+
+    Raises:
+        DefinitionError: there is one; the message names all.
+    """
+    others = dict.fromkeys(
+        path
+        for path in _members(value)
+        if not is_honoured(path, (*honoured["sagemaker", operation], *kept["sagemaker", operation]))
+    )
+    if others:
+        raise DefinitionError(
+            f"Arguments of step '{step}': the emulator does not run {operation} with "
+            f"{', '.join(others)}. Leave it out."
+        )
+
+
+def _members(value: Any, path: str = "") -> Iterator[str]:
+    """The paths of what is set in arguments; see `members`."""
+    if is_expression(value):
+        yield path
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _members(item, f"{path}.{key}" if path else key)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _members(item, path)
+    elif value is not None and value is not False and value != "":
+        yield path
 
 
 def fit(value: Any, shape: Shape, path: str = "") -> Any:

@@ -11,7 +11,7 @@ from sagemaker_emulator.sagemaker.pipelines.language import (
     parameters,
     retries,
 )
-from sagemaker_emulator.sagemaker.pipelines.language.arguments import check_shape
+from sagemaker_emulator.sagemaker.pipelines.language.arguments import check_honoured, check_shape
 from sagemaker_emulator.sagemaker.pipelines.language.definition import (
     BRANCHES,
     Definition,
@@ -123,6 +123,7 @@ def _check_request(step: StepDefinition) -> None:
     """Check the Arguments against the shape of the request that they become."""
     resource = RESOURCE_STEPS[step.type]
     check_shape(step.arguments, resource.request, "Arguments", step.name)
+    check_honoured(step.arguments, f"Create{resource.noun}", step.name)
     for member in resource.request.required_members:
         named_here = member == f"{resource.noun}Name" and resource.named_by_service
         if member not in step.arguments and not named_here:

@@ -109,6 +109,15 @@ def test_valid_definition_is_accepted() -> None:
             id="unknown argument",
         ),
         pytest.param(
+            changed(
+                [0, "Arguments", "ProcessingResources", "ClusterConfig", "SelectedInstanceType"],
+                "ml.m5.large",
+            ),
+            "Arguments of step 'Prepare': the emulator does not run CreateProcessingJob with "
+            "ProcessingResources.ClusterConfig.SelectedInstanceType",
+            id="argument that is not honoured",
+        ),
+        pytest.param(
             changed([0, "Arguments", "AppSpecification"], None),
             "Step 'Prepare' of Type Processing lacks Arguments.AppSpecification",
             id="missing argument",

@@ -1,0 +1,76 @@
+"""2,000 requests by botocore's shapes, the same in each run: none is the server's fault."""
+
+import collections
+import json
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import httpx
+import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from fuzz import NAMES, RIGHT, Fuzz
+
+SEED = 20261130
+REQUESTS = 2000
+
+
+def refuse(token: str) -> NoReturn:
+    raise AssertionError(f"a response holds {token}")
+
+
+class Sender:
+    """Sends bodies as they are, signed as a client signs them."""
+
+    def __init__(self, about: dict[str, Any]) -> None:
+        variables = about["environment"]
+        self._url = about["url"] + "/"
+        self._keys = Credentials(variables["AWS_ACCESS_KEY_ID"], variables["AWS_SECRET_ACCESS_KEY"])
+        self._client = httpx.Client(timeout=60, trust_env=False)
+
+    def send(self, operation: str, body: bytes) -> httpx.Response:
+        headers = {
+            "X-Amz-Target": f"SageMaker.{operation}",
+            "Content-Type": "application/x-amz-json-1.1",
+        }
+        request = AWSRequest("POST", self._url, headers, body)
+        SigV4Auth(self._keys, "sagemaker", "us-east-1").add_auth(request)
+        return self._client.post(self._url, content=body, headers=dict(request.headers.items()))
+
+
+@pytest.fixture
+def sender(own_emulator: Callable[..., Any]) -> Sender:
+    """A server with a model, a pipeline and so on, of each name that the requests use."""
+    emulator = own_emulator()
+    started = emulator.up()
+    assert started.returncode == 0, started.stderr
+    s3 = emulator.client("s3")
+    s3.create_bucket(Bucket="bucket")
+    s3.put_object(Bucket="bucket", Key="a", Body=b"x")
+    sender = Sender(emulator.about)
+    for operation, name in NAMES.items():
+        for letter in "abc" if "Job" not in operation and operation != "CreateEndpoint" else ():
+            request = {**RIGHT[operation], name: letter}
+            if "Pipeline" in operation:
+                request["ClientRequestToken"] = letter * 32
+            response = sender.send(operation, json.dumps(request).encode())
+            assert response.status_code == 200, response.text
+    response = sender.send("CreateModelPackage", json.dumps(RIGHT["CreateModelPackage"]).encode())
+    assert response.status_code == 200, response.text
+    return sender
+
+
+def test_no_request_is_the_servers_fault(sender: Sender) -> None:
+    codes: collections.Counter[int] = collections.Counter()
+    faults = []
+    for operation, body in Fuzz(SEED).requests("sagemaker", REQUESTS):
+        response = sender.send(operation, body)
+        codes[response.status_code] += 1
+        if response.status_code >= 500:
+            faults.append((operation, body[:2000], response.text))
+        else:
+            json.loads(response.text, parse_constant=refuse)
+    assert not faults
+    # The requests get past the door: many are run.
+    assert codes[200] > REQUESTS / 5
