@@ -41,11 +41,14 @@ from sagemaker_emulator.sagemaker.tuning import operations as tuning
 from sagemaker_emulator.sagemaker.tuning.tuners import Tuners
 from sagemaker_emulator.services.dead_letters import DeadLetters
 from sagemaker_emulator.services.events import operations as events
+from sagemaker_emulator.services.events import tags as rule_tags
 from sagemaker_emulator.services.events.bus import EventBus
 from sagemaker_emulator.services.functions import operations as functions
 from sagemaker_emulator.services.functions import policy, versions
 from sagemaker_emulator.services.functions.invocation import Invoker
-from sagemaker_emulator.services.logs import operations as logs
+from sagemaker_emulator.services.logs import events as log_events
+from sagemaker_emulator.services.logs import groups as log_groups
+from sagemaker_emulator.services.logs import streams as log_streams
 from sagemaker_emulator.services.logs.log_files import LogFiles
 from sagemaker_emulator.storage.s3 import S3
 from sagemaker_emulator.storage.store import Store
@@ -55,7 +58,7 @@ from sagemaker_emulator.version import VERSION
 OPERATIONS: tuple[ModuleType, ...] = (
     *(tags, jobs, processing, training, transform, tuning, configs, endpoints),
     *(groups, models, packages, pipelines, execution_operations, callback_operations),
-    *(events, functions, policy, versions, logs),
+    *(events, rule_tags, functions, policy, versions, log_groups, log_streams, log_events),
 )
 _log = logging.getLogger("emulator")
 

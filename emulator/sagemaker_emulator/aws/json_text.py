@@ -8,20 +8,20 @@ from typing import Any, NoReturn
 MAX_DEPTH = 400
 
 
-def loads(text: str | bytes) -> Any:
+def loads(text: str | bytes, max_depth: int = MAX_DEPTH) -> Any:
     """Parse a text.
 
     Raises:
         ValueError: It is not JSON, its numbers are not finite or have thousands of digits, or it
-            is nested deeper than MAX_DEPTH.
+            is nested deeper than that.
     """
     try:
         value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
     except RecursionError:
-        raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels") from None
+        raise ValueError(f"it is nested deeper than {max_depth} levels") from None
     brackets = ("[", "{") if isinstance(text, str) else (b"[", b"{")
-    if sum(text.count(each) for each in brackets) > MAX_DEPTH:  # type: ignore[arg-type]
-        _check_depth(value)
+    if sum(text.count(each) for each in brackets) > max_depth:  # type: ignore[arg-type]
+        _check_depth(value, max_depth)
     return value
 
 
@@ -36,9 +36,9 @@ def _finite(text: str) -> float:
     return number
 
 
-def _check_depth(value: Any) -> None:
+def _check_depth(value: Any, max_depth: int) -> None:
     level = [value]
-    for _ in range(MAX_DEPTH):
+    for _ in range(max_depth):
         level = [
             item
             for each in level
@@ -47,4 +47,4 @@ def _check_depth(value: Any) -> None:
         ]
         if not level:
             return
-    raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels")
+    raise ValueError(f"it is nested deeper than {max_depth} levels")

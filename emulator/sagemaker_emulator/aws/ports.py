@@ -43,8 +43,16 @@ class Events(Protocol):
         detail: Mapping[str, object],
         resources: Sequence[str],
         source: str = "aws.sagemaker",
+        when: float | None = None,
     ) -> str:
         """Deliver an event to the targets of every rule that matches it, and return its id.
+
+        Args:
+            detail_type: what happened.
+            detail: about it.
+            resources: their ARNs.
+            source: who sends it.
+            when: in seconds since the epoch; None: now.
 
         Raises:
             sqlite3.OperationalError: The event cannot be kept; undo what it reports.

@@ -7,11 +7,10 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.errors import ApiError
-from sagemaker_emulator.services.events import patterns
+from sagemaker_emulator.services.events import inputs, patterns
 from sagemaker_emulator.storage.store import Document
 
 RULE = "rule"
@@ -30,6 +29,7 @@ class EventBus:
         detail: Mapping[str, object],
         resources: Sequence[str],
         source: str = "aws.sagemaker",
+        when: float | None = None,
     ) -> str:
         """Deliver an event to the targets of every rule that matches it, and return its id.
 
@@ -45,14 +45,15 @@ class EventBus:
             "detail-type": detail_type,
             "source": source,
             "account": self._context.account,
-            "time": datetime.fromtimestamp(int(time.time()), UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "time": datetime.fromtimestamp(
+                int(time.time() if when is None else when), UTC
+            ).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "region": self._context.region,
             "resources": resources,
             "detail": detail,
         }
         for rule in self._context.store.list(RULE):
-            pattern = json.loads(rule["EventPattern"])
-            if rule["State"] == "ENABLED" and _matches(rule, pattern, event):
+            if rule["State"] != "DISABLED" and _matches(rule, event):
                 for target in rule["Targets"]:
                     self._try(rule, target, event)
         return identity
@@ -65,14 +66,21 @@ class EventBus:
         """
         try:
             self._deliver(rule, target, event)
+            return
         except sqlite3.OperationalError:
             raise
         except ApiError as problem:
+            code, message = _CODES.get(problem.code, "ERROR_FROM_TARGET"), problem.message
             _log.error(
                 "rule %s: event %s was not delivered: %s", rule["Name"], event["id"], problem
             )
-        except Exception:
+        except Exception as problem:
+            code, message = "INTERNAL_ERROR", f"{type(problem).__name__}: {problem}"
             _log.exception("rule %s: event %s was not delivered", rule["Name"], event["id"])
+        if queue := target.get("DeadLetterConfig", {}).get("Arn"):
+            about = {"RULE_ARN": rule["Arn"], "TARGET_ARN": target["Arn"]}
+            attributes = {**about, "ERROR_CODE": code, "ERROR_MESSAGE": message}
+            self._context.dead_letters.send(queue, json.dumps(event), attributes)
 
     def _deliver(self, rule: Document, target: Document, event: Document) -> None:
         arn, functions = target["Arn"], self._context.functions
@@ -85,46 +93,28 @@ class EventBus:
                 "StartPipelineExecution", PipelineName=arn, ClientRequestToken=token, **request
             )
         elif functions.permits(arn, "events.amazonaws.com", rule["Arn"]):
-            functions.invoke_later(arn, _input(target, event))
+            functions.invoke_later(arn, inputs.of(rule, target, event))
         else:
-            _log.error(
-                "rule %s: %s does not permit events.amazonaws.com to invoke it for %s; "
+            raise ApiError(
+                "AccessDeniedException",
+                f"{arn} does not permit events.amazonaws.com to invoke it for {rule['Arn']}; "
                 "the event was dropped as it is on AWS (lambda add-permission)",
-                *(rule["Name"], arn, rule["Arn"]),
             )
 
 
-def _matches(rule: Document, pattern: Document, event: Document) -> bool:
+def _matches(rule: Document, event: Document) -> bool:
     """Whether a rule matches an event; a pattern that cannot be compared matches none."""
     try:
-        return patterns.matches(pattern, event)
+        return patterns.matches(patterns.parse(rule["EventPattern"]), event)
     except Exception:  # one rule must not keep an event from the others, nor undo what it reports
         _log.exception("rule %s: its pattern cannot be compared with events", rule["Name"])
         return False
 
 
-def _input(target: Document, event: Document) -> Any:
-    """A target's input: the event, a part of it, a constant, or a template filled from it."""
-    if "Input" in target:
-        return json.loads(target["Input"])
-    if "InputPath" in target:
-        return _at(event, target["InputPath"])
-    if "InputTransformer" not in target:
-        return event
-    transformer = target["InputTransformer"]
-    paths = transformer.get("InputPathsMap", {})
-    text = transformer["InputTemplate"]
-    for name, path in paths.items():
-        value = json.dumps(_at(event, path))
-        text = text.replace(f'"<{name}>"', value).replace(f"<{name}>", value)
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
-
-
-def _at(event: Any, path: str) -> Any:
-    for key in path.removeprefix("$").strip(".").split("."):
-        if key:
-            event = event.get(key) if isinstance(event, dict) else None
-    return event
+# AWS's code in a dead letter, by the code of the target's refusal.
+_CODES = {
+    "AccessDeniedException": "NO_PERMISSIONS",
+    "ResourceNotFoundException": "NO_RESOURCE",
+    "ResourceNotFound": "NO_RESOURCE",
+    "ValidationException": "INVALID_PARAMETER",
+}

@@ -2,169 +2,279 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from sagemaker_emulator.aws import json_text
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
-from sagemaker_emulator.aws.pages import cut
-from sagemaker_emulator.errors import ApiError
-from sagemaker_emulator.services.events import patterns
+from sagemaker_emulator.aws.pages import cut, scope_of
+from sagemaker_emulator.errors import ApiError, invalid
+from sagemaker_emulator.services.events import inputs, patterns
 from sagemaker_emulator.services.events.bus import RULE
 from sagemaker_emulator.storage.store import Document
 
 if TYPE_CHECKING:
     from types_boto3_events import type_defs as types
 
+_MAX_TARGETS = 5  # of a rule
+_MAX_ENTRIES = 262_144  # bytes of all events of a request
+_ARN = re.compile(r"arn:aws[a-z-]*:[a-z0-9-]+:[a-z0-9-]*:(\d{12})?:.+")
+_RUN_HERE = re.compile(r"arn:aws:(lambda:.*:function:|sagemaker:.*:pipeline/)")
+_BY_NAME = ("Name", "EventBusName")
+# It is of rules that an AWS service manages; here there are none, so that it changes nothing.
+_OF_MANAGED_RULES = "Force"
+# Of a target, kept and shown. A delivery is one write here: it is never tried again, and what the
+# target then does has retries of its own.
+_RETRY_POLICY = "RetryPolicy"
+_LATEST_TIME = 253_402_300_799  # the last second of the year 9999
+# Of an event to test, https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_TestEventPattern.html
+_OF_EVENT = {"id", "account", "source", "time", "region", "detail-type"}
 
-@operation("PutRule", "events")
+
+@operation(
+    "PutRule",
+    "events",
+    honours=(
+        *_BY_NAME,
+        *("EventPattern", "ScheduleExpression", "State", "Description", "RoleArn", "Tags"),
+    ),
+)
 def put_rule(context: Context, request: types.PutRuleRequestTypeDef) -> Response:
-    """Make or change a rule; its targets stay."""
+    """Make or change a rule; its targets and tags stay."""
     name = request["Name"]
     _default_bus(request)
-    if "ScheduleExpression" in request:
-        message = f"rule {name}: schedules do not fire here; use an EventPattern"
-        raise ApiError("ValidationException", message)
-    if "EventPattern" not in request:
-        message = "Parameter(s) EventPattern or ScheduleExpression must be specified."
-        raise ApiError("ValidationException", message)
+    if request.get("ScheduleExpression"):
+        raise invalid(f"rule {name}: schedules do not fire here; use an EventPattern")
+    if not request.get("EventPattern"):
+        raise invalid("Parameter(s) EventPattern or ScheduleExpression must be specified.")
     patterns.parse(request["EventPattern"])
+    tags = {tag["Key"]: tag["Value"] for tag in request.get("Tags", [])}
+    if len(tags) < len(request.get("Tags", [])):
+        raise invalid("Invalid parameter: Duplicated keys are not allowed.")
     arn = context.arn("rule", name, "events")
-    kept = {key: value for key, value in request.items() if key != "Tags"}
+    shown = ("Name", "EventPattern", "State", "Description", "RoleArn")
+    kept: Document = {key: value for key, value in request.items() if key in shown}
     rule = {"State": "ENABLED", **kept, "Arn": arn, "EventBusName": "default"}
     with context.store.transaction():
-        earlier = context.store.get(RULE, name) or {"Targets": []}
-        context.store.put(RULE, name, {**rule, "Targets": earlier["Targets"]})
+        earlier = context.store.get(RULE, name) or {"Targets": [], "Tags": tags}
+        stay = {"Targets": earlier["Targets"], "Tags": earlier.get("Tags", {})}
+        context.store.put(RULE, name, rule | stay)
     return {"RuleArn": arn}
 
 
-@operation("DescribeRule", "events")
+@operation("DescribeRule", "events", honours=_BY_NAME)
 def describe_rule(context: Context, request: types.DescribeRuleRequestTypeDef) -> Response:
     """A rule by name."""
     return _get(context, request)
 
 
-@operation("ListRules", "events")
+@operation("ListRules", "events", honours=("NamePrefix", "EventBusName", "NextToken", "Limit"))
 def list_rules(context: Context, request: types.ListRulesRequestTypeDef) -> Response:
     """Rules by the beginning of their name."""
     _default_bus(request)
-    return _page(request, "Rules", context.store.list(RULE, request.get("NamePrefix", "")))
+    rules = context.store.list(RULE, request.get("NamePrefix", ""))
+    return _page("ListRules", request, "Rules", rules, "Name")
 
 
-@operation("ListRuleNamesByTarget", "events")
+@operation(
+    "ListRuleNamesByTarget", "events", honours=("TargetArn", "EventBusName", "NextToken", "Limit")
+)
 def list_names_by_target(
     context: Context, request: types.ListRuleNamesByTargetRequestTypeDef
 ) -> Response:
     """The rules that send to a target."""
-    names = [
-        rule["Name"]
+    _default_bus(request)
+    rules = [
+        rule
         for rule in context.store.list(RULE)
         if any(target["Arn"] == request["TargetArn"] for target in rule["Targets"])
     ]
-    return _page(request, "RuleNames", names)
+    listed = _page("ListRuleNamesByTarget", request, "RuleNames", rules, "Name")
+    return {**listed, "RuleNames": [rule["Name"] for rule in listed["RuleNames"]]}
 
 
-@operation("DeleteRule", "events")
+@operation("DeleteRule", "events", honours=(*_BY_NAME, _OF_MANAGED_RULES))
 def delete_rule(context: Context, request: types.DeleteRuleRequestTypeDef) -> Response:
     """Forget a rule that has no targets; one that is not there is not an error."""
-    rule = context.store.get(RULE, request["Name"])
-    if rule and rule["Targets"]:
-        raise ApiError("ValidationException", "Rule can't be deleted since it has targets.")
-    context.store.delete(RULE, request["Name"])
+    _default_bus(request)
+    with context.store.transaction():
+        rule = context.store.get(RULE, request["Name"])
+        if rule and rule["Targets"]:
+            raise invalid("Rule can't be deleted since it has targets.")
+        context.store.delete(RULE, request["Name"])
     return {}
 
 
-@operation("EnableRule", "events")
+@operation("EnableRule", "events", honours=_BY_NAME)
 def enable_rule(context: Context, request: types.EnableRuleRequestTypeDef) -> Response:
     """Let a rule deliver events."""
     context.store.update(RULE, _get(context, request)["Name"], State="ENABLED")
     return {}
 
 
-@operation("DisableRule", "events")
+@operation("DisableRule", "events", honours=_BY_NAME)
 def disable_rule(context: Context, request: types.DisableRuleRequestTypeDef) -> Response:
     """Keep a rule, but let it deliver nothing."""
     context.store.update(RULE, _get(context, request)["Name"], State="DISABLED")
     return {}
 
 
-@operation("PutTargets", "events")
+@operation(
+    "PutTargets",
+    "events",
+    honours=(
+        *("Rule", "EventBusName", "Targets.Id", "Targets.Arn", "Targets.Input"),
+        *("Targets.InputPath", "Targets.InputTransformer", "Targets.DeadLetterConfig"),
+        *("Targets.SageMakerPipelineParameters", "Targets.RoleArn", f"Targets.{_RETRY_POLICY}"),
+    ),
+)
 def put_targets(context: Context, request: types.PutTargetsRequestTypeDef) -> Response:
     """Add or replace targets by their Id; one that is not run here is a failed entry."""
+    for target in request["Targets"]:
+        _check_target(target)
     failed = []
     with context.store.transaction():
         rule = _get(context, request, "Rule")
         targets = {target["Id"]: target for target in rule["Targets"]}
         for target in request["Targets"]:
-            if re.match(r"arn:aws:(lambda:.*:function:|sagemaker:.*:pipeline/)", target["Arn"]):
-                _check_input(target)
+            if _RUN_HERE.match(target["Arn"]):
                 targets[target["Id"]] = target
             else:
                 message = f"{target['Arn']}: only Lambda functions and pipelines are run here"
                 entry = {"TargetId": target["Id"], "ErrorCode": "UnsupportedTarget"}
                 failed.append({**entry, "ErrorMessage": message})
+        if len(targets) > _MAX_TARGETS:
+            message = "The requested resource exceeds the maximum number allowed."
+            raise ApiError("LimitExceededException", message)
         context.store.update(RULE, rule["Name"], Targets=list(targets.values()))
     return {"FailedEntryCount": len(failed), "FailedEntries": failed}
 
 
-@operation("ListTargetsByRule", "events")
+@operation("ListTargetsByRule", "events", honours=("Rule", "EventBusName", "NextToken", "Limit"))
 def list_targets(context: Context, request: types.ListTargetsByRuleRequestTypeDef) -> Response:
-    """The targets of a rule."""
-    rule = _get(context, request, "Rule")
-    return _page(request, "Targets", rule["Targets"])
+    """The targets of a rule, by Id."""
+    targets = _get(context, request, "Rule")["Targets"]
+    return _page("ListTargetsByRule", request, "Targets", targets, "Id")
 
 
-@operation("RemoveTargets", "events")
+@operation("RemoveTargets", "events", honours=("Rule", "EventBusName", "Ids", _OF_MANAGED_RULES))
 def remove_targets(context: Context, request: types.RemoveTargetsRequestTypeDef) -> Response:
-    """Remove targets from a rule by Id."""
+    """Remove targets from a rule by Id; one that it does not have is a failed entry."""
     with context.store.transaction():
         rule = _get(context, request, "Rule")
+        missing = set(request["Ids"]) - {target["Id"] for target in rule["Targets"]}
         kept = [target for target in rule["Targets"] if target["Id"] not in request["Ids"]]
         context.store.update(RULE, rule["Name"], Targets=kept)
-    return {"FailedEntryCount": 0, "FailedEntries": []}
+    failed = [
+        {
+            "TargetId": identity,
+            "ErrorCode": "ResourceNotFoundException",
+            "ErrorMessage": f"Rule '{rule['Name']}' does not have a target with the Id "
+            f"'{identity}'.",
+        }
+        for identity in sorted(missing)
+    ]
+    return {"FailedEntryCount": len(failed), "FailedEntries": failed}
 
 
-@operation("TestEventPattern", "events")
+@operation("TestEventPattern", "events", honours=("EventPattern", "Event"))
 def test_event_pattern(context: Context, request: types.TestEventPatternRequestTypeDef) -> Response:
     """Whether an event would match a pattern."""
     pattern = patterns.parse(request["EventPattern"])
-    return {"Result": patterns.matches(pattern, json.loads(request["Event"]))}
+    try:
+        event = json_text.loads(request["Event"])
+    except ValueError:
+        event = None
+    if not isinstance(event, dict) or not event.keys() >= _OF_EVENT:
+        raise invalid("Parameter Event is not valid.")
+    return {"Result": patterns.matches(pattern, event)}
 
 
-@operation("PutEvents", "events")
+@operation(
+    "PutEvents",
+    "events",
+    honours=(
+        *("Entries.Time", "Entries.Source", "Entries.Resources", "Entries.DetailType"),
+        *("Entries.Detail", "Entries.EventBusName"),
+    ),
+)
 def put_events(context: Context, request: types.PutEventsRequestTypeDef) -> Response:
     """Send custom events; each has a result of its own."""
+    if sum(map(_size, request["Entries"])) > _MAX_ENTRIES:
+        raise invalid("Total size of the entries in the request is over the limit.")
     entries: list[types.PutEventsResultEntryTypeDef] = []
     for entry in request["Entries"]:
         try:
-            _default_bus(entry)
-            detail = json.loads(entry.get("Detail", "null"))
-            if not isinstance(detail, dict) or not entry.get("Source"):
-                raise ValueError("Source and a Detail that is a JSON object are needed")
-        except (ValueError, ApiError) as problem:
-            code = "MalformedDetail" if isinstance(problem, ValueError) else problem.code
-            entries.append({"ErrorCode": code, "ErrorMessage": str(problem)})
+            detail = _detail(entry)
+        except ApiError as problem:
+            entries.append({"ErrorCode": problem.code, "ErrorMessage": problem.message})
             continue
-        resources = entry.get("Resources", [])
-        detail_type, source = entry.get("DetailType", ""), entry["Source"]
-        identity = context.events.emit(detail_type, detail, resources, source)
+        identity = context.events.emit(
+            entry["DetailType"],
+            detail,
+            entry.get("Resources", []),
+            entry["Source"],
+            entry.get("Time"),  # type: ignore[arg-type]  # seconds since the epoch by now
+        )
         entries.append({"EventId": identity})
     failed = sum("ErrorCode" in entry for entry in entries)
     return {"FailedEntryCount": failed, "Entries": entries}
 
 
-def _check_input(target: types.TargetUnionTypeDef) -> None:
+def _detail(entry: types.PutEventsRequestEntryTypeDef) -> dict[str, Any]:
+    """The detail of an event to send.
+
+    Raises:
+        ApiError: The error of its entry.
+    """
+    members: Mapping[str, Any] = entry
+    for member in ("Source", "DetailType", "Detail"):
+        if not members.get(member):
+            reason = f"Reason: {member} is a required argument."
+            raise ApiError("InvalidArgument", f"Parameter {member} is not valid. {reason}")
+    if not 0 <= members.get("Time", 0) <= _LATEST_TIME:
+        raise ApiError("InvalidArgument", "Parameter Time is not valid.")
+    _default_bus(entry)
+    if entry["Source"].startswith("aws."):
+        message = "Not authorized for the source."
+        raise ApiError("NotAuthorizedForSourceException", message)
     try:
-        json.loads(target.get("Input", "null"))
-    except ValueError as problem:
-        message = f"JSON syntax error in input for target {target['Id']}: {problem}"
-        raise ApiError("ValidationException", message) from None
+        detail = json_text.loads(entry["Detail"])
+    except ValueError:
+        detail = None
+    if not isinstance(detail, dict):
+        raise ApiError("MalformedDetail", "Detail is malformed.")
+    return detail
+
+
+def _size(entry: types.PutEventsRequestEntryTypeDef) -> int:
+    """As AWS counts it: a Time has 14 bytes, all else its text."""
+    texts = (entry.get(member, "") for member in ("Source", "DetailType", "Detail"))
+    return 14 * ("Time" in entry) + sum(
+        len(str(text).encode(errors="replace")) for text in (*texts, *entry.get("Resources", []))
+    )
+
+
+def _check_target(target: types.TargetUnionTypeDef) -> None:
+    """Refuse a target that EventBridge refuses.
+
+    Raises:
+        ApiError: `ValidationException`.
+    """
+    queue = target.get("DeadLetterConfig", {}).get("Arn")
+    for arn in (target["Arn"], *([queue] if queue else [])):
+        if not _ARN.fullmatch(arn):
+            reason = "Reason: Provided Arn is not in correct format."
+            raise invalid(f"Parameter {arn} is not valid. {reason}")
+    if queue and not re.match(r"arn:aws:sqs:", queue):
+        raise invalid(f"Parameter {queue} is not valid. Reason: a dead letter needs an SQS queue.")
+    inputs.check(target)
 
 
 def _default_bus(request: Mapping[str, Any]) -> None:
-    bus = request.get("EventBusName", "default")
+    bus = request.get("EventBusName") or "default"
     if bus.rpartition("/")[2] != "default":
         message = f"Event bus {bus} does not exist; the default bus is the only one here."
         raise ApiError("ResourceNotFoundException", message)
@@ -180,6 +290,14 @@ def _get(context: Context, request: Mapping[str, Any], key: str = "Name") -> Doc
     return rule
 
 
-def _page(request: Mapping[str, Any], member: str, items: Sequence[object]) -> Response:
-    page, token = cut(items, request.get("NextToken"), request.get("Limit", 100))
+def _page(
+    name: str, request: Mapping[str, Any], member: str, items: Sequence[Document], key: str
+) -> dict[str, Any]:
+    page, token = cut(
+        sorted(items, key=lambda item: str(item[key])),
+        request.get("NextToken"),
+        request.get("Limit", 100),
+        scope=scope_of(name, request),
+        place=lambda item: (None, str(item[key])),
+    )
     return {member: page, "NextToken": token}

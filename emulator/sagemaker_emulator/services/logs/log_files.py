@@ -1,32 +1,28 @@
-"""Log streams on disk: a folder for each group, a file of JSON lines for each stream.
+"""Log groups and streams on disk: a folder for each group, a file of lines for each stream.
 
-Times are seconds since the epoch here, milliseconds in the API.
+What is about a group is in `.group.json` in its folder, what is about a stream in a file beside its
+own, where there is anything to note: its time of creation, a name that is too long for a file, or
+that its lines are not in the order of time.
 """
 
+import hashlib
 import heapq
 import json
 import os
+import shutil
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from io import FileIO
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, unquote
 
+from sagemaker_emulator.services.logs.lines import after, last_lines
+
 _SUFFIX = ".jsonl"
-# What is read of a file before it is closed again: a group has more streams than may be open.
-_CHUNK = 16 * 1024
-
-
-@dataclass(frozen=True)
-class Line:
-    """An event of a stream: when, what, and where its line begins and ends in the file."""
-
-    when: float
-    message: str
-    begin: int
-    end: int
+_ABOUT_STREAM = ".about"
+_ABOUT_GROUP = ".group.json"
+_MAX_FILE_NAME = 200  # bytes; the file system allows 255 with the suffixes
 
 
 class LogFiles:
@@ -42,92 +38,189 @@ class LogFiles:
         self.write(group, stream, ((now, line) for line in lines))
 
     def write(self, group: str, stream: str, events: Iterable[tuple[float, str]]) -> None:
-        """Add (epoch seconds, message) to a stream, which is made when missing; all or none."""
+        """Add (epoch seconds, message) to a stream, which is made when missing."""
+        now = round(time.time(), 3)
+        kept = [(round(when, 3), message) for when, message in events]
+        texts = [
+            json.dumps([when, message] if when == now else [when, message, now])
+            for when, message in kept
+        ]
+        folder = group_folder(self._folder, group)
+        path = stream_file(folder, stream)
+        with self._lock:
+            if not folder.is_dir():
+                _make_group(folder, group)
+            if not path.exists():
+                _make_stream(path, stream)
+            if kept and is_sorted(path) and not _follows(path, [when for when, _ in kept]):
+                note_of_stream(path, late=True)
+            _append(path, "".join(f"{text}\n" for text in texts).encode())
+
+    def create_group(self, group: str, **about: Any) -> bool:
+        """Make an empty group, with what there is to note of it; return whether it was made."""
+        folder = group_folder(self._folder, group)
+        with self._lock:
+            if folder.is_dir():
+                return False
+            _make_group(folder, group, **about)
+        return True
+
+    def change_group(self, group: str, **about: Any) -> None:
+        """Note more about a group."""
+        folder = group_folder(self._folder, group)
+        with self._lock:
+            _write_json(folder / _ABOUT_GROUP, about_group(folder) | about)
+
+    def create_stream(self, group: str, stream: str) -> bool:
+        """Make an empty stream in a group that is there; return whether it was made."""
         path = stream_file(group_folder(self._folder, group), stream)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        text = "".join(f"{json.dumps([round(when, 3), line])}\n" for when, line in events)
-        with self._lock, path.open("ab+", buffering=0) as file:
-            _append(file, text.encode())
+        with self._lock:
+            if path.exists():
+                return False
+            note_of_stream(path, name=stream, created=time.time())
+            path.touch()
+        return True
+
+    def delete_group(self, group: str) -> None:
+        """Delete a group with its streams."""
+        with self._lock:
+            shutil.rmtree(group_folder(self._folder, group))
+
+    def delete_stream(self, group: str, stream: str) -> None:
+        """Delete a stream."""
+        path = stream_file(group_folder(self._folder, group), stream)
+        with self._lock:
+            path.unlink()
+            path.with_suffix(_ABOUT_STREAM).unlink(missing_ok=True)
 
     def read(self, group: str, stream_prefix: str) -> Iterator[str]:
         """The messages of a group's streams in the order of time; none where there is no group."""
         files = stream_files(group_folder(self._folder, group))
         streams = [
-            read_lines(path, 0, path.stat().st_size)
+            after(path, is_sorted(path), None, path.stat().st_size)
             for path in files
             if stream_name(path).startswith(stream_prefix)
         ]
         return (line.message for line in heapq.merge(*streams, key=lambda line: line.when))
 
 
-def _append(file: FileIO, data: bytes) -> None:
-    """Add whole lines to a file, whose last one a killed server may have left unfinished."""
-    size = file.seek(0, os.SEEK_END)
-    if size:
-        file.seek(size - 1)
-        if file.read(1) != b"\n":
-            data = b"\n" + data
-    try:
-        while data:
-            data = data[file.write(data) :]
-    except OSError:  # the disk is full
-        file.truncate(size)
-        raise
-
-
 def group_folder(folder: Path, group: str) -> Path:
     """The folder of a group, in the folder of all."""
-    return folder / quote(group, safe="")
+    return folder / _file_name(group)
+
+
+def group_name(folder: Path) -> str:
+    """The name of the group in a folder."""
+    if _is_shortened(folder.name):
+        return str(about_group(folder)["name"])
+    return unquote(folder.name, errors="surrogatepass")
+
+
+def group_folders(folder: Path) -> list[Path]:
+    """The folders of all groups, by their file names."""
+    return sorted(each for each in folder.iterdir() if each.is_dir()) if folder.is_dir() else []
+
+
+def about_group(folder: Path) -> dict[str, Any]:
+    """What is noted about the group in a folder: at least its name and its creation."""
+    try:
+        about: dict[str, Any] = json.loads((folder / _ABOUT_GROUP).read_text())
+    except FileNotFoundError:  # of an earlier version
+        about = {"name": unquote(folder.name), "created": folder.stat().st_ctime}
+    return about
 
 
 def stream_file(group: Path, stream: str) -> Path:
     """The file of a stream, in the folder of its group."""
-    return group / f"{quote(stream, safe='')}{_SUFFIX}"
+    return group / f"{_file_name(stream)}{_SUFFIX}"
 
 
 def stream_files(group: Path) -> list[Path]:
-    """The files of a group's streams, by name."""
+    """The files of a group's streams, by their file names."""
     return sorted(group.glob(f"*{_SUFFIX}"))
 
 
 def stream_name(path: Path) -> str:
     """The name of the stream in a file."""
-    return unquote(path.name.removesuffix(_SUFFIX))
+    if _is_shortened(path.name):
+        return str(about_stream(path)["name"])
+    return unquote(path.name.removesuffix(_SUFFIX), errors="surrogatepass")
 
 
-def read_lines(path: Path, begin: int, end: int) -> Iterator[Line]:
-    """The whole lines between two offsets of a file; not one that is still being written."""
-    while begin < end:
+def about_stream(path: Path) -> dict[str, Any]:
+    """What is noted about the stream in a file."""
+    try:
+        about: dict[str, Any] = json.loads(path.with_suffix(_ABOUT_STREAM).read_text())
+    except FileNotFoundError:
+        return {}
+    return about
+
+
+def note_of_stream(path: Path, **about: Any) -> None:
+    """Note more about the stream in a file."""
+    _write_json(path.with_suffix(_ABOUT_STREAM), about_stream(path) | about)
+
+
+def is_sorted(path: Path) -> bool:
+    """Whether the lines of a file are in the order of time."""
+    return not about_stream(path).get("late")
+
+
+def _file_name(name: str) -> str:
+    """A name as that of a file: no path, and not too long."""
+    quoted = quote(name, safe="", errors="surrogatepass")
+    if quoted in (".", ".."):
+        return quoted.replace(".", "%2E")
+    if len(quoted) <= _MAX_FILE_NAME:
+        return quoted
+    # "%~" is in no quoted name.
+    digest = hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:32]
+    return f"{quoted[: _MAX_FILE_NAME - 40]}%~{digest}"
+
+
+def _is_shortened(file_name: str) -> bool:
+    return "%~" in file_name
+
+
+def _make_group(folder: Path, group: str, **about: Any) -> None:
+    folder.mkdir(parents=True)
+    _write_json(folder / _ABOUT_GROUP, {"name": group, "created": time.time(), **about})
+
+
+def _make_stream(path: Path, stream: str) -> None:
+    if _is_shortened(path.name):
+        note_of_stream(path, name=stream)
+
+
+def _follows(path: Path, times: list[float]) -> bool:
+    """Whether these times are in order, and none is before the last in a file."""
+    size = path.stat().st_size if path.exists() else 0
+    last = last_lines(path, size, lambda _: True, 1) if size else []
+    return sorted(times) == times and not (last and last[0].when > times[0])
+
+
+def _append(path: Path, content: bytes) -> None:
+    """Add whole lines to a file, after whatever a killed server left of its last one.
+
+    Raises:
+        OSError: The disk is full; the file is as it was.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+    try:
+        size = os.fstat(descriptor).st_size
+        if size and os.pread(descriptor, 1, size - 1) != b"\n":
+            content = b"\n" + content
         try:
-            with path.open("rb") as file:
-                file.seek(begin)
-                texts = file.readlines(_CHUNK)
-        except FileNotFoundError:  # deleted since it was listed
-            return
-        if not texts:
-            return
-        for text in texts:
-            if begin >= end or not text.endswith(b"\n"):
-                return
-            try:
-                when, message = json.loads(text)
-                yield Line(when, message, begin, begin + len(text))
-            except ValueError:
-                # The rest of a line that a killed server did not finish.
-                yield Line(0, text.decode(errors="replace").rstrip(), begin, begin + len(text))
-            begin += len(text)
+            while content:
+                content = content[os.write(descriptor, content) :]
+        except OSError:
+            os.ftruncate(descriptor, size)
+            raise
+    finally:
+        os.close(descriptor)
 
 
-def last_lines(path: Path, end: int, keep: Callable[[Line], bool], limit: int) -> list[Line]:
-    """The last `limit` lines before an offset, of those to keep; read from the end."""
-    size = 256 * limit
-    while True:
-        begin = max(0, end - size)
-        if begin:
-            with path.open("rb") as file:
-                file.seek(begin - 1)
-                begin += len(file.readline()) - 1
-        lines = [line for line in read_lines(path, begin, end) if keep(line)]
-        if len(lines) >= limit or size >= end:
-            return lines[-limit:]
-        size *= 4
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    temporary = path.with_name(f"{path.name}.new")
+    temporary.write_text(json.dumps(content))
+    temporary.replace(path)

@@ -1,13 +1,16 @@
-"""The files of log streams after a kill and on a full disk."""
+"""The files of streams: torn lines, full disks, and the state of an earlier version."""
 
+import json
 import resource
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from sagemaker_emulator.services.logs.log_files import LogFiles, stream_file
+from sagemaker_emulator.services.logs import lines
+from sagemaker_emulator.services.logs.log_files import LogFiles, about_group, group_folder
 
 
 @pytest.fixture
@@ -15,23 +18,31 @@ def logs(tmp_path: Path) -> LogFiles:
     return LogFiles(tmp_path)
 
 
-def only_file(folder: Path) -> Path:
-    return stream_file(folder / "group", "stream")
+def read(logs: LogFiles) -> list[str]:
+    return list(logs.read("g", ""))
 
 
-@pytest.mark.parametrize("cut", [1, 5, 12, 19])
-def test_unfinished_line_swallows_no_event(logs: LogFiles, tmp_path: Path, cut: int) -> None:
-    logs.write("group", "stream", [(1.0, "first"), (2.0, "unfinished")])
-    file = only_file(tmp_path)
-    file.write_bytes(file.read_bytes()[:-cut])  # as a kill within a write leaves it
-    logs.append("group", "stream", ["third"])
-    logs.append("group", "stream", ["fourth"])
-    messages = list(logs.read("group", ""))
-    assert [text for text in messages if text in ("first", "third", "fourth")] == [
-        "first",
-        "third",
-        "fourth",
-    ]
+@pytest.mark.parametrize("cut", range(1, 12))
+def test_torn_line_swallows_no_event(logs: LogFiles, tmp_path: Path, cut: int) -> None:
+    logs.append("g", "s", ["first", "torn"])
+    file = tmp_path / "g" / "s.jsonl"
+    file.write_bytes(file.read_bytes()[:-cut])
+    whole = cut == 1  # only the end of the line is missing
+    logs.append("g", "s", ["next", "last"])
+    assert read(logs) == ["first", *(["torn"] if whole else []), "next", "last"]
+
+
+def test_event_behind_a_torn_line_of_an_earlier_version_is_read(
+    logs: LogFiles, tmp_path: Path
+) -> None:
+    (tmp_path / "g").mkdir()
+    torn = '[1700000000.1, "torn, of [1, \\"x\\"] and '
+    next_one = json.dumps([1700000001, 'b [1, "c"]'])
+    (tmp_path / "g" / "s.jsonl").write_text(
+        f'[1700000000.0, "a"]\n{torn}{next_one}\n[1700000002.5, "d"]\nnoise\n[1700000003, "e"]\n'
+    )
+    assert read(logs) == ["a", 'b [1, "c"]', "d", "e"]
+    assert about_group(tmp_path / "g")["name"] == "g"
 
 
 @pytest.fixture
@@ -48,10 +59,24 @@ def small_files() -> Iterator[int]:
 def test_events_that_do_not_fit_leave_nothing(
     logs: LogFiles, tmp_path: Path, small_files: int
 ) -> None:
-    logs.append("group", "stream", ["before"])
-    whole = only_file(tmp_path).read_bytes()
+    logs.append("g", "s", ["before"])
+    whole = (tmp_path / "g" / "s.jsonl").read_bytes()
     with pytest.raises(OSError):
-        logs.append("group", "stream", ["x" * 100] * 20)
-    assert only_file(tmp_path).read_bytes() == whole
-    logs.append("group", "stream", ["after"])
-    assert list(logs.read("group", "")) == ["before", "after"]
+        logs.append("g", "s", ["x" * 100] * 20)
+    assert (tmp_path / "g" / "s.jsonl").read_bytes() == whole
+    logs.append("g", "s", ["after"])
+    assert read(logs) == ["before", "after"]
+
+
+def test_lines_are_read_by_time_without_reading_all(tmp_path: Path, logs: LogFiles) -> None:
+    path = tmp_path / "s.jsonl"
+    path.write_text("".join(f"{json.dumps([n // 3, str(n)])}\n" for n in range(30_000)))
+    size = path.stat().st_size
+    for when in (0, 1, 4321, 9999, 10_000):
+        found: list[Any] = [line.message for line in lines.since(path, True, when, size)]
+        assert found == [str(n) for n in range(when * 3, 30_000)]
+
+
+def test_names_of_groups_stay_below_the_folder(tmp_path: Path) -> None:
+    for name in (".", "..", "../x", "/etc", "a" * 512, "\ud800"):
+        assert group_folder(tmp_path, name).resolve().parent == tmp_path.resolve()

@@ -1,0 +1,134 @@
+"""CloudWatch Logs: the operations on groups and their tags."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sagemaker_emulator.aws.context import Context
+from sagemaker_emulator.aws.dispatch import Response, operation
+from sagemaker_emulator.services.logs.common import (
+    exists,
+    files,
+    folder_of,
+    group_arn,
+    invalid,
+    name_in,
+    page,
+)
+from sagemaker_emulator.services.logs.log_files import (
+    about_group,
+    group_folders,
+    group_name,
+    stream_files,
+)
+
+if TYPE_CHECKING:
+    from types_boto3_logs import type_defs as types
+
+_MAX_TAGS = 50
+_STANDARD = "STANDARD"
+
+
+@operation("CreateLogGroup", "logs", honours=("logGroupName", "kmsKeyId", "tags", "logGroupClass"))
+def create_log_group(context: Context, request: types.CreateLogGroupRequestTypeDef) -> Response:
+    """Make an empty group; its key and class are kept and shown."""
+    noted = {key: request[key] for key in ("kmsKeyId", "tags", "logGroupClass") if key in request}
+    if not files(context).create_group(request["logGroupName"], **noted):
+        raise exists("log group")
+    return {}
+
+
+@operation("DeleteLogGroup", "logs", honours=("logGroupName",))
+def delete_log_group(context: Context, request: types.DeleteLogGroupRequestTypeDef) -> Response:
+    """Delete a group with its streams."""
+    folder_of(context, request["logGroupName"])
+    files(context).delete_group(request["logGroupName"])
+    return {}
+
+
+@operation(
+    "DescribeLogGroups",
+    "logs",
+    honours=(
+        *("logGroupNamePrefix", "logGroupNamePattern", "logGroupClass", "logGroupIdentifiers"),
+        *("nextToken", "limit"),
+    ),
+)
+def describe_groups(context: Context, request: types.DescribeLogGroupsRequestTypeDef) -> Response:
+    """Groups by the beginning or a part of their name, by their class, or those that are named."""
+    prefix, part = request.get("logGroupNamePrefix", ""), request.get("logGroupNamePattern", "")
+    if prefix and part:
+        raise invalid(
+            "LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters."
+        )
+    named = {name_in(context, each) for each in request.get("logGroupIdentifiers", [])}
+    if named and (prefix or part or "logGroupClass" in request):
+        raise invalid("logGroupIdentifiers cannot be combined with another filter.")
+    found = [
+        {"logGroupName": name, "folder": folder}
+        for folder in group_folders(context.state / "logs")
+        if (name := group_name(folder)).startswith(prefix)
+        and part in name
+        and (not named or name in named)
+        and request.get("logGroupClass", _class_of(folder)) == _class_of(folder)
+    ]
+    shown, token = page("DescribeLogGroups", request, found, "logGroupName")
+    return {"logGroups": [_summary(context, each) for each in shown], "nextToken": token}
+
+
+@operation("ListTagsForResource", "logs", honours=("resourceArn",))
+def list_tags(context: Context, request: types.ListTagsForResourceRequestTypeDef) -> Response:
+    """The tags of a group, by its ARN."""
+    return {"tags": _tags(context, name_in(context, request["resourceArn"]))}
+
+
+@operation("ListTagsLogGroup", "logs", honours=("logGroupName",))
+def list_tags_of_group(context: Context, request: types.ListTagsLogGroupRequestTypeDef) -> Response:
+    """The tags of a group, by its name."""
+    return {"tags": _tags(context, request["logGroupName"])}
+
+
+@operation("TagResource", "logs", honours=("resourceArn", "tags"))
+def tag_resource(context: Context, request: types.TagResourceRequestTypeDef) -> Response:
+    """Add tags to a group, or replace them by their keys."""
+    group = name_in(context, request["resourceArn"])
+    tags = {**_tags(context, group), **request["tags"]}
+    if len(tags) > _MAX_TAGS:
+        raise invalid(f"A log group has at most {_MAX_TAGS} tags.")
+    files(context).change_group(group, tags=tags)
+    return {}
+
+
+@operation("UntagResource", "logs", honours=("resourceArn", "tagKeys"))
+def untag_resource(context: Context, request: types.UntagResourceRequestTypeDef) -> Response:
+    """Remove tags from a group by their keys."""
+    group = name_in(context, request["resourceArn"])
+    tags = _tags(context, group)
+    kept = {key: value for key, value in tags.items() if key not in request["tagKeys"]}
+    files(context).change_group(group, tags=kept)
+    return {}
+
+
+def _tags(context: Context, group: str) -> dict[str, str]:
+    return dict(about_group(folder_of(context, group)).get("tags", {}))
+
+
+def _class_of(folder: Path) -> str:
+    return str(about_group(folder).get("logGroupClass", _STANDARD))
+
+
+def _summary(context: Context, group: Mapping[str, Any]) -> types.LogGroupTypeDef:
+    folder: Path = group["folder"]
+    about, arn = about_group(folder), group_arn(context, group["logGroupName"])
+    summary: types.LogGroupTypeDef = {
+        "logGroupName": group["logGroupName"],
+        "creationTime": int(about["created"] * 1000),
+        "metricFilterCount": 0,
+        "arn": f"{arn}:*",
+        "logGroupArn": arn,
+        "logGroupClass": about.get("logGroupClass", _STANDARD),
+        "storedBytes": sum(path.stat().st_size for path in stream_files(folder)),
+    }
+    return {**summary, "kmsKeyId": about["kmsKeyId"]} if about.get("kmsKeyId") else summary
