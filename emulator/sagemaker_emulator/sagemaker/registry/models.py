@@ -67,7 +67,7 @@ def create_model(context: Context, request: types.CreateModelInputTypeDef) -> Re
         elif not container.get("Image"):
             raise invalid(f"a container of model {name} has neither Image nor ModelPackageName")
         data = container.get("ModelDataUrl")
-        if data and not context.s3.path_of(data).exists():
+        if data and context.s3.file(data) is None:
             raise invalid(f"Could not find model data at {data}.")
     arn = context.arn("model", name)
     kept = {key: value for key, value in request.items() if key != "Tags"}
