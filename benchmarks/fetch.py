@@ -7,6 +7,7 @@ Compare the ratios of the medians, because absolute speeds vary from machine to 
 """
 
 import argparse
+import json
 import os
 import random
 import shutil
@@ -136,23 +137,25 @@ def measure(work: Path, count: int, rounds: int) -> dict[str, list[float]]:
 
 
 def serve(folder: Path) -> "subprocess.Popen[bytes]":
-    """Start rclone's S3 server over a folder, and set the variables that make clients use it."""
+    """Start the emulator's S3 server, and set the variables that make clients use it.
+
+    Args:
+        folder: Holds a folder for each bucket, and is named `s3`.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    rclone = Path(sys.executable).with_name("rclone")
+    pair = {"AccessKeyId": "anybody", "SecretAccessKey": "anything"}
+    (folder.parent / "credentials.json").write_text(json.dumps(pair))
     os.environ |= {
         "AWS_ENDPOINT_URL_S3": f"http://127.0.0.1:{port}",
-        "AWS_ACCESS_KEY_ID": "anybody",
-        "AWS_SECRET_ACCESS_KEY": "anything",
+        "AWS_ACCESS_KEY_ID": pair["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": pair["SecretAccessKey"],
         "AWS_REGION": "us-east-1",
         "AWS_DEFAULT_REGION": "us-east-1",
-        "RCLONE_CONFIG": os.devnull,
     }
-    server = subprocess.Popen(
-        [str(rclone), "serve", "s3", str(folder), "--addr", f"127.0.0.1:{port}"],
-        stderr=subprocess.DEVNULL,
-    )
+    command = [sys.executable, "-m", "sagemaker_emulator.s3", "--state", str(folder.parent)]
+    server = subprocess.Popen([*command, "--port", str(port)])
     while True:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:

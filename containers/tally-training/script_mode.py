@@ -1,9 +1,11 @@
 """Script mode: runs a training script as AWS's own training images do.
 
-The contract is that of the SageMaker training toolkit. Hyperparameters are read from
-`/opt/ml/input/config/hyperparameters.json`: `sagemaker_program` names the script,
-`sagemaker_submit_directory` its location, and the script gets the others as `--name value`. The
-`SM_*` variables name its folders. The cause of a failure is written to `/opt/ml/output/failure`.
+The contract is that of the SageMaker training toolkit, to the letter of arguments and variables:
+https://github.com/aws/sagemaker-training-toolkit, `mapping.py` and `environment.py`.
+Hyperparameters are read from `/opt/ml/input/config/hyperparameters.json`: `sagemaker_program` names
+the script, `sagemaker_submit_directory` its location, and the script gets the others as
+`--name value`. The `SM_*` variables name its folders. The cause of a failure is written to
+`/opt/ml/output/failure`.
 
 The script runs in this process, so that a process which has already imported torch can run it.
 """
@@ -11,6 +13,7 @@ The script runs in this process, so that a process which has already imported to
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import os
 import runpy
@@ -33,8 +36,23 @@ else:  # Debian 12's Python, whose tarfile has no filters
     from backports import tarfile  # type: ignore[no-redef]
 
 FAILURE_LENGTH = 1024  # characters that SageMaker keeps of a failure reason
-# Prefixes of the hyperparameters of script mode and of the service, which the script does not get.
-RESERVED = ("sagemaker_", "_tuning_")
+# The hyperparameters of script mode and of the service, which the script does not get.
+PREFIX = "sagemaker_"
+TUNING = "_tuning_objective_metric"
+# Those of them that are not in SM_FRAMEWORK_PARAMS.
+OWN = frozenset({
+    "sagemaker_program", "sagemaker_submit_directory", "sagemaker_enable_cloudwatch_metrics",
+    "sagemaker_region", "sagemaker_container_log_level", "sagemaker_job_name",
+    "default_user_module_name", TUNING, "sagemaker_s3_output",
+})  # fmt: skip
+# Of SM_FRAMEWORK_PARAMS, those that distribute the training over the hosts of a group.
+DISTRIBUTION = (
+    "sagemaker_mpi_enabled", "sagemaker_parameter_server_enabled",
+    "sagemaker_distributed_dataparallel_enabled", "sagemaker_pytorch_ddp_enabled",
+    "sagemaker_pytorch_xla_multi_worker_enabled",
+    "sagemaker_multi_worker_mirrored_strategy_enabled", "sagemaker_torch_distributed_enabled",
+)  # fmt: skip
+GROUP = "homogeneousCluster"
 PORT = 29500  # of the first host, where the processes of several hosts meet
 
 
@@ -50,29 +68,34 @@ def main() -> int:
     root = Path(os.environ.get("OPT_ML", "/opt/ml"))
     try:
         hyperparameters = read_hyperparameters(root)
-        script = fetch_code(root, hyperparameters)
-        reserved = {
-            name: value for name, value in hyperparameters.items() if name.startswith(RESERVED)
-        }
-        passed = {name: value for name, value in hyperparameters.items() if name not in reserved}
-        os.environ.update(variables(root, script, passed, reserved))
+        code, program = fetch_code(root, hyperparameters)
+        install_requirements(code)
+        passed, reserved = split(hyperparameters)
+        os.environ.update(variables(root, hyperparameters))
     except ScriptModeError as error:
         print(f"train: {error}", file=sys.stderr, flush=True)
         _write_failure(root, str(error))
         return 1
     for folder in ("model", "output/data"):
         (root / folder).mkdir(parents=True, exist_ok=True)
+    # As AWS does: the script runs in its folder, and what it starts can import what is there.
+    os.chdir(code)
+    os.environ["PYTHONPATH"] = os.pathsep.join(
+        filter(None, (str(code), os.environ.get("PYTHONPATH")))
+    )
+    if not program.endswith(".py"):
+        return run_command(root, program, arguments(passed))
     launch = launcher(_configuration(root, "resourceconfig.json"), reserved)
     if launch:
-        return run_distributed(root, script, arguments(passed), launch)
-    return run(root, script, arguments(passed))
+        return run_distributed(root, code / program, arguments(passed), launch)
+    return run(root, code / program, arguments(passed))
 
 
 def read_hyperparameters(root: Path) -> dict[str, Any]:
-    """Read the job's hyperparameters and decode those that are JSON.
+    """Read the job's hyperparameters and decode those that are JSON, once.
 
     SageMaker passes every value as text. The SDK writes JSON: strings have quotes, and True is
-    `true`; other clients write plain text. A tuner adds quotes to its choices once more.
+    `true`; other clients write plain text.
 
     Raises:
         ScriptModeError: the file is missing or contains no object.
@@ -90,21 +113,29 @@ def read_hyperparameters(root: Path) -> dict[str, Any]:
 
 
 def _decode(value: Any) -> Any:
-    while isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except ValueError:
-            return value
-    return value
+    try:
+        return json.loads(value)
+    except (ValueError, TypeError):
+        return value
 
 
-def fetch_code(root: Path, hyperparameters: dict[str, Any]) -> Path:
-    """Unpack the code into `/opt/ml/code` and return the script's path.
+def split(hyperparameters: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The hyperparameters that the script gets, and those that it does not."""
+    reserved = {
+        name: value
+        for name, value in hyperparameters.items()
+        if name in OWN or name.startswith(PREFIX)
+    }
+    return {n: v for n, v in hyperparameters.items() if n not in reserved}, reserved
+
+
+def fetch_code(root: Path, hyperparameters: dict[str, Any]) -> tuple[Path, str]:
+    """Put the code into `/opt/ml/code`; return that folder and the script's name in it.
 
     Raises:
         ScriptModeError: the code or the script does not exist, or cannot be unpacked.
     """
-    program = hyperparameters.get("sagemaker_program") or os.environ.get("SAGEMAKER_PROGRAM")
+    program = _program(hyperparameters)
     if not program:
         raise ScriptModeError(
             "the hyperparameter sagemaker_program is missing; set it to the script's name, "
@@ -115,16 +146,37 @@ def fetch_code(root: Path, hyperparameters: dict[str, Any]) -> Path:
     )
     code = root / "code"
     if source and Path(source).is_dir():
-        code = Path(source)
+        if Path(source).resolve() != code.resolve():
+            shutil.rmtree(code, ignore_errors=True)
+            shutil.copytree(source, code)
     elif source:
         _unpack(str(source), code)
-    script = code / program
-    if not script.is_file():
+    if not (code / program).is_file():
         existing = ", ".join(sorted(path.name for path in code.glob("*"))) or "nothing"
         raise ScriptModeError(
             f"sagemaker_program '{program}' is not in {source or code}, which contains: {existing}"
         )
-    return script
+    return code, program
+
+
+def install_requirements(code: Path) -> None:
+    """Install the requirements.txt of the code, if it has one.
+
+    Raises:
+        ScriptModeError: pip cannot.
+    """
+    if not (code / "requirements.txt").is_file():
+        return
+    command = [sys.executable, "-m", "pip", "install", "-r", "requirements.txt"]
+    if subprocess.run(command, cwd=code, check=False).returncode:
+        raise ScriptModeError("requirements.txt of the code cannot be installed; see the log")
+    importlib.invalidate_caches()
+
+
+def _program(hyperparameters: dict[str, Any]) -> str:
+    """The script's name, of the variable before the hyperparameter; may be empty."""
+    named = os.environ.get("SAGEMAKER_PROGRAM") or hyperparameters.get("sagemaker_program")
+    return str(named or "")
 
 
 def _unpack(source: str, code: Path) -> None:
@@ -172,64 +224,142 @@ def _download(source: str, file: Path) -> None:
         ) from None
 
 
-def variables(
-    root: Path, script: Path, passed: dict[str, Any], reserved: dict[str, Any]
-) -> dict[str, str]:
-    """The `SM_*` variables, under the names that AWS documents for script mode.
+def variables(root: Path, hyperparameters: dict[str, Any]) -> dict[str, str]:
+    """The variables of the script: `SM_*`, and three that AWS sets beside them.
 
     Args:
         root: /opt/ml, or its replacement.
-        script: the script to run.
+        hyperparameters: all of them, decoded.
+    """
+    passed, reserved = split(hyperparameters)
+    environment = training_environment(root, passed, reserved)
+    values = {name: environment[key] for name, key in _NAMES.items()}
+    values |= {name: environment[name] for name in _SAME_NAMES}
+    values["channels"] = sorted(environment["channel_input_dirs"])
+    values["training_env"] = environment
+    values["user_args"] = arguments(passed)
+    if environment["topology"]:
+        values["topology"] = environment["topology"]
+    for name, path in environment["channel_input_dirs"].items():
+        values[f"channel_{name}"] = path
+    for name, value in passed.items():
+        values[f"hp_{name}"] = value
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    return {
+        **{f"SM_{name.upper()}": _text(value) for name, value in values.items()},
+        "SAGEMAKER_JOB_NAME": str(reserved.get("sagemaker_job_name", "")),
+        "SAGEMAKER_REGION": str(reserved.get("sagemaker_region", region) or ""),
+        "CURRENT_HOST": str(environment["current_host"]),
+    }
+
+
+# The names of variables, and of what SM_TRAINING_ENV has under another name.
+_NAMES = {"hps": "hyperparameters", "framework_params": "additional_framework_parameters"}
+_SAME_NAMES = (
+    "hosts", "network_interface_name", "user_entry_point", "resource_config", "input_data_config",
+    "output_data_dir", "current_host", "current_instance_type", "current_instance_group",
+    "current_instance_group_hosts", "instance_groups", "instance_groups_dict",
+    "distribution_instance_groups", "is_hetero", "module_name", "log_level", "framework_module",
+    "input_dir", "input_config_dir", "output_dir", "num_cpus", "num_gpus", "num_neurons",
+    "model_dir", "module_dir", "output_intermediate_dir",
+)  # fmt: skip
+
+
+def training_environment(
+    root: Path, passed: dict[str, Any], reserved: dict[str, Any]
+) -> dict[str, Any]:
+    """What SM_TRAINING_ENV holds: the properties of AWS's `Environment`.
+
+    Args:
+        root: /opt/ml, or its replacement.
         passed: hyperparameters of the script.
         reserved: hyperparameters of script mode.
     """
     resources = _configuration(root, "resourceconfig.json")
     channels = _configuration(root, "inputdataconfig.json")
-    data = root / "input" / "data"
-    names = sorted(set(channels) | {folder.name for folder in data.glob("*") if folder.is_dir()})
     hosts = resources.get("hosts", ["algo-1"])
-    values: dict[str, Any] = {
-        "SM_MODEL_DIR": root / "model",
-        "SM_INPUT_DIR": root / "input",
-        "SM_INPUT_CONFIG_DIR": root / "input" / "config",
-        "SM_INPUT_DATA_CONFIG": channels,
-        "SM_OUTPUT_DIR": root / "output",
-        "SM_OUTPUT_DATA_DIR": root / "output" / "data",
-        "SM_OUTPUT_INTERMEDIATE_DIR": root / "output" / "intermediate",
-        "SM_CHANNELS": names,
-        "SM_HPS": passed,
-        "SM_USER_ARGS": arguments(passed),
-        "SM_FRAMEWORK_PARAMS": reserved,
-        "SM_MODULE_NAME": script.stem,
-        "SM_MODULE_DIR": reserved.get("sagemaker_submit_directory", script.parent),
-        "SM_USER_ENTRY_POINT": script.name,
-        "SM_HOSTS": hosts,
-        "SM_CURRENT_HOST": resources.get("current_host", hosts[0]),
-        "SM_CURRENT_INSTANCE_TYPE": resources.get("current_instance_type", ""),
-        "SM_NETWORK_INTERFACE_NAME": resources.get("network_interface_name", "eth0"),
-        "SM_RESOURCE_CONFIG": resources,
-        "SM_NUM_CPUS": _cpus(),
-        "SM_NUM_GPUS": _gpus(),
-        "SM_LOG_LEVEL": reserved.get("sagemaker_container_log_level", 20),
+    current = resources.get("current_host", hosts[0])
+    program = _program(reserved)
+    framework = {name: value for name, value in reserved.items() if name not in OWN}
+    group = resources.get("current_group_name", GROUP)
+    groups = {entry["instance_group_name"]: entry for entry in resources.get("instance_groups", [])}
+    distributed = framework.get(
+        "sagemaker_distribution_instance_groups",
+        [group] if any(framework.get(name) for name in DISTRIBUTION) else [],
+    )
+    distributed_hosts = [
+        host for name, entry in groups.items() if name in distributed for host in entry["hosts"]
+    ]
+    if not groups:
+        distributed_hosts = list(hosts)
+    master = (distributed_hosts or hosts)[0]
+    parallel = os.environ.get("SM_HP_MP_PARAMETERS")
+    return {
+        "additional_framework_parameters": framework,
+        "channel_input_dirs": {name: str(root / "input" / "data" / name) for name in channels},
+        "current_host": current,
+        "current_instance_group": group,
+        "current_instance_group_hosts": groups.get(group, {}).get("hosts", []),
+        "current_instance_type": resources.get("current_instance_type", "local"),
+        "distribution_hosts": distributed_hosts,
+        "distribution_instance_groups": distributed,
+        "framework_module": os.environ.get("SAGEMAKER_TRAINING_MODULE"),
+        "hosts": hosts,
+        "hyperparameters": passed,
+        "input_config_dir": str(root / "input" / "config"),
+        "input_data_config": channels,
+        "input_dir": str(root / "input"),
+        "instance_groups": list(groups),
+        "instance_groups_dict": groups,
+        "is_hetero": len(groups) > 1,
+        "is_master": current == master,
+        "is_modelparallel_enabled": parallel and parallel != "{}",
+        "is_smddpmprun_installed": shutil.which("smddpmprun") is not None,
+        "is_smddprun_installed": shutil.which("smddprun") is not None,
+        "job_name": os.environ.get("TRAINING_JOB_NAME"),
+        "log_level": reserved.get("sagemaker_container_log_level", 20),
+        "master_hostname": master,
+        "model_dir": str(root / "model"),
+        "module_dir": str(reserved.get("sagemaker_submit_directory", root / "code")),
+        "module_name": program.removesuffix(".py"),
+        "network_interface_name": resources.get("network_interface_name", "eth0"),
+        "num_cpus": os.cpu_count() or 1,
+        "num_gpus": _gpus(),
+        "num_neurons": 0,
+        "output_data_dir": str(root / "output" / "data"),
+        "output_dir": str(root / "output"),
+        "output_intermediate_dir": str(root / "output" / "intermediate"),
+        "resource_config": resources,
+        "topology": resources.get("topology", []),
+        "user_entry_point": program,
     }
-    values |= {f"SM_CHANNEL_{name.upper()}": data / name for name in names}
-    values |= {f"SM_HP_{name.upper()}": value for name, value in passed.items()}
-    return {name: _text(value) for name, value in values.items()}
 
 
 def arguments(hyperparameters: dict[str, Any]) -> list[str]:
-    """`--name value` for each hyperparameter, sorted by name."""
+    """`--name value` for each hyperparameter, sorted by name; `-n value` for a name of one letter.
+
+    Values are as Python's `str` has them: `True`, `[1, 2]`. None is empty, and an object is
+    `key=value,key=value`.
+    """
     return [
         part
         for name, value in sorted(hyperparameters.items())
-        for part in (f"--{name}", _text(value))
+        for part in ((f"--{name}" if len(name) > 1 else f"-{name}" if name else ""), _word(value))
     ]
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, dict):
+        return ",".join(f"{name}={item}" for name, item in sorted(value.items()))
+    return "" if value is None else str(value)
 
 
 def _text(value: Any) -> str:
     if isinstance(value, str):
         return value
-    return str(value) if isinstance(value, Path) else json.dumps(value)
+    if value is None:
+        return ""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
 def _configuration(root: Path, name: str) -> dict[str, Any]:
@@ -242,16 +372,12 @@ def _gpus() -> int:
     return len(list(Path("/proc/driver/nvidia/gpus").glob("*")))
 
 
-def _cpus() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def run(root: Path, script: Path, argv: list[str]) -> int:
     """Run the script as `__main__`; return its exit code."""
     print(f"Running {script.name} {shlex.join(argv)}", flush=True)
     sys.argv = [str(script), *argv]
+    if script.parent != Path.cwd():
+        sys.path.insert(0, str(Path.cwd()))
     sys.path.insert(0, str(script.parent))
     try:
         runpy.run_path(str(script), run_name="__main__")
@@ -284,10 +410,23 @@ def launcher(resources: dict[str, Any], reserved: dict[str, Any]) -> list[str]:
 
 def run_distributed(root: Path, script: Path, argv: list[str], options: list[str]) -> int:
     """Run the script in several processes, which end together; return the exit code."""
-    import psutil  # only here: a single process does not need it
-
     command = [sys.executable, "-m", "torch.distributed.run", *options, str(script), *argv]
     print(f"Running {shlex.join(command[1:])}", flush=True)
+    return _exit_code(root, script, _run_processes(command))
+
+
+def run_command(root: Path, program: str, argv: list[str]) -> int:
+    """Run a program of the code that is no Python script (train.sh); return its exit code."""
+    Path(program).chmod(0o777)
+    print(f"Running {program} {shlex.join(argv)}", flush=True)
+    command = ["/bin/sh", "-c", f"./{program} {shlex.join(argv)}"]
+    return _exit_code(root, Path(program), _run_processes(command))
+
+
+def _run_processes(command: list[str]) -> int:
+    """Run a program and give its children a SIGTERM that comes meanwhile; return its exit code."""
+    import psutil  # only here: a single process does not need it
+
     with subprocess.Popen(command) as processes:
         launched = psutil.Process(processes.pid)
 
@@ -298,8 +437,7 @@ def run_distributed(root: Path, script: Path, argv: list[str], options: list[str
                     process.send_signal(number)
 
         signal.signal(signal.SIGTERM, forward)
-        code = processes.wait()
-    return _exit_code(root, script, code)
+        return processes.wait()
 
 
 def _exit_code(root: Path, script: Path, code: object) -> int:

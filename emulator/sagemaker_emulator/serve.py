@@ -131,8 +131,7 @@ def serve(options: Options) -> None:
             _log.info("deleted environment %s: its image has other requirements now", name)
         stack.callback(context.store.close)
         stack.callback(context.s3.stop)
-        s3.close()  # rclone takes no open socket
-        context.s3.start()
+        context.s3.start(s3)
         # The client environment lets every service use boto3 as its clients do.
         os.environ.update(context.client_environment | past_proxies())
         connect(context, options.runtime)

@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError
 from emulator_process import Emulator
 from pipeline_client import PipelineClient, python
 
-BUCKET = "kept"
+BUCKET = "bucket"  # which the steps of `pipeline_client` write to, too
 PIPELINE = "kept"
 
 

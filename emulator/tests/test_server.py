@@ -47,6 +47,11 @@ def eventually(condition: Any, seconds: float = 5.0) -> Any:
     return False
 
 
+def s3_process(server: Emulator) -> psutil.Process:
+    (process,) = [c for c in children(server) if "sagemaker_emulator.s3" in c.cmdline()]
+    return process
+
+
 def test_nothing_acknowledged_is_lost_when_the_server_is_killed(
     own_emulator: Callable[..., Emulator],
 ) -> None:
@@ -60,7 +65,7 @@ def test_nothing_acknowledged_is_lost_when_the_server_is_killed(
     server.client("logs").create_log_group(logGroupName="kept")
     sagemaker = server.client("sagemaker")
     acknowledged = set()
-    (rclone,) = [child for child in children(server) if "rclone" in child.name()]
+    s3_child = s3_process(server)
 
     def write() -> None:
         for number in range(10_000):
@@ -76,7 +81,7 @@ def test_nothing_acknowledged_is_lost_when_the_server_is_killed(
         assert eventually(lambda: len(acknowledged) > 20)
         server.kill()
         writing.result()
-    assert eventually(lambda: not rclone.is_running() or rclone.status() == "zombie")
+    assert eventually(lambda: not s3_child.is_running() or s3_child.status() == "zombie")
 
     done = server.up()
     assert done.returncode == 0, done.stderr
@@ -205,8 +210,7 @@ def test_s3_is_restarted_when_it_dies(own_emulator: Callable[..., Emulator]) -> 
     server.up()
     s3 = server.client("s3")
     s3.create_bucket(Bucket="again")
-    (rclone,) = [child for child in children(server) if "rclone" in child.name()]
-    rclone.send_signal(signal.SIGKILL)
+    s3_process(server).send_signal(signal.SIGKILL)
 
     def answers() -> Any:
         try:

@@ -27,12 +27,18 @@ def rollback(
     goes one more version back, not forward again.
 
     Raises:
-        RegistryError: There is no endpoint, or no approved version was served before.
+        RegistryError: There is no endpoint, no approved version was served before, or the
+            configuration that states which it was has been deleted.
         EndpointBusyError: The endpoint was still being changed after `wait_seconds`.
     """
     current = endpoint_status.require(client, placement.endpoint_name)
-    config, skipped = current.next_config, []
+    # Where it is deleted, so are the settings to keep, and the record of what was served before.
+    endpoints.read_settings(client, current.next_config)
+    config, skipped, lost = current.next_config, [], ""
     while config := _replaced_config(client, config):
+        if not _exists(client, config):
+            lost = config
+            break
         model = endpoints.read_model(client, config, current.variant)
         if not model.package or model.package == current.next_model.package:
             continue
@@ -47,6 +53,13 @@ def rollback(
             )
         skipped.append(f"version {version_number(model.package)} is {state}")
     why = f" ({'; '.join(skipped)})" if skipped else ""
+    if lost:
+        raise RegistryError(
+            f"The endpoint configuration {lost}, which endpoint {placement.endpoint_name} served "
+            f"before, has been deleted, so what it served is not known{why}. "
+            "`python pipeline.py models` lists the versions; "
+            "`python pipeline.py promote VERSION` serves one of them."
+        )
     raise RegistryError(
         f"Endpoint {placement.endpoint_name} has served no approved version before this one{why}. "
         "`python pipeline.py models` lists the versions; "
@@ -55,8 +68,18 @@ def rollback(
 
 
 def _replaced_config(client: SageMakerClient, config: str) -> str:
-    """The configuration served before this one; "" where there is none or it is deleted."""
+    """The configuration served before this one, which may be deleted; "" where there is none."""
     return endpoints.tags(client, config).get(endpoints.REPLACES, "")
+
+
+def _exists(client: SageMakerClient, config: str) -> bool:
+    try:
+        client.describe_endpoint_config(EndpointConfigName=config)
+    except ClientError as error:
+        if endpoints.is_missing(error):
+            return False
+        raise
+    return True
 
 
 def _state(client: SageMakerClient, package: str, model_created: datetime) -> str:

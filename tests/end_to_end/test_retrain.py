@@ -56,6 +56,7 @@ def test_the_workflow_registers_a_version_and_writes_its_metrics_to_the_summary(
         "GITHUB_RUN_ID": "170",
         "GITHUB_RUN_ATTEMPT": "2",
         "GITHUB_STEP_SUMMARY": str(summary),
+        "RUNNER_TEMP": str(tmp_path),
     }
     assert set(workflow["jobs"]["retrain"]["env"]) <= set(environment)
 
@@ -98,6 +99,7 @@ def test_cancelling_the_job_stops_its_execution(
         "GITHUB_RUN_ID": "171",
         "GITHUB_RUN_ATTEMPT": "1",
         "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md"),
+        "RUNNER_TEMP": str(tmp_path),
     }
     for command in commands(workflow, cancelled=True)[-2:]:
         subprocess.run(["bash", "-e", "-c", command], cwd=ROOT, env=environment, check=True)

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sagemaker_emulator.errors import JobFailed
+from sagemaker_emulator.storage import object_files
+from sagemaker_emulator.storage.object_files import BUCKET_NAME, KeyRefused
 
-# S3's own rule; without it a bucket named ".." would lead out of the folder of buckets.
-_BUCKET = re.compile(r"(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 # SageMaker also takes S3's address of an object: https://bucket.s3.us-east-1.amazonaws.com/key,
 # s3-us-east-1.
-_ADDRESS = re.compile(rf"https://({_BUCKET.pattern})\.s3(?:[.-][a-z0-9-]+)?\.amazonaws\.com/(.*)")
+_ADDRESS = re.compile(
+    rf"https://({BUCKET_NAME.pattern})\.s3(?:[.-][a-z0-9-]+)?\.amazonaws\.com/(.*)"
+)
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,8 @@ class Location:
         """Split a URI, or the address that S3 itself gives an object.
 
         Raises:
-            JobFailed: It is not an S3 URI, its bucket's name is not valid, or it leaves the bucket.
+            JobFailed: It is not an S3 URI, its bucket's name is not valid, or no object can have
+                its key here.
         """
         if address := _ADDRESS.fullmatch(uri):
             uri = f"s3://{address[1]}/{address[2]}"
@@ -35,15 +38,25 @@ class Location:
             raise JobFailed(
                 f"ClientError: {uri!r} is not an S3 URI; it must look like s3://bucket/key"
             )
-        if not _BUCKET.fullmatch(bucket):
+        if not BUCKET_NAME.fullmatch(bucket):
             raise JobFailed(
                 f"ClientError: {uri!r}: {bucket!r} is not a bucket's name; those have 3 to 63 "
                 "lower-case letters, digits, dots and hyphens"
             )
-        if ".." in key.split("/"):
-            raise JobFailed(f"ClientError: {uri!r}: a key with '..' in it cannot be kept here")
-        return cls(bucket, key.lstrip("/"))
+        try:
+            object_files.check_key(key)
+        except KeyRefused as problem:
+            raise JobFailed(f"ClientError: {uri!r}: {problem}") from None
+        return cls(bucket, key)
 
-    def path(self, root: Path) -> Path:
-        """The file or folder that holds it, below the folder of buckets; it need not exist."""
-        return root / self.bucket / self.key
+    def file(self, root: Path) -> Path | None:
+        """The file that holds the object, below the folder of buckets, or None without one.
+
+        Raises:
+            JobFailed: A symbolic link leads out of the bucket.
+        """
+        try:
+            file = object_files.file_of(root / self.bucket, self.key)
+        except KeyRefused as problem:
+            raise JobFailed(f"ClientError: s3://{self.bucket}/{self.key}: {problem}") from None
+        return file if file.is_file() else None

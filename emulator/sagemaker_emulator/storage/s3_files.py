@@ -3,11 +3,21 @@
 import contextlib
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from sagemaker_emulator.errors import JobFailed
+from sagemaker_emulator.storage import object_files
 from sagemaker_emulator.storage.location import Location
+from sagemaker_emulator.storage.object_files import KeyRefused, Walk
+
+_UPLOADS = "s3-uploads"
+
+
+def uploads_folder(root: Path) -> Path:
+    """Where bodies are before they are objects, beside the folder of buckets."""
+    return root.with_name(_UPLOADS)
 
 
 def find(root: Path, uri: str) -> Iterator[tuple[str, Path]]:
@@ -16,29 +26,19 @@ def find(root: Path, uri: str) -> Iterator[tuple[str, Path]]:
     Yields:
         The object's name in a job's folder, and its file, in the order of the keys. Below
         `s3://bucket/data` the object `data/x/1.jpg` is `x/1.jpg`, and `data.csv` is `data.csv`.
+        Markers of folders are left out.
 
     Raises:
         JobFailed: It is not an S3 URI.
     """
     location = Location.parse(uri)
-    parent, _, stem = location.key.rpartition("/")
-    folder = Location(location.bucket, parent).path(root)
-    try:
-        entries = sorted(folder.iterdir())
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    for entry in entries:
-        if not entry.name.startswith(stem):
+    key = location.key
+    for found, path in Walk(root / location.bucket, key):
+        if found.endswith("/"):
             continue
-        if entry.is_file():
-            yield entry.name, entry
-            continue
-        inside = entry if entry.name == stem else folder
-        for path, folders, files in os.walk(entry):
-            folders.sort()
-            for name in sorted(files):
-                file = Path(path, name)
-                yield str(file.relative_to(inside)), file
+        inside = f"{key}/" if found.startswith(f"{key}/") else key.rpartition("/")[0] + "/"
+        name = found if inside == "/" and not key.startswith("/") else found[len(inside) :]
+        yield "/".join(filter(None, name.split("/"))), Path(path)
 
 
 def download(root: Path, uri: str, folder: Path, role: str = "", region: str = "") -> int:
@@ -49,17 +49,24 @@ def download(root: Path, uri: str, folder: Path, role: str = "", region: str = "
     them free where the file system can share blocks, and otherwise never leaves the kernel.
 
     Raises:
-        JobFailed: There is nothing under the prefix, in AWS's words.
+        JobFailed: There is nothing under the prefix, in AWS's words, or an object's name is that of
+            another's folder.
     """
     count = 0
     created = {folder}
     folder.mkdir(parents=True, exist_ok=True)
     for name, file in find(root, uri):
         target = folder / name
-        if target.parent not in created:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            created.add(target.parent)
-        copy(file, target)
+        try:
+            if target.parent not in created:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                created.add(target.parent)
+            copy(file, target)
+        except (FileExistsError, NotADirectoryError, IsADirectoryError):
+            raise JobFailed(
+                f"ClientError: {uri}: {name!r} cannot be put into a folder, because one object's "
+                "key is another's folder. Delete or rename one of them."
+            ) from None
         count += 1
     if not count:
         raise JobFailed(f"ClientError: {nothing_under(uri, role, region)}")
@@ -89,49 +96,49 @@ def copy(source: Path, target: Path) -> None:
 def upload(root: Path, folder: Path, uri: str) -> int:
     """Move every file under a folder to the prefix, and return their number.
 
-    Each object appears at once and whole, by a rename where both are on one file system.
+    Each object appears at once and whole. Only files are uploaded: no pipes, no sockets.
 
     Raises:
         JobFailed: There is no such bucket, or a key cannot be written.
     """
     location = Location.parse(uri)
-    if not (root / location.bucket).is_dir():
+    bucket = root / location.bucket
+    if not bucket.is_dir():
         raise JobFailed(
             f"ClientError: Failed to upload to {uri}: the bucket {location.bucket!r} does not exist"
         )
-    prefix = location.path(root)
+    prefix = location.key if not location.key or location.key.endswith("/") else f"{location.key}/"
     count = 0
     for path, _, files in os.walk(folder):
         for name in files:
             file = Path(path, name)
-            put(file, prefix / file.relative_to(folder))
-            count += 1
+            if file.is_file():
+                put(file, root, Location(location.bucket, f"{prefix}{file.relative_to(folder)}"))
+                count += 1
     return count
 
 
-def put(file: Path, target: Path) -> None:
-    """Move one file to an object's path.
+def put(file: Path, root: Path, location: Location) -> None:
+    """Move one file to an object.
 
     Raises:
-        JobFailed: A part of the key is itself an object, or the disk is full.
+        JobFailed: Its key cannot be kept, or the disk is full.
     """
+    bucket = root / location.bucket
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if file.is_symlink():
-            _copy_beside(file, target)  # the file that it links to stays
-            return
-        try:
-            file.replace(target)
-        except OSError:  # another file system
-            _copy_beside(file, target)
-    except OSError as error:
-        raise JobFailed(f"ClientError: Failed to upload {file.name} to {target}: {error}") from None
+        if file.is_symlink():  # the file that it links to stays
+            _copy_in(file, root, bucket, location.key)
+        else:
+            object_files.move_in(file, bucket, location.key)
+    except (OSError, KeyRefused) as error:
+        uri = f"s3://{location.bucket}/{location.key}"
+        raise JobFailed(f"ClientError: Failed to upload {file.name} to {uri}: {error}") from None
 
 
-def _copy_beside(file: Path, target: Path) -> None:
-    beside = target.with_name(f".{target.name}.uploading")
-    try:
-        copy(file, beside)
-        beside.replace(target)
-    finally:
-        beside.unlink(missing_ok=True)  # half a copy if the disk is full
+def _copy_in(file: Path, root: Path, bucket: Path, key: str) -> None:
+    uploads = uploads_folder(root) / "jobs"
+    uploads.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=uploads) as folder:
+        whole = Path(folder, "body")
+        copy(file, whole)
+        object_files.move_in(whole, bucket, key)

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -66,7 +67,7 @@ def test_upload_moves_files_and_replaces_objects(bucket: Path, tmp_path: Path) -
     ("uri", "message"),
     [
         ("s3://other/x", "bucket 'other' does not exist"),
-        ("s3://bucket/top.txt/x", "Failed to upload"),
+        ("s3://bucket/../x", "between its slashes cannot be kept"),
         ("http://bucket/x", "is not an S3 URI"),
     ],
 )
@@ -77,3 +78,30 @@ def test_upload_that_cannot_work_is_refused(
     (tmp_path / "out/1").write_text("1")
     with pytest.raises(JobFailed, match=message):
         s3_files.upload(bucket, tmp_path / "out", uri)
+
+
+def test_object_and_those_below_it_are_both_kept_but_no_folder_can_hold_both(
+    bucket: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/1").write_text("1")
+    s3_files.upload(bucket, tmp_path / "out", "s3://bucket/top.txt/x")
+    names = [name for name, _ in s3_files.find(bucket, "s3://bucket/top")]
+    assert names == ["top.txt", "top.txt/x/1"]
+    with pytest.raises(JobFailed, match="one object's key is another's folder"):
+        s3_files.download(bucket, "s3://bucket/top", tmp_path / "in")
+
+
+def test_only_files_are_uploaded(bucket: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    os.mkfifo(tmp_path / "out/pipe")
+    (tmp_path / "out/gone").symlink_to("nothing")
+    (tmp_path / "out/file").write_text("1")
+    assert s3_files.upload(bucket, tmp_path / "out", "s3://bucket/out/") == 1
+    assert [name for name, _ in s3_files.find(bucket, "s3://bucket/out/")] == ["file"]
+
+
+def test_markers_of_folders_are_no_input(bucket: Path, tmp_path: Path) -> None:
+    (bucket / "bucket/data/x/.s3~marker").touch()
+    assert s3_files.download(bucket, "s3://bucket/data/x/", tmp_path / "in") == 2
+    assert sorted(path.name for path in (tmp_path / "in").rglob("*")) == ["1.jpg", "2.jpg", "y"]

@@ -210,10 +210,12 @@ def _create_experiment(client: MlflowClient, name: str, uri: str) -> str:
 
 def _tags(environment: Mapping[str, str]) -> dict[str, str]:
     """Tags that identify the run: its job, and whether a tuner started it."""
-    script_mode = json.loads(environment.get("SM_FRAMEWORK_PARAMS") or "{}")
+    # Script mode passes on nothing of what the tuner adds to the hyperparameters.
+    file = Path(environment.get("SM_INPUT_CONFIG_DIR", ""), "hyperparameters.json")
+    hyperparameters = json.loads(file.read_text()) if file.is_file() else {}
     tags = {
         "training_job": environment.get("TRAINING_JOB_NAME", ""),
         "training_job_arn": environment.get("TRAINING_JOB_ARN", ""),
-        "kind": "trial" if "_tuning_objective_metric" in script_mode else "training",
+        "kind": "trial" if "_tuning_objective_metric" in hyperparameters else "training",
     }
     return {name: value for name, value in tags.items() if value}

@@ -103,6 +103,25 @@ def test_rollback_goes_back_version_by_version_past_rejected_ones(
         rollback(emulated, place("steps"))
 
 
+def test_rollback_without_the_configuration_in_use_says_that_it_is_deleted(
+    emulated: SageMakerClient,
+) -> None:
+    serving(emulated, "config-gone", *["model.tar.gz"] * 2)
+    config = endpoint_status.require(emulated, "config-gone").config
+    emulated.delete_endpoint_config(EndpointConfigName=config)
+    with pytest.raises(RegistryError, match=f"configuration {config} has been deleted"):
+        rollback(emulated, place("config-gone"))
+
+
+def test_rollback_without_an_earlier_configuration_names_it(emulated: SageMakerClient) -> None:
+    serving(emulated, "earlier-gone", *["model.tar.gz"] * 2)
+    config = endpoint_status.require(emulated, "earlier-gone").config
+    earlier = endpoints.tags(emulated, config)[endpoints.REPLACES]
+    emulated.delete_endpoint_config(EndpointConfigName=earlier)
+    with pytest.raises(RegistryError, match=f"configuration {earlier}, .* has been deleted"):
+        rollback(emulated, place("earlier-gone"))
+
+
 def test_rollback_keeps_the_endpoints_settings(emulated: SageMakerClient) -> None:
     serving(emulated, "kept", "model.tar.gz")
     config = endpoint_status.require(emulated, "kept").config

@@ -1,6 +1,6 @@
 """The source: a folder, S3 with and without credentials, and what cannot be read."""
 
-import os
+import json
 import shutil
 import socket
 import subprocess
@@ -28,20 +28,20 @@ def test_a_source_without_bins_is_named(root: Path, tmp_path: Path, address: str
 @pytest.fixture
 def s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A real S3 server that demands signatures; the folder holds its buckets."""
-    rclone = ROOT / ".venv/bin/rclone"
-    if not rclone.exists():
-        pytest.skip("rclone is not installed: run `make setup`")
+    python = ROOT / ".venv/bin/python"
+    if not python.exists():
+        pytest.skip("the emulator is not installed: run `make setup`")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     folder = tmp_path / "s3"
     folder.mkdir()
-    command = [str(rclone), "serve", "s3", str(folder), "--addr", f"127.0.0.1:{port}"]
-    server = subprocess.Popen([*command, "--auth-key", "somebody,secret-of-somebody"],
-                              env={**os.environ, "RCLONE_CONFIG": "/dev/null"},
-                              stderr=subprocess.DEVNULL)  # fmt: skip
+    pair = {"AccessKeyId": "somebody", "SecretAccessKey": "secret-of-somebody"}
+    (tmp_path / "credentials.json").write_text(json.dumps(pair))
+    command = [str(python), "-m", "sagemaker_emulator.s3", "--state", str(tmp_path)]
+    server = subprocess.Popen([*command, "--port", str(port)])
     try:
-        for _ in range(100):
+        for _ in range(600):
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
                     break

@@ -83,8 +83,8 @@ class ServedModel:
         if not self.packed:
             s3_files.download(s3, self.data, folder)
             return
-        file = Location.parse(self.data).path(s3)
-        if not file.is_file():
+        file = Location.parse(self.data).file(s3)
+        if file is None:
             raise JobFailed(
                 f"ClientError: Could not find model data at {self.data}. Please ensure that the "
                 "object exists and that the role may read it."

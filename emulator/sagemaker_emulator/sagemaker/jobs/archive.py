@@ -9,7 +9,7 @@ import struct
 import tarfile
 import zlib
 from pathlib import Path
-from typing import IO, Any, BinaryIO
+from typing import Any, BinaryIO
 
 from sagemaker_emulator.errors import JobFailed
 
@@ -111,7 +111,7 @@ class _Forward(io.RawIOBase):
     8 GB would be read into memory at once.
     """
 
-    def __init__(self, stream: IO[bytes]) -> None:
+    def __init__(self, stream: gzip.GzipFile) -> None:
         self._stream = stream
 
     def read(self, size: int = -1) -> bytes:
@@ -142,9 +142,9 @@ def _extract(stream: _Forward, folder: Path) -> None:
         _Refused: A member is of another kind, leads out of the folder, or does not fit on the disk.
     """
     links: dict[_Parts, str] = {}
-    with tarfile.TarFile(fileobj=stream, mode="r") as tar:  # type: ignore[arg-type]
+    with tarfile.TarFile(fileobj=stream, mode="r") as tar:
         while (member := tar.next()) is not None:
-            tar.members.clear()  # else they are all kept in memory
+            vars(tar)["members"].clear()  # else they are all kept in memory
             parts = _parts(member.name)
             links.pop(parts, None)  # a later member of the same name replaces an earlier one
             target = folder.joinpath(*parts)

@@ -135,6 +135,4 @@ def run(job: Job) -> tuple[Exit, str]:
         # What is uploaded while the job runs is also kept when it fails.
         if ended.code == 0 or target.get("S3UploadMode") == "Continuous":
             output.upload(job, target["LocalPath"], target["S3Uri"])
-    if outputs:
-        job.context.s3.refresh(*(target["S3Uri"] for target in outputs))
     return ended, message

@@ -165,7 +165,6 @@ def run(job: Job, progress: Progress) -> tuple[Exit, Document]:
         output.upload_archive(job, "output/data", "output.tar.gz", _output(job))
     for local, uri, _ in synced:
         output.upload(job, local, uri)
-    context.s3.refresh(_output(job), *(uri for _, uri, _ in synced))
     if ended.code != 0:
         changes["FailureReason"] = ended.reason(read_message(job.local("output/failure")))
     return ended, changes

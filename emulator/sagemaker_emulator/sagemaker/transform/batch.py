@@ -97,7 +97,6 @@ def run(job: Job, model: ServedModel) -> None:
         job.check()
         uri = request["TransformOutput"]["S3OutputPath"]
         s3_files.upload(job.s3, results, uri)
-        job.context.s3.refresh(uri)
     if failed:
         name, error = failed[0]
         raise JobFailed(

@@ -102,13 +102,13 @@ def test_the_script_gets_its_arguments_variables_and_modules(
 
     assert result.returncode == 0, result.stderr
     assert told(result, "arguments") == [
-        "--batch-size", "32", "--debug", "true", "--lr", "0.01", "--name", "a b"
+        "--batch-size", "32", "--debug", "True", "--lr", "0.01", "--name", "a b"
     ]  # fmt: skip
     variables = told(result, "variables")
     assert variables["SM_CHANNEL_TRAIN"] == str(root / "input" / "data" / "train")
     assert json.loads(variables["SM_CHANNELS"]) == ["train", "validation"]
     assert json.loads(variables["SM_HPS"]) == {
-        "batch-size": 32, "debug": True, "lr": 0.01, "name": "a b"
+        "batch-size": "32", "debug": True, "lr": 0.01, "name": "a b"
     }  # fmt: skip
     assert json.loads(variables["SM_USER_ARGS"]) == told(result, "arguments")
     assert json.loads(variables["SM_HOSTS"]) == ["algo-1"]
@@ -127,7 +127,7 @@ def test_variables_name_all_hosts_and_the_current_one(
     monkeypatch.syspath_prepend(IMAGE)
     import script_mode
 
-    root = job(tmp_path / "opt", {})
+    root = job(tmp_path / "opt", {"sagemaker_program": "train.py", "lr": "0.1"})
     resources = {
         "current_host": "algo-2",
         "current_instance_type": "ml.g5.xlarge",
@@ -136,7 +136,7 @@ def test_variables_name_all_hosts_and_the_current_one(
     }
     (root / "input" / "config" / "resourceconfig.json").write_text(json.dumps(resources))
 
-    found = script_mode.variables(root, tmp_path / "train.py", {"lr": 0.1}, {})
+    found = script_mode.variables(root, script_mode.read_hyperparameters(root))
 
     assert json.loads(found["SM_HOSTS"]) == ["algo-1", "algo-2"]
     assert found["SM_CURRENT_HOST"] == "algo-2"
@@ -283,6 +283,57 @@ def test_an_archive_cannot_write_outside_its_folder(tmp_path: Path) -> None:
     assert result.returncode == 1
     assert "cannot be unpacked" in result.stderr
     assert not list(tmp_path.rglob("escaped.py"))
+
+
+def test_the_script_runs_in_its_folder_beside_all_of_the_code(tmp_path: Path) -> None:
+    """A script in a folder of the code finds files and modules where AWS's toolkit has them."""
+    text = (
+        "import os, subprocess, sys, beside, near\n"
+        "print(open('words.txt').read(), beside.WORD, near.WORD, os.path.basename(os.getcwd()))\n"
+        "subprocess.run([sys.executable, '-c', 'import beside; print(beside.WORD)'], check=True)\n"
+    )
+    source = tarball(
+        tmp_path / "s.tar.gz",
+        {
+            "folder/t.py": text, "folder/near.py": "WORD = 'near'", "beside.py": "WORD = 'beside'",
+            "words.txt": "words",
+        },
+    )  # fmt: skip
+    hyperparameters = {
+        "sagemaker_program": "folder/t.py",
+        "sagemaker_submit_directory": str(source),
+    }
+
+    result = run(job(tmp_path / "opt", hyperparameters))
+
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.splitlines()[-2:] == ["words beside near code", "beside"]
+
+
+def test_a_program_that_is_no_python_script_is_run(tmp_path: Path) -> None:
+    text = '#!/bin/sh\necho "$SM_MODULE_NAME: $*"\nexit 3\n'
+    source = tarball(tmp_path / "s.tar.gz", {"train.sh": text})
+    hyperparameters = {
+        "sagemaker_program": "train.sh",
+        "sagemaker_submit_directory": str(source),
+        "x": '"a  b"',
+    }
+
+    result = run(job(tmp_path / "opt", hyperparameters))
+
+    assert (result.returncode, result.stdout.splitlines()[-1]) == (3, "train.sh: -x a  b")
+
+
+def test_requirements_of_the_code_are_installed(tmp_path: Path) -> None:
+    """One that cannot be: pip is asked, and its failure is the job's."""
+    requirements = f"{tmp_path}/nothing-1-py3-none-any.whl"
+    source = tarball(tmp_path / "s.tar.gz", {"t.py": "", "requirements.txt": requirements})
+    hyperparameters = {"sagemaker_program": "t.py", "sagemaker_submit_directory": str(source)}
+
+    result = run(job(tmp_path / "opt", hyperparameters))
+
+    assert result.returncode == 1
+    assert "requirements.txt of the code cannot be installed" in result.stderr
 
 
 def test_links_of_an_archive_lead_nowhere(tmp_path: Path) -> None:

@@ -89,12 +89,14 @@ def test_a_training_that_fails_is_a_failed_run(
 
 
 def test_a_run_of_a_tuners_trial_is_tagged_as_trial(
-    store: str, request: pytest.FixtureRequest
+    store: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
+    added = '{"_tuning_objective_metric": "validation:accuracy"}'
+    (tmp_path / "hyperparameters.json").write_text(added)
     variables = {
         "MLFLOW_TRACKING_URI": store,
         "MLFLOW_EXPERIMENT_NAME": request.node.name,
-        "SM_FRAMEWORK_PARAMS": '{"_tuning_objective_metric": "validation:accuracy"}',
+        "SM_INPUT_CONFIG_DIR": str(tmp_path),
     }
     with Tracker({}, variables):
         pass

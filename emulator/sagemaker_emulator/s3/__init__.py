@@ -1,0 +1,1 @@
+"""S3: a server process of its own; objects are files, what is known of them is in SQLite."""
