@@ -84,7 +84,7 @@ def configuration(request: Mapping[str, Any], function: Mapping[str, Any]) -> Do
     variables = fields.get("Environment", {}).get("Variables", {})
     _check_environment(variables)
     for text in (fields.get("Handler", ""), *variables.values()):
-        if "\0" in text or not _is_utf8(text):
+        if "\0" in text:
             raise invalid_value(f"{text!r:.100} cannot be passed to a process")
     if "VpcConfig" in request:
         vpc = request["VpcConfig"]
@@ -111,14 +111,6 @@ def configuration(request: Mapping[str, Any], function: Mapping[str, Any]) -> Do
             raise invalid_value("LoggingConfig.LogFormat: the emulator logs as Text only")
         fields["LoggingConfig"] = logging
     return fields
-
-
-def _is_utf8(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:  # half a pair of surrogates
-        return False
-    return True
 
 
 def _check_environment(variables: Mapping[str, str]) -> None:
