@@ -1,7 +1,7 @@
 """One invocation of a Lambda function, in a process of its own; imports nothing of the emulator.
 
 Standard input holds {"handler", "folder", "event", "deadline", "request_id", "arn", "client"};
-the response goes as JSON to the file descriptor that is the only argument.
+the response goes as a line of JSON to the file descriptor that is the only argument.
 """
 
 import importlib
@@ -50,10 +50,12 @@ def main() -> None:
     """Import the handler, call it, and write what it returned or raised."""
     request = json.load(sys.stdin)
     sys.path.insert(0, request["folder"])
+    descriptor = int(sys.argv[1])
+    os.set_inheritable(descriptor, False)  # what the handler starts must not keep it open
     response = call(request)
     sys.stdout.flush()
-    with os.fdopen(int(sys.argv[1]), "w") as channel:
-        json.dump(response, channel)
+    with os.fdopen(descriptor, "w") as channel:
+        channel.write(json.dumps(response) + "\n")
 
 
 def call(request: dict[str, Any]) -> dict[str, Any]:
