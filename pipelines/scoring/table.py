@@ -9,6 +9,8 @@ from pipelines.scoring.scores import Answer, Scores, count_name, count_order
 
 VERDICT = ("verdict", "reason", "match_probability", "expected_quantity")
 COUNT = ("count", "confidence", "expected_count")
+# A spreadsheet takes a cell that begins so for a formula, and runs it: OWASP, "CSV Injection".
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", *"\uff1d\uff0b\uff0d\uff20")
 
 
 class TableError(UserError):
@@ -39,8 +41,9 @@ def write(scores: Scores, path: Path) -> None:
     """Write a row for each image, the most suspicious first and those without a count last.
 
     The probabilities are in columns p0, p1, ..., p6+. The columns of the verdict are left out where
-    no image has one. A regular file is replaced only as a whole; to another, such as /dev/stdout,
-    rows are written directly.
+    no image has one. A text that a spreadsheet would run as a formula, such as the name of an image
+    that begins with `=`, gets an apostrophe before it. A regular file is replaced only as a
+    whole; to another, such as /dev/stdout, rows are written directly.
 
     Raises:
         TableError: It cannot be written, for example on a full disk.
@@ -56,7 +59,9 @@ def write(scores: Scores, path: Path) -> None:
     written = path.resolve().with_name(path.name + ".partial") if regular else path
     try:
         with written.open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file, lineterminator="\n").writerows([head, *rows])
+            csv.writer(file, lineterminator="\n").writerows(
+                [[_no_formula(cell) for cell in row] for row in [head, *rows]]
+            )
         if regular:
             written.replace(path.resolve())
     except OSError as error:
@@ -67,6 +72,10 @@ def write(scores: Scores, path: Path) -> None:
 
 def _cannot_be_written(path: Path, error: OSError) -> TableError:
     return TableError(f"--output: {path} cannot be written: {error.strerror}.")
+
+
+def _no_formula(cell: object) -> object:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell
 
 
 def _row(name: str, answer: Answer, counts: list[str], verdict: tuple[str, ...]) -> list[object]:

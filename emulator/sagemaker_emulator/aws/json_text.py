@@ -1,8 +1,8 @@
-"""JSON that was sent as text: strictly JSON, and no deeper than can be written again."""
+"""JSON that is kept: strictly JSON, and no deeper than can be written and read again."""
 
-import json
-import math
-from typing import Any, NoReturn
+from typing import Any
+
+from sagemaker_emulator.aws.numerals import is_deeper, parse_json
 
 # Python gives up at about 900; what is read here is written, and read, again by others.
 MAX_DEPTH = 400
@@ -12,39 +12,13 @@ def loads(text: str | bytes, max_depth: int = MAX_DEPTH) -> Any:
     """Parse a text.
 
     Raises:
-        ValueError: It is not JSON, its numbers are not finite or have thousands of digits, or it
-            is nested deeper than that.
+        ValueError: It is not JSON, see `numerals.parse_json`, or nested in more levels.
     """
-    try:
-        value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
-    except RecursionError:
-        raise ValueError(f"it is nested deeper than {max_depth} levels") from None
-    brackets = ("[", "{") if isinstance(text, str) else (b"[", b"{")
-    if sum(text.count(each) for each in brackets) > max_depth:  # type: ignore[arg-type]
-        _check_depth(value, max_depth)
+    value = parse_json(text)
+    if isinstance(text, str):
+        opened = text.count("[") + text.count("{")
+    else:
+        opened = text.count(b"[") + text.count(b"{")
+    if opened > max_depth and is_deeper(value, max_depth):
+        raise ValueError(f"it is nested deeper than {max_depth} levels")
     return value
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a JSON number")
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError(f"the number {text[:40]} is too large")
-    return number
-
-
-def _check_depth(value: Any, max_depth: int) -> None:
-    level = [value]
-    for _ in range(max_depth):
-        level = [
-            item
-            for each in level
-            if isinstance(each, dict | list)
-            for item in (each.values() if isinstance(each, dict) else each)
-        ]
-        if not level:
-            return
-    raise ValueError(f"it is nested deeper than {max_depth} levels")

@@ -7,10 +7,11 @@ changes nothing about the rest.
 import base64
 import hashlib
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from sagemaker_emulator.errors import ApiError, invalid
+from sagemaker_emulator.storage.store import Document, Store
 
 _Item = TypeVar("_Item")
 # Where an item stands: the value that is sorted by (None comes first), and the item's own name.
@@ -27,10 +28,60 @@ MODIFIED = CREATED + "LastModifiedTimeAfter LastModifiedTimeBefore StatusEquals 
 _MARK = b"\xc0"
 
 
+class Stored:
+    """The documents of a kind, of which a page reads no more than it must.
+
+    Args:
+        store: what holds them.
+        kind: their kind.
+        prefix: of their names.
+        keep: returns whether an operation may list a document.
+        show: returns what it lists of one.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        kind: str,
+        prefix: str = "",
+        keep: Callable[[Document], bool] = lambda _: True,
+        show: Callable[[Document], Document] = lambda document: document,
+    ) -> None:
+        self._store, self._kind, self._prefix = store, kind, prefix
+        self._keep, self._show = keep, show
+
+    def all(self) -> list[Document]:
+        """All of them, in the order of their creation."""
+        kept = filter(self._keep, self._store.list(self._kind, self._prefix))
+        return [self._show(document) for document in kept]
+
+    def created(
+        self, after: int | None, descending: bool, at_once: int
+    ) -> Iterator[tuple[int, Document]]:
+        """Each with its number, in the order of creation, from beyond a number on.
+
+        Args:
+            after: the number; None to begin at the first.
+            descending: whether the latest comes first.
+            at_once: how many are read at a time.
+        """
+        numbers = self._store.sequence(self._kind, self._prefix)
+        if descending:
+            numbers.reverse()
+        if after is not None:
+            numbers = [n for n in numbers if (n < after if descending else n > after)]
+        for begin in range(0, len(numbers), at_once):
+            batch = numbers[begin : begin + at_once]
+            found = self._store.read(batch)
+            for number in batch:
+                if number in found and self._keep(found[number]):
+                    yield number, self._show(found[number])
+
+
 def page(
     operation: str,
     request: Mapping[str, Any],
-    documents: Sequence[Mapping[str, Any]],
+    documents: Sequence[Mapping[str, Any]] | Stored,
     member: str,
     title: str,
     *,
@@ -47,7 +98,8 @@ def page(
         request: Its NameContains, StatusEquals, CreationTime/LastModifiedTime bounds, SortBy,
             SortOrder, MaxResults and NextToken are applied where present. A token is good only
             with the other members that it was returned for.
-        documents: All that the operation may list.
+        documents: All that the operation may list. Those of the store are not read to sort them by
+            CreationTime: they have been numbered in that order.
         member: The output's list, such as `Models`.
         title: The beginning of the documents' keys for name and status: `Endpoint` for
             `EndpointName` and `EndpointStatus`. Other values of SortBy are keys themselves.
@@ -62,25 +114,33 @@ def page(
         ApiError: The NextToken is not one that this returned for such a request.
     """
     before = {key: value for key, value in request.items() if key not in filtered_after}
-    kept = [item for item in documents if _matches(before, item, title)]
+    after = {key: value for key, value in request.items() if key in filtered_after}
     by = request.get("SortBy", sort_by)
+    descending = request.get("SortOrder", order) == "Descending"
+    token, most = request.get("NextToken"), request.get("MaxResults", size)
+    scope = scope_of(operation, request)
+    if isinstance(documents, Stored) and by == "CreationTime":
+        last = offset_of(token, scope) if token else None
+        shown: list[tuple[int, Mapping[str, Any]]] = []
+        for number, item in documents.created(last, descending, most + 1):
+            if _matches(before, item, title):
+                shown.append((number, item))
+                if len(shown) > most:
+                    break
+        following = token_of(shown[most - 1][0], scope) if len(shown) > most else None
+        listed = [item for _, item in shown[:most] if _matches(after, item, title)]
+        return {member: listed, "NextToken": following}
+    if isinstance(documents, Stored):
+        documents = documents.all()
+    kept = [item for item in documents if _matches(before, item, title)]
     key, name = f"{title}{by}" if by in ("Name", "Status") else by, identity or f"{title}Name"
 
     def place(item: Mapping[str, Any]) -> Place:
         return item.get(key), item[name]
 
-    descending = request.get("SortOrder", order) == "Descending"
     kept.sort(key=lambda item: _rank(place(item)), reverse=descending)
-    items, token = cut(
-        kept,
-        request.get("NextToken"),
-        request.get("MaxResults", size),
-        scope=scope_of(operation, request),
-        place=place,
-        descending=descending,
-    )
-    after = {key: value for key, value in request.items() if key in filtered_after}
-    return {member: [i for i in items if _matches(after, i, title)], "NextToken": token}
+    items, following = cut(kept, token, most, scope=scope, place=place, descending=descending)
+    return {member: [i for i in items if _matches(after, i, title)], "NextToken": following}
 
 
 def scope_of(operation: str, request: Mapping[str, Any]) -> str:

@@ -129,15 +129,15 @@ def serve(control: socket.socket) -> tuple[socket.socket, int] | None:
                     os.close(descriptor)
                 continue
             channel, output = socket.socket(fileno=descriptors[0]), descriptors[1]
-            keeper = _fork(channel, output)
-            if keeper == 0:
+            forked = _fork(channel, output)
+            if forked == 0:
                 _sleep_through(signal.SIGCHLD, wake)
                 control.close()
                 return channel, output
             channel.close()
             os.close(output)
-            if keeper is not None:
-                keepers.add(keeper)
+            if forked is not None:
+                keepers.add(forked)
 
 
 def _wake_on(*numbers: signal.Signals) -> tuple[int, int]:

@@ -7,18 +7,19 @@ it: an idle emulator stays small.
 
 import base64
 import json
+import logging
 import re
 import secrets
+import sqlite3
 import threading
 import time
-from urllib.parse import urlsplit
-from xml.sax.saxutils import escape
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from sagemaker_emulator.aws import protocol
+from sagemaker_emulator.aws import numerals
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import HttpResponse
 from sagemaker_emulator.errors import ApiError
-from sagemaker_emulator.services import iam
+from sagemaker_emulator.services import iam, moto_requests, refusals
 from sagemaker_emulator.storage.store import Document
 
 _KIND = "moto"
@@ -26,7 +27,9 @@ _HOSTS = {"ecr": "api.ecr"}
 _READS = ("Get", "List", "Describe", "Batch", "Simulate", "Assume", "Head", "Validate", "Estimate")
 # Measurements, whose number has no limit: they are lost at a restart.
 _NOT_KEPT = ("PutMetricData",)
+_MAX_WAIT = 20  # seconds that SQS may wait for a message
 _POLL_SECONDS = 0.2  # between two polls of a queue for a client that waits
+_log = logging.getLogger("emulator.moto")
 _KEPT_HEADERS = ("content-type", "x-amz-target", "authorization", "smithy-protocol", "accept")
 
 
@@ -50,11 +53,29 @@ class MotoFallback:
             headers: With lower-case names.
             body: As it came.
         """
+        try:
+            return self._respond(service, method, url, headers, body)
+        except ApiError as problem:
+            return refusals.response(service, headers, problem)
+        except sqlite3.OperationalError as problem:
+            message = f"the request cannot be kept: {problem}. Free some space, then call again."
+            return refusals.response(service, headers, ApiError("InternalFailure", message, 500))
+        except Exception as problem:
+            # It may be the request's fault; a fault of moto stays in the log.
+            if (fault := moto_requests.fault(problem, service, headers, body)) is not None:
+                return refusals.response(service, headers, fault)
+            _log.exception("%s %s to %s", method, headers.get("x-amz-target", url), service)
+            message = f"a fault of moto, not of the request: {type(problem).__name__}: {problem}"
+            return refusals.response(service, headers, ApiError("InternalFailure", message, 500))
+
+    def _respond(
+        self, service: str, method: str, url: str, headers: dict[str, str], body: bytes
+    ) -> HttpResponse:
         if service == "s3":
-            url = self._context.s3_url
-            return _refusal(headers, f"S3 is at {url}: set AWS_ENDPOINT_URL_S3 to that")
+            raise _unknown(f"S3 is at {self._context.s3_url}: set AWS_ENDPOINT_URL_S3 to that")
         if service == "scheduler" and method in ("POST", "PUT"):
-            return _refusal(headers, "schedules do not fire here; start what it would from a timer")
+            raise _unknown("schedules do not fire here; start what it would from a timer")
+        moto_requests.check_body(headers, body)
         if service == "iam" and (xml := iam.simulation(body)):
             return HttpResponse(200, {"content-type": "text/xml"}, xml.encode())
         parts = urlsplit(url)
@@ -67,7 +88,7 @@ class MotoFallback:
             "body": base64.b64encode(body).decode(),
             "seed": secrets.randbits(32),
         }
-        polls = service == "sqs" and headers.get("x-amz-target", "").endswith(".ReceiveMessage")
+        polls = service == "sqs" and moto_requests.receives(headers, body)
         deadline = time.monotonic() + (_without_waiting(request) if polls else 0)
         while True:
             with self._lock:
@@ -75,10 +96,15 @@ class MotoFallback:
                 try:
                     reply = _ask(self._context, request)
                 except NotImplementedError as error:
-                    return _refusal(headers, f"the emulator cannot do that: {error}")
+                    raise _unknown(f"the emulator cannot do that: {error}") from None
+                except ModuleNotFoundError as error:
+                    raise _unknown(
+                        f"the emulator runs '{service}' only where the Python package "
+                        f"{error.name} is installed: pip install 'moto[all]'"
+                    ) from None
                 if reply is None:
-                    return _refusal(headers, f"the emulator does not run the service '{service}'")
-                received = not polls or b'"Messages"' in reply.body
+                    raise _unknown(f"the emulator does not run the service '{service}'")
+                received = not polls or b"<Message>" in reply.body or b'"Messages"' in reply.body
                 if reply.status < 300 and received and not _reads(method, headers, body):
                     self._context.store.put(_KIND, f"{time.time_ns()}", request)
             if received or reply.status >= 300 or time.monotonic() >= deadline:
@@ -94,7 +120,10 @@ class MotoFallback:
             mock_random.seed(0)  # the role's identifier stays, too
             iam.become_role(context.account, context.region, context.credentials)
             for request in context.store.list(_KIND):
-                _ask(context, request)
+                try:
+                    _ask(context, request)
+                except Exception:  # of another version of moto; the others must not be lost
+                    _log.exception("a kept request to %s", request["service"])
             self._replayed = True
 
 
@@ -103,11 +132,19 @@ def _without_waiting(request: Document) -> float:
 
     moto would wait inside, and hold up the requests of everybody else.
     """
-    receive = json.loads(base64.b64decode(request["body"]))
-    seconds = float(receive.get("WaitTimeSeconds") or 0)
-    receive["WaitTimeSeconds"] = 0
-    request["body"] = base64.b64encode(json.dumps(receive).encode()).decode()
-    return min(seconds, 20.0)
+    body = base64.b64decode(request["body"])
+    if body.lstrip().startswith(b"{"):
+        receive = json.loads(body)
+        seconds = receive.get("WaitTimeSeconds", 0)
+        replaced = json.dumps({**receive, "WaitTimeSeconds": 0}).encode()
+    else:
+        form = dict(parse_qsl(body.decode("latin-1"), keep_blank_values=True))
+        seconds = numerals.integer(form.get("WaitTimeSeconds", "0"))
+        replaced = urlencode({**form, "WaitTimeSeconds": 0}, encoding="latin-1").encode()
+    if isinstance(seconds, bool) or not isinstance(seconds, int) or not 0 <= seconds <= _MAX_WAIT:
+        return 0.0  # moto refuses it
+    request["body"] = base64.b64encode(replaced).decode()
+    return float(seconds)
 
 
 def _ask(context: Context, request: Document) -> HttpResponse | None:
@@ -149,12 +186,5 @@ def _reads(method: str, headers: dict[str, str], body: bytes) -> bool:
     return target.startswith(_READS + _NOT_KEPT) if target else method in ("GET", "HEAD")
 
 
-def _refusal(headers: dict[str, str], message: str) -> HttpResponse:
-    """A refusal in the format that the client reads: JSON or XML."""
-    if "json" in headers.get("content-type", ""):
-        return protocol.error(ApiError("UnknownOperationException", message))
-    inner = f"<Code>UnknownOperationException</Code><Message>{escape(message)}</Message>"
-    # S3 reads <Error> at the root, the query services one inside <ErrorResponse>.
-    xml = f"<Error>{inner}</Error>" if "S3 is at" in message else ""
-    xml = xml or f"<ErrorResponse><Error>{inner}</Error></ErrorResponse>"
-    return HttpResponse(400, {"content-type": "text/xml"}, xml.encode())
+def _unknown(message: str) -> ApiError:
+    return ApiError("UnknownOperationException", message)

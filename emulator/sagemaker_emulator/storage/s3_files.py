@@ -4,7 +4,7 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from sagemaker_emulator.errors import JobFailed
@@ -41,12 +41,27 @@ def find(root: Path, uri: str) -> Iterator[tuple[str, Path]]:
         yield "/".join(filter(None, name.split("/"))), Path(path)
 
 
-def download(root: Path, uri: str, folder: Path, role: str = "", region: str = "") -> int:
+def download(
+    root: Path,
+    uri: str,
+    folder: Path,
+    role: str = "",
+    region: str = "",
+    check: Callable[[], None] = lambda: None,
+) -> int:
     """Copy the objects of a prefix into a folder, and return their number.
 
     They are copies, because a container may write into its inputs (AWS's own script processors
     unpack code there) and a hard link would carry that into the bucket. `copy_file_range` makes
     them free where the file system can share blocks, and otherwise never leaves the kernel.
+
+    Args:
+        root: The folder of buckets.
+        uri: The prefix.
+        folder: It is made if missing.
+        role: The role of the request, for the message.
+        region: The region, for the message.
+        check: Called before each object; whatever it raises ends the download.
 
     Raises:
         JobFailed: There is nothing under the prefix, in AWS's words, or an object's name is that of
@@ -56,6 +71,7 @@ def download(root: Path, uri: str, folder: Path, role: str = "", region: str = "
     created = {folder}
     folder.mkdir(parents=True, exist_ok=True)
     for name, file in find(root, uri):
+        check()
         target = folder / name
         try:
             if target.parent not in created:

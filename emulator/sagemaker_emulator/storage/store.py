@@ -4,7 +4,7 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -96,6 +96,25 @@ class Store:
                 "DELETE FROM documents WHERE kind = ? AND name = ?", (kind, name)
             )
             return cursor.rowcount == 1
+
+    def sequence(self, kind: str, prefix: str = "") -> list[int]:
+        """The numbers of what `list` returns, in its order, without reading the documents."""
+        with self._lock:
+            rows = self._connection.execute(
+                "SELECT sequence FROM documents WHERE kind = ? AND name BETWEEN ? AND ?",
+                (kind, prefix, prefix + 2 * chr(0x10FFFF)),
+            ).fetchall()
+        return sorted(row[0] for row in rows)
+
+    def read(self, numbers: Sequence[int]) -> dict[int, Document]:
+        """The documents of these numbers, at most some hundreds; without those deleted since."""
+        with self._lock:
+            rows = self._connection.execute(
+                "SELECT sequence, document FROM documents"
+                f" WHERE sequence IN ({', '.join('?' * len(numbers))})",
+                tuple(numbers),
+            ).fetchall()
+        return {number: json.loads(text) for number, text in rows}
 
     def list(self, kind: str, prefix: str = "") -> list[Document]:
         """Documents of a kind whose names begin with `prefix`, in the order of their creation."""

@@ -181,14 +181,15 @@ def test_deleting_and_creating_while_paging_loses_and_repeats_nothing(
 
     for name in (*shown, ordered[3]):  # the page's last, too: a place needs nobody to stand on it
         listing.delete(context, name)
-    before = ("item-00", 999.0) if order == "Ascending" else ("item-8", 1008.0)
-    listing.put(context, *before)
+    listing.put(context, "item-8", 1008.0)
     token = first["NextToken"]
     while token:
         following = context.call(operation, **request, NextToken=token)
         shown += [item[listing.shown] for item in following[listing.member]]
         token = following.get("NextToken")
-    assert shown == [name for name in ordered if name != ordered[3]]
+    # Where the order has what is new at its end, it is shown, too.
+    new = ["item-8"] if order == "Ascending" else []
+    assert shown == [name for name in ordered if name != ordered[3]] + new
 
 
 @pytest.mark.parametrize("operation", LISTED)
@@ -286,3 +287,29 @@ def test_tags_fit_one_page(context: Context) -> None:
         context.call("ListTags", ResourceArn=arn, NextToken="xx")
     with pytest.raises(ApiError, match="'aws:mine' is not allowed"):
         context.call("AddTags", ResourceArn=arn, Tags=[{"Key": "aws:mine", "Value": "v"}])
+
+
+def test_page_reads_no_more_documents_than_it_shows(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(1, 501):
+        put_package(context, f"item-{number}", 1000.0 + number)
+    numbers: list[int] = []
+    read = context.store.read
+
+    def count(batch: Any) -> Any:
+        numbers.extend(batch)
+        return read(batch)
+
+    monkeypatch.setattr(context.store, "read", count)
+    monkeypatch.setattr(context.store, "list", None)
+    request: Json = {"ModelPackageGroupName": "g", "MaxResults": 50}
+    shown = []
+    while True:
+        listed = context.call("ListModelPackages", **request)
+        shown += [item["ModelPackageVersion"] for item in listed["ModelPackageSummaryList"]]
+        if "NextToken" not in listed:
+            break
+        request["NextToken"] = listed["NextToken"]
+    assert shown == list(range(500, 0, -1))
+    assert len(numbers) == 10 * 51 - 1  # not 10 pages of 500

@@ -48,6 +48,18 @@ def test_job_cannot_change_the_bucket_through_its_input(bucket: Path, tmp_path: 
     assert (bucket / "bucket/data/x/1.jpg").read_text() == "data/x/1.jpg"
 
 
+def test_download_ends_where_it_is_stopped(bucket: Path, tmp_path: Path) -> None:
+    checks = iter(range(1))
+
+    def check() -> None:
+        if next(checks, None) is None:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        s3_files.download(bucket, "s3://bucket/data/", tmp_path / "in", check=check)
+    assert sum(path.is_file() for path in (tmp_path / "in").rglob("*")) == 1
+
+
 def test_empty_prefix_is_reported_in_the_words_of_aws(bucket: Path, tmp_path: Path) -> None:
     with pytest.raises(JobFailed, match=r'No S3 objects found under S3 URL "s3://bucket/none/"'):
         s3_files.download(bucket, "s3://bucket/none/", tmp_path / "in")

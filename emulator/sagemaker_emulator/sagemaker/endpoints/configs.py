@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
 from sagemaker_emulator.aws.members import paths
-from sagemaker_emulator.aws.pages import CREATED, page
+from sagemaker_emulator.aws.pages import CREATED, Stored, page
 from sagemaker_emulator.errors import invalid
 from sagemaker_emulator.sagemaker import tags
 from sagemaker_emulator.sagemaker.defaults import ENDPOINT_CONFIG, fill
@@ -86,7 +86,7 @@ def list_configs(context: Context, request: types.ListEndpointConfigsInputTypeDe
     return page(
         "ListEndpointConfigs",
         request,
-        context.store.list(KIND),
+        Stored(context.store, KIND),
         "EndpointConfigs",
         "EndpointConfig",
     )

@@ -71,8 +71,8 @@ class ServedModel:
             data, packed = source["S3Uri"], source["CompressionType"] == "Gzip"
         return cls(container["Image"], data, packed, environment)
 
-    def unpack(self, s3: Path, folder: Path) -> None:
-        """Put the model's files into a folder.
+    def unpack(self, s3: Path, folder: Path, check: Callable[[], None]) -> None:
+        """Put the model's files into a folder; whatever `check` raises ends it.
 
         Raises:
             JobFailed: there is no such object, or it is no archive.
@@ -81,7 +81,7 @@ class ServedModel:
         if not self.data:
             return
         if not self.packed:
-            s3_files.download(s3, self.data, folder)
+            s3_files.download(s3, self.data, folder, check=check)
             return
         file = Location.parse(self.data).file(s3)
         if file is None:
@@ -89,7 +89,7 @@ class ServedModel:
                 f"ClientError: Could not find model data at {self.data}. Please ensure that the "
                 "object exists and that the role may read it."
             )
-        archive.unpack(file, folder)
+        archive.unpack(file, folder, check)
 
 
 class _Stopped(Exception):
@@ -151,7 +151,14 @@ class ModelServer:
             JobFailed: it did not; with the last lines of its log.
         """
         shutil.rmtree(self._folder, ignore_errors=True)
-        self._model.unpack(self._context.s3.folder, self._folder / "ml" / "model")
+
+        def check_both() -> None:
+            check()
+            if self._stopping.is_set():
+                raise JobFailed(f"ClientError: production variant {self.name} was stopped.")
+
+        folder = self._folder / "ml" / "model"
+        self._model.unpack(self._context.s3.folder, folder, check_both)
         self._thread.start()
         deadline = time.monotonic() + seconds
         while not self.ping():

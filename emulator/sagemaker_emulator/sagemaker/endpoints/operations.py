@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
 from sagemaker_emulator.aws.members import paths
-from sagemaker_emulator.aws.pages import MODIFIED, page
+from sagemaker_emulator.aws.pages import MODIFIED, Stored, page
 from sagemaker_emulator.errors import invalid
 from sagemaker_emulator.sagemaker import tags
 from sagemaker_emulator.sagemaker.endpoints import configs
@@ -196,7 +196,7 @@ def describe_endpoint(context: Context, request: types.DescribeEndpointInputType
 @operation("ListEndpoints", honours=paths(MODIFIED))
 def list_endpoints(context: Context, request: types.ListEndpointsInputTypeDef) -> Response:
     """Endpoints by name part, status and time."""
-    return page("ListEndpoints", request, context.store.list(KIND), "Endpoints", "Endpoint")
+    return page("ListEndpoints", request, Stored(context.store, KIND), "Endpoints", "Endpoint")
 
 
 @operation("DeleteEndpoint", honours=paths("EndpointName"))

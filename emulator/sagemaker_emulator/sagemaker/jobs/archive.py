@@ -8,8 +8,9 @@ import shutil
 import struct
 import tarfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any, BinaryIO
+from typing import Any, BinaryIO
 
 from sagemaker_emulator.errors import JobFailed
 
@@ -77,11 +78,16 @@ class _Refused(Exception):
     """An archive that is not unpacked; the text is the reason."""
 
 
-def unpack(archive: Path, folder: Path) -> None:
+def unpack(archive: Path, folder: Path, check: Callable[[], None] = lambda: None) -> None:
     """Unpack a .tar.gz into a folder that is missing or empty; nothing of a refused one stays.
 
     Python's own extraction is not used: its `filter="data"` resolves links on the disk while it
     makes them, and can be led out of the folder (CVE-2025-4517).
+
+    Args:
+        archive: the file.
+        folder: it is made if missing.
+        check: called before each member; whatever it raises ends the unpacking.
 
     Raises:
         JobFailed: it is no whole .tar.gz, it has a member that may not be here (see `_extract`),
@@ -92,7 +98,7 @@ def unpack(archive: Path, folder: Path) -> None:
         shutil.rmtree(beside, ignore_errors=True)
         beside.mkdir(parents=True)
         with gzip.open(archive) as stream:
-            _extract(_Forward(stream), beside)
+            _extract(_Forward(stream), beside, check)
         beside.replace(folder)
     # ValueError, OverflowError: tarfile's, of numbers and texts in headers that are none.
     except (
@@ -111,7 +117,7 @@ class _Forward(io.RawIOBase):
     8 GB would be read into memory at once.
     """
 
-    def __init__(self, stream: IO[bytes]) -> None:
+    def __init__(self, stream: gzip.GzipFile) -> None:
         self._stream = stream
 
     def read(self, size: int = -1) -> bytes:
@@ -131,7 +137,7 @@ class _Forward(io.RawIOBase):
         return self._stream.tell()
 
 
-def _extract(stream: _Forward, folder: Path) -> None:
+def _extract(stream: _Forward, folder: Path, check: Callable[[], None]) -> None:
     """Write the members of a tar into an empty folder.
 
     There are files, folders, hard links to files before them, and symbolic links that stay in the
@@ -142,9 +148,10 @@ def _extract(stream: _Forward, folder: Path) -> None:
         _Refused: A member is of another kind, leads out of the folder, or does not fit on the disk.
     """
     links: dict[_Parts, str] = {}
-    with tarfile.TarFile(fileobj=stream, mode="r") as tar:  # type: ignore[arg-type]
+    with tarfile.TarFile(fileobj=stream, mode="r") as tar:
         while (member := tar.next()) is not None:
-            tar.members.clear()  # else they are all kept in memory
+            check()
+            vars(tar)["members"].clear()  # else they are all kept in memory
             parts = _parts(member.name)
             links.pop(parts, None)  # a later member of the same name replaces an earlier one
             target = folder.joinpath(*parts)

@@ -6,7 +6,7 @@ from typing import Any
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
 from sagemaker_emulator.aws.members import paths
-from sagemaker_emulator.aws.pages import MODIFIED, page
+from sagemaker_emulator.aws.pages import MODIFIED, Stored, page
 from sagemaker_emulator.errors import in_use, invalid
 from sagemaker_emulator.sagemaker.defaults import JOBS, fill
 from sagemaker_emulator.sagemaker.jobs.documents import get
@@ -18,6 +18,7 @@ from sagemaker_emulator.sagemaker.jobs.kinds import (
     JobKind,
 )
 from sagemaker_emulator.sagemaker.jobs.status import status_changes
+from sagemaker_emulator.storage.store import Document
 
 Request = Mapping[str, Any]
 _MORE = {TRAINING: "WarmPoolStatusEquals TrainingPlanArnEquals"}
@@ -37,11 +38,14 @@ def _register(kind: JobKind) -> None:
         ListTrainingJobs has both: its note on StatusEquals, which is followed here, describes a
         page "from the most current to the oldest", filtered only after it was taken.
         """
-        documents = context.store.list(kind.resource)
-        if "WarmPoolStatusEquals" in request:
-            documents = []  # there are no warm pools
-        if plan := request.get("TrainingPlanArnEquals"):
-            documents = [d for d in documents if d["ResourceConfig"].get("TrainingPlanArn") == plan]
+        plan = request.get("TrainingPlanArnEquals")
+
+        def keep(document: Document) -> bool:
+            if "WarmPoolStatusEquals" in request:
+                return False  # there are no warm pools
+            return plan is None or document["ResourceConfig"].get("TrainingPlanArn") == plan
+
+        documents = Stored(context.store, kind.resource, keep=keep)
         return page(
             f"List{kind.title}Jobs",
             request,

@@ -91,7 +91,9 @@ def run(job: Job) -> tuple[Exit, str]:
         if not entry.get("AppManaged"):
             folder = job.local(entry["S3Input"]["LocalPath"])
             uri = entry["S3Input"]["S3Uri"]
-            s3_files.download(job.s3, uri, folder, request["RoleArn"], job.context.region)
+            s3_files.download(
+                job.s3, uri, folder, request["RoleArn"], job.context.region, job.check
+            )
     outputs = [
         entry["S3Output"]
         for entry in request.get("ProcessingOutputConfig", {}).get("Outputs", [])

@@ -127,14 +127,14 @@ def run(job: Job, progress: Progress) -> tuple[Exit, Document]:
         job.check()
         uri = channel["DataSource"]["S3DataSource"]["S3Uri"]
         folder = job.local(f"input/data/{channel['ChannelName']}")
-        s3_files.download(job.s3, uri, folder, request["RoleArn"], context.region)
+        s3_files.download(job.s3, uri, folder, request["RoleArn"], context.region, job.check)
     for name in ("model", "output/data", "input/data"):
         job.local(name).mkdir(parents=True, exist_ok=True)
     synced = _synced_folders(job)
     for local, uri, both_ways in synced:
         job.local(local).mkdir(parents=True, exist_ok=True)
         if both_ways and any(True for _ in s3_files.find(job.s3, uri)):
-            s3_files.download(job.s3, uri, job.local(local))
+            s3_files.download(job.s3, uri, job.local(local), check=job.check)
     _write_config(job)
     progress("Training")
     tracked = context.containers.sandbox.shares_files  # the store of tracking is a file

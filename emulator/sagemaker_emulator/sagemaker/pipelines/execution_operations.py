@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
 from sagemaker_emulator.aws.members import paths
-from sagemaker_emulator.aws.pages import PAGED, SORTED, page
+from sagemaker_emulator.aws.pages import PAGED, SORTED, Stored, page
 from sagemaker_emulator.errors import ApiError, invalid
 from sagemaker_emulator.sagemaker.defaults import with_user
 from sagemaker_emulator.sagemaker.pipelines.language.definition import Definition
@@ -136,14 +136,16 @@ def list_executions(
 ) -> Response:
     """List a pipeline's executions, latest first unless the request orders otherwise."""
     pipeline = requested_pipeline(context, request)
-    executions = [
-        {
+    executions = Stored(
+        context.store,
+        records.EXECUTION,
+        f"{pipeline['PipelineArn']}/execution/",
+        show=lambda execution: {
             **execution,
             "StartTime": execution["CreationTime"],
             "PipelineExecutionFailureReason": execution.get("FailureReason"),
-        }
-        for execution in records.list_executions(context.store, pipeline["PipelineArn"])
-    ]
+        },
+    )
     return page(
         "ListPipelineExecutions",
         request,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
 from sagemaker_emulator.aws.members import paths
-from sagemaker_emulator.aws.pages import SORTED, page
+from sagemaker_emulator.aws.pages import SORTED, Stored, page
 from sagemaker_emulator.errors import ApiError, invalid, not_found
 from sagemaker_emulator.sagemaker import tags
 from sagemaker_emulator.sagemaker.defaults import with_user
@@ -102,11 +102,13 @@ def describe_pipeline(context: Context, request: types.DescribePipelineRequestTy
 )
 def list_pipelines(context: Context, request: types.ListPipelinesRequestTypeDef) -> Response:
     """List pipelines, latest first unless the request orders otherwise."""
-    pipelines = [
-        {**pipeline, "LastExecutionTime": pipeline.get("LastRunTime")}
-        for pipeline in context.store.list(records.PIPELINE, request.get("PipelineNamePrefix", ""))
-        if request.get("ManagedBy") != "AWS"  # a customer manages all
-    ]
+    pipelines = Stored(
+        context.store,
+        records.PIPELINE,
+        request.get("PipelineNamePrefix", ""),
+        keep=lambda _: request.get("ManagedBy") != "AWS",  # a customer manages all
+        show=lambda pipeline: {**pipeline, "LastExecutionTime": pipeline.get("LastRunTime")},
+    )
     return page("ListPipelines", request, pipelines, "PipelineSummaries", "Pipeline")
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
 from sagemaker_emulator.aws.members import paths
-from sagemaker_emulator.aws.pages import CREATED, page
+from sagemaker_emulator.aws.pages import CREATED, Stored, page
 from sagemaker_emulator.errors import ApiError, invalid
 from sagemaker_emulator.sagemaker import tags
 from sagemaker_emulator.sagemaker.defaults import with_user
@@ -60,7 +60,7 @@ def list_groups(context: Context, request: types.ListModelPackageGroupsInputType
         # No other account shares anything with this one.
         []
         if request.get("CrossAccountFilterOption") == "CrossAccount"
-        else context.store.list(_KIND),
+        else Stored(context.store, _KIND),
         "ModelPackageGroupSummaryList",
         "ModelPackageGroup",
         order="Ascending",  # by its reference

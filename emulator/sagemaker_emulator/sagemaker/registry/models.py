@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
 from sagemaker_emulator.aws.members import paths
-from sagemaker_emulator.aws.pages import CREATED, page
+from sagemaker_emulator.aws.pages import CREATED, Stored, page
 from sagemaker_emulator.errors import invalid
 from sagemaker_emulator.sagemaker import tags
 from sagemaker_emulator.sagemaker.defaults import MODEL, fill
@@ -88,7 +88,7 @@ def describe_model(context: Context, request: types.DescribeModelInputTypeDef) -
 @operation("ListModels", honours=paths(CREATED))
 def list_models(context: Context, request: types.ListModelsInputTypeDef) -> Response:
     """Models by name part and creation time."""
-    return page("ListModels", request, context.store.list(_KIND), "Models", "Model")
+    return page("ListModels", request, Stored(context.store, _KIND), "Models", "Model")
 
 
 @operation("DeleteModel", honours=paths("ModelName"))

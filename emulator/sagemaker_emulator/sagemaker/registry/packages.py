@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
 from sagemaker_emulator.aws.members import paths
-from sagemaker_emulator.aws.pages import CREATED, page
+from sagemaker_emulator.aws.pages import CREATED, Stored, page
 from sagemaker_emulator.errors import ApiError, invalid
 from sagemaker_emulator.sagemaker import tags
 from sagemaker_emulator.sagemaker.defaults import with_user
@@ -157,14 +157,15 @@ def list_packages(context: Context, request: types.ListModelPackagesInputTypeDef
     if group:
         group = groups.get(context, group)["ModelPackageGroupName"]
     requested = request.get("ModelPackageType", "Versioned" if group else "Unversioned")
-    packages = []
-    for document in context.store.list(_KIND, f"{group}/" if group else ""):
+
+    def keep(document: Document) -> bool:
         versioned = "ModelPackageVersion" in document
         approval = request.get("ModelApprovalStatus", document.get("ModelApprovalStatus"))
-        if requested in ("Both", "Versioned" if versioned else "Unversioned") and (
+        return requested in ("Both", "Versioned" if versioned else "Unversioned") and (
             approval == document.get("ModelApprovalStatus")
-        ):
-            packages.append(document)
+        )
+
+    packages = Stored(context.store, _KIND, f"{group}/" if group else "", keep)
     listed = page(
         "ListModelPackages",
         request,

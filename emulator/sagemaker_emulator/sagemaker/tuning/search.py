@@ -11,12 +11,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sagemaker_emulator.aws import numerals
+
 if TYPE_CHECKING:
     import optuna
 
 STRATEGIES = ("Bayesian", "Random", "Grid")
 # "Auto" leaves the scale to the service: here logarithmic from two orders of magnitude on.
 _AUTO_LOGARITHMIC = 100.0
+_EXACT = 2**53
 
 
 class RangeError(ValueError):
@@ -74,13 +77,17 @@ def parse_ranges(ranges: Mapping[str, Any]) -> list[Range]:
 
 def _numeric(entry: Mapping[str, Any], kind: str) -> Range:
     name = entry["Name"]
-    try:
-        low, high = float(entry["MinValue"]), float(entry["MaxValue"])
-    except ValueError as error:
+    low, high = numerals.number(entry["MinValue"]), numerals.number(entry["MaxValue"])
+    if low is None or high is None:
         raise RangeError(
             f"MinValue and MaxValue of hyperparameter '{name}' must be numbers: "
             f"{entry['MinValue']!r} and {entry['MaxValue']!r}."
-        ) from error
+        )
+    if kind == "integer" and not (low >= -_EXACT and high <= _EXACT):
+        raise RangeError(
+            f"MinValue and MaxValue of hyperparameter '{name}' are beyond 53 bits, which the "
+            "emulator's search cannot count exactly."
+        )
     if low > high:
         raise RangeError(f"MinValue of hyperparameter '{name}' is above its MaxValue.")
     if kind == "integer" and not (low.is_integer() and high.is_integer()):

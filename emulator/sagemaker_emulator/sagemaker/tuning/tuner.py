@@ -11,6 +11,7 @@ import threading
 import time
 
 from sagemaker_emulator.aws.context import Context
+from sagemaker_emulator.aws.numerals import is_finite
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.sagemaker.jobs.kinds import TRAINING, TUNING
 from sagemaker_emulator.sagemaker.tuning.early_stopping import should_stop
@@ -301,4 +302,5 @@ def _runs(trial: Document) -> bool:
 
 def _objective(trial: Document) -> float | None:
     metric = trial.get("FinalHyperParameterTuningJobObjectiveMetric")
-    return None if metric is None else float(metric["Value"])
+    # An earlier version kept values that are not finite.
+    return float(metric["Value"]) if metric and is_finite(metric["Value"]) else None

@@ -1,7 +1,7 @@
 """One invocation of a Lambda function, in a process of its own; imports nothing of the emulator.
 
 Standard input holds {"handler", "folder", "event", "deadline", "request_id", "arn", "client"};
-the response goes as JSON to the file descriptor that is the only argument.
+the response goes as a line of JSON to the file descriptor that is the only argument.
 """
 
 import importlib
@@ -50,20 +50,32 @@ def main() -> None:
     """Import the handler, call it, and write what it returned or raised."""
     request = json.load(sys.stdin)
     sys.path.insert(0, request["folder"])
+    descriptor = int(sys.argv[1])
+    os.set_inheritable(descriptor, False)  # what the handler starts must not keep it open
     response = call(request)
     sys.stdout.flush()
-    with os.fdopen(int(sys.argv[1]), "w") as channel:
-        json.dump(response, channel)
+    with os.fdopen(descriptor, "w") as channel:
+        channel.write(json.dumps(response) + "\n")
 
 
 def call(request: dict[str, Any]) -> dict[str, Any]:
     """The handler's result, or AWS's description of why there is none."""
-    module, _, name = request["handler"].rpartition(".")
+    module, dot, name = request["handler"].rpartition(".")
+    if not dot:
+        text = f"Bad handler '{name}': it must be module.function"
+        return failure(request, "Runtime.MalformedHandlerName", text, ValueError(text))
     try:
-        handler = getattr(importlib.import_module(module.replace("/", ".")), name)
+        imported = importlib.import_module(module.replace("/", "."))
     except ImportError as problem:
         text = f"Unable to import module '{module}': {problem}"
         return failure(request, "Runtime.ImportModuleError", text, problem)
+    except SyntaxError as problem:
+        text = f"Syntax error in module '{module}': {problem}"
+        return failure(request, "Runtime.UserCodeSyntaxError", text, problem)
+    except BaseException as problem:
+        return failure(request, type(problem).__name__, str(problem), problem)
+    try:
+        handler = getattr(imported, name)
     except AttributeError as problem:
         text = f"Handler '{name}' missing on module '{module}'"
         return failure(request, "Runtime.HandlerNotFound", text, problem)

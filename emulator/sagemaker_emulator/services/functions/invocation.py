@@ -202,10 +202,13 @@ def _process(
         os.close(write)
         late = threading.Event()
 
-        def stop() -> None:
-            late.set()
+        def kill() -> None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
+
+        def stop() -> None:
+            late.set()
+            kill()
 
         timer = threading.Timer(timeout, stop)
         timer.start()
@@ -214,13 +217,15 @@ def _process(
             assert process.stdin is not None
             process.stdin.write(json.dumps(request).encode())
             process.stdin.close()
-            received = channel.read()
+            received = channel.readline()
+            if received:  # what the handler left running ends; AWS freezes it
+                kill()
         timer.cancel()
         output.seek(0)
         lines = output.read().decode(errors="replace").splitlines()
-    if late.is_set():
-        return None, lines, None
-    return (json.loads(received) if received else None), lines, process.returncode
+    if received.endswith(b"\n"):
+        return json.loads(received), lines, process.returncode
+    return None, lines, None if late.is_set() else process.returncode
 
 
 def _ended(request_id: str, code: int | None, timeout: float) -> Document:

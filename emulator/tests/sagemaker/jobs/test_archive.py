@@ -199,3 +199,17 @@ def test_header_of_a_wrong_size_is_refused(tmp_path: Path, kind: bytes, size: in
     packed.write_bytes(gzip.compress(bytes(raw) + bytes(20_480)))
     with pytest.raises(JobFailed, match="could not be unpacked"):
         archive.unpack(packed, tmp_path / "again")
+
+
+def test_unpacking_ends_where_it_is_stopped(tmp_path: Path) -> None:
+    members: list[Member] = [(f"file-{i}", FILE, "", b"x") for i in range(10)]
+    packed = pack(tmp_path / "model.tar.gz", *members)
+    checks = iter(range(4))
+
+    def check() -> None:
+        if next(checks, None) is None:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        archive.unpack(packed, tmp_path / "again", check)
+    assert [path.name for path in tmp_path.iterdir()] == ["model.tar.gz"]

@@ -96,6 +96,8 @@ def number(low: str, high: str, **more: str) -> dict[str, Any]:
     [
         ({}, "ParameterRanges is empty"),
         (number("x", "1"), "'lr' must be numbers"),
+        (number("1_0", "inf"), "'lr' must be numbers"),
+        (number("nan", "1"), "'lr' must be numbers"),
         (number("2", "1"), "'lr' is above its MaxValue"),
         (number("0", "1", ScalingType="Logarithmic"), "above 0 for hyperparameter 'lr'"),
         (number("0", "1", ScalingType="ReverseLogarithmic"), "0 <= 'lr' < 1"),

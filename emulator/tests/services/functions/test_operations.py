@@ -4,12 +4,14 @@ import base64
 import json
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 from emulator_process import Emulator
 from function_archive import archive
+from waiting import wait_until
 
 ROLE = "arn:aws:iam::123456789012:role/lambda"
 
@@ -102,8 +104,9 @@ def test_unsupported_functions_are_refused(functions: Any, function: str) -> Non
     [
         ("function.nothing.handler", "Runtime.ImportModuleError"),
         ("function.main.nothing", "Runtime.HandlerNotFound"),
+        ("function", "Runtime.MalformedHandlerName"),
     ],
-    ids=["module", "function"],
+    ids=["module", "function", "no-module"],
 )
 def test_missing_handler_is_reported(
     functions: Any, function: str, handler: Any, kind: str
@@ -129,6 +132,27 @@ def test_result_that_is_no_response_is_a_failure(
     answer, payload = invoke(functions, function, {})
     assert answer["FunctionError"] == "Unhandled"
     assert payload["errorType"] == kind
+
+
+def test_what_a_function_leaves_running_ends_with_it(functions: Any, function: str) -> None:
+    source = """
+import subprocess, threading, time
+def handler(event, context):
+    threading.Thread(target=time.sleep, args=(600,)).start()
+    return subprocess.Popen(["sleep", "600"], close_fds=False).pid
+"""
+    functions.update_function_code(FunctionName=function, ZipFile=archive(source))
+    functions.update_function_configuration(FunctionName=function, Timeout=300)
+    answer, pid = invoke(functions, function, {})
+    assert "FunctionError" not in answer
+    wait_until(lambda: _is_gone(pid))
+
+
+def _is_gone(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
 
 
 @pytest.mark.parametrize(
@@ -159,6 +183,18 @@ def test_handler_sees_what_the_client_says_of_itself(functions: Any, function: s
     assert invoke(functions, function, {}, ClientContext=client)[1] == "v"
     with pytest.raises(ClientError, match="Client context must be a valid Base64-encoded JSON"):
         functions.invoke(FunctionName=function, ClientContext="{}")
+
+
+@pytest.mark.parametrize(
+    "source, kind",
+    [("def handler(:", "Runtime.UserCodeSyntaxError"), ("1 / 0", "ZeroDivisionError")],
+    ids=["syntax", "raises"],
+)
+def test_code_that_cannot_be_imported_is_reported(
+    functions: Any, function: str, source: str, kind: str
+) -> None:
+    functions.update_function_code(FunctionName=function, ZipFile=archive(source))
+    assert invoke(functions, function, {})[1]["errorType"] == kind
 
 
 def test_permissions_added_at_once_are_all_kept(emulator: Emulator) -> None:

@@ -306,14 +306,15 @@ def test_the_number_of_requests_in_progress_is_limited(slow: Endpoint, tmp_path:
     found: list[tuple[int, bytes]] = []
 
     def refused() -> bool:
-        with socket.create_connection(("127.0.0.1", slow.port)) as asked:
-            asked.settimeout(1.0)
-            asked.sendall(whole)
-            try:
-                response = asked.recv(1000)
-            except TimeoutError:  # it was accepted
-                return False
-        found.append((int(response.split()[1]), response))
+        connection = http.client.HTTPConnection("127.0.0.1", slow.port, timeout=2)
+        try:
+            connection.request("POST", "/invocations", b"body")
+            response = connection.getresponse()
+            found.append((response.status, response.read()))
+        except TimeoutError:  # it was accepted
+            return False
+        finally:
+            connection.close()
         return True
 
     wait(refused, "it accepts them all")

@@ -191,7 +191,10 @@ def _step(entry: dict[str, Any], condition: str | None, branch: str | None) -> S
         raise DefinitionError(f"Arguments of {where} must be a JSON object.")
     depends_on = entry.get("DependsOn") or []
     if not isinstance(depends_on, list) or not all(isinstance(item, str) for item in depends_on):
-        raise DefinitionError(f"DependsOn of {where} must be a list of step names.")
+        raise DefinitionError(
+            f"DependsOn of {where} must be a list of step names; the emulator implements no run "
+            "conditions (the SDK's StepDependency)."
+        )
     files = [_property_file(file, where) for file in _objects(entry, "PropertyFiles", where)]
     return StepDefinition(
         name=name,
