@@ -176,7 +176,7 @@ def test_event_that_is_not_delivered_is_a_dead_letter(
         letters.extend(answer.get("Messages", []))
         return len(letters) == 2
 
-    wait_until(has_letters, 30)
+    wait_until(has_letters, 60)
     for letter in letters:
         assert json.loads(letter["Body"])["id"] == sent["EventId"]
         attributes = {k: v["StringValue"] for k, v in letter["MessageAttributes"].items()}

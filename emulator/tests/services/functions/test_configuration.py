@@ -113,7 +113,7 @@ def test_invocation_that_is_given_up_is_a_dead_letter(
         received.extend(answer.get("Messages", []))
         return bool(received)
 
-    wait_until(has_letter, 30)
+    wait_until(has_letter, 60)
     assert json.loads(received[0]["Body"]) == {"fail": True}
     attributes = received[0]["MessageAttributes"]
     assert attributes["ErrorCode"]["StringValue"] == "200"
