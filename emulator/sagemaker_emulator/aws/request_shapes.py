@@ -212,7 +212,8 @@ def _blob(value: Any, path: str, faults: list[str]) -> bytes:
 
 
 def _show(value: Any) -> str:
-    text = str(value)
+    # Half a character could not be printed by whoever reads the message.
+    text = str(value).encode(errors="backslashreplace").decode()
     return f"'{text[:200]}...'" if len(text) > 200 else f"'{text}'"
 
 
