@@ -15,8 +15,10 @@ def loads(text: str | bytes, max_depth: int = MAX_DEPTH) -> Any:
         ValueError: It is not JSON, see `numerals.parse_json`, or nested in more levels.
     """
     value = parse_json(text)
-    brackets = ("[", "{") if isinstance(text, str) else (b"[", b"{")
-    few = sum(text.count(each) for each in brackets) <= max_depth  # type: ignore[arg-type]
-    if not few and is_deeper(value, max_depth):
+    if isinstance(text, str):
+        opened = text.count("[") + text.count("{")
+    else:
+        opened = text.count(b"[") + text.count(b"{")
+    if opened > max_depth and is_deeper(value, max_depth):
         raise ValueError(f"it is nested deeper than {max_depth} levels")
     return value

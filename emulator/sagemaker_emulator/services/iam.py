@@ -77,5 +77,6 @@ def usable(xml: bytes, credentials: Credentials) -> bytes:
         b"SecretAccessKey": credentials.secret_access_key.encode(),
     }
     for tag, value in keys.items():
-        xml = re.sub(b"(?<=<%s>)[^<]*(?=</%s>)" % (tag, tag), lambda _, v=value: v, xml)
+        # The keys are letters, digits, - and _: nothing that a replacement would read.
+        xml = re.sub(b"(?<=<%s>)[^<]*(?=</%s>)" % (tag, tag), value, xml)
     return xml

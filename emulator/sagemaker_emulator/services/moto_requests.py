@@ -81,7 +81,7 @@ def _of_model(service: str, headers: Mapping[str, str], body: bytes) -> ApiError
     if target:
         document: Any = json_text.loads(body or b"{}")
     else:
-        parser = PROTOCOL_PARSERS[str(model.protocol)](operation)
+        parser: Any = PROTOCOL_PARSERS[str(model.protocol)](operation)
         try:
             document = parser.parse({"values": form})
         except (ValueError, TypeError, AttributeError, KeyError) as error:

@@ -60,12 +60,22 @@ def main() -> None:
 
 def call(request: dict[str, Any]) -> dict[str, Any]:
     """The handler's result, or AWS's description of why there is none."""
-    module, _, name = request["handler"].rpartition(".")
+    module, dot, name = request["handler"].rpartition(".")
+    if not dot:
+        text = f"Bad handler '{name}': it must be module.function"
+        return failure(request, "Runtime.MalformedHandlerName", text, ValueError(text))
     try:
-        handler = getattr(importlib.import_module(module.replace("/", ".")), name)
+        imported = importlib.import_module(module.replace("/", "."))
     except ImportError as problem:
         text = f"Unable to import module '{module}': {problem}"
         return failure(request, "Runtime.ImportModuleError", text, problem)
+    except SyntaxError as problem:
+        text = f"Syntax error in module '{module}': {problem}"
+        return failure(request, "Runtime.UserCodeSyntaxError", text, problem)
+    except BaseException as problem:
+        return failure(request, type(problem).__name__, str(problem), problem)
+    try:
+        handler = getattr(imported, name)
     except AttributeError as problem:
         text = f"Handler '{name}' missing on module '{module}'"
         return failure(request, "Runtime.HandlerNotFound", text, problem)

@@ -81,7 +81,11 @@ def configuration(request: Mapping[str, Any], function: Mapping[str, Any]) -> Do
             f"1 validation error detected: Value '{fields['Timeout']}' at 'timeout' failed to "
             "satisfy constraint: Member must have value less than or equal to 900",
         )
-    _check_environment(fields.get("Environment", {}).get("Variables", {}))
+    variables = fields.get("Environment", {}).get("Variables", {})
+    _check_environment(variables)
+    for text in (fields.get("Handler", ""), *variables.values()):
+        if "\0" in text:
+            raise invalid_value(f"{text!r:.100} cannot be passed to a process")
     if "VpcConfig" in request:
         vpc = request["VpcConfig"]
         fields["VpcConfig"] = {

@@ -56,8 +56,21 @@ def test_what_is_set_is_shown(functions: Any, function: str) -> None:
         ({"Runtime": "nodejs22.x"}, r"nodejs22\.x"),
         ({"Environment": {"Variables": {"AWS_REGION": "x"}}}, "reserved keys.*AWS_REGION"),
         ({"Environment": {"Variables": {"LONG": "x" * 5000}}}, "exceeded the 4KB limit"),
+        ({"Environment": {"Variables": {"TEXT": "\0"}}}, "cannot be passed to a process"),
+        ({"Handler": "a.\0"}, "cannot be passed to a process"),
     ],
-    ids=["layers", "image", "level", "format", "topic", "runtime", "reserved", "large"],
+    ids=[
+        "layers",
+        "image",
+        "level",
+        "format",
+        "topic",
+        "runtime",
+        "reserved",
+        "large",
+        "nul",
+        "handler",
+    ],
 )
 def test_what_cannot_be_honoured_is_refused_by_name(
     functions: Any, function: str, members: Any, message: str
@@ -100,7 +113,7 @@ def test_invocation_that_is_given_up_is_a_dead_letter(
         received.extend(answer.get("Messages", []))
         return bool(received)
 
-    wait_until(has_letter, 30)
+    wait_until(has_letter, 60)
     assert json.loads(received[0]["Body"]) == {"fail": True}
     attributes = received[0]["MessageAttributes"]
     assert attributes["ErrorCode"]["StringValue"] == "200"

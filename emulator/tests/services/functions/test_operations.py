@@ -104,8 +104,9 @@ def test_unsupported_functions_are_refused(functions: Any, function: str) -> Non
     [
         ("function.nothing.handler", "Runtime.ImportModuleError"),
         ("function.main.nothing", "Runtime.HandlerNotFound"),
+        ("function", "Runtime.MalformedHandlerName"),
     ],
-    ids=["module", "function"],
+    ids=["module", "function", "no-module"],
 )
 def test_missing_handler_is_reported(
     functions: Any, function: str, handler: Any, kind: str
@@ -182,6 +183,18 @@ def test_handler_sees_what_the_client_says_of_itself(functions: Any, function: s
     assert invoke(functions, function, {}, ClientContext=client)[1] == "v"
     with pytest.raises(ClientError, match="Client context must be a valid Base64-encoded JSON"):
         functions.invoke(FunctionName=function, ClientContext="{}")
+
+
+@pytest.mark.parametrize(
+    "source, kind",
+    [("def handler(:", "Runtime.UserCodeSyntaxError"), ("1 / 0", "ZeroDivisionError")],
+    ids=["syntax", "raises"],
+)
+def test_code_that_cannot_be_imported_is_reported(
+    functions: Any, function: str, source: str, kind: str
+) -> None:
+    functions.update_function_code(FunctionName=function, ZipFile=archive(source))
+    assert invoke(functions, function, {})[1]["errorType"] == kind
 
 
 def test_permissions_added_at_once_are_all_kept(emulator: Emulator) -> None:

@@ -260,7 +260,8 @@ def test_late_events_are_read_in_the_order_of_time(logs: Any, stream: dict[str, 
     put(logs, stream, "a", "b", begin=NOW - 20)
     put(logs, stream, "e", begin=NOW)
     assert messages(logs.get_log_events(**stream)) == list("abcde")
-    pages, token = [], {}
+    pages: list[str] = []
+    token: dict[str, str] = {}
     for _ in range(3):
         page = logs.get_log_events(**stream, startFromHead=True, limit=2, **token)
         token = {"nextToken": page["nextForwardToken"]}
