@@ -70,7 +70,7 @@ def test_emulator_imports_nothing_else_of_this_repository() -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 def test_process_that_left_its_group_ends_with_its_container(emulator: Any) -> None:
     sagemaker = emulator.client("sagemaker")
-    start(sagemaker, "stray", "setsid sh -c 'sleep 987123; true' & sleep 0.3; echo done")
+    start(sagemaker, "stray", "env -i setsid sh -c 'sleep 987123; true' & sleep 0.3; echo done")
     assert ended(sagemaker, "stray")["ProcessingJobStatus"] == "Completed"
     for entry in Path("/proc").glob("[0-9]*"):
         try:

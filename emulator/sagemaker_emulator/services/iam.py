@@ -77,6 +77,6 @@ def usable(xml: bytes, credentials: Credentials) -> bytes:
         b"SecretAccessKey": credentials.secret_access_key.encode(),
     }
     for tag, value in keys.items():
-        # The keys are letters, digits, + and /: nothing that a replacement would read.
+        # The keys are letters, digits, - and _: nothing that a replacement would read.
         xml = re.sub(b"(?<=<%s>)[^<]*(?=</%s>)" % (tag, tag), value, xml)
     return xml

@@ -19,7 +19,7 @@ from sagemaker_emulator.aws import numerals
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import HttpResponse
 from sagemaker_emulator.errors import ApiError
-from sagemaker_emulator.services import iam, moto_requests, refusals
+from sagemaker_emulator.services import iam, moto_requests, refusals, tagging
 from sagemaker_emulator.storage.store import Document
 
 _KIND = "moto"
@@ -119,6 +119,7 @@ class MotoFallback:
             context = self._context
             mock_random.seed(0)  # the role's identifier stays, too
             iam.become_role(context.account, context.region, context.credentials)
+            tagging.join(context)
             for request in context.store.list(_KIND):
                 try:
                     _ask(context, request)

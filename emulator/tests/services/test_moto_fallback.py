@@ -10,14 +10,21 @@ from xml.etree import ElementTree
 import pytest
 from local_context import local_context
 
+from sagemaker_emulator.aws import dispatch
+from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import HttpResponse
 from sagemaker_emulator.services import moto_fallback
 from sagemaker_emulator.services.moto_fallback import MotoFallback
 
 
 @pytest.fixture(scope="module")
-def moto(tmp_path_factory: pytest.TempPathFactory) -> MotoFallback:
-    return MotoFallback(local_context(tmp_path_factory.mktemp("moto")))
+def context(tmp_path_factory: pytest.TempPathFactory) -> Context:
+    return local_context(tmp_path_factory.mktemp("moto"))
+
+
+@pytest.fixture(scope="module")
+def moto(context: Context) -> MotoFallback:
+    return MotoFallback(context)
 
 
 def ask(
@@ -140,3 +147,30 @@ def test_stack_is_created(moto: MotoFallback) -> None:
         {"Action": "CreateStack", "StackName": "s3", "TemplateBody": "[" * 100_000},
     ):
         assert ask_query(moto, "cloudformation", **form)[:2] == (400, "ValidationError")
+
+
+def test_tags_of_all_services_are_found(context: Context, moto: MotoFallback) -> None:
+    tags = [{"Key": "project", "Value": "p"}]
+    group = context.call("CreateModelPackageGroup", ModelPackageGroupName="g", Tags=tags)
+    pattern = '{"source": ["mine"]}'
+    rule = {"Name": "r", "EventPattern": pattern, "Tags": tags}
+    rule_arn = dispatch.call(context, "events", "PutRule", rule)["RuleArn"]
+    logs = {"logGroupName": "g", "tags": {"project": "p"}}
+    dispatch.call(context, "logs", "CreateLogGroup", logs)
+    ask_sqs(moto, "CreateQueue", b'{"QueueName": "tagged", "tags": {"project": "p"}}')
+
+    def arns(**request: Any) -> set[str]:
+        target = {"x-amz-target": "ResourceGroupsTaggingAPI_20170126.GetResources"}
+        kind = {"content-type": "application/x-amz-json-1.1"}
+        answer = ask(moto, "tagging", target | kind, json.dumps(request).encode())
+        found = json.loads(answer.body)["ResourceTagMappingList"]
+        assert all(each["Tags"] == tags for each in found)
+        return {each["ResourceARN"] for each in found}
+
+    prefix = "arn:aws:{}:us-east-1:123456789012:{}"
+    assert arns(TagFilters=[{"Key": "project", "Values": ["p"]}]) == {
+        *(group["ModelPackageGroupArn"], rule_arn, prefix.format("logs", "log-group:g")),
+        prefix.format("sqs", "tagged"),
+    }
+    one = arns(ResourceTypeFilters=["sagemaker:model-package-group"])
+    assert one == {group["ModelPackageGroupArn"]}

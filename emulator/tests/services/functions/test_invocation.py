@@ -1,11 +1,12 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 from function_archive import archive
 from local_context import local_context
 from waiting import wait_until
 
-from sagemaker_emulator.services.functions import invocation, operations
+from sagemaker_emulator.services.functions import invocation, operations, versions
 
 ROLE = "arn:aws:iam::123456789012:role/lambda"
 
@@ -34,3 +35,29 @@ def test_an_invocation_that_fails_is_tried_three_times(
     reports = [line for line in context.logs.read("/aws/lambda/f", "") if "REPORT" in line]
     assert len(reports) == 3
     assert context.store.list("invocation") == []
+
+
+def test_function_of_an_earlier_version_runs_and_has_the_defaults(tmp_path: Path) -> None:
+    context = local_context(tmp_path)
+    folder = tmp_path / "functions" / "f" / "0123456789abcdef"
+    folder.mkdir(parents=True)
+    (folder / "main.py").write_text("def handler(event, context): return event")
+    context.store.put(
+        "function",
+        "f",
+        {
+            **{"FunctionName": "f", "Version": "$LATEST", "Handler": "main.handler", "Role": ROLE},
+            **{"Runtime": "python3.11", "Timeout": 30, "MemorySize": 128, "Description": ""},
+            **{"CodeSha256": "x", "CodeSize": 1, "Folder": folder.name, "PackageType": "Zip"},
+            **{"FunctionArn": "arn:aws:lambda:us-east-1:123456789012:function:f"},
+            **{"State": "Active", "Architectures": ["x86_64"], "Tags": {}, "Statements": []},
+            **{"RevisionId": "r", "LastModified": "2026-11-01T00:00:00.000+0000"},
+        },
+    )
+    name: Any = {"FunctionName": "f"}
+    shown = operations.get_configuration(context, name)
+    assert shown["LoggingConfig"] == {"LogFormat": "Text", "LogGroup": "/aws/lambda/f"}
+    made: Any = versions.publish_version(context, name)
+    assert made["Version"] == "1"
+    answer = operations.invoke_function(context, {**name, "Payload": b"[1]", "Qualifier": "1"})
+    assert answer["Payload"] == b"[1]"

@@ -18,8 +18,10 @@ import pytest
 IMAGE = Path(__file__).parents[4] / "containers" / "tally-training"
 RECORDED = Path(__file__).with_name("sagemaker_training.json")
 # The machine's, not the job's.
-MACHINE = ("num_cpus", "num_gpus", "num_neurons", "is_smddprun_installed")
-MACHINE += ("is_smddpmprun_installed",)
+MACHINE = (
+    *("num_cpus", "num_gpus", "num_neurons"),
+    *("is_smddprun_installed", "is_smddpmprun_installed"),
+)
 ONE_HOST = {
     "current_host": "algo-1",
     "hosts": ["algo-1"],

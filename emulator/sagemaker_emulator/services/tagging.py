@@ -1,0 +1,52 @@
+"""The tags of this server's own resources, for moto's Resource Groups Tagging API."""
+
+import re
+from collections.abc import Iterator
+
+from sagemaker_emulator.aws.context import Context
+from sagemaker_emulator.services.events.bus import RULE
+from sagemaker_emulator.services.functions.function import FUNCTION
+from sagemaker_emulator.services.logs.common import group_arn
+from sagemaker_emulator.services.logs.log_files import about_group, group_folders, group_name
+
+_SERVICES = ("sagemaker", "lambda", "events", "logs")
+
+
+def join(context: Context) -> None:
+    """Have moto list these resources beside its own.
+
+    moto's TagResources reports each of them as failed: it would be replayed after a restart, and
+    then undo what was changed since. Their own services tag them.
+    """
+    from moto.core.base_backend import BackendDict, BaseBackend
+    from moto.core.resource_tagging import TaggableResourcesMixin, TaggedResource
+
+    class Own(BaseBackend, TaggableResourcesMixin):
+        SERVICE_NAMESPACE = "sagemaker"
+
+        def iter_tagged_resources(self) -> Iterator[TaggedResource]:
+            for arn, tags in _tagged(context):
+                yield TaggedResource(arn, tags, _type_of(arn))
+
+        def owns_arn(self, arn: str) -> bool:
+            return arn.startswith(tuple(f"arn:aws:{each}:" for each in _SERVICES))
+
+    instance = BackendDict(Own, "sagemaker")
+    instance[context.account][context.region]
+
+
+def _tagged(context: Context) -> Iterator[tuple[str, dict[str, str]]]:
+    for kept in context.store.list("tags"):
+        yield kept["Arn"], {tag["Key"]: tag["Value"] for tag in kept["Tags"]}
+    for function in context.store.list(FUNCTION):
+        yield function["FunctionArn"], function["Tags"]
+    for rule in context.store.list(RULE):
+        yield rule["Arn"], rule.get("Tags", {})
+    for folder in group_folders(context.state / "logs"):
+        yield group_arn(context, group_name(folder)), about_group(folder).get("tags", {})
+
+
+def _type_of(arn: str) -> str:
+    """The type of a resource, as ResourceTypeFilters has it: `sagemaker:model`."""
+    service, resource = arn.split(":")[2], arn.split(":", 5)[5]
+    return f"{service}:{re.split('[:/]', resource)[0]}"
