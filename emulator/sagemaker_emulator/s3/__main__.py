@@ -35,11 +35,6 @@ def serve(state: Path, sock: socket.socket) -> None:
         store = ObjectStore(state)
     except sqlite3.OperationalError as problem:
         raise StartError(f"{state / 's3.sqlite'} cannot be used: {problem}") from None
-    except sqlite3.DatabaseError as problem:
-        raise StartError(
-            f"{state / 's3.sqlite'} cannot be read: {problem}. Put a copy of it back, or delete "
-            "it: the objects stay; their metadata, tags and uploads in parts are lost."
-        ) from None
     try:
         config = uvicorn.Config(
             Application(store, credentials, listening.port_of(sock)),
