@@ -45,6 +45,7 @@ from sagemaker_emulator.services.events import tags as rule_tags
 from sagemaker_emulator.services.events.bus import EventBus
 from sagemaker_emulator.services.functions import operations as functions
 from sagemaker_emulator.services.functions import policy, versions
+from sagemaker_emulator.services.functions import tags as function_tags
 from sagemaker_emulator.services.functions.invocation import Invoker
 from sagemaker_emulator.services.logs import events as log_events
 from sagemaker_emulator.services.logs import groups as log_groups
@@ -58,7 +59,17 @@ from sagemaker_emulator.version import VERSION
 OPERATIONS: tuple[ModuleType, ...] = (
     *(tags, jobs, processing, training, transform, tuning, configs, endpoints),
     *(groups, models, packages, pipelines, execution_operations, callback_operations),
-    *(events, rule_tags, functions, policy, versions, log_groups, log_streams, log_events),
+    *(
+        events,
+        rule_tags,
+        functions,
+        policy,
+        versions,
+        function_tags,
+        log_groups,
+        log_streams,
+        log_events,
+    ),
 )
 _log = logging.getLogger("emulator")
 

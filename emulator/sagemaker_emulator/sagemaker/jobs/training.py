@@ -33,7 +33,7 @@ def create_job(context: Context, request: types.CreateTrainingJobRequestTypeDef)
 def _empty_channel(context: Context, request: types.CreateTrainingJobRequestTypeDef) -> str:
     """Why the data cannot be found, or an empty string; SageMaker looks before it creates a job."""
     for channel in request.get("InputDataConfig", []):
-        uri = channel["DataSource"].get("S3DataSource", {}).get("S3Uri", "")
+        uri = channel["DataSource"]["S3DataSource"]["S3Uri"]  # `problem` allows no other source
         try:
             if not any(True for _ in s3_files.find(context.s3.folder, uri)):
                 return s3_files.nothing_under(uri, request["RoleArn"], context.region)

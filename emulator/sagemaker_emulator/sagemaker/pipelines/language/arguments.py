@@ -127,7 +127,7 @@ def _convert(value: Any, type_: str) -> Any:
     if type_ not in ("integer", "long", "float", "double"):
         return value
     number = numerals.number(value) if isinstance(value, str) else value
-    if not numerals.is_finite(number):
+    if number is None or not numerals.is_finite(number):
         raise ValueError(value)
     if type_ in ("float", "double"):
         return float(number)

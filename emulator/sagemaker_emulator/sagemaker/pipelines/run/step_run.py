@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sagemaker_emulator.aws import numerals
+from sagemaker_emulator.aws import json_text
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.sagemaker.pipelines.language.definition import Definition, StepDefinition
 from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import StepError
@@ -131,6 +131,6 @@ class StepRun:
                 "it write to the output's LocalPath?"
             )
         try:
-            return numerals.parse_json(content)
+            return json_text.loads(content)
         except ValueError as error:
             raise StepError(f"{uri} is not a JSON document: {error}") from error
