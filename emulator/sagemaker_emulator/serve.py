@@ -17,6 +17,7 @@ from sagemaker_emulator import listening, server, state_watch
 from sagemaker_emulator.aws.context import SDK_DEFAULTS, Context
 from sagemaker_emulator.aws.dispatch import operations
 from sagemaker_emulator.aws.ports import Service
+from sagemaker_emulator.connection import LONGEST_HEAD, BoundedProtocol, raise_file_limit
 from sagemaker_emulator.containers import environment
 from sagemaker_emulator.containers.runtime import Runtime, choose_sandbox
 from sagemaker_emulator.containers.sandbox import SandboxUnavailable
@@ -45,6 +46,7 @@ from sagemaker_emulator.services.events import tags as rule_tags
 from sagemaker_emulator.services.events.bus import EventBus
 from sagemaker_emulator.services.functions import operations as functions
 from sagemaker_emulator.services.functions import policy, versions
+from sagemaker_emulator.services.functions import tags as function_tags
 from sagemaker_emulator.services.functions.invocation import Invoker
 from sagemaker_emulator.services.logs import events as log_events
 from sagemaker_emulator.services.logs import groups as log_groups
@@ -58,7 +60,17 @@ from sagemaker_emulator.version import VERSION
 OPERATIONS: tuple[ModuleType, ...] = (
     *(tags, jobs, processing, training, transform, tuning, configs, endpoints),
     *(groups, models, packages, pipelines, execution_operations, callback_operations),
-    *(events, rule_tags, functions, policy, versions, log_groups, log_streams, log_events),
+    *(
+        events,
+        rule_tags,
+        functions,
+        policy,
+        versions,
+        function_tags,
+        log_groups,
+        log_streams,
+        log_events,
+    ),
 )
 _log = logging.getLogger("emulator")
 
@@ -148,11 +160,17 @@ def serve(options: Options) -> None:
             service.start()
         stack.callback(_ignore_signals)
         _write_server_files(context)
+        BoundedProtocol.most = max(64, raise_file_limit() // 2)
         config = uvicorn.Config(
             server.application(context),
+            http=BoundedProtocol,
+            ws="none",
+            h11_max_incomplete_event_size=LONGEST_HEAD,
             lifespan="off",
+            proxy_headers=False,
+            server_header=False,
             access_log=False,
-            log_level="warning",
+            log_level="error",
             timeout_keep_alive=60,
             timeout_graceful_shutdown=3,
         )

@@ -95,19 +95,25 @@ def page(
         name: the key of their names.
         by: the key to sort by before the name.
         descending: from the last to the first.
+
+    Raises:
+        ApiError: The token is not one that this returned for such a request.
     """
 
     def place(item: _Item) -> Place:
         return (item.get(by) or 0 if by else None), str(item[name])
 
-    return cut(
-        sorted(items, key=place, reverse=descending),
-        request.get("nextToken"),
-        request.get("limit", 50),
-        scope=scope_of(operation, request),
-        place=place,
-        descending=descending,
-    )
+    try:
+        return cut(
+            sorted(items, key=place, reverse=descending),
+            request.get("nextToken"),
+            request.get("limit", 50),
+            scope=scope_of(operation, request),
+            place=place,
+            descending=descending,
+        )
+    except ApiError:
+        raise bad_token() from None
 
 
 def invalid(message: str) -> ApiError:

@@ -82,6 +82,18 @@ def test_what_cannot_be_honoured_is_refused_by_name(
     assert after == before
 
 
+def test_tags_are_kept(functions: Any, function: str) -> None:
+    arn = functions.get_function_configuration(FunctionName=function)["FunctionArn"]
+    functions.tag_resource(Resource=arn, Tags={"a": "1", "b": "2"})
+    functions.untag_resource(Resource=arn, TagKeys=["a"])
+    assert functions.list_tags(Resource=arn)["Tags"] == {"b": "2"}
+    assert functions.get_function(FunctionName=function)["Tags"] == {"b": "2"}
+    with pytest.raises(functions.exceptions.ResourceNotFoundException):
+        functions.list_tags(Resource=f"{arn}-none")
+    with pytest.raises(functions.exceptions.InvalidParameterValueException):
+        functions.list_tags(Resource=f"{arn}:1")
+
+
 def test_timeout_is_limited(functions: Any, function: str) -> None:
     with pytest.raises(ClientError, match=r"ValidationException.*'timeout'.*equal to 900"):
         functions.update_function_configuration(FunctionName=function, Timeout=901)

@@ -304,7 +304,7 @@ def test_token_of_something_else_is_refused(logs: Any, stream: dict[str, str], t
         (logs.describe_log_streams, group),
         (logs.describe_log_groups, {}),
     ):
-        with pytest.raises(logs.exceptions.InvalidParameterException):
+        with pytest.raises(logs.exceptions.InvalidParameterException, match="nextToken is inv"):
             call(**request, nextToken=token)
     more = logs.filter_log_events(**group, limit=1)["nextToken"]
     with pytest.raises(logs.exceptions.InvalidParameterException, match="nextToken is invalid"):
