@@ -98,7 +98,12 @@ def signed_request(
     pair = Credentials.of(server.state)
     given = {"host": f"127.0.0.1:{server.port}", "x-amz-content-sha256": "UNSIGNED-PAYLOAD"}
     request = AWSRequest(method, f"{server.url}{path}", headers={**given, **(headers or {})})
-    request.context["payload_signing_enabled"] = False
+    payload = request.headers["x-amz-content-sha256"]
+
+    class Signer(S3SigV4Auth):
+        def payload(self, request: AWSRequest) -> str:
+            return str(payload)
+
     keys = BotocoreCredentials(pair.access_key_id, pair.secret_access_key)
-    S3SigV4Auth(keys, "s3", "us-east-1").add_auth(request)
+    Signer(keys, "s3", "us-east-1").add_auth(request)
     return request

@@ -28,6 +28,7 @@ _S3_SKEW = timedelta(minutes=15)
 _LONGEST_EXPIRY = 604_800  # seconds: a week
 _PART = re.compile(r"\s*(\w+)\s*=\s*([^,\s]*)\s*")
 _UNRESERVED = "-_.~"
+_CREDENTIAL = re.compile(r"Credential=([^/,\s]*)/\d+/[^/,\s]*/([^/,\s]+)/aws4_request")
 
 # The codes of the query protocol, as the JSON protocols name them.
 JSON_CODES = {
@@ -128,6 +129,16 @@ def signing_key(credentials: Credentials, date: str, region: str, service: str) 
     for part in (date, region, service, "aws4_request"):
         key = hmac.digest(key, part.encode(), "sha256")
     return key
+
+
+def claimed(request: SignedRequest) -> tuple[str, str] | None:
+    """The access key id and the service that a request says it is signed with, unchecked."""
+    match = _CREDENTIAL.search(request.values.get("authorization", ""))
+    if match is None and "X-Amz-Credential" in request.query_string:
+        match = _CREDENTIAL.search(
+            f"Credential={dict(request.arguments).get('X-Amz-Credential', '')}"
+        )
+    return (match[1], match[2]) if match else None
 
 
 def verify(request: SignedRequest, credentials: Credentials, now: datetime) -> Signature:

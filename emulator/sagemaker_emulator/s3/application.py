@@ -27,6 +27,7 @@ from sagemaker_emulator.s3 import (  # noqa: F401 - the import registers the ope
     listing,
     multipart,
     objects,
+    signature_v2,
     tagging,
 )
 from sagemaker_emulator.s3.body import ClientGone, Receive, Sink, pieces, receive_body
@@ -81,8 +82,15 @@ class Application:
             return
         request = Request(scope["method"], "", "", {}, {})
         extra: dict[str, str] = {}
+        was_asked_for = False
+
+        async def receive_noted() -> Any:
+            nonlocal was_asked_for
+            was_asked_for = True
+            return await receive()
+
         try:
-            response = await self._respond(scope, request, receive, extra)
+            response = await self._respond(scope, request, receive_noted, extra)
         except ClientGone:
             return
         except S3Fault as fault:
@@ -93,6 +101,10 @@ class Application:
             if request.body.path is not None:
                 request.body.path.unlink(missing_ok=True)
         response.headers.update(extra)
+        if not was_asked_for and "expect" in request.headers:
+            # The client was not told to send its body, so what comes next could be that or another
+            # request.
+            response.headers["connection"] = "close"
         await self._send(response, request, send)
 
     async def _respond(
@@ -127,7 +139,13 @@ class Application:
             and content_type.lower().startswith("multipart/form-data")
         ):
             return await self._post(request, receive)
-        signature = self._verify(signed)
+        if signature_v2.is_presigned(request):
+            path = f"/{named}{raw_path}" if named else raw_path
+            signature = signature_v2.verify(
+                request, path, query_string, self._credentials, datetime.now(UTC)
+            )
+        else:
+            signature = self._verify(signed)
         for name, value in request.query.items():
             lower = name.lower()
             # Some SDKs put what would be headers into a presigned address.

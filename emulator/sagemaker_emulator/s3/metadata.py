@@ -9,27 +9,39 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS objects (
+from sagemaker_emulator.storage.database import open_database
+
+_TABLES = {
+    "objects": """
+CREATE TABLE objects (
     bucket TEXT NOT NULL, key TEXT NOT NULL, size INTEGER NOT NULL, mtime INTEGER NOT NULL,
     etag TEXT NOT NULL, about TEXT NOT NULL,
     PRIMARY KEY (bucket, key, size, mtime)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS buckets (name TEXT PRIMARY KEY, created REAL NOT NULL);
-CREATE TABLE IF NOT EXISTS configurations (
+) WITHOUT ROWID
+""",
+    "buckets": """
+CREATE TABLE buckets (name TEXT PRIMARY KEY, created REAL NOT NULL)
+""",
+    "configurations": """
+CREATE TABLE configurations (
     bucket TEXT NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL, body BLOB NOT NULL,
     PRIMARY KEY (bucket, kind, id)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS uploads (
+) WITHOUT ROWID
+""",
+    "uploads": """
+CREATE TABLE uploads (
     id TEXT PRIMARY KEY, bucket TEXT NOT NULL, key TEXT NOT NULL, created REAL NOT NULL,
     about TEXT NOT NULL
-);
-CREATE TABLE IF NOT EXISTS parts (
+)
+""",
+    "parts": """
+CREATE TABLE parts (
     upload TEXT NOT NULL, number INTEGER NOT NULL, size INTEGER NOT NULL, created REAL NOT NULL,
     etag TEXT NOT NULL, checksums TEXT NOT NULL, file TEXT NOT NULL,
     PRIMARY KEY (upload, number)
-) WITHOUT ROWID;
-"""
+) WITHOUT ROWID
+""",
+}
 _VERSION = 1
 
 
@@ -95,22 +107,17 @@ class Metadata:
         path: The file, made if missing.
 
     Raises:
-        sqlite3.DatabaseError: It is damaged, or of a later version.
+        StartError: It is damaged, or of a later version; nothing is written to it.
     """
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.RLock()
-        self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        self._connection.execute("PRAGMA journal_mode=WAL")
-        self._connection.execute("PRAGMA synchronous=NORMAL")
+        ways_out = (
+            "Put back a copy of it, or delete it with what begins with its name: the objects stay; "
+            "their metadata, tags and uploads in parts are lost."
+        )
+        self._connection = open_database(path, _TABLES, _VERSION, ways_out, _problem)
         self._connection.execute("PRAGMA busy_timeout=5000")
-        if (problem := self._one("PRAGMA quick_check(1)")[0]) != "ok":
-            raise sqlite3.DatabaseError(f"it is damaged: {problem}")
-        version = self._one("PRAGMA user_version")[0]
-        if version not in (0, _VERSION):
-            raise sqlite3.DatabaseError(f"it has version {version}, which is later than {_VERSION}")
-        self._connection.executescript(_SCHEMA)
-        self._connection.execute(f"PRAGMA user_version={_VERSION}")
 
     def close(self) -> None:
         """Fold the write-ahead log into the file and close it."""
@@ -301,3 +308,11 @@ class Metadata:
 def _upload(row: tuple[str, str, str, float, str]) -> Upload:
     name, bucket, key, created, about = row
     return Upload(name, bucket, key, created, About.load(about))
+
+
+def _problem(connection: sqlite3.Connection) -> str:
+    """Which metadata are damaged: SQLite checks the structure of its pages, not their content."""
+    damaged = connection.execute(
+        "SELECT bucket, key FROM objects WHERE NOT json_valid(about) LIMIT 1"
+    ).fetchone()
+    return "what is kept of s3://{}/{} is damaged".format(*damaged) if damaged else ""

@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from sagemaker_emulator.aws.signature import ALGORITHM, signing_key
 from sagemaker_emulator.credentials import Credentials
-from sagemaker_emulator.s3 import checksums, documents
+from sagemaker_emulator.s3 import checksums, documents, signature_v2
 from sagemaker_emulator.s3.documents import element
 from sagemaker_emulator.s3.faults import S3Fault, invalid_argument
 from sagemaker_emulator.s3.object_store import ObjectStore
@@ -24,7 +24,7 @@ from sagemaker_emulator.s3.tagging import tags_of_document
 
 _SIGNATURE = "x-amz-signature"
 # Fields that a policy need not name.
-_FREE = {"policy", _SIGNATURE, "file", "awsaccesskeyid"}
+_FREE = {"policy", _SIGNATURE, "file", "awsaccesskeyid", "signature"}
 _MISSING = (
     "Bucket POST must contain a field named '{}'.  If it is specified, please check the order of "
     "the fields."
@@ -44,6 +44,9 @@ def check_form(fields: Mapping[str, str], credentials: Credentials, now: datetim
     """
     if "policy" not in fields:
         raise S3Fault("AccessDenied")
+    if "signature" in fields:
+        signature_v2.check_form(fields, credentials)
+        return
     for name in ("x-amz-algorithm", "x-amz-credential", "x-amz-date", _SIGNATURE):
         if name not in fields:
             message = _MISSING.format(name)

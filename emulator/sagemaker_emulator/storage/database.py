@@ -22,6 +22,7 @@ def open_database(
     path: Path,
     tables: Mapping[str, str],
     version: int,
+    ways_out: str,
     problem: Callable[[sqlite3.Connection], str] = lambda _: "",
 ) -> sqlite3.Connection:
     """Open a database with a write-ahead log, creating the file and its folder if missing.
@@ -33,6 +34,7 @@ def open_database(
         path: The file.
         tables: The CREATE TABLE statement of each table.
         version: The format's version, kept in `PRAGMA user_version`.
+        ways_out: What to do where it cannot be used, for the message.
         problem: Returns what is wrong with the content, or an empty string.
 
     Raises:
@@ -46,9 +48,8 @@ def open_database(
             if isinstance(error, sqlite3.OperationalError) and "malformed" not in str(error):
                 raise  # for example a full disk: the file may be whole
             raise StartError(
-                f"the database {path} cannot be used: {error}. Nothing was written to it. Put back "
-                "a copy of the state folder that you made while the emulator was down, or delete "
-                f"all of it: sagemaker-emulator reset --state {path.parent}"
+                f"the database {path} cannot be used: {error}. Nothing was written to it. "
+                f"{ways_out}"
             ) from None
     else:
         _create(path, tables, version)

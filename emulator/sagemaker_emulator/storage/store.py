@@ -42,7 +42,11 @@ class Store:
     """
 
     def __init__(self, path: Path) -> None:
-        self._connection = open_database(path, _TABLES, VERSION, _problem)
+        ways_out = (
+            "Put back a copy of the state folder that you made while the emulator was down, or "
+            f"delete all of it: sagemaker-emulator reset --state {path.parent}"
+        )
+        self._connection = open_database(path, _TABLES, VERSION, ways_out, _problem)
         self._lock = threading.RLock()
         self._depth = 0
         self._changed = threading.Condition(threading.Lock())

@@ -39,7 +39,7 @@ def test_server_that_dies_is_started_again(s3: S3, caplog: pytest.LogCaptureFixt
 def test_server_says_why_it_cannot_start(s3: S3) -> None:
     database = s3.folder.parent / "s3.sqlite"
     database.write_bytes(b"no database" * 1000)
-    with pytest.raises(StartError, match=r"s3\.sqlite cannot be read: .*or delete it"):
+    with pytest.raises(StartError, match=r"s3\.sqlite cannot be used: .*or delete it"):
         s3.start()
     assert database.read_bytes() == b"no database" * 1000
 

@@ -1,0 +1,115 @@
+"""Presigned addresses and forms of Signature Version 2, which boto3 still makes in us-east-1.
+
+"Signing and authenticating REST requests" of the S3 API reference; only in the query and in forms.
+"""
+
+import base64
+import hmac
+from collections.abc import Mapping
+from datetime import datetime
+from urllib.parse import unquote
+
+from sagemaker_emulator.aws.signature import UNSIGNED_PAYLOAD, Signature
+from sagemaker_emulator.credentials import Credentials
+from sagemaker_emulator.s3.faults import S3Fault
+from sagemaker_emulator.s3.requests import Request
+
+_ARGUMENTS = ("AWSAccessKeyId", "Signature", "Expires")
+_HEADERS = ("content-md5", "content-type")  # in the address they stand for headers
+_SIGNED_ARGUMENTS = frozenset(
+    (
+        *("accelerate", "acl", "cors", "location", "logging", "partNumber", "policy"),
+        *("requestPayment", "torrent", "versioning", "versionId", "versions", "website"),
+        *("uploads", "uploadId", "delete", "lifecycle", "tagging", "restore", "notification"),
+        *("replication", "analytics", "metrics", "inventory", "select", "select-type"),
+        *("object-lock", "response-content-type", "response-content-language"),
+        *("response-expires", "response-cache-control", "response-content-disposition"),
+        "response-content-encoding",
+    )
+)
+
+
+def is_presigned(request: Request) -> bool:
+    """Whether an address has a signature of this version."""
+    return "Signature" in request.query and "authorization" not in request.headers
+
+
+def verify(
+    request: Request,
+    raw_path: str,
+    query_string: str,
+    credentials: Credentials,
+    now: datetime,
+) -> Signature:
+    """Check a presigned address; its arguments that stand for headers become headers.
+
+    Args:
+        request: It.
+        raw_path: As it came, with the bucket even where the Host header names that.
+        query_string: As it came.
+        credentials: The key pair of the state.
+        now: The current time, with its time zone.
+
+    Raises:
+        S3Fault: It is not signed with that pair, or has expired.
+    """
+    query, headers = request.query, request.headers
+    if any(name not in query for name in _ARGUMENTS):
+        raise S3Fault(
+            "AccessDenied",
+            "Query-string authentication requires the Signature, Expires and AWSAccessKeyId "
+            "parameters",
+        )
+    key, given, expires = (query.pop(name) for name in _ARGUMENTS)
+    for name in [name for name in query if name in _HEADERS or name.startswith("x-amz-")]:
+        headers.setdefault(name, query.pop(name))
+    amz = sorted(name for name in headers if name.startswith("x-amz-"))
+    resource = raw_path
+    pairs = sorted(
+        (name, unquote(value) if equals else None)
+        for name, equals, value in (part.partition("=") for part in query_string.split("&"))
+        if name in _SIGNED_ARGUMENTS
+    )
+    if pairs:
+        texts = (name if value is None else f"{name}={value}" for name, value in pairs)
+        resource += "?" + "&".join(texts)
+    text = "\n".join(
+        (
+            request.method,
+            *(headers.get(name, "").strip() for name in _HEADERS),
+            expires,
+            *(f"{name}:{headers[name].strip()}" for name in amz),
+            resource,
+        )
+    )
+    _check_key(key, credentials)
+    _check(text, given, credentials)
+    if not (expires.isascii() and expires.isdigit() and len(expires) < 12):
+        raise S3Fault("AccessDenied", f"Invalid date (should be seconds since epoch): {expires}")
+    if now.timestamp() > int(expires):
+        raise S3Fault("AccessDenied", "Request has expired")
+    return Signature(UNSIGNED_PAYLOAD, given, "", "", b"", presigned=True)
+
+
+def check_form(fields: Mapping[str, str], credentials: Credentials) -> None:
+    """Check that a form's policy is signed.
+
+    Raises:
+        S3Fault: It is not.
+    """
+    _check_key(fields.get("awsaccesskeyid", ""), credentials)
+    _check(fields["policy"], fields["signature"], credentials)
+
+
+def _check_key(key: str, credentials: Credentials) -> None:
+    if not hmac.compare_digest(key.encode(), credentials.access_key_id.encode()):
+        message = "The AWS Access Key Id you provided does not exist in our records."
+        raise S3Fault("InvalidAccessKeyId", message, status=403)
+
+
+def _check(text: str, given: str, credentials: Credentials) -> None:
+    digest = hmac.digest(
+        credentials.secret_access_key.encode(), text.encode("utf-8", "replace"), "sha1"
+    )
+    if not hmac.compare_digest(base64.b64encode(digest), given.encode("utf-8", "replace")):
+        raise S3Fault("SignatureDoesNotMatch")
