@@ -33,8 +33,8 @@ Application = Callable[[_Message, _Receive, _Send], Awaitable[None]]
 HEALTH = "/_emulator/health"
 PART_SECONDS = 20.0  # for the next part of a body
 BODY_SECONDS = 120.0  # for all of it
-# Invocations of endpoints and functions hold their thread while they run; the others get theirs.
-_INVOCATION_THREADS = 200
+# Requests that wait, as for a model, hold their thread while they do; the others get theirs.
+_WAITING_THREADS = 200
 _THREADS = 40
 _DISCARDED = 1 << 20  # bytes of a refused request that are read, so that its client reads why
 _log = logging.getLogger("emulator")
@@ -49,7 +49,7 @@ def application(context: Context) -> Application:
     moto = MotoFallback(context)
     port = urlsplit(context.url).port or 80
     # Made in the event loop.
-    invocations = functools.cache(lambda: anyio.CapacityLimiter(_INVOCATION_THREADS))
+    waiting = functools.cache(lambda: anyio.CapacityLimiter(_WAITING_THREADS))
     others = functools.cache(lambda: anyio.CapacityLimiter(_THREADS))
 
     async def respond(request: SignedRequest, receive: _Receive) -> HttpResponse:
@@ -65,7 +65,7 @@ def application(context: Context) -> Application:
             body = await _body(request, receive, admission.body_limit(request, service))
         except ApiError as problem:
             return _closing(error_response(problem, words))
-        limiter = invocations if protocol.is_invocation(request, service) else others
+        limiter = waiting if protocol.may_wait(request, service) else others
         return await anyio.to_thread.run_sync(
             _respond, context, moto, request, service, body, words, limiter=limiter()
         )

@@ -15,6 +15,7 @@ from botocore import auth
 from botocore.awsrequest import AWSRequest
 from botocore.exceptions import ClientError
 from emulator_process import Emulator
+from function_archive import archive
 
 from sagemaker_emulator.credentials import Credentials
 
@@ -167,6 +168,26 @@ def test_a_function_of_somebody_else_is_not_created(emulator: Emulator, name: st
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
     with pytest.raises(ClientError, match="ResourceNotFound"):
         emulator.client("lambda").get_function(FunctionName=name)
+
+
+def test_a_functions_code_is_given_to_whoever_has_its_address(
+    emulator: Emulator, name: str
+) -> None:
+    functions = emulator.client("lambda")
+    functions.create_function(
+        FunctionName=name,
+        Runtime="python3.11",
+        Role="arn:aws:iam::123456789012:role/emulator",
+        Handler="function/main.handler",
+        Code={"ZipFile": archive()},
+    )
+    location = functions.get_function(FunctionName=name)["Code"]["Location"]
+    target = location.removeprefix(emulator.about["url"])
+
+    status, _, body = emulator.send("GET", target, service="")
+    assert (status, body[:2]) == (200, b"PK")
+    for other in (target.replace(name, "other"), target.replace("Expires=600", "Expires=6000")):
+        assert emulator.send("GET", other, service="")[0] == 403
 
 
 def test_an_endpoint_is_not_invoked_by_somebody_else(emulator: Emulator) -> None:

@@ -50,8 +50,10 @@ def invoked_endpoint(method: str, path: str) -> str | None:
     return match[1] if match else None
 
 
-def is_invocation(request: SignedRequest, service: str | None) -> bool:
-    """Whether a request runs somebody's code, and so may take as long as that does."""
+def may_wait(request: SignedRequest, service: str | None) -> bool:
+    """Whether a request may take long: it runs somebody's code, or waits for a queue's messages."""
+    if service == "sqs":
+        return True
     if service == "lambda":
         return bool(_FUNCTION_INVOCATIONS.match(request.raw_path))
     return invoked_endpoint(request.method, request.raw_path) is not None

@@ -59,5 +59,6 @@ def test_function_of_an_earlier_version_runs_and_has_the_defaults(tmp_path: Path
     assert shown["LoggingConfig"] == {"LogFormat": "Text", "LogGroup": "/aws/lambda/f"}
     made: Any = versions.publish_version(context, name)
     assert made["Version"] == "1"
-    answer = operations.invoke_function(context, {**name, "Payload": b"[1]", "Qualifier": "1"})
+    request: Any = {**name, "Payload": b"[1]", "Qualifier": "1"}
+    answer = operations.invoke_function(context, request)
     assert answer["Payload"] == b"[1]"
