@@ -96,6 +96,8 @@ def test_a_presigned_address_is_for_its_time_and_method(
         return emulator.send(method, target, service="s3", change=_bare)
 
     assert send("GET", target())[::2] == (200, b"content")
+    bucket = s3.generate_presigned_url("list_objects_v2", Params={"Bucket": BUCKET})
+    assert send("GET", bucket.removeprefix(emulator.about["s3_url"]))[0] == 200
     assert code_of(send("DELETE", target())[2]) == "SignatureDoesNotMatch"
     if version == "s3":
         late = target(-120)
