@@ -46,7 +46,7 @@ class Server(TypedDict):
         pid: The process's number.
         version: The version of the emulator.
         started: When it started, in seconds since the epoch.
-        s3: Whether S3 accepts connections.
+        s3: Whether S3 responds.
         operations: How many AWS operations are implemented.
     """
 
@@ -130,7 +130,7 @@ def _server(state: Path, running: dict[str, Any]) -> Server:
     keys = Credentials.of(state).environment
     # The caller's own proxy settings, not those of the server.
     environment = {**running["environment"], **keys, **past_proxies()}
-    s3 = listening.accepts(_port_of(running["s3_url"]))
+    s3 = _responds(running["s3_url"])
     return cast(Server, {**running, "environment": environment, "s3": s3})
 
 
@@ -416,12 +416,8 @@ def _held(lock: Path) -> bool:
     return False
 
 
-def _port_of(url: str) -> int:
-    return int(url.rpartition(":")[2])
-
-
 def _responds(url: str) -> bool:
-    """Whether the server of this state, which holds its lock, responds where it says it is."""
+    """Whether a server of this state responds; the one that holds its lock has the port."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(f"{url}/_emulator/health", timeout=5) as response:

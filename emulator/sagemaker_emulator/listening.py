@@ -82,14 +82,5 @@ def inherited(descriptor: int) -> socket.socket:
     return sock
 
 
-def accepts(port: int) -> bool:
-    """Whether something accepts connections on a port of the loopback address."""
-    try:
-        with socket.create_connection((HOST, port), timeout=1):
-            return True
-    except OSError:
-        return False
-
-
 def _none_free() -> socket.socket:
     raise StartError("there is no free port on this machine")

@@ -17,6 +17,7 @@ from sagemaker_emulator import listening, server, state_watch
 from sagemaker_emulator.aws.context import SDK_DEFAULTS, Context
 from sagemaker_emulator.aws.dispatch import operations
 from sagemaker_emulator.aws.ports import Service
+from sagemaker_emulator.connection import LONGEST_HEAD, BoundedProtocol, raise_file_limit
 from sagemaker_emulator.containers import environment
 from sagemaker_emulator.containers.runtime import Runtime, choose_sandbox
 from sagemaker_emulator.containers.sandbox import SandboxUnavailable
@@ -159,11 +160,17 @@ def serve(options: Options) -> None:
             service.start()
         stack.callback(_ignore_signals)
         _write_server_files(context)
+        BoundedProtocol.most = max(64, raise_file_limit() // 2)
         config = uvicorn.Config(
             server.application(context),
+            http=BoundedProtocol,
+            ws="none",
+            h11_max_incomplete_event_size=LONGEST_HEAD,
             lifespan="off",
+            proxy_headers=False,
+            server_header=False,
             access_log=False,
-            log_level="warning",
+            log_level="error",
             timeout_keep_alive=60,
             timeout_graceful_shutdown=3,
         )

@@ -1,68 +1,179 @@
 """The HTTP interface: which service and operation a request is for, and its response."""
 
+import asyncio
 import errno
 import functools
 import logging
-import re
 import sqlite3
 import traceback
 import uuid
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+from urllib.parse import urlsplit
 
 import anyio
 import anyio.to_thread
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
 
+from sagemaker_emulator import admission
 from sagemaker_emulator.aws import protocol
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import HttpResponse
+from sagemaker_emulator.aws.error_response import Protocol, error_response, protocol_of
+from sagemaker_emulator.aws.signature import SignedRequest
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.sagemaker.endpoints.invoke import invoke_endpoint
 from sagemaker_emulator.services.functions import code_address
 from sagemaker_emulator.services.moto_fallback import MotoFallback
 
-_SCOPE = re.compile(r"Credential=[^/]*/\d+/[^/]*/([^/]+)/aws4_request")
-_INVOCATIONS = re.compile(r"/endpoints/([^/]+)/invocations")
+_Message = MutableMapping[str, Any]
+_Receive = Callable[[], Awaitable[_Message]]
+_Send = Callable[[_Message], Awaitable[None]]
+Application = Callable[[_Message, _Receive, _Send], Awaitable[None]]
+
+HEALTH = "/_emulator/health"
+PART_SECONDS = 20.0  # for the next part of a body
+BODY_SECONDS = 120.0  # for all of it
+# Requests that wait, as for a model, hold their thread while they do; the others get theirs.
+_WAITING_THREADS = 200
+_THREADS = 40
+_DISCARDED = 1 << 20  # bytes of a refused request that are read, so that its client reads why
 _log = logging.getLogger("emulator")
-_HOSTS = {"127.0.0.1", "localhost", "::1"}
-# Invocations and Lambda functions hold their thread while they run.
-_THREADS = 200
 
 
-def application(context: Context) -> ASGIApp:
+class ClientGone(Exception):
+    """The connection ended before the request did."""
+
+
+def application(context: Context) -> Application:
     """The ASGI application over a context that has its services."""
     moto = MotoFallback(context)
-    limiter = functools.cache(lambda: anyio.CapacityLimiter(_THREADS))  # made in the event loop
+    port = urlsplit(context.url).port or 80
+    # Made in the event loop.
+    waiting = functools.cache(lambda: anyio.CapacityLimiter(_WAITING_THREADS))
+    others = functools.cache(lambda: anyio.CapacityLimiter(_THREADS))
 
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    async def respond(request: SignedRequest, receive: _Receive) -> HttpResponse:
+        words: Protocol = "json"
+        try:
+            service = protocol.service_of_request(request)
+            words = protocol_of(request, service)
+            admission.check_head(request)
+            admission.check_origin(request, port)
+            if request.raw_path == HEALTH:
+                return HttpResponse(200, {"content-type": "application/json"}, b"{}")
+            admission.check_key(request, context.credentials, words)
+            body = await _body(request, receive, admission.body_limit(request, service))
+        except ApiError as problem:
+            return _closing(error_response(problem, words))
+        limiter = waiting if protocol.may_wait(request, service) else others
+        return await anyio.to_thread.run_sync(
+            _respond, context, moto, request, service, body, words, limiter=limiter()
+        )
+
+    async def app(scope: _Message, receive: _Receive, send: _Send) -> None:
         if scope["type"] != "http":
             return
-        request = Request(scope, receive)
-        if (request.url.hostname or "") not in _HOSTS:
-            # A web page whose name was pointed at this machine must not reach it.
-            response: Response = JSONResponse({"message": "unknown host"}, 421)
-        elif request.url.path == "/_emulator/health":
-            response = JSONResponse({})
-        else:
-            body = await request.body()
-            response = await anyio.to_thread.run_sync(
-                _respond, context, moto, request, body, limiter=limiter()
-            )
-        response.headers["x-amzn-requestid"] = str(uuid.uuid4())
-        await response(scope, receive, send)
+        request = SignedRequest(
+            scope["method"],
+            scope["raw_path"].decode("latin-1"),
+            scope["query_string"].decode("latin-1"),
+            [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]],
+            None,
+        )
+        try:
+            reply = await respond(request, receive)
+            if reply.headers.get("connection") == "close":
+                await _discard(receive)
+        except ClientGone:
+            return
+        headers = {
+            **reply.headers,
+            "x-amzn-requestid": str(uuid.uuid4()),
+            "content-length": str(len(reply.body)),
+        }
+        wire = [(_wire(name), _wire(value)) for name, value in headers.items()]
+        await send({"type": "http.response.start", "status": reply.status, "headers": wire})
+        await send({"type": "http.response.body", "body": reply.body})
 
     return app
 
 
-def _respond(context: Context, moto: MotoFallback, request: Request, body: bytes) -> Response:
+def _wire(text: str) -> bytes:
+    """A header's name or value; what would end it early becomes a space."""
+    if not text.isprintable():
+        text = "".join(letter if letter >= " " else " " for letter in text)
+    return text.encode("latin-1", "replace")
+
+
+def _closing(reply: HttpResponse) -> HttpResponse:
+    """A response to a request whose body was not read: nothing else can follow it."""
+    return HttpResponse(reply.status, {**reply.headers, "connection": "close"}, reply.body)
+
+
+async def _body(request: SignedRequest, receive: _Receive, limit: int) -> bytes:
+    """The body of a request.
+
+    Raises:
+        ApiError: It is too large, or does not arrive in time.
+        ClientGone: The client closed the connection.
+    """
+    length = request.values.get("content-length", "0")
+    if not length.isdecimal() or len(length) > 15 or int(length) > limit:
+        raise admission.too_large(limit)
+    body = bytearray()
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            while True:
+                async with asyncio.timeout(PART_SECONDS):
+                    message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientGone
+                body += message.get("body", b"")
+                if len(body) > limit:
+                    raise admission.too_large(limit)
+                if not message.get("more_body", False):
+                    return bytes(body)
+    except TimeoutError:
+        raise ApiError(
+            "RequestTimeout",
+            f"The body did not arrive within {BODY_SECONDS:.0f} seconds, each part within "
+            f"{PART_SECONDS:.0f} seconds of the one before.",
+            408,
+        ) from None
+
+
+async def _discard(receive: _Receive) -> None:
+    """Read what a refused client still sends, for a moment: it would not read why otherwise."""
+    size = 0
+    try:
+        async with asyncio.timeout(1):
+            while size < _DISCARDED:
+                message = await receive()
+                size += len(message.get("body", b""))
+                if message["type"] == "http.disconnect" or not message.get("more_body", False):
+                    return
+    except TimeoutError:
+        return
+
+
+def _respond(
+    context: Context,
+    moto: MotoFallback,
+    request: SignedRequest,
+    service: str | None,
+    body: bytes,
+    words: Protocol,
+) -> HttpResponse:
     """Run one request in a worker thread; every exception becomes a response."""
     try:
-        reply = _dispatch(context, moto, request, body)
+        # A moto service is the one that it was signed for.
+        own = service if service in protocol.OWN_SERVICES else None
+        admission.check_signature(request, own, context.credentials, body, words)
+        return _dispatch(context, moto, request, service, body)
     except ApiError as problem:
-        reply = protocol.error(problem)
+        return error_response(problem, words)
     except Exception as problem:
-        _log.error("%s %s\n%s", request.method, request.url.path, traceback.format_exc())
+        _log.error("%s %s\n%s", request.method, request.raw_path, traceback.format_exc())
         if _is_of_disk(problem):
             message = (
                 f"the emulator could not use its disk under {context.state}: {problem}. "
@@ -73,8 +184,7 @@ def _respond(context: Context, moto: MotoFallback, request: Request, body: bytes
                 f"a fault of the emulator, not of the request: {type(problem).__name__}: "
                 f"{problem}. The traceback is in {context.state / 'log.txt'}."
             )
-        reply = protocol.error(ApiError("InternalFailure", message, 500))
-    return Response(reply.body, reply.status, reply.headers)
+        return error_response(ApiError("InternalFailure", message, 500), words)
 
 
 def _is_of_disk(problem: Exception) -> bool:
@@ -84,24 +194,28 @@ def _is_of_disk(problem: Exception) -> bool:
     )
 
 
-def _dispatch(context: Context, moto: MotoFallback, request: Request, body: bytes) -> HttpResponse:
-    headers = {key.lower(): value for key, value in request.headers.items()}
-    path = request.scope.get("raw_path", b"").decode() or request.url.path
+def _dispatch(
+    context: Context,
+    moto: MotoFallback,
+    request: SignedRequest,
+    service: str | None,
+    body: bytes,
+) -> HttpResponse:
+    headers, path = request.values, request.raw_path
     target = headers.get("x-amz-target", "")
-    if service := protocol.service_of(target):
+    if protocol.service_of(target) and service:
         return protocol.run_json(context, service, target.partition(".")[2], body)
-    scope = _SCOPE.search(headers.get("authorization", ""))
-    service = scope[1] if scope else None
     if request.method == "GET" and (archive := code_address.respond(context, path)):
         return archive
-    if service in protocol.REST_SERVICES:
+    if service in protocol.REST_SERVICES and service:
         return protocol.run_rest(
-            context, service, request.method, path, request.url.query, headers, body
+            context, service, request.method, path, request.query_string, headers, body
         )
     if service in (None, "sagemaker"):
-        if (match := _INVOCATIONS.fullmatch(path)) and request.method == "POST":
-            return invoke_endpoint(context, match[1], headers, body)
+        if endpoint := protocol.invoked_endpoint(request.method, path):
+            return invoke_endpoint(context, endpoint, headers, body)
         raise ApiError(
             "UnknownOperationException", f"nothing responds to {request.method} {path} here", 404
         )
-    return moto.respond(service, request.method, str(request.url), headers, body)
+    query = f"?{request.query_string}" if request.query_string else ""
+    return moto.respond(service or "", request.method, context.url + path + query, headers, body)

@@ -1,17 +1,24 @@
 """A real emulator process for these tests, and boto3 clients of it."""
 
+import http.client
 import json
 import os
 import random
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
+from email.message import Message
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
+from botocore.auth import S3SigV4Auth, SigV4Auth
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
+from botocore.credentials import Credentials as BotocoreCredentials
 
 from sagemaker_emulator.credentials import Credentials
 
@@ -63,7 +70,10 @@ class Emulator:
 
     @property
     def about(self) -> dict[str, Any]:
-        return dict(json.loads((self.state / "server.json").read_text()))
+        """What the server says of itself, with the keys in its clients' environment."""
+        about: dict[str, Any] = json.loads((self.state / "server.json").read_text())
+        environment = {**about.get("environment", {}), **self.keys.environment}
+        return {**about, "environment": environment}
 
     @property
     def keys(self) -> Credentials:
@@ -81,6 +91,45 @@ class Emulator:
             aws_secret_access_key=keys.secret_access_key,
             config=Config(retries={"total_max_attempts": 1}, **{"read_timeout": 60, **config}),
         )
+
+    def send(
+        self,
+        method: str = "POST",
+        path: str = "/",
+        body: bytes = b"",
+        headers: dict[str, str] | None = None,
+        service: str = "sagemaker",
+        keys: Credentials | None = None,
+        change: Callable[[AWSRequest], None] = lambda _: None,
+    ) -> tuple[int, Message, bytes]:
+        """Send a request that is signed as clients do, and return status, headers and body.
+
+        Args:
+            method: HTTP method.
+            path: With its query.
+            body: As it is.
+            headers: More of them.
+            service: What it is signed for; "" sends it unsigned. "s3" goes to S3.
+            keys: What it is signed with; the state's by default.
+            change: Changes the request after it has been signed.
+        """
+        url = self.about["s3_url" if service == "s3" else "url"]
+        request = AWSRequest(method, url + path, headers or {}, body)
+        if service:
+            keys = keys or self.keys
+            pair = BotocoreCredentials(keys.access_key_id, keys.secret_access_key)
+            signer = S3SigV4Auth if service == "s3" else SigV4Auth
+            signer(pair, service, "us-east-1").add_auth(request)
+        change(request)
+        parts = urlsplit(request.url)
+        connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
+        try:
+            target = parts.path + (f"?{parts.query}" if parts.query else "")
+            connection.request(request.method, target, request.data, dict(request.headers.items()))
+            response = connection.getresponse()
+            return response.status, response.headers, response.read()
+        finally:
+            connection.close()
 
     def log(self, group: str) -> str:
         """All lines of the groups whose names contain this."""

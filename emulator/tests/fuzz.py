@@ -10,7 +10,10 @@ from typing import Any
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
+from sagemaker_emulator import serve
 from sagemaker_emulator.aws.dispatch import operations, service_model
+
+assert serve.OPERATIONS  # registered
 
 ACCOUNT = "arn:aws:sagemaker:us-east-1:123456789012"
 ROLE = "arn:aws:iam::123456789012:role/emulator"

@@ -23,10 +23,10 @@ def refuse(token: str) -> NoReturn:
 class Sender:
     """Sends bodies as they are, signed as a client signs them."""
 
-    def __init__(self, about: dict[str, Any]) -> None:
-        variables = about["environment"]
-        self._url = about["url"] + "/"
-        self._keys = Credentials(variables["AWS_ACCESS_KEY_ID"], variables["AWS_SECRET_ACCESS_KEY"])
+    def __init__(self, emulator: Any) -> None:
+        keys = emulator.keys
+        self._url = emulator.about["url"] + "/"
+        self._keys = Credentials(keys.access_key_id, keys.secret_access_key)
         self._client = httpx.Client(timeout=60, trust_env=False)
 
     def send(self, operation: str, body: bytes) -> httpx.Response:
@@ -48,7 +48,7 @@ def sender(own_emulator: Callable[..., Any]) -> Sender:
     s3 = emulator.client("s3")
     s3.create_bucket(Bucket="bucket")
     s3.put_object(Bucket="bucket", Key="a", Body=b"x")
-    sender = Sender(emulator.about)
+    sender = Sender(emulator)
     for operation, name in NAMES.items():
         for letter in "abc" if "Job" not in operation and operation != "CreateEndpoint" else ():
             request = {**RIGHT[operation], name: letter}

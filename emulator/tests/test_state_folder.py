@@ -1,6 +1,7 @@
 """Whose the state folder is, which ports its servers get, and what another user can do about it."""
 
 import fcntl
+import json
 import os
 import socket
 from collections.abc import Callable
@@ -8,6 +9,9 @@ from pathlib import Path
 
 import pytest
 from emulator_process import Emulator
+from function_archive import archive
+from pipeline_client import PipelineClient, python
+from pipeline_steps import ROLE
 
 from sagemaker_emulator import daemon, listening
 from sagemaker_emulator.errors import StartError
@@ -66,7 +70,8 @@ def test_the_last_port_is_chosen_again_and_else_the_usual_one(tmp_path: Path) ->
 def test_a_chosen_port_is_taken_at_once() -> None:
     with listening.choose("--port", None, None, usual=0) as chosen:
         assert listening.listen(listening.port_of(chosen)) is None
-        assert listening.accepts(listening.port_of(chosen))
+        with socket.create_connection(chosen.getsockname()):
+            pass
 
 
 def test_a_socket_handed_over_is_not_handed_on() -> None:
@@ -107,3 +112,39 @@ def test_the_shared_temporary_folder_has_no_say(
     about = [path for path in server.state.rglob("*") if mode(path) & 0o077]
     assert about == []
     assert mode(server.state) == 0o700
+
+
+def test_what_runs_has_the_keys_and_leaves_nothing_to_other_users(
+    emulator: Emulator, name: str
+) -> None:
+    """A pipeline's job and a function that signs for S3 leave only what their user may read."""
+    code = "import os; open('/opt/ml/processing/x', 'w'); print(os.environ['AWS_ACCESS_KEY_ID'])"
+    pipeline = PipelineClient(emulator.client("sagemaker"), name)
+    pipeline.create(python("Keys", code))
+    _, status = pipeline.run()
+    assert status == "Succeeded"
+    assert emulator.keys.access_key_id in emulator.log("/aws/sagemaker/ProcessingJobs")
+    emulator.client("s3").create_bucket(Bucket="lambda-events")
+    functions = emulator.client("lambda")
+    functions.create_function(
+        FunctionName=name,
+        Runtime="python3.11",
+        Role=ROLE,
+        Handler="function/main.handler",
+        Code={"ZipFile": archive()},
+        Timeout=60,
+    )
+    answer = functions.invoke(FunctionName=name, Payload=json.dumps({"write": name}).encode())
+    assert "FunctionError" not in answer, answer["Payload"].read()
+    listed = emulator.client("s3").list_objects_v2(Bucket="lambda-events", Prefix=name)
+    assert listed["KeyCount"] == 1
+
+    assert mode(emulator.state) == 0o700
+    # What uv installs has the modes that its packages have.
+    built = emulator.state / "environments"
+    wide = [
+        path
+        for path in emulator.state.rglob("*")
+        if not path.is_symlink() and built not in path.parents and mode(path) & 0o077
+    ]
+    assert wide == []

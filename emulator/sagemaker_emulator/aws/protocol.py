@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, unquote
 
 from botocore.model import OperationModel, Shape
 
-from sagemaker_emulator.aws import numerals, request_shapes
+from sagemaker_emulator.aws import numerals, request_shapes, signature
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import (
     HttpResponse,
@@ -19,10 +19,14 @@ from sagemaker_emulator.aws.dispatch import (
     service_model,
 )
 from sagemaker_emulator.aws.request_shapes import unknown_operation
+from sagemaker_emulator.aws.signature import SignedRequest
 from sagemaker_emulator.errors import ApiError
 
 _TARGETS = {"SageMaker": "sagemaker", "Logs_20140328": "logs", "AWSEvents": "events"}
 REST_SERVICES = {"lambda"}
+OWN_SERVICES = {*_TARGETS.values(), *REST_SERVICES}
+_INVOCATIONS = re.compile(r"/endpoints/([^/]+)/invocations")
+_FUNCTION_INVOCATIONS = re.compile(r"/2015-03-31/functions/[^/]+/invocations")
 # Deeper than any request, and far from what recursion can bear.
 _DEEPEST = 200
 
@@ -32,9 +36,32 @@ def service_of(target: str) -> str | None:
     return _TARGETS.get(target.partition(".")[0])
 
 
+def service_of_request(request: SignedRequest) -> str | None:
+    """The service that a request is for: that of its target, else the one it was signed for."""
+    if service := service_of(request.values.get("x-amz-target", "")):
+        return service
+    claimed = signature.claimed(request)
+    return claimed[1] if claimed else None
+
+
+def invoked_endpoint(method: str, path: str) -> str | None:
+    """The name of the endpoint that a request of SageMaker Runtime invokes; None for any other."""
+    match = _INVOCATIONS.fullmatch(path) if method == "POST" else None
+    return match[1] if match else None
+
+
+def may_wait(request: SignedRequest, service: str | None) -> bool:
+    """Whether a request may take long: it runs somebody's code, or waits for a queue's messages."""
+    if service == "sqs":
+        return True
+    if service == "lambda":
+        return bool(_FUNCTION_INVOCATIONS.match(request.raw_path))
+    return invoked_endpoint(request.method, request.raw_path) is not None
+
+
 def run_json(context: Context, service: str, name: str, body: bytes) -> HttpResponse:
     """Run an operation of the JSON 1.1 protocol."""
-    result = call(context, service, name, _document(body))
+    result = call(context, service, name, json_object(body))
     return HttpResponse(
         200, {"content-type": "application/x-amz-json-1.1"}, json.dumps(result).encode()
     )
@@ -65,14 +92,12 @@ def run_rest(
     raise unknown_operation(service, f"{method} {path}", known)
 
 
-def error(problem: ApiError) -> HttpResponse:
-    """An error as every AWS client reads it, whichever of the two protocols it speaks."""
-    body = {"__type": problem.code, "message": problem.message, "Message": problem.message}
-    headers = {"content-type": "application/x-amz-json-1.1", "x-amzn-errortype": problem.code}
-    return HttpResponse(problem.status, headers, json.dumps(body).encode())
+def json_object(body: bytes) -> dict[str, object]:
+    """The JSON object that a body is; an empty one where there is no body.
 
-
-def _document(body: bytes) -> dict[str, object]:
+    Raises:
+        ApiError: It is none: no JSON, of numbers that are not finite, or nested too deeply.
+    """
     try:
         document = numerals.parse_json(body or b"{}")
     except ValueError as problem:
@@ -98,7 +123,8 @@ def _rest_operations(service: str) -> list[tuple[str, str, re.Pattern[str], set[
         pattern = re.escape(path).replace(r"\{", "{").replace(r"\}", "}").replace(r"\+}", "+}")
         pattern = re.sub(r"\{(\w+)\+\}", r"(?P<\1>.+)", pattern)
         pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", pattern)
-        entries.append((name, http["method"], re.compile(pattern), set(parse_qs(query, True))))
+        pattern = re.compile(pattern.rstrip("/") + "/?")
+        entries.append((name, http["method"], pattern, set(parse_qs(query, True))))
     return sorted(entries, key=lambda entry: (-len(entry[3]), entry[2].groups))
 
 
@@ -113,11 +139,11 @@ def _rest_request(
     arguments = parse_qs(query, keep_blank_values=True)
     in_body: dict[str, object] = {}
     if payload is None:
-        in_body = _document(body)
+        in_body = json_object(body)
     elif shape.members[payload].type_name == "blob":
         request[payload] = body
     elif body:
-        request[payload] = _document(body)
+        request[payload] = json_object(body)
     for name, member in shape.members.items():
         key = member.serialization.get("name", name)
         match member.serialization.get("location"):

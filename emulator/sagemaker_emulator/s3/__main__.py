@@ -1,10 +1,8 @@
 """The process of the S3 server: `python -m sagemaker_emulator.s3`."""
 
 import argparse
-import contextlib
 import logging
 import os
-import resource
 import socket
 import sqlite3
 import sys
@@ -13,10 +11,11 @@ from pathlib import Path
 import uvicorn
 
 from sagemaker_emulator import listening
+from sagemaker_emulator.connection import LONGEST_HEAD, raise_file_limit
 from sagemaker_emulator.credentials import Credentials
 from sagemaker_emulator.errors import StartError
 from sagemaker_emulator.s3.application import Application
-from sagemaker_emulator.s3.connection import LONGEST_HEAD, BoundedProtocol
+from sagemaker_emulator.s3.connection import S3Protocol
 from sagemaker_emulator.s3.object_store import ObjectStore
 
 
@@ -27,9 +26,7 @@ def serve(state: Path, sock: socket.socket) -> None:
         StartError: The state cannot be used.
     """
     logging.basicConfig(format="%(asctime)s %(name)s %(levelname)s %(message)s")
-    with contextlib.suppress(ValueError, OSError):
-        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    S3Protocol.most = max(64, raise_file_limit() // 2)
     credentials = Credentials.of(state)
     try:
         store = ObjectStore(state)
@@ -38,7 +35,7 @@ def serve(state: Path, sock: socket.socket) -> None:
     try:
         config = uvicorn.Config(
             Application(store, credentials, listening.port_of(sock)),
-            http=BoundedProtocol,
+            http=S3Protocol,
             ws="none",
             lifespan="off",
             proxy_headers=False,

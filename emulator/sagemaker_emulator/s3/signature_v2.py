@@ -5,7 +5,7 @@
 
 import base64
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from urllib.parse import unquote
 
@@ -64,7 +64,7 @@ def verify(
     for name in [name for name in query if name in _HEADERS or name.startswith("x-amz-")]:
         headers.setdefault(name, query.pop(name))
     amz = sorted(name for name in headers if name.startswith("x-amz-"))
-    resource = raw_path
+    arguments = ""
     pairs = sorted(
         (name, unquote(value) if equals else None)
         for name, equals, value in (part.partition("=") for part in query_string.split("&"))
@@ -72,18 +72,17 @@ def verify(
     )
     if pairs:
         texts = (name if value is None else f"{name}={value}" for name, value in pairs)
-        resource += "?" + "&".join(texts)
-    text = "\n".join(
-        (
-            request.method,
-            *(headers.get(name, "").strip() for name in _HEADERS),
-            expires,
-            *(f"{name}:{headers[name].strip()}" for name in amz),
-            resource,
-        )
+        arguments = "?" + "&".join(texts)
+    lines = (
+        request.method,
+        *(headers.get(name, "").strip() for name in _HEADERS),
+        expires,
+        *(f"{name}:{headers[name].strip()}" for name in amz),
     )
+    # boto3 signs `/bucket/` for the bucket itself, and sends `/bucket`.
+    paths = [raw_path] if request.key else [raw_path, raw_path.rstrip("/") + "/"]
     _check_key(key, credentials)
-    _check(text, given, credentials)
+    _check(["\n".join((*lines, path + arguments)) for path in paths], given, credentials)
     if not (expires.isascii() and expires.isdigit() and len(expires) < 12):
         raise S3Fault("AccessDenied", f"Invalid date (should be seconds since epoch): {expires}")
     if now.timestamp() > int(expires):
@@ -98,18 +97,18 @@ def check_form(fields: Mapping[str, str], credentials: Credentials) -> None:
         S3Fault: It is not.
     """
     _check_key(fields.get("awsaccesskeyid", ""), credentials)
-    _check(fields["policy"], fields["signature"], credentials)
+    _check([fields["policy"]], fields["signature"], credentials)
 
 
 def _check_key(key: str, credentials: Credentials) -> None:
-    if not hmac.compare_digest(key.encode(), credentials.access_key_id.encode()):
+    if not hmac.compare_digest(key.encode("utf-8", "replace"), credentials.access_key_id.encode()):
         message = "The AWS Access Key Id you provided does not exist in our records."
         raise S3Fault("InvalidAccessKeyId", message, status=403)
 
 
-def _check(text: str, given: str, credentials: Credentials) -> None:
-    digest = hmac.digest(
-        credentials.secret_access_key.encode(), text.encode("utf-8", "replace"), "sha1"
-    )
-    if not hmac.compare_digest(base64.b64encode(digest), given.encode("utf-8", "replace")):
+def _check(texts: Sequence[str], given: str, credentials: Credentials) -> None:
+    """Raise S3Fault unless one of these texts was signed."""
+    secret, signature = credentials.secret_access_key.encode(), given.encode("utf-8", "replace")
+    digests = [hmac.digest(secret, text.encode("utf-8", "replace"), "sha1") for text in texts]
+    if not any(hmac.compare_digest(base64.b64encode(each), signature) for each in digests):
         raise S3Fault("SignatureDoesNotMatch")

@@ -19,7 +19,7 @@ from sagemaker_emulator.aws import numerals
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import HttpResponse
 from sagemaker_emulator.errors import ApiError
-from sagemaker_emulator.services import iam, moto_requests, refusals, tagging
+from sagemaker_emulator.services import iam, moto_requests, tagging
 from sagemaker_emulator.storage.store import Document
 
 _KIND = "moto"
@@ -30,7 +30,10 @@ _NOT_KEPT = ("PutMetricData",)
 _MAX_WAIT = 20  # seconds that SQS may wait for a message
 _POLL_SECONDS = 0.2  # between two polls of a queue for a client that waits
 _log = logging.getLogger("emulator.moto")
-_KEPT_HEADERS = ("content-type", "x-amz-target", "authorization", "smithy-protocol", "accept")
+_KEPT_HEADERS = (
+    *("content-type", "content-encoding", "accept"),
+    *("authorization", "x-amz-target", "smithy-protocol"),
+)
 
 
 class MotoFallback:
@@ -52,21 +55,21 @@ class MotoFallback:
             url: The requested URL, with its query.
             headers: With lower-case names.
             body: As it came.
+
+        Raises:
+            ApiError: The emulator cannot do that.
         """
         try:
             return self._respond(service, method, url, headers, body)
-        except ApiError as problem:
-            return refusals.response(service, headers, problem)
-        except sqlite3.OperationalError as problem:
-            message = f"the request cannot be kept: {problem}. Free some space, then call again."
-            return refusals.response(service, headers, ApiError("InternalFailure", message, 500))
+        except (ApiError, sqlite3.OperationalError):
+            raise
         except Exception as problem:
             # It may be the request's fault; a fault of moto stays in the log.
             if (fault := moto_requests.fault(problem, service, headers, body)) is not None:
-                return refusals.response(service, headers, fault)
+                raise fault from problem
             _log.exception("%s %s to %s", method, headers.get("x-amz-target", url), service)
             message = f"a fault of moto, not of the request: {type(problem).__name__}: {problem}"
-            return refusals.response(service, headers, ApiError("InternalFailure", message, 500))
+            raise ApiError("InternalFailure", message, 500) from None
 
     def _respond(
         self, service: str, method: str, url: str, headers: dict[str, str], body: bytes

@@ -41,7 +41,7 @@ def run(arguments: list[str]) -> int:
     child = subprocess.Popen(
         [options.entrypoint, *options.command],
         cwd=options.volume.split(":")[0],
-        env={"PATH": os.environ["PATH"], **dict(pair.split("=", 1) for pair in options.env)},
+        env={"PATH": os.environ["PATH"], **dict(map(_variable, options.env))},
         start_new_session=True,
         preexec_fn=register,
     )
@@ -49,6 +49,12 @@ def run(arguments: list[str]) -> int:
     code = child.wait()
     file.unlink(missing_ok=True)
     return code if code >= 0 else 128 - code
+
+
+def _variable(text: str) -> tuple[str, str]:
+    """`NAME=VALUE`, or a NAME with the value that it has for this client."""
+    name, equals, value = text.partition("=")
+    return name, value if equals else os.environ[name]
 
 
 def ps(arguments: list[str]) -> int:

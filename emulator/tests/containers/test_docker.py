@@ -8,14 +8,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from process_owner import Nobody
 
 from sagemaker_emulator.containers.docker import Docker
+from sagemaker_emulator.containers.host import Launch
 from sagemaker_emulator.containers.process import HostLost, Process
 from sagemaker_emulator.containers.runtime import Container, Runtime, choose_sandbox
 from sagemaker_emulator.containers.sandbox import SandboxUnavailable
 
 IMAGES = Path(__file__).parents[1] / "images"
 CLIENT = Path(__file__).with_name("docker_client.py")
+CLIENT_VARIABLES = {"AWS_REGION": "us-east-1", "AWS_SECRET_ACCESS_KEY": "hidden"}
 NO_ENGINE = Docker.failure()
 
 
@@ -56,7 +59,7 @@ def import_image(name: str) -> None:
 def runtime(engine: None, tmp_path: Path) -> Iterator[Runtime]:
     (tmp_path / "state").mkdir()
     docker = choose_sandbox("docker", tmp_path / "state")
-    made = Runtime(IMAGES, tmp_path / "state", docker, {"AWS_REGION": "us-east-1"})
+    made = Runtime(IMAGES, tmp_path / "state", docker, CLIENT_VARIABLES)
     yield made
     made.close()
 
@@ -66,7 +69,7 @@ def start(runtime: Runtime, tmp_path: Path) -> Callable[..., Process]:
     def starting(command: str, **variables: str) -> Process:
         words = ("/bin/sh", "-c", command)
         container = Container("plain", words, variables, tmp_path / "job", threads=3)
-        return runtime.start(container, print)
+        return runtime.start(container, print, Nobody())
 
     return starting
 
@@ -97,12 +100,32 @@ def test_image_runs_with_its_folder_and_variables(
     start: Callable[..., Process], tmp_path: Path
 ) -> None:
     process = start(
-        "echo made > made; echo $MINE $OMP_NUM_THREADS $AWS_REGION $HOME; exit 7", MINE="1"
+        "echo made > made; echo $MINE $OMP_NUM_THREADS $AWS_REGION $HOME $AWS_SECRET_ACCESS_KEY; "
+        "exit 7",
+        MINE="1",
     )
-    assert printed(process) == "1 3 us-east-1 /tmp"
+    assert printed(process) == "1 3 us-east-1 /tmp hidden"
     assert process.wait() == 7
     assert (tmp_path / "job/ml/made").read_text() == "made\n"
     assert (tmp_path / "job/ml/made").stat().st_uid == os.getuid()
+
+
+def test_keys_are_not_in_a_command_that_every_user_can_read(
+    runtime: Runtime, tmp_path: Path
+) -> None:
+    launch: Launch = {
+        "argv": ["/bin/true"],
+        "script": None,
+        "environment": CLIENT_VARIABLES,
+        "folder": str(tmp_path),
+        "mount": "",
+        "hosts": "",
+        "directory": "/",
+        "nice": 0,
+    }
+    started = runtime.sandbox.cold(launch, "plain").launch
+    assert "hidden" not in " ".join(started["argv"])
+    assert started["environment"]["AWS_SECRET_ACCESS_KEY"] == "hidden"
 
 
 def test_container_that_handles_sigterm_ends_by_itself(

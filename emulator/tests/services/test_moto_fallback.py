@@ -13,6 +13,9 @@ from local_context import local_context
 from sagemaker_emulator.aws import dispatch
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import HttpResponse
+from sagemaker_emulator.aws.error_response import error_response, protocol_of
+from sagemaker_emulator.aws.signature import SignedRequest
+from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.services import moto_fallback
 from sagemaker_emulator.services.moto_fallback import MotoFallback
 
@@ -32,7 +35,11 @@ def ask(
 ) -> HttpResponse:
     scope = f"key/20261130/us-east-1/{service}/aws4_request"
     signed = {"authorization": f"AWS4-HMAC-SHA256 Credential={scope}, Signature=x"}
-    return moto.respond(service, "POST", "http://127.0.0.1:1/", signed | headers, body)
+    try:
+        return moto.respond(service, "POST", "http://127.0.0.1:1/", signed | headers, body)
+    except ApiError as problem:  # as the server words it
+        request = SignedRequest("POST", "/", "", list(headers.items()), service)
+        return error_response(problem, protocol_of(request, service))
 
 
 def ask_sqs(moto: MotoFallback, operation: str, body: bytes) -> HttpResponse:

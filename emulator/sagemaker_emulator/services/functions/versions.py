@@ -58,7 +58,8 @@ def list_versions(
 ) -> Response:
     """`$LATEST` and the published versions, in the order of their numbers."""
     name = named(context, request).function
-    latest = get_version(context, Name(name, LATEST))
+    latest = get_version(context, Name(name))
+    latest["FunctionArn"] += f":{LATEST}"
     versions = [with_defaults(latest), *published(context, name)]
     return page("ListVersionsByFunction", request, "Versions", versions)
 

@@ -127,8 +127,9 @@ def test_location_gives_the_zip(functions: Any, function: str) -> None:
     location = functions.get_function(FunctionName=function)["Code"]["Location"]
     with urllib.request.urlopen(location) as answer:
         assert answer.read() == content
-    with pytest.raises(urllib.error.HTTPError, match="404"):
-        urllib.request.urlopen(location.replace(".zip", "0.zip"))
+    for other in (location.replace(".zip", "0.zip"), location[:-1], location.partition("?")[0]):
+        with pytest.raises(urllib.error.HTTPError, match="403"):
+            urllib.request.urlopen(other)
 
 
 def test_refused_update_leaves_the_function_as_it_was(
