@@ -22,6 +22,7 @@ from sagemaker_emulator.credentials import Credentials
 from sagemaker_emulator.s3 import (  # noqa: F401 - the import registers the operations
     attributes,
     buckets,
+    completion,
     configurations,
     copies,
     listing,
@@ -33,7 +34,7 @@ from sagemaker_emulator.s3 import (  # noqa: F401 - the import registers the ope
 from sagemaker_emulator.s3.body import ClientGone, Receive, Sink, pieces, receive_body
 from sagemaker_emulator.s3.cors import cors_headers, preflight
 from sagemaker_emulator.s3.faults import S3Fault
-from sagemaker_emulator.s3.forms import Form
+from sagemaker_emulator.s3.forms import Form, no_form
 from sagemaker_emulator.s3.object_store import ObjectStore
 from sagemaker_emulator.s3.post_policy import check_form, check_policy, key_of
 from sagemaker_emulator.s3.requests import (
@@ -153,6 +154,8 @@ class Application:
                 request.headers.setdefault(lower, value)
         request.operation = operation_of(request)
         check_members(request)
+        if request.operation == "PostObject":  # but not a form
+            raise no_form()
         if request.headers.get("x-amz-expected-bucket-owner", ACCOUNT) != ACCOUNT:
             raise S3Fault("AccessDenied")
         if request.operation in _OBJECT_BODIES:

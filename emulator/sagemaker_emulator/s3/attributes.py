@@ -4,10 +4,11 @@ from sagemaker_emulator.s3 import documents
 from sagemaker_emulator.s3.conditions import http_date
 from sagemaker_emulator.s3.documents import element
 from sagemaker_emulator.s3.faults import invalid_argument
-from sagemaker_emulator.s3.object_store import ObjectStore, Stored
+from sagemaker_emulator.s3.object_store import ObjectStore
 from sagemaker_emulator.s3.objects import check_version
 from sagemaker_emulator.s3.requests import Request, Response, integer, xml_response
 from sagemaker_emulator.s3.routes import handles
+from sagemaker_emulator.s3.stored import Stored
 
 _ATTRIBUTES = {"ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"}
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 
 from sagemaker_emulator.s3.faults import S3Fault, not_implemented
-from sagemaker_emulator.s3.object_store import Stored
+from sagemaker_emulator.s3.stored import Stored
 
 
 def http_date(seconds: float) -> str:

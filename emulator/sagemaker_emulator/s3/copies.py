@@ -10,9 +10,10 @@ from sagemaker_emulator.s3 import checksums, documents
 from sagemaker_emulator.s3.conditions import check_copy, write_check
 from sagemaker_emulator.s3.documents import element
 from sagemaker_emulator.s3.faults import S3Fault, invalid_argument, not_implemented
-from sagemaker_emulator.s3.object_store import ObjectStore, Stored
+from sagemaker_emulator.s3.object_store import ObjectStore
 from sagemaker_emulator.s3.requests import ACCOUNT, Request, Response, xml_response
 from sagemaker_emulator.s3.routes import handles
+from sagemaker_emulator.s3.stored import Stored
 from sagemaker_emulator.s3.system_metadata import (
     about_write,
     check_acl,

@@ -12,6 +12,12 @@ _FILE_NAME = re.compile(r'[;\s]filename="([^"]*)"')
 _LONGEST_FIELDS = 20 * 1024  # bytes before the file, as on S3
 _LONGEST_HEAD = 4096
 _MOST_FIELDS = 100
+_NO_FORM = "Bucket POST must be of the enclosure-type multipart/form-data"
+
+
+def no_form() -> S3Fault:
+    """What is sent to a bucket is no form."""
+    return S3Fault("PreconditionFailed", Condition=_NO_FORM)
 
 
 class Form:
@@ -30,11 +36,7 @@ class Form:
     def __init__(self, content_type: str, sink: Sink) -> None:
         match = _BOUNDARY.search(content_type)
         if not content_type.lower().startswith("multipart/form-data") or match is None:
-            raise S3Fault(
-                "PreconditionFailed",
-                "Bucket POST must be of the enclosure-type multipart/form-data",
-                Condition="Bucket POST must be of the enclosure-type multipart/form-data",
-            )
+            raise no_form()
         self._mark = b"\r\n--" + (match[1] or match[2]).encode("latin-1")
         self._sink = sink
         self._waiting = bytearray(b"\r\n")  # as if a part had ended before the first one

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from sagemaker_emulator.s3 import documents
+from sagemaker_emulator.s3.about import Upload
 from sagemaker_emulator.s3.documents import element
 from sagemaker_emulator.s3.faults import invalid_argument
-from sagemaker_emulator.s3.metadata import Upload
-from sagemaker_emulator.s3.object_store import ObjectStore, Stored
+from sagemaker_emulator.s3.object_store import ObjectStore
 from sagemaker_emulator.s3.requests import ACCOUNT, Request, Response, integer, xml_response
 from sagemaker_emulator.s3.routes import handles
+from sagemaker_emulator.s3.stored import Stored
 from sagemaker_emulator.s3.times import iso
 from sagemaker_emulator.storage.object_files import Walk
 

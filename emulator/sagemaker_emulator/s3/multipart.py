@@ -1,6 +1,5 @@
 """Uploads in parts: begun, filled, completed or aborted; they outlive a restart."""
 
-import hashlib
 import os
 import re
 import secrets
@@ -10,11 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from sagemaker_emulator.s3 import checksums, documents
-from sagemaker_emulator.s3.conditions import write_check
+from sagemaker_emulator.s3.about import Part, Upload
 from sagemaker_emulator.s3.copies import copied, copy_range, copy_result, open_source
 from sagemaker_emulator.s3.documents import element
 from sagemaker_emulator.s3.faults import S3Fault, invalid_argument, not_implemented
-from sagemaker_emulator.s3.metadata import About, Part, Upload
 from sagemaker_emulator.s3.object_store import ObjectStore
 from sagemaker_emulator.s3.requests import ACCOUNT, Request, Response, integer, xml_response
 from sagemaker_emulator.s3.routes import handles
@@ -28,7 +26,6 @@ from sagemaker_emulator.storage import object_files
 from sagemaker_emulator.storage.object_files import KeyRefused
 
 MOST_PARTS = 10_000
-_SMALLEST_PART = 5 << 20  # bytes, of every part but the last
 _ID = re.compile(r"[\w.\-]{16,200}", re.ASCII)
 _TYPES = ("FULL_OBJECT", "COMPOSITE")
 
@@ -122,7 +119,7 @@ def upload_part(store: ObjectStore, request: Request) -> Response:
     sums = dict(body.checksums)
     path = body.path or store.new_file(body.data or b"")
     if algorithm and not sums:
-        sums = {algorithm: checksums.encode(_digest(path, algorithm))}
+        sums = {algorithm: checksums.encode(digest_of(path, algorithm))}
     part = _keep_part(store, upload, number, path, body.digests["md5"].hex(), sums)
     headers = {checksums.HEADER + name: value for name, value in sums.items()}
     return Response(200, {"etag": f'"{part.etag}"', **headers})
@@ -171,7 +168,8 @@ def _keep_part(
     return part
 
 
-def _digest(path: Path, algorithm: str) -> bytes:
+def digest_of(path: Path, algorithm: str) -> bytes:
+    """The checksum of a file's content."""
     hasher = checksums.hasher(algorithm)
     with path.open("rb") as file:
         while data := file.read(1 << 20):
@@ -187,124 +185,6 @@ def abort_multipart_upload(store: ObjectStore, request: Request) -> Response:
         store.metadata.delete_upload(upload.id)
     shutil.rmtree(store.parts / upload.id, ignore_errors=True)
     return Response(204)
-
-
-@handles("CompleteMultipartUpload")
-def complete_multipart_upload(store: ObjectStore, request: Request) -> Response:
-    """Make the parts that the request lists one object."""
-    upload = upload_of(store, request)
-    check = write_check(request.headers)
-    parts = _requested_parts(store, upload, request)
-    size = sum(part.size for part in parts)
-    if request.headers.get("x-amz-mp-object-size", str(size)) != str(size):
-        raise S3Fault(
-            "InvalidRequest",
-            "The provided 'x-amz-mp-object-size' header does not match what was computed.",
-        )
-    digests = b"".join(bytes.fromhex(part.etag) for part in parts)
-    etag = f"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{len(parts)}"
-    path = store.new_file(b"")
-    try:
-        _join([store.parts / upload.id / part.file for part in parts], path)
-        about = replace(
-            upload.about,
-            checksums=_object_checksum(upload.about, parts, path),
-            parts=[(part.size, part.checksums) for part in parts],
-        )
-        _compare_checksum(request, about)
-        with store.lock:
-            if store.metadata.upload(upload.id) is None:
-                raise S3Fault("NoSuchUpload", UploadId=upload.id)
-            store.commit(upload.bucket, upload.key, path, etag, about, check)
-            store.metadata.delete_upload(upload.id)
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
-    shutil.rmtree(store.parts / upload.id, ignore_errors=True)
-    sums = [element(f"Checksum{name.upper()}", value) for name, value in about.checksums.items()]
-    if sums:
-        sums.append(element("ChecksumType", about.checksum_type))
-    host = request.headers.get("host", "")
-    inside = [
-        element("Location", f"http://{host}/{upload.bucket}/{upload.key}"),
-        element("Bucket", upload.bucket),
-        element("Key", upload.key),
-        element("ETag", f'"{etag}"'),
-        *sums,
-    ]
-    return xml_response(
-        documents.document("CompleteMultipartUploadResult", inside), encryption_headers(about)
-    )
-
-
-def _requested_parts(store: ObjectStore, upload: Upload, request: Request) -> list[Part]:
-    """The parts that a request lists, as they were uploaded.
-
-    Raises:
-        S3Fault: One is missing, another one by now, out of order or too small.
-    """
-    root = documents.parse(request.body.data or b"", "CompleteMultipartUpload")
-    entries = root.findall("Part")
-    if not 1 <= len(entries) <= MOST_PARTS:
-        raise S3Fault("MalformedXML")
-    uploaded = store.metadata.parts(upload.id)
-    parts: list[Part] = []
-    for entry in entries:
-        text = (entry.findtext("PartNumber") or "").strip()
-        etag = (entry.findtext("ETag") or "").strip().strip('"')
-        if not (text.isascii() and text.isdigit() and len(text) < 7):
-            raise S3Fault("MalformedXML")
-        part = uploaded.get(int(text))
-        if parts and int(text) <= parts[-1].number:
-            raise S3Fault("InvalidPartOrder", UploadId=upload.id)
-        if part is None or part.etag != etag:
-            raise S3Fault("InvalidPart", UploadId=upload.id, PartNumber=text, ETag=etag)
-        for child in entry:
-            algorithm = child.tag.removeprefix("Checksum").lower()
-            if child.tag.startswith("Checksum") and part.checksums.get(algorithm) != child.text:
-                raise S3Fault("InvalidPart", UploadId=upload.id, PartNumber=text, ETag=etag)
-        parts.append(part)
-    for part in parts[:-1]:
-        if part.size < _SMALLEST_PART:
-            raise S3Fault(
-                "EntityTooSmall",
-                PartNumber=part.number,
-                ProposedSize=part.size,
-                MinSizeAllowed=_SMALLEST_PART,
-                ETag=part.etag,
-            )
-    return parts
-
-
-def _join(files: list[Path], target: Path) -> None:
-    with target.open("wb") as joined:
-        for file in files:
-            with file.open("rb") as part:
-                shutil.copyfileobj(part, joined, 1 << 20)
-
-
-def _object_checksum(about: About, parts: list[Part], path: Path) -> dict[str, str]:
-    """The checksum of an object of parts: of all its bytes, or of its parts' checksums."""
-    algorithm = about.checksum_algorithm
-    if not algorithm:
-        return {}
-    if about.checksum_type == "FULL_OBJECT":
-        return {algorithm: checksums.encode(_digest(path, algorithm))}
-    hasher = checksums.hasher(algorithm)
-    for part in parts:
-        size = checksums.SIZES[algorithm]
-        hasher.update(checksums.decode(part.checksums[algorithm], size) or b"")
-    return {algorithm: f"{checksums.encode(hasher.digest())}-{len(parts)}"}
-
-
-def _compare_checksum(request: Request, about: About) -> None:
-    for name, value in about.checksums.items():
-        given = request.headers.get(checksums.HEADER + name, value)
-        if given != value and given != value.rpartition("-")[0]:
-            raise S3Fault(
-                "BadDigest",
-                f"The {name} you specified did not match the calculated checksum.",
-            )
 
 
 @handles("ListParts")

@@ -1,48 +1,20 @@
 """Buckets and objects on the disk: a body is a plain file, and appears whole, by a rename."""
 
 import contextlib
-import hashlib
 import os
 import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
+from sagemaker_emulator.s3.about import About
 from sagemaker_emulator.s3.faults import S3Fault
-from sagemaker_emulator.s3.metadata import About, Metadata
+from sagemaker_emulator.s3.metadata import Metadata
+from sagemaker_emulator.s3.stored import Stored, etag_of
 from sagemaker_emulator.storage import object_files
 from sagemaker_emulator.storage.object_files import BUCKET_NAME, KeyRefused, KeyTooLong, Walk
 from sagemaker_emulator.storage.s3_files import uploads_folder
-
-# Of a body that somebody else put there; a longer one has an ETag that is no MD5, as on S3 one
-# that was uploaded in parts.
-_LONGEST_HASHED = 8 << 20
-
-
-@dataclass(frozen=True)
-class Stored:
-    """An object as it is on the disk.
-
-    Attributes:
-        key: Its key.
-        size: In bytes.
-        mtime: When it was changed, in nanoseconds since the epoch.
-        etag: Without quotes.
-        about: What else is kept of it.
-    """
-
-    key: str
-    size: int
-    mtime: int
-    etag: str
-    about: About
-
-    @property
-    def modified(self) -> int:
-        """When it was changed, in whole seconds since the epoch, as HTTP has it."""
-        return self.mtime // 1_000_000_000
 
 
 class ObjectStore:
@@ -138,7 +110,7 @@ class ObjectStore:
                 now = found  # deleted meanwhile: it is read as it was
             if (now.st_size, now.st_mtime_ns) != (found.st_size, found.st_mtime_ns):
                 return None
-            row = _etag_of(path, found), About()
+            row = etag_of(path, found), About()
             stamp = found.st_size, found.st_mtime_ns
             with contextlib.suppress(OSError):
                 self.metadata.put_object(bucket, key, stamp, *row, current=stamp)
@@ -310,11 +282,3 @@ def _no_such_key(key: str, problem: OSError) -> Exception:
     if isinstance(problem, FileNotFoundError | NotADirectoryError | IsADirectoryError):
         return S3Fault("NoSuchKey", Key=key)
     return problem
-
-
-def _etag_of(path: Path | str, found: os.stat_result) -> str:
-    if found.st_size <= _LONGEST_HASHED:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-    text = f"{found.st_size} {found.st_mtime_ns}"
-    return f"{hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()}-1"

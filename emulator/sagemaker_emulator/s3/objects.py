@@ -7,9 +7,10 @@ from sagemaker_emulator.s3 import documents
 from sagemaker_emulator.s3.conditions import check_delete, check_read, write_check
 from sagemaker_emulator.s3.documents import element
 from sagemaker_emulator.s3.faults import S3Fault
-from sagemaker_emulator.s3.object_store import ObjectStore, Stored
+from sagemaker_emulator.s3.object_store import ObjectStore
 from sagemaker_emulator.s3.requests import Request, Response, integer, xml_response
 from sagemaker_emulator.s3.routes import handles
+from sagemaker_emulator.s3.stored import Stored
 from sagemaker_emulator.s3.system_metadata import (
     about_write,
     check_acl,

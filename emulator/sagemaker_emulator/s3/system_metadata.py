@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
 from sagemaker_emulator.s3 import checksums
+from sagemaker_emulator.s3.about import About
 from sagemaker_emulator.s3.conditions import http_date
 from sagemaker_emulator.s3.faults import S3Fault, not_implemented
-from sagemaker_emulator.s3.metadata import About
-from sagemaker_emulator.s3.object_store import Stored
 from sagemaker_emulator.s3.requests import Request
+from sagemaker_emulator.s3.stored import Stored
 
 _META = "x-amz-meta-"
 _CONTENT = (

@@ -66,13 +66,14 @@ def test_wrong_completion_leaves_the_upload(client: "S3Client") -> None:
     one, two = put_parts(client, upload)
     small = client.upload_part(**upload, PartNumber=3, Body=b"x")
     three = {"PartNumber": 3, "ETag": small["ETag"]}
-    for parts, answer in (
+    cases: tuple[tuple[Any, str], ...] = (
         ([{**one, "ETag": '"other"'}], "InvalidPart"),
         ([{"PartNumber": 9, "ETag": one["ETag"]}], "InvalidPart"),
         ([two, one], "InvalidPartOrder"),
         ([one, two, three], "EntityTooSmall"),
         ([], "MalformedXML"),
-    ):
+    )
+    for parts, answer in cases:
         with pytest.raises(ClientError) as refused:
             client.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts})
         assert code(refused) == (answer, 400)

@@ -53,7 +53,7 @@ def test_metadata_is_kept_over_a_restart(own_server: Server) -> None:
 def test_sub_resources_leave_the_object_and_the_bucket_alone(client: "S3Client") -> None:
     client.put_object(Bucket=BUCKET, Key="k", Body=b"body", Metadata={"x": "1"})
     before = client.head_object(Bucket=BUCKET, Key="k")
-    tags = [{"Key": "a", "Value": "b"}]
+    tags: Any = [{"Key": "a", "Value": "b"}]
     client.put_object_tagging(Bucket=BUCKET, Key="k", Tagging={"TagSet": tags})
     client.put_object_acl(Bucket=BUCKET, Key="k", ACL="private")
     assert client.get_object_tagging(Bucket=BUCKET, Key="k")["TagSet"] == tags

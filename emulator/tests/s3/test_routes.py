@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 import botocore.session
 import pytest
-from botocore.model import OperationModel, Shape
+from botocore.model import OperationModel
 from botocore.serialize import create_serializer
 
 import sagemaker_emulator.s3.application  # noqa: F401 - registers the operations
@@ -43,7 +43,7 @@ NO_EFFECT = {
 }
 
 
-def value(shape: Shape) -> Any:
+def value(shape: Any) -> Any:
     """A value of a shape with its required members."""
     if shape.type_name == "structure":
         required = shape.required_members
