@@ -16,6 +16,7 @@ import contextlib
 import importlib
 import json
 import os
+import re
 import runpy
 import shlex
 import shutil
@@ -53,6 +54,8 @@ DISTRIBUTION = (
     "sagemaker_multi_worker_mirrored_strategy_enabled", "sagemaker_torch_distributed_enabled",
 )  # fmt: skip
 GROUP = "homogeneousCluster"
+# As AWS's toolkit: the name goes into a command line.
+PROGRAM = re.compile(r"[A-Za-z0-9._][A-Za-z0-9._+-]*(/[A-Za-z0-9._+-]+)*")
 PORT = 29500  # of the first host, where the processes of several hosts meet
 
 
@@ -141,6 +144,11 @@ def fetch_code(root: Path, hyperparameters: dict[str, Any]) -> tuple[Path, str]:
             "the hyperparameter sagemaker_program is missing; set it to the script's name, "
             "such as train.py"
         )
+    if not PROGRAM.fullmatch(program) or {".", ".."} & set(program.split("/")):
+        raise ScriptModeError(
+            f"sagemaker_program {program!r} is no path in the code: letters, digits and ._+-/ "
+            "alone, without . or .. between slashes, not beginning with - or /"
+        )
     source = hyperparameters.get("sagemaker_submit_directory") or os.environ.get(
         "SAGEMAKER_SUBMIT_DIRECTORY"
     )
@@ -156,6 +164,8 @@ def fetch_code(root: Path, hyperparameters: dict[str, Any]) -> tuple[Path, str]:
         raise ScriptModeError(
             f"sagemaker_program '{program}' is not in {source or code}, which contains: {existing}"
         )
+    if not (code / program).resolve().is_relative_to(code.resolve()):
+        raise ScriptModeError(f"sagemaker_program '{program}' is a link that leads out of the code")
     return code, program
 
 

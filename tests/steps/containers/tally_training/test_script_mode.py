@@ -252,13 +252,17 @@ def test_the_job_ends_as_the_script_ends(
     ("hyperparameters", "says"),
     [
         ({}, "sagemaker_program is missing"),
+        *(
+            ({"sagemaker_program": name}, f"sagemaker_program {name!r} is no path in the code")
+            for name in ("../x.py", "/x.py", "-m", "a;b.sh", "$(x).py", "a/./b.py", "x y.py")
+        ),
         ({"sagemaker_program": "x.py"}, "sagemaker_program 'x.py' is not in"),
         (
             {"sagemaker_program": "x.py", "sagemaker_submit_directory": "/nowhere/s.tar.gz"},
             "/nowhere/s.tar.gz does not exist",
         ),
     ],
-    ids=["no-program", "not-there", "no-directory"],
+    ids=lambda value: str(value)[:40],
 )
 def test_a_job_that_cannot_run_reports_why_in_one_line(
     tmp_path: Path, hyperparameters: dict[str, object], says: str

@@ -1,8 +1,8 @@
 """The script gets the arguments and the `SM_*` variables that AWS's own toolkit gives it.
 
-`sagemaker_training.json` holds what the package `sagemaker-training` (5.1.1.dev0, commit 3383937 of
-github.com/aws/sagemaker-training-toolkit) made of each case. Where the package is installed, it is
-asked again; `python test_script_mode_parity.py` records anew.
+`sagemaker_training.json` holds what the package `sagemaker-training` (5.1.4) made of each case.
+Where the package is installed, it is asked again; `python test_script_mode_parity.py` records anew.
+It is no requirement of the tests, as it must be compiled and brings scipy and gevent.
 """
 
 import json
