@@ -121,11 +121,13 @@ class Emulator:
             signer = S3SigV4Auth if service == "s3" else SigV4Auth
             signer(pair, service, "us-east-1").add_auth(request)
         change(request)
-        parts = urlsplit(request.url)
+        parts = urlsplit(str(request.url))
         connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
         try:
             target = parts.path + (f"?{parts.query}" if parts.query else "")
-            connection.request(request.method, target, request.data, dict(request.headers.items()))
+            connection.request(
+                str(request.method), target, request.data, dict(request.headers.items())
+            )
             response = connection.getresponse()
             return response.status, response.headers, response.read()
         finally:

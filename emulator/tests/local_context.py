@@ -14,6 +14,7 @@ NOWHERE = "http://127.0.0.1:9"
 
 def local_context(state: Path, store: Store | None = None, images: Path = IMAGES) -> Context:
     """A context whose services are connected, not started."""
+    state.mkdir(parents=True, exist_ok=True)
     credentials = Credentials.of(state)
     store = store or Store(state / "emulator.db")
     context = Context(

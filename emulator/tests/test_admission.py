@@ -23,7 +23,7 @@ OTHER = Credentials("AKIAABCDEFGHIJKLMNOP", "another")
 LIST = {"X-Amz-Target": "SageMaker.ListModels", "Content-Type": "application/x-amz-json-1.1"}
 FORM = {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"}
 # For each protocol: what is sent, and what an error is read with.
-PROTOCOLS = {
+PROTOCOLS: dict[str, dict[str, Any]] = {
     "sagemaker": {"body": b"{}", "headers": LIST},
     "events": {"body": b"{}", "headers": {"X-Amz-Target": "AWSEvents.ListRules"}},
     "logs": {"body": b"{}", "headers": {"X-Amz-Target": "Logs_20140328.DescribeLogGroups"}},
@@ -52,7 +52,7 @@ def code_of(service: str, headers: Any, body: bytes) -> str:
 
 @pytest.mark.parametrize("service", PROTOCOLS)
 def test_what_the_states_key_signed_is_accepted(emulator: Emulator, service: str) -> None:
-    status, _, body = emulator.send(service=service, **PROTOCOLS[service])  # type: ignore[arg-type]
+    status, _, body = emulator.send(service=service, **PROTOCOLS[service])
 
     assert status == 200, body
 
@@ -61,7 +61,7 @@ def test_what_the_states_key_signed_is_accepted(emulator: Emulator, service: str
 def test_another_key_is_refused_in_the_protocol_of_the_request(
     emulator: Emulator, service: str
 ) -> None:
-    request: dict[str, Any] = PROTOCOLS[service]
+    request = PROTOCOLS[service]
     key = emulator.keys.access_key_id
 
     for keys, json_code, xml_code in (
@@ -76,7 +76,7 @@ def test_another_key_is_refused_in_the_protocol_of_the_request(
 
 @pytest.mark.parametrize("service", ["sagemaker", "iam", "events", "logs", "sqs", "ec2"])
 def test_an_unsigned_request_is_refused(emulator: Emulator, service: str) -> None:
-    status, headers, body = emulator.send(service="", **PROTOCOLS[service])  # type: ignore[arg-type]
+    status, headers, body = emulator.send(service="", **PROTOCOLS[service])
 
     assert status == 403
     shown = "iam" if service == "ec2" else service  # nothing tells that it is EC2's

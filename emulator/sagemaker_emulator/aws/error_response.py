@@ -27,8 +27,10 @@ def protocol_of(request: SignedRequest, service: str | None) -> Protocol:
         return "json"
     if headers.get("smithy-protocol") == "rpc-v2-cbor":
         return "cbor"
-    if service == "s3" or service == "ec2":
-        return service
+    if service == "s3":
+        return "s3"
+    if service == "ec2":
+        return "ec2"
     form = headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
     if form or service in _REST_XML or any(name == "Action" for name, _ in request.arguments):
         return "query"

@@ -43,7 +43,7 @@ def signed(
     keys = BotocoreCredentials(pair.access_key_id, pair.secret_access_key, token)
     kind = signer or (S3SigV4Auth if service == "s3" else SigV4Auth)
     kind(keys, service, "us-east-1", **options).add_auth(request)
-    parts = urlsplit(request.url)
+    parts = urlsplit(str(request.url))
     received = [(str(name), str(value)) for name, value in request.headers.items()]
     return SignedRequest(
         method,

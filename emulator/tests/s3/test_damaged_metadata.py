@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from sagemaker_emulator.errors import StartError
-from sagemaker_emulator.s3.metadata import About, Metadata
+from sagemaker_emulator.s3.about import About
+from sagemaker_emulator.s3.metadata import Metadata
 
 
 @pytest.fixture

@@ -62,7 +62,7 @@ def test_a_request_replayed_with_another_body_is_refused(emulator: Emulator, pat
 
 def test_a_request_replayed_for_another_key_is_refused(emulator: Emulator, path: str) -> None:
     def change(request: AWSRequest) -> None:
-        request.url = request.url.replace("/other", path.removeprefix(f"/{BUCKET}"))
+        request.url = str(request.url).replace("/other", path.removeprefix(f"/{BUCKET}"))
 
     status, _, body = emulator.send("DELETE", f"/{BUCKET}/other", service="s3", change=change)
 

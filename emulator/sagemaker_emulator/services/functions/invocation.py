@@ -27,6 +27,7 @@ from sagemaker_emulator.storage.store import Document
 # AWS waits one and two minutes before it tries an asynchronous invocation again.
 RETRY_AFTER = (1.0, 2.0)
 _KIND = "invocation"
+_MAX_OUTPUT = 16 * 1024 * 1024  # bytes of what an invocation prints, which are held in memory
 _BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
 _log = logging.getLogger("emulator.lambda")
 
@@ -222,7 +223,9 @@ def _process(
                 kill()
         timer.cancel()
         output.seek(0)
-        lines = output.read().decode(errors="replace").splitlines()
+        lines = output.read(_MAX_OUTPUT).decode(errors="replace").splitlines()
+        if (left_out := output.seek(0, os.SEEK_END) - _MAX_OUTPUT) > 0:
+            lines.append(f"[the emulator left out {left_out} bytes of output]")
     if received.endswith(b"\n"):
         return json.loads(received), lines, process.returncode
     return None, lines, None if late.is_set() else process.returncode

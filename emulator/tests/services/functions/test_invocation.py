@@ -62,3 +62,15 @@ def test_function_of_an_earlier_version_runs_and_has_the_defaults(tmp_path: Path
     request: Any = {**name, "Payload": b"[1]", "Qualifier": "1"}
     answer = operations.invoke_function(context, request)
     assert answer["Payload"] == b"[1]"
+
+
+def test_output_is_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(invocation, "_MAX_OUTPUT", 10)
+    context = local_context(tmp_path)
+    code = archive("def handler(event, context): print('x' * 14)")
+    request: Any = {"FunctionName": "f", "Runtime": "python3.11", "Role": ROLE}
+    request |= {"Handler": "function.main.handler", "Code": {"ZipFile": code}}
+    operations.create_function(context, request)
+    operations.invoke_function(context, {"FunctionName": "f"})
+    lines = list(context.logs.read("/aws/lambda/f", ""))
+    assert lines[1:3] == ["x" * 10, "[the emulator left out 5 bytes of output]"]

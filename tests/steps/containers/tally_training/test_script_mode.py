@@ -126,6 +126,7 @@ def test_variables_name_all_hosts_and_the_current_one(
     """As torch's launcher will start a process on each, the variables are looked at here."""
     monkeypatch.syspath_prepend(IMAGE)
     import script_mode
+    import script_variables
 
     root = job(tmp_path / "opt", {"sagemaker_program": "train.py", "lr": "0.1"})
     resources = {
@@ -136,7 +137,7 @@ def test_variables_name_all_hosts_and_the_current_one(
     }
     (root / "input" / "config" / "resourceconfig.json").write_text(json.dumps(resources))
 
-    found = script_mode.variables(root, script_mode.read_hyperparameters(root))
+    found = script_variables.variables(root, script_mode.read_hyperparameters(root))
 
     assert json.loads(found["SM_HOSTS"]) == ["algo-1", "algo-2"]
     assert found["SM_CURRENT_HOST"] == "algo-2"
@@ -252,13 +253,17 @@ def test_the_job_ends_as_the_script_ends(
     ("hyperparameters", "says"),
     [
         ({}, "sagemaker_program is missing"),
+        *(
+            ({"sagemaker_program": name}, f"sagemaker_program {name!r} is no path in the code")
+            for name in ("../x.py", "/x.py", "-m", "a;b.sh", "$(x).py", "a/./b.py", "x y.py")
+        ),
         ({"sagemaker_program": "x.py"}, "sagemaker_program 'x.py' is not in"),
         (
             {"sagemaker_program": "x.py", "sagemaker_submit_directory": "/nowhere/s.tar.gz"},
             "/nowhere/s.tar.gz does not exist",
         ),
     ],
-    ids=["no-program", "not-there", "no-directory"],
+    ids=lambda value: str(value)[:40],
 )
 def test_a_job_that_cannot_run_reports_why_in_one_line(
     tmp_path: Path, hyperparameters: dict[str, object], says: str

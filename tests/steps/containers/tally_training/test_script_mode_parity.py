@@ -1,8 +1,8 @@
 """The script gets the arguments and the `SM_*` variables that AWS's own toolkit gives it.
 
-`sagemaker_training.json` holds what the package `sagemaker-training` (5.1.1.dev0, commit 3383937 of
-github.com/aws/sagemaker-training-toolkit) made of each case. Where the package is installed, it is
-asked again; `python test_script_mode_parity.py` records anew.
+`sagemaker_training.json` holds what the package `sagemaker-training` (5.1.4) made of each case.
+Where the package is installed, it is asked again; `python test_script_mode_parity.py` records anew.
+It is no requirement of the tests, as it must be compiled and brings scipy and gevent.
 """
 
 import json
@@ -125,11 +125,11 @@ found = environment.Environment()
 print(json.dumps([found.to_cmd_args(), found.to_env_vars()]))
 """
 ASK_OURS = """
-import json, os, pathlib, script_mode
+import json, os, pathlib, script_mode, script_variables
 root = pathlib.Path(os.environ["SAGEMAKER_BASE_DIR"])
 found = script_mode.read_hyperparameters(root)
-variables = script_mode.variables(root, found)
-print(json.dumps([script_mode.arguments(script_mode.split(found)[0]),
+variables = script_variables.variables(root, found)
+print(json.dumps([script_variables.arguments(script_variables.split(found)[0]),
     {name: value for name, value in variables.items() if name.startswith("SM_")}]))
 """
 
