@@ -1,8 +1,8 @@
 """Configurations of buckets: kept and given back. But for CORS, none of them does anything."""
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from sagemaker_emulator.s3 import documents
 from sagemaker_emulator.s3.buckets import OWNERSHIPS, ownership_controls
@@ -45,6 +45,8 @@ class _Kind:
         default: What a new bucket has.
         delete: The name of the deletion, if it has one.
         deleted: What there is after a deletion.
+        entry: The only element that the root may have, and must have; "" for any.
+        required: What each entry must have, with the values that are allowed; none: any.
     """
 
     kind: str
@@ -54,23 +56,50 @@ class _Kind:
     default: bytes = _GONE
     delete: str = ""
     deleted: bytes = _GONE
+    entry: str = ""
+    required: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def check(self, body: bytes) -> None:
+        """Check a document as far as its entries go.
+
+        Raises:
+            S3Fault: It is no such document.
+        """
+        root = documents.parse(body, self.root)
+        if not self.entry:
+            return
+        if not len(root) or any(entry.tag != self.entry for entry in root):
+            raise S3Fault("MalformedXML")
+        for entry in root:
+            for name, allowed in self.required.items():
+                texts = [(child.text or "").strip() for child in entry.findall(name)]
+                if not texts or (allowed and not set(texts) <= set(allowed)):
+                    raise S3Fault("MalformedXML")
 
 
 _KINDS = (
     _Kind(
         *("cors", "BucketCors", "CORSConfiguration", "NoSuchCORSConfiguration"),
         delete="DeleteBucketCors",
+        entry="CORSRule",
+        required={
+            "AllowedOrigin": (),
+            "AllowedMethod": ("GET", "PUT", "POST", "DELETE", "HEAD"),
+        },
     ),
     _Kind(
         *("lifecycle", "BucketLifecycleConfiguration", "LifecycleConfiguration"),
         missing="NoSuchLifecycleConfiguration",
         delete="DeleteBucketLifecycle",
+        entry="Rule",
+        required={"Status": ("Enabled", "Disabled")},
     ),
     _Kind(
         *("encryption", "BucketEncryption", "ServerSideEncryptionConfiguration"),
         default=_ENCRYPTION,
         delete="DeleteBucketEncryption",
         deleted=_ENCRYPTION,
+        entry="Rule",
     ),
     _Kind(
         *("publicAccessBlock", "PublicAccessBlock", "PublicAccessBlockConfiguration"),
@@ -83,6 +112,8 @@ _KINDS = (
         missing="OwnershipControlsNotFoundError",
         default=ownership_controls(OWNERSHIPS[0]),
         delete="DeleteBucketOwnershipControls",
+        entry="Rule",
+        required={"ObjectOwnership": OWNERSHIPS},
     ),
     _Kind(
         *("notification", "BucketNotificationConfiguration", "NotificationConfiguration"),
@@ -107,7 +138,7 @@ def _register(kind: _Kind) -> None:
     def put(store: ObjectStore, request: Request) -> Response:
         store.bucket(request.bucket)
         body = request.body.data or b""
-        documents.parse(body, kind.root)
+        kind.check(body)
         store.metadata.put_configuration(request.bucket, kind.kind, body)
         if (size := request.headers.get(_SIZE_HEADER)) and kind.kind == "lifecycle":
             store.metadata.put_configuration(request.bucket, _SIZE_HEADER, size.encode())

@@ -2,9 +2,10 @@
 
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 from botocore.exceptions import ClientError
-from s3_server import BUCKET, Server, code
+from s3_server import BUCKET, Server, code, signed_request
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -134,3 +135,26 @@ def test_what_is_not_carried_out_is_refused_by_name(client: "S3Client") -> None:
     with pytest.raises(ClientError) as refused:
         client.list_objects_v2(Bucket=BUCKET, ExpectedBucketOwner="1" * 12)
     assert code(refused) == ("AccessDenied", 403)
+
+
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [
+        ("cors", "<CORSConfiguration/>"),
+        ("cors", "<CORSConfiguration><Rule/></CORSConfiguration>"),
+        (
+            "cors",
+            "<CORSConfiguration><CORSRule><AllowedOrigin>*</AllowedOrigin>"
+            "<AllowedMethod>ANY</AllowedMethod></CORSRule></CORSConfiguration>",
+        ),
+        ("lifecycle", "<LifecycleConfiguration><Rule/></LifecycleConfiguration>"),
+        ("ownershipControls", "<OwnershipControls><Rule/></OwnershipControls>"),
+        ("encryption", "<LifecycleConfiguration/>"),
+    ],
+)
+def test_configuration_that_is_none_is_refused(server: Server, name: str, body: str) -> None:
+    path = f"/{BUCKET}?{name}"
+    request = signed_request(server, "PUT", path)
+    answer = httpx.put(f"{server.url}{path}", headers=dict(request.headers), content=body)
+    assert answer.status_code == 400
+    assert "<Code>MalformedXML</Code>" in answer.text

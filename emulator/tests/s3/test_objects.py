@@ -17,6 +17,8 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 from s3_server import BUCKET, Server, code, keys, signed_request
 
+from sagemaker_emulator.storage import s3_files
+
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
@@ -226,6 +228,7 @@ def test_upload_under_way_is_no_object(server: Server, client: "S3Client") -> No
     time.sleep(0.2)
     assert [path for path in server.bucket.rglob("*") if path.is_file()] == []
     assert keys(client) == []
+    assert list(s3_files.find(server.state / "s3", f"s3://{BUCKET}/in/")) == []  # as a job looks
     go_on.set()
     upload.join(60)
     assert keys(client) == ["in/slow"]
