@@ -34,12 +34,8 @@ def open_source(store: ObjectStore, request: Request) -> tuple[int, Stored]:
         S3Fault: There is none, or a condition does not hold.
     """
     name = "x-amz-copy-source"
-    source, _, version = request.headers[name].partition("?versionId=")
-    try:
-        source = unquote_to_bytes(source.encode("latin-1")).decode()
-    except UnicodeError:
-        raise S3Fault("InvalidURI") from None
-    bucket, _, key = source.removeprefix("/").partition("/")
+    source, version = _source(request)
+    bucket, _, key = source.partition("/")
     if not bucket or not key:
         message = "Copy Source must mention the source bucket and key: sourcebucket/sourcekey"
         raise invalid_argument(message, name, source)
@@ -115,7 +111,7 @@ def copy_object(store: ObjectStore, request: Request) -> Response:
         changes_nothing = not (replaced or retagged or encryption_headers(given)) and not any(
             name in headers for name in ("x-amz-storage-class", "x-amz-website-redirect-location")
         )
-        if changes_nothing and _is_itself(request):
+        if changes_nothing and _source(request)[0] == f"{request.bucket}/{request.key}":
             raise S3Fault(
                 "InvalidRequest",
                 "This copy request is illegal because it is trying to copy an object to itself "
@@ -170,9 +166,15 @@ def _algorithm(name: str) -> str:
     return name.lower()
 
 
-def _is_itself(request: Request) -> bool:
-    source = unquote_to_bytes(request.headers["x-amz-copy-source"].partition("?")[0])
-    return source.removeprefix(b"/") == f"{request.bucket}/{request.key}".encode()
+def _source(request: Request) -> tuple[str, str]:
+    """The bucket and the key of a copy's source, joined by a slash, and its version or ""."""
+    source, _, version = request.headers["x-amz-copy-source"].partition("?versionId=")
+    try:
+        # A plus is a space here: s5cmd relies on it.
+        source = unquote_to_bytes(source.replace("+", " ").encode("latin-1")).decode()
+    except UnicodeError:
+        raise S3Fault("InvalidURI") from None
+    return source.removeprefix("/"), version
 
 
 def copy_range(request: Request, size: int) -> tuple[int, int]:

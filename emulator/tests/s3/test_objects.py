@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 from s3_server import BUCKET, Server, code, keys, signed_request
@@ -312,6 +313,14 @@ def test_copy_keeps_or_replaces_metadata_and_tags(client: "S3Client") -> None:
     with pytest.raises(ClientError) as refused:
         client.copy_object(Bucket=BUCKET, Key="c", CopySource=f"{BUCKET}/none")
     assert code(refused) == ("NoSuchKey", 404)
+
+
+def test_plus_in_a_copy_source_is_a_space(server: Server, client: "S3Client") -> None:
+    client.put_object(Bucket=BUCKET, Key="a ü", Body=b"body")
+    source = {"x-amz-copy-source": f"{BUCKET}/a+%C3%BC"}  # as s5cmd writes it
+    request = signed_request(server, "PUT", f"/{BUCKET}/c", source)
+    assert httpx.put(request.url, headers=dict(request.headers)).status_code == 200
+    assert client.get_object(Bucket=BUCKET, Key="c")["Body"].read() == b"body"
 
 
 def test_delete_objects_reports_each(client: "S3Client") -> None:

@@ -69,9 +69,8 @@ def test_output_is_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     context = local_context(tmp_path)
     code = archive("def handler(event, context): print('x' * 14)")
     request: Any = {"FunctionName": "f", "Runtime": "python3.11", "Role": ROLE}
-    operations.create_function(
-        context, {**request, "Handler": "function.main.handler", "Code": {"ZipFile": code}}
-    )
+    request |= {"Handler": "function.main.handler", "Code": {"ZipFile": code}}
+    operations.create_function(context, request)
     operations.invoke_function(context, {"FunctionName": "f"})
     lines = list(context.logs.read("/aws/lambda/f", ""))
     assert lines[1:3] == ["x" * 10, "[the emulator left out 5 bytes of output]"]

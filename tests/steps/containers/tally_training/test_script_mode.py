@@ -126,6 +126,7 @@ def test_variables_name_all_hosts_and_the_current_one(
     """As torch's launcher will start a process on each, the variables are looked at here."""
     monkeypatch.syspath_prepend(IMAGE)
     import script_mode
+    import script_variables
 
     root = job(tmp_path / "opt", {"sagemaker_program": "train.py", "lr": "0.1"})
     resources = {
@@ -136,7 +137,7 @@ def test_variables_name_all_hosts_and_the_current_one(
     }
     (root / "input" / "config" / "resourceconfig.json").write_text(json.dumps(resources))
 
-    found = script_mode.variables(root, script_mode.read_hyperparameters(root))
+    found = script_variables.variables(root, script_mode.read_hyperparameters(root))
 
     assert json.loads(found["SM_HOSTS"]) == ["algo-1", "algo-2"]
     assert found["SM_CURRENT_HOST"] == "algo-2"

@@ -125,11 +125,11 @@ found = environment.Environment()
 print(json.dumps([found.to_cmd_args(), found.to_env_vars()]))
 """
 ASK_OURS = """
-import json, os, pathlib, script_mode
+import json, os, pathlib, script_mode, script_variables
 root = pathlib.Path(os.environ["SAGEMAKER_BASE_DIR"])
 found = script_mode.read_hyperparameters(root)
-variables = script_mode.variables(root, found)
-print(json.dumps([script_mode.arguments(script_mode.split(found)[0]),
+variables = script_variables.variables(root, found)
+print(json.dumps([script_variables.arguments(script_variables.split(found)[0]),
     {name: value for name, value in variables.items() if name.startswith("SM_")}]))
 """
 
