@@ -226,15 +226,24 @@ def own(state: Path) -> None:
         about = state.stat()
         if not stat.S_ISDIR(about.st_mode):
             raise NotADirectoryError(f"{state} is a file")
-        if about.st_uid != os.geteuid():
-            raise StartError(
-                f"the state folder {state} belongs to another user (uid {about.st_uid}), who could "
-                "have programs run as you; give another --state"
-            )
+        _require_own(state, about)
         if about.st_mode & 0o077:
             state.chmod(0o700)
     except OSError as problem:
         raise StartError(f"the state folder {state} cannot be used: {problem}") from None
+
+
+def _require_own(state: Path, about: os.stat_result) -> None:
+    """Check that a state folder is this user's.
+
+    Raises:
+        StartError: It belongs to another user, who could have programs run as this one.
+    """
+    if about.st_uid != os.geteuid():
+        raise StartError(
+            f"the state folder {state} belongs to another user (uid {about.st_uid}); "
+            "give one of your own with --state"
+        )
 
 
 def require_images(folder: Path) -> None:
@@ -330,9 +339,11 @@ def down(state: Path | str | None = None, timeout: float = 40) -> bool:
     """Stop the server, whose state stays, and return whether one was running.
 
     Raises:
-        StartError: It did not end in time.
+        StartError: It did not end in time, or the state is another user's.
     """
     state = _folder(state)
+    if state.exists():
+        _require_own(state, state.stat())
     if not _held(state / "server.lock"):
         return False
     pid = _pid_of(state / "server.lock")
@@ -364,11 +375,12 @@ def reset(state: Path | str | None = None) -> bool:
     """Stop the server, delete its state and return whether there was any.
 
     Raises:
-        StartError: The folder is not an emulator's state.
+        StartError: The folder is not an emulator's state, or another user's.
     """
     state = _folder(state)
     if not state.exists():
         return False
+    _require_own(state, state.stat())
     if not state.is_dir():
         raise StartError(f"{state} is not an emulator's state (not a folder); nothing is deleted")
     if not (state / "server.json").exists() and any(state.iterdir()):

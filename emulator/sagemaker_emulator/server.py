@@ -82,7 +82,8 @@ def application(context: Context) -> Application:
         )
         try:
             reply = await respond(request, receive)
-            if reply.headers.get("connection") == "close":
+            # One that waits for a 100 (Continue) sends nothing more.
+            if reply.headers.get("connection") == "close" and "expect" not in request.values:
                 await _discard(receive)
         except ClientGone:
             return

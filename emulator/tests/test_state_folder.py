@@ -44,6 +44,9 @@ def test_another_users_state_folder_is_refused(
 
     with pytest.raises(StartError, match=r"belongs to another user \(uid \d+\)"):
         daemon.own(tmp_path)
+    for command in (daemon.down, daemon.reset):
+        with pytest.raises(StartError, match="belongs to another user"):
+            command(tmp_path)
     assert mode(tmp_path) == 0o777
 
 

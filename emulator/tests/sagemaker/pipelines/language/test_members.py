@@ -12,7 +12,7 @@ from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import De
 from sagemaker_emulator.sagemaker.pipelines.language.validation import validate
 
 Json = dict[str, Any]
-PARAMETERS = [
+PARAMETERS: list[Json] = [
     {"Name": "Flag", "Type": "Boolean", "DefaultValue": True},
     {"Name": "Kind", "Type": "String", "DefaultValue": "a", "EnumValues": ["a", "b"]},
     {"Name": "Rate", "Type": "Float", "DefaultValue": 1, "Description": "of learning"},
