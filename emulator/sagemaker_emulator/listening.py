@@ -18,7 +18,8 @@ _BACKLOG = 2048
 
 def listen(port: int) -> socket.socket | None:
     """A socket that listens on a port of the loopback address (0: any); None if it is taken."""
-    sock = socket.socket()
+    # Named, as asyncio sends without delay only on sockets that say they are TCP's.
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind((HOST, port))
