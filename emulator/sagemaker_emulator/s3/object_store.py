@@ -16,6 +16,8 @@ from sagemaker_emulator.storage import object_files
 from sagemaker_emulator.storage.object_files import BUCKET_NAME, KeyRefused, KeyTooLong, Walk
 from sagemaker_emulator.storage.s3_files import uploads_folder
 
+_OF_RCLONE = ".rclone_temp_put_"  # begins the name of a body that was under way when it was killed
+
 
 class ObjectStore:
     """The objects of one state folder.
@@ -32,6 +34,10 @@ class ObjectStore:
         shutil.rmtree(self.incoming, ignore_errors=True)  # what a kill left
         for folder in (self.root, self.incoming, self.parts):
             folder.mkdir(parents=True, exist_ok=True)
+        if not (state / "s3.sqlite").exists():  # of an earlier version, whose server was rclone
+            for path in self.root.rglob(f"{_OF_RCLONE}*"):
+                if path.is_file():
+                    path.unlink()
         self.metadata = Metadata(state / "s3.sqlite")
         under_way = self.metadata.upload_ids()
         for folder in self.parts.iterdir():
