@@ -11,6 +11,7 @@ from sagemaker_emulator.s3.faults import S3Fault
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 _DEEPEST = 32
 # What XML 1.0 cannot hold as it is; S3 sends it as references, and asks clients to use url.
+_SPECIAL = re.compile('[&<>"\x00-\x1f\x7f\ufffe\uffff]')
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f\ufffe\uffff]")
 
 
@@ -58,7 +59,7 @@ def parse(body: bytes, root: str) -> Element:
 def text(value: object) -> str:
     """A value as an element's content."""
     string = str(value)
-    if string.isalnum():
+    if not _SPECIAL.search(string):
         return string
     return _CONTROL.sub(lambda match: f"&#x{ord(match[0]):x};", escape(string, {'"': "&quot;"}))
 
