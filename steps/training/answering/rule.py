@@ -79,7 +79,7 @@ def _match(claims: Sequence[Claim], evidence: Sequence[Evidence], rule: Rule) ->
         decision.numbers(seen, claim.record, rule.classes, rule.prior)
         for claim, seen in zip(claims, evidence, strict=True)
     ]
-    match = Match(_weights(claims, weight, rows), None, PHOTO)
+    match = Match(_weights(claims, weight, rows, rule.errors), None, PHOTO)
     scores = np.array([match.score(row) for row in rows])
     scaled = LogisticRegression().fit(scores[:, None], right, sample_weight=weight)
     slope, constant = float(scaled.coef_[0, 0]), float(scaled.intercept_[0])
@@ -92,14 +92,18 @@ def _match(claims: Sequence[Claim], evidence: Sequence[Evidence], rule: Rule) ->
 
 
 def _weights(
-    claims: Sequence[Claim], weight: np.ndarray, rows: Sequence[Mapping[str, float]]
+    claims: Sequence[Claim],
+    weight: np.ndarray,
+    rows: Sequence[Mapping[str, float]],
+    errors: RecordErrors,
 ) -> dict[str, dict[str, float]]:
-    """The weights of each kind of wrong record, every kind as important as the others.
+    """The weights of each kind of wrong record, as if all kinds occurred equally often.
 
     Args:
         claims: pairs of a bin and a record (n).
         weight: of each pair, float (n).
         rows: the numbers of each pair (n).
+        errors: what `weight` assumes.
     """
     names = sorted({name for row in rows for name in row} - {"constant"})
     table = np.array([[row.get(name, 0.0) for name in names] for row in rows])
@@ -109,10 +113,8 @@ def _weights(
     mean, spread = table.mean(axis=0), table.std(axis=0)
     kinds = [kind for kind in KINDS if any(one.kind == kind for one in claims)]
     labels = np.array([0 if one.right else 1 + kinds.index(str(one.kind)) for one in claims])
-    alike = weight.copy()
-    for label in range(1, 1 + len(kinds)):
-        alike[labels == label] *= weight[labels > 0].sum() / weight[labels == label].sum()
-    alike[labels > 0] /= len(kinds)
+    shares = np.array([1.0, *(len(kinds) * errors.kinds[kind] for kind in kinds)])
+    alike = weight / shares[labels]
     regression = LogisticRegression(C=REGULARISATION, max_iter=5000)
     # Regularised as if every pair had been seen as often as it was made up.
     regression.fit((table - mean) / spread, labels, sample_weight=alike * len(alike) / alike.sum())
