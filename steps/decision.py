@@ -6,14 +6,14 @@ docs/decision.md explains the rule in plain words.
 
 A multinomial logistic regression tells right records from those that are wrong in one of four ways,
 by what photo and items say about the quantity on record, and about the quantities that the bin
-would hold if it were wrong. A bin passes if the probability that its record is right
-(`match_probability`) reaches the threshold.
+would hold if it were wrong. What the photo alone says about the quantity on record is added, so
+that it can overrule a list of items that is wrong itself. A bin passes if the probability that its
+record is right (`match_probability`) reaches the threshold.
 """
 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -23,20 +23,11 @@ from numpy.typing import NDArray
 
 from counts import Classes
 from record import Record
+from record_errors import MISCOUNTED_BY, UNLISTED, RecordErrors
 
 Verdict = Literal["pass", "look", "cannot_judge"]
 Shares = NDArray[np.float64]
 
-MISCOUNTED, NOT_THERE, NOT_LISTED, EXCHANGED = (
-    "miscounted", "item_not_there", "item_not_listed", "exchanged",
-)  # fmt: skip
-KINDS = (MISCOUNTED, NOT_THERE, NOT_LISTED, EXCHANGED)
-USUAL_KINDS = "miscounted=0.4,item_not_there=0.2,item_not_listed=0.2,exchanged=0.2"
-# A quantity is miscounted by 1, 2 or 3, the likelier the nearer: in proportion to 1 / distance.
-MISCOUNTED_BY = {1: 6 / 11, 2: 3 / 11, 3: 2 / 11}
-# How many of an unlisted item are in a bin. The shares are those of the quantities of the 26,417
-# items on ABID's records 00001 to 09999; 4 stands for 4 and more.
-UNLISTED = {1: 0.67, 2: 0.16, 3: 0.06, 4: 0.11}
 TINY = 1e-9
 NEAR = 0.3  # value of an answer that is one item off, relative to the right answer
 LEAST = 1e-4  # of a share, before its logarithm is taken
@@ -69,41 +60,6 @@ class Evidence:
 
 
 @dataclass(frozen=True)
-class RecordErrors:
-    """How stock records are assumed to be wrong.
-
-    Attributes:
-        rate: the share of the records that are wrong, above 0 and below 1.
-        kinds: the share of each of KINDS among the wrong ones; they add up to 1.
-    """
-
-    rate: float
-    kinds: Mapping[str, float]
-
-    @staticmethod
-    def parse(rate: float, kinds: str) -> RecordErrors:
-        """Read the kinds as hyperparameters and arguments have them: `miscounted=4,exchanged=1`.
-
-        Raises:
-            ValueError: a name is no kind, or a share no number of 0 or more; or all are 0.
-        """
-        shares = dict.fromkeys(KINDS, 0.0)
-        for part in kinds.split(","):
-            name, _, number = part.partition("=")
-            share = float(number) if re.fullmatch(r"[0-9]+([.][0-9]+)?", number) else -1.0
-            if name not in shares or share < 0:
-                raise ValueError(
-                    f"{part!r} is not KIND=SHARE, such as {KINDS[0]}=0.4; the kinds are "
-                    f"{', '.join(KINDS)}"
-                )
-            shares[name] = share
-        total = sum(shares.values())
-        if not total:
-            raise ValueError(f"{kinds!r} gives every kind the share 0; one must have more")
-        return RecordErrors(rate, {name: share / total for name, share in shares.items()})
-
-
-@dataclass(frozen=True)
 class Match:
     """The regression for records with items, or for those without, and the threshold on it.
 
@@ -111,18 +67,29 @@ class Match:
         weights: for each kind of wrong record, by the name of the number that each is multiplied
             with (see `numbers`): they add up to the log odds of that kind against a right record.
         threshold: the lowest match probability that passes; None if none does.
+        photo: weight of the photo's own log probability of the quantity on record.
+        slope, constant: from the score to the log odds that a record is right (Platt 1999).
     """
 
     weights: Mapping[str, Mapping[str, float]]
     threshold: float | None
+    photo: float = 0.0
+    slope: float = 1.0
+    constant: float = 0.0
 
-    def probability(self, numbers: Mapping[str, float]) -> float:
-        """The probability that a record is right."""
+    def score(self, numbers: Mapping[str, float]) -> float:
+        """The higher, the likelier a record is right."""
         odds = (
             sum(weight * numbers.get(name, 0.0) for name, weight in weights.items())
             for weights in self.weights.values()
         )
-        return 1 / (1 + sum(math.exp(min(LARGEST_ODDS, one)) for one in odds))
+        wrong = sum(math.exp(min(LARGEST_ODDS, one)) for one in odds)
+        return self.photo * numbers["photo_claimed"] - math.log(max(wrong, TINY))
+
+    def probability(self, numbers: Mapping[str, float]) -> float:
+        """The probability that a record is right."""
+        odds = self.slope * self.score(numbers) + self.constant
+        return 1 / (1 + math.exp(min(LARGEST_ODDS, -odds)))
 
 
 @dataclass(frozen=True)

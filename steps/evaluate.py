@@ -34,9 +34,7 @@ from typing import Any
 
 import numpy as np
 
-import decision
 from counts import Classes
-from decision import RecordErrors
 from evaluation import (
     approved_model,
     archive,
@@ -61,6 +59,7 @@ from evaluation import (
 )
 from evaluation.baselines import baselines
 from evaluation.errors import EvaluationError
+from record_errors import USUAL_KINDS, RecordErrors
 
 # Where nothing better is known.
 RECORD_ERROR_RATE, MATCH_PRECISION = 0.1, 0.95
@@ -86,8 +85,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="share of the bins that pass without a person whose record must be correct",
     )  # fmt: skip
     parser.add_argument(
-        "--record-error-kinds", type=_kinds, default=decision.USUAL_KINDS,
-        help=f"share of each kind among the wrong records, such as {decision.USUAL_KINDS}",
+        "--record-error-kinds", type=_kinds, default=USUAL_KINDS,
+        help=f"share of each kind among the wrong records, such as {USUAL_KINDS}",
     )  # fmt: skip
     options = parser.parse_args(arguments)
     root = Path(os.environ.get("OPT_ML", "/opt/ml"))
@@ -127,7 +126,7 @@ def evaluate(
     Raises:
         EvaluationError: an input cannot be used.
     """
-    errors = errors or RecordErrors.parse(RECORD_ERROR_RATE, decision.USUAL_KINDS)
+    errors = errors or RecordErrors.parse(RECORD_ERROR_RATE, USUAL_KINDS)
     images = testset.find(inputs / "test")
     manifest = inputs / "manifest" / "manifest.json"
     training_counts = testset.training_counts(manifest)

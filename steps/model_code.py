@@ -19,5 +19,6 @@ FILES = (
     "pixels.py",
     "counts.py",
     "record.py",
+    "record_errors.py",
     "request.py",
 )

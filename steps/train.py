@@ -145,9 +145,11 @@ def run(
     state = whole_state(built.model, outcome.state, only_head=recipe.freeze == -1)
     seconds = time.monotonic() - started
     artifact.write(model_dir, recipe, channels, state, outcome, profile.as_dict(), seconds)
-    answering.parts(model_dir, recipe, channels, outcome)
+    if recipe.decision == "auto":
+        answering.parts(model_dir, recipe, channels, outcome)
     export.write(model_dir, channels.train, channels.validation, onnx=recipe.export == "auto")
-    answering.decide(model_dir, recipe, channels)
+    if recipe.decision == "auto":
+        answering.decide(model_dir, recipe, channels)
     artifact.seal(model_dir)
     if recipe.debug:
         watcher.judge(model_dir / "debug_rules.json", profile, outcome)

@@ -1,4 +1,4 @@
-"""Stock records that are wrong, made from right ones in the four ways of `decision.KINDS`.
+"""Stock records that are wrong, made from right ones in the four ways of `record_errors.KINDS`.
 
 Train fits the decision with them and Evaluate judges it with them: where records go wrong, nobody
 writes down which. All draws come from one generator, so a seed makes the same records again.
@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-import decision
-from decision import RecordErrors
+import record_errors
 from record import Item, Record
+from record_errors import RecordErrors
 
 ROUNDS = 4  # wrong records of each kind for each bin
 TRIES = 100  # to find another bin's record
@@ -26,7 +26,7 @@ class Claim:
     Attributes:
         bin: index of the bin.
         record: its own, or a wrong one.
-        kind: of `decision.KINDS`; None for the right record.
+        kind: of `record_errors.KINDS`; None for the right record.
         weight: how often the pair occurs, relative to the others.
     """
 
@@ -81,7 +81,7 @@ def miscounted(
     record = records[index]
     if record.quantity == 0 or record.items == ():
         return None  # nothing is listed that could be miscounted
-    shares = decision.MISCOUNTED_BY
+    shares = record_errors.MISCOUNTED_BY
     by = int(generator.choice(list(shares), p=list(shares.values())))
     off = by if generator.random() < 0.5 else -by
     if record.items is None:
@@ -128,10 +128,10 @@ def exchanged(
 
 Maker = Callable[[Sequence[Record], int, np.random.Generator], Record | None]
 MAKERS: dict[str, Maker] = {
-    decision.MISCOUNTED: miscounted,
-    decision.NOT_THERE: item_not_there,
-    decision.NOT_LISTED: item_not_listed,
-    decision.EXCHANGED: exchanged,
+    record_errors.MISCOUNTED: miscounted,
+    record_errors.NOT_THERE: item_not_there,
+    record_errors.NOT_LISTED: item_not_listed,
+    record_errors.EXCHANGED: exchanged,
 }
 
 

@@ -12,8 +12,8 @@ from pipelines import NAME
 from pipelines.builders.context import TAGS, BuildContext
 from pipelines.builders.trainer import METRICS, OBJECTIVE, channels, checkpoints, trainer
 
-# Only the final training is watched and exported.
-UNWATCHED = {"debug": "false", "profile": "false", "export": "none"}
+# Only the final training is watched, and gets what an endpoint needs besides the count.
+UNWATCHED = {"debug": "false", "profile": "false", "export": "none", "decision": "none"}
 
 
 class LimitedTuningStep(TuningStep):

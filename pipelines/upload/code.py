@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import boto3
 
 STEPS = ROOT / "steps"
-RECORDS = ("wrong_records.py", "decision.py", "counts.py", "record.py")
+RECORDS = ("wrong_records.py", "record_errors.py", "decision.py", "counts.py", "record.py")
 CONTENTS = {
     "prepare": (
         "prepare.py",

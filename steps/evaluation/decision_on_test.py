@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from decision import KINDS, RecordErrors
 from evaluation import archive, decision_words, intervals, judged_claims, ranking
 from evaluation.intervals import Estimate
 from evaluation.judged_claims import ITEMS, MATCH, PHOTO, JudgedClaims
 from evaluation.predictions import Predictions
+from record_errors import KINDS, RecordErrors
 
 OTHER_ERROR_RATES = (0.02, 0.05, 0.1, 0.2, 0.3)  # of the table
 CURVE = np.linspace(0, 1, 51)  # shares of bins looked at

@@ -1,8 +1,8 @@
 """The model's own rule on bins with right records and with simulated wrong ones.
 
 No test set says which of its records are wrong, so wrong ones are made of right ones in the four
-ways of `decision.KINDS` (steps/wrong_records.py). Every bin is judged with several records; each
-pair has a weight, and the shares of an evaluation are sums of weights.
+ways of `record_errors.KINDS` (steps/wrong_records.py). Every bin is judged with several records;
+each pair has a weight, and the shares of an evaluation are sums of weights.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import numpy as np
 
 import wrong_records
 from counts import Classes
-from decision import KINDS, RecordErrors
 from evaluation import archive, intervals
 from evaluation.errors import EvaluationError
 from evaluation.intervals import Estimate
 from evaluation.predictions import Predictions
 from record import Record
+from record_errors import KINDS, RecordErrors
 
 MATCH, PHOTO, ITEMS = "match", "photo", "items"
 RIGHT = -1

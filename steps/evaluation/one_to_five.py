@@ -16,6 +16,7 @@ from evaluation import archive, judged_claims, metrics
 from evaluation.judged_claims import JudgedClaims
 from evaluation.predictions import Predictions, Recorded
 from record import Record
+from record_errors import KINDS, MISCOUNTED
 
 COUNTS = (1, 2, 3, 4, 5)
 FIGURES = ("accuracy", "within_one_accuracy", "expected_count_rmse", "calibration_error")
@@ -151,7 +152,7 @@ def _miscounted(
     return JudgedClaims(
         size=len(inside),
         bins=bins,
-        kinds=np.where(right, judged_claims.RIGHT, decision.KINDS.index(decision.MISCOUNTED)),
+        kinds=np.where(right, judged_claims.RIGHT, KINDS.index(MISCOUNTED)),
         weight=weight,
         quantity=quantity,
         verdicts=np.full(len(pairs), ""),

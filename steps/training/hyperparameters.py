@@ -10,9 +10,9 @@ from typing import Annotated, Any, Literal, NoReturn
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-import decision
 import network
 from counts import Classes
+from record_errors import USUAL_KINDS, RecordErrors
 from training.environment import TrainingError
 
 GROWN_AFTER = 0.4  # share of the epochs after which `growing` uses images of full size
@@ -83,7 +83,10 @@ class Recipe(BaseModel):
     )
     record_error_rate: PartialShare = _field(0.1, "share of wrong stock records, as assumed")
     record_error_kinds: str = _field(
-        decision.USUAL_KINDS, "share of each kind among the wrong stock records"
+        USUAL_KINDS, "share of each kind among the wrong stock records"
+    )
+    decision: Literal["auto", "none"] = _field(
+        "auto", "none: count by the photo alone, as trials do"
     )
     export: Literal["auto", "none"] = _field("auto", "auto: for ONNX Runtime; none: use PyTorch")
 
@@ -101,7 +104,7 @@ class Recipe(BaseModel):
             except ValueError as error:
                 raise ValueError(f"counts: {error}") from None
         try:
-            decision.RecordErrors.parse(self.record_error_rate, self.record_error_kinds)
+            RecordErrors.parse(self.record_error_rate, self.record_error_kinds)
         except ValueError as error:
             raise ValueError(f"record-error-kinds: {error}") from None
         if self.label_noise != "off" and not self.pretrained:
@@ -119,9 +122,9 @@ class Recipe(BaseModel):
         return Classes.parse(self.counts) if self.counts else None
 
     @property
-    def record_errors(self) -> decision.RecordErrors:
+    def record_errors(self) -> RecordErrors:
         """How stock records are assumed to be wrong."""
-        return decision.RecordErrors.parse(self.record_error_rate, self.record_error_kinds)
+        return RecordErrors.parse(self.record_error_rate, self.record_error_kinds)
 
     def by_name(self) -> dict[str, Any]:
         """The values under SageMaker's names."""
@@ -130,7 +133,7 @@ class Recipe(BaseModel):
     def identity(self) -> dict[str, Any]:
         """Those of `by_name` that the trained weights depend on."""
         without_effect = {
-            "num_workers", "profile", "export",
+            "num_workers", "profile", "export", "decision",
             "match_precision", "record_error_rate", "record_error_kinds",
         }  # fmt: skip
         return self.model_dump(by_alias=True, exclude=without_effect)

@@ -214,7 +214,8 @@ def test_debug_rules_watch_only_the_final_training(by_name: dict[str, dict[str, 
     tune = by_name["Tune"]["Arguments"]["TrainingJobDefinition"]["StaticHyperParameters"]
     train = by_name["Train"]["Arguments"]["HyperParameters"]
     assert (tune["debug"], train["debug"]) == ("false", "true")
-    assert (tune["profile"], tune["export"]) == ("false", "none")
+    assert (tune["profile"], tune["export"], tune["decision"]) == ("false", "none", "none")
+    assert "decision" not in train  # its own default fits the decision
     assert "DebugRuleConfigurations" not in by_name["Train"]["Arguments"]
 
 

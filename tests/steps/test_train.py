@@ -48,7 +48,7 @@ def test_a_training_job_from_hyperparameters_to_model(opt: Path, tmp_path: Path)
             *model_code.FILES,
         ):
             tar.add(STEPS / name, name, filter=lambda f: None if "__pycache__" in f.name else f)
-    arguments = options(debug="true", epochs=3, profile="true", export="auto")
+    arguments = options(debug="true", epochs=3, profile="true", export="auto", decision="auto")
     hyperparameters = {
         name.removeprefix("--"): value
         for name, value in zip(arguments[::2], arguments[1::2], strict=True)

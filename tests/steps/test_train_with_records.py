@@ -17,6 +17,7 @@ import torch
 from PIL import Image
 
 import pixels
+import served_network
 import train
 from counts import Classes
 from tests.steps.tiny_training import bin_image, options, read
@@ -73,7 +74,7 @@ def opt(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     channel(root / "input/data/validation", 12)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OPT_ML", str(root))
-        assert train.main(options(counts=CLASSES, epochs=2, export="auto")) == 0
+        assert train.main(options(counts=CLASSES, epochs=2, export="auto", decision="auto")) == 0
     yield root
 
 
@@ -121,6 +122,17 @@ def test_the_model_answers_with_and_without_a_record(opt: Path, served: tuple[An
     beyond = ask(served, listed(7))
     assert beyond["verdict"] == "cannot_judge"
     assert "the record lists 7 items, this model counts to 2" in beyond["reason"]
+
+
+def test_a_trial_counts_by_the_photo_alone(
+    opt: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "input").symlink_to(opt / "input")
+    monkeypatch.setenv("OPT_ML", str(tmp_path))
+    assert train.main(options(counts=CLASSES, epochs=1, decision="none")) == 0
+    assert "decision" not in read(tmp_path, "model.json")
+    weights = torch.load(tmp_path / "model/model.pt", weights_only=True)
+    assert not {name.split(".")[0] for name in weights} & set(served_network.OWN)
 
 
 def test_quantities_change_no_bit_of_the_distribution(served: tuple[Any, Any]) -> None:

@@ -52,10 +52,11 @@ def channel(folder: Path, each: int, counts: tuple[int, ...] = (1, 3, 5)) -> Pat
 
 
 def options(**changes: object) -> list[str]:
-    """Arguments of a small training, without the export and the profile, which take longer."""
+    """Arguments of a small training, without what takes longer: decision, export and profile."""
     values = {
         "backbone": TINY, "pretrained": "false", "image-size": 32, "batch-size": 8, "epochs": 2,
         "lr": 0.1, "num-workers": 2, "profile": "false", "export": "none",
+        "decision": "none",
         **{name.replace("_", "-"): v for name, v in changes.items()},
     }  # fmt: skip
     return [part for name, value in values.items() for part in (f"--{name}", str(value))]

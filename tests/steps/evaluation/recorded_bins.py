@@ -66,7 +66,9 @@ def train_model(data: Path, root: Path) -> Path:
     (root / "input" / "data").symlink_to(data)
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("OPT_ML", str(root))
-        arguments = options(epochs=6, batch_size=16, lr=0.02, counts=CLASSES, num_workers=1)
+        arguments = options(
+            epochs=6, batch_size=16, lr=0.02, counts=CLASSES, num_workers=1, decision="auto"
+        )
         assert train.main(arguments) == 0
     return root / "model"
 

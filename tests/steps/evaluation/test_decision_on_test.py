@@ -9,12 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import decision
 import evaluate
-from decision import KINDS, RecordErrors
 from evaluation import archive, decision_on_test, judged_claims, not_bins, predictions, testset
 from evaluation.errors import EvaluationError
 from evaluation.judged_claims import ITEMS, MATCH, PHOTO, RIGHT, JudgedClaims
+from record_errors import KINDS, USUAL_KINDS, RecordErrors
 from tests.steps.tiny_model import pack, save_model
 from training.result import artifact
 
@@ -172,7 +171,7 @@ def test_figures_on_one_to_five_and_what_is_no_bin(document: dict[str, Any]) -> 
 def test_another_assumption_than_training_fitted_for_is_said(
     recorded_inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    errors = RecordErrors.parse(0.3, decision.USUAL_KINDS)
+    errors = RecordErrors.parse(0.3, USUAL_KINDS)
     evaluate.evaluate(recorded_inputs, tmp_path, 50, errors, 0.9)
     lines = capsys.readouterr().out.splitlines()
     first = next(line for line in lines if not line.startswith(("the ", "onnx")))
