@@ -325,6 +325,7 @@ def test_a_broken_archive(
         pytest.param(("../outside.txt", None), id="path"),
         pytest.param(("model.pt", "/etc/passwd"), id="absolute link"),
         pytest.param(("code", "../.."), id="link to a folder above"),
+        pytest.param(("code/copy.py", "answer.py"), id="link to a file of the model"),
     ],
 )
 def test_an_archive_that_reaches_outside(
