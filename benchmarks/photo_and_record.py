@@ -43,7 +43,7 @@ class Seen:
 
     Attributes:
         ids: of the images.
-        photo, items: log probabilities float (n, classes).
+        photo, items: log probabilities float (n, classes); photo is 0 where nothing was counted.
         features: of the network, float (n, f).
         encoded: the items and their numbers, as `item_features.encode` gives them.
         labels: index of each right class (n).
@@ -66,8 +66,16 @@ class Seen:
         )  # fmt: skip
 
 
-def look(module: Serving, folder: Path, size: int, classes: Classes) -> Seen:
-    """Look at every image of a split whose record lists items."""
+def look(module: Serving, folder: Path, size: int, classes: Classes, counted: bool) -> Seen:
+    """Look at every image of a split whose record lists items.
+
+    Args:
+        module: the model.
+        folder: of the split.
+        size: of the images, in pixels.
+        classes: of the model.
+        counted: whether to count, too, and not only to take the features: a third of the time.
+    """
     images = load_images(folder, size, WORKERS)
     every = images.records
     known = [
@@ -79,14 +87,16 @@ def look(module: Serving, folder: Path, size: int, classes: Classes) -> Seen:
     with torch.inference_mode():
         for _, pixels in images.stream(rows.split(BATCH)):
             normalised = (pixels.float() / 255 - module.mean) / module.std
-            photos.append(module.counting.look(normalised)[0])
             features.append(module.counting.backbone(normalised))
+            if counted:
+                photos.append(module.counting.look(normalised)[0])
         records = [every[at] for at in known]
         encoded = tuple(map(torch.from_numpy, item_features.encode(records)))
         items = module.by_items(*encoded)
     labels = [classes.counts.index(classes.of(int(count)) or 0) for count in images.counts[rows]]
     return Seen(
-        np.array([images.files[at].stem for at in known]), torch.cat(photos).clone(),
+        np.array([images.files[at].stem for at in known]),
+        torch.cat(photos).clone() if counted else torch.zeros(len(known), len(classes.counts)),
         items.clone(), torch.cat(features).clone(),
         (encoded[0], encoded[1]), torch.tensor(labels),
     )  # fmt: skip
@@ -184,9 +194,8 @@ def compare(model: Path, images: Path) -> list[str]:
     settings = json.loads((model / "model.json").read_text())
     classes = Classes(tuple(settings["classes"]), bool(settings["or_more"]))
     module, size = engine.module(model, settings), int(settings["image_size"])
-    train, validation = (
-        look(module, images / part, size, classes) for part in ("train", "validation")
-    )
+    train = look(module, images / "train", size, classes, counted=False)
+    validation = look(module, images / "validation", size, classes, counted=True)
     manifest = json.loads((images / "manifest" / "manifest.json").read_text())
     group = {one["id"]: one["group"] for one in manifest["images"]}
     groups = [group[identity] for identity in validation.ids.tolist()]

@@ -22,7 +22,7 @@ MARGIN = 1.1  # on the strangeness of these
 FEWEST = 20  # bins that can be judged; a regression on fewer means nothing
 SAME = 1e-6  # spread of a number that is the same for all claims
 # Weight of the photo's own share of the quantity on record. With it, and with all kinds of wrong
-# records equally important in the fit, no kind is told worse than by the photo alone
+# records equally important in the fit, none is told much worse than by the photo alone
 # (docs/decisions/photo-and-record.md).
 PHOTO = 0.6
 
