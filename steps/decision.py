@@ -34,7 +34,10 @@ LEAST = 1e-4  # of a share, before its logarithm is taken
 LARGEST_ODDS = 40.0  # logarithm, against overflow
 LISTED = 4  # items on record, or more, are one case
 NO_BIN = "this does not look like a bin"
-NOT_FITTED = "too few bins were held out in training to fit the decision; have somebody look"
+NOT_FITTED = (
+    "the decision could not be fitted in training (too few bins, or they tell nothing); "
+    "have somebody look"
+)
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,7 @@ class Rule:
         strangest: the greatest strangeness of a photo that is judged.
         by_quantity: for a record of which only the quantity is known.
         by_items: for a record with items; None for a model that was trained without records.
-            Both are None where validation had too few bins to fit them.
+            Both are None where validation had too few bins to fit them, or these told nothing.
     """
 
     classes: Classes
@@ -201,7 +204,7 @@ def match_probability(evidence: Evidence, record: Record, rule: Rule) -> float |
     """The probability that a record is right whose quantity the model counts.
 
     Returns:
-        None where validation had too few bins to fit the rule.
+        None where the rule could not be fitted.
     """
     match = rule.match(evidence)
     if match is None:
