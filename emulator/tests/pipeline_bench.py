@@ -54,6 +54,7 @@ class EventList(list[dict[str, Any]]):
         detail: Mapping[str, object],
         resources: Sequence[str],
         source: str = "aws.sagemaker",
+        when: float | None = None,
     ) -> str:
         self.append({"type": detail_type, **detail})
         return "id"
