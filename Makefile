@@ -38,6 +38,12 @@ lock: ## renew every lock file from pyproject.toml and containers/*/requirements
 demo: setup ## the main job on drawn bins, or on SOURCE=folder-or-s3-prefix
 	demo/run.sh $(SOURCE)
 
+notebook: setup ## render notebooks/sagemaker.ipynb into docs/, on drawn bins (ten minutes)
+	rm -rf .tally/walk
+	$(BIN)/python pipeline.py emulator reset --yes
+	$(BIN)/python notebooks/render.py notebooks/sagemaker.ipynb docs/sagemaker-notebook.md
+	$(BIN)/python pipeline.py emulator down
+
 images: setup ## build the images that AWS lacks, and push them
 	$(BIN)/python pipeline.py --target $(or $(PIPELINE_TARGET),aws) images --push
 
@@ -66,4 +72,7 @@ ablation: setup .venv-steps/.ready ## what each part of the recipe is worth, on 
 clean: ## remove environments and caches; the emulator's state stays (python pipeline.py emulator reset)
 	rm -rf .venv .venv-steps .mypy_cache .ruff_cache
 
-.PHONY: help setup lock demo images lint test test-compile test-kills accuracy ablation clean
+# An emulator of its own, so that nothing of yours is shown, or deleted.
+notebook: export EMULATOR_STATE := $(CURDIR)/.tally/notebook
+
+.PHONY: help setup lock demo notebook images lint test test-compile test-kills accuracy ablation clean
