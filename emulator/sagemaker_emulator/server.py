@@ -41,7 +41,9 @@ THREADS = {"functions": 200, "endpoints": 200, "others": 40, "moto": 8}
 # How soon a request that waits for a queue's message looks again: after a request that may have
 # sent one, and for what the time brings (a delay, a visibility timeout).
 _LOOK_SECONDS, _LONGEST_LOOK_SECONDS = 0.1, 1.0
-_DISCARDED = 1 << 20  # bytes of a refused request that are read, so that its client reads why
+# Bytes of a refused request that are read, for a second at most, so that its client reads why: many
+# send all of a body before they read anything.
+_DISCARDED = 64 << 20
 _log = logging.getLogger("emulator")
 
 
@@ -68,7 +70,7 @@ def application(context: Context) -> Application:
             if request.raw_path == HEALTH:
                 return HttpResponse(200, {"content-type": "application/json"}, b"{}")
             admission.check_key(request, context.credentials, words)
-            body = await _body(request, receive, admission.body_limit(request, service))
+            body = await _body(request, service, receive)
         except ApiError as problem:
             return _closing(error_response(problem, words))
         share = limiter(protocol.share(request, service))
@@ -120,16 +122,17 @@ def _closing(reply: HttpResponse) -> HttpResponse:
     return HttpResponse(reply.status, {**reply.headers, "connection": "close"}, reply.body)
 
 
-async def _body(request: SignedRequest, receive: _Receive, limit: int) -> bytes:
+async def _body(request: SignedRequest, service: str | None, receive: _Receive) -> bytes:
     """The body of a request.
 
     Raises:
         ApiError: It is too large, or does not arrive in time.
         ClientGone: The client closed the connection.
     """
+    limit = admission.body_limit(request, service)
     length = request.values.get("content-length", "0")
     if not length.isdecimal() or len(length) > 15 or int(length) > limit:
-        raise admission.too_large(limit)
+        raise admission.too_large(request, service)
     body = bytearray()
     try:
         async with asyncio.timeout(BODY_SECONDS):
@@ -140,7 +143,7 @@ async def _body(request: SignedRequest, receive: _Receive, limit: int) -> bytes:
                     raise ClientGone
                 body += message.get("body", b"")
                 if len(body) > limit:
-                    raise admission.too_large(limit)
+                    raise admission.too_large(request, service)
                 if not message.get("more_body", False):
                     return bytes(body)
     except TimeoutError:
