@@ -128,8 +128,11 @@ def body_limit(request: SignedRequest, service: str | None) -> int:
     return _LIMITS.get(service or "", _OTHER_LIMIT)
 
 
-def too_large(limit: int) -> ApiError:
-    """The refusal of a body that has more bytes."""
+def too_large(request: SignedRequest, service: str | None) -> ApiError:
+    """The refusal of a body that has more bytes; SageMaker Runtime's has no code but its status."""
+    limit = body_limit(request, service)
+    if service == "sagemaker" and protocol.invoked_endpoint(request.method, request.raw_path):
+        return ApiError("413", f"HTTP content length exceeded {limit} bytes.", 413)
     return ApiError(
         "RequestEntityTooLargeException", f"Request must be smaller than {limit} bytes.", 413
     )

@@ -158,6 +158,8 @@ def serve(options: Options) -> None:
         for service in services:
             stack.callback(_stop, service)
             service.start()
+        # First of all, too: no invocation that the end of the containers ends counts as a try.
+        stack.callback(_stop, context.functions)
         stack.callback(_ignore_signals)
         _write_server_files(context)
         BoundedProtocol.most = max(64, raise_file_limit() // 2)

@@ -50,13 +50,18 @@ def invoked_endpoint(method: str, path: str) -> str | None:
     return match[1] if match else None
 
 
-def may_wait(request: SignedRequest, service: str | None) -> bool:
-    """Whether a request may take long: it runs somebody's code, or waits for a queue's messages."""
-    if service == "sqs":
-        return True
-    if service == "lambda":
-        return bool(_FUNCTION_INVOCATIONS.match(request.raw_path))
-    return invoked_endpoint(request.method, request.raw_path) is not None
+def share(request: SignedRequest, service: str | None) -> str:
+    """Whose threads a request is run in: what waits or is slow must not hold up the others.
+
+    Returns:
+        `functions` or `endpoints` for an invocation, `others` for what else is run here, and
+        `moto` for the rest, one of which runs at a time.
+    """
+    if service == "lambda" and _FUNCTION_INVOCATIONS.match(request.raw_path):
+        return "functions"
+    if invoked_endpoint(request.method, request.raw_path) is not None:
+        return "endpoints"
+    return "others" if service in (None, *OWN_SERVICES) else "moto"
 
 
 def run_json(context: Context, service: str, name: str, body: bytes) -> HttpResponse:

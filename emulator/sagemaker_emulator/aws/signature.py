@@ -25,6 +25,7 @@ _SKEW = timedelta(minutes=5)
 _S3_SKEW = timedelta(minutes=15)
 _LONGEST_EXPIRY = 604_800  # seconds: a week
 _PART = re.compile(r"\s*(\w+)\s*=\s*([^,\s]*)\s*")
+_SPACES = re.compile("[ \t]+")
 _UNRESERVED = "-_.~"
 _CREDENTIAL = re.compile(r"Credential=([^/,\s]*)/\d+/[^/,\s]*/([^/,\s]+)/aws4_request")
 
@@ -422,13 +423,18 @@ def _canonical_hash(request: SignedRequest, claim: _Claim, s3: bool) -> str:
             request.method,
             path or "/",
             "&".join(f"{name}={value}" for name, value in arguments),
-            *(f"{name}:{' '.join(values.get(name, '').split())}" for name in claim.signed_headers),
+            *(f"{name}:{_trimmed(values.get(name, ''))}" for name in claim.signed_headers),
             "",
             ";".join(claim.signed_headers),
             claim.payload_hash,
         )
     )
     return sha256(canonical.encode("latin-1", "replace")).hexdigest()
+
+
+def _trimmed(value: str) -> str:
+    """A header's value with single spaces; a byte of a UTF-8 letter (À, à, …) is no space."""
+    return " ".join(value.split()) if value.isascii() else _SPACES.sub(" ", value).strip(" ")
 
 
 def _canonical_path(raw_path: str, s3: bool) -> str:

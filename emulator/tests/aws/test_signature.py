@@ -55,6 +55,13 @@ def signed(
     )
 
 
+@pytest.mark.parametrize("value", ["Å à", " à  ", "Å", "two   words  à"])
+def test_letters_beyond_ascii_in_a_header_are_as_they_were_signed(value: str) -> None:
+    request = signed("s3", headers={"x-amz-meta-a": value})
+    as_received = [(name, text.encode().decode("latin-1")) for name, text in request.headers]
+    verify(replace(request, headers=as_received), PAIR, datetime.now(UTC))
+
+
 def refusal(request: SignedRequest, now: datetime | None = None) -> SignatureRefused:
     """Why a request is refused."""
     with pytest.raises(SignatureRefused) as caught:

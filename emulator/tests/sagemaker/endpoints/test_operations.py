@@ -139,10 +139,15 @@ def test_endpoint_that_cannot_be_invoked_is_a_validation_error(
 ) -> None:
     with pytest.raises(ClientError, match=r"ValidationError.*nowhere of account.*not found"):
         hosting.ask("nowhere")
-    with pytest.raises(ClientError, match="exceeds the maximum of 26214400"):
-        hosting.ask(endpoint, b"x" * (25 * 1024 * 1024 + 1))
     with pytest.raises(ClientError, match=f"there are v-{endpoint}"):
         hosting.ask(endpoint, TargetVariant="other")
+
+
+def test_body_that_is_too_large_is_refused_before_it_reaches_the_model(
+    hosting: Hosting, endpoint: Any
+) -> None:
+    with pytest.raises(ClientError, match=r"\(413\).*exceeded 26214400 bytes"):
+        hosting.ask(endpoint, b"x" * (25 * 1024 * 1024 + 1))
 
 
 def test_an_update_leaves_no_gap(hosting: Hosting, endpoint: Any) -> None:
