@@ -8,7 +8,7 @@ CLASSES = 4
 
 
 def drawn(bins: int, noise: float, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Right classes (bins) and log probabilities (bins, classes) of somebody who sees them dimly."""
+    """Right classes (bins) and log probabilities (bins, classes) of somebody who sees dimly."""
     generator = torch.Generator().manual_seed(seed)
     labels = torch.arange(bins) % CLASSES
     seen = torch.nn.functional.one_hot(labels, CLASSES).float()
