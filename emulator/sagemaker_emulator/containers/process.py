@@ -17,6 +17,7 @@ from sagemaker_emulator.containers.host import Launch
 
 HOST = Path(host.__file__)
 POLL = 0.05  # seconds between two looks at whether a host has its imports
+LONGEST_LINE = 900_000  # bytes; CloudWatch Logs allows events of 1 MB
 LINGER = 1.0  # seconds for which output is read after the end of a container
 
 
@@ -67,7 +68,7 @@ class Process:
         rest = b""
         for data in self._data():
             *whole, rest = (rest + data).split(b"\n")
-            if len(rest) > 1 << 18:  # CloudWatch's own limit for one event
+            if len(rest) > LONGEST_LINE:
                 whole, rest = [*whole, rest], b""
             if whole:
                 yield [_last_state(line) for line in whole]
