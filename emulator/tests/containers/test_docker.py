@@ -12,7 +12,7 @@ import pytest
 from process_owner import Nobody
 
 from sagemaker_emulator.containers.docker import Docker
-from sagemaker_emulator.containers.host import Launch
+from sagemaker_emulator.containers.host.channel import Launch
 from sagemaker_emulator.containers.process import HostLost, Process
 from sagemaker_emulator.containers.runtime import Container, Runtime, choose_sandbox
 from sagemaker_emulator.containers.sandbox import SandboxUnavailable
@@ -165,11 +165,13 @@ def test_killed_container_is_gone(start: Callable[..., Process], tmp_path: Path)
 def test_containers_end_with_the_emulator(
     start: Callable[..., Process], runtime: Runtime, tmp_path: Path
 ) -> None:
-    start(WRITING.format(trap="trap '' TERM; "))
+    process = start(WRITING.format(trap="trap '' TERM; "))
     written = tmp_path / "job/ml/written"
     wait_for(written)
     runtime.close()
     assert still(written)
+    with pytest.raises(HostLost):
+        process.wait()
 
 
 def test_containers_of_a_killed_emulator_end_with_the_next(
