@@ -54,13 +54,18 @@ def present(shape: Shape | None, value: Any) -> Any:
         case ListShape():
             return [present(shape.member, item) for item in value]
         case MapShape():
-            return {key: present(shape.value, item) for key, item in value.items()}
+            return {_encodable(key): present(shape.value, item) for key, item in value.items()}
         case Shape(type_name="blob"):
             return base64.b64encode(value).decode() if isinstance(value, bytes) else value
         case Shape(type_name="timestamp"):
             return _epoch(value)
         case _:
-            return value
+            return _encodable(value) if isinstance(value, str) else value
+
+
+def _encodable(text: str) -> str:
+    """A text without half characters, as of a file's name that is no UTF-8: clients print it."""
+    return text if text.isascii() else text.encode(errors="replace").decode()
 
 
 def _is_infinite(value: object) -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 from sagemaker_emulator.containers import image
 from sagemaker_emulator.containers.docker import Docker
 from sagemaker_emulator.containers.environment import Build, Log
-from sagemaker_emulator.containers.host import Launch
+from sagemaker_emulator.containers.host.channel import Launch
 from sagemaker_emulator.containers.process import Host, HostLost, Owner, Process
 from sagemaker_emulator.containers.sandbox import (
     OPT_ML,

@@ -111,3 +111,9 @@ def test_response_holds_no_number_that_json_cannot() -> None:
     metric = {"MetricName": "loss", "Value": float("nan"), "Timestamp": 1.0}
     shown = present(shape, {"FinalMetricDataList": [metric]})
     assert shown == {"FinalMetricDataList": [{"MetricName": "loss", "Timestamp": 1.0}]}
+
+
+def test_response_holds_no_half_character() -> None:
+    shape = service_model("sagemaker").operation_model("DescribeTrainingJob").output_shape
+    document = {"FailureReason": "\udcff: é", "HyperParameters": {"\ud800": "x"}}
+    assert present(shape, document) == {"FailureReason": "?: é", "HyperParameters": {"?": "x"}}

@@ -12,7 +12,7 @@ import pytest
 from process_owner import Nobody
 
 from sagemaker_emulator.containers.docker import Docker
-from sagemaker_emulator.containers.host import Launch
+from sagemaker_emulator.containers.host.channel import Launch
 from sagemaker_emulator.containers.process import HostLost, Process
 from sagemaker_emulator.containers.runtime import Container, Runtime, choose_sandbox
 from sagemaker_emulator.containers.sandbox import SandboxUnavailable

@@ -222,6 +222,16 @@ def test_an_endpoint_that_cannot_start_is_failed(hosting: Hosting, name: str) ->
         hosting.sagemaker.describe_endpoint(EndpointName=name)
 
 
+def test_an_endpoint_whose_model_was_deleted_is_failed_with_the_reason(
+    hosting: Hosting, name: str
+) -> None:
+    hosting.model(name, "a")
+    hosting.config(name, **{name: 1.0})
+    hosting.sagemaker.delete_model(ModelName=name)
+    made = hosting.endpoint(name, name)
+    assert made["FailureReason"].startswith("ClientError: Could not find model ")
+
+
 def test_variants_share_by_weight(hosting: Hosting, name: str) -> None:
     other = f"{name}-b"
     for model, word in ((name, "a"), (other, "b")):
