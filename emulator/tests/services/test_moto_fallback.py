@@ -74,8 +74,8 @@ def test_body_that_is_no_json_object_is_refused(
     "operation, body, code",
     [
         ("CreateQueue", {}, "ValidationException"),
-        ("CreateQueue", {"QueueName": 5}, "ValidationException"),
-        ("ReceiveMessage", {"QueueUrl": "x", "WaitTimeSeconds": "x"}, "ValidationException"),
+        ("CreateQueue", {"QueueName": 5}, "SerializationException"),
+        ("ReceiveMessage", {"QueueUrl": "x", "WaitTimeSeconds": "x"}, "SerializationException"),
         ("NoSuch", {}, "UnknownOperationException"),
     ],
     ids=["missing", "type", "wait", "operation"],
