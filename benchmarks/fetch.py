@@ -7,11 +7,9 @@ Compare the ratios of the medians, because absolute speeds vary from machine to 
 """
 
 import argparse
-import json
 import os
 import random
 import shutil
-import socket
 import statistics
 import subprocess
 import sys
@@ -24,6 +22,8 @@ from pathlib import Path
 import boto3
 from botocore.config import Config
 from repository import ROOT, STEPS
+
+import sagemaker_emulator
 
 BUCKET = "bins"
 # Prepare's own code, run in the steps' environment; it prints the seconds that it took.
@@ -103,17 +103,18 @@ def main() -> None:
     memory = "/dev/shm" if Path("/dev/shm").is_dir() else None  # the disk is not measured
     with tempfile.TemporaryDirectory(dir=memory) as folder:
         work = Path(folder)
-        images = work / "s3" / BUCKET / "bin-images"
-        images.mkdir(parents=True)
-        chance = random.Random(0)
-        for number in range(options.objects):
-            (images / f"{number:05d}.jpg").write_bytes(chance.randbytes(options.kilobytes * 1000))
-        server = serve(work / "s3")
+        state = work / "state"
+        os.environ |= sagemaker_emulator.up(state, ROOT / "containers")["environment"]
+        images = state / "s3" / BUCKET / "bin-images"
         try:
+            images.mkdir(parents=True)
+            chance = random.Random(0)
+            for number in range(options.objects):
+                body = chance.randbytes(options.kilobytes * 1000)
+                (images / f"{number:05d}.jpg").write_bytes(body)
             seconds = measure(work, options.objects, options.rounds)
         finally:
-            server.terminate()
-            server.wait()
+            sagemaker_emulator.down(state)
     ours = statistics.median(seconds["Prepare"])
     print(f"\n{options.objects} objects of {options.kilobytes} kB, median of {options.rounds}")
     for method, times in seconds.items():
@@ -134,33 +135,6 @@ def measure(work: Path, count: int, rounds: int) -> dict[str, list[float]]:
             assert len(list(folder.iterdir())) == count, f"{method} did not fetch all"
             print(f"round {turn + 1}  {method:<20}{seconds[method][-1]:.2f} s", flush=True)
     return seconds
-
-
-def serve(folder: Path) -> "subprocess.Popen[bytes]":
-    """Start the emulator's S3 server, and set the variables that make clients use it.
-
-    Args:
-        folder: Holds a folder for each bucket, and is named `s3`.
-    """
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    pair = {"AccessKeyId": "anybody", "SecretAccessKey": "anything"}
-    (folder.parent / "credentials.json").write_text(json.dumps(pair))
-    os.environ |= {
-        "AWS_ENDPOINT_URL_S3": f"http://127.0.0.1:{port}",
-        "AWS_ACCESS_KEY_ID": pair["AccessKeyId"],
-        "AWS_SECRET_ACCESS_KEY": pair["SecretAccessKey"],
-        "AWS_REGION": "us-east-1",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }
-    command = [sys.executable, "-m", "sagemaker_emulator.s3", "--state", str(folder.parent)]
-    server = subprocess.Popen([*command, "--port", str(port)])
-    while True:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return server
-        time.sleep(0.05)
 
 
 if __name__ == "__main__":

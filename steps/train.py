@@ -1,10 +1,12 @@
 """Train the network that counts: the script of the steps Tune and Train, in script mode.
 
-Channels: `train` and `validation`, with one folder of images for each count; `pretrained`
-(optional), with weights for the backbone. Model: model.pt, model.json, training.json, code/ and,
-with `--debug true`, debug_rules.json. Log: one line of metrics after each epoch; the last line
-repeats the epoch that is kept. An interrupted training resumes from the checkpoint in
-/opt/ml/checkpoints, if the platform created that folder.
+Channels: `train` and `validation` (or `valid`), with one folder of images for each count;
+`pretrained` (optional), with weights for the backbone; `test` may be there and is never read.
+Model: model.pt, model.json, training.json, code/ and, with `--debug true`, debug_rules.json. Log:
+one line of metrics after each epoch; the last line repeats the epoch that is kept. An interrupted
+training resumes from the checkpoint in /opt/ml/checkpoints, if the platform created that folder.
+
+By hand, outside a container: set SM_CHANNEL_TRAIN, SM_CHANNEL_VALIDATION and SM_MODEL_DIR.
 """
 
 from __future__ import annotations
@@ -48,10 +50,11 @@ from training.watch.watcher import Watcher
 
 def main(arguments: list[str] | None = None) -> int:
     """Train; report a problem that the user can fix in one line, without a traceback."""
-    environment = Environment.read(os.environ)
     memory.keep_freed()
     previous_handler = signal.getsignal(signal.SIGTERM)
+    environment = None
     try:
+        environment = Environment.read(os.environ)
         recipe = hyperparameters.parse(arguments)
         with distributed.joined(os.environ, torch.cuda.is_available()) as group:
             if group.first:
@@ -61,8 +64,8 @@ def main(arguments: list[str] | None = None) -> int:
                 run_as_worker(recipe, environment, group)
     except (TrainingError, WeightsUnavailable) as error:
         print(f"train: {error}", file=sys.stderr, flush=True)
-        environment.output.mkdir(parents=True, exist_ok=True)
-        (environment.output / "failure").write_text(str(error))
+        if environment:
+            environment.write_failure(str(error))
         return 1
     finally:
         signal.signal(signal.SIGTERM, previous_handler)
@@ -95,6 +98,7 @@ def run(
         WeightsUnavailable: there are no weights to start from.
     """
     started = time.monotonic()
+    environment.make_model_folder()
     device = devices.choose(os.environ)
     if recipe.compile:
         devices.require_compiler(device, os.environ)

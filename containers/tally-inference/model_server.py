@@ -23,6 +23,7 @@ from types import FrameType
 
 import uvicorn
 from batching import Batcher, Job
+from connection import BoundedProtocol
 from model_program import Context, Program, StartError, cores, load
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
@@ -194,6 +195,8 @@ def main() -> int:
     server = Server()
     config = uvicorn.Config(
         server.application(),
+        http=BoundedProtocol,
+        ws="none",
         host=os.environ.get("SERVE_HOST", "0.0.0.0"),
         port=int(port),
         log_config=None,

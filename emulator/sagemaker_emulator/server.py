@@ -1,13 +1,16 @@
 """The HTTP interface: which service and operation a request is for, and its response."""
 
 import asyncio
+import contextlib
 import errno
 import functools
 import logging
 import sqlite3
+import time
 import traceback
 import uuid
 from collections.abc import Awaitable, Callable, MutableMapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,11 +22,11 @@ from sagemaker_emulator.aws import protocol
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import HttpResponse
 from sagemaker_emulator.aws.error_response import Protocol, error_response, protocol_of
-from sagemaker_emulator.aws.signature import SignedRequest
+from sagemaker_emulator.aws.signed_request import SignedRequest
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.sagemaker.endpoints.invoke import invoke_endpoint
 from sagemaker_emulator.services.functions import code_address
-from sagemaker_emulator.services.moto_fallback import MotoFallback
+from sagemaker_emulator.services.moto_fallback import MotoFallback, NoMessage
 
 _Message = MutableMapping[str, Any]
 _Receive = Callable[[], Awaitable[_Message]]
@@ -33,10 +36,14 @@ Application = Callable[[_Message, _Receive, _Send], Awaitable[None]]
 HEALTH = "/_emulator/health"
 PART_SECONDS = 20.0  # for the next part of a body
 BODY_SECONDS = 120.0  # for all of it
-# Requests that wait, as for a model, hold their thread while they do; the others get theirs.
-_WAITING_THREADS = 200
-_THREADS = 40
-_DISCARDED = 1 << 20  # bytes of a refused request that are read, so that its client reads why
+# Threads for requests, by `protocol.share`. A request that finds none waits without one.
+THREADS = {"functions": 200, "endpoints": 200, "others": 40, "moto": 8}
+# How soon a request that waits for a queue's message looks again: after a request that may have
+# sent one, and for what the time brings (a delay, a visibility timeout).
+_LOOK_SECONDS, _LONGEST_LOOK_SECONDS = 0.1, 1.0
+# Bytes of a refused request that are read, for a second at most, so that its client reads why: many
+# send all of a body before they read anything.
+_DISCARDED = 64 << 20
 _log = logging.getLogger("emulator")
 
 
@@ -48,9 +55,10 @@ def application(context: Context) -> Application:
     """The ASGI application over a context that has its services."""
     moto = MotoFallback(context)
     port = urlsplit(context.url).port or 80
-    # Made in the event loop.
-    waiting = functools.cache(lambda: anyio.CapacityLimiter(_WAITING_THREADS))
-    others = functools.cache(lambda: anyio.CapacityLimiter(_THREADS))
+
+    @functools.cache  # made in the event loop
+    def limiter(share: str) -> anyio.CapacityLimiter:
+        return anyio.CapacityLimiter(THREADS[share])
 
     async def respond(request: SignedRequest, receive: _Receive) -> HttpResponse:
         words: Protocol = "json"
@@ -62,13 +70,16 @@ def application(context: Context) -> Application:
             if request.raw_path == HEALTH:
                 return HttpResponse(200, {"content-type": "application/json"}, b"{}")
             admission.check_key(request, context.credentials, words)
-            body = await _body(request, receive, admission.body_limit(request, service))
+            body = await _body(request, service, receive)
         except ApiError as problem:
             return _closing(error_response(problem, words))
-        limiter = waiting if protocol.may_wait(request, service) else others
-        return await anyio.to_thread.run_sync(
-            _respond, context, moto, request, service, body, words, limiter=limiter()
+        share = limiter(protocol.share(request, service))
+        reply = await anyio.to_thread.run_sync(
+            _respond, context, moto, request, service, body, words, limiter=share
         )
+        if not isinstance(reply, NoMessage):
+            return reply
+        return await _wait_for_message(context, moto, reply, words, receive, share)
 
     async def app(scope: _Message, receive: _Receive, send: _Send) -> None:
         if scope["type"] != "http":
@@ -111,16 +122,17 @@ def _closing(reply: HttpResponse) -> HttpResponse:
     return HttpResponse(reply.status, {**reply.headers, "connection": "close"}, reply.body)
 
 
-async def _body(request: SignedRequest, receive: _Receive, limit: int) -> bytes:
+async def _body(request: SignedRequest, service: str | None, receive: _Receive) -> bytes:
     """The body of a request.
 
     Raises:
         ApiError: It is too large, or does not arrive in time.
         ClientGone: The client closed the connection.
     """
+    limit = admission.body_limit(request, service)
     length = request.values.get("content-length", "0")
     if not length.isdecimal() or len(length) > 15 or int(length) > limit:
-        raise admission.too_large(limit)
+        raise admission.too_large(request, service)
     body = bytearray()
     try:
         async with asyncio.timeout(BODY_SECONDS):
@@ -131,7 +143,7 @@ async def _body(request: SignedRequest, receive: _Receive, limit: int) -> bytes:
                     raise ClientGone
                 body += message.get("body", b"")
                 if len(body) > limit:
-                    raise admission.too_large(limit)
+                    raise admission.too_large(request, service)
                 if not message.get("more_body", False):
                     return bytes(body)
     except TimeoutError:
@@ -141,6 +153,46 @@ async def _body(request: SignedRequest, receive: _Receive, limit: int) -> bytes:
             f"{PART_SECONDS:.0f} seconds of the one before.",
             408,
         ) from None
+
+
+async def _wait_for_message(
+    context: Context,
+    moto: MotoFallback,
+    empty: NoMessage,
+    words: Protocol,
+    receive: _Receive,
+    share: anyio.CapacityLimiter,
+) -> HttpResponse:
+    """Look for a message again and again, in no thread meanwhile.
+
+    Raises:
+        ClientGone: The client closed the connection.
+    """
+    reply: HttpResponse = empty
+    deadline = time.monotonic() + empty.seconds
+    while isinstance(reply, NoMessage) and time.monotonic() < deadline:
+        seen, looked = moto.changes, time.monotonic()
+        while moto.changes == seen and time.monotonic() - looked < _LONGEST_LOOK_SECONDS:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                break
+            await _stay(receive, min(_LOOK_SECONDS, left))
+        again = functools.partial(_guarded, "ReceiveMessage", context.state, words, reply.again)
+        reply = await anyio.to_thread.run_sync(again, limiter=share)
+    return reply
+
+
+async def _stay(receive: _Receive, seconds: float) -> None:
+    """Wait while the client does.
+
+    Raises:
+        ClientGone: It closed the connection.
+    """
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            while (await receive())["type"] != "http.disconnect":
+                pass
+        raise ClientGone
 
 
 async def _discard(receive: _Receive) -> None:
@@ -166,24 +218,35 @@ def _respond(
     words: Protocol,
 ) -> HttpResponse:
     """Run one request in a worker thread; every exception becomes a response."""
-    try:
+
+    def run() -> HttpResponse:
         # A moto service is the one that it was signed for.
         own = service if service in protocol.OWN_SERVICES else None
         admission.check_signature(request, own, context.credentials, body, words)
         return _dispatch(context, moto, request, service, body)
+
+    return _guarded(f"{request.method} {request.raw_path}", context.state, words, run)
+
+
+def _guarded(
+    name: str, state: Path, words: Protocol, run: Callable[[], HttpResponse]
+) -> HttpResponse:
+    """What `run` returns, or the response to what it raises."""
+    try:
+        return run()
     except ApiError as problem:
         return error_response(problem, words)
     except Exception as problem:
-        _log.error("%s %s\n%s", request.method, request.raw_path, traceback.format_exc())
+        _log.error("%s\n%s", name, traceback.format_exc())
         if _is_of_disk(problem):
             message = (
-                f"the emulator could not use its disk under {context.state}: {problem}. "
+                f"the emulator could not use its disk under {state}: {problem}. "
                 "Nothing was acknowledged; free some space, then call again."
             )
         else:
             message = (
                 f"a fault of the emulator, not of the request: {type(problem).__name__}: "
-                f"{problem}. The traceback is in {context.state / 'log.txt'}."
+                f"{problem}. The traceback is in {state / 'log.txt'}."
             )
         return error_response(ApiError("InternalFailure", message, 500), words)
 

@@ -38,7 +38,7 @@ def rule_for(
 
 
 def approve(emulator: Emulator, group: str) -> Any:
-    (emulator.state / "s3" / "lambda-events").mkdir(exist_ok=True)
+    emulator.client("s3").create_bucket(Bucket="lambda-events")
     sagemaker = emulator.client("sagemaker")
     sagemaker.create_model_package_group(ModelPackageGroupName=group)
     image = "123456789012.dkr.ecr.us-east-1.amazonaws.com/image:latest"

@@ -286,14 +286,21 @@ def test_a_number_in_a_query_that_is_none_is_the_requests_fault(
 
 
 @pytest.mark.parametrize(
-    ("service", "path", "size"),
+    ("service", "path", "size", "code"),
     [
-        ("sagemaker", "/", 6 << 20),
-        ("lambda", "/2015-03-31/functions/f/invocations", 6_291_556),
-        ("sagemaker", "/endpoints/any/invocations", 25 << 20),
+        ("sagemaker", "/", 6 << 20, "RequestEntityTooLargeException"),
+        (
+            "lambda",
+            "/2015-03-31/functions/f/invocations",
+            6_291_556,
+            "RequestEntityTooLargeException",
+        ),
+        ("sagemaker", "/endpoints/any/invocations", 25 << 20, "413"),
     ],
 )
-def test_a_body_has_a_limit(emulator: Emulator, service: str, path: str, size: int) -> None:
+def test_a_body_has_a_limit(
+    emulator: Emulator, service: str, path: str, size: int, code: str
+) -> None:
     def claim(request: AWSRequest) -> None:
         request.headers["Content-Length"] = str(size + 1)
         request.data = b"x" * 1000
@@ -302,7 +309,7 @@ def test_a_body_has_a_limit(emulator: Emulator, service: str, path: str, size: i
 
     assert status == 413
     assert headers["connection"] == "close"
-    assert json.loads(body)["__type"] == "RequestEntityTooLargeException"
+    assert json.loads(body)["__type"] == code
 
 
 def test_a_head_has_a_limit(emulator: Emulator) -> None:

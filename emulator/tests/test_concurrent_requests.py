@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
+from function_archive import archive
 from local_context import local_context
 from pipeline_steps import ROLE, definition, fail
 
@@ -19,13 +20,15 @@ from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.sagemaker.pipelines import execution_operations
 from sagemaker_emulator.sagemaker.pipelines import operations as pipelines
 from sagemaker_emulator.services.events import operations as events
+from sagemaker_emulator.services.functions import code
 from sagemaker_emulator.services.functions import operations as functions
 
 if TYPE_CHECKING:
-    from types_boto3_events.type_defs import PutRuleRequestTypeDef
+    from types_boto3_events.type_defs import PutRuleRequestTypeDef, TargetUnionTypeDef
     from types_boto3_lambda.type_defs import CreateFunctionRequestTypeDef
 
 REQUESTS = 8
+MOST_TARGETS = 5  # of a rule
 TEXT = definition(fail("A"))
 T = TypeVar("T")
 
@@ -107,25 +110,22 @@ def test_one_token_starts_one_execution(context: Context, monkeypatch: pytest.Mo
     assert len(listed["PipelineExecutionSummaries"]) == 1
 
 
+def create_function(context: Context, _number: int = 0) -> str:
+    request: CreateFunctionRequestTypeDef = {
+        "FunctionName": "f",
+        "Role": ROLE,
+        "Runtime": "python3.11",
+        "Handler": "function.main.handler",
+        "Code": {"ZipFile": archive()},
+    }
+    return str(functions.create_function(context, request)["FunctionName"])
+
+
 def test_one_of_many_requests_creates_the_function(
     context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    code = {"CodeSha256": "x", "CodeSize": 1, "Folder": "x"}
-    monkeypatch.setattr(functions, "read_archive", lambda *_: b"")
-    monkeypatch.setattr(functions, "unpack_code", lambda *_: dict(code))
-    wait_in(monkeypatch, functions, "unpack_code")
-
-    def create_function(number: int) -> str:
-        request: CreateFunctionRequestTypeDef = {
-            "FunctionName": "f",
-            "Role": ROLE,
-            "Runtime": "python3.11",
-            "Handler": "a.b",
-            "Code": {},
-        }
-        return str(functions.create_function(context, request)["FunctionName"])
-
-    results = send_at_once(create_function)
+    wait_in(monkeypatch, code, "read_archive")
+    results = send_at_once(lambda number: create_function(context, number))
     assert sorted(results) == ["ResourceConflictException"] * (REQUESTS - 1) + ["f"]
 
 
@@ -137,10 +137,11 @@ def test_update_of_a_rule_keeps_targets_added_at_the_same_time(context: Context)
     def update(number: int) -> None:
         for turn in range(20):
             events.put_rule(context, rule)
-            name = f"{number}-{turn}"
-            events.put_targets(context, {"Rule": "r", "Targets": [{"Id": name, "Arn": arn}]})
+            name = str(number % MOST_TARGETS)
+            target: TargetUnionTypeDef = {"Id": name, "Arn": arn, "Input": str(turn)}
+            events.put_targets(context, {"Rule": "r", "Targets": [target]})
 
     send_at_once(update)
     kept = context.store.get("rule", "r")
     assert kept is not None
-    assert len(kept["Targets"]) == REQUESTS * 20
+    assert {target["Id"] for target in kept["Targets"]} == set(map(str, range(MOST_TARGETS)))

@@ -1,5 +1,7 @@
 """The folder of images with which a server is started."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,5 +32,6 @@ def test_running_server_is_found_from_a_folder_without_images(
 ) -> None:
     server = own_emulator()
     assert server.up().returncode == 0
-    done = server.run("up", "--images", str(tmp_path / "nowhere"))
+    command = [sys.executable, "-m", "sagemaker_emulator", "up", "--state", str(server.state)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0 and "already running" in done.stdout

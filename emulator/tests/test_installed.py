@@ -57,6 +57,7 @@ def test_wheel_brings_command_types_license_and_page(wheel: Path) -> None:
     assert "sagemaker-emulator = sagemaker_emulator:main" in entry_points
     assert "sagemaker_emulator/py.typed" in names
     assert "sagemaker_emulator/client/emulator_sts.py" in names
+    assert "sagemaker_emulator/containers/host/__main__.py" in names
     assert any(name.endswith("/LICENSE") for name in names)
     assert not [name for name in names if "tests" in name]
     assert metadata["Version"] == version()

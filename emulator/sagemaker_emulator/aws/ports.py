@@ -27,7 +27,7 @@ class Logs(Protocol):
     def append(self, group: str, stream: str, lines: Iterable[str]) -> None:
         """Add lines, logged now, to a stream, which is made when missing."""
 
-    def write(self, group: str, stream: str, events: Iterable[tuple[float, str]]) -> None:
+    def write(self, group: str, stream: str, events: Iterable[tuple[float, str]]) -> object:
         """Add (epoch seconds, message) to a stream, which is made when missing."""
 
     def read(self, group: str, stream_prefix: str) -> Iterator[str]:

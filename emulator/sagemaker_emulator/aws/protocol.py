@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, unquote
 
 from botocore.model import OperationModel, Shape
 
-from sagemaker_emulator.aws import numerals, request_shapes, signature
+from sagemaker_emulator.aws import numerals, request_shapes, signature_claim
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import (
     HttpResponse,
@@ -19,7 +19,7 @@ from sagemaker_emulator.aws.dispatch import (
     service_model,
 )
 from sagemaker_emulator.aws.request_shapes import unknown_operation
-from sagemaker_emulator.aws.signature import SignedRequest
+from sagemaker_emulator.aws.signed_request import SignedRequest
 from sagemaker_emulator.errors import ApiError
 
 _TARGETS = {"SageMaker": "sagemaker", "Logs_20140328": "logs", "AWSEvents": "events"}
@@ -40,7 +40,7 @@ def service_of_request(request: SignedRequest) -> str | None:
     """The service that a request is for: that of its target, else the one it was signed for."""
     if service := service_of(request.values.get("x-amz-target", "")):
         return service
-    claimed = signature.claimed(request)
+    claimed = signature_claim.claimed(request)
     return claimed[1] if claimed else None
 
 
@@ -50,13 +50,18 @@ def invoked_endpoint(method: str, path: str) -> str | None:
     return match[1] if match else None
 
 
-def may_wait(request: SignedRequest, service: str | None) -> bool:
-    """Whether a request may take long: it runs somebody's code, or waits for a queue's messages."""
-    if service == "sqs":
-        return True
-    if service == "lambda":
-        return bool(_FUNCTION_INVOCATIONS.match(request.raw_path))
-    return invoked_endpoint(request.method, request.raw_path) is not None
+def share(request: SignedRequest, service: str | None) -> str:
+    """Whose threads a request is run in: what waits or is slow must not hold up the others.
+
+    Returns:
+        `functions` or `endpoints` for an invocation, `others` for what else is run here, and
+        `moto` for the rest, one of which runs at a time.
+    """
+    if service == "lambda" and _FUNCTION_INVOCATIONS.match(request.raw_path):
+        return "functions"
+    if invoked_endpoint(request.method, request.raw_path) is not None:
+        return "endpoints"
+    return "others" if service in (None, *OWN_SERVICES) else "moto"
 
 
 def run_json(context: Context, service: str, name: str, body: bytes) -> HttpResponse:

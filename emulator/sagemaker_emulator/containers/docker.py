@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from sagemaker_emulator.containers.environment import Build
-from sagemaker_emulator.containers.host import Launch
+from sagemaker_emulator.containers.host.channel import Launch
 from sagemaker_emulator.containers.image import Image, ImageError
 from sagemaker_emulator.containers.sandbox import HOST_NAME, Start
 

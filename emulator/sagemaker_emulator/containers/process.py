@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from sagemaker_emulator.containers import host
-from sagemaker_emulator.containers.host import Launch
+from sagemaker_emulator.containers.host.channel import Launch
 
-HOST = Path(host.__file__)
+HOST = Path(__file__).with_name("host")  # a program of its own
 POLL = 0.05  # seconds between two looks at whether a host has its imports
+LONGEST_LINE = 900_000  # bytes; CloudWatch Logs allows events of 1 MB
 LINGER = 1.0  # seconds for which output is read after the end of a container
 
 
@@ -67,7 +67,7 @@ class Process:
         rest = b""
         for data in self._data():
             *whole, rest = (rest + data).split(b"\n")
-            if len(rest) > 1 << 18:  # CloudWatch's own limit for one event
+            if len(rest) > LONGEST_LINE:
                 whole, rest = [*whole, rest], b""
             if whole:
                 yield [_last_state(line) for line in whole]
@@ -148,7 +148,7 @@ def _last_state(line: bytes) -> str:
 
 
 class Host:
-    """A process of `host.py`, with which containers are started.
+    """A process of the program `host/`, with which containers are started.
 
     Attributes:
         used: When a container last started or ended in it, by `time.monotonic()`.

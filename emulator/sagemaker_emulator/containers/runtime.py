@@ -5,14 +5,14 @@ import re
 import shutil
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from sagemaker_emulator.containers import image
 from sagemaker_emulator.containers.docker import Docker
 from sagemaker_emulator.containers.environment import Build, Log
-from sagemaker_emulator.containers.host import Launch
+from sagemaker_emulator.containers.host.channel import Launch
 from sagemaker_emulator.containers.process import Host, HostLost, Owner, Process
 from sagemaker_emulator.containers.sandbox import (
     OPT_ML,
@@ -181,6 +181,36 @@ class Runtime:
         process.wrapped = start.wrapped
         return process
 
+    def start_program(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        directory: str = "/",
+        check: Callable[[], None] = lambda: None,
+    ) -> Process:
+        """Start a program of this machine in no sandbox; all that it starts ends with it.
+
+        Args:
+            command: Program and arguments.
+            environment: All its variables, PATH among them.
+            directory: Where it starts.
+            check: Called while it waits; whatever it raises ends the wait.
+
+        Raises:
+            HostLost: The process that programs are forked from could not be started.
+        """
+        launch: Launch = {
+            "argv": list(command),
+            "script": None,
+            "environment": dict(environment),
+            "folder": "",
+            "mount": "",
+            "hosts": "",
+            "directory": directory,
+            "nice": 0,
+        }
+        return self._cold().start(launch, check=check)
+
     def _build(self, log: Log, owner: Owner) -> Build:
         """What a build needs: its programs run as containers do, and end as surely."""
 
@@ -188,17 +218,7 @@ class Runtime:
             command: Sequence[str], environment: Mapping[str, str], log_line: Log
         ) -> tuple[int, list[str]]:
             owner.check()
-            launch: Launch = {
-                "argv": list(command),
-                "script": None,
-                "environment": dict(environment),
-                "folder": "",
-                "mount": "",
-                "hosts": "",
-                "directory": "/",
-                "nice": 0,
-            }
-            process = self._cold().start(launch, check=owner.check)
+            process = self.start_program(command, environment, check=owner.check)
             owner.attach(process)
             printed: list[str] = []
             try:

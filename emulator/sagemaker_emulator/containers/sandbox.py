@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Protocol
 
 from sagemaker_emulator.containers import environment
 from sagemaker_emulator.containers.environment import Build
-from sagemaker_emulator.containers.host import Launch
+from sagemaker_emulator.containers.host.channel import Launch
 from sagemaker_emulator.containers.image import Image
 from sagemaker_emulator.containers.process import HOST
 from sagemaker_emulator.proxies import past_proxies

@@ -10,6 +10,7 @@ import functools
 import hashlib
 import zlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol
 
 HEADER = "x-amz-checksum-"
@@ -39,6 +40,15 @@ def hasher(algorithm: str) -> Hasher:
         return _Running(_crc(algorithm), _POLYNOMIALS[algorithm][1], _BUFFER)
     made: Hasher = hashlib.new(algorithm, usedforsecurity=False)
     return made
+
+
+def of_file(path: Path, algorithm: str) -> bytes:
+    """The checksum of a file's content."""
+    computed = hasher(algorithm)
+    with path.open("rb") as file:
+        while data := file.read(_BUFFER):
+            computed.update(data)
+    return computed.digest()
 
 
 def encode(digest: bytes) -> str:

@@ -10,7 +10,7 @@ from sagemaker_emulator.s3.about import About, Part, Upload
 from sagemaker_emulator.s3.conditions import write_check
 from sagemaker_emulator.s3.documents import element
 from sagemaker_emulator.s3.faults import S3Fault
-from sagemaker_emulator.s3.multipart import MOST_PARTS, digest_of, upload_of
+from sagemaker_emulator.s3.multipart import MOST_PARTS, upload_of
 from sagemaker_emulator.s3.object_store import ObjectStore
 from sagemaker_emulator.s3.requests import Request, Response, xml_response
 from sagemaker_emulator.s3.routes import handles
@@ -119,7 +119,7 @@ def _object_checksum(about: About, parts: list[Part], path: Path) -> dict[str, s
     if not algorithm:
         return {}
     if about.checksum_type == "FULL_OBJECT":
-        return {algorithm: checksums.encode(digest_of(path, algorithm))}
+        return {algorithm: checksums.encode(checksums.of_file(path, algorithm))}
     hasher = checksums.hasher(algorithm)
     for part in parts:
         size = checksums.SIZES[algorithm]

@@ -1,9 +1,9 @@
 """Configurations of buckets: kept and given back. But for CORS, none of them does anything."""
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from sagemaker_emulator.aws import json_text
 from sagemaker_emulator.s3 import documents
 from sagemaker_emulator.s3.buckets import OWNERSHIPS, ownership_controls
 from sagemaker_emulator.s3.documents import element
@@ -167,8 +167,8 @@ def put_bucket_policy(store: ObjectStore, request: Request) -> Response:
     if len(body) > _LONGEST_POLICY:
         raise S3Fault("PolicyTooLarge", "Policy exceeds the maximum allowed document size.")
     try:
-        policy = json.loads(body) if body.startswith(b"{") else None
-    except (ValueError, RecursionError):
+        policy = json_text.loads(body) if body.startswith(b"{") else None
+    except ValueError:
         policy = None
     if policy is None:
         raise S3Fault("MalformedPolicy")

@@ -242,7 +242,6 @@ def list_multipart_uploads(store: ObjectStore, request: Request) -> Response:
     arguments = _Arguments.of(request, "max-uploads")
     key_marker = request.query.get("key-marker", "")
     id_marker = request.query.get("upload-id-marker", "") if key_marker else ""
-    passed = not id_marker
     uploads: list[Upload] = []
     prefixes: list[str] = []
     place, is_truncated = ("", ""), False
@@ -250,12 +249,9 @@ def list_multipart_uploads(store: ObjectStore, request: Request) -> Response:
         key = upload.key
         if not key.startswith(arguments.prefix) or key < key_marker:
             continue
-        if key == key_marker:
-            if passed and id_marker:
-                pass  # behind the marker's upload of the same key
-            else:
-                passed = upload.id == id_marker
-                continue
+        # The marker's upload may be gone: it is a place in the order, not one of those listed.
+        if key == key_marker and (not id_marker or upload.id <= id_marker):
+            continue
         rolled = common_prefix(key, arguments.prefix, arguments.delimiter)
         if rolled and (rolled in prefixes or rolled == key_marker):
             continue

@@ -201,8 +201,8 @@ class Metadata:
         )
 
     def uploads(self, bucket: str) -> list[Upload]:
-        """The uploads under way, in the order of their keys, then of their beginning."""
-        rows = self._read("SELECT * FROM uploads WHERE bucket=? ORDER BY key, created, id", bucket)
+        """The uploads under way, in the order of their keys, then of their ids."""
+        rows = self._read("SELECT * FROM uploads WHERE bucket=? ORDER BY key, id", bucket)
         return [_upload(row) for row in rows]
 
     def upload(self, upload_id: str) -> Upload | None:

@@ -57,7 +57,9 @@ def create_multipart_upload(store: ObjectStore, request: Request) -> Response:
     about = replace(about, checksum_algorithm=algorithm, checksum_type=kind)
     folder = store.bucket(request.bucket)
     _check_key(folder, request.key)
-    upload = Upload(secrets.token_hex(32), request.bucket, request.key, time.time(), about)
+    # Listings are in the order of ids, and S3's in the order in which uploads began.
+    name = f"{time.time_ns():016x}{secrets.token_hex(24)}"
+    upload = Upload(name, request.bucket, request.key, time.time(), about)
     (store.parts / upload.id).mkdir()
     store.metadata.create_upload(upload)
     headers = encryption_headers(about)
@@ -119,7 +121,7 @@ def upload_part(store: ObjectStore, request: Request) -> Response:
     sums = dict(body.checksums)
     path = body.path or store.new_file(body.data or b"")
     if algorithm and not sums:
-        sums = {algorithm: checksums.encode(digest_of(path, algorithm))}
+        sums = {algorithm: checksums.encode(checksums.of_file(path, algorithm))}
     part = _keep_part(store, upload, number, path, body.digests["md5"].hex(), sums)
     headers = {checksums.HEADER + name: value for name, value in sums.items()}
     return Response(200, {"etag": f'"{part.etag}"', **headers})
@@ -166,15 +168,6 @@ def _keep_part(
     if replaced:
         (folder / replaced).unlink(missing_ok=True)
     return part
-
-
-def digest_of(path: Path, algorithm: str) -> bytes:
-    """The checksum of a file's content."""
-    hasher = checksums.hasher(algorithm)
-    with path.open("rb") as file:
-        while data := file.read(1 << 20):
-            hasher.update(data)
-    return hasher.digest()
 
 
 @handles("AbortMultipartUpload")

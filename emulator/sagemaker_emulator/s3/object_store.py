@@ -75,24 +75,33 @@ class ObjectStore:
             S3Fault: There is no such bucket or key.
         """
         folder = self.bucket(bucket)
-        with _refusals(key):
-            path = object_files.file_of(folder, key)
         while True:
+            with _refusals(key):
+                path = object_files.file_of(folder, key)
             try:
                 descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
             except OSError as problem:
+                if self._is_elsewhere(folder, key, path):
+                    continue
                 raise _no_such_key(key, problem) from None
             try:
                 found = os.fstat(descriptor)
-                if not os.path.isfile(path):
+                if os.path.isfile(path):
+                    stored = self._stored(bucket, key, path, found)
+                    if stored is not None:
+                        return descriptor, stored
+                elif not self._is_elsewhere(folder, key, path):
                     raise S3Fault("NoSuchKey", Key=key)
-                stored = self._stored(bucket, key, path, found)
-                if stored is not None:
-                    return descriptor, stored
             except BaseException:
                 os.close(descriptor)
                 raise
             os.close(descriptor)  # it was replaced meanwhile: what is kept is of the new body
+
+    @staticmethod
+    def _is_elsewhere(folder: Path, key: str, path: Path) -> bool:
+        """Whether an object's file was moved since it was found, for a key below it."""
+        with _refusals(key):
+            return object_files.file_of(folder, key) != path
 
     def head(self, bucket: str, key: str) -> Stored:
         """An object without its body.

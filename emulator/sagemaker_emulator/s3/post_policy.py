@@ -11,11 +11,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote, urlencode, urlsplit
 
-from sagemaker_emulator.aws.signature import ALGORITHM, signing_key
+from sagemaker_emulator.aws import json_text
+from sagemaker_emulator.aws.signature import signing_key
+from sagemaker_emulator.aws.signature_claim import ALGORITHM
 from sagemaker_emulator.credentials import Credentials
 from sagemaker_emulator.s3 import checksums, documents, signature_v2
 from sagemaker_emulator.s3.documents import element
-from sagemaker_emulator.s3.faults import S3Fault, invalid_argument
+from sagemaker_emulator.s3.faults import S3Fault, invalid_argument, not_implemented
 from sagemaker_emulator.s3.object_store import ObjectStore
 from sagemaker_emulator.s3.objects import write
 from sagemaker_emulator.s3.requests import Received, Request, Response
@@ -33,7 +35,17 @@ _FILE_NAME = "${filename}"
 # Fields that become headers of the write.
 _HEADERS = {
     *("cache-control", "content-type", "content-disposition", "content-encoding", "expires"),
+    *("x-amz-storage-class", "x-amz-website-redirect-location"),
+    *("x-amz-server-side-encryption", "x-amz-server-side-encryption-aws-kms-key-id"),
+    "x-amz-server-side-encryption-bucket-key-enabled",
 }
+_META = "x-amz-meta-"
+# Fields that something else acts on. Others are refused if they could ask for something of S3.
+_ACTED_ON = {
+    *("x-amz-algorithm", "x-amz-credential", "x-amz-date", _SIGNATURE, "x-amz-security-token"),
+    *("x-amz-checksum-algorithm", *(checksums.HEADER + name for name in checksums.ALGORITHMS)),
+}
+_ASKING = ("x-amz-", "content-md5", "content-language", "if-")
 
 
 def check_form(fields: Mapping[str, str], credentials: Credentials, now: datetime) -> None:
@@ -126,8 +138,8 @@ def check_policy(fields: Mapping[str, str], bucket: str, size: int, now: datetim
 
 def _policy(text: str) -> dict[str, object]:
     try:
-        policy = json.loads(base64.b64decode(text, validate=True))
-    except (ValueError, binascii.Error, RecursionError):
+        policy = json_text.loads(base64.b64decode(text, validate=True))
+    except (ValueError, binascii.Error):
         policy = None
     if not isinstance(policy, dict):
         raise S3Fault("InvalidPolicyDocument", "Invalid Policy: Invalid JSON.")
@@ -178,10 +190,12 @@ def key_of(fields: Mapping[str, str], file_name: str) -> str:
 def post_object(store: ObjectStore, request: Request) -> Response:
     """Write the file of a form whose policy was checked; respond as the form asks."""
     fields = request.body.fields
-    headers = {name: value for name, value in fields.items() if name in _HEADERS}
+    headers = {}
     for name, value in fields.items():
-        if name.startswith(("x-amz-meta-", "x-amz-storage-", "x-amz-server-", "x-amz-website-")):
+        if name in _HEADERS or name.startswith(_META):
             headers[name] = value
+        elif name.startswith(_ASKING) and name not in _ACTED_ON:
+            raise not_implemented(f"The field {name} of PostObject")
     if "acl" in fields:
         headers["x-amz-acl"] = fields["acl"]
     if "tagging" in fields:
@@ -216,13 +230,24 @@ def _check_sums(fields: Mapping[str, str], body: Received) -> None:
     Raises:
         S3Fault: One differs.
     """
-    for name, digest in body.digests.items():
+    for name in checksums.ALGORITHMS:
         given = fields.get(checksums.HEADER + name)
         if given is None:
             continue
-        if given != checksums.encode(digest):
+        if given != checksums.encode(_digest(body, name)):
             raise S3Fault(
                 "BadDigest",
                 f"The {name.upper()} you specified did not match the calculated checksum.",
             )
         body.checksums[name] = given
+
+
+def _digest(body: Received, algorithm: str) -> bytes:
+    """The checksum of a file that has come; its field came when most were already computed."""
+    if algorithm in body.digests:
+        return body.digests[algorithm]
+    if body.path is not None:
+        return checksums.of_file(body.path, algorithm)
+    hasher = checksums.hasher(algorithm)
+    hasher.update(body.data or b"")
+    return hasher.digest()

@@ -166,6 +166,11 @@ def handles(*names: str) -> Callable[[Handler], Handler]:
     return register
 
 
+def is_sub_resource(argument: str) -> bool:
+    """Whether an argument of a query makes a request one for another operation."""
+    return bool(argument) and (argument in _BUCKET or argument in _OBJECT)
+
+
 def operation_of(request: Request) -> str:
     """The name of the operation that a request is for.
 

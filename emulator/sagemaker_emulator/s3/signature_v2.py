@@ -9,10 +9,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from urllib.parse import unquote
 
-from sagemaker_emulator.aws.signature import UNSIGNED_PAYLOAD, Signature
+from sagemaker_emulator.aws.signature import Signature
+from sagemaker_emulator.aws.signature_claim import UNSIGNED_PAYLOAD
 from sagemaker_emulator.credentials import Credentials
 from sagemaker_emulator.s3.faults import S3Fault
 from sagemaker_emulator.s3.requests import Request
+from sagemaker_emulator.s3.routes import is_sub_resource
 
 _ARGUMENTS = ("AWSAccessKeyId", "Signature", "Expires")
 _HEADERS = ("content-md5", "content-type")  # in the address they stand for headers
@@ -27,6 +29,7 @@ _SIGNED_ARGUMENTS = frozenset(
         "response-content-encoding",
     )
 )
+_OF_LISTS = ("list-type",)  # what it changes is the form of a listing
 
 
 def is_presigned(request: Request) -> bool:
@@ -73,6 +76,13 @@ def verify(
     if pairs:
         texts = (name if value is None else f"{name}={value}" for name, value in pairs)
         arguments = "?" + "&".join(texts)
+    # It signs no other argument, so that anybody could add one that makes it another operation.
+    for name in query:
+        if is_sub_resource(name) and name not in _SIGNED_ARGUMENTS and name not in _OF_LISTS:
+            raise S3Fault(
+                "AccessDenied",
+                f"Signature Version 2 does not sign the argument {name}; use Version 4",
+            )
     lines = (
         request.method,
         *(headers.get(name, "").strip() for name in _HEADERS),

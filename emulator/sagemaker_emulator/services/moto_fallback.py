@@ -6,6 +6,7 @@ it: an idle emulator stays small.
 """
 
 import base64
+import functools
 import json
 import logging
 import re
@@ -13,6 +14,8 @@ import secrets
 import sqlite3
 import threading
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from sagemaker_emulator.aws import numerals
@@ -28,7 +31,6 @@ _READS = ("Get", "List", "Describe", "Batch", "Simulate", "Assume", "Head", "Val
 # Measurements, whose number has no limit: they are lost at a restart.
 _NOT_KEPT = ("PutMetricData",)
 _MAX_WAIT = 20  # seconds that SQS may wait for a message
-_POLL_SECONDS = 0.2  # between two polls of a queue for a client that waits
 _log = logging.getLogger("emulator.moto")
 _KEPT_HEADERS = (
     *("content-type", "content-encoding", "accept"),
@@ -36,12 +38,30 @@ _KEPT_HEADERS = (
 )
 
 
+@dataclass(frozen=True)
+class NoMessage(HttpResponse):
+    """The response to a request for a queue's messages, which would wait as there is none.
+
+    Attributes:
+        seconds: for how long it would.
+        again: looks again; it returns another of these while there is none.
+    """
+
+    seconds: float
+    again: Callable[[], HttpResponse]
+
+
 class MotoFallback:
-    """moto, with what one server's state has kept of it."""
+    """moto, with what one server's state has kept of it.
+
+    Attributes:
+        changes: How many requests have changed it, as far as is known.
+    """
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self._lock = threading.Lock()
+        self.changes = 0
         self._replayed = False
 
     def respond(
@@ -56,18 +76,35 @@ class MotoFallback:
             headers: With lower-case names.
             body: As it came.
 
+        Returns:
+            The response; a `NoMessage` where it would wait for one.
+
         Raises:
             ApiError: The emulator cannot do that.
         """
-        try:
+
+        def run() -> HttpResponse:
             return self._respond(service, method, url, headers, body)
+
+        return self._guarded(run, service, headers, body)
+
+    def _guarded(
+        self,
+        run: Callable[[], HttpResponse],
+        service: str,
+        headers: dict[str, str],
+        body: bytes,
+    ) -> HttpResponse:
+        """What `run` returns; every fault of it is one of the request or of moto."""
+        try:
+            return run()
         except (ApiError, sqlite3.OperationalError):
             raise
         except Exception as problem:
             # It may be the request's fault; a fault of moto stays in the log.
             if (fault := moto_requests.fault(problem, service, headers, body)) is not None:
                 raise fault from problem
-            _log.exception("%s %s to %s", method, headers.get("x-amz-target", url), service)
+            _log.exception("a request to %s %s", service, headers.get("x-amz-target", ""))
             message = f"a fault of moto, not of the request: {type(problem).__name__}: {problem}"
             raise ApiError("InternalFailure", message, 500) from None
 
@@ -91,28 +128,40 @@ class MotoFallback:
             "body": base64.b64encode(body).decode(),
             "seed": secrets.randbits(32),
         }
-        polls = service == "sqs" and moto_requests.receives(headers, body)
-        deadline = time.monotonic() + (_without_waiting(request) if polls else 0)
-        while True:
-            with self._lock:
-                self._replay()
-                try:
-                    reply = _ask(self._context, request)
-                except NotImplementedError as error:
-                    raise _unknown(f"the emulator cannot do that: {error}") from None
-                except ModuleNotFoundError as error:
-                    raise _unknown(
-                        f"the emulator runs '{service}' only where the Python package "
-                        f"{error.name} is installed: pip install 'moto[all]'"
-                    ) from None
-                if reply is None:
-                    raise _unknown(f"the emulator does not run the service '{service}'")
-                received = not polls or b"<Message>" in reply.body or b'"Messages"' in reply.body
-                if reply.status < 300 and received and not _reads(method, headers, body):
-                    self._context.store.put(_KIND, f"{time.time_ns()}", request)
-            if received or reply.status >= 300 or time.monotonic() >= deadline:
+        changes = not _reads(method, headers, body)
+        if service != "sqs" or not moto_requests.receives(headers, body):
+            return self._ask(request, lambda _: changes)
+        seconds = _without_waiting(request)
+
+        def receive() -> HttpResponse:
+            reply = self._ask(request, _has_message)
+            if not seconds or reply.status >= 300 or _has_message(reply):
                 return reply
-            time.sleep(_POLL_SECONDS)
+            again = functools.partial(self._guarded, receive, service, headers, body)
+            return NoMessage(reply.status, reply.headers, reply.body, seconds, again)
+
+        return receive()
+
+    def _ask(self, request: Document, is_kept: Callable[[HttpResponse], bool]) -> HttpResponse:
+        """Hand a request to moto, and keep it if it may have changed something."""
+        service = request["service"]
+        with self._lock:
+            self._replay()
+            try:
+                reply = _ask(self._context, request)
+            except NotImplementedError as error:
+                raise _unknown(f"the emulator cannot do that: {error}") from None
+            except ModuleNotFoundError as error:
+                raise _unknown(
+                    f"the emulator runs '{service}' only where the Python package "
+                    f"{error.name} is installed: pip install 'moto[all]'"
+                ) from None
+            if reply is None:
+                raise _unknown(f"the emulator does not run the service '{service}'")
+            if reply.status < 300 and is_kept(reply):
+                self._context.store.put(_KIND, f"{time.time_ns()}", request)
+                self.changes += 1
+            return reply
 
     def _replay(self) -> None:
         """Bring a fresh moto to the state of the last server's."""
@@ -129,6 +178,10 @@ class MotoFallback:
                 except Exception:  # of another version of moto; the others must not be lost
                     _log.exception("a kept request to %s", request["service"])
             self._replayed = True
+
+
+def _has_message(reply: HttpResponse) -> bool:
+    return b"<Message>" in reply.body or b'"Messages"' in reply.body
 
 
 def _without_waiting(request: Document) -> float:

@@ -9,7 +9,9 @@ The object `a/b` is the file `a/b`. Names that begin with `.s3~` stand for what 
 | `a`, where `a/b` is an object, too | `.s3~object~a` |
 """
 
+import contextlib
 import errno
+import fcntl
 import os
 import re
 import secrets
@@ -137,6 +139,16 @@ def move_in(file: Path, bucket: Path, key: str) -> Path:
         KeyRefused: No file can hold it, or a symbolic link leads out of the bucket.
         OSError: The disk is full, or there is no such bucket.
     """
+    try:
+        with _alone(bucket):
+            return _move_in(file, bucket, key)
+    except OSError as problem:
+        if problem.errno != errno.EXDEV:
+            raise
+        return _copy_in(file, bucket, key)
+
+
+def _move_in(file: Path, bucket: Path, key: str) -> Path:
     plain, beside = _files(bucket, key)
     folder = os.path.dirname(plain)
     for attempt in range(_ATTEMPTS):
@@ -150,14 +162,27 @@ def move_in(file: Path, bucket: Path, key: str) -> Path:
                 raise
             _make_folder(bucket, folder)
             continue
-        except OSError as problem:
-            if problem.errno != errno.EXDEV:
-                raise
-            return _copy_in(file, bucket, key)
         if beside and os.path.lexists(beside):
             os.unlink(beside)
         return Path(plain)
     raise AssertionError("not reached")
+
+
+@contextlib.contextmanager
+def _alone(bucket: Path) -> Iterator[None]:
+    """Change a bucket's folders while no other process does: jobs and the S3 server both do.
+
+    A key and the keys below it share names: what one moves aside, another could delete.
+
+    Raises:
+        FileNotFoundError: There is no such bucket.
+    """
+    descriptor = os.open(bucket, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _copy_in(file: Path, bucket: Path, key: str) -> Path:
@@ -199,13 +224,18 @@ def remove(bucket: Path, key: str) -> bool:
     Raises:
         KeyRefused: No file can hold it, or a symbolic link leads out of the bucket.
     """
+    try:
+        with _alone(bucket):
+            return _remove(bucket, key)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+
+
+def _remove(bucket: Path, key: str) -> bool:
     file = file_of(bucket, key)
     if file.is_dir():
         return False
-    try:
-        file.unlink()
-    except (FileNotFoundError, NotADirectoryError):
-        return False
+    file.unlink()
     for folder in file.parents:
         if folder == bucket:
             break

@@ -3,7 +3,7 @@
 import pytest
 
 from sagemaker_emulator.aws import protocol
-from sagemaker_emulator.aws.signature import SignedRequest
+from sagemaker_emulator.aws.signed_request import SignedRequest
 
 
 def request(service: str, path: str = "/", target: str = "", method: str = "POST") -> SignedRequest:
@@ -15,25 +15,24 @@ def request(service: str, path: str = "/", target: str = "", method: str = "POST
 
 
 @pytest.mark.parametrize(
-    ("made", "service", "waits"),
+    ("made", "service", "share"),
     [
-        (request("sagemaker", target="SageMaker.ListModels"), "sagemaker", False),
-        (request("iam", target="SageMaker.ListModels"), "sagemaker", False),
-        (request("logs", target="Logs_20140328.PutLogEvents"), "logs", False),
-        (request("sagemaker", "/endpoints/e/invocations"), "sagemaker", True),
-        (request("sagemaker", "/endpoints/e/invocations", method="GET"), "sagemaker", False),
-        (request("lambda", "/2015-03-31/functions/f/invocations"), "lambda", True),
-        (request("lambda", "/2015-03-31/functions", method="GET"), "lambda", False),
-        (request("sqs", target="AmazonSQS.ReceiveMessage"), "sqs", True),
-        (SignedRequest("GET", "/", "", [], None), None, False),
+        (request("sagemaker", target="SageMaker.ListModels"), "sagemaker", "others"),
+        (request("iam", target="SageMaker.ListModels"), "sagemaker", "others"),
+        (request("logs", target="Logs_20140328.PutLogEvents"), "logs", "others"),
+        (request("sagemaker", "/endpoints/e/invocations"), "sagemaker", "endpoints"),
+        (request("sagemaker", "/endpoints/e/invocations", method="GET"), "sagemaker", "others"),
+        (request("lambda", "/2015-03-31/functions/f/invocations"), "lambda", "functions"),
+        (request("lambda", "/2015-03-31/functions", method="GET"), "lambda", "others"),
+        (request("sqs", target="AmazonSQS.ReceiveMessage"), "sqs", "moto"),
+        (SignedRequest("GET", "/", "", [], None), None, "others"),
     ],
 )
-def test_requests_that_wait_are_told_from_those_that_do_not(
-    made: SignedRequest, service: str | None, waits: bool
+def test_requests_that_may_be_slow_have_threads_of_their_own(
+    made: SignedRequest, service: str | None, share: str
 ) -> None:
-    """They get threads of their own, so that slow models hold up nobody else."""
     assert protocol.service_of_request(made) == service
-    assert protocol.may_wait(made, service) is waits
+    assert protocol.share(made, service) == share
 
 
 def test_the_service_of_a_presigned_address_is_found() -> None:

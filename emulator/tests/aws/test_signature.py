@@ -11,13 +11,9 @@ from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth, SigV4Auth, SigV4QueryAu
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as BotocoreCredentials
 
-from sagemaker_emulator.aws.signature import (
-    JSON_CODES,
-    UNSIGNED_PAYLOAD,
-    SignatureRefused,
-    SignedRequest,
-    verify,
-)
+from sagemaker_emulator.aws.signature import verify
+from sagemaker_emulator.aws.signature_claim import JSON_CODES, UNSIGNED_PAYLOAD, SignatureRefused
+from sagemaker_emulator.aws.signed_request import SignedRequest
 from sagemaker_emulator.credentials import Credentials
 
 PAIR = Credentials("AKIAAAAAAAAAAAAAAAAA", "a secret")
@@ -53,6 +49,13 @@ def signed(
         service,
         sha256(body).hexdigest(),
     )
+
+
+@pytest.mark.parametrize("value", ["Å à", " à  ", "Å", "two   words  à"])
+def test_letters_beyond_ascii_in_a_header_are_as_they_were_signed(value: str) -> None:
+    request = signed("s3", headers={"x-amz-meta-a": value})
+    as_received = [(name, text.encode().decode("latin-1")) for name, text in request.headers]
+    verify(replace(request, headers=as_received), PAIR, datetime.now(UTC))
 
 
 def refusal(request: SignedRequest, now: datetime | None = None) -> SignatureRefused:

@@ -1,17 +1,23 @@
-"""A `docker` that needs no engine: what it runs is no child of whoever kills it, as with Docker.
+"""A `docker` that needs no Docker: a client of `docker_engine`, as Docker's own is of its daemon.
 
-It has the few commands that `containers.docker` runs, and keeps a file for each container.
+It has the few commands that `containers.docker` runs.
 """
 
 import argparse
 import json
 import os
 import signal
-import subprocess
+import socket
 import sys
-from pathlib import Path
+from typing import BinaryIO
 
-CONTAINERS = Path(os.environ["DOCKER_CONTAINERS"])
+
+def ask(**request: object) -> BinaryIO:
+    """Send a request to the engine; what is returned reads the response."""
+    connection = socket.socket(socket.AF_UNIX)
+    connection.connect(os.environ["DOCKER_SOCKET"])
+    connection.sendall(json.dumps(request).encode() + b"\n")
+    return connection.makefile("rb")
 
 
 def run(arguments: list[str]) -> int:
@@ -33,22 +39,21 @@ def run(arguments: list[str]) -> int:
     parser.add_argument("image")
     parser.add_argument("command", nargs=argparse.REMAINDER)
     options = parser.parse_args(arguments)
-    file = CONTAINERS / options.name
-
-    def register() -> None:  # before the container's first output
-        file.write_text(json.dumps({"process": os.getpid(), "label": options.label}))
-
-    child = subprocess.Popen(
-        [options.entrypoint, *options.command],
-        cwd=options.volume.split(":")[0],
-        env={"PATH": os.environ["PATH"], **dict(map(_variable, options.env))},
-        start_new_session=True,
-        preexec_fn=register,
+    signal.signal(
+        signal.SIGTERM, lambda number, _: ask(command="kill", name=options.name, signal=number)
     )
-    signal.signal(signal.SIGTERM, lambda number, frame: child.send_signal(number))
-    code = child.wait()
-    file.unlink(missing_ok=True)
-    return code if code >= 0 else 128 - code
+    response = ask(
+        command="run",
+        name=options.name,
+        label=options.label,
+        argv=[options.entrypoint, *options.command],
+        directory=options.volume.split(":")[0],
+        environment={"PATH": os.environ["PATH"], **dict(map(_variable, options.env))},
+    )
+    while size := int.from_bytes(response.read(4), "big"):
+        sys.stdout.buffer.write(response.read(size))
+        sys.stdout.buffer.flush()
+    return int(response.readline())
 
 
 def _variable(text: str) -> tuple[str, str]:
@@ -59,17 +64,12 @@ def _variable(text: str) -> tuple[str, str]:
 
 def ps(arguments: list[str]) -> int:
     label = arguments[arguments.index("--filter") + 1].removeprefix("label=")
-    for file in CONTAINERS.iterdir():
-        if json.loads(file.read_text())["label"] == label:
-            print(file.name)
+    print(ask(command="ps", label=label).read().decode())
     return 0
 
 
 def rm(arguments: list[str]) -> int:
-    for name in arguments[1:]:
-        file = CONTAINERS / name
-        os.killpg(json.loads(file.read_text())["process"], signal.SIGKILL)
-        file.unlink()
+    ask(command="rm", names=arguments[1:]).read()
     return 0
 
 

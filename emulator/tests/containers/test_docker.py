@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 import tarfile
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,13 +12,14 @@ import pytest
 from process_owner import Nobody
 
 from sagemaker_emulator.containers.docker import Docker
-from sagemaker_emulator.containers.host import Launch
+from sagemaker_emulator.containers.host.channel import Launch
 from sagemaker_emulator.containers.process import HostLost, Process
 from sagemaker_emulator.containers.runtime import Container, Runtime, choose_sandbox
 from sagemaker_emulator.containers.sandbox import SandboxUnavailable
 
 IMAGES = Path(__file__).parents[1] / "images"
 CLIENT = Path(__file__).with_name("docker_client.py")
+ENGINE = Path(__file__).with_name("docker_engine.py")
 CLIENT_VARIABLES = {"AWS_REGION": "us-east-1", "AWS_SECRET_ACCESS_KEY": "hidden"}
 NO_ENGINE = Docker.failure()
 
@@ -30,17 +32,29 @@ NO_ENGINE = Docker.failure()
         ),
     ]
 )
-def engine(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Docker's own engine where one answers, and always a client that needs none."""
+def engine(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """Docker's own engine where one answers, and always one of these tests, which needs none.
+
+    Its containers are no children of the client: to kill the client does not end them.
+    """
     if request.param == "engine":
         import_image("plain")
+        yield
         return
     (tmp_path / "bin").mkdir()
-    (tmp_path / "containers").mkdir()
     (tmp_path / "bin/docker").write_text(f'#!/bin/sh\nexec {sys.executable} {CLIENT} "$@"\n')
     (tmp_path / "bin/docker").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
-    monkeypatch.setenv("DOCKER_CONTAINERS", str(tmp_path / "containers"))
+    with tempfile.TemporaryDirectory() as folder:  # the path of a socket must be short
+        path = Path(folder, "socket")
+        monkeypatch.setenv("DOCKER_SOCKET", str(path))
+        process = subprocess.Popen([sys.executable, ENGINE, path])
+        wait_for(path)
+        yield
+        process.terminate()
+        process.wait(30)
 
 
 def import_image(name: str) -> None:
@@ -146,6 +160,18 @@ def test_killed_container_is_gone(start: Callable[..., Process], tmp_path: Path)
     printed(process)
     assert process.wait() < 0
     assert still(written)
+
+
+def test_containers_end_with_the_emulator(
+    start: Callable[..., Process], runtime: Runtime, tmp_path: Path
+) -> None:
+    process = start(WRITING.format(trap="trap '' TERM; "))
+    written = tmp_path / "job/ml/written"
+    wait_for(written)
+    runtime.close()
+    assert still(written)
+    with pytest.raises(HostLost):
+        process.wait()
 
 
 def test_containers_of_a_killed_emulator_end_with_the_next(

@@ -1,10 +1,12 @@
 """What goes wrong in a host process: it must not hold a job up, nor take the others with it."""
 
 import gc
+import json
 import os
 import resource
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -12,8 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from processes import runs
 
-from sagemaker_emulator.containers.host import Launch
+from sagemaker_emulator.containers.host.channel import Launch
 from sagemaker_emulator.containers.process import Host, HostLost, Process
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="Linux only")
@@ -43,13 +46,6 @@ def start(host: Host, folder: Path, *command: str, script: str | None = None) ->
 def end(process: Process) -> tuple[int, list[str]]:
     printed = [line for lines in process.lines() for line in lines]
     return process.wait(), printed
-
-
-def runs(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 @LINUX
@@ -124,6 +120,27 @@ def test_host_without_descriptors_fails_one_job(host: Host, tmp_path: Path) -> N
     resource.prlimit(host.pid, resource.RLIMIT_NOFILE, limits)
     assert end(first) == (0, ["done"])
     assert end(start(host, tmp_path, "true")) == (0, [])
+
+
+def test_script_finds_no_module_of_the_host(host: Host, tmp_path: Path) -> None:
+    """Not even one of the same name; what the host has imported of the library may be there."""
+    for name in ("host", "channel", "keeper"):
+        (tmp_path / f"{name}.py").write_text("WORD = 'own'\n")
+    (tmp_path / "script.py").write_text(
+        "import json, sys\n"
+        "names = [n for n in sys.modules if n.partition('.')[0] not in sys.stdlib_module_names]\n"
+        "kind = type(__builtins__).__name__\n"
+        "import host, channel, keeper\n"
+        "print(json.dumps([names, sys.path, kind, [host.WORD, channel.WORD, keeper.WORD]]))\n"
+    )
+    script = str(tmp_path / "script.py")
+    fresh = subprocess.check_output([sys.executable, script], text=True)
+    code, printed = end(start(host, tmp_path, script, script=script))
+    assert code == 0, printed
+    names, *others = json.loads(printed[0])
+    fresh_names, *fresh_others = json.loads(fresh)
+    assert sorted(names) == sorted(fresh_names)
+    assert others == fresh_others
 
 
 def test_missing_launch_fails_one_job(host: Host, tmp_path: Path) -> None:

@@ -1,11 +1,12 @@
 import os
-import stat
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from sagemaker_emulator.containers.process import HOST
 from sagemaker_emulator.containers.runtime import choose_sandbox
 from sagemaker_emulator.containers.sandbox import Bwrap, SandboxUnavailable, Unshare, relocate
 
@@ -22,23 +23,18 @@ def test_unshare_as_a_plain_user(tmp_path: Path) -> None:
     python = "/usr/bin/python3"
     if not Path(python).exists():
         pytest.skip("no system Python that a plain user could run")
-    source = Path(__file__).parents[2] / "sagemaker_emulator/containers/host.py"
-    script_copy = Path("/var/tmp") / f"host-{os.getpid()}.py"
     folder = Path("/var/tmp") / f"probe-{os.getpid()}"
     try:
-        script_copy.write_text(source.read_text())
+        shutil.copytree(HOST, folder / "host")
         for name in ("ml", "opt"):
             (folder / name).mkdir(parents=True)
         (folder / "ml/probe").touch()
-        for path in (script_copy, folder, folder / "ml", folder / "opt"):
+        for path in (folder, *folder.rglob("*")):
             os.chown(path, 54321, 54321)
-            path.chmod(path.stat().st_mode | stat.S_IRUSR)
         tried = subprocess.run(
             [
                 python,
-                str(script_copy),
-                "probe",
-                *map(str, (folder / "ml", folder / "opt")),
+                *map(str, (folder / "host", "probe", folder / "ml", folder / "opt")),
                 "/etc/hosts",
             ],
             user=54321,
@@ -53,10 +49,7 @@ def test_unshare_as_a_plain_user(tmp_path: Path) -> None:
             pytest.skip(f"user namespaces are refused here: {tried.stderr.splitlines()[-1]}")
         assert tried.returncode == 0, tried.stderr
     finally:
-        script_copy.unlink()
-        for name in ("ml/probe", "ml", "opt", ""):
-            path = folder / name
-            path.unlink() if path.is_file() else path.rmdir()
+        shutil.rmtree(folder)
 
 
 @pytest.mark.parametrize(

@@ -303,6 +303,48 @@ def test_form_is_taken_as_its_policy_permits(server: Server, version: str | None
     assert keys(client) == ["up/photo.jpg"]
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "answer"),
+    [
+        ("x-amz-checksum-sha1", base64.b64encode(hashlib.sha1(b"x").digest()).decode(), "204"),
+        ("x-amz-checksum-sha1", "AAAA", "BadDigest"),
+        ("x-amz-checksum-crc32c", "AAAAAA==", "BadDigest"),
+        ("x-amz-object-lock-mode", "GOVERNANCE", "NotImplemented"),
+        ("x-amz-server-side-encryption-customer-key", "AAAA", "NotImplemented"),
+        ("x-amz-grant-read", "id=1", "NotImplemented"),
+        ("x-amz-tagging", "a=b", "NotImplemented"),
+        ("content-md5", "AAAA", "NotImplemented"),
+        ("if-none-match", "*", "NotImplemented"),
+    ],
+)
+def test_field_of_a_form_is_acted_on_or_refused(
+    server: Server, client: "S3Client", field: str, value: str, answer: str
+) -> None:
+    post = client.generate_presigned_post(
+        BUCKET, "k", Fields={field: value}, Conditions=[{field: value}]
+    )
+    files = {"file": ("name", b"x", "image/jpeg")}
+    response = httpx.post(post["url"], data=post["fields"], files=files)
+    assert answer in f"{response.status_code} {response.text}"
+    assert keys(client) == (["k"] if answer == "204" else [])
+
+
+def test_argument_that_version_2_does_not_sign_changes_no_operation(
+    server: Server, client: "S3Client"
+) -> None:
+    client.put_object(Bucket=BUCKET, Key="k", Body=b"content")
+    before = client.get_public_access_block(Bucket=BUCKET)["PublicAccessBlockConfiguration"]
+    presigning = server.client(signature_version="s3")
+    address = presigning.generate_presigned_url("create_bucket", Params={"Bucket": BUCKET})
+    body = "<PublicAccessBlockConfiguration/>"
+    assert httpx.put(f"{address}&publicAccessBlock", content=body).status_code == 403
+    after = client.get_public_access_block(Bucket=BUCKET)["PublicAccessBlockConfiguration"]
+    assert after == before
+    address = presigning.generate_presigned_url("get_object", Params={"Bucket": BUCKET, "Key": "k"})
+    assert httpx.get(address).content == b"content"
+    assert httpx.get(f"{address}&attributes").status_code == 403
+
+
 def test_form_without_a_policy_is_refused(server: Server, client: "S3Client") -> None:
     files = {"file": ("photo.jpg", b"content", "image/jpeg")}
     answer = httpx.post(f"{server.url}/{BUCKET}", data={"key": "k"}, files=files)

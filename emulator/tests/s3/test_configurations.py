@@ -89,7 +89,7 @@ def test_defaults_of_a_new_bucket(client: "S3Client") -> None:
 def test_policy_is_kept_and_a_wrong_one_refused(client: "S3Client") -> None:
     client.put_bucket_policy(Bucket=BUCKET, Policy=POLICY)
     assert client.get_bucket_policy(Bucket=BUCKET)["Policy"] == POLICY
-    for text in ("", "nonsense", "[]", "{}", "{" * 10_000, " " * 30_000):
+    for text in ("", "nonsense", "[]", "{}", "{" * 10_000, " " * 30_000, '{"Statement": NaN}'):
         with pytest.raises(ClientError) as refused:
             client.put_bucket_policy(Bucket=BUCKET, Policy=text)
         assert code(refused)[1] == 400

@@ -33,6 +33,26 @@ def put_parts(client: "S3Client", upload: dict[str, Any], **arguments: Any) -> l
     return parts
 
 
+def test_aborting_uploads_while_they_are_listed_skips_none(client: "S3Client") -> None:
+    uploads = [begin(client, key) for key in ("a", "same", "same", "same", "same", "z/1", "z/2")]
+    seen = []
+    markers: dict[str, Any] = {}
+    while True:
+        page = client.list_multipart_uploads(Bucket=BUCKET, MaxUploads=1, **markers)
+        for upload in page.get("Uploads", []):
+            seen.append(upload["UploadId"])
+            client.abort_multipart_upload(
+                Bucket=BUCKET, Key=upload["Key"], UploadId=upload["UploadId"]
+            )
+        if not page["IsTruncated"]:
+            break
+        markers = {
+            "KeyMarker": page["NextKeyMarker"],
+            "UploadIdMarker": page["NextUploadIdMarker"],
+        }
+    assert seen == [upload["UploadId"] for upload in uploads]  # those of one key as they began
+
+
 def test_parts_become_one_object_even_over_a_restart(own_server: Server) -> None:
     client = own_server.client()
     upload = begin(client, Metadata={"x": "1"}, ContentType="text/plain", Tagging="a=b")

@@ -1,6 +1,10 @@
 """Keys as files: what a path cannot say is held, listed and deleted all the same."""
 
+import contextlib
 import random
+import subprocess
+import sys
+import time
 from itertools import pairwise
 from pathlib import Path
 
@@ -26,6 +30,41 @@ def bucket(tmp_path: Path) -> Path:
     folder = tmp_path / "bucket"
     folder.mkdir()
     return folder
+
+
+# What a job does to a key below another that is written at the same time.
+OTHER = """
+import sys
+from pathlib import Path
+from sagemaker_emulator.storage import object_files
+bucket = Path(sys.argv[1])
+file = bucket.parent / "other"
+while not (bucket.parent / "over").exists():
+    file.write_bytes(b"")
+    object_files.move_in(file, bucket, "a/b/c")
+    object_files.remove(bucket, "a/b/c")
+"""
+
+
+def read(bucket: Path, key: str) -> bytes | None:
+    for _ in range(100):
+        with contextlib.suppress(FileNotFoundError, IsADirectoryError):  # it moves aside just now
+            return object_files.file_of(bucket, key).read_bytes()
+    return None
+
+
+def test_processes_that_write_at_once_fail_and_lose_nothing(bucket: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", OTHER, str(bucket)]) as other:
+        try:
+            until = time.monotonic() + 1.5
+            while time.monotonic() < until:
+                put(bucket, "a", b"1")
+                put(bucket, "a/b", b"2")
+                assert read(bucket, "a") == b"1"
+                assert object_files.remove(bucket, "a/b")
+        finally:
+            (bucket.parent / "over").touch()
+    assert other.returncode == 0
 
 
 def test_every_key_is_kept_in_whatever_order_they_come(bucket: Path) -> None:

@@ -1,4 +1,8 @@
-"""The two channels of a training: their images and counts."""
+"""The two channels of a training: their images and counts.
+
+A third one, `test`, is never read: a model must not know the images that it is tested on. Evaluate
+(steps/evaluate.py) measures it on them.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,9 @@ from training.environment import Environment, TrainingError
 from training.hyperparameters import Recipe
 from training.model import losses
 from training.model.losses import Levels
+
+VALIDATION = ("validation", "valid")
+TEST = "test"
 
 
 @dataclass(frozen=True)
@@ -27,7 +34,9 @@ class Channels:
         Raises:
             TrainingError: a channel is missing, or its images cannot be used.
         """
-        train_dir, validation_dir = environment.channel("train"), environment.channel("validation")
+        train_dir, validation_dir = environment.channel("train"), environment.channel(*VALIDATION)
+        if TEST in environment.channels:
+            print("channel 'test' is not used: Evaluate measures the model on it", flush=True)
         size, threads = recipe.image_size, recipe.num_workers
         train = load_images(train_dir, size, threads)
         levels = choose_levels(train, recipe.judged_counts)

@@ -2,10 +2,8 @@
 
 import json
 import shutil
-import socket
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from pathlib import Path
@@ -31,28 +29,16 @@ def s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     python = ROOT / ".venv/bin/python"
     if not python.exists():
         pytest.skip("the emulator is not installed: run `make setup`")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    folder = tmp_path / "s3"
-    folder.mkdir()
-    pair = {"AccessKeyId": "somebody", "SecretAccessKey": "secret-of-somebody"}
-    (tmp_path / "credentials.json").write_text(json.dumps(pair))
-    command = [str(python), "-m", "sagemaker_emulator.s3", "--state", str(tmp_path)]
-    server = subprocess.Popen([*command, "--port", str(port)])
+    state = tmp_path / "state"
+    command, where = [str(python), "-m", "sagemaker_emulator"], ["--state", str(state)]
+    subprocess.run([*command, "up", *where, "--images", str(ROOT / "containers")], check=True)
     try:
-        for _ in range(600):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.05)
-        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{port}")
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "somebody")
-        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret-of-somebody")
-        yield folder
+        variables = subprocess.check_output([*command, "env", "--json", *where])
+        for name, value in json.loads(variables).items():
+            monkeypatch.setenv(name, value)
+        yield state / "s3"
     finally:
-        server.terminate()
-        server.wait()
+        subprocess.run([*command, "down", *where], check=True)
 
 
 def test_s3_is_read_like_a_folder(source: Path, root: Path, s3: Path) -> None:

@@ -32,14 +32,11 @@ def invoke_endpoint(
         context: the server.
         name: the endpoint's name.
         headers: the request's, with names in lower case.
-        body: the request's.
+        body: the request's, which is not larger than `MAX_BODY`.
     """
     document = context.store.get(KIND, name)
     if document is None:
         return _error("ValidationError", f"Endpoint {name} of account {context.account} not found.")
-    if len(body) > MAX_BODY:
-        message = f"Request size {len(body)} bytes exceeds the maximum of {MAX_BODY} bytes."
-        return _error("ValidationError", message)
     try:
         return _invoke(context, document, headers, body)
     except Replaced:  # an update changed over just now; the new servers respond

@@ -6,7 +6,7 @@ import logging
 from sagemaker_emulator.containers.environment import EnvironmentFailed
 from sagemaker_emulator.containers.image import ImageError
 from sagemaker_emulator.containers.process import HostLost
-from sagemaker_emulator.errors import JobFailed
+from sagemaker_emulator.errors import ApiError, JobFailed
 from sagemaker_emulator.sagemaker.jobs.job import REASON_LENGTH, Job
 
 _log = logging.getLogger("emulator.jobs")
@@ -26,6 +26,8 @@ def failure_reason(error: Exception, name: str) -> str:
         reason = str(error)
     elif isinstance(error, ImageError | EnvironmentFailed):
         reason = f"ClientError: {error}"
+    elif isinstance(error, ApiError) and error.status < 500:  # what it names was deleted since
+        reason = f"ClientError: {error.message}"
     elif isinstance(error, HostLost):
         reason = f"InternalServerError: {error}"
     else:

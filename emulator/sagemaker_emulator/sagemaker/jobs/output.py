@@ -49,11 +49,23 @@ def _files_only(job: Job, path: str) -> Path:
         own = job.folder / "linked" / path.strip("/")
         shutil.copytree(folder, own, symlinks=True, ignore=_special)
         return own
-    for parent, _, names in os.walk(folder):
-        for name in _special(parent, names):
+    _open_to_owner(folder)
+    for parent, folders, names in os.walk(folder):
+        special = _special(parent, names)
+        for name in special:
             Path(parent, name).unlink()
             job.log([f"{Path(parent, name).relative_to(job.ml)} is no file and is not uploaded."])
+        for name in {*folders, *names}.difference(special):
+            _open_to_owner(Path(parent, name))
     return folder
+
+
+def _open_to_owner(path: Path) -> None:
+    """Let the job's user read a file or folder of the job: modes are nothing that S3 keeps."""
+    status = path.lstat()
+    needed = stat.S_IRWXU if stat.S_ISDIR(status.st_mode) else stat.S_IRUSR
+    if not stat.S_ISLNK(status.st_mode) and status.st_mode & needed != needed:
+        path.chmod(stat.S_IMODE(status.st_mode) | needed)
 
 
 def _special(parent: str, names: list[str]) -> list[str]:

@@ -110,14 +110,16 @@ def delete_rule(context: Context, request: types.DeleteRuleRequestTypeDef) -> Re
 @operation("EnableRule", "events", honours=_BY_NAME)
 def enable_rule(context: Context, request: types.EnableRuleRequestTypeDef) -> Response:
     """Let a rule deliver events."""
-    context.store.update(RULE, _get(context, request)["Name"], State="ENABLED")
+    with context.store.transaction():
+        context.store.update(RULE, _get(context, request)["Name"], State="ENABLED")
     return {}
 
 
 @operation("DisableRule", "events", honours=_BY_NAME)
 def disable_rule(context: Context, request: types.DisableRuleRequestTypeDef) -> Response:
     """Keep a rule, but let it deliver nothing."""
-    context.store.update(RULE, _get(context, request)["Name"], State="DISABLED")
+    with context.store.transaction():
+        context.store.update(RULE, _get(context, request)["Name"], State="DISABLED")
     return {}
 
 

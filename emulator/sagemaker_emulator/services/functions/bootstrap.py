@@ -1,9 +1,10 @@
 """One invocation of a Lambda function, in a process of its own; imports nothing of the emulator.
 
-Standard input holds {"handler", "folder", "event", "deadline", "request_id", "arn", "client"};
-the response goes as a line of JSON to the file descriptor that is the only argument.
+The only argument is a folder. Its file `request` holds {"handler", "folder", "event", "deadline",
+"request_id", "arn", "client"}; the response is written to its file `response`, at once and whole.
 """
 
+import contextlib
 import importlib
 import json
 import os
@@ -11,6 +12,7 @@ import sys
 import time
 import traceback
 import types
+from pathlib import Path
 from typing import Any
 
 MAX_RESPONSE = 6_291_556  # bytes, Lambda's quota
@@ -48,14 +50,16 @@ class LambdaContext:
 
 def main() -> None:
     """Import the handler, call it, and write what it returned or raised."""
-    request = json.load(sys.stdin)
+    invocation = Path(sys.argv[1])
+    request = json.loads((invocation / "request").read_bytes())
     sys.path.insert(0, request["folder"])
-    descriptor = int(sys.argv[1])
-    os.set_inheritable(descriptor, False)  # what the handler starts must not keep it open
     response = call(request)
-    sys.stdout.flush()
-    with os.fdopen(descriptor, "w") as channel:
-        channel.write(json.dumps(response) + "\n")
+    with contextlib.suppress(OSError, ValueError):  # the handler may have closed it
+        sys.stdout.flush()
+    written = invocation / "response.new"
+    written.write_text(json.dumps(response))
+    written.replace(invocation / "response")
+    os._exit(0)  # threads that the handler left running end, too; AWS freezes them
 
 
 def call(request: dict[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import os
 import shutil
 import stat
 import tempfile
+import threading
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -30,6 +31,9 @@ MAX_UNZIPPED = 250 * 1024 * 1024
 MAX_FILES = 100_000
 _MAX_NAME = 255  # bytes, of one file or folder
 _CHUNK = 1024 * 1024
+# Held while code is put on the disk and then named by a document, and while both are deleted:
+# otherwise the deletion of a function takes the code of a new one of its name with it.
+changing = threading.Lock()
 _BROKEN = "Could not unzip uploaded file. Please check your file, then try to upload again."
 
 
@@ -44,7 +48,7 @@ def archive_of(context: Context, name: str, folder: str) -> bytes | None:
     if not place.is_dir():
         return None
     kept = place.with_name(f"{folder}.zip")
-    if kept.is_file():
+    with contextlib.suppress(FileNotFoundError):
         return kept.read_bytes()
     packed = io.BytesIO()  # of a state that kept no zips
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -54,7 +58,7 @@ def archive_of(context: Context, name: str, folder: str) -> bytes | None:
 
 
 def delete(context: Context, name: str) -> None:
-    """Delete all code of a function."""
+    """Delete all code of a function. The caller holds `changing`."""
     shutil.rmtree(_root(context, name), ignore_errors=True)
 
 
@@ -95,6 +99,8 @@ def describe(archive: bytes) -> Document:
 
 def keep(context: Context, name: str, archive: bytes) -> Document:
     """Unpack a function's code and keep its zip, and return the members that describe it.
+
+    The caller holds `changing`.
 
     Raises:
         ApiError: It is not a zip that can be unpacked here; nothing is left of it.

@@ -1,27 +1,25 @@
 """Invocations of functions: each a Python process with Lambda's environment, limits and log."""
 
-import contextlib
 import json
 import logging
 import os
-import signal
-import subprocess
+import shutil
 import sys
-import tempfile
 import threading
 import time
 import uuid
+from collections.abc import Iterable
 from pathlib import Path
 
 from sagemaker_emulator.aws import json_text
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.ports import Outcome
+from sagemaker_emulator.containers.process import HostLost
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.services.functions import policy
 from sagemaker_emulator.services.functions.code import folder_of
 from sagemaker_emulator.services.functions.configuration import with_defaults
 from sagemaker_emulator.services.functions.function import get
-from sagemaker_emulator.storage.s3 import die_with_parent
 from sagemaker_emulator.storage.store import Document
 
 # AWS waits one and two minutes before it tries an asynchronous invocation again.
@@ -41,6 +39,7 @@ class Invoker:
 
     def start(self) -> None:
         """Continue the asynchronous invocations that the previous server had accepted."""
+        shutil.rmtree(_folder(self._context), ignore_errors=True)  # of a server that was killed
         for kept in self._context.store.list(_KIND):
             self._begin(kept["Id"])
 
@@ -79,6 +78,8 @@ class Invoker:
                 return
             attempts = accepted["Attempts"] + 1
             function, problem, status = self._problem(accepted)
+            if problem is not None and self._stopping.is_set():
+                return  # the end of the server may have ended it: it does not count
             if problem is None:
                 store.delete(_KIND, identity)
                 return
@@ -146,6 +147,9 @@ def run(
 
     Returns:
         The outcome; a handler that raises, exits or takes too long is a failed one.
+
+    Raises:
+        ApiError: The server stops, or something killed the process that it was forked from.
     """
     request_id = str(uuid.uuid4())
     folder = folder_of(context, function)
@@ -162,9 +166,12 @@ def run(
         "arn": function["FunctionArn"],
         "client": client,
     }
-    response, output, code = _process(
-        request, _environment(context, function, folder, group, stream), folder, timeout
-    )
+    environment = _environment(context, function, folder, group, stream)
+    try:
+        response, output, code = _process(context, request, environment, folder, timeout)
+    except HostLost as problem:
+        message = f"The function could not be run to its end: {problem}"
+        raise ApiError("ServiceException", message, 500) from None
     milliseconds = (time.time() - started) * 1000
     lines = [f"START RequestId: {request_id} Version: {version}", *output]
     if response is None:
@@ -184,51 +191,56 @@ def run(
 
 
 def _process(
-    request: Document, environment: dict[str, str], folder: Path, timeout: float
+    context: Context, request: Document, environment: dict[str, str], folder: Path, timeout: float
 ) -> tuple[Document | None, list[str], int | None]:
-    """The bootstrap's response, if any, its output, and its exit code (None: timed out)."""
-    read, write = os.pipe()
-    with tempfile.TemporaryFile() as output, os.fdopen(read, "rb") as channel:
-        process = subprocess.Popen(
-            [sys.executable, "-P", str(_BOOTSTRAP), str(write)],
-            stdin=subprocess.PIPE,
-            stdout=output,
-            stderr=output,
-            pass_fds=[write],
-            cwd=folder,
-            env=environment,
-            start_new_session=True,
-            preexec_fn=die_with_parent,
-        )
-        os.close(write)
-        late = threading.Event()
+    """The bootstrap's response, if any, its output, and its exit code (None: timed out).
 
-        def kill() -> None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-
-        def stop() -> None:
-            late.set()
-            kill()
-
-        timer = threading.Timer(timeout, stop)
+    Raises:
+        HostLost: Something killed the process that it was forked from.
+    """
+    place = _folder(context) / request["request_id"]
+    place.mkdir(mode=0o700, parents=True)
+    try:
+        (place / "request").write_text(json.dumps(request))
+        command = [sys.executable, "-P", "-u", str(_BOOTSTRAP), str(place)]
+        process = context.containers.start_program(command, environment, str(folder))
+        timer = threading.Timer(timeout, process.stop, ("timeout", 0))
+        timer.daemon = True
         timer.start()
-        received = b""  # of one that ended before it had read what it was sent
-        with process, contextlib.suppress(BrokenPipeError):
-            assert process.stdin is not None
-            process.stdin.write(json.dumps(request).encode())
-            process.stdin.close()
-            received = channel.readline()
-            if received:  # what the handler left running ends; AWS freezes it
-                kill()
-        timer.cancel()
-        output.seek(0)
-        lines = output.read(_MAX_OUTPUT).decode(errors="replace").splitlines()
-        if (left_out := output.seek(0, os.SEEK_END) - _MAX_OUTPUT) > 0:
-            lines.append(f"[the emulator left out {left_out} bytes of output]")
-    if received.endswith(b"\n"):
-        return json.loads(received), lines, process.returncode
-    return None, lines, None if late.is_set() else process.returncode
+        try:
+            lines = _limited(line for batch in process.lines() for line in batch)
+        finally:
+            code = process.wait()
+            timer.cancel()
+        response = place / "response"
+        if response.exists():
+            return json.loads(response.read_text()), lines, code
+        return None, lines, None if process.stopped else code
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _folder(context: Context) -> Path:
+    """The folder of what running invocations are asked and return."""
+    return context.state / "invocations"
+
+
+def _limited(printed: Iterable[str]) -> list[str]:
+    """What an invocation printed, up to `_MAX_OUTPUT`."""
+    lines: list[str] = []
+    room, left_out = _MAX_OUTPUT, 0
+    for line in printed:
+        size = len(line.encode()) + 1
+        if size <= room:
+            lines.append(line)
+        else:
+            if room:
+                lines.append(line.encode()[:room].decode(errors="ignore"))
+            left_out += size - room
+        room = max(0, room - size)
+    if left_out:
+        lines.append(f"[the emulator left out {left_out} bytes of output]")
+    return lines
 
 
 def _ended(request_id: str, code: int | None, timeout: float) -> Document:

@@ -70,21 +70,24 @@ def create_function(context: Context, request: types.CreateFunctionRequestTypeDe
     taken = ApiError("ResourceConflictException", f"Function already exist: {name}", 409)
     if context.store.get(FUNCTION, name):
         raise taken
-    document |= {
-        **code.keep(context, name, code.read_archive(context, request["Code"])),
-        "FunctionName": name,
-        "FunctionArn": function_arn(context, name),
-        "Version": LATEST,
-        "State": "Active",
-        "Tags": request.get("Tags", {}),
-        "Statements": [],
-    }
-    with context.store.transaction():
-        if not context.store.create(FUNCTION, name, modified(document)):  # created meanwhile
+    archive = code.read_archive(context, request["Code"])
+    with code.changing:
+        if context.store.get(FUNCTION, name):  # created meanwhile
             raise taken
-        if request.get("Publish"):
-            version = publish(context, name)
-            return version | {"FunctionArn": document["FunctionArn"]}
+        document |= {
+            **code.keep(context, name, archive),
+            "FunctionName": name,
+            "FunctionArn": function_arn(context, name),
+            "Version": LATEST,
+            "State": "Active",
+            "Tags": request.get("Tags", {}),
+            "Statements": [],
+        }
+        with context.store.transaction():
+            context.store.put(FUNCTION, name, modified(document))
+            if request.get("Publish"):
+                version = publish(context, name)
+                return version | {"FunctionArn": document["FunctionArn"]}
     return document
 
 
@@ -133,8 +136,10 @@ def update_code(context: Context, request: types.UpdateFunctionCodeRequestTypeDe
     if request.get("DryRun"):
         code.check(context, archive)
         return function | changed | modified(code.describe(archive))
-    changed |= code.keep(context, name.function, archive)
-    return _update(context, request, changed, publishes=request.get("Publish", False))
+    with code.changing:
+        get_version(context, name)  # it may have been deleted meanwhile
+        changed |= code.keep(context, name.function, archive)
+        return _update(context, request, changed, publishes=request.get("Publish", False))
 
 
 @operation(
@@ -160,11 +165,12 @@ def delete_function(context: Context, request: types.DeleteFunctionRequestTypeDe
     if name.qualifier:
         context.store.delete(VERSION, f"{name.function}:{name.qualifier}")
         return {"StatusCode": 204}
-    with context.store.transaction():
-        context.store.delete(FUNCTION, name.function)
-        for version in published(context, name.function):
-            context.store.delete(VERSION, f"{name.function}:{version['Version']}")
-    code.delete(context, name.function)
+    with code.changing:
+        with context.store.transaction():
+            context.store.delete(FUNCTION, name.function)
+            for version in published(context, name.function):
+                context.store.delete(VERSION, f"{name.function}:{version['Version']}")
+        code.delete(context, name.function)
     return {"StatusCode": 204}
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
 from sagemaker_emulator.aws.pages import Place, cut, scope_of
+from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.services.functions.configuration import with_defaults
 from sagemaker_emulator.services.functions.function import (
     FUNCTION,
@@ -103,13 +104,16 @@ def page(
 ) -> Response:
     """The response to a list of versions: by name and number, without what is of their state."""
     versions.sort(key=_place)
-    shown, token = cut(
-        versions,
-        request.get("Marker"),
-        request.get("MaxItems", 50),
-        scope=scope_of(operation, request),
-        place=_place,
-    )
+    try:
+        shown, token = cut(
+            versions,
+            request.get("Marker"),
+            request.get("MaxItems", 50),
+            scope=scope_of(operation, request),
+            place=_place,
+        )
+    except ApiError:  # Lambda has no ValidationException for it
+        raise invalid_value("Invalid Marker") from None
     hidden = ("State", "LastUpdateStatus")
     summaries = [{k: v for k, v in each.items() if k not in hidden} for each in shown]
     return {member: summaries, "NextMarker": token}

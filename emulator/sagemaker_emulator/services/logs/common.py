@@ -1,6 +1,7 @@
 """What the operations of CloudWatch Logs share: names, groups and streams, and refusals."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -134,6 +135,19 @@ def no_group() -> ApiError:
 def no_stream() -> ApiError:
     """There is no such stream."""
     return ApiError("ResourceNotFoundException", "The specified log stream does not exist.")
+
+
+@contextmanager
+def refused_if_gone(refusal: Callable[[], ApiError] = no_group) -> Iterator[None]:
+    """Refuse a request for what another one deletes meanwhile.
+
+    Raises:
+        ApiError: A file was not there.
+    """
+    try:
+        yield
+    except FileNotFoundError:
+        raise refusal() from None
 
 
 def exists(what: str) -> ApiError:

@@ -14,6 +14,7 @@ import shlex
 import time
 import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -26,10 +27,12 @@ from sagemaker_emulator.services.logs import lines as stream_lines
 from sagemaker_emulator.services.logs.common import (
     bad_token,
     file_of,
+    files,
     folder_of,
     group_of,
     invalid,
     no_stream,
+    refused_if_gone,
 )
 from sagemaker_emulator.services.logs.lines import Line
 from sagemaker_emulator.services.logs.log_files import (
@@ -79,9 +82,9 @@ def put_log_events(context: Context, request: types.PutLogEventsRequestTypeDef) 
             "The batch of log events in a single PutLogEvents request cannot span more than 24 "
             "hours."
         )
-    context.logs.write(
-        group, stream, [(each["timestamp"] / 1000, each["message"]) for each in kept]
-    )
+    written = [(each["timestamp"] / 1000, each["message"]) for each in kept]
+    if not files(context).write(group, stream, written, makes=False):
+        raise no_stream()
     response: dict[str, object] = {"nextSequenceToken": str(time.time_ns())}
     rejected = {"tooOldLogEventEndIndex": old} if old else {}
     if old + len(kept) < len(events):
@@ -103,23 +106,25 @@ def get_log_events(context: Context, request: types.GetLogEventsRequestTypeDef) 
     path = file_of(context, group, request["logStreamName"])
     check = zlib.crc32(f"{group}\n{request['logStreamName']}".encode(errors="replace"))
     limit, token = request.get("limit", 10000), request.get("nextToken")
-    forward, line = _place(path, token, check) if token else (False, None)
+    with refused_if_gone(no_stream):
+        forward, line = _place(path, token, check) if token else (False, None)
     in_order = is_sorted(path)
-    if forward or (not token and request.get("startFromHead")):
-        matching = (
-            each
-            for each in stream_lines.after(path, in_order, line, path.stat().st_size)
-            if _within(request, each)
-        )
-        lines = list(islice(matching, limit))
-    elif token and line is None:  # before the first line
-        lines = []
-    else:
-        lines = stream_lines.before(path, in_order, line, partial(_within, request), limit)
-    first = lines[0] if lines else line
-    last = lines[-1] if lines else line
-    if not lines and not token and not request.get("startFromHead"):  # none in the time asked for
-        last = next(iter(stream_lines.before(path, in_order, None, lambda _: True, 1)), None)
+    with refused_if_gone(no_stream):
+        if forward or (not token and request.get("startFromHead")):
+            matching = (
+                each
+                for each in stream_lines.after(path, in_order, line, path.stat().st_size)
+                if _within(request, each)
+            )
+            lines = list(islice(matching, limit))
+        elif token and line is None:  # before the first line
+            lines = []
+        else:
+            lines = stream_lines.before(path, in_order, line, partial(_within, request), limit)
+        first = lines[0] if lines else line
+        last = lines[-1] if lines else line
+        if not lines and not token and not request.get("startFromHead"):  # none in the time
+            last = next(iter(stream_lines.before(path, in_order, None, lambda _: True, 1)), None)
     return {
         "events": [_event(each) for each in lines],
         "nextForwardToken": _token("f", last, check),
@@ -145,13 +150,14 @@ def filter_log_events(context: Context, request: types.FilterLogEventsRequestTyp
     begin = _place_in_group(request.get("nextToken"), scope)
 
     def matches(path: Path) -> Iterator[tuple[float, str, int, Line]]:
-        name, end = stream_name(path), path.stat().st_size
         when = max(begin[0], request.get("startTime", 0) / 1000)
-        for line in stream_lines.since(path, is_sorted(path), when, end):
-            place = (line.when, name, line.begin)
-            matching = _within(request, line, end_too=True) and _contains(line.message, words)
-            if matching and place > begin:
-                yield *place, line
+        with suppress(FileNotFoundError):  # deleted meanwhile
+            name, end = stream_name(path), path.stat().st_size
+            for line in stream_lines.since(path, is_sorted(path), when, end):
+                place = (line.when, name, line.begin)
+                matching = _within(request, line, end_too=True) and _contains(line.message, words)
+                if matching and place > begin:
+                    yield *place, line
 
     # No more is read of any stream than the page needs.
     merged = heapq.merge(*map(matches, _streams(context, request)))
@@ -181,7 +187,8 @@ def _streams(context: Context, request: types.FilterLogEventsRequestTypeDef) -> 
         if not all(path.is_file() for path in paths):
             raise no_stream()
         return paths
-    return [path for path in stream_files(folder) if stream_name(path).startswith(prefix)]
+    with refused_if_gone():
+        return [path for path in stream_files(folder) if stream_name(path).startswith(prefix)]
 
 
 def _token(direction: str, line: Line | None, check: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from sagemaker_emulator.services.logs.common import (
     invalid,
     name_in,
     page,
+    refused_if_gone,
 )
 from sagemaker_emulator.services.logs.log_files import (
     about_group,
@@ -43,8 +45,8 @@ def create_log_group(context: Context, request: types.CreateLogGroupRequestTypeD
 @operation("DeleteLogGroup", "logs", honours=("logGroupName",))
 def delete_log_group(context: Context, request: types.DeleteLogGroupRequestTypeDef) -> Response:
     """Delete a group with its streams."""
-    folder_of(context, request["logGroupName"])
-    files(context).delete_group(request["logGroupName"])
+    with refused_if_gone():
+        files(context).delete_group(request["logGroupName"])
     return {}
 
 
@@ -66,16 +68,20 @@ def describe_groups(context: Context, request: types.DescribeLogGroupsRequestTyp
     named = {name_in(context, each) for each in request.get("logGroupIdentifiers", [])}
     if named and (prefix or part or "logGroupClass" in request):
         raise invalid("logGroupIdentifiers cannot be combined with another filter.")
-    found = [
-        {"logGroupName": name, "folder": folder}
-        for folder in group_folders(context.state / "logs")
-        if (name := group_name(folder)).startswith(prefix)
-        and part in name
-        and (not named or name in named)
-        and request.get("logGroupClass", _class_of(folder)) == _class_of(folder)
-    ]
+    found = []
+    for folder in group_folders(context.state / "logs"):
+        with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
+            name = group_name(folder)
+            of_class = request.get("logGroupClass") in (None, _class_of(folder))
+            is_named = not named or name in named
+            if name.startswith(prefix) and part in name and is_named and of_class:
+                found.append({"logGroupName": name, "folder": folder})
     shown, token = page("DescribeLogGroups", request, found, "logGroupName")
-    return {"logGroups": [_summary(context, each) for each in shown], "nextToken": token}
+    groups = []
+    for each in shown:
+        with contextlib.suppress(FileNotFoundError):
+            groups.append(_summary(context, each))
+    return {"logGroups": groups, "nextToken": token}
 
 
 @operation("ListTagsForResource", "logs", honours=("resourceArn",))
@@ -93,26 +99,34 @@ def list_tags_of_group(context: Context, request: types.ListTagsLogGroupRequestT
 @operation("TagResource", "logs", honours=("resourceArn", "tags"))
 def tag_resource(context: Context, request: types.TagResourceRequestTypeDef) -> Response:
     """Add tags to a group, or replace them by their keys."""
-    group = name_in(context, request["resourceArn"])
-    tags = {**_tags(context, group), **request["tags"]}
-    if len(tags) > _MAX_TAGS:
-        raise invalid(f"A log group has at most {_MAX_TAGS} tags.")
-    files(context).change_group(group, tags=tags)
+
+    def add(about: dict[str, Any]) -> dict[str, Any]:
+        tags = {**about.get("tags", {}), **request["tags"]}
+        if len(tags) > _MAX_TAGS:
+            raise invalid(f"A log group has at most {_MAX_TAGS} tags.")
+        return {"tags": tags}
+
+    with refused_if_gone():
+        files(context).change_group(name_in(context, request["resourceArn"]), add)
     return {}
 
 
 @operation("UntagResource", "logs", honours=("resourceArn", "tagKeys"))
 def untag_resource(context: Context, request: types.UntagResourceRequestTypeDef) -> Response:
     """Remove tags from a group by their keys."""
-    group = name_in(context, request["resourceArn"])
-    tags = _tags(context, group)
-    kept = {key: value for key, value in tags.items() if key not in request["tagKeys"]}
-    files(context).change_group(group, tags=kept)
+
+    def remove(about: dict[str, Any]) -> dict[str, Any]:
+        tags = about.get("tags", {})
+        return {"tags": {k: v for k, v in tags.items() if k not in request["tagKeys"]}}
+
+    with refused_if_gone():
+        files(context).change_group(name_in(context, request["resourceArn"]), remove)
     return {}
 
 
 def _tags(context: Context, group: str) -> dict[str, str]:
-    return dict(about_group(folder_of(context, group)).get("tags", {}))
+    with refused_if_gone():
+        return dict(about_group(folder_of(context, group)).get("tags", {}))
 
 
 def _class_of(folder: Path) -> str:

@@ -10,9 +10,10 @@ import heapq
 import json
 import os
 import shutil
+import tempfile
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
@@ -26,10 +27,15 @@ _MAX_FILE_NAME = 200  # bytes; the file system allows 255 with the suffixes
 
 
 class LogFiles:
-    """The log groups under one folder."""
+    """The log groups under one folder.
+
+    Writers take turns. Whoever reads takes none: what it has found may be deleted meanwhile.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._deleted = folder.with_name(f"{folder.name}-deleted")
+        shutil.rmtree(self._deleted, ignore_errors=True)  # what a kill left
         self._lock = threading.Lock()
 
     def append(self, group: str, stream: str, lines: Iterable[str]) -> None:
@@ -37,8 +43,20 @@ class LogFiles:
         now = time.time()
         self.write(group, stream, ((now, line) for line in lines))
 
-    def write(self, group: str, stream: str, events: Iterable[tuple[float, str]]) -> None:
-        """Add (epoch seconds, message) to a stream, which is made when missing."""
+    def write(
+        self, group: str, stream: str, events: Iterable[tuple[float, str]], makes: bool = True
+    ) -> bool:
+        """Add (epoch seconds, message) to a stream.
+
+        Args:
+            group: its name.
+            stream: its name.
+            events: what is added.
+            makes: whether the stream is made when missing.
+
+        Returns:
+            Whether they were written: False where there is no stream and none is made.
+        """
         now = round(time.time(), 3)
         kept = [(round(when, 3), message) for when, message in events]
         texts = [
@@ -48,6 +66,8 @@ class LogFiles:
         folder = group_folder(self._folder, group)
         path = stream_file(folder, stream)
         with self._lock:
+            if not makes and not path.exists():
+                return False
             if not folder.is_dir():
                 _make_group(folder, group)
             if not path.exists():
@@ -55,6 +75,7 @@ class LogFiles:
             if kept and is_sorted(path) and not _follows(path, [when for when, _ in kept]):
                 note_of_stream(path, late=True)
             _append(path, "".join(f"{text}\n" for text in texts).encode())
+        return True
 
     def create_group(self, group: str, **about: Any) -> bool:
         """Make an empty group, with what there is to note of it; return whether it was made."""
@@ -65,14 +86,27 @@ class LogFiles:
             _make_group(folder, group, **about)
         return True
 
-    def change_group(self, group: str, **about: Any) -> None:
-        """Note more about a group."""
+    def change_group(self, group: str, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+        """Note something else about a group.
+
+        Args:
+            group: its name.
+            change: returns, from what is noted, what is noted besides or instead.
+
+        Raises:
+            FileNotFoundError: There is no such group.
+        """
         folder = group_folder(self._folder, group)
         with self._lock:
-            _write_json(folder / _ABOUT_GROUP, about_group(folder) | about)
+            about = about_group(folder)
+            _write_json(folder / _ABOUT_GROUP, about | change(about))
 
     def create_stream(self, group: str, stream: str) -> bool:
-        """Make an empty stream in a group that is there; return whether it was made."""
+        """Make an empty stream in a group that is there; return whether it was made.
+
+        Raises:
+            FileNotFoundError: There is no such group.
+        """
         path = stream_file(group_folder(self._folder, group), stream)
         with self._lock:
             if path.exists():
@@ -82,12 +116,24 @@ class LogFiles:
         return True
 
     def delete_group(self, group: str) -> None:
-        """Delete a group with its streams."""
-        with self._lock:
-            shutil.rmtree(group_folder(self._folder, group))
+        """Delete a group with its streams, all at once.
+
+        Raises:
+            FileNotFoundError: There is no such group.
+        """
+        with tempfile.TemporaryDirectory(dir=self._folder_of_deleted()) as folder, self._lock:
+            group_folder(self._folder, group).rename(Path(folder, "group"))
+
+    def _folder_of_deleted(self) -> Path:
+        self._deleted.mkdir(exist_ok=True)
+        return self._deleted
 
     def delete_stream(self, group: str, stream: str) -> None:
-        """Delete a stream."""
+        """Delete a stream.
+
+        Raises:
+            FileNotFoundError: There is no such stream.
+        """
         path = stream_file(group_folder(self._folder, group), stream)
         with self._lock:
             path.unlink()

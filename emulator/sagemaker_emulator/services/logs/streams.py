@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,9 @@ from sagemaker_emulator.services.logs.common import (
     group_arn,
     group_of,
     invalid,
+    no_stream,
     page,
+    refused_if_gone,
 )
 from sagemaker_emulator.services.logs.lines import last_lines, read_lines
 from sagemaker_emulator.services.logs.log_files import (
@@ -32,8 +35,9 @@ if TYPE_CHECKING:
 @operation("CreateLogStream", "logs", honours=("logGroupName", "logStreamName"))
 def create_log_stream(context: Context, request: types.CreateLogStreamRequestTypeDef) -> Response:
     """Make an empty stream in a group."""
-    folder_of(context, request["logGroupName"])
-    if not files(context).create_stream(request["logGroupName"], request["logStreamName"]):
+    with refused_if_gone():
+        made = files(context).create_stream(request["logGroupName"], request["logStreamName"])
+    if not made:
         raise exists("log stream")
     return {}
 
@@ -42,7 +46,8 @@ def create_log_stream(context: Context, request: types.CreateLogStreamRequestTyp
 def delete_log_stream(context: Context, request: types.DeleteLogStreamRequestTypeDef) -> Response:
     """Delete a stream."""
     file_of(context, request["logGroupName"], request["logStreamName"])
-    files(context).delete_stream(request["logGroupName"], request["logStreamName"])
+    with refused_if_gone(no_stream):
+        files(context).delete_stream(request["logGroupName"], request["logStreamName"])
     return {}
 
 
@@ -62,11 +67,13 @@ def describe_streams(context: Context, request: types.DescribeLogStreamsRequestT
     if by_time and prefix:
         raise invalid("Cannot order by LastEventTime with a logStreamNamePrefix.")
     arn = group_arn(context, group)
-    streams = [
-        _summary(arn, path)
-        for path in stream_files(folder_of(context, group))
-        if stream_name(path).startswith(prefix)
-    ]
+    with refused_if_gone():
+        paths = stream_files(folder_of(context, group))
+    streams = []
+    for path in paths:
+        with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
+            if stream_name(path).startswith(prefix):
+                streams.append(_summary(arn, path))
     shown, token = page(
         "DescribeLogStreams",
         request,

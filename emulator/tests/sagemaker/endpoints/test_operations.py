@@ -139,10 +139,15 @@ def test_endpoint_that_cannot_be_invoked_is_a_validation_error(
 ) -> None:
     with pytest.raises(ClientError, match=r"ValidationError.*nowhere of account.*not found"):
         hosting.ask("nowhere")
-    with pytest.raises(ClientError, match="exceeds the maximum of 26214400"):
-        hosting.ask(endpoint, b"x" * (25 * 1024 * 1024 + 1))
     with pytest.raises(ClientError, match=f"there are v-{endpoint}"):
         hosting.ask(endpoint, TargetVariant="other")
+
+
+def test_body_that_is_too_large_is_refused_before_it_reaches_the_model(
+    hosting: Hosting, endpoint: Any
+) -> None:
+    with pytest.raises(ClientError, match=r"\(413\).*exceeded 26214400 bytes"):
+        hosting.ask(endpoint, b"x" * (25 * 1024 * 1024 + 1))
 
 
 def test_an_update_leaves_no_gap(hosting: Hosting, endpoint: Any) -> None:
@@ -215,6 +220,16 @@ def test_an_endpoint_that_cannot_start_is_failed(hosting: Hosting, name: str) ->
     hosting.sagemaker.delete_endpoint(EndpointName=name)
     with pytest.raises(ClientError, match="Could not find endpoint"):
         hosting.sagemaker.describe_endpoint(EndpointName=name)
+
+
+def test_an_endpoint_whose_model_was_deleted_is_failed_with_the_reason(
+    hosting: Hosting, name: str
+) -> None:
+    hosting.model(name, "a")
+    hosting.config(name, **{name: 1.0})
+    hosting.sagemaker.delete_model(ModelName=name)
+    made = hosting.endpoint(name, name)
+    assert made["FailureReason"].startswith("ClientError: Could not find model ")
 
 
 def test_variants_share_by_weight(hosting: Hosting, name: str) -> None:

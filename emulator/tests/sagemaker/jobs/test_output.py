@@ -72,6 +72,14 @@ def test_files_outside_the_job_are_copied_not_moved(job: Job, tmp_path: Path) ->
     assert (own / "fifo").is_fifo()
 
 
+def test_file_that_its_script_made_unreadable_is_uploaded_and_readable(job: Job) -> None:
+    (job.ml / "out/below/file").chmod(0)
+    (job.ml / "out/below").chmod(0)
+    output.upload(job, "/opt/ml/out", "s3://bucket/o")
+    assert uploaded(job) == ["bucket/o/below/file"]
+    assert (job.s3 / "bucket/o/below/file").stat().st_mode & 0o400
+
+
 def test_folder_that_a_script_replaced_is_the_failure(job: Job) -> None:
     shutil.rmtree(job.ml / "out")
     (job.ml / "out").write_text("a file")

@@ -173,7 +173,7 @@ def test_an_accepted_event_is_delivered_after_the_server_was_killed(
 ) -> None:
     server = own_emulator()
     server.up()
-    (server.state / "s3" / "lambda-events").mkdir()
+    server.client("s3").create_bucket(Bucket="lambda-events")
     functions = server.client("lambda")
     # Fails until a file appears, so the server is killed with the delivery under way.
     source = """

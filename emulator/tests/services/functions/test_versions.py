@@ -125,3 +125,10 @@ def test_dry_run_changes_nothing(functions: Any, function: str) -> None:
     after = functions.get_function_configuration(FunctionName=function)
     del before["ResponseMetadata"], after["ResponseMetadata"]
     assert after == before
+
+
+def test_marker_of_another_list_is_refused_as_lambda_refuses_it(
+    functions: Any, function: str
+) -> None:
+    with pytest.raises(ClientError, match="InvalidParameterValueException"):
+        functions.list_versions_by_function(FunctionName=function, Marker="x")

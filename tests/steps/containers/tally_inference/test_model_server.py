@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 import http.client
 import importlib
 import io
@@ -9,6 +10,7 @@ import json
 import signal
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -270,6 +272,42 @@ def test_half_sent_requests_take_no_place(endpoint: Endpoint, picture: bytes) ->
         assert endpoint.invoke(picture)[0] == 200
     for one in waiting:
         one.close()
+
+
+@pytest.mark.parametrize("sent", [b"", b"POST /invocations HTTP/1.1\r\nHost: x\r\n"])
+def test_half_sent_heads_keep_nobody_out_and_end(
+    endpoint: Endpoint, picture: bytes, sent: bytes
+) -> None:
+    """More than a container may have files, of which the oldest go; the others in time."""
+    held: list[socket.socket] = []
+    for _ in range(1100):
+        held.append(socket.create_connection(("127.0.0.1", endpoint.port), timeout=60))
+        with contextlib.suppress(OSError):  # it has gone already
+            held[-1].sendall(sent)
+    assert endpoint.invoke(picture)[0] == 200
+    assert endpoint.ping() == 200
+    for one in held:
+        assert closed(one)
+        one.close()
+
+
+def test_a_head_that_trickles_in_or_is_too_long_ends(endpoint: Endpoint) -> None:
+    for part, pause in ((b"x: y\r\n", 0.1), (b"x: " + b"y" * 1000 + b"\r\n", 0.0)):
+        with socket.create_connection(("127.0.0.1", endpoint.port), timeout=60) as one:
+            one.sendall(b"GET /ping HTTP/1.1\r\nHost: x\r\n")
+            with pytest.raises(OSError, match=r"Broken pipe|reset"):
+                for _ in range(10_000):
+                    one.sendall(part)
+                    time.sleep(pause)
+    assert endpoint.ping() == 200
+
+
+def closed(one: socket.socket) -> bool:
+    """Whether the other side closed a connection without a response; waits for it."""
+    try:
+        return one.recv(1) == b""
+    except ConnectionError:
+        return True
 
 
 WAIT = """

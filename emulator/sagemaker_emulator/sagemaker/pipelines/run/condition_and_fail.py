@@ -3,6 +3,7 @@
 from sagemaker_emulator.sagemaker.pipelines.language.conditions import is_true
 from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import StepError
 from sagemaker_emulator.sagemaker.pipelines.language.expressions import to_text
+from sagemaker_emulator.sagemaker.pipelines.run.records import shorten
 from sagemaker_emulator.sagemaker.pipelines.run.step_run import StepRun
 
 
@@ -18,5 +19,5 @@ def run_condition(run: StepRun) -> None:
 def run_fail(run: StepRun) -> None:
     """Fail with the step's message, which ends the execution."""
     message = to_text(run.evaluate(run.step.arguments.get("ErrorMessage", "")))
-    run.progress.update(Metadata={"Fail": {"ErrorMessage": message}})
+    run.progress.update(Metadata={"Fail": {"ErrorMessage": shorten(message)}})
     raise StepError(message)

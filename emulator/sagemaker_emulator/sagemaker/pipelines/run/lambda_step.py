@@ -7,11 +7,16 @@ from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import St
 from sagemaker_emulator.sagemaker.pipelines.language.expressions import to_text
 from sagemaker_emulator.sagemaker.pipelines.run.records import output_parameters
 from sagemaker_emulator.sagemaker.pipelines.run.step_cache import keep_result, reuse_result
-from sagemaker_emulator.sagemaker.pipelines.run.step_run import StepRun
+from sagemaker_emulator.sagemaker.pipelines.run.step_run import StepRun, StoppedError
 
 
 def run_lambda(run: StepRun) -> None:
-    """Invoke the function with the step's arguments; it must return the declared outputs."""
+    """Invoke the function with the step's arguments; it must return the declared outputs.
+
+    Raises:
+        StepError: It failed, or returned something else.
+        StoppedError: The emulator shuts down.
+    """
     arn = str(run.evaluate(run.step.entry["FunctionArn"]))
     payload = run.evaluate(run.step.arguments)
     inputs = {"FunctionArn": arn, "Arguments": payload}
@@ -21,6 +26,8 @@ def run_lambda(run: StepRun) -> None:
     try:
         outcome = run.context.functions.invoke(arn, payload)
     except ApiError as error:
+        if run.closing.is_set():  # it was ended with the emulator, and runs again with the next
+            raise StoppedError from error
         raise StepError(f"ClientError: Lambda function {arn}: {error}") from error
     if outcome.failed:
         raise StepError(f"ClientError: Lambda function {arn} failed: {_cause(outcome.payload)}")

@@ -116,7 +116,7 @@ class StepProgress:
     def finish(self, status: str, reason: str = "", **changes: Any) -> None:
         """Write the final status; `reason` becomes the FailureReason."""
         if reason:
-            changes["FailureReason"] = _shorten(reason)
+            changes["FailureReason"] = shorten(reason)
         self.update(StepStatus=status, EndTime=time.time(), **changes)
 
 
@@ -176,8 +176,8 @@ def output_parameters(outputs: dict[str, Any]) -> list[types.OutputParameterType
     return [{"Name": name, "Value": to_text(value)} for name, value in outputs.items()]
 
 
-def _shorten(reason: str) -> str:
-    """Cut a failure reason to the length that the API allows; its end (the cause) is kept."""
+def shorten(reason: str) -> str:
+    """Cut a failure reason to a length that the API allows; its end (the cause) is kept."""
     if len(reason) <= _LONGEST_REASON:
         return reason
     return f"{reason[:500]} ... {reason[-(_LONGEST_REASON - 505) :]}"

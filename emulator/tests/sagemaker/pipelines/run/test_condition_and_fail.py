@@ -49,6 +49,12 @@ def test_fail_step_ends_the_execution_with_its_evaluated_message(bench: Bench) -
     assert step["Metadata"] == {"Fail": {"ErrorMessage": "accuracy 0.7 < 0.9"}}
 
 
+def test_message_of_a_fail_step_is_no_longer_than_the_api_allows(bench: Bench) -> None:
+    bench.create(fail("Stop", join(*5 * ["x" * 1000], get("Execution.PipelineName"))))
+    arn, _ = bench.run()
+    assert len(bench.steps(arn)["Stop"]["Metadata"]["Fail"]["ErrorMessage"]) <= 3072
+
+
 @pytest.mark.parametrize(
     ("report", "reason"),
     [

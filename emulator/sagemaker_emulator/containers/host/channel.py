@@ -1,0 +1,72 @@
+"""What the emulator and a keeper say to each other, about one container.
+
+The emulator sends one line of JSON (`Launch`), then `T` (SIGTERM to the process), `C` (SIGTERM to
+its children) or `K` (SIGKILL to its group). The response is one line of JSON, `{"exit": code}`,
+where a negative code is a signal.
+"""
+
+import contextlib
+import json
+import os
+import socket
+from typing import TypedDict
+
+SETUP_FAILED = 125  # as docker run exits
+
+
+class Launch(TypedDict):
+    """What a container runs, as the emulator sends it.
+
+    Attributes:
+        argv: Program and arguments.
+        script: The Python file that a warm host runs in place; None for a program.
+        environment: All its variables.
+        folder: What it sees at /opt/ml.
+        mount: An empty folder to build the new /opt on; empty for no mount namespace.
+        hosts: What it sees as /etc/hosts in a mount namespace.
+        directory: Where it starts.
+        nice: How much it yields to other processes.
+    """
+
+    argv: list[str]
+    script: str | None
+    environment: dict[str, str]
+    folder: str
+    mount: str
+    hosts: str
+    directory: str
+    nice: int
+
+
+def receive(channel: socket.socket) -> Launch:
+    """Wait for what to run.
+
+    Raises:
+        OSError, ValueError: The emulator ended before it had said it.
+    """
+    launch: Launch = json.loads(_line(channel))
+    return launch
+
+
+def _line(channel: socket.socket) -> bytes:
+    """Read one line and nothing after it: an order to stop may follow at once."""
+    data = b""
+    while not data.endswith(b"\n"):
+        ahead = channel.recv(1 << 16, socket.MSG_PEEK)
+        if not ahead:
+            raise ConnectionError("the emulator ended before it sent what to run")
+        data += channel.recv(ahead.find(b"\n") + 1 or len(ahead))
+    return data
+
+
+def send_exit(channel: socket.socket, code: int) -> None:
+    """Say how the container ended."""
+    with contextlib.suppress(OSError):  # the emulator may have ended
+        channel.sendall(json.dumps({"exit": code}).encode() + b"\n")
+
+
+def refuse(channel: socket.socket, output: int, error: Exception) -> None:
+    """Say that the container could not be started, to the emulator and in its output."""
+    with contextlib.suppress(OSError):  # the emulator may have ended
+        os.write(output, f"The container could not be started: {error}\n".encode())
+        send_exit(channel, SETUP_FAILED)

@@ -1,0 +1,66 @@
+"""A view of the file system in which a container's folder is /opt/ml."""
+
+import ctypes
+import os
+from pathlib import Path
+
+MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 1 << 18
+CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
+
+
+def enter(folder: str, stage: str, hosts: str) -> None:
+    """Give this process a mount namespace in which `folder` is /opt/ml and `hosts` /etc/hosts.
+
+    If /opt/ml does not exist, a tmpfs replaces /opt, with every entry of /opt bound back into it:
+    nothing is written outside the namespace.
+
+    Args:
+        folder: Becomes /opt/ml.
+        stage: An empty folder to build the new /opt on.
+        hosts: Becomes /etc/hosts, if the machine has one.
+
+    Raises:
+        OSError: The kernel refused; the message names the call.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def check(result: int, call: str) -> None:
+        if result != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, f"{call}: {os.strerror(number)}")
+
+    def mount(source: str | Path, target: str | Path, kind: str | None, flags: int) -> None:
+        call = f"mount {source} on {target}"
+        text = [None if part is None else os.fsencode(part) for part in (source, target, kind)]
+        check(libc.mount(*text, ctypes.c_ulong(flags), None), call)
+
+    user, group = os.geteuid(), os.getegid()
+    if user == 0:
+        check(libc.unshare(CLONE_NEWNS), "unshare")
+    else:
+        check(libc.unshare(CLONE_NEWUSER | CLONE_NEWNS), "unshare")
+        this = Path("/proc/self")
+        (this / "setgroups").write_text("deny")
+        (this / "uid_map").write_text(f"0 {user} 1")
+        (this / "gid_map").write_text(f"0 {group} 1")
+    mount("none", "/", None, MS_REC | MS_PRIVATE)
+    if Path("/etc/hosts").is_file():  # a bare image has none, and nothing can be bound there
+        mount(hosts, "/etc/hosts", None, MS_BIND)
+    if Path("/opt/ml").is_dir():
+        mount(folder, "/opt/ml", None, MS_BIND | MS_REC)
+        return
+    mount("tmpfs", stage, "tmpfs", 0)
+    for entry in Path("/opt").iterdir():
+        target = Path(stage, entry.name)
+        if entry.is_symlink():
+            target.symlink_to(entry.readlink())
+            continue
+        if entry.is_dir():
+            target.mkdir()
+        else:
+            target.touch()
+        mount(entry, target, None, MS_BIND | MS_REC)
+    target = Path(stage, "ml")
+    target.mkdir()
+    mount(folder, target, None, MS_BIND | MS_REC)
+    mount(stage, "/opt", None, MS_BIND | MS_REC)
