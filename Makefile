@@ -13,6 +13,7 @@ export UV_LINK_MODE ?= hardlink
 export PYTHONDONTWRITEBYTECODE :=
 IMAGES := $(notdir $(wildcard containers/tally-*))
 OVERRIDES := $(wildcard containers/*/overrides.txt)
+CLASSIFIER := template/project/containers/classifier/requirements.txt
 LOCK := uv pip compile --quiet --no-header --no-annotate --no-emit-index-url --no-emit-find-links --python-version 3.11
 
 help: ## list what make can do
@@ -34,9 +35,14 @@ lock: ## renew every lock file from pyproject.toml and containers/*/requirements
 	$(BIN)/$(LOCK) --universal pyproject.toml --group dev --output-file requirements.txt
 	sed -i.bak 's#^-e file:.*#-e ./emulator#' requirements.txt && rm requirements.txt.bak
 	for image in $(IMAGES); do sed -i.bak '/^torch==/d' containers/$$image/requirements.txt && $(BIN)/$(LOCK) containers/$$image/requirements.in $$(ls containers/$$image/overrides.txt 2>/dev/null | sed 's/^/--override /') --output-file containers/$$image/requirements.txt && sed -i.bak 's/+cpu//' containers/$$image/requirements.txt && rm containers/$$image/requirements.txt.bak; done
+	sed -i.bak '/^torch==/d' $(CLASSIFIER) && $(BIN)/$(LOCK) $(CLASSIFIER:.txt=.in) --constraint containers/tally-training/requirements.txt --output-file $(CLASSIFIER) && sed -i.bak 's/+cpu//' $(CLASSIFIER) && rm $(CLASSIFIER).bak
 
 demo: setup ## the main job on drawn bins, or on SOURCE=folder-or-s3-prefix
 	demo/run.sh $(SOURCE)
+
+new-project: setup ## a pipeline for another classification task, in DEST=folder
+	@test -n "$(DEST)" || { echo "name the folder of the new project: make new-project DEST=../flowers"; exit 2; }
+	$(BIN)/copier copy $$([ -t 0 ] || echo --defaults) template "$(DEST)"
 
 images: setup ## build the images that AWS lacks, and push them
 	$(BIN)/python pipeline.py --target $(or $(PIPELINE_TARGET),aws) images --push
@@ -66,4 +72,4 @@ ablation: setup .venv-steps/.ready ## what each part of the recipe is worth, on 
 clean: ## remove environments and caches; the emulator's state stays (python pipeline.py emulator reset)
 	rm -rf .venv .venv-steps .mypy_cache .ruff_cache
 
-.PHONY: help setup lock demo images lint test test-compile test-kills accuracy ablation clean
+.PHONY: help setup lock demo new-project images lint test test-compile test-kills accuracy ablation clean

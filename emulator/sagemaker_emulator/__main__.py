@@ -12,6 +12,8 @@ from pathlib import Path
 import sagemaker_emulator
 from sagemaker_emulator import daemon, programs
 from sagemaker_emulator.errors import EmulatorError
+from sagemaker_emulator.options import RUNTIMES, Options
+from sagemaker_emulator.state_folder import default_state
 
 # What botocore imports into the programs of a shell, and the folder where it finds it.
 _PLUGIN = "emulator=emulator_sts"
@@ -80,8 +82,8 @@ def _serve(options: argparse.Namespace) -> None:
     serve.serve(_options(options))
 
 
-def _options(options: argparse.Namespace) -> daemon.Options:
-    return daemon.Options(
+def _options(options: argparse.Namespace) -> Options:
+    return Options(
         options.state,
         (options.images or options.default_images).absolute(),
         options.port,
@@ -190,7 +192,7 @@ def _parser(program: str, state: Path | str | None, images: Path | str) -> argpa
             "--state",
             metavar="DIR",
             type=Path,
-            default=Path(state) if state else daemon.default_state(),
+            default=Path(state) if state else default_state(),
             help="folder that holds everything (default: "
             + (str(state) if state else "$EMULATOR_STATE, else ./.emulator")
             + ")",
@@ -224,7 +226,7 @@ def _parser(program: str, state: Path | str | None, images: Path | str) -> argpa
         )
         parser_.add_argument(
             "--runtime",
-            choices=daemon.RUNTIMES,
+            choices=RUNTIMES,
             default="auto",
             help="what containers run in (default: auto, the strictest that works here)",
         )

@@ -9,9 +9,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
 
-from sagemaker_emulator.aws import protocol, signature
+from sagemaker_emulator.aws import protocol, signature, signature_claim
 from sagemaker_emulator.aws.error_response import Protocol
-from sagemaker_emulator.aws.signature import SignatureRefused, SignedRequest
+from sagemaker_emulator.aws.signature_claim import SignatureRefused
+from sagemaker_emulator.aws.signed_request import SignedRequest
 from sagemaker_emulator.credentials import Credentials
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.sagemaker.endpoints.invoke import MAX_BODY
@@ -77,7 +78,7 @@ def check_key(request: SignedRequest, credentials: Credentials, words: Protocol)
     Raises:
         ApiError: As AWS refuses it.
     """
-    claimed = signature.claimed(request)
+    claimed = signature_claim.claimed(request)
     if claimed is None or not hmac.compare_digest(
         claimed[0].encode("utf-8", "replace"), credentials.access_key_id.encode()
     ):
@@ -114,7 +115,7 @@ def check_signature(
                 "The value of 'x-amz-content-sha256' is not the SHA-256 of the body.",
             )
     except SignatureRefused as refused:
-        codes = signature.JSON_CODES if words in ("json", "cbor") else {}
+        codes = signature_claim.JSON_CODES if words in ("json", "cbor") else {}
         code = codes.get(refused.code, refused.code)
         raise ApiError(code, refused.message, refused.status) from None
 

@@ -2,31 +2,32 @@
 
 import contextlib
 import fcntl
-import json
 import os
 import shutil
 import signal
-import socket
-import stat
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO, TypedDict, cast
+from typing import Any, TypedDict, cast
 
-from sagemaker_emulator import listening
 from sagemaker_emulator.credentials import Credentials
 from sagemaker_emulator.errors import StartError
+from sagemaker_emulator.options import Options, choose_sockets, require_images
 from sagemaker_emulator.proxies import past_proxies
+from sagemaker_emulator.state_folder import (
+    holder,
+    is_held,
+    last_server,
+    open_to_append,
+    own,
+    require_own,
+    resolved,
+)
 
-RUNTIMES = ("auto", "bwrap", "unshare", "relocate", "docker")
-_PORT, _S3_PORT = 5580, 5581
-# A process that only checks whether a lock is held holds it for an instant.
-_GLANCE_SECONDS = 1.0
 # A start writes at least this much (journal and log).
 _LEAST_FREE_BYTES = 128 * 1024
 
@@ -64,39 +65,6 @@ class Server(TypedDict):
     operations: int
 
 
-@dataclass(frozen=True)
-class Options:
-    """How to start a server.
-
-    Attributes:
-        state: The folder that holds everything.
-        images: The folder with a folder for each image.
-        port: The port of the API; None for the last one of this state, or a free one.
-        s3_port: The same for S3.
-        runtime: What containers run in.
-        sockets: The descriptors of two sockets that listen on these ports already: the API's and
-            S3's.
-        requires_images: Whether a running server must have these images, as somebody named them.
-    """
-
-    state: Path
-    images: Path
-    port: int | None = None
-    s3_port: int | None = None
-    runtime: str = "auto"
-    sockets: tuple[int, int] | None = None
-    requires_images: bool = False
-
-
-def default_state() -> Path:
-    """`$EMULATOR_STATE`, or `.emulator` in the current folder."""
-    return Path(os.environ.get("EMULATOR_STATE") or ".emulator").absolute()
-
-
-def _folder(state: Path | str | None) -> Path:
-    return Path(state or default_state()).resolve()
-
-
 def status(state: Path | str | None = None) -> Server | None:
     """The state's running server, or None if none runs; `up` describes the argument.
 
@@ -104,7 +72,7 @@ def status(state: Path | str | None = None) -> Server | None:
         StartError: A server runs and does not respond, or the state's keys are another user's or
             damaged.
     """
-    state = _folder(state)
+    state = resolved(state)
     if (running := _running(state)) is None:
         return None
     if not _responds(running["url"]):
@@ -121,7 +89,7 @@ def _running(state: Path) -> dict[str, Any] | None:
     """What the server that holds the state says of itself; None where there is none yet."""
     last, lock = last_server(state), state / "server.lock"
     # It describes itself after it has taken the lock, and before it responds.
-    if not last or not _held(lock) or lock.read_text().strip() != str(last.get("pid")):
+    if not last or not is_held(state) or lock.read_text().strip() != str(last.get("pid")):
         return None
     return last
 
@@ -132,14 +100,6 @@ def _server(state: Path, running: dict[str, Any]) -> Server:
     environment = {**running["environment"], **keys, **past_proxies()}
     s3 = _responds(running["s3_url"])
     return cast(Server, {**running, "environment": environment, "s3": s3})
-
-
-def last_server(state: Path) -> dict[str, Any]:
-    """The server.json of the last server of this state; empty if there is none."""
-    with contextlib.suppress(OSError, ValueError):
-        last = json.loads((state / "server.json").read_text())
-        return last if isinstance(last, dict) else {}
-    return {}
 
 
 def up(
@@ -167,18 +127,18 @@ def up(
     """
     folder = Path(images or "containers").absolute()
     named = images is not None
-    options = Options(_folder(state), folder, port, s3_port, runtime, requires_images=named)
+    options = Options(resolved(state), folder, port, s3_port, runtime, requires_images=named)
     return start(options, timeout)[0]
 
 
 def start(options: Options, timeout: float = 30) -> tuple[Server, bool]:
     """Do what `up` does, and also return whether this call started the server."""
     state = options.state
-    if not _held(state / "server.lock"):
+    if not is_held(state):
         require_images(options.images)
     own(state)
     try:
-        lock = _append(state / "up.lock")
+        lock = open_to_append(state / "up.lock")
         with tempfile.TemporaryFile(dir=state) as probe:
             probe.write(bytes(_LEAST_FREE_BYTES))
     except OSError as problem:
@@ -193,70 +153,6 @@ def start(options: Options, timeout: float = 30) -> tuple[Server, bool]:
             process, start = _spawn(replace(options, sockets=(api.fileno(), s3.fileno())))
         # Closed here, the sockets refuse connections as soon as the server has ended.
         return _wait_for(state, process, start, timeout), True
-
-
-def choose_sockets(options: Options) -> tuple[socket.socket, socket.socket]:
-    """Listen on the ports of the API and of S3: the requested ones, else those of the last server.
-
-    Raises:
-        StartError: A requested port is taken.
-    """
-    if options.port and options.port == options.s3_port:
-        raise StartError(f"--port and --s3-port are both {options.port}; give two ports")
-    last = last_server(options.state)
-    api = listening.choose("--port", options.port, last.get("url"), _PORT)
-    try:
-        s3 = listening.choose("--s3-port", options.s3_port, last.get("s3_url"), _S3_PORT)
-    except StartError:
-        api.close()
-        raise
-    return api, s3
-
-
-def own(state: Path) -> None:
-    """Make the state folder, or close it to other users of the machine.
-
-    Raises:
-        StartError: It cannot be made, is no folder, or belongs to another user.
-    """
-    try:
-        state.parent.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(FileExistsError):
-            state.mkdir(mode=0o700)
-        about = state.stat()
-        if not stat.S_ISDIR(about.st_mode):
-            raise NotADirectoryError(f"{state} is a file")
-        _require_own(state, about)
-        if about.st_mode & 0o077:
-            state.chmod(0o700)
-    except OSError as problem:
-        raise StartError(f"the state folder {state} cannot be used: {problem}") from None
-
-
-def _require_own(state: Path, about: os.stat_result) -> None:
-    """Check that a state folder is this user's.
-
-    Raises:
-        StartError: It belongs to another user, who could have programs run as this one.
-    """
-    if about.st_uid != os.geteuid():
-        raise StartError(
-            f"the state folder {state} belongs to another user (uid {about.st_uid}); "
-            "give one of your own with --state"
-        )
-
-
-def require_images(folder: Path) -> None:
-    """Check that the folder holds images, without which every job would fail later.
-
-    Raises:
-        StartError: There is no such folder, or no image in it.
-    """
-    needed = "give the folder that holds, for each image, a folder with a requirements.txt"
-    if not folder.is_dir():
-        raise StartError(f"--images: there is no folder {folder}; {needed}")
-    if not any(folder.glob("*/requirements.txt")):
-        raise StartError(f"--images: {folder} holds no image; {needed}")
 
 
 def _require_same(options: Options, running: Server) -> None:
@@ -294,7 +190,7 @@ def _spawn(options: Options) -> tuple[subprocess.Popen[bytes], int]:
         for name, value in os.environ.items()
         if not name.startswith("AWS_") and name != "PYTHONDONTWRITEBYTECODE"
     }
-    with _append(state / "log.txt") as log:
+    with open_to_append(state / "log.txt") as log:
         start = log.tell()
         process = subprocess.Popen(
             command,
@@ -308,11 +204,6 @@ def _spawn(options: Options) -> tuple[subprocess.Popen[bytes], int]:
             umask=0o077,
         )
     return process, start
-
-
-def _append(path: Path) -> BinaryIO:
-    """Open a file to append to it; a new one is this user's alone, whatever the umask is."""
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab")
 
 
 def _wait_for(state: Path, process: subprocess.Popen[bytes], start: int, timeout: float) -> Server:
@@ -341,34 +232,20 @@ def down(state: Path | str | None = None, timeout: float = 40) -> bool:
     Raises:
         StartError: It did not end in time, or the state is another user's.
     """
-    state = _folder(state)
+    state = resolved(state)
     if state.exists():
-        _require_own(state, state.stat())
-    if not _held(state / "server.lock"):
+        require_own(state, state.stat())
+    if not is_held(state):
         return False
-    pid = _pid_of(state / "server.lock")
+    pid = holder(state)
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + timeout
-    while _held(state / "server.lock"):
+    while is_held(state):
         if time.monotonic() > deadline:
             raise StartError(f"process {pid} did not end within {timeout:.0f} s; kill it yourself")
         time.sleep(0.02)
     return True
-
-
-def _pid_of(lock: Path, timeout: float = 5) -> int:
-    """The process that holds a lock, which writes its number just after it took the lock.
-
-    Raises:
-        StartError: The file holds no number, or 0, which would stand for this process's group.
-    """
-    deadline = time.monotonic() + timeout
-    while not (content := lock.read_text().strip()).isdecimal() or int(content) == 0:
-        if time.monotonic() > deadline:
-            raise StartError(f"{lock} does not name the process that holds it; end it yourself")
-        time.sleep(0.02)
-    return int(content)
 
 
 def reset(state: Path | str | None = None) -> bool:
@@ -377,10 +254,10 @@ def reset(state: Path | str | None = None) -> bool:
     Raises:
         StartError: The folder is not an emulator's state, or another user's.
     """
-    state = _folder(state)
+    state = resolved(state)
     if not state.exists():
         return False
-    _require_own(state, state.stat())
+    require_own(state, state.stat())
     if not state.is_dir():
         raise StartError(f"{state} is not an emulator's state (not a folder); nothing is deleted")
     if not (state / "server.json").exists() and any(state.iterdir()):
@@ -390,42 +267,6 @@ def reset(state: Path | str | None = None) -> bool:
     down(state)
     shutil.rmtree(state)
     return True
-
-
-@contextlib.contextmanager
-def only_server(state: Path) -> Iterator[None]:
-    """Hold the state for this process alone.
-
-    Raises:
-        StartError: Another server has it.
-    """
-    deadline = time.monotonic() + _GLANCE_SECONDS
-    with (state / "server.lock").open("a+") as lock:
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except OSError:
-                if time.monotonic() > deadline:
-                    raise StartError(
-                        f"another server already uses {state}; stop it first (down)"
-                    ) from None
-            time.sleep(0.01)
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
-        yield
-
-
-def _held(lock: Path) -> bool:
-    try:
-        with lock.open() as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except OSError:
-        return True
-    return False
 
 
 def _responds(url: str) -> bool:

@@ -22,8 +22,8 @@ from sagemaker_emulator.containers import environment
 from sagemaker_emulator.containers.runtime import Runtime, choose_sandbox
 from sagemaker_emulator.containers.sandbox import SandboxUnavailable
 from sagemaker_emulator.credentials import Credentials
-from sagemaker_emulator.daemon import Options, choose_sockets, only_server, own, require_images
 from sagemaker_emulator.errors import StartError
+from sagemaker_emulator.options import Options, choose_sockets, require_images
 from sagemaker_emulator.proxies import past_proxies
 from sagemaker_emulator.sagemaker import tags
 from sagemaker_emulator.sagemaker.endpoints import configs
@@ -52,6 +52,7 @@ from sagemaker_emulator.services.logs import events as log_events
 from sagemaker_emulator.services.logs import groups as log_groups
 from sagemaker_emulator.services.logs import streams as log_streams
 from sagemaker_emulator.services.logs.log_files import LogFiles
+from sagemaker_emulator.state_folder import only_server, own
 from sagemaker_emulator.storage.s3 import S3
 from sagemaker_emulator.storage.store import Store
 from sagemaker_emulator.version import VERSION
@@ -80,7 +81,7 @@ def connect(context: Context, runtime: str) -> None:
 
     Args:
         context: the server.
-        runtime: one of `daemon.RUNTIMES`.
+        runtime: one of `options.RUNTIMES`.
 
     Raises:
         StartError: The runtime does not work on this machine.

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from emulator_process import Emulator
 
-from sagemaker_emulator import daemon
+from sagemaker_emulator import daemon, state_folder
 from sagemaker_emulator.errors import StartError
 
 
@@ -114,4 +114,4 @@ def test_down_waits_until_the_lock_names_its_process(
     assert asked == [(123456, signal.SIGTERM)]
     (tmp_path / "server.lock").write_text("")
     with pytest.raises(StartError, match="does not name the process that holds it"):
-        daemon._pid_of(tmp_path / "server.lock", timeout=0.1)
+        state_folder.holder(tmp_path, timeout=0.1)

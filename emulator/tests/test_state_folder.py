@@ -13,7 +13,7 @@ from function_archive import archive
 from pipeline_client import PipelineClient, python
 from pipeline_steps import ROLE
 
-from sagemaker_emulator import daemon, listening
+from sagemaker_emulator import daemon, listening, state_folder
 from sagemaker_emulator.errors import StartError
 
 
@@ -22,7 +22,7 @@ def mode(path: Path) -> int:
 
 
 def test_a_new_state_folder_is_its_owners_alone(tmp_path: Path) -> None:
-    daemon.own(tmp_path / "a" / "state")
+    state_folder.own(tmp_path / "a" / "state")
 
     assert mode(tmp_path / "a" / "state") == 0o700
 
@@ -31,7 +31,7 @@ def test_a_wide_state_folder_is_closed(tmp_path: Path) -> None:
     (tmp_path / "state").mkdir()
     (tmp_path / "state").chmod(0o755)
 
-    daemon.own(tmp_path / "state")
+    state_folder.own(tmp_path / "state")
 
     assert mode(tmp_path / "state") == 0o700
 
@@ -43,7 +43,7 @@ def test_another_users_state_folder_is_refused(
     monkeypatch.setattr(os, "geteuid", lambda: tmp_path.stat().st_uid + 1)
 
     with pytest.raises(StartError, match=r"belongs to another user \(uid \d+\)"):
-        daemon.own(tmp_path)
+        state_folder.own(tmp_path)
     for command in (daemon.down, daemon.reset):
         with pytest.raises(StartError, match="belongs to another user"):
             command(tmp_path)
@@ -54,7 +54,7 @@ def test_a_file_is_no_state_folder(tmp_path: Path) -> None:
     (tmp_path / "state").touch()
 
     with pytest.raises(StartError, match="is a file"):
-        daemon.own(tmp_path / "state")
+        state_folder.own(tmp_path / "state")
 
 
 def test_the_last_port_is_chosen_again_and_else_the_usual_one(tmp_path: Path) -> None:

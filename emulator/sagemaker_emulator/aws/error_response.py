@@ -10,7 +10,7 @@ from typing import Literal
 from xml.sax.saxutils import escape
 
 from sagemaker_emulator.aws.dispatch import HttpResponse
-from sagemaker_emulator.aws.signature import SignedRequest
+from sagemaker_emulator.aws.signed_request import SignedRequest
 from sagemaker_emulator.errors import ApiError
 
 Protocol = Literal["json", "cbor", "query", "ec2", "s3"]

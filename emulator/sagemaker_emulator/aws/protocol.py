@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, unquote
 
 from botocore.model import OperationModel, Shape
 
-from sagemaker_emulator.aws import numerals, request_shapes, signature
+from sagemaker_emulator.aws import numerals, request_shapes, signature_claim
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import (
     HttpResponse,
@@ -19,7 +19,7 @@ from sagemaker_emulator.aws.dispatch import (
     service_model,
 )
 from sagemaker_emulator.aws.request_shapes import unknown_operation
-from sagemaker_emulator.aws.signature import SignedRequest
+from sagemaker_emulator.aws.signed_request import SignedRequest
 from sagemaker_emulator.errors import ApiError
 
 _TARGETS = {"SageMaker": "sagemaker", "Logs_20140328": "logs", "AWSEvents": "events"}
@@ -40,7 +40,7 @@ def service_of_request(request: SignedRequest) -> str | None:
     """The service that a request is for: that of its target, else the one it was signed for."""
     if service := service_of(request.values.get("x-amz-target", "")):
         return service
-    claimed = signature.claimed(request)
+    claimed = signature_claim.claimed(request)
     return claimed[1] if claimed else None
 
 

@@ -15,7 +15,7 @@ from sagemaker_emulator.errors import ApiError, invalid
 
 
 def parse(shape: Shape | None, value: Mapping[str, Any]) -> Any:
-    """Check a request against its shape: members, types, enums, patterns, lengths and ranges.
+    """Check a request against its shape: types; then members, enums, patterns, lengths and ranges.
 
     Messages name a member as AWS's do: `productionVariants.1.member.modelName`.
 
@@ -27,7 +27,8 @@ def parse(shape: Shape | None, value: Mapping[str, Any]) -> Any:
         The request with timestamps as epoch seconds and blobs as bytes.
 
     Raises:
-        ApiError: `ValidationException` that names every fault at once.
+        ApiError: `SerializationException` for the first value of another JSON type, as AWS reads
+            a request before it checks it; else `ValidationException` that names all faults.
     """
     if shape is None:
         return {}
@@ -89,10 +90,10 @@ def _epoch(value: Any) -> float:
 def _parse(shape: Shape, value: Any, path: str, faults: list[str]) -> Any:
     kind = shape.type_name
     expected = _TYPES.get(kind)
-    of_type = not expected or isinstance(value, expected)
-    if not of_type or (expected and isinstance(value, bool) != (kind == "boolean")):
-        faults.append(f"Value {_show(value)} at '{path or 'request'}' is not a {kind}")
-        return value
+    is_expected = not expected or isinstance(value, expected)
+    if not is_expected or (expected and isinstance(value, bool) and bool not in expected):
+        message = f"{_mismatch(kind, value)} (at '{path or 'request'}')"
+        raise ApiError("SerializationException", message)
     if isinstance(value, float) and not math.isfinite(value):
         faults.append(f"Value {_show(value)} at '{path}' is not a finite number")
         return value
@@ -140,7 +141,37 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "float": (int, float),
     "double": (int, float),
     "boolean": (bool,),
+    "blob": (str, bytes),
+    "timestamp": (int, float, str, datetime),
 }
+# What AWS converts a value to; its words for the others.
+_CONVERTED = {
+    "string": "a String",
+    "integer": "an Integer",
+    "long": "a Long",
+    "float": "a Float",
+    "double": "a Double",
+    "boolean": "a Boolean",
+    "blob": "a Blob",
+    "timestamp": "milliseconds since epoch",
+}
+_SCALARS = {"list": "Expected list or null", "map": "Expected map or null"}
+
+
+def _mismatch(kind: str, value: Any) -> str:
+    """What is wrong with a value of another JSON type, in AWS's words."""
+    match value:
+        case dict():
+            return "Start of structure or map found where not expected."
+        case list() | tuple():
+            return "Start of list found where not expected"
+    if kind not in _CONVERTED:
+        return _SCALARS.get(kind, "Expected null")
+    token = f"{value}".upper() if isinstance(value, bool) else "NUMBER"
+    token = "STRING" if isinstance(value, str) else token
+    return f"{token}_VALUE can not be converted to {_CONVERTED[kind]}"
+
+
 _RANGES = {"integer": (-(2**31), 2**31 - 1), "long": (numerals.LEAST, numerals.MOST)}
 
 

@@ -16,6 +16,7 @@ from sagemaker_emulator.containers.host.channel import Launch
 
 HOST = Path(__file__).with_name("host")  # a program of its own
 POLL = 0.05  # seconds between two looks at whether a host has its imports
+LONGEST_LINE = 900_000  # bytes; CloudWatch Logs allows events of 1 MB
 LINGER = 1.0  # seconds for which output is read after the end of a container
 
 
@@ -66,7 +67,7 @@ class Process:
         rest = b""
         for data in self._data():
             *whole, rest = (rest + data).split(b"\n")
-            if len(rest) > 1 << 18:  # CloudWatch's own limit for one event
+            if len(rest) > LONGEST_LINE:
                 whole, rest = [*whole, rest], b""
             if whole:
                 yield [_last_state(line) for line in whole]

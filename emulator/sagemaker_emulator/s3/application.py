@@ -11,13 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
-from sagemaker_emulator.aws.signature import (
-    UNSIGNED_PAYLOAD,
-    Signature,
-    SignatureRefused,
-    SignedRequest,
-    verify,
-)
+from sagemaker_emulator.aws.signature import Signature, verify
+from sagemaker_emulator.aws.signature_claim import UNSIGNED_PAYLOAD, SignatureRefused
+from sagemaker_emulator.aws.signed_request import SignedRequest
 from sagemaker_emulator.credentials import Credentials
 from sagemaker_emulator.s3 import (  # noqa: F401 - the import registers the operations
     attributes,

@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from sagemaker_emulator.aws.signature import UNSIGNED_PAYLOAD, Signature
+from sagemaker_emulator.aws.signature import Signature
+from sagemaker_emulator.aws.signature_claim import UNSIGNED_PAYLOAD
 from sagemaker_emulator.s3 import checksums, chunks
 from sagemaker_emulator.s3.checksums import Hasher
 from sagemaker_emulator.s3.faults import S3Fault, not_implemented

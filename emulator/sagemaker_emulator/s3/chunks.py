@@ -7,7 +7,8 @@ the S3 API reference.
 import hashlib
 import hmac
 
-from sagemaker_emulator.aws.signature import EMPTY_SHA256, Signature
+from sagemaker_emulator.aws.signature import Signature
+from sagemaker_emulator.aws.signature_claim import EMPTY_SHA256
 from sagemaker_emulator.s3.faults import S3Fault
 
 SIGNED = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"

@@ -12,7 +12,8 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import quote, urlencode, urlsplit
 
 from sagemaker_emulator.aws import json_text
-from sagemaker_emulator.aws.signature import ALGORITHM, signing_key
+from sagemaker_emulator.aws.signature import signing_key
+from sagemaker_emulator.aws.signature_claim import ALGORITHM
 from sagemaker_emulator.credentials import Credentials
 from sagemaker_emulator.s3 import checksums, documents, signature_v2
 from sagemaker_emulator.s3.documents import element

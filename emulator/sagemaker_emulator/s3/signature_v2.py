@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from urllib.parse import unquote
 
-from sagemaker_emulator.aws.signature import UNSIGNED_PAYLOAD, Signature
+from sagemaker_emulator.aws.signature import Signature
+from sagemaker_emulator.aws.signature_claim import UNSIGNED_PAYLOAD
 from sagemaker_emulator.credentials import Credentials
 from sagemaker_emulator.s3.faults import S3Fault
 from sagemaker_emulator.s3.requests import Request

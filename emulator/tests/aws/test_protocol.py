@@ -3,7 +3,7 @@
 import pytest
 
 from sagemaker_emulator.aws import protocol
-from sagemaker_emulator.aws.signature import SignedRequest
+from sagemaker_emulator.aws.signed_request import SignedRequest
 
 
 def request(service: str, path: str = "/", target: str = "", method: str = "POST") -> SignedRequest:

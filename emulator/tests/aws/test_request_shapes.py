@@ -9,10 +9,10 @@ from sagemaker_emulator.aws.request_shapes import parse, present
 from sagemaker_emulator.errors import ApiError
 
 
-def refusal(operation: str, request: dict[str, Any]) -> str:
+def refusal(operation: str, request: dict[str, Any], code: str = "ValidationException") -> str:
     with pytest.raises(ApiError) as raised:
         parse(service_model("sagemaker").operation_model(operation).input_shape, request)
-    assert raised.value.code == "ValidationException"
+    assert raised.value.code == code
     return raised.value.message
 
 
@@ -37,15 +37,9 @@ def refusal(operation: str, request: dict[str, Any]) -> str:
             {"ResourceArn": "arn:aws:sagemaker:us-east-1:1:model/m", "Tags": [{"Key": "k"}]},
             "Value null at 'tags.1.member.value'",
         ),
-        (
-            "CreateModel",
-            {"ModelName": "m", "PrimaryContainer": {"Environment": {"A": 1}}},
-            "Value '1' at 'primaryContainer.environment.A.member' is not a string",
-        ),
         ("ListModels", {"Sort": 1}, "Unknown member 'Sort'; it must be one of: CreationTimeAfter"),
         ("ListModels", {"MaxResults": 2**31}, "at 'maxResults' is not a integer"),
         ("ListModels", {"MaxResults": 10**400}, "at 'maxResults' is not a integer"),
-        ("ListModels", {"MaxResults": True}, "Value 'True' at 'maxResults' is not a integer"),
         ("ListModels", {"CreationTimeAfter": 10**400}, "'creationTimeAfter' is not a timestamp"),
         ("ListModels", {"CreationTimeAfter": float("nan")}, "'creationTimeAfter' is not a"),
         ("ListModels", {"CreationTimeAfter": "soon"}, "Value 'soon' at 'creationTimeAfter' is not"),
@@ -66,6 +60,41 @@ def test_fault_is_worded_as_aws_words_it(
     operation: str, request_: dict[str, Any], message: str
 ) -> None:
     assert message in refusal(operation, request_)
+
+
+@pytest.mark.parametrize(
+    ("operation", "request_", "message"),
+    [
+        ("ListModels", {"MaxResults": "5"}, "STRING_VALUE can not be converted to an Integer"),
+        ("ListModels", {"MaxResults": True}, "TRUE_VALUE can not be converted to an Integer"),
+        ("ListModels", {"MaxResults": 1.5}, "NUMBER_VALUE can not be converted to an Integer"),
+        ("ListModels", {"MaxResults": [1]}, "Start of list found where not expected"),
+        ("ListModels", {"MaxResults": {}}, "Start of structure or map found where not expected."),
+        ("ListModels", {"NextToken": 1}, "NUMBER_VALUE can not be converted to a String"),
+        ("ListModels", {"NextToken": False}, "FALSE_VALUE can not be converted to a String"),
+        ("ListModels", {"CreationTimeAfter": True}, "TRUE_VALUE can not be converted to millisec"),
+        ("CreateModel", {"Containers": "x"}, "Expected list or null (at 'containers')"),
+        ("CreateModel", {"Containers": {}}, "Start of structure or map found where not expected."),
+        ("CreateModel", {"VpcConfig": 1}, "Expected null (at 'vpcConfig')"),
+        ("CreateModel", {"VpcConfig": []}, "Start of list found where not expected"),
+        ("CreateModel", {"EnableNetworkIsolation": "true"}, "STRING_VALUE can not be converted to"),
+        (
+            "CreateModel",
+            {"ModelName": "no spaces", "PrimaryContainer": {"Environment": {"A": 1}}},
+            "to a String (at 'primaryContainer.environment.A.member')",
+        ),
+        (
+            "CreateModel",
+            {"PrimaryContainer": {"Environment": "A"}},
+            "Expected map or null (at 'primaryContainer.environment')",
+        ),
+    ],
+)
+def test_value_of_another_type_is_no_matter_of_validation(
+    operation: str, request_: dict[str, Any], message: str
+) -> None:
+    """AWS reads a request before it checks it, and then has no other faults to report."""
+    assert message in refusal(operation, request_, "SerializationException")
 
 
 def test_message_can_be_printed_whatever_was_sent() -> None:

@@ -11,13 +11,9 @@ from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth, SigV4Auth, SigV4QueryAu
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as BotocoreCredentials
 
-from sagemaker_emulator.aws.signature import (
-    JSON_CODES,
-    UNSIGNED_PAYLOAD,
-    SignatureRefused,
-    SignedRequest,
-    verify,
-)
+from sagemaker_emulator.aws.signature import verify
+from sagemaker_emulator.aws.signature_claim import JSON_CODES, UNSIGNED_PAYLOAD, SignatureRefused
+from sagemaker_emulator.aws.signed_request import SignedRequest
 from sagemaker_emulator.credentials import Credentials
 
 PAIR = Credentials("AKIAAAAAAAAAAAAAAAAA", "a secret")

@@ -83,7 +83,7 @@ def test_tags_are_those_of_a_resource_that_exists(context: Context) -> None:
         (
             "lambda",
             "TagResource",
-            {"Resource": "arn:aws:lambda:::function:f", "Tags": {"aws:": ""}},
+            {"Resource": "arn:aws:lambda:us-east-1:123456789012:function:f", "Tags": {"aws:": ""}},
         ),
         ("events", "PutRule", {"Name": "r", "Tags": [{"Key": "aws:x", "Value": ""}]}),
         (

@@ -14,7 +14,7 @@ from sagemaker_emulator.aws import dispatch
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import HttpResponse
 from sagemaker_emulator.aws.error_response import error_response, protocol_of
-from sagemaker_emulator.aws.signature import SignedRequest
+from sagemaker_emulator.aws.signed_request import SignedRequest
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.services import moto_fallback
 from sagemaker_emulator.services.moto_fallback import MotoFallback
@@ -74,8 +74,8 @@ def test_body_that_is_no_json_object_is_refused(
     "operation, body, code",
     [
         ("CreateQueue", {}, "ValidationException"),
-        ("CreateQueue", {"QueueName": 5}, "ValidationException"),
-        ("ReceiveMessage", {"QueueUrl": "x", "WaitTimeSeconds": "x"}, "ValidationException"),
+        ("CreateQueue", {"QueueName": 5}, "SerializationException"),
+        ("ReceiveMessage", {"QueueUrl": "x", "WaitTimeSeconds": "x"}, "SerializationException"),
         ("NoSuch", {}, "UnknownOperationException"),
     ],
     ids=["missing", "type", "wait", "operation"],

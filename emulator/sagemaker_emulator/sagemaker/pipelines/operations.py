@@ -135,7 +135,8 @@ def delete_pipeline(context: Context, request: types.DeletePipelineRequestTypeDe
         if running:
             raise ApiError(
                 "ConflictException",
-                f"Pipeline {pipeline['PipelineName']} has running executions: {', '.join(running)}. "
+                f"Pipeline {pipeline['PipelineName']} has running executions: "
+                f"{', '.join(running)}. "
                 "Stop them, or wait until they end.",
             )
         for execution in executions:
