@@ -56,7 +56,7 @@ VARYING = (
     (re.compile(r" \[\d\d:\d\d<[^]]*\]"), ""),
     (re.compile(r"(127\.0\.0\.1):\d+"), r"\1:5580"),
     (re.compile(r" +$", re.M), ""),
-    (re.compile(r"\n{3,}"), "\n\n"),
+    (re.compile(r"\n{4,}"), "\n\n\n"),
 )
 
 
@@ -123,7 +123,10 @@ def markdown(notebook: NotebookNode, name: str) -> tuple[str, dict[str, bytes]]:
     for pattern, replacement in VARYING:
         text = pattern.sub(replacement, text)
     text = text.strip() + "\n"
-    pictures = {Path(file).name: content for file, content in resources["outputs"].items()}
+    pictures = {}
+    for number, (file, content) in enumerate(resources["outputs"].items(), 1):
+        pictures[f"{name}-{number}.png"] = content
+        text = text.replace(file, f"images/{name}-{number}.png")
     return text, pictures
 
 
@@ -141,7 +144,7 @@ def main(arguments: list[str] | None = None) -> int:
     text, pictures = markdown(executed, options.output.stem)
     folder = options.output.parent / "images"
     folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.glob(f"{options.output.stem}_*.png"):
+    for old in folder.glob(f"{options.output.stem}-*.png"):
         old.unlink()
     for file, content in pictures.items():
         small = Image.open(BytesIO(content)).convert("RGB").quantize(256)
