@@ -55,6 +55,22 @@ def recorded_inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def planned_inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Inputs of Evaluate whose answers are known beforehand, without an approved model."""
+    from tests.steps.evaluation.planned_bins import evaluate_inputs
+
+    return evaluate_inputs(tmp_path_factory.mktemp("planned"))
+
+
+@pytest.fixture
+def planned_opt(tmp_path: Path, planned_inputs: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """/opt/ml of one run of Evaluate, with a copy of `planned_inputs`."""
+    monkeypatch.setenv("OPT_ML", str(tmp_path))
+    shutil.copytree(planned_inputs, tmp_path / "processing" / "input")
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A sealed model with its export; tests read it or copy it."""
     from tests.steps.tiny_model import CLASSES, drawn_channel, unsealed_model
