@@ -4,10 +4,14 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.steps.small_source import root, source
+
+if TYPE_CHECKING:
+    from tests.steps.served_model import Served
 
 __all__ = ["images", "one_thread", "opt", "root", "source"]
 
@@ -44,6 +48,15 @@ def opt(tmp_path: Path, images: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in [name for name in os.environ if name.startswith("SM_")]:
         monkeypatch.delenv(name)
     return root
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Served"]:
+    """The shipped serving program, its model, and the pictures whose answers are known."""
+    from tests.steps.served_model import serve_in
+
+    with serve_in(tmp_path_factory.mktemp("served")) as found:
+        yield found
 
 
 @pytest.fixture(scope="session")
