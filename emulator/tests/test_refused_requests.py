@@ -8,8 +8,6 @@ from botocore.exceptions import ClientError
 from emulator_process import Emulator
 
 GROUP = "arn:aws:sagemaker:us-east-1:123456789012:model-package-group/x"
-
-
 DOMAIN = {
     "DomainName": "x",
     "AuthMode": "IAM",

@@ -6,7 +6,6 @@ is matched by Python's `re` in a process of its own, which is killed when it tak
 
 import contextlib
 import functools
-import importlib
 import json
 import logging
 import os
@@ -18,13 +17,10 @@ import threading
 import time
 from typing import Any, Protocol
 
+import re2
+
 SECONDS = 1.0  # for one match in the child
 _log = logging.getLogger("emulator")
-
-try:
-    _re2: Any = importlib.import_module("re2")
-except ModuleNotFoundError:  # no wheel for this machine: all is matched in the child
-    _re2 = None
 
 Groups = tuple[str | None, ...]
 
@@ -105,13 +101,11 @@ _PYTHON_CLASSES = {
 
 
 def _linear(pattern: str) -> "_Linear | None":
-    if _re2 is None:
-        return None
-    options = _re2.Options()
+    options = re2.Options()
     options.log_errors = False
     try:
-        return _Linear(_re2.compile(pattern, options))
-    except (_re2.error, UnicodeEncodeError):
+        return _Linear(re2.compile(pattern, options))
+    except (re2.error, UnicodeEncodeError):
         return None
 
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from processes import runs
 
 from sagemaker_emulator.containers.host.channel import Launch
 from sagemaker_emulator.containers.process import Host, HostLost, Process
@@ -45,13 +46,6 @@ def start(host: Host, folder: Path, *command: str, script: str | None = None) ->
 def end(process: Process) -> tuple[int, list[str]]:
     printed = [line for lines in process.lines() for line in lines]
     return process.wait(), printed
-
-
-def runs(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 @LINUX

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from process_owner import Nobody
+from processes import runs
 
 from sagemaker_emulator.containers.runtime import (
     SANDBOXES,
@@ -283,16 +284,9 @@ def test_containers_end_with_a_killed_emulator(tmp_path: Path) -> None:
 
 def _gone(pids: list[str]) -> bool:
     deadline = time.monotonic() + 5
-    while any(_runs(pid) for pid in pids) and time.monotonic() < deadline:
+    while any(runs(pid) for pid in pids) and time.monotonic() < deadline:
         time.sleep(0.02)
-    return not any(_runs(pid) for pid in pids)
-
-
-def _runs(pid: str) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except OSError:
-        return False
+    return not any(runs(pid) for pid in pids)
 
 
 def test_missing_program_is_reported(runtimes: dict[str, Runtime], tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from emulator_process import Emulator
 from function_archive import archive
 from local_context import local_context
+from processes import runs
 from waiting import wait_until
 
 from sagemaker_emulator.aws.context import Context
@@ -56,13 +57,6 @@ def create(context: Context, source: str, **more: Any) -> None:
 def invoke(context: Context, event: object) -> dict[str, Any]:
     request: Any = {"FunctionName": "f", "Payload": json.dumps(event).encode()}
     return dict(operations.invoke_function(context, request))
-
-
-def runs(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 def test_an_invocation_that_fails_is_tried_three_times(
