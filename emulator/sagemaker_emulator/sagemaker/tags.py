@@ -9,6 +9,7 @@ from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
 from sagemaker_emulator.aws.members import paths
 from sagemaker_emulator.aws.pages import PAGED, cut, scope_of
+from sagemaker_emulator.aws.tag_keys import check_keys
 from sagemaker_emulator.errors import ApiError, invalid
 
 if TYPE_CHECKING:
@@ -23,12 +24,14 @@ def add(
     """Merge tags into a resource's, and return all; a key that is there gets the new value.
 
     Raises:
-        ApiError: The resource would have more than 50.
+        ApiError: The resource would have more than 50, or a key is AWS's or there twice.
     """
     if not tags:
         return get(context, arn)
-    if reserved := [tag["Key"] for tag in tags if tag["Key"].lower().startswith("aws:")]:
-        raise invalid(f"Tag key {reserved[0]!r} is not allowed: aws: is reserved for AWS.")
+    check_keys((tag["Key"] for tag in tags), "ValidationException")
+    keys = {tag["Key"].lower() for tag in tags}
+    if len(keys) < len(tags):
+        raise invalid("Duplicate tag keys found. Please note that Tag keys are case insensitive.")
     with context.store.transaction():
         merged = {tag["Key"]: tag["Value"] for tag in [*get(context, arn), *tags]}
         if len(merged) > _LIMIT:
@@ -47,7 +50,8 @@ def get(context: Context, arn: str) -> list[types.TagTypeDef]:
 @operation("AddTags", honours=paths("ResourceArn Tags"))
 def add_tags(context: Context, request: types.AddTagsInputTypeDef) -> Response:
     """Tag a resource."""
-    return {"Tags": add(context, _checked_arn(context, request), request["Tags"])}
+    with context.store.transaction():
+        return {"Tags": add(context, _checked_arn(context, request), request["Tags"])}
 
 
 @operation("ListTags", honours=paths(PAGED + "ResourceArn"))
@@ -67,9 +71,10 @@ def list_tags(context: Context, request: types.ListTagsInputTypeDef) -> Response
 @operation("DeleteTags", honours=paths("ResourceArn TagKeys"))
 def delete_tags(context: Context, request: types.DeleteTagsInputTypeDef) -> Response:
     """Remove tags by key; a key that is not there is not an error."""
-    arn = _checked_arn(context, request)
-    kept = [tag for tag in get(context, arn) if tag["Key"] not in request["TagKeys"]]
-    context.store.put("tags", arn, {"Arn": arn, "Tags": kept})
+    with context.store.transaction():
+        arn = _checked_arn(context, request)
+        kept = [tag for tag in get(context, arn) if tag["Key"] not in request["TagKeys"]]
+        context.store.put("tags", arn, {"Arn": arn, "Tags": kept})
     return {}
 
 

@@ -95,9 +95,10 @@ def list_configs(context: Context, request: types.ListEndpointConfigsInputTypeDe
 @operation("DeleteEndpointConfig", honours=paths("EndpointConfigName"))
 def delete_config(context: Context, request: types.DeleteEndpointConfigInputTypeDef) -> Response:
     """Forget a configuration; an endpoint that uses it keeps running."""
-    document = get(context, request["EndpointConfigName"])
-    context.store.delete(KIND, document["EndpointConfigName"])
-    context.store.delete("tags", document["EndpointConfigArn"])
+    with context.store.transaction():
+        document = get(context, request["EndpointConfigName"])
+        context.store.delete(KIND, document["EndpointConfigName"])
+        context.store.delete("tags", document["EndpointConfigArn"])
     return {}
 
 

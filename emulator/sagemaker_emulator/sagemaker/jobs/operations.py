@@ -81,11 +81,12 @@ def _register(kind: JobKind) -> None:
     def delete(context: Context, request: Request) -> Response:
         """Forget a job that has ended."""
         name = request[kind.name_key]
-        document = get(context, kind, name)
-        if document[kind.status_key] in RUNNING:
-            raise in_use(f"The job {name} has not ended; stop it first.")
-        context.store.delete(kind.resource, name)
-        context.store.delete("tags", document[kind.arn_key])
+        with context.store.transaction():
+            document = get(context, kind, name)
+            if document[kind.status_key] in RUNNING:
+                raise in_use(f"The job {name} has not ended; stop it first.")
+            context.store.delete(kind.resource, name)
+            context.store.delete("tags", document[kind.arn_key])
         return {}
 
 

@@ -81,6 +81,7 @@ def start(context: Context, request: types.StartPipelineExecutionRequestTypeDef)
     with store.transaction():
         if earlier := store.get(records.TOKEN, token):  # of the same request, sent at the same time
             return {"PipelineExecutionArn": earlier["PipelineExecutionArn"]}
+        requested_pipeline(context, request)  # it may have been deleted meanwhile
         record["DefinitionName"] = records.keep_definition(store, pipeline)
         store.put(records.EXECUTION, arn, record)
         store.put(records.TOKEN, token, {"PipelineExecutionArn": arn})

@@ -124,20 +124,21 @@ def delete_pipeline(context: Context, request: types.DeletePipelineRequestTypeDe
         records.PIPELINE, earlier["PipelineName"]
     ):
         return {"PipelineArn": earlier["PipelineArn"]}
-    pipeline = requested_pipeline(context, request)
-    executions = records.list_executions(store, pipeline["PipelineArn"])
-    running = [
-        execution["PipelineExecutionArn"]
-        for execution in executions
-        if execution["PipelineExecutionStatus"] in ("Executing", "Stopping")
-    ]
-    if running:
-        raise ApiError(
-            "ConflictException",
-            f"Pipeline {pipeline['PipelineName']} has running executions: {', '.join(running)}. "
-            "Stop them, or wait until they end.",
-        )
     with store.transaction():
+        pipeline = requested_pipeline(context, request)
+        executions = records.list_executions(store, pipeline["PipelineArn"])
+        running = [
+            execution["PipelineExecutionArn"]
+            for execution in executions
+            if execution["PipelineExecutionStatus"] in ("Executing", "Stopping")
+        ]
+        if running:
+            raise ApiError(
+                "ConflictException",
+                f"Pipeline {pipeline['PipelineName']} has running executions: "
+                f"{', '.join(running)}. "
+                "Stop them, or wait until they end.",
+            )
         for execution in executions:
             arn = execution["PipelineExecutionArn"]
             for step in records.step_records(store, arn):

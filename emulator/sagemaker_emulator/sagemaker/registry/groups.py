@@ -37,9 +37,10 @@ def create_group(context: Context, request: types.CreateModelPackageGroupInputTy
     }
     if "ModelPackageGroupDescription" in request:
         document["ModelPackageGroupDescription"] = request["ModelPackageGroupDescription"]
-    if not context.store.create(_KIND, name, document):
-        raise invalid(f"Model Package Group already exists: {arn}")
-    tags.add(context, arn, request.get("Tags"))
+    with context.store.transaction():
+        if not context.store.create(_KIND, name, document):
+            raise invalid(f"Model Package Group already exists: {arn}")
+        tags.add(context, arn, request.get("Tags"))
     return {"ModelPackageGroupArn": arn}
 
 

@@ -94,9 +94,10 @@ def list_models(context: Context, request: types.ListModelsInputTypeDef) -> Resp
 @operation("DeleteModel", honours=paths("ModelName"))
 def delete_model(context: Context, request: types.DeleteModelInputTypeDef) -> Response:
     """Forget a model; endpoints that serve it keep doing so until they are updated."""
-    document = _get(context, request["ModelName"])
-    context.store.delete(_KIND, document["ModelName"])
-    context.store.delete("tags", document["ModelArn"])
+    with context.store.transaction():
+        document = _get(context, request["ModelName"])
+        context.store.delete(_KIND, document["ModelName"])
+        context.store.delete("tags", document["ModelArn"])
     return {}
 
 

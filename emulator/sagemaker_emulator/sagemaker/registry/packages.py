@@ -182,9 +182,10 @@ def list_packages(context: Context, request: types.ListModelPackagesInputTypeDef
 @operation("DeleteModelPackage", honours=paths("ModelPackageName"))
 def delete_package(context: Context, request: types.DeleteModelPackageInputTypeDef) -> Response:
     """Forget a package; its version number is not used again."""
-    document = _get(context, request["ModelPackageName"])
-    context.store.delete(_KIND, document["ModelPackageName"])
-    context.store.delete("tags", document["ModelPackageArn"])
+    with context.store.transaction():
+        document = _get(context, request["ModelPackageName"])
+        context.store.delete(_KIND, document["ModelPackageName"])
+        context.store.delete("tags", document["ModelPackageArn"])
     return {}
 
 

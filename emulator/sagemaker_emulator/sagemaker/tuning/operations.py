@@ -43,9 +43,10 @@ def create_tuning_job(
         "ObjectiveStatusCounters": {"Succeeded": 0, "Pending": 0, "Failed": 0},
         "Trials": [],
     }
-    if not context.store.create(TUNING.resource, name, document):
-        raise in_use(f"Hyperparameter tuning job names must be unique; {arn} already exists.")
-    tags.add(context, arn, request.get("Tags"))
+    with context.store.transaction():
+        if not context.store.create(TUNING.resource, name, document):
+            raise in_use(f"Hyperparameter tuning job names must be unique; {arn} already exists.")
+        tags.add(context, arn, request.get("Tags"))
     context.tuning.begin(name)
     return {"HyperParameterTuningJobArn": arn}
 

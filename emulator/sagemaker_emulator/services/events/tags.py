@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
+from sagemaker_emulator.aws.tag_keys import check_keys
 from sagemaker_emulator.errors import ApiError, invalid
 from sagemaker_emulator.services.events.bus import RULE
 from sagemaker_emulator.storage.store import Document
@@ -26,6 +27,7 @@ def list_tags(context: Context, request: types.ListTagsForResourceRequestTypeDef
 @operation("TagResource", "events", honours=("ResourceARN", "Tags"))
 def tag_resource(context: Context, request: types.TagResourceRequestTypeDef) -> Response:
     """Add tags to a rule, or replace them by their keys."""
+    check_keys((tag["Key"] for tag in request["Tags"]), "ValidationException")
     with context.store.transaction():
         rule = _rule(context, request["ResourceARN"])
         tags = {**rule.get("Tags", {}), **{tag["Key"]: tag["Value"] for tag in request["Tags"]}}

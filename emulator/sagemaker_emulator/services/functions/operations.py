@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 from sagemaker_emulator.aws import json_text
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
+from sagemaker_emulator.aws.tag_keys import check_keys
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.services.functions import code, code_address, invocation
 from sagemaker_emulator.services.functions.configuration import (
@@ -64,6 +65,7 @@ def create_function(context: Context, request: types.CreateFunctionRequestTypeDe
         raise invalid_value("only Zip functions with a python runtime are run here")
     if not request.get("Handler"):
         raise invalid_value("Handler is needed: module.function")
+    check_keys(request.get("Tags", {}), "InvalidParameterValueException")
     before = defaults(name)
     document = {**before, **configuration(request, before)}
     document["Architectures"] = request.get("Architectures") or before["Architectures"]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
+from sagemaker_emulator.aws.tag_keys import check_keys
 from sagemaker_emulator.services.functions.function import (
     FUNCTION,
     get_version,
@@ -29,6 +30,7 @@ def list_tags(context: Context, request: types.ListTagsRequestTypeDef) -> Respon
 @operation("TagResource", "lambda", honours=("Resource", "Tags"))
 def tag_resource(context: Context, request: types.TagResourceRequestTypeDef) -> Response:
     """Add tags to a function, or replace them by their keys."""
+    check_keys(request["Tags"], "InvalidParameterValueException")
     with context.store.transaction():
         function = _function(context, request["Resource"])
         tags = {**function["Tags"], **request["Tags"]}

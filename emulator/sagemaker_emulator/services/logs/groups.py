@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
+from sagemaker_emulator.aws.tag_keys import check_keys
 from sagemaker_emulator.services.logs.common import (
     exists,
     files,
@@ -36,6 +37,7 @@ _STANDARD = "STANDARD"
 @operation("CreateLogGroup", "logs", honours=("logGroupName", "kmsKeyId", "tags", "logGroupClass"))
 def create_log_group(context: Context, request: types.CreateLogGroupRequestTypeDef) -> Response:
     """Make an empty group; its key and class are kept and shown."""
+    check_keys(request.get("tags", {}), "InvalidParameterException")
     noted = {key: request[key] for key in ("kmsKeyId", "tags", "logGroupClass") if key in request}
     if not files(context).create_group(request["logGroupName"], **noted):
         raise exists("log group")
@@ -99,6 +101,7 @@ def list_tags_of_group(context: Context, request: types.ListTagsLogGroupRequestT
 @operation("TagResource", "logs", honours=("resourceArn", "tags"))
 def tag_resource(context: Context, request: types.TagResourceRequestTypeDef) -> Response:
     """Add tags to a group, or replace them by their keys."""
+    check_keys(request["tags"], "InvalidParameterException")
 
     def add(about: dict[str, Any]) -> dict[str, Any]:
         tags = {**about.get("tags", {}), **request["tags"]}

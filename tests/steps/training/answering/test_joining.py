@@ -17,7 +17,7 @@ def drawn(bins: int, noise: float, seed: int) -> tuple[torch.Tensor, torch.Tenso
 
 
 def loss(found: torch.Tensor, labels: torch.Tensor) -> float:
-    return float(torch.nn.functional.nll_loss(found, labels))
+    return torch.nn.functional.nll_loss(found, labels).item()
 
 
 def test_two_that_see_independently_know_more_together_on_other_bins() -> None:
@@ -42,12 +42,10 @@ def test_a_class_has_one_weight_for_its_share_in_each_of_several() -> None:
 
 
 def test_one_alone_is_calibrated_between_the_classes() -> None:
-    """Whoever takes the last class for the one before it is put right."""
-    labels, seen = drawn(400, 0.5, 0)
-    mistaken = seen.clone()
-    mistaken[:, [2, 3]] = seen[:, [3, 2]]
+    """Whoever often takes the last class for the one before it is believed less there."""
+    labels, seen = drawn(800, 0.8, 0)
+    seen[:, 2] = torch.logaddexp(seen[:, 2], seen[:, 3] + 1)
+    mistaken = seen.log_softmax(1)
+    fitted = joining.fit(labels[:400], torch.full((CLASSES,), 0.25), mistaken[:400])
 
-    fitted = joining.fit(labels, torch.full((CLASSES,), 0.25), mistaken)
-
-    assert (fitted(mistaken).argmax(1) == labels).float().mean() > 0.9
-    assert (mistaken.argmax(1) == labels).float().mean() < 0.6
+    assert loss(fitted(mistaken[400:]), labels[400:]) < 0.9 * loss(mistaken[400:], labels[400:])
