@@ -1,7 +1,7 @@
 """No door of the API leads out of a bucket: whatever takes an S3 URI, or a bucket and a key."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +24,13 @@ HOSTILE = [
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _secret(emulator: Emulator) -> None:
-    (emulator.state / "secret.json").write_bytes(SECRET)
-    (emulator.state / "s3" / BUCKET / "leads-out").symlink_to(emulator.state)
+def _secret(emulator: Emulator) -> Iterator[None]:
+    secret, link = emulator.state / "secret.json", emulator.state / "s3" / BUCKET / "leads-out"
+    secret.write_bytes(SECRET)
+    link.symlink_to(emulator.state)
+    yield
+    secret.unlink()
+    link.unlink()
 
 
 @pytest.fixture(params=HOSTILE)
