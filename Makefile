@@ -40,6 +40,12 @@ lock: ## renew every lock file from pyproject.toml and containers/*/requirements
 demo: setup ## the main job on drawn bins, or on SOURCE=folder-or-s3-prefix
 	demo/run.sh $(SOURCE)
 
+notebook: setup ## render notebooks/sagemaker.ipynb into docs/, on drawn bins (ten minutes)
+	rm -rf .tally/walk
+	$(BIN)/python pipeline.py emulator reset --yes
+	$(BIN)/python notebooks/render.py notebooks/sagemaker.ipynb docs/sagemaker-notebook.md
+	$(BIN)/python pipeline.py emulator down
+
 new-project: setup ## a pipeline for another classification task, in DEST=folder
 	@test -n "$(DEST)" || { echo "name the folder of the new project: make new-project DEST=../flowers"; exit 2; }
 	$(BIN)/copier copy $$([ -t 0 ] || echo --defaults) template "$(DEST)"
@@ -72,4 +78,7 @@ ablation: setup .venv-steps/.ready ## what each part of the recipe is worth, on 
 clean: ## remove environments and caches; the emulator's state stays (python pipeline.py emulator reset)
 	rm -rf .venv .venv-steps .mypy_cache .ruff_cache
 
-.PHONY: help setup lock demo new-project images lint test test-compile test-kills accuracy ablation clean
+# An emulator of its own, so that nothing of yours is shown, or deleted.
+notebook: export EMULATOR_STATE := $(CURDIR)/.tally/notebook
+
+.PHONY: help setup lock demo notebook new-project images lint test test-compile test-kills accuracy ablation clean

@@ -1,15 +1,25 @@
 """The SageMaker SDK, used as on AWS: only the address differs."""
 
+import io
 import json
 import os
 import subprocess
 import sys
+import tarfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from emulator_process import Emulator
 
 SCRIPT = Path(__file__).with_name("sdk_pipeline.py")
+SOURCE_CODE = Path(__file__).with_name("sdk_source_code.py")
+TRAIN = """
+import os, pathlib, sys
+word = pathlib.Path(os.environ["SM_CHANNEL_WORDS"], "a.txt").read_text()
+pathlib.Path(os.environ["SM_MODEL_DIR"], "seen.txt").write_text(f"{word} {sys.argv[1:]}")
+"""
 
 
 @pytest.mark.slow
@@ -38,3 +48,37 @@ def test_the_sdk_runs_a_pipeline_and_a_training_job(emulator: Any, tmp_path: Pat
         logGroupName="/aws/sagemaker/ProcessingJobs", filterPattern='"printed by the step"'
     )
     assert len(logs["events"]) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("runtime", ["auto", "relocate"])
+def test_the_sdk_trains_with_source_code(
+    own_emulator: Callable[..., Emulator], tmp_path: Path, runtime: str
+) -> None:
+    """Its scripts name /opt/ml throughout, which under relocate is nowhere."""
+    emulator = own_emulator()
+    started = emulator.up("--runtime", runtime)
+    assert started.returncode == 0, started.stderr
+    code = tmp_path / "code"
+    code.mkdir()
+    (code / "train.py").write_text(TRAIN)
+    client = json.loads(emulator.run("env", "--json").stdout)
+    done = subprocess.run(
+        [sys.executable, str(SOURCE_CODE), str(code)],
+        cwd=tmp_path,
+        env={k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"} | client,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    status, model = done.stdout.splitlines()
+    assert status == "Completed"
+    bucket, _, key = model.removeprefix("s3://").partition("/")
+    archive = emulator.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        member = tar.extractfile("seen.txt")
+        assert member is not None
+        seen = member.read().decode()
+    given = ["--batch-size", "32", "--name", "two words", "--debug", "true"]
+    assert seen == f"a word {given}"

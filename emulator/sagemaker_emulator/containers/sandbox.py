@@ -19,6 +19,7 @@ from sagemaker_emulator.proxies import past_proxies
 
 OPT_ML = "/opt/ml"
 ETC_HOSTS = "/etc/hosts"
+DRIVERS = f"{OPT_ML}/input/data/sm_drivers"
 HOST_NAME = "algo-1"  # the name of a job's one host, as SageMaker names it to the job
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -165,9 +166,13 @@ class Relocate(_EnvironmentSandbox):
     def inside(self, launch: Launch, image: Image, prepared: str) -> Launch:
         folder = launch["folder"]
         launch = super().inside(launch, image, prepared)
+        _relocate_drivers(Path(folder))
         return {
             **launch,
-            "argv": relocate(launch["argv"], Path(folder)),
+            "argv": [
+                word.replace(DRIVERS, f"{folder}{DRIVERS.removeprefix(OPT_ML)}")
+                for word in relocate(launch["argv"], Path(folder))
+            ],
             "environment": {**relocate(launch["environment"], Path(folder)), "OPT_ML": folder},
             "directory": folder,
         }
@@ -229,6 +234,17 @@ def relocate(value: Any, folder: Path) -> Any:
     if isinstance(value, list | tuple):
         return [relocate(item, folder) for item in value]
     return value
+
+
+def _relocate_drivers(folder: Path) -> None:
+    """Replace /opt/ml in the scripts of the SageMaker SDK's channel, which name it throughout.
+
+    With them ModelTrainer runs its SourceCode. They are the job's own copies.
+    """
+    for file in (folder / DRIVERS[len(OPT_ML) + 1 :]).rglob("*"):
+        if file.suffix in (".sh", ".py"):
+            text = file.read_text(encoding="utf-8")
+            file.write_text(text.replace(f"{OPT_ML}/", f"{folder}/"), encoding="utf-8")
 
 
 def variables(image: Image, built: str, settings: Mapping[str, str]) -> dict[str, str]:
