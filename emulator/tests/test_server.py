@@ -1,5 +1,6 @@
 """The server and its S3 process: killed, restarted, out of disk."""
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -133,6 +134,7 @@ def test_objects_put_into_the_folder_are_seen_soon(emulator: Emulator) -> None:
 
     wait_until(lambda: size() == len("changed"))
     assert s3.get_object(Bucket="folder-bucket", Key="a/two")["Body"].read() == b"changed"
+    shutil.rmtree(folder)  # made with the modes of this process, not the server's
 
 
 def test_s3_at_the_wrong_address_is_reported(emulator: Emulator) -> None:

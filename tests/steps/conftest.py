@@ -4,10 +4,14 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.steps.small_source import root, source
+
+if TYPE_CHECKING:
+    from tests.steps.served_model import Served
 
 __all__ = ["images", "one_thread", "opt", "root", "source"]
 
@@ -46,12 +50,37 @@ def opt(tmp_path: Path, images: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return root
 
 
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Served"]:
+    """The shipped serving program, its model, and the pictures whose answers are known."""
+    from tests.steps.served_model import serve_in
+
+    with serve_in(tmp_path_factory.mktemp("served")) as found:
+        yield found
+
+
 @pytest.fixture(scope="session")
 def recorded_inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Inputs of Evaluate: bins of 0 to 8 with stock records, and a model trained on such ones."""
     from tests.steps.evaluation.recorded_bins import evaluate_inputs
 
     return evaluate_inputs(tmp_path_factory.mktemp("recorded"))
+
+
+@pytest.fixture(scope="session")
+def planned_inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Inputs of Evaluate whose answers are known beforehand, without an approved model."""
+    from tests.steps.evaluation.planned_bins import evaluate_inputs
+
+    return evaluate_inputs(tmp_path_factory.mktemp("planned"))
+
+
+@pytest.fixture
+def planned_opt(tmp_path: Path, planned_inputs: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """/opt/ml of one run of Evaluate, with a copy of `planned_inputs`."""
+    monkeypatch.setenv("OPT_ML", str(tmp_path))
+    shutil.copytree(planned_inputs, tmp_path / "processing" / "input")
+    return tmp_path
 
 
 @pytest.fixture(scope="session")

@@ -68,6 +68,14 @@ def test_mistakes_before_the_first_upsert_are_answered_with_what_to_do(project: 
     assert "choose local or aws" in project.run("pipeline.py", "upsert", "--target", "x", check=1)
 
 
+def test_an_unknown_setting_is_refused_by_its_name(tmp_path: Path) -> None:
+    project = Project(make(tmp_path / "shapes"))
+    with (project.folder / "settings.yaml").open("a") as file:
+        file.write("  epoch: 3\n")  # below aws
+    refused = project.run("pipeline.py", "definition", "--target", "aws", check=1)
+    assert "settings.yaml" in refused and "\nepoch\n" in refused
+
+
 def test_the_definition_is_identical_in_two_builds(project: Project) -> None:
     """By the project's own tests."""
     assert "2 passed" in project.run("-m", "pytest", "-q", "-p", "no:cacheprovider")

@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import sys
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ from sagemaker_emulator.containers import image
 from sagemaker_emulator.containers.docker import Docker
 from sagemaker_emulator.containers.environment import Build, Log
 from sagemaker_emulator.containers.host.channel import Launch
+from sagemaker_emulator.containers.host_pool import HostPool
 from sagemaker_emulator.containers.process import Host, HostLost, Owner, Process
 from sagemaker_emulator.containers.sandbox import (
     OPT_ML,
@@ -111,11 +111,8 @@ class Runtime:
         self.sandbox = sandbox
         self._images = images.resolve()
         self._client_environment = dict(client_environment or {})
-        self._idle_seconds = idle_seconds
         self._errors = state.resolve() / "hosts.txt"
-        self._hosts: dict[tuple[str, ...], Host] = {}
-        self._lock = threading.Lock()
-        self._reaper: threading.Timer | None = None
+        self._hosts = HostPool(self._errors, idle_seconds)
 
     @property
     def kind(self) -> str:
@@ -268,56 +265,23 @@ class Runtime:
         return [path, *arguments] if is_python else None
 
     def _cold(self) -> Host:
-        return self._host(
+        return self._hosts.get(
             (sys.executable, os.devnull), {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
         )
 
     def _warm(self, found: image.Image, built: str) -> Host:
         # One thread while importing, so that the fork is of a process with a single thread.
         settings = self._settings(Container(found.uri, (), {}, Path(), threads=1))
-        return self._host(
+        return self._hosts.get(
             (str(Path(built, "bin/python")), str(found.folder), *found.preload),
             variables(found, built, settings),
         )
 
-    def _host(self, key: tuple[str, ...], environment: Mapping[str, str]) -> Host:
-        with self._lock:
-            host = self._hosts.get(key)
-            if host is None or not host.alive:
-                host = Host(key[0], key[1], key[2:], environment, self._errors)
-                self._hosts[key] = host
-                self._reap_later()
-            host.touch()
-            return host
-
-    def _reap_later(self) -> None:
-        if self._reaper is None:
-            self._reaper = threading.Timer(self._idle_seconds / 10, self._reap)
-            self._reaper.daemon = True
-            self._reaper.start()
-
-    def _reap(self) -> None:
-        with self._lock:
-            self._reaper = None
-            idle = [k for k, host in self._hosts.items() if host.idle > self._idle_seconds]
-            hosts = [self._hosts.pop(key) for key in idle]
-            if self._hosts:
-                self._reap_later()
-        for host in hosts:
-            host.close()
-
     def hosts(self) -> list[int]:
         """The process numbers of the hosts that are up, cold and warm."""
-        with self._lock:
-            return [host.pid for host in self._hosts.values()]
+        return self._hosts.pids()
 
     def close(self) -> None:
         """End every host, and with it every container."""
-        with self._lock:
-            if self._reaper is not None:
-                self._reaper.cancel()
-            hosts = list(self._hosts.values())
-            self._hosts.clear()
-        for host in hosts:
-            host.close()
+        self._hosts.close()
         self.sandbox.close()

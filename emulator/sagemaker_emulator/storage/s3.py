@@ -11,12 +11,13 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from sagemaker_emulator.errors import JobFailed, StartError, invalid
+from sagemaker_emulator.storage import s3_files
 from sagemaker_emulator.storage.location import Location
-from sagemaker_emulator.storage.s3_files import uploads_folder
 
 _log = logging.getLogger("emulator.s3")
 
@@ -32,6 +33,15 @@ def die_with_parent() -> None:
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def _refused() -> Iterator[None]:
+    """Refuse a request for what fails a job: a URI that is none, or leads out of its bucket."""
+    try:
+        yield
+    except JobFailed as error:
+        raise invalid(str(error).removeprefix("ClientError: ")) from None
 
 
 class S3:
@@ -63,7 +73,7 @@ class S3:
             StartError: It ended, or did not respond in time.
         """
         self._socket = listening
-        shutil.rmtree(uploads_folder(self.folder) / "jobs", ignore_errors=True)
+        shutil.rmtree(s3_files.uploads_folder(self.folder) / "jobs", ignore_errors=True)
         self._keeper.start()
         deadline = time.monotonic() + timeout
         while not self.alive():
@@ -121,10 +131,17 @@ class S3:
         Raises:
             ApiError: It is not an S3 URI of a bucket, or leaves it.
         """
-        try:
+        with _refused():
             return Location.parse(uri).file(self.folder)
-        except JobFailed as error:
-            raise invalid(str(error).removeprefix("ClientError: ")) from None
+
+    def anything_under(self, uri: str) -> bool:
+        """Whether an object's key begins with that of `s3://bucket/key`.
+
+        Raises:
+            ApiError: It is not an S3 URI of a bucket, or leaves it.
+        """
+        with _refused():
+            return any(True for _ in s3_files.find(self.folder, uri))
 
     def read(self, uri: str) -> bytes | None:
         """The content of an object, or None if there is no such object.

@@ -1,17 +1,16 @@
 """Bodies that are under way: objects only once they are whole."""
 
-import base64
 import hashlib
-import io
 import os
 import signal
 import socket
 import threading
 import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
-from botocore.exceptions import BotoCoreError
 from s3_server import BUCKET, Server, keys, signed_request
 
 from sagemaker_emulator.storage import s3_files
@@ -35,18 +34,21 @@ def test_upload_under_way_is_no_object(server: Server, client: "S3Client") -> No
     size = 2_000_000
     reached, go_on = threading.Event(), threading.Event()
 
-    class Slow(io.BytesIO):
-        def read(self, amount: int | None = -1, /) -> bytes:
-            if self.tell() >= size // 2:
-                reached.set()
-                go_on.wait(60)
-            return super().read(min(amount or size, 65_536) if amount != -1 else -1)
+    def body() -> Iterator[bytes]:
+        yield b"x" * (size // 2)
+        reached.set()
+        go_on.wait(60)
+        yield b"x" * (size // 2)
 
-    body = Slow(b"x" * size)
-    uploader = server.client(request_checksum_calculation="when_required")
+    # boto3 would read all of it for its hash before it sends any.
+    address = server.client(signature_version="s3v4").generate_presigned_url(
+        "put_object", Params={"Bucket": BUCKET, "Key": "in/slow"}
+    )
     upload = threading.Thread(
-        target=uploader.put_object,
-        kwargs={"Bucket": BUCKET, "Key": "in/slow", "Body": body, "ContentMD5": _md5(b"x" * size)},
+        target=httpx.put,
+        daemon=True,
+        args=(address,),
+        kwargs={"content": body(), "headers": {"content-length": str(size)}, "timeout": 60},
     )
     upload.start()
     assert reached.wait(60)
@@ -57,10 +59,6 @@ def test_upload_under_way_is_no_object(server: Server, client: "S3Client") -> No
     go_on.set()
     upload.join(60)
     assert keys(client) == ["in/slow"]
-
-
-def _md5(content: bytes) -> str:
-    return base64.b64encode(hashlib.md5(content).digest()).decode()
 
 
 @pytest.mark.parametrize("length", [100, 2_000_000])
@@ -82,21 +80,20 @@ def test_upload_that_breaks_off_leaves_nothing(server: Server, length: int) -> N
 def test_kill_in_an_upload_leaves_no_object(own_server: Server) -> None:
     incoming = own_server.state / "s3-uploads/incoming"
 
-    class Stalls(io.BytesIO):
-        def read(self, amount: int | None = -1, /) -> bytes:
-            if self.tell() > 1_500_000:
-                deadline = time.monotonic() + 60
-                while time.monotonic() < deadline and not list(incoming.iterdir()):
-                    time.sleep(0.01)
-                own_server.stop(signal.SIGKILL)
-                raise ConnectionError
-            return super().read(amount)
+    def body() -> Iterator[bytes]:
+        yield b"x" * 1_500_000
+        deadline = time.monotonic() + 60
+        while not any(path.stat().st_size for path in incoming.iterdir()):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        own_server.stop(signal.SIGKILL)
+        yield b"x" * 1_500_000
 
-    client = own_server.client(request_checksum_calculation="when_required")
-    with pytest.raises((ConnectionError, BotoCoreError)):
-        client.put_object(
-            Bucket=BUCKET, Key="k", Body=Stalls(b"x" * 3_000_000), ContentMD5=_md5(b"x")
-        )
+    address = own_server.client(signature_version="s3v4").generate_presigned_url(
+        "put_object", Params={"Bucket": BUCKET, "Key": "k"}
+    )
+    with pytest.raises(httpx.TransportError):
+        httpx.put(address, content=body(), headers={"content-length": "3000000"}, timeout=60)
     own_server.start()
     assert keys(own_server.client()) == []
     assert [path for path in own_server.state.rglob("*") if path.stat().st_size > 1_000_000] == []

@@ -1,7 +1,7 @@
 """No door of the API leads out of a bucket: whatever takes an S3 URI, or a bucket and a key."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +24,13 @@ HOSTILE = [
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _secret(emulator: Emulator) -> None:
-    (emulator.state / "secret.json").write_bytes(SECRET)
-    (emulator.state / "s3" / BUCKET / "leads-out").symlink_to(emulator.state)
+def _secret(emulator: Emulator) -> Iterator[None]:
+    secret, link = emulator.state / "secret.json", emulator.state / "s3" / BUCKET / "leads-out"
+    secret.write_bytes(SECRET)
+    link.symlink_to(emulator.state)
+    yield
+    secret.unlink()
+    link.unlink()
 
 
 @pytest.fixture(params=HOSTILE)
@@ -104,14 +108,36 @@ def test_training_input(sagemaker: Any, until: Any, name: str, uri: str, door: s
     )
 
 
-def test_model_data(sagemaker: Any, name: str, uri: str) -> None:
+@pytest.mark.parametrize("door", ["ModelDataUrl", "ModelDataSource"])
+def test_model_data(sagemaker: Any, name: str, uri: str, door: str) -> None:
+    source = {"S3Uri": uri, "S3DataType": "S3Object", "CompressionType": "Gzip"}
+    value = uri if door == "ModelDataUrl" else {"S3DataSource": source}
     with pytest.raises(ClientError) as refused:
         sagemaker.create_model(
-            ModelName=name,
-            ExecutionRoleArn=ROLE,
-            PrimaryContainer={"Image": IMAGE, "ModelDataUrl": uri},
+            ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer={"Image": IMAGE, door: value}
         )
     assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+
+
+@pytest.mark.parametrize("door", ["input", "output"])
+def test_transform(sagemaker: Any, until: Any, name: str, uri: str, door: str) -> None:
+    container = {"Image": IMAGE}
+    sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer=container)
+    inside = f"s3://{BUCKET}/{name}"
+    source = {"S3DataType": "S3Prefix", "S3Uri": uri if door == "input" else inside}
+    request = {
+        "TransformJobName": name,
+        "ModelName": name,
+        "TransformInput": {"DataSource": {"S3DataSource": source}},
+        "TransformOutput": {"S3OutputPath": uri if door == "output" else inside},
+        "TransformResources": {"InstanceCount": 1, "InstanceType": "ml.m5.large"},
+    }
+    assert "kept out" not in reason(
+        lambda: sagemaker.create_transform_job(**request),
+        lambda: sagemaker.describe_transform_job(TransformJobName=name),
+        until,
+        "Transform",
+    )
 
 
 def split(uri: str) -> tuple[str, str]:

@@ -22,6 +22,7 @@ from sagemaker_emulator.containers.runtime import Container
 from sagemaker_emulator.errors import JobFailed
 from sagemaker_emulator.sagemaker.jobs import archive
 from sagemaker_emulator.sagemaker.jobs.job import TAIL
+from sagemaker_emulator.sagemaker.registry.models import data_of
 from sagemaker_emulator.storage import s3_files
 from sagemaker_emulator.storage.location import Location
 
@@ -66,10 +67,7 @@ class ServedModel:
             described = context.call("DescribeModelPackage", ModelPackageName=package)
             container = described["InferenceSpecification"]["Containers"][0]
             environment = {**container.get("Environment", {}), **environment}
-        data, packed = container.get("ModelDataUrl", ""), True
-        if source := container.get("ModelDataSource", {}).get("S3DataSource"):
-            data, packed = source["S3Uri"], source["CompressionType"] == "Gzip"
-        return cls(container["Image"], data, packed, environment)
+        return cls(container["Image"], *data_of(container), environment)
 
     def unpack(self, s3: Path, folder: Path, check: Callable[[], None]) -> None:
         """Put the model's files into a folder; whatever `check` raises ends it.

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
 from sagemaker_emulator.aws.members import paths
-from sagemaker_emulator.errors import JobFailed
 from sagemaker_emulator.sagemaker.jobs import documents, training_container
 from sagemaker_emulator.sagemaker.jobs.job import MAX_RUNTIME, Job, JobStopped
 from sagemaker_emulator.sagemaker.jobs.kinds import TRAINING
@@ -31,14 +30,15 @@ def create_job(context: Context, request: types.CreateTrainingJobRequestTypeDef)
 
 
 def _empty_channel(context: Context, request: types.CreateTrainingJobRequestTypeDef) -> str:
-    """Why the data cannot be found, or an empty string; SageMaker looks before it creates a job."""
+    """Why there are no data, or an empty string; SageMaker looks before it creates a job.
+
+    Raises:
+        ApiError: A channel's URI is none, or leads out of its bucket.
+    """
     for channel in request.get("InputDataConfig", []):
         uri = channel["DataSource"]["S3DataSource"]["S3Uri"]  # `problem` allows no other source
-        try:
-            if not any(True for _ in s3_files.find(context.s3.folder, uri)):
-                return s3_files.nothing_under(uri, request["RoleArn"], context.region)
-        except JobFailed as error:
-            return str(error).removeprefix("ClientError: ")
+        if not context.s3.anything_under(uri):
+            return s3_files.nothing_under(uri, request["RoleArn"], context.region)
     return ""
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
@@ -66,8 +67,8 @@ def create_model(context: Context, request: types.CreateModelInputTypeDef) -> Re
             context.call("DescribeModelPackage", ModelPackageName=container["ModelPackageName"])
         elif not container.get("Image"):
             raise invalid(f"a container of model {name} has neither Image nor ModelPackageName")
-        data = container.get("ModelDataUrl")
-        if data and context.s3.file(data) is None:
+        data, packed = data_of(container)
+        if data and not (context.s3.file(data) if packed else context.s3.anything_under(data)):
             raise invalid(f"Could not find model data at {data}.")
     arn = context.arn("model", name)
     kept = {key: value for key, value in request.items() if key != "Tags"}
@@ -77,6 +78,13 @@ def create_model(context: Context, request: types.CreateModelInputTypeDef) -> Re
             raise invalid(f'Cannot create already existing model "{arn}".')
         tags.add(context, arn, request.get("Tags"))
     return {"ModelArn": arn}
+
+
+def data_of(container: Mapping[str, Any]) -> tuple[str, bool]:
+    """Where a container's model is in S3, empty if it has none, and whether it is an archive."""
+    if source := container.get("ModelDataSource", {}).get("S3DataSource"):
+        return source["S3Uri"], source["CompressionType"] == "Gzip"
+    return container.get("ModelDataUrl", ""), True
 
 
 @operation("DescribeModel", honours=paths("ModelName"))

@@ -31,6 +31,7 @@ MAX_UNZIPPED = 250 * 1024 * 1024
 MAX_FILES = 100_000
 _MAX_NAME = 255  # bytes, of one file or folder
 _CHUNK = 1024 * 1024
+_UNPACKING = ".unpacking-"  # no function's name begins with a dot
 # Held while code is put on the disk and then named by a document, and while both are deleted:
 # otherwise the deletion of a function takes the code of a new one of its name with it.
 changing = threading.Lock()
@@ -55,6 +56,12 @@ def archive_of(context: Context, name: str, folder: str) -> bytes | None:
         for file in sorted(path for path in place.rglob("*") if path.is_file()):
             archive.write(file, file.relative_to(place))
     return packed.getvalue()
+
+
+def delete_unfinished(context: Context) -> None:
+    """Delete what a killed server had begun to unpack."""
+    for folder in (context.state / "functions").glob(f"{_UNPACKING}*"):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def delete(context: Context, name: str) -> None:
@@ -132,8 +139,7 @@ def _unpacked(context: Context, archive: bytes) -> Iterator[Path]:
     """A folder with what a zip holds, beside those of the functions; it is deleted afterwards."""
     functions = context.state / "functions"
     functions.mkdir(parents=True, exist_ok=True)
-    # No function's name begins with a dot.
-    with tempfile.TemporaryDirectory(prefix=".unpacking-", dir=functions) as temporary:
+    with tempfile.TemporaryDirectory(prefix=_UNPACKING, dir=functions) as temporary:
         folder = Path(temporary, "code")
         unpack(archive, folder)
         yield folder

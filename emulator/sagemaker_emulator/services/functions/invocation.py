@@ -17,7 +17,7 @@ from sagemaker_emulator.aws.ports import Outcome
 from sagemaker_emulator.containers.process import HostLost
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.services.functions import policy
-from sagemaker_emulator.services.functions.code import folder_of
+from sagemaker_emulator.services.functions.code import delete_unfinished, folder_of
 from sagemaker_emulator.services.functions.configuration import with_defaults
 from sagemaker_emulator.services.functions.function import get
 from sagemaker_emulator.storage.store import Document
@@ -40,6 +40,7 @@ class Invoker:
     def start(self) -> None:
         """Continue the asynchronous invocations that the previous server had accepted."""
         shutil.rmtree(_folder(self._context), ignore_errors=True)  # of a server that was killed
+        delete_unfinished(self._context)
         for kept in self._context.store.list(_KIND):
             self._begin(kept["Id"])
 

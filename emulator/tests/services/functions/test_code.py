@@ -154,3 +154,12 @@ def test_code_may_be_in_s3(emulator: Emulator, functions: Any, function: str) ->
     assert functions.invoke(FunctionName=function)["Payload"].read() == b"3"
     with pytest.raises(ClientError, match="NoSuchKey"):
         functions.update_function_code(FunctionName=function, S3Bucket=BUCKET, S3Key="none.zip")
+
+
+def test_what_a_killed_server_had_begun_to_unpack_is_deleted(tmp_path: Path) -> None:
+    context = local_context(tmp_path / "state")
+    begun = context.state / "functions/.unpacking-x/code"
+    begun.mkdir(parents=True)
+    (context.state / "functions/f/folder").mkdir(parents=True)
+    context.functions.start()
+    assert [path.name for path in (context.state / "functions").iterdir()] == ["f"]

@@ -4,6 +4,7 @@ import json
 import resource
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -45,23 +46,26 @@ def test_event_behind_a_torn_line_of_an_earlier_version_is_read(
     assert about_group(tmp_path / "g")["name"] == "g"
 
 
-@pytest.fixture
-def small_files() -> Iterator[int]:
-    """No file may be longer than this many bytes, as if the disk were full."""
+@contextmanager
+def small_files() -> Iterator[None]:
+    """No file may be longer than 1,000 bytes, as if the disk were full.
+
+    No fixture: pytest's own output may be a longer file.
+    """
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
-    yield 1000
-    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    signal.signal(signal.SIGXFSZ, handler)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
 
 
-def test_events_that_do_not_fit_leave_nothing(
-    logs: LogFiles, tmp_path: Path, small_files: int
-) -> None:
+def test_events_that_do_not_fit_leave_nothing(logs: LogFiles, tmp_path: Path) -> None:
     logs.append("g", "s", ["before"])
     whole = (tmp_path / "g" / "s.jsonl").read_bytes()
-    with pytest.raises(OSError):
+    with small_files(), pytest.raises(OSError):
         logs.append("g", "s", ["x" * 100] * 20)
     assert (tmp_path / "g" / "s.jsonl").read_bytes() == whole
     logs.append("g", "s", ["after"])

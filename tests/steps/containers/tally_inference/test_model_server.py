@@ -1,70 +1,26 @@
 """The inference image's `serve`, as SageMaker runs it: a process that answers over HTTP."""
 
-import asyncio
 import base64
-import contextlib
 import http.client
-import importlib
 import io
 import json
-import signal
-import socket
-import threading
-import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
-from starlette.requests import Request
 
 from tests.steps import damaged
 from tests.steps.containers.tally_inference.server_process import (
-    BIN,
     JPEG,
     Endpoint,
     encoded,
-    serving,
-    wait,
 )
-from tests.steps.tiny_model import CLASSES, draw_bin, save_model
+from tests.steps.tiny_model import draw_bin
 
 HEADER = "X-Amzn-SageMaker-Custom-Attributes"
+
 MAX_BYTES = 25 * 1024 * 1024
-
-
-def first_answer(started: Endpoint, statuses: list[int]) -> bool:
-    """Ping once; whether there was an answer, which is added to `statuses`."""
-    statuses += filter(None, [started.ping()])
-    return bool(statuses)
-
-
-@pytest.fixture(scope="module")
-def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
-    """One server for all requests; its answers while it loads are checked here."""
-    root = tmp_path_factory.mktemp("serve")
-    picture = root / "bin.jpg"
-    draw_bin(3, 0).save(picture)
-    save_model(root / "model", CLASSES, [picture], [(0.2, 0.7, 0.1)])
-    with serving(root) as started:
-        statuses: list[int] = []
-        wait(lambda: first_answer(started, statuses), "it does not listen")
-        assert statuses == [503], "it must listen before the model is loaded"
-        status, answer = started.invoke(b"early")
-        assert status == 503
-        assert "still being loaded" in answer["error"]
-        wait(lambda: started.ping() == 200, "the model does not load")
-        yield started
-
-
-@pytest.fixture(scope="module")
-def picture() -> bytes:
-    return encoded(draw_bin(3, 0))
-
-
-# ---- answers
 
 
 def test_a_jpeg_is_answered(endpoint: Endpoint, picture: bytes) -> None:
@@ -182,9 +138,6 @@ def test_parallel_requests_get_their_own_answers(endpoint: Endpoint, picture: by
     assert {answer["confidence"] for _, answer in found} == {found[0][1]["confidence"]}
 
 
-# ---- refusals
-
-
 @pytest.mark.parametrize(
     ("body", "headers", "status", "message"),
     [
@@ -253,269 +206,3 @@ def test_other_paths_and_methods_are_refused(
     found, answer = endpoint.ask(method, path)
     assert found == status
     assert "use GET /ping or POST /invocations" in json.loads(answer)["error"]
-
-
-def test_a_client_that_disconnects_disturbs_no_other(endpoint: Endpoint, picture: bytes) -> None:
-    with socket.create_connection(("127.0.0.1", endpoint.port)) as leaving:
-        leaving.sendall(b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\n"
-                        b"Content-Length: 5000\r\n\r\nhalf of it")  # fmt: skip
-    assert endpoint.invoke(picture)[0] == 200
-    assert "Traceback" not in endpoint.log.read_text()
-
-
-def test_half_sent_requests_take_no_place(endpoint: Endpoint, picture: bytes) -> None:
-    begin = b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf"
-    waiting = [socket.create_connection(("127.0.0.1", endpoint.port)) for _ in range(300)]
-    for one in waiting:
-        one.sendall(begin)
-    for _ in range(3):
-        assert endpoint.invoke(picture)[0] == 200
-    for one in waiting:
-        one.close()
-
-
-@pytest.mark.parametrize("sent", [b"", b"POST /invocations HTTP/1.1\r\nHost: x\r\n"])
-def test_half_sent_heads_keep_nobody_out_and_end(
-    endpoint: Endpoint, picture: bytes, sent: bytes
-) -> None:
-    """More than a container may have files, of which the oldest go; the others in time."""
-    held: list[socket.socket] = []
-    for _ in range(1100):
-        held.append(socket.create_connection(("127.0.0.1", endpoint.port), timeout=60))
-        with contextlib.suppress(OSError):  # it has gone already
-            held[-1].sendall(sent)
-    assert endpoint.invoke(picture)[0] == 200
-    assert endpoint.ping() == 200
-    for one in held:
-        assert closed(one)
-        one.close()
-
-
-def test_a_head_that_trickles_in_or_is_too_long_ends(endpoint: Endpoint) -> None:
-    for part, pause in ((b"x: y\r\n", 0.1), (b"x: " + b"y" * 1000 + b"\r\n", 0.0)):
-        with socket.create_connection(("127.0.0.1", endpoint.port), timeout=60) as one:
-            one.sendall(b"GET /ping HTTP/1.1\r\nHost: x\r\n")
-            with pytest.raises(OSError, match=r"Broken pipe|reset"):
-                for _ in range(10_000):
-                    one.sendall(part)
-                    time.sleep(pause)
-    assert endpoint.ping() == 200
-
-
-def closed(one: socket.socket) -> bool:
-    """Whether the other side closed a connection without a response; waits for it."""
-    try:
-        return one.recv(1) == b""
-    except ConnectionError:
-        return True
-
-
-WAIT = """
-import pathlib, time
-def model_fn(folder):
-    return pathlib.Path(folder)
-def input_fn(body, content_type):
-    return body
-def predict_fn(body, folder):
-    while not (folder / "go").exists():
-        time.sleep(0.05)
-    return body
-def output_fn(prediction, accept):
-    return prediction
-"""
-
-
-@pytest.fixture
-def slow(tmp_path: Path) -> Iterator[Endpoint]:
-    """A server whose predictions last until the file model/go exists."""
-    (tmp_path / "model" / "code").mkdir(parents=True)
-    (tmp_path / "model" / "code" / "inference.py").write_text(WAIT)
-    with serving(tmp_path) as started:
-        wait(lambda: started.ping() == 200, "the program does not load")
-        yield started
-
-
-def test_the_number_of_requests_in_progress_is_limited(slow: Endpoint, tmp_path: Path) -> None:
-    """With many requests that wait, a new one is refused, and accepted when they have ended."""
-    whole = b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbody"
-    waiting = [socket.create_connection(("127.0.0.1", slow.port)) for _ in range(256)]
-    for one in waiting:
-        one.sendall(whole)
-    found: list[tuple[int, bytes]] = []
-
-    def refused() -> bool:
-        connection = http.client.HTTPConnection("127.0.0.1", slow.port, timeout=2)
-        try:
-            connection.request("POST", "/invocations", b"body")
-            response = connection.getresponse()
-            found.append((response.status, response.read()))
-        except TimeoutError:  # it was accepted
-            return False
-        finally:
-            connection.close()
-        return True
-
-    wait(refused, "it accepts them all")
-    assert found[0][0] == 503
-    assert b"256 requests are in progress; try again" in found[0][1]
-    assert slow.ping() == 200
-    (tmp_path / "model" / "go").touch()
-    wait(lambda: slow.ask("POST", "/invocations", b"body")[0] == 200, "it does not recover")
-    for one in waiting:
-        one.close()
-
-
-def test_a_queue_does_not_hold_the_end(slow: Endpoint, tmp_path: Path) -> None:
-    """SageMaker kills a container 30 s after SIGTERM; requests in progress get 20 s of them."""
-    whole = b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbody"
-    waiting = [socket.create_connection(("127.0.0.1", slow.port)) for _ in range(12)]
-    for one in waiting:
-        one.sendall(whole)
-    assert slow.ping() == 200
-    slow.process.send_signal(signal.SIGTERM)
-    assert slow.process.wait(60) == 0  # it would never end: no prediction does
-    for one in waiting:
-        one.close()
-
-
-@pytest.mark.parametrize("limit", ["BODY_SECONDS", "PART_SECONDS"])
-def test_a_body_that_never_arrives_ends_the_request(
-    monkeypatch: pytest.MonkeyPatch, limit: str
-) -> None:
-    monkeypatch.syspath_prepend(BIN.parent)
-    model_server = importlib.import_module("model_server")
-    monkeypatch.setattr(model_server, limit, 0.05)
-    server = model_server.Server()
-    server.program = model_server.Program(model_server, None)
-
-    async def never() -> Any:
-        await asyncio.Event().wait()
-
-    waiting = Request({"type": "http", "method": "POST", "headers": []}, never)
-    answer = asyncio.run(asyncio.wait_for(server.invocations(waiting), 20))
-    assert (answer.status_code, server.requests, server.arriving) == (408, 0, 0)
-    assert "did not arrive within" in json.loads(answer.body)["error"]
-
-
-# ---- start and stop
-
-
-def test_requests_in_progress_are_answered_before_it_stops(endpoint: Endpoint) -> None:
-    """The last test of the shared server: SIGTERM while it answers eight requests."""
-    body = encoded(Image.effect_noise((3000, 2000), 90))
-    found: list[object] = []
-
-    def ask() -> None:
-        try:
-            found.append(endpoint.invoke(body)[0])
-        except OSError as error:
-            found.append(error)
-
-    threads = [threading.Thread(target=ask) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    wait(lambda: found, "nothing is answered")
-    endpoint.process.send_signal(signal.SIGTERM)
-    for thread in threads:
-        thread.join(30)
-    assert found == [200] * 8
-    assert endpoint.process.wait(30) == 0
-    assert endpoint.ping() is None
-    log = endpoint.log.read_text()
-    assert "Traceback" not in log
-    assert "/ping" not in log
-    assert "loaded" in log
-
-
-@pytest.mark.parametrize(
-    ("program", "message"),
-    [
-        pytest.param(None, "no program at", id="none"),
-        pytest.param(
-            "def model_fn(folder): ...", "lacks input_fn, predict_fn, output_fn", id="incomplete"
-        ),
-        pytest.param("raise SystemExit(0)", "the model could not be loaded", id="leaves"),
-        pytest.param(
-            "def model_fn(folder): open('/nowhere/weights')\ninput_fn = predict_fn = output_fn = 1",
-            "No such file or directory: '/nowhere/weights'",
-            id="fails",
-        ),
-    ],
-)
-def test_a_model_that_cannot_be_served_stops_the_server(
-    tmp_path: Path, program: str | None, message: str
-) -> None:
-    """SageMaker then shows the log, instead of waiting for a ping that never succeeds."""
-    (tmp_path / "model" / "code").mkdir(parents=True)
-    if program is not None:
-        (tmp_path / "model" / "code" / "inference.py").write_text(program)
-    with serving(tmp_path) as endpoint:
-        assert endpoint.process.wait(30) == 1
-        assert message in endpoint.log.read_text()
-
-
-def test_sigterm_while_loading_stops_it_at_once(tmp_path: Path) -> None:
-    (tmp_path / "model" / "code").mkdir(parents=True)
-    (tmp_path / "model" / "code" / "inference.py").write_text("import time\ntime.sleep(60)\n")
-    with serving(tmp_path) as endpoint:
-        wait(lambda: endpoint.ping() == 503, "it does not listen")
-        endpoint.process.send_signal(signal.SIGTERM)
-        assert endpoint.process.wait(10) == 0
-
-
-ECHO = """
-def model_fn(folder, context):
-    return "model"
-
-def input_fn(body, content_type):
-    return body, content_type
-
-def predict_fn(batch, model, context):
-    if batch[0] == b"fail":
-        raise RuntimeError("secret detail")
-    return batch, model, context.get_request_header(0, "X-Some")
-
-def output_fn(prediction, accept):
-    (body, kind), model, some = prediction
-    return f"{body.decode()}|{kind}|{model}|{some}".encode()
-"""
-
-
-def test_any_program_with_the_four_functions_is_served(tmp_path: Path) -> None:
-    """As in AWS's toolkits: a context for a function with one more argument, or bytes alone."""
-    (tmp_path / "model").mkdir()
-    (tmp_path / "code").mkdir()
-    (tmp_path / "code" / "echo.py").write_text(ECHO)
-    program = {"SAGEMAKER_PROGRAM": "echo.py", "SAGEMAKER_SUBMIT_DIRECTORY": str(tmp_path / "code")}
-    with serving(tmp_path, **program) as endpoint:
-        wait(lambda: endpoint.ping() == 200, "the program does not load")
-        headers = {"Content-Type": "text/x", "X-Some": "thing", "Accept": "text/plain"}
-        status, answer = endpoint.ask("POST", "/invocations", b"hi", headers)
-        assert (status, answer) == (200, b"hi|text/x|model|thing")
-        status, answer = endpoint.ask("POST", "/invocations", b"fail", headers)
-        assert status == 500
-        assert (
-            json.loads(answer)["error"] == "the model failed: RuntimeError; see the endpoint's log"
-        )
-        assert "secret detail" in endpoint.log.read_text()
-        assert endpoint.ping() == 200
-
-
-@pytest.mark.parametrize("port", ["http", "", "99999"])
-def test_a_value_that_is_not_a_port_is_refused(tmp_path: Path, port: str) -> None:
-    with serving(tmp_path, SAGEMAKER_BIND_TO_PORT=port) as endpoint:
-        assert endpoint.process.wait(30) == 1
-        assert f"SAGEMAKER_BIND_TO_PORT is '{port}'" in (log := endpoint.log.read_text())
-        assert "Traceback" not in log
-
-
-def test_a_port_in_use_is_reported(tmp_path: Path) -> None:
-    (tmp_path / "model").mkdir()
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = str(taken.getsockname()[1])
-        with serving(tmp_path, SAGEMAKER_BIND_TO_PORT=port) as endpoint:
-            assert endpoint.process.wait(30) != 0
-            assert "in use" in (log := endpoint.log.read_text())
-            assert "Traceback" not in log

@@ -1,20 +1,14 @@
 """The image's `train`: AWS's contract of script mode, run as a process without torch."""
 
-import io
 import json
-import os
 import subprocess
-import sys
-import tarfile
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
-IMAGE = Path(__file__).parents[4] / "containers" / "tally-training"
+from tests.steps.containers.tally_training.script_mode_job import IMAGE, job, run, tarball
+
 SCRIPT = """
 import json, os, sys
 import beside
@@ -24,57 +18,9 @@ open(os.path.join(os.environ["SM_MODEL_DIR"], "model.txt"), "w").write(beside.WO
 """
 
 
-def job(
-    root: Path, hyperparameters: dict[str, Any], channels: tuple[str, ...] = ("train",)
-) -> Path:
-    config = root / "input" / "config"
-    config.mkdir(parents=True)
-    (config / "hyperparameters.json").write_text(json.dumps(hyperparameters))
-    (config / "inputdataconfig.json").write_text(json.dumps({name: {} for name in channels}))
-    (config / "resourceconfig.json").write_text(
-        json.dumps({"current_host": "algo-1", "hosts": ["algo-1"]})
-    )
-    for name in channels:
-        (root / "input" / "data" / name).mkdir(parents=True)
-    return root
-
-
-def tarball(file: Path, scripts: dict[str, str]) -> Path:
-    with tarfile.open(file, "w:gz") as tar:
-        for name, text in scripts.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(text.encode())
-            tar.addfile(entry, io.BytesIO(text.encode()))
-    return file
-
-
-def run(root: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    clean = {k: v for k, v in os.environ.items() if not k.startswith(("SM_", "SAGEMAKER_", "AWS_"))}
-    return subprocess.run(
-        [sys.executable, str(IMAGE / "bin" / "train")],
-        env=clean | {"OPT_ML": str(root), **variables},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-
-
 def told(result: subprocess.CompletedProcess[str], what: str) -> Any:
     line = next(line for line in result.stdout.splitlines() if line.startswith(what))
     return json.loads(line.removeprefix(what))
-
-
-def test_a_damaged_archive_is_the_failure_reason(tmp_path: Path) -> None:
-    source = tarball(tmp_path / "s.tar.gz", {"train.py": SCRIPT})
-    source.write_bytes(source.read_bytes()[:-60])
-    root = job(
-        tmp_path / "opt",
-        {"sagemaker_program": "train.py", "sagemaker_submit_directory": str(source)},
-    )
-    result = run(root)
-    assert result.returncode == 1
-    assert "cannot be unpacked" in (root / "output" / "failure").read_text()
-    assert "Traceback" not in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -147,70 +93,6 @@ def test_variables_name_all_hosts_and_the_current_one(
     assert found["SM_HP_LR"] == "0.1"
 
 
-class Store(BaseHTTPRequestHandler):
-    """The part of S3 that fetching one object needs."""
-
-    objects: ClassVar[dict[str, bytes]] = {}
-
-    def _answer(self) -> bytes:
-        body = self.objects.get(self.path.split("?")[0])
-        self.send_response(404 if body is None else 200)
-        self.send_header("Content-Length", str(len(body or b"")))
-        self.send_header("ETag", '"1"')
-        self.end_headers()
-        return body or b""
-
-    def do_HEAD(self) -> None:
-        self._answer()
-
-    def do_GET(self) -> None:
-        self.wfile.write(self._answer())
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[str]:
-    source = tarball(tmp_path / "s.tar.gz", {"t.py": "print('fetched')"})
-    Store.objects = {"/bucket/code/sourcedir.tar.gz": source.read_bytes()}
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Store)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
-@pytest.mark.parametrize(
-    ("key", "code", "says"),
-    [
-        ("code/sourcedir.tar.gz", 0, "fetched"),
-        ("code/gone.tar.gz", 1, "s3://bucket/code/gone.tar.gz cannot be downloaded"),
-    ],
-    ids=["there", "missing"],
-)
-def test_code_comes_from_s3(tmp_path: Path, store: str, key: str, code: int, says: str) -> None:
-    hyperparameters = {
-        "sagemaker_program": "t.py",
-        "sagemaker_submit_directory": f"s3://bucket/{key}",
-    }
-    root = job(tmp_path / "opt", hyperparameters)
-
-    result = run(
-        root,
-        AWS_ENDPOINT_URL_S3=store,
-        AWS_ACCESS_KEY_ID="x",
-        AWS_SECRET_ACCESS_KEY="x",
-        AWS_DEFAULT_REGION="us-east-1",
-        AWS_MAX_ATTEMPTS="1",
-    )
-
-    assert result.returncode == code
-    assert says in result.stdout + result.stderr
-
-
 @pytest.mark.parametrize(
     ("text", "code", "failure"),
     [
@@ -278,18 +160,6 @@ def test_a_job_that_cannot_run_reports_why_in_one_line(
     assert "Traceback" not in result.stderr
 
 
-def test_an_archive_cannot_write_outside_its_folder(tmp_path: Path) -> None:
-    source = tarball(tmp_path / "s.tar.gz", {"../../escaped.py": "", "t.py": ""})
-    hyperparameters = {"sagemaker_program": "t.py", "sagemaker_submit_directory": str(source)}
-    root = job(tmp_path / "opt", hyperparameters)
-
-    result = run(root)
-
-    assert result.returncode == 1
-    assert "cannot be unpacked" in result.stderr
-    assert not list(tmp_path.rglob("escaped.py"))
-
-
 def test_the_script_runs_in_its_folder_beside_all_of_the_code(tmp_path: Path) -> None:
     """A script in a folder of the code finds files and modules where AWS's toolkit has them."""
     text = (
@@ -327,50 +197,6 @@ def test_a_program_that_is_no_python_script_is_run(tmp_path: Path) -> None:
     result = run(job(tmp_path / "opt", hyperparameters))
 
     assert (result.returncode, result.stdout.splitlines()[-1]) == (3, "train.sh: -x a  b")
-
-
-def test_requirements_of_the_code_are_installed(tmp_path: Path) -> None:
-    """One that cannot be: pip is asked, and its failure is the job's."""
-    requirements = f"{tmp_path}/nothing-1-py3-none-any.whl"
-    source = tarball(tmp_path / "s.tar.gz", {"t.py": "", "requirements.txt": requirements})
-    hyperparameters = {"sagemaker_program": "t.py", "sagemaker_submit_directory": str(source)}
-
-    result = run(job(tmp_path / "opt", hyperparameters))
-
-    assert result.returncode == 1
-    assert "requirements.txt of the code cannot be installed" in result.stderr
-
-
-def test_links_of_an_archive_lead_nowhere(tmp_path: Path) -> None:
-    """CVE-2025-4517: with the filter alone, this archive writes to the file outside."""
-    outside = tmp_path / "outside"
-    outside.write_text("before")
-    name, letters, path = "d" * 247, "abcdefghijklmnop", ""
-    source = tmp_path / "s.tar.gz"
-    with tarfile.open(source, "w:gz") as tar:
-
-        def add(member: str, kind: bytes, link: str = "", content: bytes = b"") -> None:
-            entry = tarfile.TarInfo(member)
-            entry.type, entry.linkname, entry.size = kind, link, len(content)
-            tar.addfile(entry, io.BytesIO(content))
-
-        for letter in letters:
-            add(path + name, tarfile.DIRTYPE)
-            add(path + letter, tarfile.SYMTYPE, name)
-            path += f"{name}/"
-        far = "/".join(letters) + "/" + "l" * 254
-        add(far, tarfile.SYMTYPE, "../" * len(letters))
-        add("escape", tarfile.SYMTYPE, f"{far}/../../{tmp_path.relative_to('/')}")
-        add("flag", tarfile.LNKTYPE, "escape/outside")
-        add("flag", tarfile.REGTYPE, "", b"written through the links")
-        add("t.py", tarfile.REGTYPE)
-    hyperparameters = {"sagemaker_program": "t.py", "sagemaker_submit_directory": str(source)}
-
-    result = run(job(tmp_path / "opt", hyperparameters))
-
-    assert result.returncode == 1
-    assert "cannot be unpacked" in result.stderr
-    assert outside.read_text() == "before"
 
 
 @pytest.mark.parametrize(
