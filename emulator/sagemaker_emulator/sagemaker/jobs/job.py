@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import signal
 import sqlite3
 import threading
 import time
@@ -24,6 +25,12 @@ MAX_RUNTIME = "MaxRuntimeExceeded"
 SHUTDOWN = "the emulator stopped"
 
 _log = logging.getLogger("emulator.jobs")
+
+_KILLED = 128 + signal.SIGKILL
+_OUT_OF_MEMORY = (
+    "Something killed the process; the kernel does so when memory runs out: have the job work on "
+    "less data at a time, such as smaller batches."
+)
 
 
 class JobStopped(Exception):
@@ -53,6 +60,8 @@ class Exit:
             return f"AlgorithmError: {message[: REASON_LENGTH - 16 - len(end)]}{end}"
         lines = "\n".join(map(_printable, self.tail)) or "(it printed nothing)"
         text = f"See job logs for more information. The last lines:\n{lines}"
+        if self.code == _KILLED and self.stopped is None:
+            text += f"\n{_OUT_OF_MEMORY}"
         room = REASON_LENGTH - 16 - len(end)
         return f"AlgorithmError: {text if len(text) <= room else '...' + text[-room + 3 :]}{end}"
 

@@ -134,6 +134,13 @@ def test_a_failing_script_shows_its_code_and_last_lines(processed: Any, name: st
     assert "broken here" in ended["ExitMessage"]
 
 
+def test_a_killed_script_is_told_that_memory_may_have_run_out(processed: Any, name: str) -> None:
+    killed = "import os\nprint('before', flush=True)\nos.kill(os.getpid(), 9)"
+    reason = processed(processing(name, killed))["FailureReason"]
+    assert "before" in reason and "memory runs out" in reason
+    assert reason.endswith(", exit code: 137")
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
