@@ -66,7 +66,7 @@ test: setup .venv-steps/.ready ## every test but one that compiles for minutes (
 test-compile: setup .venv-steps/.ready ## that torch.compile trains the same network
 	.venv-steps/bin/python -m pytest tests/steps -m slow
 
-test-kills: setup ## kill the emulator 75 times while clients write: nothing may be lost (15 minutes)
+test-kills: setup ## kill the emulator 75 times while clients write: nothing may be lost (5 minutes)
 	EMULATOR_KILLS=75 $(BIN)/python -m pytest -s emulator/tests/test_kills.py
 
 accuracy: setup .venv-steps/.ready ## how well the model counts, on SOURCE, over three seeds (hours)
