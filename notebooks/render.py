@@ -54,6 +54,9 @@ VARYING = (
     (re.compile(r"^\d\d:\d\d:\d\d ", re.M), ""),
     (re.compile(r"\b20\d\d-\d\d-\d\d \d\d:\d\d:\d\d"), "today"),
     (re.compile(r" \[\d\d:\d\d<[^]]*\]"), ""),
+    # A progress bar that other output has cut: its last state comes later.
+    (re.compile(r"^```text\n[^\n]*\b\d?\d%\|[^\n]*\n```\n+", re.M), ""),
+    (re.compile(r"\r$", re.M), ""),
     (re.compile(r"(127\.0\.0\.1):\d+"), r"\1:5580"),
     (re.compile(r" +$", re.M), ""),
     (re.compile(r"\n{4,}"), "\n\n\n"),
