@@ -1,4 +1,4 @@
-"""A Lambda function for tests, as the zip that CreateFunction takes."""
+"""A Lambda function for tests, as CreateFunction takes it."""
 
 import io
 import zipfile
@@ -28,3 +28,15 @@ def archive(source: Any = HANDLER) -> Any:
     with zipfile.ZipFile(packed, "w") as opened:
         opened.writestr("function/main.py", source)
     return packed.getvalue()
+
+
+def function_request(name: str, source: str = HANDLER, **more: Any) -> Any:
+    """The members of CreateFunction for a function of this source."""
+    return {
+        "FunctionName": name,
+        "Runtime": "python3.11",
+        "Role": "arn:aws:iam::123456789012:role/emulator",
+        "Handler": "function.main.handler",
+        "Code": {"ZipFile": archive(source)},
+        **more,
+    }

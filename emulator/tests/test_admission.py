@@ -15,7 +15,7 @@ from botocore import auth
 from botocore.awsrequest import AWSRequest
 from botocore.exceptions import ClientError
 from emulator_process import Emulator
-from function_archive import archive
+from function_archive import function_request
 
 from sagemaker_emulator.credentials import Credentials
 
@@ -174,13 +174,7 @@ def test_a_functions_code_is_given_to_whoever_has_its_address(
     emulator: Emulator, name: str
 ) -> None:
     functions = emulator.client("lambda")
-    functions.create_function(
-        FunctionName=name,
-        Runtime="python3.11",
-        Role="arn:aws:iam::123456789012:role/emulator",
-        Handler="function/main.handler",
-        Code={"ZipFile": archive()},
-    )
+    functions.create_function(**function_request(name))
     location = functions.get_function(FunctionName=name)["Code"]["Location"]
     target = location.removeprefix(emulator.about["url"])
 

@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
-from function_archive import archive
+from function_archive import function_request
 from local_context import local_context
 from pipeline_steps import ROLE, definition, fail
 
@@ -25,7 +25,6 @@ from sagemaker_emulator.services.functions import operations as functions
 
 if TYPE_CHECKING:
     from types_boto3_events.type_defs import PutRuleRequestTypeDef, TargetUnionTypeDef
-    from types_boto3_lambda.type_defs import CreateFunctionRequestTypeDef
 
 REQUESTS = 8
 MOST_TARGETS = 5  # of a rule
@@ -111,14 +110,7 @@ def test_one_token_starts_one_execution(context: Context, monkeypatch: pytest.Mo
 
 
 def create_function(context: Context, _number: int = 0) -> str:
-    request: CreateFunctionRequestTypeDef = {
-        "FunctionName": "f",
-        "Role": ROLE,
-        "Runtime": "python3.11",
-        "Handler": "function.main.handler",
-        "Code": {"ZipFile": archive()},
-    }
-    return str(functions.create_function(context, request)["FunctionName"])
+    return str(functions.create_function(context, function_request("f"))["FunctionName"])
 
 
 def test_one_of_many_requests_creates_the_function(

@@ -12,7 +12,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from emulator_process import BUCKET, Emulator
-from function_archive import archive
+from function_archive import function_request
 from waiting import wait_until
 
 from sagemaker_emulator import server
@@ -57,14 +57,7 @@ def test_slow_invocations_hold_up_nobody(
 ) -> None:
     emulator = own_emulator()
     assert emulator.up().returncode == 0
-    emulator.client("lambda").create_function(
-        FunctionName="waits",
-        Runtime="python3.11",
-        Role=ROLE,
-        Handler="function.main.handler",
-        Code={"ZipFile": archive(WAITING)},
-        Timeout=900,
-    )
+    emulator.client("lambda").create_function(**function_request("waits", WAITING, Timeout=900))
     many = server.THREADS["functions"] + 10
     until, path = tmp_path / "until", "/2015-03-31/functions/waits/invocations"
     sent = [

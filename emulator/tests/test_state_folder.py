@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 from emulator_process import Emulator
-from function_archive import archive
+from function_archive import function_request
 from pipeline_client import PipelineClient, python
-from pipeline_steps import ROLE
 
 from sagemaker_emulator import daemon, listening, state_folder
 from sagemaker_emulator.errors import StartError
@@ -129,14 +128,7 @@ def test_what_runs_has_the_keys_and_leaves_nothing_to_other_users(
     assert emulator.keys.access_key_id in emulator.log("/aws/sagemaker/ProcessingJobs")
     emulator.client("s3").create_bucket(Bucket="lambda-events")
     functions = emulator.client("lambda")
-    functions.create_function(
-        FunctionName=name,
-        Runtime="python3.11",
-        Role=ROLE,
-        Handler="function/main.handler",
-        Code={"ZipFile": archive()},
-        Timeout=60,
-    )
+    functions.create_function(**function_request(name, Timeout=60))
     answer = functions.invoke(FunctionName=name, Payload=json.dumps({"write": name}).encode())
     assert "FunctionError" not in answer, answer["Payload"].read()
     listed = emulator.client("s3").list_objects_v2(Bucket="lambda-events", Prefix=name)

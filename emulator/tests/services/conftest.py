@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 from emulator_process import Emulator
-from function_archive import archive
+from function_archive import function_request
 
 ROLE = "arn:aws:iam::123456789012:role/lambda"
 
@@ -17,12 +17,6 @@ def functions(emulator: Emulator) -> Any:
 def function(functions: Any) -> Any:
     name = f"function-{uuid.uuid4().hex[:8]}"
     functions.create_function(
-        FunctionName=name,
-        Runtime="python3.11",
-        Role=ROLE,
-        Handler="function.main.handler",
-        Code={"ZipFile": archive()},
-        Timeout=10,
-        Environment={"Variables": {"WHO": "me"}},
+        **function_request(name, Timeout=10, Environment={"Variables": {"WHO": "me"}})
     )
     return name

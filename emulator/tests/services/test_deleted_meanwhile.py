@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from function_archive import archive
+from function_archive import function_request
 from local_context import local_context
 
 from sagemaker_emulator.aws import dispatch
@@ -37,11 +37,7 @@ def create_function(context: Context) -> None:
         context,
         "lambda",
         "CreateFunction",
-        FunctionName="f",
-        Runtime="python3.11",
-        Role="arn:aws:iam::123456789012:role/r",
-        Handler="function.main.handler",
-        Code={"ZipFile": archive()},
+        **function_request("f"),
     )
 
 

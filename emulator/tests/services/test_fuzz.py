@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from botocore.model import ListShape, MapShape, Shape, StructureShape
-from function_archive import archive
+from function_archive import archive, function_request
 from local_context import local_context
 
 from sagemaker_emulator.aws import dispatch
@@ -73,11 +73,7 @@ def context(tmp_path_factory: pytest.TempPathFactory) -> Context:
         made,
         "lambda",
         "CreateFunction",
-        FunctionName="f",
-        Runtime="python3.11",
-        Role="arn:aws:iam::123456789012:role/r",
-        Handler="function.main.handler",
-        Code={"ZipFile": archive("def handler(event, context): pass")},
+        **function_request("f", "def handler(event, context): pass"),
     )
     call(made, "events", "PutRule", Name="r", EventPattern=PATTERNS[0])
     call(made, "logs", "CreateLogGroup", logGroupName="g")

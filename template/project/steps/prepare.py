@@ -19,7 +19,7 @@ FEWEST = 3  # pictures of a class: one for each split
 def problem(file: Path) -> str:
     """Why a picture cannot be used, or ""."""
     try:
-        with Image.open(file) as picture:
+        with Image.open(file, formats=["JPEG", "PNG"]) as picture:  # what the network reads
             picture.load()  # a cut file opens, but does not load
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         return str(error)

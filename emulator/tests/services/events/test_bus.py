@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from approval_rule import approve, rule_for, wait_for_events
 from emulator_process import Emulator
-from function_archive import archive
+from function_archive import function_request
 from local_context import local_context
 from pipeline_bench import PythonFunctions
 
@@ -184,13 +184,12 @@ def handler(event, context):
     boto3.client("s3").put_object(Bucket="lambda-events", Key=event["key"], Body=b"x")
 """
     functions.create_function(
-        FunctionName="late",
-        Runtime="python3.11",
-        Role=ROLE,
-        Handler="function.main.handler",
-        Code={"ZipFile": archive(source)},
-        Timeout=10,
-        Environment={"Variables": {"GATE": str(server.state / "gate")}},
+        **function_request(
+            "late",
+            source,
+            Timeout=10,
+            Environment={"Variables": {"GATE": str(server.state / "gate")}},
+        ),
     )
     answer = functions.invoke(
         FunctionName="late", InvocationType="Event", Payload=b'{"key": "delivered"}'

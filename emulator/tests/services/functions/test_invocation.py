@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from emulator_process import Emulator
-from function_archive import archive
+from function_archive import function_request
 from local_context import local_context
 from processes import runs
 from waiting import wait_until
@@ -43,15 +43,7 @@ def context(tmp_path: Path) -> Iterator[Context]:
 
 
 def create(context: Context, source: str, **more: Any) -> None:
-    request: Any = {
-        "FunctionName": "f",
-        "Runtime": "python3.11",
-        "Handler": "function.main.handler",
-        "Role": ROLE,
-        "Code": {"ZipFile": archive(source)},
-        **more,
-    }
-    operations.create_function(context, request)
+    operations.create_function(context, function_request("f", source, **more))
 
 
 def invoke(context: Context, event: object) -> dict[str, Any]:
@@ -151,14 +143,7 @@ def test_process_that_left_its_session_ends_with_a_killed_emulator(
     emulator = own_emulator()
     assert emulator.up().returncode == 0
     functions, file = emulator.client("lambda"), tmp_path / "stray"
-    functions.create_function(
-        FunctionName="f",
-        Runtime="python3.11",
-        Role=ROLE,
-        Handler="function.main.handler",
-        Code={"ZipFile": archive(STRAY)},
-        Timeout=600,
-    )
+    functions.create_function(**function_request("f", STRAY, Timeout=600))
     event = json.dumps({"sleep": 600, "file": str(file)})
     functions.invoke(FunctionName="f", InvocationType="Event", Payload=event)
     wait_until(file.exists, 30)
@@ -179,14 +164,7 @@ def test_an_invocation_that_the_end_of_the_server_ends_does_not_count(
     )
     assert emulator.up().returncode == 0
     functions = emulator.client("lambda")
-    functions.create_function(
-        FunctionName="f",
-        Runtime="python3.11",
-        Role=ROLE,
-        Handler="function.main.handler",
-        Code={"ZipFile": archive(source)},
-        Timeout=900,
-    )
+    functions.create_function(**function_request("f", source, Timeout=900))
     functions.invoke(FunctionName="f", InvocationType="Event")
     for times in range(1, 5):
         wait_until(lambda n=times: file.exists() and file.stat().st_size == n, 30)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from emulator_process import Emulator
-from function_archive import archive
+from function_archive import archive, function_request
 from waiting import wait_until
 
 ROLE = "arn:aws:iam::123456789012:role/lambda"
@@ -200,13 +200,7 @@ def test_code_that_cannot_be_imported_is_reported(
 def test_permissions_added_at_once_are_all_kept(emulator: Emulator) -> None:
     functions = emulator.client("lambda")
     name = f"function-{uuid.uuid4().hex[:8]}"
-    functions.create_function(
-        FunctionName=name,
-        Runtime="python3.11",
-        Role=ROLE,
-        Handler="function.main.handler",
-        Code={"ZipFile": archive()},
-    )
+    functions.create_function(**function_request(name))
 
     def permit(number: int) -> None:
         functions.add_permission(
