@@ -25,8 +25,8 @@ class Version:
         return self.arn.rpartition("/")[2]
 
 
-def newest(where: Target, approval: str) -> Version:
-    """The newest version of an approval status.
+def newest(where: Target) -> Version:
+    """The newest version that nobody has rejected.
 
     Raises:
         ProjectError: There is none.
@@ -34,7 +34,6 @@ def newest(where: Target, approval: str) -> Version:
     try:
         packages = where.sagemaker.list_model_packages(
             ModelPackageGroupName=where.settings.name,
-            ModelApprovalStatus=approval,
             SortBy="CreationTime",
             SortOrder="Descending",
         )["ModelPackageSummaryList"]
@@ -42,9 +41,10 @@ def newest(where: Target, approval: str) -> Version:
         if "does not exist" not in str(error):  # the group, before the first upsert
             raise
         packages = []
-    if not packages:
-        raise ProjectError(f"No model version is {approval}: python pipeline.py start")
-    arn = packages[0]["ModelPackageArn"]
+    left = [one for one in packages if one["ModelApprovalStatus"] != "Rejected"]
+    if not left:
+        raise ProjectError("There is no model version to approve: python pipeline.py start")
+    arn = left[0]["ModelPackageArn"]
     package = where.sagemaker.describe_model_package(ModelPackageName=arn)
     return Version(arn, package.get("CustomerMetadataProperties", {}).get("accuracy", "unknown"))
 

@@ -55,16 +55,16 @@ def start(
     print(f"Execution {arn.rpartition('/')[2]} (Ctrl-C stops watching; the execution continues)")
     if not execution.watch(where, arn):
         raise typer.Exit(1)
-    version = endpoint.newest(where, "PendingManualApproval")
+    version = endpoint.newest(where)
     print(f"Version {version.number} waits for approval: accuracy {version.accuracy}.")
     print("To approve and deploy it: python pipeline.py approve")
 
 
 @app.command()
 def approve(target: TargetName = "local") -> None:
-    """Approve the newest model version, and deploy it to the endpoint."""
+    """Approve the newest model version, and deploy it to the endpoint; again if that failed."""
     where = connect(target)
-    version = endpoint.newest(where, "PendingManualApproval")
+    version = endpoint.newest(where)
     endpoint.approve(where, version)
     print(f"Version {version.number} (accuracy {version.accuracy}) is approved; deploying it.")
     endpoint.deploy(where, version)

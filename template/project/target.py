@@ -80,17 +80,17 @@ def read_settings(target: str, account: str) -> Settings:
     """The settings of a target.
 
     Raises:
-        ProjectError: There is no such target, or a setting is unknown or not allowed.
+        ProjectError: There is no such target, or a setting is unknown, missing or not allowed.
     """
-    values = yaml.safe_load((ROOT / "settings.yaml").read_text())
-    targets = {name: values.pop(name) for name in ("local", "aws")}
-    if target not in targets:
-        raise ProjectError(f"There is no target {target}; choose local or aws.")
-    values |= targets[target]
-    values["role"] = values["role"].replace("ACCOUNT", account)
     try:
+        values = yaml.safe_load((ROOT / "settings.yaml").read_text())
+        targets = {name: values.pop(name, {}) for name in ("local", "aws")}
+        if target not in targets:
+            raise ProjectError(f"There is no target {target}; choose local or aws.")
+        values |= targets[target]
+        values["role"] = values.get("role", "").replace("ACCOUNT", account)
         return Settings(account=account, **values)
-    except ValidationError as error:
+    except (yaml.YAMLError, ValidationError) as error:
         raise ProjectError(f"settings.yaml cannot be used: {error}") from None
 
 

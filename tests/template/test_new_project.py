@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 from copier import run_copy
+from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = ROOT / "template"
@@ -76,6 +77,15 @@ def test_an_unknown_setting_is_refused_by_its_name(tmp_path: Path) -> None:
     assert "settings.yaml" in refused and "\nepoch\n" in refused
 
 
+def test_a_settings_file_that_is_damaged_is_named(tmp_path: Path) -> None:
+    project = Project(make(tmp_path / "shapes"))
+    (project.folder / "settings.yaml").write_text("name: [shapes\n")
+    refused = project.run("pipeline.py", "definition", check=1)
+    assert "settings.yaml cannot be used" in refused
+    (project.folder / "settings.yaml").write_text("name: shapes\n")
+    assert "region" in project.run("pipeline.py", "definition", check=1)
+
+
 def test_the_definition_is_identical_in_two_builds(project: Project) -> None:
     """By the project's own tests."""
     assert "2 passed" in project.run("-m", "pytest", "-q", "-p", "no:cacheprovider")
@@ -95,6 +105,7 @@ def test_the_definition_for_aws_has_its_settings_and_account(project: Project) -
 def test_the_pipeline_runs_from_drawn_pictures_to_the_endpoints_answer(project: Project) -> None:
     assert "180 pictures of circle, square, triangle" in project.run("draw_samples.py")
     Path(project.folder, "data", "circle", "damaged.jpg").write_bytes(b"no picture")
+    Image.new("RGB", (9, 9)).save(project.folder / "data/circle/other.jpg", format="GIF")
     assert "created arn:aws:sagemaker:" in project.run("pipeline.py", "upsert")
     settings = ["-p", "Epochs=2", "-p", "AccuracyThreshold=0.4"]
 
@@ -122,7 +133,9 @@ def test_an_accuracy_below_the_threshold_registers_nothing_and_jobs_come_from_th
     assert re.search(r"AccuracyTooLow +Failed: The accuracy is .*asks for 1\.1\.", failed)
     cached = re.findall(r"^  (\w+) +Succeeded \(unchanged: cached\)$", failed, re.MULTILINE)
     assert cached == ["Prepare", "Tune", "Train", "Evaluate"]
-    assert "No model version is Pending" in project.run("pipeline.py", "approve", check=1)
+
+    # A version whose deployment was interrupted is deployed by approving it again.
+    assert "serves version 1" in project.run("pipeline.py", "approve")
 
 
 def test_the_packages_are_those_of_the_training_image() -> None:
