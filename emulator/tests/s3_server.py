@@ -1,6 +1,7 @@
 """An S3 server process by itself, and boto3 clients of it."""
 
 import contextlib
+import http.client
 import os
 import signal
 import socket
@@ -107,3 +108,14 @@ def signed_request(
     keys = BotocoreCredentials(pair.access_key_id, pair.secret_access_key)
     Signer(keys, "s3", "us-east-1").add_auth(request)
     return request
+
+
+def send(
+    server: Server, method: str, path: str, headers: Mapping[str, Any], body: bytes = b""
+) -> tuple[int, bytes, Mapping[str, str]]:
+    """Send a request as it is."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    connection.request(method, path, body, dict(headers))
+    response = connection.getresponse()
+    found = {name.lower(): text for name, text in response.getheaders()}
+    return response.status, response.read(), found

@@ -1,9 +1,6 @@
-"""Who gets in: signatures, presigned addresses, chunks, hosts, origins, forms."""
+"""Who gets in: signatures, presigned addresses, hosts, origins."""
 
-import base64
 import hashlib
-import http.client
-import json
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -16,24 +13,12 @@ import pytest
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from s3_server import BUCKET, Server, code, keys, signed_request
+from s3_server import BUCKET, Server, code, keys, send, signed_request
 
-from sagemaker_emulator.aws.signature import signing_key
 from sagemaker_emulator.credentials import Credentials
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
-
-
-def send(
-    server: Server, method: str, path: str, headers: Mapping[str, Any], body: bytes = b""
-) -> tuple[int, bytes, Mapping[str, str]]:
-    """Send a request as it is."""
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
-    connection.request(method, path, body, dict(headers))
-    response = connection.getresponse()
-    found = {name.lower(): text for name, text in response.getheaders()}
-    return response.status, response.read(), found
 
 
 def test_without_a_signature_nobody_gets_in(server: Server, client: "S3Client") -> None:
@@ -124,97 +109,6 @@ def test_presigned_addresses_last_as_long_as_they_say(server: Server, version: s
     assert "<Code>AccessDenied</Code><Message>Request has expired</Message>" in answer.text
 
 
-def chunked(
-    server: Server, kind: str, content: bytes, trailer: str = "", damage: str = ""
-) -> tuple[int, bytes]:
-    """Put an object in signed or unsigned chunks of 8 KiB."""
-    pair = Credentials.of(server.state)
-    headers = {
-        "x-amz-content-sha256": kind,
-        "x-amz-decoded-content-length": str(len(content)),
-        "content-encoding": "aws-chunked",
-    }
-    if trailer:
-        headers["x-amz-trailer"] = trailer.partition(":")[0]
-    request = signed_request(server, "PUT", f"/{BUCKET}/chunked", headers)
-    seed = request.headers["Authorization"].rpartition("Signature=")[2]
-    date = request.headers["X-Amz-Date"]
-    scope = f"{date[:8]}/us-east-1/s3/aws4_request"
-    key = signing_key(pair, date[:8], "us-east-1", "s3")
-
-    def sign(algorithm: str, *hashes: str) -> str:
-        nonlocal seed
-        text = "\n".join((algorithm, date, scope, seed, *hashes)).encode()
-        seed = __import__("hmac").digest(key, text, "sha256").hex()
-        return seed
-
-    body = b""
-    empty = hashlib.sha256(b"").hexdigest()
-    pieces = [content[at : at + 8192] for at in range(0, len(content), 8192)]
-    for piece in [*pieces, b""]:
-        head = f"{len(piece):x}"
-        if "HMAC" in kind:
-            digest = hashlib.sha256(piece).hexdigest()
-            head += f";chunk-signature={sign('AWS4-HMAC-SHA256-PAYLOAD', empty, digest)}"
-        sent = b"X" + piece[1:] if damage == "chunk" and piece else piece
-        body += f"{head}\r\n".encode() + sent + (b"\r\n" if piece else b"")
-    if trailer:
-        body += f"{trailer}\r\n".encode()
-        if "HMAC" in kind:
-            digest = hashlib.sha256(f"{trailer}\n".encode()).hexdigest()
-            signature = sign("AWS4-HMAC-SHA256-TRAILER", digest)
-            signature = signature[::-1] if damage == "trailer" else signature
-            body += f"x-amz-trailer-signature:{signature}\r\n".encode()
-    body += b"\r\n"
-    body = body[:-10] if damage == "end" else body
-    sent_headers = {**request.headers, "content-length": str(len(body))}
-    return send(server, "PUT", f"/{BUCKET}/chunked", sent_headers, body)[:2]
-
-
-CONTENT = bytes(range(256)) * 100
-SHA1 = f"x-amz-checksum-sha1:{base64.b64encode(hashlib.sha1(CONTENT).digest()).decode()}"
-SIGNED = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
-
-
-@pytest.mark.parametrize(
-    ("kind", "trailer"),
-    [
-        (SIGNED, ""),
-        (f"{SIGNED}-TRAILER", SHA1),
-        ("STREAMING-UNSIGNED-PAYLOAD-TRAILER", SHA1),
-    ],
-)
-def test_chunks_are_put_together(
-    server: Server, client: "S3Client", kind: str, trailer: str
-) -> None:
-    assert chunked(server, kind, CONTENT, trailer)[0] == 200
-    found = client.get_object(Bucket=BUCKET, Key="chunked", ChecksumMode="ENABLED")
-    assert found["Body"].read() == CONTENT
-    assert "ContentEncoding" not in found
-    assert found.get("ChecksumSHA1") == (trailer.partition(":")[2] or None)
-
-
-@pytest.mark.parametrize(
-    ("kind", "trailer", "damage", "answer"),
-    [
-        (SIGNED, "", "chunk", "SignatureDoesNotMatch"),
-        (SIGNED, "", "end", "IncompleteBody"),
-        (f"{SIGNED}-TRAILER", SHA1, "trailer", "SignatureDoesNotMatch"),
-        ("STREAMING-UNSIGNED-PAYLOAD-TRAILER", SHA1, "chunk", "BadDigest"),
-        ("STREAMING-UNSIGNED-PAYLOAD-TRAILER", SHA1, "end", "IncompleteBody"),
-        ("STREAMING-UNSIGNED-PAYLOAD-TRAILER", "x-amz-checksum-crc32:AAAAAA==", "", "BadDigest"),
-        ("STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD", "", "", "NotImplemented"),
-    ],
-)
-def test_chunks_that_were_changed_are_refused(
-    server: Server, client: "S3Client", kind: str, trailer: str, damage: str, answer: str
-) -> None:
-    status, body = chunked(server, kind, CONTENT, trailer, damage)
-    assert f"<Code>{answer}</Code>".encode() in body
-    assert 400 <= status < 500 or answer == "NotImplemented"
-    assert keys(client) == []
-
-
 @pytest.mark.parametrize(
     ("host", "status"),
     [
@@ -270,65 +164,6 @@ def test_page_of_another_origin_gets_nothing_unless_the_bucket_says_so(
         client.delete_bucket_cors(Bucket=BUCKET)
 
 
-@pytest.mark.parametrize("version", [None, "s3v4"])
-def test_form_is_taken_as_its_policy_permits(server: Server, version: str | None) -> None:
-    client = server.client(signature_version=version)
-    post = client.generate_presigned_post(
-        BUCKET,
-        "up/${filename}",
-        Fields={"Content-Type": "text/plain", "x-amz-meta-x": "1"},
-        Conditions=[
-            {"Content-Type": "text/plain"},
-            {"x-amz-meta-x": "1"},
-            ["content-length-range", 1, 1_000_000],
-        ],
-    )
-    content = b"a\r\n--b\r\n" * 60_000 + b"\r\n"
-
-    def submit(content: bytes, **changes: str) -> httpx.Response:
-        files = {"file": ("photo.jpg", content, "image/jpeg")}
-        return httpx.post(post["url"], data={**post["fields"], **changes}, files=files)
-
-    answer = submit(content)
-    assert answer.status_code == 204, answer.text
-    found = client.get_object(Bucket=BUCKET, Key="up/photo.jpg")
-    assert found["Body"].read() == content
-    assert (found["ContentType"], found["Metadata"]) == ("text/plain", {"x": "1"})
-    wrong = {"x-amz-signature": "0" * 64} if version else {"signature": "AAAA"}
-    assert "EntityTooLarge" in submit(b"x" * 1_000_001).text
-    assert "EntityTooSmall" in submit(b"").text
-    assert "Policy Condition failed" in submit(b"x", key="other").text
-    assert "Extra input fields: x-amz-meta-y" in submit(b"x", **{"x-amz-meta-y": "2"}).text
-    assert "SignatureDoesNotMatch" in submit(b"x", **wrong).text
-    assert keys(client) == ["up/photo.jpg"]
-
-
-@pytest.mark.parametrize(
-    ("field", "value", "answer"),
-    [
-        ("x-amz-checksum-sha1", base64.b64encode(hashlib.sha1(b"x").digest()).decode(), "204"),
-        ("x-amz-checksum-sha1", "AAAA", "BadDigest"),
-        ("x-amz-checksum-crc32c", "AAAAAA==", "BadDigest"),
-        ("x-amz-object-lock-mode", "GOVERNANCE", "NotImplemented"),
-        ("x-amz-server-side-encryption-customer-key", "AAAA", "NotImplemented"),
-        ("x-amz-grant-read", "id=1", "NotImplemented"),
-        ("x-amz-tagging", "a=b", "NotImplemented"),
-        ("content-md5", "AAAA", "NotImplemented"),
-        ("if-none-match", "*", "NotImplemented"),
-    ],
-)
-def test_field_of_a_form_is_acted_on_or_refused(
-    server: Server, client: "S3Client", field: str, value: str, answer: str
-) -> None:
-    post = client.generate_presigned_post(
-        BUCKET, "k", Fields={field: value}, Conditions=[{field: value}]
-    )
-    files = {"file": ("name", b"x", "image/jpeg")}
-    response = httpx.post(post["url"], data=post["fields"], files=files)
-    assert answer in f"{response.status_code} {response.text}"
-    assert keys(client) == (["k"] if answer == "204" else [])
-
-
 def test_argument_that_version_2_does_not_sign_changes_no_operation(
     server: Server, client: "S3Client"
 ) -> None:
@@ -343,17 +178,6 @@ def test_argument_that_version_2_does_not_sign_changes_no_operation(
     address = presigning.generate_presigned_url("get_object", Params={"Bucket": BUCKET, "Key": "k"})
     assert httpx.get(address).content == b"content"
     assert httpx.get(f"{address}&attributes").status_code == 403
-
-
-def test_form_without_a_policy_is_refused(server: Server, client: "S3Client") -> None:
-    files = {"file": ("photo.jpg", b"content", "image/jpeg")}
-    answer = httpx.post(f"{server.url}/{BUCKET}", data={"key": "k"}, files=files)
-    assert (answer.status_code, "<Code>AccessDenied</Code>" in answer.text) == (403, True)
-    policy = {"expiration": "2020-01-01T00:00:00Z", "conditions": [{"bucket": BUCKET}]}
-    text = base64.b64encode(json.dumps(policy).encode()).decode()
-    answer = httpx.post(f"{server.url}/{BUCKET}", data={"key": "k", "policy": text}, files=files)
-    assert answer.status_code == 400
-    assert keys(client) == []
 
 
 def test_head_that_does_not_end_is_cut_off(server: Server) -> None:
