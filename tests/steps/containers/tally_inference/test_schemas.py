@@ -3,7 +3,6 @@
 import base64
 import itertools
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,8 @@ import answer
 from counts import Classes
 from decision import Evidence, Rule
 from record import Item, Record
-from tests.steps.containers.tally_inference.server_process import Endpoint, encoded, serving, wait
-from tests.steps.tiny_model import CLASSES, RULE, draw_bin, save_model
+from tests.steps.containers.tally_inference.server_process import Endpoint, encoded
+from tests.steps.tiny_model import RULE, draw_bin
 
 jsonschema = pytest.importorskip(
     "jsonschema", reason="jsonschema is not in .venv-steps; make it again: make clean test"
@@ -30,17 +29,6 @@ def validator(name: str) -> Any:
 
 
 REQUEST, ANSWER = validator("request.json"), validator("answer.json")
-
-
-@pytest.fixture(scope="module")
-def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
-    root = tmp_path_factory.mktemp("schemas")
-    picture = root / "bin.jpg"
-    draw_bin(3, 0).save(picture)
-    save_model(root / "model", CLASSES, [picture], [(0.2, 0.7, 0.1)])
-    with serving(root) as started:
-        wait(lambda: started.ping() == 200, "the model does not load")
-        yield started
 
 
 @pytest.mark.parametrize("number", range(len(REQUEST.schema["examples"])))
