@@ -1,14 +1,15 @@
 """The page of one bin: a photo and its stock record in, the answer out. No photo is stored."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute
 
-from desk import pages, photo, records
+from desk import attention, pages, photo, records
 from desk.routes import get, post
 from pipelines.display.error_messages import explain
 from pipelines.errors import UserError
@@ -27,7 +28,7 @@ ADVICE = {
 
 def routes() -> list[BaseRoute]:
     """The routes."""
-    return [get("/", page), post("/bin", answer)]
+    return [get("/", page), post("/bin", answer), post("/bin/attention", look_where)]
 
 
 def page(request: Request) -> Response:
@@ -53,6 +54,33 @@ def answer(request: Request, form: FormData) -> Response:
         "id": text(form, "id"),
     }
     return pages.render(request, "answer.html", values)
+
+
+def look_where(request: Request, form: FormData) -> Response:
+    """Stream where the model looked: a line of JSON for each part of the photo, then a sentence."""
+    file = form.get("photo")
+    body = file.file.read() if isinstance(file, UploadFile) else b""
+    return StreamingResponse(
+        _lines(body, text(form, "count"), lambda sent: ask(request, sent, None)),
+        media_type="application/x-ndjson",
+    )
+
+
+def _lines(body: bytes, count: str, ask_endpoint: attention.Ask) -> Iterator[str]:
+    try:
+        looked = attention.Attention.of(body, count, ask_endpoint)
+        cells = []
+        for cell in looked.cells(ask_endpoint):
+            cells.append(cell)
+            yield json.dumps(cell.as_dict()) + "\n"
+        sentence = looked.sentence(cells)
+    except KeyError:
+        sentence = f"The model behind the endpoint does not know the count {count[:20]!r} any more."
+    except Exception as error:  # the response has begun: what is wrong comes as its last line
+        if (reason := explain(error)) is None:
+            raise
+        sentence = reason
+    yield json.dumps({"sentence": sentence}) + "\n"
 
 
 def stock_record(form: FormData, source: str) -> StockRecord | None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import jinja2
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
@@ -17,6 +18,14 @@ STATIC = FOLDER / "static"
 # The pages in the order of the navigation: address and label.
 NAVIGATION: Final = [("/", "One bin"), ("/devices", "Devices")]
 WORDS: Final = {"pass": "PASS", "look": "LOOK", "cannot_judge": "CANNOT JUDGE"}
+# Drawn beside the words, so that colour is never the only sign: a tick, an eye, a question mark.
+SIGNS: Final = {
+    "pass": Markup('<path d="M4 13l5 5L20 6"/>'),
+    "look": Markup('<path d="M2 12s4-7 10-7 10 7 10 7-4 7-10 7S2 12 2 12z"/><path d="M12 10v4"/>'),
+    "cannot_judge": Markup(
+        '<path d="M8 9a4 4 0 1 1 6 3.5c-1.5.8-2 1.5-2 3"/><path d="M12 20v.1"/>'
+    ),
+}
 
 templates = jinja2.Environment(
     loader=jinja2.FileSystemLoader(FOLDER / "templates"),
@@ -39,6 +48,7 @@ def percent(share: float) -> str:
 templates.filters["percent"] = percent
 templates.filters["json"] = json.dumps
 templates.globals["words"] = WORDS
+templates.globals["signs"] = SIGNS
 templates.globals["navigation"] = NAVIGATION
 
 
