@@ -67,7 +67,7 @@ test-compile: setup .venv-steps/.ready ## that torch.compile trains the same net
 	.venv-steps/bin/python -m pytest tests/steps -m slow
 
 test-browser: setup ## the pages in a real Chromium, where there is one; pictures go to .screenshots/
-	$(BIN)/python -m pytest -m browser emulator/tests/browser tests/browser -n 2 --dist loadfile
+	$(BIN)/python -m pytest -m browser emulator/tests/console/browser tests/browser -n 2 --dist loadfile
 
 test-kills: setup ## kill the emulator 75 times while clients write: nothing may be lost (5 minutes)
 	EMULATOR_KILLS=75 $(BIN)/python -m pytest -s emulator/tests/test_kills.py
