@@ -16,6 +16,7 @@ from typing import Any
 
 from PIL import Image
 
+from desk.pages import percent
 from desk.photo import encode, read
 from pipelines.serving.photo import Photo
 
@@ -24,6 +25,8 @@ SIDE = 480  # pixels of the photo's longer side in these requests; the model loo
 GREY = (128, 128, 128)
 WORKERS = 4  # requests at the same time
 SMALLEST_FALL = 0.05  # of a probability; what is below it shows nothing
+NEAR_MOST = 0.8  # of the largest fall: a part with so much is named, too
+PLACES = 3  # that the sentence names
 ROW_NAMES = ("top", "middle", "bottom")
 COLUMN_NAMES = ("left", "middle", "right")
 
@@ -97,16 +100,21 @@ class Attention:
 
     def sentence(self, cells: Sequence[Cell]) -> str:
         """Return where the model looked, in words."""
-        most = max(cells, key=lambda cell: cell.fall)
+        falls = sorted(cells, key=lambda cell: (-cell.fall, cell.row, cell.column))
+        most = falls[0].fall
         count = f"{self.count[:-1]} or more" if self.count.endswith("+") else self.count
-        if most.fall < SMALLEST_FALL:
+        if most < SMALLEST_FALL:
             return (
                 "No single part of the photo decides: whichever part is covered, the probability "
-                f"of {count} stays near {self.base:.0%}."
+                f"of {count} stays near {percent(self.base)}."
             )
+        near = [cell for cell in falls if cell.fall >= NEAR_MOST * most]
+        places = list(dict.fromkeys(f"the {place(cell)}" for cell in near))[:PLACES]
+        where = " and ".join(filter(None, [", ".join(places[:-1]), places[-1]]))
+        fall = f"from {percent(self.base)} to {percent(max(0.0, self.base - most))}"
         return (
-            f"The model looked most at the {place(most)}: with this part covered, the probability "
-            f"of {count} falls from {self.base:.0%} to {max(0, self.base - most.fall):.0%}."
+            f"The model looked most at {where} of the photo. When one part there is covered, the "
+            f"probability of {count} falls {fall}."
         )
 
     def _cell(self, ask: Ask, row: int, column: int) -> Cell:

@@ -10,15 +10,19 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute
 
 from desk import attention, pages, photo, records
+from desk.photo import PhotoUnusableError
+from desk.records import RecordError
 from desk.routes import get, post
 from pipelines.display.error_messages import explain
-from pipelines.errors import UserError
+from pipelines.scoring.records import RecordsError
 from pipelines.serving import prediction
 from pipelines.serving.photo import Photo
 from pipelines.serving.prediction import RefusedError
 from pipelines.serving.stock_record import StockRecord, StockRecordError
 
 ROWS = 3  # of items, to begin with
+# What the person at the page can correct; else the target or the endpoint has failed.
+REFUSALS = (PhotoUnusableError, RecordError, RecordsError, StockRecordError, RefusedError)
 ADVICE = {
     "pass": "Nothing to do.",
     "look": "Have somebody look into this bin.",
@@ -44,7 +48,7 @@ def answer(request: Request, form: FormData) -> Response:
         record = stock_record(form, pages.service(request).connect().settings.desk.records)
         prepared = uploaded(form)
         response = ask(request, prepared.photo, record)
-    except (UserError, StockRecordError, RefusedError) as error:
+    except REFUSALS as error:
         return pages.problem(request, "Not counted", explain(error) or "", status=422)
     values = {
         "answer": response,
@@ -87,7 +91,7 @@ def stock_record(form: FormData, source: str) -> StockRecord | None:
     """Return the stock record that a form names or holds; None if it does neither.
 
     Raises:
-        UserError, StockRecordError: It cannot be used.
+        RecordError, RecordsError, StockRecordError: It cannot be used.
     """
     columns = ("quantity", *records.MEASURES)
     cells = [[str(value).strip() for value in form.getlist(f"item_{name}")] for name in columns]
@@ -104,7 +108,7 @@ def uploaded(form: FormData) -> photo.Prepared:
     """Return the photo of a form, ready to be sent.
 
     Raises:
-        UserError: There is none, or it cannot be used.
+        PhotoUnusableError: There is none, or it cannot be used.
     """
     file = form.get("photo")
     if not isinstance(file, UploadFile):

@@ -23,7 +23,7 @@ SIGNS: Final = {
     "pass": Markup('<path d="M4 13l5 5L20 6"/>'),
     "look": Markup('<path d="M2 12s4-7 10-7 10 7 10 7-4 7-10 7S2 12 2 12z"/><path d="M12 10v4"/>'),
     "cannot_judge": Markup(
-        '<path d="M8 9a4 4 0 1 1 6 3.5c-1.5.8-2 1.5-2 3"/><path d="M12 20v.1"/>'
+        '<path d="M6 7.5a6 6 0 1 1 9 5.2c-2 1.2-3 2-3 3.8"/><path d="M12 21.5v.1"/>'
     ),
 }
 
@@ -37,12 +37,12 @@ templates = jinja2.Environment(
 
 
 def percent(share: float) -> str:
-    """Return a share in whole per cent, such as `82 %`; a chance is never shown as 0 or 100."""
+    """Return a share in whole per cent, such as `82 %`; what is possible is not 0, or 100."""
     if 0 < share < 0.005:
-        return "under 1 %"
+        return "< 1\N{NO-BREAK SPACE}%"
     if 0.995 < share < 1:
-        return "over 99 %"
-    return f"{share:.0%}".replace("%", " %")
+        return "> 99\N{NO-BREAK SPACE}%"
+    return f"{share:.0%}".replace("%", "\N{NO-BREAK SPACE}%")
 
 
 templates.filters["percent"] = percent

@@ -22,6 +22,7 @@ function listenToOneBin() {
     byId("answer").replaceChildren();  // it is about the photo before
     const file = photo.files[0];
     byId("preview").hidden = !file;
+    byId("hint").classList.toggle("name", Boolean(file));
     byId("hint").textContent = file ? file.name : "Drop a photo here, or paste one.";
     URL.revokeObjectURL(byId("shown").src);
     if (file) byId("shown").src = URL.createObjectURL(file);
@@ -138,7 +139,7 @@ function draw(falls) {
   heat.replaceChildren(...falls.filter((cell) => cell.fall > 0).map((cell) => {
     const rect = document.createElementNS("http://www.w3.org/2000/svg", "rect");
     const strength = cell.fall / most;
-    const values = { x: cell.column, y: cell.row, width: 1, height: 1, "fill-opacity": (0.75 * strength).toFixed(3) };
+    const values = { x: cell.column, y: cell.row, width: 1, height: 1, "fill-opacity": (0.65 * strength).toFixed(3) };
     for (const [name, value] of Object.entries(values)) rect.setAttribute(name, value);
     if (strength >= 0.5) rect.setAttribute("class", "strong");
     return rect;
