@@ -51,6 +51,11 @@ class Step:
         return "CacheHitResult" in self.record
 
     @property
+    def outcome(self) -> str:
+        """True or False for a Condition step that was evaluated; otherwise empty."""
+        return outcome(self.record)
+
+    @property
     def resource(self) -> str:
         """The ARN of its job or other resource; empty if it has none."""
         for value in (self.record.get("Metadata") or {}).values():

@@ -99,39 +99,39 @@ def _layout(
     names: tuple[str, ...], arrows: tuple[tuple[str, str], ...]
 ) -> tuple[dict[str, _Place], dict[tuple[str, str], list[_Place]]]:
     """The corner of each step, and the points of each arrow, from above to below."""
-    layouts = (
-        fast_sugiyama.from_edges(
-            arrows, vertex_spacing=_UNIT, dummy_vertices=True, crossing_minimization="barycenter"
+    # Numbers: with texts, the library's layout is another one in each process.
+    number = {name: i for i, name in enumerate(names)}
+    pairs = [(number[source], number[target]) for source, target in arrows]
+    layouts = Layouts()
+    if pairs:
+        layouts = fast_sugiyama.from_edges(
+            pairs, vertex_spacing=_UNIT, dummy_vertices=True, crossing_minimization="barycenter"
         )
-        if arrows
-        else Layouts()
-    )
-    connected = {name for arrow in arrows for name in arrow}
-    layouts.extend(([(name, (0.0, 0.0))], 1.0, 0.0, []) for name in names if name not in connected)
+    alone = set(range(len(names))) - {each for pair in pairs for each in pair}
+    layouts.extend(([(each, (0.0, 0.0))], 1.0, 0.0, []) for each in sorted(alone))
     aligned: Layouts = layouts.align_layouts_vertical_top()  # type: ignore[no-untyped-call]
-    placed = aligned.compact_layouts_horizontal(spacing=_UNIT)
-    raw = placed.to_dict()
+    raw = aligned.compact_layouts_horizontal(spacing=_UNIT).to_dict()
     left, top = min(x for x, _ in raw.values()), max(y for _, y in raw.values())
     corners = {
-        name: (
+        vertex: (
             _MARGIN + round((x - left) / _UNIT * _ACROSS, 1),
             _MARGIN + round((top - y) / _UNIT * _DOWN, 1),
         )
-        for name, (x, y) in raw.items()
+        for vertex, (x, y) in raw.items()
     }
-    # An arrow over several layers leads through vertices of the library's own, which are numbers.
+    # An arrow over several layers leads through vertices of the library's own.
     following: dict[int | str, list[int | str]] = {}
     for _, _, _, links in layouts:
         for source, target in links or []:
             following.setdefault(source, []).append(target)
     lines: dict[tuple[str, str], list[_Place]] = {}
-    for source, _ in arrows:
-        for first in following.get(source, []):
-            chain: list[int | str] = [source, first]
-            while isinstance(chain[-1], int):
+    for begin in {source for source, _ in pairs}:
+        for first in following[begin]:
+            chain: list[int | str] = [begin, first]
+            while int(chain[-1]) >= len(names):
                 chain.append(following[chain[-1]][0])
-            lines[source, str(chain[-1])] = [corners[each] for each in chain]
-    return {name: corners[name] for name in names}, lines
+            lines[names[begin], names[int(chain[-1])]] = [corners[each] for each in chain]
+    return {name: corners[number[name]] for name in names}, lines
 
 
 def _edge(source: str, target: str, label: str, corners: list[_Place]) -> Edge:
