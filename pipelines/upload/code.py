@@ -49,9 +49,17 @@ CONTENTS = {
         *model_code.FILES,
         "model_code.py",
         "plotting.py",
+        "styles",
         "wrong_records.py",
     ),
-    "evaluate": ("evaluate.py", "evaluation", "plotting.py", "audit_finding.py", *RECORDS),
+    "evaluate": (
+        "evaluate.py",
+        "evaluation",
+        "audit_finding.py",
+        "plotting.py",
+        "styles",
+        *RECORDS,
+    ),
 }
 TARBALL = "sourcedir.tar.gz"
 
