@@ -119,7 +119,7 @@ def test_a_training_job_links_to_its_model_and_shows_hyperparameters(
     model = f"/console/s3/{BUCKET}/{jobs.name}/out/{jobs.name}/output/model.tar.gz"
     assert page.select_one(f"a[href='{model}']")
     row = page.find("th", string="do")
-    assert row and row.find_next("code").text == "train"  # type: ignore[union-attr]
+    assert row and row.find_next("code").text == "train"
 
 
 def test_the_page_of_a_job_that_has_ended_has_its_log_and_follows_nothing(
