@@ -6,7 +6,15 @@ import typer
 
 from pipelines import NAME
 from pipelines.commands.group import Group
-from pipelines.commands.shared import INTERRUPTED, LOCAL, ExecutionName, Target, TargetOption, note
+from pipelines.commands.shared import (
+    INTERRUPTED,
+    LOCAL,
+    ExecutionName,
+    Target,
+    TargetOption,
+    note,
+    say,
+)
 
 Wait = Annotated[
     bool, typer.Option("--wait/--no-wait", help="Show the steps until the execution ends.")
@@ -67,7 +75,7 @@ def stop(execution_name: ExecutionName = None, target: TargetOption = LOCAL) -> 
 
     arn = execution.resolve(target.sagemaker, NAME, execution_name)
     execution.stop(target.sagemaker, arn)
-    typer.echo(f"Execution {arn.rpartition('/')[2]} is stopping.")
+    say(f"Execution {arn.rpartition('/')[2]} is stopping.")
 
 
 @app.add("retry", "retry 8x2k --no-wait")
