@@ -10,10 +10,10 @@ from collections.abc import Iterator
 
 from rich.cells import cell_len
 
-# The spaces in `56.4 ± 6.6 %`, `3 min`, `5: 72` and `CANNOT JUDGE`.
+# The spaces in `56.4 ± 6.6 %`, `3 min 05 s`, `5: 72` and `CANNOT JUDGE`.
 UNBROKEN = re.compile(
     r"(?<=\d) (?=(?:%|±|s|min|h|px|items?|points|[kMG]B)(?!\w))"
-    r"|(?<=±) (?=\d)|(?<=\d:) (?=\d)|(?<=CANNOT) (?=JUDGE)"
+    r"|(?<=±) (?=\d)|(?<=\d h) (?=\d)|(?<=\d min) (?=\d)|(?<=\d:) (?=\d)|(?<=CANNOT) (?=JUDGE)"
 )
 MARK = "\0"  # in place of such a space: a part of its word
 SEPARATORS = ("/", "[.:,=?&@+]", "[-_]")  # the best first

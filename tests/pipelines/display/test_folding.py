@@ -10,7 +10,7 @@ from pipelines.display.folding import fold, shorten, words
     [
         ("the photo alone: 56.4 % of 55", 22, ["the photo alone:", "56.4 % of 55"]),
         ("0.71 ± 0.10 items on average", 14, ["0.71 ± 0.10", "items on", "average"]),
-        ("took 3 min 05 s here", 10, ["took 3 min", "05 s here"]),
+        ("took 3 min 05 s here", 10, ["took", "3 min 05 s", "here"]),
         ("counts 3 sorts", 8, ["counts 3", "sorts"]),
         ("    indented words", 12, ["    indented", "words"]),
         ("one\n\ntwo", 10, ["one", "", "two"]),
