@@ -71,10 +71,10 @@ def start(
 @app.add("stop", "stop 8x2k")
 def stop(execution_name: ExecutionName = None, target: TargetOption = LOCAL) -> None:
     """Stop an execution and its running jobs."""
-    from pipelines.executions import execution
+    from pipelines.executions import control, execution
 
     arn = execution.resolve(target.sagemaker, NAME, execution_name)
-    execution.stop(target.sagemaker, arn)
+    control.stop(target.sagemaker, arn)
     say(f"Execution {arn.rpartition('/')[2]} is stopping.")
 
 
@@ -86,10 +86,10 @@ def retry(
 
     It keeps its parameters.
     """
-    from pipelines.executions import execution
+    from pipelines.executions import control, execution
 
     arn = execution.resolve(target.sagemaker, NAME, execution_name)
-    execution.retry(target.sagemaker, arn)
+    control.retry(target.sagemaker, arn)
     _follow(target, arn, wait)
 
 
