@@ -1,9 +1,9 @@
 """The order in which a person looks at the bins of a shift.
 
 First come the bins whose record is least likely to be right, then those that the model cannot
-judge. Some of the bins that pass are looked at, too: only so is it known how many wrong records
-pass. These are chosen at random and stand at random places of the queue: at its end, everybody would
-know that they passed, and look at them less closely.
+judge. Some of the bins that pass are looked at, too: nothing else shows how many wrong records
+pass. These are chosen at random, and stand at random places of the queue. At its end, everybody
+would know that they passed, and look at them less closely.
 """
 
 from __future__ import annotations

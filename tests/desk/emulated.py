@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import tarfile
 import time
-import functools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
