@@ -1,1 +1,0 @@
-"""The desk: pages for the warehouse."""
