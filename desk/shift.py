@@ -105,6 +105,16 @@ class Shift:
         return tuple(one for one in self.bins if not one.problem)
 
     @property
+    def made(self) -> datetime:
+        """When it was uploaded."""
+        return datetime.fromisoformat(self.when)
+
+    @property
+    def title(self) -> str:
+        """Its name, or its time."""
+        return self.name or f"Shift of {self.made.astimezone():%d %B %Y, %H:%M}"
+
+    @property
     def is_counted(self) -> bool:
         """Whether every bin has its answer, and the totals are in S3."""
         return (self.folder / COUNTED).exists()

@@ -25,6 +25,7 @@ VERDICTS: tuple[Verdict, ...] = ("pass", "look", "cannot_judge")
 LONGEST_TEXT = 1000  # characters of a member that is a text
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
 UUID4 = re.compile(r"[0-9a-f]{12}4[0-9a-f]{3}[89ab][0-9a-f]{15}")
+PLAIN = re.compile(r"[^/\\\x00-\x1f]+")  # the name of a file
 SHA256 = re.compile(r"[0-9a-f]{64}")
 QUANTITY = f"a whole number from 0 to {LARGEST_QUANTITY}"
 
@@ -196,21 +197,21 @@ def _allowed(name: str, value: Any) -> str | None:
         case "decision" | "verdict":
             choices: tuple[str, ...] = DECISIONS if name == "decision" else VERDICTS
             return None if value in choices else f"one of {', '.join(choices)}"
-    text = isinstance(value, str) and len(value) <= LONGEST_TEXT
+    text = value if isinstance(value, str) and len(value) <= LONGEST_TEXT else None
+    good: object
     match name:
         case "id" | "undoes":
-            good, words = text and UUID4.fullmatch(value), "a UUID4 as 32 hexadecimal digits"
+            good, words = text and UUID4.fullmatch(text), "a UUID4 as 32 hexadecimal digits"
         case "when":
-            good, words = text and _is_moment(value), "a time such as 2026-11-30T08:15:00.000000Z"
+            good, words = text and _is_moment(text), "a time such as 2026-11-30T08:15:00.000000Z"
         case "image_sha256":
-            good, words = text and SHA256.fullmatch(value), "64 hexadecimal digits in lower case"
+            good, words = text and SHA256.fullmatch(text), "64 hexadecimal digits in lower case"
         case "image":
-            plain = text and value and not re.search(r"[/\\\x00]", value)
-            good, words = plain, "the name of a file, without folders"
+            good, words = text and PLAIN.fullmatch(text), "the name of a file, without folders"
         case "who":
-            good, words = text and value.strip(), f"a name of 1 to {LONGEST_TEXT} characters"
+            good, words = text and text.strip(), f"a name of 1 to {LONGEST_TEXT} characters"
         case _:
-            good, words = text, f"a text of at most {LONGEST_TEXT} characters"
+            good, words = text is not None, f"a text of at most {LONGEST_TEXT} characters"
     return None if good else words + null
 
 

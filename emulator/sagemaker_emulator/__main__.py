@@ -11,6 +11,8 @@ from pathlib import Path
 
 import sagemaker_emulator
 from sagemaker_emulator import daemon, programs
+from sagemaker_emulator.console import access
+from sagemaker_emulator.credentials import Credentials
 from sagemaker_emulator.errors import EmulatorError
 from sagemaker_emulator.options import RUNTIMES, Options
 from sagemaker_emulator.state_folder import default_state
@@ -25,6 +27,7 @@ examples:
   eval "$({0} env)"
   aws sagemaker list-training-jobs
   {0} logs my-training-job --follow
+  {0} console
   {0} down
 """
 
@@ -70,10 +73,20 @@ def _with_state(options: argparse.Namespace, verb: str) -> str:
 def _up(options: argparse.Namespace) -> None:
     server, started = daemon.start(_options(options))
     print(f"emulator: {'started' if started else 'already running'} at {server['url']}")
-    print(f"  S3     {server['s3_url']}")
-    print(f"  state  {server['state']}")
-    print(f"  keys   {options.state / 'credentials.json'}, for whoever may use it")
+    print(f"  S3      {server['s3_url']}")
+    print(f"  state   {server['state']}")
+    print(f"  keys    {options.state / 'credentials.json'}, for whoever may use it")
+    print(f"  console {_console_link(options, server)}")
+    print(f"          (the link works once; another: {_with_state(options, 'console')})")
     print(f'  point clients at it with: eval "$({_with_state(options, "env")})"')
+
+
+def _console(options: argparse.Namespace) -> None:
+    print(_console_link(options, _running(options)))
+
+
+def _console_link(options: argparse.Namespace, server: daemon.Server) -> str:
+    return access.link(server["url"], server["pid"], Credentials.of(options.state))
 
 
 def _serve(options: argparse.Namespace) -> None:
@@ -212,6 +225,7 @@ def _parser(program: str, state: Path | str | None, images: Path | str) -> argpa
     add("down", _down, "stop the server; its state stays")
     status = add("status", _status, "show where the server runs; exit status 1 if it does not")
     env = add("env", _env, "print the variables that point AWS clients at the server")
+    add("console", _console, "print a link that opens the console in a browser, once")
     logs = add("logs", _logs, "print the log of a job")
     reset = add("reset", _reset, "stop the server and delete its state")
     serve = add("serve", _serve, "run the server in the foreground")

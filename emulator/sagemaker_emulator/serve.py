@@ -177,7 +177,9 @@ def serve(options: Options) -> None:
             timeout_keep_alive=60,
             timeout_graceful_shutdown=3,
         )
-        uvicorn.Server(config).run(sockets=[api])
+        running = uvicorn.Server(config)
+        context.stopping = lambda: running.should_exit
+        running.run(sockets=[api])
 
 
 def sockets(options: Options) -> tuple[socket.socket, socket.socket]:

@@ -23,6 +23,7 @@ from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import HttpResponse
 from sagemaker_emulator.aws.error_response import Protocol, error_response, protocol_of
 from sagemaker_emulator.aws.signed_request import SignedRequest
+from sagemaker_emulator.console import application as console
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.sagemaker.endpoints.invoke import invoke_endpoint
 from sagemaker_emulator.services.functions import code_address
@@ -54,6 +55,7 @@ class ClientGone(Exception):
 def application(context: Context) -> Application:
     """The ASGI application over a context that has its services."""
     moto = MotoFallback(context)
+    pages = console.application(context)
     port = urlsplit(context.url).port or 80
 
     @functools.cache  # made in the event loop
@@ -92,6 +94,8 @@ def application(context: Context) -> Application:
             None,
         )
         try:
+            if console.is_page(request) and _is_of_this_site(request, port):
+                return await pages(scope, receive, send)
             reply = await respond(request, receive)
             # One that waits for a 100 (Continue) sends nothing more.
             if reply.headers.get("connection") == "close" and "expect" not in request.values:
@@ -108,6 +112,16 @@ def application(context: Context) -> Application:
         await send({"type": "http.response.body", "body": reply.body})
 
     return app
+
+
+def _is_of_this_site(request: SignedRequest, port: int) -> bool:
+    """Whether a browser may have a page; `respond` says why not."""
+    try:
+        admission.check_head(request)
+        admission.check_origin(request, port)
+    except ApiError:
+        return False
+    return True
 
 
 def _wire(text: str) -> bytes:

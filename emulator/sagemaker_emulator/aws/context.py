@@ -1,5 +1,6 @@
 """The server as an operation sees it: where things are, and the services it may call."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ class Context:
         url: where the API listens.
         s3_url: where S3 listens.
         credentials: the key pair that requests are signed with.
+        stopping: whether the server is about to end, so that no response goes on for ever.
     """
 
     state: Path
@@ -35,6 +37,7 @@ class Context:
     credentials: Credentials
     account: str = "123456789012"
     region: str = "us-east-1"
+    stopping: Callable[[], bool] = lambda: False
     containers: Runtime = field(init=False)
     logs: ports.Logs = field(init=False)
     events: ports.Events = field(init=False)

@@ -158,6 +158,12 @@ class Store:
             self._version += 1
             self._changed.notify_all()
 
+    @property
+    def version(self) -> int:
+        """How often something was written since the store was opened."""
+        with self._changed:
+            return self._version
+
     def wait(self, timeout: float) -> bool:
         """Return when something was written since this thread's last `wait`, or at the timeout.
 
