@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import secrets
 import shutil
 import tempfile
@@ -65,6 +66,12 @@ def create(folder: Path, files: Iterable[Uploaded], *, name: str, who: str, shar
     return load(folder / identity)
 
 
+def plain(reason: str) -> str:
+    """Why a photo cannot be used, as a sentence without what only a programmer understands."""
+    words = re.sub(r" \([^()]*\)|; it begins with .*", "", reason).rstrip(".")
+    return f"{words if words[0].isupper() else f'It {words}'}."
+
+
 def _unpack(folder: Path, files: Iterable[Uploaded]) -> tuple[list[Bin], dict[str, bytes]]:
     """Write the photos; returns the bins by name, without records, and the tables."""
     bins: dict[str, Bin] = {}
@@ -98,10 +105,12 @@ def _unpack(folder: Path, files: Iterable[Uploaded]) -> tuple[list[Bin], dict[st
 
 
 def _write(folder: Path, one: Bin, entry: Entry) -> Bin:
+    if not entry.body:
+        return replace(one, problem="The file is empty. Copy it again.")
     try:
         prepared = photo.prepare(entry.name, entry.body).photo
     except photo.PhotoUnusableError as error:
-        return replace(one, problem=str(error).removeprefix(f"{entry.name}: "))
+        return replace(one, problem=plain(str(error).removeprefix(f"{entry.name}: ")))
     suffix = ".png" if prepared.content_type == "image/png" else ".jpg"
     file = f"{PHOTOS}/{one.number:04}{suffix}"
     (folder / file).write_bytes(prepared.body)
@@ -123,7 +132,7 @@ def _read_table(folder: Path, tables: Mapping[str, bytes]) -> Records:
             found[name] = records.read_table(path, records.RECORDS)
         except RecordsError as error:
             text = str(error).removeprefix(f"{records.RECORDS}: ").replace(str(path), name)
-            problems.append(text)
+            problems.append(re.sub("^the ", "The ", text))
     path.unlink(missing_ok=True)
     if len(found) > 1:
         raise UploadError(f"There are several CSV files of records: {', '.join(found)}. Keep one.")

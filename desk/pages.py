@@ -15,7 +15,7 @@ from desk.service import Service
 FOLDER = Path(__file__).parent
 STATIC = FOLDER / "static"
 # The pages in the order of the navigation: address and label.
-NAVIGATION: Final = [("/", "One bin"), ("/devices", "Devices")]
+NAVIGATION: Final = [("/", "One bin"), ("/shifts", "Shifts"), ("/devices", "Devices")]
 WORDS: Final = {"pass": "PASS", "look": "LOOK", "cannot_judge": "CANNOT JUDGE"}
 
 templates = jinja2.Environment(

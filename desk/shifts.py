@@ -19,7 +19,7 @@ from desk import intake, pages, people, photo
 from desk.queue import CANNOT_JUDGE, LOOK, PASS
 from desk.receive import Received, receive
 from desk.routes import TOKEN, TOKEN_HEADER, get, post
-from desk.shift import INCOMING, Bin, Shift
+from desk.shift import INCOMING, Shift
 from desk.shift_store import ShiftStore
 from desk.upload import UploadError
 from desk.worklist import Worklist
@@ -118,12 +118,12 @@ def count_again(request: Request, form: FormData) -> Response:
 
 def show_photo(request: Request) -> Response:
     """A photo."""
-    return FileResponse(_file(request)[1])
+    return FileResponse(_file(request))
 
 
 def show_thumbnail(request: Request) -> Response:
     """A small copy of a photo."""
-    one, file = _file(request)
+    file = _file(request)
     small = file.with_name(f"{file.stem}.thumbnail")
     if not small.exists():
         try:
@@ -202,9 +202,9 @@ def _progress(request: Request) -> dict[str, object]:
     }
 
 
-def _file(request: Request) -> tuple[Bin, Path]:
+def _file(request: Request) -> Path:
     shift = shift_of(request)
     one = shift.find(request.path_params["number"])
     if one is None or not one.file or not (shift.folder / one.file).is_file():
         raise HTTPException(404)
-    return one, shift.folder / one.file
+    return shift.folder / one.file

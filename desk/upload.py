@@ -23,6 +23,8 @@ MAX_TABLE_BYTES = 20 * 2**20
 MAX_UNPACKED_BYTES = 8 * 2**30
 ENCRYPTED = 0x1  # bit of an entry's flags
 CHUNK = 2**20
+# Pictures of these kinds may be converted; if not, they are listed with the reason.
+OTHER_PICTURES = (".avif", ".bmp", ".gif", ".heic", ".heif", ".tif", ".tiff", ".webp")
 
 
 class UploadError(UserError):
@@ -155,7 +157,8 @@ def _is_used(name: str) -> bool:
     """Whether a file may be a photo or a table, by its name."""
     if file_names.is_hidden(name):
         return False
-    return is_table(name) or file_names.content_type(name) is not None
+    picture = file_names.content_type(name) or file_names.suffix_of(name) in OTHER_PICTURES
+    return is_table(name) or bool(picture)
 
 
 def _looks_zipped(name: str, path: Path) -> bool:

@@ -8,14 +8,16 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
+import boto3
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
+import sagemaker_emulator
 from desk import audit_log
 from desk.audit_log import PREFIX, AuditLog, TwiceError
 from pipelines.root import ROOT
 from pipelines.steps import audits
-from tests.desk.emulated import Emulated
+from tests.desk.service import Target
 
 WRITER = """
 import json, sys
@@ -48,23 +50,23 @@ def entry(**values: Any) -> audits.Audit:
 
 
 @pytest.fixture
-def bucket(emulated: Emulated, request: pytest.FixtureRequest) -> str:
+def bucket(target: Target) -> str:
     name = f"b-{uuid.uuid4().hex[:12]}"
-    emulated.s3.create_bucket(Bucket=name)
+    target.line.client("s3").create_bucket(Bucket=name)
     return name
 
 
 @pytest.fixture
-def log(emulated: Emulated, bucket: str) -> AuditLog:
-    s3 = emulated.s3
+def log(target: Target, bucket: str) -> AuditLog:
+    s3 = target.line.client("s3")
     return AuditLog(lambda: s3, lambda: bucket)
 
 
 def test_what_is_written_is_read_by_another_desk(
-    log: AuditLog, emulated: Emulated, bucket: str
+    log: AuditLog, target: Target, bucket: str
 ) -> None:
     written = log.write(entry())
-    s3 = emulated.s3
+    s3 = target.line.client("s3")
     assert AuditLog(lambda: s3, lambda: bucket).read() == [written]
     key = f"{PREFIX}{written.when[:10]}/{written.id}.json"
     stored = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
@@ -107,10 +109,10 @@ def test_what_is_no_entry_is_never_written(log: AuditLog) -> None:
 
 
 def test_other_objects_below_the_prefix_are_no_entries(
-    log: AuditLog, emulated: Emulated, bucket: str
+    log: AuditLog, target: Target, bucket: str
 ) -> None:
-    emulated.s3.put_object(Bucket=bucket, Key=f"{PREFIX}shifts/a.json", Body=b"{}")
-    emulated.s3.put_object(Bucket=bucket, Key=f"{PREFIX}2026-03-01/x.json", Body=b"{")
+    target.line.client("s3").put_object(Bucket=bucket, Key=f"{PREFIX}shifts/a.json", Body=b"{}")
+    target.line.client("s3").put_object(Bucket=bucket, Key=f"{PREFIX}2026-03-01/x.json", Body=b"{")
     written = log.write(entry())
     assert log.read() == [written]
     assert list(log.unreadable) == [f"{PREFIX}2026-03-01/x.json"]
@@ -123,10 +125,16 @@ def test_entries_before_a_day_are_left_out(log: AuditLog) -> None:
 
 
 def test_an_s3_that_cannot_be_reached_is_an_error_and_not_a_loss(
-    log: AuditLog, emulated: Emulated, bucket: str
+    log: AuditLog, target: Target, bucket: str
 ) -> None:
     first = entry()
-    gone = emulated.session().client("s3", endpoint_url="http://127.0.0.1:9")
+    gone = boto3.client(
+        "s3",
+        "us-east-1",
+        endpoint_url="http://127.0.0.1:9",
+        aws_access_key_id="a",
+        aws_secret_access_key="b",
+    )
     with pytest.raises(EndpointConnectionError):
         AuditLog(lambda: gone, lambda: bucket).write(first)
     log.write(first)
@@ -134,21 +142,23 @@ def test_an_s3_that_cannot_be_reached_is_an_error_and_not_a_loss(
 
 
 def test_two_desks_at_once_write_every_entry_once(
-    log: AuditLog, emulated: Emulated, bucket: str
+    log: AuditLog, target: Target, bucket: str
 ) -> None:
     """Two processes write entries of their own, and the same twenty forms with other decisions."""
     shared = [uuid.uuid4().hex for _ in range(20)]
     own = {who: [uuid.uuid4().hex for _ in range(20)] for who in ("Ada", "Grace")}
-    url = emulated.environment["AWS_ENDPOINT_URL_S3"]
+    server = sagemaker_emulator.status(target.line.state)
+    assert server is not None
+    environment = server["environment"]
     path = f"{ROOT}:{ROOT / 'emulator'}"
     processes = {
         who: subprocess.Popen(
-            [sys.executable, "-c", WRITER, url, bucket],
+            [sys.executable, "-c", WRITER, server["s3_url"], bucket],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             cwd=ROOT,
-            env={**emulated.environment, "PYTHONPATH": path, "AWS_DEFAULT_REGION": "us-east-1"},
+            env={**environment, "PYTHONPATH": path, "AWS_DEFAULT_REGION": "us-east-1"},
         )
         for who in own
     }
