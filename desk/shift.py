@@ -129,7 +129,7 @@ class Shift:
             lines = (self.folder / ANSWERS).read_text(encoding="utf-8").splitlines()
         except FileNotFoundError:
             return {}
-        found = {}
+        found: dict[int, Answer] = {}
         for line in lines:
             with contextlib.suppress(ValueError, TypeError):  # a line cut off by a power failure
                 answer = Answer(**json.loads(line))
