@@ -14,7 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 
-from desk import access, decisions, devices, one_bin, pages, shifts
+from desk import access, benefit_pages, decisions, devices, one_bin, pages, shifts
 from desk.access import Access
 from desk.service import Service
 from desk.shift_store import ShiftStore
@@ -37,8 +37,8 @@ CHANGING = ("POST", "PUT", "PATCH", "DELETE")
 def routes() -> list[BaseRoute]:
     """Every route; each module lists its own."""
     static = Mount("/static", StaticFiles(directory=pages.STATIC), name="static")
-    own = [*one_bin.routes(), *shifts.routes(), *decisions.routes(), *devices.routes()]
-    return [*own, static]
+    work = [*shifts.routes(), *decisions.routes(), *benefit_pages.routes()]
+    return [*one_bin.routes(), *work, *devices.routes(), static]
 
 
 def create(service: Service, checks: Access, folder: Path) -> Starlette:
