@@ -21,8 +21,9 @@ SIMULATED = 300
 
 
 def shift(identity: str = "s", when: str = "2026-11-30T08:00:00.000000Z", **bins: Any) -> Totals:
-    """A shift with cells by verdict: the number of bins, and how many of them to look at."""
-    cells = tuple(Cell(verdict, 3, 1, ARN, *numbers) for verdict, numbers in bins.items())
+    """A shift with cells by verdict: the number of bins, and of those to look at."""
+    names = {"passed": "pass"}
+    cells = tuple(Cell(names.get(name, name), 3, 1, ARN, *n) for name, n in bins.items())
     return Totals(identity, "", "Ada", when, 0.1, 0, cells)
 
 
@@ -48,7 +49,7 @@ def test_each_audit_stands_for_the_bins_of_its_verdict() -> None:
     """By hand: 20 doubted, 8 of them wrong; 180 passed, 10 looked at, 1 wrong: 8 + 18 of 200."""
     entries = [audit("look", 4 if number < 8 else 3) for number in range(20)]
     entries += [audit("pass", 2 if number < 1 else 3) for number in range(10)]
-    found = of(*entries, totals=(shift(look=(20, 20), **{"pass": (180, 10)}),))
+    found = of(*entries, totals=(shift(look=(20, 20), passed=(180, 10)),))
     wrong = found.overall.wrong
     assert wrong is not None
     assert wrong.value == pytest.approx((8 + 180 / 10) / 200)
@@ -61,7 +62,7 @@ def test_accuracy_is_that_of_all_bins_and_not_of_the_doubtful_ones() -> None:
     """The model counts 3: right for 5 of 10 doubted, one off for 3; right for all that passed."""
     true = [3, 3, 3, 3, 3, 4, 4, 2, 5, 1]
     entries = [audit("look", number) for number in true] + [audit("pass", 3) for _ in range(9)]
-    found = of(*entries, totals=(shift(look=(10, 10), **{"pass": (90, 9)}),))
+    found = of(*entries, totals=(shift(look=(10, 10), passed=(90, 9)),))
     row = found.overall
     assert row.exact is not None and row.within_one is not None
     assert row.exact.value == pytest.approx((5 + 90) / 100)
@@ -69,7 +70,7 @@ def test_accuracy_is_that_of_all_bins_and_not_of_the_doubtful_ones() -> None:
 
 
 def test_a_shift_with_bins_left_in_its_queue_is_not_in_the_shares() -> None:
-    whole = shift("s", look=(2, 2), **{"pass": (8, 1)})
+    whole = shift("s", look=(2, 2), passed=(8, 1))
     begun = shift("t", look=(5, 5))
     entries = [audit("look", 4), audit("look", 3), audit("pass", 3), audit("look", 4, shift="t")]
     found = of(*entries, totals=(whole, begun))
@@ -89,7 +90,7 @@ def test_an_undo_takes_a_decision_out_of_every_number() -> None:
 
 
 def test_without_a_sample_the_share_of_all_is_not_known() -> None:
-    found = of(audit("look", 4), totals=(shift(look=(1, 1), **{"pass": (50, 0)}),))
+    found = of(audit("look", 4), totals=(shift(look=(1, 1), passed=(50, 0)),))
     assert found.overall.wrong is None
     assert found.looked_at.share == wilson(1, 1)
     assert found.sampled.share is None
@@ -99,15 +100,15 @@ def test_an_unusable_photo_says_nothing() -> None:
     """Of 4 doubted bins one photo is unusable: the other three count, and so do the passed ones."""
     entries = [audit("look", 4), audit("look", 3), audit("look", 3), audit("look", None)]
     entries += [audit("cannot_judge", None), audit("pass", 3), audit("pass", 3)]
-    totals = shift(look=(4, 4), cannot_judge=(1, 1), **{"pass": (7, 2)})
+    totals = shift(look=(4, 4), cannot_judge=(1, 1), passed=(7, 2))
     wrong = of(*entries, totals=(totals,)).overall.wrong
     assert wrong is not None and wrong.value == pytest.approx(1 / 10)
 
 
 def test_samples_of_other_shares_are_not_mixed() -> None:
     """10 of 100 and 50 of 100 were looked at; the second half has the wrong records."""
-    first = shift("s", **{"pass": (100, 10)})
-    second = replace(shift("t", **{"pass": (100, 50)}), share=0.5)
+    first = shift("s", passed=(100, 10))
+    second = replace(shift("t", passed=(100, 50)), share=0.5)
     entries = [audit("pass", 3) for _ in range(10)]
     entries += [audit("pass", 4 if number < 10 else 3, shift="t") for number in range(50)]
     wrong = of(*entries, totals=(first, second)).overall.wrong
@@ -137,7 +138,7 @@ def test_rows_are_by_week_version_quantity_and_items() -> None:
 
 def test_the_csv_files_hold_what_the_page_shows() -> None:
     entries = [audit("look", 4, note="=1+1"), audit("pass", 3)]
-    found = of(*entries, totals=(shift(look=(1, 1), **{"pass": (9, 1)}),))
+    found = of(*entries, totals=(shift(look=(1, 1), passed=(9, 1)),))
     lines = list(csv.DictReader(io.StringIO(benefit_csv.shares({"all": [found.overall]}))))
     assert [(line["by"], line["bins"], line["wrong_share"]) for line in lines] == [
         ("all", "10", "0.1")
