@@ -137,7 +137,8 @@ def test_rows_are_by_week_version_quantity_and_items() -> None:
 
 
 def test_the_csv_files_hold_what_the_page_shows() -> None:
-    entries = [audit("look", 4, note="=1+1"), audit("pass", 3)]
+    later = "2026-11-30T10:00:00.000000Z"
+    entries = [audit("pass", 3, when=later), audit("look", 4, note="=1+1")]
     found = of(*entries, totals=(shift(look=(1, 1), passed=(9, 1)),))
     lines = list(csv.DictReader(io.StringIO(benefit_csv.shares({"all": [found.overall]}))))
     assert [(line["by"], line["bins"], line["wrong_share"]) for line in lines] == [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -29,9 +29,10 @@ OpenDesk = Callable[..., Desk]
 
 
 @pytest.fixture
-def client(open_desk: OpenDesk) -> httpx.Client:
+def client(open_desk: OpenDesk) -> Iterator[httpx.Client]:
     """A browser at a desk where no bin that passes is looked at."""
-    return open_desk(desk_audit_share="0").sign_in()
+    with open_desk(desk_audit_share="0").sign_in() as signed_in:
+        yield signed_in
 
 
 def audits(target: Target, address: str) -> list[dict[str, object]]:
@@ -239,17 +240,17 @@ def test_nobody_decides_without_a_name(client: httpx.Client, target: Target) -> 
 def test_a_sampled_bin_looks_like_any_other_until_it_is_decided(
     open_desk: OpenDesk, target: Target
 ) -> None:
-    client = open_desk(desk_audit_share="1").sign_in()
-    address = counted(client, doubtful(looks=1, passes=1).send(client))
-    look, passed = (soup(client.get(f"{address}/queue?photo={number}")) for number in (1, 2))
-    for page in (look, passed):
-        assert not page.select(".model")
-        for word in ("PASS", "LOOK", "random", "model"):
-            assert word not in text_of(page, ".queue")
-    decide(client, address, "2")
-    (entry,) = audits(target, address)
-    assert (entry["verdict"], entry["sampled"]) == ("pass", True)
-    assert "PASS" in text_of(soup(client.get(f"{address}/queue?photo=2")), ".model")
+    with open_desk(desk_audit_share="1").sign_in() as client:
+        address = counted(client, doubtful(looks=1, passes=1).send(client))
+        look, passed = (soup(client.get(f"{address}/queue?photo={number}")) for number in (1, 2))
+        for page in (look, passed):
+            assert not page.select(".model")
+            for word in ("PASS", "LOOK", "random", "model"):
+                assert word not in text_of(page, ".queue")
+        decide(client, address, "2")
+        (entry,) = audits(target, address)
+        assert (entry["verdict"], entry["sampled"]) == ("pass", True)
+        assert "PASS" in text_of(soup(client.get(f"{address}/queue?photo=2")), ".model")
 
 
 def test_a_photo_and_its_thumbnail_are_shown(client: httpx.Client) -> None:
