@@ -16,7 +16,14 @@ from starlette.staticfiles import StaticFiles
 
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.signed_request import SignedRequest
-from sagemaker_emulator.console import access, artifacts, log_view, pipelines, s3
+from sagemaker_emulator.console import (
+    access,
+    artifacts,
+    executions,
+    log_view,
+    pipelines,
+    s3,
+)
 from sagemaker_emulator.console.pages import ROOT, render
 from sagemaker_emulator.errors import ApiError
 
@@ -27,6 +34,7 @@ _Send = Callable[[_Message], Awaitable[None]]
 # In the order of the navigation; those without a section are parts of others' pages.
 PAGES = (
     pipelines,
+    executions,
     s3,
     artifacts,
     log_view,
@@ -73,6 +81,7 @@ def application(context: Context) -> "Console":
         exception_handlers={ApiError: _refused, HTTPException: _refused},
     )
     app.state.context = context
+    app.state.execution_arns = {}
     app.state.sections = [page.SECTION for page in PAGES if page.SECTION]
     app.state.access = access.Access(
         context.credentials, os.getpid(), urlsplit(context.url).port or 80
