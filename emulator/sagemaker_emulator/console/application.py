@@ -20,6 +20,7 @@ from sagemaker_emulator.console import (
     access,
     artifacts,
     executions,
+    jobs,
     log_view,
     pipelines,
     s3,
@@ -35,6 +36,7 @@ _Send = Callable[[_Message], Awaitable[None]]
 PAGES = (
     pipelines,
     executions,
+    jobs,
     s3,
     artifacts,
     log_view,
