@@ -9,10 +9,10 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute
 
-from desk import attention, pages, photo, records
+from desk import attention, bin_audit, pages, photo, records
 from desk.photo import PhotoUnusableError
 from desk.records import RecordError
-from desk.routes import get, post
+from desk.routes import get, post, text
 from pipelines.display.error_messages import explain
 from pipelines.scoring.records import RecordsError
 from pipelines.serving import prediction
@@ -32,7 +32,7 @@ ADVICE = {
 
 def routes() -> list[BaseRoute]:
     """The routes."""
-    return [get("/", page), post("/bin", answer), post("/bin/attention", look_where)]
+    return [get("/", page), post("/bin", answer), post("/bin/attention", look_where), *bin_audit.routes()]
 
 
 def page(request: Request) -> Response:
@@ -55,7 +55,7 @@ def answer(request: Request, form: FormData) -> Response:
         "bars": bars(response),
         "advice": ADVICE.get(response.get("verdict", ""), ""),
         "note": prepared.note,
-        "id": text(form, "id"),
+        "audit": bin_audit.offer(request, response, prepared, text(form, "id"), record),
     }
     return pages.render(request, "answer.html", values)
 
@@ -152,9 +152,3 @@ def bars(response: Mapping[str, Any]) -> list[dict[str, Any]]:
             }
         )
     return rows
-
-
-def text(form: FormData, name: str) -> str:
-    """Return a field of a form, without blanks around it; "" if it is missing."""
-    value = form.get(name, "")
-    return value.strip() if isinstance(value, str) else ""

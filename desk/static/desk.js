@@ -151,4 +151,9 @@ document.addEventListener("submit", (event) => {
   event.preventDefault();
   lookWhere(event.target);
 });
+// A number alone says enough: it chooses "more or fewer".
+document.addEventListener("input", (event) => {
+  const form = event.target.closest("#audit form");
+  if (form && event.target.id === "count") form.elements.decision.value = "adjusted";
+});
 document.addEventListener("DOMContentLoaded", listenToOneBin);
