@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -24,12 +25,14 @@ from desk import audit_log, pages, people
 from desk.photo import Prepared
 from desk.routes import post, text
 from desk.shifts import store
+from pipelines.display.error_messages import explain
 from pipelines.errors import UserError
 from pipelines.serving.stock_record import StockRecord
 from pipelines.steps import audits, record
 
 PURPOSE = "bin audit"  # of the signature
 LONGEST_NOTE = 500
+NOT_SAVED = "Nothing was saved. Send it again: what you typed is still here."
 RIGHT, ADJUSTED, UNUSABLE = "record_right", "adjusted", "unusable"
 
 
@@ -85,11 +88,15 @@ def write(request: Request, form: FormData) -> Response:
     try:
         entry = _entry(json.loads(facts), form)
         written = store(request).log.write(entry)
-    except (UserError, audits.AuditError) as error:
+    except (UserError, audits.AuditError, ClientError, BotoCoreError) as error:
+        problem = str(error)
+        if isinstance(error, ClientError | BotoCoreError):
+            pages.service(request).forget()
+            problem = f"{explain(error)} {NOT_SAVED}"
         values = _form(request, facts, text(form, "audit")) | {
             name: text(form, name) for name in ("who", "count", "note", "decision")
         }
-        shown = {"audit": values | {"problem": str(error)}}
+        shown = {"audit": values | {"problem": problem}}
         status = 200 if pages.is_fragment(request) else 422
         return pages.render(request, "bin_audit.html", shown, status=status)
     response = pages.render(request, "bin_audited.html", {"entry": written})

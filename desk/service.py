@@ -39,7 +39,6 @@ class Connection:
         clients = (session.client("sagemaker"), session.client("sagemaker-runtime"))
         return cls(session, settings, *clients, session.client("s3"))
 
-
     def model_package(self) -> str | None:
         """Return the ARN of the model package that serves; None while it is being replaced."""
         endpoint = endpoints.read(self.sagemaker, self.settings.endpoint)
