@@ -56,6 +56,8 @@ def serve(
         app.state.on_sign_in = lambda: show_links("A link for another device:")
         show_links("The desk is open at")
         show("Each link signs in one browser. Ctrl-C closes the desk.")
+        if host not in LOOPBACK:
+            show("Nothing is encrypted: use it only in a network that you trust.")
         config = uvicorn.Config(
             app,
             log_level="warning",
