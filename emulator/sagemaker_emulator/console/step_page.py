@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sagemaker_emulator.console import live, log_view, s3_client
+from sagemaker_emulator.console import live, log_view, metric_curves, s3_client
 from sagemaker_emulator.console.cache_view import cache_view, lines_of
 from sagemaker_emulator.console.execution import WAITING, Execution, Step, execution_of, pages
 from sagemaker_emulator.console.pages import call, fragment, render, url
@@ -26,7 +26,7 @@ from sagemaker_emulator.sagemaker.pipelines.language.step_types import (
     resource_name,
 )
 
-PARTS = ("state", "cache", "request", "attempts", "outputs")
+PARTS = ("state", "metrics", "cache", "request", "attempts", "outputs")
 _JOBS = {
     "Processing": ("processing", PROCESSING),
     "Training": ("training", TRAINING),
@@ -119,6 +119,7 @@ def _values(request: Request, execution: Execution, step: Step) -> dict[str, Any
         "step": step,
         "made": made,
         "cache": cache_view(request, execution, step, made),
+        "charts": _charts(request, step),
         "lines": lines_of(request, execution, step) if step.record else [],
         "attempts": _attempts(request, execution, step),
         "outputs": _outputs(request, step) if ended else [],
@@ -213,6 +214,12 @@ def _outputs(request: Request, step: Step) -> list[Output]:
         uris["output"] = found["TransformOutput"]["S3OutputPath"]
     outputs = [_output(request, name, uri) for name, uri in uris.items()]
     return [each for each in outputs if each.files or each.name not in ("output", "tensors")]
+
+
+def _charts(request: Request, step: Step) -> dict[str, list[str]]:
+    """The metrics of the step's training job by chart, which the job's page draws."""
+    found = describe(request, step) if step.definition.type == "Training" else {}
+    return metric_curves.groups(found) if found else {}
 
 
 def _output(request: Request, name: str, uri: str) -> Output:
