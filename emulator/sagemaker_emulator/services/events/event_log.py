@@ -123,7 +123,7 @@ class EventLog:
             "target_duration_ms": delivery.milliseconds,
             "target_response_body": delivery.response,
         }
-        own = {"invocation_id": delivery.invocation}
+        own: Document = {"invocation_id": delivery.invocation}
         if delivery.problem is None:
             details |= {
                 "final_invocation_status": "SUCCESS",
