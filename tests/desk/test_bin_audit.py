@@ -19,7 +19,9 @@ PHOTO = bin_photo([0, 7])
 
 def form(page: str) -> dict[str, str]:
     """The fields of the form of a decision."""
-    fields = BeautifulSoup(page, "html.parser").select("#audit input[type=hidden]:not([name=token])")
+    fields = BeautifulSoup(page, "html.parser").select(
+        "#audit input[type=hidden]:not([name=token])"
+    )
     return {str(field["name"]): str(field["value"]) for field in fields}
 
 

@@ -9,8 +9,8 @@ from tests.desk.service import bin_photo
 
 
 def ask(page: Page, quantity: str) -> None:
-    photo = {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": bin_photo([0, 7])}
-    page.set_input_files("#photo", photo)
+    photo = bin_photo([0, 7])
+    page.set_input_files("#photo", {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": photo})
     page.fill("#quantity", quantity)
     page.get_by_role("button", name="Check this bin").click()
     expect(page.locator(".verdict")).to_be_visible()
