@@ -23,11 +23,8 @@ from sagemaker_emulator.console import (
     jobs,
     log_view,
     pipelines,
-<<<<<<< HEAD
-    tuning,
-=======
     s3,
->>>>>>> main
+    tuning,
 )
 from sagemaker_emulator.console.pages import ROOT, render
 from sagemaker_emulator.errors import ApiError
@@ -37,18 +34,15 @@ _Receive = Callable[[], Awaitable[_Message]]
 _Send = Callable[[_Message], Awaitable[None]]
 
 # In the order of the navigation; those without a section are parts of others' pages.
-<<<<<<< HEAD
-PAGES = (pipelines, executions, jobs, tuning, artifacts, log_view)
-=======
 PAGES = (
     pipelines,
     executions,
     jobs,
+    tuning,
     s3,
     artifacts,
     log_view,
 )
->>>>>>> main
 _FIRST = pipelines.SECTION.path
 # A photo for InvokeEndpoint, or a file for S3, with the rest of its form.
 MOST_BODY = 26 << 20
