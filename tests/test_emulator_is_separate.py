@@ -7,7 +7,10 @@ from pathlib import Path
 import sagemaker_emulator
 
 ROOT = Path(__file__).resolve().parent.parent
-OUTSIDE = ("pipelines", "model_registry", "steps", "benchmarks", "tests", "demo", "notebooks")
+OUTSIDE = (
+    *("desk", "pipelines", "model_registry", "steps"),
+    *("benchmarks", "tests", "demo", "notebooks"),
+)
 
 
 def private_imports(source: str) -> list[str]:

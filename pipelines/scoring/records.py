@@ -72,7 +72,16 @@ def _folder(folder: Path, option: str, images: Collection[str]) -> Records:
     return found
 
 
-def _table(path: Path, option: str, images: Collection[str]) -> Records:
+def read_table(path: Path, option: str) -> Records:
+    """Every stock record of a CSV file, by the image's name.
+
+    Args:
+        path: The file.
+        option: The option or setting that names it, for messages.
+
+    Raises:
+        RecordsError: The file cannot be read or understood.
+    """
     if not path.is_file():
         wanted = "file" if option == EXPECTED else "file or folder"
         raise RecordsError(f"{option}: there is no {wanted} {path}.")
@@ -91,10 +100,14 @@ def _table(path: Path, option: str, images: Collection[str]) -> Records:
     for line in sheet.lines:
         name = line[1].get(IMAGE, "").replace("\\", "/").removeprefix("./")
         lines.setdefault(name, []).append(line)
-    found = {
+    return {
         name: _record(f"{option}: {path}", name, rows, sheet.comma, option == EXPECTED)
         for name, rows in lines.items()
     }
+
+
+def _table(path: Path, option: str, images: Collection[str]) -> Records:
+    found = read_table(path, option)
     if not found.keys() & set(images):
         raise RecordsError(
             f"{option}: {path} names none of the images. Its column image must hold paths below "

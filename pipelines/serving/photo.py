@@ -14,6 +14,10 @@ class PhotoError(RegistryError):
     """The file cannot be sent to the endpoint; the message says why and what to do."""
 
 
+class TooManyPixelsError(PhotoError):
+    """The image has more pixels than the endpoint accepts."""
+
+
 @dataclass(frozen=True)
 class Photo:
     """A checked image file; width and height in pixels."""
@@ -42,7 +46,20 @@ def load(path: Path) -> Photo:
             f"{path}: {size / 2**20:.1f} MiB is above the endpoint's {limits.MAX_BYTES >> 20} MiB. "
             "Save it smaller; the model looks at a few hundred pixels."
         )
-    body = path.read_bytes()
+    return check(path, path.read_bytes())
+
+
+def check(path: Path, body: bytes) -> Photo:
+    """Check an image file by its bytes, which are at most `limits.MAX_BYTES`.
+
+    Args:
+        path: Its name, for messages.
+        body: The file.
+
+    Raises:
+        TooManyPixelsError: It has more pixels than the endpoint accepts.
+        PhotoError: It is damaged, or neither a JPEG nor a PNG.
+    """
     content_type = limits.content_type(body)
     if not content_type:
         raise PhotoError(
@@ -52,7 +69,7 @@ def load(path: Path) -> Photo:
         png = content_type == "image/png"
         header = photo_png.read(body) if png else photo_jpeg.read(body).header
     except limits.TooLargeError as error:
-        raise PhotoError(
+        raise TooManyPixelsError(
             f"{path}: {error}; at most {limits.MAX_PIXELS // 1_000_000} megapixels are allowed. "
             "Save it smaller."
         ) from None

@@ -16,6 +16,7 @@ from pipelines.steps import photo as photos
 
 if TYPE_CHECKING:
     import boto3
+    from types_boto3_sagemaker_runtime import SageMakerRuntimeClient
 
 
 class RefusedError(RegistryError):
@@ -41,6 +42,7 @@ def predict(
     photo: Photo,
     expected: int | None = None,
     record: StockRecord | None = None,
+    runtime: SageMakerRuntimeClient | None = None,
 ) -> Prediction:
     """Ask the endpoint how many items a photo shows.
 
@@ -50,12 +52,13 @@ def predict(
         photo: A photo of `photo.load`.
         expected: The quantity in the stock record; the answer then also has a verdict.
         record: The whole stock record, in place of the quantity.
+        runtime: The client to use, for callers with many requests; by default a new one.
 
     Raises:
         RefusedError: The model refused the photo, or photo and record are too large together.
         RegistryError: There is no endpoint, it is not in service, or the model failed.
     """
-    runtime = session.client("sagemaker-runtime")
+    runtime = runtime or session.client("sagemaker-runtime")
     attributes = {} if expected is None else {"CustomAttributes": f"expected_quantity={expected}"}
     body, content_type = photo.body, photo.content_type
     if record:

@@ -96,6 +96,7 @@ Count = Annotated[
 CountOrZero = Annotated[
     int, Allowed(f"a whole number from 0 to {MAX_INTEGER}", lambda n: 0 <= n <= MAX_INTEGER)
 ]
+Port = Annotated[int, Allowed("a whole number from 0 to 65535", lambda n: 0 <= n <= 65535)]
 Pixels = Annotated[int, Allowed("a whole number from 32 to 1024", lambda n: 32 <= n <= 1024)]
 Stages = Annotated[int, Allowed("a whole number from -1", lambda n: n >= -1)]
 Share = Annotated[float, Allowed("a number from 0 to 1", lambda x: 0 <= x <= 1)]

@@ -261,6 +261,21 @@ class Running(Section):
     """Days in which a step with the same inputs is not run again; 0: always run."""
 
 
+class Desk(Section):
+    """The desk: pages in the browser on which people check bins."""
+
+    host: str = "127.0.0.1"
+    """Address that the desk listens on; 0.0.0.0: every network of this machine, for phones."""
+    port: fields.Port = 5590
+    """Port of the desk."""
+    records: str = ""
+    """Stock records by id: a folder of ID.json, or a CSV with the column image; none: type them."""
+    audit_share: fields.Share = 0.05
+    """Share of the bins that passed which the desk has audited all the same."""
+    photo_days: CountOrZero = 14
+    """Days in which the desk keeps a shift's photos on this machine."""
+
+
 class Settings(Section):
     """Everything about one target. After `resolved`, nothing in it is null."""
 
@@ -285,6 +300,7 @@ class Settings(Section):
     tracking: Tracking = Tracking()
     quality: Quality
     running: Running
+    desk: Desk = Desk()
 
     @field_validator("instances")
     @classmethod

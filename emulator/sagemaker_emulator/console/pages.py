@@ -85,6 +85,16 @@ def url(*parts: str, **query: object) -> str:
     return f"{path}?{urlencode(sent)}" if sent else path
 
 
+def s3_address(uri: str) -> str:
+    """The page of an `s3://BUCKET/KEY`, an object or a folder; empty where it is none."""
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    if not uri.startswith("s3://") or not bucket:
+        return ""
+    if any(part in (".", "..") for part in key.split("/")):  # a browser would leave them out
+        return url("s3", bucket, key=key)
+    return f"{url('s3', bucket)}/{quote(key)}"
+
+
 @functools.cache
 def environment() -> jinja2.Environment:
     """The templates. A name that a page was not given is an error, not an empty text."""
@@ -102,6 +112,7 @@ def environment() -> jinja2.Environment:
         "size": size,
         "name_of_arn": name_of_arn,
         "pretty_json": pretty_json,
+        "s3_address": s3_address,
         "short": short,
     }
     return made

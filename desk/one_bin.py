@@ -1,0 +1,128 @@
+"""The page of one bin: a photo and its stock record in, the answer out. No photo is stored."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.datastructures import FormData, UploadFile
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from desk import pages, photo, records
+from desk.routes import get, post
+from pipelines.display.error_messages import explain
+from pipelines.errors import UserError
+from pipelines.serving import prediction
+from pipelines.serving.photo import Photo
+from pipelines.serving.prediction import RefusedError
+from pipelines.serving.stock_record import StockRecord, StockRecordError
+
+ROWS = 3  # of items, to begin with
+ADVICE = {
+    "pass": "Nothing to do.",
+    "look": "Have somebody look into this bin.",
+    "cannot_judge": "Check this bin as you do without the model.",
+}
+
+
+def routes() -> list[BaseRoute]:
+    """The routes."""
+    return [get("/", page), post("/bin", answer)]
+
+
+def page(request: Request) -> Response:
+    """The form."""
+    settings = pages.service(request).connect().settings
+    values = {"rows": ROWS, "known_records": bool(settings.desk.records)}
+    return pages.render(request, "one_bin.html", values)
+
+
+def answer(request: Request, form: FormData) -> Response:
+    """Ask the endpoint about a bin, and show its answer."""
+    try:
+        record = stock_record(form, pages.service(request).connect().settings.desk.records)
+        prepared = uploaded(form)
+        response = ask(request, prepared.photo, record)
+    except (UserError, StockRecordError, RefusedError) as error:
+        return pages.problem(request, "Not counted", explain(error) or "", status=422)
+    values = {
+        "answer": response,
+        "bars": bars(response),
+        "advice": ADVICE.get(response.get("verdict", ""), ""),
+        "note": prepared.note,
+        "id": text(form, "id"),
+    }
+    return pages.render(request, "answer.html", values)
+
+
+def stock_record(form: FormData, source: str) -> StockRecord | None:
+    """Return the stock record that a form names or holds; None if it does neither.
+
+    Raises:
+        UserError, StockRecordError: It cannot be used.
+    """
+    columns = ("quantity", *records.MEASURES)
+    cells = [[str(value).strip() for value in form.getlist(f"item_{name}")] for name in columns]
+    rows = [dict(zip(columns, row, strict=True)) for row in zip(*cells, strict=False)]
+    typed = records.typed(text(form, "quantity"), rows, text(form, "units"))
+    bin_id = text(form, "id")
+    if not bin_id or (typed and typed.items is not None):
+        return typed
+    known = records.find(source, bin_id)
+    return StockRecord(known.items, typed.quantity) if typed else known
+
+
+def uploaded(form: FormData) -> photo.Prepared:
+    """Return the photo of a form, ready to be sent.
+
+    Raises:
+        UserError: There is none, or it cannot be used.
+    """
+    file = form.get("photo")
+    if not isinstance(file, UploadFile):
+        return photo.prepare("photo", b"")
+    return photo.prepare(file.filename or "photo", file.file.read())
+
+
+def ask(request: Request, sent: Photo, record: StockRecord | None) -> dict[str, Any]:
+    """Return the endpoint's answer.
+
+    Raises:
+        RefusedError: The model refused the photo.
+        RegistryError: There is no endpoint, or it failed.
+    """
+    connection = pages.service(request).connect()
+    only_quantity = record is not None and record.items is None
+    return prediction.predict(
+        connection.session,
+        connection.settings.endpoint,
+        sent,
+        record.quantity if record and only_quantity else None,
+        None if only_quantity else record,
+        connection.runtime,
+    ).answer
+
+
+def bars(response: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the distribution of the count: a row for each count that the model knows."""
+    recorded = response.get("expected_quantity")
+    rows = []
+    for name, share in response["probabilities"].items():
+        count, is_open = int(name.rstrip("+")), name.endswith("+")
+        on_record = recorded is not None and (recorded >= count if is_open else recorded == count)
+        rows.append(
+            {
+                "count": f"{count} or more" if is_open else str(count),
+                "share": share,
+                "width": round(100 * share, 1),
+                "on_record": on_record,
+                "answered": count == response["count"],
+            }
+        )
+    return rows
+
+
+def text(form: FormData, name: str) -> str:
+    """Return a field of a form, without blanks around it; "" if it is missing."""
+    value = form.get(name, "")
+    return value.strip() if isinstance(value, str) else ""
