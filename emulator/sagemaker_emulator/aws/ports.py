@@ -57,7 +57,7 @@ class MeasuredMinute(NamedTuple):
         name: The metric.
         unit: One of CloudWatch's.
         start: When the minute began, in seconds since the epoch.
-        count: How many values.
+        samples: How many values.
         total: Their sum.
         least: The smallest.
         most: The greatest.
@@ -68,7 +68,7 @@ class MeasuredMinute(NamedTuple):
     name: str
     unit: str
     start: int
-    count: int
+    samples: int
     total: float
     least: float
     most: float

@@ -103,7 +103,7 @@ def join(context: Context) -> object:
                     each.name,
                     each.least,
                     each.most,
-                    each.count,
+                    each.samples,
                     each.total,
                     [{"Name": key, "Value": value} for key, value in each.dimensions.items()],
                     datetime.fromtimestamp(each.start, UTC).replace(tzinfo=None),  # as moto's are

@@ -40,7 +40,7 @@ def test_the_values_of_a_minute_are_summed(metrics: Metrics, clock: Clock) -> No
     assert (minute.namespace, minute.dimensions, minute.name) == (
         *("AWS/SageMaker", WHERE, "ModelLatency"),
     )
-    assert (minute.count, minute.total, minute.least, minute.most) == (3, 6.0, 1.0, 3.0)
+    assert (minute.samples, minute.total, minute.least, minute.most) == (3, 6.0, 1.0, 3.0)
     assert minute.start == 1_800_000_000
 
 
