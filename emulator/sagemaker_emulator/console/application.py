@@ -16,7 +16,7 @@ from starlette.staticfiles import StaticFiles
 
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.signed_request import SignedRequest
-from sagemaker_emulator.console import access, pipelines
+from sagemaker_emulator.console import access, log_view, pipelines
 from sagemaker_emulator.console.pages import ROOT, render
 from sagemaker_emulator.errors import ApiError
 
@@ -24,8 +24,9 @@ _Message = MutableMapping[str, Any]
 _Receive = Callable[[], Awaitable[_Message]]
 _Send = Callable[[_Message], Awaitable[None]]
 
-# In the order of the navigation.
-PAGES = (pipelines,)
+# In the order of the navigation; those without a section are parts of others' pages.
+PAGES = (pipelines, log_view)
+_FIRST = pipelines.SECTION.path
 # A photo for InvokeEndpoint, or a file for S3, with the rest of its form.
 MOST_BODY = 26 << 20
 POLICY = (
@@ -67,7 +68,7 @@ def application(context: Context) -> "Console":
         exception_handlers={ApiError: _refused, HTTPException: _refused},
     )
     app.state.context = context
-    app.state.sections = [page.SECTION for page in PAGES]
+    app.state.sections = [page.SECTION for page in PAGES if page.SECTION]
     app.state.access = access.Access(
         context.credentials, os.getpid(), urlsplit(context.url).port or 80
     )
@@ -108,19 +109,17 @@ class Console:
 
 
 def _home(_: Request) -> Response:
-    return RedirectResponse(PAGES[0].SECTION.path, 303)
+    return RedirectResponse(_FIRST, 303)
 
 
 def _open(request: Request) -> Response:
     door: access.Access = request.app.state.access
     if door.session(request.cookies.get(door.cookie, "")):
-        return RedirectResponse(
-            PAGES[0].SECTION.path, 303
-        )  # a link that is opened twice in one browser
+        return RedirectResponse(_FIRST, 303)  # a link that is opened twice in one browser
     session = door.redeem(request.query_params.get("key", ""))
     if session is None:
         return render(request, "signed_out.html.j2", 403)
-    response = RedirectResponse(PAGES[0].SECTION.path, 303)
+    response = RedirectResponse(_FIRST, 303)
     response.set_cookie(
         door.cookie,
         session,

@@ -1,6 +1,7 @@
 """Pages that follow what happens, by server-sent events."""
 
-from collections.abc import AsyncIterator, Callable, Hashable, Mapping
+from collections.abc import AsyncIterator, Callable, Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 import anyio
 import anyio.to_thread
@@ -13,6 +14,26 @@ _LOOK_SECONDS = 0.3
 _HEARTBEAT_SECONDS = 15.0
 MOST_STREAMS = 100
 _open = 0
+
+
+@dataclass(frozen=True)
+class Event:
+    """A server-sent event.
+
+    Attributes:
+        name: The event `end` ends the stream.
+        text: Its data.
+        id: What the browser sends back as `Last-Event-ID` when it connects again.
+    """
+
+    name: str
+    text: str
+    id: str = ""
+
+    def __str__(self) -> str:
+        place = f"id: {self.id}\n" if self.id else ""
+        lines = "".join(f"data: {line}\n" for line in self.text.splitlines() or [""])
+        return f"event: {self.name}\n{place}{lines}\n"
 
 
 def stream(
@@ -31,38 +52,53 @@ def stream(
         changes: Returns something cheap that differs when a part may have changed; by default the
             number of changes of the store.
     """
+    context = context_of(request)
+    changed = changes or (lambda: context.store.version)
+    last: dict[str, str] = {}
+    seen: Hashable = object()
+
+    def look() -> Iterator[Event]:
+        nonlocal seen
+        now = changed()
+        if now == seen:
+            return
+        seen = now
+        for name, text in parts().items():
+            if last.get(name) != text:
+                last[name] = text
+                yield Event(name, text)
+
+    return follow(request, look)
+
+
+def follow(request: Request, look: Callable[[], Iterable[Event]]) -> Response:
+    """A response of events that come one after the other.
+
+    Args:
+        request: The browser's request.
+        look: Returns what is new since it was called before; it runs in a thread.
+    """
     if _open >= MOST_STREAMS:
         return Response("too many pages are open; close some", 503)
-    context = context_of(request)
-    look = changes or (lambda: context.store.version)
     return StreamingResponse(
-        _events(request, parts, look),
+        _events(request, look),
         media_type="text/event-stream",
         headers={"cache-control": "no-store"},
     )
 
 
-async def _events(
-    request: Request, parts: Callable[[], Mapping[str, str]], look: Callable[[], Hashable]
-) -> AsyncIterator[str]:
+async def _events(request: Request, look: Callable[[], Iterable[Event]]) -> AsyncIterator[str]:
     global _open
     _open += 1
     context = context_of(request)
-    last: dict[str, str] = {}
-    seen: Hashable = object()
     quiet = 0.0
     try:
         while not context.stopping():
-            now = look()
-            if now != seen:
-                seen = now
-                for name, text in (await anyio.to_thread.run_sync(parts)).items():
-                    if last.get(name) != text:
-                        last[name] = text
-                        quiet = 0.0
-                        yield _event(name, text)
-                    if name == "end":
-                        return
+            for event in await anyio.to_thread.run_sync(lambda: list(look())):
+                quiet = 0.0
+                yield str(event)
+                if event.name == "end":
+                    return
             await anyio.sleep(_LOOK_SECONDS)
             quiet += _LOOK_SECONDS
             if quiet > _HEARTBEAT_SECONDS:
@@ -70,8 +106,3 @@ async def _events(
                 yield ": still here\n\n"
     finally:
         _open -= 1
-
-
-def _event(name: str, text: str) -> str:
-    lines = "".join(f"data: {line}\n" for line in text.splitlines() or [""])
-    return f"event: {name}\n{lines}\n"
