@@ -50,6 +50,8 @@ ${bold}What to do next${plain}
   python pipeline.py start -p DataSource=$source -p Seed=1
                                            train again with another split
   python pipeline.py logs Train            show the log of the training
+  python pipeline.py emulator console      a link: executions, jobs, models and endpoints in the browser
+  python pipeline.py desk                  a link: check bins in the browser, as the warehouse does
   python pipeline.py --help                list all commands
   python pipeline.py emulator down         stop the emulator (its state stays in ${EMULATOR_STATE:-.emulator})
   (first \`source .venv/bin/activate\`, or type .venv/bin/python)

@@ -127,7 +127,8 @@ def _emulator_environment(region: str) -> dict[str, str]:
                 f"The emulator does not start:\n{error}\nBy hand: python pipeline.py emulator up"
             ) from None
         print(
-            f"The emulator runs at {server['url']} (state in {os.path.relpath(state)}).",
+            f"The emulator runs at {server['url']} (state in {os.path.relpath(state)}).\n"
+            "To see it in a browser: python pipeline.py emulator console",
             file=sys.stderr,
         )
     return {**server["environment"], "AWS_DEFAULT_REGION": region, "AWS_REGION": region}

@@ -16,12 +16,12 @@ app = Group("This machine")
 )
 def emulator(
     arguments: Annotated[
-        list[str] | None, typer.Argument(metavar="up|down|status|env|logs|reset")
+        list[str] | None, typer.Argument(metavar="up|down|status|console|env|logs|reset")
     ] = None,
 ) -> None:
-    """Control the emulator: up, down, status, env, logs, reset.
+    """Control the emulator; `console` opens its pages in a browser.
 
-    Every folder of this machine uses the same one.
+    Every folder of this machine uses the same emulator.
     """
     import sagemaker_emulator
 

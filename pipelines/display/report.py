@@ -17,14 +17,17 @@ from pipelines.display.formatting import duration, moment, short
 from pipelines.evaluation_report import FILE, EvaluationReport
 from pipelines.executions import outcome as outcomes
 from pipelines.executions import watch
-from pipelines.executions.advice import advise
+from pipelines.executions.advice import PROGRAM, advise
 from pipelines.executions.outcome import PAGE, PROFILE, Outcome
 from pipelines.executions.watch import LogEnding, Snapshot
+from pipelines.root import ROOT
 
 if TYPE_CHECKING:
     import boto3
 
 TEMPLATES = Path(__file__).with_name("templates")
+# The style sheets that this page shares with those of the steps.
+STYLES = ROOT / "steps" / "styles"
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,7 @@ def render(
     # Who reads the page has the report already.
     others = tuple(c for c in advice.commands if not c[0].startswith("report"))
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined
+        loader=FileSystemLoader([TEMPLATES, STYLES]), autoescape=True, undefined=StrictUndefined
     )
     environment.filters.update(duration=duration, moment=moment, short=short)
     return environment.get_template("report.html.j2").render(
@@ -106,6 +109,7 @@ def render(
         evaluation=outcome.evaluation,
         version=outcome.version,
         advice=replace(advice, commands=others),
+        program=PROGRAM,
         endings=endings,
         profile_page=PROFILE,
         evaluation_page=PAGE,

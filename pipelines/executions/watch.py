@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import botocore.exceptions as aws
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 OUTCOMES = {"True": "the condition holds", "False": "the condition does not hold"}
 ENDED = ("Succeeded", "Failed", "Stopped")
 PATIENCE_SECONDS = 60.0
+PROMOTION: Literal["Lambda"] = "Lambda"  # the kind of step that promotes the version
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,9 @@ def snapshot(
     for step in execution.steps:
         detail = known.get(step.name)
         if detail is None:
-            detail = _detail(client, logs, step, progress) + _decided_since(client, step, execution)
+            detail = _detail(client, logs, step, progress)
+            if step.status == "Succeeded" and PROMOTION in (step.metadata or {}):
+                detail = _decided_since(client, execution, detail)
             if step.status in ENDED:
                 known[step.name] = detail
         details[step.name] = detail
@@ -151,8 +154,8 @@ def _detail(
         return OUTCOMES.get(metadata["Condition"].get("Outcome", ""), "")
     if "RegisterModel" in metadata and step.job:
         return f"model version {step.job}"
-    if "Lambda" in metadata:
-        outputs = metadata["Lambda"].get("OutputParameters", [])
+    if PROMOTION in metadata:
+        outputs = metadata[PROMOTION].get("OutputParameters", [])
         values = {output["Name"]: output["Value"] for output in outputs}
         return values.get("status", "")
     if "Fail" in metadata:
@@ -160,17 +163,23 @@ def _detail(
     return ""
 
 
-def _decided_since(client: SageMakerClient, deploy: Step, execution: Execution) -> str:
-    """`, Approved since` for a Deploy step that left a version which was decided on later."""
-    outputs = (deploy.metadata or {}).get("Lambda", {}).get("OutputParameters", [])
+def _decided_since(client: SageMakerClient, execution: Execution, at_first: str) -> str:
+    """What promoting the version did, after what was decided on the version since then.
+
+    Args:
+        client: A boto3 SageMaker client.
+        execution: The execution, whose Register step names the version.
+        at_first: What promoting did: `left for approval`, or a change of the endpoint.
+    """
     register = next((step for step in execution.steps if step.type == "RegisterModel"), None)
-    if LEFT not in [output["Value"] for output in outputs] or not register or not register.job_arn:
-        return ""
+    if not at_first or not register or not register.job_arn:
+        return at_first
     try:
         approval = versions.describe(client, register.job_arn).approval
     except aws.ClientError:  # deleted since
-        return ""
-    return "" if approval == PENDING else f", {approval} since"
+        return at_first
+    same = approval == (PENDING if at_first == LEFT else versions.APPROVED)
+    return at_first if same else f"{approval} since; at first {at_first}"
 
 
 def _metrics(client: SageMakerClient, job: str) -> str:

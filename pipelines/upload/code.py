@@ -46,9 +46,10 @@ CONTENTS = {
         *model_code.FILES,
         "model_code.py",
         "plotting.py",
+        "styles",
         "wrong_records.py",
     ),
-    "evaluate": ("evaluate.py", "evaluation", "plotting.py", *RECORDS),
+    "evaluate": ("evaluate.py", "evaluation", "plotting.py", "styles", *RECORDS),
 }
 TARBALL = "sourcedir.tar.gz"
 

@@ -13,6 +13,7 @@ from evaluation.formatting import percent
 from evaluation.judged_claims import ITEMS, MATCH, PHOTO
 
 TEMPLATE = Path(__file__).with_name("evaluation.html.j2")
+STYLES = Path(__file__).parents[1] / "styles"
 
 
 def render(document: dict[str, Any], output: Path) -> str:
@@ -23,7 +24,9 @@ def render(document: dict[str, Any], output: Path) -> str:
         output: the folder that holds the pictures.
     """
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATE.parent), autoescape=True, undefined=StrictUndefined
+        loader=FileSystemLoader([TEMPLATE.parent, STYLES]),
+        autoescape=True,
+        undefined=StrictUndefined,
     )
     tally = document["tally"]
     return environment.get_template(TEMPLATE.name).render(

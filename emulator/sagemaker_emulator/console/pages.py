@@ -90,9 +90,29 @@ def s3_address(uri: str) -> str:
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     if not uri.startswith("s3://") or not bucket:
         return ""
-    if any(part in (".", "..") for part in key.split("/")):  # a browser would leave them out
+    if not _fits_path(key):
         return url("s3", bucket, key=key)
     return f"{url('s3', bucket)}/{quote(key)}"
+
+
+def artifact_address(uri: str, download: bool = False) -> str:
+    """The address of the object `s3://BUCKET/KEY` itself, as `artifacts` serves it.
+
+    Args:
+        uri: The object's.
+        download: Whether the browser is to save it, not show it.
+    """
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    saved = "1" if download else ""
+    if not _fits_path(key):
+        return url("artifacts", "raw", bucket, key=key, download=saved)
+    return f"{url('artifacts', 'raw', bucket)}/{quote(key)}{'?download=1' if download else ''}"
+
+
+def _fits_path(key: str) -> bool:
+    """Whether a browser and a route leave a key as it is."""
+    dots = any(part in (".", "..") for part in key.split("/"))
+    return key.isprintable() and not dots
 
 
 @functools.cache
@@ -113,6 +133,7 @@ def environment() -> jinja2.Environment:
         "name_of_arn": name_of_arn,
         "pretty_json": pretty_json,
         "s3_address": s3_address,
+        "artifact_address": artifact_address,
         "short": short,
     }
     return made

@@ -94,7 +94,7 @@ def test_a_connection_continues_after_the_last_event(log: Log, by: str) -> None:
         place = following.event()["id"]
     log.write("s", "second")
     again = {"headers": {"last-event-id": place}} if by == "header" else {"after": place}
-    with log.follow(**again) as following:  # type: ignore[arg-type]
+    with log.follow(**again) as following:
         assert following.lines() == ["second"]
 
 

@@ -135,19 +135,21 @@ def test_the_log_ending_of_a_function_is_that_of_its_own_call(aws: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("approval", "detail"),
+    ("status", "approval", "detail"),
     [
-        ("PendingManualApproval", "left for approval"),
-        ("Approved", "left for approval, Approved since"),
-        ("Rejected", "left for approval, Rejected since"),
+        ("left for approval", "PendingManualApproval", "left for approval"),
+        ("left for approval", "Approved", "Approved since; at first left for approval"),
+        ("left for approval", "Rejected", "Rejected since; at first left for approval"),
+        ("endpoint created", "Approved", "endpoint created"),
+        ("endpoint created", "Rejected", "Rejected since; at first endpoint created"),
     ],
 )
-def test_a_deployment_left_for_approval_says_what_was_decided_since(
-    client: Any, stubber: Stubber, approval: str, detail: str
+def test_a_decision_after_the_execution_stands_before_what_promoting_did(
+    client: Any, stubber: Stubber, status: str, approval: str, detail: str
 ) -> None:
     package = "arn:aws:sagemaker:us-east-1:123456789012:model-package/tally/3"
     now = datetime.now(UTC)
-    outputs = {"Lambda": {"OutputParameters": [{"Name": "status", "Value": "left for approval"}]}}
+    outputs = {"Lambda": {"OutputParameters": [{"Name": "status", "Value": status}]}}
     steps = [
         {"StepName": "Register", "StepStatus": "Succeeded",
          "Metadata": {"RegisterModel": {"Arn": package}}},

@@ -87,4 +87,7 @@ def test_a_bundle_is_uploaded_once(aws: Any, local: Settings, steps: Path) -> No
 
 
 def test_the_repository_has_every_script() -> None:
-    assert all(bundle.files for bundle in bundles().values())
+    every = {name: {path for path, _ in bundle.files} for name, bundle in bundles().items()}
+    assert all(every.values())
+    styles = {"styles/base.css", "styles/report.css"}
+    assert styles <= every["train"] and styles <= every["evaluate"]

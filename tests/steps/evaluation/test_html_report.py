@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from evaluation import html_report
+from tests.html_tables import check_phone, tables_of
 
 DOCUMENT = Path(__file__).parents[2] / "evaluation.json"
 
@@ -123,3 +124,9 @@ def test_the_page_holds_its_pictures_and_needs_no_other_file(
         for file in ("plots/confusion.png", "suspects.png")
     ]
     assert not re.findall(r'(?:src|href)="(?!data:)', page)
+
+
+def test_a_phone_shows_all_that_the_tables_hold(document: dict[str, Any], tmp_path: Path) -> None:
+    page = html_report.render(document, tmp_path)
+    check_phone(page)
+    assert len(tables_of(page)) == 6

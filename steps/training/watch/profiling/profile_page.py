@@ -13,6 +13,7 @@ from training.watch.profiling.profiler import Profile
 
 NAME = "profile.html"
 TEMPLATE = Path(__file__).with_name("profile.html.j2")
+STYLES = Path(__file__).parents[3] / "styles"
 SHOWN = 15  # operators
 POINTS = 240  # of a curve; a long training has a sample every half second
 WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 960, 190, 52, 10, 26
@@ -69,11 +70,15 @@ def render(
     title: str, profile: Profile, in_words: Sequence[Finding], speeds: Sequence[float] = ()
 ) -> str:
     """The page as text; arguments as in `write`, and the findings."""
-    from jinja2 import Environment, StrictUndefined
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     operators = profile.operators
-    environment = Environment(autoescape=True, undefined=StrictUndefined)
-    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
+    environment = Environment(
+        loader=FileSystemLoader([TEMPLATE.parent, STYLES]),
+        autoescape=True,
+        undefined=StrictUndefined,
+    )
+    return environment.get_template(TEMPLATE.name).render(
         title=title,
         profile=profile,
         figures=profile.as_dict(),

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from tests.html_tables import check_phone, tables_of
 from training.watch.profiling.findings import findings
 from training.watch.profiling.operators import PYTHON, Operator, Operators
 from training.watch.profiling.profile_page import phases, render, thinned, write
@@ -197,6 +198,8 @@ def test_the_page_is_self_contained_and_small_after_hours_of_training(tmp_path: 
     assert "aten::convolution_backward" in page
     assert "GPU 0" in page
     assert page.count("<polyline") == 4
+    check_phone(page)
+    assert [table.headings[0] for table in tables_of(page)] == ["operator", "part"]
     assert profile.findings and all(html.escape(f.split(".")[0]) in page for f in profile.findings)
 
 
