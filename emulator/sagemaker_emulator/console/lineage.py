@@ -227,6 +227,7 @@ def _maker(request: Request, uri: str, jobs: list[Job]) -> Job | None:
             if uri == output or uri.startswith(f"{output.rstrip('/')}/"):
                 return job
     for name, following in itertools.pairwise(uri.split("/")):
-        if following == "output" and (job := _job(request, "training", name, "")) is not None:
-            return job if uri in job.outputs else None
+        trained = _job(request, "training", name, "") if following == "output" else None
+        if trained is not None:
+            return trained if uri in trained.outputs else None
     return None
