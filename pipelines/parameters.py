@@ -23,6 +23,7 @@ TYPES: dict[Any, Type] = {str: "String", int: "Integer", float: "Float"}
 SETTINGS = {
     "DataSource": "data.source",
     "FurtherSource": "data.further",
+    "AuditSource": "data.audits",
     "FileList": "data.file_list",
     "SubsetSize": "data.subset_size",
     "Classes": "data.classes",
@@ -47,6 +48,10 @@ SETTINGS = {
     "InferenceInstanceType": "instances.inference",
     "EndpointName": "endpoint",
 }
+VERSION_LABEL = (
+    "letters, digits, dots, hyphens and underscores, such as 2026-11",
+    re.compile(r"[A-Za-z0-9_.-]+").fullmatch,
+)
 
 
 class ParameterError(UserError):
@@ -109,8 +114,14 @@ def declared(settings: Settings) -> list[Parameter]:
         NONE,
         "Version label of the images; automatic for local folders. "
         "Another label makes Prepare read them again.",
-        "letters, digits, dots, hyphens and underscores, such as 2026-11",
-        re.compile(r"[A-Za-z0-9_.-]+").fullmatch,
+        *VERSION_LABEL,
+    )
+    audit_version = Parameter(
+        "AuditVersion",
+        "String",
+        NONE,
+        "Version label of the audits; `start` sets it from the log's entries.",
+        *VERSION_LABEL,
     )
     approved_model = Parameter(
         "ApprovedModel",
@@ -120,7 +131,7 @@ def declared(settings: Settings) -> list[Parameter]:
         "an s3:// address",
         re.compile(r"s3://[^/]+/.+").fullmatch,
     )
-    return [*parameters[:3], data_version, *parameters[3:], approved_model]
+    return [*parameters[:4], data_version, audit_version, *parameters[4:], approved_model]
 
 
 def _from_setting(settings: Settings, name: str, key: str) -> Parameter:
@@ -128,7 +139,7 @@ def _from_setting(settings: Settings, name: str, key: str) -> Parameter:
     value: Any = settings
     for part in key.split("."):
         value = getattr(value, part)
-    if key in ("data.source", "data.further", "data.file_list"):
+    if key in ("data.source", "data.further", "data.audits", "data.file_list"):
         value = _address(settings, value) or NONE
     limit = allowed(field)
     if key == "quality.approval_status":

@@ -7,6 +7,7 @@ standard library only, as the steps and the command line both import it.
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
@@ -15,6 +16,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from counts import Classes
+from file_names import is_hidden, suffix_of
 from record import LARGEST_QUANTITY, is_quantity
 
 VERSION = 1
@@ -120,6 +122,25 @@ def parse(document: Any) -> Audit:
     audit = Audit(**values)
     _check_decision(audit)
     return audit
+
+
+def is_entry(name: str) -> bool:
+    """Whether a file below the log's prefix is an entry, by its name."""
+    return suffix_of(name) == ".json" and not is_hidden(name)
+
+
+def read(content: bytes) -> Audit:
+    """Read the file of an entry.
+
+    Raises:
+        AuditError: It is not JSON, or not an entry of this version.
+    """
+    try:
+        return parse(json.loads(content))
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, AuditError):
+            raise
+        raise AuditError(f"the entry is not JSON: {error}") from None
 
 
 def effective(entries: Iterable[Audit]) -> list[Audit]:

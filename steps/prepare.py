@@ -2,6 +2,7 @@
 
 The source is laid out like the Amazon Bin Image Dataset (bin-images/ID.jpg, metadata/ID.json), in
 folders named by their count (3/photo.jpg), or has a CSV file with the columns file and count.
+Audited counts replace those of the records, if an audit log is given (--audits).
 Output under <root>/processing/output, where <root> is $OPT_ML or /opt/ml:
     train|validation|test/<count>/<id>.jpg
                              with --learn-from all, train/ also has the counts outside --classes
@@ -22,8 +23,9 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from preparation import bin_lines, file_list, further, manifest, picture
+from preparation import audited, bin_lines, file_list, further, manifest, picture
 from preparation import options as command_line
+from preparation.audited import Auditor
 from preparation.collector import Collection, Collector
 from preparation.errors import PreparationError
 from preparation.metadata import Bin
@@ -61,11 +63,17 @@ def prepare(options: Options, output: Path) -> None:
     shutil.rmtree(fetched, ignore_errors=True)
     fetched.mkdir(parents=True)
     reader = Reader(Source(options.source, options.concurrency), fetched)
+    log = audited.Log()
+    if options.audits != NONE:
+        audit_source = Source(options.audits, options.concurrency, "AuditSource")
+        log = audited.read(audit_source, options.max_quarantined)
+    auditors = [Auditor(log, reader, options.classes)]
     further_reader = None
     if options.further != NONE:  # listed first, as a wrong address must not wait for all the rest
-        further_source = Source(options.further, options.concurrency)
+        further_source = Source(options.further, options.concurrency, "FurtherSource")
         further_reader = Reader(further_source, fetched, further.PREFIX)
-    collection = Collector(reader, options).collect(listed)
+        auditors.append(Auditor(log, further_reader, options.classes))
+    collection = Collector(reader, auditors[0], options).collect(listed)
     if collection.lost > options.max_quarantined:
         raise PreparationError(
             f"{collection.lost:.0%} of the bins cannot be used, and at most "
@@ -78,9 +86,10 @@ def prepare(options: Options, output: Path) -> None:
     splits |= {member.id: "train" for member in train_only}
     more = further.Further()
     if further_reader:
-        more = further.collect(further_reader, options)
+        more = further.collect(further_reader, auditors[1], options)
         further.leave_out_held_out(more, further_reader, reader, splits, fetched)
     document = manifest.build(options, collection, splits, left_out, more)
+    document["audits"] = manifest.of_audits(log, auditors, document["images"])
     bins = [bin_ for bin_ in (*collection.bins, *collection.others) if bin_.id in splits]
     _store_all([*bins, *more.bins], splits, fetched, output, options.store_size)
     bin_lines.write(output, bins, more.bins, splits)

@@ -19,6 +19,8 @@ def prepare_step(context: BuildContext) -> ProcessingStep:
     arguments = {
         "--source": parameter["DataSource"],
         "--further": parameter["FurtherSource"],
+        "--audits": parameter["AuditSource"],
+        "--audit-version": parameter["AuditVersion"],
         "--file-list": parameter["FileList"],
         "--data-version": parameter["DataVersion"],
         "--subset-size": parameter["SubsetSize"].to_string(),

@@ -43,8 +43,8 @@ def start(
 ) -> None:
     """Start an execution and show its steps as they run.
 
-    DataSource, FurtherSource and FileList may be local paths, which are
-    uploaded first.
+    DataSource, FurtherSource, AuditSource and FileList may be local paths,
+    which are uploaded first.
     The exit code is 0 only when the execution has Succeeded.
     """
     from pipelines.executions import start as starting

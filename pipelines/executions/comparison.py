@@ -158,9 +158,8 @@ def _about(run: Run) -> dict[str, str]:
 
 def _parameters(run: Run) -> dict[str, str]:
     given = run.execution.parameters
-    return {
-        name: value for name, value in given.items() if name not in ("DataSource", "DataVersion")
-    }
+    shown_as_data = ("DataSource", "DataVersion", "AuditSource", "AuditVersion")
+    return {name: value for name, value in given.items() if name not in shown_as_data}
 
 
 def _data(run: Run) -> dict[str, str]:
@@ -168,6 +167,9 @@ def _data(run: Run) -> dict[str, str]:
     source, label = given.get("DataSource", ""), given.get("DataVersion", "")
     facts = {"source": data_name(source), "version": "" if label == NONE else label}
     facts["further source"] = data_name(given.get("FurtherSource", ""))
+    facts["audits"] = data_name(given.get("AuditSource", ""))
+    if audits := manifest.get("audits", {}).get("used"):
+        facts["counts from audits"] = str(audits)
     facts["counts"] = str(manifest.get("classes") or given.get("Classes", ""))
     for split, counts in manifest.get("counts", {}).items():
         shares = ", ".join(f"{count}: {images}" for count, images in counts.items())

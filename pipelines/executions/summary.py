@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # Of each start its own; `data` shows the first two.
 DATA = ("DataSource", "DataVersion")
-AUTOMATIC = (*DATA, "ApprovedModel")
+AUTOMATIC = (*DATA, "AuditVersion", "ApprovedModel")
 
 
 @dataclass(frozen=True)

@@ -139,6 +139,7 @@ FurtherSource = Annotated[
         f"a local folder, an s3:// prefix {ADDRESS}, or none", lambda t: not t or _is_source(t)
     ),
 ]
+AuditSource = FurtherSource
 FileList = Annotated[
     str,
     Allowed(f"a local file, an s3:// address {ADDRESS}, or none", lambda t: not t or _is_source(t)),

@@ -103,6 +103,8 @@ class Data(Section):
     """Bins: ABID's layout, folders by count, or a CSV file,count. `start` uploads a folder."""
     further: fields.FurtherSource = ""
     """Further bins whose shares of counts are wrong: learnt from, never judged on; none: none."""
+    audits: fields.AuditSource = ""
+    """Audits, as in s3://BUCKET/tally/audits: their counts replace the records'; none: none."""
     file_list: fields.FileList = ""
     """A file_list.json that names the images of each class; none: a balanced subset."""
     subset_size: CountOrZero

@@ -15,7 +15,7 @@ from pipelines.root import ROOT
 from pipelines.settings.fields import Value
 from pipelines.settings.model import NONE, Settings
 from pipelines.steps import counts
-from pipelines.upload import file_list, local_bins
+from pipelines.upload import audit_log, file_list, local_bins
 from pipelines.upload.file_list import FileList
 from pipelines.upload.local_bins import LocalBins
 from pipelines.upload.objects import content_version, mirror_files, open_bucket
@@ -52,7 +52,7 @@ def upload_local(
     values: Mapping[str, Value],
     report: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Value]:
-    """Upload the local folders and file that DataSource, FurtherSource and FileList name.
+    """Upload the local paths that DataSource, FurtherSource, AuditSource and FileList name.
 
     The settings' own are uploaded as well, when they are local and no others are given. All are
     looked at before anything is sent.
@@ -64,8 +64,8 @@ def upload_local(
         report: Called with a line about each upload.
 
     Returns:
-        The values, with s3:// addresses instead of local paths, and the DataVersion of what was
-        uploaded.
+        The values, with s3:// addresses instead of local paths, the DataVersion of what was
+        uploaded, and the AuditVersion of the audits.
 
     Raises:
         UploadError: A folder or file is missing, not what the pipeline can read, or has no bin of
@@ -79,6 +79,8 @@ def upload_local(
         )
         if (path := _local(values, name, setting))
     }
+    audit_folder = _local(values, "AuditSource", settings.data.audits)
+    entries = None if audit_folder is None else audit_log.look(audit_folder)
     file = _local(values, "FileList", settings.data.file_list)
     listing = None if file is None else file_list.read(file)
     in_s3 = "://" in str(values.get("FileList", settings.data.file_list))
@@ -93,6 +95,12 @@ def upload_local(
     if changed and "DataVersion" not in values:
         prefixes = [_key(str(address)) for address in changed.values()]
         changed["DataVersion"] = content_version(open_bucket(session, settings), prefixes)
+    audit_source = str(values.get("AuditSource", settings.data.audits))
+    if audit_folder is not None and entries is not None:
+        audit_source = _upload_audits(session, settings, audit_folder, entries, report)
+        changed["AuditSource"] = audit_source
+    if audit_source not in ("", NONE) and "AuditVersion" not in values:
+        changed["AuditVersion"] = audit_log.version(session, audit_source)
     return {**values, **changed}
 
 
@@ -116,6 +124,20 @@ def upload_folder(
     sent = mirror_files(open_bucket(session, settings), _key(address), files)
     if sent:
         report(f"Uploaded {sent} of {len(files)} files of {found.folder} to {address}")
+    return address
+
+
+def _upload_audits(
+    session: "boto3.Session",
+    settings: Settings,
+    folder: Path,
+    entries: Mapping[str, Path],
+    report: Callable[[str], None],
+) -> str:
+    """Upload the audits of a folder and return their address."""
+    address = destination(settings, folder)
+    if sent := mirror_files(open_bucket(session, settings), _key(address), entries):
+        report(f"Uploaded {sent} of {len(entries)} audits of {folder} to {address}")
     return address
 
 

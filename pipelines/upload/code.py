@@ -30,6 +30,8 @@ CONTENTS = {
     "prepare": (
         "prepare.py",
         "preparation",
+        "audit_finding.py",
+        "audits.py",
         "bin_files.py",
         "bin_table.py",
         "counts.py",
@@ -43,13 +45,21 @@ CONTENTS = {
     "train": (
         "train.py",
         "training",
+        "audit_finding.py",
         *model_code.FILES,
         "model_code.py",
         "plotting.py",
         "styles",
         "wrong_records.py",
     ),
-    "evaluate": ("evaluate.py", "evaluation", "plotting.py", "styles", *RECORDS),
+    "evaluate": (
+        "evaluate.py",
+        "evaluation",
+        "audit_finding.py",
+        "plotting.py",
+        "styles",
+        *RECORDS,
+    ),
 }
 TARBALL = "sourcedir.tar.gz"
 

@@ -47,6 +47,10 @@ def describe(predictions: Predictions, manifest: Path) -> dict[str, Any]:
             "{:.0f} cubic inches",
         ),
     }
+    if any(image.finding for image in predictions.images):
+        labelled["source of the count"] = [
+            "1|audit" if image.finding else "0|record" for image in predictions.images
+        ]
     by, left_out = {}, {}
     for name, labels in labelled.items():
         if not any(labels):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import record
+from audit_finding import Finding
 from evaluation.errors import EvaluationError
 from record import Item, Record
 
@@ -16,13 +17,14 @@ CONTENT_TYPES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png
 
 @dataclass(frozen=True)
 class TestImage:
-    """One image with the count that its bin holds, and the items on its record if known."""
+    """One image with the count that its bin holds, the items on its record, and its audit."""
 
     __test__ = False  # pytest takes the name for a test
 
     path: Path
     count: int
     items: tuple[Item, ...] | None = None
+    finding: Finding | None = None
 
     @property
     def record(self) -> Record:
@@ -53,7 +55,7 @@ def find(folder: Path) -> list[TestImage]:
             )
         files = (file for file in entry.iterdir() if file.suffix.lower() in CONTENT_TYPES)
         images += [
-            TestImage(file, int(entry.name), listed.get(file.stem)) for file in sorted(files)
+            TestImage(file, int(entry.name), *listed.get(file.stem, ())) for file in sorted(files)
         ]
     if not images:
         raise EvaluationError(
@@ -63,8 +65,8 @@ def find(folder: Path) -> list[TestImage]:
     return sorted(images, key=lambda image: (image.count, image.path.name))
 
 
-def _listed(file: Path) -> dict[str, tuple[Item, ...] | None]:
-    """The items on each bin's record, by id; empty where Prepare wrote none."""
+def _listed(file: Path) -> dict[str, tuple[tuple[Item, ...] | None, Finding | None]]:
+    """The items on each bin's record and its audit, by id; empty where Prepare wrote none."""
     if not file.is_file():
         return {}
     listed = {}
@@ -72,12 +74,13 @@ def _listed(file: Path) -> dict[str, tuple[Item, ...] | None]:
         try:
             entry = json.loads(line)
             stored = record.stored(entry["items"], int(entry["count"]))
+            finding = Finding.stored(entry.get("audit"))
         except (ValueError, KeyError, TypeError) as error:
             raise EvaluationError(
                 f"line {number} of {file} is not as Prepare writes it ({error!r}); run Prepare "
                 "again, or remove the file to evaluate without stock records"
             ) from error
-        listed[str(entry["id"])] = stored.items
+        listed[str(entry["id"])] = stored.items, finding
     return listed
 
 

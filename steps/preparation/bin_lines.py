@@ -1,15 +1,18 @@
 """bins.jsonl: the count and the stock record of each image of a split, a line for each.
 
-    {"id": "00123", "count": 3, "items": [{"quantity": 2, "length": 8.1, ...}], "further": false}
+    {"id": "00123", "count": 3, "items": [{"quantity": 2, "length": 8.1, ...}], "further": false,
+     "audit": {"recorded_count": 4, "model_count": 4, "contradicts_both": true}}
 
 Sizes are in inches and weights in pounds. `items` is null where no list of items is known;
-`further` is true for bins of the further source. Ids and names of items are never in it.
+`further` is true for bins of the further source. `audit` is null where the count is the record's.
+Ids and names of items are never in it.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 from preparation.metadata import Bin
@@ -39,5 +42,11 @@ def write(
 
 def _line(bin_: Bin, *, further: bool) -> str:
     items = None if bin_.items is None else [item.as_dict() for item in bin_.items]
-    line = {"id": bin_.id, "count": bin_.count, "items": items, "further": further}
+    line = {
+        "id": bin_.id,
+        "count": bin_.count,
+        "items": items,
+        "further": further,
+        "audit": None if bin_.finding is None else asdict(bin_.finding),
+    }
     return json.dumps(line) + "\n"

@@ -7,7 +7,8 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from preparation import file_list, groups
+from preparation import audited, file_list, groups
+from preparation.audited import Auditor
 from preparation.errors import PreparationError, UnusableBinError
 from preparation.metadata import Bin
 from preparation.options import Options
@@ -48,9 +49,13 @@ class Collection:
 
     @property
     def lost(self) -> float:
-        """The share that cannot be used: of the bins examined or, if greater, of those fetched."""
+        """The share that cannot be used: of the bins examined or, if greater, of those fetched.
+
+        What a person found to be unusable is no sign of a broken source, and does not count.
+        """
         fetched = self.broken + len(self.bins) + len(self.others)
-        not_fetched = len(self.quarantined) - self.broken
+        judged = sum(error.reason == audited.UNUSABLE for error in self.quarantined.values())
+        not_fetched = len(self.quarantined) - self.broken - judged
         return max(not_fetched / max(1, self.examined), self.broken / max(1, fetched))
 
     def reasons(self) -> str:
@@ -69,16 +74,19 @@ class Collector:
     """Collects images of the classes from a source into a folder.
 
     If other counts are used, bins of these are fetched in the same order. Of a subset, the share of
-    the classes' examined bins that it takes is also taken of the others.
+    the classes' examined bins that it takes is also taken of the others. Audited bins come first,
+    so that a subset has them.
 
     Args:
         reader: Reads the bins of the source.
+        auditor: Knows the audits of the source's bins.
         options: The classes, the subset's size and the seed.
     """
 
-    def __init__(self, reader: Reader, options: Options) -> None:
+    def __init__(self, reader: Reader, auditor: Auditor, options: Options) -> None:
         self.result = Collection()
         self._reader = reader
+        self._auditor = auditor
         self._options = options
         self._classes = options.classes
         self._known = {*reader.bins.files, *reader.bins.flaws}
@@ -98,7 +106,8 @@ class Collector:
             PreparationError: The source has no image of some class.
         """
         keys = None if listed is None else self._find(listed)
-        order = shuffled(self._known if keys is None else keys, self._options.seed)
+        known = self._known if keys is None else keys
+        order = self._auditor.first(shuffled(known, self._options.seed))
         waiting: dict[int, list[Bin]] = defaultdict(list)
         others: list[Bin] = []
         for start in range(0, len(order), BATCH):
@@ -146,13 +155,17 @@ class Collector:
         """Read what is known of a batch, in its order; quarantine what is wrong."""
         self.result.examined += len(ids)
         bins = []
-        for identity, bin_ in zip(ids, self._reader.read(ids), strict=True):
+        recorded = list(self._reader.read(ids))
+        self._items |= {
+            identity: bin_.asins
+            for identity, bin_ in zip(ids, recorded, strict=True)
+            if isinstance(bin_, Bin) and identity in self._comparable
+        }
+        for identity, bin_ in zip(ids, self._auditor.apply(ids, recorded), strict=True):
             if isinstance(bin_, UnusableBinError):
                 self.result.quarantined[identity] = bin_
                 continue
-            if identity in self._comparable:
-                self._items[identity] = bin_.asins
-            if self._options.contradictions == "leave-out" and not bin_.adds_up:
+            if self._options.contradictions == "leave-out" and bin_.is_doubtful:
                 detail = f"the quantities of its items do not add up to {bin_.count}"
                 self.result.quarantined[identity] = UnusableBinError(
                     "quantities-do-not-add-up", detail

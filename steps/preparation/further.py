@@ -9,6 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from preparation import groups
+from preparation.audited import UNUSABLE, Auditor
 from preparation.errors import PreparationError, UnusableBinError
 from preparation.metadata import Bin
 from preparation.options import Options
@@ -36,18 +37,24 @@ class Further:
     held_out: list[str] = field(default_factory=list)
 
 
-def collect(reader: Reader, options: Options) -> Further:
+def collect(reader: Reader, auditor: Auditor, options: Options) -> Further:
     """Read and fetch every bin of the further source.
+
+    Args:
+        reader: The reader of the further source.
+        auditor: Knows the audits of its bins.
+        options: The classes, and what else was asked for.
 
     Raises:
         PreparationError: More of it cannot be used than is allowed.
     """
     result, chosen = Further(), []
     ids = sorted({*reader.bins.files, *reader.bins.flaws})
-    for identity, bin_ in zip(ids, reader.read(ids), strict=True):
+    bins = auditor.apply(ids, list(reader.read(ids)))
+    for identity, bin_ in zip(ids, bins, strict=True):
         if isinstance(bin_, UnusableBinError):
             result.quarantined[PREFIX + identity] = bin_
-        elif options.contradictions == "leave-out" and not bin_.adds_up:
+        elif options.contradictions == "leave-out" and bin_.is_doubtful:
             detail = f"the quantities of its items do not add up to {bin_.count}"
             result.quarantined[bin_.id] = UnusableBinError("quantities-do-not-add-up", detail)
         elif options.classes.of(bin_.count) is None and not options.uses_other_counts:
@@ -61,10 +68,11 @@ def collect(reader: Reader, options: Options) -> Further:
         else:
             result.sizes[bin_.id] = size
             result.bins.append(bin_)
-    if len(result.quarantined) > options.max_quarantined * len(ids):
-        first, error = next(iter(sorted(result.quarantined.items())))
+    broken = {i: e for i, e in result.quarantined.items() if e.reason != UNUSABLE}
+    if len(broken) > options.max_quarantined * len(ids):
+        first, error = next(iter(sorted(broken.items())))
         raise PreparationError(
-            f"{len(result.quarantined)} of the {len(ids)} bins of the further source "
+            f"{len(broken)} of the {len(ids)} bins of the further source "
             f"{reader.address} cannot be used, and at most {options.max_quarantined:.0%} are "
             f"allowed. The first, {first.removeprefix(PREFIX)}: {error.reason} ({error}). Repair "
             "them, or remove them."

@@ -7,11 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from preparation.audited import Auditor, Log
 from preparation.collector import Collection
 from preparation.further import Further
 from preparation.metadata import Bin
 from preparation.options import Options
 from preparation.splitting import SPLITS, Member
+
+RECORD, AUDIT = "record", "audit"  # where an image's count comes from
 
 
 def build(
@@ -47,6 +50,8 @@ def build(
     return {
         "source": options.source,
         "further_source": options.further,
+        "audit_source": options.audits,
+        "audit_version": options.audit_version,
         "file_list": options.file_list,
         "data_version": options.data_version,
         "classes": classes.text,
@@ -79,6 +84,32 @@ def build(
     }
 
 
+def of_audits(
+    log: Log, auditors: Sequence[Auditor], images: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Return what the audits changed, for the manifest.
+
+    Args:
+        log: The log of audits.
+        auditors: Those of the sources, after the bins were collected.
+        images: The rows of the manifest's images.
+    """
+    used = [row for row in images if row["count_from"] == AUDIT]
+    names = set[str]().union(*(auditor.names for auditor in auditors))
+    return {
+        "entries": log.entries,
+        "decisions": log.decisions,
+        "used": len(used),
+        "changed": sum(row["recorded_count"] != row["count"] for row in used),
+        "contradict_both": [row["id"] for row in used if row["audit_contradicts_both"]],
+        "other_photo": sorted(one for auditor in auditors for one in auditor.other_photos),
+        "photo_not_in_source": sum(
+            len(decisions) for stem, decisions in log.by_stem.items() if stem not in names
+        ),
+        "unreadable": [{"name": name, "detail": why} for name, why in log.unreadable.items()],
+    }
+
+
 def summarize(manifest: Mapping[str, Any]) -> list[str]:
     """Return the lines that tell the outcome in the log."""
     by_split = manifest["counts"]
@@ -91,6 +122,12 @@ def summarize(manifest: Mapping[str, Any]) -> list[str]:
     totals = {count: sum(c[count] for c in by_split.values()) for count in by_split["train"]}
     if manifest["subset_size"] and len(set(totals.values())) > 1:
         lines.append(f"too few images of some counts for a balanced subset: {_listing(totals)}")
+    audits = manifest["audits"]
+    if audits["entries"]:
+        lines.append(
+            f"counts from audits: {audits['used']}, of which {audits['changed']} are not the "
+            f"record's, and {len(audits['contradict_both'])} neither the record's nor the model's"
+        )
     reasons = Counter(entry["reason"] for entry in manifest["quarantined"])
     for label, value in (
         (f"counts outside {manifest['classes']}", _listing(manifest["other_counts"])),
@@ -106,6 +143,9 @@ def summarize(manifest: Mapping[str, Any]) -> list[str]:
         ),
         ("in the file list, not in the source", manifest["listed_but_absent"]),
         ("other count in the file list than in the metadata", len(manifest["disagreements"])),
+        ("audits of another photo of the same name, not used", len(audits["other_photo"])),
+        ("audits of photos that are not in the source", audits["photo_not_in_source"]),
+        ("audits that cannot be read", len(audits["unreadable"])),
         ("quarantined", _listing(reasons) or "none"),
     ):
         if value:
@@ -115,6 +155,13 @@ def summarize(manifest: Mapping[str, Any]) -> list[str]:
 
 def _row(bin_: Bin, size: tuple[int, int], group: str, part: str) -> dict[str, Any]:
     """The entry of one image; `volume` is that of a mean item in cubic inches."""
+    origin: dict[str, Any] = {"count_from": RECORD}
+    if bin_.finding:
+        origin = {
+            "count_from": AUDIT,
+            "recorded_count": bin_.finding.recorded_count,
+            "audit_contradicts_both": bin_.finding.contradicts_both,
+        }
     return {
         "id": bin_.id,
         "count": bin_.count,
@@ -122,8 +169,9 @@ def _row(bin_: Bin, size: tuple[int, int], group: str, part: str) -> dict[str, A
         "split": part,
         "width": size[0],
         "height": size[1],
-        "items": len(bin_.asins),
+        "items": None if bin_.is_corrected else len(bin_.asins),
         "volume": None if bin_.volume is None else round(bin_.volume, 2),
+        **origin,
         **({} if bin_.adds_up else {"quantities_add_up": False}),
     }
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import bin_files
+from audit_finding import Finding
+from audits import Audit, contradicts_both
 from bin_files import BinFile
+from counts import Classes
 from preparation.errors import UnusableBinError
 from record import Item, Record, RecordError
 from record import parse as parse_record
@@ -19,12 +22,14 @@ class Bin:
 
     Attributes:
         id: As in the file names; `523` and `00523` are different bins.
-        count: The quantity in the stock record (EXPECTED_QUANTITY).
+        count: The audited count or, without an audit, the quantity in the stock record
+            (EXPECTED_QUANTITY).
         asins: The kinds of items in it.
         adds_up: Whether the quantities of the items sum to `count`, where items are known.
         volume: The mean volume of an item in cubic inches, over the items of known size, by
             quantity; None if no size is known.
         items: The items of the record; None where none is known.
+        finding: What an audit found; None without an audit.
     """
 
     id: str
@@ -33,6 +38,30 @@ class Bin:
     adds_up: bool
     volume: float | None = None
     items: tuple[Item, ...] | None = None
+    finding: Finding | None = None
+
+    @property
+    def is_corrected(self) -> bool:
+        """Whether an audit changed the count, so that the record's items are not the bin's."""
+        return self.finding is not None and self.finding.recorded_count != self.count
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether the record contradicts itself, and nobody has counted the bin."""
+        return not self.adds_up and self.finding is None
+
+    def with_audit(self, audit: Audit, classes: Classes) -> Bin:
+        """The bin with the count of an audit of its image.
+
+        A record with a wrong quantity does not say which items are there: these are not known.
+        """
+        assert audit.true_count is not None
+        finding = Finding(self.count, audit.model_count, contradicts_both(audit, classes))
+        if audit.true_count == self.count:
+            return replace(self, finding=finding)
+        return replace(
+            self, count=audit.true_count, adds_up=True, volume=None, items=None, finding=finding
+        )
 
 
 def parse(identity: str, content: bytes) -> Bin:

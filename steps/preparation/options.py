@@ -63,6 +63,8 @@ class Options:
     further: str = _option(
         NONE, "s3://bucket/prefix or a folder of bins to learn from and never to judge on"
     )
+    audits: str = _option(NONE, "s3://bucket/prefix or a folder of audits, whose counts are used")
+    audit_version: str = _option(NONE, "version of the audits, for the manifest and the step cache")
     file_list: str = _option(NONE, "file_list.json (s3:// or a path): use only its images")
     data_version: str = _option(NONE, "version label, for the manifest and the step cache")
     subset_size: int = _option("0", "images in all, balanced; 0: every image", type=_natural)

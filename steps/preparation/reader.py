@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -29,6 +30,7 @@ class Reader:
         self.prefix = prefix
         self._source = source
         self._folder = folder
+        self._sizes: dict[str, tuple[int, int]] = {}  # of the images that are there
         print(f"{source.address}: {len(self.bins.files)} bins {self.bins.words}")
         if unused := self.bins.unused:
             print(f"not listed there, so not used: {len(unused)} pictures, such as {unused[0]}")
@@ -40,6 +42,13 @@ class Reader:
     def fetch(self, ids: Iterable[str]) -> Iterator[tuple[int, int] | UnusableBinError]:
         """Fetch and check images, in the order of the ids; a usable one is kept, with its size."""
         return self._source.map(self._fetch, ids)
+
+    def sha256(self, identity: str) -> str:
+        """The SHA-256 of an image that was fetched, in hex."""
+        return hashlib.sha256(self._file(identity).read_bytes()).hexdigest()
+
+    def _file(self, identity: str) -> Path:
+        return self._folder / f"{self.prefix}{identity}.jpg"
 
     def _read(self, identity: str) -> Bin | UnusableBinError:
         if flaw := self.bins.flaws.get(identity):
@@ -53,10 +62,13 @@ class Reader:
             return error
 
     def _fetch(self, identity: str) -> tuple[int, int] | UnusableBinError:
+        if identity in self._sizes:
+            return self._sizes[identity]
         content = self._source.read(self.bins.files[identity].image) or b""
         try:
             size = picture.check(content)
         except UnusableBinError as error:
             return error
-        (self._folder / f"{self.prefix}{identity}.jpg").write_bytes(content)
+        self._file(identity).write_bytes(content)
+        self._sizes[identity] = size
         return size

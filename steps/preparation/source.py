@@ -43,10 +43,12 @@ class Source:
     Args:
         address: `s3://bucket/prefix`, or a folder.
         concurrency: The number of parallel requests.
+        parameter: The pipeline parameter that names the address, for messages.
     """
 
-    def __init__(self, address: str, concurrency: int) -> None:
+    def __init__(self, address: str, concurrency: int, parameter: str = "DataSource") -> None:
         self.address = address
+        self._parameter = parameter
         self._threads = ThreadPoolExecutor(max(1, concurrency))
         self._store: Any = _open(address, unsigned=False)
 
@@ -56,16 +58,24 @@ class Source:
         Raises:
             PreparationError: There is none, they cannot be read, or their layout is not understood.
         """
-        try:
-            names = self._list()
-        except BaseError as error:
-            if not (is_forbidden(error) and self.address.startswith("s3://")):
-                raise self._unreachable(error) from None
-            names = self._list_unsigned(error)
+        names = self.names()
         try:
             return bin_files.find(names, lambda name: self.read(name) or b"")
         except bin_files.LayoutError as error:
             raise PreparationError(f"{self.address} cannot be used: {error}") from None
+
+    def names(self) -> list[str]:
+        """Return the names of all files.
+
+        Raises:
+            PreparationError: They cannot be read.
+        """
+        try:
+            return self._list()
+        except BaseError as error:
+            if not (is_forbidden(error) and self.address.startswith("s3://")):
+                raise self._unreachable(error) from None
+            return self._list_unsigned(error)
 
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         """Call a function in parallel; results come in the order of the items."""
@@ -115,7 +125,7 @@ class Source:
             bucket = self.address.removeprefix("s3://").partition("/")[0]
             return PreparationError(
                 f"{self.address} cannot be read: there is no bucket {bucket}. Check the address "
-                "(parameter DataSource)."
+                f"(parameter {self._parameter})."
             )
         first = message.splitlines()[0][:300] if message else type(error).__name__
         return PreparationError(f"{self.address} cannot be read: {first}")

@@ -11,36 +11,7 @@ import pytest
 import audits
 from audits import Audit, AuditError
 from counts import Classes
-
-
-def identity(number: int) -> str:
-    """A UUID4 in hex."""
-    return f"{number:012x}4000a000000000000000"
-
-
-def document(number: int = 1, **changed: Any) -> dict[str, Any]:
-    """An entry as the desk writes it."""
-    return {
-        "version": 1,
-        "id": identity(number),
-        "when": f"2026-11-30T08:15:{number % 60:02}.000000Z",
-        "who": "Ana",
-        "decision": "adjusted",
-        "undoes": None,
-        "true_count": 2,
-        "image": "00042.jpg",
-        "image_sha256": "ab" * 32,
-        "record_id": "00042",
-        "expected_quantity": 3,
-        "items": [{"sku": "A", "quantity": 3}],
-        "verdict": "look",
-        "model_count": 4,
-        "probability": 0.25,
-        "model_package": "arn:aws:sagemaker:eu-central-1:000000000000:model-package/tally/3",
-        "shift": "early",
-        "sampled": False,
-        "note": "",
-    } | changed
+from tests.steps.audit_entries import document, identity
 
 
 def adjusted(number: int, count: int = 2, image: str = "ab") -> Audit:
@@ -103,6 +74,17 @@ def test_what_cannot_be_read_is_refused_with_its_place(
     with pytest.raises(AuditError) as refusal:
         audits.parse(document(**changed))
     assert message in str(refusal.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[" * 100_000, b"\xff"])
+def test_a_file_that_is_not_json_is_refused(content: bytes) -> None:
+    with pytest.raises(AuditError, match="the entry is not JSON"):
+        audits.read(content)
+
+
+def test_entries_are_the_json_files_that_are_not_hidden() -> None:
+    names = ["2026-11-30/a.json", "b.JSON", ".c.json", "2026-11-30/README.txt", ".git/d.json"]
+    assert [name for name in names if audits.is_entry(name)] == names[:2]
 
 
 def test_a_missing_member_and_no_object_are_refused() -> None:

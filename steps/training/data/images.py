@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from audit_finding import Finding
 from counts import Classes
 from record import Record
 from training.data import known_bins
@@ -59,6 +60,11 @@ class Images:
     def records(self) -> list[Record | None]:
         """The stock record of each image's bin; None where its items are not known."""
         return [bin_.record for bin_ in self.bins] or [None] * len(self)
+
+    @property
+    def findings(self) -> list[Finding | None]:
+        """What an audit found about each image's bin; None where the label is the record's."""
+        return [bin_.finding for bin_ in self.bins] or [None] * len(self)
 
     def only(self, indices: torch.Tensor) -> Images:
         """Select images, in the order of the indices."""

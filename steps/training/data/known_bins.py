@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import record
+from audit_finding import Finding
 from record import Record
 from training.environment import TrainingError
 
@@ -20,10 +21,12 @@ class KnownBin:
     Attributes:
         record: its stock record, if the record's items are known.
         further: whether it is of the further source, whose class shares are wrong.
+        finding: what an audit found; None if the count is the record's.
     """
 
     record: Record | None = None
     further: bool = False
+    finding: Finding | None = None
 
 
 UNKNOWN = KnownBin()
@@ -44,7 +47,7 @@ def read(folder: Path) -> dict[str, KnownBin]:
             entry = json.loads(line)
             items, further = entry["items"], bool(entry.get("further", False))
             stored = None if items is None else record.stored(items, int(entry["count"]))
-            known[str(entry["id"])] = KnownBin(stored, further)
+            known[str(entry["id"])] = KnownBin(stored, further, Finding.stored(entry.get("audit")))
         except (ValueError, KeyError, TypeError) as error:
             raise TrainingError(
                 f"line {number} of {file} is not as Prepare writes it ({error!r}); run Prepare "

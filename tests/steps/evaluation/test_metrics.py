@@ -12,6 +12,7 @@ from PIL import Image
 from sklearn import metrics as sk
 
 import evaluate
+from audit_finding import Finding
 from evaluation import (
     approved_model,
     baselines,
@@ -177,6 +178,14 @@ def test_the_worst_mistakes_come_first() -> None:
     given = answers([1, 1, 1, 1], [3, 1, 3, 5], [0.5, 0.99, 0.9, 0.7])
     assert mistakes.worst(given) == [2, 3, 0]
     assert mistakes.worst(given, 1) == [2]
+
+
+def test_a_mistake_whose_audit_contradicts_record_and_model_comes_before_all_others() -> None:
+    given = answers([1, 1, 1, 1], [3, 1, 3, 5], [0.5, 0.99, 0.9, 0.7])
+    findings = [Finding(3, 5, True), Finding(3, 5, True), None, Finding(1, 5, False)]
+    images = zip(given.images, findings, strict=True)
+    audited = tuple(replace(image, finding=finding) for image, finding in images)
+    assert mistakes.worst(replace(given, images=audited)) == [0, 2, 3]
 
 
 @pytest.mark.parametrize(

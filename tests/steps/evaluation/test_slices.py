@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 import evaluate
+from audit_finding import Finding
 from evaluation import slices
 from evaluation.predictions import Predictions
 from evaluation.testset import TestImage
@@ -85,3 +86,20 @@ def test_a_share_is_between_0_and_1(
         evaluate.main([option, value])
     assert left.value.code == 2
     assert option in capsys.readouterr().err
+
+
+def test_bins_with_an_audited_count_are_a_slice_if_there_are_some(
+    described: dict[str, Any], tmp_path: Path
+) -> None:
+    assert "source of the count" not in described["by"]
+    finding = Finding(1, None, False)
+    images = tuple(
+        TestImage(tmp_path / f"{number}.jpg", count, finding=finding if number < 2 else None)
+        for number, count in enumerate(TRUTH)
+    )
+    sure, answer = np.full(6, 0.9), np.array(ANSWER)
+    found = Predictions(
+        images, (1, 2, 3), np.array(TRUTH), answer, sure, sure, answer, np.eye(3)[answer - 1]
+    )
+    parts = slices.describe(found, tmp_path / "manifest.json")["by"]["source of the count"]
+    assert [(part["slice"], part["images"]) for part in parts] == [("record", 4), ("audit", 2)]

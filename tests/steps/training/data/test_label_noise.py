@@ -1,5 +1,6 @@
 """Labels that are probably wrong: found, shown, and left out by setting."""
 
+import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -163,3 +164,35 @@ def test_images_of_a_channel_can_be_selected(images: Path, memory: int | None) -
     assert (some.pixels[some.labels.new_tensor([0, 3])] == everything.pixels[indices[[0, 3]]]).all()
     assert some.labels.tolist() == everything.labels[indices].tolist()
     assert [file.stem for file in some.files] == [everything.files[i].stem for i in indices]
+
+
+def test_a_label_that_somebody_counted_is_no_suspect(opt: Path, wrongly_filed: set[str]) -> None:
+    train_dir = opt / "input" / "data" / "train"
+    finding = {"recorded_count": 9, "model_count": 9, "contradicts_both": False}
+    lines = [
+        {"id": file.stem, "count": int(file.parent.name), "items": None,
+         "audit": finding if file.stem in wrongly_filed else None}
+        for file in train_dir.glob("*/*.jpg")
+    ]  # fmt: skip
+    (train_dir / "bins.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert train.main(judged(label_noise="leave-out")) == 0
+    found = read(opt, "label_noise.json")
+    assert found["left_out"] == 0 and found["suspects"] == []
+
+
+def test_audited_bins_that_contradict_record_and_model_come_first(
+    opt: Path, wrongly_filed: set[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    train_dir = opt / "input" / "data" / "train"
+    line = {"id": "00007", "count": 3, "items": None}
+    finding = {"recorded_count": 4, "model_count": 5, "contradicts_both": True}
+    for file in (train_dir / "1/00007.jpg", train_dir / "5/00007.jpg"):
+        file.unlink()  # an id is there once
+    (train_dir / "bins.jsonl").write_text(json.dumps({**line, "audit": finding}) + "\n")
+    assert train.main(judged(label_noise="leave-out")) == 0
+    first, *others = read(opt, "label_noise.json")["suspects"]
+    assert first == {"id": "00007", "count": 3, "likely": 5, "quality": None, "audited": True}
+    assert {suspect["id"] for suspect in others} <= wrongly_filed
+    assert not any(suspect["audited"] for suspect in others)
+    assert "1 audited bins to look at again" in capsys.readouterr().out
+    assert read(opt, "label_noise.json")["left_out"] == len(others)
