@@ -16,7 +16,15 @@ from starlette.staticfiles import StaticFiles
 
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.signed_request import SignedRequest
-from sagemaker_emulator.console import access, artifacts, endpoints, log_view, models, pipelines
+from sagemaker_emulator.console import (
+    access,
+    artifacts,
+    endpoints,
+    executions,
+    log_view,
+    models,
+    pipelines,
+)
 from sagemaker_emulator.console.pages import ROOT, render
 from sagemaker_emulator.errors import ApiError
 
@@ -25,7 +33,7 @@ _Receive = Callable[[], Awaitable[_Message]]
 _Send = Callable[[_Message], Awaitable[None]]
 
 # In the order of the navigation; those without a section are parts of others' pages.
-PAGES = (pipelines, models, endpoints, artifacts, log_view)
+PAGES = (pipelines, executions, models, endpoints, artifacts, log_view)
 _FIRST = pipelines.SECTION.path
 # A photo for InvokeEndpoint, or a file for S3, with the rest of its form.
 MOST_BODY = 26 << 20
@@ -68,6 +76,7 @@ def application(context: Context) -> "Console":
         exception_handlers={ApiError: _refused, HTTPException: _refused},
     )
     app.state.context = context
+    app.state.execution_arns = {}
     app.state.sections = [page.SECTION for page in PAGES if page.SECTION]
     app.state.access = access.Access(
         context.credentials, os.getpid(), urlsplit(context.url).port or 80
