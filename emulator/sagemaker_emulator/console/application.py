@@ -21,6 +21,7 @@ from sagemaker_emulator.console import (
     artifacts,
     endpoints,
     executions,
+    jobs,
     log_view,
     models,
     pipelines,
@@ -33,7 +34,7 @@ _Receive = Callable[[], Awaitable[_Message]]
 _Send = Callable[[_Message], Awaitable[None]]
 
 # In the order of the navigation; those without a section are parts of others' pages.
-PAGES = (pipelines, executions, models, endpoints, artifacts, log_view)
+PAGES = (pipelines, executions, jobs, models, endpoints, artifacts, log_view)
 _FIRST = pipelines.SECTION.path
 # A photo for InvokeEndpoint, or a file for S3, with the rest of its form.
 MOST_BODY = 26 << 20

@@ -174,6 +174,17 @@ def test_next_steps_follow_the_decision_on_the_version(
     assert ("approve 3" in pages[0]) == (approval == "PendingManualApproval")
 
 
+def test_a_version_that_was_deleted_since_is_not_denied(
+    snapshot: Snapshot, outcome: Outcome
+) -> None:
+    deleted = replace(outcome, version=None)
+    page = text_of(report.render(snapshot, deleted, []))
+    assert "Model version 3 was registered, and deleted since." in page
+    assert "3 model version registered, deleted since" in page
+    for text in (page, markdown_summary.render(snapshot, deleted)):
+        assert "No model version was registered" not in text
+
+
 def test_the_markdown_summary_shows_results_and_next_steps(
     snapshot: Snapshot, outcome: Outcome
 ) -> None:
