@@ -184,7 +184,7 @@ def _grid(path: str, value: Mapping[str, Any]) -> Chart | None:
     if any(_number(item) is None for row in rows for item in row.values()):
         return None
     table = [[str(key), *row.values()] for key, row in value.items()]
-    return Chart("", path, {}, ["", *(_words(column) for column in columns)], table)
+    return Chart("", path, {}, ["name", *(_words(column) for column in columns)], table)
 
 
 def _chart(key: str, title: str, value: Any) -> Chart | None:

@@ -62,7 +62,7 @@ def test_rows_with_the_same_numbers_are_one_table() -> None:
     per_class = {"a": {"precision": 0.5, "support": 3}, "b": {"precision": 1.0, "support": 4}}
     (group,) = read({"mine": {"per_class": per_class}}).groups
     (grid,) = group.grids
-    assert list(grid.heads) == ["", "precision", "support"]
+    assert list(grid.heads) == ["name", "precision", "support"]
     assert grid.rows == [["a", 0.5, 3], ["b", 1.0, 4]]
 
 

@@ -1,40 +1,24 @@
 """CloudWatch's metrics of an endpoint's invocations, as a client reads them."""
 
-import io
-import tarfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from emulator_process import BUCKET, Emulator
-
-ROLE = "arn:aws:iam::123456789012:role/service-role/runs-jobs"
-IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/plain:latest"
+from emulator_process import Emulator
+from endpoint_client import Hosting
 
 
 @pytest.fixture
 def endpoint(emulator: Emulator, name: str, until: Callable[..., Any]) -> Iterator[str]:
-    sagemaker = emulator.client("sagemaker")
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
-        archive.addfile(tarfile.TarInfo("nothing"))
-    emulator.client("s3").put_object(Bucket=BUCKET, Key=f"{name}.tar.gz", Body=packed.getvalue())
-    container = {"Image": IMAGE, "ModelDataUrl": f"s3://{BUCKET}/{name}.tar.gz"}
-    sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer=container)
-    variant = {
-        "VariantName": "v",
-        "ModelName": name,
-        "InitialInstanceCount": 1,
-        "InstanceType": "ml.t2.medium",
-    }
-    sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
-    sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
-    made = until(lambda: sagemaker.describe_endpoint(EndpointName=name), "EndpointStatus")
+    hosting = Hosting(emulator, until)
+    hosting.model(name)
+    hosting.config(name, v=name)
+    made = hosting.endpoint(name)
     assert made["EndpointStatus"] == "InService", made
     yield name
-    sagemaker.delete_endpoint(EndpointName=name)
+    hosting.sagemaker.delete_endpoint(EndpointName=name)
 
 
 def statistics(emulator: Emulator, endpoint: str, metric: str, *names: str) -> dict[str, float]:
