@@ -44,7 +44,10 @@ def follow(request: Request) -> Response:
     """The version's status, whenever it changes."""
 
     def parts() -> Mapping[str, str]:
-        package = _package(request)
+        try:
+            package = _package(request)
+        except ApiError:
+            return {"status": "This version was deleted.", "end": ""}
         return {"status": fragment(request, "model_version_status.html.j2", package=package)}
 
     return live.stream(request, parts)
@@ -67,8 +70,8 @@ async def decide(request: Request) -> Response:
 
     def update() -> str:
         package = _package(request)
-        call(
-            request,
+        # Not `pages.call`: an empty note must replace the former one.
+        context_of(request).call(
             "UpdateModelPackage",
             ModelPackageArn=package["ModelPackageArn"],
             ModelApprovalStatus=form["decision"],

@@ -175,10 +175,16 @@ def test_approval_writes_the_note_and_runs_the_rules(
     assert "I looked at 20" in console.get(here).text
 
 
-def test_rejection_without_a_note_is_accepted(console: ConsoleClient, register: Register) -> None:
+def test_a_decision_without_a_note_removes_the_former_note(
+    console: ConsoleClient, register: Register
+) -> None:
     here = register()
+    console.post(f"{here}/decision", console.get(here), decision="Approved", note="Looks good")
+    assert console.get(here).select_one(".state .note")
     console.post(f"{here}/decision", console.get(here), decision="Rejected", note="")
-    assert console.get(here).select_one(".state .badge.Rejected")
+    page = console.get(here)
+    assert page.select_one(".state .badge.Rejected")
+    assert not page.select_one(".state .note")
 
 
 def test_another_decision_is_refused(console: ConsoleClient, register: Register) -> None:
@@ -246,6 +252,7 @@ def test_origin_is_the_execution_with_its_jobs_data_and_code(
     )
     assert origin is not None
     assert origin.select_one(f"a[href='/console/executions/{arn.rpartition('/')[2]}']")
+    assert origin.select_one("a[href$='/steps/Register']")
     rows = [[cell.text.strip() for cell in row.select("td")] for row in origin.select("tbody tr")]
     assert [(row[0], row[2], row[3]) for row in rows] == [
         ("model", "this version", "Train"),
