@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
+from starlette.background import BackgroundTask
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -25,6 +26,7 @@ from sagemaker_emulator.console import (
     log_view,
     models,
     pipelines,
+    s3_client,
 )
 from sagemaker_emulator.console.pages import ROOT, render
 from sagemaker_emulator.errors import ApiError
@@ -137,6 +139,8 @@ def _open(request: Request) -> Response:
         httponly=True,
         samesite="strict",
     )
+    # The first client takes half a second: longer than the first page that needs it may take.
+    response.background = BackgroundTask(s3_client.client, request)
     return response
 
 

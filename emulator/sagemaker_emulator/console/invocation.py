@@ -115,7 +115,7 @@ def ask(request: Request, endpoint: str, question: Question) -> Answer:
         error = found["Error"]
         problem = ClientError({"Error": error}, refused.operation_name)  # without "max retries"
         return Answer(question, spent, str(problem), details)
-    except BotoCoreError as fault:
+    except (BotoCoreError, ValueError) as fault:  # a header cannot hold every character
         spent = 1000 * (time.perf_counter() - begin)
         return Answer(question, spent, f"{type(fault).__name__}: {fault}", {})
     spent = 1000 * (time.perf_counter() - begin)

@@ -120,6 +120,15 @@ def test_an_error_is_shown_as_a_client_sees_it(console: ConsoleClient, endpoint:
     assert "OriginalStatusCode" in answer.text
 
 
+@pytest.mark.parametrize("attributes", ["\u03bb", "one\ntwo"], ids=["letter", "line"])
+def test_attributes_that_no_header_can_hold_are_refused(
+    console: ConsoleClient, endpoint: str, attributes: str
+) -> None:
+    fields = {"text": "hello", "attributes": attributes}
+    response = console.post(f"{endpoint}/invocation", console.get(endpoint), 200, None, **fields)
+    assert answered(response).select_one(".problem")
+
+
 def test_a_script_gets_only_the_answer(console: ConsoleClient, endpoint: str) -> None:
     token = console.get(endpoint).select_one("input[name=form_token]")
     assert token is not None
