@@ -16,7 +16,12 @@ from desk.service import Service
 FOLDER = Path(__file__).parent
 STATIC = FOLDER / "static"
 # The pages in the order of the navigation: address and label.
-NAVIGATION: Final = [("/", "One bin"), ("/devices", "Devices")]
+NAVIGATION: Final = [
+    ("/", "One bin"),
+    ("/shifts", "Shifts"),
+    ("/benefit", "What it brings"),
+    ("/devices", "Devices"),
+]
 WORDS: Final = {"pass": "PASS", "look": "LOOK", "cannot_judge": "CANNOT JUDGE"}
 # Drawn beside the words, so that colour is never the only sign: a tick, an eye, a question mark.
 SIGNS: Final = {

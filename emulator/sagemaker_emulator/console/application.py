@@ -20,6 +20,7 @@ from sagemaker_emulator.aws.signed_request import SignedRequest
 from sagemaker_emulator.console import (
     access,
     artifacts,
+<<<<<<< HEAD
     endpoints,
     executions,
     jobs,
@@ -27,6 +28,13 @@ from sagemaker_emulator.console import (
     models,
     pipelines,
     s3_client,
+=======
+    executions,
+    jobs,
+    log_view,
+    pipelines,
+    s3,
+>>>>>>> main
 )
 from sagemaker_emulator.console.pages import ROOT, render
 from sagemaker_emulator.errors import ApiError
@@ -36,7 +44,7 @@ _Receive = Callable[[], Awaitable[_Message]]
 _Send = Callable[[_Message], Awaitable[None]]
 
 # In the order of the navigation; those without a section are parts of others' pages.
-PAGES = (pipelines, executions, jobs, models, endpoints, artifacts, log_view)
+PAGES = (pipelines, executions, jobs, models, endpoints, s3, artifacts, log_view)
 _FIRST = pipelines.SECTION.path
 # A photo for InvokeEndpoint, or a file for S3, with the rest of its form.
 MOST_BODY = 26 << 20
