@@ -20,21 +20,14 @@ from sagemaker_emulator.aws.signed_request import SignedRequest
 from sagemaker_emulator.console import (
     access,
     artifacts,
-<<<<<<< HEAD
     endpoints,
     executions,
     jobs,
     log_view,
     models,
     pipelines,
-    s3_client,
-=======
-    executions,
-    jobs,
-    log_view,
-    pipelines,
     s3,
->>>>>>> main
+    s3_client,
 )
 from sagemaker_emulator.console.pages import ROOT, render
 from sagemaker_emulator.errors import ApiError
