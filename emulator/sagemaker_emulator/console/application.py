@@ -28,6 +28,7 @@ from sagemaker_emulator.console import (
     pipelines,
     s3,
     s3_client,
+    tuning,
 )
 from sagemaker_emulator.console.pages import ROOT, render
 from sagemaker_emulator.errors import ApiError
@@ -37,7 +38,7 @@ _Receive = Callable[[], Awaitable[_Message]]
 _Send = Callable[[_Message], Awaitable[None]]
 
 # In the order of the navigation; those without a section are parts of others' pages.
-PAGES = (pipelines, executions, jobs, models, endpoints, s3, artifacts, log_view)
+PAGES = (pipelines, executions, jobs, tuning, models, endpoints, s3, artifacts, log_view)
 _FIRST = pipelines.SECTION.path
 # A photo for InvokeEndpoint, or a file for S3, with the rest of its form.
 MOST_BODY = 26 << 20
