@@ -15,7 +15,7 @@ from pipelines.steps import photo as limits
 # Every endpoint accepts 6 MB, older ones no more; a stock record makes the request longer by 4/3.
 MAX_BYTES = 6_000_000 * 3 // 4
 SCALED_SIDE = 2048  # pixels of the longer side; the model looks at a few hundred
-MOST_PIXELS = 200_000_000  # that are read at all
+MOST_PIXELS = 150_000_000  # that are read at all
 QUALITY = 90  # of a JPEG
 
 
@@ -83,17 +83,16 @@ def read(body: bytes, side: int = SCALED_SIDE) -> tuple[Image.Image, tuple[int, 
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             picture = Image.open(io.BytesIO(body))
             if picture.width * picture.height > MOST_PIXELS:
-                raise PhotoUnusableError(
-                    f"The photo has {picture.width} x {picture.height} pixels; at most "
-                    f"{MOST_PIXELS // 1_000_000} megapixels can be read. Take a smaller one."
-                )
+                raise Image.DecompressionBombError
             size = picture.size
             picture.draft("RGB", (side, side))
             turned = picture.getexif().get(limits.ORIENTATION, 1) >= 5
             upright = ImageOps.exif_transpose(picture).convert("RGB")
             return upright, size[::-1] if turned else size
-    except PhotoUnusableError:
-        raise
+    except Image.DecompressionBombError:  # of Pillow, from twice its own limit on
+        raise PhotoUnusableError(
+            f"The photo has more than {MOST_PIXELS // 1_000_000} megapixels. Take a smaller one."
+        ) from None
     except Exception as error:  # Pillow's plugins raise errors of many kinds for damaged files
         raise PhotoUnusableError(
             "The photo cannot be read: it is damaged, or of a kind that the desk does not know. "

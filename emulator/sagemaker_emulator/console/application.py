@@ -16,7 +16,15 @@ from starlette.staticfiles import StaticFiles
 
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.signed_request import SignedRequest
-from sagemaker_emulator.console import access, artifacts, executions, log_view, pipelines
+from sagemaker_emulator.console import (
+    access,
+    artifacts,
+    executions,
+    jobs,
+    log_view,
+    pipelines,
+    s3,
+)
 from sagemaker_emulator.console.pages import ROOT, render
 from sagemaker_emulator.errors import ApiError
 
@@ -25,7 +33,14 @@ _Receive = Callable[[], Awaitable[_Message]]
 _Send = Callable[[_Message], Awaitable[None]]
 
 # In the order of the navigation; those without a section are parts of others' pages.
-PAGES = (pipelines, executions, artifacts, log_view)
+PAGES = (
+    pipelines,
+    executions,
+    jobs,
+    s3,
+    artifacts,
+    log_view,
+)
 _FIRST = pipelines.SECTION.path
 # A photo for InvokeEndpoint, or a file for S3, with the rest of its form.
 MOST_BODY = 26 << 20

@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sagemaker_emulator.console import execution_page, selective
+from sagemaker_emulator.console import compare, execution_page, selective, step_page
 from sagemaker_emulator.console.execution_list import executions
 from sagemaker_emulator.console.pages import Section, render
 
@@ -16,4 +16,10 @@ def show(request: Request) -> Response:
     return render(request, "executions.html.j2", found=executions(request))
 
 
-routes = [Route("/executions", show), *execution_page.routes, *selective.routes]
+routes = [
+    Route("/executions", show),
+    *execution_page.routes,
+    *selective.routes,
+    *step_page.routes,
+    *compare.routes,
+]
