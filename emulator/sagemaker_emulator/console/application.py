@@ -24,6 +24,7 @@ from sagemaker_emulator.console import (
     log_view,
     pipelines,
     s3,
+    tuning,
 )
 from sagemaker_emulator.console.pages import ROOT, render
 from sagemaker_emulator.errors import ApiError
@@ -37,6 +38,7 @@ PAGES = (
     pipelines,
     executions,
     jobs,
+    tuning,
     s3,
     artifacts,
     log_view,
