@@ -15,7 +15,7 @@ from demo.scene import photograph
 from desk import counting, shift
 from desk.totals import PREFIX
 from tests.desk.service import BUCKET, Desk, Target, run_desk
-from tests.desk.shifts import Upload, counted, doubtful, packed, soup, text_of
+from tests.desk.shifts import Upload, counted, doubtful, form_of, packed, soup, text_of
 
 OpenDesk = Callable[..., Desk]
 HEAD = "image,expected_quantity,sku,quantity"
@@ -95,11 +95,9 @@ def test_a_decision_that_s3_does_not_confirm_is_shown_again_and_kept_once(
     """A second desk over the same folder reaches no S3."""
     with open_desk().sign_in() as client:
         address = counted(client, Upload().add("1.jpg", 1, 2).send(client))
-        form = soup(client.get(f"{address}/queue"))
-        typed = {
-            **{str(one["name"]): str(one.get("value", "")) for one in form.select("#decide input:not([name=token])")},
-            "count": "4", "note": "kept", "decision": "record",
-        }  # fmt: skip
+        typed = form_of(soup(client.get(f"{address}/queue")), "decide")
+        del typed["token"]  # the other desk signs with its own visitor
+        typed |= {"count": "4", "note": "kept", "decision": "record"}
         with (
             run_desk(lambda: target.open(url="http://127.0.0.1:9"), tmp_path / "desk") as cut_off,
             cut_off.sign_in() as other,
@@ -108,10 +106,7 @@ def test_a_decision_that_s3_does_not_confirm_is_shown_again_and_kept_once(
             response = other.post(f"{address}/decide", data=typed)
             assert response.status_code == 503
             assert "Nothing was saved" in text_of(soup(response), "#message")
-            again = {
-                str(one["name"]): one.get("value", "")
-                for one in soup(response).select("#decide input")
-            }
+            again = form_of(soup(response), "decide")
             assert (again["count"], again["note"], again["audit"]) == ("4", "kept", typed["audit"])
         for _ in range(2):
             assert client.post(f"{address}/decide", data=typed).status_code == 200
