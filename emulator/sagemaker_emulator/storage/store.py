@@ -101,12 +101,19 @@ class Store:
             )
             return cursor.rowcount == 1
 
-    def sequence(self, kind: str, prefix: str = "") -> list[int]:
-        """The numbers of what `list` returns, in its order, without reading the documents."""
+    def sequence(self, kind: str, prefix: str = "", containing: str = "") -> list[int]:
+        """The numbers of what `list` returns, in its order, without reading the documents.
+
+        Args:
+            kind: Their kind.
+            prefix: Of their names.
+            containing: What their JSON has somewhere, whatever the case of ASCII letters.
+        """
+        part = " AND instr(lower(document), lower(?)) > 0" if containing else ""
         with self._lock:
             rows = self._connection.execute(
-                "SELECT sequence FROM documents WHERE kind = ? AND name BETWEEN ? AND ?",
-                (kind, prefix, prefix + 2 * chr(0x10FFFF)),
+                f"SELECT sequence FROM documents WHERE kind = ? AND name BETWEEN ? AND ?{part}",
+                (kind, prefix, prefix + 2 * chr(0x10FFFF), *([containing] if part else [])),
             ).fetchall()
         return sorted(row[0] for row in rows)
 
