@@ -30,6 +30,9 @@ class Logs(Protocol):
     def write(self, group: str, stream: str, events: Iterable[tuple[float, str]]) -> object:
         """Add (epoch seconds, message) to a stream, which is made when missing."""
 
+    def keep_last(self, group: str, stream_prefix: str, count: int) -> None:
+        """Delete a group's streams of a prefix but the last ones in the order of their names."""
+
     def read(self, group: str, stream_prefix: str) -> Iterator[str]:
         """The messages of a group's streams in the order of time; none where it has no such."""
 
@@ -84,8 +87,14 @@ class Functions(Service, Protocol):
             ApiError: There is no such function.
         """
 
-    def invoke_later(self, name: str, payload: object) -> None:
-        """Accept an asynchronous invocation: kept on disk, tried three times."""
+    def invoke_later(self, name: str, payload: object, identity: str = "") -> None:
+        """Accept an asynchronous invocation: kept on disk, tried three times.
+
+        Args:
+            name: The function's name or ARN.
+            payload: Any JSON value.
+            identity: The RequestId of all tries; a new one by default.
+        """
 
     def permits(self, name: str, principal: str, source: str) -> bool:
         """Whether a function's policy lets a service invoke it on behalf of a resource."""
