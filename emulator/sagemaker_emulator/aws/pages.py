@@ -26,7 +26,6 @@ MODIFIED = CREATED + "LastModifiedTimeAfter LastModifiedTimeBefore StatusEquals 
 # No text in UTF-8 begins with it. botocore's paginators, which also take a service's token as
 # StartingToken, would otherwise read one that is base64 of JSON as a token of their own.
 _MARK = b"\xc0"
-_AT_ONCE = 100
 
 
 class Stored:
@@ -38,7 +37,9 @@ class Stored:
         prefix: of their names.
         keep: returns whether an operation may list a document.
         show: returns what it lists of one.
-        containing: a text that the JSON of each has, to read no others.
+        holds: a text that the JSON of all that `keep` keeps holds: the others are not parsed.
+        name_lacks: a text that no name of those holds.
+        holds_in_any_case: as `holds`, whatever the case of its ASCII letters.
     """
 
     def __init__(
@@ -48,15 +49,16 @@ class Stored:
         prefix: str = "",
         keep: Callable[[Document], bool] = lambda _: True,
         show: Callable[[Document], Document] = lambda document: document,
-        containing: str = "",
+        holds: str = "",
+        name_lacks: str = "",
+        holds_in_any_case: str = "",
     ) -> None:
         self._store, self._kind, self._prefix = store, kind, prefix
-        self._keep, self._show, self._containing = keep, show, containing
+        self._keep, self._show = keep, show
+        self._texts = holds, name_lacks, holds_in_any_case
 
     def all(self) -> list[Document]:
         """All of them, in the order of their creation."""
-        if self._containing:
-            return [document for _, document in self.created(None, False, _AT_ONCE)]
         kept = filter(self._keep, self._store.list(self._kind, self._prefix))
         return [self._show(document) for document in kept]
 
@@ -70,7 +72,7 @@ class Stored:
             descending: whether the latest comes first.
             at_once: how many are read at a time.
         """
-        numbers = self._store.sequence(self._kind, self._prefix, self._containing)
+        numbers = self._store.sequence(self._kind, self._prefix, *self._texts)
         if descending:
             numbers.reverse()
         if after is not None:
