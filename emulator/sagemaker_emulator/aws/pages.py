@@ -37,6 +37,8 @@ class Stored:
         prefix: of their names.
         keep: returns whether an operation may list a document.
         show: returns what it lists of one.
+        named: whether their names in the store are those that NameContains filters by: then only
+            the documents that it keeps are read.
     """
 
     def __init__(
@@ -46,9 +48,10 @@ class Stored:
         prefix: str = "",
         keep: Callable[[Document], bool] = lambda _: True,
         show: Callable[[Document], Document] = lambda document: document,
+        named: bool = False,
     ) -> None:
         self._store, self._kind, self._prefix = store, kind, prefix
-        self._keep, self._show = keep, show
+        self._keep, self._show, self._named = keep, show, named
 
     def all(self) -> list[Document]:
         """All of them, in the order of their creation."""
@@ -56,7 +59,7 @@ class Stored:
         return [self._show(document) for document in kept]
 
     def created(
-        self, after: int | None, descending: bool, at_once: int
+        self, after: int | None, descending: bool, at_once: int, part: str = ""
     ) -> Iterator[tuple[int, Document]]:
         """Each with its number, in the order of creation, from beyond a number on.
 
@@ -64,8 +67,9 @@ class Stored:
             after: the number; None to begin at the first.
             descending: whether the latest comes first.
             at_once: how many are read at a time.
+            part: of their names; others may be left out.
         """
-        numbers = self._store.sequence(self._kind, self._prefix)
+        numbers = self._store.sequence(self._kind, self._prefix, part if self._named else "")
         if descending:
             numbers.reverse()
         if after is not None:
@@ -122,7 +126,8 @@ def page(
     if isinstance(documents, Stored) and by == "CreationTime":
         last = offset_of(token, scope) if token else None
         shown: list[tuple[int, Mapping[str, Any]]] = []
-        for number, item in documents.created(last, descending, most + 1):
+        part = request.get("NameContains", "")
+        for number, item in documents.created(last, descending, most + 1, part):
             if _matches(before, item, title):
                 shown.append((number, item))
                 if len(shown) > most:

@@ -101,12 +101,19 @@ class Store:
             )
             return cursor.rowcount == 1
 
-    def sequence(self, kind: str, prefix: str = "") -> list[int]:
-        """The numbers of what `list` returns, in its order, without reading the documents."""
+    def sequence(self, kind: str, prefix: str = "", part: str = "") -> list[int]:
+        """The numbers of what `list` returns, in its order, without reading the documents.
+
+        Args:
+            kind: The documents' kind.
+            prefix: The beginning of their names.
+            part: A part of their names, of ASCII in any case; others are left out.
+        """
         with self._lock:
             rows = self._connection.execute(
-                "SELECT sequence FROM documents WHERE kind = ? AND name BETWEEN ? AND ?",
-                (kind, prefix, prefix + 2 * chr(0x10FFFF)),
+                "SELECT sequence FROM documents WHERE kind = ? AND name BETWEEN ? AND ?"
+                " AND instr(lower(name), lower(?)) > 0",
+                (kind, prefix, prefix + 2 * chr(0x10FFFF), part),
             ).fetchall()
         return sorted(row[0] for row in rows)
 

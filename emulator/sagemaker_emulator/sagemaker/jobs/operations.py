@@ -45,7 +45,7 @@ def _register(kind: JobKind) -> None:
                 return False  # there are no warm pools
             return plan is None or document["ResourceConfig"].get("TrainingPlanArn") == plan
 
-        documents = Stored(context.store, kind.resource, keep=keep)
+        documents = Stored(context.store, kind.resource, keep=keep, named=True)
         return page(
             f"List{kind.title}Jobs",
             request,
