@@ -1,12 +1,11 @@
 """The console's pages with 10,000 resources of each kind: `python emulator/benchmarks/console.py`.
 
-Prints milliseconds: of the first request after the server's start, of the fastest of those after it,
-and to a browser's first paint where Chromium and Playwright are installed.
+Prints milliseconds: of the first request after the server's start, of the fastest after that, and
+to a browser's first paint where Chromium and Playwright are installed.
 """
 
 import json
 import shutil
-import sys
 import tempfile
 import time
 import uuid
@@ -34,7 +33,11 @@ _PAINT = """() => new Promise((resolve) => {
   });
   observer.observe({type: "paint", buffered: true});
 })"""
-_INSTANCES = {"InstanceType": "ml.m5.large", "InstanceCount": 1}
+_INSTANCES: Any = {
+    "InstanceType": "ml.m5.large",
+    "InstanceCount": 1,
+    "VolumeSizeInGB": 1,
+}
 PAGES = {
     "pipelines": "/console/pipelines",
     "executions": "/console/executions",
@@ -98,7 +101,7 @@ def create_one_of_each(server: Server) -> None:
         ProcessingJobName=NAME,
         RoleArn=ROLE,
         AppSpecification={"ImageUri": "nothing", "ContainerEntrypoint": ["true"]},
-        ProcessingResources={"ClusterConfig": {**_INSTANCES, "VolumeSizeInGB": 1}},  # type: ignore[typeddict-item]
+        ProcessingResources={"ClusterConfig": _INSTANCES},
     )
     client.create_training_job(
         TrainingJobName=NAME,
@@ -106,7 +109,7 @@ def create_one_of_each(server: Server) -> None:
         AlgorithmSpecification={"TrainingImage": "nothing", "TrainingInputMode": "File"},
         HyperParameters={f"parameter-{number}": "0.001" for number in range(20)},
         OutputDataConfig={"S3OutputPath": "s3://bucket/"},
-        ResourceConfig={**_INSTANCES, "VolumeSizeInGB": 1},  # type: ignore[typeddict-item]
+        ResourceConfig=_INSTANCES,
         StoppingCondition={"MaxRuntimeInSeconds": 60},
     )
     while "InProgress" in (
@@ -186,4 +189,4 @@ def painter(address: str) -> Iterator[Any]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

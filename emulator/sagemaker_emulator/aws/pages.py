@@ -37,8 +37,10 @@ class Stored:
         prefix: of their names.
         keep: returns whether an operation may list a document.
         show: returns what it lists of one.
-        named: whether their names in the store are those that NameContains filters by: then only
-            the documents that it keeps are read.
+        holds: a text that the JSON of all that `keep` keeps holds: the others are not parsed.
+        name_lacks: a text that no name of those holds.
+        name_holds: a text of ASCII that the names of those hold, in any case: a NameContains where
+            the store's names are those that it filters by.
     """
 
     def __init__(
@@ -48,10 +50,13 @@ class Stored:
         prefix: str = "",
         keep: Callable[[Document], bool] = lambda _: True,
         show: Callable[[Document], Document] = lambda document: document,
-        named: bool = False,
+        holds: str = "",
+        name_lacks: str = "",
+        name_holds: str = "",
     ) -> None:
         self._store, self._kind, self._prefix = store, kind, prefix
-        self._keep, self._show, self._named = keep, show, named
+        self._keep, self._show = keep, show
+        self._holds, self._name_lacks, self._name_holds = holds, name_lacks, name_holds
 
     def all(self) -> list[Document]:
         """All of them, in the order of their creation."""
@@ -59,7 +64,7 @@ class Stored:
         return [self._show(document) for document in kept]
 
     def created(
-        self, after: int | None, descending: bool, at_once: int, part: str = ""
+        self, after: int | None, descending: bool, at_once: int
     ) -> Iterator[tuple[int, Document]]:
         """Each with its number, in the order of creation, from beyond a number on.
 
@@ -67,9 +72,10 @@ class Stored:
             after: the number; None to begin at the first.
             descending: whether the latest comes first.
             at_once: how many are read at a time.
-            part: of their names; others may be left out.
         """
-        numbers = self._store.sequence(self._kind, self._prefix, part if self._named else "")
+        numbers = self._store.sequence(
+            self._kind, self._prefix, self._holds, self._name_lacks, self._name_holds
+        )
         if descending:
             numbers.reverse()
         if after is not None:
@@ -126,8 +132,7 @@ def page(
     if isinstance(documents, Stored) and by == "CreationTime":
         last = offset_of(token, scope) if token else None
         shown: list[tuple[int, Mapping[str, Any]]] = []
-        part = request.get("NameContains", "")
-        for number, item in documents.created(last, descending, most + 1, part):
+        for number, item in documents.created(last, descending, most + 1):
             if _matches(before, item, title):
                 shown.append((number, item))
                 if len(shown) > most:

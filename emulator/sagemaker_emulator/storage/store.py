@@ -101,19 +101,38 @@ class Store:
             )
             return cursor.rowcount == 1
 
-    def sequence(self, kind: str, prefix: str = "", part: str = "") -> list[int]:
-        """The numbers of what `list` returns, in its order, without reading the documents.
+    def sequence(
+        self,
+        kind: str,
+        prefix: str = "",
+        holds: str = "",
+        name_lacks: str = "",
+        name_holds: str = "",
+    ) -> list[int]:
+        """The numbers of what `list` returns, in its order, without parsing the documents.
 
         Args:
-            kind: The documents' kind.
-            prefix: The beginning of their names.
-            part: A part of their names, of ASCII in any case; others are left out.
+            kind: Their kind.
+            prefix: Of their names.
+            holds: A text that a document's JSON must hold, as `json.dumps` writes it; it may not
+                have the characters `*`, `?` and `[`.
+            name_lacks: A text that a document's name must not hold.
+            name_holds: A text of ASCII that a document's name must hold, in any case.
         """
+        where, values = "kind = ? AND name BETWEEN ? AND ?", [kind, prefix]
+        values.append(prefix + 2 * chr(0x10FFFF))
+        if holds:
+            where += " AND document GLOB ?"  # three times as fast as instr
+            values.append(f"*{holds}*")
+        if name_lacks:
+            where += " AND NOT instr(name, ?)"
+            values.append(name_lacks)
+        if name_holds:
+            where += " AND instr(lower(name), lower(?))"
+            values.append(name_holds)
         with self._lock:
             rows = self._connection.execute(
-                "SELECT sequence FROM documents WHERE kind = ? AND name BETWEEN ? AND ?"
-                " AND instr(lower(name), lower(?)) > 0",
-                (kind, prefix, prefix + 2 * chr(0x10FFFF), part),
+                f"SELECT sequence FROM documents WHERE {where}", values
             ).fetchall()
         return sorted(row[0] for row in rows)
 

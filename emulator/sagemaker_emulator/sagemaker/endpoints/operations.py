@@ -197,7 +197,11 @@ def describe_endpoint(context: Context, request: types.DescribeEndpointInputType
 def list_endpoints(context: Context, request: types.ListEndpointsInputTypeDef) -> Response:
     """Endpoints by name part, status and time."""
     return page(
-        "ListEndpoints", request, Stored(context.store, KIND, named=True), "Endpoints", "Endpoint"
+        "ListEndpoints",
+        request,
+        Stored(context.store, KIND, name_holds=request.get("NameContains", "")),
+        "Endpoints",
+        "Endpoint",
     )
 
 
