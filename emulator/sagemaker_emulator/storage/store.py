@@ -107,6 +107,7 @@ class Store:
         prefix: str = "",
         holds: str = "",
         name_lacks: str = "",
+        holds_in_any_case: str = "",
         name_holds: str = "",
     ) -> list[int]:
         """The numbers of what `list` returns, in its order, without parsing the documents.
@@ -117,6 +118,8 @@ class Store:
             holds: A text that a document's JSON must hold, as `json.dumps` writes it; it may not
                 have the characters `*`, `?` and `[`.
             name_lacks: A text that a document's name must not hold.
+            holds_in_any_case: A text that a document's JSON must hold, whatever the case of its
+                ASCII letters.
             name_holds: A text of ASCII that a document's name must hold, in any case.
         """
         where, values = "kind = ? AND name BETWEEN ? AND ?", [kind, prefix]
@@ -127,6 +130,9 @@ class Store:
         if name_lacks:
             where += " AND NOT instr(name, ?)"
             values.append(name_lacks)
+        if holds_in_any_case:
+            where += " AND instr(lower(document), lower(?))"
+            values.append(holds_in_any_case)
         if name_holds:
             where += " AND instr(lower(name), lower(?))"
             values.append(name_holds)
