@@ -39,6 +39,9 @@ class Stored:
         show: returns what it lists of one.
         holds: a text that the JSON of all that `keep` keeps holds: the others are not parsed.
         name_lacks: a text that no name of those holds.
+        holds_in_any_case: as `holds`, whatever the case of its ASCII letters.
+        name_holds: a text of ASCII that the names of those hold, in any case: a NameContains where
+            the store's names are those that it filters by.
     """
 
     def __init__(
@@ -50,10 +53,12 @@ class Stored:
         show: Callable[[Document], Document] = lambda document: document,
         holds: str = "",
         name_lacks: str = "",
+        holds_in_any_case: str = "",
+        name_holds: str = "",
     ) -> None:
         self._store, self._kind, self._prefix = store, kind, prefix
         self._keep, self._show = keep, show
-        self._holds, self._name_lacks = holds, name_lacks
+        self._texts = holds, name_lacks, holds_in_any_case, name_holds
 
     def all(self) -> list[Document]:
         """All of them, in the order of their creation."""
@@ -70,7 +75,7 @@ class Stored:
             descending: whether the latest comes first.
             at_once: how many are read at a time.
         """
-        numbers = self._store.sequence(self._kind, self._prefix, self._holds, self._name_lacks)
+        numbers = self._store.sequence(self._kind, self._prefix, *self._texts)
         if descending:
             numbers.reverse()
         if after is not None:

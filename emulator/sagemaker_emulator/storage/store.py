@@ -102,7 +102,13 @@ class Store:
             return cursor.rowcount == 1
 
     def sequence(
-        self, kind: str, prefix: str = "", holds: str = "", name_lacks: str = ""
+        self,
+        kind: str,
+        prefix: str = "",
+        holds: str = "",
+        name_lacks: str = "",
+        holds_in_any_case: str = "",
+        name_holds: str = "",
     ) -> list[int]:
         """The numbers of what `list` returns, in its order, without parsing the documents.
 
@@ -112,6 +118,9 @@ class Store:
             holds: A text that a document's JSON must hold, as `json.dumps` writes it; it may not
                 have the characters `*`, `?` and `[`.
             name_lacks: A text that a document's name must not hold.
+            holds_in_any_case: A text that a document's JSON must hold, whatever the case of its
+                ASCII letters.
+            name_holds: A text of ASCII that a document's name must hold, in any case.
         """
         where, values = "kind = ? AND name BETWEEN ? AND ?", [kind, prefix]
         values.append(prefix + 2 * chr(0x10FFFF))
@@ -121,6 +130,12 @@ class Store:
         if name_lacks:
             where += " AND NOT instr(name, ?)"
             values.append(name_lacks)
+        if holds_in_any_case:
+            where += " AND instr(lower(document), lower(?))"
+            values.append(holds_in_any_case)
+        if name_holds:
+            where += " AND instr(lower(name), lower(?))"
+            values.append(name_holds)
         with self._lock:
             rows = self._connection.execute(
                 f"SELECT sequence FROM documents WHERE {where}", values

@@ -93,3 +93,12 @@ def test_second_connection_reads_what_the_first_wrote(tmp_path: Path) -> None:
     assert second.get("kind", "a") == {"x": [1.5, None, "é"]}
     first.close()
     second.close()
+
+
+def test_a_sequence_of_documents_that_contain_a_text(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store.db")
+    for name, text in (("a", "Night"), ("b", "day"), ("c", "midnight")):
+        store.put("kind", name, {"Text": text})
+    found = store.read(store.sequence("kind", holds_in_any_case="NIGHT"))
+    assert [found[number]["Text"] for number in sorted(found)] == ["Night", "midnight"]
+    assert len(store.sequence("kind", holds_in_any_case="")) == 3

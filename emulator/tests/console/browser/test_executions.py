@@ -138,3 +138,34 @@ def test_steps_are_chosen_and_run_again(
     page.get_by_role("button", name="Start the chosen steps").click()
     expect(page.get_by_role("status")).to_contain_text("Succeeded")
     expect(page.get_by_text("A selective execution")).to_be_visible()
+
+
+def test_the_list_follows_and_keeps_what_is_chosen(
+    open_console: Callable[..., Page], pipeline: PipelineClient
+) -> None:
+    pipeline.run()
+    page = open_console(f"/console/pipelines/{pipeline.name}")
+    page.get_by_role("checkbox").check()
+    arn = pipeline.start(Least="0.9")
+    row = page.locator("tr").filter(has_text=arn.rpartition("/")[2])
+    expect(row).to_contain_text("Failed")
+    expect(page.get_by_role("checkbox").nth(0)).not_to_be_checked()
+    expect(page.get_by_role("checkbox").nth(1)).to_be_checked()
+
+
+def test_a_hidden_page_has_no_connection_and_is_current_when_seen(
+    open_console: Callable[..., Page], held: PipelineClient
+) -> None:
+    arn = held.start()
+    page = open_console(f"/console/executions/{arn.rpartition('/')[2]}")
+    expect(page.locator("#node-Hold.Executing")).to_be_visible()
+    hide = """(hidden) => {
+        Object.defineProperty(document, "hidden", {value: hidden, configurable: true});
+        document.dispatchEvent(new Event("visibilitychange"));
+    }"""
+    page.evaluate(hide, True)
+    held.stop(arn)
+    assert held.finish(arn) == "Stopped"
+    expect(page.locator("#node-Hold.Executing")).to_be_visible()
+    page.evaluate(hide, False)
+    expect(page.locator("#node-Hold.Stopped")).to_be_visible()
