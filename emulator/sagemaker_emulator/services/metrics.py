@@ -105,7 +105,7 @@ def join(context: Context) -> object:
                 raise ValidationError(f"The emulator computes no other statistics than {known}.")
             super().__init__(stats, *others)
 
-    models.Statistics = Statistics  # type: ignore[misc]
+    models.Statistics = Statistics  # type: ignore[assignment, misc]
 
     class Own(CloudWatchMetricProvider):
         @staticmethod
