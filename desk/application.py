@@ -14,9 +14,10 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 
-from desk import access, devices, one_bin, pages
+from desk import access, benefit_pages, decisions, devices, one_bin, pages, shifts
 from desk.access import Access
 from desk.service import Service
+from desk.shift_store import ShiftStore
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -36,7 +37,8 @@ CHANGING = ("POST", "PUT", "PATCH", "DELETE")
 def routes() -> list[BaseRoute]:
     """Every route; each module lists its own."""
     static = Mount("/static", StaticFiles(directory=pages.STATIC), name="static")
-    return [*one_bin.routes(), *devices.routes(), static]
+    work = [*shifts.routes(), *decisions.routes(), *benefit_pages.routes()]
+    return [*one_bin.routes(), *work, *devices.routes(), static]
 
 
 def create(service: Service, checks: Access, folder: Path) -> Starlette:
@@ -53,6 +55,8 @@ def create(service: Service, checks: Access, folder: Path) -> Starlette:
         exception_handlers={HTTPException: _refused},
     )
     app.state.service, app.state.access, app.state.folder = service, checks, folder
+    app.state.shifts = ShiftStore(folder / "shifts", service)
+    app.state.shifts.resume()
     return app
 
 

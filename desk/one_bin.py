@@ -1,23 +1,30 @@
 """The page of one bin: a photo and its stock record in, the answer out. No photo is stored."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute
 
-from desk import pages, photo, records
-from desk.routes import get, post
+from desk import attention, bin_audit, pages, photo, records
+from desk.photo import PhotoUnusableError
+from desk.records import RecordError
+from desk.routes import get, post, text
+from desk.service import Service
 from pipelines.display.error_messages import explain
-from pipelines.errors import UserError
+from pipelines.scoring.records import RecordsError
 from pipelines.serving import prediction
 from pipelines.serving.photo import Photo
 from pipelines.serving.prediction import RefusedError
 from pipelines.serving.stock_record import StockRecord, StockRecordError
 
 ROWS = 3  # of items, to begin with
+# What the person at the page can correct; else the target or the endpoint has failed.
+REFUSALS = (PhotoUnusableError, RecordError, RecordsError, StockRecordError, RefusedError)
 ADVICE = {
     "pass": "Nothing to do.",
     "look": "Have somebody look into this bin.",
@@ -27,7 +34,12 @@ ADVICE = {
 
 def routes() -> list[BaseRoute]:
     """The routes."""
-    return [get("/", page), post("/bin", answer)]
+    return [
+        get("/", page),
+        post("/bin", answer),
+        post("/bin/attention", look_where),
+        *bin_audit.routes(),
+    ]
 
 
 def page(request: Request) -> Response:
@@ -43,23 +55,52 @@ def answer(request: Request, form: FormData) -> Response:
         record = stock_record(form, pages.service(request).connect().settings.desk.records)
         prepared = uploaded(form)
         response = ask(request, prepared.photo, record)
-    except (UserError, StockRecordError, RefusedError) as error:
+    except REFUSALS as error:
         return pages.problem(request, "Not counted", explain(error) or "", status=422)
     values = {
         "answer": response,
         "bars": bars(response),
         "advice": ADVICE.get(response.get("verdict", ""), ""),
         "note": prepared.note,
-        "id": text(form, "id"),
+        "audit": bin_audit.offer(request, response, prepared, text(form, "id"), record),
     }
     return pages.render(request, "answer.html", values)
+
+
+def look_where(request: Request, form: FormData) -> Response:
+    """Stream where the model looked: a line of JSON for each part of the photo, then a sentence."""
+    file = form.get("photo")
+    body = file.file.read() if isinstance(file, UploadFile) else b""
+    return StreamingResponse(
+        _lines(pages.service(request), body, text(form, "count"), partial(ask, request)),
+        media_type="application/x-ndjson",
+    )
+
+
+def _lines(service: Service, body: bytes, count: str, ask_endpoint: attention.Ask) -> Iterator[str]:
+    try:
+        looked = attention.Attention.of(body, count, ask_endpoint)
+        cells = []
+        for cell in looked.cells(ask_endpoint):
+            cells.append(cell)
+            yield json.dumps(cell.as_dict()) + "\n"
+        sentence = looked.sentence(cells)
+    except KeyError:
+        sentence = f"The model behind the endpoint does not know the count {count[:20]!r} any more."
+    except Exception as error:  # the response has begun: what is wrong comes as its last line
+        if (reason := explain(error)) is None:
+            raise
+        if not isinstance(error, REFUSALS):
+            service.forget()
+        sentence = reason
+    yield json.dumps({"sentence": sentence}) + "\n"
 
 
 def stock_record(form: FormData, source: str) -> StockRecord | None:
     """Return the stock record that a form names or holds; None if it does neither.
 
     Raises:
-        UserError, StockRecordError: It cannot be used.
+        RecordError, RecordsError, StockRecordError: It cannot be used.
     """
     columns = ("quantity", *records.MEASURES)
     cells = [[str(value).strip() for value in form.getlist(f"item_{name}")] for name in columns]
@@ -76,7 +117,7 @@ def uploaded(form: FormData) -> photo.Prepared:
     """Return the photo of a form, ready to be sent.
 
     Raises:
-        UserError: There is none, or it cannot be used.
+        PhotoUnusableError: There is none, or it cannot be used.
     """
     file = form.get("photo")
     if not isinstance(file, UploadFile):
@@ -84,7 +125,7 @@ def uploaded(form: FormData) -> photo.Prepared:
     return photo.prepare(file.filename or "photo", file.file.read())
 
 
-def ask(request: Request, sent: Photo, record: StockRecord | None) -> dict[str, Any]:
+def ask(request: Request, sent: Photo, record: StockRecord | None = None) -> dict[str, Any]:
     """Return the endpoint's answer.
 
     Raises:
@@ -120,9 +161,3 @@ def bars(response: Mapping[str, Any]) -> list[dict[str, Any]]:
             }
         )
     return rows
-
-
-def text(form: FormData, name: str) -> str:
-    """Return a field of a form, without blanks around it; "" if it is missing."""
-    value = form.get(name, "")
-    return value.strip() if isinstance(value, str) else ""

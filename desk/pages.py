@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import jinja2
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
@@ -15,8 +16,21 @@ from desk.service import Service
 FOLDER = Path(__file__).parent
 STATIC = FOLDER / "static"
 # The pages in the order of the navigation: address and label.
-NAVIGATION: Final = [("/", "One bin"), ("/devices", "Devices")]
+NAVIGATION: Final = [
+    ("/", "One bin"),
+    ("/shifts", "Shifts"),
+    ("/benefit", "What it brings"),
+    ("/devices", "Devices"),
+]
 WORDS: Final = {"pass": "PASS", "look": "LOOK", "cannot_judge": "CANNOT JUDGE"}
+# Drawn beside the words, so that colour is never the only sign: a tick, an eye, a question mark.
+SIGNS: Final = {
+    "pass": Markup('<path d="M4 13l5 5L20 6"/>'),
+    "look": Markup('<path d="M2 12s4-7 10-7 10 7 10 7-4 7-10 7S2 12 2 12z"/><path d="M12 10v4"/>'),
+    "cannot_judge": Markup(
+        '<path d="M6 7.5a6 6 0 1 1 9 5.2c-2 1.2-3 2-3 3.8"/><path d="M12 21.5v.1"/>'
+    ),
+}
 
 templates = jinja2.Environment(
     loader=jinja2.FileSystemLoader(FOLDER / "templates"),
@@ -28,17 +42,18 @@ templates = jinja2.Environment(
 
 
 def percent(share: float) -> str:
-    """Return a share in whole per cent, such as `82 %`; a chance is never shown as 0 or 100."""
+    """Return a share in whole per cent, such as `82 %`; what is possible is not 0, or 100."""
     if 0 < share < 0.005:
-        return "under 1 %"
+        return "< 1\N{NO-BREAK SPACE}%"
     if 0.995 < share < 1:
-        return "over 99 %"
-    return f"{share:.0%}".replace("%", " %")
+        return "> 99\N{NO-BREAK SPACE}%"
+    return f"{share:.0%}".replace("%", "\N{NO-BREAK SPACE}%")
 
 
 templates.filters["percent"] = percent
 templates.filters["json"] = json.dumps
 templates.globals["words"] = WORDS
+templates.globals["signs"] = SIGNS
 templates.globals["navigation"] = NAVIGATION
 
 

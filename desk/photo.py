@@ -1,5 +1,6 @@
 """A photo from a browser: upright, small enough for every endpoint, and a JPEG or a PNG."""
 
+import hashlib
 import io
 import warnings
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from pipelines.steps import photo as limits
 # Every endpoint accepts 6 MB, older ones no more; a stock record makes the request longer by 4/3.
 MAX_BYTES = 6_000_000 * 3 // 4
 SCALED_SIDE = 2048  # pixels of the longer side; the model looks at a few hundred
-MOST_PIXELS = 200_000_000  # that are read at all
+MOST_PIXELS = 150_000_000  # that are read at all
 QUALITY = 90  # of a JPEG
 
 
@@ -29,10 +30,12 @@ class Prepared:
 
     Attributes:
         photo: What is sent.
+        sha256: Of the file, in hex.
         note: How it differs from the file, in one sentence; "" if it does not.
     """
 
     photo: Photo
+    sha256: str
     note: str = ""
 
 
@@ -48,10 +51,10 @@ def prepare(name: str, body: bytes) -> Prepared:
     """
     if not body:
         raise PhotoUnusableError("Choose a photo first, or take one.")
-    kind = limits.content_type(body)
+    sha256, kind = hashlib.sha256(body).hexdigest(), limits.content_type(body)
     if kind and len(body) <= MAX_BYTES:
         try:
-            return Prepared(checked.check(Path(name), body))
+            return Prepared(checked.check(Path(name), body), sha256)
         except checked.TooManyPixelsError:
             pass  # scaled below
         except checked.PhotoError as error:
@@ -60,9 +63,10 @@ def prepare(name: str, body: bytes) -> Prepared:
     picture.thumbnail((SCALED_SIDE, SCALED_SIDE))
     scaled = Photo(Path(name), encode(picture), "image/jpeg", picture.width, picture.height)
     if picture.size == stored:
-        return Prepared(scaled, "The photo was converted to JPEG.")
+        return Prepared(scaled, sha256, "The photo was converted to JPEG.")
     return Prepared(
         scaled,
+        sha256,
         f"The photo was made smaller before it was sent: {picture.width} x {picture.height} "
         f"pixels in place of {stored[0]} x {stored[1]}.",
     )
@@ -83,17 +87,16 @@ def read(body: bytes, side: int = SCALED_SIDE) -> tuple[Image.Image, tuple[int, 
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             picture = Image.open(io.BytesIO(body))
             if picture.width * picture.height > MOST_PIXELS:
-                raise PhotoUnusableError(
-                    f"The photo has {picture.width} x {picture.height} pixels; at most "
-                    f"{MOST_PIXELS // 1_000_000} megapixels can be read. Take a smaller one."
-                )
+                raise Image.DecompressionBombError
             size = picture.size
             picture.draft("RGB", (side, side))
             turned = picture.getexif().get(limits.ORIENTATION, 1) >= 5
             upright = ImageOps.exif_transpose(picture).convert("RGB")
             return upright, size[::-1] if turned else size
-    except PhotoUnusableError:
-        raise
+    except Image.DecompressionBombError:  # of Pillow, from twice its own limit on
+        raise PhotoUnusableError(
+            f"The photo has more than {MOST_PIXELS // 1_000_000} megapixels. Take a smaller one."
+        ) from None
     except Exception as error:  # Pillow's plugins raise errors of many kinds for damaged files
         raise PhotoUnusableError(
             "The photo cannot be read: it is damaged, or of a kind that the desk does not know. "

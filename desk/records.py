@@ -14,6 +14,7 @@ from pipelines.steps import record
 
 SETTING = "desk.records"
 FILE_ID = r"[^\W_][\w .+=@-]{0,99}"  # no path, no hidden file
+NUMBER = r"\d{1,9}(\.\d{0,9})?|\.\d{1,9}"
 MEASURES = ("length", "width", "height", "weight")
 UNITS = {"inches": ("in", "lb"), "centimetres": ("cm", "kg")}
 
@@ -115,12 +116,11 @@ def _item(number: int, row: Mapping[str, str], units: str) -> dict[str, Any]:
     item["quantity"] = int(quantity)
     for name in MEASURES:
         if text := row[name].replace(",", "."):
-            try:
-                item[name] = float(text)
-            except ValueError:
+            if not re.fullmatch(NUMBER, text, re.ASCII):
                 raise RecordError(
                     f"Item {number}: the {name} is {text[:20]!r}; enter a number, or nothing."
-                ) from None
+                )
+            item[name] = float(text)
     return item
 
 

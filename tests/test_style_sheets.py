@@ -14,8 +14,8 @@ from tests.style_sheet import colours, contrast, pairs
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "emulator/sagemaker_emulator/console/static/base.css"
-# A step's image and a page of its own have no access to the emulator's folder.
-COPIES = [ROOT / "steps/styles/base.css"]
+# The desk and the steps have no access to the emulator's folder.
+COPIES = [ROOT / "desk/static/base.css", ROOT / "steps/styles/base.css"]
 SHEET = SOURCE.read_text() + (ROOT / "steps/styles/report.css").read_text()
 PAGES = [
     "pipelines/display/templates/report.html.j2",

@@ -25,7 +25,7 @@ from sagemaker_emulator.credentials import Credentials
 from sagemaker_emulator.errors import StartError
 from sagemaker_emulator.options import Options, choose_sockets, require_images
 from sagemaker_emulator.proxies import past_proxies
-from sagemaker_emulator.sagemaker import tags
+from sagemaker_emulator.sagemaker import search, tags
 from sagemaker_emulator.sagemaker.endpoints import configs
 from sagemaker_emulator.sagemaker.endpoints import operations as endpoints
 from sagemaker_emulator.sagemaker.endpoints.deployments import Deployments
@@ -52,6 +52,7 @@ from sagemaker_emulator.services.logs import events as log_events
 from sagemaker_emulator.services.logs import groups as log_groups
 from sagemaker_emulator.services.logs import streams as log_streams
 from sagemaker_emulator.services.logs.log_files import LogFiles
+from sagemaker_emulator.services.metrics import Metrics
 from sagemaker_emulator.state_folder import only_server, own
 from sagemaker_emulator.storage.s3 import S3
 from sagemaker_emulator.storage.store import Store
@@ -60,7 +61,7 @@ from sagemaker_emulator.version import VERSION
 # The modules whose import registers the operations.
 OPERATIONS: tuple[ModuleType, ...] = (
     *(tags, jobs, processing, training, transform, tuning, configs, endpoints),
-    *(groups, models, packages, pipelines, execution_operations, callback_operations),
+    *(groups, models, packages, pipelines, execution_operations, callback_operations, search),
     *(
         events,
         rule_tags,
@@ -95,6 +96,7 @@ def connect(context: Context, runtime: str) -> None:
         del client[SDK_DEFAULTS]
     context.containers = Runtime(context.images, context.state, sandbox, client)
     context.logs = LogFiles(context.state / "logs")
+    context.metrics = Metrics()
     context.events = EventBus(context)
     context.functions = Invoker(context)
     context.dead_letters = DeadLetters(context)

@@ -21,7 +21,7 @@ class ConsoleClient:
 
     def get(self, path: str, status: int = 200, **query: str) -> BeautifulSoup:
         """A page."""
-        response = self.http.get(path, params=query)
+        response = self.http.get(path, params=query or None)
         assert response.status_code == status, response.text
         return BeautifulSoup(response.text, "html.parser")
 

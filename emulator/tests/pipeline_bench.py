@@ -38,7 +38,7 @@ class PythonFunctions(dict[str, Callable[[Any], Any]]):
         except ValueError as error:
             return Outcome({"errorMessage": str(error), "errorType": "ValueError"}, failed=True)
 
-    def invoke_later(self, name: str, payload: object) -> None:
+    def invoke_later(self, name: str, payload: object, identity: str = "") -> None:
         self.invoke(name, payload)
 
     def permits(self, name: str, principal: str, source: str) -> bool:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from pipelines.commands.group import Group
-from pipelines.commands.shared import LOCAL, TargetOption
+from pipelines.commands.shared import LOCAL, TargetOption, say
 
 app = Group("Build")
 
@@ -26,7 +26,7 @@ def upsert(
     if dry_run:
         typer.echo(upserting.dry_run(target.settings))
     else:
-        typer.echo(str(upserting.upsert(target.session, target.settings)))
+        say(str(upserting.upsert(target.session, target.settings)))
 
 
 @app.add("setup", "setup --target aws")
@@ -39,7 +39,7 @@ def setup(target: TargetOption = LOCAL) -> None:
     from pipelines.provisioning import setup as setting_up
 
     for line in setting_up.setup(target.session, target.settings):
-        typer.echo(str(line))
+        say(str(line))
 
 
 @app.add("images --target aws", "images --target aws --push")

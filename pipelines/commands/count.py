@@ -13,6 +13,7 @@ from pipelines.commands.shared import (
     TargetOption,
     note,
     print_json,
+    say,
     version_number,
 )
 
@@ -168,7 +169,7 @@ def score(
 
         if scores.answers:
             terminal.show(*answers.scores(scores))
-        typer.echo(scores.sentence(output))
+        say(scores.sentence(output))
     for name, reason in list(scores.failures.items())[:FAILURES_SHOWN]:
         note(f"{name} was not counted: {reason}")
     if len(scores.failures) > FAILURES_SHOWN:

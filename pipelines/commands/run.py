@@ -6,7 +6,15 @@ import typer
 
 from pipelines import NAME
 from pipelines.commands.group import Group
-from pipelines.commands.shared import INTERRUPTED, LOCAL, ExecutionName, Target, TargetOption, note
+from pipelines.commands.shared import (
+    INTERRUPTED,
+    LOCAL,
+    ExecutionName,
+    Target,
+    TargetOption,
+    note,
+    say,
+)
 
 Wait = Annotated[
     bool, typer.Option("--wait/--no-wait", help="Show the steps until the execution ends.")
@@ -63,11 +71,11 @@ def start(
 @app.add("stop", "stop 8x2k")
 def stop(execution_name: ExecutionName = None, target: TargetOption = LOCAL) -> None:
     """Stop an execution and its running jobs."""
-    from pipelines.executions import execution
+    from pipelines.executions import control, execution
 
     arn = execution.resolve(target.sagemaker, NAME, execution_name)
-    execution.stop(target.sagemaker, arn)
-    typer.echo(f"Execution {arn.rpartition('/')[2]} is stopping.")
+    control.stop(target.sagemaker, arn)
+    say(f"Execution {arn.rpartition('/')[2]} is stopping.")
 
 
 @app.add("retry", "retry 8x2k --no-wait")
@@ -78,10 +86,10 @@ def retry(
 
     It keeps its parameters.
     """
-    from pipelines.executions import execution
+    from pipelines.executions import control, execution
 
     arn = execution.resolve(target.sagemaker, NAME, execution_name)
-    execution.retry(target.sagemaker, arn)
+    control.retry(target.sagemaker, arn)
     _follow(target, arn, wait)
 
 

@@ -15,6 +15,7 @@ from pipelines.commands.shared import (
     TargetOption,
     note,
     print_json,
+    say,
     version_number,
 )
 
@@ -90,7 +91,7 @@ def approve(
     command = f"approve {chosen.version}"
     _show_change(target, chosen, endpoints.read(client, name), command, yes)
     approved = package_group.decide(client, NAME, APPROVED, chosen.version, reason)
-    typer.echo(f"Version {approved.version} is approved. The approval rule is deploying it.")
+    say(f"Version {approved.version} is approved. The approval rule is deploying it.")
     note("To wait for it: python pipeline.py endpoint --wait")
 
 
@@ -106,7 +107,7 @@ def reject(
     from pipelines.serving import package_group
 
     rejected = package_group.decide(target.sagemaker, NAME, package_group.REJECTED, version, reason)
-    typer.echo(f"Version {rejected.version} is rejected.")
+    say(f"Version {rejected.version} is rejected.")
     serving = endpoints.read(target.sagemaker, target.settings.endpoint)
     if serving and serving.next_model.package == rejected.arn:
         note(
@@ -237,6 +238,6 @@ def _deploy(target: Target, deploy: Callable[..., "Promotion"], *package: str) -
     settings = target.settings
     placement = Placement(settings.endpoint, settings.instances.inference, settings.role_arn)
     done = deploy(target.sagemaker, *package, placement, wait_seconds=ENDPOINT_SECONDS)
-    typer.echo(f"Endpoint {done.endpoint_name}, version {done.version}: {done.status}.")
+    say(f"Endpoint {done.endpoint_name}, version {done.version}: {done.status}.")
     note("To wait for it: python pipeline.py endpoint --wait")
     return done.version

@@ -5,7 +5,7 @@ import shutil
 import sys
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
@@ -52,11 +52,11 @@ TargetOption = Annotated[
     typer.Option(
         "--target",
         "-t",
-        metavar="local|aws|FILE",
+        metavar="TARGET",
         parser=lambda value: Target(getattr(value, "name", value)),
         envvar="PIPELINE_TARGET",
         show_envvar=False,
-        help="This machine, AWS or a settings file. \\[default: $PIPELINE_TARGET, else local]",
+        help="local, aws or a settings file. \\[default: $PIPELINE_TARGET, else local]",
         show_default=False,
     ),
 ]
@@ -82,11 +82,19 @@ def version_number(text: str) -> int:
 
 def note(text: str) -> None:
     """Print a message to standard error; standard output holds only what was asked for."""
+    typer.echo(_wrapped(text, sys.stderr), err=True)
+
+
+def say(text: str) -> None:
+    """Print a sentence to standard output."""
+    typer.echo(_wrapped(text, sys.stdout))
+
+
+def _wrapped(text: str, stream: TextIO) -> str:
+    """A terminal gets lines that it need not break; another program gets the text as it is."""
     from pipelines.display.formatting import wrap
 
-    if sys.stderr.isatty():
-        text = wrap(text, shutil.get_terminal_size().columns)
-    typer.echo(text, err=True)
+    return wrap(text, shutil.get_terminal_size().columns) if stream.isatty() else text
 
 
 def print_json(value: object) -> None:

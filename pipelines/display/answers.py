@@ -1,12 +1,13 @@
 """The model's answers in plain words: of `predict` one by one, of `score` together."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import RenderableType
 from rich.text import Text
 
 from pipelines.display.formatting import STYLES
+from pipelines.display.paths import shorten
 from pipelines.display.table import Column, FittedTable
 from pipelines.scoring.scores import (
     CANNOT_JUDGE,
@@ -19,9 +20,8 @@ from pipelines.scoring.scores import (
 from pipelines.serving.prediction import Prediction
 
 WORDS = {PASS: "PASS", LOOK: "LOOK", CANNOT_JUDGE: "CANNOT JUDGE"}
-LONGEST_PATH = 28  # of an image; of a longer one the end is shown
+LONGEST_PATH = 28  # columns of an image's path; of a longer one the end is shown
 LONGEST_BESIDE = 20  # the same where much stands beside it
-LONGEST_ALONE = 56  # of the only image
 SHOWN = 10  # bins to look at that `score` shows; the CSV file lists all
 
 
@@ -32,7 +32,9 @@ def predictions(answers: Iterable[Prediction]) -> list[RenderableType]:
         return [_in_full(answers[0])]
     if not any("verdict" in one.answer for one in answers):
         return [_counted(answers)]
-    return [_judged(answers), *(_reason(one) for one in answers if "verdict" in one.answer)]
+    names = shorten([one.path for one in answers], LONGEST_PATH)
+    reasons = [_reason(names[one.path], one) for one in answers if "verdict" in one.answer]
+    return [_judged(answers), Text("\n").join(reasons)]
 
 
 def scores(scored: Scores) -> list[RenderableType]:
@@ -47,12 +49,13 @@ def scores(scored: Scores) -> list[RenderableType]:
     suspects = [name for name in scored.ranked if scored.answers[name].get("verdict") == LOOK]
     if not suspects:
         return [counts]
+    names = shorten(suspects[:SHOWN], LONGEST_PATH)
     rows = [
-        [_end(name, LONGEST_PATH), _match(scored.answers[name]), scored.answers[name]["reason"]]
-        for name in suspects[:SHOWN]
+        [names[name], _match(scored.answers[name]), scored.answers[name]["reason"]]
+        for name in names
     ]
     columns = [
-        Column("look at", whole=True),
+        Column("look at"),
         Column("record is right", right=True, whole=True),
         Column("reason"),
     ]
@@ -70,7 +73,7 @@ def _in_full(one: Prediction) -> FittedTable:
     if "verdict" in answer:
         lines += [("verdict", _verdict(answer)), ("record is right", _match(answer))]
         lines.append(("reason", answer["reason"]))
-    columns = (Column("image", whole=True), Column(_end(one.path, LONGEST_ALONE)))
+    columns = (Column("image", whole=True), Column(one.path))
     return FittedTable(columns, [line for line in lines if line[1]])
 
 
@@ -83,19 +86,21 @@ def _estimates(answer: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def _counted(answers: Iterable[Prediction]) -> FittedTable:
+def _counted(answers: Sequence[Prediction]) -> FittedTable:
+    names = shorten([one.path for one in answers], LONGEST_BESIDE)
     rows = []
     for one in answers:
         (_, confidence), (_, expected), (_, shares) = _estimates(one.answer)
-        row = [_end(one.path, LONGEST_BESIDE), _count(one.answer), confidence, expected, shares]
+        row = [names[one.path], _count(one.answer), confidence, expected, shares]
         rows.append(row)
     return FittedTable([*_columns(), Column("probability of each count")], rows)
 
 
-def _judged(answers: Iterable[Prediction]) -> FittedTable:
+def _judged(answers: Sequence[Prediction]) -> FittedTable:
+    names = shorten([one.path for one in answers], LONGEST_BESIDE)
     rows = [
         [
-            _end(one.path, LONGEST_BESIDE),
+            names[one.path],
             _count(one.answer),
             _share(one.answer["confidence"]),
             _expected(one.answer),
@@ -110,16 +115,16 @@ def _judged(answers: Iterable[Prediction]) -> FittedTable:
 
 def _columns() -> list[Column]:
     return [
-        Column("image", whole=True),
+        Column("image"),
         Column("count", right=True, whole=True),
         Column("confidence", right=True, whole=True),
         Column("expected count", right=True, whole=True, optional=1),
     ]
 
 
-def _reason(one: Prediction) -> Text:
+def _reason(name: str, one: Prediction) -> Text:
     verdict = one.answer["verdict"]
-    text = Text(f"{_end(one.path, LONGEST_PATH)}: ")
+    text = Text(f"{name}: ")
     text.append(_verdict(one.answer), STYLES.get(WORDS.get(verdict, ""), ""))
     return text.append(f", {one.answer['reason']}.")
 
@@ -147,7 +152,3 @@ def _share(share: float) -> str:
     if 0 < share < 0.005:
         return "<1%"
     return ">99%" if 0.995 <= share < 1 else f"{share:.0%}"
-
-
-def _end(path: str, longest: int) -> str:
-    return path if len(path) <= longest else f"…{path[1 - longest :]}"

@@ -1,7 +1,9 @@
 """Durations, times, numbers and statuses as a person reads them."""
 
-import textwrap
+import re
 from datetime import datetime
+
+from pipelines.display.folding import fold
 
 STATUSES = {
     "green": "Succeeded Completed InService Approved NoIssuesFound PASS",
@@ -43,11 +45,22 @@ def short(text: str) -> str:
     return text if number.is_integer() else f"{number:.4g}"
 
 
+COMMAND = re.compile(r" +(python|source|cd|git|docker|make) ")
+BESIDE = re.compile(r" *\S+  +(?=\S)")  # a name, and what is explained beside it
+
+
 def wrap(text: str, width: int) -> str:
-    """Sentences broken between words; indented lines, which are commands, stay whole."""
+    """Sentences broken between words; commands, which are indented, stay whole."""
     return "\n".join(
-        line
-        if line.startswith(" ")
-        else textwrap.fill(line, width, break_long_words=False, break_on_hyphens=False)
-        for line in text.splitlines()
+        line if COMMAND.match(line) else _wrapped(line, width) for line in text.splitlines()
     )
+
+
+def _wrapped(line: str, width: int) -> str:
+    """A line folded; what is explained beside a name stays beside it."""
+    beside = BESIDE.match(line)
+    indent = beside.end() if beside else len(line) - len(line.lstrip())
+    if indent > width // 2:
+        indent = 0
+    first, *others = fold(line[indent:], width - indent).split("\n")
+    return "\n".join([line[:indent] + first, *(" " * indent + other for other in others)])

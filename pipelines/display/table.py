@@ -1,4 +1,4 @@
-"""Tables that fit the terminal: no word, number or heading is ever broken in the middle.
+"""Tables that fit the terminal: no word is broken in the middle, nor a number from its unit.
 
 Where a table is too wide, it first leaves out its optional columns, then stacks the cells of each
 row, as on a phone.
@@ -15,10 +15,12 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from pipelines.display.folding import fold, line_spans, shorten, words
 from pipelines.display.formatting import STYLES
 
 GAP = 2  # between two columns
-LONGEST_WORD = 32  # longer ones, as addresses, are broken where they have to be
+INDENT = 2  # of the long cells of a row that is stacked
+LONGEST_WORD = 32  # longer ones, as addresses, are broken at a separator where they have to be
 SHORTEST_LINE = 16  # of a column that is cut at its end
 
 
@@ -65,13 +67,13 @@ class FittedTable(JupyterMixin):
     def _narrowest(self, at: int) -> int:
         """How narrow a column can be."""
         column, cells = self.columns[at], [row[at] for row in self.rows]
-        widths = [cell_len(word) for word in column.heading.split()]
+        widths = [min(cell_len(word), LONGEST_WORD) for word in words(column.heading)]
         if column.cut:
             return max([SHORTEST_LINE, *widths])
         if column.whole:
             return max([*widths, *map(cell_len, cells)])
-        words = (cell_len(word) for cell in cells for word in cell.split())
-        return max([*widths, *(min(width, LONGEST_WORD) for width in words)], default=1)
+        longest = (min(cell_len(word), LONGEST_WORD) for cell in cells for word in words(cell))
+        return max([*widths, *longest], default=1)
 
     def _table(self, shown: list[int], most: int) -> Table:
         widths = {at: self._narrowest(at) for at in shown}
@@ -90,32 +92,49 @@ class FittedTable(JupyterMixin):
         for at in shown:
             column = self.columns[at]
             table.add_column(
-                column.heading,
+                fold(column.heading, widths[at]),
                 width=widths[at],
                 justify="right" if column.right else "left",
-                overflow="ellipsis" if column.cut else "fold",
-                no_wrap=column.cut,
+                overflow="fold",
             )
         for row in self.rows:
-            table.add_row(*(_styled(row[at]) for at in shown))
+            table.add_row(*(self._fitted(row[at], at, widths[at]) for at in shown))
         return table
 
+    def _fitted(self, cell: str, at: int, width: int) -> Text:
+        return folded(_styled(shorten(cell, width) if self.columns[at].cut else cell), width)
+
     def _stacked(self, shown: list[int], most: int) -> Iterable[RenderableType]:
-        """The short cells of each row beside each other, and its long ones below, indented."""
+        """The short cells of each row beside each other, and its long ones below, indented.
+
+        Several long ones have their headings; a single one explains the row by itself.
+        """
+        long = [at for at in shown if not (self.columns[at].whole or self.columns[at].right)]
         for row in self.rows:
             lines, below = [Text()], []
             for at in shown:
                 column, cell = self.columns[at], _styled(row[at])
-                if cell and not (column.whole or column.right):
-                    below.append(Padding(cell, (0, 0, 0, 2)))
+                with_heading = column.heading and (column.right or (at in long and len(long) > 1))
+                named = Text(f"{column.heading} " if with_heading else "", "dim")
+                named = Text.assemble(named, cell)
+                if cell and at in long:
+                    below.append(Padding(folded(named, most - INDENT), (0, 0, 0, INDENT)))
                 elif cell:
-                    named = Text(f"{column.heading} ", "dim") if column.right else Text()
-                    named.append_text(cell)
                     if lines[-1] and cell_len(f"{lines[-1]}  {named}") > most:
                         lines.append(Text())
                     lines[-1].append("  " if lines[-1] else "").append_text(named)
-            yield from lines
+            yield from (folded(line, most) for line in lines)
             yield from below
+
+
+def folded(text: Text, width: int) -> Text:
+    """A text whose lines have at most `width` columns, with its styles."""
+    lines = [
+        line[start:end]
+        for line in text.split("\n", allow_blank=True)
+        for start, end in line_spans(line.plain, width)
+    ]
+    return Text("\n").join(lines)
 
 
 def _styled(cell: str) -> Text:

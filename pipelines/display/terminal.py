@@ -16,7 +16,7 @@ from rich.live import Live
 from rich.text import Text
 
 from pipelines.display.formatting import STYLES, duration, moment
-from pipelines.display.table import Column, FittedTable
+from pipelines.display.table import Column, FittedTable, folded
 from pipelines.executions.advice import PROGRAM, Advice
 from pipelines.executions.execution import SKIPPED, WAITING, Execution
 from pipelines.executions.watch import LogEnding, Snapshot
@@ -36,8 +36,10 @@ def show(*parts: RenderableType) -> None:
     for number, part in enumerate(parts):
         if number:
             out.print()
-        # A terminal wraps sentences between words; another program gets each on one line. What
-        # is to be copied, such as a command, is never cut.
+        # On a terminal sentences are folded between words; another program gets each on one line.
+        # What is to be copied, such as a command, is never cut.
+        if isinstance(part, Text) and out.is_terminal:
+            part = folded(part, out.width)
         out.print(part, soft_wrap=isinstance(part, Text) and not out.is_terminal, crop=False)
 
 
@@ -80,7 +82,9 @@ class NextSteps:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """The explanations beside the commands, or below them where there is no room."""
         sentence = Text(self.advice.sentence)
-        if not console.is_terminal:
+        if console.is_terminal:
+            sentence = folded(sentence, options.max_width)
+        else:
             sentence.overflow = "ignore"
         yield sentence
         lines = [f"  {line}" for line in self.advice.lines()]
@@ -105,7 +109,8 @@ def show_live(snapshots: Iterable[Snapshot]) -> Snapshot:
     last = None
     with Live(console=out, refresh_per_second=4, transient=False) as live:
         for last in snapshots:
-            live.update(Group(headline(last.execution), Text(), *_now(last)))
+            parts = [headline(last.execution), Text(), *_now(last)]
+            live.update(Group(*(folded(p, out.width) if isinstance(p, Text) else p for p in parts)))
     assert last is not None, "an execution is looked at at least once"
     out.print()
     return last
@@ -193,7 +198,8 @@ def show_failure(snapshot: Snapshot, endings: Iterable[LogEnding]) -> None:
     err = Console(stderr=True, highlight=False)
 
     def show(text: str, style: str = "") -> None:
-        err.print(Text(text, style), soft_wrap=not err.is_terminal)
+        line = Text(text, style)
+        err.print(folded(line, err.width) if err.is_terminal else line, soft_wrap=True)
 
     show(f"Execution {execution.id} {execution.status}.", STYLES["Failed"])
     for step in execution.steps:

@@ -44,6 +44,12 @@ def advise(execution: Execution, outcome: Outcome) -> Advice:
         )
     if version := outcome.version:
         return _about_version(version.version, version.approval, identity)
+    if execution.version_arn and execution.status == "Succeeded":
+        number = execution.version_arn.rpartition("/")[2]
+        return Advice(
+            f"Model version {number} was registered, and deleted since.",
+            (("models", "list the versions"), CHANGED),
+        )
     failed = [step for step in execution.steps if step.status == "Failed"]
     with_log = [step.name for step in failed if step.type in GROUPS]
     if execution.status == "Failed" and failed and not with_log:

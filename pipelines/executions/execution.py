@@ -1,4 +1,4 @@
-"""Executions of the pipeline: start, find, describe, list, stop and retry."""
+"""Executions of the pipeline: what one is, and how it is found, listed and described."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from botocore.exceptions import ClientError
 
@@ -93,6 +92,11 @@ class Execution:
     def id(self) -> str:
         """The last part of the ARN, which S3 prefixes are named after."""
         return self.arn.rpartition("/")[2]
+
+    @property
+    def version_arn(self) -> str:
+        """The ARN of the model version that it registered; "" if it has not."""
+        return next((step.job_arn for step in self.steps if step.type == "RegisterModel"), "")
 
     @property
     def running(self) -> bool:
@@ -221,39 +225,6 @@ def describe(client: SageMakerClient, arn: str) -> Execution:
         parameters=parameters_of(client, arn),
         steps=tuple(steps),
     )
-
-
-def stop(client: SageMakerClient, arn: str) -> None:
-    """Stop an execution and its jobs.
-
-    Raises:
-        ExecutionError: It has ended already.
-    """
-    _require(client, arn, running=True, refusal="so there is nothing to stop")
-    client.stop_pipeline_execution(PipelineExecutionArn=arn, ClientRequestToken=str(uuid4()))
-
-
-def retry(client: SageMakerClient, arn: str) -> None:
-    """Resume a Failed or Stopped execution from the failed step, with the same parameters.
-
-    Raises:
-        ExecutionError: It is still running, or has succeeded.
-    """
-    status = _require(client, arn, running=False, refusal="so it cannot be retried yet")
-    if status == "Succeeded":
-        raise ExecutionError(
-            f"Execution {arn.rpartition('/')[2]} has succeeded, so there is nothing to retry. "
-            "`python pipeline.py start` starts another."
-        )
-    client.retry_pipeline_execution(PipelineExecutionArn=arn, ClientRequestToken=str(uuid4()))
-
-
-def _require(client: SageMakerClient, arn: str, *, running: bool, refusal: str) -> str:
-    response = client.describe_pipeline_execution(PipelineExecutionArn=arn)
-    status = response["PipelineExecutionStatus"]
-    if (status in RUNNING) != running:
-        raise ExecutionError(f"Execution {arn.rpartition('/')[2]} is {status}, {refusal}.")
-    return status
 
 
 def parameters_of(client: SageMakerClient, arn: str) -> dict[str, str]:

@@ -71,7 +71,6 @@ def read(client: SageMakerClient, s3: S3Client, execution: Execution) -> Outcome
     evaluate = next((step for step in execution.steps if step.name == EVALUATION), None)
     url = output_url(client, evaluate, "evaluation")
     tune = next((step for step in execution.steps if step.type == "Tuning"), None)
-    register = next((step for step in execution.steps if step.type == "RegisterModel"), None)
     evaluation = _json(s3, url, evaluation_report.FILE)
     training = _json(s3, url, "training.json") or {}
     return Outcome(
@@ -80,7 +79,7 @@ def read(client: SageMakerClient, s3: S3Client, execution: Execution) -> Outcome
         profile_findings=tuple(training.get("profile", {}).get("findings", ())),
         trials=tuple(list_trials(client, tune.job)) if tune and tune.job else (),
         evaluation_url=url,
-        version=_version(client, register.job_arn if register else ""),
+        version=_version(client, execution.version_arn),
     )
 
 

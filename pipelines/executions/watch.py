@@ -171,11 +171,10 @@ def _decided_since(client: SageMakerClient, execution: Execution, at_first: str)
         execution: The execution, whose Register step names the version.
         at_first: What promoting did: `left for approval`, or a change of the endpoint.
     """
-    register = next((step for step in execution.steps if step.type == "RegisterModel"), None)
-    if not at_first or not register or not register.job_arn:
+    if not at_first or not execution.version_arn:
         return at_first
     try:
-        approval = versions.describe(client, register.job_arn).approval
+        approval = versions.describe(client, execution.version_arn).approval
     except aws.ClientError:  # deleted since
         return at_first
     same = approval == (PENDING if at_first == LEFT else versions.APPROVED)

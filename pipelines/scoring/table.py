@@ -60,7 +60,7 @@ def write(scores: Scores, path: Path) -> None:
     try:
         with written.open("w", newline="", encoding="utf-8") as file:
             csv.writer(file, lineterminator="\n").writerows(
-                [[_no_formula(cell) for cell in row] for row in [head, *rows]]
+                [[no_formula(cell) for cell in row] for row in [head, *rows]]
             )
         if regular:
             written.replace(path.resolve())
@@ -74,7 +74,8 @@ def _cannot_be_written(path: Path, error: OSError) -> TableError:
     return TableError(f"--output: {path} cannot be written: {error.strerror}.")
 
 
-def _no_formula(cell: object) -> object:
+def no_formula(cell: object) -> object:
+    """A cell that no spreadsheet runs as a formula: one that it would run gets an apostrophe."""
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell
 
 

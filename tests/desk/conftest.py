@@ -1,7 +1,7 @@
 """The desk over HTTP, over an endpoint that really answers."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -33,5 +33,5 @@ def open_desk(target: Target, tmp_path: Path) -> Iterator[OpenDesk]:
 @pytest.fixture
 def client(open_desk: OpenDesk) -> Iterator[httpx.Client]:
     """A browser that is signed in to a desk without stock records."""
-    with closing(open_desk().sign_in()) as signed_in:
+    with open_desk().sign_in() as signed_in:
         yield signed_in

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import boto3
 import httpx
@@ -34,22 +35,27 @@ class Target:
 
     line: CommandLine
 
-    def open(self, **values: str) -> tuple[boto3.Session, Settings]:
-        """Return a session and settings; values by setting, such as desk_records."""
+    def open(self, url: str = "", **values: str) -> tuple[boto3.Session, Settings]:
+        """Return a session and settings.
+
+        Args:
+            url: Where the services are; the emulator's by default.
+            values: Values by setting, such as desk_records.
+        """
         variables = {f"PIPELINE_{name.upper()}": value for name, value in values.items()}
         settings = load("local", variables).resolved("123456789012", {})
-        return Session(self.line), settings
+        return Session(self.line, url), settings
 
 
 class Session(boto3.Session):
     """A session whose clients use the emulator, without a change of this process's environment."""
 
-    def __init__(self, line: CommandLine) -> None:
+    def __init__(self, line: CommandLine, url: str = "") -> None:
         server = sagemaker_emulator.status(line.state)
         assert server is not None
         keys = server["environment"]
-        self._urls = {"s3": server["s3_url"]}
-        self._url = server["url"]
+        self._urls = {} if url else {"s3": server["s3_url"]}
+        self._url = url or server["url"]
         super().__init__(
             keys["AWS_ACCESS_KEY_ID"], keys["AWS_SECRET_ACCESS_KEY"], region_name="us-east-1"
         )
@@ -131,16 +137,17 @@ class Desk:
         """Return a new link that signs a browser in."""
         return f"{self.base}/?key={self.access.keys.issue()}"
 
-    def sign_in(self) -> httpx.Client:
-        """Return a browser that is signed in and sends what the desk's own pages send."""
-        client = httpx.Client(base_url=self.base, follow_redirects=True, trust_env=False)
-        client.get(self.link())
-        visitor = self.access.visitor(dict(client.cookies))
-        assert visitor
-        client.headers.update(
-            {"Origin": self.base, "X-Form-Token": self.access.form_token(visitor)}
-        )
-        return client
+    @contextmanager
+    def sign_in(self) -> Iterator[httpx.Client]:
+        """A browser that is signed in and sends what the desk's own pages send."""
+        options: Any = {"follow_redirects": True, "trust_env": False, "timeout": 30}
+        with httpx.Client(base_url=self.base, **options) as client:
+            client.get(self.link(), follow_redirects=False)
+            visitor = self.access.visitor(dict(client.cookies))
+            assert visitor
+            token = self.access.form_token(visitor)
+            client.headers.update({"Origin": self.base, "X-Form-Token": token})
+            yield client
 
 
 @contextmanager

@@ -47,7 +47,7 @@ def test_a_quantity_that_the_model_does_not_know_cannot_be_judged(client: httpx.
 def test_the_bars_show_each_count_and_mark_the_recorded_one(client: httpx.Client) -> None:
     page = check(client, bin_photo([0, 7]), quantity="3")
     rows = [" ".join(row.get_text(" ").split()) for row in page.select(".bars tbody tr")]
-    assert rows[2:4] == ["2 82 %", "3 3 % on record"]
+    assert rows[2:4] == ["2 82 %", "3 on record 3 %"]
     assert rows[-1] == "6 or more 3 %"
 
 

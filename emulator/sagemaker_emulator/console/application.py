@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
+from starlette.background import BackgroundTask
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -16,7 +17,19 @@ from starlette.staticfiles import StaticFiles
 
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.signed_request import SignedRequest
-from sagemaker_emulator.console import access, artifacts, log_view, pipelines
+from sagemaker_emulator.console import (
+    access,
+    artifacts,
+    endpoints,
+    executions,
+    jobs,
+    log_view,
+    models,
+    pipelines,
+    s3,
+    s3_client,
+    tuning,
+)
 from sagemaker_emulator.console.pages import ROOT, render
 from sagemaker_emulator.errors import ApiError
 
@@ -25,7 +38,7 @@ _Receive = Callable[[], Awaitable[_Message]]
 _Send = Callable[[_Message], Awaitable[None]]
 
 # In the order of the navigation; those without a section are parts of others' pages.
-PAGES = (pipelines, artifacts, log_view)
+PAGES = (pipelines, executions, jobs, tuning, models, endpoints, s3, artifacts, log_view)
 _FIRST = pipelines.SECTION.path
 # A photo for InvokeEndpoint, or a file for S3, with the rest of its form.
 MOST_BODY = 26 << 20
@@ -68,6 +81,7 @@ def application(context: Context) -> "Console":
         exception_handlers={ApiError: _refused, HTTPException: _refused},
     )
     app.state.context = context
+    app.state.execution_arns = {}
     app.state.sections = [page.SECTION for page in PAGES if page.SECTION]
     app.state.access = access.Access(
         context.credentials, os.getpid(), urlsplit(context.url).port or 80
@@ -127,6 +141,8 @@ def _open(request: Request) -> Response:
         httponly=True,
         samesite="strict",
     )
+    # The first client takes half a second: longer than the first page that needs it may take.
+    response.background = BackgroundTask(s3_client.client, request)
     return response
 
 

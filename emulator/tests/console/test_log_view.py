@@ -3,13 +3,11 @@
 import base64
 import json
 import time
-from collections.abc import Iterator
-from typing import Any
 
-import httpx
 import pytest
 from console_client import ConsoleClient
 from emulator_process import Emulator
+from server_events import Events
 
 FOLLOW = "/console/log/follow"
 
@@ -32,43 +30,13 @@ class Log:
         events = [{"timestamp": now, "message": line} for line in lines]
         self._client.put_log_events(logGroupName=self.group, logStreamName=stream, logEvents=events)
 
-    def follow(self, headers: dict[str, str] | None = None, **query: str) -> "Following":
-        return Following(self.console, {"group": self.group, **query}, headers or {})
+    def follow(self, headers: dict[str, str] | None = None, **query: str) -> Events:
+        return Events(self.console, FOLLOW, headers, group=self.group, **query)
 
 
-class Following:
-    """The events of a connection."""
-
-    def __init__(
-        self, console: ConsoleClient, query: dict[str, str], headers: dict[str, str]
-    ) -> None:
-        self._request = console.http.stream("GET", FOLLOW, params=query, headers=headers)
-
-    def __enter__(self) -> "Following":
-        response: httpx.Response = self._request.__enter__()
-        assert response.headers["content-type"].startswith("text/event-stream")
-        self._lines: Iterator[str] = response.iter_lines()
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        self._request.__exit__(*error)
-
-    def event(self) -> dict[str, str]:
-        """The next event's fields."""
-        fields: dict[str, str] = {}
-        for line in self._lines:
-            if not line and fields:
-                return fields
-            name, _, text = line.partition(": ")
-            if name:
-                fields[name] = text
-        raise AssertionError("the events ended")
-
-    def lines(self) -> list[str]:
-        """The messages of the next event, without their times."""
-        event = self.event()
-        assert event["event"] == "lines"
-        return [line.partition(" ")[2] for line in json.loads(event["data"])]
+def lines_of(events: Events) -> list[str]:
+    """The messages of the next event, without their times."""
+    return [line.partition(" ")[2] for line in json.loads(events.until("lines"))]
 
 
 @pytest.fixture
@@ -80,42 +48,42 @@ def test_new_lines_come_once_from_all_streams_of_a_prefix(log: Log) -> None:
     log.write("job/1", "first")
     log.write("other/1", "of another job")
     with log.follow(prefix="job/") as following:
-        assert following.lines() == ["first"]
+        assert lines_of(following) == ["first"]
         log.write("job/1", "second", "<third>")
-        assert following.lines() == ["second", "<third>"]
+        assert lines_of(following) == ["second", "<third>"]
         log.write("job/2", "of a new stream")
-        assert following.lines() == ["of a new stream"]
+        assert lines_of(following) == ["of a new stream"]
 
 
 @pytest.mark.parametrize("by", ["header", "query"])
 def test_a_connection_continues_after_the_last_event(log: Log, by: str) -> None:
     log.write("s", "first")
     with log.follow() as following:
-        place = following.event()["id"]
+        place = following.next()["id"]
     log.write("s", "second")
     again = {"headers": {"last-event-id": place}} if by == "header" else {"after": place}
     with log.follow(**again) as following:
-        assert following.lines() == ["second"]
+        assert lines_of(following) == ["second"]
 
 
 @pytest.mark.parametrize("token", ["x", base64.b64encode(b"[1]").decode()])
 def test_a_token_of_another_kind_begins_at_the_beginning(log: Log, token: str) -> None:
     log.write("s", "first")
     with log.follow(after=token) as following:
-        assert following.lines() == ["first"]
+        assert lines_of(following) == ["first"]
 
 
 def test_the_events_of_a_job_that_does_not_exist_end(log: Log, name: str) -> None:
     with log.follow(job=f"training/{name}") as following:
-        assert following.event()["event"] == "end"
+        following.until("end")
 
 
 def test_a_log_that_does_not_exist_yet_is_followed_when_it_does(
     emulator: Emulator, console: ConsoleClient, name: str
 ) -> None:
-    with Following(console, {"group": f"/tests/{name}"}, {}) as following:
+    with Events(console, FOLLOW, group=f"/tests/{name}") as following:
         Log(emulator, console, f"/tests/{name}").write("s", "late")
-        assert following.lines() == ["late"]
+        assert lines_of(following) == ["late"]
 
 
 def test_the_whole_log_is_text(log: Log, console: ConsoleClient) -> None:

@@ -21,10 +21,22 @@ def test_a_number_has_at_most_four_significant_digits(text: str, expected: str) 
 
 def test_sentences_are_wrapped_between_words_and_commands_stay_whole() -> None:
     command = "  python pipeline.py status 8x2kq0wzv1ab"
-    text = f"Error: this-word-is-longer-than-a-line and more\n{command}"
+    text = f"Error: /some/folder/of-photos is empty\n{command}"
     assert wrap(text, 20).splitlines() == [
         "Error:",
-        "this-word-is-longer-than-a-line",
-        "and more",
+        "/some/folder/",
+        "of-photos is empty",
         command,
+    ]
+
+
+def test_what_stands_beside_a_name_is_wrapped_beside_it() -> None:
+    text = "  Seed   Random seed.\ncreated  bucket tally-us-east-1\n  Seed   0"
+    assert wrap(text, 20).splitlines() == [
+        "  Seed   Random",
+        "         seed.",
+        "created  bucket",
+        "         tally-us-",
+        "         east-1",
+        "  Seed   0",
     ]

@@ -174,6 +174,17 @@ def test_next_steps_follow_the_decision_on_the_version(
     assert ("approve 3" in pages[0]) == (approval == "PendingManualApproval")
 
 
+def test_a_version_that_was_deleted_since_is_not_denied(
+    snapshot: Snapshot, outcome: Outcome
+) -> None:
+    deleted = replace(outcome, version=None)
+    page = text_of(report.render(snapshot, deleted, []))
+    assert "Model version 3 was registered, and deleted since." in page
+    assert "3 model version registered, deleted since" in page
+    for text in (page, markdown_summary.render(snapshot, deleted)):
+        assert "No model version was registered" not in text
+
+
 def test_the_markdown_summary_shows_results_and_next_steps(
     snapshot: Snapshot, outcome: Outcome
 ) -> None:
@@ -203,6 +214,12 @@ def test_the_markdown_summary_of_a_failure_shows_the_reason(
     )
     assert "❌" in text and "**Train:** AlgorithmError: boom" in text
     assert f"python pipeline.py logs Train {failed.id}" in text
+
+
+def test_every_step_that_ran_has_a_mark_inside_the_timeline(snapshot: Snapshot) -> None:
+    chart = charts.timeline(snapshot.execution)
+    assert chart and [mark.text for mark in chart.marks][-1] == "Deploy"
+    assert all(mark.width >= 0.5 and mark.x + mark.width <= 100 for mark in chart.marks)
 
 
 def test_the_trials_are_drawn_on_round_values(outcome: Outcome) -> None:

@@ -10,7 +10,8 @@ from typing import Any, cast
 import pytest
 from rich.console import Console
 
-from pipelines.display import answers, comparisons, tables, terminal
+from pipelines.display import answers, comparisons, settings, tables, terminal
+from pipelines.display.table import LONGEST_WORD
 from pipelines.executions.advice import advise
 from pipelines.executions.comparison import Run
 from pipelines.executions.summary import Summary
@@ -19,6 +20,8 @@ from pipelines.parameters import Parameter
 from pipelines.scoring.scores import Answer, Scores
 from pipelines.serving.comparison import Compared
 from pipelines.serving.prediction import Prediction
+from pipelines.settings import listing
+from tests.pipelines.finished_execution import PACKAGE
 
 Shown = Callable[..., list[str]]
 
@@ -81,6 +84,8 @@ def parts(snapshot: Any, outcome: Any, model: Compared) -> list[Any]:
         *answers.predictions(predicted[:1]),
         *answers.scores(scored),
         tables.parameters([address]),
+        tables.endpoint({"name": "tally", "model_package_arn": PACKAGE, "instance_count": 1}),
+        *settings.render(listing.settings("local", "tuning")),
     ]
 
 
@@ -93,12 +98,26 @@ def test_no_table_is_wider_than_the_terminal(shown: Shown, parts: list[Any], wid
 
 @pytest.mark.parametrize("width", [140, 80, 60, 40])
 def test_no_word_is_broken(shown: Shown, parts: list[Any], width: int) -> None:
-    """Neither a heading, nor a name, a number or a status; only an address may have to be."""
-    words = " ".join(shown(width, *parts)).split()
+    """Neither a heading, nor a name, a number or a status; an address only at its separators."""
+    whole = set(" ".join(shown(400, *parts)).split())
+    lines = shown(width, *parts)
+    pieces = {word for word in " ".join(lines).split() if word not in whole | {"…"}}
+    addresses = [word for word in whole if len(word) > min(LONGEST_WORD, width - 4)]
+    for piece in pieces:
+        assert any(piece in address for address in addresses), piece
+        ends = [address.endswith(piece) for address in addresses if piece in address]
+        assert piece[-1] in "/:.-_=" or any(ends), piece
+    # What a narrow terminal leaves out is never a name or a status.
     names = ("batch-size", "AccuracyTooLow", "PendingManualApproval", "demo-20261128-123412-12345")
     cells = ("accuracy", "0.008731", "Succeeded", "00010.jpg")
-    # A narrow terminal leaves out the type of a step.
-    assert {*names, *cells, *(["RegisterModel"] if width >= 80 else [])} <= set(words)
+    assert {*names, *cells, *(["RegisterModel"] if width >= 80 else [])} <= whole - pieces
+    assert {*names, *cells} <= set(" ".join(lines).split())
+
+
+@pytest.mark.parametrize("width", [140, 80, 60])
+def test_no_number_is_apart_from_its_unit(shown: Shown, parts: list[Any], width: int) -> None:
+    beginnings = {line.split()[0] for line in shown(width, *parts) if line}
+    assert not beginnings & {"%", "±", "%;", "%."}
 
 
 def test_verdict_probability_and_reason_are_readable_at_80_columns(
@@ -159,15 +178,19 @@ def test_a_running_step_has_one_line_with_its_status_whole(
 ) -> None:
     lines = shown(width, terminal.steps(snapshot, one_line=True))
     assert len(lines) == 2 + len(snapshot.execution.steps)
-    assert "Succeeded" in lines[2] and "cache hit: took t" in lines[2] and lines[2].endswith("…")
+    assert "Succeeded" in lines[2] and lines[2].endswith("  cache hit: took the …")
 
 
-def test_the_progress_of_a_running_step_is_whole_at_80_columns(
-    monkeypatch: pytest.MonkeyPatch, snapshot: Any
+@pytest.mark.parametrize("width", [80, 60])
+def test_the_progress_of_a_running_step_is_read_between_words(
+    monkeypatch: pytest.MonkeyPatch, snapshot: Any, width: int
 ) -> None:
-    out = Console(width=80, file=io.StringIO(), force_terminal=True, color_system=None)
+    out = Console(width=width, file=io.StringIO(), force_terminal=True, color_system=None)
     monkeypatch.setattr(terminal, "console", lambda: out)
-    detail = "trial 2 of 3: epoch 1 of 3, step 120 of 340, loss 1.600, about 4 min left"
+    detail = (
+        "trial 2 of 3: epoch 1 of 3, step 120 of 340, loss 1.600, about 4 min left; best "
+        "validation:accuracy 0.527"
+    )
     steps = tuple(
         replace(step, status="Executing") if step.name == "Tune" else step
         for step in snapshot.execution.steps
@@ -175,7 +198,11 @@ def test_the_progress_of_a_running_step_is_whole_at_80_columns(
     running = replace(snapshot.execution, status="Executing", steps=steps)
     terminal.show_live([Snapshot(running, {**snapshot.details, "Tune": detail})])
     assert isinstance(out.file, io.StringIO)
-    assert f"Tune: {detail}" in out.file.getvalue()
+    text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", out.file.getvalue())
+    lines = [line.rstrip() for line in text.splitlines()]
+    assert max(map(len, lines)) <= width
+    at = next(at for at, line in enumerate(lines) if line.startswith("Tune: "))
+    assert " ".join(lines[at:]).startswith(f"Tune: {detail}")
 
 
 def test_a_long_default_stands_with_the_meaning_of_the_parameter(shown: Shown) -> None:

@@ -56,9 +56,15 @@ class Invoker:
         """
         return run(self._context, with_defaults(get(self._context, name)), payload)
 
-    def invoke_later(self, name: str, payload: object) -> None:
-        """Accept an asynchronous invocation: kept on disk, tried three times."""
-        identity = str(uuid.uuid4())
+    def invoke_later(self, name: str, payload: object, identity: str = "") -> None:
+        """Accept an asynchronous invocation: kept on disk, tried three times.
+
+        Args:
+            name: The function's name or ARN.
+            payload: Any JSON value.
+            identity: The RequestId of all tries; a new one by default.
+        """
+        identity = identity or str(uuid.uuid4())
         accepted = {"Id": identity, "FunctionName": name, "Payload": payload, "Attempts": 0}
         self._context.store.put(_KIND, identity, accepted)
         self._begin(identity)
@@ -95,7 +101,7 @@ class Invoker:
         name, function = accepted["FunctionName"], None
         try:
             function = with_defaults(get(self._context, name))
-            outcome = run(self._context, function, accepted["Payload"])
+            outcome = run(self._context, function, accepted["Payload"], request_id=accepted["Id"])
         except ApiError as error:
             return function, str(error), error.status
         except Exception as error:  # it is tried again, as one that failed itself
@@ -136,7 +142,11 @@ class Invoker:
 
 
 def run(
-    context: Context, function: Document, payload: object, client: Document | None = None
+    context: Context,
+    function: Document,
+    payload: object,
+    client: Document | None = None,
+    request_id: str = "",
 ) -> Outcome:
     """Call a function's handler in a new process and wait for it.
 
@@ -145,6 +155,7 @@ def run(
         function: The document of a version, with its defaults.
         payload: The event, any JSON value.
         client: What the client says of itself, for the handler's context.
+        request_id: The invocation's; a new one by default.
 
     Returns:
         The outcome; a handler that raises, exits or takes too long is a failed one.
@@ -152,10 +163,10 @@ def run(
     Raises:
         ApiError: The server stops, or something killed the process that it was forked from.
     """
-    request_id = str(uuid.uuid4())
+    request_id = request_id or str(uuid.uuid4())
     folder = folder_of(context, function)
     group, version = function["LoggingConfig"]["LogGroup"], function["Version"]
-    stream = f"{time.strftime('%Y/%m/%d')}/[{version}]{request_id.replace('-', '')}"
+    stream = f"{time.strftime('%Y/%m/%d')}/[{version}]{uuid.uuid4().hex}"
     timeout = function["Timeout"]
     started = time.time()
     request = {

@@ -5,6 +5,7 @@ own, where there is anything to note: its time of creation, a name that is too l
 that its lines are not in the order of time.
 """
 
+import contextlib
 import hashlib
 import heapq
 import json
@@ -138,6 +139,14 @@ class LogFiles:
         with self._lock:
             path.unlink()
             path.with_suffix(_ABOUT_STREAM).unlink(missing_ok=True)
+
+    def keep_last(self, group: str, stream_prefix: str, count: int) -> None:
+        """Delete a group's streams of a prefix but the last ones in the order of their names."""
+        paths = stream_files(group_folder(self._folder, group))
+        names = sorted(name for name in map(stream_name, paths) if name.startswith(stream_prefix))
+        for name in names[: max(0, len(names) - count)]:
+            with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
+                self.delete_stream(group, name)
 
     def read(self, group: str, stream_prefix: str) -> Iterator[str]:
         """The messages of a group's streams in the order of time; none where there is no group."""

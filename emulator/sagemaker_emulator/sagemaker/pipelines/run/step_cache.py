@@ -129,7 +129,10 @@ def explain_miss(previous: CacheKey | None, key: CacheKey) -> str:
     """Explain why no result was reused, given the key of the step's latest successful run."""
     if previous is None:
         return "the step has not succeeded in this pipeline before"
-    changes = list(_changes(previous.attributes, key.attributes))
+    changes = [
+        f"{path}: {_short(old)} became {_short(new)}"
+        for path, old, new in differences(previous.attributes, key.attributes)
+    ]
     if not changes:
         return "the latest matching run is older than ExpireAfter allows"
     more = len(changes) - _CHANGES_SHOWN
@@ -137,16 +140,16 @@ def explain_miss(previous: CacheKey | None, key: CacheKey) -> str:
     return "since the latest successful run, " + "; ".join(changes[:_CHANGES_SHOWN]) + rest
 
 
-def _changes(old: Any, new: Any, path: str = "") -> Iterator[str]:
-    """Yield one line for each difference between two sets of attributes."""
+def differences(old: Any, new: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Yield the path and both values of each difference between two trees; None: it is missing."""
     if isinstance(old, dict) and isinstance(new, dict):
         for key in sorted(old.keys() | new.keys()):
-            yield from _changes(old.get(key), new.get(key), f"{path}.{key}" if path else key)
+            yield from differences(old.get(key), new.get(key), f"{path}.{key}" if path else key)
     elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
         for index, (left, right) in enumerate(zip(old, new, strict=True)):
-            yield from _changes(left, right, f"{path}[{index}]")
+            yield from differences(left, right, f"{path}[{index}]")
     elif old != new:
-        yield f"{path}: {_short(old)} became {_short(new)}"
+        yield path, old, new
 
 
 def _short(value: Any) -> str:
