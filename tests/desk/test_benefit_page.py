@@ -38,18 +38,18 @@ def test_the_share_of_wrong_records_is_shown_when_the_queue_is_empty(client: htt
     address = counted(client, bins.send(client, name="Night"))
     numbers = queue_of(client, address)
     wrong = {"1": "1", "3": "4"}  # a.jpg, and the first that passed
-    for place, number in enumerate(numbers):
+    for place, one in enumerate(numbers):
         text = text_of(soup(client.get("/benefit")))
         assert "This is shown when every bin in the queue of a shift is decided." in text
         assert "Night" in text and f"Looked at {place}" in text
-        decide(client, address, number, **({"count": wrong[number]} if number in wrong else {}))
+        decide(client, address, one, **({"count": wrong[one]} if one in wrong else {}))
     text = text_of(soup(client.get("/benefit")))
     assert "Looked at 6 Wrong records found 2 Wrong records that passed about 1" in text
     assert "of 4 looked at by chance, 1 was wrong" in text
     assert "33.3 %" in text and "Exact 66.7 %" in text and "Within one 100.0 %" in text
     lines = list(csv.DictReader(io.StringIO(client.get("/benefit.csv").text.lstrip("\ufeff"))))
     assert (lines[0]["by"], lines[0]["kind"], lines[0]["bins"]) == ("all", "all", "6")
-    assert {one["by"] for one in lines} == {
+    assert {line["by"] for line in lines} == {
         "all", "week", "model version", "quantity on record", "different items on record",
     }  # fmt: skip
     rows = list(csv.DictReader(io.StringIO(client.get("/audits.csv").text.lstrip("\ufeff"))))
