@@ -19,9 +19,12 @@ from sagemaker_emulator.aws.signed_request import SignedRequest
 from sagemaker_emulator.console import (
     access,
     artifacts,
+    events,
     executions,
+    functions,
     jobs,
     log_view,
+    logs,
     pipelines,
     s3,
 )
@@ -38,6 +41,9 @@ PAGES = (
     executions,
     jobs,
     s3,
+    events,
+    functions,
+    logs,
     artifacts,
     log_view,
 )
