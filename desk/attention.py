@@ -114,7 +114,7 @@ class Attention:
         fall = f"from {percent(self.base)} to {percent(max(0.0, self.base - most))}"
         return (
             f"The model looked most at {where} of the photo. When one part there is covered, the "
-            f"probability of {count} falls {fall}."
+            f"probability of {count} by the photo alone falls {fall}."
         )
 
     def _cell(self, ask: Ask, row: int, column: int) -> Cell:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from starlette.datastructures import FormData, UploadFile
@@ -9,10 +10,11 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute
 
-from desk import attention, pages, photo, records
+from desk import attention, bin_audit, pages, photo, records
 from desk.photo import PhotoUnusableError
 from desk.records import RecordError
-from desk.routes import get, post
+from desk.routes import get, post, text
+from desk.service import Service
 from pipelines.display.error_messages import explain
 from pipelines.scoring.records import RecordsError
 from pipelines.serving import prediction
@@ -32,7 +34,12 @@ ADVICE = {
 
 def routes() -> list[BaseRoute]:
     """The routes."""
-    return [get("/", page), post("/bin", answer), post("/bin/attention", look_where)]
+    return [
+        get("/", page),
+        post("/bin", answer),
+        post("/bin/attention", look_where),
+        *bin_audit.routes(),
+    ]
 
 
 def page(request: Request) -> Response:
@@ -55,7 +62,7 @@ def answer(request: Request, form: FormData) -> Response:
         "bars": bars(response),
         "advice": ADVICE.get(response.get("verdict", ""), ""),
         "note": prepared.note,
-        "id": text(form, "id"),
+        "audit": bin_audit.offer(request, response, prepared, text(form, "id"), record),
     }
     return pages.render(request, "answer.html", values)
 
@@ -65,12 +72,12 @@ def look_where(request: Request, form: FormData) -> Response:
     file = form.get("photo")
     body = file.file.read() if isinstance(file, UploadFile) else b""
     return StreamingResponse(
-        _lines(body, text(form, "count"), lambda sent: ask(request, sent, None)),
+        _lines(pages.service(request), body, text(form, "count"), partial(ask, request)),
         media_type="application/x-ndjson",
     )
 
 
-def _lines(body: bytes, count: str, ask_endpoint: attention.Ask) -> Iterator[str]:
+def _lines(service: Service, body: bytes, count: str, ask_endpoint: attention.Ask) -> Iterator[str]:
     try:
         looked = attention.Attention.of(body, count, ask_endpoint)
         cells = []
@@ -83,6 +90,8 @@ def _lines(body: bytes, count: str, ask_endpoint: attention.Ask) -> Iterator[str
     except Exception as error:  # the response has begun: what is wrong comes as its last line
         if (reason := explain(error)) is None:
             raise
+        if not isinstance(error, REFUSALS):
+            service.forget()
         sentence = reason
     yield json.dumps({"sentence": sentence}) + "\n"
 
@@ -116,7 +125,7 @@ def uploaded(form: FormData) -> photo.Prepared:
     return photo.prepare(file.filename or "photo", file.file.read())
 
 
-def ask(request: Request, sent: Photo, record: StockRecord | None) -> dict[str, Any]:
+def ask(request: Request, sent: Photo, record: StockRecord | None = None) -> dict[str, Any]:
     """Return the endpoint's answer.
 
     Raises:
@@ -152,9 +161,3 @@ def bars(response: Mapping[str, Any]) -> list[dict[str, Any]]:
             }
         )
     return rows
-
-
-def text(form: FormData, name: str) -> str:
-    """Return a field of a form, without blanks around it; "" if it is missing."""
-    value = form.get(name, "")
-    return value.strip() if isinstance(value, str) else ""

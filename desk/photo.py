@@ -1,5 +1,6 @@
 """A photo from a browser: upright, small enough for every endpoint, and a JPEG or a PNG."""
 
+import hashlib
 import io
 import warnings
 from dataclasses import dataclass
@@ -29,10 +30,12 @@ class Prepared:
 
     Attributes:
         photo: What is sent.
+        sha256: Of the file, in hex.
         note: How it differs from the file, in one sentence; "" if it does not.
     """
 
     photo: Photo
+    sha256: str
     note: str = ""
 
 
@@ -48,10 +51,10 @@ def prepare(name: str, body: bytes) -> Prepared:
     """
     if not body:
         raise PhotoUnusableError("Choose a photo first, or take one.")
-    kind = limits.content_type(body)
+    sha256, kind = hashlib.sha256(body).hexdigest(), limits.content_type(body)
     if kind and len(body) <= MAX_BYTES:
         try:
-            return Prepared(checked.check(Path(name), body))
+            return Prepared(checked.check(Path(name), body), sha256)
         except checked.TooManyPixelsError:
             pass  # scaled below
         except checked.PhotoError as error:
@@ -60,9 +63,10 @@ def prepare(name: str, body: bytes) -> Prepared:
     picture.thumbnail((SCALED_SIDE, SCALED_SIDE))
     scaled = Photo(Path(name), encode(picture), "image/jpeg", picture.width, picture.height)
     if picture.size == stored:
-        return Prepared(scaled, "The photo was converted to JPEG.")
+        return Prepared(scaled, sha256, "The photo was converted to JPEG.")
     return Prepared(
         scaled,
+        sha256,
         f"The photo was made smaller before it was sent: {picture.width} x {picture.height} "
         f"pixels in place of {stored[0]} x {stored[1]}.",
     )

@@ -51,6 +51,12 @@ def post(
     return Route(path, answer, methods=["POST"], name=handler.__name__)
 
 
+def text(form: FormData, name: str) -> str:
+    """Return a field of a form, without blanks around it; "" if it is missing."""
+    value = form.get(name, "")
+    return value.strip() if isinstance(value, str) else ""
+
+
 class _Form:
     """The form of a request, checked; its files are closed afterwards."""
 

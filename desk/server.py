@@ -42,7 +42,8 @@ def serve(
     Raises:
         OSError: The address cannot be used.
     """
-    with _listen(host, port) as listener:
+    # Ctrl-C is the way to end it; uvicorn raises it again when it has finished.
+    with contextlib.suppress(KeyboardInterrupt), _listen(host, port) as listener:
         port = listener.getsockname()[1]
         names = () if host in LOOPBACK else addresses.names()
         checks = Access(read_secret(folder / SECRET), host, port, names)
@@ -55,6 +56,8 @@ def serve(
         app.state.on_sign_in = lambda: show_links("A link for another device:")
         show_links("The desk is open at")
         show("Each link signs in one browser. Ctrl-C closes the desk.")
+        if host not in LOOPBACK:
+            show("Nothing is encrypted: use it only in a network that you trust.")
         config = uvicorn.Config(
             app,
             log_level="warning",
@@ -63,8 +66,7 @@ def serve(
             server_header=False,
             timeout_graceful_shutdown=GOODBYE_SECONDS,
         )
-        with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it when it has finished
-            uvicorn.Server(config).run(sockets=[listener])
+        uvicorn.Server(config).run(sockets=[listener])
     show("The desk is closed.")
 
 

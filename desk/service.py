@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from model_registry import endpoint as endpoints
+
 if TYPE_CHECKING:
     import boto3
     from types_boto3_s3 import S3Client
@@ -36,6 +38,11 @@ class Connection:
         """Make the clients."""
         clients = (session.client("sagemaker"), session.client("sagemaker-runtime"))
         return cls(session, settings, *clients, session.client("s3"))
+
+    def model_package(self) -> str | None:
+        """Return the ARN of the model package that serves; None while it is being replaced."""
+        endpoint = endpoints.read(self.sagemaker, self.settings.endpoint)
+        return endpoint.model.package or None if endpoint and not endpoint.busy else None
 
 
 @dataclass

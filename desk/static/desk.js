@@ -8,6 +8,7 @@ function listenToOneBin() {
   const form = byId("bin");
   if (!form) return;
   const photo = byId("photo"), drop = byId("drop");
+  let answered = false;  // whether the record in the form was checked already
 
   function choose(files) {
     const image = [...files].find((file) => file.type.startsWith("image/")) || files[0];
@@ -20,6 +21,8 @@ function listenToOneBin() {
 
   function show() {
     byId("answer").replaceChildren();  // it is about the photo before
+    if (answered) clear("#id, #quantity, #items input");
+    answered = false;
     const file = photo.files[0];
     byId("preview").hidden = !file;
     byId("hint").classList.toggle("name", Boolean(file));
@@ -28,6 +31,16 @@ function listenToOneBin() {
     if (file) byId("shown").src = URL.createObjectURL(file);
   }
 
+  function clear(fields) {
+    form.querySelectorAll(fields).forEach((field) => { field.value = ""; });
+  }
+
+  // Another id is another bin: what was typed about the one before is not about this one.
+  form.addEventListener("input", (event) => {
+    if (!event.target.matches("#id, #quantity, #items input")) return;
+    if (answered && event.target.id === "id") clear("#quantity, #items input");
+    answered = false;
+  });
   photo.addEventListener("change", show);
   byId("camera").addEventListener("change", (event) => choose(event.target.files));
   byId("shown").addEventListener("error", () => { byId("preview").hidden = true; });
@@ -54,6 +67,7 @@ function listenToOneBin() {
   });
   document.body.addEventListener("htmx:afterSwap", (event) => {
     if (event.target.id !== "answer") return;
+    answered = event.target.querySelector(".answer") !== null;
     event.target.focus({ preventScroll: true });
     event.target.scrollIntoView({ block: "start" });
   });
@@ -146,9 +160,23 @@ function draw(falls) {
   }));
 }
 
+// A request without a response: what was typed is still there, and can be sent again.
+function showTrouble(text) {
+  byId("trouble").hidden = !text;
+  byId("trouble").textContent = text;
+}
+document.addEventListener("htmx:sendError", () => showTrouble("The desk does not respond. Is it open, and is this device in its network? Then try again."));
+document.addEventListener("htmx:responseError", () => showTrouble("This did not work. Load the page again."));
+document.addEventListener("htmx:beforeRequest", () => showTrouble(""));
+
 document.addEventListener("submit", (event) => {
   if (event.target.id !== "attention") return;
   event.preventDefault();
   lookWhere(event.target);
+});
+// A number alone says enough: it chooses "more or fewer".
+document.addEventListener("input", (event) => {
+  const form = event.target.closest("#audit form");
+  if (form && event.target.id === "count") form.elements.decision.value = "adjusted";
 });
 document.addEventListener("DOMContentLoaded", listenToOneBin);

@@ -14,7 +14,7 @@ function label() {
   if (!button) return;
   const typed = count.value.trim();
   const same = typed === "" || Number(typed) === Number(count.placeholder);
-  button.textContent = same ? button.dataset.right : `${button.dataset.adjust} ${typed}`;
+  button.firstElementChild.textContent = same ? button.dataset.right : `${button.dataset.adjust} ${typed}`;
 }
 
 function show() {

@@ -52,6 +52,7 @@ from sagemaker_emulator.services.logs import events as log_events
 from sagemaker_emulator.services.logs import groups as log_groups
 from sagemaker_emulator.services.logs import streams as log_streams
 from sagemaker_emulator.services.logs.log_files import LogFiles
+from sagemaker_emulator.services.metrics import Metrics
 from sagemaker_emulator.state_folder import only_server, own
 from sagemaker_emulator.storage.s3 import S3
 from sagemaker_emulator.storage.store import Store
@@ -95,6 +96,7 @@ def connect(context: Context, runtime: str) -> None:
         del client[SDK_DEFAULTS]
     context.containers = Runtime(context.images, context.state, sandbox, client)
     context.logs = LogFiles(context.state / "logs")
+    context.metrics = Metrics()
     context.events = EventBus(context)
     context.functions = Invoker(context)
     context.dead_letters = DeadLetters(context)

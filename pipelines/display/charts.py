@@ -9,6 +9,7 @@ from pipelines.executions.trials import Trial
 
 WIDTH, HEIGHT = 520, 240
 LEFT, RIGHT, TOP, BOTTOM = 56, 12, 12, 44
+SHORTEST = 0.6  # percent of the timeline, for a step of no time
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,10 @@ def timeline(execution: Execution) -> Chart | None:
     for row, step in enumerate(steps):
         assert step.started is not None
         start = (step.started - first).total_seconds() / whole
-        width = (step.seconds or 0) / whole
-        # A step without a duration still gets a mark.
-        rows.append(Mark(100 * start, 26 * row, max(100 * width, 0.4), step.name, step.status))
+        # A step without a duration still gets a mark, and a last one is inside the chart.
+        width = max(100 * (step.seconds or 0) / whole, SHORTEST)
+        left = min(100 * start, 100 - width)
+        rows.append(Mark(left, 26 * row, width, step.name, step.status))
     return Chart(100, 26 * len(rows), tuple(rows))
 
 

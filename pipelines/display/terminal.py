@@ -198,7 +198,8 @@ def show_failure(snapshot: Snapshot, endings: Iterable[LogEnding]) -> None:
     err = Console(stderr=True, highlight=False)
 
     def show(text: str, style: str = "") -> None:
-        err.print(Text(text, style), soft_wrap=not err.is_terminal)
+        line = Text(text, style)
+        err.print(folded(line, err.width) if err.is_terminal else line, soft_wrap=True)
 
     show(f"Execution {execution.id} {execution.status}.", STYLES["Failed"])
     for step in execution.steps:

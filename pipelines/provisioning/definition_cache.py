@@ -37,7 +37,7 @@ def definition(settings: Settings, code: Mapping[str, Bundle]) -> str:
     if file.is_file():
         file.touch()
         return file.read_text()
-    print("Compiling the definition (the SageMaker SDK takes a few seconds).", file=sys.stderr)
+    print("Compiling the definition takes a few seconds.", file=sys.stderr)
     text = _compile(settings)
     FOLDER.mkdir(parents=True, exist_ok=True)
     # Renamed when complete, so that an interrupted write is never read.

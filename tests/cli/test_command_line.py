@@ -96,7 +96,7 @@ def test_the_parameters_are_listed(fresh: CommandLine) -> None:
     shown = fresh.run("parameters").stdout
     assert re.search(r"AccuracyThreshold +0\.2 .*Allowed: a number from 0 to 1\.", shown)
     listed = {one["name"]: one for one in json.loads(fresh.run("parameters", "--json").stdout)}
-    assert len(listed) == 27
+    assert len(listed) == 29
     assert set(listed["MaxTrials"]) == {"name", "type", "default", "help", "allowed"}
     assert (listed["MaxTrials"]["type"], listed["MaxTrials"]["default"]) == ("Integer", 3)
 

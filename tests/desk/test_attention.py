@@ -26,7 +26,7 @@ def test_the_last_line_says_it_in_words(client: httpx.Client) -> None:
     (sentence,) = lines(client, bin_photo([35], scale=4), "1")[-1].values()
     assert str(sentence).replace("\xa0", " ") == (
         "The model looked most at the bottom right of the photo. When one part there is covered, "
-        "the probability of 1 falls from 82 % to 3 %."
+        "the probability of 1 by the photo alone falls from 82 % to 3 %."
     )
 
 

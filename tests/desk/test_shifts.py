@@ -202,7 +202,7 @@ def test_a_decision_of_somebody_else_is_not_overwritten(
 def test_an_undo_brings_the_bin_back(client: httpx.Client, target: Target) -> None:
     address = counted(client, doubtful(looks=2, passes=0).send(client))
     after = soup(decide(client, address, "1", count="4"))
-    assert text_of(after, "#undo") == "Undo look0.jpg"
+    assert text_of(after, "#undo") == "Undo look0.jpg Z"
     response = client.post(f"{address}/undo", data=form_of(after, "take-back"))
     page = soup(response)
     assert "Undone: look0.jpg, 4 in place of 2." in text_of(page)

@@ -37,6 +37,9 @@ class Stored:
         prefix: of their names.
         keep: returns whether an operation may list a document.
         show: returns what it lists of one.
+        holds: a text that the JSON of all that `keep` keeps holds: the others are not parsed.
+        name_lacks: a text that no name of those holds.
+        holds_in_any_case: as `holds`, whatever the case of its ASCII letters.
     """
 
     def __init__(
@@ -46,9 +49,13 @@ class Stored:
         prefix: str = "",
         keep: Callable[[Document], bool] = lambda _: True,
         show: Callable[[Document], Document] = lambda document: document,
+        holds: str = "",
+        name_lacks: str = "",
+        holds_in_any_case: str = "",
     ) -> None:
         self._store, self._kind, self._prefix = store, kind, prefix
         self._keep, self._show = keep, show
+        self._texts = holds, name_lacks, holds_in_any_case
 
     def all(self) -> list[Document]:
         """All of them, in the order of their creation."""
@@ -65,7 +72,7 @@ class Stored:
             descending: whether the latest comes first.
             at_once: how many are read at a time.
         """
-        numbers = self._store.sequence(self._kind, self._prefix)
+        numbers = self._store.sequence(self._kind, self._prefix, *self._texts)
         if descending:
             numbers.reverse()
         if after is not None:

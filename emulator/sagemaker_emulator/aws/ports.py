@@ -4,7 +4,7 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import httpx
 
@@ -35,6 +35,58 @@ class Logs(Protocol):
 
     def read(self, group: str, stream_prefix: str) -> Iterator[str]:
         """The messages of a group's streams in the order of time; none where it has no such."""
+
+
+class Measurement(NamedTuple):
+    """One value of a metric of CloudWatch.
+
+    Attributes:
+        name: The metric.
+        value: What was measured.
+        unit: One of CloudWatch's.
+    """
+
+    name: str
+    value: float
+    unit: str = "None"
+
+
+class MeasuredMinute(NamedTuple):
+    """What was measured of one metric in one minute.
+
+    Attributes:
+        namespace: The metric's.
+        dimensions: Their values by name.
+        name: The metric.
+        unit: One of CloudWatch's.
+        start: When the minute began, in seconds since the epoch.
+        samples: How many values.
+        total: Their sum.
+        least: The smallest.
+        most: The greatest.
+    """
+
+    namespace: str
+    dimensions: Mapping[str, str]
+    name: str
+    unit: str
+    start: int
+    samples: int
+    total: float
+    least: float
+    most: float
+
+
+class Metrics(Protocol):
+    """CloudWatch's metrics of what runs here."""
+
+    def record(
+        self, namespace: str, dimensions: Mapping[str, str], values: Iterable[Measurement]
+    ) -> None:
+        """Count values that were measured now; it takes microseconds."""
+
+    def minutes(self) -> list[MeasuredMinute]:
+        """What was measured in the last three hours."""
 
 
 class Events(Protocol):

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
+from starlette.background import BackgroundTask
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -19,14 +20,18 @@ from sagemaker_emulator.aws.signed_request import SignedRequest
 from sagemaker_emulator.console import (
     access,
     artifacts,
+    endpoints,
     events,
     executions,
     functions,
     jobs,
     log_view,
     logs,
+    models,
     pipelines,
     s3,
+    s3_client,
+    tuning,
 )
 from sagemaker_emulator.console.pages import ROOT, render
 from sagemaker_emulator.errors import ApiError
@@ -40,6 +45,9 @@ PAGES = (
     pipelines,
     executions,
     jobs,
+    tuning,
+    models,
+    endpoints,
     s3,
     events,
     functions,
@@ -149,6 +157,8 @@ def _open(request: Request) -> Response:
         httponly=True,
         samesite="strict",
     )
+    # The first client takes half a second: longer than the first page that needs it may take.
+    response.background = BackgroundTask(s3_client.client, request)
     return response
 
 

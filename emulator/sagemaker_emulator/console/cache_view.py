@@ -7,7 +7,7 @@ from typing import Any
 from starlette.requests import Request
 
 from sagemaker_emulator.console import log_view
-from sagemaker_emulator.console.execution import Execution, Step, execution_of, id_of
+from sagemaker_emulator.console.execution import Execution, Step, execution_of, id_of, pages
 from sagemaker_emulator.console.pages import call
 from sagemaker_emulator.console.step_request import StepRequest, step_request
 from sagemaker_emulator.sagemaker.pipelines.run.execution_thread import LOG_GROUP
@@ -123,21 +123,25 @@ def _latest_success(request: Request, execution: Execution, step: Step) -> Execu
         SortOrder="Descending",
         MaxResults=_MOST_EXECUTIONS,
     )
-    best: tuple[float, Execution] | None = None
+    best_end, best_arn = 0.0, ""
     for found in earlier["Results"]:
         described = found["PipelineExecution"]
-        if described["PipelineExecutionArn"] == execution.arn:
+        arn = described["PipelineExecutionArn"]
+        if arn == execution.arn or described["LastModifiedTime"] < best_end:
             continue
-        if best and described["LastModifiedTime"] < best[0]:
-            continue
-        other = execution_of(request, id_of(described["PipelineExecutionArn"]))
-        its = other.steps.get(step.name)
-        if its is None or its.status != "Succeeded" or its.reused_from:
-            continue
-        ended = its.record["EndTime"]
-        if ended <= began and (best is None or ended > best[0]):
-            best = ended, other
-    return best[1] if best else None
+        listed = pages(
+            request,
+            "ListPipelineExecutionSteps",
+            "PipelineExecutionSteps",
+            PipelineExecutionArn=arn,
+        )
+        for record in listed:
+            reused = record.keys() & {"CacheHitResult", "SelectiveExecutionResult"}
+            if record["StepName"] != step.name or record["StepStatus"] != "Succeeded" or reused:
+                continue
+            if best_end < record["EndTime"] <= began:
+                best_end, best_arn = record["EndTime"], arn
+    return execution_of(request, id_of(best_arn)) if best_arn else None
 
 
 def _changes(

@@ -122,10 +122,10 @@ def metrics(request: Request, step: Step | None) -> dict[str, float]:
 def _arguments(
     request: Request, a: Execution, b: Execution
 ) -> Iterator[tuple[str, list[Difference]]]:
-    """By step the arguments that differ, ids of executions and names of jobs apart."""
+    """By step that began in both the arguments that differ, ids and names of jobs apart."""
     for name in _both(a, b):
         left, right = a.steps.get(name), b.steps.get(name)
-        if left is None or right is None:
+        if not (left and left.record and right and right.record):
             continue
         one = _without_names(step_request(request, a, left).resolved, _names(a))
         two = _without_names(step_request(request, b, right).resolved, _names(b))

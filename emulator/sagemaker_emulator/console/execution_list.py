@@ -10,7 +10,7 @@ from starlette.requests import Request
 
 from sagemaker_emulator.console.execution import RUNNING, id_of, pipeline_of
 from sagemaker_emulator.console.lists import PAGE
-from sagemaker_emulator.console.pages import call
+from sagemaker_emulator.console.pages import call, url
 
 STATUSES = ("Executing", "Succeeded", "Failed", "Stopping", "Stopped")
 _ID = re.compile(r"[a-z0-9]{12}")
@@ -30,7 +30,11 @@ class Row:
     status: str
     started: float
     duration: float
-    reason: str
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it has not ended."""
+        return self.status in RUNNING
 
 
 @dataclass(frozen=True)
@@ -41,12 +45,14 @@ class ExecutionList:
         filter: what the names were filtered by.
         status: the status that was chosen; empty for all.
         next: the token of the next page; empty on the last.
+        events: the address of the events with the list as it changes; empty for later pages.
     """
 
     rows: list[Row]
     filter: str
     status: str
     next: str
+    events: str
     statuses: tuple[str, ...] = STATUSES
 
 
@@ -88,7 +94,11 @@ def executions(request: Request, pipeline_arn: str = "") -> ExecutionList:
         for each in found["Results"]
         if (arn := each["PipelineExecution"]["PipelineExecutionArn"])
     }
-    return ExecutionList(rows, text, status, found.get("NextToken", ""))
+    after = request.query_params.get("after", "")
+    pipeline = pipeline_arn.rpartition("/")[2]
+    events = url("execution-list", "events", pipeline=pipeline, filter=text, status=status)
+    next_ = found.get("NextToken", "")
+    return ExecutionList(rows, text, status, next_, "" if after else events)
 
 
 def _filter(name: str, value: str, operator: str) -> dict[str, str]:
@@ -106,5 +116,4 @@ def _row(execution: Mapping[str, Any]) -> Row:
         status=status,
         started=started,
         duration=ended - started,
-        reason=execution.get("FailureReason") or "",
     )

@@ -15,6 +15,7 @@ from sagemaker_emulator.aws import json_text
 from sagemaker_emulator.console import s3_client
 from sagemaker_emulator.console.execution import Execution, Step, parameters_of
 from sagemaker_emulator.console.pages import call
+from sagemaker_emulator.console.written import written
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.sagemaker.pipelines.language.definition import StepDefinition
 from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import (
@@ -39,7 +40,7 @@ class Expression:
 
     Attributes:
         path: where it is in the arguments.
-        written: as the definition has it; the reference alone for a `Get`.
+        written: what the definition has, in the form of `written`.
         value: what it came to; empty if that is not known.
         problem: why the value is not known.
     """
@@ -67,12 +68,12 @@ class StepRequest:
 
 def step_request(request: Request, execution: Execution, step: Step) -> StepRequest:
     """Read the request of a step; `step` is one of the execution's."""
-    written = written_arguments(step.definition)
+    arguments = written_arguments(step.definition)
     scope = scope_of(request, execution, step)
     described: Mapping[str, Any] = describe(request, step)
     found: list[Expression] = []
-    resolved = _resolve(written, described, scope, "", found)
-    return StepRequest(written, resolved, tuple(found))
+    resolved = _resolve(arguments, described, scope, "", found)
+    return StepRequest(arguments, resolved, tuple(found))
 
 
 def written_arguments(step: StepDefinition) -> dict[str, Any]:
@@ -217,9 +218,7 @@ def _resolve(node: Any, described: Any, scope: Scope, path: str, found: list[Exp
                 value = evaluate(node, scope)
             except (StepError, LookupError) as error:
                 value, problem = node, str(error)
-        function, body = next(iter(node.items()))
-        written = body if function == "Get" else json.dumps(node, ensure_ascii=False)
-        found.append(Expression(path, str(written), "" if problem else _text(value), problem))
+        found.append(Expression(path, written(node), "" if problem else _text(value), problem))
         return value
     if isinstance(node, dict):
         inner = described if isinstance(described, Mapping) else {}

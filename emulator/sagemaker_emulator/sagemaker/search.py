@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -58,6 +59,7 @@ def search(context: Context, request: types.SearchRequestTypeDef) -> Response:
         context.store,
         records.EXECUTION,
         keep=lambda execution: combine(matches(execution) for matches in filters),
+        holds_in_any_case=_text_of_all(expression),
     )
     found = page(
         "Search",
@@ -77,6 +79,23 @@ def _shown(execution: Mapping[str, Any]) -> dict[str, Any]:
         for name, value in execution["Parameters"].items()
     ]
     return {**execution, "PipelineParameters": parameters}
+
+
+def _text_of_all(expression: types.SearchExpressionTypeDef) -> str:
+    """A text that the JSON of all results has; empty if none is sure.
+
+    The longest one: it is in the fewest documents. JSON writes printable ASCII as it is, but for
+    two characters.
+    """
+    if expression.get("Operator") == "Or":
+        return ""
+    texts = [
+        entry["Value"]
+        for entry in expression.get("Filters", [])
+        if entry.get("Operator", "Equals") in ("Equals", "Contains") and entry["Name"] in _TEXTS
+    ]
+    plain = [text for text in texts if re.fullmatch(r"[ !#-\[\]-~]+", text)]
+    return max(plain, key=len, default="")
 
 
 def _filter(entry: types.FilterTypeDef) -> Callable[[Mapping[str, Any]], bool]:

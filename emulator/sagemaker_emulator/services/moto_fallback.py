@@ -22,7 +22,7 @@ from sagemaker_emulator.aws import numerals
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import HttpResponse
 from sagemaker_emulator.errors import ApiError
-from sagemaker_emulator.services import iam, moto_requests, tagging
+from sagemaker_emulator.services import iam, metrics, moto_requests, tagging
 from sagemaker_emulator.storage.store import Document
 
 _KIND = "moto"
@@ -63,6 +63,7 @@ class MotoFallback:
         self._lock = threading.Lock()
         self.changes = 0
         self._replayed = False
+        self._metrics: object = None
 
     def respond(
         self, service: str, method: str, url: str, headers: dict[str, str], body: bytes
@@ -172,6 +173,7 @@ class MotoFallback:
             mock_random.seed(0)  # the role's identifier stays, too
             iam.become_role(context.account, context.region, context.credentials)
             tagging.join(context)
+            self._metrics = metrics.join(context)
             for request in context.store.list(_KIND):
                 try:
                     _ask(context, request)

@@ -101,12 +101,39 @@ class Store:
             )
             return cursor.rowcount == 1
 
-    def sequence(self, kind: str, prefix: str = "") -> list[int]:
-        """The numbers of what `list` returns, in its order, without reading the documents."""
+    def sequence(
+        self,
+        kind: str,
+        prefix: str = "",
+        holds: str = "",
+        name_lacks: str = "",
+        holds_in_any_case: str = "",
+    ) -> list[int]:
+        """The numbers of what `list` returns, in its order, without parsing the documents.
+
+        Args:
+            kind: Their kind.
+            prefix: Of their names.
+            holds: A text that a document's JSON must hold, as `json.dumps` writes it; it may not
+                have the characters `*`, `?` and `[`.
+            name_lacks: A text that a document's name must not hold.
+            holds_in_any_case: A text that a document's JSON must hold, whatever the case of its
+                ASCII letters.
+        """
+        where, values = "kind = ? AND name BETWEEN ? AND ?", [kind, prefix]
+        values.append(prefix + 2 * chr(0x10FFFF))
+        if holds:
+            where += " AND document GLOB ?"  # three times as fast as instr
+            values.append(f"*{holds}*")
+        if name_lacks:
+            where += " AND NOT instr(name, ?)"
+            values.append(name_lacks)
+        if holds_in_any_case:
+            where += " AND instr(lower(document), lower(?))"
+            values.append(holds_in_any_case)
         with self._lock:
             rows = self._connection.execute(
-                "SELECT sequence FROM documents WHERE kind = ? AND name BETWEEN ? AND ?",
-                (kind, prefix, prefix + 2 * chr(0x10FFFF)),
+                f"SELECT sequence FROM documents WHERE {where}", values
             ).fetchall()
         return sorted(row[0] for row in rows)
 

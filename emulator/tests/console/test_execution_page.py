@@ -53,7 +53,7 @@ def test_a_failed_execution_shows_why_and_its_branches(
     assert states(page) == {"More": "Succeeded", "Yes": "NotRun", "No": "Failed"}
     assert "only a few" in page.select(".problem")[0].text
     assert "the condition is false" in page.text
-    assert [cell.text for cell in page.select("td code")] == ["4", "3"]
+    assert [" ".join(each.text.split()) for each in page.select("dl.values dd")] == ["4 default 3"]
     links = {str(a["href"]) for a in page.select("a.node")}
     assert f"{path(arn)}/steps/No" in links
     assert not page.select("[style], [sse-connect]")

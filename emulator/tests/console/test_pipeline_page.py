@@ -135,3 +135,42 @@ def test_executions_are_listed_newest_first_and_filtered(
 
 def test_an_unknown_pipeline_is_reported(console: ConsoleClient) -> None:
     assert "does not exist" in console.get("/console/pipelines/no-such-pipeline", 400).text
+
+
+@pytest.mark.parametrize("of_one", [True, False])
+def test_a_list_follows_its_executions(
+    console: ConsoleClient, pipeline: PipelineClient, of_one: bool
+) -> None:
+    page = console.get(f"/console/pipelines/{pipeline.name}" if of_one else "/console/executions")
+    address = str(page.select("[sse-connect]")[0]["sse-connect"])
+    started, is_shown = "", False
+    with console.http.stream("GET", address) as response:
+        for line in response.iter_lines():
+            if not started and line.startswith("event: list"):
+                started = pipeline.start(Owner="me").rpartition("/")[2]
+            if is_shown := bool(started) and f"/console/executions/{started}" in line:
+                break
+    assert is_shown
+
+
+def test_a_later_page_does_not_follow(console: ConsoleClient, pipeline: PipelineClient) -> None:
+    pipeline.run(Owner="me")
+    pipeline.run(Owner="me")
+    response = pipeline.client.search(
+        Resource="PipelineExecution",
+        SearchExpression={
+            "Filters": [{"Name": "PipelineArn", "Value": _arn(pipeline), "Operator": "Equals"}]
+        },
+        SortBy="CreationTime",
+        SortOrder="Descending",
+        MaxResults=1,
+    )
+    query = {"after": response["NextToken"]}
+    page = console.get(f"/console/pipelines/{pipeline.name}", **query)
+    assert not page.select("[sse-connect]")
+    assert len(page.select("input[name=execution]")) == 1
+
+
+def _arn(pipeline: PipelineClient) -> str:
+    described = pipeline.client.describe_pipeline(PipelineName=pipeline.name)
+    return described["PipelineArn"]

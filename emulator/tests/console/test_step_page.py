@@ -56,7 +56,7 @@ def test_expressions_are_shown_beside_their_values(
     of_job = expressions(console.get(path(arn, "Count")))
     assert of_job["Environment.LEAST"][1] == "0.9"
     uri = of_job["ProcessingOutputConfig.Outputs[0].S3Output.S3Uri"]
-    assert "Execution.PipelineExecutionId" in uri[0]
+    assert uri[0] == 'join("/", "s3://bucket", Execution.PipelineExecutionId, "Count")'
     assert uri[1] == f"s3://bucket/{execution}/Count"
     of_condition = expressions(console.get(path(arn, "Enough")))
     assert of_condition["Conditions[0].LeftValue"][1] == "0.7"

@@ -123,3 +123,10 @@ def test_other_resources_are_refused(bench: Bench) -> None:
 def test_an_unknown_order_is_refused(bench: Bench) -> None:
     with pytest.raises(ApiError, match="SortBy 'Nope'"):
         names(bench, SortBy="Nope")
+
+
+@pytest.mark.parametrize("name", ['a "quoted" name', "a \\ name", "ein größerer Name"])
+def test_any_description_is_found(bench: Bench, name: str) -> None:
+    bench.run(PipelineExecutionDescription=name, PipelineExecutionDisplayName="fourth")
+    assert names(bench, by("PipelineExecutionDescription", name)) == ["fourth"]
+    assert names(bench, by("PipelineExecutionDescription", name[2:], "Contains")) == ["fourth"]

@@ -37,6 +37,15 @@ def test_prefix_has_no_wildcards(store: Store) -> None:
     assert [item["name"] for item in store.list("kind", "p/")] == ["p/1", "p/\U0010ffff", "p/é"]
 
 
+def test_sequence_leaves_out_by_text_and_by_name(store: Store) -> None:
+    store.put("kind", "p/1", {"status": "Approved"})
+    store.put("kind", "p/2", {"status": "Rejected", "note": 'was "Approved"'})
+    store.put("kind", "p", {"status": "Approved"})
+    assert store.sequence("kind", holds='"Approved"') == [1, 3]
+    assert store.sequence("kind", name_lacks="/") == [3]
+    assert store.sequence("kind", "p/", holds='"Approved"', name_lacks="2") == [1]
+
+
 def test_create_does_not_overwrite(store: Store) -> None:
     assert store.create("kind", "a", {"x": 1}) is True
     assert store.create("kind", "a", {"x": 2}) is False
@@ -84,3 +93,12 @@ def test_second_connection_reads_what_the_first_wrote(tmp_path: Path) -> None:
     assert second.get("kind", "a") == {"x": [1.5, None, "é"]}
     first.close()
     second.close()
+
+
+def test_a_sequence_of_documents_that_contain_a_text(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store.db")
+    for name, text in (("a", "Night"), ("b", "day"), ("c", "midnight")):
+        store.put("kind", name, {"Text": text})
+    found = store.read(store.sequence("kind", holds_in_any_case="NIGHT"))
+    assert [found[number]["Text"] for number in sorted(found)] == ["Night", "midnight"]
+    assert len(store.sequence("kind", holds_in_any_case="")) == 3

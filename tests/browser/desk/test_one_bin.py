@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from browser_pages import LOOKS, check, press_until
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.desk.conftest import OpenDesk
 from tests.desk.service import Desk, bin_photo
@@ -134,6 +134,34 @@ def test_another_photo_takes_the_answer_away(open_desk: OpenDesk, photo: Path) -
     verdict(page)
     page.set_input_files("#photo", photo)
     expect(page.locator(".verdict")).to_have_count(0)
+
+
+def test_the_record_of_the_bin_before_is_not_used_again(open_desk: OpenDesk, photo: Path) -> None:
+    page = open_desk()
+    submit(page, bin_photo([0]), "1")
+    verdict(page)
+    page.set_input_files("#photo", photo)
+    expect(page.get_by_label("Or the quantity on record")).to_have_value("")
+    submit(page, bin_photo([0]), "1")
+    verdict(page)
+    page.get_by_label("Id of the record").fill("A17")
+    expect(page.get_by_label("Or the quantity on record")).to_have_value("")
+
+
+def test_a_desk_that_is_closed_is_reported_and_nothing_typed_is_lost(
+    chromium: Browser, desk: Desk, photo: Path
+) -> None:
+    page = chromium.new_context(reduced_motion="reduce").new_page()
+    page.goto(desk.link())
+    page.context.set_offline(True)
+    submit(page, photo.read_bytes(), "3")
+    expect(page.get_by_role("alert")).to_contain_text("The desk does not respond")
+    expect(page.get_by_label("Or the quantity on record")).to_have_value("3")
+    page.context.set_offline(False)
+    page.get_by_role("button", name="Check this bin").click()
+    assert verdict(page) == "PASS"
+    expect(page.locator("#trouble")).to_be_hidden()
+    page.context.close()
 
 
 def test_the_page_is_used_by_keyboard_alone(open_desk: OpenDesk, photo: Path) -> None:

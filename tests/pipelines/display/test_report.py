@@ -216,6 +216,12 @@ def test_the_markdown_summary_of_a_failure_shows_the_reason(
     assert f"python pipeline.py logs Train {failed.id}" in text
 
 
+def test_every_step_that_ran_has_a_mark_inside_the_timeline(snapshot: Snapshot) -> None:
+    chart = charts.timeline(snapshot.execution)
+    assert chart and [mark.text for mark in chart.marks][-1] == "Deploy"
+    assert all(mark.width >= 0.5 and mark.x + mark.width <= 100 for mark in chart.marks)
+
+
 def test_the_trials_are_drawn_on_round_values(outcome: Outcome) -> None:
     chart = charts.trials_chart(outcome.trials)
     assert chart

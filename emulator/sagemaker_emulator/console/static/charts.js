@@ -1,7 +1,7 @@
 "use strict";
 // Charts: <div class="chart" data-chart="KIND" data-src="ADDRESS">, drawn by ECharts.
 // The address returns the numbers as JSON; each kind below says which. While the JSON has
-// "live": true, it is read again each second. Colours come from the style sheet.
+// "live": true, it is read again each second; "live": N is each N seconds. Colours come from the style sheet.
 (() => {
   const REFRESH = 1000;
   const charts = new Map();
@@ -248,7 +248,7 @@
         draw(element);
         element.dataset.drawn = String(Number(element.dataset.drawn || 0) + 1);
       }
-      if (entry.data.live) entry.timer = setTimeout(read, REFRESH, element);
+      if (entry.data.live) entry.timer = setTimeout(read, REFRESH * Number(entry.data.live), element);
     } catch (error) {
       if (!(error instanceof TypeError)) throw error; // the server is away: once more
       entry.timer = setTimeout(read, 5 * REFRESH, element);

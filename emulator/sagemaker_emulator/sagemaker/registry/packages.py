@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -165,7 +166,14 @@ def list_packages(context: Context, request: types.ListModelPackagesInputTypeDef
             approval == document.get("ModelApprovalStatus")
         )
 
-    packages = Stored(context.store, _KIND, f"{group}/" if group else "", keep)
+    packages = Stored(
+        context.store,
+        _KIND,
+        f"{group}/" if group else "",
+        keep,
+        holds=json.dumps(status) if (status := request.get("ModelApprovalStatus")) else "",
+        name_lacks="/" if requested == "Unversioned" else "",
+    )
     listed = page(
         "ListModelPackages",
         request,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 import threading
 import time
+from contextlib import suppress
 
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.numerals import is_finite
@@ -167,6 +168,14 @@ class Tuner(threading.Thread):
             trial |= {"TrainingEndTime": time.time(), "ObjectiveStatus": "Failed"}
             search.tell(name, None)
             self._save()
+            return
+        arn = self._context.arn(TUNING.resource, self._job)
+
+        def link() -> Document:
+            return self._context.store.update(TRAINING.resource, name, TuningJobArn=arn)
+
+        with suppress(KeyError):  # deleted meanwhile
+            retry_while_disk_full(link, self._closing, f"tuning job {self._job}")
 
     def _describe(self, trial: Document) -> None:
         try:

@@ -1,0 +1,115 @@
+"""CloudWatch's metrics of what runs here: sums of each minute, kept in memory for three hours.
+
+moto answers the requests for them, beside what clients put there themselves.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sagemaker_emulator.aws.context import Context
+from sagemaker_emulator.aws.ports import MeasuredMinute, Measurement
+
+MINUTES = 180
+
+# Namespace, dimensions, the metric's name and its unit.
+_Series = tuple[str, tuple[tuple[str, str], ...], str, str]
+
+
+@dataclass
+class _Sums:
+    count: int
+    total: float
+    least: float
+    most: float
+
+
+class Metrics:
+    """The metrics of one server. Its memory is bounded by what is measured within three hours.
+
+    Args:
+        clock: Returns seconds since the epoch.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._series: dict[_Series, dict[int, _Sums]] = {}
+        self._latest = 0
+
+    def record(
+        self, namespace: str, dimensions: Mapping[str, str], values: Iterable[Measurement]
+    ) -> None:
+        """Count values that were measured now; it takes microseconds."""
+        minute = int(self._clock() // 60)
+        where = tuple(dimensions.items())
+        with self._lock:
+            if minute > self._latest:
+                self._latest = minute
+                self._forget(minute - MINUTES)
+            for name, value, unit in values:
+                series = self._series.setdefault((namespace, where, name, unit), {})
+                sums = series.get(minute)
+                if sums is None:
+                    series[minute] = _Sums(1, value, value, value)
+                    continue
+                sums.count += 1
+                sums.total += value
+                sums.least = min(sums.least, value)
+                sums.most = max(sums.most, value)
+
+    def minutes(self) -> list[MeasuredMinute]:
+        """What was measured in the last three hours, each metric's oldest minute first."""
+        first = int(self._clock() // 60) - MINUTES
+        with self._lock:
+            return [
+                MeasuredMinute(
+                    *(namespace, dict(dimensions), name, unit, minute * 60),
+                    *(sums.count, sums.total, sums.least, sums.most),
+                )
+                for (namespace, dimensions, name, unit), series in self._series.items()
+                for minute, sums in series.items()
+                if minute > first
+            ]
+
+    def _forget(self, last: int) -> None:
+        """Delete the minutes up to this one, and the series that have no other."""
+        for key, series in list(self._series.items()):
+            for minute in [each for each in series if each <= last]:
+                del series[minute]
+            if not series:
+                del self._series[key]
+
+
+def join(context: Context) -> object:
+    """Have moto's CloudWatch answer with a server's metrics beside its own.
+
+    Returns:
+        What must be kept for as long as it is to do that: moto has a weak reference only.
+    """
+    from moto.cloudwatch.models import MetricAggregatedDatum
+    from moto.core.common_models import CloudWatchMetricProvider
+
+    class Own(CloudWatchMetricProvider):
+        @staticmethod
+        def get_cloudwatch_metrics(account_id: str, region: str) -> list[MetricAggregatedDatum]:
+            if (account_id, region) != (context.account, context.region):
+                return []
+            return [
+                MetricAggregatedDatum(
+                    each.namespace,
+                    each.name,
+                    each.least,
+                    each.most,
+                    each.samples,
+                    each.total,
+                    [{"Name": key, "Value": value} for key, value in each.dimensions.items()],
+                    datetime.fromtimestamp(each.start, UTC).replace(tzinfo=None),  # as moto's are
+                    each.unit,
+                )
+                for each in context.metrics.minutes()
+            ]
+
+    return Own
