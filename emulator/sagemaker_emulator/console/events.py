@@ -10,6 +10,7 @@ from starlette.routing import Route
 from sagemaker_emulator.console import live, rule_matches
 from sagemaker_emulator.console.forms import form_of
 from sagemaker_emulator.console.pages import Section, call, fragment, only, render, url
+from sagemaker_emulator.services.events.event_log import GROUP
 
 SECTION = Section("Events", "/console/events")
 _PAGE = 50
@@ -68,7 +69,7 @@ def _show(request: Request) -> Response:
         targets=call(request, "ListTargetsByRule", "events", Rule=name)["Targets"],
         tags=call(request, "ListTagsForResource", "events", ResourceARN=rule["Arn"])["Tags"],
         matches=rule_matches.latest(request, name),
-        group=rule_matches.GROUP,
+        group=GROUP,
     )
 
 

@@ -21,7 +21,8 @@ _SHOWN = 50
 
 def _list(request: Request) -> Response:
     text = request.query_params.get("filter", "").strip()
-    found, marker = [], request.query_params.get("after", "")
+    found: list[dict[str, Any]] = []
+    marker = request.query_params.get("after", "")
     while len(found) < _PAGE:
         page = call(request, "ListFunctions", "lambda", MaxItems=_PAGE, Marker=marker)
         found += [each for each in page["Functions"] if text in each["FunctionName"]]
