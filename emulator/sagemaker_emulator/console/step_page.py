@@ -122,6 +122,7 @@ def _values(request: Request, execution: Execution, step: Step) -> dict[str, Any
         "charts": _charts(request, step),
         "lines": lines_of(request, execution, step) if step.record else [],
         "attempts": _attempts(request, execution, step),
+        "returned": step.returned,
         "outputs": _outputs(request, step) if ended else [],
         "is_running": (step.record and not ended)
         or (execution.is_running and step.status == WAITING),
