@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute
 
-from desk import attention, bin_audit, pages, photo, records
+from desk import attention, bin_audit, counting, pages, photo, records
 from desk.photo import PhotoUnusableError
 from desk.records import RecordError
 from desk.routes import get, post, text
@@ -56,7 +56,9 @@ def answer(request: Request, form: FormData) -> Response:
         prepared = uploaded(form)
         response = ask(request, prepared.photo, record)
     except REFUSALS as error:
-        return pages.problem(request, "Not counted", explain(error) or "", status=422)
+        refused = isinstance(error, RefusedError)
+        message = counting.plain(str(error)) if refused else str(error)
+        return pages.problem(request, "Not counted", message, status=422)
     values = {
         "answer": response,
         "bars": bars(response),

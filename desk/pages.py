@@ -118,6 +118,7 @@ def problem(
         retry: The address of the button "Try again"; "" for none.
     """
     part = is_fragment(request)
-    values = {"title": title, "lines": message.splitlines(), "retry": retry}
+    lines, heading = message.splitlines(), "h2" if part else "h1"
+    values = {"title": title, "lines": lines, "retry": retry, "heading": heading}
     template = "problem_part.html" if part else "problem.html"
     return render(request, template, values, status=200 if part else status)

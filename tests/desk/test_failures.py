@@ -1,11 +1,13 @@
 """What the desk shows when the endpoint or the target fails."""
 
+import io
 import socket
 from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import pytest
+from PIL import Image
 
 from pipelines.errors import UserError
 from tests.desk.service import Desk, Target, bin_photo, run_desk
@@ -76,6 +78,15 @@ def test_a_file_that_is_no_photo_is_explained(
     response = client.post("/bin", files={"photo": ("bin.jpg", body)})
     assert response.status_code == 422
     assert message in response.text
+
+
+def test_a_photo_that_only_the_model_refuses_is_explained(client: httpx.Client) -> None:
+    file = io.BytesIO()
+    Image.new("RGB", (4, 4)).save(file, "PNG")  # fewer pixels than this model has cells
+    response = client.post("/bin", files={"photo": ("bin.png", file.getvalue())})
+    assert response.status_code == 422
+    assert "The model cannot read this photo: the image is damaged or truncated" in response.text
+    assert "Log:" not in response.text
 
 
 def test_a_part_of_a_page_is_shown_by_htmx_although_it_failed(client: httpx.Client) -> None:
