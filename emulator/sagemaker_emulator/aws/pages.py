@@ -40,6 +40,8 @@ class Stored:
         holds: a text that the JSON of all that `keep` keeps holds: the others are not parsed.
         name_lacks: a text that no name of those holds.
         holds_in_any_case: as `holds`, whatever the case of its ASCII letters.
+        name_holds: a text of ASCII that the names of those hold, in any case: a NameContains where
+            the store's names are those that it filters by.
     """
 
     def __init__(
@@ -52,10 +54,11 @@ class Stored:
         holds: str = "",
         name_lacks: str = "",
         holds_in_any_case: str = "",
+        name_holds: str = "",
     ) -> None:
         self._store, self._kind, self._prefix = store, kind, prefix
         self._keep, self._show = keep, show
-        self._texts = holds, name_lacks, holds_in_any_case
+        self._texts = holds, name_lacks, holds_in_any_case, name_holds
 
     def all(self) -> list[Document]:
         """All of them, in the order of their creation."""

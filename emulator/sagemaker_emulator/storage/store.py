@@ -108,6 +108,7 @@ class Store:
         holds: str = "",
         name_lacks: str = "",
         holds_in_any_case: str = "",
+        name_holds: str = "",
     ) -> list[int]:
         """The numbers of what `list` returns, in its order, without parsing the documents.
 
@@ -119,6 +120,7 @@ class Store:
             name_lacks: A text that a document's name must not hold.
             holds_in_any_case: A text that a document's JSON must hold, whatever the case of its
                 ASCII letters.
+            name_holds: A text of ASCII that a document's name must hold, in any case.
         """
         where, values = "kind = ? AND name BETWEEN ? AND ?", [kind, prefix]
         values.append(prefix + 2 * chr(0x10FFFF))
@@ -131,6 +133,9 @@ class Store:
         if holds_in_any_case:
             where += " AND instr(lower(document), lower(?))"
             values.append(holds_in_any_case)
+        if name_holds:
+            where += " AND instr(lower(name), lower(?))"
+            values.append(name_holds)
         with self._lock:
             rows = self._connection.execute(
                 f"SELECT sequence FROM documents WHERE {where}", values

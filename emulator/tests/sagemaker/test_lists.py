@@ -313,3 +313,23 @@ def test_page_reads_no_more_documents_than_it_shows(
         request["NextToken"] = listed["NextToken"]
     assert shown == list(range(500, 0, -1))
     assert len(numbers) == 10 * 51 - 1  # not 10 pages of 500
+
+
+def test_page_of_a_name_reads_only_documents_of_that_name(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(200):
+        put_job(context, "training-job", "TrainingJob", f"item-{number:03d}", 1000.0 + number)
+    numbers: list[int] = []
+    read = context.store.read
+
+    def count(batch: Any) -> Any:
+        numbers.extend(batch)
+        return read(batch)
+
+    monkeypatch.setattr(context.store, "read", count)
+    listed = context.call("ListTrainingJobs", NameContains="ITEM-01")
+    assert [job["TrainingJobName"] for job in listed["TrainingJobSummaries"]] == [
+        f"item-01{digit}" for digit in range(9, -1, -1)
+    ]
+    assert len(numbers) == 10

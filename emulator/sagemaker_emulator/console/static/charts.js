@@ -141,9 +141,10 @@
       }));
       const found = data.trials.map((trial) => trial.objective);
       const low = mix(colour.line, colour.soft, 0.5);
+      const [min, max] = [Math.min(...found), Math.max(...found)];
       option.visualMap = {
-        dimension: last, min: Math.min(...found), max: Math.max(...found), seriesIndex: 0, calculable: false,
-        text: [shown(Math.max(...found)), shown(Math.min(...found))], textStyle: { color: colour.soft },
+        show: min < max, dimension: last, min: min < max ? min : max - 1, max, seriesIndex: 0,
+        calculable: false, text: [shown(max), shown(min)], textStyle: { color: colour.soft },
         orient: small ? "horizontal" : "vertical", right: small ? "center" : 4, bottom: small ? 6 : 40, itemHeight: 120,
         inRange: { color: data.maximize ? [low, colour.soft, colour.accent] : [colour.accent, colour.soft, low] },
       };

@@ -86,7 +86,7 @@ def list_configs(context: Context, request: types.ListEndpointConfigsInputTypeDe
     return page(
         "ListEndpointConfigs",
         request,
-        Stored(context.store, KIND),
+        Stored(context.store, KIND, name_holds=request.get("NameContains", "")),
         "EndpointConfigs",
         "EndpointConfig",
     )

@@ -196,7 +196,13 @@ def describe_endpoint(context: Context, request: types.DescribeEndpointInputType
 @operation("ListEndpoints", honours=paths(MODIFIED))
 def list_endpoints(context: Context, request: types.ListEndpointsInputTypeDef) -> Response:
     """Endpoints by name part, status and time."""
-    return page("ListEndpoints", request, Stored(context.store, KIND), "Endpoints", "Endpoint")
+    return page(
+        "ListEndpoints",
+        request,
+        Stored(context.store, KIND, name_holds=request.get("NameContains", "")),
+        "Endpoints",
+        "Endpoint",
+    )
 
 
 @operation("DeleteEndpoint", honours=paths("EndpointName"))

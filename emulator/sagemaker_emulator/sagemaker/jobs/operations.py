@@ -45,7 +45,9 @@ def _register(kind: JobKind) -> None:
                 return False  # there are no warm pools
             return plan is None or document["ResourceConfig"].get("TrainingPlanArn") == plan
 
-        documents = Stored(context.store, kind.resource, keep=keep)
+        documents = Stored(
+            context.store, kind.resource, keep=keep, name_holds=request.get("NameContains", "")
+        )
         return page(
             f"List{kind.title}Jobs",
             request,

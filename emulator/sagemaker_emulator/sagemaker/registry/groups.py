@@ -61,7 +61,7 @@ def list_groups(context: Context, request: types.ListModelPackageGroupsInputType
         # No other account shares anything with this one.
         []
         if request.get("CrossAccountFilterOption") == "CrossAccount"
-        else Stored(context.store, _KIND),
+        else Stored(context.store, _KIND, name_holds=request.get("NameContains", "")),
         "ModelPackageGroupSummaryList",
         "ModelPackageGroup",
         order="Ascending",  # by its reference

@@ -96,7 +96,13 @@ def describe_model(context: Context, request: types.DescribeModelInputTypeDef) -
 @operation("ListModels", honours=paths(CREATED))
 def list_models(context: Context, request: types.ListModelsInputTypeDef) -> Response:
     """Models by name part and creation time."""
-    return page("ListModels", request, Stored(context.store, _KIND), "Models", "Model")
+    return page(
+        "ListModels",
+        request,
+        Stored(context.store, _KIND, name_holds=request.get("NameContains", "")),
+        "Models",
+        "Model",
+    )
 
 
 @operation("DeleteModel", honours=paths("ModelName"))
