@@ -15,9 +15,11 @@ CAPTIONS = {
     "plots/reliability.png": "How often predictions of a given confidence are correct.",
     "plots/slices.png": "Accuracy on parts of the test images. A long bar: too few images to be "
     "sure.",
-    "plots/mistakes.png": "The mistakes with the highest confidence. Some may be wrong labels.",
+    "plots/mistakes.png": "The mistakes with the highest confidence, after those whose audit "
+    "contradicts record and model. Some may be wrong labels.",
     "plots/grad_cam.png": "Where the model looks (Grad-CAM): bright parts speak for its answer.",
-    "suspects.png": "Training images whose labels look wrong, with the probability of the label.",
+    "suspects.png": "Training images whose labels look wrong, with the probability of the label; "
+    "first those whose audit contradicts record and model.",
 }
 # As wide as the page; they follow the narrow ones.
 WIDE = ("plots/mistakes.png", "plots/grad_cam.png", "suspects.png")
