@@ -51,13 +51,20 @@ class Configuration:
     serves: bool
 
 
+def config_of(request: Request, endpoint: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration of an endpoint; empty where it was deleted: the endpoint goes on."""
+    try:
+        return _config(request, endpoint["EndpointConfigName"])
+    except ApiError:
+        return {}
+
+
 def variants_of(request: Request, endpoint: Mapping[str, Any]) -> list[Variant]:
     """The variants that an endpoint serves, or will."""
     current = {each["VariantName"]: each for each in endpoint.get("ProductionVariants", [])}
-    try:
-        config = _config(request, endpoint["EndpointConfigName"])
-    except ApiError:  # deleted: the endpoint goes on
-        config = {"ProductionVariants": [{"VariantName": name} for name in current]}
+    config = config_of(request, endpoint) or {
+        "ProductionVariants": [{"VariantName": name} for name in current]
+    }
     return _variants(request, config, current)
 
 

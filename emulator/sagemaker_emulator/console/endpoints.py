@@ -16,7 +16,7 @@ from sagemaker_emulator.console import (
     live,
     log_view,
 )
-from sagemaker_emulator.console.endpoint_configs import history, variants_of
+from sagemaker_emulator.console.endpoint_configs import config_of, history, variants_of
 from sagemaker_emulator.console.pages import Section, call, fragment, render, url
 from sagemaker_emulator.errors import ApiError, invalid
 
@@ -47,6 +47,7 @@ def _page(request: Request, answer: invocation.Answer | None = None) -> Response
         name=name,
         here=url("endpoints", name),
         variants=variants,
+        config=config_of(request, endpoint),
         history=history(request, endpoint, variants),
         log=log_view.view(request, f"/aws/sagemaker/Endpoints/{name}"),
         answer=answer,

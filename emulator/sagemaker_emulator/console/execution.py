@@ -51,6 +51,12 @@ class Step:
         return "CacheHitResult" in self.record
 
     @property
+    def returned(self) -> list[dict[str, str]]:
+        """The OutputParameters of a Lambda or Callback step that has ended: names and values."""
+        metadata = (self.record.get("Metadata") or {}).get(self.definition.type) or {}
+        return list(metadata.get("OutputParameters") or [])
+
+    @property
     def outcome(self) -> str:
         """True or False for a Condition step that was evaluated; otherwise empty."""
         return outcome(self.record)

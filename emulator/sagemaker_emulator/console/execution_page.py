@@ -72,6 +72,11 @@ def _values(execution: Execution) -> dict[str, Any]:
         "failed": [step for step in begun if step.status == "Failed"],
         "graph": graph_of(execution.definition),
         "statuses": {name: step.status for name, step in execution.steps.items()},
+        "notes": {
+            name: "cached" if step.is_cached else "reused"
+            for name, step in execution.steps.items()
+            if step.reused_from
+        },
         "links": {name: step_address(execution, name) for name in execution.steps},
         "timeline": timeline_of(execution.steps.values(), now),
     }

@@ -15,7 +15,7 @@ WIDTH, HEIGHT = 200, 54  # of a node
 _ACROSS, _DOWN = 226, 104  # from node to node
 _MARGIN = 12
 _UNIT = 100.0  # of the library, for a node in both directions
-_LONGEST_LABEL = 23
+_LONGEST_LABEL = 20
 _BRANCH_LABELS = {"IfSteps": "true", "ElseSteps": "false"}
 
 

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from sagemaker_emulator.console import live, log_view, metric_curves, s3_client
-from sagemaker_emulator.console.cache_view import cache_view, lines_of
+from sagemaker_emulator.console.cache_view import CacheView, cache_view, lines_of
 from sagemaker_emulator.console.execution import WAITING, Execution, Step, execution_of, pages
 from sagemaker_emulator.console.pages import call, fragment, render, url
 from sagemaker_emulator.console.step_request import describe, step_request
@@ -80,10 +80,11 @@ def follow(request: Request) -> Response:
     """The parts of the page, each again when it has changed, until the step has ended."""
     _read(request)
     logs: dict[str, str] = {}
+    views: dict[str, CacheView] = {}
 
     def parts() -> Mapping[str, str]:
         execution, step = _read(request)
-        values = _values(request, execution, step)
+        values = _values(request, execution, step, views)
         texts = {
             part: fragment(request, "step_part.html.j2", part=part, **values) for part in PARTS
         }
@@ -111,17 +112,24 @@ def _read(request: Request) -> tuple[Execution, Step]:
     return execution, execution.steps[name]
 
 
-def _values(request: Request, execution: Execution, step: Step) -> dict[str, Any]:
+def _values(
+    request: Request, execution: Execution, step: Step, views: dict[str, CacheView] | None = None
+) -> dict[str, Any]:
+    """What the templates need; `views` keeps what is said of the cache, by the step's status."""
     made = step_request(request, execution, step)
+    views = {} if views is None else views
+    if step.status not in views:
+        views[step.status] = cache_view(request, execution, step, made)
     ended = "EndTime" in step.record
     return {
         "execution": execution,
         "step": step,
         "made": made,
-        "cache": cache_view(request, execution, step, made),
+        "cache": views[step.status],
         "charts": _charts(request, step),
         "lines": lines_of(request, execution, step) if step.record else [],
         "attempts": _attempts(request, execution, step),
+        "returned": step.returned,
         "outputs": _outputs(request, step) if ended else [],
         "is_running": (step.record and not ended)
         or (execution.is_running and step.status == WAITING),

@@ -157,9 +157,8 @@ class _Properties(Mapping[str, Mapping[str, Any]]):
             return {"Outcome": step.outcome}
         type_ = RESOURCE_STEPS.get(step.definition.type)
         if type_ is None:
-            metadata = (step.record.get("Metadata") or {}).get(step.definition.type) or {}
-            outputs = metadata.get("OutputParameters") or []
-            return {"OutputParameters": {each["Name"]: each["Value"] for each in outputs}}
+            outputs = {each["Name"]: each["Value"] for each in step.returned}
+            return {"OutputParameters": outputs}
         described = describe(self._request, step)
         if described and type_.trials:
             objective = described["HyperParameterTuningJobConfig"].get(

@@ -8,11 +8,13 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.ports import MeasuredMinute, Measurement
 
 MINUTES = 180
+STATISTICS = ("SampleCount", "Average", "Sum", "Minimum", "Maximum")
 
 # Namespace, dimensions, the metric's name and its unit.
 _Series = tuple[str, tuple[tuple[str, str], ...], str, str]
@@ -89,8 +91,21 @@ def join(context: Context) -> object:
     Returns:
         What must be kept for as long as it is to do that: moto has a weak reference only.
     """
+    from moto.cloudwatch import models
+    from moto.cloudwatch.exceptions import ValidationError
     from moto.cloudwatch.models import MetricAggregatedDatum
     from moto.core.common_models import CloudWatchMetricProvider
+
+    class Statistics(models.Statistics):
+        """Refuses percentiles, on which moto stumbles; it is made for every answer with data."""
+
+        def __init__(self, stats: list[str], *others: Any) -> None:
+            if not stats or not set(stats) <= set(STATISTICS):
+                known = ", ".join(STATISTICS)
+                raise ValidationError(f"The emulator computes no other statistics than {known}.")
+            super().__init__(stats, *others)
+
+    models.Statistics = Statistics  # type: ignore[assignment, misc]
 
     class Own(CloudWatchMetricProvider):
         @staticmethod

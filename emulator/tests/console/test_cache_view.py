@@ -46,6 +46,8 @@ def test_a_hit_names_the_execution_that_the_result_is_of(
     shown = cache(console, second)
     assert shown.startswith("Cache hit")
     assert f"The result is of {first.rpartition('/')[2]}" in shown
+    page = console.get(f"/console/executions/{second.rpartition('/')[2]}")
+    assert [each.text for each in page.select("svg.graph .state")] == ["Processing · cached"]
 
 
 def test_a_miss_names_the_argument_that_changed(

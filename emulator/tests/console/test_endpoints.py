@@ -195,6 +195,19 @@ def test_configurations_of_the_groups_other_versions_are_its_history(
     hosting.sagemaker.delete_endpoint(EndpointName=name)
 
 
+def test_an_endpoint_outlives_its_configuration(
+    console: ConsoleClient, hosting: Hosting, endpoint: str, name: str
+) -> None:
+    assert "DescribeEndpointConfig" in console.get(endpoint).text
+    hosting.sagemaker.delete_endpoint_config(EndpointConfigName=name)
+    page = console.get(endpoint)
+    assert [row.td.text for row in page.select("[sse-swap=variants] tbody tr") if row.td] == [
+        "one",
+        "two",
+    ]
+    assert "The configuration was deleted" in page.text
+
+
 def test_a_failed_endpoint_says_why(console: ConsoleClient, hosting: Hosting, name: str) -> None:
     hosting.model(name, "no-such-image")
     hosting.config(name, v=name)

@@ -81,6 +81,20 @@ def test_latency_is_the_containers_time_in_microseconds(emulator: Emulator, endp
     assert 0 < overhead["Maximum"] < model["Maximum"]
 
 
+def test_percentiles_are_refused_by_name(emulator: Emulator, endpoint: str) -> None:
+    invoke(emulator, endpoint, b"hello")
+    now = datetime.now(UTC)
+    with pytest.raises(ClientError, match="no other statistics than SampleCount, Average"):
+        emulator.client("cloudwatch").get_metric_statistics(
+            Namespace="AWS/SageMaker",
+            MetricName="ModelLatency",
+            StartTime=now - timedelta(hours=1),
+            EndTime=now + timedelta(minutes=1),
+            Period=60,
+            ExtendedStatistics=["p99"],
+        )
+
+
 def test_metrics_are_listed_and_read_together(emulator: Emulator, endpoint: str) -> None:
     invoke(emulator, endpoint, b"hello")
     cloudwatch = emulator.client("cloudwatch")
@@ -94,7 +108,7 @@ def test_metrics_are_listed_and_read_together(emulator: Emulator, endpoint: str)
         *("ModelLatency", "OverheadLatency"),
     }
     now = datetime.now(UTC)
-    query = {
+    query: dict[str, Any] = {
         "Id": "asked",
         "MetricStat": {
             "Metric": {
@@ -106,9 +120,9 @@ def test_metrics_are_listed_and_read_together(emulator: Emulator, endpoint: str)
             "Stat": "Sum",
         },
     }
-    (result,) = cloudwatch.get_metric_data(
-        MetricDataQueries=[query],
-        StartTime=now - timedelta(hours=1),
-        EndTime=now + timedelta(minutes=1),
-    )["MetricDataResults"]
+    hour = {"StartTime": now - timedelta(hours=1), "EndTime": now + timedelta(minutes=1)}
+    (result,) = cloudwatch.get_metric_data(MetricDataQueries=[query], **hour)["MetricDataResults"]
     assert result["Values"] == [1.0]
+    query["MetricStat"]["Stat"] = "p99"
+    with pytest.raises(ClientError, match="no other statistics than SampleCount, Average"):
+        cloudwatch.get_metric_data(MetricDataQueries=[query], **hour)
