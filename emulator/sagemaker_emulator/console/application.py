@@ -122,6 +122,8 @@ class Console:
                     headers.setdefault(name, value)
                 if scope["path"].startswith(f"{ROOT}/static/vendor/"):
                     headers["cache-control"] = "max-age=31536000, immutable"
+                elif scope["path"].startswith(f"{ROOT}/static/"):
+                    headers["cache-control"] = "max-age=60"  # the next page paints at once
             await send(message)
 
         request = Request(scope)
