@@ -48,8 +48,8 @@ PAGES = {
     "training jobs, failed": "/console/jobs?kind=training&status=Failed",
     "a training job": f"/console/jobs/training/{NAME}",
     "tuning jobs": "/console/tuning",
-    "models": "/console/models",
-    "models, filtered": "/console/models?filter=09999",
+    "models": "/console/models/plain",
+    "models, filtered": "/console/models/plain?filter=09999",
 }
 
 

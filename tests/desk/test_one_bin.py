@@ -1,10 +1,14 @@
 """The page of one bin, over an endpoint that counts white squares."""
 
+import io
 import re
+import tempfile
 from typing import Any
 
 import httpx
+import pytest
 from bs4 import BeautifulSoup
+from PIL import Image
 
 from tests.desk.service import bin_photo
 
@@ -55,3 +59,13 @@ def test_without_a_record_the_count_is_shown_alone(client: httpx.Client) -> None
     page = check(client, bin_photo([0, 7]))
     assert not page.select(".verdict")
     assert re.match("Counted 2", words(page, ".numbers"))
+
+
+def test_a_photo_is_never_written_to_a_disk(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = io.BytesIO()
+    Image.effect_noise((1200, 1200), 100).convert("RGB").save(file, "PNG")
+    assert len(file.getvalue()) > 2**20  # from here on, forms become temporary files elsewhere
+    monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
+    assert words(check(client, file.getvalue(), quantity="3"), ".verdict")

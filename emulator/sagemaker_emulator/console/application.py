@@ -21,9 +21,12 @@ from sagemaker_emulator.console import (
     access,
     artifacts,
     endpoints,
+    events,
     executions,
+    functions,
     jobs,
     log_view,
+    logs,
     models,
     pipelines,
     s3,
@@ -38,7 +41,20 @@ _Receive = Callable[[], Awaitable[_Message]]
 _Send = Callable[[_Message], Awaitable[None]]
 
 # In the order of the navigation; those without a section are parts of others' pages.
-PAGES = (pipelines, executions, jobs, tuning, models, endpoints, s3, artifacts, log_view)
+PAGES = (
+    pipelines,
+    executions,
+    jobs,
+    tuning,
+    models,
+    endpoints,
+    s3,
+    events,
+    functions,
+    logs,
+    artifacts,
+    log_view,
+)
 _FIRST = pipelines.SECTION.path
 # A photo for InvokeEndpoint, or a file for S3, with the rest of its form.
 MOST_BODY = 26 << 20
@@ -106,6 +122,8 @@ class Console:
                     headers.setdefault(name, value)
                 if scope["path"].startswith(f"{ROOT}/static/vendor/"):
                     headers["cache-control"] = "max-age=31536000, immutable"
+                elif scope["path"].startswith(f"{ROOT}/static/"):
+                    headers["cache-control"] = "max-age=60"  # the next page paints at once
             await send(message)
 
         request = Request(scope)

@@ -8,6 +8,7 @@ import pytest
 from console_client import ConsoleClient
 from emulator_process import BUCKET, Emulator
 from server_events import Events
+from transform_batch import Batch
 
 ROLE = "arn:aws:iam::123456789012:role/runs-jobs"
 CLUSTER = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1}
@@ -146,6 +147,19 @@ def test_the_curves_of_metrics_come_from_the_log(jobs: Jobs, console: ConsoleCli
 def test_the_values_of_a_chart_are_a_table_too(jobs: Jobs, console: ConsoleClient) -> None:
     table = console.get(f"{jobs.train()}/metrics", of="accuracy")
     assert [cell.text for cell in table.select("td.number")] == ["0", "0.1", "0.2"]
+
+
+def test_a_transform_job_shows_its_model_input_and_output(
+    emulator: Emulator, console: ConsoleClient, name: str, until: Callable[..., Any]
+) -> None:
+    batch = Batch(emulator, until, name)
+    batch.model()
+    batch.put(one="text")
+    batch.run()
+    page = console.get(f"/console/jobs/transform/{name}")
+    for address in (f"models/plain/{name}", f"s3/{BUCKET}/{name}/in/", f"s3/{BUCKET}/{name}/out"):
+        assert page.select_one(f"a[href='/console/{address}']")
+    assert page.select_one(".badge.Completed")
 
 
 def test_a_running_job_is_stopped_and_its_page_follows(jobs: Jobs, console: ConsoleClient) -> None:

@@ -192,7 +192,8 @@ def run(
     lines += [
         f"END RequestId: {request_id}",
         f"REPORT RequestId: {request_id}\tDuration: {milliseconds:.2f} ms"
-        f"\tBilled Duration: {milliseconds + 0.5:.0f} ms\tMemory Size: {function['MemorySize']} MB",
+        f"\tBilled Duration: {milliseconds + 0.5:.0f} ms\tMemory Size: {function['MemorySize']} MB"
+        f"{_status(response)}",
     ]
     context.logs.append(group, stream, lines)
     try:
@@ -266,6 +267,14 @@ def _ended(request_id: str, code: int | None, timeout: float) -> Document:
             "errorType": "Runtime.ExitError",
         }
     return {"payload": json.dumps(error), "failed": True}
+
+
+def _status(response: Document) -> str:
+    """What a REPORT line adds for an invocation that failed."""
+    if not response["failed"]:
+        return ""
+    kind = json.loads(response["payload"]).get("errorType")
+    return f"\tStatus: error\tError Type: {kind}" if kind else "\tStatus: timeout"
 
 
 def _environment(

@@ -1,0 +1,102 @@
+"""EventBridge: the rules, what each of them did, and a form to send an event."""
+
+import json
+
+import anyio.to_thread
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from sagemaker_emulator.console import live, rule_matches
+from sagemaker_emulator.console.forms import form_of
+from sagemaker_emulator.console.pages import Section, call, fragment, only, render, url
+from sagemaker_emulator.services.events.event_log import GROUP
+
+SECTION = Section("Events", "/console/events")
+_PAGE = 50
+_EXAMPLE = {"source": "my.test", "type": "Test", "detail": "{}"}
+
+
+def _list(request: Request) -> Response:
+    return _rules(request)
+
+
+def _rules(request: Request, sent: str = "", matched: list[str] | None = None) -> Response:
+    """The list of rules; after an event was sent, with the rules that it matched."""
+    text = request.query_params.get("filter", "").strip()
+    after = request.query_params.get("after", "")
+    page = call(request, "ListRules", "events", NamePrefix=text, NextToken=after, Limit=_PAGE)
+    targets = {
+        rule["Name"]: call(request, "ListTargetsByRule", "events", Rule=rule["Name"])["Targets"]
+        for rule in page["Rules"]
+    }
+    return render(
+        request,
+        "events.html.j2",
+        rules=page["Rules"],
+        targets=targets,
+        filter=text,
+        after=page.get("NextToken") or "",
+        example=_EXAMPLE,
+        sent=sent,
+        matched=matched or [],
+    )
+
+
+async def _send(request: Request) -> Response:
+    form = only(await form_of(request), *_EXAMPLE)
+    entry = {"Source": form["source"], "DetailType": form["type"], "Detail": form["detail"]}
+
+    def send() -> Response:
+        found = call(request, "PutEvents", "events", Entries=[entry])["Entries"][0]
+        if "EventId" not in found:
+            values = {"title": found["ErrorCode"], "message": found["ErrorMessage"]}
+            return render(request, "problem_page.html.j2", 400, **values)
+        identity = found["EventId"]
+        return _rules(request, identity, rule_matches.rules_of(request, identity))
+
+    return await anyio.to_thread.run_sync(send)
+
+
+def _show(request: Request) -> Response:
+    name = request.path_params["name"]
+    rule = call(request, "DescribeRule", "events", Name=name)
+    return render(
+        request,
+        "rule.html.j2",
+        rule=rule,
+        pattern=json.dumps(json.loads(rule["EventPattern"]), indent=2, ensure_ascii=False),
+        targets=call(request, "ListTargetsByRule", "events", Rule=name)["Targets"],
+        tags=call(request, "ListTagsForResource", "events", ResourceARN=rule["Arn"])["Tags"],
+        matches=rule_matches.latest(request, name),
+        group=GROUP,
+    )
+
+
+def _follow(request: Request) -> Response:
+    """Server-sent events: the table of matches, when it has changed."""
+    name = request.path_params["name"]
+    call(request, "DescribeRule", "events", Name=name)
+
+    def parts() -> dict[str, str]:
+        found = rule_matches.latest(request, name)
+        return {"matches": fragment(request, "rule_matches.html.j2", matches=found)}
+
+    return live.stream(request, parts, lambda: rule_matches.changes(request, name))
+
+
+async def _set_state(request: Request) -> Response:
+    name = request.path_params["name"]
+    form = await form_of(request)
+    operation = "EnableRule" if form.get("state") == "ENABLED" else "DisableRule"
+    await anyio.to_thread.run_sync(lambda: call(request, operation, "events", Name=name))
+    return RedirectResponse(url("events", name), 303)
+
+
+routes = [
+    Route("/events", _list),
+    Route("/events", _send, methods=["POST"]),
+    Route("/events/{name}", _show),
+    Route("/events/{name}", _set_state, methods=["POST"]),
+    Route("/events/{name}/follow", _follow),
+]

@@ -1,0 +1,167 @@
+"""EventBridge in the console."""
+
+import itertools
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from bs4 import BeautifulSoup
+from console_client import ConsoleClient
+from emulator_process import Emulator
+from function_archive import function_request
+from pipeline_steps import ROLE, definition
+
+
+@pytest.fixture
+def events(emulator: Emulator) -> Any:
+    return emulator.client("events")
+
+
+@pytest.fixture
+def rule(events: Any, name: str) -> str:
+    """A rule whose source is its own name."""
+    events.put_rule(Name=name, EventPattern=json.dumps({"source": [name]}))
+    return name
+
+
+@pytest.fixture
+def function(emulator: Emulator, name: str) -> str:
+    """The ARN of a function of the rule's name that no rule may invoke."""
+    source = "def handler(event, context):\n    return 5\n"
+    made = emulator.client("lambda").create_function(**function_request(name, source, Timeout=20))
+    return str(made["FunctionArn"])
+
+
+@pytest.fixture
+def page_of(console: ConsoleClient, until: Callable[..., Any]) -> Callable[..., BeautifulSoup]:
+    """A function that returns a rule's page as soon as it has a text."""
+
+    def get(rule: str, text: str = "") -> BeautifulSoup:
+        def look() -> dict[str, Any]:
+            page = console.get(f"/console/events/{rule}")
+            words = " ".join(page.get_text(" ").split())
+            return {"page": page, "state": "InProgress" if text not in words else "", "is": words}
+
+        page: BeautifulSoup = until(look, "state")["page"]
+        return page
+
+    return get
+
+
+def send(events: Any, source: str) -> None:
+    events.put_events(Entries=[{"Source": source, "DetailType": "new", "Detail": '{"count": 5}'}])
+
+
+def permit(emulator: Emulator, function: str) -> None:
+    emulator.client("lambda").add_permission(
+        FunctionName=function,
+        StatementId="events",
+        Action="lambda:InvokeFunction",
+        Principal="events.amazonaws.com",
+    )
+
+
+def test_rules_are_listed_with_their_state_and_targets(
+    console: ConsoleClient, events: Any, rule: str, function: str
+) -> None:
+    events.put_targets(Rule=rule, Targets=[{"Id": "1", "Arn": function}])
+    page = console.get("/console/events", filter=rule)
+    assert [link["href"] for link in page.select("td a")] == [
+        f"/console/events/{rule}",
+        f"/console/functions/{rule}",
+    ]
+    assert "ENABLED" in page.get_text()
+    assert "No rule" in console.get("/console/events", filter="none-such").get_text()
+
+
+def test_a_rule_is_disabled_and_enabled(console: ConsoleClient, events: Any, rule: str) -> None:
+    path = f"/console/events/{rule}"
+    for state in ("DISABLED", "ENABLED"):
+        console.post(path, console.get(path), state=state)
+        assert events.describe_rule(Name=rule)["State"] == state
+
+
+def test_a_match_shows_what_the_function_did(
+    emulator: Emulator, events: Any, rule: str, function: str, page_of: Any
+) -> None:
+    permit(emulator, function)
+    events.put_targets(Rule=rule, Targets=[{"Id": "1", "Arn": function, "Input": "{}"}])
+    send(events, rule)
+    page = page_of(rule, f"{rule} Succeeded")
+    assert '"count": 5' in page.get_text()
+    assert page.select_one(f"a[href='/console/functions/{rule}']")
+
+
+def test_a_delivery_that_was_refused_shows_why(
+    events: Any, rule: str, function: str, page_of: Any
+) -> None:
+    events.put_targets(Rule=rule, Targets=[{"Id": "1", "Arn": function}])
+    send(events, rule)
+    text = page_of(rule, "Not delivered").get_text()
+    assert "does not permit events.amazonaws.com" in text
+
+
+def test_a_match_leads_to_the_execution_that_it_started(
+    emulator: Emulator, events: Any, rule: str, page_of: Any
+) -> None:
+    step = {"Name": "End", "Type": "Fail", "Arguments": {"ErrorMessage": "x"}}
+    sagemaker = emulator.client("sagemaker")
+    pipeline = sagemaker.create_pipeline(
+        PipelineName=rule,
+        PipelineDefinition=definition(step),
+        ClientRequestToken=rule.ljust(32, "0"),
+        RoleArn=ROLE,
+    )["PipelineArn"]
+    events.put_targets(Rule=rule, Targets=[{"Id": "1", "Arn": pipeline}])
+    send(events, rule)
+    page = page_of(rule, "execution")
+    listed = sagemaker.list_pipeline_executions(PipelineName=rule)["PipelineExecutionSummaries"]
+    identity = listed[0]["PipelineExecutionArn"].rpartition("/")[2]
+    assert page.select_one(f"a[href='/console/executions/{identity}']")
+
+
+def test_a_test_event_names_the_rules_that_it_matched(console: ConsoleClient, rule: str) -> None:
+    page = console.get("/console/events")
+    sent = console.post("/console/events", page, 200, source=rule, type="Test", detail="{}")
+    assert f'It matched <a href="/console/events/{rule}">' in sent.text
+    other = console.post("/console/events", page, 200, source="none", type="Test", detail="{}")
+    assert "No enabled rule matched it" in other.text
+
+
+@pytest.mark.parametrize(
+    ("source", "detail", "code"),
+    [("aws.s3", "{}", "NotAuthorizedForSource"), ("my", "no json", "MalformedDetail")],
+)
+def test_an_event_that_is_refused_shows_why(
+    console: ConsoleClient, source: str, detail: str, code: str
+) -> None:
+    page = console.get("/console/events")
+    sent = console.post("/console/events", page, 400, source=source, type="T", detail=detail)
+    assert code in sent.text
+
+
+def test_a_new_match_arrives_as_an_event(console: ConsoleClient, events: Any, rule: str) -> None:
+    with console.http.stream("GET", f"/console/events/{rule}/follow") as response:
+        lines = response.iter_lines()
+        assert next(lines) == "event: matches"
+        send(events, rule)
+        assert any(rule in line for line in itertools.islice(lines, 200))
+
+
+def test_a_log_that_a_client_wrote_to_breaks_no_page(
+    emulator: Emulator, console: ConsoleClient, events: Any, rule: str
+) -> None:
+    send(events, rule)
+    logs = emulator.client("logs")
+    group = "/aws/vendedlogs/events/event-bus/default"
+    logs.create_log_stream(logGroupName=group, logStreamName=f"{rule}/own")
+    stream = {"logGroupName": group, "logStreamName": f"{rule}/own"}
+    for message in ("text", "[]", '{"event_id": [], "message_type": 1, "details": 2}'):
+        event = {"timestamp": 1796032841000, "message": message}
+        logs.put_log_events(**stream, logEvents=[event])
+    assert rule in console.get(f"/console/events/{rule}").get_text()
+
+
+def test_a_rule_that_is_missing_is_a_problem(console: ConsoleClient) -> None:
+    assert "does not exist" in console.get("/console/events/none-such", 400).get_text()
