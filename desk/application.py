@@ -57,6 +57,7 @@ def create(service: Service, checks: Access, folder: Path) -> Starlette:
     app.state.service, app.state.access, app.state.folder = service, checks, folder
     app.state.shifts = ShiftStore(folder / "shifts", service)
     app.state.shifts.resume()
+    app.state.shifts.keep_clean()
     return app
 
 

@@ -8,7 +8,6 @@ form. So whoever sends the form twice, because the first response was lost, adds
 from __future__ import annotations
 
 import json
-import re
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 PREFIX = f"{NAME}/audits/"
-DAY = re.compile(r"\d{4}-\d\d-\d\d/")  # other objects below the prefix are no entries
 READERS = 16  # objects that are read at the same time
 ATTEMPTS = 5  # to write where others write the same object at this moment
 FIRST_DAY = date(2000, 1, 1)
@@ -89,7 +87,7 @@ class AuditLog:
         keys = [
             key
             for key in list_keys(s3, bucket, PREFIX, f"{PREFIX}{since.isoformat()}")
-            if DAY.match(key.removeprefix(PREFIX))
+            if audits.is_entry(key.removeprefix(PREFIX))
         ]
         with self._lock:
             new = [key for key in keys if key not in self._entries and key not in self.unreadable]

@@ -98,10 +98,12 @@ class Benefit:
         """All bins of the shifts that are worked through."""
         return self._rows(lambda cell, shift: "all", lambda entry, shift: "all")[0]
 
+    @cached_property
     def by_week(self) -> list[Row]:
         """By the week in which the shift was uploaded, oldest first."""
         return self._rows(lambda cell, shift: _week(shift), lambda entry, shift: _week(shift))
 
+    @cached_property
     def by_version(self) -> list[Row]:
         """By the model version that answered."""
         return self._rows(
@@ -109,6 +111,7 @@ class Benefit:
             lambda entry, shift: _version(entry.model_package),
         )
 
+    @cached_property
     def by_quantity(self) -> list[Row]:
         """By the quantity on record."""
         return self._rows(
@@ -116,6 +119,7 @@ class Benefit:
             lambda entry, shift: _many(entry.expected_quantity),
         )
 
+    @cached_property
     def by_items(self) -> list[Row]:
         """By the number of different items on record."""
         return self._rows(

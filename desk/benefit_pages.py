@@ -86,16 +86,23 @@ pages.templates.filters["exactly"] = exactly
 
 def _read(request: Request) -> Benefit:
     shifts = store(request)
-    return benefit.of(shifts.log.read(), shifts.totals.read())
+    entries, totals = shifts.log.read(), shifts.totals.read()
+    # Both logs only grow, so the same lengths are the same content.
+    kept: tuple[tuple[int, int], Benefit] | None = getattr(request.app.state, "benefit", None)
+    lengths = len(entries), len(totals)
+    if kept is None or kept[0] != lengths:
+        kept = lengths, benefit.of(entries, totals)
+        request.app.state.benefit = kept
+    return kept[1]
 
 
 def _tables(found: Benefit) -> Mapping[str, list[Row]]:
     """The rows by what they are grouped by."""
     return {
-        "week": found.by_week(),
-        "model version": found.by_version(),
-        "quantity on record": found.by_quantity(),
-        "different items on record": found.by_items(),
+        "week": found.by_week,
+        "model version": found.by_version,
+        "quantity on record": found.by_quantity,
+        "different items on record": found.by_items,
     }
 
 

@@ -11,8 +11,9 @@ import contextlib
 import json
 import re
 import shutil
+import threading
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -75,6 +76,15 @@ class Answer:
         return str(self.answer.get("verdict", ""))
 
 
+@dataclass
+class _Known:
+    """What was read of a file of answers, up to a byte."""
+
+    read: int = 0
+    answers: dict[int, Answer] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
 @dataclass(frozen=True)
 class Shift:
     """A shift.
@@ -98,6 +108,7 @@ class Shift:
     share: float
     bins: tuple[Bin, ...]
     without_photo: tuple[str, ...] = ()
+    _known: _Known = field(default_factory=_Known, compare=False, repr=False)
 
     @cached_property
     def to_ask(self) -> tuple[Bin, ...]:
@@ -123,18 +134,18 @@ class Shift:
         """The bin of a number; None if there is none."""
         return self.bins[number - 1] if 1 <= number <= len(self.bins) else None
 
-    def answers(self) -> dict[int, Answer]:
-        """The answers until now, by the bins' numbers."""
-        try:
-            lines = (self.folder / ANSWERS).read_text(encoding="utf-8").splitlines()
-        except FileNotFoundError:
-            return {}
-        found: dict[int, Answer] = {}
-        for line in lines:
-            with contextlib.suppress(ValueError, TypeError):  # a line cut off by a power failure
-                answer = Answer(**json.loads(line))
-                found.setdefault(answer.number, answer)
-        return found
+    def answers(self) -> Mapping[int, Answer]:
+        """The answers until now, by the bins' numbers. Only new lines of the file are read."""
+        with self._known.lock, contextlib.suppress(FileNotFoundError):
+            with (self.folder / ANSWERS).open("rb") as file:
+                file.seek(self._known.read)
+                *lines, rest = file.read().split(b"\n")
+                self._known.read = file.tell() - len(rest)
+            for line in lines:
+                with contextlib.suppress(ValueError, TypeError):  # cut off by a power failure
+                    answer = Answer(**json.loads(line))
+                    self._known.answers.setdefault(answer.number, answer)
+        return dict(self._known.answers)
 
     def add(self, answer: Answer) -> None:
         """Keep an answer."""

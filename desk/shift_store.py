@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections import OrderedDict
@@ -78,6 +79,10 @@ class ShiftStore:
         for one in self.all():
             self.counting.start(one)
 
+    def keep_clean(self) -> None:
+        """Delete what is too old, now and every hour, also while nobody opens a page."""
+        threading.Thread(target=self._sweep_hourly, daemon=True).start()
+
     def sweep(self, days: int) -> None:
         """Delete what is older than so many days, at most once an hour."""
         with self._lock:
@@ -85,3 +90,12 @@ class ShiftStore:
                 return
             self._swept = time.monotonic()
         shift.remove_old(self.folder, days)
+
+    def _sweep_hourly(self) -> None:
+        hour = threading.Event()
+        while True:
+            if any(self.folder.glob("[0-9]*")):
+                # The target may be out of reach; the next hour is early enough.
+                with contextlib.suppress(Exception):
+                    self.sweep(self.service.connect().settings.desk.photo_days)
+            hour.wait(SWEEP_SECONDS + 1)

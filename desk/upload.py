@@ -23,6 +23,7 @@ MAX_TABLE_BYTES = 20 * 2**20
 MAX_UNPACKED_BYTES = 8 * 2**30
 ENCRYPTED = 0x1  # bit of an entry's flags
 CHUNK = 2**20
+LONGEST_PART = 200  # characters of a name between two slashes
 # Pictures of these kinds may be converted; if not, they are listed with the reason.
 OTHER_PICTURES = (".avif", ".bmp", ".gif", ".heic", ".heif", ".tif", ".tiff", ".webp")
 
@@ -90,9 +91,13 @@ def read(files: Iterable[Uploaded]) -> Iterator[Entry]:
 
 
 def clean(name: str) -> str:
-    """A name with slashes, without a drive, a root, and steps to folders above."""
-    parts = name.replace("\\", "/").replace("\0", "").split("/")
-    return "/".join(p for p in parts if p not in ("", ".", "..") and not _is_drive(p))
+    """A name with slashes, without a drive, a root, steps to folders above, and control characters.
+
+    Each part has at most 200 characters, as the log of audits has it (steps/audits.py).
+    """
+    printable = "".join(c for c in name.replace("\\", "/") if c.isprintable())
+    parts = [part for part in printable.split("/") if part not in ("", ".", "..")]
+    return "/".join(part[-LONGEST_PART:] for part in parts if not _is_drive(part))
 
 
 def common_folder(names: Iterable[str]) -> str:

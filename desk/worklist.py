@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from desk import queue
 from desk.queue import Judged
 from desk.shift import Answer, Bin, Shift
 from pipelines.steps import audits
+
+# Each page of a queue needs its order, and a counted shift's never changes.
+_arrange = lru_cache(maxsize=32)(queue.arrange)
 
 
 @dataclass(frozen=True)
@@ -29,12 +32,12 @@ class Worklist:
     @cached_property
     def order(self) -> list[int]:
         """The numbers of the bins, in the order in which a person looks at them."""
-        judged = [
+        judged = tuple(
             Judged(number, answer.verdict, answer.answer.get("match_probability"))
-            for number, answer in self.answers.items()
+            for number, answer in sorted(self.answers.items())
             if not answer.problem
-        ]
-        return queue.arrange(self.shift.id, judged, self.shift.share)
+        )
+        return _arrange(self.shift.id, judged, self.shift.share)
 
     @cached_property
     def decisions(self) -> dict[int, audits.Audit]:

@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from counts import Classes
-from file_names import is_hidden, suffix_of
+from file_names import folders_of, is_hidden, suffix_of
 from record import LARGEST_QUANTITY, is_quantity
 
 VERSION = 1
@@ -125,8 +125,8 @@ def parse(document: Any) -> Audit:
 
 
 def is_entry(name: str) -> bool:
-    """Whether a file below the log's prefix is an entry, by its name."""
-    return suffix_of(name) == ".json" and not is_hidden(name)
+    """Whether a file below the log's prefix is an entry, by its name; shifts/ has their totals."""
+    return suffix_of(name) == ".json" and not is_hidden(name) and "shifts" not in folders_of(name)
 
 
 def read(content: bytes) -> Audit:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import boto3
 import httpx
@@ -50,6 +50,8 @@ class Target:
 class Session(boto3.Session):
     """A session whose clients use the emulator, without a change of this process's environment."""
 
+    _clients: ClassVar[dict[tuple[object, ...], Any]] = {}
+
     def __init__(self, line: CommandLine, url: str = "") -> None:
         server = sagemaker_emulator.status(line.state)
         assert server is not None
@@ -62,7 +64,10 @@ class Session(boto3.Session):
 
     def client(self, service_name, **options):  # type: ignore[no-untyped-def, override]
         options.setdefault("endpoint_url", self._urls.get(service_name, self._url))
-        return super().client(service_name, **options)
+        key = service_name, *sorted(options.items())  # making a client takes long
+        if key not in self._clients:
+            self._clients[key] = super().client(service_name, **options)
+        return self._clients[key]
 
 
 def serve(line: CommandLine) -> None:

@@ -17,7 +17,7 @@ from desk.totals import Cell, Totals
 from pipelines.steps import audits
 
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:model-package/tally/4"
-SIMULATED = 300
+SIMULATED = 150
 
 
 def shift(identity: str = "s", when: str = "2026-11-30T08:00:00.000000Z", **bins: Any) -> Totals:
@@ -129,11 +129,11 @@ def test_rows_are_by_week_version_quantity_and_items() -> None:
         audit("look", 3, shift="t"),
     ]
     found = of(*entries, totals=(totals, earlier))
-    assert [row.name for row in found.by_week()] == ["2026, week 48", "2026, week 49"]
-    versions = [(row.name, row.bins, row.found) for row in found.by_version()]
+    assert [row.name for row in found.by_week] == ["2026, week 48", "2026, week 49"]
+    versions = [(row.name, row.bins, row.found) for row in found.by_version]
     assert versions == [("version 4", 2, 0), ("version 12", 1, 0), ("not known", 1, 1)]
-    assert [row.name for row in found.by_quantity()] == ["3", "10 or more"]
-    assert [row.name for row in found.by_items()] == ["1", "2", "not known"]
+    assert [row.name for row in found.by_quantity] == ["3", "10 or more"]
+    assert [row.name for row in found.by_items] == ["1", "2", "not known"]
 
 
 def test_the_csv_files_hold_what_the_page_shows() -> None:
@@ -158,10 +158,10 @@ def test_the_interval_holds_the_share_of_wrong_records_19_times_of_20(share: flo
         entries, totals = [], []
         for one in range(3):
             identity = f"{trial}-{one}"
-            wrong = rng.random(400) < truth
-            doubted = rng.random(400) < np.where(wrong, 0.8, 0.08)
+            wrong = rng.random(200) < truth
+            doubted = rng.random(200) < np.where(wrong, 0.8, 0.08)
             looked = [
-                number for number in range(400)
+                number for number in range(200)
                 if doubted[number] or queue.is_sampled(identity, number, share)
             ]  # fmt: skip
             passed = int((~doubted).sum())
@@ -171,11 +171,11 @@ def test_the_interval_holds_the_share_of_wrong_records_19_times_of_20(share: flo
             ]
             sampled = sum(not doubted[number] for number in looked)
             cells = (
-                Cell("look", 3, 1, ARN, 400 - passed, 400 - passed),
+                Cell("look", 3, 1, ARN, 200 - passed, 200 - passed),
                 Cell("pass", 3, 1, ARN, passed, sampled),
             )
             totals.append(replace(shift(identity), share=share, cells=cells))
         interval = benefit.of(entries, totals).overall.wrong
         assert interval is not None
         held += interval.low <= truth <= interval.high
-    assert 0.92 <= held / SIMULATED <= 0.985
+    assert 0.9 <= held / SIMULATED <= 0.99

@@ -124,6 +124,19 @@ def test_old_shifts_are_deleted_with_their_photos(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {names[0], "unrelated"}
 
 
+def test_an_open_desk_deletes_old_shifts_by_itself(open_desk: OpenDesk, tmp_path: Path) -> None:
+    old = tmp_path / "desk" / "shifts" / "20200101-000000-abcdef"
+    with open_desk().sign_in() as client:
+        counted(client, doubtful(looks=1, passes=0).send(client))
+        (folder,) = old.parent.iterdir()
+        folder.rename(old)
+    open_desk()
+    deadline = time.monotonic() + 30
+    while old.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 def test_an_upload_that_is_cut_off_leaves_nothing(open_desk: OpenDesk, tmp_path: Path) -> None:
     with open_desk().sign_in() as client:
         head = b'--x\r\nContent-Disposition: form-data; name="photos"; filename="1.jpg"\r\n\r\nabc'

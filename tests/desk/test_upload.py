@@ -54,6 +54,8 @@ def test_what_a_computer_leaves_beside_photos_is_left_out(tmp_path: Path) -> Non
         ("..\\..\\evil.jpg", "evil.jpg"),
         ("C:\\photos\\evil.jpg", "photos/evil.jpg"),
         ("a/./b//evil.jpg", "a/b/evil.jpg"),
+        ("a\n\x1b[2J.jpg", "a[2J.jpg"),
+        (f"{'x' * 300}.jpg", f"{'x' * 196}.jpg"),
     ],
 )
 def test_a_name_never_leads_out_of_the_folder(tmp_path: Path, name: str, label: str) -> None:

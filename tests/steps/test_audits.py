@@ -87,6 +87,11 @@ def test_entries_are_the_json_files_that_are_not_hidden() -> None:
     assert [name for name in names if audits.is_entry(name)] == names[:2]
 
 
+def test_the_totals_of_shifts_beside_the_entries_are_no_entries() -> None:
+    names = ["2026-11-30/a.json", "shifts/20261130-080000-abcdef.json", "audits/shifts/a.json"]
+    assert [name for name in names if audits.is_entry(name)] == names[:1]
+
+
 def test_a_missing_member_and_no_object_are_refused() -> None:
     short = document()
     del short["image_sha256"]

@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from sagemaker_emulator.console import job_view, live, log_view, metric_curves
 from sagemaker_emulator.console.forms import form_of
+from sagemaker_emulator.console.job_origin import origin_of
 from sagemaker_emulator.console.job_view import KINDS, WORDS, JobView, kind_of
 from sagemaker_emulator.console.pages import Section, call, fragment, render, url
 from sagemaker_emulator.sagemaker.jobs.kinds import JobKind
@@ -139,7 +140,8 @@ def _show(request: Request) -> Response:
     group = KINDS[job.kind].log_group
     log = log_view.view(request, group, f"{job.name}/", job.running, f"{job.kind}/{job.name}")
     charts = metric_curves.groups(job.description) if job.kind == "training" else {}
-    return render(request, "job.html.j2", **_values(request, job), log=log, charts=charts)
+    values = _values(request, job) | {"origin": origin_of(request, job.name)}
+    return render(request, "job.html.j2", **values, log=log, charts=charts)
 
 
 def _values(request: Request, job: JobView) -> dict[str, Any]:

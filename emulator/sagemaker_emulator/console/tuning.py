@@ -9,6 +9,7 @@ from starlette.routing import Route
 
 from sagemaker_emulator.console import lists, live, tuning_view
 from sagemaker_emulator.console.forms import form_of
+from sagemaker_emulator.console.job_origin import origin_of
 from sagemaker_emulator.console.pages import Section, call, fragment, render, url
 from sagemaker_emulator.console.tuning_view import TuningView
 
@@ -41,7 +42,9 @@ def _of(request: Request) -> TuningView:
 
 
 def _show(request: Request) -> Response:
-    return render(request, "tuning_job.html.j2", **_values(_of(request)))
+    job = _of(request)
+    origin = origin_of(request, job.name)
+    return render(request, "tuning_job.html.j2", **_values(job), origin=origin)
 
 
 def _values(job: TuningView) -> dict[str, Any]:

@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 from console_client import ConsoleClient
 from emulator_process import BUCKET, Emulator
+from pipeline_client import PipelineClient, python
 from server_events import Events
 from transform_batch import Batch
+
+from sagemaker_emulator.console.pages import name_of_arn
 
 ROLE = "arn:aws:iam::123456789012:role/runs-jobs"
 CLUSTER = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1}
@@ -160,6 +163,19 @@ def test_a_transform_job_shows_its_model_input_and_output(
     for address in (f"models/plain/{name}", f"s3/{BUCKET}/{name}/in/", f"s3/{BUCKET}/{name}/out"):
         assert page.select_one(f"a[href='/console/{address}']")
     assert page.select_one(".badge.Completed")
+
+
+def test_a_job_of_a_pipeline_links_to_its_step_and_execution(
+    emulator: Emulator, console: ConsoleClient, name: str
+) -> None:
+    pipeline = PipelineClient(emulator.client("sagemaker"), name)
+    pipeline.create(python("Count", "pass"))
+    arn, _ = pipeline.run()
+    job = name_of_arn(pipeline.steps(arn)["Count"]["Metadata"]["ProcessingJob"]["Arn"])
+    page = console.get(f"/console/jobs/processing/{job}")
+    execution = f"/console/executions/{name_of_arn(arn)}"
+    assert page.select_one(f"a[href='{execution}']")
+    assert page.select_one(f"a[href='{execution}/steps/Count']")
 
 
 def test_a_running_job_is_stopped_and_its_page_follows(jobs: Jobs, console: ConsoleClient) -> None:

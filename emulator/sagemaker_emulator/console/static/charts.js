@@ -229,9 +229,22 @@
     },
   };
 
+  // Whether a chart of this data shows nothing.
+  function isEmpty(data) {
+    const lists = data.series?.map((each) => each.points ?? each.values) ?? [data.points ?? data.trials ?? data.cells];
+    return lists.every((list) => list.length === 0);
+  }
+
   function draw(element) {
     const { chart, data } = charts.get(element);
-    if (data) chart.setOption(kinds[element.dataset.chart](element, data, colours()), { notMerge: true });
+    if (!data) return;
+    const colour = colours();
+    if (isEmpty(data)) {
+      const title = { text: "No value yet", left: "center", top: "middle", textStyle: { color: colour.soft, fontSize: 15, fontWeight: 400 } };
+      chart.setOption({ title, aria: { enabled: true, label: { description: element.dataset.label } } }, { notMerge: true });
+      return;
+    }
+    chart.setOption(kinds[element.dataset.chart](element, data, colour), { notMerge: true });
   }
 
   async function read(element) {
