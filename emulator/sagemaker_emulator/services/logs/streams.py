@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,13 +87,16 @@ def describe_streams(context: Context, request: types.DescribeLogStreamsRequestT
 
 
 def _summary(arn: str, path: Path) -> types.LogStreamTypeDef:
-    status, about, name = path.stat(), about_stream(path), stream_name(path)
-    size, changed = status.st_size, round(status.st_mtime * 1000)
-    summary: types.LogStreamTypeDef = {
-        "logStreamName": name,
-        "arn": f"{arn}:log-stream:{name}",
-        "storedBytes": size,
-    }
+    status = path.stat()
+    about, name = _about(path, status.st_size, status.st_mtime_ns)
+    return {**about, "logStreamName": name, "arn": f"{arn}:log-stream:{name}"}
+
+
+@functools.lru_cache(20_000)  # a function has a stream for each invocation
+def _about(path: Path, size: int, changed_ns: int) -> tuple[types.LogStreamTypeDef, str]:
+    """What a stream's file tells as long as it has this size and time, and the stream's name."""
+    about, name, changed = about_stream(path), stream_name(path), round(changed_ns / 1e6)
+    summary: types.LogStreamTypeDef = {"storedBytes": size}
     if is_sorted(path):
         first = next(read_lines(path, 0, size), None)
         ends = [first, *last_lines(path, size, lambda _: True, 1)] if first else []
@@ -100,11 +104,11 @@ def _summary(arn: str, path: Path) -> types.LogStreamTypeDef:
         ends = sorted(read_lines(path, 0, size), key=lambda line: line.place)
     created = round(about["created"] * 1000) if "created" in about else None
     if not ends:
-        return {**summary, "creationTime": created or changed}
-    return {
-        **summary,
+        return {**summary, "creationTime": created or changed}, name
+    summary |= {
         "firstEventTimestamp": round(ends[0].when * 1000),
         "lastEventTimestamp": round(ends[-1].when * 1000),
         "creationTime": created or round(min(line.ingested for line in ends) * 1000),
         "lastIngestionTime": changed,
     }
+    return summary, name
