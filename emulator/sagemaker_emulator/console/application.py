@@ -94,7 +94,7 @@ def application(context: Context) -> "Console":
             Mount(f"{ROOT}/static", StaticFiles(directory=Path(__file__).parent / "static")),
             Mount(ROOT, routes=[route for page in PAGES for route in page.routes]),
         ],
-        exception_handlers={ApiError: _refused, HTTPException: _refused},
+        exception_handlers={ApiError: _refused, HTTPException: _refused, Exception: _refused},
     )
     app.state.context = context
     app.state.execution_arns = {}
@@ -167,8 +167,12 @@ def _open(request: Request) -> Response:
 async def _refused(request: Request, problem: Exception) -> Response:
     if isinstance(problem, ApiError):
         status, title, message = problem.status, problem.code, problem.message
+    elif not isinstance(problem, HTTPException):  # the server logs its traceback
+        status, title = 500, "InternalFailure"
+        message = (
+            f"A fault of the console: {type(problem).__name__}. It is in the server's log.txt."
+        )
     else:
-        assert isinstance(problem, HTTPException)
         status, title = problem.status_code, str(problem.detail)
         message = f"Nothing is at {request.url.path}."
     if request.headers.get("hx-request"):

@@ -21,6 +21,8 @@ _MOST_JOBS = 100
 _MOST_POINTS = 2000
 # A chart whose values differ by more than this has a logarithmic axis.
 _WIDE = 1000
+# With the time to answer, a new value is on the page within a second.
+_REFRESH_SECONDS = 0.7
 
 
 def groups(job: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -62,7 +64,7 @@ def chart(request: Request, job: Mapping[str, Any], names: Sequence[str]) -> dic
         "x": "time",
         "y": names[0].rpartition(":")[2] if names else "",
         "log": bool(values) and min(values) > 0 and max(values) > _WIDE * min(values),
-        "live": job["TrainingJobStatus"] in RUNNING,
+        "live": _REFRESH_SECONDS if job["TrainingJobStatus"] in RUNNING else False,
         "series": series,
     }
 
@@ -88,8 +90,9 @@ class _Reader:
         """Read on to the end of the log."""
         with self._lock:
             while self._patterns:
+                # A training job has one stream: with many jobs it takes long to look for more.
                 events, self._place = log_view.after(
-                    request, TRAINING.log_group, self._place, self._prefix
+                    request, TRAINING.log_group, self._place, self._prefix, not self._place
                 )
                 if not events:
                     break

@@ -59,7 +59,8 @@ def call(request: Request, operation: str, service: str = "sagemaker", **members
 
 def render(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
     """A page, from a template that extends `base.html.j2`."""
-    return HTMLResponse(fragment(request, template, **values), status)
+    # A resource may hold half of a surrogate pair, which no encoding has.
+    return HTMLResponse(fragment(request, template, **values).encode("utf-8", "replace"), status)
 
 
 def fragment(request: Request, template: str, **values: Any) -> str:

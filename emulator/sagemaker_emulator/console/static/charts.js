@@ -240,7 +240,11 @@
     if (!data) return;
     const colour = colours();
     if (isEmpty(data)) {
-      const title = { text: "No value yet", left: "center", top: "middle", textStyle: { color: colour.soft, fontSize: 15, fontWeight: 400 } };
+      const fontFamily = getComputedStyle(document.body).fontFamily;
+      const title = {
+        text: data.live ? "No value yet" : "No value", left: "center", top: "middle",
+        textStyle: { color: colour.soft, fontSize: 15, fontWeight: 400, fontFamily },
+      };
       chart.setOption({ title, aria: { enabled: true, label: { description: element.dataset.label } } }, { notMerge: true });
       return;
     }
