@@ -149,15 +149,19 @@ def put_once(s3: S3Client, bucket: str, key: str, content: object) -> bool:
 
 
 def list_keys(s3: S3Client, bucket: str, prefix: str, after: str = "") -> Iterable[str]:
-    """The keys below a prefix, in order, from `after` on.
+    """The keys below a prefix, in order, from `after` on; none where there is no bucket yet.
 
     Raises:
         ClientError, BotoCoreError: S3 cannot be read.
     """
     pages = s3.get_paginator("list_objects_v2")
-    for page in pages.paginate(Bucket=bucket, Prefix=prefix, StartAfter=after or prefix):
-        for entry in page.get("Contents", []):
-            yield entry["Key"]
+    try:
+        for page in pages.paginate(Bucket=bucket, Prefix=prefix, StartAfter=after or prefix):
+            for entry in page.get("Contents", []):
+                yield entry["Key"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "NoSuchBucket":  # `setup` creates it
+            raise
 
 
 def _same(written: audits.Audit, sent: audits.Audit) -> audits.Audit:

@@ -124,6 +124,11 @@ def test_entries_before_a_day_are_left_out(log: AuditLog) -> None:
     assert log.read(date(2026, 3, 2)) == [second]
 
 
+def test_before_there_is_a_bucket_the_log_is_empty(target: Target) -> None:
+    s3 = target.line.client("s3")
+    assert AuditLog(lambda: s3, lambda: "tally-not-there").read() == []
+
+
 def test_an_s3_that_cannot_be_reached_is_an_error_and_not_a_loss(
     log: AuditLog, target: Target, bucket: str
 ) -> None:

@@ -213,7 +213,13 @@ def curves_chart(request: Request, job: TuningView) -> dict[str, Any]:
         ]
         name = f"{'best: ' if trial.best else ''}{trial.name.removeprefix(f'{job.name}-')}"
         series.append({"name": name, "points": metric_curves.thinned(values)})
-    return {"x": "epoch", "y": job.metric, "series": series, "live": job.running}
+    return {
+        "x": "values logged, one after the other",
+        "whole": True,
+        "y": job.metric,
+        "series": series,
+        "live": job.running,
+    }
 
 
 def _summaries(request: Request, name: str) -> list[dict[str, Any]]:

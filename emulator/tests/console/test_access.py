@@ -57,6 +57,8 @@ def test_up_prints_a_link(emulator: Emulator) -> None:
         Access(KEYS, 1, 1).new_session(),
         token_of(link("http://127.0.0.1:1", 1, KEYS))[:-1],
     ],
+    # The tokens are random, and each worker must name its tests alike.
+    ids=["empty", "no-parts", "made-up", "other-process", "other-key", "session", "cut"],
 )
 def test_a_link_of_another_kind_opens_nothing(token: str) -> None:
     assert Access(KEYS, 1, 1).redeem(token) is None

@@ -189,8 +189,8 @@ def test_a_desk_that_is_closed_is_reported_and_nothing_typed_is_lost(
 
 def test_the_page_is_used_by_keyboard_alone(open_desk: OpenDesk, photo: Path) -> None:
     page = open_desk()
-    press_until(page, "Tab", "#photo")
     with page.expect_file_chooser() as chooser:
+        press_until(page, "Tab", "#photo")
         page.keyboard.press("Enter")
     chooser.value.set_files(photo)
     press_until(page, "Tab", "#quantity")

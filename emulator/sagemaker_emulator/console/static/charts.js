@@ -53,7 +53,7 @@
       },
       xAxis: axis(colour, data.x, {
         type: data.x === "time" ? "time" : "value", scale: true, name: data.x === "time" ? "" : data.x,
-        minInterval: data.x === "epoch" ? 1 : 0,
+        minInterval: data.whole ? 1 : 0,
       }),
       yAxis: axis(colour, data.y, {
         type: data.log ? "log" : "value", scale: true, nameLocation: "end", nameGap: 12,
@@ -72,7 +72,7 @@
   const DASHES = ["solid", "dashed", "dotted"];
 
   const kinds = {
-    // {x: "time" (seconds) or a name, y, log, series: [{name, points: [[x, y]]}]}
+    // {x: "time" (seconds) or a name, whole (x is integers), y, log, series: [{name, points: [[x, y]]}]}
     line(element, data, colour) {
       const option = frame(element, data, colour);
       if (data.series.length > 1) legend(option);
