@@ -72,3 +72,12 @@ def test_a_form_that_is_cut_is_refused(pages: TestClient) -> None:
     response = pages.post("/console/events", content=b"--x\r\nhalf\r\n\r\n", headers=headers)
     assert response.status_code == 400
     assert "The request cannot be read. Load its page again." in response.text
+
+
+def test_a_number_of_any_length_is_no_fault(context: Context, pages: TestClient) -> None:
+    group = {"ModelPackageGroupName": "group"}
+    context.call("CreateModelPackageGroup", **group)
+    context.call("CreateModelPackage", **group)
+    response = pages.get(f"/console/models/groups/group/1/charts/{'9' * 5000}.json")
+    assert response.status_code == 404
+    assert "The version has no chart" in response.text
