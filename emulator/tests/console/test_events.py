@@ -167,6 +167,16 @@ def test_half_of_a_pair_in_an_event_does_not_end_the_stream(
         assert any("half" in line for line in itertools.islice(response.iter_lines(), 200))
 
 
+def test_the_stream_of_a_rule_that_is_deleted_ends(
+    console: ConsoleClient, events: Any, rule: str
+) -> None:
+    with console.http.stream("GET", f"/console/events/{rule}/follow") as response:
+        lines = response.iter_lines()
+        assert next(lines) == "event: matches"
+        events.delete_rule(Name=rule)
+        assert "has not matched" in "".join(lines)
+
+
 def test_a_log_that_a_client_wrote_to_breaks_no_page(
     emulator: Emulator, console: ConsoleClient, events: Any, rule: str
 ) -> None:
