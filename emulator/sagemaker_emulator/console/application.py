@@ -174,7 +174,10 @@ async def _refused(request: Request, problem: Exception) -> Response:
         )
     else:
         status, title = problem.status_code, str(problem.detail)
-        message = f"Nothing is at {request.url.path}."
+        message = {
+            404: f"Nothing is at {request.url.path}.",
+            405: f"{request.url.path} does not accept {request.method}.",
+        }.get(status, "The request cannot be read. Load its page again.")
     if request.headers.get("hx-request"):
         return render(request, "problem.html.j2", status, title=title, message=message)
     return render(request, "problem_page.html.j2", status, title=title, message=message)

@@ -1,6 +1,7 @@
 """EventBridge: the rules, what each of them did, and a form to send an event."""
 
 import json
+from typing import Any
 
 import anyio.to_thread
 from starlette.requests import Request
@@ -68,9 +69,12 @@ def _show(request: Request) -> Response:
         pattern=json.dumps(json.loads(rule["EventPattern"]), indent=2, ensure_ascii=False),
         targets=call(request, "ListTargetsByRule", "events", Rule=name)["Targets"],
         tags=call(request, "ListTagsForResource", "events", ResourceARN=rule["Arn"])["Tags"],
-        matches=rule_matches.latest(request, name),
-        group=GROUP,
+        **_matches(request, name),
     )
+
+
+def _matches(request: Request, rule: str) -> dict[str, Any]:
+    return {"name": rule, "group": GROUP, "matches": rule_matches.latest(request, rule)}
 
 
 def _follow(request: Request) -> Response:
@@ -79,8 +83,8 @@ def _follow(request: Request) -> Response:
     call(request, "DescribeRule", "events", Name=name)
 
     def parts() -> dict[str, str]:
-        found = rule_matches.latest(request, name)
-        return {"matches": fragment(request, "rule_matches.html.j2", matches=found)}
+        values = _matches(request, name)
+        return {"matches": fragment(request, "rule_matches.html.j2", **values)}
 
     return live.stream(request, parts, lambda: rule_matches.changes(request, name))
 

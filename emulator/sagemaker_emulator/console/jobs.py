@@ -15,6 +15,7 @@ from sagemaker_emulator.console.forms import form_of
 from sagemaker_emulator.console.job_origin import origin_of
 from sagemaker_emulator.console.job_view import KINDS, WORDS, JobView, kind_of
 from sagemaker_emulator.console.pages import Section, call, fragment, render, url
+from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.sagemaker.jobs.kinds import JobKind
 
 SECTION = Section("Jobs", "/console/jobs")
@@ -141,7 +142,17 @@ def _show(request: Request) -> Response:
     log = log_view.view(request, group, f"{job.name}/", job.running, f"{job.kind}/{job.name}")
     charts = metric_curves.groups(job.description) if job.kind == "training" else {}
     values = _values(request, job) | {"origin": origin_of(request, job.name)}
+    values["has_model"] = job.kind == "transform" and _has_model(request, job)
     return render(request, "job.html.j2", **values, log=log, charts=charts)
+
+
+def _has_model(request: Request, job: JobView) -> bool:
+    """Whether the model of a transform job was not deleted."""
+    try:
+        call(request, "DescribeModel", ModelName=job.description["ModelName"])
+    except ApiError:
+        return False
+    return True
 
 
 def _values(request: Request, job: JobView) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from sagemaker_emulator.console.pages import context_of
+from sagemaker_emulator.errors import ApiError
 
 _LOOK_SECONDS = 0.3
 _HEARTBEAT_SECONDS = 15.0
@@ -94,7 +95,11 @@ async def _events(request: Request, look: Callable[[], Iterable[Event]]) -> Asyn
     quiet = 0.0
     try:
         while not context.stopping():
-            for event in await anyio.to_thread.run_sync(lambda: list(look())):
+            try:
+                events = await anyio.to_thread.run_sync(lambda: list(look()))
+            except ApiError:  # what is followed was deleted: the browser asks again, and gets why
+                return
+            for event in events:
                 quiet = 0.0
                 yield str(event)
                 if event.name == "end":

@@ -157,6 +157,7 @@ def _follow(request: Request) -> Response:
     """Server-sent events: `lines` with a JSON list of new ones, and `end` with the job's end."""
     query = request.query_params
     group, prefix = query.get("group", ""), query.get("prefix", "")
+    _streams(request, group, prefix)  # or an error, before the stream begins
     place = _place(request.headers.get("last-event-id") or query.get("after", ""))
     looked = 0.0
 
@@ -189,7 +190,9 @@ def _has_ended(request: Request, job: str) -> bool:
 def _text(request: Request) -> Response:
     """The whole log as text: a line is an event's time and its message."""
     query = request.query_params
-    events = every(request, query.get("group", ""), query.get("prefix", ""))
+    group, prefix = query.get("group", ""), query.get("prefix", "")
+    _streams(request, group, prefix)  # or an error, before the text begins
+    events = every(request, group, prefix)
     lines = (
         f"{datetime.fromtimestamp(event['timestamp'] / 1000).isoformat(timespec='milliseconds')}"
         f" {event['message']}\n"

@@ -253,9 +253,12 @@ def _reliability(title: str, value: Any) -> Chart | None:
 
 def _number(value: object) -> float | None:
     """A finite number; Model Monitor writes NaN as a text."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return value
+    try:
+        return value if math.isfinite(value) else None
+    except OverflowError:  # an integer that no float can hold
+        return None
 
 
 def _numbers(value: object) -> list[float]:

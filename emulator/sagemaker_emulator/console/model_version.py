@@ -9,7 +9,7 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from sagemaker_emulator.console import forms, lineage, live, model_statistics, s3_client
@@ -56,10 +56,12 @@ def follow(request: Request) -> Response:
 def chart(request: Request) -> Response:
     """The numbers of one of a version's charts."""
     statistics, _ = _statistics(request, _package(request))
-    number = int(request.path_params["number"])
-    if number >= len(statistics.charts):
+    charts = {str(number): each for number, each in enumerate(statistics.charts)}
+    number = request.path_params["number"]
+    if number not in charts:
         raise ApiError("ResourceNotFound", f"The version has no chart {number}.", 404)
-    return JSONResponse(statistics.charts[number].data)
+    # In ASCII: a name may hold half of a surrogate pair, which no encoding has.
+    return Response(json.dumps(charts[number].data), media_type="application/json")
 
 
 async def decide(request: Request) -> Response:
@@ -190,7 +192,7 @@ routes = [
     for route in (
         Route(path, show),
         Route(f"{path}/events", follow),
-        Route(f"{path}/charts/{{number:int}}.json", chart),
+        Route(f"{path}/charts/{{number}}.json", chart),
         Route(f"{path}/decision", decide, methods=["POST"]),
     )
 ]

@@ -59,14 +59,13 @@ def call(request: Request, operation: str, service: str = "sagemaker", **members
 
 def render(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
     """A page, from a template that extends `base.html.j2`."""
-    # A resource may hold half of a surrogate pair, which no encoding has.
-    return HTMLResponse(fragment(request, template, **values).encode("utf-8", "replace"), status)
+    return HTMLResponse(fragment(request, template, **values), status)
 
 
 def fragment(request: Request, template: str, **values: Any) -> str:
     """The text of a template, for a page or a part of one that is sent as an event."""
     state = request.scope.get("state", {})
-    return (
+    text = (
         environment()
         .get_template(template)
         .render(
@@ -77,6 +76,8 @@ def fragment(request: Request, template: str, **values: Any) -> str:
             **values,
         )
     )
+    # A resource may hold half of a surrogate pair, which no encoding has.
+    return text.encode(errors="replace").decode()
 
 
 def url(*parts: str, **query: object) -> str:

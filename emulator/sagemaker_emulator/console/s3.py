@@ -66,9 +66,15 @@ def _show(request: Request) -> Response:
     try:
         about = s3_client.call(request, "head_object", Bucket=bucket, Key=key)
     except ApiError as problem:
-        if problem.status == 404 and _is_folder(request, bucket, f"{key}/"):
+        if problem.status != 404:
+            raise
+        if _is_folder(request, bucket, f"{key}/"):
             return RedirectResponse(s3_address(f"s3://{bucket}/{key}/"), 303)
-        raise
+        message = (
+            f"s3://{bucket}/{key} is neither an object nor a folder. "
+            "A job that failed may not have written it."
+        )
+        raise ApiError(problem.code, message, 404) from None
     return _object(request, bucket, key, about)
 
 

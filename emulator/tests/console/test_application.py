@@ -59,3 +59,25 @@ def test_a_form_that_is_too_large_is_refused(pages: TestClient) -> None:
     response = pages.post("/console/events", data=fields)
     assert response.status_code == 413
     assert "26 MiB" in response.text
+
+
+def test_an_address_of_a_form_says_that_it_is_no_page(pages: TestClient) -> None:
+    response = pages.get("/console/executions/x/stop")
+    assert response.status_code == 405
+    assert "/console/executions/x/stop does not accept GET." in response.text
+
+
+def test_a_form_that_is_cut_is_refused(pages: TestClient) -> None:
+    headers = {"content-type": "multipart/form-data; boundary=x"}
+    response = pages.post("/console/events", content=b"--x\r\nhalf\r\n\r\n", headers=headers)
+    assert response.status_code == 400
+    assert "The request cannot be read. Load its page again." in response.text
+
+
+def test_a_number_of_any_length_is_no_fault(context: Context, pages: TestClient) -> None:
+    group = {"ModelPackageGroupName": "group"}
+    context.call("CreateModelPackageGroup", **group)
+    context.call("CreateModelPackage", **group)
+    response = pages.get(f"/console/models/groups/group/1/charts/{'9' * 5000}.json")
+    assert response.status_code == 404
+    assert "The version has no chart" in response.text

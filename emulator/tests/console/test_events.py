@@ -149,6 +149,34 @@ def test_a_new_match_arrives_as_an_event(console: ConsoleClient, events: Any, ru
         assert any(rule in line for line in itertools.islice(lines, 200))
 
 
+def test_the_log_of_a_rule_is_linked_when_it_has_matched(
+    console: ConsoleClient, events: Any, rule: str, page_of: Any
+) -> None:
+    link = f"a[href^='/console/logs?'][href$='{rule}%2F']"
+    assert not console.get(f"/console/events/{rule}").select_one(link)
+    send(events, rule)
+    assert page_of(rule, "The latest matches").select_one(link)
+
+
+def test_half_of_a_pair_in_an_event_does_not_end_the_stream(
+    console: ConsoleClient, events: Any, rule: str
+) -> None:
+    detail = '{"half": "\\ud83d"}'
+    events.put_events(Entries=[{"Source": rule, "DetailType": "Test", "Detail": detail}])
+    with console.http.stream("GET", f"/console/events/{rule}/follow") as response:
+        assert any("half" in line for line in itertools.islice(response.iter_lines(), 200))
+
+
+def test_the_stream_of_a_rule_that_is_deleted_ends(
+    console: ConsoleClient, events: Any, rule: str
+) -> None:
+    with console.http.stream("GET", f"/console/events/{rule}/follow") as response:
+        lines = response.iter_lines()
+        assert next(lines) == "event: matches"
+        events.delete_rule(Name=rule)
+        assert "has not matched" in "".join(lines)
+
+
 def test_a_log_that_a_client_wrote_to_breaks_no_page(
     emulator: Emulator, console: ConsoleClient, events: Any, rule: str
 ) -> None:

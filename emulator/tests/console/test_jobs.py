@@ -23,7 +23,7 @@ class Jobs:
     def __init__(self, emulator: Emulator, name: str, until: Callable[..., Any]) -> None:
         self.client, self.name, self._until = emulator.client("sagemaker"), name, until
 
-    def train(self, do: str = "train", ends: bool = True) -> str:
+    def train(self, do: str = "train", ends: bool = True, **hyperparameters: str) -> str:
         """Start a training job of the image `plain`; its page."""
         self.client.create_training_job(
             TrainingJobName=self.name,
@@ -36,7 +36,7 @@ class Jobs:
                     {"Name": "epoch", "Regex": "epoch=([0-9]+)"},
                 ],
             },
-            HyperParameters={"do": do},
+            HyperParameters={"do": do} | hyperparameters,
             OutputDataConfig={"S3OutputPath": f"s3://{BUCKET}/{self.name}/out/"},
             ResourceConfig=CLUSTER,
             StoppingCondition={"MaxRuntimeInSeconds": 60},
@@ -163,6 +163,14 @@ def test_a_transform_job_shows_its_model_input_and_output(
     for address in (f"models/plain/{name}", f"s3/{BUCKET}/{name}/in/", f"s3/{BUCKET}/{name}/out"):
         assert page.select_one(f"a[href='/console/{address}']")
     assert page.select_one(".badge.Completed")
+    emulator.client("sagemaker").delete_model(ModelName=name)
+    assert not console.get(f"/console/jobs/transform/{name}").select_one("a[href*='models/plain']")
+
+
+def test_a_hyperparameter_named_model_is_no_link(jobs: Jobs, console: ConsoleClient) -> None:
+    page = console.get(jobs.train(model="resnet"))
+    assert "resnet" in page.text
+    assert not page.select_one("a[href*='models/plain']")
 
 
 def test_a_job_of_a_pipeline_links_to_its_step_and_execution(

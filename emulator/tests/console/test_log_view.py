@@ -99,3 +99,8 @@ def test_the_whole_log_is_text(log: Log, console: ConsoleClient) -> None:
 def test_the_text_of_a_log_that_does_not_exist_is_empty(console: ConsoleClient) -> None:
     response = console.http.get("/console/log/text", params={"group": "/tests/none"})
     assert (response.status_code, response.text) == (200, "")
+
+
+@pytest.mark.parametrize("path", ["/console/log/follow", "/console/log/text"])
+def test_a_log_that_cannot_be_is_refused(console: ConsoleClient, path: str) -> None:
+    assert "logGroupName" in console.get(path, 400, group="<no name>").text

@@ -120,3 +120,7 @@ def test_a_very_large_group_is_cut() -> None:
     (group,) = read({"m": {f"x{number}": number for number in range(500)}}).groups
     assert len(group.figures) == MOST_FIGURES
     assert group.left_out == 500 - MOST_FIGURES
+
+
+def test_a_number_that_no_float_can_hold_is_left_out() -> None:
+    assert list(figures({"m": {"rmse": {"value": 10**400}, "mae": {"value": 1}}})) == ["mae"]

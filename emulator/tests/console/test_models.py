@@ -123,6 +123,16 @@ def test_a_version_says_why_its_quality_is_not_shown(
     assert message in console.get(register(**measured)).text
 
 
+def test_a_chart_may_have_names_that_are_half_of_a_pair(
+    emulator: Emulator, console: ConsoleClient, register: Register, measured: Any, name: str
+) -> None:
+    body = b'{"m": {"confusion_matrix": {"\\ud83d": {"\\ud83d": 1}}}}'
+    where = {"Bucket": BUCKET, "Key": f"{name}/statistics.json"}
+    emulator.client("s3").put_object(**where, Body=body)
+    chart = console.http.get(f"{register(**measured)}/charts/0.json")
+    assert chart.json()["rows"] == ["\ud83d"]
+
+
 def test_a_version_without_anything_has_a_page(console: ConsoleClient, register: Register) -> None:
     page = console.get(register())
     assert "names no document of its quality" in page.text

@@ -176,3 +176,10 @@ def test_a_form_of_another_site_changes_nothing(
     response = console.http.post(f"/console/{path}", data={"bucket": "made", "key": "a"})
     assert response.status_code == 403
     assert "made" not in [each["Name"] for each in s3.list_buckets()["Buckets"]]
+
+
+def test_what_was_never_written_is_neither_object_nor_folder(
+    console: ConsoleClient, bucket: str
+) -> None:
+    page = console.get(f"/console/s3/{bucket}/job/output", 404)
+    assert f"s3://{bucket}/job/output is neither an object nor a folder" in page.get_text()

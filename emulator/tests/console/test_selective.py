@@ -96,15 +96,21 @@ def test_the_query_chooses_from_a_step_on(console: ConsoleClient, pipeline: Pipe
     assert chosen(console.get(f"{path}?from=First")) == ["step.First", "step.Second"]
 
 
-def test_a_stopped_execution_is_no_source(
+def test_a_stopped_execution_runs_again_with_all_steps_only(
     console: ConsoleClient, emulator: Emulator, name: str
 ) -> None:
     pipeline = PipelineClient(emulator.client("sagemaker"), name)
-    pipeline.create(python("Hold", "import time; time.sleep(120)"))
+    hold = python("Hold", "import time; time.sleep(120)")
+    pipeline.create(hold, python("Next", "pass") | {"DependsOn": ["Hold"]})
     arn = pipeline.start()
     pipeline.until_running(arn, "Hold")
     pipeline.stop(arn)
     assert pipeline.finish(arn) == "Stopped"
-    page = console.get(f"/console/executions/{arn.rpartition('/')[2]}/again")
-    assert "Retry this one first" in page.text
-    assert page.select("button[disabled]")
+    executions, _, identity = arn.rpartition("/")
+    path = f"/console/executions/{identity}/again"
+    page = console.get(path)
+    assert "Choose all steps, or retry this one first" in page.text
+    fields = {"request_token": "0" * 32, "step.Hold": "on"}
+    assert "must be Succeeded or Failed" in console.post(path, page, 400, **fields).text
+    started = console.post(path, page, **fields, **{"step.Next": "on"})
+    pipeline.stop(f"{executions}/{started.headers['location'].rpartition('/')[2]}")
