@@ -12,7 +12,6 @@ from starlette.routing import Route
 
 from sagemaker_emulator.console import live
 from sagemaker_emulator.console.execution import (
-    NOT_RUN,
     RUNNING,
     Execution,
     arn_of,
@@ -68,7 +67,6 @@ def _values(execution: Execution) -> dict[str, Any]:
         "execution": execution,
         "elapsed": ended - described["CreationTime"],
         "done": sum(step.status not in (*RUNNING, "Starting") for step in begun),
-        "expected": sum(step.status != NOT_RUN for step in execution.steps.values()),
         "failed": [step for step in begun if step.status == "Failed"],
         "graph": graph_of(execution.definition),
         "statuses": {name: step.status for name, step in execution.steps.items()},
