@@ -123,7 +123,7 @@ def test_the_step_as_a_process_beside_an_approved_model(
         [sys.executable, str(STEPS / "evaluate.py"), "--batch-size", "20"],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=280,
     )
     assert result.returncode == 0, result.stderr
     output = planned_opt / "processing/output/evaluation"

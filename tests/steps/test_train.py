@@ -43,6 +43,9 @@ def test_a_training_job_from_hyperparameters_to_model(opt: Path, tmp_path: Path)
         for name in (
             "train.py",
             "training",
+            "audit_finding.py",
+            "plotting.py",
+            "styles",
             "wrong_records.py",
             "model_code.py",
             *model_code.FILES,

@@ -40,8 +40,8 @@ def test_a_file_is_uploaded_and_deleted_by_keyboard(
 ) -> None:
     (tmp_path / "notes.txt").write_text("what it holds")
     page = open_console(f"/console/s3/{bucket}")
-    press_until(page, "Tab", "input[type=file]")
     with page.expect_file_chooser() as chooser:
+        press_until(page, "Tab", "input[type=file]")
         page.keyboard.press("Enter")
     chooser.value.set_files(tmp_path / "notes.txt")
     press_until(page, "Tab", "form[enctype] button")
