@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from botocore.exceptions import ClientError
-
 from pipelines.steps import audits, bin_files
 from pipelines.upload import local_bins
 from pipelines.upload.errors import UploadError
@@ -60,6 +58,8 @@ def version(session: boto3.Session, address: str) -> str:
     Raises:
         UploadError: The prefix cannot be listed, or has no entry.
     """
+    from botocore.exceptions import ClientError
+
     url = urlsplit(address)
     folder = url.path.strip("/")
     pages = session.client("s3").get_paginator("list_objects_v2")
