@@ -19,7 +19,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute
 
 from desk import audit_log, pages, people
-from desk.routes import get, post
+from desk.routes import get, post, text
 from desk.shift import Shift
 from desk.shifts import shift_of, store, worklist
 from desk.worklist import Worklist
@@ -50,8 +50,8 @@ def routes() -> list[BaseRoute]:
 def show_queue(request: Request) -> Response:
     """A bin of the queue: the one that the address names, or the first that is not decided."""
     work = _work(request)
-    text = request.query_params.get("photo", "")
-    number = int(text) if re.fullmatch("[0-9]{1,6}", text) else None
+    named = request.query_params.get("photo", "")
+    number = int(named) if re.fullmatch("[0-9]{1,6}", named) else None
     if number not in work.order:
         number = work.next_after(0)
     return _show(request, work, number)
@@ -60,7 +60,7 @@ def show_queue(request: Request) -> Response:
 def decide(request: Request, form: FormData) -> Response:
     """Keep a decision, and show the next bin."""
     shift = shift_of(request)
-    typed = {name: _text(form, name) for name in ("count", "note", "audit", "photo")}
+    typed = {name: text(form, name) for name in ("count", "note", "audit", "photo")}
     try:
         work = worklist(request, shift)
     except (ClientError, BotoCoreError) as error:  # no log can be read, so the queue is shown alone
@@ -68,7 +68,7 @@ def decide(request: Request, form: FormData) -> Response:
         return _not_saved(request, work, typed, error)
     number = _number(work, typed["photo"])
     try:
-        entry = _entry(work, number, people.name(request), _text(form, "decision"), typed)
+        entry = _entry(work, number, people.name(request), text(form, "decision"), typed)
         earlier = work.decisions.get(number)
         if earlier and earlier.id != entry.id:
             raise DecisionError(
@@ -88,12 +88,12 @@ def undo(request: Request, form: FormData) -> Response:
     shift = shift_of(request)
     work = worklist(request, shift)
     who = _require_name(request)
-    number = _number(work, _text(form, "photo"))
-    entry = next((e for e in work.decisions.values() if e.id == _text(form, "undoes")), None)
+    number = _number(work, text(form, "photo"))
+    entry = next((e for e in work.decisions.values() if e.id == text(form, "undoes")), None)
     if entry is None:
         return _show(request, work, number, problem="It was undone before.", status=422)
     try:
-        store(request).log.undo(entry, _text(form, "audit"), who)
+        store(request).log.undo(entry, text(form, "audit"), who)
     except (ClientError, BotoCoreError) as error:
         return _not_saved(request, work, {"photo": str(number)}, error)
     except (UserError, audits.AuditError) as error:
@@ -106,7 +106,7 @@ def undo(request: Request, form: FormData) -> Response:
 def keep_name(request: Request, form: FormData) -> Response:
     """Keep the person's name, and show the queue."""
     response = RedirectResponse(f"/shifts/{shift_of(request).id}/queue", 303)
-    people.keep(response, _text(form, "who"))
+    people.keep(response, text(form, "who"))
     return response
 
 
@@ -253,8 +253,3 @@ def _show(
         query = "" if number is None else f"?photo={number}"
         page.headers["HX-Push-Url"] = f"/shifts/{work.shift.id}/queue{query}"
     return page
-
-
-def _text(form: FormData, name: str) -> str:
-    value = form.get(name, "")
-    return value.strip() if isinstance(value, str) else ""
