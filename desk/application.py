@@ -36,9 +36,12 @@ CHANGING = ("POST", "PUT", "PATCH", "DELETE")
 
 def routes() -> list[BaseRoute]:
     """Every route; each module lists its own."""
-    static = Mount("/static", StaticFiles(directory=pages.STATIC), name="static")
+    static = [
+        Mount("/static/shared", StaticFiles(directory=pages.SHARED_STATIC)),
+        Mount("/static", StaticFiles(directory=pages.STATIC)),
+    ]
     work = [*shifts.routes(), *decisions.routes(), *benefit_pages.routes()]
-    return [*one_bin.routes(), *work, *devices.routes(), static]
+    return [*one_bin.routes(), *work, *devices.routes(), *static]
 
 
 def create(service: Service, checks: Access, folder: Path) -> Starlette:

@@ -12,9 +12,11 @@ from starlette.responses import HTMLResponse
 
 from desk.access import Access, Visitor
 from desk.service import Service
+from pipelines.root import ROOT
 
 FOLDER = Path(__file__).parent
 STATIC = FOLDER / "static"
+SHARED_STATIC = ROOT / "steps" / "styles"  # the look of the reports is the desk's, too
 # The pages in the order of the navigation: address and label.
 NAVIGATION: Final = [
     ("/", "One bin"),

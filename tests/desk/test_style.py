@@ -1,12 +1,16 @@
 """The desk's colours: one look with the console, and readable in sunlight."""
 
-import re
 from pathlib import Path
 
+import httpx
 import pytest
+from bs4 import BeautifulSoup
+
+from tests.style_sheet import colours, contrast
 
 ROOT = Path(__file__).resolve().parents[2]
 STATIC = ROOT / "desk" / "static"
+SHARED = ROOT / "steps" / "styles" / "base.css"
 CONSOLE = ROOT / "emulator" / "sagemaker_emulator" / "console" / "static"
 SMALLEST = 7.0  # of a text: WCAG 2.2, level AAA
 TEXTS = ["ink", "soft", "accent", "good", "bad", "warn"]
@@ -18,32 +22,26 @@ PAIRS = [
 ]
 
 
-def colours(scheme: str) -> dict[str, str]:
-    """The colours of a scheme by name: the desk's replace those of the shared style sheet."""
-    found: dict[str, str] = {}
-    for file in ("base.css", "desk.css"):
-        text = (STATIC / file).read_text()
-        blocks = re.findall(r":root \{(.*?)\}", text, re.DOTALL)
-        for block in blocks if scheme == "dark" else blocks[:1]:
-            found |= dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", block))
-    return found
-
-
-def luminance(colour: str) -> float:
-    """As WCAG 2.2 defines it."""
-    shares = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
-    linear = [s / 12.92 if s <= 0.04045 else ((s + 0.055) / 1.055) ** 2.4 for s in shares]
-    return sum(s * w for s, w in zip(linear, (0.2126, 0.7152, 0.0722), strict=True))
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(("text", "ground"), PAIRS)
 def test_every_text_has_a_contrast_of_seven(scheme: str, text: str, ground: str) -> None:
-    by_name = colours(scheme)
-    dark, light = sorted((luminance(by_name[text]), luminance(by_name[ground])))
-    assert (light + 0.05) / (dark + 0.05) >= SMALLEST
+    # The desk's colours replace those of the shared style sheet.
+    shared, own = (
+        colours(sheet.read_text(), dark=scheme == "dark") for sheet in (SHARED, STATIC / "desk.css")
+    )
+    known = shared | own
+    assert contrast(known[text], known[ground]) >= SMALLEST
 
 
-@pytest.mark.parametrize("file", ["base.css", "vendor/htmx-2.0.11.min.js"])
-def test_what_is_shared_with_the_console_is_the_same(file: str) -> None:
+def test_the_library_is_that_of_the_console() -> None:
+    file = "vendor/htmx-2.0.11.min.js"
     assert (STATIC / file).read_bytes() == (CONSOLE / file).read_bytes()
+
+
+def test_a_page_loads_only_what_the_desk_has(client: httpx.Client) -> None:
+    page = BeautifulSoup(client.get("/").text, "html.parser")
+    addresses = [str(tag.get("href") or tag.get("src")) for tag in page.select("link, script")]
+    assert "/static/shared/base.css" in addresses
+    assert {address: client.get(address).status_code for address in addresses} == dict.fromkeys(
+        addresses, 200
+    )
