@@ -170,18 +170,18 @@ def effective(entries: Iterable[Audit]) -> list[Audit]:
     return sorted((max(of_image, key=_order) for of_image in holds.values()), key=_order)
 
 
-def contradicts_both(audit: Audit, classes: Classes | None = None) -> bool:
+def contradicts_both(audit: Audit, recorded: int, classes: Classes) -> bool:
     """Whether the audited count is neither the record's nor the model's.
 
     Args:
         audit: A decision.
+        recorded: The quantity on record now; it may have been corrected since the audit.
         classes: The counts that the model answers: in 0-6+ the answer 6 is right for 8 items, too.
-            None to compare the counts themselves.
     """
     true, model = audit.true_count, audit.model_count
-    if true is None or model is None or true == audit.expected_quantity:
+    if true is None or model is None or true == recorded:
         return False
-    open_answer = classes is not None and classes.is_open(model) and classes.of(true) == model
+    open_answer = classes.is_open(model) and classes.of(true) == model
     return true != model and not open_answer
 
 

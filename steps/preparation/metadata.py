@@ -56,7 +56,8 @@ class Bin:
         A record with a wrong quantity does not say which items are there: these are not known.
         """
         assert audit.true_count is not None
-        finding = Finding(self.count, audit.model_count, contradicts_both(audit, classes))
+        is_contradicting = contradicts_both(audit, self.count, classes)
+        finding = Finding(self.count, audit.model_count, is_contradicting)
         if audit.true_count == self.count:
             return replace(self, finding=finding)
         return replace(

@@ -153,24 +153,26 @@ def test_the_order_of_the_entries_does_not_matter() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changed", "expected"),
+    ("changed", "recorded", "expected"),
     [
-        ({}, True),
-        ({"model_count": 2}, False),
-        ({"model_count": None}, False),
-        ({"decision": "record_right", "true_count": 3}, False),
-        ({"decision": "unusable", "true_count": None}, False),
+        ({}, 3, True),
+        ({"model_count": 2}, 3, False),
+        ({"model_count": None}, 3, False),
+        ({"decision": "record_right", "true_count": 3}, 3, False),
+        ({}, 2, False),
+        ({"decision": "unusable", "true_count": None}, 3, False),
     ],
-    ids=["neither", "the model's count", "no model's count", "the record's count", "no count"],
-)
+    ids=["neither", "the model's count", "no model's count", "the record's count",
+         "the count of a record that was corrected since", "no count"],
+)  # fmt: skip
 def test_an_audit_contradicts_both_if_its_count_is_of_neither(
-    changed: dict[str, Any], expected: bool
+    changed: dict[str, Any], recorded: int, expected: bool
 ) -> None:
-    assert audits.contradicts_both(audits.parse(document(**changed))) is expected
+    audit = audits.parse(document(**changed))
+    assert audits.contradicts_both(audit, recorded, Classes.parse("0-6+")) is expected
 
 
 def test_an_open_answer_is_right_for_greater_counts() -> None:
     audit = audits.parse(document(true_count=8, model_count=6))
-    assert audits.contradicts_both(audit)
-    assert audits.contradicts_both(audit, Classes.parse("1-7"))
-    assert not audits.contradicts_both(audit, Classes.parse("0-6+"))
+    assert audits.contradicts_both(audit, 3, Classes.parse("1-7"))
+    assert not audits.contradicts_both(audit, 3, Classes.parse("0-6+"))

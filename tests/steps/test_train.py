@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +18,9 @@ import network
 import served_network
 import train
 from counts import Classes
+from pipelines.upload.code import bundles
 from tests.steps.tiny_training import (
     METRICS,
-    STEPS,
     TINY,
     TRAINING_IMAGE,
     Quiet,
@@ -39,18 +38,7 @@ ENTRY = TRAINING_IMAGE / "bin" / "train"
 def test_a_training_job_from_hyperparameters_to_model(opt: Path, tmp_path: Path) -> None:
     """The image's own `train`, the code in a tarball, a debugged run: a process from end to end."""
     source = tmp_path / "sourcedir.tar.gz"
-    with tarfile.open(source, "w:gz") as tar:
-        for name in (
-            "train.py",
-            "training",
-            "audit_finding.py",
-            "plotting.py",
-            "styles",
-            "wrong_records.py",
-            "model_code.py",
-            *model_code.FILES,
-        ):
-            tar.add(STEPS / name, name, filter=lambda f: None if "__pycache__" in f.name else f)
+    source.write_bytes(bundles()["train"].pack())
     arguments = options(debug="true", epochs=3, profile="true", export="auto", decision="auto")
     hyperparameters = {
         name.removeprefix("--"): value

@@ -78,13 +78,16 @@ def test_the_log_of_the_settings_has_a_version_too(aws: Any, local: Settings, s3
     assert placed.keys() == {"AuditVersion"}
 
 
-@pytest.mark.parametrize("bucket", ["own", "nobodys-bucket"])
-def test_a_log_that_is_not_there_is_refused(
-    aws: Any, local: Settings, s3: Any, bucket: str
-) -> None:
-    address = f"s3://{local.bucket_name if bucket == 'own' else bucket}/tally/audits"
-    with pytest.raises(UploadError, match=r"has no audits|cannot be listed \(NoSuchBucket\)"):
+def test_a_prefix_without_audits_is_refused(aws: Any, local: Settings, s3: Any) -> None:
+    address = f"s3://{local.bucket_name}/tally/audits"
+    s3.put_object(Bucket=local.bucket_name, Key="tally/audits/shifts/a.json", Body=b"{}")
+    with pytest.raises(UploadError, match=f"{address} has no audits"):
         upload_local(aws.session, local, {"AuditSource": address})
+
+
+def test_a_log_in_no_bucket_is_refused(aws: Any, local: Settings) -> None:
+    with pytest.raises(UploadError, match=r"cannot be listed \(NoSuchBucket\).*AuditVersion"):
+        upload_local(aws.session, local, {"AuditSource": "s3://nobodys-bucket/tally/audits"})
 
 
 def test_a_folder_that_is_no_log_is_refused_before_anything_is_sent(

@@ -1,15 +1,17 @@
 """Bundles: the address depends on the content only, not on machine, order or time."""
 
+import ast
 import io
 import os
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pipelines.settings.model import Settings
-from pipelines.upload.code import CONTENTS, CodeError, bundles
+from pipelines.upload.code import CONTENTS, STEPS, CodeError, bundles
 
 
 @pytest.fixture
@@ -91,3 +93,27 @@ def test_the_repository_has_every_script() -> None:
     assert all(every.values())
     styles = {"styles/base.css", "styles/report.css"}
     assert styles <= every["train"] and styles <= every["evaluate"]
+
+
+@pytest.mark.parametrize("name", CONTENTS)
+def test_a_step_has_every_module_that_it_imports(name: str) -> None:
+    files = dict(bundles()[name].files)
+    own = {file.stem for file in STEPS.iterdir()}
+    shipped = {Path(path).parts[0].removesuffix(".py") for path in files}
+    imported = {
+        module.partition(".")[0]
+        for path, content in files.items()
+        if path.endswith(".py")
+        for module in imports(ast.parse(content))
+    }
+    assert name in shipped
+    assert imported & own <= shipped
+
+
+def imports(tree: ast.Module) -> Iterator[str]:
+    """The names of the modules that a file imports, anywhere in it."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module

@@ -170,6 +170,16 @@ def test_a_photo_that_was_found_unusable_is_quarantined(
     assert "Ana" not in json.dumps(found)  # names stay in the log
 
 
+def test_a_record_that_was_corrected_since_agrees_with_its_audit(
+    source: Path, log: Path, row: Row
+) -> None:
+    audit(log, image(source, "00001"), 3, 2, model_count=1)  # now its record lists two
+    assert run(source, "--audits", str(log)) == 0
+    corrected = row("00001")
+    assert (corrected["count"], corrected["recorded_count"], corrected["items"]) == (2, 2, 1)
+    assert corrected["count_from"] == "audit" and not corrected["audit_contradicts_both"]
+
+
 def test_an_undone_audit_changes_nothing(source: Path, log: Path, row: Row) -> None:
     first = audit(log, image(source, "00001"), 2, 3)
     undone = {"decision": "undo", "true_count": None, "undoes": first.stem}
