@@ -25,9 +25,7 @@ SECTION = Section("Endpoints", "/console/endpoints")
 
 def show_all(request: Request) -> Response:
     """The list of endpoints."""
-    found = lists.page(
-        request, "ListEndpoints", "Endpoints", SortBy="CreationTime", SortOrder="Descending"
-    )
+    found = lists.page(request, "ListEndpoints", "Endpoints")
     return render(request, "endpoints.html.j2", found=found)
 
 

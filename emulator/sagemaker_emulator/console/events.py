@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from sagemaker_emulator.console import live, rule_matches
+from sagemaker_emulator.console import lists, live, rule_matches
 from sagemaker_emulator.console.forms import form_of
 from sagemaker_emulator.console.pages import Section, call, fragment, only, render, url
 from sagemaker_emulator.services.events.event_log import GROUP
@@ -24,24 +24,29 @@ def _list(request: Request) -> Response:
 
 def _rules(request: Request, sent: str = "", matched: list[str] | None = None) -> Response:
     """The list of rules; after an event was sent, with the rules that it matched."""
-    text = request.query_params.get("filter", "").strip()
-    after = request.query_params.get("after", "")
-    page = call(request, "ListRules", "events", NamePrefix=text, NextToken=after, Limit=_PAGE)
+    found = _page(request)
     targets = {
         rule["Name"]: call(request, "ListTargetsByRule", "events", Rule=rule["Name"])["Targets"]
-        for rule in page["Rules"]
+        for rule in found.items
     }
     return render(
         request,
         "events.html.j2",
-        rules=page["Rules"],
+        found=found,
         targets=targets,
-        filter=text,
-        after=page.get("NextToken") or "",
         example=_EXAMPLE,
         sent=sent,
         matched=matched or [],
     )
+
+
+def _page(request: Request) -> lists.Listing:
+    text, after = lists.filter_of(request)
+    holds = "only letters, digits, full stops, hyphens and underscores"
+    if problem := lists.hint("ListRules", "NamePrefix", text, "events", holds):
+        return lists.Listing([], text, "", problem)
+    page = call(request, "ListRules", "events", NamePrefix=text, NextToken=after, Limit=_PAGE)
+    return lists.Listing(page["Rules"], text, page.get("NextToken") or "")
 
 
 async def _send(request: Request) -> Response:

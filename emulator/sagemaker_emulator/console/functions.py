@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sagemaker_emulator.console import invocations, live, log_view
+from sagemaker_emulator.console import invocations, lists, live, log_view
 from sagemaker_emulator.console.forms import form_of
 from sagemaker_emulator.console.pages import Section, call, fragment, render
 from sagemaker_emulator.errors import ApiError
@@ -20,16 +20,15 @@ _SHOWN = 50
 
 
 def _list(request: Request) -> Response:
-    text = request.query_params.get("filter", "").strip()
+    text, marker = lists.filter_of(request)
     found: list[dict[str, Any]] = []
-    marker = request.query_params.get("after", "")
     while len(found) < _PAGE:
         page = call(request, "ListFunctions", "lambda", MaxItems=_PAGE, Marker=marker)
         found += [each for each in page["Functions"] if text in each["FunctionName"]]
         marker = page.get("NextMarker") or ""
         if not marker:
             break
-    return render(request, "functions.html.j2", functions=found, filter=text, after=marker)
+    return render(request, "functions.html.j2", found=lists.Listing(found, text, marker))
 
 
 def _show(request: Request) -> Response:

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from sagemaker_emulator.console import job_view, live, log_view, metric_curves
+from sagemaker_emulator.console import job_view, lists, live, log_view, metric_curves
 from sagemaker_emulator.console.forms import form_of
 from sagemaker_emulator.console.job_origin import origin_of
 from sagemaker_emulator.console.job_view import KINDS, WORDS, JobView, kind_of
@@ -58,6 +58,7 @@ class Jobs:
         status: Their status; empty for all.
         next: The token of the next page; empty on the last, and for all kinds.
         more: Whether there are older ones.
+        hint: What names may hold, if none can hold the filter; otherwise empty.
     """
 
     rows: list[Row]
@@ -66,6 +67,7 @@ class Jobs:
     status: str
     next: str
     more: bool
+    hint: str = ""
 
 
 def address_of(word: str, name: str) -> str:
@@ -75,14 +77,17 @@ def address_of(word: str, name: str) -> str:
 
 def page(request: Request, *words: str) -> Jobs:
     """The latest jobs of some kinds, or a page of one kind, as the request's query asks."""
-    query = request.query_params
-    text, status = query.get("filter", "").strip(), query.get("status", "")
+    text, after = lists.filter_of(request)
+    status = request.query_params.get("status", "")
     found, token = [], ""
+    one = words[0] if len(words) == 1 else ""
+    # Of processing jobs the API has no pattern; their names have the same one.
+    if problem := lists.hint("ListTrainingJobs", "NameContains", text):
+        return Jobs([], one, text, status, "", False, problem)
     for word in words:
-        rows, token = _list(request, KINDS[word], text, status, query.get("after", ""))
+        rows, token = _list(request, KINDS[word], text, status, after)
         found.append(rows)
     rows = list(heapq.merge(*found, key=lambda row: row.created, reverse=True))
-    one = words[0] if len(words) == 1 else ""
     more = bool(token) if one else any(len(rows) >= _PAGE for rows in found)
     return Jobs(rows if one else rows[:_PAGE], one, text, status, token if one else "", more)
 

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sagemaker_emulator.console import log_view
+from sagemaker_emulator.console import lists, log_view
 from sagemaker_emulator.console.pages import Section, call, render, url
 
 SECTION = Section("Logs", "/console/logs")
@@ -25,19 +25,16 @@ def _show(request: Request) -> Response:
 
 
 def _groups(request: Request) -> Response:
-    text = request.query_params.get("filter", "").strip()
-    page = call(
-        request,
-        "DescribeLogGroups",
-        "logs",
-        logGroupNamePattern=text,
-        nextToken=request.query_params.get("after", ""),
-        limit=_PAGE,
-    )
-    groups = page["logGroups"]
-    return render(
-        request, "logs.html.j2", groups=groups, filter=text, after=page.get("nextToken") or ""
-    )
+    text, after = lists.filter_of(request)
+    operation, member = "DescribeLogGroups", "logGroupNamePattern"
+    problem = lists.hint(operation, member, text, "logs", "only letters, digits and . - _ / #")
+    if problem:
+        found = lists.Listing([], text, "", problem)
+    else:
+        members = {member: text, "nextToken": after, "limit": _PAGE}
+        page = call(request, operation, "logs", **members)
+        found = lists.Listing(page["logGroups"], text, page.get("nextToken") or "")
+    return render(request, "logs.html.j2", found=found)
 
 
 def _group(request: Request, group: str) -> Response:
@@ -46,6 +43,9 @@ def _group(request: Request, group: str) -> Response:
     order: dict[str, Any] = {"logStreamNamePrefix": prefix}
     if not prefix:
         order = {"orderBy": "LastEventTime", "descending": True}
+    holds = "no colon or asterisk"
+    if hint := lists.hint("DescribeLogStreams", "logStreamNamePrefix", prefix, "logs", holds):
+        order, search = {}, ""
     page = call(
         request,
         "DescribeLogStreams",
@@ -55,14 +55,15 @@ def _group(request: Request, group: str) -> Response:
         limit=_PAGE,
         **order,
     )
-    after = page.get("nextToken") or ""
+    after = "" if hint else page.get("nextToken") or ""
     return render(
         request,
         "log_group.html.j2",
         group=group,
         prefix=prefix,
         search=search,
-        streams=page["logStreams"],
+        streams=[] if hint else page["logStreams"],
+        hint=hint,
         next=url("logs", group=group, prefix=prefix, after=after) if after else "",
         found=_search(request, group, prefix, search) if search else [],
         most=_MOST_FOUND,

@@ -16,13 +16,7 @@ STATUSES = ("Approved", "PendingManualApproval", "Rejected")
 
 def show_groups(request: Request) -> Response:
     """The list of model package groups, each with its latest version."""
-    found = lists.page(
-        request,
-        "ListModelPackageGroups",
-        "ModelPackageGroupSummaryList",
-        SortBy="CreationTime",
-        SortOrder="Descending",
-    )
+    found = lists.page(request, "ListModelPackageGroups", "ModelPackageGroupSummaryList")
     latest = {}
     for group in found.items:
         name = group["ModelPackageGroupName"]

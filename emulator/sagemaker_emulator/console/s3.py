@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from sagemaker_emulator.console import artifacts, s3_client
+from sagemaker_emulator.console import artifacts, lists, s3_client
 from sagemaker_emulator.console.forms import form_of
 from sagemaker_emulator.console.media import Kind, kind_of
 from sagemaker_emulator.console.pages import Section, render, s3_address, url
@@ -40,14 +40,14 @@ class Entry:
 
 
 def _buckets(request: Request) -> Response:
-    text = request.query_params.get("filter", "").strip()
+    text, _ = lists.filter_of(request)
     found = s3_client.call(request, "list_buckets")["Buckets"]
     buckets = [
         Entry(each["Name"], url("s3", each["Name"]), changed=each["CreationDate"].timestamp())
         for each in found
         if text in each["Name"]
     ]
-    return render(request, "s3_buckets.html.j2", buckets=buckets, filter=text)
+    return render(request, "s3_buckets.html.j2", found=lists.Listing(buckets, text, ""))
 
 
 async def _create_bucket(request: Request) -> Response:

@@ -45,11 +45,13 @@ class Timeline:
 
     Attributes:
         seconds: from the begin of the chart to its end.
+        busy: how many of them a step ran: before a retry none may have run for days.
     """
 
     bars: tuple[Bar, ...]
     ticks: tuple[Tick, ...]
     seconds: float
+    busy: float
 
 
 def timeline_of(steps: Iterable[Step], now: float) -> Timeline:
@@ -68,11 +70,14 @@ def timeline_of(steps: Iterable[Step], now: float) -> Timeline:
         key=lambda span: span[:2],
     )
     if not spans:
-        return Timeline((), (), 0.0)
+        return Timeline((), (), 0.0, 0.0)
     begin = spans[0][0]
     whole = max(max(end for _, end, _ in spans) - begin, 1e-3)
     bars = []
+    busy, last = 0.0, begin
     for start, end, step in spans:
+        busy += max(end - max(start, last), 0.0)
+        last = max(end, last)
         width = max((end - start) / whole * 100, _LEAST)
         left = min((start - begin) / whole * 100, 100 - width)
         bars.append(Bar(step.name, step.status, round(left, 2), round(width, 2), end - start))
@@ -80,4 +85,4 @@ def timeline_of(steps: Iterable[Step], now: float) -> Timeline:
     ticks = [
         Tick(round(i * apart / whole * 100, 2), i * apart) for i in range(int(whole / apart) + 1)
     ]
-    return Timeline(tuple(bars), tuple(ticks), whole)
+    return Timeline(tuple(bars), tuple(ticks), whole, busy)

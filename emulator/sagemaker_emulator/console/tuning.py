@@ -19,13 +19,7 @@ _PARTS = ("state", "actions", "trials")
 
 def _show_all(request: Request) -> Response:
     """The list of tuning jobs, the latest first, with the best trial of each."""
-    found = lists.page(
-        request,
-        "ListHyperParameterTuningJobs",
-        "HyperParameterTuningJobSummaries",
-        SortBy="CreationTime",
-        SortOrder="Descending",
-    )
+    found = lists.page(request, "ListHyperParameterTuningJobs", "HyperParameterTuningJobSummaries")
     jobs = [
         call(
             request,

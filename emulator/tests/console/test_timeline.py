@@ -23,6 +23,18 @@ def test_bars_lie_where_their_steps_ran() -> None:
     ]
 
 
+def test_only_time_in_which_a_step_ran_is_busy() -> None:
+    made = timeline_of(
+        [
+            step("A", StartTime=100.0, EndTime=110.0),
+            step("Beside", StartTime=102.0, EndTime=107.0),
+            step("AfterRetry", StartTime=90_000.0),
+        ],
+        90_020.0,
+    )
+    assert (made.busy, made.seconds) == (30.0, 89_920.0)
+
+
 def test_a_running_step_lasts_until_now() -> None:
     (bar,) = timeline_of([step("A", StartTime=100.0)], 130.0).bars
     assert (bar.seconds, bar.left, bar.width) == (30, 0, 100)

@@ -147,6 +147,13 @@ def test_tuning_jobs_are_listed_with_their_best(tuning: Tuning, console: Console
     assert row and "0.2" in row.text and "1 of 1" in row.text
 
 
+def test_trials_that_failed_have_ended_too(tuning: Tuning, console: ConsoleClient) -> None:
+    tuning.begin(do="fail", trials=2)
+    tuning.end()
+    facts = [" ".join(fact.text.split()) for fact in console.get(tuning.address).select(".fact")]
+    assert facts[2:4] == ["2 of 2trials ended", "2of them failed"]
+
+
 def test_a_tuning_job_without_an_objective_shows_why(
     tuning: Tuning, console: ConsoleClient
 ) -> None:

@@ -213,25 +213,11 @@
       ];
       return option;
     },
-
-    // {categories, x, y, series: [{name, values}]}
-    bars(element, data, colour) {
-      const option = frame(element, data, colour);
-      if (data.series.length > 1) legend(option);
-      option.tooltip.trigger = "axis";
-      option.tooltip.axisPointer = { type: "shadow" };
-      option.tooltip.formatter = (found) =>
-        [found[0].name, ...found.map((each) => `${each.seriesName}: ${shown(each.value)}`)].join("\n");
-      option.xAxis = axis(colour, data.x, { type: "category", data: data.categories.map(String), splitLine: { show: false } });
-      option.yAxis.scale = false;
-      option.series = data.series.map((series) => ({ name: series.name, type: "bar", barMaxWidth: 60, data: series.values }));
-      return option;
-    },
   };
 
   // Whether a chart of this data shows nothing.
   function isEmpty(data) {
-    const lists = data.series?.map((each) => each.points ?? each.values) ?? [data.points ?? data.trials ?? data.cells];
+    const lists = data.series?.map((each) => each.points) ?? [data.points ?? data.trials ?? data.cells];
     return lists.every((list) => list.length === 0);
   }
 
