@@ -79,6 +79,22 @@ def test_a_shift_with_bins_left_in_its_queue_is_not_in_the_shares() -> None:
     assert (len(found.decisions), found.found) == (4, 2)
 
 
+def test_a_photo_that_is_decided_again_elsewhere_stays_decided_in_its_shift() -> None:
+    """The same photo is in two shifts, and is checked alone after them: 4, then 3, then 5."""
+    first = audit("look", 4)
+    second, alone = (
+        replace(audit("look", true, shift=name, when=when), image_sha256=first.image_sha256)
+        for true, name, when in (
+            (3, "t", "2026-11-30T10:00:00.000000Z"), (5, None, "2026-11-30T11:00:00.000000Z"),
+        )
+    )  # fmt: skip
+    totals = (shift("s", look=(1, 1)), shift("t", look=(1, 1)))
+    found = of(first, second, alone, totals=totals)
+    assert found.decisions == [alone]
+    assert (found.unfinished, found.overall.bins, found.overall.audited) == ([], 2, 2)
+    assert found.overall.wrong == wilson(1, 2)
+
+
 def test_an_undo_takes_a_decision_out_of_every_number() -> None:
     first = audit("look", 4)
     undo = replace(
