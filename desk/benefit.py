@@ -161,14 +161,14 @@ def is_wrong(entry: audits.Audit) -> bool:
 
 
 def is_exact(entry: audits.Audit) -> bool:
-    """Whether the model counted as the person did."""
-    return entry.model_count is not None and entry.model_count == entry.true_count
+    """Whether the model counted as the person did; "6 or more" is right for 8 items, too."""
+    return _off_by(entry) == 0
 
 
 def is_within_one(entry: audits.Audit) -> bool:
     """Whether the model counted as the person did, or one off."""
-    count, true = entry.model_count, entry.true_count
-    return count is not None and true is not None and abs(count - true) <= 1
+    off = _off_by(entry)
+    return off is not None and off <= 1
 
 
 def of(entries: Iterable[audits.Audit], totals: Sequence[Totals]) -> Benefit:
@@ -180,6 +180,14 @@ def of(entries: Iterable[audits.Audit], totals: Sequence[Totals]) -> Benefit:
             shifts[entry.shift].append(entry)
     of_shifts = [entry for own in shifts.values() for entry in audits.effective(own)]
     return Benefit(audits.effective(entries), of_shifts, totals)
+
+
+def _off_by(entry: audits.Audit) -> int | None:
+    """By how many items the model was wrong; None where either count is not known."""
+    count, true = entry.model_count, entry.true_count
+    if count is None or true is None:
+        return None
+    return 0 if entry.model_or_more and true > count else abs(count - true)
 
 
 def _stratum(verdict: str, shift: Totals) -> tuple[str, float]:

@@ -69,6 +69,19 @@ def test_accuracy_is_that_of_all_bins_and_not_of_the_doubtful_ones() -> None:
     assert row.within_one.value == pytest.approx((8 + 90) / 100)
 
 
+@pytest.mark.parametrize(
+    ("counted", "or_more", "true", "exact", "within_one"),
+    [(6, True, 8, 1, 1), (6, False, 8, 0, 0), (6, True, 6, 1, 1), (6, True, 5, 0, 1),
+     (6, True, 4, 0, 0), (3, False, 4, 0, 1)],
+)  # fmt: skip
+def test_an_open_answer_is_right_for_greater_counts(
+    counted: int, or_more: bool, true: int, exact: int, within_one: int
+) -> None:
+    entry = audit("look", true, counted, model_or_more=or_more)
+    row = of(entry, totals=(shift(look=(1, 1)),)).overall
+    assert (row.exact, row.within_one) == (wilson(exact, 1), wilson(within_one, 1))
+
+
 def test_a_shift_with_bins_left_in_its_queue_is_not_in_the_shares() -> None:
     whole = shift("s", look=(2, 2), passed=(8, 1))
     begun = shift("t", look=(5, 5))
