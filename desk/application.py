@@ -18,6 +18,7 @@ from desk import access, benefit_pages, decisions, devices, one_bin, pages, shif
 from desk.access import Access
 from desk.service import Service
 from desk.shift_store import ShiftStore
+from pipelines.display.error_messages import explain
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -151,8 +152,6 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 async def _failed(request: Request, error: Exception) -> Response:
     """A page for an error: what happened and what to do; what nobody expected goes to the log."""
-    from pipelines.display.error_messages import explain
-
     pages.service(request).forget()
     message = explain(error)
     retry = request.url.path if request.method == "GET" else ""

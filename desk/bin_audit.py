@@ -8,36 +8,28 @@ from __future__ import annotations
 
 import hmac
 import json
-import re
 import uuid
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from desk import audit_log, pages, people
+from desk import audit_log, decision_form, pages, people
+from desk.decision_form import FAILURES, LONGEST_NOTE, NOT_SAVED, REFUSALS, DecisionError
 from desk.photo import Prepared
 from desk.routes import post, text
 from desk.shifts import store
 from pipelines.display.error_messages import explain
-from pipelines.errors import UserError
 from pipelines.serving.stock_record import StockRecord
-from pipelines.steps import audits, record
+from pipelines.steps import audits
 
 PURPOSE = "bin audit"  # of the signature
-LONGEST_NOTE = 500
-NOT_SAVED = "Nothing was saved. Send it again: what you typed is still here."
 RIGHT, ADJUSTED, UNUSABLE = "record_right", "adjusted", "unusable"
-
-
-class DecisionError(UserError):
-    """The decision cannot be kept as it was typed; the message says why."""
 
 
 def routes() -> list[BaseRoute]:
@@ -88,9 +80,9 @@ def write(request: Request, form: FormData) -> Response:
     try:
         entry = _entry(json.loads(facts), form)
         written = store(request).log.write(entry)
-    except (UserError, audits.AuditError, ClientError, BotoCoreError) as error:
+    except (*REFUSALS, *FAILURES) as error:
         problem = str(error)
-        if isinstance(error, ClientError | BotoCoreError):
+        if not isinstance(error, REFUSALS):
             pages.service(request).forget()
             problem = f"{explain(error)} {NOT_SAVED}"
         values = _form(request, facts, text(form, "audit")) | {
@@ -133,7 +125,9 @@ def _entry(facts: dict[str, Any], form: FormData) -> audits.Audit:
     if chosen == RIGHT:
         count = recorded
     elif chosen == ADJUSTED:
-        count = _count(text(form, "count"))
+        count = decision_form.count(text(form, "count"))
+        if count is None:
+            raise DecisionError("Enter how many items are in the bin, as a whole number.")
         if count == recorded:
             chosen = RIGHT
     entry = audits.Audit(
@@ -147,9 +141,3 @@ def _entry(facts: dict[str, Any], form: FormData) -> audits.Audit:
     )
     audits.parse(entry.as_document())
     return entry
-
-
-def _count(typed: str) -> int:
-    if not re.fullmatch("[0-9]+", typed, re.ASCII) or int(typed[:10]) > record.LARGEST_QUANTITY:
-        raise DecisionError("Enter how many items are in the bin, as a whole number.")
-    return int(typed)

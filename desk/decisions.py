@@ -11,30 +11,23 @@ import uuid
 from pathlib import PurePosixPath
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute
 
-from desk import audit_log, pages, people
-from desk.routes import get, post
+from desk import audit_log, decision_form, pages, people
+from desk.decision_form import FAILURES, LONGEST_NOTE, NOT_SAVED, REFUSALS, DecisionError
+from desk.routes import get, post, text
 from desk.shift import Shift
 from desk.shifts import shift_of, store, worklist
 from desk.worklist import Worklist
 from pipelines.display.error_messages import explain
-from pipelines.errors import UserError
-from pipelines.steps import audits, record
+from pipelines.steps import audits
 
 AROUND = 8  # thumbnails before and after the bin
-LONGEST_NOTE = 500
 RECORD, UNUSABLE = "record", "unusable"  # what the form's buttons send
-NOT_SAVED = "Nothing was saved. Send it again: what you typed is still here."
-
-
-class DecisionError(UserError):
-    """The decision cannot be kept as it was typed; the message says why."""
 
 
 def routes() -> list[BaseRoute]:
@@ -50,8 +43,8 @@ def routes() -> list[BaseRoute]:
 def show_queue(request: Request) -> Response:
     """A bin of the queue: the one that the address names, or the first that is not decided."""
     work = _work(request)
-    text = request.query_params.get("photo", "")
-    number = int(text) if re.fullmatch("[0-9]{1,6}", text) else None
+    named = request.query_params.get("photo", "")
+    number = int(named) if re.fullmatch("[0-9]{1,6}", named) else None
     if number not in work.order:
         number = work.next_after(0)
     return _show(request, work, number)
@@ -60,24 +53,24 @@ def show_queue(request: Request) -> Response:
 def decide(request: Request, form: FormData) -> Response:
     """Keep a decision, and show the next bin."""
     shift = shift_of(request)
-    typed = {name: _text(form, name) for name in ("count", "note", "audit", "photo")}
+    typed = {name: text(form, name) for name in ("count", "note", "audit", "photo")}
     try:
         work = worklist(request, shift)
-    except (ClientError, BotoCoreError) as error:  # no log can be read, so the queue is shown alone
+    except FAILURES as error:  # no log can be read, so the queue is shown alone
         work = Worklist(shift, shift.answers(), [])
         return _not_saved(request, work, typed, error)
     number = _number(work, typed["photo"])
     try:
-        entry = _entry(work, number, people.name(request), _text(form, "decision"), typed)
+        entry = _entry(work, number, people.name(request), text(form, "decision"), typed)
         earlier = work.decisions.get(number)
         if earlier and earlier.id != entry.id:
             raise DecisionError(
                 f"{earlier.who} decided this bin meanwhile. To change that, undo it first."
             )
         store(request).log.write(entry)
-    except (UserError, audits.AuditError) as error:
+    except REFUSALS as error:
         return _show(request, work, number, problem=str(error), typed=typed, status=422)
-    except (ClientError, BotoCoreError) as error:
+    except FAILURES as error:
         return _not_saved(request, work, typed, error)
     saved = f"{entry.image}: {words(entry)}."
     return _go_on(request, shift, number, saved)
@@ -88,16 +81,16 @@ def undo(request: Request, form: FormData) -> Response:
     shift = shift_of(request)
     work = worklist(request, shift)
     who = _require_name(request)
-    number = _number(work, _text(form, "photo"))
-    entry = next((e for e in work.decisions.values() if e.id == _text(form, "undoes")), None)
+    number = _number(work, text(form, "photo"))
+    entry = next((e for e in work.decisions.values() if e.id == text(form, "undoes")), None)
     if entry is None:
         return _show(request, work, number, problem="It was undone before.", status=422)
     try:
-        store(request).log.undo(entry, _text(form, "audit"), who)
-    except (ClientError, BotoCoreError) as error:
-        return _not_saved(request, work, {"photo": str(number)}, error)
-    except (UserError, audits.AuditError) as error:
+        store(request).log.undo(entry, text(form, "audit"), who)
+    except REFUSALS as error:
         return _show(request, work, number, problem=str(error), status=422)
+    except FAILURES as error:
+        return _not_saved(request, work, {"photo": str(number)}, error)
     work = worklist(request, shift)
     back = next((one.number for one in shift.to_ask if one.sha256 == entry.image_sha256), number)
     return _show(request, work, back, saved=f"Undone: {entry.image}, {words(entry)}.")
@@ -106,7 +99,7 @@ def undo(request: Request, form: FormData) -> Response:
 def keep_name(request: Request, form: FormData) -> Response:
     """Keep the person's name, and show the queue."""
     response = RedirectResponse(f"/shifts/{shift_of(request).id}/queue", 303)
-    people.keep(response, _text(form, "who"))
+    people.keep(response, text(form, "who"))
     return response
 
 
@@ -157,13 +150,12 @@ def _entry(
     )
 
 
-def _count(text: str, recorded: int) -> int:
+def _count(typed: str, recorded: int) -> int:
     """The count that was typed; the quantity on record if none was."""
-    if not text:
-        return recorded
-    if not re.fullmatch("[0-9]+", text, re.ASCII) or int(text[:10]) > record.LARGEST_QUANTITY:
-        raise DecisionError(f"The count is {text[:20]!r}. Type a whole number, or nothing.")
-    return int(text)
+    count = decision_form.count(typed) if typed else recorded
+    if count is None:
+        raise DecisionError(f"The count is {typed[:20]!r}. Type a whole number, or nothing.")
+    return count
 
 
 def _work(request: Request) -> Worklist:
@@ -173,10 +165,10 @@ def _work(request: Request) -> Worklist:
     return worklist(request, shift)
 
 
-def _number(work: Worklist, text: str) -> int:
-    if not re.fullmatch("[0-9]{1,6}", text) or int(text) not in work.order:
+def _number(work: Worklist, photo: str) -> int:
+    if not re.fullmatch("[0-9]{1,6}", photo) or int(photo) not in work.order:
         raise HTTPException(404, "There is no such photo in the queue.")
-    return int(text)
+    return int(photo)
 
 
 def _require_name(request: Request) -> str:
@@ -253,8 +245,3 @@ def _show(
         query = "" if number is None else f"?photo={number}"
         page.headers["HX-Push-Url"] = f"/shifts/{work.shift.id}/queue{query}"
     return page
-
-
-def _text(form: FormData, name: str) -> str:
-    value = form.get(name, "")
-    return value.strip() if isinstance(value, str) else ""

@@ -1,6 +1,5 @@
 """Pages from templates, and what every page shows."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -53,7 +52,6 @@ def percent(share: float) -> str:
 
 
 templates.filters["percent"] = percent
-templates.filters["json"] = json.dumps
 templates.globals["words"] = WORDS
 templates.globals["signs"] = SIGNS
 templates.globals["navigation"] = NAVIGATION

@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from desk import pages
 
-MAX_BYTES = 64 * 2**20  # of a form, unless its route allows more
+MAX_BYTES = 64 * 2**20  # of a form; that of a shift has its own (receive.py)
 MAX_FIELDS = 5000
 TOKEN = "token"  # the form's field; scripts send the header below
 TOKEN_HEADER = "x-form-token"
@@ -31,21 +31,17 @@ def get(path: str, page: Page) -> Route:
     return Route(path, answer, methods=["GET"], name=page.__name__)
 
 
-def post(
-    path: str, handler: Handler, *, max_bytes: int = MAX_BYTES, in_memory: bool = True
-) -> Route:
+def post(path: str, handler: Handler) -> Route:
     """Return the route of a form; the function runs in a thread.
 
     Args:
         path: The address.
-        handler: Receives the request and the form, whose token is checked.
-        max_bytes: Longest body.
-        in_memory: Keep uploaded files in memory; else those above 1 MB are files until the
-            handler has returned, which no other program can open.
+        handler: Receives the request and the form, whose token is checked and whose files are in
+            memory.
     """
 
     async def answer(request: Request) -> Response:
-        async with _Form(request, max_bytes, in_memory) as form:
+        async with _Form(request) as form:
             return await run_in_threadpool(handler, request, form)
 
     return Route(path, answer, methods=["POST"], name=handler.__name__)
@@ -60,23 +56,22 @@ def text(form: FormData, name: str) -> str:
 class _Form:
     """The form of a request, checked; its files are closed afterwards."""
 
-    def __init__(self, request: Request, max_bytes: int, in_memory: bool) -> None:
-        self._request, self._max_bytes, self._in_memory = request, max_bytes, in_memory
+    def __init__(self, request: Request) -> None:
+        self._request = request
         self._form = FormData()
 
     async def __aenter__(self) -> FormData:
         request = self._request
         length = request.headers.get("content-length", "")
-        if length.isdigit() and int(length) > self._max_bytes:
-            raise _too_large(self._max_bytes)
+        if length.isdigit() and int(length) > MAX_BYTES:
+            raise _too_large()
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         parser: MultiPartParser | FormParser
         if kind == "multipart/form-data":
             parser = MultiPartParser(
                 request.headers, self._stream(), max_files=MAX_FIELDS, max_fields=MAX_FIELDS
             )
-            if self._in_memory:
-                parser.spool_max_size = self._max_bytes
+            parser.spool_max_size = MAX_BYTES  # never a file
         elif kind == "application/x-www-form-urlencoded":
             parser = FormParser(request.headers, self._stream())
         else:
@@ -100,10 +95,12 @@ class _Form:
         received = 0
         async for chunk in self._request.stream():
             received += len(chunk)
-            if received > self._max_bytes:
-                raise _too_large(self._max_bytes)
+            if received > MAX_BYTES:
+                raise _too_large()
             yield chunk
 
 
-def _too_large(limit: int) -> HTTPException:
-    return HTTPException(413, f"That is too large: at most {limit >> 20} MB can be sent at once.")
+def _too_large() -> HTTPException:
+    return HTTPException(
+        413, f"That is too large: at most {MAX_BYTES >> 20} MB can be sent at once."
+    )

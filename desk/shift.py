@@ -163,7 +163,7 @@ def load(folder: Path) -> Shift:
     """Read a shift.
 
     Raises:
-        OSError, ValueError, KeyError: There is none.
+        OSError, ValueError, KeyError, TypeError: There is none, or it is damaged.
     """
     values = json.loads((folder / SHIFT).read_text(encoding="utf-8"))
     values["bins"] = tuple(Bin(**one) for one in values["bins"])

@@ -58,12 +58,15 @@ class ShiftStore:
         )
 
     def find(self, identity: str) -> Shift | None:
-        """The shift of an id; None if there is none, or no more."""
+        """The shift of an id; None if there is none, or no more, or if it cannot be read."""
         if not shift.ID.fullmatch(identity) or not (self.folder / identity).is_dir():
             return None
         with self._lock:
             if identity not in self._loaded:
-                self._loaded[identity] = shift.load(self.folder / identity)
+                try:
+                    self._loaded[identity] = shift.load(self.folder / identity)
+                except (OSError, ValueError, KeyError, TypeError):  # or it is being deleted
+                    return None
                 if len(self._loaded) > KEPT:
                     self._loaded.popitem(last=False)
             self._loaded.move_to_end(identity)

@@ -93,6 +93,7 @@ def test_the_number_on_record_means_that_the_record_is_right(
         ({"who": "  "}, "Enter your name"),
         ({"decision": ""}, "Choose what you found."),
         ({"decision": "adjusted", "count": "two"}, "Enter how many items are in the bin"),
+        ({"decision": "adjusted", "count": "0" * 5000}, "Enter how many items are in the bin"),
         ({"audit": "x"}, "the entry&#39;s id is &#39;x&#39;"),
     ],
 )

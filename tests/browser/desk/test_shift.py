@@ -139,6 +139,18 @@ def test_the_keys_can_be_turned_off(page: Page, desk: Desk) -> None:
     expect(page.locator("#keys")).not_to_be_checked()
 
 
+def test_a_phone_shows_no_keys(chromium: Browser, desk: Desk) -> None:
+    context = chromium.new_context(has_touch=True, is_mobile=True, reduced_motion="reduce")
+    page = context.new_page()
+    page.goto(desk.link())
+    upload(page, desk, doubtful(looks=2, passes=0))
+    begin(page)
+    expect(page.locator("#after")).to_be_visible()
+    for part in (".keys h2", ".keys dl", ".keys .use", "#record kbd", "#after kbd"):
+        expect(page.locator(part)).to_be_hidden()
+    context.close()
+
+
 @pytest.mark.parametrize(("width", "scheme"), LOOKS)
 def test_every_page_of_a_shift_can_be_used_by_anyone(
     open_page: OpenPage, desk: Desk, width: int, scheme: str
