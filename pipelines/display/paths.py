@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 OMITTED = "…/"  # the folders above
@@ -17,19 +18,22 @@ def shorten(paths: Iterable[str], longest: int) -> dict[str, str]:
     Returns:
         What to show, by path; no two paths look the same.
     """
-    parts = {path: path.split("/") for path in paths}
-    return {path: _end(path, parts, longest) for path in parts}
+    all_ends = {path: _ends(path) for path in paths}
+    count = Counter(end for ends in all_ends.values() for end in ends)
+    return {path: _shown(ends, count, longest) for path, ends in all_ends.items()}
 
 
-def _end(path: str, parts: dict[str, list[str]], longest: int) -> str:
-    own = parts[path]
-    others = [other for other in parts.values() if other != own]
-    least = next(
-        (n for n in range(1, len(own)) if not any(own[-n:] == other[-n:] for other in others)),
-        len(own),
-    )
-    for number in range(len(own), least, -1):
-        shown = path if number == len(own) else OMITTED + "/".join(own[-number:])
+def _ends(path: str) -> list[str]:
+    """The file's name, the same with its folder, and on to the whole path."""
+    parts = path.split("/")
+    return ["/".join(parts[at:]) for at in range(len(parts) - 1, -1, -1)]
+
+
+def _shown(ends: list[str], count: Counter[str], longest: int) -> str:
+    *_, path = ends
+    least = next((at for at, end in enumerate(ends) if count[end] == 1), len(ends) - 1)
+    for end in ends[:least:-1]:
+        shown = path if end == path else OMITTED + end
         if len(shown) <= longest:
             return shown
-    return path if least == len(own) else "/".join(own[-least:])
+    return ends[least]

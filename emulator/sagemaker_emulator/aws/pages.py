@@ -37,11 +37,11 @@ class Stored:
         prefix: of their names.
         keep: returns whether an operation may list a document.
         show: returns what it lists of one.
-        holds: a text that the JSON of all that `keep` keeps holds: the others are not parsed.
-        name_lacks: a text that no name of those holds.
-        holds_in_any_case: as `holds`, whatever the case of its ASCII letters.
+        holds: a text that the JSON of all that `keep` keeps holds, in any case: the others are not
+            parsed.
         name_holds: a text of ASCII that the names of those hold, in any case: a NameContains where
             the store's names are those that it filters by.
+        name_lacks: a text that no name of those holds.
     """
 
     def __init__(
@@ -52,13 +52,12 @@ class Stored:
         keep: Callable[[Document], bool] = lambda _: True,
         show: Callable[[Document], Document] = lambda document: document,
         holds: str = "",
-        name_lacks: str = "",
-        holds_in_any_case: str = "",
         name_holds: str = "",
+        name_lacks: str = "",
     ) -> None:
         self._store, self._kind, self._prefix = store, kind, prefix
         self._keep, self._show = keep, show
-        self._texts = holds, name_lacks, holds_in_any_case, name_holds
+        self._texts = holds, name_holds, name_lacks
 
     def all(self) -> list[Document]:
         """All of them, in the order of their creation."""

@@ -59,7 +59,7 @@ def search(context: Context, request: types.SearchRequestTypeDef) -> Response:
         context.store,
         records.EXECUTION,
         keep=lambda execution: combine(matches(execution) for matches in filters),
-        holds_in_any_case=_text_of_all(expression),
+        holds=_text_of_all(expression),
     )
     found = page(
         "Search",

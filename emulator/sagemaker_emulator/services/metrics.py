@@ -3,6 +3,7 @@
 moto answers the requests for them, beside what clients put there themselves.
 """
 
+import functools
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -91,21 +92,10 @@ def join(context: Context) -> object:
     Returns:
         What must be kept for as long as it is to do that: moto has a weak reference only.
     """
-    from moto.cloudwatch import models
-    from moto.cloudwatch.exceptions import ValidationError
     from moto.cloudwatch.models import MetricAggregatedDatum
     from moto.core.common_models import CloudWatchMetricProvider
 
-    class Statistics(models.Statistics):
-        """Refuses percentiles, on which moto stumbles; it is made for every answer with data."""
-
-        def __init__(self, stats: list[str], *others: Any) -> None:
-            if not stats or not set(stats) <= set(STATISTICS):
-                known = ", ".join(STATISTICS)
-                raise ValidationError(f"The emulator computes no other statistics than {known}.")
-            super().__init__(stats, *others)
-
-    models.Statistics = Statistics  # type: ignore[assignment, misc]
+    _refuse_percentiles()
 
     class Own(CloudWatchMetricProvider):
         @staticmethod
@@ -128,3 +118,21 @@ def join(context: Context) -> object:
             ]
 
     return Own
+
+
+@functools.cache
+def _refuse_percentiles() -> None:
+    """Have moto refuse percentiles, on which it stumbles: once, as a process has one moto."""
+    from moto.cloudwatch import models
+    from moto.cloudwatch.exceptions import ValidationError
+
+    class Statistics(models.Statistics):
+        """What moto makes for every answer with data."""
+
+        def __init__(self, stats: list[str], *others: Any) -> None:
+            if not stats or not set(stats) <= set(STATISTICS):
+                known = ", ".join(STATISTICS)
+                raise ValidationError(f"The emulator computes no other statistics than {known}.")
+            super().__init__(stats, *others)
+
+    models.Statistics = Statistics  # type: ignore[assignment, misc]

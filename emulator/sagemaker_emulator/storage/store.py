@@ -1,6 +1,7 @@
 """Resources on disk: JSON documents in one SQLite file, so a killed server loses nothing."""
 
 import json
+import re
 import sqlite3
 import threading
 import time
@@ -13,6 +14,8 @@ from sagemaker_emulator.storage.database import open_database
 
 Document = dict[str, Any]
 
+# In a pattern of LIKE.
+_WILDCARDS, _ESCAPED = re.compile(r"[%_\\]"), r"\\\g<0>"
 VERSION = 1  # of the format of the file
 _TABLES = {
     "documents": """
@@ -106,36 +109,30 @@ class Store:
         kind: str,
         prefix: str = "",
         holds: str = "",
-        name_lacks: str = "",
-        holds_in_any_case: str = "",
         name_holds: str = "",
+        name_lacks: str = "",
     ) -> list[int]:
         """The numbers of what `list` returns, in its order, without parsing the documents.
+
+        The texts are compared whatever the case of ASCII letters; an empty one is no condition.
 
         Args:
             kind: Their kind.
             prefix: Of their names.
-            holds: A text that a document's JSON must hold, as `json.dumps` writes it; it may not
-                have the characters `*`, `?` and `[`.
+            holds: A text that a document's JSON must hold, as `json.dumps` writes it.
+            name_holds: A text that a document's name must hold.
             name_lacks: A text that a document's name must not hold.
-            holds_in_any_case: A text that a document's JSON must hold, whatever the case of its
-                ASCII letters.
-            name_holds: A text of ASCII that a document's name must hold, in any case.
         """
         where, values = "kind = ? AND name BETWEEN ? AND ?", [kind, prefix]
         values.append(prefix + 2 * chr(0x10FFFF))
-        if holds:
-            where += " AND document GLOB ?"  # three times as fast as instr
-            values.append(f"*{holds}*")
-        if name_lacks:
-            where += " AND NOT instr(name, ?)"
-            values.append(name_lacks)
-        if holds_in_any_case:
-            where += " AND instr(lower(document), lower(?))"
-            values.append(holds_in_any_case)
-        if name_holds:
-            where += " AND instr(lower(name), lower(?))"
-            values.append(name_holds)
+        for condition, text in (
+            ("document LIKE", holds),  # takes half the time of instr
+            ("name LIKE", name_holds),
+            ("name NOT LIKE", name_lacks),
+        ):
+            if text:
+                where += f" AND {condition} ? ESCAPE '\\'"
+                values.append(f"%{_WILDCARDS.sub(_ESCAPED, text)}%")
         with self._lock:
             rows = self._connection.execute(
                 f"SELECT sequence FROM documents WHERE {where}", values

@@ -99,6 +99,21 @@ def test_a_sequence_of_documents_that_contain_a_text(tmp_path: Path) -> None:
     store = Store(tmp_path / "store.db")
     for name, text in (("a", "Night"), ("b", "day"), ("c", "midnight")):
         store.put("kind", name, {"Text": text})
-    found = store.read(store.sequence("kind", holds_in_any_case="NIGHT"))
+    found = store.read(store.sequence("kind", holds="NIGHT"))
     assert [found[number]["Text"] for number in sorted(found)] == ["Night", "midnight"]
-    assert len(store.sequence("kind", holds_in_any_case="")) == 3
+    assert len(store.sequence("kind", holds="")) == 3
+
+
+@pytest.mark.parametrize("text", ["a%c", "a_c", "a*c", "a?c", "a[b]c"])
+def test_the_text_of_a_sequence_has_no_wildcards(store: Store, text: str) -> None:
+    store.put("kind", text, {"Text": text})
+    store.put("kind", "abc", {"Text": "abc"})
+    assert store.sequence("kind", holds=text) == [1]
+    assert store.sequence("kind", name_holds=text) == [1]
+    assert store.sequence("kind", name_lacks=text) == [2]
+
+
+def test_a_text_of_a_sequence_may_hold_a_backslash(store: Store) -> None:
+    store.put("kind", "a", {"Text": "in C:\\bins"})
+    store.put("kind", "b", {"Text": "in C:bins"})
+    assert store.sequence("kind", holds="C:\\\\bins") == [1]  # as JSON writes it

@@ -28,3 +28,11 @@ def test_two_files_of_one_name_are_told_apart() -> None:
         other: "aisle-8/bin-00011.jpg",
     }
     assert shorten(["a/1.jpg", "1.jpg"], 3) == {"a/1.jpg": "a/1.jpg", "1.jpg": "1.jpg"}
+
+
+def test_many_paths_of_one_name_are_each_shown_with_their_folder() -> None:
+    paths = [f"/data/{number:04d}/photo.jpg" for number in range(5000)]
+    shown = shorten(paths, 20)
+    assert shown["/data/0042/photo.jpg"] == "/data/0042/photo.jpg"
+    assert len(set(shorten(paths, 15).values())) == 5000
+    assert shorten(paths, 15)["/data/0042/photo.jpg"] == "0042/photo.jpg"
