@@ -54,17 +54,20 @@ class Benefit:
     """What the audits show.
 
     Attributes:
-        decisions: Those that hold, of shifts and of single bins.
+        decisions: Those that hold, of shifts and of single bins: one for each photo.
+        of_shifts: Those that hold in their own shift, whatever was decided about the same photo
+            elsewhere: a shift's bins, and so its shares, are its own.
         totals: Of the counted shifts.
     """
 
     decisions: Sequence[audits.Audit]
+    of_shifts: Sequence[audits.Audit]
     totals: Sequence[Totals]
 
     @cached_property
     def finished(self) -> list[Totals]:
         """The shifts in which every bin of the queue is decided."""
-        decided = Counter(entry.shift for entry in self.decisions)
+        decided = Counter(entry.shift for entry in self.of_shifts)
         return [one for one in self.totals if decided[one.id] >= one.to_look_at]
 
     @cached_property
@@ -72,11 +75,6 @@ class Benefit:
         """The other shifts."""
         finished = {one.id for one in self.finished}
         return [one for one in self.totals if one.id not in finished]
-
-    @property
-    def usable(self) -> list[audits.Audit]:
-        """The decisions with a count."""
-        return [entry for entry in self.decisions if entry.true_count is not None]
 
     @property
     def found(self) -> int:
@@ -132,7 +130,7 @@ class Benefit:
 
     def _audits(self, *verdicts: str) -> list[audits.Audit]:
         ids = {one.id for one in self.finished}
-        return [e for e in self.decisions if e.shift in ids and e.verdict in verdicts]
+        return [e for e in self.of_shifts if e.shift in ids and e.verdict in verdicts]
 
     def _rows(
         self,
@@ -150,7 +148,7 @@ class Benefit:
         for one in self.finished:
             for cell in one.cells:
                 cells[of_cell(cell, one)][_stratum(cell.verdict, one)].append(cell)
-        for entry in self.decisions:
+        for entry in self.of_shifts:
             if shift := shifts.get(entry.shift or ""):
                 entries[of_audit(entry, shift)][_stratum(entry.verdict, shift)].append(entry)
         rows = [_row(name, cells[name], entries[name]) for name in cells]
@@ -163,19 +161,33 @@ def is_wrong(entry: audits.Audit) -> bool:
 
 
 def is_exact(entry: audits.Audit) -> bool:
-    """Whether the model counted as the person did."""
-    return entry.model_count is not None and entry.model_count == entry.true_count
+    """Whether the model counted as the person did; "6 or more" is right for 8 items, too."""
+    return _off_by(entry) == 0
 
 
 def is_within_one(entry: audits.Audit) -> bool:
     """Whether the model counted as the person did, or one off."""
-    count, true = entry.model_count, entry.true_count
-    return count is not None and true is not None and abs(count - true) <= 1
+    off = _off_by(entry)
+    return off is not None and off <= 1
 
 
 def of(entries: Iterable[audits.Audit], totals: Sequence[Totals]) -> Benefit:
     """What the entries of a log show; undone and repeated ones count as the log's rules say."""
-    return Benefit(audits.effective(entries), totals)
+    entries = list(entries)
+    shifts: dict[str, list[audits.Audit]] = defaultdict(list)
+    for entry in entries:
+        if entry.shift:
+            shifts[entry.shift].append(entry)
+    of_shifts = [entry for own in shifts.values() for entry in audits.effective(own)]
+    return Benefit(audits.effective(entries), of_shifts, totals)
+
+
+def _off_by(entry: audits.Audit) -> int | None:
+    """By how many items the model was wrong; None where either count is not known."""
+    count, true = entry.model_count, entry.true_count
+    if count is None or true is None:
+        return None
+    return 0 if entry.model_or_more and true > count else abs(count - true)
 
 
 def _stratum(verdict: str, shift: Totals) -> tuple[str, float]:

@@ -64,6 +64,7 @@ def offer(
             "record_id": bin_id or None,
             "items": asked.items,
             "model_count": answer["count"],
+            "model_or_more": answer.get("or_more", False),
             "probability": answer.get("match_probability"),
             "model_package": pages.service(request).connect().model_package(),
         }

@@ -142,6 +142,7 @@ def _entry(
         items=one.items,
         verdict=answer.answer["verdict"],
         model_count=answer.answer["count"],
+        model_or_more=answer.answer.get("or_more", False),
         probability=answer.answer.get("match_probability"),
         model_package=answer.model_package,
         shift=work.shift.id,

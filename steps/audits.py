@@ -54,6 +54,7 @@ class Audit:
         record_id: The id of the stock record.
         items: The items of the stock record, as JSON.
         model_count: The count that the model answered.
+        model_or_more: Whether the answer stands for all greater counts, too: "6 or more".
         probability: The model's probability that the record is right.
         model_package: The ARN of the model package that answered.
         shift: The name of the shift.
@@ -74,6 +75,7 @@ class Audit:
     record_id: str | None = None
     items: Any = None
     model_count: int | None = None
+    model_or_more: bool = False
     probability: float | None = None
     model_package: str | None = None
     shift: str | None = None
@@ -208,7 +210,7 @@ def _allowed(name: str, value: Any) -> str | None:
     match name:
         case "items":
             return None
-        case "sampled":
+        case "sampled" | "model_or_more":
             return None if isinstance(value, bool) else "true or false"
         case "expected_quantity" | "true_count" | "model_count":
             return None if is_quantity(value) else QUANTITY + null

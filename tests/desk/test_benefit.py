@@ -69,6 +69,19 @@ def test_accuracy_is_that_of_all_bins_and_not_of_the_doubtful_ones() -> None:
     assert row.within_one.value == pytest.approx((8 + 90) / 100)
 
 
+@pytest.mark.parametrize(
+    ("counted", "or_more", "true", "exact", "within_one"),
+    [(6, True, 8, 1, 1), (6, False, 8, 0, 0), (6, True, 6, 1, 1), (6, True, 5, 0, 1),
+     (6, True, 4, 0, 0), (3, False, 4, 0, 1)],
+)  # fmt: skip
+def test_an_open_answer_is_right_for_greater_counts(
+    counted: int, or_more: bool, true: int, exact: int, within_one: int
+) -> None:
+    entry = audit("look", true, counted, model_or_more=or_more)
+    row = of(entry, totals=(shift(look=(1, 1)),)).overall
+    assert (row.exact, row.within_one) == (wilson(exact, 1), wilson(within_one, 1))
+
+
 def test_a_shift_with_bins_left_in_its_queue_is_not_in_the_shares() -> None:
     whole = shift("s", look=(2, 2), passed=(8, 1))
     begun = shift("t", look=(5, 5))
@@ -77,6 +90,22 @@ def test_a_shift_with_bins_left_in_its_queue_is_not_in_the_shares() -> None:
     assert found.unfinished == [begun]
     assert (found.overall.bins, found.overall.found) == (10, 1)
     assert (len(found.decisions), found.found) == (4, 2)
+
+
+def test_a_photo_that_is_decided_again_elsewhere_stays_decided_in_its_shift() -> None:
+    """The same photo is in two shifts, and is checked alone after them: 4, then 3, then 5."""
+    first = audit("look", 4)
+    second, alone = (
+        replace(audit("look", true, shift=name, when=when), image_sha256=first.image_sha256)
+        for true, name, when in (
+            (3, "t", "2026-11-30T10:00:00.000000Z"), (5, None, "2026-11-30T11:00:00.000000Z"),
+        )
+    )  # fmt: skip
+    totals = (shift("s", look=(1, 1)), shift("t", look=(1, 1)))
+    found = of(first, second, alone, totals=totals)
+    assert found.decisions == [alone]
+    assert (found.unfinished, found.overall.bins, found.overall.audited) == ([], 2, 2)
+    assert found.overall.wrong == wilson(1, 2)
 
 
 def test_an_undo_takes_a_decision_out_of_every_number() -> None:

@@ -60,6 +60,18 @@ def test_a_decision_is_written_with_what_the_endpoint_answered(
     assert str(entry.model_package).endswith(":model-package/tally/1")
 
 
+@pytest.mark.parametrize(("squares", "or_more"), [(6, True), (5, False)])
+def test_an_answer_of_6_or_more_is_written_as_such(
+    client: httpx.Client, written: Written, squares: int, or_more: bool
+) -> None:
+    files = {"photo": ("bin.jpg", bin_photo(range(squares)))}
+    fields = form(client.post("/bin", data={"quantity": "3"}, files=files).text)
+    sent = fields | {"decision": "adjusted", "count": "8", "who": "Ada"}
+    client.post("/bin/audit", data=sent)
+    (entry,) = written(fields["audit"])
+    assert (entry.model_count, entry.model_or_more) == (squares, or_more)
+
+
 def test_the_record_of_an_id_is_written_with_its_items(
     open_desk: OpenDesk, written: Written, tmp_path: Path
 ) -> None:

@@ -147,6 +147,13 @@ def test_a_decision_is_in_the_log_with_all_that_belongs_to_it(
     assert str(entry["model_package"]).endswith("model-package/tally/1")
 
 
+def test_an_answer_of_6_or_more_is_in_the_log_as_such(client: httpx.Client, target: Target) -> None:
+    address = counted(client, Upload().add("1.jpg", count=7, recorded=3).send(client))
+    decide(client, address, "1", count="7")
+    (entry,) = audits(target, address)
+    assert (entry["model_count"], entry["model_or_more"]) == (6, True)
+
+
 @pytest.mark.parametrize(
     ("typed", "decision", "kept"),
     [

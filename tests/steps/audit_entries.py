@@ -33,6 +33,7 @@ def document(number: int = 1, **changed: Any) -> dict[str, Any]:
         "items": [{"sku": "A", "quantity": 3}],
         "verdict": "look",
         "model_count": 4,
+        "model_or_more": False,
         "probability": 0.25,
         "model_package": "arn:aws:sagemaker:eu-central-1:000000000000:model-package/tally/3",
         "shift": "early",

@@ -6,8 +6,8 @@ from typing import Any
 
 from starlette.requests import Request
 
-from sagemaker_emulator.console import log_view
-from sagemaker_emulator.console.execution import Execution, Step, execution_of, id_of, pages
+from sagemaker_emulator.console import lists, log_view
+from sagemaker_emulator.console.execution import Execution, Step, execution_of, id_of
 from sagemaker_emulator.console.pages import call
 from sagemaker_emulator.console.step_request import StepRequest, step_request
 from sagemaker_emulator.sagemaker.pipelines.run.execution_thread import LOG_GROUP
@@ -129,7 +129,7 @@ def _latest_success(request: Request, execution: Execution, step: Step) -> Execu
         arn = described["PipelineExecutionArn"]
         if arn == execution.arn or described["LastModifiedTime"] < best_end:
             continue
-        listed = pages(
+        listed = lists.every(
             request,
             "ListPipelineExecutionSteps",
             "PipelineExecutionSteps",

@@ -1,6 +1,7 @@
 """EventBridge: the rules, what each of them did, and a form to send an event."""
 
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import anyio.to_thread
@@ -11,6 +12,7 @@ from starlette.routing import Route
 from sagemaker_emulator.console import lists, live, rule_matches
 from sagemaker_emulator.console.forms import form_of
 from sagemaker_emulator.console.pages import Section, call, fragment, only, render, url
+from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.services.events.event_log import GROUP
 
 SECTION = Section("Events", "/console/events")
@@ -22,8 +24,22 @@ def _list(request: Request) -> Response:
     return _rules(request)
 
 
-def _rules(request: Request, sent: str = "", matched: list[str] | None = None) -> Response:
-    """The list of rules; after an event was sent, with the rules that it matched."""
+def _rules(
+    request: Request,
+    form: Mapping[str, str] = _EXAMPLE,
+    sent: str = "",
+    matched: Sequence[str] = (),
+    problem: ApiError | None = None,
+) -> Response:
+    """The list of rules, and the form of an event.
+
+    Args:
+        request: The browser's request.
+        form: What the form holds.
+        sent: The id of the event that the form sent; empty if it sent none.
+        matched: The rules that the event matched.
+        problem: Why the event was refused.
+    """
     found = _page(request)
     targets = {
         rule["Name"]: call(request, "ListTargetsByRule", "events", Rule=rule["Name"])["Targets"]
@@ -32,11 +48,13 @@ def _rules(request: Request, sent: str = "", matched: list[str] | None = None) -
     return render(
         request,
         "events.html.j2",
+        problem.status if problem else 200,
         found=found,
         targets=targets,
-        example=_EXAMPLE,
+        form=form,
         sent=sent,
-        matched=matched or [],
+        matched=matched,
+        problem=problem,
     )
 
 
@@ -54,12 +72,14 @@ async def _send(request: Request) -> Response:
     entry = {"Source": form["source"], "DetailType": form["type"], "Detail": form["detail"]}
 
     def send() -> Response:
-        found = call(request, "PutEvents", "events", Entries=[entry])["Entries"][0]
-        if "EventId" not in found:
-            values = {"title": found["ErrorCode"], "message": found["ErrorMessage"]}
-            return render(request, "problem_page.html.j2", 400, **values)
+        try:
+            found = call(request, "PutEvents", "events", Entries=[entry])["Entries"][0]
+            if "EventId" not in found:
+                raise ApiError(found["ErrorCode"], found["ErrorMessage"])
+        except ApiError as problem:
+            return _rules(request, form, problem=problem)
         identity = found["EventId"]
-        return _rules(request, identity, rule_matches.rules_of(request, identity))
+        return _rules(request, form, identity, rule_matches.rules_of(request, identity))
 
     return await anyio.to_thread.run_sync(send)
 

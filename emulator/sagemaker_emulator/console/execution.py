@@ -7,6 +7,7 @@ from typing import Any
 
 from starlette.requests import Request
 
+from sagemaker_emulator.console import lists
 from sagemaker_emulator.console.pages import call
 from sagemaker_emulator.errors import not_found
 from sagemaker_emulator.sagemaker.pipelines.language.definition import (
@@ -161,7 +162,7 @@ def execution_of(request: Request, execution_id: str) -> Execution:
     definition = parsed(text["PipelineDefinition"])
     records = {
         each["StepName"]: each
-        for each in pages(
+        for each in lists.every(
             request,
             "ListPipelineExecutionSteps",
             "PipelineExecutionSteps",
@@ -179,25 +180,13 @@ def execution_of(request: Request, execution_id: str) -> Execution:
 
 def parameters_of(request: Request, arn: str) -> dict[str, str]:
     """The value of each parameter in an execution, as text."""
-    listed = pages(
+    listed = lists.every(
         request,
         "ListPipelineParametersForExecution",
         "PipelineParameters",
         PipelineExecutionArn=arn,
     )
     return {each["Name"]: each["Value"] for each in listed}
-
-
-def pages(request: Request, operation: str, key: str, **members: Any) -> list[dict[str, Any]]:
-    """All items of a List operation of SageMaker."""
-    items: list[dict[str, Any]] = []
-    token = ""
-    while True:
-        response = call(request, operation, MaxResults=100, NextToken=token, **members)
-        items += response[key]
-        token = response.get("NextToken", "")
-        if not token:
-            return items
 
 
 @functools.lru_cache(maxsize=64)

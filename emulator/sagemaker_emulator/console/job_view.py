@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.requests import Request
 
-from sagemaker_emulator.console.pages import call
+from sagemaker_emulator.console.pages import call, url
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.sagemaker.jobs.kinds import (
     PROCESSING,
@@ -85,6 +85,11 @@ class JobView:
     def seconds(self) -> float | None:
         """How long it ran; None while it runs."""
         return None if self.ended is None else self.ended - self.started
+
+
+def address_of(word: str, name: str) -> str:
+    """The page of a job."""
+    return url("tuning", name) if word == "tuning" else url("jobs", word, name)
 
 
 def kind_of(word: str) -> JobKind:

@@ -13,8 +13,8 @@ from starlette.routing import Route
 from sagemaker_emulator.console import job_view, lists, live, log_view, metric_curves
 from sagemaker_emulator.console.forms import form_of
 from sagemaker_emulator.console.job_origin import origin_of
-from sagemaker_emulator.console.job_view import KINDS, WORDS, JobView, kind_of
-from sagemaker_emulator.console.pages import Section, call, fragment, render, url
+from sagemaker_emulator.console.job_view import KINDS, WORDS, JobView, address_of, kind_of
+from sagemaker_emulator.console.pages import Section, call, fragment, render
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.sagemaker.jobs.kinds import JobKind
 
@@ -68,11 +68,6 @@ class Jobs:
     next: str
     more: bool
     hint: str = ""
-
-
-def address_of(word: str, name: str) -> str:
-    """The page of a job."""
-    return url("tuning", name) if word == "tuning" else url("jobs", word, name)
 
 
 def page(request: Request, *words: str) -> Jobs:

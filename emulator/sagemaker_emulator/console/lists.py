@@ -64,6 +64,28 @@ def page(
     return Listing(items, text, response.get("NextToken", ""))
 
 
+def every(request: Request, operation: str, key: str, **members: Any) -> list[dict[str, Any]]:
+    """All items of a List operation of SageMaker.
+
+    Args:
+        request: The browser's request.
+        operation: Its name.
+        key: The member of its response that holds the items.
+        members: Further members.
+
+    Raises:
+        ApiError: As the operation.
+    """
+    items: list[dict[str, Any]] = []
+    token = ""
+    while True:
+        response = call(request, operation, MaxResults=PAGE, NextToken=token, **members)
+        items += response[key]
+        token = response.get("NextToken", "")
+        if not token:
+            return items
+
+
 def filter_of(request: Request) -> tuple[str, str]:
     """What a list's names are filtered by, and the token of its page; empty where there is none."""
     return request.query_params.get("filter", "").strip(), request.query_params.get("after", "")

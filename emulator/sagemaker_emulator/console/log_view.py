@@ -17,9 +17,10 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from sagemaker_emulator.console import live
+from sagemaker_emulator.console.job_view import KINDS
 from sagemaker_emulator.console.pages import call, url
 from sagemaker_emulator.errors import ApiError
-from sagemaker_emulator.sagemaker.jobs.kinds import PROCESSING, RUNNING, TRAINING, TRANSFORM
+from sagemaker_emulator.sagemaker.jobs.kinds import RUNNING
 
 SECTION = None
 FIRST_LINES = 500
@@ -27,7 +28,6 @@ _PAGE = 10_000
 # Streams that are read at once: those whose last event is the latest.
 _MOST_STREAMS = 50
 _LOOK_FOR_STREAMS_SECONDS = 2.0
-_JOBS = {kind.title.lower(): kind for kind in (PROCESSING, TRAINING, TRANSFORM)}
 
 Place = dict[str, str]
 
@@ -177,8 +177,8 @@ def _follow(request: Request) -> Response:
 
 
 def _has_ended(request: Request, job: str) -> bool:
-    title, _, name = job.partition("/")
-    if (kind := _JOBS.get(title)) is None:
+    word, _, name = job.partition("/")
+    if (kind := KINDS.get(word)) is None:
         return False
     try:
         found = call(request, f"Describe{kind.title}Job", **{kind.name_key: name})

@@ -3,7 +3,7 @@
 import json
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -171,7 +171,7 @@ def _rules(request: Request, package: Mapping[str, Any], status: str) -> list[di
         | {"ModelApprovalStatus": status, "UpdatedModelPackageFields": ["ModelApprovalStatus"]},
     }
     found = []
-    for rule in call(request, "ListRules", "events", Limit=100)["Rules"]:
+    for rule in _all_rules(request):
         if rule.get("State") != "ENABLED" or "EventPattern" not in rule:
             continue
         pattern = rule["EventPattern"]
@@ -182,6 +182,14 @@ def _rules(request: Request, package: Mapping[str, Any], status: str) -> list[di
             targets = call(request, "ListTargetsByRule", "events", Rule=rule["Name"])["Targets"]
             found.append({"name": rule["Name"], "targets": [each["Arn"] for each in targets]})
     return found
+
+
+def _all_rules(request: Request) -> Iterator[dict[str, Any]]:
+    token: str | None = ""
+    while token is not None:
+        page = call(request, "ListRules", "events", Limit=100, NextToken=token)
+        yield from page["Rules"]
+        token = page.get("NextToken")
 
 
 _VERSION = "/models/groups/{group}/{version}"

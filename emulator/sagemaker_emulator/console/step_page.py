@@ -8,31 +8,20 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sagemaker_emulator.console import live, log_view, metric_curves, s3_client
+from sagemaker_emulator.console import lists, live, log_view, metric_curves, s3_client
 from sagemaker_emulator.console.cache_view import CacheView, cache_view, lines_of
-from sagemaker_emulator.console.execution import WAITING, Execution, Step, execution_of, pages
+from sagemaker_emulator.console.execution import WAITING, Execution, Step, execution_of
+from sagemaker_emulator.console.job_view import KINDS, address_of
 from sagemaker_emulator.console.pages import call, fragment, render, url
 from sagemaker_emulator.console.step_request import describe, step_request
 from sagemaker_emulator.errors import ApiError
-from sagemaker_emulator.sagemaker.jobs.kinds import (
-    PROCESSING,
-    TRAINING,
-    TRANSFORM,
-    TUNING,
-    JobKind,
-)
+from sagemaker_emulator.sagemaker.jobs.kinds import JobKind
 from sagemaker_emulator.sagemaker.pipelines.language.step_types import (
     RESOURCE_STEPS,
     resource_name,
 )
 
 PARTS = ("state", "metrics", "cache", "request", "attempts", "outputs")
-_JOBS = {
-    "Processing": ("processing", PROCESSING),
-    "Training": ("training", TRAINING),
-    "Transform": ("transform", TRANSFORM),
-    "Tuning": ("tuning", TUNING),
-}
 _MOST_FILES = 100  # of each output
 _SUFFIX = 10  # characters that a service adds to a job's name
 
@@ -144,10 +133,8 @@ def resource_address(step: Step) -> str:
     if not step.resource:
         return ""
     match type_:
-        case "Tuning":
-            return url("tuning", name)
-        case "Processing" | "Training" | "Transform":
-            return url("jobs", _JOBS[type_][0], name)
+        case "Processing" | "Training" | "Transform" | "Tuning":
+            return address_of(type_.lower(), name)
         case "Model":
             return url("models", "plain", name)
         case "RegisterModel":
@@ -169,21 +156,22 @@ def _log(request: Request, step: Step) -> log_view.LogView | None:
         group = f"/aws/lambda/{step.resource.rpartition(':')[2]}"
         return log_view.view(request, group, follows=not ended)
     if type_ in ("Processing", "Training", "Transform"):
-        word, kind = _JOBS[type_]
-        job = f"{word}/{name}"
-        return log_view.view(request, kind.log_group, f"{name}/", not ended, job)
+        word = type_.lower()
+        group = KINDS[word].log_group
+        return log_view.view(request, group, f"{name}/", not ended, f"{word}/{name}")
     return None
 
 
 def _attempts(request: Request, execution: Execution, step: Step) -> list[Attempt]:
     """The jobs that the step created, the first one first; a reused result has none."""
     type_ = RESOURCE_STEPS.get(step.definition.type)
-    if type_ is None or step.definition.type not in _JOBS or step.reused_from or not step.record:
+    word = step.definition.type.lower()
+    if type_ is None or word not in KINDS or step.reused_from or not step.record:
         return []
-    word, kind = _JOBS[step.definition.type]
+    kind = KINDS[word]
     full = resource_name(type_, execution.id, step.name, "0" * _SUFFIX)
     part = full[full.index(execution.id) : -_SUFFIX]
-    listed = pages(request, f"List{kind.title}Jobs", kind.summaries_key, NameContains=part)
+    listed = lists.every(request, f"List{kind.title}Jobs", kind.summaries_key, NameContains=part)
     own = [
         each[kind.name_key]
         for each in sorted(listed, key=lambda each: each["CreationTime"])
@@ -196,7 +184,7 @@ def _attempt(request: Request, word: str, kind: JobKind, name: str) -> Attempt:
     found = call(request, f"Describe{kind.title}Job", **{kind.name_key: name})
     return Attempt(
         name=name,
-        address=url("tuning", name) if word == "tuning" else url("jobs", word, name),
+        address=address_of(word, name),
         status=found[kind.status_key],
         started=found.get("CreationTime"),
         ended=found.get(kind.end_key),

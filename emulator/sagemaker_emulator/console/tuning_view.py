@@ -7,13 +7,12 @@ from typing import Any
 
 from starlette.requests import Request
 
-from sagemaker_emulator.console import metric_curves
+from sagemaker_emulator.console import lists, metric_curves
 from sagemaker_emulator.console.pages import call
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.sagemaker.jobs.kinds import RUNNING
 
 Json = Mapping[str, Any]
-_PAGE = 100
 # The scale "Auto" is logarithmic from two orders of magnitude on.
 _WIDE = 100
 _MOST_CURVES = 8
@@ -129,7 +128,14 @@ def describe(request: Request, name: str) -> TuningView:
     status = job["HyperParameterTuningJobStatus"]
     maximize = objective["Type"] == "Maximize"
     best = job.get("BestTrainingJob", {}).get("TrainingJobName", "")
-    trials = [_trial(each, best) for each in _summaries(request, name)]
+    summaries = lists.every(
+        request,
+        "ListTrainingJobsForHyperParameterTuningJob",
+        "TrainingJobSummaries",
+        HyperParameterTuningJobName=name,
+        SortBy="CreationTime",
+    )
+    trials = [_trial(each, best) for each in summaries]
     sign = -1 if maximize else 1
 
     def rank(trial: Trial) -> tuple[bool, float]:
@@ -220,23 +226,6 @@ def curves_chart(request: Request, job: TuningView) -> dict[str, Any]:
         "series": series,
         "live": job.running,
     }
-
-
-def _summaries(request: Request, name: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    token = ""
-    while True:
-        page = call(
-            request,
-            "ListTrainingJobsForHyperParameterTuningJob",
-            HyperParameterTuningJobName=name,
-            SortBy="CreationTime",
-            MaxResults=_PAGE,
-            NextToken=token,
-        )
-        found += page["TrainingJobSummaries"]
-        if not (token := page.get("NextToken") or ""):
-            return found
 
 
 def _trial(summary: Json, best: str) -> Trial:

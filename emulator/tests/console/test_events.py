@@ -133,12 +133,15 @@ def test_a_test_event_names_the_rules_that_it_matched(console: ConsoleClient, ru
     ("source", "detail", "code"),
     [("aws.s3", "{}", "NotAuthorizedForSource"), ("my", "no json", "MalformedDetail")],
 )
-def test_an_event_that_is_refused_shows_why(
+def test_an_event_that_is_refused_shows_why_and_stays_in_its_form(
     console: ConsoleClient, source: str, detail: str, code: str
 ) -> None:
     page = console.get("/console/events")
     sent = console.post("/console/events", page, 400, source=source, type="T", detail=detail)
-    assert code in sent.text
+    shown = BeautifulSoup(sent.text, "html.parser")
+    problem, text = shown.select_one(".problem"), shown.select_one("textarea[name=detail]")
+    assert problem is not None and code in problem.text
+    assert text is not None and text.text == detail
 
 
 def test_a_new_match_arrives_as_an_event(console: ConsoleClient, events: Any, rule: str) -> None:

@@ -185,6 +185,23 @@ def test_approval_writes_the_note_and_runs_the_rules(
     assert "I looked at 20" in console.get(here).text
 
 
+def test_a_rule_behind_a_hundred_others_is_named(
+    emulator: Emulator, console: ConsoleClient, register: Register, name: str
+) -> None:
+    events = emulator.client("events")
+    rules = [*(f"a-{number}-{name}" for number in range(100)), f"z-{name}"]
+    for rule in rules:
+        of = [name] if rule == rules[-1] else ["another"]
+        pattern = {"source": ["aws.sagemaker"], "detail": {"ModelPackageGroupName": of}}
+        events.put_rule(Name=rule, EventPattern=json.dumps(pattern))
+    try:
+        page = console.get(register())
+    finally:
+        for rule in rules:
+            events.delete_rule(Name=rule)
+    assert page.select_one(f"section[aria-labelledby=decision] a[href='/console/events/z-{name}']")
+
+
 def test_a_decision_without_a_note_removes_the_former_note(
     console: ConsoleClient, register: Register
 ) -> None:
