@@ -40,6 +40,9 @@ from sagemaker_emulator.sagemaker.registry import groups, models, packages
 from sagemaker_emulator.sagemaker.transform import operations as transform
 from sagemaker_emulator.sagemaker.tuning import operations as tuning
 from sagemaker_emulator.sagemaker.tuning.tuners import Tuners
+from sagemaker_emulator.services.alarms import operations as alarms
+from sagemaker_emulator.services.alarms import tags as alarm_tags
+from sagemaker_emulator.services.alarms.alarms import Alarms
 from sagemaker_emulator.services.dead_letters import DeadLetters
 from sagemaker_emulator.services.events import operations as events
 from sagemaker_emulator.services.events import tags as rule_tags
@@ -72,6 +75,8 @@ OPERATIONS: tuple[ModuleType, ...] = (
         log_groups,
         log_streams,
         log_events,
+        alarms,
+        alarm_tags,
     ),
 )
 _log = logging.getLogger("emulator")
@@ -97,6 +102,7 @@ def connect(context: Context, runtime: str) -> None:
     context.containers = Runtime(context.images, context.state, sandbox, client)
     context.logs = LogFiles(context.state / "logs")
     context.metrics = Metrics()
+    context.alarms = Alarms(context)
     context.events = EventBus(context)
     context.functions = Invoker(context)
     context.dead_letters = DeadLetters(context)
@@ -154,6 +160,7 @@ def serve(options: Options) -> None:
             context.dead_letters,
             context.functions,
             context.jobs,
+            context.alarms,
             context.endpoints,
             context.tuning,  # after the jobs, as it must find the interrupted ones ended
             context.executions,  # last, as the executions that it continues call all others
