@@ -47,6 +47,7 @@ class Context:
     dead_letters: ports.DeadLetters = field(init=False)
     jobs: ports.Jobs = field(init=False)
     endpoints: ports.Endpoints = field(init=False)
+    captures: ports.Captures = field(init=False)
     tuning: ports.Tuning = field(init=False)
     executions: ports.Executions = field(init=False)
 
