@@ -28,6 +28,7 @@ from sagemaker_emulator.proxies import past_proxies
 from sagemaker_emulator.sagemaker import search, tags
 from sagemaker_emulator.sagemaker.endpoints import configs
 from sagemaker_emulator.sagemaker.endpoints import operations as endpoints
+from sagemaker_emulator.sagemaker.endpoints.capture import Captures
 from sagemaker_emulator.sagemaker.endpoints.deployments import Deployments
 from sagemaker_emulator.sagemaker.jobs import operations as jobs
 from sagemaker_emulator.sagemaker.jobs import processing, training
@@ -108,6 +109,7 @@ def connect(context: Context, runtime: str) -> None:
     context.source_mappings = QueuePollers(context)
     runners = {PROCESSING: processing.run, TRAINING: training.run, TRANSFORM: transform.run}
     context.jobs = RunningJobs(context, runners)
+    context.captures = Captures(context)
     context.endpoints = Deployments(context)
     context.tuning = Tuners(context)
     context.executions = Executions(context)
@@ -161,6 +163,7 @@ def serve(options: Options) -> None:
             context.functions,
             context.source_mappings,
             context.jobs,
+            context.captures,  # before the endpoints, so that it ends after them
             context.endpoints,
             context.tuning,  # after the jobs, as it must find the interrupted ones ended
             context.executions,  # last, as the executions that it continues call all others

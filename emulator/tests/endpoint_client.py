@@ -43,8 +43,8 @@ class Hosting:
         )
         return arn
 
-    def config(self, name: str, **models: str) -> None:
-        """A configuration with a variant for each model."""
+    def config(self, name: str, settings: dict[str, Any] | None = None, **models: str) -> None:
+        """A configuration with a variant for each model, and other members of the request."""
         variants = [
             {
                 "VariantName": variant,
@@ -54,7 +54,9 @@ class Hosting:
             }
             for variant, model in models.items()
         ]
-        self.sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=variants)
+        self.sagemaker.create_endpoint_config(
+            EndpointConfigName=name, ProductionVariants=variants, **settings or {}
+        )
 
     def endpoint(self, name: str) -> Any:
         self.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)

@@ -48,6 +48,7 @@ class Context:
     moto: ports.Moto = field(init=False)
     jobs: ports.Jobs = field(init=False)
     endpoints: ports.Endpoints = field(init=False)
+    captures: ports.Captures = field(init=False)
     tuning: ports.Tuning = field(init=False)
     executions: ports.Executions = field(init=False)
 

@@ -1,6 +1,7 @@
 """What the services call each other for, as Protocols; `serve` connects their objects."""
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -233,6 +234,7 @@ class ModelServer(Protocol):
 class Deployment(Protocol):
     """The model servers of one endpoint configuration, and each variant's share by name."""
 
+    config: Document
     weights: dict[str, float]
 
     def choose(self, variant: str | None = None) -> str | None:
@@ -260,6 +262,46 @@ class Endpoints(Service, Protocol):
 
     def remove(self, name: str) -> None:
         """End an endpoint's servers, also those that are starting."""
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """A request to a variant's container, and the container's answer.
+
+    Attributes:
+        endpoint: the endpoint's name.
+        variant: the variant's name.
+        body: the request's.
+        answer: the answer's body.
+        content_type: of the request.
+        answer_type: the content type of the answer.
+        attributes: the custom attributes of the request; "" without any.
+        inference_id: the InferenceId of the request; "" without one.
+        time: when it was answered, in seconds since the epoch.
+    """
+
+    endpoint: str
+    variant: str
+    body: bytes
+    answer: bytes
+    content_type: str
+    answer_type: str
+    attributes: str = ""
+    inference_id: str = ""
+    time: float = field(default_factory=time.time)
+
+
+class Captures(Service, Protocol):
+    """Data capture: what endpoints were asked and answered, on its way to S3."""
+
+    def record(self, config: Mapping[str, Any] | None, exchange: Exchange) -> None:
+        """Keep an exchange, if the DataCaptureConfig samples it; it takes microseconds."""
+
+    def describe(self, endpoint: str, config: Mapping[str, Any]) -> dict[str, object]:
+        """DescribeEndpoint's DataCaptureConfig, from that of the endpoint's configuration."""
+
+    def forget(self, endpoint: str) -> None:
+        """Write what waits of an endpoint that is deleted."""
 
 
 class Executions(Service, Protocol):

@@ -12,6 +12,7 @@ from sagemaker_emulator.aws.pages import CREATED, Stored, page
 from sagemaker_emulator.errors import invalid
 from sagemaker_emulator.sagemaker import tags
 from sagemaker_emulator.sagemaker.defaults import ENDPOINT_CONFIG, fill
+from sagemaker_emulator.sagemaker.endpoints import capture
 from sagemaker_emulator.storage.store import Document
 
 if TYPE_CHECKING:
@@ -19,15 +20,18 @@ if TYPE_CHECKING:
 
 KIND = "endpoint-config"
 _HONOURED = """
-    EndpointConfigName Tags DataCaptureConfig AsyncInferenceConfig ExplainerConfig
-    ShadowProductionVariants
+    EndpointConfigName Tags AsyncInferenceConfig ExplainerConfig ShadowProductionVariants
+    DataCaptureConfig{
+        EnableCapture InitialSamplingPercentage DestinationS3Uri CaptureOptions{CaptureMode}
+        CaptureContentTypeHeader{CsvContentTypes JsonContentTypes}
+    }
     ProductionVariants{
         VariantName ModelName InitialInstanceCount InitialVariantWeight
         ContainerStartupHealthCheckTimeoutInSeconds ServerlessConfig
     }
 """
 _KEPT = """
-    KmsKeyId ExecutionRoleArn VpcConfig EnableNetworkIsolation
+    KmsKeyId ExecutionRoleArn VpcConfig EnableNetworkIsolation DataCaptureConfig{KmsKeyId}
     ProductionVariants{
         InstanceType AcceleratorType VolumeSizeInGB ModelDataDownloadTimeoutInSeconds
         EnableSSMAccess InferenceAmiVersion RoutingConfig CapacityReservationConfig
@@ -47,8 +51,8 @@ def create_config(context: Context, request: types.CreateEndpointConfigInputType
     for key, what in _UNSUPPORTED.items():
         if request.get(key):
             raise invalid(f"{key}: the emulator does not do {what}.")
-    if "DataCaptureConfig" in request and request["DataCaptureConfig"].get("EnableCapture"):
-        raise invalid("DataCaptureConfig.EnableCapture: the emulator captures no data yet.")
+    if "DataCaptureConfig" in request:
+        capture.check(request["DataCaptureConfig"])
     names = [variant["VariantName"] for variant in request["ProductionVariants"]]
     if len(names) != len(set(names)):
         raise invalid(f"ProductionVariants: the names must differ, and are {names}.")

@@ -12,7 +12,7 @@ import httpx
 
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import HttpResponse
-from sagemaker_emulator.aws.ports import Measurement
+from sagemaker_emulator.aws.ports import Exchange, Measurement
 from sagemaker_emulator.sagemaker.endpoints.deployment import Replaced, log_group
 from sagemaker_emulator.sagemaker.endpoints.deployments import KIND
 from sagemaker_emulator.storage.store import Document
@@ -21,8 +21,9 @@ MAX_BODY = 25 * 1024 * 1024
 TIMEOUT = 60.0
 ATTRIBUTES = "x-amzn-sagemaker-custom-attributes"
 VARIANT = "x-amzn-sagemaker-target-variant"
+INFERENCE_ID = "x-amzn-sagemaker-inference-id"
 # What AWS passes on to the container; the rest of the request was for the service.
-PASSED = ("content-type", "accept", ATTRIBUTES, "x-amzn-sagemaker-inference-id")
+PASSED = ("content-type", "accept", ATTRIBUTES, INFERENCE_ID)
 
 
 def invoke_endpoint(
@@ -87,8 +88,14 @@ def _invoke(
             f'"{text}". See the log group {log_group(name)} for more information.'
         )
         return _model_error(context, name, message, response.status_code, text)
+    answer_type = response.headers.get("content-type", "application/octet-stream")
+    exchange = Exchange(
+        *(name, variant, body, response.content, passed["content-type"], answer_type),
+        *(headers.get(ATTRIBUTES, ""), headers.get(INFERENCE_ID, "")),
+    )
+    context.captures.record(deployment.config.get("DataCaptureConfig"), exchange)
     reply = {
-        "content-type": response.headers.get("content-type", "application/octet-stream"),
+        "content-type": answer_type,
         "x-amzn-invoked-production-variant": variant,
     }
     if ATTRIBUTES in response.headers:

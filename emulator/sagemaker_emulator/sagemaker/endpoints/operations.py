@@ -184,6 +184,9 @@ def describe_endpoint(context: Context, request: types.DescribeEndpointInputType
     document = get(context, request["EndpointName"])
     if not document.get("FailureReason"):
         document.pop("FailureReason", None)
+    if captures := document["Config"].get("DataCaptureConfig"):
+        described = context.captures.describe(request["EndpointName"], captures)
+        document["DataCaptureConfig"] = described
     if document["EndpointStatus"] in ("Creating", "Updating"):
         config = document.get("Update", document)["Config"]
         document["PendingDeploymentSummary"] = {
@@ -221,6 +224,7 @@ def delete_endpoint(context: Context, request: types.DeleteEndpointInputTypeDef)
             context.store.delete(KIND, name)
             context.store.delete("tags", document["EndpointArn"])
         endpoints.remove(name)
+    context.captures.forget(name)
     return {}
 
 
