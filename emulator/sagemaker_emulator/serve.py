@@ -44,19 +44,21 @@ from sagemaker_emulator.sagemaker.tuning.tuners import Tuners
 from sagemaker_emulator.services.alarms import operations as alarms
 from sagemaker_emulator.services.alarms import tags as alarm_tags
 from sagemaker_emulator.services.alarms.alarms import Alarms
-from sagemaker_emulator.services.dead_letters import DeadLetters
+from sagemaker_emulator.services.deliveries import Deliveries
 from sagemaker_emulator.services.events import operations as events
 from sagemaker_emulator.services.events import tags as rule_tags
 from sagemaker_emulator.services.events.bus import EventBus
+from sagemaker_emulator.services.functions import invoke_config, policy, source_mappings, versions
 from sagemaker_emulator.services.functions import operations as functions
-from sagemaker_emulator.services.functions import policy, versions
 from sagemaker_emulator.services.functions import tags as function_tags
-from sagemaker_emulator.services.functions.invocation import Invoker
+from sagemaker_emulator.services.functions.invoker import Invoker
+from sagemaker_emulator.services.functions.queue_pollers import QueuePollers
 from sagemaker_emulator.services.logs import events as log_events
 from sagemaker_emulator.services.logs import groups as log_groups
 from sagemaker_emulator.services.logs import streams as log_streams
 from sagemaker_emulator.services.logs.log_files import LogFiles
 from sagemaker_emulator.services.metrics import Metrics
+from sagemaker_emulator.services.moto_fallback import MotoFallback
 from sagemaker_emulator.state_folder import only_server, own
 from sagemaker_emulator.storage.s3 import S3
 from sagemaker_emulator.storage.store import Store
@@ -73,6 +75,8 @@ OPERATIONS: tuple[ModuleType, ...] = (
         policy,
         versions,
         function_tags,
+        invoke_config,
+        source_mappings,
         log_groups,
         log_streams,
         log_events,
@@ -103,10 +107,12 @@ def connect(context: Context, runtime: str) -> None:
     context.containers = Runtime(context.images, context.state, sandbox, client)
     context.logs = LogFiles(context.state / "logs")
     context.metrics = Metrics()
+    context.moto = MotoFallback(context)
+    context.deliveries = Deliveries(context)
     context.alarms = Alarms(context)
     context.events = EventBus(context)
     context.functions = Invoker(context)
-    context.dead_letters = DeadLetters(context)
+    context.source_mappings = QueuePollers(context)
     runners = {PROCESSING: processing.run, TRAINING: training.run, TRANSFORM: transform.run}
     context.jobs = RunningJobs(context, runners)
     context.captures = Captures(context)
@@ -159,8 +165,9 @@ def serve(options: Options) -> None:
         os.environ.update(context.client_environment | past_proxies())
         connect(context, options.runtime)
         services: tuple[Service, ...] = (
-            context.dead_letters,
+            context.deliveries,
             context.functions,
+            context.source_mappings,
             context.jobs,
             context.alarms,
             context.captures,  # before the endpoints, so that it ends after them

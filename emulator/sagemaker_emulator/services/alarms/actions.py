@@ -1,106 +1,82 @@
-"""What alarms do when their state changes: messages to SNS topics, sent as a client sends them."""
+"""What alarms do when their state changes: they tell SNS topics and Lambda functions."""
 
 from __future__ import annotations
 
 import json
-import logging
-import threading
-import uuid
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping
 from typing import Any
 
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.services.alarms import history
 from sagemaker_emulator.services.alarms.messages import message, subject
+from sagemaker_emulator.services.deliveries import Ended
 from sagemaker_emulator.storage.store import Document
 
-_KIND = "alarm-action"
-_RETRY_SECONDS = 1.0
-# The actions of a state, by the member that names them.
-_MEMBERS = {
+# The members that name the actions of each state.
+MEMBERS = {
     "OK": "OKActions",
     "ALARM": "AlarmActions",
     "INSUFFICIENT_DATA": "InsufficientDataActions",
 }
-_log = logging.getLogger("emulator.alarms")
+_RUN_HERE = re.compile(
+    r"arn:aws[a-z-]*:(sns:[^:]*:[^:]*:[^:/]+|lambda:[^:]*:[^:]*:function:[^/]+)$"
+)
+_ORIGIN = "alarm"
+_PRINCIPAL = "lambda.alarms.cloudwatch.amazonaws.com"
 
 
-class Actions:
-    """The actions of one server's alarms: kept on disk until they are done."""
+def is_run_here(arn: str) -> bool:
+    """Whether an action is one of those that are run here."""
+    return bool(_RUN_HERE.match(arn))
 
-    def __init__(self, context: Context) -> None:
-        self._context = context
-        self._stopping = threading.Event()
 
-    def start(self) -> None:
-        """Run what the previous server had not yet run."""
-        for action in self._context.store.list(_KIND):
-            self._begin(action["Id"])
+def report_to_history(context: Context) -> None:
+    """Have the history of an alarm show how its actions ended."""
 
-    def stop(self) -> None:
-        """Leave what has not been run for the next server."""
-        self._stopping.set()
+    def report(ended: Ended) -> None:
+        delivery = ended.delivery
+        done = "Failed to execute" if ended.problem else "Successfully executed"
+        data = {
+            "actionState": "Failed" if ended.problem else "Succeeded",
+            "notificationResource": delivery["Arn"],
+            "error": str(ended.problem) if ended.problem else None,
+        }
+        summary = f"{done} action {delivery['Arn']}"
+        history.add(context, delivery["Origin"]["AlarmName"], "Action", summary, data)
 
-    def begin(self, old: Document, new: Document) -> None:
-        """Run the actions of a new state, soon; it may be called in a transaction."""
-        if not new["ActionsEnabled"]:
-            return
-        arns: Sequence[str] = new.get(_MEMBERS[new["StateValue"]], [])
-        for arn in arns:
-            action = {
-                "Id": str(uuid.uuid4()),
-                "AlarmName": new["AlarmName"],
-                "Arn": arn,
-                "Subject": subject(new),
-                "Message": json.dumps(message(self._context, old, new)),
-            }
-            self._context.store.put(_KIND, action["Id"], action)
-            self._begin(action["Id"])
+    context.deliveries.reports[_ORIGIN] = report
 
-    def _begin(self, identity: str) -> None:
-        threading.Thread(target=self._run, args=(identity,), daemon=True).start()
 
-    def _run(self, identity: str) -> None:
-        """Try until the topic has it, refuses it, or the server stops."""
-        while not self._stopping.wait(0.05):  # the transaction that keeps it may be open
-            action = self._context.store.get(_KIND, identity)
-            if action is None:
-                return
-            refusal = self._publish(action)
-            if refusal is None:
-                self._stopping.wait(_RETRY_SECONDS)
-                continue
-            done = "Failed to execute" if refusal else "Successfully executed"
-            summary = f"{done} action {action['Arn']}"
-            if refusal:
-                _log.error("alarm %s: %s: %s", action["AlarmName"], summary, refusal)
-            with self._context.store.transaction():
-                self._context.store.delete(_KIND, identity)
-                data = {"actionState": "Failed" if refusal else "Succeeded", "error": refusal}
-                history.add(self._context, action["AlarmName"], "Action", summary, data)
-            return
+def begin(context: Context, old: Document, new: Document, detail: Mapping[str, Any]) -> None:
+    """Run the actions of a new state, soon; it may be called in a transaction.
 
-    def _publish(self, action: Document) -> str | None:
-        """Why the topic refuses a message; empty if it has it, None if it could not be asked."""
-        import boto3
-        from botocore.config import Config
-        from botocore.exceptions import BotoCoreError, ClientError
+    Args:
+        context: the server.
+        old: the alarm before.
+        new: the alarm now.
+        detail: of the event of the change.
+    """
+    if not new["ActionsEnabled"]:
+        return
+    origin = {"Kind": _ORIGIN, "AlarmName": new["AlarmName"]}
+    for arn in new.get(MEMBERS[new["StateValue"]], []):
+        if ":lambda:" in arn:
+            payload = json.dumps(_payload(context, new, detail))
+            permit = {"Permit": (_PRINCIPAL, new["AlarmArn"])}
+            context.deliveries.send(arn, payload, permit, origin=origin)
+        else:
+            text = json.dumps(message(context, old, new))
+            context.deliveries.send(arn, text, {"Subject": subject(new)}, origin=origin)
 
-        client: Any = boto3.client(
-            "sns",
-            endpoint_url=self._context.url,
-            region_name=self._context.region,
-            aws_access_key_id=self._context.credentials.access_key_id,
-            aws_secret_access_key=self._context.credentials.secret_access_key,
-            config=Config(retries={"total_max_attempts": 1}),
-        )
-        try:
-            client.publish(
-                TopicArn=action["Arn"], Subject=action["Subject"], Message=action["Message"]
-            )
-        except ClientError as problem:
-            status = problem.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-            return str(problem) if status < 500 else None
-        except BotoCoreError:  # this server does not listen yet
-            return None
-        return ""
+
+def _payload(context: Context, alarm: Document, detail: Mapping[str, Any]) -> dict[str, Any]:
+    """What a function is invoked with."""
+    return {
+        "source": "aws.cloudwatch",
+        "alarmArn": alarm["AlarmArn"],
+        "accountId": context.account,
+        "time": detail["state"]["timestamp"],
+        "region": context.region,
+        "alarmData": dict(detail),
+    }

@@ -28,17 +28,15 @@ class Alarms:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._stopping = threading.Event()
-        self._actions = actions.Actions(context)
+        actions.report_to_history(context)
 
     def start(self) -> None:
-        """Evaluate the alarms from now on, and run the actions that the last server left."""
-        self._actions.start()
+        """Evaluate the alarms from now on."""
         threading.Thread(target=self._watch, name="alarms", daemon=True).start()
 
     def stop(self) -> None:
         """Leave the alarms as they are, for the next server."""
         self._stopping.set()
-        self._actions.stop()
 
     def state(self, name: str) -> str | None:
         """An alarm's state: OK, ALARM or INSUFFICIENT_DATA; None where there is no such alarm."""
@@ -82,11 +80,12 @@ class Alarms:
             if not is_other:
                 return
             history.add_state(self._context, old, new)
-            self._actions.begin(old, new)
+            detail = _detail(old, new)
+            actions.begin(self._context, old, new, detail)
             _log.info("alarm %s is %s: %s", name, state, reason)
             self._context.events.emit(
                 "CloudWatch Alarm State Change",
-                _detail(old, new),
+                detail,
                 [new["AlarmArn"]],
                 source="aws.cloudwatch",
             )

@@ -14,7 +14,7 @@ from sagemaker_emulator.aws.dispatch import Response, operation
 from sagemaker_emulator.aws.members import paths
 from sagemaker_emulator.aws.tag_keys import check_keys
 from sagemaker_emulator.errors import ApiError, invalid
-from sagemaker_emulator.services.alarms import history
+from sagemaker_emulator.services.alarms import actions, history
 from sagemaker_emulator.services.alarms.alarms import KIND, UNCHECKED
 from sagemaker_emulator.services.alarms.evaluation import (
     COMPARISONS,
@@ -118,10 +118,11 @@ def _check(request: Document) -> None:
         )
     if request.get("TreatMissingData", TREATMENTS[0]) not in TREATMENTS:
         raise invalid(f"TreatMissingData must be one of {', '.join(TREATMENTS)}.")
-    for member in ("OKActions", "AlarmActions", "InsufficientDataActions"):
-        if others := [arn for arn in request.get(member, []) if not arn.startswith("arn:aws:sns:")]:
+    for member in actions.MEMBERS.values():
+        if others := [arn for arn in request.get(member, []) if not actions.is_run_here(arn)]:
             raise invalid(
-                f"{member}: the emulator runs actions on SNS topics only, not {', '.join(others)}."
+                f"{member}: the emulator runs actions on SNS topics and Lambda functions only, not "
+                f"{', '.join(others)}."
             )
 
 
@@ -136,14 +137,14 @@ def describe_alarms(context: Context, request: types.DescribeAlarmsInputTypeDef)
     """Alarms in the order of their names."""
     if request.get("AlarmNames") and request.get("AlarmNamePrefix"):
         raise invalid("DescribeAlarms takes AlarmNames or AlarmNamePrefix, not both.")
-    prefix, actions = request.get("AlarmNamePrefix", ""), request.get("ActionPrefix", "")
+    prefix, action = request.get("AlarmNamePrefix", ""), request.get("ActionPrefix", "")
     names, state = request.get("AlarmNames"), request.get("StateValue")
     found = [
         alarm
         for alarm in context.store.list(KIND, prefix)
         if (not names or alarm["AlarmName"] in names)
         and (state in (None, alarm["StateValue"]))
-        and (not actions or any(arn.startswith(actions) for arn in alarm["AlarmActions"]))
+        and (not action or any(arn.startswith(action) for arn in alarm["AlarmActions"]))
         and "MetricAlarm" in request.get("AlarmTypes", ["MetricAlarm"])
     ]
     found.sort(key=lambda alarm: str(alarm["AlarmName"]))

@@ -1,5 +1,6 @@
 """Alarms of a server in the test's own process: evaluated when the test says so."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -152,7 +153,10 @@ def test_change_of_state_is_an_event(context: Context, monkeypatch: pytest.Monke
         ({"DatapointsToAlarm": 2}, "DatapointsToAlarm must be at most EvaluationPeriods"),
         ({"TreatMissingData": "well"}, "TreatMissingData must be one of breaching"),
         ({"ComparisonOperator": "GreaterThanUpperThreshold"}, "anomaly detection"),
-        ({"AlarmActions": ["arn:aws:automate:us-east-1:ec2:stop"]}, "SNS topics only"),
+        (
+            {"AlarmActions": ["arn:aws:automate:us-east-1:ec2:stop"]},
+            "SNS topics and Lambda functions only",
+        ),
         ({"ExtendedStatistic": "p99"}, "does not run PutMetricAlarm with ExtendedStatistic"),
         ({"Metrics": [{"Id": "m1", "Expression": "1"}]}, "with Metrics"),
         ({"Statistic": None}, "Statistic must be set"),
@@ -200,3 +204,42 @@ def test_tags_belong_to_an_alarm(context: Context) -> None:
     assert call(context, "ListTagsForResource", ResourceARN=arn)["Tags"] == [
         {"Key": "stage", "Value": "dev"}
     ]
+
+
+TOPIC = "arn:aws:sns:us-east-1:123456789012:news"
+FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:hears"
+
+
+@pytest.fixture
+def sent(context: Context, monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
+    """What was handed over for delivery: for whom, what, and how."""
+    handed: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(context.deliveries, "send", lambda *what, **_: handed.append(what))
+    return handed
+
+
+def test_topic_hears_of_its_states_only(context: Context, sent: list[tuple[Any, ...]]) -> None:
+    put(context, AlarmActions=[TOPIC])
+    for state in ("OK", "ALARM"):
+        call(context, "SetAlarmState", AlarmName="errors", StateValue=state, StateReason="a test")
+    ((arn, body, options),) = sent
+    assert (arn, options["Subject"]) == (TOPIC, 'ALARM: "errors" in US East (N. Virginia)')
+    message = json.loads(body)
+    assert (message["OldStateValue"], message["NewStateValue"]) == ("OK", "ALARM")
+    assert message["Trigger"]["Dimensions"][0] == {"value": "e", "name": "EndpointName"}
+
+
+def test_function_is_permitted_by_the_alarm(context: Context, sent: list[tuple[Any, ...]]) -> None:
+    put(context, OKActions=[FUNCTION])
+    call(context, "SetAlarmState", AlarmName="errors", StateValue="OK", StateReason="a test")
+    ((arn, body, options),) = sent
+    alarm = described(context)["AlarmArn"]
+    assert (arn, json.loads(body)["alarmArn"]) == (FUNCTION, alarm)
+    assert options["Permit"] == ("lambda.alarms.cloudwatch.amazonaws.com", alarm)
+
+
+def test_disabled_actions_are_not_run(context: Context, sent: list[tuple[Any, ...]]) -> None:
+    put(context, AlarmActions=[TOPIC])
+    call(context, "DisableAlarmActions", AlarmNames=["errors"])
+    call(context, "SetAlarmState", AlarmName="errors", StateValue="ALARM", StateReason="a test")
+    assert (sent, described(context)["StateValue"]) == ([], "ALARM")
