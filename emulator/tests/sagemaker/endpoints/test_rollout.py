@@ -30,7 +30,7 @@ def rollout(config: dict[str, Any] | None, *instances: int) -> Rollout:
     return Rollout.of(config, variants)
 
 
-def steps(config: dict[str, Any], *instances: int) -> list[tuple[Fraction, int]]:
+def steps(config: dict[str, Any], *instances: int) -> list[tuple[Any, int]]:
     return [(step.share, step.wait) for step in rollout(config, *instances).steps]
 
 
