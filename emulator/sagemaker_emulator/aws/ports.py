@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
@@ -195,8 +195,20 @@ class Deployment(Protocol):
     def choose(self, variant: str | None = None) -> str | None:
         """The variant of that name, else one by weight; None where there is none."""
 
+    def shadow(self, variant: str) -> str | None:
+        """The shadow variant that gets a copy of a request to a variant; None: none does."""
+
+    def copy(self, send: Callable[[], object]) -> None:
+        """Send the copy of a request to the shadow variant soon."""
+
+    def count(self, variant: str) -> int:
+        """How many instances of a variant take requests."""
+
+    def weigh(self, weights: Mapping[str, float]) -> None:
+        """Set the weights of variants, by name."""
+
     def server(self, variant: str) -> AbstractContextManager[ModelServer]:
-        """A variant's server, kept up while it is in use."""
+        """A server of a variant, kept up while it is in use."""
 
 
 class Endpoints(Service, Protocol):
@@ -211,6 +223,9 @@ class Endpoints(Service, Protocol):
 
     def begin(self, name: str, *configs: Document) -> None:
         """Deploy configurations in the background, one after the other; the last is to stay."""
+
+    def scale(self, name: str, counts: Mapping[str, int]) -> None:
+        """Start or end instances of an endpoint that is Updating, in the background."""
 
     def serving(self, name: str, timeout: float) -> Deployment | None:
         """The endpoint's deployment; after a restart, waits until its servers respond again."""

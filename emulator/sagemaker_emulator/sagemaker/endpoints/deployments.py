@@ -5,9 +5,11 @@ import logging
 import shutil
 import threading
 import time
+from collections.abc import Mapping
 
 from sagemaker_emulator.aws.context import Context
-from sagemaker_emulator.sagemaker.endpoints.deployment import Deployment, weight_of
+from sagemaker_emulator.sagemaker.endpoints import variants
+from sagemaker_emulator.sagemaker.endpoints.deployment import Deployment
 from sagemaker_emulator.sagemaker.endpoints.model_server import ServedModel
 from sagemaker_emulator.sagemaker.jobs.failures import failure_reason
 from sagemaker_emulator.storage.store import Document
@@ -59,7 +61,7 @@ class Deployments:
         try:
             models = {
                 variant["VariantName"]: ServedModel.describe(context, variant["ModelName"])
-                for variant in config["ProductionVariants"]
+                for variant in variants.all_of(config)
             }
             deployment = Deployment(context, name, config, models)
             deployment.start()
@@ -90,30 +92,12 @@ class Deployments:
         return any(other > turn for other in self._under_way[name])
 
     def _in_service(self, name: str, config: Document, models: dict[str, ServedModel]) -> None:
-        variants = [
-            {
-                "VariantName": variant["VariantName"],
-                "DeployedImages": [
-                    {
-                        "SpecifiedImage": models[variant["VariantName"]].image,
-                        "ResolvedImage": models[variant["VariantName"]].image,
-                        "ResolutionTime": time.time(),
-                    }
-                ],
-                "CurrentWeight": weight_of(variant),
-                "DesiredWeight": weight_of(variant),
-                # One process stands for all instances.
-                "CurrentInstanceCount": variant.get("InitialInstanceCount", 1),
-                "DesiredInstanceCount": variant.get("InitialInstanceCount", 1),
-            }
-            for variant in config["ProductionVariants"]
-        ]
         self._change(
             name,
             EndpointStatus="InService",
             EndpointConfigName=config["EndpointConfigName"],
             Config=config,
-            ProductionVariants=variants,
+            **variants.summaries(config, models),
         )
 
     def _failed(self, name: str, turn: int, reason: str) -> None:
@@ -143,6 +127,31 @@ class Deployments:
             context.events.emit("SageMaker Endpoint State Change", detail, arns)
         except Exception:  # a rule's target must not undo a deployment
             _log.exception("the event of endpoint %s could not be sent", name)
+
+    def scale(self, name: str, counts: Mapping[str, int]) -> None:
+        """Start or end instances of an endpoint that is Updating, in the background.
+
+        Args:
+            name: the endpoint's, which has servers.
+            counts: how many instances a variant is to have, by its name.
+        """
+        deployment = self._deployments[name]
+
+        def scale() -> None:
+            reason = ""
+            try:
+                deployment.scale(counts)
+            except Exception as error:
+                reason = failure_reason(error, f"endpoint {name}")
+            with self.changed:
+                if self._closed or self._deployments.get(name) is not deployment:
+                    return
+                document = self.context.store.get(KIND, name) or {}
+                changes = variants.scaled(document, deployment.count)
+                self._change(name, EndpointStatus="InService", FailureReason=reason, **changes)
+                self.changed.notify_all()
+
+        threading.Thread(target=scale, daemon=True).start()
 
     def serving(self, name: str, timeout: float) -> Deployment | None:
         """The endpoint's deployment; after a restart, waits until its servers respond again."""
