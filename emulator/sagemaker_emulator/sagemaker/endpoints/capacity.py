@@ -39,11 +39,19 @@ def update_weights(
                 raise invalid(f'Cannot update in-progress endpoint "{arn}" ({status}).')
             desired = {each["VariantName"]: each for each in _unique(document, request)}
             weights = {k: v["DesiredWeight"] for k, v in desired.items() if "DesiredWeight" in v}
-            counts = {
-                name: each["DesiredInstanceCount"]
-                for name, each in desired.items()
-                if "DesiredInstanceCount" in each
+            now = {
+                each["VariantName"]: each["CurrentInstanceCount"] for each in _summaries(document)
             }
+            counts = {
+                k: v["DesiredInstanceCount"]
+                for k, v in desired.items()
+                if v.get("DesiredInstanceCount", now[k]) != now[k]
+            }
+            if empty := [k for k, count in counts.items() if count < 1]:
+                raise invalid(
+                    f'DesiredInstanceCount of the variant "{empty[0]}" must be at least 1: only '
+                    "inference components and asynchronous endpoints scale to zero."
+                )
             _change(document, weights, counts)
             variants.check_counts(document["Config"])
             if counts:

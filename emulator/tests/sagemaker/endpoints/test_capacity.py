@@ -114,6 +114,10 @@ def test_invocations_are_measured_for_each_instance(scaled: Scaled, emulator: Em
             'The variant name.s. "x" is/are not present within endpoint configuration',
         ),
         (
+            [{"VariantName": "v", "DesiredInstanceCount": 0}],
+            "must be at least 1",
+        ),
+        (
             [{"VariantName": "v", "DesiredInstanceCount": 21}],
             "ResourceLimitExceeded.*limit for an endpoint is 20 instances",
         ),
