@@ -41,6 +41,9 @@ from sagemaker_emulator.sagemaker.registry import groups, models, packages
 from sagemaker_emulator.sagemaker.transform import operations as transform
 from sagemaker_emulator.sagemaker.tuning import operations as tuning
 from sagemaker_emulator.sagemaker.tuning.tuners import Tuners
+from sagemaker_emulator.services.alarms import operations as alarms
+from sagemaker_emulator.services.alarms import tags as alarm_tags
+from sagemaker_emulator.services.alarms.alarms import Alarms
 from sagemaker_emulator.services.deliveries import Deliveries
 from sagemaker_emulator.services.events import operations as events
 from sagemaker_emulator.services.events import tags as rule_tags
@@ -79,6 +82,8 @@ OPERATIONS: tuple[ModuleType, ...] = (
         log_groups,
         log_streams,
         log_events,
+        alarms,
+        alarm_tags,
     ),
 )
 _log = logging.getLogger("emulator")
@@ -106,6 +111,7 @@ def connect(context: Context, runtime: str) -> None:
     context.metrics = Metrics()
     context.moto = MotoFallback(context)
     context.deliveries = Deliveries(context)
+    context.alarms = Alarms(context)
     context.events = EventBus(context)
     context.functions = Invoker(context)
     context.source_mappings = QueuePollers(context)
@@ -165,6 +171,7 @@ def serve(options: Options) -> None:
             context.functions,
             context.source_mappings,
             context.jobs,
+            context.alarms,
             context.captures,  # before the endpoints, so that it ends after them
             context.endpoints,
             context.tuning,  # after the jobs, as it must find the interrupted ones ended

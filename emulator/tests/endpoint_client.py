@@ -18,10 +18,12 @@ class Hosting:
         self.sagemaker = emulator.client("sagemaker")
         self._s3, self._until = emulator.client("s3"), until
 
-    def model(self, name: str, image: str = IMAGE) -> None:
+    def model(self, name: str, image: str = IMAGE, word: str = "") -> None:
         packed = io.BytesIO()
         with tarfile.open(fileobj=packed, mode="w:gz") as archive:
-            archive.addfile(tarfile.TarInfo("nothing"))
+            member = tarfile.TarInfo("word.txt")
+            member.size = len(word)
+            archive.addfile(member, io.BytesIO(word.encode()))
         key = f"{name}/model.tar.gz"
         self._s3.put_object(Bucket=BUCKET, Key=key, Body=packed.getvalue())
         container = {"Image": image, "ModelDataUrl": f"s3://{BUCKET}/{key}"}

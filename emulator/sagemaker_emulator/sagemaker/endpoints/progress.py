@@ -1,0 +1,94 @@
+"""How far the update of an endpoint is, as DescribeEndpoint shows it, and what ends it early."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sagemaker_emulator.sagemaker.endpoints.deployment import weight_of
+from sagemaker_emulator.sagemaker.endpoints.model_server import ServedModel
+from sagemaker_emulator.storage.store import Document
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What an update does now.
+
+    Attributes:
+        status: a VariantStatus of SageMaker's: Creating, ActivatingTraffic or Baking.
+        message: its StatusMessage.
+        share: the new fleet's share of the requests, of 1.
+    """
+
+    status: str
+    message: str
+    share: float = 0.0
+
+    def document(self) -> Document:
+        """The stage as it is kept with the endpoint."""
+        return {
+            "Status": self.status,
+            "StatusMessage": self.message,
+            "StartTime": time.time(),
+            "Share": self.share,
+        }
+
+
+def pending(endpoint: Document) -> dict[str, Any]:
+    """The PendingDeploymentSummary of an endpoint's document that is Creating or Updating."""
+    update = endpoint.get("Update", endpoint)
+    config, begin = update["Config"], update.get("StartTime", endpoint["LastModifiedTime"])
+    stage = update.get("Stage")
+    return {
+        "EndpointConfigName": config["EndpointConfigName"],
+        "StartTime": begin,
+        "ProductionVariants": [
+            _variant(variant, stage, begin) for variant in config["ProductionVariants"]
+        ],
+    }
+
+
+def in_service(config: Document, models: Mapping[str, ServedModel]) -> list[dict[str, Any]]:
+    """The ProductionVariants of an endpoint whose configuration is in service.
+
+    Args:
+        config: its description.
+        models: what each variant serves, by the variant's name.
+    """
+    return [
+        {
+            "VariantName": variant["VariantName"],
+            "DeployedImages": [
+                {
+                    "SpecifiedImage": models[variant["VariantName"]].image,
+                    "ResolvedImage": models[variant["VariantName"]].image,
+                    "ResolutionTime": time.time(),
+                }
+            ],
+            "CurrentWeight": weight_of(variant),
+            "DesiredWeight": weight_of(variant),
+            # One process stands for all instances.
+            "CurrentInstanceCount": variant.get("InitialInstanceCount", 1),
+            "DesiredInstanceCount": variant.get("InitialInstanceCount", 1),
+        }
+        for variant in config["ProductionVariants"]
+    ]
+
+
+def _variant(variant: Document, stage: Document | None, begin: float) -> dict[str, Any]:
+    desired = variant.get("InitialInstanceCount", 1)
+    weight = weight_of(variant)
+    launching = {"StatusMessage": f"Launching {desired} instance(s).", "StartTime": begin}
+    status = stage or {"Status": "Creating", **launching}
+    return {
+        "VariantName": variant["VariantName"],
+        "CurrentWeight": weight,
+        "DesiredWeight": weight,
+        # The instances that take traffic: a part of one counts as one.
+        "CurrentInstanceCount": math.ceil(desired * status.get("Share", 0.0)),
+        "DesiredInstanceCount": desired,
+        "VariantStatus": [status],
+    } | ({"InstanceType": variant["InstanceType"]} if "InstanceType" in variant else {})
