@@ -26,7 +26,7 @@ from sagemaker_emulator.errors import StartError
 from sagemaker_emulator.options import Options, choose_sockets, require_images
 from sagemaker_emulator.proxies import past_proxies
 from sagemaker_emulator.sagemaker import search, tags
-from sagemaker_emulator.sagemaker.endpoints import configs
+from sagemaker_emulator.sagemaker.endpoints import capacity, configs
 from sagemaker_emulator.sagemaker.endpoints import operations as endpoints
 from sagemaker_emulator.sagemaker.endpoints.capture import Captures
 from sagemaker_emulator.sagemaker.endpoints.deployments import Deployments
@@ -67,7 +67,7 @@ from sagemaker_emulator.version import VERSION
 
 # The modules whose import registers the operations.
 OPERATIONS: tuple[ModuleType, ...] = (
-    *(tags, jobs, processing, training, transform, tuning, configs, endpoints),
+    *(tags, jobs, processing, training, transform, tuning, configs, endpoints, capacity),
     *(groups, models, packages, pipelines, execution_operations, callback_operations, search),
     *(
         events,

@@ -280,8 +280,20 @@ class Deployment(Protocol):
     def choose(self, variant: str | None = None) -> str | None:
         """The variant of that name, else one by weight; None where there is none."""
 
+    def shadow(self, variant: str) -> str | None:
+        """The shadow variant that gets a copy of a request to a variant; None: none does."""
+
+    def copy(self, send: Callable[[], object]) -> None:
+        """Send the copy of a request to the shadow variant soon."""
+
+    def count(self, variant: str) -> int:
+        """How many instances of a variant take requests."""
+
+    def weigh(self, weights: Mapping[str, float]) -> None:
+        """Set the weights of variants, by name."""
+
     def server(self, variant: str) -> AbstractContextManager[ModelServer]:
-        """A variant's server, kept up while it is in use."""
+        """A server of a variant, kept up while it is in use."""
 
 
 class Endpoints(Service, Protocol):
@@ -301,6 +313,9 @@ class Endpoints(Service, Protocol):
 
         The last one goes in by a DeploymentConfig, if there is one.
         """
+
+    def scale(self, name: str, counts: Mapping[str, int]) -> None:
+        """Start or end instances of an endpoint that is Updating, in the background."""
 
     def serving(self, name: str, timeout: float) -> Deployment | None:
         """The deployment for an endpoint's next request, by share while an update shifts traffic.

@@ -5,9 +5,10 @@ import logging
 import shutil
 import threading
 import time
+from collections.abc import Mapping
 
 from sagemaker_emulator.aws.context import Context
-from sagemaker_emulator.sagemaker.endpoints import guard, progress
+from sagemaker_emulator.sagemaker.endpoints import guard, progress, variants
 from sagemaker_emulator.sagemaker.endpoints.deployment import Deployment
 from sagemaker_emulator.sagemaker.endpoints.model_server import ServedModel
 from sagemaker_emulator.sagemaker.endpoints.progress import Stage
@@ -82,7 +83,7 @@ class Deployments:
         try:
             models = {
                 variant["VariantName"]: ServedModel.describe(context, variant["ModelName"])
-                for variant in config["ProductionVariants"]
+                for variant in variants.all_of(config)
             }
             deployment = Deployment(context, name, config, models)
             deployment.start()
@@ -206,7 +207,7 @@ class Deployments:
             EndpointStatus="InService",
             EndpointConfigName=config["EndpointConfigName"],
             Config=config,
-            ProductionVariants=progress.in_service(config, models),
+            **variants.summaries(config, models),
         )
 
     def _failed(self, name: str, turn: int, reason: str) -> None:
@@ -238,6 +239,31 @@ class Deployments:
             self.context.events.emit(detail_type, detail, [document["EndpointArn"]])
         except Exception:  # a rule's target must not undo a deployment
             _log.exception("the event of %s could not be sent", document["EndpointArn"])
+
+    def scale(self, name: str, counts: Mapping[str, int]) -> None:
+        """Start or end instances of an endpoint that is Updating, in the background.
+
+        Args:
+            name: the endpoint's, which has servers.
+            counts: how many instances a variant is to have, by its name.
+        """
+        deployment = self._deployments[name]
+
+        def scale() -> None:
+            reason = ""
+            try:
+                deployment.scale(counts)
+            except Exception as error:
+                reason = failure_reason(error, f"endpoint {name}")
+            with self.changed:
+                if self._closed or self._deployments.get(name) is not deployment:
+                    return
+                document = self.context.store.get(KIND, name) or {}
+                changes = variants.scaled(document, deployment.count)
+                self._change(name, EndpointStatus="InService", FailureReason=reason, **changes)
+                self.changed.notify_all()
+
+        threading.Thread(target=scale, daemon=True).start()
 
     def serving(self, name: str, timeout: float) -> Deployment | None:
         """The deployment for an endpoint's next request, by share while an update shifts traffic.

@@ -131,48 +131,6 @@ def _retained(request: Mapping[str, Any], document: Document, config: Document) 
     ]
 
 
-@operation(
-    "UpdateEndpointWeightsAndCapacities",
-    honours=paths("""
-        EndpointName DesiredWeightsAndCapacities{VariantName DesiredWeight DesiredInstanceCount}
-    """),
-)
-def update_weights(
-    context: Context, request: types.UpdateEndpointWeightsAndCapacitiesInputTypeDef
-) -> Response:
-    """Change the variants' shares; the number of instances is only recorded."""
-    name = request["EndpointName"]
-    document = get(context, name)
-    deployment = context.endpoints.serving(name, 0)
-    if document["EndpointStatus"] != "InService" or deployment is None:
-        raise invalid(f'Endpoint "{document["EndpointArn"]}" is {document["EndpointStatus"]}.')
-    variants = {v["VariantName"]: v for v in document["ProductionVariants"]}
-    desired_names = [desired["VariantName"] for desired in request["DesiredWeightsAndCapacities"]]
-    if twice := [each for each in desired_names if desired_names.count(each) > 1]:
-        raise invalid(f'The variant name "{twice[0]}" was non-unique within the request.')
-    if unknown := [each for each in desired_names if each not in variants]:
-        listed = ", ".join(f'"{each}"' for each in unknown)
-        raise invalid(
-            f"The variant name(s) {listed} is/are not present within endpoint configuration "
-            f'"{document["EndpointConfigName"]}".'
-        )
-    for desired in request["DesiredWeightsAndCapacities"]:
-        variant = variants[desired["VariantName"]]
-        weight = desired.get("DesiredWeight", variant["CurrentWeight"])
-        variant |= {"CurrentWeight": weight, "DesiredWeight": weight}
-        if "DesiredInstanceCount" in desired:
-            # There as soon as they are desired: one process stands for all of them.
-            count = desired["DesiredInstanceCount"]
-            variant |= {"DesiredInstanceCount": count, "CurrentInstanceCount": count}
-    config = document["Config"]
-    for entry in config["ProductionVariants"]:
-        entry["InitialVariantWeight"] = variants[entry["VariantName"]]["CurrentWeight"]
-    deployment.weights.update({n: v["CurrentWeight"] for n, v in variants.items()})
-    changes = {"ProductionVariants": list(variants.values()), "Config": config}
-    context.store.update(KIND, name, LastModifiedTime=time.time(), **changes)
-    return {"EndpointArn": document["EndpointArn"]}
-
-
 @operation("DescribeEndpoint", honours=paths("EndpointName"))
 def describe_endpoint(context: Context, request: types.DescribeEndpointInputTypeDef) -> Response:
     """What the endpoint serves, and its status."""

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sagemaker_emulator.sagemaker.endpoints.deployment import weight_of
-from sagemaker_emulator.sagemaker.endpoints.model_server import ServedModel
+from sagemaker_emulator.sagemaker.endpoints.variants import weight_of
 from sagemaker_emulator.storage.store import Document
 
 
@@ -49,33 +47,6 @@ def pending(endpoint: Document) -> dict[str, Any]:
             _variant(variant, stage, begin) for variant in config["ProductionVariants"]
         ],
     }
-
-
-def in_service(config: Document, models: Mapping[str, ServedModel]) -> list[dict[str, Any]]:
-    """The ProductionVariants of an endpoint whose configuration is in service.
-
-    Args:
-        config: its description.
-        models: what each variant serves, by the variant's name.
-    """
-    return [
-        {
-            "VariantName": variant["VariantName"],
-            "DeployedImages": [
-                {
-                    "SpecifiedImage": models[variant["VariantName"]].image,
-                    "ResolvedImage": models[variant["VariantName"]].image,
-                    "ResolutionTime": time.time(),
-                }
-            ],
-            "CurrentWeight": weight_of(variant),
-            "DesiredWeight": weight_of(variant),
-            # One process stands for all instances.
-            "CurrentInstanceCount": variant.get("InitialInstanceCount", 1),
-            "DesiredInstanceCount": variant.get("InitialInstanceCount", 1),
-        }
-        for variant in config["ProductionVariants"]
-    ]
 
 
 def _variant(variant: Document, stage: Document | None, begin: float) -> dict[str, Any]:
