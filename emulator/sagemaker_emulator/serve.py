@@ -44,6 +44,7 @@ from sagemaker_emulator.sagemaker.tuning.tuners import Tuners
 from sagemaker_emulator.services.alarms import operations as alarms
 from sagemaker_emulator.services.alarms import tags as alarm_tags
 from sagemaker_emulator.services.alarms.alarms import Alarms
+from sagemaker_emulator.services.clock import Clock
 from sagemaker_emulator.services.deliveries import Deliveries
 from sagemaker_emulator.services.events import operations as events
 from sagemaker_emulator.services.events import tags as rule_tags
@@ -60,6 +61,9 @@ from sagemaker_emulator.services.logs.log_files import LogFiles
 from sagemaker_emulator.services.metrics import Metrics
 from sagemaker_emulator.services.moto_fallback import MotoFallback
 from sagemaker_emulator.services.queues import moves
+from sagemaker_emulator.services.schedules import groups as schedule_groups
+from sagemaker_emulator.services.schedules import operations as schedules
+from sagemaker_emulator.services.schedules.scheduler import Scheduler
 from sagemaker_emulator.state_folder import only_server, own
 from sagemaker_emulator.storage.s3 import S3
 from sagemaker_emulator.storage.store import Store
@@ -79,6 +83,8 @@ OPERATIONS: tuple[ModuleType, ...] = (
         function_tags,
         invoke_config,
         source_mappings,
+        schedules,
+        schedule_groups,
         log_groups,
         log_streams,
         log_events,
@@ -111,6 +117,8 @@ def connect(context: Context, runtime: str) -> None:
     context.metrics = Metrics()
     context.moto = MotoFallback(context)
     context.deliveries = Deliveries(context)
+    context.clock = Clock()
+    Scheduler(context)
     context.alarms = Alarms(context)
     context.events = EventBus(context)
     context.functions = Invoker(context)
@@ -181,6 +189,8 @@ def serve(options: Options) -> None:
             stack.callback(_stop, service)
             service.start()
         moves.resume(context)
+        stack.callback(_stop, context.clock)
+        context.clock.start()  # what is due may call all others
         # First of all, too: no invocation that the end of the containers ends counts as a try.
         stack.callback(_stop, context.functions)
         stack.callback(_ignore_signals)

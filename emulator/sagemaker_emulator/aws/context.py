@@ -45,6 +45,7 @@ class Context:
     events: ports.Events = field(init=False)
     functions: ports.Functions = field(init=False)
     source_mappings: ports.SourceMappings = field(init=False)
+    clock: ports.Clock = field(init=False)
     deliveries: ports.Deliveries = field(init=False)
     moto: ports.Moto = field(init=False)
     jobs: ports.Jobs = field(init=False)

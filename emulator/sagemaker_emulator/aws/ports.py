@@ -194,6 +194,15 @@ class Functions(Service, Protocol):
         """Whether a function's policy lets a service invoke it on behalf of a resource."""
 
 
+class Clock(Service, Protocol):
+    """What happens at a time."""
+
+    sources: list[Callable[[float], float | None]]
+
+    def wake(self) -> None:
+        """Look again, as something may be due earlier than before."""
+
+
 class Deliveries(Service, Protocol):
     """What is handed over to other services in the background."""
 

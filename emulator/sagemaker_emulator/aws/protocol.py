@@ -23,7 +23,7 @@ from sagemaker_emulator.aws.signed_request import SignedRequest
 from sagemaker_emulator.errors import ApiError
 
 _TARGETS = {"SageMaker": "sagemaker", "Logs_20140328": "logs", "AWSEvents": "events"}
-REST_SERVICES = {"lambda"}
+REST_SERVICES = {"lambda", "scheduler"}
 OWN_SERVICES = {*_TARGETS.values(), *REST_SERVICES}
 _INVOCATIONS = re.compile(r"/endpoints/([^/]+)/invocations")
 _FUNCTION_INVOCATIONS = re.compile(r"/2015-03-31/functions/[^/]+/invocations")
