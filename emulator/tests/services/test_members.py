@@ -14,6 +14,7 @@ PACKAGES = {
     "logs": "logs",
     "sqs": "queues",
     "scheduler": "schedules",
+    "cloudwatch": "alarms",
 }
 
 

@@ -12,11 +12,12 @@ from urllib.parse import parse_qsl
 
 from sagemaker_emulator.aws import protocol
 from sagemaker_emulator.aws.context import Context
-from sagemaker_emulator.aws.dispatch import HttpResponse, call, operation_model, operations
+from sagemaker_emulator.aws.dispatch import HttpResponse, call, operations
 from sagemaker_emulator.errors import ApiError
 
 SIGNED_FOR = "monitoring"  # the service's name in signatures
 _SERVICE = "cloudwatch"
+_REFUSED = {"PutCompositeAlarm": "the emulator runs alarms on one metric, no composite ones."}
 _TARGET = "GraniteServiceVersion20100801"
 
 
@@ -36,14 +37,22 @@ def respond(
     """
     prefix, _, target = headers.get("x-amz-target", "").partition(".")
     if prefix == _TARGET:
-        if (_SERVICE, target) not in operations:
-            return None
-        return _json(context, target, body)
+        return _json(context, target, body) if _is_run_here(target) else None
     form = dict(parse_qsl(query, keep_blank_values=True))
     form |= dict(parse_qsl(body.decode("latin-1"), keep_blank_values=True, encoding="utf-8"))
-    if (_SERVICE, action := form.get("Action", "")) not in operations:
-        return None
-    return _query(context, action, form)
+    action = form.get("Action", "")
+    return _query(context, action, form) if _is_run_here(action) else None
+
+
+def _is_run_here(name: str) -> bool:
+    """Whether an operation is one of those that are run here.
+
+    Raises:
+        ApiError: moto would do as if it ran it.
+    """
+    if name in _REFUSED:
+        raise ApiError("ValidationError", f"{name}: {_REFUSED[name]}")
+    return (_SERVICE, name) in operations
 
 
 def _json(context: Context, name: str, body: bytes) -> HttpResponse:
@@ -55,10 +64,12 @@ def _json(context: Context, name: str, body: bytes) -> HttpResponse:
 def _query(context: Context, name: str, form: dict[str, str]) -> HttpResponse:
     from moto.core.parse import QueryParser
     from moto.core.serialize import QuerySerializer, SerializationContext
+    from moto.core.utils import get_service_model
 
     parser: Any = QueryParser
     serializer: Any = QuerySerializer
-    model = operation_model(_SERVICE, name)
+    service: Any = get_service_model(_SERVICE)
+    model = service.operation_model(name)
     try:
         request = parser(model).parse({"values": form})
     except (ValueError, TypeError, AttributeError, KeyError) as problem:
