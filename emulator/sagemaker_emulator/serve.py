@@ -41,19 +41,21 @@ from sagemaker_emulator.sagemaker.registry import groups, models, packages
 from sagemaker_emulator.sagemaker.transform import operations as transform
 from sagemaker_emulator.sagemaker.tuning import operations as tuning
 from sagemaker_emulator.sagemaker.tuning.tuners import Tuners
-from sagemaker_emulator.services.dead_letters import DeadLetters
+from sagemaker_emulator.services.deliveries import Deliveries
 from sagemaker_emulator.services.events import operations as events
 from sagemaker_emulator.services.events import tags as rule_tags
 from sagemaker_emulator.services.events.bus import EventBus
+from sagemaker_emulator.services.functions import invoke_config, policy, source_mappings, versions
 from sagemaker_emulator.services.functions import operations as functions
-from sagemaker_emulator.services.functions import policy, versions
 from sagemaker_emulator.services.functions import tags as function_tags
-from sagemaker_emulator.services.functions.invocation import Invoker
+from sagemaker_emulator.services.functions.invoker import Invoker
+from sagemaker_emulator.services.functions.queue_pollers import QueuePollers
 from sagemaker_emulator.services.logs import events as log_events
 from sagemaker_emulator.services.logs import groups as log_groups
 from sagemaker_emulator.services.logs import streams as log_streams
 from sagemaker_emulator.services.logs.log_files import LogFiles
 from sagemaker_emulator.services.metrics import Metrics
+from sagemaker_emulator.services.moto_fallback import MotoFallback
 from sagemaker_emulator.state_folder import only_server, own
 from sagemaker_emulator.storage.s3 import S3
 from sagemaker_emulator.storage.store import Store
@@ -70,6 +72,8 @@ OPERATIONS: tuple[ModuleType, ...] = (
         policy,
         versions,
         function_tags,
+        invoke_config,
+        source_mappings,
         log_groups,
         log_streams,
         log_events,
@@ -98,9 +102,11 @@ def connect(context: Context, runtime: str) -> None:
     context.containers = Runtime(context.images, context.state, sandbox, client)
     context.logs = LogFiles(context.state / "logs")
     context.metrics = Metrics()
+    context.moto = MotoFallback(context)
+    context.deliveries = Deliveries(context)
     context.events = EventBus(context)
     context.functions = Invoker(context)
-    context.dead_letters = DeadLetters(context)
+    context.source_mappings = QueuePollers(context)
     runners = {PROCESSING: processing.run, TRAINING: training.run, TRANSFORM: transform.run}
     context.jobs = RunningJobs(context, runners)
     context.captures = Captures(context)
@@ -153,8 +159,9 @@ def serve(options: Options) -> None:
         os.environ.update(context.client_environment | past_proxies())
         connect(context, options.runtime)
         services: tuple[Service, ...] = (
-            context.dead_letters,
+            context.deliveries,
             context.functions,
+            context.source_mappings,
             context.jobs,
             context.captures,  # before the endpoints, so that it ends after them
             context.endpoints,

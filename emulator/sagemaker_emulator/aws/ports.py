@@ -2,13 +2,14 @@
 
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 import httpx
 
+from sagemaker_emulator.aws.dispatch import HttpResponse
 from sagemaker_emulator.storage.store import Document
 
 
@@ -141,7 +142,7 @@ class Functions(Service, Protocol):
         """
 
     def invoke_later(self, name: str, payload: object, identity: str = "") -> None:
-        """Accept an asynchronous invocation: kept on disk, tried three times.
+        """Accept an asynchronous invocation: kept on disk, and tried as the function has it.
 
         Args:
             name: The function's name or ARN.
@@ -153,11 +154,55 @@ class Functions(Service, Protocol):
         """Whether a function's policy lets a service invoke it on behalf of a resource."""
 
 
-class DeadLetters(Service, Protocol):
-    """What could not be delivered, for the SQS queues that are named for it."""
+class Deliveries(Service, Protocol):
+    """What is handed over to other services in the background."""
 
-    def send(self, queue: str, body: str, attributes: Mapping[str, str | int]) -> None:
-        """Send a letter to the queue of this ARN, soon; it may be called in a transaction."""
+    reports: dict[str, Callable[[Any], None]]
+
+    def send(
+        self,
+        arn: str,
+        body: str,
+        options: Mapping[str, Any],
+        *,
+        origin: Mapping[str, Any] | None = None,
+        most_retries: int | None = None,
+        most_age: float | None = None,
+        dead_letters: Mapping[str, Any] | None = None,
+        attempts: int = 0,
+    ) -> str:
+        """Deliver something, soon; it may be called in a transaction."""
+
+    def send_dead_letter(self, arn: str, body: str, attributes: Mapping[str, str | int]) -> None:
+        """Send a letter to the queue or topic of this ARN; it may be called in a transaction."""
+
+    def give_up(self, ended: Any) -> None:
+        """Send the dead letter of what cannot be delivered; it may be called in a transaction."""
+
+
+class Moto(Protocol):
+    """The services that moto runs.
+
+    Attributes:
+        changes: How many requests have changed it, as far as is known.
+    """
+
+    changes: int
+
+    def respond(
+        self, service: str, method: str, url: str, headers: dict[str, str], body: bytes
+    ) -> HttpResponse:
+        """Respond to a request of another AWS service; not in a transaction."""
+
+    def wait_for_change(self, seen: int, seconds: float) -> int:
+        """Return `changes` as soon as it is another number than `seen`, or after some seconds."""
+
+
+class SourceMappings(Service, Protocol):
+    """Lambda's mappings of queues to functions."""
+
+    def begin(self, identity: str) -> None:
+        """Poll the queue of a mapping that was just created or changed."""
 
 
 class Jobs(Service, Protocol):
