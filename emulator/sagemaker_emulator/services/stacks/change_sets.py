@@ -43,10 +43,7 @@ def create_change_set(context: Context, request: Request) -> Response:
     """Say what a template would change of a stack, or of one that it would make."""
     new = request.get("ChangeSetType", "UPDATE") == "CREATE"
     with context.store.transaction():
-        if new:
-            stack = _reviewed(context, request)
-        else:
-            stack = stacks.of(context, request["StackName"])
+        stack = _reviewed(context, request) if new else stacks.of(context, request["StackName"])
         before = None if new else stack
         made = prepared(context, stack, request, before)
         arn = context.arn("changeSet", f"{request['ChangeSetName']}/{uuid.uuid4()}", CLOUDFORMATION)

@@ -61,7 +61,8 @@ class Api:
 def _client(service: str, region: str) -> Any:
     import boto3
 
-    return boto3.client(service, region_name=region)
+    make: Any = boto3.client  # its types know names of services only
+    return make(service, region_name=region)
 
 
 class Kind(ABC):

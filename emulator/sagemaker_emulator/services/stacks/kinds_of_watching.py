@@ -25,7 +25,8 @@ class LogGroup(Kind):
     def create(self, api: Api, name: str, properties: Properties) -> Made:
         """Make the group."""
         logs = api.client("logs")
-        logs.create_log_group(logGroupName=name, tags=tags_of(properties))
+        tags = tags_of(properties)
+        logs.create_log_group(logGroupName=name, **({"tags": tags} if tags else {}))
         arn = api.arn("logs", f"log-group:{name}:*")
         return self.update(api, Made(name, {"Arn": arn}, self.note(properties)), properties, {})
 

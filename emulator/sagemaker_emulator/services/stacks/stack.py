@@ -1,4 +1,4 @@
-"""One stack: its document, the scope of its template, its events, and the order of its resources."""
+"""One stack: its document, its template's scope, its events, and the order of its resources."""
 
 from __future__ import annotations
 

@@ -43,7 +43,21 @@ def _malformed(message: str) -> ApiError:
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads the short forms, such as `!Sub`, as the functions that they stand for."""
+    """Reads the short forms, such as `!Sub`, as the functions that they stand for.
+
+    CloudFormation has no aliases, and a few of them would make a small template a huge one.
+    """
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """The next node.
+
+        Raises:
+            YAMLError: It is an alias.
+        """
+        if self.check_event(yaml.AliasEvent):
+            loader: Any = self
+            raise yaml.MarkedYAMLError(problem_mark=loader.peek_event().start_mark)
+        return super().compose_node(parent, index)
 
 
 def _short_form(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
@@ -62,8 +76,14 @@ def _short_form(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]
 
 
 _Loader.add_multi_constructor("!", _short_form)
-# A version such as 2012-10-17 stays the text that it is.
-_Loader.add_constructor("tag:yaml.org,2002:timestamp", yaml.SafeLoader.construct_yaml_str)
+
+
+def _as_text(loader: _Loader, node: yaml.ScalarNode) -> str:
+    """A version such as 2012-10-17 stays the text that it is."""
+    return str(loader.construct_scalar(node))
+
+
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", _as_text)
 
 
 def parse(body: str) -> Template:
@@ -75,11 +95,12 @@ def parse(body: str) -> Template:
     if len(body) > _LARGEST:
         raise _malformed(f"the template has more than {_LARGEST} characters")
     try:
-        document = yaml.load(body, _Loader)
-    except (yaml.YAMLError, RecursionError, ValueError) as problem:
+        # JSON is YAML, too; dates and other odd values of YAML become texts.
+        document = json.loads(json.dumps(yaml.load(body, _Loader), default=str))
+    except (yaml.YAMLError, RecursionError, ValueError, TypeError) as problem:
         where = getattr(problem, "problem_mark", None)
         line = f" (line {where.line + 1})" if where else ""
-        raise _malformed(f"the template is neither JSON nor YAML{line}") from None
+        raise _malformed(f"the template is neither JSON nor YAML without aliases{line}") from None
     if not isinstance(document, dict):
         raise _malformed("unsupported structure.")
     if "Transform" in document:
@@ -97,7 +118,7 @@ def parse(body: str) -> Template:
             f"Unrecognized resource types: [{', '.join(strange)}]. The emulator makes "
             f"{', '.join(sorted(known()))}."
         )
-    return json.loads(json.dumps(document, default=str))  # type: ignore[no-any-return]
+    return document
 
 
 def _check_resource(name: str, resource: Any) -> None:
