@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import uuid
 from typing import Any
 from urllib.parse import parse_qsl
@@ -31,12 +30,14 @@ def run_query(context: Context, service: str, form: dict[str, str]) -> HttpRespo
     """
     from moto.core.parse import QueryParser
     from moto.core.serialize import QuerySerializer, SerializationContext
+    from moto.core.utils import get_service_model
 
     parser: Any = QueryParser
     serializer: Any = QuerySerializer
     name = form.get("Action", "")
     operation_model(service, name)  # refuses what is not run here
-    model = _model(service).operation_model(name)
+    described: Any = get_service_model(service)  # in moto's classes, which both need
+    model = described.operation_model(name)
     try:
         request = parser(model).parse({"values": form})
     except (ValueError, TypeError, AttributeError, KeyError) as problem:
@@ -49,14 +50,3 @@ def run_query(context: Context, service: str, form: dict[str, str]) -> HttpRespo
         {"content-type": "text/xml"},
         body.encode() if isinstance(body, str) else body,
     )
-
-
-@functools.cache
-def _model(service: str) -> Any:
-    """The service's model in moto's classes, which its parser and serializer need."""
-    import botocore.loaders
-    from moto.core.model import ServiceModel
-
-    make: Any = ServiceModel
-    loaded = botocore.loaders.Loader().load_service_model(service, "service-2")
-    return make(loaded, service)
