@@ -18,11 +18,8 @@ from sagemaker_emulator.errors import ApiError
 
 # Where a service has a code of its own for a wrong request.
 VALIDATION_CODES = {
-<<<<<<< HEAD
     "cloudformation": "ValidationError",
-=======
     "cloudwatch": "ValidationError",
->>>>>>> main
     "lambda": "InvalidParameterValueException",
     "logs": "InvalidParameterException",
 }
