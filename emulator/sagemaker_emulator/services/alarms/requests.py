@@ -11,9 +11,11 @@ from sagemaker_emulator.aws import protocol
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import HttpResponse, call, operations
 from sagemaker_emulator.aws.query import form_of, run_query
+from sagemaker_emulator.errors import ApiError
 
 SIGNED_FOR = "monitoring"  # the service's name in signatures
 _SERVICE = "cloudwatch"
+_REFUSED = {"PutCompositeAlarm": "the emulator runs alarms on one metric, no composite ones."}
 _TARGET = "GraniteServiceVersion20100801"
 
 
@@ -33,13 +35,20 @@ def respond(
     """
     prefix, _, target = headers.get("x-amz-target", "").partition(".")
     if prefix == _TARGET:
-        if (_SERVICE, target) not in operations:
-            return None
-        return _json(context, target, body)
+        return _json(context, target, body) if _is_run_here(target) else None
     form = form_of(query, body)
-    if (_SERVICE, form.get("Action", "")) not in operations:
-        return None
-    return run_query(context, _SERVICE, form)
+    return run_query(context, _SERVICE, form) if _is_run_here(form.get("Action", "")) else None
+
+
+def _is_run_here(name: str) -> bool:
+    """Whether an operation is one of those that are run here.
+
+    Raises:
+        ApiError: moto would do as if it ran it.
+    """
+    if name in _REFUSED:
+        raise ApiError("ValidationError", f"{name}: {_REFUSED[name]}")
+    return (_SERVICE, name) in operations
 
 
 def _json(context: Context, name: str, body: bytes) -> HttpResponse:
