@@ -59,6 +59,8 @@ from sagemaker_emulator.services.logs import streams as log_streams
 from sagemaker_emulator.services.logs.log_files import LogFiles
 from sagemaker_emulator.services.metrics import Metrics
 from sagemaker_emulator.services.moto_fallback import MotoFallback
+from sagemaker_emulator.services.scaling import operations as scaling
+from sagemaker_emulator.services.scaling.scaler import Scaler
 from sagemaker_emulator.state_folder import only_server, own
 from sagemaker_emulator.storage.s3 import S3
 from sagemaker_emulator.storage.store import Store
@@ -80,6 +82,7 @@ OPERATIONS: tuple[ModuleType, ...] = (
         log_groups,
         log_streams,
         log_events,
+        scaling,
         alarms,
         alarm_tags,
     ),
@@ -117,6 +120,7 @@ def connect(context: Context, runtime: str) -> None:
     context.jobs = RunningJobs(context, runners)
     context.captures = Captures(context)
     context.endpoints = Deployments(context)
+    context.scaling = Scaler(context)
     context.tuning = Tuners(context)
     context.executions = Executions(context)
 
@@ -172,6 +176,7 @@ def serve(options: Options) -> None:
             context.alarms,
             context.captures,  # before the endpoints, so that it ends after them
             context.endpoints,
+            context.scaling,  # after the endpoints, so that it ends before them
             context.tuning,  # after the jobs, as it must find the interrupted ones ended
             context.executions,  # last, as the executions that it continues call all others
         )
