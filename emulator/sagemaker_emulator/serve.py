@@ -59,6 +59,7 @@ from sagemaker_emulator.services.logs import streams as log_streams
 from sagemaker_emulator.services.logs.log_files import LogFiles
 from sagemaker_emulator.services.metrics import Metrics
 from sagemaker_emulator.services.moto_fallback import MotoFallback
+from sagemaker_emulator.services.queues import moves
 from sagemaker_emulator.services.scaling import operations as scaling
 from sagemaker_emulator.services.scaling.scaler import Scaler
 from sagemaker_emulator.state_folder import only_server, own
@@ -76,6 +77,7 @@ OPERATIONS: tuple[ModuleType, ...] = (
         functions,
         policy,
         versions,
+        moves,
         function_tags,
         invoke_config,
         source_mappings,
@@ -183,6 +185,7 @@ def serve(options: Options) -> None:
         for service in services:
             stack.callback(_stop, service)
             service.start()
+        moves.resume(context)
         # First of all, too: no invocation that the end of the containers ends counts as a try.
         stack.callback(_stop, context.functions)
         stack.callback(_ignore_signals)

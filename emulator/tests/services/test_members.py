@@ -13,6 +13,7 @@ PACKAGES = {
     "events": "events",
     "logs": "logs",
     "application-autoscaling": "scaling",
+    "sqs": "queues",
 }
 
 

@@ -170,7 +170,7 @@ class Deployments:
     def _begin_of(self, name: str) -> float:
         """When the update began, in seconds since the epoch, restarts included."""
         document = self.context.store.get(KIND, name) or {}
-        return float(document.get("Update", {}).get("StartTime", time.time()))
+        return float((document.get("Update") or {}).get("StartTime", time.time()))
 
     def _show(self, name: str, turn: int, stage: Stage) -> None:
         """Have DescribeEndpoint show how far an update is, and send the event of it.
@@ -181,7 +181,7 @@ class Deployments:
         if self._is_over(name, turn):
             raise Overtaken
         document = self.context.store.get(KIND, name) or {}
-        update = {**document.get("Update", {}), "Stage": stage.document()}
+        update = {**(document.get("Update") or {}), "Stage": stage.document()}
         document = self.context.store.update(KIND, name, Update=update)
         detail = {key: value for key, value in document.items() if key not in _OWN}
         detail |= {
@@ -205,6 +205,7 @@ class Deployments:
         self._change(
             name,
             EndpointStatus="InService",
+            Update=None,
             EndpointConfigName=config["EndpointConfigName"],
             Config=config,
             **variants.summaries(config, models),
@@ -223,7 +224,7 @@ class Deployments:
             stays = name in self._deployments or self._under_way[name]
             status = "InService" if stays else "Failed"
             _log.warning("endpoint %s is %s: %s", name, status, reason)
-            self._change(name, EndpointStatus=status, FailureReason=reason)
+            self._change(name, EndpointStatus=status, FailureReason=reason, Update=None)
             self.changed.notify_all()
 
     def _change(self, name: str, **changes: object) -> None:

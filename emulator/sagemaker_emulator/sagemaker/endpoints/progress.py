@@ -37,8 +37,9 @@ class Stage:
 
 def pending(endpoint: Document) -> dict[str, Any]:
     """The PendingDeploymentSummary of an endpoint's document that is Creating or Updating."""
-    update = endpoint.get("Update", endpoint)
-    config, begin = update["Config"], update.get("StartTime", endpoint["LastModifiedTime"])
+    update = endpoint.get("Update") or endpoint
+    config = update["Config"]
+    begin = float(update.get("StartTime") or endpoint["LastModifiedTime"])
     stage = update.get("Stage")
     return {
         "EndpointConfigName": config["EndpointConfigName"],

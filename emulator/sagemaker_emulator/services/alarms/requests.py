@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 
 from sagemaker_emulator.aws import protocol
 from sagemaker_emulator.aws.context import Context
-from sagemaker_emulator.aws.dispatch import HttpResponse, call, operation_model, operations
+from sagemaker_emulator.aws.dispatch import HttpResponse, call, operations
 from sagemaker_emulator.errors import ApiError
 
 SIGNED_FOR = "monitoring"  # the service's name in signatures
@@ -55,10 +55,12 @@ def _json(context: Context, name: str, body: bytes) -> HttpResponse:
 def _query(context: Context, name: str, form: dict[str, str]) -> HttpResponse:
     from moto.core.parse import QueryParser
     from moto.core.serialize import QuerySerializer, SerializationContext
+    from moto.core.utils import get_service_model
 
     parser: Any = QueryParser
     serializer: Any = QuerySerializer
-    model = operation_model(_SERVICE, name)
+    service: Any = get_service_model(_SERVICE)
+    model = service.operation_model(name)
     try:
         request = parser(model).parse({"values": form})
     except (ValueError, TypeError, AttributeError, KeyError) as problem:
