@@ -17,6 +17,7 @@ from sagemaker_emulator.errors import ApiError
 
 SIGNED_FOR = "monitoring"  # the service's name in signatures
 _SERVICE = "cloudwatch"
+_REFUSED = {"PutCompositeAlarm": "the emulator runs alarms on one metric, no composite ones."}
 _TARGET = "GraniteServiceVersion20100801"
 
 
@@ -36,14 +37,22 @@ def respond(
     """
     prefix, _, target = headers.get("x-amz-target", "").partition(".")
     if prefix == _TARGET:
-        if (_SERVICE, target) not in operations:
-            return None
-        return _json(context, target, body)
+        return _json(context, target, body) if _is_run_here(target) else None
     form = dict(parse_qsl(query, keep_blank_values=True))
     form |= dict(parse_qsl(body.decode("latin-1"), keep_blank_values=True, encoding="utf-8"))
-    if (_SERVICE, action := form.get("Action", "")) not in operations:
-        return None
-    return _query(context, action, form)
+    action = form.get("Action", "")
+    return _query(context, action, form) if _is_run_here(action) else None
+
+
+def _is_run_here(name: str) -> bool:
+    """Whether an operation is one of those that are run here.
+
+    Raises:
+        ApiError: moto would do as if it ran it.
+    """
+    if name in _REFUSED:
+        raise ApiError("ValidationError", f"{name}: {_REFUSED[name]}")
+    return (_SERVICE, name) in operations
 
 
 def _json(context: Context, name: str, body: bytes) -> HttpResponse:
