@@ -53,6 +53,7 @@ class Context:
     scaling: ports.Scaling = field(init=False)
     tuning: ports.Tuning = field(init=False)
     executions: ports.Executions = field(init=False)
+    stacks: ports.Stacks = field(init=False)
 
     @property
     def client_environment(self) -> dict[str, str]:

@@ -29,7 +29,8 @@ _TARGETS = {
     "AnyScaleFrontendService": "application-autoscaling",
 }
 REST_SERVICES = {"lambda"}
-OWN_SERVICES = {*_TARGETS.values(), *REST_SERVICES}
+QUERY_SERVICES = {"cloudformation"}
+OWN_SERVICES = {*_TARGETS.values(), *REST_SERVICES, *QUERY_SERVICES}
 _INVOCATIONS = re.compile(r"/endpoints/([^/]+)/invocations")
 _FUNCTION_INVOCATIONS = re.compile(r"/2015-03-31/functions/[^/]+/invocations")
 # Deeper than any request, and far from what recursion can bear.
