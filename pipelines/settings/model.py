@@ -354,6 +354,11 @@ class Settings(Section):
         return f"{self.account_id}.dkr.ecr.{self.region}.amazonaws.com"
 
     @property
+    def serves_in_own_image(self) -> bool:
+        """Whether the endpoint's image is ours, which has no PyTorch; for resolved settings."""
+        return str(self.images.inference).startswith(f"{self.registry}/{NAME}-inference:")
+
+    @property
     def bucket_name(self) -> str:
         """The bucket; for resolved settings only."""
         assert self.bucket, "call settings.resolved first"
