@@ -26,7 +26,7 @@ from sagemaker_emulator.errors import StartError
 from sagemaker_emulator.options import Options, choose_sockets, require_images
 from sagemaker_emulator.proxies import past_proxies
 from sagemaker_emulator.sagemaker import search, tags
-from sagemaker_emulator.sagemaker.endpoints import configs
+from sagemaker_emulator.sagemaker.endpoints import capacity, configs
 from sagemaker_emulator.sagemaker.endpoints import operations as endpoints
 from sagemaker_emulator.sagemaker.endpoints.capture import Captures
 from sagemaker_emulator.sagemaker.endpoints.deployments import Deployments
@@ -41,6 +41,9 @@ from sagemaker_emulator.sagemaker.registry import groups, models, packages
 from sagemaker_emulator.sagemaker.transform import operations as transform
 from sagemaker_emulator.sagemaker.tuning import operations as tuning
 from sagemaker_emulator.sagemaker.tuning.tuners import Tuners
+from sagemaker_emulator.services.alarms import operations as alarms
+from sagemaker_emulator.services.alarms import tags as alarm_tags
+from sagemaker_emulator.services.alarms.alarms import Alarms
 from sagemaker_emulator.services.deliveries import Deliveries
 from sagemaker_emulator.services.events import operations as events
 from sagemaker_emulator.services.events import tags as rule_tags
@@ -56,6 +59,7 @@ from sagemaker_emulator.services.logs import streams as log_streams
 from sagemaker_emulator.services.logs.log_files import LogFiles
 from sagemaker_emulator.services.metrics import Metrics
 from sagemaker_emulator.services.moto_fallback import MotoFallback
+from sagemaker_emulator.services.queues import moves
 from sagemaker_emulator.state_folder import only_server, own
 from sagemaker_emulator.storage.s3 import S3
 from sagemaker_emulator.storage.store import Store
@@ -63,7 +67,7 @@ from sagemaker_emulator.version import VERSION
 
 # The modules whose import registers the operations.
 OPERATIONS: tuple[ModuleType, ...] = (
-    *(tags, jobs, processing, training, transform, tuning, configs, endpoints),
+    *(tags, jobs, processing, training, transform, tuning, configs, endpoints, capacity),
     *(groups, models, packages, pipelines, execution_operations, callback_operations, search),
     *(
         events,
@@ -71,12 +75,15 @@ OPERATIONS: tuple[ModuleType, ...] = (
         functions,
         policy,
         versions,
+        moves,
         function_tags,
         invoke_config,
         source_mappings,
         log_groups,
         log_streams,
         log_events,
+        alarms,
+        alarm_tags,
     ),
 )
 _log = logging.getLogger("emulator")
@@ -104,6 +111,7 @@ def connect(context: Context, runtime: str) -> None:
     context.metrics = Metrics()
     context.moto = MotoFallback(context)
     context.deliveries = Deliveries(context)
+    context.alarms = Alarms(context)
     context.events = EventBus(context)
     context.functions = Invoker(context)
     context.source_mappings = QueuePollers(context)
@@ -163,6 +171,7 @@ def serve(options: Options) -> None:
             context.functions,
             context.source_mappings,
             context.jobs,
+            context.alarms,
             context.captures,  # before the endpoints, so that it ends after them
             context.endpoints,
             context.tuning,  # after the jobs, as it must find the interrupted ones ended
@@ -171,6 +180,7 @@ def serve(options: Options) -> None:
         for service in services:
             stack.callback(_stop, service)
             service.start()
+        moves.resume(context)
         # First of all, too: no invocation that the end of the containers ends counts as a try.
         stack.callback(_stop, context.functions)
         stack.callback(_ignore_signals)

@@ -27,6 +27,7 @@ from sagemaker_emulator.aws.signed_request import SignedRequest
 from sagemaker_emulator.console import application as console
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.sagemaker.endpoints.invoke import invoke_endpoint
+from sagemaker_emulator.services.alarms import requests as alarm_requests
 from sagemaker_emulator.services.functions import code_address
 from sagemaker_emulator.services.moto_fallback import NoMessage
 
@@ -296,5 +297,9 @@ def _dispatch(
         raise ApiError(
             "UnknownOperationException", f"nothing responds to {request.method} {path} here", 404
         )
+    if service == alarm_requests.SIGNED_FOR and (
+        reply := alarm_requests.respond(context, headers, request.query_string, body)
+    ):
+        return reply
     query = f"?{request.query_string}" if request.query_string else ""
     return moto.respond(service or "", request.method, context.url + path + query, headers, body)

@@ -41,6 +41,7 @@ class Context:
     containers: Runtime = field(init=False)
     logs: ports.Logs = field(init=False)
     metrics: ports.Metrics = field(init=False)
+    alarms: ports.Alarms = field(init=False)
     events: ports.Events = field(init=False)
     functions: ports.Functions = field(init=False)
     source_mappings: ports.SourceMappings = field(init=False)

@@ -79,6 +79,24 @@ class MeasuredMinute(NamedTuple):
     most: float
 
 
+class MeasuredSums(NamedTuple):
+    """What was measured of one metric in a short while.
+
+    Attributes:
+        start: When it began, in seconds since the epoch.
+        samples: How many values.
+        total: Their sum.
+        least: The smallest.
+        most: The greatest.
+    """
+
+    start: float
+    samples: float
+    total: float
+    least: float
+    most: float
+
+
 class Metrics(Protocol):
     """CloudWatch's metrics of what runs here."""
 
@@ -89,6 +107,28 @@ class Metrics(Protocol):
 
     def minutes(self) -> list[MeasuredMinute]:
         """What was measured in the last three hours."""
+
+    def sums(
+        self, namespace: str, dimensions: Mapping[str, str], name: str, unit: str | None
+    ) -> list[MeasuredSums]:
+        """What was measured of one metric, by ten seconds; None: in any unit."""
+
+
+class Alarms(Service, Protocol):
+    """CloudWatch's alarms."""
+
+    def state(self, name: str) -> str | None:
+        """An alarm's state: OK, ALARM or INSUFFICIENT_DATA; None where there is no such alarm."""
+
+    def rang(self, name: str, since: float) -> bool:
+        """Whether an alarm is in ALARM, or was at any time since, in seconds since the epoch."""
+
+    def change(self, name: str, state: str, reason: str, data: str | None) -> None:
+        """Give an alarm a state; if it is another one, act on it.
+
+        Raises:
+            KeyError: There is no such alarm.
+        """
 
 
 class Events(Protocol):
@@ -240,8 +280,20 @@ class Deployment(Protocol):
     def choose(self, variant: str | None = None) -> str | None:
         """The variant of that name, else one by weight; None where there is none."""
 
+    def shadow(self, variant: str) -> str | None:
+        """The shadow variant that gets a copy of a request to a variant; None: none does."""
+
+    def copy(self, send: Callable[[], object]) -> None:
+        """Send the copy of a request to the shadow variant soon."""
+
+    def count(self, variant: str) -> int:
+        """How many instances of a variant take requests."""
+
+    def weigh(self, weights: Mapping[str, float]) -> None:
+        """Set the weights of variants, by name."""
+
     def server(self, variant: str) -> AbstractContextManager[ModelServer]:
-        """A variant's server, kept up while it is in use."""
+        """A server of a variant, kept up while it is in use."""
 
 
 class Endpoints(Service, Protocol):
@@ -254,11 +306,22 @@ class Endpoints(Service, Protocol):
 
     changed: threading.Condition
 
-    def begin(self, name: str, *configs: Document) -> None:
-        """Deploy configurations in the background, one after the other; the last is to stay."""
+    def begin(
+        self, name: str, *configs: Document, deployment_config: Document | None = None
+    ) -> None:
+        """Deploy configurations in the background, one after the other; the last is to stay.
+
+        The last one goes in by a DeploymentConfig, if there is one.
+        """
+
+    def scale(self, name: str, counts: Mapping[str, int]) -> None:
+        """Start or end instances of an endpoint that is Updating, in the background."""
 
     def serving(self, name: str, timeout: float) -> Deployment | None:
-        """The endpoint's deployment; after a restart, waits until its servers respond again."""
+        """The deployment for an endpoint's next request, by share while an update shifts traffic.
+
+        After a restart, it waits until the servers respond again.
+        """
 
     def remove(self, name: str) -> None:
         """End an endpoint's servers, also those that are starting."""

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from sagemaker_emulator.aws import dispatch
 from sagemaker_emulator.aws.context import Context
+from sagemaker_emulator.aws.protocol import OWN_SERVICES
 from sagemaker_emulator.errors import ApiError
 
 
@@ -27,7 +28,7 @@ def call(context: Context, service: str, operation: str, **request: Any) -> dict
     Raises:
         ApiError: What the client would have seen.
     """
-    if any(owner == service for owner, _ in dispatch.operations):
+    if (service, operation) in dispatch.operations or service in OWN_SERVICES:
         return dispatch.call(context, service, operation, request)
     model = dispatch.service_model(service).operation_model(operation)
     sent = _serialized(service, operation, request)

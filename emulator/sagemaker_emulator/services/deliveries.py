@@ -16,7 +16,8 @@ from typing import Any
 
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.errors import ApiError
-from sagemaker_emulator.services import http_subscribers, targets
+from sagemaker_emulator.services import targets
+from sagemaker_emulator.services.topics import http_subscribers
 from sagemaker_emulator.storage.store import Document
 
 _KIND = "delivery"

@@ -2,8 +2,8 @@
 
 moto keeps its state in memory, so every request that changes something is kept in the store and
 replayed before the first request after a restart. The messages of queues are kept themselves
-(`queue_messages`): what a delay or a visibility timeout did cannot be replayed. moto is imported by
-the first request that needs it: an idle emulator stays small.
+(`queues.messages`): what a delay or a visibility timeout did cannot be replayed. moto is imported
+by the first request that needs it: an idle emulator stays small.
 """
 
 import base64
@@ -18,12 +18,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from sagemaker_emulator.aws import numerals
+from sagemaker_emulator.aws import numerals, protocol
 from sagemaker_emulator.aws.context import Context
-from sagemaker_emulator.aws.dispatch import HttpResponse
+from sagemaker_emulator.aws.dispatch import HttpResponse, operations
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.services import iam, metrics, moto_requests, tagging
-from sagemaker_emulator.services.queue_messages import QueueMessages
+from sagemaker_emulator.services.queues.messages import QueueMessages
+from sagemaker_emulator.services.topics import messages, subscriptions
 from sagemaker_emulator.storage.store import Document
 
 _KIND = "moto"
@@ -120,9 +121,14 @@ class MotoFallback:
         if service == "scheduler" and method in ("POST", "PUT"):
             raise _unknown("schedules do not fire here; start what it would from a timer")
         moto_requests.check_body(headers, body)
+        target = headers.get("x-amz-target", "").rpartition(".")[2]
+        if (service, target) in operations:  # what moto lacks
+            return protocol.run_json(self._context, service, target, body)
         if service == "iam" and (xml := iam.simulation(body)):
             return HttpResponse(200, {"content-type": "text/xml"}, xml.encode())
         parts = urlsplit(url)
+        if service == "sns" and (certificate := messages.certificate(parts.path)):
+            return HttpResponse(200, {"content-type": "application/x-pem-file"}, certificate)
         path = parts.path + (f"?{parts.query}" if parts.query else "")
         request = {
             "service": service,
@@ -132,7 +138,7 @@ class MotoFallback:
             "body": base64.b64encode(body).decode(),
             "seed": secrets.randbits(32),
         }
-        changes = not _reads(method, headers, body)
+        changes = not _reads(method, headers, body, path)
         if service != "sqs" or not moto_requests.receives(headers, body):
             return self._ask(request, lambda _: changes)
         seconds = _without_waiting(request)
@@ -191,12 +197,15 @@ class MotoFallback:
             iam.become_role(context.account, context.region, context.credentials)
             tagging.join(context)
             self._metrics = metrics.join(context)
+            topics = subscriptions.join(context)
+            topics.replays = True
             requests = context.store.items(_KIND)
             for _, request in requests:
                 try:
                     _ask(context, request)
                 except Exception:  # of another version of moto; the others must not be lost
                     _log.exception("a kept request to %s", request["service"])
+            topics.replays = False
             self._messages.restore()
             # A state of 0.1 kept each request for a message, not the messages.
             with context.store.transaction():
@@ -262,8 +271,8 @@ def _ask(context: Context, request: Document) -> HttpResponse | None:
     return HttpResponse(status, kept, answer)
 
 
-def _reads(method: str, headers: dict[str, str], body: bytes) -> bool:
-    target = moto_requests.action_of(headers, body)
+def _reads(method: str, headers: dict[str, str], body: bytes, path: str) -> bool:
+    target = moto_requests.action_of(headers, body, path)
     return target.startswith(_READS + _NOT_KEPT) if target else method in ("GET", "HEAD")
 
 

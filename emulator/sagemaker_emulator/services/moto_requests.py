@@ -108,14 +108,16 @@ def is_of_messages(request: Mapping[str, Any]) -> bool:
     """Whether a kept request to SQS or SNS is one for messages: they are kept, not the request."""
     if request["service"] not in ("sqs", "sns"):
         return False
-    return action_of(request["headers"], base64.b64decode(request["body"])) in _OF_MESSAGES
+    body = base64.b64decode(request["body"])
+    return action_of(request["headers"], body, request["path"]) in _OF_MESSAGES
 
 
-def action_of(headers: Mapping[str, str], body: bytes) -> str:
+def action_of(headers: Mapping[str, str], body: bytes, path: str) -> str:
     """The operation of a request of a JSON or query protocol; empty where it is of another."""
     if target := headers.get("x-amz-target", "").rpartition(".")[2]:
         return target
-    found = re.search(rb"(?:^|&)Action=(\w+)", body)
+    form = body or path.partition("?")[2].encode("latin-1", "replace")
+    found = re.search(rb"(?:^|&)Action=(\w+)", form)
     return found.group(1).decode() if found else ""
 
 
