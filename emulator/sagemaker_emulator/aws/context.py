@@ -41,13 +41,18 @@ class Context:
     containers: Runtime = field(init=False)
     logs: ports.Logs = field(init=False)
     metrics: ports.Metrics = field(init=False)
+    alarms: ports.Alarms = field(init=False)
     events: ports.Events = field(init=False)
     functions: ports.Functions = field(init=False)
-    dead_letters: ports.DeadLetters = field(init=False)
+    source_mappings: ports.SourceMappings = field(init=False)
+    deliveries: ports.Deliveries = field(init=False)
+    moto: ports.Moto = field(init=False)
     jobs: ports.Jobs = field(init=False)
     endpoints: ports.Endpoints = field(init=False)
+    captures: ports.Captures = field(init=False)
     tuning: ports.Tuning = field(init=False)
     executions: ports.Executions = field(init=False)
+    stacks: ports.Stacks = field(init=False)
 
     @property
     def client_environment(self) -> dict[str, str]:
