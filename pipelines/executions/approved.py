@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from model_registry.versions import APPROVED, ModelVersion
-from pipelines import NAME, evaluation_report
+from pipelines import evaluation_report
 from pipelines.evaluation_report import EvaluationReport
 from pipelines.executions.execution import Execution
 from pipelines.executions.outcome import Outcome
@@ -74,7 +74,8 @@ def read(
     address = execution.parameters.get("ApprovedModel", "")
     if outcome.evaluation is None or not address:
         return None
-    version = _version(client, address)
+    # A pipeline and its model package group have the same name.
+    version = _version(client, execution.pipeline, address)
     body = read_object(s3, version.metrics_url) if version else None
     if version is None or body is None:
         return None
@@ -82,9 +83,9 @@ def read(
     return BesideApproved(version.version, outcome.evaluation, theirs)
 
 
-def _version(client: SageMakerClient, address: str) -> ModelVersion | None:
+def _version(client: SageMakerClient, group: str, address: str) -> ModelVersion | None:
     try:
-        approved = list_versions(client, NAME, APPROVED)
+        approved = list_versions(client, group, APPROVED)
     except NoGroupError:
         return None
     return next((version for version in approved if version.data_url == address), None)

@@ -45,13 +45,16 @@ class Context:
     events: ports.Events = field(init=False)
     functions: ports.Functions = field(init=False)
     source_mappings: ports.SourceMappings = field(init=False)
+    clock: ports.Clock = field(init=False)
     deliveries: ports.Deliveries = field(init=False)
     moto: ports.Moto = field(init=False)
     jobs: ports.Jobs = field(init=False)
     endpoints: ports.Endpoints = field(init=False)
     captures: ports.Captures = field(init=False)
+    scaling: ports.Scaling = field(init=False)
     tuning: ports.Tuning = field(init=False)
     executions: ports.Executions = field(init=False)
+    stacks: ports.Stacks = field(init=False)
 
     @property
     def client_environment(self) -> dict[str, str]:
