@@ -45,6 +45,7 @@ from sagemaker_emulator.sagemaker.tuning.tuners import Tuners
 from sagemaker_emulator.services.alarms import operations as alarms
 from sagemaker_emulator.services.alarms import tags as alarm_tags
 from sagemaker_emulator.services.alarms.alarms import Alarms
+from sagemaker_emulator.services.clock import Clock
 from sagemaker_emulator.services.deliveries import Deliveries
 from sagemaker_emulator.services.events import operations as events
 from sagemaker_emulator.services.events import tags as rule_tags
@@ -62,6 +63,11 @@ from sagemaker_emulator.services.logs.log_files import LogFiles
 from sagemaker_emulator.services.metrics import Metrics
 from sagemaker_emulator.services.moto_fallback import MotoFallback
 from sagemaker_emulator.services.queues import moves
+from sagemaker_emulator.services.scaling import operations as scaling
+from sagemaker_emulator.services.scaling.scaler import Scaler
+from sagemaker_emulator.services.schedules import groups as schedule_groups
+from sagemaker_emulator.services.schedules import operations as schedules
+from sagemaker_emulator.services.schedules.scheduler import Scheduler
 from sagemaker_emulator.services.stacks import change_sets
 from sagemaker_emulator.services.stacks import operations as stack_operations
 from sagemaker_emulator.services.stacks.stacks import Stacks
@@ -84,9 +90,12 @@ OPERATIONS: tuple[ModuleType, ...] = (
         function_tags,
         invoke_config,
         source_mappings,
+        schedules,
+        schedule_groups,
         log_groups,
         log_streams,
         log_events,
+        scaling,
         log_retention,
         stack_operations,
         change_sets,
@@ -120,6 +129,8 @@ def connect(context: Context, runtime: str) -> None:
     context.metrics = Metrics()
     context.moto = MotoFallback(context)
     context.deliveries = Deliveries(context)
+    context.clock = Clock()
+    Scheduler(context)
     context.alarms = Alarms(context)
     context.events = EventBus(context)
     context.functions = Invoker(context)
@@ -128,6 +139,7 @@ def connect(context: Context, runtime: str) -> None:
     context.jobs = RunningJobs(context, runners)
     context.captures = Captures(context)
     context.endpoints = Deployments(context)
+    context.scaling = Scaler(context)
     context.tuning = Tuners(context)
     context.executions = Executions(context)
     context.stacks = Stacks(context)
@@ -184,6 +196,7 @@ def serve(options: Options) -> None:
             context.alarms,
             context.captures,  # before the endpoints, so that it ends after them
             context.endpoints,
+            context.scaling,  # after the endpoints, so that it ends before them
             context.tuning,  # after the jobs, as it must find the interrupted ones ended
             context.executions,  # almost last, as the executions that it continues call the others
             context.stacks,  # as these do, too
@@ -192,6 +205,8 @@ def serve(options: Options) -> None:
             stack.callback(_stop, service)
             service.start()
         moves.resume(context)
+        stack.callback(_stop, context.clock)
+        context.clock.start()  # what is due may call all others
         # First of all, too: no invocation that the end of the containers ends counts as a try.
         stack.callback(_stop, context.functions)
         stack.callback(_ignore_signals)

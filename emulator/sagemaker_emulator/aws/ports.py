@@ -195,6 +195,15 @@ class Functions(Service, Protocol):
         """Whether a function's policy lets a service invoke it on behalf of a resource."""
 
 
+class Clock(Service, Protocol):
+    """What happens at a time."""
+
+    sources: list[Callable[[float], float | None]]
+
+    def wake(self) -> None:
+        """Look again, as something may be due earlier than before."""
+
+
 class Deliveries(Service, Protocol):
     """What is handed over to other services in the background."""
 
@@ -366,6 +375,22 @@ class Captures(Service, Protocol):
 
     def forget(self, endpoint: str) -> None:
         """Write what waits of an endpoint that is deleted."""
+
+
+class Scaling(Service, Protocol):
+    """Application Auto Scaling of endpoint variants."""
+
+    def now(self) -> float:
+        """The time by which it scales, in seconds since the epoch."""
+
+    def registered(self, endpoint: str) -> set[str]:
+        """The variants of an endpoint that are scalable targets."""
+
+    def forget(self, endpoint: str) -> None:
+        """Deregister the variants of an endpoint that is deleted."""
+
+    def look(self) -> None:
+        """Look once at every target, and scale what its policies or bounds ask for."""
 
 
 class Executions(Service, Protocol):

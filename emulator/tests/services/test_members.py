@@ -12,7 +12,9 @@ PACKAGES = {
     "lambda": "functions",
     "events": "events",
     "logs": "logs",
+    "application-autoscaling": "scaling",
     "sqs": "queues",
+    "scheduler": "schedules",
     "cloudwatch": "alarms",
 }
 
