@@ -7,7 +7,8 @@ was exported for ONNX Runtime.
 
     request  an image, alone or with the stock record of the bin: see request.py
     answer   {"count": 3, "or_more": false, "confidence": 0.61, "probabilities": {"0": 0.02, ...,
-              "6+": 0.01}, "expected_count": 2.9, "looks_like_a_bin": true}
+              "6+": 0.01}, "expected_count": 2.9, "looks_like_a_bin": true, "model": "3f9a1c0b77d2",
+              "input": {"brightness": 0.44, ..., "strangeness": 1.8}}
              and with a record also {"expected_quantity": 3, "verdict": "pass",
              "match_probability": 0.97, "reason": "photo and record agree on 3 items"}
 """
@@ -15,9 +16,10 @@ was exported for ONNX Runtime.
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,7 @@ import numpy as np
 
 import answer
 import engine
+import input_statistics
 import photo
 import pixels
 import request
@@ -38,23 +41,32 @@ from request import RequestError
 # A server may join this many requests for one `predict_fn`. More are no faster, wait longer, and
 # need memory that is never returned.
 MAX_BATCH = 8
+ID_DIGITS = 12  # of a hash, that tell a model from all others
 
 
 @dataclass(frozen=True)
 class Request:
-    """One decoded request: uint8 pixels (size, size, 3), and the bin's stock record if given."""
+    """One decoded request: uint8 pixels (size, size, 3), and the bin's stock record if given.
+
+    `statistics` are those of the photo, from `input_statistics.describe`.
+    """
 
     pixels: pixels.Pixels
     record: Record | None = None
+    statistics: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Model:
-    """A loaded model: its engine, the classes that it can answer, and its rule for decisions."""
+    """A loaded model: its engine, the classes that it can answer, and its rule for decisions.
+
+    `id` is the beginning of the SHA-256 of its model.json, which lists the hashes of its files.
+    """
 
     engine: engine.Engine
     classes: Classes
     rule: Rule | None = None
+    id: str = ""
 
 
 def model_fn(model_dir: str) -> Model:
@@ -90,7 +102,9 @@ def input_fn(
     """
     content = request.read(body, content_type, _headers(context))
     size = int(_settings(Path(__file__).resolve().parent.parent / "model.json")["image_size"])
-    return [Request(_decode(content.image, size), content.record)]
+    decoded, header = _decode(content.image, size)
+    statistics = input_statistics.describe(decoded, header, len(content.image))
+    return [Request(decoded, content.record, statistics)]
 
 
 def predict_fn(batch: list[Request], model: Model) -> list[Answer]:
@@ -107,9 +121,24 @@ def predict_fn(batch: list[Request], model: Model) -> list[Answer]:
         ArithmeticError: The network's outputs are not finite, as after a diverged training.
     """
     return [
-        answer.compose(evidence, asked.record, model.classes, model.rule)
+        answer_fn(evidence, asked, model)
         for evidence, asked in zip(evidence_fn(batch, model), batch, strict=True)
     ]
+
+
+def answer_fn(evidence: Evidence, asked: Request, model: Model) -> Answer:
+    """The answer to one request, of what the network says about it.
+
+    Args:
+        evidence: of `evidence_fn`.
+        asked: the request.
+        model: the model of `model_fn`.
+    """
+    strangeness = round(evidence.strangeness, answer.DIGITS)
+    return answer.compose(evidence, asked.record, model.classes, model.rule) | {
+        "model": model.id,
+        "input": {**asked.statistics, "strangeness": strangeness},
+    }
 
 
 def evidence_fn(batch: list[Request], model: Model) -> list[Evidence]:
@@ -163,12 +192,13 @@ def _load(folder: Path, engine_name: str = "") -> Model:
     settings = _settings(folder / "model.json")
     loaded = engine.load(folder, settings, engine_name)
     classes = Classes(tuple(map(int, settings["classes"])), bool(settings.get("or_more", False)))
-    return Model(loaded, classes, Rule.read(settings))
+    identity = hashlib.sha256((folder / "model.json").read_bytes()).hexdigest()[:ID_DIGITS]
+    return Model(loaded, classes, Rule.read(settings), identity)
 
 
-def _decode(body: bytes, size: int) -> pixels.Pixels:
+def _decode(body: bytes, size: int) -> tuple[pixels.Pixels, photo.Header]:
     try:
-        return pixels.decode(body, size, photo.MAX_PIXELS)
+        return pixels.decode_with_header(body, size, photo.MAX_PIXELS)
     except pixels.TooLargeError as error:
         raise RequestError(
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
