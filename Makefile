@@ -31,9 +31,15 @@ setup: .venv/.ready ## make the locked environment (.venv)
 	$(BIN)/uv pip install --quiet --python .venv-steps/bin/python $(foreach i,$(IMAGES),-r containers/$(i)/requirements.txt) $(foreach o,$(OVERRIDES),--override $(o)) jsonschema pytest pytest-timeout pytest-xdist
 	@touch $@
 
-lock: ## renew every lock file from pyproject.toml and containers/*/requirements.in
+.venv-scan/.ready: .venv/.ready scanners/requirements.txt
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-scan
+	$(BIN)/uv pip sync --quiet --python .venv-scan/bin/python scanners/requirements.txt
+	@touch $@
+
+lock: ## renew every lock file from pyproject.toml, scanners/ and containers/*/requirements.in
 	$(BIN)/$(LOCK) --universal pyproject.toml --group dev --output-file requirements.txt
 	sed -i.bak 's#^-e file:.*#-e ./emulator#' requirements.txt && rm requirements.txt.bak
+	$(BIN)/$(LOCK) --universal scanners/requirements.in --output-file scanners/requirements.txt
 	for image in $(IMAGES); do sed -i.bak '/^torch==/d' containers/$$image/requirements.txt && $(BIN)/$(LOCK) containers/$$image/requirements.in $$(ls containers/$$image/overrides.txt 2>/dev/null | sed 's/^/--override /') --output-file containers/$$image/requirements.txt && sed -i.bak 's/+cpu//' containers/$$image/requirements.txt && rm containers/$$image/requirements.txt.bak; done
 	sed -i.bak '/^torch==/d' $(CLASSIFIER) && $(BIN)/$(LOCK) $(CLASSIFIER:.txt=.in) --constraint containers/tally-training/requirements.txt --output-file $(CLASSIFIER) && sed -i.bak 's/+cpu//' $(CLASSIFIER) && rm $(CLASSIFIER).bak
 
@@ -53,11 +59,12 @@ new-project: setup ## a pipeline for another classification task, in DEST=folder
 images: setup ## build the images that AWS lacks, and push them
 	$(BIN)/python pipeline.py --target $(or $(PIPELINE_TARGET),aws) images --push
 
-lint: setup ## ruff, mypy and the import contract
+lint: setup .venv-scan/.ready ## ruff, mypy, the import contract and the scanners
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
 	PYTHONPATH=.:steps $(BIN)/lint-imports --no-logo --no-cache
+	scanners/scan.sh
 
 test: setup .venv-steps/.ready ## every test but one that compiles for minutes (make test-compile)
 	.venv-steps/bin/python -m pytest tests/steps -m "not slow" -n 2 --dist loadfile
@@ -79,7 +86,7 @@ ablation: setup .venv-steps/.ready ## what each part of the recipe is worth, on 
 	.venv-steps/bin/python benchmarks/accuracy.py $(if $(SOURCE),--source $(SOURCE)) --seeds 0 --vary-all
 
 clean: ## remove environments and caches; the emulator's state stays (python pipeline.py emulator reset)
-	rm -rf .venv .venv-steps .mypy_cache .ruff_cache
+	rm -rf .venv .venv-steps .venv-scan .mypy_cache .ruff_cache
 
 # An emulator of its own, so that nothing of yours is shown, or deleted.
 notebook: export EMULATOR_STATE := $(CURDIR)/.tally/notebook

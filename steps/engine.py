@@ -1,13 +1,14 @@
 """The engine that runs a model: ONNX Runtime, or PyTorch if that cannot be used.
 
 Copied into the model as `code/engine.py`. ONNX Runtime answers three times as fast and loads in a
-tenth of the time, so torch is imported only if needed. A file is loaded only if its hash is the one
-in model.json, which training wrote.
+tenth of the time, so torch is imported only if needed; this project's inference image has none. A
+file is loaded only if its hash is the one in model.json, which training wrote.
 """
 
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import io
 import logging
 import os
@@ -28,6 +29,11 @@ WEIGHTS = "model.pt"
 CHOICE = "TALLY_ENGINE"  # environment variable of the endpoint
 AUTO, ONNX_RUNTIME, PYTORCH = "auto", "onnxruntime", "pytorch"
 GPU = Path("/dev/nvidiactl")
+NO_PYTORCH = (
+    f"{WEIGHTS} needs PyTorch, which this image does not have. Serve a model that was exported for "
+    "ONNX Runtime (see `export` in its training.json), or set images.inference to an image with "
+    "PyTorch, such as AWS's for inference"
+)
 
 Settings = Mapping[str, Any]
 
@@ -94,9 +100,9 @@ def load(folder: Path, settings: Settings, choice: str = "") -> Engine:
     choice = choice or os.environ.get(CHOICE) or AUTO
     if choice not in (AUTO, ONNX_RUNTIME, PYTORCH):
         raise ModelError(f"{CHOICE} is '{choice}'; allowed: {AUTO}, {ONNX_RUNTIME}, {PYTORCH}")
-    for name in _listed(settings):
+    for name in listed(settings):
         if name.startswith("code/"):
-            _read(folder, settings, name)
+            read(folder, settings, name)
     engine = _load_chosen(folder, settings, choice)
     size, classes = int(settings["image_size"]), len(settings["classes"])
     shape = engine.run(np.zeros((1, size, size, 3), np.uint8)).photo.shape
@@ -122,21 +128,21 @@ def _load_chosen(folder: Path, settings: Settings, choice: str) -> Engine:
         return _pytorch(folder, settings)
     if serves == WEIGHTS:
         raise ModelError("the model was not exported for ONNX Runtime; set the engine to pytorch")
-    if choice == AUTO and GPU.exists():
+    if choice == AUTO and GPU.exists() and _has_pytorch():
         return _pytorch(folder, settings, "this machine has a GPU")
     try:
         return _onnx_runtime(folder, settings, serves)
     # Its errors have no common class, and the remedy is the same for all.
     except Exception as error:
         reason = str(error) or type(error).__name__
-        if choice == ONNX_RUNTIME:
+        if choice == ONNX_RUNTIME or not _has_pytorch():
             raise ModelError(f"{serves} cannot be used: {reason}") from error
         log.warning("%s is not used: %s. PyTorch answers in its place", serves, reason)
         return _pytorch(folder, settings, reason)
 
 
 def _onnx_runtime(folder: Path, settings: Settings, name: str) -> Engine:
-    content = _read(folder, settings, name)
+    content = read(folder, settings, name)
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -159,9 +165,12 @@ def module(folder: Path, settings: Settings) -> Serving:
     """Load the network as a module, from pixels and items to outputs as `Engine.compute`.
 
     Raises:
-        ModelError: the weights are missing or changed, or model.json lists no hashes.
+        ModelError: the weights are missing or changed, model.json lists no hashes, or there is no
+            PyTorch.
     """
-    content = _read(folder, settings, WEIGHTS)
+    content = read(folder, settings, WEIGHTS)
+    if not _has_pytorch():
+        raise ModelError(NO_PYTORCH)
     import torch
 
     import network
@@ -189,23 +198,36 @@ def _pytorch(folder: Path, settings: Settings, instead_of: str = "") -> Engine:
     return Engine(PYTORCH, WEIGHTS, compute, instead_of)
 
 
-def _read(folder: Path, settings: Settings, name: str) -> bytes:
-    """Read a file that training wrote, and check its hash."""
-    listed = str(_listed(settings).get(name, "none"))
+def _has_pytorch() -> bool:
+    return importlib.util.find_spec("torch") is not None
+
+
+def read(folder: Path, settings: Settings, name: str) -> bytes:
+    """Read a file that training wrote, and check its hash.
+
+    Raises:
+        ModelError: the file is missing or changed, or model.json lists no hashes.
+    """
+    wanted = str(listed(settings).get(name, "none"))
     try:
         content = (folder / name).read_bytes()
     except OSError as error:
         raise ModelError(f"{name} is missing in the model's folder {folder}") from error
     actual = hashlib.sha256(content).hexdigest()
-    if listed != actual:
+    if wanted != actual:
         raise ModelError(
             f"{name} is not the file that training wrote: its sha256 is {actual[:12]}…, and "
-            f"model.json lists {listed[:12]}…; deploy the model's archive as Train wrote it"
+            f"model.json lists {wanted[:12]}…; deploy the model's archive as Train wrote it"
         )
     return content
 
 
-def _listed(settings: Settings) -> Mapping[str, str]:
+def listed(settings: Settings) -> Mapping[str, str]:
+    """The sha256 of every file that training wrote, by its path in the model's folder.
+
+    Raises:
+        ModelError: model.json lists none.
+    """
     files = settings.get("files")
     if not isinstance(files, Mapping) or not files:
         raise ModelError(

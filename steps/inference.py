@@ -32,6 +32,7 @@ import input_statistics
 import photo
 import pixels
 import request
+import self_test
 from answer import Answer
 from counts import Classes
 from decision import Evidence, Rule
@@ -58,32 +59,43 @@ class Request:
 
 @dataclass(frozen=True)
 class Model:
-    """A loaded model: its engine, the classes that it can answer, and its rule for decisions.
+    """A loaded model.
 
-    `id` is the beginning of the SHA-256 of its model.json, which lists the hashes of its files.
+    Attributes:
+        engine: what computes it.
+        classes: the counts that it can answer.
+        rule: for decisions; None if its training fitted none.
+        image_size: width and height in pixels of the images that it sees.
+        id: the beginning of the SHA-256 of its model.json, which lists the hashes of its files.
     """
 
     engine: engine.Engine
     classes: Classes
     rule: Rule | None = None
+    image_size: int = 0
     id: str = ""
 
 
 def model_fn(model_dir: str) -> Model:
-    """Load the model that training wrote.
+    """Load the model that training wrote, and have it pass its self-test.
 
     Args:
         model_dir: The unpacked model.tar.gz, with model.json and the files that it lists.
 
     Raises:
-        engine.ModelError: A file is missing, or is not the one that training wrote.
+        engine.ModelError: A file is missing, or is not the one that training wrote, or the model
+            answers otherwise than it did in training.
     """
-    return _load(Path(model_dir))
+    folder = Path(model_dir)
+    model = load(folder)
+    settings = _read_settings(folder / "model.json")
+    self_test.check(folder, settings, model.engine.file, functools.partial(respond, model))
+    return model
 
 
 def reference_fn(model_dir: str) -> Model:
     """Load the same model in PyTorch, with which Evaluate compares what `model_fn` loads."""
-    return _load(Path(model_dir), engine.PYTORCH)
+    return load(Path(model_dir), engine.PYTORCH)
 
 
 def input_fn(
@@ -100,11 +112,8 @@ def input_fn(
         RequestError: 400 if there is no image or the record cannot be read, 413 if the image is too
             large, 415 for another content type.
     """
-    content = request.read(body, content_type, _headers(context))
-    size = int(_settings(Path(__file__).resolve().parent.parent / "model.json")["image_size"])
-    decoded, header = _decode(content.image, size)
-    statistics = input_statistics.describe(decoded, header, len(content.image))
-    return [Request(decoded, content.record, statistics)]
+    settings = _settings(Path(__file__).resolve().parent.parent / "model.json")
+    return _parse(body, content_type, _headers(context), int(settings["image_size"]))
 
 
 def predict_fn(batch: list[Request], model: Model) -> list[Answer]:
@@ -188,12 +197,44 @@ def output_fn(prediction: list[Answer], accept: str | None) -> tuple[str, str]:
     return json.dumps(found), "application/json"
 
 
-def _load(folder: Path, engine_name: str = "") -> Model:
-    settings = _settings(folder / "model.json")
+def load(folder: Path, engine_name: str = "") -> Model:
+    """Load a model without its self-test.
+
+    Args:
+        folder: The unpacked model.tar.gz.
+        engine_name: onnxruntime or pytorch; empty for what is best here.
+
+    Raises:
+        engine.ModelError: As `model_fn`, but for the self-test.
+    """
+    settings = _read_settings(folder / "model.json")
     loaded = engine.load(folder, settings, engine_name)
     classes = Classes(tuple(map(int, settings["classes"])), bool(settings.get("or_more", False)))
     identity = hashlib.sha256((folder / "model.json").read_bytes()).hexdigest()[:ID_DIGITS]
-    return Model(loaded, classes, Rule.read(settings), identity)
+    return Model(loaded, classes, Rule.read(settings), int(settings["image_size"]), identity)
+
+
+def respond(model: Model, body: bytes, content_type: str) -> str:
+    """Answer one request by the same way as a server, from its body to JSON.
+
+    Raises:
+        RequestError: As `input_fn`.
+        ArithmeticError: As `predict_fn`.
+    """
+    batch = _parse(body, content_type, {}, model.image_size)
+    return output_fn(predict_fn(batch, model), None)[0]
+
+
+def _parse(
+    body: bytes | bytearray | str | None,
+    content_type: str | None,
+    headers: Mapping[str, str],
+    size: int,
+) -> list[Request]:
+    content = request.read(body, content_type, headers)
+    decoded, header = _decode(content.image, size)
+    statistics = input_statistics.describe(decoded, header, len(content.image))
+    return [Request(decoded, content.record, statistics)]
 
 
 def _decode(body: bytes, size: int) -> tuple[pixels.Pixels, photo.Header]:
@@ -223,5 +264,9 @@ def _headers(context: Any) -> Mapping[str, str]:
 
 @functools.cache
 def _settings(file: Path) -> dict[str, Any]:
+    return _read_settings(file)
+
+
+def _read_settings(file: Path) -> dict[str, Any]:
     settings: dict[str, Any] = json.loads(file.read_text())
     return settings

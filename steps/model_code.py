@@ -10,6 +10,7 @@ FILES = (
     "decision.py",
     "document.py",
     "engine.py",
+    "self_test.py",
     "network.py",
     "served_network.py",
     "record_network.py",

@@ -41,7 +41,7 @@ from training.loop.fitting import Fitting
 from training.machine import devices, distributed, memory
 from training.model.learner import Network, build_learner, build_network, whole_state
 from training.model.weights import WeightsUnavailable
-from training.result import artifact, export
+from training.result import artifact, export, self_test_requests
 from training.watch.profiling import profile_page
 from training.watch.profiling.profiler import Profiler
 from training.watch.tracking import Tracker
@@ -154,6 +154,8 @@ def run(
     export.write(model_dir, channels.train, channels.validation, onnx=recipe.export == "auto")
     if recipe.decision == "auto":
         answering.decide(model_dir, recipe, channels)
+    if "auto" in (recipe.export, recipe.decision):  # a model to deploy, not a trial
+        self_test_requests.write(model_dir, channels.validation)
     artifact.seal(model_dir)
     if recipe.debug:
         watcher.judge(model_dir / "debug_rules.json", profile, outcome)

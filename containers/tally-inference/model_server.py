@@ -53,7 +53,7 @@ class Server:
 
     def __init__(self) -> None:
         self.program: Program | None = None
-        self.failed = False
+        self.failure = ""  # why the model could not be loaded
         self.batcher: Batcher | None = None
         self.requests = 0  # in progress: their bodies have arrived
         self.arriving = 0  # bytes of those whose bodies have not
@@ -85,12 +85,11 @@ class Server:
             self.batcher = program.batcher()
             self.program = program
         except StartError as error:
-            log.error("%s", error)
-            self.failed = True
-        except (Exception, SystemExit):  # SystemExit would end only this thread
-            log.exception("the model could not be loaded")
-            self.failed = True
-        if self.failed:
+            self.failure = str(error)
+        except (Exception, SystemExit) as error:  # SystemExit would end only this thread
+            log.exception("where it failed:")
+            self.failure = f"{type(error).__name__}: {error}"
+        if self.failure:
             os.kill(os.getpid(), signal.SIGTERM)
 
     async def ping(self, request: Request) -> Response:
@@ -203,11 +202,16 @@ def main() -> int:
         timeout_graceful_shutdown=GRACE_SECONDS,
         timeout_keep_alive=75,
     )
+    code = 0
     try:
         uvicorn.Server(config).run()
     except SystemExit as leaving:
-        return int(leaving.code or 0) or int(server.failed)
-    return int(server.failed)
+        code = int(leaving.code or 0)
+    if server.failure:
+        # Last, as SageMaker and people look at the end of a log.
+        log.error("the model could not be loaded: %s", server.failure)
+        code = 1
+    return code
 
 
 def _error(status: int, message: str) -> JSONResponse:

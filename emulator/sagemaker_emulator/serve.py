@@ -26,8 +26,9 @@ from sagemaker_emulator.errors import StartError
 from sagemaker_emulator.options import Options, choose_sockets, require_images
 from sagemaker_emulator.proxies import past_proxies
 from sagemaker_emulator.sagemaker import search, tags
-from sagemaker_emulator.sagemaker.endpoints import configs
+from sagemaker_emulator.sagemaker.endpoints import capacity, configs
 from sagemaker_emulator.sagemaker.endpoints import operations as endpoints
+from sagemaker_emulator.sagemaker.endpoints.capture import Captures
 from sagemaker_emulator.sagemaker.endpoints.deployments import Deployments
 from sagemaker_emulator.sagemaker.jobs import operations as jobs
 from sagemaker_emulator.sagemaker.jobs import processing, training
@@ -40,19 +41,25 @@ from sagemaker_emulator.sagemaker.registry import groups, models, packages
 from sagemaker_emulator.sagemaker.transform import operations as transform
 from sagemaker_emulator.sagemaker.tuning import operations as tuning
 from sagemaker_emulator.sagemaker.tuning.tuners import Tuners
-from sagemaker_emulator.services.dead_letters import DeadLetters
+from sagemaker_emulator.services.alarms import operations as alarms
+from sagemaker_emulator.services.alarms import tags as alarm_tags
+from sagemaker_emulator.services.alarms.alarms import Alarms
+from sagemaker_emulator.services.deliveries import Deliveries
 from sagemaker_emulator.services.events import operations as events
 from sagemaker_emulator.services.events import tags as rule_tags
 from sagemaker_emulator.services.events.bus import EventBus
+from sagemaker_emulator.services.functions import invoke_config, policy, source_mappings, versions
 from sagemaker_emulator.services.functions import operations as functions
-from sagemaker_emulator.services.functions import policy, versions
 from sagemaker_emulator.services.functions import tags as function_tags
-from sagemaker_emulator.services.functions.invocation import Invoker
+from sagemaker_emulator.services.functions.invoker import Invoker
+from sagemaker_emulator.services.functions.queue_pollers import QueuePollers
 from sagemaker_emulator.services.logs import events as log_events
 from sagemaker_emulator.services.logs import groups as log_groups
 from sagemaker_emulator.services.logs import streams as log_streams
 from sagemaker_emulator.services.logs.log_files import LogFiles
 from sagemaker_emulator.services.metrics import Metrics
+from sagemaker_emulator.services.moto_fallback import MotoFallback
+from sagemaker_emulator.services.queues import moves
 from sagemaker_emulator.state_folder import only_server, own
 from sagemaker_emulator.storage.s3 import S3
 from sagemaker_emulator.storage.store import Store
@@ -60,7 +67,7 @@ from sagemaker_emulator.version import VERSION
 
 # The modules whose import registers the operations.
 OPERATIONS: tuple[ModuleType, ...] = (
-    *(tags, jobs, processing, training, transform, tuning, configs, endpoints),
+    *(tags, jobs, processing, training, transform, tuning, configs, endpoints, capacity),
     *(groups, models, packages, pipelines, execution_operations, callback_operations, search),
     *(
         events,
@@ -68,10 +75,15 @@ OPERATIONS: tuple[ModuleType, ...] = (
         functions,
         policy,
         versions,
+        moves,
         function_tags,
+        invoke_config,
+        source_mappings,
         log_groups,
         log_streams,
         log_events,
+        alarms,
+        alarm_tags,
     ),
 )
 _log = logging.getLogger("emulator")
@@ -97,11 +109,15 @@ def connect(context: Context, runtime: str) -> None:
     context.containers = Runtime(context.images, context.state, sandbox, client)
     context.logs = LogFiles(context.state / "logs")
     context.metrics = Metrics()
+    context.moto = MotoFallback(context)
+    context.deliveries = Deliveries(context)
+    context.alarms = Alarms(context)
     context.events = EventBus(context)
     context.functions = Invoker(context)
-    context.dead_letters = DeadLetters(context)
+    context.source_mappings = QueuePollers(context)
     runners = {PROCESSING: processing.run, TRAINING: training.run, TRANSFORM: transform.run}
     context.jobs = RunningJobs(context, runners)
+    context.captures = Captures(context)
     context.endpoints = Deployments(context)
     context.tuning = Tuners(context)
     context.executions = Executions(context)
@@ -151,9 +167,12 @@ def serve(options: Options) -> None:
         os.environ.update(context.client_environment | past_proxies())
         connect(context, options.runtime)
         services: tuple[Service, ...] = (
-            context.dead_letters,
+            context.deliveries,
             context.functions,
+            context.source_mappings,
             context.jobs,
+            context.alarms,
+            context.captures,  # before the endpoints, so that it ends after them
             context.endpoints,
             context.tuning,  # after the jobs, as it must find the interrupted ones ended
             context.executions,  # last, as the executions that it continues call all others
@@ -161,6 +180,7 @@ def serve(options: Options) -> None:
         for service in services:
             stack.callback(_stop, service)
             service.start()
+        moves.resume(context)
         # First of all, too: no invocation that the end of the containers ends counts as a try.
         stack.callback(_stop, context.functions)
         stack.callback(_ignore_signals)

@@ -22,12 +22,14 @@ from sagemaker_emulator.aws import protocol
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import HttpResponse
 from sagemaker_emulator.aws.error_response import Protocol, error_response, protocol_of
+from sagemaker_emulator.aws.ports import Moto
 from sagemaker_emulator.aws.signed_request import SignedRequest
 from sagemaker_emulator.console import application as console
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.sagemaker.endpoints.invoke import invoke_endpoint
+from sagemaker_emulator.services.alarms import requests as alarm_requests
 from sagemaker_emulator.services.functions import code_address
-from sagemaker_emulator.services.moto_fallback import MotoFallback, NoMessage
+from sagemaker_emulator.services.moto_fallback import NoMessage
 
 _Message = MutableMapping[str, Any]
 _Receive = Callable[[], Awaitable[_Message]]
@@ -54,7 +56,7 @@ class ClientGone(Exception):
 
 def application(context: Context) -> Application:
     """The ASGI application over a context that has its services."""
-    moto = MotoFallback(context)
+    moto = context.moto
     pages = console.application(context)
     port = urlsplit(context.url).port or 80
 
@@ -171,7 +173,7 @@ async def _body(request: SignedRequest, service: str | None, receive: _Receive) 
 
 async def _wait_for_message(
     context: Context,
-    moto: MotoFallback,
+    moto: Moto,
     empty: NoMessage,
     words: Protocol,
     receive: _Receive,
@@ -225,7 +227,7 @@ async def _discard(receive: _Receive) -> None:
 
 def _respond(
     context: Context,
-    moto: MotoFallback,
+    moto: Moto,
     request: SignedRequest,
     service: str | None,
     body: bytes,
@@ -274,7 +276,7 @@ def _is_of_disk(problem: Exception) -> bool:
 
 def _dispatch(
     context: Context,
-    moto: MotoFallback,
+    moto: Moto,
     request: SignedRequest,
     service: str | None,
     body: bytes,
@@ -295,5 +297,9 @@ def _dispatch(
         raise ApiError(
             "UnknownOperationException", f"nothing responds to {request.method} {path} here", 404
         )
+    if service == alarm_requests.SIGNED_FOR and (
+        reply := alarm_requests.respond(context, headers, request.query_string, body)
+    ):
+        return reply
     query = f"?{request.query_string}" if request.query_string else ""
     return moto.respond(service or "", request.method, context.url + path + query, headers, body)

@@ -11,6 +11,17 @@ ROLE = "arn:aws:iam::123456789012:role/service-role/runs-jobs"
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/plain:latest"
 
 
+def variant_of(name: str, model: str, **changes: Any) -> dict[str, Any]:
+    """A variant of one instance."""
+    return {
+        "VariantName": name,
+        "ModelName": model,
+        "InitialInstanceCount": 1,
+        "InstanceType": "ml.t2.medium",
+        **changes,
+    }
+
+
 class Hosting:
     """Models and endpoint configurations of a test, made in one call each."""
 
@@ -18,10 +29,12 @@ class Hosting:
         self.sagemaker = emulator.client("sagemaker")
         self._s3, self._until = emulator.client("s3"), until
 
-    def model(self, name: str, image: str = IMAGE) -> None:
+    def model(self, name: str, image: str = IMAGE, word: str = "") -> None:
         packed = io.BytesIO()
         with tarfile.open(fileobj=packed, mode="w:gz") as archive:
-            archive.addfile(tarfile.TarInfo("nothing"))
+            member = tarfile.TarInfo("word.txt")
+            member.size = len(word)
+            archive.addfile(member, io.BytesIO(word.encode()))
         key = f"{name}/model.tar.gz"
         self._s3.put_object(Bucket=BUCKET, Key=key, Body=packed.getvalue())
         container = {"Image": image, "ModelDataUrl": f"s3://{BUCKET}/{key}"}
@@ -43,21 +56,19 @@ class Hosting:
         )
         return arn
 
-    def config(self, name: str, **models: str) -> None:
-        """A configuration with a variant for each model."""
-        variants = [
-            {
-                "VariantName": variant,
-                "ModelName": model,
-                "InitialInstanceCount": 1,
-                "InstanceType": "ml.t2.medium",
-            }
-            for variant, model in models.items()
-        ]
-        self.sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=variants)
+    def config(self, name: str, settings: dict[str, Any] | None = None, **models: str) -> None:
+        """A configuration with a variant for each model, and other members of the request."""
+        variants = [variant_of(variant, model) for variant, model in models.items()]
+        self.sagemaker.create_endpoint_config(
+            EndpointConfigName=name, ProductionVariants=variants, **settings or {}
+        )
 
     def endpoint(self, name: str) -> Any:
         self.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
+        return self.settled(name)
+
+    def settled(self, name: str) -> Any:
+        """An endpoint's description once nothing is under way."""
         return self._until(
             lambda: self.sagemaker.describe_endpoint(EndpointName=name), "EndpointStatus"
         )

@@ -136,4 +136,5 @@ def test_no_key_is_stored(workflow: dict[Any, Any]) -> None:
     text = WORKFLOW.read_text().lower()
     assert "secrets." not in text
     assert "access-key" not in text and "access_key" not in text
-    assert workflow["permissions"] == {"contents": "read", "id-token": "write"}
+    assert workflow["permissions"] == {"contents": "read"}
+    assert workflow["jobs"]["retrain"]["permissions"] == {"contents": "read", "id-token": "write"}

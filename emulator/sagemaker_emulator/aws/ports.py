@@ -1,13 +1,15 @@
 """What the services call each other for, as Protocols; `serve` connects their objects."""
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 import httpx
 
+from sagemaker_emulator.aws.dispatch import HttpResponse
 from sagemaker_emulator.storage.store import Document
 
 
@@ -77,6 +79,24 @@ class MeasuredMinute(NamedTuple):
     most: float
 
 
+class MeasuredSums(NamedTuple):
+    """What was measured of one metric in a short while.
+
+    Attributes:
+        start: When it began, in seconds since the epoch.
+        samples: How many values.
+        total: Their sum.
+        least: The smallest.
+        most: The greatest.
+    """
+
+    start: float
+    samples: float
+    total: float
+    least: float
+    most: float
+
+
 class Metrics(Protocol):
     """CloudWatch's metrics of what runs here."""
 
@@ -87,6 +107,28 @@ class Metrics(Protocol):
 
     def minutes(self) -> list[MeasuredMinute]:
         """What was measured in the last three hours."""
+
+    def sums(
+        self, namespace: str, dimensions: Mapping[str, str], name: str, unit: str | None
+    ) -> list[MeasuredSums]:
+        """What was measured of one metric, by ten seconds; None: in any unit."""
+
+
+class Alarms(Service, Protocol):
+    """CloudWatch's alarms."""
+
+    def state(self, name: str) -> str | None:
+        """An alarm's state: OK, ALARM or INSUFFICIENT_DATA; None where there is no such alarm."""
+
+    def rang(self, name: str, since: float) -> bool:
+        """Whether an alarm is in ALARM, or was at any time since, in seconds since the epoch."""
+
+    def change(self, name: str, state: str, reason: str, data: str | None) -> None:
+        """Give an alarm a state; if it is another one, act on it.
+
+        Raises:
+            KeyError: There is no such alarm.
+        """
 
 
 class Events(Protocol):
@@ -140,7 +182,7 @@ class Functions(Service, Protocol):
         """
 
     def invoke_later(self, name: str, payload: object, identity: str = "") -> None:
-        """Accept an asynchronous invocation: kept on disk, tried three times.
+        """Accept an asynchronous invocation: kept on disk, and tried as the function has it.
 
         Args:
             name: The function's name or ARN.
@@ -152,11 +194,55 @@ class Functions(Service, Protocol):
         """Whether a function's policy lets a service invoke it on behalf of a resource."""
 
 
-class DeadLetters(Service, Protocol):
-    """What could not be delivered, for the SQS queues that are named for it."""
+class Deliveries(Service, Protocol):
+    """What is handed over to other services in the background."""
 
-    def send(self, queue: str, body: str, attributes: Mapping[str, str | int]) -> None:
-        """Send a letter to the queue of this ARN, soon; it may be called in a transaction."""
+    reports: dict[str, Callable[[Any], None]]
+
+    def send(
+        self,
+        arn: str,
+        body: str,
+        options: Mapping[str, Any],
+        *,
+        origin: Mapping[str, Any] | None = None,
+        most_retries: int | None = None,
+        most_age: float | None = None,
+        dead_letters: Mapping[str, Any] | None = None,
+        attempts: int = 0,
+    ) -> str:
+        """Deliver something, soon; it may be called in a transaction."""
+
+    def send_dead_letter(self, arn: str, body: str, attributes: Mapping[str, str | int]) -> None:
+        """Send a letter to the queue or topic of this ARN; it may be called in a transaction."""
+
+    def give_up(self, ended: Any) -> None:
+        """Send the dead letter of what cannot be delivered; it may be called in a transaction."""
+
+
+class Moto(Protocol):
+    """The services that moto runs.
+
+    Attributes:
+        changes: How many requests have changed it, as far as is known.
+    """
+
+    changes: int
+
+    def respond(
+        self, service: str, method: str, url: str, headers: dict[str, str], body: bytes
+    ) -> HttpResponse:
+        """Respond to a request of another AWS service; not in a transaction."""
+
+    def wait_for_change(self, seen: int, seconds: float) -> int:
+        """Return `changes` as soon as it is another number than `seen`, or after some seconds."""
+
+
+class SourceMappings(Service, Protocol):
+    """Lambda's mappings of queues to functions."""
+
+    def begin(self, identity: str) -> None:
+        """Poll the queue of a mapping that was just created or changed."""
 
 
 class Jobs(Service, Protocol):
@@ -188,13 +274,26 @@ class ModelServer(Protocol):
 class Deployment(Protocol):
     """The model servers of one endpoint configuration, and each variant's share by name."""
 
+    config: Document
     weights: dict[str, float]
 
     def choose(self, variant: str | None = None) -> str | None:
         """The variant of that name, else one by weight; None where there is none."""
 
+    def shadow(self, variant: str) -> str | None:
+        """The shadow variant that gets a copy of a request to a variant; None: none does."""
+
+    def copy(self, send: Callable[[], object]) -> None:
+        """Send the copy of a request to the shadow variant soon."""
+
+    def count(self, variant: str) -> int:
+        """How many instances of a variant take requests."""
+
+    def weigh(self, weights: Mapping[str, float]) -> None:
+        """Set the weights of variants, by name."""
+
     def server(self, variant: str) -> AbstractContextManager[ModelServer]:
-        """A variant's server, kept up while it is in use."""
+        """A server of a variant, kept up while it is in use."""
 
 
 class Endpoints(Service, Protocol):
@@ -207,14 +306,65 @@ class Endpoints(Service, Protocol):
 
     changed: threading.Condition
 
-    def begin(self, name: str, *configs: Document) -> None:
-        """Deploy configurations in the background, one after the other; the last is to stay."""
+    def begin(
+        self, name: str, *configs: Document, deployment_config: Document | None = None
+    ) -> None:
+        """Deploy configurations in the background, one after the other; the last is to stay.
+
+        The last one goes in by a DeploymentConfig, if there is one.
+        """
+
+    def scale(self, name: str, counts: Mapping[str, int]) -> None:
+        """Start or end instances of an endpoint that is Updating, in the background."""
 
     def serving(self, name: str, timeout: float) -> Deployment | None:
-        """The endpoint's deployment; after a restart, waits until its servers respond again."""
+        """The deployment for an endpoint's next request, by share while an update shifts traffic.
+
+        After a restart, it waits until the servers respond again.
+        """
 
     def remove(self, name: str) -> None:
         """End an endpoint's servers, also those that are starting."""
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """A request to a variant's container, and the container's answer.
+
+    Attributes:
+        endpoint: the endpoint's name.
+        variant: the variant's name.
+        body: the request's.
+        answer: the answer's body.
+        content_type: of the request.
+        answer_type: the content type of the answer.
+        attributes: the custom attributes of the request; "" without any.
+        inference_id: the InferenceId of the request; "" without one.
+        time: when it was answered, in seconds since the epoch.
+    """
+
+    endpoint: str
+    variant: str
+    body: bytes
+    answer: bytes
+    content_type: str
+    answer_type: str
+    attributes: str = ""
+    inference_id: str = ""
+    time: float = field(default_factory=time.time)
+
+
+class Captures(Service, Protocol):
+    """Data capture: what endpoints were asked and answered, on its way to S3."""
+
+    def record(self, config: Mapping[str, Any] | None, exchange: Exchange) -> None:
+        """Keep an exchange, if the DataCaptureConfig samples it; it takes microseconds."""
+
+    def describe(self, endpoint: str, config: Mapping[str, Any]) -> dict[str, object]:
+        """DescribeEndpoint's DataCaptureConfig, from that of the endpoint's configuration."""
+
+    def forget(self, endpoint: str) -> None:
+        """Write what waits of an endpoint that is deleted."""
 
 
 class Executions(Service, Protocol):

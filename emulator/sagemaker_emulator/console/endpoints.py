@@ -17,6 +17,7 @@ from sagemaker_emulator.console import (
     log_view,
 )
 from sagemaker_emulator.console.endpoint_configs import config_of, history, variants_of
+from sagemaker_emulator.console.endpoint_update import update_of
 from sagemaker_emulator.console.pages import Section, call, fragment, render, url
 from sagemaker_emulator.errors import ApiError, invalid
 
@@ -45,6 +46,7 @@ def _page(request: Request, answer: invocation.Answer | None = None) -> Response
         name=name,
         here=url("endpoints", name),
         variants=variants,
+        update=update_of(request, endpoint),
         config=config_of(request, endpoint),
         history=history(request, endpoint, variants),
         log=log_view.view(request, f"/aws/sagemaker/Endpoints/{name}"),
@@ -63,6 +65,9 @@ def follow(request: Request) -> Response:
         variants = variants_of(request, endpoint)
         return {
             "status": fragment(request, "endpoint_status.html.j2", endpoint=endpoint),
+            "update": fragment(
+                request, "endpoint_update.html.j2", update=update_of(request, endpoint)
+            ),
             "variants": fragment(request, "endpoint_variants.html.j2", variants=variants),
         }
 

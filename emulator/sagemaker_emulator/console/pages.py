@@ -47,7 +47,8 @@ def call(request: Request, operation: str, service: str = "sagemaker", **members
     Args:
         request: The browser's request.
         operation: The operation's name.
-        service: botocore's name of a service that is run here: sagemaker, logs, events, lambda.
+        service: botocore's name of a service that is run here: sagemaker, logs, events, lambda,
+            cloudwatch (its alarms).
         members: The operation's members.
 
     Raises:

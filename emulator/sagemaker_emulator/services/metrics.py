@@ -1,20 +1,23 @@
-"""CloudWatch's metrics of what runs here: sums of each minute, kept in memory for three hours.
+"""CloudWatch's metrics of what runs here: sums of ten seconds, kept in memory for three hours.
 
-moto answers the requests for them, beside what clients put there themselves.
+moto answers the requests for them, by the minute, beside what clients put there themselves; alarms
+read the ten seconds.
 """
 
 import functools
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from sagemaker_emulator.aws.context import Context
-from sagemaker_emulator.aws.ports import MeasuredMinute, Measurement
+from sagemaker_emulator.aws.ports import MeasuredMinute, MeasuredSums, Measurement
 
 MINUTES = 180
+_SECONDS = 10  # the shortest period of an alarm
+_OF_MINUTE = 60 // _SECONDS
 STATISTICS = ("SampleCount", "Average", "Sum", "Minimum", "Maximum")
 
 # Namespace, dimensions, the metric's name and its unit.
@@ -27,6 +30,12 @@ class _Sums:
     total: float
     least: float
     most: float
+
+    def add(self, other: "_Sums") -> None:
+        self.count += other.count
+        self.total += other.total
+        self.least = min(self.least, other.least)
+        self.most = max(self.most, other.most)
 
 
 class Metrics:
@@ -46,22 +55,19 @@ class Metrics:
         self, namespace: str, dimensions: Mapping[str, str], values: Iterable[Measurement]
     ) -> None:
         """Count values that were measured now; it takes microseconds."""
-        minute = int(self._clock() // 60)
+        moment = int(self._clock() // _SECONDS)
         where = tuple(dimensions.items())
         with self._lock:
-            if minute > self._latest:
-                self._latest = minute
-                self._forget(minute - MINUTES)
+            if moment > self._latest:
+                self._latest = moment
+                self._forget(moment - MINUTES * _OF_MINUTE)
             for name, value, unit in values:
                 series = self._series.setdefault((namespace, where, name, unit), {})
-                sums = series.get(minute)
-                if sums is None:
-                    series[minute] = _Sums(1, value, value, value)
-                    continue
-                sums.count += 1
-                sums.total += value
-                sums.least = min(sums.least, value)
-                sums.most = max(sums.most, value)
+                one = _Sums(1, value, value, value)
+                if moment in series:
+                    series[moment].add(one)
+                else:
+                    series[moment] = one
 
     def minutes(self) -> list[MeasuredMinute]:
         """What was measured in the last three hours, each metric's oldest minute first."""
@@ -73,17 +79,49 @@ class Metrics:
                     *(sums.count, sums.total, sums.least, sums.most),
                 )
                 for (namespace, dimensions, name, unit), series in self._series.items()
-                for minute, sums in series.items()
+                for minute, sums in _by_minute(series).items()
                 if minute > first
             ]
 
+    def sums(
+        self, namespace: str, dimensions: Mapping[str, str], name: str, unit: str | None
+    ) -> list[MeasuredSums]:
+        """What was measured of one metric in the last three hours, by ten seconds.
+
+        Args:
+            namespace: The metric's.
+            dimensions: All of its dimensions.
+            name: The metric.
+            unit: One of CloudWatch's; None: any.
+        """
+        with self._lock:
+            return [
+                MeasuredSums(moment * _SECONDS, sums.count, sums.total, sums.least, sums.most)
+                for (space, where, metric, of_unit), series in self._series.items()
+                if (space, metric) == (namespace, name)
+                and dict(where) == dict(dimensions)
+                and unit in (None, of_unit)
+                for moment, sums in series.items()
+            ]
+
     def _forget(self, last: int) -> None:
-        """Delete the minutes up to this one, and the series that have no other."""
+        """Delete the sums up to this moment, and the series that have no other."""
         for key, series in list(self._series.items()):
-            for minute in [each for each in series if each <= last]:
-                del series[minute]
+            for moment in [each for each in series if each <= last]:
+                del series[moment]
             if not series:
                 del self._series[key]
+
+
+def _by_minute(series: Mapping[int, _Sums]) -> dict[int, _Sums]:
+    minutes: dict[int, _Sums] = {}
+    for moment, sums in series.items():
+        minute = moment // _OF_MINUTE
+        if minute in minutes:
+            minutes[minute].add(sums)
+        else:
+            minutes[minute] = replace(sums)
+    return minutes
 
 
 def join(context: Context) -> object:

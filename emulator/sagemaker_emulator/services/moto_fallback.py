@@ -1,15 +1,15 @@
 """The services that the emulator does not run itself, left to moto in this process.
 
 moto keeps its state in memory, so every request that changes something is kept in the store and
-replayed before the first request after a restart. moto is imported by the first request that needs
-it: an idle emulator stays small.
+replayed before the first request after a restart. The messages of queues are kept themselves
+(`queues.messages`): what a delay or a visibility timeout did cannot be replayed. moto is imported
+by the first request that needs it: an idle emulator stays small.
 """
 
 import base64
 import functools
 import json
 import logging
-import re
 import secrets
 import sqlite3
 import threading
@@ -18,11 +18,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from sagemaker_emulator.aws import numerals
+from sagemaker_emulator.aws import numerals, protocol
 from sagemaker_emulator.aws.context import Context
-from sagemaker_emulator.aws.dispatch import HttpResponse
+from sagemaker_emulator.aws.dispatch import HttpResponse, operations
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.services import iam, metrics, moto_requests, tagging
+from sagemaker_emulator.services.queues.messages import QueueMessages
+from sagemaker_emulator.services.topics import messages, subscriptions
 from sagemaker_emulator.storage.store import Document
 
 _KIND = "moto"
@@ -61,6 +63,8 @@ class MotoFallback:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._lock = threading.Lock()
+        self._changed = threading.Condition()
+        self._messages = QueueMessages(context)
         self.changes = 0
         self._replayed = False
         self._metrics: object = None
@@ -117,9 +121,14 @@ class MotoFallback:
         if service == "scheduler" and method in ("POST", "PUT"):
             raise _unknown("schedules do not fire here; start what it would from a timer")
         moto_requests.check_body(headers, body)
+        target = headers.get("x-amz-target", "").rpartition(".")[2]
+        if (service, target) in operations:  # what moto lacks
+            return protocol.run_json(self._context, service, target, body)
         if service == "iam" and (xml := iam.simulation(body)):
             return HttpResponse(200, {"content-type": "text/xml"}, xml.encode())
         parts = urlsplit(url)
+        if service == "sns" and (certificate := messages.certificate(parts.path)):
+            return HttpResponse(200, {"content-type": "application/x-pem-file"}, certificate)
         path = parts.path + (f"?{parts.query}" if parts.query else "")
         request = {
             "service": service,
@@ -129,7 +138,7 @@ class MotoFallback:
             "body": base64.b64encode(body).decode(),
             "seed": secrets.randbits(32),
         }
-        changes = not _reads(method, headers, body)
+        changes = not _reads(method, headers, body, path)
         if service != "sqs" or not moto_requests.receives(headers, body):
             return self._ask(request, lambda _: changes)
         seconds = _without_waiting(request)
@@ -159,10 +168,24 @@ class MotoFallback:
                 ) from None
             if reply is None:
                 raise _unknown(f"the emulator does not run the service '{service}'")
-            if reply.status < 300 and is_kept(reply):
+            is_of_messages = moto_requests.is_of_messages(request)
+            changed = reply.status < 300 and is_kept(reply)
+            if changed and not is_of_messages:
                 self._context.store.put(_KIND, f"{time.time_ns()}", request)
-                self.changes += 1
+            if changed or is_of_messages:
+                # Also one that received none: it may have moved some to a dead-letter queue.
+                changed |= self._messages.keep()
+            if changed:
+                with self._changed:
+                    self.changes += 1
+                    self._changed.notify_all()
             return reply
+
+    def wait_for_change(self, seen: int, seconds: float) -> int:
+        """Return `changes` as soon as it is another number than `seen`, or after some seconds."""
+        with self._changed:
+            self._changed.wait_for(lambda: self.changes != seen, seconds)
+            return self.changes
 
     def _replay(self) -> None:
         """Bring a fresh moto to the state of the last server's."""
@@ -174,11 +197,22 @@ class MotoFallback:
             iam.become_role(context.account, context.region, context.credentials)
             tagging.join(context)
             self._metrics = metrics.join(context)
-            for request in context.store.list(_KIND):
+            topics = subscriptions.join(context)
+            topics.replays = True
+            requests = context.store.items(_KIND)
+            for _, request in requests:
                 try:
                     _ask(context, request)
                 except Exception:  # of another version of moto; the others must not be lost
                     _log.exception("a kept request to %s", request["service"])
+            topics.replays = False
+            self._messages.restore()
+            # A state of 0.1 kept each request for a message, not the messages.
+            with context.store.transaction():
+                self._messages.keep()
+                for name, request in requests:
+                    if moto_requests.is_of_messages(request):
+                        context.store.delete(_KIND, name)
             self._replayed = True
 
 
@@ -237,11 +271,8 @@ def _ask(context: Context, request: Document) -> HttpResponse | None:
     return HttpResponse(status, kept, answer)
 
 
-def _reads(method: str, headers: dict[str, str], body: bytes) -> bool:
-    target = headers.get("x-amz-target", "").rpartition(".")[2]
-    if not target:
-        action = re.search(rb"(?:^|&)Action=(\w+)", body)
-        target = action.group(1).decode() if action else ""
+def _reads(method: str, headers: dict[str, str], body: bytes, path: str) -> bool:
+    target = moto_requests.action_of(headers, body, path)
     return target.startswith(_READS + _NOT_KEPT) if target else method in ("GET", "HEAD")
 
 

@@ -3,6 +3,7 @@
 moto checks little of what it is sent: what is missing, or of another type, ends in any exception.
 """
 
+import base64
 import json
 import re
 from collections.abc import Mapping
@@ -91,6 +92,33 @@ def _of_model(service: str, headers: Mapping[str, str], body: bytes) -> ApiError
     except ApiError as error:
         return error
     return None
+
+
+# The requests for messages, of SQS and SNS.
+_OF_MESSAGES = frozenset(
+    {
+        *("SendMessage", "SendMessageBatch", "ReceiveMessage", "DeleteMessage"),
+        *("DeleteMessageBatch", "ChangeMessageVisibility", "ChangeMessageVisibilityBatch"),
+        *("PurgeQueue", "Publish", "PublishBatch"),
+    }
+)
+
+
+def is_of_messages(request: Mapping[str, Any]) -> bool:
+    """Whether a kept request to SQS or SNS is one for messages: they are kept, not the request."""
+    if request["service"] not in ("sqs", "sns"):
+        return False
+    body = base64.b64decode(request["body"])
+    return action_of(request["headers"], body, request["path"]) in _OF_MESSAGES
+
+
+def action_of(headers: Mapping[str, str], body: bytes, path: str) -> str:
+    """The operation of a request of a JSON or query protocol; empty where it is of another."""
+    if target := headers.get("x-amz-target", "").rpartition(".")[2]:
+        return target
+    form = body or path.partition("?")[2].encode("latin-1", "replace")
+    found = re.search(rb"(?:^|&)Action=(\w+)", form)
+    return found.group(1).decode() if found else ""
 
 
 def receives(headers: Mapping[str, str], body: bytes) -> bool:

@@ -4,12 +4,13 @@ import re
 from collections.abc import Iterator
 
 from sagemaker_emulator.aws.context import Context
+from sagemaker_emulator.services.alarms.alarms import KIND as ALARM
 from sagemaker_emulator.services.events.bus import RULE
 from sagemaker_emulator.services.functions.function import FUNCTION
 from sagemaker_emulator.services.logs.common import group_arn
 from sagemaker_emulator.services.logs.log_files import about_group, group_folders, group_name
 
-_SERVICES = ("sagemaker", "lambda", "events", "logs")
+_SERVICES = ("sagemaker", "lambda", "events", "logs", "cloudwatch")
 
 
 def join(context: Context) -> None:
@@ -42,6 +43,8 @@ def _tagged(context: Context) -> Iterator[tuple[str, dict[str, str]]]:
         yield function["FunctionArn"], function["Tags"]
     for rule in context.store.list(RULE):
         yield rule["Arn"], rule.get("Tags", {})
+    for alarm in context.store.list(ALARM):
+        yield alarm["AlarmArn"], alarm["Tags"]
     for folder in group_folders(context.state / "logs"):
         yield group_arn(context, group_name(folder)), about_group(folder).get("tags", {})
 

@@ -160,6 +160,14 @@ class Store:
             ).fetchall()
         return [json.loads(row[0]) for row in rows]
 
+    def items(self, kind: str) -> Sequence[tuple[str, Document]]:
+        """The names and documents of a kind, in the order of their creation."""
+        with self._lock:
+            rows = self._connection.execute(
+                "SELECT name, document FROM documents WHERE kind = ? ORDER BY sequence", (kind,)
+            ).fetchall()
+        return [(name, json.loads(text)) for name, text in rows]
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All writes inside happen or none does; other threads wait. May be nested."""

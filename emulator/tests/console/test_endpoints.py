@@ -61,7 +61,7 @@ def test_weights_are_changed(
     page = console.get(endpoint)
     fields = {"variant-0": "one", "weight-0": "3", "variant-1": "two", "count-1": "2"}
     console.post(f"{endpoint}/weights", page, 303, None, **fields)
-    one, two = hosting.sagemaker.describe_endpoint(EndpointName=name)["ProductionVariants"]
+    one, two = hosting.settled(name)["ProductionVariants"]
     assert (one["CurrentWeight"], two["CurrentWeight"]) == (3.0, 1.0)
     assert (one["CurrentInstanceCount"], two["CurrentInstanceCount"]) == (1, 2)
     assert "75 %" in console.get(endpoint).text

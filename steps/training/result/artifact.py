@@ -14,6 +14,7 @@ import torch
 
 import model_code
 import network
+import self_test
 from training.data.channels import Channels
 from training.hyperparameters import Recipe
 from training.loop.fitting import Outcome
@@ -88,7 +89,11 @@ def seal(folder: Path) -> None:
 
 def hashes(folder: Path) -> dict[str, str]:
     """The sha256 of every loadable file of a model, by its path in the folder."""
-    loadable = [*sorted(folder.glob("model.*")), *sorted((folder / "code").glob("*.py"))]
+    loadable = [
+        *sorted(folder.glob("model.*")),
+        *sorted((folder / "code").glob("*.py")),
+        *sorted((folder / self_test.FOLDER).glob("*")),
+    ]
     return {
         file.relative_to(folder).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()
         for file in loadable

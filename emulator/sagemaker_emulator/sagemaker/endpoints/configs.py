@@ -12,31 +12,37 @@ from sagemaker_emulator.aws.pages import CREATED, Stored, page
 from sagemaker_emulator.errors import invalid
 from sagemaker_emulator.sagemaker import tags
 from sagemaker_emulator.sagemaker.defaults import ENDPOINT_CONFIG, fill
+from sagemaker_emulator.sagemaker.endpoints import capture, variants
 from sagemaker_emulator.storage.store import Document
 
 if TYPE_CHECKING:
     from types_boto3_sagemaker import type_defs as types
 
 KIND = "endpoint-config"
-_HONOURED = """
-    EndpointConfigName Tags DataCaptureConfig AsyncInferenceConfig ExplainerConfig
-    ShadowProductionVariants
-    ProductionVariants{
-        VariantName ModelName InitialInstanceCount InitialVariantWeight
-        ContainerStartupHealthCheckTimeoutInSeconds ServerlessConfig
-    }
+_VARIANT = """
+    VariantName ModelName InitialInstanceCount InitialVariantWeight
+    ContainerStartupHealthCheckTimeoutInSeconds RoutingConfig{RoutingStrategy}
 """
-_KEPT = """
-    KmsKeyId ExecutionRoleArn VpcConfig EnableNetworkIsolation
-    ProductionVariants{
-        InstanceType AcceleratorType VolumeSizeInGB ModelDataDownloadTimeoutInSeconds
-        EnableSSMAccess InferenceAmiVersion RoutingConfig CapacityReservationConfig
-    }
+_VARIANT_KEPT = """
+    InstanceType AcceleratorType VolumeSizeInGB ModelDataDownloadTimeoutInSeconds
+    EnableSSMAccess InferenceAmiVersion CapacityReservationConfig
+"""
+_HONOURED = f"""
+    EndpointConfigName Tags AsyncInferenceConfig ExplainerConfig
+    DataCaptureConfig{{
+        EnableCapture InitialSamplingPercentage DestinationS3Uri CaptureOptions{{CaptureMode}}
+        CaptureContentTypeHeader{{CsvContentTypes JsonContentTypes}}
+    }}
+    ProductionVariants{{ {_VARIANT} ServerlessConfig }}
+    ShadowProductionVariants{{ {_VARIANT} ServerlessConfig }}
+"""
+_KEPT = f"""
+    KmsKeyId ExecutionRoleArn VpcConfig EnableNetworkIsolation DataCaptureConfig{{KmsKeyId}}
+    ProductionVariants{{ {_VARIANT_KEPT} }} ShadowProductionVariants{{ {_VARIANT_KEPT} }}
 """
 _UNSUPPORTED = {
     "AsyncInferenceConfig": "asynchronous inference",
     "ExplainerConfig": "explanations",
-    "ShadowProductionVariants": "shadow variants",
 }
 
 
@@ -47,20 +53,10 @@ def create_config(context: Context, request: types.CreateEndpointConfigInputType
     for key, what in _UNSUPPORTED.items():
         if request.get(key):
             raise invalid(f"{key}: the emulator does not do {what}.")
-    if "DataCaptureConfig" in request and request["DataCaptureConfig"].get("EnableCapture"):
-        raise invalid("DataCaptureConfig.EnableCapture: the emulator captures no data yet.")
-    names = [variant["VariantName"] for variant in request["ProductionVariants"]]
-    if len(names) != len(set(names)):
-        raise invalid(f"ProductionVariants: the names must differ, and are {names}.")
-    for variant in request["ProductionVariants"]:
-        if "ServerlessConfig" in variant:
-            raise invalid(
-                f"ProductionVariants ({variant['VariantName']}): the emulator has no serverless "
-                "endpoints; set InstanceType and InitialInstanceCount in place of "
-                "ServerlessConfig."
-            )
-        if "ModelName" not in variant:
-            raise invalid(f"ProductionVariants ({variant['VariantName']}): ModelName is missing.")
+    if "DataCaptureConfig" in request:
+        capture.check(request["DataCaptureConfig"])
+    variants.check(request)
+    for variant in variants.all_of(request):
         context.call("DescribeModel", ModelName=variant["ModelName"])
     arn = context.arn(KIND, name)
     kept = {key: value for key, value in request.items() if key != "Tags"}

@@ -1,23 +1,24 @@
-"""The servers behind an endpoint: one for each production variant."""
+"""The servers behind an endpoint: a fleet of them for each variant."""
 
 import random
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 
 from sagemaker_emulator.aws.context import Context
+from sagemaker_emulator.sagemaker.endpoints import variants
+from sagemaker_emulator.sagemaker.endpoints.fleet import DRAIN_SECONDS, RANDOM, Fleet
 from sagemaker_emulator.sagemaker.endpoints.model_server import (
     STARTUP_SECONDS,
     ModelServer,
     ServedModel,
 )
+from sagemaker_emulator.sagemaker.endpoints.shadow import Copies
 from sagemaker_emulator.storage.store import Document
-
-DRAIN_SECONDS = 60.0
 
 
 class Replaced(Exception):
@@ -29,13 +30,13 @@ class Deployment:
 
     Attributes:
         config: the configuration's description.
-        weights: the share of each variant, by name.
+        weights: the share of each production variant, by name.
     """
 
     def __init__(
         self, context: Context, endpoint: str, config: Document, models: dict[str, ServedModel]
     ) -> None:
-        """Make the servers; `start` starts them.
+        """Make the fleets; `start` starts their servers.
 
         Args:
             context: the server.
@@ -44,19 +45,35 @@ class Deployment:
             models: what each variant serves, by the variant's name.
         """
         self.config = config
-        self.weights = {v["VariantName"]: weight_of(v) for v in config["ProductionVariants"]}
+        self.weights: dict[str, float] = {
+            v["VariantName"]: variants.weight_of(v) for v in config[variants.PRODUCTION]
+        }
+        self._shadows: dict[str, float] = {
+            v["VariantName"]: variants.weight_of(v) for v in config.get(variants.SHADOW) or []
+        }
+        self._copies = Copies(endpoint)
         self._active = 0
         self._drained = False
         self._idle = threading.Condition()
-        self._servers = {}
-        for name in self.weights:
+        self._fleets: dict[str, Fleet] = {}
+
+        def server(name: str) -> ModelServer:
             instance = uuid.uuid4().hex[:12]
-            self._servers[name] = ModelServer(
+            return ModelServer(
                 context,
                 name,
                 models[name],
                 context.state / "endpoints" / endpoint / instance,
                 partial(context.logs.append, log_group(endpoint), f"{name}/i-{instance}"),
+            )
+
+        for variant in variants.all_of(config):
+            name = variant["VariantName"]
+            self._fleets[name] = Fleet(
+                partial(server, name),
+                variants.count_of(variant),
+                variant.get("ContainerStartupHealthCheckTimeoutInSeconds", STARTUP_SECONDS),
+                variant.get("RoutingConfig", {}).get("RoutingStrategy", RANDOM),
             )
 
     def start(self) -> None:
@@ -65,12 +82,8 @@ class Deployment:
         Raises:
             JobFailed: one does not; the others are ended.
         """
-        limits = {
-            v["VariantName"]: v.get("ContainerStartupHealthCheckTimeoutInSeconds", STARTUP_SECONDS)
-            for v in self.config["ProductionVariants"]
-        }
-        with ThreadPoolExecutor(len(self._servers)) as pool:
-            starts = [pool.submit(s.start, limits[name]) for name, s in self._servers.items()]
+        with ThreadPoolExecutor(len(self._fleets)) as pool:
+            starts = [pool.submit(fleet.start) for fleet in self._fleets.values()]
         try:
             for started in starts:
                 started.result()
@@ -79,15 +92,51 @@ class Deployment:
             raise
 
     def choose(self, variant: str | None = None) -> str | None:
-        """The variant of that name, else one by weight; None where there is none."""
+        """The production variant of that name, else one by weight; None where there is none."""
         if variant is not None:
-            return variant if variant in self._servers else None
+            return variant if variant in self.weights else None
         names = [name for name, weight in self.weights.items() if weight > 0]
         return random.choices(names, [self.weights[n] for n in names])[0] if names else None
 
+    def shadow(self, variant: str) -> str | None:
+        """The shadow variant that gets a copy of a request; None where it gets none.
+
+        Of the requests to a production variant, the share of the shadow variant's weight in the
+        production variant's weight is copied.
+
+        Args:
+            variant: the production variant that the request goes to.
+        """
+        for name, weight in self._shadows.items():
+            if random.random() * self.weights[variant] < weight:
+                return name
+        return None
+
+    def copy(self, send: Callable[[], object]) -> None:
+        """Send the copy of a request to the shadow variant soon; it takes microseconds."""
+        self._copies.send(send)
+
+    def count(self, variant: str) -> int:
+        """How many instances of a variant take requests."""
+        return self._fleets[variant].count
+
+    def scale(self, counts: Mapping[str, int]) -> None:
+        """Have that many instances of each variant, by name.
+
+        Raises:
+            JobFailed: a new one does not respond.
+        """
+        for name, count in counts.items():
+            self._fleets[name].scale(count)
+
+    def weigh(self, weights: Mapping[str, float]) -> None:
+        """Set the weights of variants, by name."""
+        for name, weight in weights.items():
+            (self._shadows if name in self._shadows else self.weights)[name] = weight
+
     @contextmanager
     def server(self, variant: str) -> Iterator[ModelServer]:
-        """A variant's server, which is not ended by `drain` while it is in use.
+        """A server of a variant, which is not ended by `drain` while it is in use.
 
         Raises:
             Replaced: `drain` came before.
@@ -97,7 +146,8 @@ class Deployment:
                 raise Replaced
             self._active += 1
         try:
-            yield self._servers[variant]
+            with self._fleets[variant].server() as server:
+                yield server
         finally:
             with self._idle:
                 self._active -= 1
@@ -114,13 +164,9 @@ class Deployment:
 
     def stop(self) -> None:
         """End the servers."""
-        with ThreadPoolExecutor(len(self._servers)) as pool:
-            list(pool.map(ModelServer.stop, self._servers.values()))
-
-
-def weight_of(variant: Document) -> float:
-    """A production variant's weight; 1 unless the configuration has another."""
-    return float(variant.get("InitialVariantWeight", 1.0))
+        self._copies.stop()
+        with ThreadPoolExecutor(len(self._fleets)) as pool:
+            list(pool.map(Fleet.stop, self._fleets.values()))
 
 
 def log_group(endpoint: str) -> str:

@@ -4,15 +4,19 @@ The errors are those of the SageMaker Runtime API reference; the size of a reque
 developer guide's "Model Hosting FAQs", which is newer.
 """
 
+from __future__ import annotations
+
 import json
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
 
 import httpx
 
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import HttpResponse
-from sagemaker_emulator.aws.ports import Measurement
+from sagemaker_emulator.aws.ports import Deployment, Exchange, Measurement
 from sagemaker_emulator.sagemaker.endpoints.deployment import Replaced, log_group
 from sagemaker_emulator.sagemaker.endpoints.deployments import KIND
 from sagemaker_emulator.storage.store import Document
@@ -21,8 +25,32 @@ MAX_BODY = 25 * 1024 * 1024
 TIMEOUT = 60.0
 ATTRIBUTES = "x-amzn-sagemaker-custom-attributes"
 VARIANT = "x-amzn-sagemaker-target-variant"
+INFERENCE_ID = "x-amzn-sagemaker-inference-id"
 # What AWS passes on to the container; the rest of the request was for the service.
-PASSED = ("content-type", "accept", ATTRIBUTES, "x-amzn-sagemaker-inference-id")
+PASSED = ("content-type", "accept", ATTRIBUTES, INFERENCE_ID)
+
+
+@dataclass(frozen=True)
+class _Request:
+    """What an endpoint is asked.
+
+    Attributes:
+        endpoint: its name.
+        headers: with names in lower case.
+        body: as it came.
+        begin: when it came, by `time.perf_counter`.
+    """
+
+    endpoint: str
+    headers: Mapping[str, str]
+    body: bytes
+    begin: float
+
+    @property
+    def passed(self) -> dict[str, str]:
+        """The headers that the container gets."""
+        passed = {"content-type": "application/octet-stream", "accept": "*/*"}
+        return passed | {key: self.headers[key] for key in PASSED if key in self.headers}
 
 
 def invoke_endpoint(
@@ -36,49 +64,40 @@ def invoke_endpoint(
         headers: the request's, with names in lower case.
         body: the request's, which is not larger than `MAX_BODY`.
     """
-    begin = time.perf_counter()
+    request = _Request(name, headers, body, time.perf_counter())
     document = context.store.get(KIND, name)
     if document is None:
         return _error("ValidationError", f"Endpoint {name} of account {context.account} not found.")
     try:
-        return _invoke(context, document, headers, body, begin)
+        return _invoke(context, document, request)
     except Replaced:  # an update changed over just now; the new servers respond
-        return _invoke(context, document, headers, body, begin)
+        return _invoke(context, document, request)
 
 
-def _invoke(
-    context: Context, document: Document, headers: Mapping[str, str], body: bytes, begin: float
-) -> HttpResponse:
-    name = document["EndpointName"]
+def _invoke(context: Context, document: Document, request: _Request) -> HttpResponse:
+    name, target = request.endpoint, request.headers.get(VARIANT)
     deployment = context.endpoints.serving(name, TIMEOUT)
     if deployment is None:
         status = document["EndpointStatus"]
         message = f"Endpoint {name} is not able to serve: it is {status}, not InService."
         return _error("ValidationError", message)
-    variant = deployment.choose(headers.get(VARIANT))
+    variant = deployment.choose(target)
     if variant is None:
-        message = f"Variant {headers.get(VARIANT)} of endpoint {name} cannot be invoked; "
+        message = f"Variant {target} of endpoint {name} cannot be invoked; "
         return _error("ValidationError", f"{message}there are {', '.join(deployment.weights)}.")
-    passed = {"content-type": "application/octet-stream", "accept": "*/*"}
-    passed |= {key: headers[key] for key in PASSED if key in headers}
-    sent = time.perf_counter()
+    if (shadow := deployment.shadow(variant)) is not None:
+        deployment.copy(partial(_ask_shadow, context, deployment, shadow, request))
     try:
-        with deployment.server(variant) as server:
-            response = server.client.post(
-                "/invocations", content=body, headers=passed, timeout=TIMEOUT
-            )
+        response = _ask(context, deployment, variant, request)
     except httpx.TimeoutException:
-        _measure(context, name, variant)
         message = (
             "Your invocation timed out while waiting for a response from container primary "
             f"({TIMEOUT:.0f} seconds)."
         )
         return _model_error(context, name, message, 0, "")
     except httpx.TransportError as error:
-        _measure(context, name, variant)
         message = f"The container of endpoint {name} did not respond ({error}); it is restarted."
         return _model_error(context, name, message, 503, str(error))
-    _measure(context, name, variant, response.status_code, sent - begin, time.perf_counter() - sent)
     if not response.is_success:
         side = "client" if response.status_code < 500 else "server"
         text = response.text
@@ -87,19 +106,62 @@ def _invoke(
             f'"{text}". See the log group {log_group(name)} for more information.'
         )
         return _model_error(context, name, message, response.status_code, text)
-    reply = {
-        "content-type": response.headers.get("content-type", "application/octet-stream"),
-        "x-amzn-invoked-production-variant": variant,
-    }
+    reply = {"content-type": _type_of(response), "x-amzn-invoked-production-variant": variant}
     if ATTRIBUTES in response.headers:
         reply[ATTRIBUTES] = response.headers[ATTRIBUTES]
     return HttpResponse(200, reply, response.content)
+
+
+def _ask(
+    context: Context, deployment: Deployment, variant: str, request: _Request
+) -> httpx.Response:
+    """Send a request to a variant, and measure and capture what it answers.
+
+    Raises:
+        Replaced: the deployment was drained.
+        httpx.TransportError: the container did not respond.
+    """
+    sent = time.perf_counter()
+    # Not after the response: the instances may be others then.
+    share = 1.0 / max(deployment.count(variant), 1)
+    try:
+        with deployment.server(variant) as server:
+            response = server.client.post(
+                "/invocations", content=request.body, headers=request.passed, timeout=TIMEOUT
+            )
+    except httpx.TransportError:
+        _measure(context, request.endpoint, variant, share)
+        raise
+    overhead, latency = sent - request.begin, time.perf_counter() - sent
+    _measure(context, request.endpoint, variant, share, response.status_code, overhead, latency)
+    if response.is_success:
+        headers = request.headers
+        exchange = Exchange(
+            *(request.endpoint, variant, request.body, response.content),
+            *(request.passed["content-type"], _type_of(response)),
+            *(headers.get(ATTRIBUTES, ""), headers.get(INFERENCE_ID, "")),
+        )
+        context.captures.record(deployment.config.get("DataCaptureConfig"), exchange)
+    return response
+
+
+def _ask_shadow(context: Context, deployment: Deployment, variant: str, request: _Request) -> None:
+    """Send the copy of a request to a shadow variant; its answer is measured and captured only."""
+    try:
+        _ask(context, deployment, variant, request)
+    except (Replaced, httpx.TransportError):  # measured, and in the log of its container
+        return
+
+
+def _type_of(response: httpx.Response) -> str:
+    return str(response.headers.get("content-type", "application/octet-stream"))
 
 
 def _measure(
     context: Context,
     endpoint: str,
     variant: str,
+    share: float,
     status: int | None = None,
     overhead: float = 0.0,
     latency: float = 0.0,
@@ -109,7 +171,8 @@ def _measure(
     Args:
         context: the server.
         endpoint: the endpoint's name.
-        variant: the production variant's name.
+        variant: the variant's name.
+        share: one in the number of the variant's instances.
         status: of the container's response; None where there was none.
         overhead: seconds before the container was asked.
         latency: seconds until it had responded.
@@ -117,6 +180,7 @@ def _measure(
     is_error = status is None or not 200 <= status < 300
     values = [
         Measurement("Invocations", 1.0),
+        Measurement("InvocationsPerInstance", share),
         Measurement("Invocation4XXErrors", float(status is not None and 400 <= status < 500)),
         Measurement("Invocation5XXErrors", float(status is not None and status >= 500)),
         Measurement("InvocationModelErrors", float(is_error)),

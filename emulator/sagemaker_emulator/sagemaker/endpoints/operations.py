@@ -12,8 +12,9 @@ from sagemaker_emulator.aws.members import paths
 from sagemaker_emulator.aws.pages import MODIFIED, Stored, page
 from sagemaker_emulator.errors import invalid
 from sagemaker_emulator.sagemaker import tags
-from sagemaker_emulator.sagemaker.endpoints import configs
+from sagemaker_emulator.sagemaker.endpoints import configs, guard, progress
 from sagemaker_emulator.sagemaker.endpoints.deployments import KIND
+from sagemaker_emulator.sagemaker.endpoints.rollout import Rollout
 from sagemaker_emulator.storage.store import Document
 
 if TYPE_CHECKING:
@@ -24,8 +25,10 @@ if TYPE_CHECKING:
 def create_endpoint(context: Context, request: types.CreateEndpointInputTypeDef) -> Response:
     """Create the endpoint and start its servers."""
     name = request["EndpointName"]
-    _refuse_gradual(request)
     config = configs.get(context, request["EndpointConfigName"])
+    # There is no fleet yet to shift traffic from: it is checked, and kept for later updates.
+    rollout = Rollout.of(request.get("DeploymentConfig"), config["ProductionVariants"])
+    guard.require_alarms(context, rollout.alarms)
     arn = context.arn(KIND, name)
     now = time.time()
     document = {
@@ -59,7 +62,6 @@ def create_endpoint(context: Context, request: types.CreateEndpointInputTypeDef)
 def update_endpoint(context: Context, request: types.UpdateEndpointInputTypeDef) -> Response:
     """Start the new configuration's servers, and change over when they respond."""
     name = request["EndpointName"]
-    _refuse_gradual(request)
     config = dict(configs.get(context, request["EndpointConfigName"]))
     endpoints = context.endpoints
     with endpoints.changed:
@@ -72,47 +74,40 @@ def update_endpoint(context: Context, request: types.UpdateEndpointInputTypeDef)
                 raise invalid(f'Cannot update in-progress endpoint "{arn}" ({status}).')
             if request.get("RetainAllVariantProperties"):
                 config["ProductionVariants"] = _retained(request, document, config)
+            deployment_config = _deployment_config(context, request, document, config)
+            now = time.time()
             changes: Document = {
                 "EndpointStatus": "Updating",
                 "FailureReason": "",
-                "Update": {"Config": config},
+                "Update": {
+                    "Config": config,
+                    "StartTime": now,
+                    "DeploymentConfig": deployment_config,
+                },
+                "LastDeploymentConfig": deployment_config,
             }
-            if "DeploymentConfig" in request:
-                changes["LastDeploymentConfig"] = request["DeploymentConfig"]
-            elif not request.get("RetainDeploymentConfig"):
-                changes["LastDeploymentConfig"] = None
-            context.store.update(KIND, name, LastModifiedTime=time.time(), **changes)
-        endpoints.begin(name, config)
+            context.store.update(KIND, name, LastModifiedTime=now, **changes)
+        endpoints.begin(name, config, deployment_config=deployment_config)
     return {"EndpointArn": arn}
 
 
-def _refuse_gradual(request: Mapping[str, Any]) -> None:
-    """Refuse a DeploymentConfig that asks for more than to change over all at once.
+def _deployment_config(
+    context: Context, request: Mapping[str, Any], document: Document, config: Document
+) -> Document | None:
+    """The DeploymentConfig of an update: the request's, else the last one if it is retained.
 
     Raises:
-        ApiError: It has alarms, waits, canaries, steps or a rolling update.
+        ApiError: it cannot be carried out.
     """
-    config = request.get("DeploymentConfig", {})
-    policy = config.get("BlueGreenUpdatePolicy", {})
-    routing = policy.get("TrafficRoutingConfiguration", {})
-    asked = {
-        "RollingUpdatePolicy": config.get("RollingUpdatePolicy"),
-        "AutoRollbackConfiguration.Alarms": config.get("AutoRollbackConfiguration", {}).get(
-            "Alarms"
-        ),
-        "BlueGreenUpdatePolicy.TerminationWaitInSeconds": policy.get("TerminationWaitInSeconds"),
-        "BlueGreenUpdatePolicy.TrafficRoutingConfiguration.Type": routing.get("Type", "ALL_AT_ONCE")
-        != "ALL_AT_ONCE",
-        "BlueGreenUpdatePolicy.TrafficRoutingConfiguration.WaitIntervalInSeconds": routing.get(
-            "WaitIntervalInSeconds"
-        ),
-    }
-    if members := [name for name, value in asked.items() if value]:
-        raise invalid(
-            f"DeploymentConfig: the emulator does not implement {', '.join(members)}; it changes "
-            "over all at once, when the new servers respond, without alarms and waits. Leave "
-            "DeploymentConfig out, or set Type ALL_AT_ONCE and the waits to 0."
-        )
+    chosen: Document | None = request.get("DeploymentConfig")
+    if not chosen and request.get("RetainDeploymentConfig"):
+        chosen = document.get("LastDeploymentConfig")
+    rollout = Rollout.of(chosen, config["ProductionVariants"])
+    guard.require_alarms(context, rollout.alarms)
+    if len(rollout.steps) > 1:
+        old = document["Config"]["ProductionVariants"]
+        guard.require_same_variants(old, config["ProductionVariants"])
+    return chosen or None
 
 
 def _retained(request: Mapping[str, Any], document: Document, config: Document) -> list[Document]:
@@ -136,60 +131,17 @@ def _retained(request: Mapping[str, Any], document: Document, config: Document) 
     ]
 
 
-@operation(
-    "UpdateEndpointWeightsAndCapacities",
-    honours=paths("""
-        EndpointName DesiredWeightsAndCapacities{VariantName DesiredWeight DesiredInstanceCount}
-    """),
-)
-def update_weights(
-    context: Context, request: types.UpdateEndpointWeightsAndCapacitiesInputTypeDef
-) -> Response:
-    """Change the variants' shares; the number of instances is only recorded."""
-    name = request["EndpointName"]
-    document = get(context, name)
-    deployment = context.endpoints.serving(name, 0)
-    if document["EndpointStatus"] != "InService" or deployment is None:
-        raise invalid(f'Endpoint "{document["EndpointArn"]}" is {document["EndpointStatus"]}.')
-    variants = {v["VariantName"]: v for v in document["ProductionVariants"]}
-    desired_names = [desired["VariantName"] for desired in request["DesiredWeightsAndCapacities"]]
-    if twice := [each for each in desired_names if desired_names.count(each) > 1]:
-        raise invalid(f'The variant name "{twice[0]}" was non-unique within the request.')
-    if unknown := [each for each in desired_names if each not in variants]:
-        listed = ", ".join(f'"{each}"' for each in unknown)
-        raise invalid(
-            f"The variant name(s) {listed} is/are not present within endpoint configuration "
-            f'"{document["EndpointConfigName"]}".'
-        )
-    for desired in request["DesiredWeightsAndCapacities"]:
-        variant = variants[desired["VariantName"]]
-        weight = desired.get("DesiredWeight", variant["CurrentWeight"])
-        variant |= {"CurrentWeight": weight, "DesiredWeight": weight}
-        if "DesiredInstanceCount" in desired:
-            # There as soon as they are desired: one process stands for all of them.
-            count = desired["DesiredInstanceCount"]
-            variant |= {"DesiredInstanceCount": count, "CurrentInstanceCount": count}
-    config = document["Config"]
-    for entry in config["ProductionVariants"]:
-        entry["InitialVariantWeight"] = variants[entry["VariantName"]]["CurrentWeight"]
-    deployment.weights.update({n: v["CurrentWeight"] for n, v in variants.items()})
-    changes = {"ProductionVariants": list(variants.values()), "Config": config}
-    context.store.update(KIND, name, LastModifiedTime=time.time(), **changes)
-    return {"EndpointArn": document["EndpointArn"]}
-
-
 @operation("DescribeEndpoint", honours=paths("EndpointName"))
 def describe_endpoint(context: Context, request: types.DescribeEndpointInputTypeDef) -> Response:
     """What the endpoint serves, and its status."""
     document = get(context, request["EndpointName"])
     if not document.get("FailureReason"):
         document.pop("FailureReason", None)
+    if captures := document["Config"].get("DataCaptureConfig"):
+        described = context.captures.describe(request["EndpointName"], captures)
+        document["DataCaptureConfig"] = described
     if document["EndpointStatus"] in ("Creating", "Updating"):
-        config = document.get("Update", document)["Config"]
-        document["PendingDeploymentSummary"] = {
-            "EndpointConfigName": config["EndpointConfigName"],
-            "StartTime": document["LastModifiedTime"],
-        }
+        document["PendingDeploymentSummary"] = progress.pending(document)
     return document
 
 
@@ -221,6 +173,7 @@ def delete_endpoint(context: Context, request: types.DeleteEndpointInputTypeDef)
             context.store.delete(KIND, name)
             context.store.delete("tags", document["EndpointArn"])
         endpoints.remove(name)
+    context.captures.forget(name)
     return {}
 
 

@@ -96,7 +96,7 @@ class EventBus:
         if queue := target.get("DeadLetterConfig", {}).get("Arn"):
             about = {"RULE_ARN": rule["Arn"], "TARGET_ARN": target["Arn"]}
             attributes = {**about, "ERROR_CODE": code, "ERROR_MESSAGE": message}
-            self._context.dead_letters.send(queue, json.dumps(event), attributes)
+            self._context.deliveries.send_dead_letter(queue, json.dumps(event), attributes)
         return ended(problem=refusal)
 
     def _deliver(self, rule: Document, target: Document, request: Any, invocation: str) -> str:

@@ -3,12 +3,9 @@
 import re
 from urllib.parse import unquote
 
-from botocore.auth import SigV4QueryAuth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
-
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import HttpResponse
+from sagemaker_emulator.services import presigned
 from sagemaker_emulator.services.functions import code
 from sagemaker_emulator.services.functions.function import missing
 from sagemaker_emulator.storage.store import Document
@@ -19,14 +16,8 @@ _PATH = re.compile(r"/_emulator/functions/([A-Za-z0-9_-]+)/([0-9a-f]+)\.zip")
 
 def address(context: Context, function: Document) -> str:
     """A presigned address of a function's zip."""
-    url = f"{context.url}/_emulator/functions/{function['FunctionName']}/{function['Folder']}.zip"
-    client = context.client_environment
-    credentials = Credentials(client["AWS_ACCESS_KEY_ID"], client["AWS_SECRET_ACCESS_KEY"])
-    request = AWSRequest("GET", url)
-    SigV4QueryAuth(credentials, "lambda", context.region, expires=_EXPIRES_SECONDS).add_auth(
-        request
-    )
-    return str(request.url)
+    path = f"/_emulator/functions/{function['FunctionName']}/{function['Folder']}.zip"
+    return presigned.address(context, "lambda", path, _EXPIRES_SECONDS)
 
 
 def respond(context: Context, path: str) -> HttpResponse | None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sagemaker_emulator.errors import ApiError
+from sagemaker_emulator.services import targets
 from sagemaker_emulator.services.functions.function import invalid_value
 from sagemaker_emulator.storage.store import Document
 
@@ -96,10 +97,10 @@ def configuration(request: Mapping[str, Any], function: Mapping[str, Any]) -> Do
         }
     if "DeadLetterConfig" in request:
         target = request["DeadLetterConfig"].get("TargetArn", "")
-        if target and not target.startswith("arn:aws:sqs:"):
+        if target and targets.kind_of(target) not in ("sqs", "sns"):
             raise invalid_value(
-                f"DeadLetterConfig.TargetArn '{target}' is not an SQS queue's, "
-                "and the emulator delivers dead letters to those only"
+                f"DeadLetterConfig.TargetArn '{target}' is neither an SQS queue's nor an SNS "
+                "topic's: dead letters go to those only"
             )
         fields["DeadLetterConfig"] = {"TargetArn": target} if target else None
     if "SnapStart" in request:

@@ -1,7 +1,6 @@
 """Invocations of functions: each a Python process with Lambda's environment, limits and log."""
 
 import json
-import logging
 import os
 import shutil
 import sys
@@ -16,129 +15,11 @@ from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.ports import Outcome
 from sagemaker_emulator.containers.process import HostLost
 from sagemaker_emulator.errors import ApiError
-from sagemaker_emulator.services.functions import policy
-from sagemaker_emulator.services.functions.code import delete_unfinished, folder_of
-from sagemaker_emulator.services.functions.configuration import with_defaults
-from sagemaker_emulator.services.functions.function import get
+from sagemaker_emulator.services.functions.code import folder_of
 from sagemaker_emulator.storage.store import Document
 
-# AWS waits one and two minutes before it tries an asynchronous invocation again.
-RETRY_AFTER = (1.0, 2.0)
-_KIND = "invocation"
 _MAX_OUTPUT = 16 * 1024 * 1024  # bytes of what an invocation prints, which are held in memory
 _BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
-_log = logging.getLogger("emulator.lambda")
-
-
-class Invoker:
-    """The invocations of one server."""
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
-        self._stopping = threading.Event()
-
-    def start(self) -> None:
-        """Continue the asynchronous invocations that the previous server had accepted."""
-        shutil.rmtree(_folder(self._context), ignore_errors=True)  # of a server that was killed
-        delete_unfinished(self._context)
-        for kept in self._context.store.list(_KIND):
-            self._begin(kept["Id"])
-
-    def stop(self) -> None:
-        """Leave what has not been delivered for the next server."""
-        self._stopping.set()
-
-    def invoke(self, name: str, payload: object) -> Outcome:
-        """Run a function, by name or ARN, to its end.
-
-        Raises:
-            ApiError: There is no such function.
-        """
-        return run(self._context, with_defaults(get(self._context, name)), payload)
-
-    def invoke_later(self, name: str, payload: object, identity: str = "") -> None:
-        """Accept an asynchronous invocation: kept on disk, tried three times.
-
-        Args:
-            name: The function's name or ARN.
-            payload: Any JSON value.
-            identity: The RequestId of all tries; a new one by default.
-        """
-        identity = identity or str(uuid.uuid4())
-        accepted = {"Id": identity, "FunctionName": name, "Payload": payload, "Attempts": 0}
-        self._context.store.put(_KIND, identity, accepted)
-        self._begin(identity)
-
-    def permits(self, name: str, principal: str, source: str) -> bool:
-        """Whether a function's policy lets a service invoke it on behalf of a resource."""
-        return policy.permits(self._context, name, principal, source)
-
-    def _begin(self, identity: str) -> None:
-        threading.Thread(target=self._deliver, args=(identity,), daemon=True).start()
-
-    def _deliver(self, identity: str) -> None:
-        """Try an accepted invocation until it succeeds, three tries failed, or the server stops."""
-        store = self._context.store
-        while not self._stopping.is_set():
-            accepted = store.get(_KIND, identity)
-            if accepted is None:
-                return
-            attempts = accepted["Attempts"] + 1
-            function, problem, status = self._problem(accepted)
-            if problem is not None and self._stopping.is_set():
-                return  # the end of the server may have ended it: it does not count
-            if problem is None:
-                store.delete(_KIND, identity)
-                return
-            if attempts > len(RETRY_AFTER):
-                self._give_up(accepted, function, attempts, problem, status)
-                return
-            store.update(_KIND, identity, Attempts=attempts)
-            self._stopping.wait(RETRY_AFTER[attempts - 1])
-
-    def _problem(self, accepted: Document) -> tuple[Document | None, str | None, int]:
-        """The function of an invocation, why it failed, if it did, and with what HTTP status."""
-        name, function = accepted["FunctionName"], None
-        try:
-            function = with_defaults(get(self._context, name))
-            outcome = run(self._context, function, accepted["Payload"], request_id=accepted["Id"])
-        except ApiError as error:
-            return function, str(error), error.status
-        except Exception as error:  # it is tried again, as one that failed itself
-            _log.exception("the invocation of %s", name)
-            return function, f"{type(error).__name__}: {error}", 500
-        if not outcome.failed:
-            return function, None, 200
-        return function, json.dumps(outcome.payload), 200
-
-    def _give_up(
-        self,
-        accepted: Document,
-        function: Document | None,
-        attempts: int,
-        problem: str,
-        status: int,
-    ) -> None:
-        """Forget an invocation, but for a line in the function's log and its dead letter."""
-        store = self._context.store
-        queue = ((function or {}).get("DeadLetterConfig") or {}).get("TargetArn")
-        with store.transaction():
-            if not store.delete(_KIND, accepted["Id"]):
-                return
-            if queue:
-                self._context.dead_letters.send(
-                    queue,
-                    json.dumps(accepted["Payload"]),
-                    {"RequestID": accepted["Id"], "ErrorCode": status, "ErrorMessage": problem},
-                )
-        if function is not None:
-            line = f"asynchronous invocation given up after {attempts} tries: {problem}"
-            group = function["LoggingConfig"]["LogGroup"]
-            self._context.logs.append(group, "asynchronous", [line])
-        else:
-            _log.error(
-                "%s: given up after %d tries: %s", accepted["FunctionName"], attempts, problem
-            )
 
 
 def run(
@@ -211,7 +92,7 @@ def _process(
     Raises:
         HostLost: Something killed the process that it was forked from.
     """
-    place = _folder(context) / request["request_id"]
+    place = requests_folder(context) / request["request_id"]
     place.mkdir(mode=0o700, parents=True)
     try:
         (place / "request").write_text(json.dumps(request))
@@ -233,7 +114,7 @@ def _process(
         shutil.rmtree(place, ignore_errors=True)
 
 
-def _folder(context: Context) -> Path:
+def requests_folder(context: Context) -> Path:
     """The folder of what running invocations are asked and return."""
     return context.state / "invocations"
 

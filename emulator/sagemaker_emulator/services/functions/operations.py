@@ -11,7 +11,7 @@ from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
 from sagemaker_emulator.aws.tag_keys import check_keys
 from sagemaker_emulator.errors import ApiError
-from sagemaker_emulator.services.functions import code, code_address, invocation
+from sagemaker_emulator.services.functions import code, code_address, invocation, invoke_config
 from sagemaker_emulator.services.functions.configuration import (
     HONOURED,
     configuration,
@@ -172,6 +172,7 @@ def delete_function(context: Context, request: types.DeleteFunctionRequestTypeDe
             context.store.delete(FUNCTION, name.function)
             for version in published(context, name.function):
                 context.store.delete(VERSION, f"{name.function}:{version['Version']}")
+            invoke_config.delete_all(context, name.function)
         code.delete(context, name.function)
     return {"StatusCode": 204}
 

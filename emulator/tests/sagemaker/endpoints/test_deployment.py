@@ -18,6 +18,9 @@ class Server:
             base_url="http://model", transport=httpx.MockTransport(lambda _: httpx.Response(200))
         )
 
+    def start(self, seconds: float) -> None:
+        pass
+
     def stop(self) -> None:
         self.client.close()
 
@@ -31,7 +34,10 @@ def context(tmp_path: Path) -> Context:
 def deployments(context: Context, monkeypatch: pytest.MonkeyPatch) -> list[Deployment]:
     monkeypatch.setattr(deployment, "ModelServer", Server)
     models = {"v": ServedModel("image")}
-    return [Deployment(context, "e", CONFIG, models) for _ in range(2)]
+    made = [Deployment(context, "e", CONFIG, models) for _ in range(2)]
+    for each in made:
+        each.start()
+    return made
 
 
 def test_drained_deployment_refuses_requests(deployments: list[Deployment]) -> None:

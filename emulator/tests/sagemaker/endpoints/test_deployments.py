@@ -28,6 +28,9 @@ class Deployment:
         if self.name.startswith("broken"):
             raise RuntimeError(f"{self.name} does not start")
 
+    def count(self, _: str) -> int:
+        return 1
+
     def drain(self) -> None:
         DRAINED.append(self.name)
 

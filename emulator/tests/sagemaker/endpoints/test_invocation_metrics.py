@@ -105,7 +105,7 @@ def test_metrics_are_listed_and_read_together(emulator: Emulator, endpoint: str)
     listed = cloudwatch.list_metrics(Namespace="AWS/SageMaker", Dimensions=dimensions)["Metrics"]
     assert {metric["MetricName"] for metric in listed} == {
         *("Invocations", "Invocation4XXErrors", "Invocation5XXErrors", "InvocationModelErrors"),
-        *("ModelLatency", "OverheadLatency"),
+        *("InvocationsPerInstance", "ModelLatency", "OverheadLatency"),
     }
     now = datetime.now(UTC)
     query: dict[str, Any] = {

@@ -248,6 +248,7 @@ def test_variants_share_by_weight(hosting: Hosting, name: str) -> None:
             {"VariantName": f"v-{other}", "DesiredWeight": 1.0, "DesiredInstanceCount": 3},
         ],
     )
+    hosting.settled(name)
     assert {hosting.ask(name)["told"]["word"] for _ in range(5)} == {"b"}
     for excluded, weights, instances in (
         ([], [0.0, 1.0], [1, 3]),

@@ -13,7 +13,7 @@ from processes import runs
 from waiting import wait_until
 
 from sagemaker_emulator.aws.context import Context
-from sagemaker_emulator.services.functions import invocation, operations, versions
+from sagemaker_emulator.services.functions import invocation, invoker, operations, versions
 
 ROLE = "arn:aws:iam::123456789012:role/lambda"
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="Linux only")
@@ -54,7 +54,7 @@ def invoke(context: Context, event: object) -> dict[str, Any]:
 def test_an_invocation_that_fails_is_tried_three_times(
     context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(invocation, "RETRY_AFTER", (0, 0))
+    monkeypatch.setattr(invoker, "RETRY_AFTER", (0, 0))
     create(context, "def handler(event, context): 1 / 0")
     operations.invoke_function(context, {"FunctionName": "f", "InvocationType": "Event"})
     wait_until(lambda: list(context.logs.read("/aws/lambda/f", "asynchronous")), 20)

@@ -1,0 +1,1 @@
+"""CloudWatch's alarms: kept, evaluated and acted on here; the other operations are moto's."""

@@ -1,0 +1,1 @@
+"""SQS: what moto has not, or forgets."""

@@ -1,0 +1,1 @@
+"""SNS: what moto has no subscribers for."""
