@@ -55,11 +55,15 @@ from sagemaker_emulator.services.functions.invoker import Invoker
 from sagemaker_emulator.services.functions.queue_pollers import QueuePollers
 from sagemaker_emulator.services.logs import events as log_events
 from sagemaker_emulator.services.logs import groups as log_groups
+from sagemaker_emulator.services.logs import retention as log_retention
 from sagemaker_emulator.services.logs import streams as log_streams
 from sagemaker_emulator.services.logs.log_files import LogFiles
 from sagemaker_emulator.services.metrics import Metrics
 from sagemaker_emulator.services.moto_fallback import MotoFallback
 from sagemaker_emulator.services.queues import moves
+from sagemaker_emulator.services.stacks import change_sets
+from sagemaker_emulator.services.stacks import operations as stack_operations
+from sagemaker_emulator.services.stacks.stacks import Stacks
 from sagemaker_emulator.state_folder import only_server, own
 from sagemaker_emulator.storage.s3 import S3
 from sagemaker_emulator.storage.store import Store
@@ -82,6 +86,9 @@ OPERATIONS: tuple[ModuleType, ...] = (
         log_groups,
         log_streams,
         log_events,
+        log_retention,
+        stack_operations,
+        change_sets,
         alarms,
         alarm_tags,
     ),
@@ -121,6 +128,7 @@ def connect(context: Context, runtime: str) -> None:
     context.endpoints = Deployments(context)
     context.tuning = Tuners(context)
     context.executions = Executions(context)
+    context.stacks = Stacks(context)
 
 
 def _stop(service: Service) -> None:
@@ -175,7 +183,8 @@ def serve(options: Options) -> None:
             context.captures,  # before the endpoints, so that it ends after them
             context.endpoints,
             context.tuning,  # after the jobs, as it must find the interrupted ones ended
-            context.executions,  # last, as the executions that it continues call all others
+            context.executions,  # almost last, as the executions that it continues call the others
+            context.stacks,  # as these do, too
         )
         for service in services:
             stack.callback(_stop, service)

@@ -23,6 +23,7 @@ from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import HttpResponse
 from sagemaker_emulator.aws.error_response import Protocol, error_response, protocol_of
 from sagemaker_emulator.aws.ports import Moto
+from sagemaker_emulator.aws.query import form_of, run_query
 from sagemaker_emulator.aws.signed_request import SignedRequest
 from sagemaker_emulator.console import application as console
 from sagemaker_emulator.errors import ApiError
@@ -291,6 +292,8 @@ def _dispatch(
         return protocol.run_rest(
             context, service, request.method, path, request.query_string, headers, body
         )
+    if service in protocol.QUERY_SERVICES and service:
+        return run_query(context, service, form_of(request.query_string, body))
     if service in (None, "sagemaker"):
         if endpoint := protocol.invoked_endpoint(request.method, path):
             return invoke_endpoint(context, endpoint, headers, body)

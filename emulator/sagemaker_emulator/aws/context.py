@@ -52,6 +52,7 @@ class Context:
     captures: ports.Captures = field(init=False)
     tuning: ports.Tuning = field(init=False)
     executions: ports.Executions = field(init=False)
+    stacks: ports.Stacks = field(init=False)
 
     @property
     def client_environment(self) -> dict[str, str]:

@@ -99,8 +99,9 @@ def call(context: object, service: str, name: str, request: Mapping[str, Any]) -
         parsed = request_shapes.parse(model.input_shape, request)
         result = operations[service, name](context, parsed)
     except ApiError as problem:
-        if problem.code == "ValidationException" and service in ("cloudwatch", "logs"):
-            # They have no such error.
+        # CloudFormation, CloudWatch and Logs have no such error.
+        others = ("cloudformation", "cloudwatch", "logs")
+        if problem.code == "ValidationException" and service in others:
             raise ApiError(members.VALIDATION_CODES[service], problem.message) from None
         raise
     return request_shapes.present(model.output_shape, result) or {}

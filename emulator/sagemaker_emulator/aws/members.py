@@ -18,6 +18,7 @@ from sagemaker_emulator.errors import ApiError
 
 # Where a service has a code of its own for a wrong request.
 VALIDATION_CODES = {
+    "cloudformation": "ValidationError",
     "cloudwatch": "ValidationError",
     "lambda": "InvalidParameterValueException",
     "logs": "InvalidParameterException",

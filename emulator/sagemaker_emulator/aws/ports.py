@@ -375,3 +375,10 @@ class Executions(Service, Protocol):
 
     def stop_execution(self, arn: str) -> None:
         """Stop an execution's running steps and start no more."""
+
+
+class Stacks(Service, Protocol):
+    """CloudFormation's stacks."""
+
+    def begin(self, stack_id: str, run: Callable[[Any], None]) -> None:
+        """Run a change of a stack in the background."""

@@ -24,7 +24,8 @@ from sagemaker_emulator.errors import ApiError
 
 _TARGETS = {"SageMaker": "sagemaker", "Logs_20140328": "logs", "AWSEvents": "events"}
 REST_SERVICES = {"lambda"}
-OWN_SERVICES = {*_TARGETS.values(), *REST_SERVICES}
+QUERY_SERVICES = {"cloudformation"}
+OWN_SERVICES = {*_TARGETS.values(), *REST_SERVICES, *QUERY_SERVICES}
 _INVOCATIONS = re.compile(r"/endpoints/([^/]+)/invocations")
 _FUNCTION_INVOCATIONS = re.compile(r"/2015-03-31/functions/[^/]+/invocations")
 # Deeper than any request, and far from what recursion can bear.

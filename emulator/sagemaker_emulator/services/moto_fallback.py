@@ -28,7 +28,8 @@ from sagemaker_emulator.services.topics import messages, subscriptions
 from sagemaker_emulator.storage.store import Document
 
 _KIND = "moto"
-_HOSTS = {"ecr": "api.ecr"}
+# Hosts that are not the service's name and the region.
+_HOSTS = {"ecr": "api.ecr.{region}", "budgets": "budgets"}
 _READS = ("Get", "List", "Describe", "Batch", "Simulate", "Assume", "Head", "Validate", "Estimate")
 # Measurements, whose number has no limit: they are lost at a restart.
 _NOT_KEPT = ("PutMetricData",)
@@ -247,7 +248,8 @@ def _ask(context: Context, request: Document) -> HttpResponse | None:
     from moto.core.botocore_stubber import BotocoreStubber
     from moto.moto_api._internal import mock_random
 
-    host = f"{_HOSTS.get(request['service'], request['service'])}.{context.region}.amazonaws.com"
+    pattern = _HOSTS.get(request["service"], f"{request['service']}.{{region}}")
+    host = f"{pattern.format(region=context.region)}.amazonaws.com"
     headers = HTTPHeaders()
     for key, value in {**request["headers"], "host": host}.items():
         headers[key] = value

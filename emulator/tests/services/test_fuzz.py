@@ -89,7 +89,7 @@ def call(context: Context, service: str, name: str, **request: Any) -> Any:
 LEFT_OUT = {"Invoke"}
 
 
-@pytest.mark.parametrize("service", ["lambda", "events", "logs"])
+@pytest.mark.parametrize("service", ["lambda", "events", "logs", "cloudwatch"])
 def test_no_request_is_a_fault_of_the_emulator(context: Context, service: str) -> None:
     generator = Generator(20_261_130)
     names = sorted(name for owner, name in operations if owner == service and name not in LEFT_OUT)

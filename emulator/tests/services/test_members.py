@@ -8,7 +8,13 @@ from member_reads import misspelt, undeclared, unread
 import sagemaker_emulator.serve  # noqa: F401 - it registers the operations
 from sagemaker_emulator import services
 
-PACKAGES = {"lambda": "functions", "events": "events", "logs": "logs", "sqs": "queues"}
+PACKAGES = {
+    "lambda": "functions",
+    "events": "events",
+    "logs": "logs",
+    "sqs": "queues",
+    "cloudwatch": "alarms",
+}
 
 
 @pytest.mark.parametrize("service", PACKAGES)

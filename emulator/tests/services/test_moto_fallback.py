@@ -138,24 +138,6 @@ def test_fault_of_moto_itself_stays_in_the_log(
     assert answer.body.startswith(b"\xa2\x7a\x00\x00\x00\x06__type\x7a\x00\x00\x00\x0fInternalF")
 
 
-def test_stack_is_created(moto: MotoFallback) -> None:
-    pytest.importorskip("openapi_spec_validator")
-    queue = {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "made"}}
-    template = json.dumps({"Resources": {"Q": queue}})
-    made = ask_query(
-        moto, "cloudformation", Action="CreateStack", StackName="s", TemplateBody=template
-    )
-    assert made == (200, "", "")
-    listed = ask_sqs(moto, "ListQueues", b"{}")
-    assert b"/made" in listed.body
-    for form in (
-        {"Action": "DescribeStacks", "StackName": "no"},
-        {"Action": "CreateStack", "StackName": "s2", "TemplateBody": "{nothing"},
-        {"Action": "CreateStack", "StackName": "s3", "TemplateBody": "[" * 100_000},
-    ):
-        assert ask_query(moto, "cloudformation", **form)[:2] == (400, "ValidationError")
-
-
 def test_tags_of_all_services_are_found(context: Context, moto: MotoFallback) -> None:
     tags = [{"Key": "project", "Value": "p"}]
     group = context.call("CreateModelPackageGroup", ModelPackageGroupName="g", Tags=tags)

@@ -8,11 +8,12 @@ import time
 from collections.abc import Mapping
 
 from sagemaker_emulator.aws.context import Context
-from sagemaker_emulator.sagemaker.endpoints import guard, progress, variants
+from sagemaker_emulator.sagemaker.endpoints import progress, variants
 from sagemaker_emulator.sagemaker.endpoints.deployment import Deployment
 from sagemaker_emulator.sagemaker.endpoints.model_server import ServedModel
 from sagemaker_emulator.sagemaker.endpoints.progress import Stage
 from sagemaker_emulator.sagemaker.endpoints.rollout import Rollout
+from sagemaker_emulator.sagemaker.endpoints.shift import Overtaken, Shift
 from sagemaker_emulator.sagemaker.endpoints.traffic import Split
 from sagemaker_emulator.sagemaker.jobs.failures import failure_reason
 from sagemaker_emulator.storage.store import Document
@@ -20,14 +21,8 @@ from sagemaker_emulator.storage.store import Document
 KIND = "endpoint"
 # Not SageMaker's members: the configuration that serves, and the one of an update.
 _OWN = ("Config", "Update")
-# How often a deployment looks at its alarms.
-_WATCH_SECONDS = 1.0
 
 _log = logging.getLogger("emulator.endpoints")
-
-
-class Overtaken(Exception):
-    """The endpoint was deleted, or the server ends: a deployment is to end as well."""
 
 
 class Deployments:
@@ -132,34 +127,16 @@ class Deployments:
             if old is None:
                 _log.warning("endpoint %s: no fleet is in service to shift traffic from", name)
                 return
-            begin = self._begin_of(name)
             split = self._splits[name] = Split(old, new)
-        self._bake(name, turn, 0.0, begin, rollout)
-        for step in rollout.steps:
-            with self.changed:
-                activating = f"Activating traffic on {step.capacity}."
-                self._show(name, turn, Stage("ActivatingTraffic", activating, float(step.share)))
-                split.shift(step.share)
-                self._show(name, turn, Stage("Baking", step.message, float(step.share)))
-            self._bake(name, turn, step.wait, begin, rollout)
-
-    def _bake(self, name: str, turn: int, seconds: float, begin: float, rollout: Rollout) -> None:
-        """Wait and watch the alarms.
-
-        Raises:
-            RolledBack: an alarm went off, or it takes too long.
-            Overtaken: the endpoint was deleted, or the server ends.
-        """
-        end = time.monotonic() + seconds
-        while True:
-            guard.check(self.context, rollout, begin)
-            with self.changed:
-                if self._is_over(name, turn):
-                    raise Overtaken
-                left = end - time.monotonic()
-                if left <= 0:
-                    return
-                self.changed.wait(min(left, _WATCH_SECONDS))
+            update = (self.context.store.get(KIND, name) or {}).get("Update") or {}
+        Shift(
+            self.context,
+            rollout,
+            begin=update.get("StartTime", time.time()),
+            changed=self.changed,
+            is_over=lambda: self._is_over(name, turn),
+            show=lambda stage: self._show(name, stage),
+        ).run(split)
 
     def _is_over(self, name: str, turn: int) -> bool:
         return self._closed or turn not in self._under_way.get(name, [])
@@ -167,19 +144,8 @@ class Deployments:
     def _preceded(self, name: str, turn: int) -> bool:
         return any(other < turn for other in self._under_way[name])
 
-    def _begin_of(self, name: str) -> float:
-        """When the update began, in seconds since the epoch, restarts included."""
-        document = self.context.store.get(KIND, name) or {}
-        return float((document.get("Update") or {}).get("StartTime", time.time()))
-
-    def _show(self, name: str, turn: int, stage: Stage) -> None:
-        """Have DescribeEndpoint show how far an update is, and send the event of it.
-
-        Raises:
-            Overtaken: the endpoint was deleted, or the server ends.
-        """
-        if self._is_over(name, turn):
-            raise Overtaken
+    def _show(self, name: str, stage: Stage) -> None:
+        """Have DescribeEndpoint show how far an update is, and send the event of it."""
         document = self.context.store.get(KIND, name) or {}
         update = {**(document.get("Update") or {}), "Stage": stage.document()}
         document = self.context.store.update(KIND, name, Update=update)
@@ -306,8 +272,8 @@ class Deployments:
             if status == "Failed":
                 continue
             if status == "Updating" and (update := document.get("Update")):
-                guard = update.get("DeploymentConfig")
-                self.begin(name, document["Config"], update["Config"], deployment_config=guard)
+                asked = update.get("DeploymentConfig")
+                self.begin(name, document["Config"], update["Config"], deployment_config=asked)
             else:
                 self.begin(name, document["Config"])
 

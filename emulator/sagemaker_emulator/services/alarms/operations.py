@@ -38,6 +38,7 @@ _KEPT = (
 _DAY, _WEEK, _HOUR = 86_400, 604_800, 3600
 _PAGE = 50  # alarms, unless MaxRecords says otherwise
 _HISTORY_PAGE = 100
+_DIGITS = 9  # of a place in the history
 
 
 @operation(
@@ -252,16 +253,13 @@ def describe_history(context: Context, request: types.DescribeAlarmHistoryInputT
     found = [item for item in history.items(context, asked.get("AlarmName")) if keep(item)]
     if asked.get("ScanBy") == "TimestampAscending":
         found.reverse()
-    first = int(_after(asked.get("NextToken")) or 0)
+    place = _after(asked.get("NextToken")) or "0"
+    if not place.isdecimal() or not place.isascii():
+        raise ApiError("InvalidNextToken", "NextToken is none that was returned here.")
+    first = int(place[:_DIGITS])
     most = asked.get("MaxRecords", _HISTORY_PAGE)
     token = _token(str(first + most)) if len(found) > first + most else None
     return {"AlarmHistoryItems": found[first : first + most], "NextToken": token}
-
-
-@operation("PutCompositeAlarm", "cloudwatch")
-def put_composite(_: Context, __: types.PutCompositeAlarmInputTypeDef) -> Response:
-    """Refuse composite alarms."""
-    raise invalid("PutCompositeAlarm: the emulator runs alarms on one metric, no composite ones.")
 
 
 def get(context: Context, name: str) -> Document:

@@ -41,6 +41,7 @@ from sagemaker_emulator.services.logs.log_files import (
     stream_files,
     stream_name,
 )
+from sagemaker_emulator.services.logs.retention import oldest_of
 
 if TYPE_CHECKING:
     from types_boto3_logs import type_defs as types
@@ -104,6 +105,7 @@ def get_log_events(context: Context, request: types.GetLogEventsRequestTypeDef) 
     """A page of a stream, from head or tail; at its end the forward token stays the same."""
     group = group_of(context, request)
     path = file_of(context, group, request["logStreamName"])
+    within = partial(_within, request, oldest_of(context, group))
     check = zlib.crc32(f"{group}\n{request['logStreamName']}".encode(errors="replace"))
     limit, token = request.get("limit", 10000), request.get("nextToken")
     with refused_if_gone(no_stream):
@@ -114,13 +116,13 @@ def get_log_events(context: Context, request: types.GetLogEventsRequestTypeDef) 
             matching = (
                 each
                 for each in stream_lines.after(path, in_order, line, path.stat().st_size)
-                if _within(request, each)
+                if within(each)
             )
             lines = list(islice(matching, limit))
         elif token and line is None:  # before the first line
             lines = []
         else:
-            lines = stream_lines.before(path, in_order, line, partial(_within, request), limit)
+            lines = stream_lines.before(path, in_order, line, within, limit)
         first = lines[0] if lines else line
         last = lines[-1] if lines else line
         if not lines and not token and not request.get("startFromHead"):  # none in the time
@@ -148,6 +150,7 @@ def filter_log_events(context: Context, request: types.FilterLogEventsRequestTyp
     words = _words(request.get("filterPattern", ""))
     scope = scope_of("FilterLogEvents", request)
     begin = _place_in_group(request.get("nextToken"), scope)
+    within = partial(_within, request, oldest_of(context, group_of(context, request)), end_too=True)
 
     def matches(path: Path) -> Iterator[tuple[float, str, int, Line]]:
         when = max(begin[0], request.get("startTime", 0) / 1000)
@@ -155,7 +158,7 @@ def filter_log_events(context: Context, request: types.FilterLogEventsRequestTyp
             name, end = stream_name(path), path.stat().st_size
             for line in stream_lines.since(path, is_sorted(path), when, end):
                 place = (line.when, name, line.begin)
-                matching = _within(request, line, end_too=True) and _contains(line.message, words)
+                matching = within(line) and _contains(line.message, words)
                 if matching and place > begin:
                     yield *place, line
 
@@ -258,8 +261,17 @@ def _contains(message: str, words: list[str]) -> bool:
     )
 
 
-def _within(request: Mapping[str, Any], line: Line, end_too: bool = False) -> bool:
-    """Whether a line is in the requested time; only FilterLogEvents includes the endTime."""
+def _within(request: Mapping[str, Any], oldest: float, line: Line, end_too: bool = False) -> bool:
+    """Whether a line is kept and in the requested time; only FilterLogEvents includes the endTime.
+
+    Args:
+        request: with the times.
+        oldest: when the first event that is kept was logged, in seconds since the epoch.
+        line: of a stream.
+        end_too: whether the endTime is in the requested time.
+    """
+    if line.when < oldest:
+        return False
     when, end = round(line.when * 1000), request.get("endTime", float("inf"))
     return request.get("startTime", 0) <= when and (when < end or (end_too and when == end))
 

@@ -148,4 +148,6 @@ def _summary(context: Context, group: Mapping[str, Any]) -> types.LogGroupTypeDe
         "logGroupClass": about.get("logGroupClass", _STANDARD),
         "storedBytes": sum(path.stat().st_size for path in stream_files(folder)),
     }
+    if about.get("retentionInDays"):
+        summary["retentionInDays"] = about["retentionInDays"]
     return {**summary, "kmsKeyId": about["kmsKeyId"]} if about.get("kmsKeyId") else summary

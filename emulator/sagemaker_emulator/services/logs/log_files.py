@@ -38,6 +38,8 @@ class LogFiles:
         self._deleted = folder.with_name(f"{folder.name}-deleted")
         shutil.rmtree(self._deleted, ignore_errors=True)  # what a kill left
         self._lock = threading.Lock()
+        for group in group_folders(folder):
+            self.expire(group_name(group))
 
     def append(self, group: str, stream: str, lines: Iterable[str]) -> None:
         """Add lines, logged now, to a stream, which is made when missing."""
@@ -148,6 +150,15 @@ class LogFiles:
             with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
                 self.delete_stream(group, name)
 
+    def expire(self, group: str) -> None:
+        """Delete the streams of which every event is older than the group keeps them."""
+        folder = group_folder(self._folder, group)
+        first = oldest_event(folder)
+        for path in stream_files(folder):
+            with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
+                if path.stat().st_mtime < first:
+                    self.delete_stream(group, stream_name(path))
+
     def read(self, group: str, stream_prefix: str) -> Iterator[str]:
         """The messages of a group's streams in the order of time; none where there is no group."""
         files = stream_files(group_folder(self._folder, group))
@@ -183,6 +194,12 @@ def about_group(folder: Path) -> dict[str, Any]:
     except FileNotFoundError:  # of an earlier version
         about = {"name": unquote(folder.name), "created": folder.stat().st_ctime}
     return about
+
+
+def oldest_event(folder: Path) -> float:
+    """The time, in seconds since the epoch, before which the events of a group have expired."""
+    days = about_group(folder).get("retentionInDays")
+    return time.time() - days * 86_400 if days else float("-inf")
 
 
 def stream_file(group: Path, stream: str) -> Path:

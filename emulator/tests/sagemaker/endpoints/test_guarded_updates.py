@@ -43,8 +43,10 @@ def test_canary_gets_its_share(guarded: Guarded) -> None:
 
 
 def test_after_its_bakes_the_new_fleet_gets_everything(guarded: Guarded) -> None:
-    config = guarded.update("new", percent=10, bake=1, last=1)
-    ended = guarded.settled()
+    with guarded.requests() as answers:
+        config = guarded.update("new", percent=10, bake=1, last=1)
+        ended = guarded.settled()
+    assert set(answers) <= {"old", "new"}  # none was lost on the way
     assert (ended["EndpointStatus"], ended["EndpointConfigName"]) == ("InService", config)
     assert "FailureReason" not in ended
     assert {guarded.ask() for _ in range(10)} == {"new"}

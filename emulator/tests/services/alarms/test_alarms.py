@@ -170,11 +170,6 @@ def test_alarm_that_cannot_be_run_is_refused(
     assert caught.value.code == "ValidationError"
 
 
-def test_composite_alarms_are_refused_by_name(context: Context) -> None:
-    with pytest.raises(ApiError, match="no composite ones"):
-        call(context, "PutCompositeAlarm", AlarmName="c", AlarmRule="ALARM(errors)")
-
-
 def test_nothing_is_deleted_where_one_alarm_is_unknown(context: Context) -> None:
     put(context)
     with pytest.raises(ApiError, match="Unknown alarm 'other'"):

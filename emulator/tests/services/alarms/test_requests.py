@@ -131,6 +131,11 @@ def test_error_has_the_code_of_the_service(cloudwatch: Any) -> None:
     assert caught.value.response["Error"]["Code"] == "ValidationError"
 
 
+def test_composite_alarms_are_refused_by_name(cloudwatch: Any) -> None:
+    with pytest.raises(ClientError, match="no composite ones"):
+        cloudwatch.put_composite_alarm(AlarmName="c", AlarmRule="ALARM(errors)")
+
+
 def test_paginator_lists_all_alarms(cloudwatch: Any, name: str) -> None:
     for number in range(3):
         put(cloudwatch, f"{name}-{number}")

@@ -1,0 +1,1 @@
+"""CloudFormation: stacks, whose resources are made and deleted through this server's API."""
