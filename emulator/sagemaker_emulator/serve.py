@@ -61,6 +61,8 @@ from sagemaker_emulator.services.logs.log_files import LogFiles
 from sagemaker_emulator.services.metrics import Metrics
 from sagemaker_emulator.services.moto_fallback import MotoFallback
 from sagemaker_emulator.services.queues import moves
+from sagemaker_emulator.services.scaling import operations as scaling
+from sagemaker_emulator.services.scaling.scaler import Scaler
 from sagemaker_emulator.services.stacks import change_sets
 from sagemaker_emulator.services.stacks import operations as stack_operations
 from sagemaker_emulator.services.stacks.stacks import Stacks
@@ -86,6 +88,7 @@ OPERATIONS: tuple[ModuleType, ...] = (
         log_groups,
         log_streams,
         log_events,
+        scaling,
         log_retention,
         stack_operations,
         change_sets,
@@ -126,6 +129,7 @@ def connect(context: Context, runtime: str) -> None:
     context.jobs = RunningJobs(context, runners)
     context.captures = Captures(context)
     context.endpoints = Deployments(context)
+    context.scaling = Scaler(context)
     context.tuning = Tuners(context)
     context.executions = Executions(context)
     context.stacks = Stacks(context)
@@ -182,6 +186,7 @@ def serve(options: Options) -> None:
             context.alarms,
             context.captures,  # before the endpoints, so that it ends after them
             context.endpoints,
+            context.scaling,  # after the endpoints, so that it ends before them
             context.tuning,  # after the jobs, as it must find the interrupted ones ended
             context.executions,  # almost last, as the executions that it continues call the others
             context.stacks,  # as these do, too

@@ -50,6 +50,7 @@ class Context:
     jobs: ports.Jobs = field(init=False)
     endpoints: ports.Endpoints = field(init=False)
     captures: ports.Captures = field(init=False)
+    scaling: ports.Scaling = field(init=False)
     tuning: ports.Tuning = field(init=False)
     executions: ports.Executions = field(init=False)
     stacks: ports.Stacks = field(init=False)

@@ -367,6 +367,22 @@ class Captures(Service, Protocol):
         """Write what waits of an endpoint that is deleted."""
 
 
+class Scaling(Service, Protocol):
+    """Application Auto Scaling of endpoint variants."""
+
+    def now(self) -> float:
+        """The time by which it scales, in seconds since the epoch."""
+
+    def registered(self, endpoint: str) -> set[str]:
+        """The variants of an endpoint that are scalable targets."""
+
+    def forget(self, endpoint: str) -> None:
+        """Deregister the variants of an endpoint that is deleted."""
+
+    def look(self) -> None:
+        """Look once at every target, and scale what its policies or bounds ask for."""
+
+
 class Executions(Service, Protocol):
     """Executions of pipelines."""
 

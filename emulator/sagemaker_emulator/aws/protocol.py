@@ -22,7 +22,12 @@ from sagemaker_emulator.aws.request_shapes import unknown_operation
 from sagemaker_emulator.aws.signed_request import SignedRequest
 from sagemaker_emulator.errors import ApiError
 
-_TARGETS = {"SageMaker": "sagemaker", "Logs_20140328": "logs", "AWSEvents": "events"}
+_TARGETS = {
+    "SageMaker": "sagemaker",
+    "Logs_20140328": "logs",
+    "AWSEvents": "events",
+    "AnyScaleFrontendService": "application-autoscaling",
+}
 REST_SERVICES = {"lambda"}
 QUERY_SERVICES = {"cloudformation"}
 OWN_SERVICES = {*_TARGETS.values(), *REST_SERVICES, *QUERY_SERVICES}

@@ -12,6 +12,7 @@ PACKAGES = {
     "lambda": "functions",
     "events": "events",
     "logs": "logs",
+    "application-autoscaling": "scaling",
     "sqs": "queues",
     "cloudwatch": "alarms",
 }

@@ -74,6 +74,7 @@ def update_endpoint(context: Context, request: types.UpdateEndpointInputTypeDef)
                 raise invalid(f'Cannot update in-progress endpoint "{arn}" ({status}).')
             if request.get("RetainAllVariantProperties"):
                 config["ProductionVariants"] = _retained(request, document, config)
+            _require_scaled(context, document, config)
             deployment_config = _deployment_config(context, request, document, config)
             now = time.time()
             changes: Document = {
@@ -89,6 +90,25 @@ def update_endpoint(context: Context, request: types.UpdateEndpointInputTypeDef)
             context.store.update(KIND, name, LastModifiedTime=now, **changes)
         endpoints.begin(name, config, deployment_config=deployment_config)
     return {"EndpointArn": arn}
+
+
+def _require_scaled(context: Context, document: Document, config: Document) -> None:
+    """Refuse an update that takes a variant from Application Auto Scaling.
+
+    Raises:
+        ApiError: in AWS's words.
+    """
+    old, new = (
+        {each["VariantName"]: each.get("InstanceType") for each in of["ProductionVariants"]}
+        for of in (document["Config"], config)
+    )
+    scaled = context.scaling.registered(document["EndpointName"])
+    if lost := [name for name in old if name in scaled and new.get(name) != old[name]]:
+        raise invalid(
+            f"The following variants must be deregistered as scalable targets with AWS Auto "
+            f"Scaling before they can be removed or have their instance type modified: "
+            f"{', '.join(lost)}."
+        )
 
 
 def _deployment_config(
@@ -174,6 +194,7 @@ def delete_endpoint(context: Context, request: types.DeleteEndpointInputTypeDef)
             context.store.delete("tags", document["EndpointArn"])
         endpoints.remove(name)
     context.captures.forget(name)
+    context.scaling.forget(name)
     return {}
 
 
