@@ -40,7 +40,7 @@ lock: ## renew every lock file from pyproject.toml, scanners/ and containers/*/r
 	$(BIN)/$(LOCK) --universal pyproject.toml --group dev --output-file requirements.txt
 	sed -i.bak 's#^-e file:.*#-e ./emulator#' requirements.txt && rm requirements.txt.bak
 	$(BIN)/$(LOCK) --universal scanners/requirements.in --output-file scanners/requirements.txt
-	for image in $(IMAGES); do sed -i.bak '/^torch==/d' containers/$$image/requirements.txt && $(BIN)/$(LOCK) containers/$$image/requirements.in $$(ls containers/$$image/overrides.txt 2>/dev/null | sed 's/^/--override /') --output-file containers/$$image/requirements.txt && sed -i.bak 's/+cpu//' containers/$$image/requirements.txt && rm containers/$$image/requirements.txt.bak; done
+	$(BIN)/python containers/lock.py $(BIN)/uv $(addprefix containers/,$(IMAGES))
 	sed -i.bak '/^torch==/d' $(CLASSIFIER) && $(BIN)/$(LOCK) $(CLASSIFIER:.txt=.in) --constraint containers/tally-training/requirements.txt --output-file $(CLASSIFIER) && sed -i.bak 's/+cpu//' $(CLASSIFIER) && rm $(CLASSIFIER).bak
 
 demo: setup ## the main job on drawn bins, or on SOURCE=folder-or-s3-prefix

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from pipelines import NAME
 from pipelines.executions import execution
 from pipelines.target import open_target
 
@@ -17,11 +16,12 @@ if TYPE_CHECKING:
     import boto3
 
 
-def fetch(session: "boto3.Session", which: str | None, folder: Path) -> Path:
+def fetch(session: "boto3.Session", pipeline: str, which: str | None, folder: Path) -> Path:
     """Download the middle one of an execution's test images, in the order of counts and ids.
 
     Args:
         session: The target's session.
+        pipeline: The name of the pipeline.
         which: The execution, as every command takes it; None for the latest.
         folder: Where to put the image, as COUNT/NAME.jpg.
 
@@ -32,7 +32,7 @@ def fetch(session: "boto3.Session", which: str | None, folder: Path) -> Path:
         ExecutionError: There is no such execution.
     """
     client, s3 = session.client("sagemaker"), session.client("s3")
-    run = execution.describe(client, execution.resolve(client, NAME, which))
+    run = execution.describe(client, execution.resolve(client, pipeline, which))
     job = client.describe_processing_job(ProcessingJobName=run.step("Prepare").job)
     outputs = {
         o["OutputName"]: o["S3Output"]["S3Uri"] for o in job["ProcessingOutputConfig"]["Outputs"]
@@ -48,6 +48,6 @@ def fetch(session: "boto3.Session", which: str | None, folder: Path) -> Path:
 
 
 if __name__ == "__main__":
-    session, _ = open_target("local")
+    session, settings = open_target("local")
     name = sys.argv[1] if len(sys.argv) > 1 else None
-    print(fetch(session, name, Path(".tally/unseen")))
+    print(fetch(session, settings.name, name, Path(".tally/unseen")))

@@ -11,8 +11,6 @@ import sys
 import warnings
 from collections.abc import Mapping
 
-from pipelines import NAME
-
 # `builders` comes first: it sets what the SDK needs when it is imported.
 from pipelines.builders.check import accuracy_too_low_step, check_accuracy_step
 from pipelines.builders.context import BuildContext
@@ -39,7 +37,7 @@ def pipeline(context: BuildContext) -> Pipeline:
     too_low = accuracy_too_low_step(context, evaluate)
     check = check_accuracy_step(context, evaluate, if_good=[register, deploy], otherwise=[too_low])
     return Pipeline(
-        NAME,
+        context.settings.name,
         parameters=list(context.parameters.values()),
         steps=[prepare, tune, train, evaluate, check],
         sagemaker_session=context.session,

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from pipelines import NAME
 from pipelines.errors import UserError, closest
 from pipelines.root import ROOT
+from pipelines.settings import names
 from pipelines.settings.fields import Allowed, Value, allowed
 from pipelines.settings.layers import FIELDS
 from pipelines.settings.model import NONE, Settings
@@ -146,6 +147,11 @@ def _from_setting(settings: Settings, name: str, key: str) -> Parameter:
         statuses = settings.initial_statuses
         limit = Allowed("one of " + ", ".join(statuses), statuses.__contains__)
     type_ = TYPES.get(field.annotation, "String")
+    if key == "endpoint":
+        limit = Allowed(
+            names.endpoints(settings.stage),
+            lambda text: allowed(field).check(text) and names.is_endpoint(settings.stage, text),
+        )
     words = field.description or ""
     return Parameter(name, type_, value, words, limit.words, limit.check, limit.hint)
 

@@ -159,7 +159,7 @@ class BuildContext:
             instance_type=self.parameters[instance],
             volume_size_in_gb=self.settings.instances.volume_gb,
             max_runtime_in_seconds=self.max_seconds,
-            base_job_name=f"{NAME}-{name.lower()}",
+            base_job_name=f"{self.settings.name}-{name.lower()}",
             sagemaker_session=self.session,
             tags=TAGS,
         )

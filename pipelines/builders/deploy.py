@@ -5,14 +5,13 @@ from typing import Any
 from sagemaker.core.lambda_helper import Lambda
 from sagemaker.mlops.workflow.lambda_step import LambdaOutput, LambdaOutputTypeEnum, LambdaStep
 
-from pipelines import NAME
 from pipelines.builders.context import BuildContext
 
 
 def deploy_step(context: BuildContext, register: Any) -> LambdaStep:
-    """The Lambda step that invokes `model_registry/`, the function `tally-promote`."""
+    """The Lambda step that invokes `model_registry/`, the stage's function."""
     settings = context.settings
-    function = f"arn:aws:lambda:{settings.region}:{settings.account}:function:{NAME}-promote"
+    function = settings.arn("lambda", f"function:{settings.function_name}")
     return LambdaStep(
         "Deploy",
         description="Promote the model version if it is approved; else leave it for approval.",

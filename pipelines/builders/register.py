@@ -44,7 +44,7 @@ MODEL_CARD: dict[str, Any] = {
 
 
 def register_step(context: BuildContext, train: Any, evaluate: Any) -> ModelStep:
-    """The RegisterModel step: a model package in the group `tally`."""
+    """The RegisterModel step: a model package in the stage's group."""
     parameter = context.parameters
     builder = ModelBuilder(
         s3_model_data_url=train.properties.ModelArtifacts.S3ModelArtifacts,
@@ -58,7 +58,7 @@ def register_step(context: BuildContext, train: Any, evaluate: Any) -> ModelStep
         "Register",
         description="A new model version, with its metrics and model card.",
         step_args=builder.register(
-            model_package_group_name=NAME,
+            model_package_group_name=context.settings.name,
             description=interface.DESCRIPTION,
             content_types=CONTENT_TYPES,
             response_types=RESPONSE_TYPES,

@@ -49,7 +49,7 @@ def trainer(
         training_image=context.settings.images.training,
         role=context.settings.role_arn,
         sagemaker_session=context.session,
-        base_job_name=f"{NAME}-{step.lower()}",
+        base_job_name=f"{context.settings.name}-{step.lower()}",
         compute=Compute(
             instance_type=parameter["TrainingInstanceType"],
             instance_count=instances.training_count,

@@ -8,7 +8,6 @@ from sagemaker.core.training.configs import CheckpointConfig
 from sagemaker.mlops.workflow.steps import TuningStep
 from sagemaker.train.tuner import HyperparameterTuner
 
-from pipelines import NAME
 from pipelines.builders.context import TAGS, BuildContext
 from pipelines.builders.trainer import METRICS, OBJECTIVE, channels, checkpoints, trainer
 
@@ -65,7 +64,7 @@ def tune_step(context: BuildContext, prepare: Any) -> TuningStep:
         metric_definitions=[{"Name": name, "Regex": regex} for name, regex in METRICS.items()],
         max_jobs=context.settings.tuning.max_trials,
         max_parallel_jobs=context.settings.tuning.max_parallel_trials,
-        base_tuning_job_name=f"{NAME}-tune",
+        base_tuning_job_name=f"{context.settings.name}-tune",
         tags=TAGS,
     )
     return LimitedTuningStep(

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from pipelines import NAME
 from pipelines.commands.group import Group
 from pipelines.commands.shared import (
     INTERRUPTED,
@@ -37,7 +36,7 @@ def status(
     """
     from pipelines.executions import execution, outcome, watch
 
-    arn = execution.resolve(target.sagemaker, NAME, execution_name)
+    arn = execution.resolve(target.sagemaker, target.settings.name, execution_name)
     now = watch.snapshot(target.sagemaker, target.session.client("logs"), arn)
     results = outcome.read(target.sagemaker, target.session.client("s3"), now.execution)
     if as_json:
@@ -67,7 +66,7 @@ def list_executions(
     from pipelines.executions import execution, summary
 
     sagemaker = target.sagemaker
-    summaries = list(islice(execution.list_executions(sagemaker, NAME), limit))
+    summaries = list(islice(execution.list_executions(sagemaker, target.settings.name), limit))
     if as_json:
         print_json(
             [
@@ -83,7 +82,9 @@ def list_executions(
     else:
         from pipelines.display import tables, terminal
 
-        terminal.show(tables.executions(summary.summarise(sagemaker, NAME, summaries)))
+        terminal.show(
+            tables.executions(summary.summarise(sagemaker, target.settings.name, summaries))
+        )
 
 
 @app.add("compare 8x2k 3kq0", "compare spring    # with the latest", "compare v2 v3 --json")
@@ -109,7 +110,7 @@ def compare(
     """
     from pipelines.executions import comparison
 
-    runs = [comparison.read(target.session, NAME, text) for text in (first, second)]
+    runs = [comparison.read(target.session, target.settings.name, text) for text in (first, second)]
     if as_json:
         sections = {
             section.title: section.compared.as_dict()["rows"]
@@ -136,7 +137,7 @@ def show_logs(
     """Print the log of a step's job, or of each tuning trial."""
     from pipelines.executions import execution, logs
 
-    arn = execution.resolve(target.sagemaker, NAME, execution_name)
+    arn = execution.resolve(target.sagemaker, target.settings.name, execution_name)
     try:
         any_line = logs.show(
             target.sagemaker, target.session.client("logs"), arn, step, typer.echo, follow=follow
@@ -162,7 +163,7 @@ def report(
     from pipelines.display import report as reporting
     from pipelines.executions import execution
 
-    arn = execution.resolve(target.sagemaker, NAME, execution_name)
+    arn = execution.resolve(target.sagemaker, target.settings.name, execution_name)
     typer.echo(str(reporting.write(target.session, arn, output)))
 
 

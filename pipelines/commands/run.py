@@ -4,7 +4,6 @@ from typing import Annotated
 
 import typer
 
-from pipelines import NAME
 from pipelines.commands.group import Group
 from pipelines.commands.shared import (
     INTERRUPTED,
@@ -73,7 +72,7 @@ def stop(execution_name: ExecutionName = None, target: TargetOption = LOCAL) -> 
     """Stop an execution and its running jobs."""
     from pipelines.executions import control, execution
 
-    arn = execution.resolve(target.sagemaker, NAME, execution_name)
+    arn = execution.resolve(target.sagemaker, target.settings.name, execution_name)
     control.stop(target.sagemaker, arn)
     say(f"Execution {arn.rpartition('/')[2]} is stopping.")
 
@@ -88,7 +87,7 @@ def retry(
     """
     from pipelines.executions import control, execution
 
-    arn = execution.resolve(target.sagemaker, NAME, execution_name)
+    arn = execution.resolve(target.sagemaker, target.settings.name, execution_name)
     control.retry(target.sagemaker, arn)
     _follow(target, arn, wait)
 

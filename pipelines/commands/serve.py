@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipelines import NAME
 from pipelines.commands.group import Group
 from pipelines.commands.shared import (
     LOCAL,
@@ -57,7 +56,9 @@ def models(
     """
     from pipelines.serving import comparison
 
-    compared = comparison.compare(target.session, NAME, target.settings.endpoint, versions or [])
+    compared = comparison.compare(
+        target.session, target.settings.name, target.settings.endpoint, versions or []
+    )
     if as_json:
         print_json([entry.as_dict() for entry in compared])
     elif not compared:
@@ -86,11 +87,11 @@ def approve(
     from pipelines.serving import package_group
 
     client = target.sagemaker
-    chosen = package_group.choose(client, NAME, APPROVED, version)
+    chosen = package_group.choose(client, target.settings.name, APPROVED, version)
     name = chosen.metadata.get("endpoint_name") or target.settings.endpoint
     command = f"approve {chosen.version}"
     _show_change(target, chosen, endpoints.read(client, name), command, yes)
-    approved = package_group.decide(client, NAME, APPROVED, chosen.version, reason)
+    approved = package_group.decide(client, target.settings.name, APPROVED, chosen.version, reason)
     say(f"Version {approved.version} is approved. The approval rule is deploying it.")
     note("To wait for it: python pipeline.py endpoint --wait")
 
@@ -106,7 +107,9 @@ def reject(
     from model_registry import endpoint as endpoints
     from pipelines.serving import package_group
 
-    rejected = package_group.decide(target.sagemaker, NAME, package_group.REJECTED, version, reason)
+    rejected = package_group.decide(
+        target.sagemaker, target.settings.name, package_group.REJECTED, version, reason
+    )
     say(f"Version {rejected.version} is rejected.")
     serving = endpoints.read(target.sagemaker, target.settings.endpoint)
     if serving and serving.next_model.package == rejected.arn:
@@ -138,7 +141,7 @@ def promote(
     from pipelines.serving import package_group
 
     client = target.sagemaker
-    package = package_group.find(client, NAME, version)
+    package = package_group.find(client, target.settings.name, version)
     if package.approval == APPROVED:  # else it is refused
         current = endpoints.read(client, target.settings.endpoint)
         _show_change(target, package, current, f"promote {version}", yes)
@@ -159,7 +162,9 @@ def rollback(target: TargetOption = LOCAL) -> None:
     before = endpoints.read(client, target.settings.endpoint)
     version = _deploy(target, rolling_back.rollback)
     try:
-        _show_change(target, package_group.find(client, NAME, version), before, "", yes=True)
+        _show_change(
+            target, package_group.find(client, target.settings.name, version), before, "", yes=True
+        )
     except Exception as error:
         note(f"What it changes is not known: {error}")
 
@@ -180,7 +185,7 @@ def endpoint(
 
     client, name = target.sagemaker, target.settings.endpoint
     if wait:
-        rollout.wait(client, NAME, name, seconds, note)
+        rollout.wait(client, target.settings.name, name, seconds, note)
     described = endpoint_status.describe(client, name)
     if as_json:
         print_json(described)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-from pipelines import NAME, parameters
+from pipelines import parameters
 from pipelines.executions import execution
 from pipelines.provisioning.item import error_code
 from pipelines.serving.package_group import approved_data_url
@@ -56,14 +56,14 @@ def start(
             f"--name: {name!r} is not allowed; use up to 82 letters, digits and hyphens, and no "
             "hyphen at the beginning or end."
         )
-    execution.require_pipeline(client, NAME)
+    execution.require_pipeline(client, settings.name)
     require_weights(session, settings, str(values.get("Backbone", settings.training.backbone)))
-    if "ApprovedModel" not in values and (approved := approved_data_url(client, NAME)):
+    if "ApprovedModel" not in values and (approved := approved_data_url(client, settings.name)):
         _require_model(session, approved)
         values["ApprovedModel"] = approved
     values = bin_images.upload_local(session, settings, values, report)
     request: StartPipelineExecutionRequestTypeDef = {
-        "PipelineName": NAME,
+        "PipelineName": settings.name,
         "ClientRequestToken": str(uuid4()),
         "PipelineParameters": [{"Name": key, "Value": str(value)} for key, value in values.items()],
     }

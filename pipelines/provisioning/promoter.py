@@ -18,10 +18,13 @@ if TYPE_CHECKING:
     import boto3
     from types_boto3_lambda import LambdaClient
 
-FUNCTION = f"{NAME}-promote"
-RULE = f"{NAME}-model-approved"
 # A new role is not known everywhere at once; AWS says to try again.
 ROLE_WAIT_SECONDS = 60
+
+
+def rule_name(settings: Settings) -> str:
+    """The name of the rule."""
+    return f"{settings.name}-model-approved"
 
 
 def package() -> bytes:
@@ -39,74 +42,74 @@ def package() -> bytes:
 
 def function(session: "boto3.Session", settings: Settings) -> Item:
     """The function, with the configuration of the template and the code of `model_registry/`."""
-    client, code = session.client("lambda"), package()
+    client, code, name = session.client("lambda"), package(), settings.function_name
     described = template.properties("Promotion", settings)
     wanted: dict[str, Any] = {
         **{key: value for key, value in described.items() if key not in ("Code", "Tags")},
-        "Role": f"arn:aws:iam::{settings.account_id}:role/{FUNCTION}",
+        "Role": settings.arn("iam", f"role/{settings.global_name('promote')}"),
         "Environment": {"Variables": {"EXECUTION_ROLE": settings.role_arn}},
     }
     try:
-        current: Any = client.get_function_configuration(FunctionName=FUNCTION)
+        current: Any = client.get_function_configuration(FunctionName=name)
     except client.exceptions.ResourceNotFoundException:
         _create_function(client, wanted, code)
-        return Item("Lambda function", FUNCTION, "created")
+        return Item("Lambda function", name, "created")
     state: State = "exists"
     if any(current.get(key) != value for key, value in wanted.items()):
         client.update_function_configuration(**wanted)
         # Lambda accepts one change of a function at a time.
-        client.get_waiter("function_updated_v2").wait(FunctionName=FUNCTION)
+        client.get_waiter("function_updated_v2").wait(FunctionName=name)
         state = "updated"
     if current["CodeSha256"] != _sha(code):
-        client.update_function_code(FunctionName=FUNCTION, ZipFile=code)
+        client.update_function_code(FunctionName=name, ZipFile=code)
         state = "updated"
-    return Item("Lambda function", FUNCTION, state)
+    return Item("Lambda function", name, state)
 
 
 def rule(session: "boto3.Session", settings: Settings) -> Item:
     """The rule that invokes the function when a model version is approved."""
-    events = session.client("events")
+    events, name = session.client("events"), rule_name(settings)
     described = template.properties("ModelApproved", settings)
-    arn = f"arn:aws:lambda:{settings.region}:{settings.account}:function:{FUNCTION}"
+    arn = settings.arn("lambda", f"function:{settings.function_name}")
     state: State = "created"
     try:
-        current = json.loads(events.describe_rule(Name=RULE)["EventPattern"])
-        targets = events.list_targets_by_rule(Rule=RULE)["Targets"]
+        current = json.loads(events.describe_rule(Name=name)["EventPattern"])
+        targets = events.list_targets_by_rule(Rule=name)["Targets"]
         if current == described["EventPattern"] and any(one["Arn"] == arn for one in targets):
-            return Item("EventBridge rule", RULE, "exists")
+            return Item("EventBridge rule", name, "exists")
         state = "updated"
     except events.exceptions.ResourceNotFoundException:
         pass
     events.put_rule(
-        Name=RULE,
+        Name=name,
         EventPattern=json.dumps(described["EventPattern"]),
         State="ENABLED",
         Description=described["Description"],
     )
-    events.put_targets(Rule=RULE, Targets=[{"Id": FUNCTION, "Arn": arn}])
-    return Item("EventBridge rule", RULE, state)
+    events.put_targets(Rule=name, Targets=[{"Id": settings.function_name, "Arn": arn}])
+    return Item("EventBridge rule", name, state)
 
 
 def permission(session: "boto3.Session", settings: Settings) -> Item:
     """The rule's permission to invoke the function."""
-    client = session.client("lambda")
-    name = f"{RULE} may invoke {FUNCTION}"
-    source = f"arn:aws:events:{settings.region}:{settings.account}:rule/{RULE}"
+    client, name, rule = session.client("lambda"), settings.function_name, rule_name(settings)
+    described = f"{rule} may invoke {name}"
+    source = settings.arn("events", f"rule/{rule}")
     try:
-        policy = json.loads(client.get_policy(FunctionName=FUNCTION)["Policy"])
+        policy = json.loads(client.get_policy(FunctionName=name)["Policy"])
         # CloudFormation gives the statement a name of its own, so its content is compared.
         if any(source in json.dumps(statement) for statement in policy["Statement"]):
-            return Item("permission", name, "exists")
+            return Item("permission", described, "exists")
     except client.exceptions.ResourceNotFoundException:
         pass  # a function that nobody else may invoke has no policy
     client.add_permission(
-        FunctionName=FUNCTION,
-        StatementId=RULE,
+        FunctionName=name,
+        StatementId=rule,
         Action="lambda:InvokeFunction",
         Principal="events.amazonaws.com",
         SourceArn=source,
     )
-    return Item("permission", name, "created")
+    return Item("permission", described, "created")
 
 
 def is_current(session: "boto3.Session", settings: Settings) -> bool:
@@ -119,13 +122,14 @@ def is_current(session: "boto3.Session", settings: Settings) -> bool:
     Raises:
         SetupError: There is no such function, or these credentials may not look at it.
     """
+    name = settings.function_name
     with explained("lambda"):
         client = session.client("lambda")
         try:
-            current = client.get_function_configuration(FunctionName=FUNCTION)
+            current = client.get_function_configuration(FunctionName=name)
         except client.exceptions.ResourceNotFoundException:
             raise SetupError(
-                f"There is no Lambda function {FUNCTION}, which the pipeline's last step invokes. "
+                f"There is no Lambda function {name}, which the pipeline's last step invokes. "
                 f"Create it: python pipeline.py --target {settings.target} setup"
             ) from None
     return current["CodeSha256"] == _sha(package())

@@ -5,7 +5,7 @@ that invokes it when a model version is approved, and the address that stands fo
 """
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from pipelines import NAME
 from pipelines.parameters import no_model
@@ -44,10 +44,10 @@ def setup(session: "boto3.Session", settings: Settings) -> list[Item]:
     with explained("iam"):
         items += [
             _execution_role(session, settings),
-            _role(session, settings, promoter.FUNCTION, "PromotionRole"),
+            _role(session, settings, settings.global_name("promote"), "PromotionRole"),
         ]
     with explained("sagemaker"):
-        items.append(_package_group(session))
+        items.append(_package_group(session, settings.name))
     with explained("lambda"):
         items.append(promoter.function(session, settings))
     with explained("events"):
@@ -84,7 +84,7 @@ def _repository(session: "boto3.Session", name: str) -> Item:
 
 def _execution_role(session: "boto3.Session", settings: Settings) -> Item:
     name = settings.role_arn.rsplit("/", 1)[1]
-    if name == f"{NAME}-execution":
+    if name == settings.global_name("execution"):
         return _role(session, settings, name, "ExecutionRole")
     # The settings name another role: its permissions are its owner's to decide.
     if error_code(lambda: session.client("iam").get_role(RoleName=name)) == "NoSuchEntity":
@@ -105,24 +105,57 @@ def _role(session: "boto3.Session", settings: Settings, name: str, resource: str
             Tags=[{"Key": "project", "Value": NAME}],
         )
     # Without this policy, a person or a template made the role: its permissions are theirs.
-    elif NAME not in iam.list_role_policies(RoleName=name)["PolicyNames"] or (
-        iam.get_role_policy(RoleName=name, PolicyName=NAME)["PolicyDocument"] == policy
-    ):
+    elif NAME not in iam.list_role_policies(RoleName=name)["PolicyNames"]:
         return Item("role", name, "exists")
+    else:
+        current = iam.get_role_policy(RoleName=name, PolicyName=NAME)["PolicyDocument"]
+        if current == policy:
+            return Item("role", name, "exists")
+        _check_place(name, cast("template.Document", current), settings)
     iam.put_role_policy(RoleName=name, PolicyName=NAME, PolicyDocument=json.dumps(policy))
     return Item("role", name, "updated" if exists else "created")
 
 
-def _package_group(session: "boto3.Session") -> Item:
+def _check_place(role: str, policy: template.Document, settings: Settings) -> None:
+    """Refuse to rewrite permissions for another place, which would disarm a pipeline there.
+
+    Raises:
+        SetupError: An ARN of the policy names another partition, region, account or stage.
+    """
+    partition = settings.arn("iam", "").split(":")[1]
+    for statement in policy["Statement"]:
+        resources = statement.get("Resource", [])
+        for arn in [resources] if isinstance(resources, str) else resources:
+            if not (parts := arn.split(":", 5))[5:]:
+                continue  # `*`
+            elsewhere = (
+                parts[1] != partition
+                or parts[3] not in ("", settings.region)
+                or parts[4] not in ("", settings.account_id)
+                or (
+                    parts[5].startswith("model-package-group/")
+                    and parts[5] != f"model-package-group/{settings.name}"
+                )
+            )
+            if elsewhere:
+                raise SetupError(
+                    f"The role {role} has permissions for another place: {arn}. They stay as they "
+                    f"are; this setup is for stage {settings.stage} in {settings.region}, account "
+                    f"{settings.account_id}. Use another role (`role` in the settings), or delete "
+                    f"the role's policy {NAME} if nothing needs it."
+                )
+
+
+def _package_group(session: "boto3.Session", name: str) -> Item:
     sagemaker = session.client("sagemaker")
     # A page has ten groups, and other groups may have the name in theirs.
-    pages = sagemaker.get_paginator("list_model_package_groups").paginate(NameContains=NAME)
+    pages = sagemaker.get_paginator("list_model_package_groups").paginate(NameContains=name)
     groups = [group for page in pages for group in page["ModelPackageGroupSummaryList"]]
-    if any(group["ModelPackageGroupName"] == NAME for group in groups):
-        return Item("model package group", NAME, "exists")
+    if any(group["ModelPackageGroupName"] == name for group in groups):
+        return Item("model package group", name, "exists")
     sagemaker.create_model_package_group(
-        ModelPackageGroupName=NAME,
+        ModelPackageGroupName=name,
         ModelPackageGroupDescription="Models that count the items in a photograph of one bin.",
         Tags=[{"Key": "project", "Value": NAME}],
     )
-    return Item("model package group", NAME, "created")
+    return Item("model package group", name, "created")

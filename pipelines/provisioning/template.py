@@ -11,11 +11,14 @@ from typing import Any
 
 import yaml
 
-from pipelines import NAME
 from pipelines.root import ROOT
+from pipelines.settings import names
 from pipelines.settings.model import Settings
 
 FILE = ROOT / "infrastructure" / "tally.yaml"
+EXECUTION_ROLE = (
+    "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${Name}-execution-${AWS::Region}"
+)
 Document = dict[str, Any]
 
 
@@ -25,7 +28,8 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
 
 def _short_form(loader: Any, suffix: str, node: yaml.Node) -> Hashable | list[Any]:
     if isinstance(node, yaml.ScalarNode):
-        return str(loader.construct_scalar(node))
+        text = str(loader.construct_scalar(node))
+        return f"${{{text}}}" if suffix == "Ref" else text  # in a text, !Sub's form of !Ref
     return list(loader.construct_sequence(node, deep=True))
 
 
@@ -40,12 +44,20 @@ def load() -> Document:
 
 
 def properties(resource: str, settings: Settings) -> Document:
-    """The properties of a resource, with the names of resolved settings in place of variables."""
+    """The properties of a resource, with the names of resolved settings in place of variables.
+
+    Args:
+        resource: The resource's logical name in the template.
+        settings: Resolved settings.
+    """
     text = json.dumps(load()["Resources"][resource]["Properties"])
     for variable, value in (
-        (f"{NAME}-${{AWS::Region}}-${{AWS::AccountId}}", settings.bucket_name),
+        ("${Name}-${AWS::Region}-${AWS::AccountId}", settings.bucket_name),
         ("${Bucket}", settings.bucket_name),
-        (f"arn:aws:iam::${{AWS::AccountId}}:role/{NAME}-execution", settings.role_arn),
+        (EXECUTION_ROLE, settings.role_arn),
+        ("${Name}", settings.name),
+        ("${AWS::Partition}", names.partition(settings.region)),
+        ("${AWS::URLSuffix}", names.dns_suffix(settings.region)),
         ("${AWS::Region}", settings.region),
         ("${AWS::AccountId}", settings.account_id),
     ):

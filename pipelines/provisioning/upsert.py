@@ -11,7 +11,7 @@ from pipelines.errors import UserError
 from pipelines.parameters import no_model
 from pipelines.provisioning import container_images, definition_cache
 from pipelines.provisioning.item import Item
-from pipelines.provisioning.promoter import FUNCTION, is_current
+from pipelines.provisioning.promoter import is_current
 from pipelines.provisioning.setup import setup
 from pipelines.settings.model import Settings
 from pipelines.upload.code import bundles
@@ -113,7 +113,7 @@ def differs(session: "boto3.Session", settings: Settings) -> bool:
         code = bundles()
     except UserError:  # a script or the weights are missing, which an execution does not need
         return True
-    pipeline = session.client("sagemaker").describe_pipeline(PipelineName=NAME)
+    pipeline = session.client("sagemaker").describe_pipeline(PipelineName=settings.name)
     current = pipeline["PipelineDefinition"]
     if settings.target == "local":
         file = definition_cache.kept_file(settings, code)
@@ -136,24 +136,24 @@ def dry_run(settings: Settings) -> str:
 
 
 def _put(session: "boto3.Session", settings: Settings, text: str) -> tuple[str, Action]:
-    sagemaker = session.client("sagemaker")
+    sagemaker, name = session.client("sagemaker"), settings.name
     request: UpdatePipelineRequestTypeDef = {
-        "PipelineName": NAME,
+        "PipelineName": name,
         "PipelineDescription": "Counts the items in photographs of warehouse bins.",
         "PipelineDefinition": text,
         "RoleArn": settings.role_arn,
         "ParallelismConfiguration": {"MaxParallelExecutionSteps": settings.running.parallelism},
     }
-    pages = sagemaker.get_paginator("list_pipelines").paginate(PipelineNamePrefix=NAME)
+    pages = sagemaker.get_paginator("list_pipelines").paginate(PipelineNamePrefix=name)
     names = {pipeline["PipelineName"] for page in pages for pipeline in page["PipelineSummaries"]}
-    if NAME not in names:
+    if name not in names:
         created = sagemaker.create_pipeline(
             **request,
             ClientRequestToken=hashlib.sha256(f"{time.time_ns()}".encode()).hexdigest()[:40],
             Tags=[{"Key": "project", "Value": NAME}],
         )
         return created["PipelineArn"], "created"
-    current = sagemaker.describe_pipeline(PipelineName=NAME)
+    current = sagemaker.describe_pipeline(PipelineName=name)
     if all(current.get(member) == value for member, value in request.items()):
         return current["PipelineArn"], "unchanged"
     return sagemaker.update_pipeline(**request)["PipelineArn"], "updated"
@@ -170,7 +170,7 @@ def _check(session: "boto3.Session", settings: Settings) -> list[str]:
     if is_current(session, settings):
         return []
     return [
-        f"{FUNCTION} has other code than model_registry/ here; to update it: "
+        f"{settings.function_name} has other code than model_registry/ here; to update it: "
         f"python pipeline.py --target {settings.target} setup"
     ]
 

@@ -5,7 +5,6 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from model_registry.versions import APPROVED, ModelVersion, describe_approved
-from pipelines import NAME
 from pipelines.scoring import answers, images, records, run, table
 from pipelines.scoring.images import ImageSet
 from pipelines.scoring.job import MAX_PAYLOAD, PAYLOAD_MEGABYTES, ScoringError
@@ -64,7 +63,7 @@ def score(
         RegistryError: There is no such version, or it is not approved.
     """
     client = session.client("sagemaker")
-    package = choose_version(client, version)
+    package = choose_version(client, settings.name, version)
     if isinstance(source, str):
         source = images.from_prefix(session.client("s3"), source)
     found = records.read(files.records, files.expected, source.names)
@@ -112,7 +111,7 @@ def _check_reads_records(client: "SageMakerClient", version: ModelVersion) -> No
         )
 
 
-def choose_version(client: "SageMakerClient", number: int | None) -> ModelVersion:
+def choose_version(client: "SageMakerClient", group: str, number: int | None) -> ModelVersion:
     """The approved version of that number, or the newest approved one for None.
 
     Raises:
@@ -120,11 +119,11 @@ def choose_version(client: "SageMakerClient", number: int | None) -> ModelVersio
         ScoringError: No version is approved.
     """
     if number is not None:
-        return describe_approved(client, package_group.find(client, NAME, number).arn)
-    version = package_group.newest(client, NAME, APPROVED)
+        return describe_approved(client, package_group.find(client, group, number).arn)
+    version = package_group.newest(client, group, APPROVED)
     if version is None:
         raise ScoringError(
-            f"No version of {NAME} is approved, and only an approved version counts in batch. "
+            f"No version of {group} is approved, and only an approved version counts in batch. "
             "`python pipeline.py models` lists the versions, `python pipeline.py approve` approves."
         )
     return version

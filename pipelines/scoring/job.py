@@ -72,7 +72,7 @@ def plan(
     none.
     """
     now = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    stem = f"{NAME}-score-v{version.version}-{now}-{uuid.uuid4().hex[:4]}"
+    stem = f"{settings.name}-score-v{version.version}-{now}-{uuid.uuid4().hex[:4]}"
     all_as_json = bool(images.address and records)
     kinds = {
         image: stock_record.CONTENT_TYPE if all_as_json or image in records else kind

@@ -208,7 +208,8 @@ def _explain_value(problem: "ErrorDetails", sources: Mapping[str, str]) -> str:
     layers = [source for name, source in sources.items() if f"{name}.".startswith(f"{key}.")]
     own = [source for source in layers if source.removesuffix(".yaml") not in targets()]
     message = problem["msg"].removeprefix("Value error, ")
-    if field := FIELDS.get(key):
+    # A ValueError tells what depends on other settings.
+    if (field := FIELDS.get(key)) and problem["type"] != "value_error":
         limit, value = fields.allowed(field), problem["input"]
         hint = limit.hint(value) if isinstance(value, str) else "."
         message = f"{value!r} is not allowed. Allowed: {limit.words}{hint} ({field.description})"

@@ -5,12 +5,12 @@ this file set it. `python pipeline.py settings` shows the values, and where each
 """
 
 from collections.abc import Mapping
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator, model_validator
 
 from pipelines import NAME
-from pipelines.settings import fields
+from pipelines.settings import fields, names
 from pipelines.settings.fields import NONE as NONE
 from pipelines.settings.fields import Count, CountOrZero, InstanceType, ShareBelowOne
 
@@ -59,7 +59,7 @@ class Epochs(Section):
 
 
 class Images(Section):
-    """Container images; null: ACCOUNT.dkr.ecr.REGION.amazonaws.com/tally-NAME:HASH.
+    """Container images; null: the account's registry and tally-NAME:HASH, shared by all stages.
 
     HASH is the hash of the image's folder in containers/, which the emulator runs directly.
     """
@@ -283,16 +283,18 @@ class Settings(Section):
 
     target: Literal["local", "aws"]
     """Where the pipeline runs, and which target's values a settings file changes."""
+    stage: names.Stage = "prod"
+    """dev, staging or prod; each has resources of its own: tally-dev, tally-staging, tally."""
     region: str = "us-east-1"
     """AWS region. The public bin images are in us-east-1."""
     account: fields.Account
     """AWS account; null: the account of your credentials."""
     bucket: fields.Bucket = None
-    """Bucket; null: tally-REGION-ACCOUNT."""
+    """Bucket; null: tally-REGION-ACCOUNT, or tally-STAGE-REGION-ACCOUNT."""
     role: fields.Role = None
-    """Execution role; null: tally-execution, made by `setup` or infrastructure/tally.yaml."""
+    """Execution role; null: tally-execution-REGION of `setup` or infrastructure/tally.yaml."""
     endpoint: fields.EndpointName = NAME
-    """Endpoint that serves the approved model."""
+    """Endpoint that serves the approved model; by default tally, or tally-STAGE."""
     images: Images
     instances: Instances
     data: Data
@@ -303,6 +305,20 @@ class Settings(Section):
     quality: Quality
     running: Running
     desk: Desk = Desk()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _endpoint_by_default(cls, values: dict[str, Any]) -> dict[str, Any]:
+        stage = values.get("stage", "prod")
+        return {"endpoint": names.base(stage if stage in names.STAGES else "prod"), **values}
+
+    @field_validator("endpoint")
+    @classmethod
+    def _endpoint_of_the_stage(cls, value: str, others: ValidationInfo) -> str:
+        stage = others.data.get("stage")
+        if stage and not names.is_endpoint(stage, value):
+            raise ValueError(f"{value!r} is not allowed. Allowed: {names.endpoints(stage)}.")
+        return value
 
     @field_validator("instances")
     @classmethod
@@ -319,18 +335,22 @@ class Settings(Section):
         Args:
             account: The twelve digits of the account that the session is signed in to.
             tags: The tag of each container image, from `container_images.tags`.
+
+        Raises:
+            PlaceError: The role's ARN names another account or partition.
         """
         account = self.account or account
-        role = self.role or f"{NAME}-execution"
-        if not role.startswith("arn:"):
-            role = f"arn:aws:iam::{account}:role/{role}"
         named = self.model_copy(
             update={
                 "account": account,
-                "bucket": self.bucket or f"{NAME}-{self.region}-{account}",
-                "role": role,
+                "bucket": self.bucket or f"{self.name}-{self.region}-{account}",
             }
         )
+        role = self.role or self.global_name("execution")
+        if not role.startswith("arn:"):
+            role = named.arn("iam", f"role/{role}")
+        names.check_role(role, named.arn("iam", "role/"))
+        named = named.model_copy(update={"role": role})
         images = {
             name: getattr(self.images, name) or f"{named.registry}/{NAME}-{name}:{tag}"
             for name, tag in tags.items()
@@ -349,9 +369,42 @@ class Settings(Section):
         return "PendingManualApproval", "Rejected"
 
     @property
+    def name(self) -> str:
+        """The stage's name: of the pipeline, the model package group, and before every other name.
+
+        `tally` for prod, `tally-dev` and `tally-staging` for the others.
+        """
+        return names.base(self.stage)
+
+    @property
+    def function_name(self) -> str:
+        """The name of the Lambda function that promotes."""
+        return f"{self.name}-promote"
+
+    def global_name(self, name: str) -> str:
+        """A name in IAM, which knows no region: two regions must not share it."""
+        return f"{self.name}-{name}-{self.region}"
+
+    def arn(self, service: str, resource: str) -> str:
+        """The ARN of a resource of this account; for resolved settings only.
+
+        Args:
+            service: As in ARNs, such as `lambda`.
+            resource: The end of the ARN, such as `function:tally-promote`.
+        """
+        region = "" if service in names.GLOBAL_SERVICES else self.region
+        partition = names.partition(self.region)
+        return f"arn:{partition}:{service}:{region}:{self.account_id}:{resource}"
+
+    @property
     def registry(self) -> str:
         """The host of the account's image repositories; for resolved settings only."""
-        return f"{self.account_id}.dkr.ecr.{self.region}.amazonaws.com"
+        return f"{self.account_id}.dkr.ecr.{self.region}.{names.dns_suffix(self.region)}"
+
+    @property
+    def serves_in_own_image(self) -> bool:
+        """Whether the endpoint's image is ours, which has no PyTorch; for resolved settings."""
+        return str(self.images.inference).startswith(f"{self.registry}/{NAME}-inference:")
 
     @property
     def bucket_name(self) -> str:

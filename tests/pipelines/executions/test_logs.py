@@ -56,7 +56,7 @@ def logs_of(
             return [{"events": [{**event, "message": line} for line in lines]}]
 
         client = SimpleNamespace(get_paginator=lambda _: SimpleNamespace(paginate=paginate))
-        opened = SimpleNamespace(client=lambda _: client), SimpleNamespace()
+        opened = SimpleNamespace(client=lambda _: client), SimpleNamespace(name="tally")
         monkeypatch.setattr("pipelines.target.open_target", lambda _: opened)
         code = pipeline.main(["logs", "Prepare"])
         return (code, *capsys.readouterr())

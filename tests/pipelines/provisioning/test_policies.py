@@ -5,12 +5,16 @@ from fnmatch import fnmatchcase
 from types import SimpleNamespace
 from typing import Any
 
+import boto3
 import pytest
 
 from model_registry.promotion import Placement, promote
 from pipelines.parameters import ParameterError, parse
-from pipelines.provisioning import setup
+from pipelines.provisioning import container_images, setup
+from pipelines.provisioning.item import SetupError
 from pipelines.provisioning.template import Document, properties, role_policy
+from pipelines.settings import names
+from pipelines.settings.layers import load
 from pipelines.settings.model import Settings
 
 # The members of a request that name its resource, and the resource's type in an ARN.
@@ -31,9 +35,15 @@ def test_setup_gives_the_permissions_of_the_template(
     aws: Any, template: dict[str, Any], on_aws: Settings, resource: str
 ) -> None:
     setup.setup(aws.session, on_aws)
-    role = template["Resources"][resource]["Properties"]
-    text = json.dumps(role).replace("${AWS::Region}", on_aws.region)
-    role = json.loads(text.replace("${AWS::AccountId}", on_aws.account_id))
+    text = json.dumps(template["Resources"][resource]["Properties"])
+    for variable, value in {
+        "Name": "tally",
+        "AWS::Partition": "aws",
+        "AWS::Region": "us-east-1",
+        "AWS::AccountId": "123456789012",
+    }.items():
+        text = text.replace(f"${{{variable}}}", value)
+    role = json.loads(text)
     iam, name = aws.session.client("iam"), role["RoleName"]
     policy = iam.get_role_policy(RoleName=name, PolicyName="tally")["PolicyDocument"]
     assert role["Policies"] == [{"PolicyName": "tally", "PolicyDocument": policy}]
@@ -132,3 +142,77 @@ def test_promotion_has_its_permissions_and_none_for_other_endpoints(
     for action in ("CreateEndpoint", "UpdateEndpoint", "DeleteEndpoint"):
         for other in ("other-team", "tallyho", "prod-tally"):
             assert not allows(policy, f"sagemaker:{action}", f"{prefix}endpoint/{other}")
+
+
+PLACES = [{"stage": "prod"}, {"stage": "dev"}, {"region": "eu-west-1"}]
+
+
+def _of(place: dict[str, str]) -> Settings:
+    variables = {f"PIPELINE_{key.upper()}": value for key, value in place.items()}
+    return load("aws", variables).resolved("123456789012", container_images.tags())
+
+
+def _everything(session: boto3.Session) -> dict[str, Any]:
+    """What setup made in one region, and in IAM."""
+    iam = session.client("iam")
+    roles = [role["RoleName"] for role in iam.list_roles()["Roles"]]
+    functions = session.client("lambda").list_functions()["Functions"]
+    rules = session.client("events").list_rules()["Rules"]
+    return {
+        **{r: iam.get_role_policy(RoleName=r, PolicyName="tally")["PolicyDocument"] for r in roles},
+        **{one["FunctionArn"]: (one["LastModified"], one["Role"]) for one in functions},
+        **{one["Arn"]: one["EventPattern"] for one in rules},
+    }
+
+
+@pytest.mark.parametrize("second", PLACES[1:], ids=str)
+def test_setup_elsewhere_touches_nothing_of_the_first(aws: Any, second: dict[str, str]) -> None:
+    setup.setup(aws.session, _of(PLACES[0]))
+    first = _everything(aws.session)
+    assert len(first) == 4
+    elsewhere = _of(second)
+    items = setup.setup(boto3.Session(region_name=elsewhere.region), elsewhere)
+    shared = {"image repository"} if elsewhere.stage != "prod" else set()
+    assert {item.kind for item in items if item.state == "exists"} == shared
+    assert {item.state for item in setup.setup(aws.session, _of(PLACES[0]))} == {"exists"}
+    after = _everything(aws.session)
+    assert {key: after[key] for key in first} == first
+
+
+@pytest.mark.parametrize("place", PLACES, ids=str)
+def test_the_roles_reach_nothing_of_another_stage_or_region(place: dict[str, str]) -> None:
+    settings = _of(place)
+    others = [_of(other) for other in PLACES if other != place]
+    for resource in ("ExecutionRole", "PromotionRole"):
+        policy = role_policy(resource, settings)
+        for other in others:
+            for action, arn in (
+                ("s3:GetObject", f"arn:aws:s3:::{other.bucket_name}/tally/executions/1/m.tar.gz"),
+                ("iam:PassRole", other.role_arn),
+                ("lambda:InvokeFunction", other.arn("lambda", f"function:{other.function_name}")),
+                (
+                    "sagemaker:DescribeModelPackage",
+                    other.arn("sagemaker", f"model-package/{other.name}/1"),
+                ),
+            ):
+                assert not allows(policy, action, arn), (resource, arn)
+
+
+def test_permissions_for_another_place_are_never_rewritten(aws: Any, on_aws: Settings) -> None:
+    """A role that somebody has renamed or copied: setup must not take it from its pipeline."""
+    setup.setup(aws.session, on_aws)
+    iam, name = aws.session.client("iam"), "tally-execution-us-east-1"
+    there = json.dumps(role_policy("ExecutionRole", _of({"region": "eu-west-1"})))
+    iam.put_role_policy(RoleName=name, PolicyName="tally", PolicyDocument=there)
+    with pytest.raises(SetupError, match="another place: arn:aws:ecr:eu-west-1:"):
+        setup.setup(aws.session, on_aws)
+    kept = iam.get_role_policy(RoleName=name, PolicyName="tally")["PolicyDocument"]
+    assert kept == json.loads(there)
+
+
+@pytest.mark.parametrize("region", ["cn-north-1", "us-gov-west-1"])
+def test_the_template_names_no_partition(region: str) -> None:
+    settings = _of({"region": region})
+    for resource in ("ExecutionRole", "PromotionRole", "BucketPolicy", "RetrainingRole", "Scoring"):
+        text = json.dumps(properties(resource, settings))
+        assert "arn:aws:" not in text and f"arn:{names.partition(region)}:" in text

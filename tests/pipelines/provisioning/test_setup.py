@@ -12,7 +12,8 @@ import boto3
 import pytest
 
 from pipelines.parameters import no_model
-from pipelines.provisioning import bucket, promoter, setup, template
+from pipelines.provisioning import bucket, promoter, setup
+from pipelines.provisioning import template as cloudformation
 from pipelines.provisioning.item import SetupError
 from pipelines.root import ROOT
 from pipelines.settings.model import Settings
@@ -23,7 +24,7 @@ def test_everything_is_created_once(aws: Any, local: Settings) -> None:
     assert {item.kind: item.name for item in first} == {
         "bucket": "tally-us-east-1-123456789012",
         "no-model marker": "s3://tally-us-east-1-123456789012/tally/no-model/",
-        "role": "tally-promote",
+        "role": "tally-promote-us-east-1",
         "model package group": "tally",
         "Lambda function": "tally-promote",
         "EventBridge rule": "tally-model-approved",
@@ -77,7 +78,7 @@ def test_a_new_bucket_is_protected_as_in_the_template(
         for rule in properties["LifecycleConfiguration"]["Rules"]
     ]
     written = template["Resources"]["BucketPolicy"]["Properties"]["PolicyDocument"]
-    text = json.dumps(written).replace("${Bucket}", name)
+    text = json.dumps(written).replace("${Bucket}", name).replace("${AWS::Partition}", "aws")
     assert json.loads(s3.get_bucket_policy(Bucket=name)["Policy"]) == json.loads(text)
 
 
@@ -101,9 +102,9 @@ def test_an_existing_bucket_is_not_changed(aws: Any, on_aws: Settings) -> None:
 def test_a_permission_that_cloudformation_created_is_recognised(aws: Any, local: Settings) -> None:
     setup.setup(aws.session, local)
     function = aws.session.client("lambda")
-    function.remove_permission(FunctionName=promoter.FUNCTION, StatementId=promoter.RULE)
+    function.remove_permission(FunctionName="tally-promote", StatementId="tally-model-approved")
     function.add_permission(
-        FunctionName=promoter.FUNCTION,
+        FunctionName="tally-promote",
         StatementId="tally-ModelApprovedMayPromote-1ABC",
         Action="lambda:InvokeFunction",
         Principal="events.amazonaws.com",
@@ -137,9 +138,9 @@ def test_the_address_for_no_model_has_a_file(aws: Any, local: Settings) -> None:
 def test_changed_code_and_permissions_are_updated(aws: Any, local: Settings) -> None:
     setup.setup(aws.session, local)
     aws.session.client("iam").put_role_policy(
-        RoleName="tally-execution",
+        RoleName="tally-execution-us-east-1",
         PolicyName="tally",
-        PolicyDocument=json.dumps(template.role_policy("PromotionRole", local)),
+        PolicyDocument=json.dumps(cloudformation.role_policy("PromotionRole", local)),
     )
     old = io.BytesIO()
     with zipfile.ZipFile(old, "w") as archive:
@@ -155,9 +156,9 @@ def test_changed_code_and_permissions_are_updated(aws: Any, local: Settings) -> 
     assert promoter.is_current(aws.session, local)
     function = aws.session.client("lambda").get_function_configuration(FunctionName="tally-promote")
     assert function["Timeout"] == 600
-    assert states["role", "tally-execution"] == "updated"
+    assert states["role", "tally-execution-us-east-1"] == "updated"
     assert states["Lambda function", "tally-promote"] == "updated"
-    assert states["role", "tally-promote"] == "exists"
+    assert states["role", "tally-promote-us-east-1"] == "exists"
 
 
 def test_the_functions_zip_is_the_same_every_time() -> None:
@@ -206,14 +207,15 @@ def test_function_and_rule_are_those_of_the_template(
     setup.setup(aws.session, local)
     described = template["Resources"]["Promotion"]["Properties"]
     client = aws.session.client("lambda")
-    function = client.get_function_configuration(FunctionName=promoter.FUNCTION)
-    assert described["FunctionName"] == promoter.FUNCTION
+    function = client.get_function_configuration(FunctionName="tally-promote")
+    assert described["FunctionName"] == "${Name}-promote"
     for member in ("Handler", "Runtime", "Timeout", "MemorySize", "Description"):
         assert function[member] == described[member]
     described = template["Resources"]["ModelApproved"]["Properties"]
-    rule = aws.session.client("events").describe_rule(Name=promoter.RULE)
-    assert described["Name"] == promoter.RULE
-    assert json.loads(rule["EventPattern"]) == described["EventPattern"]
+    rule = aws.session.client("events").describe_rule(Name="tally-model-approved")
+    assert described["Name"] == "${Name}-model-approved"
+    pattern = cloudformation.properties("ModelApproved", local)["EventPattern"]
+    assert json.loads(rule["EventPattern"]) == pattern
 
 
 def test_only_one_branch_of_one_repository_may_retrain(template: dict[str, Any]) -> None:
@@ -259,9 +261,8 @@ def test_resources_that_outlive_the_stack_can_be_left_out_of_the_next_one(
         "InferenceImages",
         "Models",
     }
-    assert {
-        name for name, one in resources.items() if one.get("Condition") == "CreatesRetained"
-    } == kept
+    created = ("CreatesRetained", "CreatesRepositories")
+    assert {name for name, one in resources.items() if one.get("Condition") in created} == kept
     others = [one for name, one in resources.items() if name not in kept]
     said = json.dumps([*others, template["Outputs"]])
     for name in kept:

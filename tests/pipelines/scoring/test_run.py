@@ -49,7 +49,7 @@ def test_scoring_makes_exactly_the_calls_that_its_policy_allows(
     aws.session.events.register("before-call", keep)
     found = images.from_folder(photos)
     records = {"1.jpg": StockRecord([], 0)}
-    version = batch.choose_version(aws.session.client("sagemaker"), None)
+    version = batch.choose_version(aws.session.client("sagemaker"), "tally", None)
     jobs = run.run(aws.session, approved, version, found, records, lambda text, seconds: None)
     with pytest.raises(job.ScoringError, match="Its log: /aws/sagemaker/TransformJobs"):
         answers.collect(aws.session, approved, version.version, found, jobs)  # moto runs nothing
@@ -63,7 +63,7 @@ def test_scoring_makes_exactly_the_calls_that_its_policy_allows(
 def test_each_job_sends_one_content_type_within_the_limits_of_aws(
     approved: Settings, aws: Any, photos: Path
 ) -> None:
-    version = batch.choose_version(aws.session.client("sagemaker"), None)
+    version = batch.choose_version(aws.session.client("sagemaker"), "tally", None)
     jobs = job.plan(approved, version, images.from_folder(photos), {})
     requests = [job.request(one, "model", "ml.m5.large") for one in jobs]
     assert [r["TransformInput"]["ContentType"] for r in requests] == ["image/jpeg", "image/png"]

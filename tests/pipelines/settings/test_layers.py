@@ -22,7 +22,7 @@ def test_a_target_has_settings_that_resolve(target: str) -> None:
     settings = load(target, {}).resolved("111122223333", {"training": "0123456789abcdef"})
     account = settings.account_id
     assert settings.bucket_name == f"tally-us-east-1-{account}"
-    assert settings.role_arn == f"arn:aws:iam::{account}:role/tally-execution"
+    assert settings.role_arn == f"arn:aws:iam::{account}:role/tally-execution-us-east-1"
     registry = f"{account}.dkr.ecr.us-east-1.amazonaws.com"
     assert settings.images.training == f"{registry}/tally-training:0123456789abcdef"
 
@@ -80,7 +80,7 @@ def test_an_image_of_ones_own_is_kept() -> None:
 
 
 def test_a_role_of_ones_own_is_kept() -> None:
-    arn = "arn:aws:iam::111122223333:role/team/builder"
+    arn = "arn:aws:iam::123456789012:role/team/builder"
     assert load("local", {"PIPELINE_ROLE": arn}).resolved("1" * 12, {}).role_arn == arn
 
 

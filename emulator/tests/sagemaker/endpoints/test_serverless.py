@@ -185,9 +185,9 @@ def test_request_beyond_the_concurrency_is_throttled(
     monkeypatch.setattr(deployment, "ModelServer", Server)
     context = local_context(tmp_path)
     context.store.put("endpoint", "e", {"EndpointName": "e", "EndpointStatus": "InService"})
-    config = {
-        "ProductionVariants": [serverless("m", ServerlessConfig=SIZE | {"MaxConcurrency": 1})]
-    }
+    size = SIZE | {"MaxConcurrency": 1}
+    variants = [serverless("m", ServerlessConfig=size)]
+    config = {"EndpointConfigName": "c", "ProductionVariants": variants}
     made = deployment.Deployment(context, "e", config, {"v": ServedModel("image")})
     monkeypatch.setattr(context.endpoints, "serving", lambda *_: made)
     with made.server("v"):
