@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol
 import httpx
 
 from sagemaker_emulator.aws.dispatch import HttpResponse
+from sagemaker_emulator.aws.signed_request import SignedRequest
 from sagemaker_emulator.storage.store import Document
 
 
@@ -192,6 +193,15 @@ class Functions(Service, Protocol):
 
     def permits(self, name: str, principal: str, source: str) -> bool:
         """Whether a function's policy lets a service invoke it on behalf of a resource."""
+
+
+class Clock(Service, Protocol):
+    """What happens at a time."""
+
+    sources: list[Callable[[float], float | None]]
+
+    def wake(self) -> None:
+        """Look again, as something may be due earlier than before."""
 
 
 class Deliveries(Service, Protocol):
@@ -398,3 +408,13 @@ class Stacks(Service, Protocol):
 
     def begin(self, stack_id: str, run: Callable[[Any], None]) -> None:
         """Run a change of a stack in the background."""
+
+
+class Calls(Protocol):
+    """The record of the operations that are called."""
+
+    def add(self, caller: str, service: str, operation: str) -> None:
+        """Record a call; the caller is `pipeline` where it is in the name of a pipeline's role."""
+
+    def add_request(self, request: SignedRequest, service: str | None, body: bytes) -> None:
+        """Record a request that was admitted, signed for a service."""

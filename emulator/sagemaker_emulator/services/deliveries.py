@@ -17,6 +17,7 @@ from typing import Any
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.services import targets
+from sagemaker_emulator.services.schedules.schedule_targets import ATTEMPT
 from sagemaker_emulator.services.topics import http_subscribers
 from sagemaker_emulator.storage.store import Document
 
@@ -63,6 +64,9 @@ class Ended:
         """The code and message of a dead letter's attributes."""
         if self.problem is None:
             return {}
+        own = self.delivery["DeadLetters"].get("Codes") == "of the target"
+        if isinstance(self.problem, ApiError) and own:
+            return {"ERROR_CODE": self.problem.code, "ERROR_MESSAGE": self.problem.message}
         if isinstance(self.problem, ApiError):
             code = _CODES.get(self.problem.code, "ERROR_FROM_TARGET")
             return {"ERROR_CODE": code, "ERROR_MESSAGE": self.problem.message}
@@ -118,7 +122,8 @@ class Deliveries:
             most_retries: How often it is tried again; None: until it is too old.
             most_age: Seconds after which it is given up; None: never.
             dead_letters: The `Arn` of the queue, the `Body` and the `Attributes` of a letter about
-                it; the reasons are added.
+                it; the reasons are added: with EventBridge's codes, or those "of the target" where
+                `Codes` says so.
             attempts: How often it has been tried already.
 
         Returns:
@@ -152,7 +157,7 @@ class Deliveries:
         if not letter:
             return
         attributes: dict[str, str | int] = {**letter["Attributes"], **ended.error}
-        attributes["RETRY_ATTEMPTS"] = max(0, ended.attempts - 1)
+        attributes["RETRY_ATTEMPTS"] = str(max(0, ended.attempts - 1))
         if ended.exhausted:
             attributes["EXHAUSTED_RETRY_CONDITION"] = ended.exhausted
         self.send_dead_letter(letter["Arn"], letter["Body"], attributes)
@@ -191,6 +196,8 @@ class Deliveries:
 
     def _hand_over(self, delivery: Document) -> str:
         arn, body, options = delivery["Arn"], delivery["Body"], delivery["Options"]
+        if delivery["Origin"].get("Kind") == "schedule":
+            body = body.replace(ATTEMPT, str(delivery["Attempts"] + 1))
         if arn.startswith("http"):
             return http_subscribers.post(arn, body, options)
         return targets.send(self.context, arn, body, options)

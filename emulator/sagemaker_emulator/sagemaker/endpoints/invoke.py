@@ -124,16 +124,21 @@ def _ask(
     sent = time.perf_counter()
     # Not after the response: the instances may be others then.
     share = 1.0 / max(deployment.count(variant), 1)
+    dimensions = {
+        "EndpointName": request.endpoint,
+        "VariantName": variant,
+        "EndpointConfigName": deployment.config["EndpointConfigName"],
+    }
     try:
         with deployment.server(variant) as server:
             response = server.client.post(
                 "/invocations", content=request.body, headers=request.passed, timeout=TIMEOUT
             )
     except httpx.TransportError:
-        _measure(context, request.endpoint, variant, share)
+        _measure(context, dimensions, share)
         raise
     overhead, latency = sent - request.begin, time.perf_counter() - sent
-    _measure(context, request.endpoint, variant, share, response.status_code, overhead, latency)
+    _measure(context, dimensions, share, response.status_code, overhead, latency)
     if response.is_success:
         headers = request.headers
         exchange = Exchange(
@@ -159,8 +164,7 @@ def _type_of(response: httpx.Response) -> str:
 
 def _measure(
     context: Context,
-    endpoint: str,
-    variant: str,
+    dimensions: Mapping[str, str],
     share: float,
     status: int | None = None,
     overhead: float = 0.0,
@@ -168,10 +172,12 @@ def _measure(
 ) -> None:
     """Record an invocation as SageMaker's "endpoint invocation metrics" of CloudWatch.
 
+    They are published of the variant and, so that the fleets of an update can be told apart, of
+    the variant in its configuration.
+
     Args:
         context: the server.
-        endpoint: the endpoint's name.
-        variant: the variant's name.
+        dimensions: the endpoint's, the variant's and the configuration's name.
         share: one in the number of the variant's instances.
         status: of the container's response; None where there was none.
         overhead: seconds before the container was asked.
@@ -188,9 +194,9 @@ def _measure(
     if status is not None:
         values.append(Measurement("ModelLatency", latency * 1e6, "Microseconds"))
         values.append(Measurement("OverheadLatency", overhead * 1e6, "Microseconds"))
-    context.metrics.record(
-        "AWS/SageMaker", {"EndpointName": endpoint, "VariantName": variant}, values
-    )
+    of_variant = {key: dimensions[key] for key in ("EndpointName", "VariantName")}
+    for where in (of_variant, dimensions):
+        context.metrics.record("AWS/SageMaker", where, values)
 
 
 def _error(code: str, message: str, status: int = 400, **members: object) -> HttpResponse:
