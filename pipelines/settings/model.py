@@ -297,6 +297,13 @@ class Running(Section):
     """Days in which a step with the same inputs is not run again; 0: always run."""
 
 
+class Cost(Section):
+    """What an execution costs."""
+
+    prices: str = ""
+    """Your own prices over pipelines/prices.yaml: a YAML file of the same form; empty: none."""
+
+
 class Desk(Section):
     """The desk: pages in the browser on which people check bins."""
 
@@ -339,6 +346,7 @@ class Settings(Section):
     quality: Quality
     rollout: Rollout
     running: Running
+    cost: Cost = Cost()
     desk: Desk = Desk()
 
     @model_validator(mode="before")
