@@ -296,7 +296,10 @@ class Deployment(Protocol):
         """Send the copy of a request to the shadow variant soon."""
 
     def count(self, variant: str) -> int:
-        """How many instances of a variant take requests."""
+        """How many instances of a variant take requests; 0 where it is serverless."""
+
+    def resize(self, configs: Mapping[str, Mapping[str, int]]) -> None:
+        """Set the concurrency of serverless variants, by name."""
 
     def weigh(self, weights: Mapping[str, float]) -> None:
         """Set the weights of variants, by name."""

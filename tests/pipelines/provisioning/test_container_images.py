@@ -12,6 +12,7 @@ import pytest
 
 from pipelines.provisioning import container_images
 from pipelines.provisioning.container_images import ContainerImageError
+from pipelines.provisioning.image_engine import EngineError
 from pipelines.provisioning.setup import setup
 from pipelines.root import ROOT
 from pipelines.settings.model import Settings
@@ -20,7 +21,7 @@ from pipelines.settings.model import Settings
 DOCKER = """#!/bin/sh
 echo "$@" >> "$DOCKER_LOG"
 if [ "$1" = login ]; then cat >> "$DOCKER_LOG"; echo >> "$DOCKER_LOG"; fi
-[ "$1" != "$DOCKER_FAILS" ]
+case " $DOCKER_FAILS " in *" $1 "*) exit 1;; esac
 """
 
 
@@ -154,17 +155,21 @@ def test_missing_images_are_built_and_pushed(aws: Any, on_aws: Settings, docker:
     container_images.push(aws.session, on_aws, reports.append)
     training, inference = on_aws.images.training, on_aws.images.inference
     folder = container_images.CONTAINERS
+    labels = "--label org.opencontainers.image.base.name=python:3.11-slim"
     assert docker.read_text().splitlines() == [
+        "buildx version",
         f"login --username AWS --password-stdin {on_aws.registry}",
         "123456789012-auth-token",
         *(
-            "buildx build --platform linux/amd64 --provenance=false --sbom=false --output "
+            f"buildx build --platform linux/amd64 --provenance=false --sbom=false {labels} "
+            "--output "
             f"type=image,name={image},oci-mediatypes=false,push=true {folder}/tally-{name}"
             for name, image in (("training", training), ("inference", inference))
         ),
     ]
     assert reports[0] == f"exists  {on_aws.images.processing}"
-    assert [line.split()[0] for line in reports] == ["exists", "push", "push"]
+    assert [line.split()[0] for line in reports] == ["exists", "push", "on", "push", "on"]
+    assert "on python:3.11-slim as it is today; `images --renew-base` pins" in reports[2]
 
 
 def test_docker_is_not_needed_when_nothing_is_missing(
@@ -182,17 +187,17 @@ def test_missing_docker_is_reported(
 ) -> None:
     setup(aws.session, on_aws)
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(ContainerImageError, match="no `docker` on this machine"):
+    with pytest.raises(EngineError, match="no `docker`, `podman` or `buildah` on this machine"):
         container_images.push(aws.session, on_aws, print)
 
 
-@pytest.mark.parametrize("command", ["login", "buildx"])
+@pytest.mark.parametrize("command", ["login", "build"])
 def test_a_docker_command_that_fails_is_named(
     aws: Any, on_aws: Settings, docker: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     setup(aws.session, on_aws)
-    monkeypatch.setenv("DOCKER_FAILS", command)
-    with pytest.raises(ContainerImageError, match=f"`docker {command} .*` failed"):
+    monkeypatch.setenv("DOCKER_FAILS", f"{command} buildx")
+    with pytest.raises(EngineError, match=f"`docker {command} .*` failed"):
         container_images.push(aws.session, on_aws, print)
 
 
