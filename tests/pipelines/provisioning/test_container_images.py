@@ -1,5 +1,6 @@
 """Container images: tagged by content, looked up in ECR, and pushed when they are missing."""
 
+import json
 import os
 import re
 import shutil
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.provisioning import container_images
+from pipelines.provisioning import container_images, sbom
 from pipelines.provisioning.container_images import ContainerImageError
 from pipelines.provisioning.image_engine import EngineError
 from pipelines.provisioning.setup import setup
@@ -152,12 +153,15 @@ def test_an_image_in_a_format_that_sagemaker_does_not_serve_is_refused(
     assert f"--repository-name {repository} --image-ids imageTag={tag}\n" in str(caught.value)
 
 
-def test_missing_images_are_built_and_pushed(aws: Any, on_aws: Settings, docker: Path) -> None:
+def test_missing_images_are_built_and_pushed(
+    aws: Any, on_aws: Settings, docker: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sbom, "licences", lambda lock: {})  # downloads every package
     setup(aws.session, on_aws)
     aws.put_image(on_aws.images.processing)
     reports: list[str] = []
     container_images.push(aws.session, on_aws, reports.append)
-    training, inference = on_aws.images.training, on_aws.images.inference
+    training, inference = str(on_aws.images.training), str(on_aws.images.inference)
     folder = container_images.CONTAINERS
     labels = "--label org.opencontainers.image.base.name=python:3.11-slim"
     assert docker.read_text().splitlines() == [
@@ -172,7 +176,14 @@ def test_missing_images_are_built_and_pushed(aws: Any, on_aws: Settings, docker:
         ),
     ]
     assert reports[0] == f"exists  {on_aws.images.processing}"
-    assert [line.split()[0] for line in reports] == ["exists", "push", "on", "push", "on"]
+    assert [line.split()[0] for line in reports] == [
+        "exists", "push", "on", "sbom", "push", "on", "sbom",
+    ]  # fmt: skip
+    address = reports[3].split()[1]
+    bucket, key = address.removeprefix("s3://").split("/", 1)
+    assert key == f"tally/images/{training.split('/')[1].replace(':', '-')}.cdx.json"
+    stored = aws.session.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+    assert json.loads(stored)["bomFormat"] == "CycloneDX"
     assert "on python:3.11-slim as it is today; `images --renew-base` pins" in reports[2]
 
 
