@@ -12,9 +12,11 @@ import boto3
 import pytest
 
 from pipelines.parameters import no_model
-from pipelines.provisioning import bucket, promoter, setup
+from pipelines.provisioning import setup
 from pipelines.provisioning import template as cloudformation
 from pipelines.provisioning.item import SetupError
+from pipelines.provisioning.kinds import KINDS, storage
+from pipelines.provisioning.kinds.functions import package
 from pipelines.root import ROOT
 from pipelines.settings.model import Settings
 
@@ -85,7 +87,7 @@ def test_a_new_bucket_is_protected_as_in_the_template(
 def test_a_bucket_that_cannot_be_protected_is_deleted(
     aws: Any, on_aws: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bucket, "_lifecycle_rule", lambda rule: {"ID": "x", "Status": "Maybe"})
+    monkeypatch.setattr(storage, "lifecycle_rule", lambda rule: {"ID": "x", "Status": "Maybe"})
     with pytest.raises(SetupError, match="PutBucketLifecycleConfiguration"):
         setup.setup(aws.session, on_aws)
     assert aws.session.client("s3").list_buckets()["Buckets"] == []
@@ -151,9 +153,9 @@ def test_changed_code_and_permissions_are_updated(aws: Any, local: Settings) -> 
     aws.session.client("lambda").update_function_configuration(
         FunctionName="tally-promote", Timeout=3
     )
-    assert not promoter.is_current(aws.session, local)
+    assert not setup.is_current(aws.session, local)
     states = {(item.kind, item.name): item.state for item in setup.setup(aws.session, local)}
-    assert promoter.is_current(aws.session, local)
+    assert setup.is_current(aws.session, local)
     function = aws.session.client("lambda").get_function_configuration(FunctionName="tally-promote")
     assert function["Timeout"] == 600
     assert states["role", "tally-execution-us-east-1"] == "updated"
@@ -162,10 +164,10 @@ def test_changed_code_and_permissions_are_updated(aws: Any, local: Settings) -> 
 
 
 def test_the_functions_zip_is_the_same_every_time() -> None:
-    packed = promoter.package()
+    packed = package()
     for file in (ROOT / "model_registry").glob("*.py"):
         os.utime(file)
-    assert promoter.package() == packed
+    assert package() == packed
     names = zipfile.ZipFile(io.BytesIO(packed)).namelist()
     assert "model_registry/lambda_handler.py" in names
     assert not [name for name in names if "__pycache__" in name]
@@ -273,3 +275,14 @@ def test_the_template_is_free_of_aliases() -> None:
     """CloudFormation refuses YAML anchors."""
     text = Path(ROOT / "infrastructure" / "tally.yaml").read_text()
     assert "<<:" not in text
+
+
+def test_setup_makes_every_resource_of_the_template(aws: Any, on_aws: Settings) -> None:
+    """Whoever adds one to the template adds it to setup, too, or learns here what is missing."""
+    setup.setup(aws.session, on_aws)
+    described = cloudformation.resources(on_aws)
+    left_out = {"GitHub", "RetrainingRole"}  # for the parameter GitHubRepository
+    assert {one.logical for one in described} | left_out == set(cloudformation.load()["Resources"])
+    for resource in described:
+        assert KINDS[resource.type].exists(aws.session, resource), resource.logical
+    assert {item.state for item in setup.setup(aws.session, on_aws)} == {"exists"}
