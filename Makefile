@@ -14,6 +14,8 @@ export PYTHONDONTWRITEBYTECODE :=
 IMAGES := $(notdir $(wildcard containers/tally-*))
 OVERRIDES := $(wildcard containers/*/overrides.txt)
 CLASSIFIER := template/project/containers/classifier/requirements.txt
+# JUNIT=folder: the tests also write their results there, one file for each run of pytest.
+junit = $(if $(JUNIT),--junitxml $(JUNIT)/$(1).xml)
 LOCK := uv pip compile --quiet --no-header --no-annotate --no-emit-index-url --no-emit-find-links --python-version 3.11
 
 help: ## list what make can do
@@ -40,7 +42,7 @@ lock: ## renew every lock file from pyproject.toml, scanners/ and containers/*/r
 	$(BIN)/$(LOCK) --universal pyproject.toml --group dev --output-file requirements.txt
 	sed -i.bak 's#^-e file:.*#-e ./emulator#' requirements.txt && rm requirements.txt.bak
 	$(BIN)/$(LOCK) --universal scanners/requirements.in --output-file scanners/requirements.txt
-	for image in $(IMAGES); do sed -i.bak '/^torch==/d' containers/$$image/requirements.txt && $(BIN)/$(LOCK) containers/$$image/requirements.in $$(ls containers/$$image/overrides.txt 2>/dev/null | sed 's/^/--override /') --output-file containers/$$image/requirements.txt && sed -i.bak 's/+cpu//' containers/$$image/requirements.txt && rm containers/$$image/requirements.txt.bak; done
+	$(BIN)/python containers/lock.py $(BIN)/uv $(addprefix containers/,$(IMAGES))
 	sed -i.bak '/^torch==/d' $(CLASSIFIER) && $(BIN)/$(LOCK) $(CLASSIFIER:.txt=.in) --constraint containers/tally-training/requirements.txt --output-file $(CLASSIFIER) && sed -i.bak 's/+cpu//' $(CLASSIFIER) && rm $(CLASSIFIER).bak
 
 demo: setup ## the main job on drawn bins, or on SOURCE=folder-or-s3-prefix
@@ -67,14 +69,14 @@ lint: setup .venv-scan/.ready ## ruff, mypy, the import contract and the scanner
 	scanners/scan.sh
 
 test: setup .venv-steps/.ready ## every test but one that compiles for minutes (make test-compile)
-	.venv-steps/bin/python -m pytest tests/steps -m "not slow" -n 2 --dist loadfile
-	$(BIN)/python -m pytest --ignore tests/steps -n 2 --dist loadfile
+	.venv-steps/bin/python -m pytest tests/steps -m "not slow" -n 2 --dist loadfile $(call junit,steps)
+	$(BIN)/python -m pytest --ignore tests/steps -n 2 --dist loadfile $(call junit,tests)
 
 test-compile: setup .venv-steps/.ready ## that torch.compile trains the same network
 	.venv-steps/bin/python -m pytest tests/steps -m slow
 
 test-browser: setup ## the pages in a real Chromium, where there is one; pictures go to .screenshots/
-	$(BIN)/python -m pytest -m browser emulator/tests/console/browser tests/browser -n 2 --dist loadfile
+	$(BIN)/python -m pytest -m browser emulator/tests/console/browser tests/browser -n 2 --dist loadfile $(call junit,browser)
 
 test-kills: setup ## kill the emulator 75 times while clients write: nothing may be lost (5 minutes)
 	EMULATOR_KILLS=75 $(BIN)/python -m pytest -s emulator/tests/test_kills.py

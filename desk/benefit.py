@@ -1,9 +1,10 @@
 """What the shifts bring: wrong records found and missed, and how well the model counts.
 
 People look at what the model doubts, and at few of the bins that it passes. So no share is taken
-over what was looked at alone: each audit stands for the bins of its verdict (intervals.py), whose
-number the shifts' totals give. Shifts whose queue is not worked through are left out of the shares,
-as the most doubtful bins are looked at first. So are bins whose photo a person could not use.
+over what was looked at alone: each audit stands for the bins of its verdict
+(audited_shares.py), whose number the shifts' totals give. Shifts whose queue is not worked through
+are left out of the shares, as the most doubtful bins are looked at first. So are bins whose photo a
+person could not use.
 """
 
 from __future__ import annotations
@@ -14,11 +15,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
-from desk import intervals, queue
-from desk.intervals import Group, Share
+from desk import queue
 from desk.totals import Cell, Totals, different_items
 from pipelines.serving.package_group import version_number
-from pipelines.steps import audits
+from pipelines.steps import audited_shares, audits
 
 Kind = tuple[str, str, object]  # verdict, shift, and what it is grouped by
 UNKNOWN = "not known"
@@ -44,9 +44,9 @@ class Row:
     bins: int
     audited: int
     found: int
-    wrong: Share | None
-    exact: Share | None
-    within_one: Share | None
+    wrong: audited_shares.Share | None
+    exact: audited_shares.Share | None
+    within_one: audited_shares.Share | None
 
 
 @dataclass(frozen=True)
@@ -82,12 +82,12 @@ class Benefit:
         return sum(map(is_wrong, self.decisions))
 
     @property
-    def sampled(self) -> Group:
+    def sampled(self) -> audited_shares.Group:
         """The bins that passed in shifts that are worked through, and the wrong records of them."""
         return _group(self._cells(queue.PASS), self._audits(queue.PASS), is_wrong)
 
     @property
-    def looked_at(self) -> Group:
+    def looked_at(self) -> audited_shares.Group:
         """The bins that did not pass in shifts that are worked through."""
         return _group(self._cells(*LOOKED_AT), self._audits(*LOOKED_AT), is_wrong)
 
@@ -202,8 +202,8 @@ def _row(
 ) -> Row:
     every = [entry for found in entries.values() for entry in found if entry.true_count is not None]
 
-    def share(hit: Callable[[audits.Audit], bool]) -> Share | None:
-        return intervals.over_groups(_groups(cells, entries, hit))
+    def share(hit: Callable[[audits.Audit], bool]) -> audited_shares.Share | None:
+        return audited_shares.over_groups(_groups(cells, entries, hit))
 
     bins = sum(cell.bins for of_kind in cells.values() for cell in of_kind)
     return Row(
@@ -221,7 +221,7 @@ def _groups(
     cells: Mapping[tuple[str, float], Sequence[Cell]],
     entries: Mapping[tuple[str, float], Sequence[audits.Audit]],
     hit: Callable[[audits.Audit], bool],
-) -> list[Group]:
+) -> list[audited_shares.Group]:
     """A group for each verdict, and of the bins that passed for each share of the sample.
 
     Where no bin of one share was looked at, those that passed are one group.
@@ -230,7 +230,7 @@ def _groups(
     passed = [key for key in groups if key[0] == queue.PASS]
     if not all(groups[key].audited for key in passed):
         together = [groups.pop(key) for key in passed]
-        groups[queue.PASS, 0.0] = Group(
+        groups[queue.PASS, 0.0] = audited_shares.Group(
             sum(one.bins for one in together),
             sum(one.audited for one in together),
             sum(one.hits for one in together),
@@ -240,14 +240,14 @@ def _groups(
 
 def _group(
     cells: Iterable[Cell], entries: Iterable[audits.Audit], hit: Callable[[audits.Audit], bool]
-) -> Group:
+) -> audited_shares.Group:
     """Bins that are looked at with the same probability, without the share of unusable photos."""
     cells, entries = list(cells), list(entries)
     usable = [entry for entry in entries if entry.true_count is not None]
     bins = sum(cell.bins for cell in cells)
     if entries and (usable or all(cell.verdict != queue.PASS for cell in cells)):
         bins = round(bins * len(usable) / len(entries))
-    return Group(bins, len(usable), sum(map(hit, usable)))
+    return audited_shares.Group(bins, len(usable), sum(map(hit, usable)))
 
 
 def _week(shift: Totals) -> str:

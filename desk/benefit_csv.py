@@ -9,9 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
 
 from desk.benefit import Benefit, Row
-from desk.intervals import Share
 from pipelines.scoring.table import no_formula
-from pipelines.steps import audits
+from pipelines.steps import audited_shares, audits
 
 SHARES = ("wrong", "exact", "within_one")
 HEAD = ["by", "kind", "bins", "looked_at", "wrong_found"]
@@ -42,7 +41,7 @@ def decisions(benefit: Benefit) -> str:
     return _text(lines)
 
 
-def _limits(share: Share | None) -> list[object]:
+def _limits(share: audited_shares.Share | None) -> list[object]:
     if share is None:
         return ["", "", ""]
     return [round(value, DIGITS) for value in (share.value, share.low, share.high)]

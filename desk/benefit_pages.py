@@ -12,9 +12,9 @@ from starlette.routing import BaseRoute
 
 from desk import benefit, benefit_csv, pages
 from desk.benefit import Benefit, Row
-from desk.intervals import Share
 from desk.routes import get
 from desk.shifts import store
+from pipelines.steps import audited_shares
 
 TICKS = (0.05, 0.1, 0.2, 0.25, 0.5, 1.0)  # where the scale of a chart may end
 
@@ -106,7 +106,7 @@ def _tables(found: Benefit) -> Mapping[str, list[Row]]:
     }
 
 
-def _number(share: Share | None, of: int, least: int) -> tuple[int, int, int] | None:
+def _number(share: audited_shares.Share | None, of: int, least: int) -> tuple[int, int, int] | None:
     """How many of so many bins a share is, and the limits; no fewer than were found."""
     if share is None:
         return None

@@ -12,6 +12,7 @@ from pipelines.root import ROOT
 if (_STEPS := str(ROOT / "steps")) not in sys.path:
     sys.path.append(_STEPS)  # last, so that nothing there hides a package
 
+import audited_shares as audited_shares
 import audits as audits
 import bin_files as bin_files
 import bin_table as bin_table

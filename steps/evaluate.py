@@ -6,9 +6,11 @@ Inputs under <root>/processing/input, where <root> is $OPT_ML or /opt/ml:
     test       <count>/<id>.jpg of Prepare, and bins.jsonl with the stock records, if known
     validation the same of the images by which training chose the model; may be missing
     manifest   manifest.json of Prepare
-Output in <root>/processing/output/evaluation:
+Output in <root>/processing/output/evaluation, and in output/baselines the baseline once more, under
+the id of the model, <id>.json:
     evaluation.json   SageMaker's model-quality format, with this project's own metrics as "tally"
     evaluation.html   all results on one page
+    baseline.json     what the answers to the test photos look like, for the watch step
     predictions.csv   the prediction for every test image
     training.json, debug_rules.json, profile.html, label_noise.json, suspects.png
                       copied from the model, if training wrote them
@@ -56,10 +58,12 @@ from evaluation import (
     slices_plot,
     summary,
     testset,
+    watched,
 )
 from evaluation.baselines import baselines
 from evaluation.errors import EvaluationError
 from record_errors import USUAL_KINDS, RecordErrors
+from watching import baseline
 
 # Where nothing better is known.
 RECORD_ERROR_RATE, MATCH_PRECISION = 0.1, 0.95
@@ -165,6 +169,7 @@ def evaluate(
             ),
             "not_bins": not_bins.describe(model, predicted),
         }
+        _write_baseline(watched.describe(model, predicted, errors), output)
         why = grad_cam.draw(folder / "grad_cam.png", model, predicted)
         tally["grad_cam"] = {"left_out": why}
         if why:
@@ -258,6 +263,17 @@ def _predict_validation(
     found = testset.find(folder)
     images = [image for image in found if model.classes.of(image.count) is not None]
     return _predict("the model", model, images, batch_size) if images else None
+
+
+def _write_baseline(described: baseline.Baseline | None, output: Path) -> None:
+    """Write baseline.json, and the same where the watch step finds it by the model's id."""
+    if described is None:
+        return
+    text = json.dumps(described.as_document(), indent=1)
+    (output / baseline.FILE).write_text(text)
+    by_model = output.parent / baseline.FOLDER
+    by_model.mkdir(exist_ok=True)
+    (by_model / f"{described.model}.json").write_text(text)
 
 
 def _list(counts: Sequence[object]) -> str:

@@ -7,7 +7,8 @@ was exported for ONNX Runtime.
 
     request  an image, alone or with the stock record of the bin: see request.py
     answer   {"count": 3, "or_more": false, "confidence": 0.61, "probabilities": {"0": 0.02, ...,
-              "6+": 0.01}, "expected_count": 2.9, "looks_like_a_bin": true}
+              "6+": 0.01}, "expected_count": 2.9, "looks_like_a_bin": true, "model": "3f9a1c0b77d2",
+              "input": {"brightness": 0.44, ..., "strangeness": 1.8}}
              and with a record also {"expected_quantity": 3, "verdict": "pass",
              "match_probability": 0.97, "reason": "photo and record agree on 3 items"}
 """
@@ -15,9 +16,10 @@ was exported for ONNX Runtime.
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,7 @@ import numpy as np
 
 import answer
 import engine
+import input_statistics
 import photo
 import pixels
 import request
@@ -39,14 +42,19 @@ from request import RequestError
 # A server may join this many requests for one `predict_fn`. More are no faster, wait longer, and
 # need memory that is never returned.
 MAX_BATCH = 8
+ID_DIGITS = 12  # of a hash, that tell a model from all others
 
 
 @dataclass(frozen=True)
 class Request:
-    """One decoded request: uint8 pixels (size, size, 3), and the bin's stock record if given."""
+    """One decoded request: uint8 pixels (size, size, 3), and the bin's stock record if given.
+
+    `statistics` are those of the photo, from `input_statistics.describe`.
+    """
 
     pixels: pixels.Pixels
     record: Record | None = None
+    statistics: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -58,12 +66,14 @@ class Model:
         classes: the counts that it can answer.
         rule: for decisions; None if its training fitted none.
         image_size: width and height in pixels of the images that it sees.
+        id: the beginning of the SHA-256 of its model.json, which lists the hashes of its files.
     """
 
     engine: engine.Engine
     classes: Classes
     rule: Rule | None = None
     image_size: int = 0
+    id: str = ""
 
 
 def model_fn(model_dir: str) -> Model:
@@ -120,9 +130,24 @@ def predict_fn(batch: list[Request], model: Model) -> list[Answer]:
         ArithmeticError: The network's outputs are not finite, as after a diverged training.
     """
     return [
-        answer.compose(evidence, asked.record, model.classes, model.rule)
+        answer_fn(evidence, asked, model)
         for evidence, asked in zip(evidence_fn(batch, model), batch, strict=True)
     ]
+
+
+def answer_fn(evidence: Evidence, asked: Request, model: Model) -> Answer:
+    """The answer to one request, of what the network says about it.
+
+    Args:
+        evidence: of `evidence_fn`.
+        asked: the request.
+        model: the model of `model_fn`.
+    """
+    strangeness = round(evidence.strangeness, answer.DIGITS)
+    return answer.compose(evidence, asked.record, model.classes, model.rule) | {
+        "model": model.id,
+        "input": {**asked.statistics, "strangeness": strangeness},
+    }
 
 
 def evidence_fn(batch: list[Request], model: Model) -> list[Evidence]:
@@ -185,7 +210,8 @@ def load(folder: Path, engine_name: str = "") -> Model:
     settings = _read_settings(folder / "model.json")
     loaded = engine.load(folder, settings, engine_name)
     classes = Classes(tuple(map(int, settings["classes"])), bool(settings.get("or_more", False)))
-    return Model(loaded, classes, Rule.read(settings), int(settings["image_size"]))
+    identity = hashlib.sha256((folder / "model.json").read_bytes()).hexdigest()[:ID_DIGITS]
+    return Model(loaded, classes, Rule.read(settings), int(settings["image_size"]), identity)
 
 
 def respond(model: Model, body: bytes, content_type: str) -> str:
@@ -206,12 +232,14 @@ def _parse(
     size: int,
 ) -> list[Request]:
     content = request.read(body, content_type, headers)
-    return [Request(_decode(content.image, size), content.record)]
+    decoded, header = _decode(content.image, size)
+    statistics = input_statistics.describe(decoded, header, len(content.image))
+    return [Request(decoded, content.record, statistics)]
 
 
-def _decode(body: bytes, size: int) -> pixels.Pixels:
+def _decode(body: bytes, size: int) -> tuple[pixels.Pixels, photo.Header]:
     try:
-        return pixels.decode(body, size, photo.MAX_PIXELS)
+        return pixels.decode_with_header(body, size, photo.MAX_PIXELS)
     except pixels.TooLargeError as error:
         raise RequestError(
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,

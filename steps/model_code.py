@@ -5,6 +5,7 @@ Names alone, without imports, as the command line reads them, too.
 
 FILES = (
     "inference.py",
+    "input_statistics.py",
     "answer.py",
     "decision.py",
     "document.py",

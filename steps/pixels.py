@@ -77,10 +77,21 @@ def decode(body: bytes, size: int, max_pixels: int = MAX_PIXELS) -> Pixels:
         TooLargeError: It has more than `max_pixels`, or a side of more than `photo.MAX_SIDE`.
         DamagedError: Data are missing or corrupt, or it has too many scans.
     """
-    image, _ = _read(body, size, max_pixels)
+    return decode_with_header(body, size, max_pixels)[0]
+
+
+def decode_with_header(
+    body: bytes, size: int, max_pixels: int = MAX_PIXELS
+) -> tuple[Pixels, photo.Header]:
+    """As `decode`, with what the image's bytes say of it.
+
+    Raises:
+        ImageError: As `decode`.
+    """
+    image, header = _read(body, size, max_pixels)
     if image.size != (size, size):
         image = image.resize((size, size), Image.Resampling.BILINEAR)
-    return np.asarray(image)
+    return np.asarray(image), header
 
 
 def check(body: bytes, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:

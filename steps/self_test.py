@@ -111,8 +111,8 @@ def difference(expected: Mapping[str, Any], actual: Mapping[str, Any]) -> float:
 
 
 def _is_probability(key: str, value: Any) -> bool:
-    """Whether a value is one; all floats are, but for the expected count."""
-    return isinstance(value, float) and key != "expected_count"
+    """Whether a value is one, or another share from 0 to 1; all floats are but for these."""
+    return isinstance(value, float) and key not in ("expected_count", "strangeness")
 
 
 def _differs(

@@ -151,10 +151,10 @@ def run(
     artifact.write(model_dir, recipe, channels, state, outcome, profile.as_dict(), seconds)
     if recipe.decision == "auto":
         answering.parts(model_dir, recipe, channels, outcome)
-    export.write(model_dir, channels.train, channels.validation, onnx=recipe.export == "auto")
+    export.write(model_dir, channels.train, channels.validation, mode=recipe.export)
     if recipe.decision == "auto":
         answering.decide(model_dir, recipe, channels)
-    if "auto" in (recipe.export, recipe.decision):  # a model to deploy, not a trial
+    if (recipe.export, recipe.decision) != ("none", "none"):  # a model to deploy, not a trial
         self_test_requests.write(model_dir, channels.validation)
     artifact.seal(model_dir)
     if recipe.debug:

@@ -17,6 +17,7 @@ from sagemaker_emulator import listening, server, state_watch
 from sagemaker_emulator.aws.context import SDK_DEFAULTS, Context
 from sagemaker_emulator.aws.dispatch import operations
 from sagemaker_emulator.aws.ports import Service
+from sagemaker_emulator.call_record import CallRecord
 from sagemaker_emulator.connection import LONGEST_HEAD, BoundedProtocol, raise_file_limit
 from sagemaker_emulator.containers import environment
 from sagemaker_emulator.containers.runtime import Runtime, choose_sandbox
@@ -44,6 +45,7 @@ from sagemaker_emulator.sagemaker.tuning.tuners import Tuners
 from sagemaker_emulator.services.alarms import operations as alarms
 from sagemaker_emulator.services.alarms import tags as alarm_tags
 from sagemaker_emulator.services.alarms.alarms import Alarms
+from sagemaker_emulator.services.clock import Clock
 from sagemaker_emulator.services.deliveries import Deliveries
 from sagemaker_emulator.services.events import operations as events
 from sagemaker_emulator.services.events import tags as rule_tags
@@ -63,6 +65,9 @@ from sagemaker_emulator.services.moto_fallback import MotoFallback
 from sagemaker_emulator.services.queues import moves
 from sagemaker_emulator.services.scaling import operations as scaling
 from sagemaker_emulator.services.scaling.scaler import Scaler
+from sagemaker_emulator.services.schedules import groups as schedule_groups
+from sagemaker_emulator.services.schedules import operations as schedules
+from sagemaker_emulator.services.schedules.scheduler import Scheduler
 from sagemaker_emulator.services.stacks import change_sets
 from sagemaker_emulator.services.stacks import operations as stack_operations
 from sagemaker_emulator.services.stacks.stacks import Stacks
@@ -85,6 +90,8 @@ OPERATIONS: tuple[ModuleType, ...] = (
         function_tags,
         invoke_config,
         source_mappings,
+        schedules,
+        schedule_groups,
         log_groups,
         log_streams,
         log_events,
@@ -116,11 +123,14 @@ def connect(context: Context, runtime: str) -> None:
     client = context.client_environment
     if not sandbox.shares_files:
         del client[SDK_DEFAULTS]
+    context.calls = CallRecord.from_environment()
     context.containers = Runtime(context.images, context.state, sandbox, client)
     context.logs = LogFiles(context.state / "logs")
     context.metrics = Metrics()
     context.moto = MotoFallback(context)
     context.deliveries = Deliveries(context)
+    context.clock = Clock()
+    Scheduler(context)
     context.alarms = Alarms(context)
     context.events = EventBus(context)
     context.functions = Invoker(context)
@@ -195,6 +205,8 @@ def serve(options: Options) -> None:
             stack.callback(_stop, service)
             service.start()
         moves.resume(context)
+        stack.callback(_stop, context.clock)
+        context.clock.start()  # what is due may call all others
         # First of all, too: no invocation that the end of the containers ends counts as a try.
         stack.callback(_stop, context.functions)
         stack.callback(_ignore_signals)

@@ -25,6 +25,7 @@ def train_step(context: BuildContext, prepare: Any, tune: Any) -> TrainingStep:
             "match-precision": parameter["MatchPrecision"].to_string(),
             "record-error-rate": parameter["RecordErrorRate"].to_string(),
             "record-error-kinds": context.settings.quality.record_error_kinds.text,
+            "export": "required" if context.settings.serves_in_own_image else "auto",
             "debug": str(debug.rules).lower(),
             "stop-on-issue": str(debug.rules and debug.stop_on_issue).lower(),
         },

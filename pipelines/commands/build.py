@@ -46,7 +46,10 @@ def setup(target: TargetOption = LOCAL) -> None:
 def images(
     target: TargetOption = LOCAL,
     push: Annotated[
-        bool, typer.Option("--push", help="Build missing images with Docker and push them.")
+        bool, typer.Option("--push", help="Build missing images and push them.")
+    ] = False,
+    renew_base: Annotated[
+        bool, typer.Option("--renew-base", help="Pin the base images to today's digests.")
     ] = False,
 ) -> None:
     """List the container images on AWS, and which are missing.
@@ -56,6 +59,10 @@ def images(
     from pipelines.provisioning import container_images as imaging
     from pipelines.settings.layers import load
 
+    if renew_base:
+        imaging.renew_bases(typer.echo)
+        if not push:
+            return
     imaging.check_target(load(target.name))
     if push:
         imaging.push(target.session, target.settings, typer.echo)

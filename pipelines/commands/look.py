@@ -16,6 +16,7 @@ from pipelines.commands.shared import (
     TargetOption,
     note,
     print_json,
+    say,
 )
 
 app = Group("Look")
@@ -34,21 +35,30 @@ def status(
 
     It also shows failures, the trials and the debug rules' verdicts.
     """
-    from pipelines.executions import execution, outcome, watch
+    from pipelines import prices
+    from pipelines.executions import approved, cost, execution, outcome, watch
 
-    arn = execution.resolve(target.sagemaker, target.settings.name, execution_name)
-    now = watch.snapshot(target.sagemaker, target.session.client("logs"), arn)
-    results = outcome.read(target.sagemaker, target.session.client("s3"), now.execution)
+    client, s3 = target.sagemaker, target.session.client("s3")
+    arn = execution.resolve(client, target.settings.name, execution_name)
+    now = watch.snapshot(client, target.session.client("logs"), arn)
+    results = outcome.read(client, s3, now.execution)
+    spent = cost.read(client, now.execution, prices.load(target.settings))
+    local = target.settings.target == "local"
     if as_json:
-        print_json({**now.execution.as_dict(), "details": now.details, **results.as_dict()})
+        described = {**now.execution.as_dict(), "details": now.details, **results.as_dict()}
+        print_json({**described, "cost": spent.as_dict()})
     elif markdown:
-        from pipelines.display import markdown_summary
+        from pipelines.display import costs, markdown_summary
 
-        typer.echo(markdown_summary.render(now, results))
+        compared = approved.read(client, s3, now.execution, results)
+        typer.echo(markdown_summary.render(now, results, compared))
+        typer.echo(f"\n{costs.cost(spent, local)}")
     else:
-        from pipelines.display import tables, terminal
+        from pipelines.display import costs, tables, terminal
 
         terminal.show(*tables.status(now, results))
+        if spent.steps:
+            say(costs.cost(spent, local))
 
 
 @app.add("list", "list -n 5 --json", name="list")

@@ -12,6 +12,7 @@ from pipelines.commands.shared import (
     Target,
     TargetOption,
     note,
+    print_json,
     say,
 )
 
@@ -26,6 +27,7 @@ app = Group("Run")
     "start -p DataSource=../bins -p SubsetSize=500",
     "start --name spring    # then: status spring",
     "start --no-wait        # then: status",
+    "start --estimate       # time and cost; starts nothing",
     context_settings={"allow_extra_args": True},
 )
 def start(
@@ -46,6 +48,14 @@ def start(
         ),
     ] = None,
     wait: Wait = True,
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="Show time and cost beforehand; start nothing.")
+    ] = False,
+    max_cost: Annotated[
+        float | None,
+        typer.Option("--max-cost", metavar="USD", min=0, help="Refuse a start that may cost more."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="With --estimate: print JSON.")] = False,
     target: TargetOption = LOCAL,
 ) -> None:
     """Start an execution and show its steps as they run.
@@ -63,6 +73,13 @@ def start(
             f"python pipeline.py start {' '.join(assigned) or '-p NAME=VALUE'}"
         )
         raise typer.Exit(2)
+    if as_json and not estimate:
+        note("Error: --json shows an estimate: python pipeline.py start --estimate --json")
+        raise typer.Exit(2)
+    if estimate or max_cost is not None:
+        _estimate(target, parameters or [], estimate, max_cost, as_json)
+    if estimate:
+        return
     arn = starting.start(target.session, target.settings, parameters or [], name, note)
     _follow(target, arn, wait, started=True)
 
@@ -90,6 +107,27 @@ def retry(
     arn = execution.resolve(target.sagemaker, target.settings.name, execution_name)
     control.retry(target.sagemaker, arn)
     _follow(target, arn, wait)
+
+
+def _estimate(
+    target: Target, assignments: list[str], show: bool, most: float | None, as_json: bool
+) -> None:
+    """Estimate an execution; show it, or refuse what may cost more than `most` USD."""
+    from pipelines import parameters, prices
+    from pipelines.executions import estimate
+
+    settings = target.settings
+    values = parameters.parse(settings, assignments)
+    estimated = estimate.estimate(target.sagemaker, settings.name, values, prices.load(settings))
+    local = settings.target == "local"
+    if show and as_json:
+        print_json(estimated.as_dict())
+    elif show:
+        from pipelines.display import costs, terminal
+
+        terminal.show(*costs.estimate(estimated, local))
+    if most is not None and not local:  # this machine costs nothing
+        estimated.check(most)
 
 
 def _follow(target: Target, arn: str, wait: bool, *, started: bool = False) -> None:

@@ -4,8 +4,10 @@ from collections.abc import Iterable
 
 from pipelines.display.formatting import duration, short
 from pipelines.executions.advice import advise
+from pipelines.executions.approved import BesideApproved
 from pipelines.executions.outcome import Outcome
 from pipelines.executions.watch import Snapshot
+from pipelines.side_by_side import UNKNOWN
 
 # Before a status, so that a reader finds failures at a glance.
 MARKS = {
@@ -19,8 +21,14 @@ MARKS = {
 }
 
 
-def render(snapshot: Snapshot, outcome: Outcome) -> str:
-    """The execution, its steps, metrics, debug rules and model version."""
+def render(snapshot: Snapshot, outcome: Outcome, approved: BesideApproved | None = None) -> str:
+    """The execution, its steps, metrics, debug rules and model version.
+
+    Args:
+        snapshot: The execution.
+        outcome: Its results.
+        approved: The approved version beside it; None where none was compared with it.
+    """
     execution, report = snapshot.execution, outcome.evaluation
     head = f"{execution.pipeline} execution `{execution.id}`: {execution.status}"
     parts = [f"## {MARKS.get(execution.status, '')} {head} in {duration(execution.seconds)}"]
@@ -39,6 +47,11 @@ def render(snapshot: Snapshot, outcome: Outcome) -> str:
     parts += [advice.sentence, "\n".join(["```", *advice.lines(), "```"])]
     if report:
         parts.append(_table(*report.rows()))
+    if approved:
+        compared = approved.metrics()
+        rows = [(row.label, *(value or UNKNOWN for value in row.values)) for row in compared.rows]
+        parts.append(f"### Beside approved version {approved.version}\n\n{approved.sentence}")
+        parts.append(_table(("test metric", *compared.headings), rows))
     if best := outcome.best_trial:
         chosen = ", ".join(f"{k} {short(v)}" for k, v in best.hyperparameters.items())
         parts.append(f"**Best of {len(outcome.trials)} trials:** {chosen}")

@@ -263,6 +263,13 @@ class Running(Section):
     """Days in which a step with the same inputs is not run again; 0: always run."""
 
 
+class Cost(Section):
+    """What an execution costs."""
+
+    prices: str = ""
+    """Your own prices over pipelines/prices.yaml: a YAML file of the same form; empty: none."""
+
+
 class Desk(Section):
     """The desk: pages in the browser on which people check bins."""
 
@@ -304,6 +311,7 @@ class Settings(Section):
     tracking: Tracking = Tracking()
     quality: Quality
     running: Running
+    cost: Cost = Cost()
     desk: Desk = Desk()
 
     @model_validator(mode="before")
@@ -402,6 +410,11 @@ class Settings(Section):
     def registry(self) -> str:
         """The host of the account's image repositories; for resolved settings only."""
         return f"{self.account_id}.dkr.ecr.{self.region}.{names.dns_suffix(self.region)}"
+
+    @property
+    def serves_in_own_image(self) -> bool:
+        """Whether the endpoint's image is ours, which has no PyTorch; for resolved settings."""
+        return str(self.images.inference).startswith(f"{self.registry}/{NAME}-inference:")
 
     @property
     def bucket_name(self) -> str:

@@ -58,6 +58,9 @@ CONTENTS = {
         "audit_finding.py",
         "plotting.py",
         "styles",
+        "watching/__init__.py",
+        "watching/baseline.py",
+        "watching/measures.py",
         *RECORDS,
     ),
 }

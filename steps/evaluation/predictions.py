@@ -57,6 +57,7 @@ class Predictions:
         strangeness: float (n,), how unlike a bin each photo is; None for a model that does not say.
         recorded: what the stock records add; None where no items are known, or the model was
             trained without records.
+        answers: object (n,), each a dict as the endpoint sends it; None where that is not kept.
     """
 
     images: tuple[TestImage, ...]
@@ -70,6 +71,7 @@ class Predictions:
     or_more: bool = False
     strangeness: np.ndarray | None = None
     recorded: Recorded | None = None
+    answers: np.ndarray | None = None
 
     @property
     def correct(self) -> np.ndarray:
@@ -185,6 +187,7 @@ def predict(
         or_more=own.or_more,
         strangeness=np.array([one.strangeness for one in evidence]) if evidence else None,
         recorded=_recorded(evidence, answers),
+        answers=np.array(answers, dtype=object),
     )
 
 
@@ -216,7 +219,9 @@ def _predict_batch(loaded: LoadedModel, batch: list[Any]) -> tuple[list[dict[str
             return program.predict_fn(batch, model), []
         evidence = program.evidence_fn(batch, model)
         answers = [
-            program.answer.compose(one, request.record, model.classes, model.rule)
+            program.answer_fn(one, request, model)
+            if hasattr(program, "answer_fn")  # a model of an earlier version has none
+            else program.answer.compose(one, request.record, model.classes, model.rule)
             for one, request in zip(evidence, batch, strict=True)
         ]
     except Exception as error:  # the archive's own code runs here, and may raise anything

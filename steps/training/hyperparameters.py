@@ -88,7 +88,9 @@ class Recipe(BaseModel):
     decision: Literal["auto", "none"] = _field(
         "auto", "none: count by the photo alone, as trials do"
     )
-    export: Literal["auto", "none"] = _field("auto", "auto: for ONNX Runtime; none: use PyTorch")
+    export: Literal["auto", "required", "none"] = _field(
+        "auto", "auto: for ONNX Runtime, else PyTorch; required: for it or fail; none: use PyTorch"
+    )
 
     @field_validator("backbone")
     @classmethod

@@ -12,9 +12,8 @@ import numpy as np
 import pytest
 
 from desk import benefit, benefit_csv, queue
-from desk.intervals import wilson
 from desk.totals import Cell, Totals
-from pipelines.steps import audits
+from pipelines.steps import audited_shares, audits
 
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:model-package/tally/4"
 SIMULATED = 150
@@ -54,7 +53,7 @@ def test_each_audit_stands_for_the_bins_of_its_verdict() -> None:
     assert wrong is not None
     assert wrong.value == pytest.approx((8 + 180 / 10) / 200)
     assert (found.found, found.sampled.hits, found.sampled.audited) == (9, 1, 10)
-    assert found.sampled.share == wilson(1, 10)
+    assert found.sampled.share == audited_shares.wilson(1, 10)
     assert (found.overall.bins, found.overall.audited, found.overall.found) == (200, 30, 9)
 
 
@@ -79,7 +78,10 @@ def test_an_open_answer_is_right_for_greater_counts(
 ) -> None:
     entry = audit("look", true, counted, model_or_more=or_more)
     row = of(entry, totals=(shift(look=(1, 1)),)).overall
-    assert (row.exact, row.within_one) == (wilson(exact, 1), wilson(within_one, 1))
+    assert (row.exact, row.within_one) == (
+        audited_shares.wilson(exact, 1),
+        audited_shares.wilson(within_one, 1),
+    )
 
 
 def test_a_shift_with_bins_left_in_its_queue_is_not_in_the_shares() -> None:
@@ -105,7 +107,7 @@ def test_a_photo_that_is_decided_again_elsewhere_stays_decided_in_its_shift() ->
     found = of(first, second, alone, totals=totals)
     assert found.decisions == [alone]
     assert (found.unfinished, found.overall.bins, found.overall.audited) == ([], 2, 2)
-    assert found.overall.wrong == wilson(1, 2)
+    assert found.overall.wrong == audited_shares.wilson(1, 2)
 
 
 def test_an_undo_takes_a_decision_out_of_every_number() -> None:
@@ -121,7 +123,7 @@ def test_an_undo_takes_a_decision_out_of_every_number() -> None:
 def test_without_a_sample_the_share_of_all_is_not_known() -> None:
     found = of(audit("look", 4), totals=(shift(look=(1, 1), passed=(50, 0)),))
     assert found.overall.wrong is None
-    assert found.looked_at.share == wilson(1, 1)
+    assert found.looked_at.share == audited_shares.wilson(1, 1)
     assert found.sampled.share is None
 
 

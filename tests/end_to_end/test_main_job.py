@@ -85,6 +85,24 @@ def test_the_first_execution_ends_with_a_pending_model_version(workplace: Workpl
     ]
 
 
+def test_what_the_execution_took_is_its_cost_and_the_next_ones_estimate(
+    workplace: Workplace,
+) -> None:
+    spent = workplace.read("status")["cost"]
+    assert [step["step"] for step in spent["steps"]] == ["Prepare", "Tune", "Train", "Evaluate"]
+    assert len(spent["steps"][1]["jobs"]) == int(TINY["MaxTrials"])
+    assert 0 < spent["instance_hours"] < 1 and spent["usd"] > 0
+
+    same = [word for name, value in TINY.items() for word in ("-p", f"{name}={value}")]
+    alike = workplace.read("start", "--estimate", *same)
+    other = workplace.read("start", "--estimate")
+
+    assert {step["past"]["same"] for step in alike["steps"]} == {True}
+    assert {step["past"]["same"] for step in other["steps"]} == {False}
+    assert 0 < alike["expected"]["usd"] < alike["at_most"]["usd"]
+    assert len(workplace.read("list")) == 1  # nothing was started
+
+
 def test_predict_before_the_approval_is_refused(workplace: Workplace) -> None:
     refused = workplace.run("predict", str(a_jpeg(workplace)), check=1)
     assert "approve" in refused.stderr

@@ -215,6 +215,7 @@ def test_debug_rules_watch_only_the_final_training(by_name: dict[str, dict[str, 
     train = by_name["Train"]["Arguments"]["HyperParameters"]
     assert (tune["debug"], train["debug"]) == ("false", "true")
     assert (tune["profile"], tune["export"], tune["decision"]) == ("false", "none", "none")
+    assert train["export"] == "required"  # the inference image has no PyTorch
     assert "decision" not in train  # its own default fits the decision
     assert "DebugRuleConfigurations" not in by_name["Train"]["Arguments"]
 

@@ -84,7 +84,11 @@ def test_the_schema_allows_exactly_the_records_that_are_read(listed: Any) -> Non
 
 SURE = {
     "count": 3, "or_more": False, "confidence": 0.6, "probabilities": {"3": 0.6, "4+": 0.4},
-    "expected_count": 3.4, "looks_like_a_bin": True,
+    "expected_count": 3.4, "looks_like_a_bin": True, "model": "3f9a1c0b77d2",
+    "input": {
+        "brightness": 0.44, "contrast": 0.2, "sharpness": 0.03, "width": 640, "height": 480,
+        "bytes": 51234, "strangeness": 1.8,
+    },
 }  # fmt: skip
 PASS = {
     "expected_quantity": 3, "verdict": "pass", "match_probability": 0.97, "reason": "they agree"
@@ -98,6 +102,8 @@ PASS = {
         {"confidence": 1.5},
         {"probabilities": {"3 or more": 1.0, "2": 0}},
         {"match": True},
+        {"model": "spring"},
+        {"input": {}},
         {"looks_like_a_bin": False},
         PASS | {"verdict": "yes"},
         PASS | {"verdict": "cannot_judge"},

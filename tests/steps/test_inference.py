@@ -20,6 +20,7 @@ def test_an_answer_has_count_confidence_and_probabilities(served: Served, number
     probabilities = WANTED[number]
     assert set(answer) == {
         "count", "or_more", "confidence", "probabilities", "expected_count", "looks_like_a_bin",
+        "model", "input",
     }  # fmt: skip
     assert (answer["or_more"], answer["looks_like_a_bin"]) == (False, True)
     assert list(answer["probabilities"]) == ["1", "3", "5"]

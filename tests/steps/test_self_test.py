@@ -133,7 +133,7 @@ def test_a_request_that_fails_is_refused(model: Path, monkeypatch: pytest.Monkey
     def broken(*_: object) -> None:
         raise ValueError("no decoder")
 
-    monkeypatch.setattr(pixels, "decode", broken)
+    monkeypatch.setattr(pixels, "decode_with_header", broken)
     with pytest.raises(engine.ModelError, match=r"does not answer selftest/1\.jpg: ValueError: no"):
         inference.model_fn(str(model))
 

@@ -39,12 +39,14 @@ class Context:
     region: str = "us-east-1"
     stopping: Callable[[], bool] = lambda: False
     containers: Runtime = field(init=False)
+    calls: ports.Calls = field(init=False)
     logs: ports.Logs = field(init=False)
     metrics: ports.Metrics = field(init=False)
     alarms: ports.Alarms = field(init=False)
     events: ports.Events = field(init=False)
     functions: ports.Functions = field(init=False)
     source_mappings: ports.SourceMappings = field(init=False)
+    clock: ports.Clock = field(init=False)
     deliveries: ports.Deliveries = field(init=False)
     moto: ports.Moto = field(init=False)
     jobs: ports.Jobs = field(init=False)

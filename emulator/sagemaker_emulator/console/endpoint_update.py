@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.requests import Request
 
-from sagemaker_emulator.console.pages import call
+from sagemaker_emulator.console.pages import call, context_of
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,14 @@ class Update:
     Attributes:
         config: The configuration that is to serve.
         begin: When it began, in seconds since the epoch.
+        share: The new servers' share of the requests, of 1.
         variants: Each variant's name, its VariantStatus and the message of that.
         alarms: Those that are watched.
     """
 
     config: str
     begin: float
+    share: float
     variants: list[tuple[str, str, str]]
     alarms: list[Alarm]
 
@@ -59,7 +61,10 @@ def update_of(request: Request, endpoint: Mapping[str, Any]) -> Update | None:
     watched = endpoint.get("LastDeploymentConfig", {}).get("AutoRollbackConfiguration", {})
     names = [alarm["AlarmName"] for alarm in watched.get("Alarms", [])]
     alarms = _alarms(request, names) if endpoint["EndpointStatus"] == "Updating" else []
-    return Update(pending["EndpointConfigName"], pending["StartTime"], stages, alarms)
+    # SageMaker has no member for the share.
+    kept = context_of(request).store.get("endpoint", endpoint["EndpointName"]) or {}
+    share = ((kept.get("Update") or {}).get("Stage") or {}).get("Share", 0.0)
+    return Update(pending["EndpointConfigName"], pending["StartTime"], share, stages, alarms)
 
 
 def _alarms(request: Request, names: list[str]) -> list[Alarm]:

@@ -7,6 +7,7 @@ sent to the queue for dead letters that the sender names, and reported to the se
 from __future__ import annotations
 
 import logging
+import sqlite3
 import threading
 import time
 import uuid
@@ -17,6 +18,7 @@ from typing import Any
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.services import targets
+from sagemaker_emulator.services.schedules.schedule_targets import ATTEMPT
 from sagemaker_emulator.services.topics import http_subscribers
 from sagemaker_emulator.storage.store import Document
 
@@ -63,6 +65,9 @@ class Ended:
         """The code and message of a dead letter's attributes."""
         if self.problem is None:
             return {}
+        own = self.delivery["DeadLetters"].get("Codes") == "of the target"
+        if isinstance(self.problem, ApiError) and own:
+            return {"ERROR_CODE": self.problem.code, "ERROR_MESSAGE": self.problem.message}
         if isinstance(self.problem, ApiError):
             code = _CODES.get(self.problem.code, "ERROR_FROM_TARGET")
             return {"ERROR_CODE": code, "ERROR_MESSAGE": self.problem.message}
@@ -118,7 +123,8 @@ class Deliveries:
             most_retries: How often it is tried again; None: until it is too old.
             most_age: Seconds after which it is given up; None: never.
             dead_letters: The `Arn` of the queue, the `Body` and the `Attributes` of a letter about
-                it; the reasons are added.
+                it; the reasons are added: with EventBridge's codes, or those "of the target" where
+                `Codes` says so.
             attempts: How often it has been tried already.
 
         Returns:
@@ -148,11 +154,10 @@ class Deliveries:
     def give_up(self, ended: Ended) -> None:
         """Send the dead letter of what cannot be delivered; it may be called in a transaction."""
         letter = ended.delivery.get("DeadLetters")
-        _log.error("%s: given up: %s", ended.delivery["Arn"], ended.problem)
         if not letter:
             return
         attributes: dict[str, str | int] = {**letter["Attributes"], **ended.error}
-        attributes["RETRY_ATTEMPTS"] = max(0, ended.attempts - 1)
+        attributes["RETRY_ATTEMPTS"] = str(max(0, ended.attempts - 1))
         if ended.exhausted:
             attributes["EXHAUSTED_RETRY_CONDITION"] = ended.exhausted
         self.send_dead_letter(letter["Arn"], letter["Body"], attributes)
@@ -180,6 +185,8 @@ class Deliveries:
             wait = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(delivery["Attempts"], 10))
             exhausted = _exhausted(delivery, attempts, wait) if problem else ""
             if problem is None or not is_passing(problem) or exhausted:
+                if problem is not None:
+                    _log.error("%s: given up: %s", delivery["Arn"], problem)
                 ended = Ended(delivery, attempts, milliseconds, response, problem, exhausted)
                 with store.transaction():
                     if store.delete(_KIND, identity) and problem is not None:
@@ -191,6 +198,8 @@ class Deliveries:
 
     def _hand_over(self, delivery: Document) -> str:
         arn, body, options = delivery["Arn"], delivery["Body"], delivery["Options"]
+        if delivery["Origin"].get("Kind") == "schedule":
+            body = body.replace(ATTEMPT, str(delivery["Attempts"] + 1))
         if arn.startswith("http"):
             return http_subscribers.post(arn, body, options)
         return targets.send(self.context, arn, body, options)
@@ -209,7 +218,7 @@ def is_passing(problem: Exception) -> bool:
     """Whether what a target said may be otherwise the next time: what AWS tries again."""
     if isinstance(problem, ApiError):
         return problem.status >= 500 or problem.code in _THROTTLED
-    return not isinstance(problem, ValueError | TypeError | KeyError)
+    return isinstance(problem, OSError | sqlite3.OperationalError)  # a full disk, for example
 
 
 def _exhausted(delivery: Document, attempts: int, wait: float) -> str:

@@ -134,6 +134,7 @@ def join(context: Context) -> object:
     from moto.core.common_models import CloudWatchMetricProvider
 
     _refuse_percentiles()
+    _compare_dimensions()
 
     class Own(CloudWatchMetricProvider):
         @staticmethod
@@ -174,3 +175,29 @@ def _refuse_percentiles() -> None:
             super().__init__(stats, *others)
 
     models.Statistics = Statistics  # type: ignore[assignment, misc]
+
+
+@functools.cache
+def _compare_dimensions() -> None:
+    """Have moto read a metric by all of its dimensions, in any order, as AWS does."""
+    from moto.cloudwatch import models
+
+    plain: Callable[..., bool] = models.MetricDatumBase.filter
+
+    def keeps(
+        datum: models.MetricDatumBase,
+        namespace: str | None,
+        name: str | None,
+        dimensions: list[dict[str, str]],
+        already_present_metrics: list[models.MetricDatumBase] | None = None,
+    ) -> bool:
+        # ListMetrics also finds those that have others besides.
+        if already_present_metrics is None and len(datum.dimensions) != len(dimensions):
+            return False
+        return plain(datum, namespace, name, dimensions, already_present_metrics)
+
+    def comes_before(one: models.Dimension, other: models.Dimension) -> bool:
+        return (one.name or "", one.value or "") < (other.name or "", other.value or "")
+
+    models.MetricDatumBase.filter = keeps  # type: ignore[method-assign, assignment]
+    models.Dimension.__lt__ = comes_before  # type: ignore[method-assign]

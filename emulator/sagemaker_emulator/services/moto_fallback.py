@@ -119,8 +119,6 @@ class MotoFallback:
     ) -> HttpResponse:
         if service == "s3":
             raise _unknown(f"S3 is at {self._context.s3_url}: set AWS_ENDPOINT_URL_S3 to that")
-        if service == "scheduler" and method in ("POST", "PUT"):
-            raise _unknown("schedules do not fire here; start what it would from a timer")
         moto_requests.check_body(headers, body)
         target = headers.get("x-amz-target", "").rpartition(".")[2]
         if (service, target) in operations:  # what moto lacks

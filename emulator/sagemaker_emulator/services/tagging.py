@@ -9,6 +9,7 @@ from sagemaker_emulator.services.events.bus import RULE
 from sagemaker_emulator.services.functions.function import FUNCTION
 from sagemaker_emulator.services.logs.common import group_arn
 from sagemaker_emulator.services.logs.log_files import about_group, group_folders, group_name
+from sagemaker_emulator.services.schedules.groups import GROUP
 
 _SERVICES = ("sagemaker", "lambda", "events", "logs", "cloudwatch")
 
@@ -45,6 +46,8 @@ def _tagged(context: Context) -> Iterator[tuple[str, dict[str, str]]]:
         yield rule["Arn"], rule.get("Tags", {})
     for alarm in context.store.list(ALARM):
         yield alarm["AlarmArn"], alarm["Tags"]
+    for schedule_group in context.store.list(GROUP):
+        yield schedule_group["Arn"], schedule_group["Tags"]
     for folder in group_folders(context.state / "logs"):
         yield group_arn(context, group_name(folder)), about_group(folder).get("tags", {})
 

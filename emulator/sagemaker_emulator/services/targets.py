@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from sagemaker_emulator.aws import dispatch
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.services import aws_calls
@@ -27,7 +28,7 @@ def send(context: Context, arn: str, body: str, options: _Options) -> str:
         body: What is sent, a text. A function and a bus need JSON.
         options: Of the kind of target: `Attributes` and `MessageGroupId` of a queue, `Subject` and
             `Attributes` of a topic, `Permit` (principal and source) and `RequestId` of a function,
-            `Source`, `DetailType` and `Resources` of a bus, `Parameters` of a pipeline.
+            `Source`, `DetailType` and `Resources` of a bus, `Parameters` and `Token` of a pipeline.
 
     Returns:
         The target's response, as JSON; empty where it has none.
@@ -52,8 +53,23 @@ KINDS = {
     "lambda": re.compile(r"arn:aws[a-z-]*:lambda:[^:]*:[^:]*:function:[^/]+$"),
     "events": re.compile(r"arn:aws[a-z-]*:events:[^:]*:[^:]*:event-bus/default$"),
     "pipeline": re.compile(r"arn:aws[a-z-]*:sagemaker:[^:]*:[^:]*:pipeline/[^/]+$"),
+    "aws-sdk": re.compile(r"arn:aws[a-z-]*:scheduler:::aws-sdk:[^:]+:[^:]+$"),
     "logs": re.compile(r"arn:aws[a-z-]*:logs:[^:]*:[^:]*:log-group:[^:]+(:\*)?$"),
 }
+# A target by which any operation is called, and the services whose operations may be: botocore's
+# name of each by the one in such an ARN.
+UNIVERSAL = "arn:aws:scheduler:::aws-sdk:SERVICE:ACTION"
+SDK_SERVICES = {
+    "cloudwatch": "cloudwatch",
+    "cloudwatchlogs": "logs",
+    "eventbridge": "events",
+    "lambda": "lambda",
+    "sagemaker": "sagemaker",
+    "scheduler": "scheduler",
+    "sns": "sns",
+    "sqs": "sqs",
+}
+_READS = ("Get", "List", "Describe", "BatchGet", "Query", "Scan", "Search", "Select")
 RUN_HERE = (
     "only Lambda functions, pipelines, SQS queues, SNS topics, CloudWatch log groups and the "
     "default event bus are run here"
@@ -131,6 +147,34 @@ def _to_log_group(context: Context, arn: str, body: str, options: _Options) -> s
     return ""
 
 
+def operation_of(arn: str) -> tuple[str, str]:
+    """Botocore's names of the service and operation of a universal target.
+
+    Raises:
+        ApiError: `ValidationException`: a service that is not run here, no operation of it, or one
+            that only reads, which EventBridge Scheduler refuses.
+    """
+    service, action = arn.split(":")[-2:]
+    name = SDK_SERVICES.get(service.lower())
+    if name is None:
+        message = (
+            f"{service} is not a service that schedules call here; {', '.join(SDK_SERVICES)} are"
+        )
+        raise ApiError("ValidationException", message)
+    known = {each.lower(): each for each in dispatch.service_model(name).operation_names}
+    operation = known.get(action.lower())
+    if operation is None or operation.startswith(_READS):
+        message = f"{action} is not an operation of {service} that schedules call"
+        raise ApiError("ValidationException", message)
+    return name, operation
+
+
+def _to_operation(context: Context, arn: str, body: str, options: _Options) -> str:
+    service, operation = operation_of(arn)
+    response = aws_calls.call(context, service, operation, **json.loads(body))
+    return json.dumps(response, default=str)
+
+
 _SENDERS: dict[str, Callable[[Context, str, str, _Options], str]] = {
     "sqs": _to_queue,
     "sns": _to_topic,
@@ -138,4 +182,5 @@ _SENDERS: dict[str, Callable[[Context, str, str, _Options], str]] = {
     "events": _to_bus,
     "pipeline": _to_pipeline,
     "logs": _to_log_group,
+    "aws-sdk": _to_operation,
 }

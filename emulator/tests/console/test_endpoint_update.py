@@ -26,6 +26,7 @@ def test_page_of_the_endpoint_shows_stage_and_alarms(
     assert page is not None
     assert f"{guarded.name}-new" in page.text
     assert "traffic enabled on canary capacity of 50 percent" in page.text
+    assert "Its servers get 50 % of the requests" in page.text
     assert page.select_one(".badge.Baking")
     assert guarded.name in [cell.text for cell in page.select("td")]
     guarded.set_alarm("ALARM")

@@ -14,6 +14,7 @@ PACKAGES = {
     "logs": "logs",
     "application-autoscaling": "scaling",
     "sqs": "queues",
+    "scheduler": "schedules",
     "cloudwatch": "alarms",
 }
 

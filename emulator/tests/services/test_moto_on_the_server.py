@@ -14,15 +14,3 @@ def test_services_left_to_moto(emulator: Emulator) -> None:
     assert cloudwatch.list_metrics(Namespace="N")["Metrics"][0]["MetricName"] == "m"
     with pytest.raises(ClientError, match="NoSuchEntity"):
         emulator.client("iam").get_role(RoleName="nobody")
-
-
-def test_a_schedule_that_would_never_fire_is_refused(emulator: Emulator) -> None:
-    role, pipeline = "iam::123456789012:role/s", "sagemaker:us-east-1:123456789012:pipeline/p"
-    target = {"Arn": f"arn:aws:{pipeline}", "RoleArn": f"arn:aws:{role}"}
-    with pytest.raises(ClientError, match="schedules do not fire here"):
-        emulator.client("scheduler").create_schedule(
-            Name="s",
-            ScheduleExpression="rate(1 day)",
-            FlexibleTimeWindow={"Mode": "OFF"},
-            Target=target,
-        )

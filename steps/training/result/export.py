@@ -26,6 +26,7 @@ import engine
 import item_features
 from counts import Classes
 from training.data.images import Images
+from training.environment import TrainingError
 from training.result import artifact
 
 FLOAT, INT8 = "model.onnx", "model.int8.onnx"
@@ -63,7 +64,7 @@ class Comparison:
     difference: float
 
 
-def write(folder: Path, train: Images, validation: Images, onnx: bool = True) -> None:
+def write(folder: Path, train: Images, validation: Images, mode: str = "auto") -> None:
     """Export the model in a folder that is not sealed yet, and name the serving file in model.json.
 
     Args:
@@ -71,17 +72,26 @@ def write(folder: Path, train: Images, validation: Images, onnx: bool = True) ->
         train: images that calibrate the 8-bit form.
         validation: images for the comparison; those of counts that the model does not answer are
             ignored.
-        onnx: whether to export for ONNX Runtime; otherwise PyTorch serves.
+        mode: the hyperparameter `export`: auto, required or none.
+
+    Raises:
+        TrainingError: the export is required, and the model cannot be exported.
     """
     started = time.monotonic()
     settings = json.loads((folder / "model.json").read_text())
     serves, report = engine.WEIGHTS, dict[str, Any]()
-    if onnx:
+    if mode != "none":
         try:
             serves, report = _export(folder, settings, train, validation)
         # Parts of a network may not be exportable; PyTorch and ONNX raise many kinds of error.
         except Exception as error:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            if mode == "required":
+                raise TrainingError(
+                    f"the model cannot be exported for ONNX Runtime ({reason}), and the inference "
+                    "image has no PyTorch: choose another backbone, or set images.inference to an "
+                    "image with PyTorch, such as AWS's"
+                ) from error
             print(f"the model cannot be exported, so PyTorch serves it: {reason}", flush=True)
             report = {"failed": reason}
     for name in {FLOAT, INT8} - {serves}:

@@ -12,7 +12,7 @@ from sagemaker_emulator.aws.members import paths
 from sagemaker_emulator.aws.pages import MODIFIED, Stored, page
 from sagemaker_emulator.errors import invalid
 from sagemaker_emulator.sagemaker import tags
-from sagemaker_emulator.sagemaker.endpoints import configs, guard, progress
+from sagemaker_emulator.sagemaker.endpoints import configs, guard, progress, serverless
 from sagemaker_emulator.sagemaker.endpoints.deployments import KIND
 from sagemaker_emulator.sagemaker.endpoints.rollout import Rollout
 from sagemaker_emulator.storage.store import Document
@@ -29,6 +29,7 @@ def create_endpoint(context: Context, request: types.CreateEndpointInputTypeDef)
     # There is no fleet yet to shift traffic from: it is checked, and kept for later updates.
     rollout = Rollout.of(request.get("DeploymentConfig"), config["ProductionVariants"])
     guard.require_alarms(context, rollout.alarms)
+    serverless.check_update(None, config, request.get("DeploymentConfig"))
     arn = context.arn(KIND, name)
     now = time.time()
     document = {
@@ -75,6 +76,7 @@ def update_endpoint(context: Context, request: types.UpdateEndpointInputTypeDef)
             if request.get("RetainAllVariantProperties"):
                 config["ProductionVariants"] = _retained(request, document, config)
             _require_scaled(context, document, config)
+            serverless.check_update(document["Config"], config, request.get("DeploymentConfig"))
             deployment_config = _deployment_config(context, request, document, config)
             now = time.time()
             changes: Document = {

@@ -7,16 +7,13 @@ import threading
 import time
 import uuid
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.services import aws_calls
 from sagemaker_emulator.storage.store import Document
-
-if TYPE_CHECKING:
-    from types_boto3_sqs import type_defs as types
 
 _KIND = "message-move-task"
 _MOST_SHOWN = 10
@@ -30,7 +27,7 @@ _log = logging.getLogger("emulator.queues")
     "sqs",
     honours=("SourceArn", "DestinationArn", "MaxNumberOfMessagesPerSecond"),
 )
-def start_move(context: Context, request: types.StartMessageMoveTaskRequestTypeDef) -> Response:
+def start_move(context: Context, request: Mapping[str, Any]) -> Response:
     """Begin to move the messages of a dead-letter queue, to where they came from by default."""
     source = request["SourceArn"]
     speed = request.get("MaxNumberOfMessagesPerSecond") or _MOST_A_SECOND
@@ -84,7 +81,7 @@ def start_move(context: Context, request: types.StartMessageMoveTaskRequestTypeD
 
 
 @operation("ListMessageMoveTasks", "sqs", honours=("SourceArn", "MaxResults"))
-def list_moves(context: Context, request: types.ListMessageMoveTasksRequestTypeDef) -> Response:
+def list_moves(context: Context, request: Mapping[str, Any]) -> Response:
     """The latest tasks of a queue, the newest first."""
     most = request.get("MaxResults", 1)
     if not 1 <= most <= _MOST_SHOWN:
@@ -98,7 +95,7 @@ def list_moves(context: Context, request: types.ListMessageMoveTasksRequestTypeD
 
 
 @operation("CancelMessageMoveTask", "sqs", honours=("TaskHandle",))
-def cancel_move(context: Context, request: types.CancelMessageMoveTaskRequestTypeDef) -> Response:
+def cancel_move(context: Context, request: Mapping[str, Any]) -> Response:
     """End a task that runs; what it has moved stays moved."""
     with context.store.transaction():
         for name, task in context.store.items(_KIND):

@@ -7,7 +7,9 @@ import pytest
 from browser_pages import LOOKS, check, press_until
 from emulator_process import Emulator
 from endpoint_client import Hosting
+from guarded_endpoint import Guarded
 from playwright.sync_api import Page, expect
+from waiting import wait_until
 
 
 @pytest.fixture
@@ -38,6 +40,32 @@ def test_anyone_can_read_an_endpoint_that_was_asked(
     expect(page.locator("[data-chart][data-drawn]")).to_have_count(2, timeout=20_000)
     page.locator("details").evaluate_all("all => all.forEach((each) => { each.open = true; })")
     check(page, "console-endpoint")
+
+
+@pytest.mark.parametrize(("width", "scheme"), LOOKS)
+def test_anyone_can_read_an_endpoint_that_is_updated(
+    emulator: Emulator,
+    open_console: Callable[..., Page],
+    until: Callable[..., Any],
+    name: str,
+    width: int,
+    scheme: str,
+) -> None:
+    guarded = Guarded(emulator, until, name)
+    try:
+        guarded.update("new", percent=10, bake=600)
+        wait_until(lambda: guarded.stage() == "Baking")
+        page = open_console(f"/console/endpoints/{name}", width, scheme)
+        update = page.locator("[sse-swap=update]")
+        expect(update).to_contain_text("canary capacity of 10 percent")
+        check(page, "console-endpoint-update")
+        guarded.set_alarm("ALARM")
+        expect(page.locator("[sse-swap=status]")).to_contain_text("in ALARM", timeout=10_000)
+        expect(update).not_to_contain_text("canary")
+        check(page, "console-endpoint-rolled-back")
+    finally:
+        guarded.set_alarm("ALARM")
+        guarded.delete()
 
 
 @pytest.mark.parametrize(("width", "scheme"), LOOKS)

@@ -9,7 +9,7 @@ from sagemaker_emulator.sagemaker.endpoints import deployment, invoke
 from sagemaker_emulator.sagemaker.endpoints.deployment import Deployment, Replaced
 from sagemaker_emulator.sagemaker.endpoints.model_server import ServedModel
 
-CONFIG = {"ProductionVariants": [{"VariantName": "v"}]}
+CONFIG = {"EndpointConfigName": "c", "ProductionVariants": [{"VariantName": "v"}]}
 
 
 class Server:

@@ -71,6 +71,29 @@ def test_invocations_and_their_errors_are_counted(emulator: Emulator, endpoint: 
     }
 
 
+def test_metrics_are_also_those_of_the_configuration(emulator: Emulator, endpoint: str) -> None:
+    invoke(emulator, endpoint, b"hello")
+    names = {"VariantName": "v", "EndpointConfigName": endpoint, "EndpointName": endpoint}
+    now = datetime.now(UTC)
+    asked: dict[str, Any] = {
+        "Namespace": "AWS/SageMaker",
+        "MetricName": "Invocations",
+        "Dimensions": [{"Name": name, "Value": value} for name, value in names.items()],
+    }
+    hour: dict[str, Any] = {
+        "StartTime": now - timedelta(hours=1),
+        "EndTime": now + timedelta(minutes=1),
+    }
+    cloudwatch = emulator.client("cloudwatch")
+    points = cloudwatch.get_metric_statistics(**asked, **hour, Period=3600, Statistics=["Sum"])[
+        "Datapoints"
+    ]
+    assert [point["Sum"] for point in points] == [1.0]
+    query = {"Id": "q", "MetricStat": {"Metric": asked, "Period": 60, "Stat": "Sum"}}
+    (result,) = cloudwatch.get_metric_data(MetricDataQueries=[query], **hour)["MetricDataResults"]
+    assert result["Values"] == [1.0]
+
+
 def test_latency_is_the_containers_time_in_microseconds(emulator: Emulator, endpoint: str) -> None:
     invoke(emulator, endpoint, b"sleep")  # half a second
     model = statistics(emulator, endpoint, "ModelLatency", "SampleCount", "Maximum", "Average")

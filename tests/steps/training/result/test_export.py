@@ -15,6 +15,7 @@ from record import Item, Record
 from record_network import RecordPart
 from served_network import Joining
 from tests.steps.tiny_model import CLASSES, drawn_channel, pixels_of, read_settings, unsealed_model
+from training.environment import TrainingError
 from training.result import artifact, export
 
 LOSSES = {
@@ -120,9 +121,19 @@ def test_images_of_counts_that_are_not_answered_are_not_compared(tmp_path: Path)
 
 def test_without_an_export_pytorch_serves(tmp_path: Path) -> None:
     folder = unsealed_model(tmp_path / "model")
-    export.write(folder, drawn_channel(*CLASSES), drawn_channel(*CLASSES), onnx=False)
+    export.write(folder, drawn_channel(*CLASSES), drawn_channel(*CLASSES), mode="none")
     assert read_settings(folder)["serves"] == "model.pt"
     assert not list(folder.glob("*.onnx"))
+
+
+def test_a_required_export_that_fails_ends_the_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the model is to be served in an image without PyTorch."""
+    monkeypatch.setattr(export, "OPSET", 5)
+    folder = unsealed_model(tmp_path / "model")
+    with pytest.raises(TrainingError, match=r"cannot be exported .*images\.inference"):
+        export.write(folder, drawn_channel(*CLASSES), drawn_channel(*CLASSES), mode="required")
 
 
 def test_a_network_that_cannot_be_exported_is_served_by_pytorch(

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from desk.intervals import Group, Share, over_groups, wilson
+from audited_shares import Group, Share, over_groups, wilson
 
 SIMULATED = 2000
 
