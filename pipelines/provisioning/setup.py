@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 from pipelines import NAME
 from pipelines.parameters import no_model
 from pipelines.provisioning import container_images, template
-from pipelines.provisioning.item import Item, SetupError, error_code, explained
+from pipelines.provisioning.item import Item, error_code, explained
 from pipelines.provisioning.kinds import KINDS
-from pipelines.provisioning.kinds.functions import package, sha
 from pipelines.settings.model import Settings
 
 if TYPE_CHECKING:
@@ -45,29 +44,6 @@ def setup(session: "boto3.Session", settings: Settings) -> list[Item]:
     with explained("s3"):
         items.append(_no_model(session, settings))
     return items
-
-
-def is_current(session: "boto3.Session", settings: Settings) -> bool:
-    """Whether the promotion function has the code of `model_registry/` here.
-
-    Args:
-        session: The target's session.
-        settings: Resolved settings.
-
-    Raises:
-        SetupError: There is no such function, or these credentials may not look at it.
-    """
-    name = settings.function_name
-    with explained("lambda"):
-        client = session.client("lambda")
-        try:
-            current = client.get_function_configuration(FunctionName=name)
-        except client.exceptions.ResourceNotFoundException:
-            raise SetupError(
-                f"There is no Lambda function {name}, which the pipeline's last step invokes. "
-                f"Create it: python pipeline.py --target {settings.target} setup"
-            ) from None
-    return current["CodeSha256"] == sha(package())
 
 
 def _replaced_images(settings: Settings) -> set[str]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from pipelines.provisioning import by_settings
 from pipelines.provisioning.kinds import KINDS
 from pipelines.provisioning.kinds.kind import Document, Resource
 from pipelines.root import ROOT
@@ -82,13 +83,13 @@ def resources(settings: Settings) -> list[Resource]:
 
 
 def properties(resource: str, settings: Settings) -> Document:
-    """The properties of one resource, evaluated, whether or not its condition holds.
+    """The properties of one resource, as a stack has them, whether or not its condition holds.
 
     Args:
         resource: Its name in the template.
         settings: Resolved settings.
     """
-    return _Evaluation(settings).resource(resource).properties
+    return _Evaluation(settings).properties(resource)
 
 
 def role_policy(resource: str, settings: Settings) -> Document:
@@ -98,7 +99,8 @@ def role_policy(resource: str, settings: Settings) -> Document:
         resource: Its name in the template.
         settings: Resolved settings.
     """
-    policy: Document = properties(resource, settings)["Policies"][0]["PolicyDocument"]
+    role = _Evaluation(settings).resource(resource).properties
+    policy: Document = role["Policies"][0]["PolicyDocument"]
     return policy
 
 
@@ -120,11 +122,15 @@ class _Evaluation:
     def resource(self, logical: str) -> Resource:
         """A resource with its properties evaluated."""
         described = self._template["Resources"][logical]
-        evaluated: Document = self._value(described["Properties"])
-        if logical == "ExecutionRole":
-            _allow_statuses(evaluated, self._settings)
         kept = described.get("DeletionPolicy") == "Retain"
-        return Resource(logical, described["Type"], self._name(logical), evaluated, kept)
+        properties = by_settings.changed(logical, self.properties(logical), self._settings)
+        name = _name(described["Type"], properties) or logical
+        return Resource(logical, described["Type"], name, properties, kept)
+
+    def properties(self, logical: str) -> Document:
+        """The properties of a resource as a stack has them."""
+        evaluated: Document = self._value(self._template["Resources"][logical]["Properties"])
+        return evaluated
 
     def condition(self, name: str) -> bool:
         """Whether a condition of the template holds."""
@@ -200,26 +206,23 @@ class _Evaluation:
         raise ValueError(f"{FILE.name} uses {logical}.{attribute}, which template.py does not know")
 
     def _name(self, logical: str) -> str:
-        """The name of a resource; of what has none, that of the resource it belongs to."""
         described = self._template["Resources"][logical]
-        kind = KINDS.get(described["Type"])
-        if kind is None:
+        if described["Type"] not in KINDS:
             return logical
-        value = self._value(described["Properties"][kind.named])
-        if isinstance(value, dict):  # a budget's name is inside
-            value = value[f"{kind.named}Name"]
-        return str(value[0] if isinstance(value, list) else value)
+        named = KINDS[described["Type"]].named
+        value = self._value({named: described["Properties"][named]})
+        return _name(described["Type"], value) or logical
 
 
-def _allow_statuses(role: Document, settings: Settings) -> None:
-    """Let the execution role register versions with the statuses that the settings allow.
-
-    Whoever may start the pipeline chooses the status, among what whoever runs `setup` allows.
-    """
-    for statement in role["Policies"][0]["PolicyDocument"]["Statement"]:
-        if statement["Sid"] == "Register":
-            allowed = {"sagemaker:ModelApprovalStatus": list(settings.initial_statuses)}
-            statement["Condition"] = {"StringEquals": allowed}
+def _name(type_: str, properties: Document) -> str | None:
+    """The name of a resource; of what has none, that of the resource it belongs to."""
+    if type_ not in KINDS:
+        return None
+    named = KINDS[type_].named
+    value = properties[named]
+    if isinstance(value, dict):  # a budget's name is inside
+        value = value[f"{named}Name"]
+    return str(value[0] if isinstance(value, list) else value)
 
 
 def _variables(text: str) -> list[str]:

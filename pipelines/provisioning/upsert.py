@@ -11,7 +11,8 @@ from pipelines.errors import UserError
 from pipelines.parameters import no_model
 from pipelines.provisioning import container_images, definition_cache
 from pipelines.provisioning.item import Item
-from pipelines.provisioning.setup import is_current, setup
+from pipelines.provisioning.promoter import is_current
+from pipelines.provisioning.setup import setup
 from pipelines.settings.model import Settings
 from pipelines.upload.code import bundles
 from pipelines.upload.weights import with_uploaded_weights

@@ -1,0 +1,78 @@
+"""What the promotion function is told, and whether it has the code that is here."""
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from model_registry.deployment import ROLLOUT, Rollout
+from pipelines import NAME
+from pipelines.provisioning.item import SetupError, explained
+from pipelines.provisioning.kinds.functions import package, sha
+from pipelines.settings.model import Settings
+
+if TYPE_CHECKING:
+    import boto3
+
+    from model_registry.configuration import Placement
+
+TAGS = {"project": NAME}
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """The function's environment variables, which `model_registry.lambda_handler` reads.
+
+    Args:
+        settings: Resolved settings.
+    """
+    return {
+        "EXECUTION_ROLE": settings.role_arn,
+        "INSTANCE_COUNT": str(settings.instances.inference_count),
+        "MODEL_PACKAGE_GROUP": settings.name,
+        ROLLOUT: json.dumps(asdict(rollout(settings))),
+        "TAGS": json.dumps(TAGS),
+    }
+
+
+def rollout(settings: Settings) -> Rollout:
+    """How the function and the command line change an endpoint to another version."""
+    chosen = settings.rollout
+    return Rollout(
+        chosen.type, chosen.percent, chosen.bake, settings.alarm_names, settings.endpoint
+    )
+
+
+def placement(settings: Settings) -> "Placement":
+    """The settings' endpoint, as the command line promotes to it."""
+    from model_registry.configuration import Placement
+
+    return Placement(
+        settings.endpoint,
+        settings.instances.inference,
+        settings.role_arn,
+        settings.instances.inference_count,
+        rollout(settings),
+        TAGS,
+    )
+
+
+def is_current(session: "boto3.Session", settings: Settings) -> bool:
+    """Whether the function has the code of `model_registry/` here.
+
+    Args:
+        session: The target's session.
+        settings: Resolved settings.
+
+    Raises:
+        SetupError: There is no such function, or these credentials may not look at it.
+    """
+    name = settings.function_name
+    with explained("lambda"):
+        client = session.client("lambda")
+        try:
+            current = client.get_function_configuration(FunctionName=name)
+        except client.exceptions.ResourceNotFoundException:
+            raise SetupError(
+                f"There is no Lambda function {name}, which the pipeline's last step invokes. "
+                f"Create it: python pipeline.py --target {settings.target} setup"
+            ) from None
+    return current["CodeSha256"] == sha(package())
