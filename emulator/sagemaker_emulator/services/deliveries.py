@@ -90,12 +90,12 @@ class Deliveries:
     def start(self) -> None:
         """Continue what the previous server had not delivered."""
         store = self.context.store
-        for letter in store.list(_EARLIER_KIND):
+        for delivery in store.list(_KIND):
+            self._begin(delivery["Id"])
+        for letter in store.list(_EARLIER_KIND):  # they begin as they are sent
             with store.transaction():
                 self.send_dead_letter(letter["Queue"], letter["Body"], letter["Attributes"])
                 store.delete(_EARLIER_KIND, letter["Id"])
-        for delivery in store.list(_KIND):
-            self._begin(delivery["Id"])
 
     def stop(self) -> None:
         """Leave what has not been delivered for the next server."""
