@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from pipelines import NAME
 from pipelines.parameters import no_model
-from pipelines.provisioning import container_images, promoter, template
+from pipelines.provisioning import container_images, promoter, template, watching
 from pipelines.provisioning.bucket import bucket
 from pipelines.provisioning.item import Item, SetupError, error_code, explained
 from pipelines.settings.model import Settings
@@ -45,6 +45,7 @@ def setup(session: "boto3.Session", settings: Settings) -> list[Item]:
         items += [
             _execution_role(session, settings),
             _role(session, settings, settings.global_name("promote"), "PromotionRole"),
+            _role(session, settings, settings.global_name("watch"), "WatchRole"),
         ]
     with explained("sagemaker"):
         items.append(_package_group(session, settings.name))
@@ -54,6 +55,13 @@ def setup(session: "boto3.Session", settings: Settings) -> list[Item]:
         items.append(promoter.rule(session, settings))
     with explained("lambda"):
         items.append(promoter.permission(session, settings))
+    with explained("s3"):
+        watching.markers(session, settings)
+    with explained("cloudwatch"):
+        items.append(watching.alarm(session, settings))
+    if settings.watch.schedule:
+        with explained("scheduler"):
+            items.append(watching.schedule(session, settings, settings.watch.schedule))
     return items
 
 

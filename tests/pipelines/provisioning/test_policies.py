@@ -30,7 +30,7 @@ def allows(policy: Document, action: str, resource: str) -> bool:
     )
 
 
-@pytest.mark.parametrize("resource", ["ExecutionRole", "PromotionRole"])
+@pytest.mark.parametrize("resource", ["ExecutionRole", "PromotionRole", "WatchRole"])
 def test_setup_gives_the_permissions_of_the_template(
     aws: Any, template: dict[str, Any], on_aws: Settings, resource: str
 ) -> None:

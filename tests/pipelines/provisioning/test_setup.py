@@ -24,11 +24,12 @@ def test_everything_is_created_once(aws: Any, local: Settings) -> None:
     assert {item.kind: item.name for item in first} == {
         "bucket": "tally-us-east-1-123456789012",
         "no-model marker": "s3://tally-us-east-1-123456789012/tally/no-model/",
-        "role": "tally-promote-us-east-1",
+        "role": "tally-watch-us-east-1",  # the last of three
         "model package group": "tally",
         "Lambda function": "tally-promote",
         "EventBridge rule": "tally-model-approved",
         "permission": "tally-model-approved may invoke tally-promote",
+        "alarm": "tally-watch",
     }
     assert {item.state for item in first} == {"created"}
     second = setup.setup(aws.session, local)
