@@ -1,5 +1,6 @@
 """Commands that create the pipeline and what it needs."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -46,8 +47,15 @@ def setup(target: TargetOption = LOCAL) -> None:
 def images(
     target: TargetOption = LOCAL,
     push: Annotated[
-        bool, typer.Option("--push", help="Build missing images with Docker and push them.")
+        bool, typer.Option("--push", help="Build missing images and push them.")
     ] = False,
+    renew_base: Annotated[
+        bool, typer.Option("--renew-base", help="Pin the base images to today's digests.")
+    ] = False,
+    sbom: Annotated[
+        Path | None,
+        typer.Option("--sbom", metavar="FOLDER", help="Write each image's CycloneDX SBOM."),
+    ] = None,
 ) -> None:
     """List the container images on AWS, and which are missing.
 
@@ -56,6 +64,12 @@ def images(
     from pipelines.provisioning import container_images as imaging
     from pipelines.settings.layers import load
 
+    if renew_base:
+        imaging.renew_bases(typer.echo)
+    if sbom:
+        imaging.write_bills(sbom, typer.echo)
+    if (renew_base or sbom) and not push:
+        return
     imaging.check_target(load(target.name))
     if push:
         imaging.push(target.session, target.settings, typer.echo)

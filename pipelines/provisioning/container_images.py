@@ -6,14 +6,14 @@ gets another tag, so no job runs in an old image.
 
 import base64
 import os
-import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines import NAME
 from pipelines.errors import UserError
+from pipelines.provisioning import base_images, image_engine
+from pipelines.provisioning.image_engine import MANIFEST, Engine
 from pipelines.root import ROOT
 from pipelines.settings.model import Settings
 from pipelines.upload.code import content_hash
@@ -24,10 +24,6 @@ if TYPE_CHECKING:
 
 CONTAINERS = ROOT / "containers"
 NAMES = ("processing", "training", "inference")
-# The only format that SageMaker creates a model from. It accepts neither OCI's, Docker's default
-# since version 29, nor the index of manifests that attestations add.
-MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
-PLAIN_IMAGE = ("--provenance=false", "--sbom=false")
 
 
 class ContainerImageError(UserError):
@@ -129,49 +125,113 @@ def push(session: "boto3.Session", settings: Settings, report: Callable[[str], N
         report: Called with a line about each image, before the minutes that it takes.
 
     Raises:
-        ContainerImageError: A repository or Docker is missing, or a Docker command failed.
+        ContainerImageError: A repository is missing.
+        EngineError: There is no container engine, or one of its commands failed.
     """
     absent = missing(session, settings)
     for name, image in ours(settings).items():
         if name not in absent:
             report(f"exists  {image}")
-    if absent:
-        _log_in(session, settings)
+    if not absent:
+        return
+    engine = image_engine.find()
+    _log_in(engine, session, settings)
     for name, image in absent.items():
         folder = CONTAINERS / f"{NAME}-{name}"
+        base = base_images.read(folder)
         report(f"push    {image} from {os.path.relpath(folder)}/")
-        output = f"type=image,name={image},oci-mediatypes=false,push=true"
-        platform = ("--platform", "linux/amd64")
-        _docker("buildx", "build", *platform, *PLAIN_IMAGE, "--output", output, str(folder))
+        if not base.digest:
+            report(f"        on {base.name} as it is today; `images --renew-base` pins its digest")
+        engine.build_and_push(image, folder, base.labels)
+        report(f"sbom    {_send_bill(session, settings, name)}")
 
 
-def _log_in(session: "boto3.Session", settings: Settings) -> None:
+def bill(name: str, tag: str, containers: Path = CONTAINERS) -> str:
+    """The bill of materials of an image, as CycloneDX JSON.
+
+    Args:
+        name: processing, training or inference.
+        tag: Its tag, from `tags`.
+        containers: The folder with a folder for each image.
+
+    Raises:
+        UserError: Its packages cannot be fetched, from which their licences are read.
+    """
+    from pipelines.provisioning import sbom
+
+    folder = containers / f"{NAME}-{name}"
+    lock, base = folder / "requirements.txt", base_images.read(folder)
+    return sbom.render(f"{NAME}-{name}:{tag}", lock, base, sbom.licences(lock))
+
+
+def write_bills(folder: Path, report: Callable[[str], None]) -> None:
+    """Write the bill of materials of each image.
+
+    Args:
+        folder: Where to; made if it is missing.
+        report: Called with a line about each file.
+
+    Raises:
+        UserError: As `bill`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, tag in tags().items():
+        file = folder / f"{NAME}-{name}-{tag}.cdx.json"
+        file.write_text(bill(name, tag))
+        report(f"sbom    {file}")
+
+
+def _send_bill(session: "boto3.Session", settings: Settings, name: str) -> str:
+    """Write an image's bill into the bucket beside the code, and return its address."""
     from botocore.exceptions import ClientError
 
-    if not shutil.which("docker"):
+    tag = tags()[name]
+    key = f"{NAME}/images/{NAME}-{name}-{tag}.cdx.json"
+    content = bill(name, tag).encode()
+    try:
+        session.client("s3").put_object(
+            Bucket=settings.bucket_name, Key=key, Body=content,
+            ContentType="application/vnd.cyclonedx+json",
+        )  # fmt: skip
+    except ClientError as error:
         raise ContainerImageError(
-            "There is no `docker` on this machine to build the images. Install Docker, or push "
-            "from a machine that has it; on GitHub, the workflow retrain.yml pushes."
-        )
+            f"The image's bill of materials cannot be written to s3://{settings.bucket_name}/{key} "
+            f"({_message(error)}). The permission needed: s3:PutObject. The image is pushed; "
+            "`images --sbom FOLDER` writes the bill to this machine."
+        ) from None
+    return f"s3://{settings.bucket_name}/{key}"
+
+
+def renew_bases(report: Callable[[str], None], containers: Path = CONTAINERS) -> None:
+    """Pin each Dockerfile's base image to the digest that its registry has today.
+
+    Args:
+        report: Called with a line about each Dockerfile that has changed.
+        containers: The folder with a folder for each image.
+
+    Raises:
+        UserError: There is no engine, or a base cannot be pulled.
+    """
+    folders = [containers / f"{NAME}-{name}" for name in NAMES]
+    changed = base_images.renew(folders, image_engine.find())
+    for folder, base in changed.items():
+        report(f"renewed {os.path.relpath(folder)}/Dockerfile: {base.name}@{base.digest}")
+    if not changed:
+        report("The base images are those of today.")
+
+
+def _log_in(engine: Engine, session: "boto3.Session", settings: Settings) -> None:
+    from botocore.exceptions import ClientError
+
     try:
         token = session.client("ecr").get_authorization_token()["authorizationData"][0]
     except ClientError as error:
         raise ContainerImageError(
-            f"ECR gives no password for Docker ({_message(error)}). "
+            f"ECR gives no password for {engine.program} ({_message(error)}). "
             "The permission needed: ecr:GetAuthorizationToken."
         ) from None
     user, password = base64.b64decode(token["authorizationToken"]).decode().split(":", 1)
-    _docker("login", "--username", user, "--password-stdin", settings.registry, stdin=password)
-
-
-def _docker(*arguments: str, stdin: str | None = None) -> None:
-    """Run a Docker command, whose output goes to the terminal."""
-    if subprocess.run(["docker", *arguments], input=stdin, text=True).returncode:
-        raise ContainerImageError(
-            f"`docker {' '.join(arguments)}` failed, with the reason above. "
-            "`docker info` shows whether Docker runs and you may use it, "
-            "`docker buildx version` whether it can build."
-        )
+    engine.log_in(settings.registry, user, password)
 
 
 def _message(error: "ClientError") -> str:

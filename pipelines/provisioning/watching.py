@@ -1,9 +1,8 @@
-"""What watching needs: the folders that it reads, the alarm on what it finds, its schedule."""
+"""What watching needs: the folders that it reads, and its schedule."""
 
 from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import UserError
-from pipelines.provisioning import template
 from pipelines.provisioning.item import Item, State
 from pipelines.settings.model import Settings
 
@@ -11,7 +10,6 @@ if TYPE_CHECKING:
     import boto3
 
 DESCRIPTION = "Compares what the endpoint answers with the test of its model."
-ALARM = "WatchAlarm"
 MARKER = "README.txt"
 MARKER_TEXT = "The pipeline that watches the endpoint reads this folder; a job needs one object.\n"
 
@@ -29,20 +27,6 @@ def markers(session: "boto3.Session", settings: Settings) -> None:
         key = f"{address.split('/', 3)[3]}/{MARKER}"
         if not s3.list_objects_v2(Bucket=settings.bucket_name, Prefix=key, MaxKeys=1)["KeyCount"]:
             s3.put_object(Bucket=settings.bucket_name, Key=key, Body=MARKER_TEXT.encode())
-
-
-def alarm(session: "boto3.Session", settings: Settings) -> Item:
-    """The alarm on the number of changes that a run finds, as the template describes it."""
-    client = session.client("cloudwatch")
-    wanted: dict[str, Any] = template.properties(ALARM, settings)
-    wanted.pop("Tags", None)
-    wanted["Dimensions"] = [{"Name": "EndpointName", "Value": settings.endpoint}]
-    name = wanted["AlarmName"]
-    found: Any = client.describe_alarms(AlarmNames=[name])["MetricAlarms"]
-    if found and all(found[0].get(key) == value for key, value in wanted.items()):
-        return Item("alarm", name, "exists")
-    client.put_metric_alarm(**wanted)
-    return Item("alarm", name, "updated" if found else "created")
 
 
 def schedule(session: "boto3.Session", settings: Settings, expression: str) -> Item:

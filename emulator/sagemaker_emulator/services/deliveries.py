@@ -7,6 +7,7 @@ sent to the queue for dead letters that the sender names, and reported to the se
 from __future__ import annotations
 
 import logging
+import sqlite3
 import threading
 import time
 import uuid
@@ -153,7 +154,6 @@ class Deliveries:
     def give_up(self, ended: Ended) -> None:
         """Send the dead letter of what cannot be delivered; it may be called in a transaction."""
         letter = ended.delivery.get("DeadLetters")
-        _log.error("%s: given up: %s", ended.delivery["Arn"], ended.problem)
         if not letter:
             return
         attributes: dict[str, str | int] = {**letter["Attributes"], **ended.error}
@@ -185,6 +185,8 @@ class Deliveries:
             wait = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(delivery["Attempts"], 10))
             exhausted = _exhausted(delivery, attempts, wait) if problem else ""
             if problem is None or not is_passing(problem) or exhausted:
+                if problem is not None:
+                    _log.error("%s: given up: %s", delivery["Arn"], problem)
                 ended = Ended(delivery, attempts, milliseconds, response, problem, exhausted)
                 with store.transaction():
                     if store.delete(_KIND, identity) and problem is not None:
@@ -216,7 +218,7 @@ def is_passing(problem: Exception) -> bool:
     """Whether what a target said may be otherwise the next time: what AWS tries again."""
     if isinstance(problem, ApiError):
         return problem.status >= 500 or problem.code in _THROTTLED
-    return not isinstance(problem, ValueError | TypeError | KeyError)
+    return isinstance(problem, OSError | sqlite3.OperationalError)  # a full disk, for example
 
 
 def _exhausted(delivery: Document, attempts: int, wait: float) -> str:

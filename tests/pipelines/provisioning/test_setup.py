@@ -12,24 +12,35 @@ import boto3
 import pytest
 
 from pipelines.parameters import no_model
-from pipelines.provisioning import bucket, promoter, setup
+from pipelines.provisioning import alarms, by_settings, promoter, setup
 from pipelines.provisioning import template as cloudformation
 from pipelines.provisioning.item import SetupError
+from pipelines.provisioning.kinds import KINDS, storage
+from pipelines.provisioning.kinds.functions import package
 from pipelines.root import ROOT
 from pipelines.settings.model import Settings
 
 
 def test_everything_is_created_once(aws: Any, local: Settings) -> None:
     first = setup.setup(aws.session, local)
-    assert {item.kind: item.name for item in first} == {
-        "bucket": "tally-us-east-1-123456789012",
-        "no-model marker": "s3://tally-us-east-1-123456789012/tally/no-model/",
-        "role": "tally-watch-us-east-1",  # the last of three
-        "model package group": "tally",
-        "Lambda function": "tally-promote",
-        "EventBridge rule": "tally-model-approved",
-        "permission": "tally-model-approved may invoke tally-promote",
-        "alarm": "tally-watch",
+    assert {(item.kind, item.name) for item in first} == {
+        ("bucket", "tally-us-east-1-123456789012"),
+        ("no-model marker", "s3://tally-us-east-1-123456789012/tally/no-model/"),
+        ("role", "tally-execution-us-east-1"),
+        ("role", "tally-promote-us-east-1"),
+        ("role", "tally-watch-us-east-1"),
+        ("model package group", "tally"),
+        ("queue", "tally-lost-approvals"),
+        ("alarm", "tally-errors"),
+        ("alarm", "tally-latency"),
+        ("alarm", "tally-self-test"),
+        ("alarm", "tally-watch"),
+        ("Lambda function", "tally-promote"),
+        ("event retries", "tally-promote"),
+        ("EventBridge rule", "tally-model-approved"),
+        ("EventBridge rule", "tally-endpoint-rests"),
+        ("permission", "tally-model-approved may invoke tally-promote"),
+        ("permission", "tally-endpoint-rests may invoke tally-promote"),
     }
     assert {item.state for item in first} == {"created"}
     second = setup.setup(aws.session, local)
@@ -86,7 +97,7 @@ def test_a_new_bucket_is_protected_as_in_the_template(
 def test_a_bucket_that_cannot_be_protected_is_deleted(
     aws: Any, on_aws: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bucket, "_lifecycle_rule", lambda rule: {"ID": "x", "Status": "Maybe"})
+    monkeypatch.setattr(storage, "lifecycle_rule", lambda rule: {"ID": "x", "Status": "Maybe"})
     with pytest.raises(SetupError, match="PutBucketLifecycleConfiguration"):
         setup.setup(aws.session, on_aws)
     assert aws.session.client("s3").list_buckets()["Buckets"] == []
@@ -126,7 +137,8 @@ def test_the_rule_invokes_the_function_for_approved_versions(aws: Any, local: Se
     function = aws.session.client("lambda").get_function(FunctionName="tally-promote")
     assert [target["Arn"] for target in targets] == [function["Configuration"]["FunctionArn"]]
     variables = function["Configuration"]["Environment"]["Variables"]
-    assert variables == {"EXECUTION_ROLE": local.role_arn}
+    assert variables["EXECUTION_ROLE"] == local.role_arn
+    assert variables["MODEL_PACKAGE_GROUP"] == "tally"
 
 
 def test_the_address_for_no_model_has_a_file(aws: Any, local: Settings) -> None:
@@ -163,10 +175,10 @@ def test_changed_code_and_permissions_are_updated(aws: Any, local: Settings) -> 
 
 
 def test_the_functions_zip_is_the_same_every_time() -> None:
-    packed = promoter.package()
+    packed = package()
     for file in (ROOT / "model_registry").glob("*.py"):
         os.utime(file)
-    assert promoter.package() == packed
+    assert package() == packed
     names = zipfile.ZipFile(io.BytesIO(packed)).namelist()
     assert "model_registry/lambda_handler.py" in names
     assert not [name for name in names if "__pycache__" in name]
@@ -217,6 +229,57 @@ def test_function_and_rule_are_those_of_the_template(
     assert described["Name"] == "${Name}-model-approved"
     pattern = cloudformation.properties("ModelApproved", local)["EventPattern"]
     assert json.loads(rule["EventPattern"]) == pattern
+
+
+def test_the_function_gets_what_the_template_gives_it(aws: Any, on_aws: Settings) -> None:
+    setup.setup(aws.session, on_aws)
+    described = cloudformation.properties("Promotion", on_aws)["Environment"]["Variables"]
+    client = aws.session.client("lambda")
+    function = client.get_function_configuration(FunctionName="tally-promote")
+    variables = function["Environment"]["Variables"]
+    assert set(variables) == set(described)
+    for name in ("ROLLOUT", "TAGS"):
+        assert json.loads(variables[name]) == json.loads(described[name])
+    for name in ("INSTANCE_COUNT", "MODEL_PACKAGE_GROUP"):
+        assert variables[name] == described[name]
+
+
+def test_the_alarms_are_those_of_the_template(aws: Any, on_aws: Settings) -> None:
+    for resource in alarms.RESOURCES:
+        described = cloudformation.properties(resource, on_aws)
+        assert by_settings.changed(resource, described, on_aws) == described
+    setup.setup(aws.session, on_aws)
+    client = aws.session.client("cloudwatch")
+    made = client.describe_alarms(AlarmNames=list(on_aws.alarm_names))["MetricAlarms"]
+    assert [one["AlarmName"] for one in made] == [
+        "tally-errors",
+        "tally-latency",
+        "tally-self-test",
+    ]
+
+
+def test_the_alarms_have_the_limits_and_the_endpoint_of_the_settings(on_aws: Settings) -> None:
+    rollout = on_aws.rollout.model_copy(update={"max_error_share": 0.1, "max_latency": 0.5})
+    north = on_aws.model_copy(update={"rollout": rollout, "endpoint": "tally-north"})
+    errors, latency = (
+        by_settings.changed(alarm, cloudformation.properties(alarm, north), north)
+        for alarm in ("ErrorsAlarm", "LatencyAlarm")
+    )
+    assert (errors["AlarmName"], errors["Threshold"]) == ("tally-north-errors", 0.1)
+    assert latency["Threshold"] == 500_000
+    assert {"Name": "EndpointName", "Value": "tally-north"} in errors["Dimensions"]
+
+
+def test_an_approval_that_fails_for_good_goes_to_the_queue(aws: Any, on_aws: Settings) -> None:
+    setup.setup(aws.session, on_aws)
+    url = aws.session.client("sqs").get_queue_url(QueueName="tally-lost-approvals")["QueueUrl"]
+    arn = aws.session.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+    config = aws.session.client("lambda").get_function_event_invoke_config(
+        FunctionName="tally-promote"
+    )
+    destination = config["DestinationConfig"]["OnFailure"]["Destination"]
+    assert destination == arn["Attributes"]["QueueArn"]
+    assert config["MaximumEventAgeInSeconds"] == 21600
 
 
 def test_only_one_branch_of_one_repository_may_retrain(template: dict[str, Any]) -> None:
@@ -274,3 +337,18 @@ def test_the_template_is_free_of_aliases() -> None:
     """CloudFormation refuses YAML anchors."""
     text = Path(ROOT / "infrastructure" / "tally.yaml").read_text()
     assert "<<:" not in text
+
+
+def test_setup_makes_every_resource_of_the_template(aws: Any, on_aws: Settings) -> None:
+    """Whoever adds one to the template adds it to setup, too, or learns here what is missing."""
+    setup.setup(aws.session, on_aws)
+    described = cloudformation.resources(on_aws)
+    for_github = ("HasRetraining", "CreatesProvider")  # the parameter GitHubRepository is empty
+    assert {one.logical for one in described} == {
+        logical
+        for logical, one in cloudformation.load()["Resources"].items()
+        if one.get("Condition") not in for_github
+    }
+    for resource in described:
+        assert KINDS[resource.type].exists(aws.session, resource), resource.logical
+    assert {item.state for item in setup.setup(aws.session, on_aws)} == {"exists"}

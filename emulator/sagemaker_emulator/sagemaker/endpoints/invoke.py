@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 
 import httpx
@@ -17,40 +16,16 @@ import httpx
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import HttpResponse
 from sagemaker_emulator.aws.ports import Deployment, Exchange, Measurement
+from sagemaker_emulator.errors import ApiError, JobFailed
+from sagemaker_emulator.sagemaker.endpoints import serverless
 from sagemaker_emulator.sagemaker.endpoints.deployment import Replaced, log_group
 from sagemaker_emulator.sagemaker.endpoints.deployments import KIND
+from sagemaker_emulator.sagemaker.endpoints.invocation import ATTRIBUTES, VARIANT, Invocation
+from sagemaker_emulator.sagemaker.endpoints.serverless import Throttled
 from sagemaker_emulator.storage.store import Document
 
 MAX_BODY = 25 * 1024 * 1024
 TIMEOUT = 60.0
-ATTRIBUTES = "x-amzn-sagemaker-custom-attributes"
-VARIANT = "x-amzn-sagemaker-target-variant"
-INFERENCE_ID = "x-amzn-sagemaker-inference-id"
-# What AWS passes on to the container; the rest of the request was for the service.
-PASSED = ("content-type", "accept", ATTRIBUTES, INFERENCE_ID)
-
-
-@dataclass(frozen=True)
-class _Request:
-    """What an endpoint is asked.
-
-    Attributes:
-        endpoint: its name.
-        headers: with names in lower case.
-        body: as it came.
-        begin: when it came, by `time.perf_counter`.
-    """
-
-    endpoint: str
-    headers: Mapping[str, str]
-    body: bytes
-    begin: float
-
-    @property
-    def passed(self) -> dict[str, str]:
-        """The headers that the container gets."""
-        passed = {"content-type": "application/octet-stream", "accept": "*/*"}
-        return passed | {key: self.headers[key] for key in PASSED if key in self.headers}
 
 
 def invoke_endpoint(
@@ -64,7 +39,11 @@ def invoke_endpoint(
         headers: the request's, with names in lower case.
         body: the request's, which is not larger than `MAX_BODY`.
     """
-    request = _Request(name, headers, body, time.perf_counter())
+    request = Invocation(name, headers, body)
+    try:
+        request.check()
+    except ApiError as problem:
+        return _error("ValidationError", problem.message)
     document = context.store.get(KIND, name)
     if document is None:
         return _error("ValidationError", f"Endpoint {name} of account {context.account} not found.")
@@ -74,7 +53,7 @@ def invoke_endpoint(
         return _invoke(context, document, request)
 
 
-def _invoke(context: Context, document: Document, request: _Request) -> HttpResponse:
+def _invoke(context: Context, document: Document, request: Invocation) -> HttpResponse:
     name, target = request.endpoint, request.headers.get(VARIANT)
     deployment = context.endpoints.serving(name, TIMEOUT)
     if deployment is None:
@@ -87,8 +66,18 @@ def _invoke(context: Context, document: Document, request: _Request) -> HttpResp
         return _error("ValidationError", f"{message}there are {', '.join(deployment.weights)}.")
     if (shadow := deployment.shadow(variant)) is not None:
         deployment.copy(partial(_ask_shadow, context, deployment, shadow, request))
+    if deployment.count(variant) == 0 and len(request.body) > serverless.MAX_BODY:
+        message = (
+            f"The body of a request to a serverless endpoint has at most {serverless.MAX_BODY}"
+        )
+        return _error("ValidationError", f"{message} bytes; this one has {len(request.body)}.", 413)
     try:
         response = _ask(context, deployment, variant, request)
+    except Throttled:
+        message = f"Endpoint {name} has as many requests under way as its MaxConcurrency allows."
+        return _error("ThrottlingException", message)
+    except JobFailed as problem:
+        return _model_error(context, name, str(problem), 500, "")
     except httpx.TimeoutException:
         message = (
             "Your invocation timed out while waiting for a response from container primary "
@@ -113,17 +102,19 @@ def _invoke(context: Context, document: Document, request: _Request) -> HttpResp
 
 
 def _ask(
-    context: Context, deployment: Deployment, variant: str, request: _Request
+    context: Context, deployment: Deployment, variant: str, request: Invocation
 ) -> httpx.Response:
     """Send a request to a variant, and measure and capture what it answers.
 
     Raises:
         Replaced: the deployment was drained.
+        Throttled: a serverless variant has too many requests under way.
+        JobFailed: the server of a serverless variant does not start.
         httpx.TransportError: the container did not respond.
     """
-    sent = time.perf_counter()
     # Not after the response: the instances may be others then.
-    share = 1.0 / max(deployment.count(variant), 1)
+    count = deployment.count(variant)
+    share = 1.0 / count if count else 0.0
     dimensions = {
         "EndpointName": request.endpoint,
         "VariantName": variant,
@@ -131,26 +122,28 @@ def _ask(
     }
     try:
         with deployment.server(variant) as server:
+            sent = time.perf_counter()
             response = server.client.post(
                 "/invocations", content=request.body, headers=request.passed, timeout=TIMEOUT
             )
-    except httpx.TransportError:
+    except (httpx.TransportError, JobFailed):
         _measure(context, dimensions, share)
         raise
     overhead, latency = sent - request.begin, time.perf_counter() - sent
     _measure(context, dimensions, share, response.status_code, overhead, latency)
     if response.is_success:
-        headers = request.headers
         exchange = Exchange(
             *(request.endpoint, variant, request.body, response.content),
             *(request.passed["content-type"], _type_of(response)),
-            *(headers.get(ATTRIBUTES, ""), headers.get(INFERENCE_ID, "")),
+            *(request.attributes, request.inference_id),
         )
         context.captures.record(deployment.config.get("DataCaptureConfig"), exchange)
     return response
 
 
-def _ask_shadow(context: Context, deployment: Deployment, variant: str, request: _Request) -> None:
+def _ask_shadow(
+    context: Context, deployment: Deployment, variant: str, request: Invocation
+) -> None:
     """Send the copy of a request to a shadow variant; its answer is measured and captured only."""
     try:
         _ask(context, deployment, variant, request)
@@ -178,7 +171,7 @@ def _measure(
     Args:
         context: the server.
         dimensions: the endpoint's, the variant's and the configuration's name.
-        share: one in the number of the variant's instances.
+        share: one in the number of the variant's instances; 0 where it is serverless.
         status: of the container's response; None where there was none.
         overhead: seconds before the container was asked.
         latency: seconds until it had responded.
@@ -186,11 +179,12 @@ def _measure(
     is_error = status is None or not 200 <= status < 300
     values = [
         Measurement("Invocations", 1.0),
-        Measurement("InvocationsPerInstance", share),
         Measurement("Invocation4XXErrors", float(status is not None and 400 <= status < 500)),
         Measurement("Invocation5XXErrors", float(status is not None and status >= 500)),
         Measurement("InvocationModelErrors", float(is_error)),
     ]
+    if share:
+        values.append(Measurement("InvocationsPerInstance", share))
     if status is not None:
         values.append(Measurement("ModelLatency", latency * 1e6, "Microseconds"))
         values.append(Measurement("OverheadLatency", overhead * 1e6, "Microseconds"))

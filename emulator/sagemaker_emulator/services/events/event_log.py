@@ -19,7 +19,13 @@ from sagemaker_emulator.storage.store import Document
 GROUP = "/aws/vendedlogs/events/event-bus/default"
 DAYS_KEPT = 30
 _MOST_TEXT = 64 * 1024  # characters of a member; EventBridge leaves out what is too long, too
-_SERVICES = {"lambda": "AWSLambda", "sagemaker": "AmazonSageMaker"}
+_SERVICES = {
+    "lambda": "AWSLambda",
+    "sagemaker": "AmazonSageMaker",
+    "sqs": "AmazonSQS",
+    "sns": "AmazonSNS",
+    "logs": "AmazonCloudWatchLogs",
+}
 _log = logging.getLogger("emulator.events")
 
 
@@ -34,14 +40,18 @@ class Delivery:
         milliseconds: How long it took to hand it over.
         response: What the target returned, as JSON.
         problem: Why it was refused.
+        attempts: How often it was tried.
+        is_pending: Whether it has not ended yet: its end is logged when it has.
     """
 
     invocation: str
     target: Document
     input: str
-    milliseconds: int
+    milliseconds: int = 0
     response: str = ""
     problem: Exception | None = None
+    attempts: int = 1
+    is_pending: bool = False
 
 
 @dataclass
@@ -67,17 +77,23 @@ class EventLog:
             matches: What came of it.
             begin: When it was sent, in seconds since the epoch.
         """
-        day = time.strftime("%Y-%m-%d", time.gmtime())
         for match in matches:
-            rule = match.rule["Name"]
-            try:
-                lines = [json.dumps(each) for each in self._records(event, match, begin)]
-                self._context.logs.append(GROUP, f"{rule}/{day}", lines)
-                if self._days.get(rule) != day:
-                    self._context.logs.keep_last(GROUP, f"{rule}/", DAYS_KEPT)
-                    self._days[rule] = day
-            except OSError:
-                _log.exception("rule %s: event %s is not in its log", rule, event["id"])
+            self._append(match.rule["Name"], event, self._records(event, match, begin))
+
+    def write_end(self, event: Document, rule: Document, delivery: Delivery, begin: float) -> None:
+        """Log how a delivery ended that was pending when its event was logged."""
+        self._append(rule["Name"], event, self._of_delivery(event, rule, delivery, begin))
+
+    def _append(self, rule: str, event: Document, records: list[Document]) -> None:
+        day = time.strftime("%Y-%m-%d", time.gmtime())
+        try:
+            lines = [json.dumps(each) for each in records]
+            self._context.logs.append(GROUP, f"{rule}/{day}", lines)
+            if self._days.get(rule) != day:
+                self._context.logs.keep_last(GROUP, f"{rule}/", DAYS_KEPT)
+                self._days[rule] = day
+        except OSError:
+            _log.exception("rule %s: event %s is not in its log", rule, event["id"])
 
     def _records(self, event: Document, match: RuleMatch, begin: float) -> list[Document]:
         made = [
@@ -106,6 +122,8 @@ class EventLog:
             ),
         ]
         for delivery in match.deliveries:
+            if delivery.is_pending:
+                continue
             made += self._of_delivery(event, match.rule, delivery, begin)
         return made
 
@@ -118,7 +136,7 @@ class EventLog:
             "role_arn": target.get("RoleArn"),
             "target_arn": target["Arn"],
             "target_input": delivery.input,
-            "total_attempts": 1,
+            "total_attempts": delivery.attempts,
             "ingestion_to_complete_latency_ms": latency,
             "target_duration_ms": delivery.milliseconds,
             "target_response_body": delivery.response,

@@ -7,6 +7,7 @@ from typing import Any
 
 from sagemaker_emulator.aws import json_text
 from sagemaker_emulator.errors import invalid
+from sagemaker_emulator.services import targets
 from sagemaker_emulator.storage.store import Document
 
 _STEP = re.compile(r"\.([^.\[\]*?'\"]+)|\[(\d{1,6})\]|\['([^']*)'\]|\[\"([^\"]*)\"\]")
@@ -51,6 +52,22 @@ def check(target: Mapping[str, Any]) -> None:
             raise invalid(message)
 
 
+def text_of(rule: Document, target: Document, event: Document) -> str:
+    """The input of a target that `check` has passed: JSON, or the text that a template makes.
+
+    A pipeline gets none; its parameters are the target's.
+    """
+    if ":pipeline/" in target["Arn"]:
+        values = target.get("SageMakerPipelineParameters", {})
+        name = {"PipelineName": target["Arn"]}
+        listed = values.get("PipelineParameterList")
+        return json.dumps(name | ({"PipelineParameters": listed} if listed else {}))
+    if "InputTransformer" not in target:
+        return json.dumps(of(rule, target, event))
+    text = _transformed(rule, target["InputTransformer"], event)
+    return text if targets.kind_of(target["Arn"]) != "lambda" else json.dumps(_json_or_text(text))
+
+
 def of(rule: Document, target: Document, event: Document) -> Any:
     """The input of a target that `check` has passed, any JSON value."""
     if "Input" in target:
@@ -59,7 +76,18 @@ def of(rule: Document, target: Document, event: Document) -> Any:
         return _at(event, target["InputPath"])
     if "InputTransformer" not in target:
         return event
-    transformer = target["InputTransformer"]
+    return _json_or_text(_transformed(rule, target["InputTransformer"], event))
+
+
+def _json_or_text(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _transformed(rule: Document, transformer: Mapping[str, Any], event: Document) -> str:
+    """What a template makes of an event."""
     about = {"detailType" if k == "detail-type" else k: v for k, v in event.items()}
     values = {
         "aws.events.rule-arn": rule["Arn"],
@@ -70,11 +98,7 @@ def of(rule: Document, target: Document, event: Document) -> Any:
     }
     paths = transformer.get("InputPathsMap", {})
     values |= {name: _at(event, path) for name, path in paths.items()}
-    text = _filled(transformer["InputTemplate"], values)
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
+    return _filled(transformer["InputTemplate"], values)
 
 
 def _filled(template: str, values: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,9 @@ from sagemaker_emulator.aws.dispatch import Response, operation
 from sagemaker_emulator.aws.pages import cut, scope_of
 from sagemaker_emulator.aws.tag_keys import check_keys
 from sagemaker_emulator.errors import ApiError, invalid
-from sagemaker_emulator.services.events import inputs, patterns
+from sagemaker_emulator.services.events import inputs, patterns, rule_schedule
 from sagemaker_emulator.services.events.bus import RULE
+from sagemaker_emulator.services.targets import kind_of
 from sagemaker_emulator.storage.store import Document
 
 if TYPE_CHECKING:
@@ -22,13 +24,10 @@ if TYPE_CHECKING:
 _MAX_TARGETS = 5  # of a rule
 _MAX_ENTRIES = 262_144  # bytes of all events of a request
 _ARN = re.compile(r"arn:aws[a-z-]*:[a-z0-9-]+:[a-z0-9-]*:(\d{12})?:.+")
-_RUN_HERE = re.compile(r"arn:aws:(lambda:.*:function:|sagemaker:.*:pipeline/)")
+_KINDS = ("lambda", "pipeline", "sqs", "sns", "logs")
 _BY_NAME = ("Name", "EventBusName")
 # It is of rules that an AWS service manages; here there are none, so that it changes nothing.
 _OF_MANAGED_RULES = "Force"
-# Of a target, kept and shown. A delivery is one write here: it is never tried again, and what the
-# target then does has retries of its own.
-_RETRY_POLICY = "RetryPolicy"
 _LATEST_TIME = 253_402_300_799  # the last second of the year 9999
 # Of an event to test, https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_TestEventPattern.html
 _OF_EVENT = {"id", "account", "source", "time", "region", "detail-type"}
@@ -47,23 +46,33 @@ def put_rule(context: Context, request: types.PutRuleRequestTypeDef) -> Response
     name = request["Name"]
     _default_bus(request)
     if request.get("ScheduleExpression"):
-        raise invalid(f"rule {name}: schedules do not fire here; use an EventPattern")
-    if not request.get("EventPattern"):
+        rule_schedule.check(request["ScheduleExpression"])
+    elif not request.get("EventPattern"):
         raise invalid("Parameter(s) EventPattern or ScheduleExpression must be specified.")
-    patterns.parse(request["EventPattern"])
+    if request.get("EventPattern"):
+        patterns.parse(request["EventPattern"])
     tags = {tag["Key"]: tag["Value"] for tag in request.get("Tags", [])}
     check_keys(tags, "ValidationException")
     if len(tags) < len(request.get("Tags", [])):
         raise invalid("Invalid parameter: Duplicated keys are not allowed.")
     arn = context.arn("rule", name, "events")
-    shown = ("Name", "EventPattern", "State", "Description", "RoleArn")
-    kept: Document = {key: value for key, value in request.items() if key in shown}
+    shown = ("Name", "EventPattern", "ScheduleExpression", "State", "Description", "RoleArn")
+    kept: Document = {key: value for key, value in request.items() if key in shown and value}
     rule = {"State": "ENABLED", **kept, "Arn": arn, "EventBusName": "default"}
     with context.store.transaction():
         earlier = context.store.get(RULE, name) or {"Targets": [], "Tags": tags}
         stay = {"Targets": earlier["Targets"], "Tags": earlier.get("Tags", {})}
-        context.store.put(RULE, name, rule | stay)
+        times = rule_schedule.changed(rule, time.time())
+        if _when_of(earlier) == _when_of(rule) and earlier.get("Next"):
+            times = {member: earlier[member] for member in ("Since", "Next")}
+        context.store.put(RULE, name, rule | stay | times)
+    context.clock.wake()
     return {"RuleArn": arn}
+
+
+def _when_of(rule: Mapping[str, Any]) -> tuple[object, object]:
+    """What decides when a rule by schedule fires."""
+    return rule.get("ScheduleExpression"), rule.get("State")
 
 
 @operation("DescribeRule", "events", honours=_BY_NAME)
@@ -113,7 +122,11 @@ def delete_rule(context: Context, request: types.DeleteRuleRequestTypeDef) -> Re
 def enable_rule(context: Context, request: types.EnableRuleRequestTypeDef) -> Response:
     """Let a rule deliver events."""
     with context.store.transaction():
-        context.store.update(RULE, _get(context, request)["Name"], State="ENABLED")
+        rule = _get(context, request)
+        if rule["State"] == "DISABLED":
+            times = rule_schedule.changed(rule, time.time())
+            context.store.update(RULE, rule["Name"], State="ENABLED", **times)
+    context.clock.wake()
     return {}
 
 
@@ -131,7 +144,8 @@ def disable_rule(context: Context, request: types.DisableRuleRequestTypeDef) -> 
     honours=(
         *("Rule", "EventBusName", "Targets.Id", "Targets.Arn", "Targets.Input"),
         *("Targets.InputPath", "Targets.InputTransformer", "Targets.DeadLetterConfig"),
-        *("Targets.SageMakerPipelineParameters", "Targets.RoleArn", f"Targets.{_RETRY_POLICY}"),
+        *("Targets.SageMakerPipelineParameters", "Targets.RoleArn", "Targets.RetryPolicy"),
+        "Targets.SqsParameters",
     ),
 )
 def put_targets(context: Context, request: types.PutTargetsRequestTypeDef) -> Response:
@@ -143,10 +157,13 @@ def put_targets(context: Context, request: types.PutTargetsRequestTypeDef) -> Re
         rule = _get(context, request, "Rule")
         targets = {target["Id"]: target for target in rule["Targets"]}
         for target in request["Targets"]:
-            if _RUN_HERE.match(target["Arn"]):
+            if kind_of(target["Arn"]) in _KINDS:
                 targets[target["Id"]] = target
             else:
-                message = f"{target['Arn']}: only Lambda functions and pipelines are run here"
+                message = (
+                    f"{target['Arn']}: only Lambda functions, pipelines, SQS queues, SNS topics "
+                    "and CloudWatch log groups are run here"
+                )
                 entry = {"TargetId": target["Id"], "ErrorCode": "UnsupportedTarget"}
                 failed.append({**entry, "ErrorMessage": message})
         if len(targets) > _MAX_TARGETS:
@@ -272,6 +289,8 @@ def _check_target(target: types.TargetUnionTypeDef) -> None:
         if not _ARN.fullmatch(arn):
             reason = "Reason: Provided Arn is not in correct format."
             raise invalid(f"Parameter {arn} is not valid. {reason}")
+    if "SqsParameters" in target and kind_of(target["Arn"]) != "sqs":
+        raise invalid(f"Parameter SqsParameters is not for the target {target['Arn']}.")
     if queue and not re.match(r"arn:aws:sqs:", queue):
         raise invalid(f"Parameter {queue} is not valid. Reason: a dead letter needs an SQS queue.")
     inputs.check(target)

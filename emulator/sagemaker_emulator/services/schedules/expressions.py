@@ -118,6 +118,26 @@ def parse(text: str) -> Expression:
     return readers[kind](inner.strip())
 
 
+def last_time(
+    expression: Expression, first: float, now: float, zone: ZoneInfo, start: float
+) -> float:
+    """The last time of an expression until now, one of whose times, not after now, is `first`."""
+    if isinstance(expression, At):
+        return first
+    if isinstance(expression, Rate):
+        return first + int((now - first) // expression.seconds) * expression.seconds
+    window = 3600.0
+    while now - window > first:  # looks back farther and farther
+        time = expression.following(now - window, zone, start)
+        if time is not None and time <= now:
+            first = time
+            break
+        window *= 24
+    while (time := expression.following(first, zone, start)) is not None and time <= now:
+        first = time
+    return first
+
+
 def zone_of(name: str) -> ZoneInfo:
     """A time zone by its name in the IANA database.
 

@@ -7,13 +7,13 @@ one: both None where it is over or disabled.
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
 
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.services.schedules.expressions import (
     At,
     Expression,
     Rate,
+    last_time,
     parse,
     zone_of,
 )
@@ -23,14 +23,6 @@ SCHEDULE = "schedule"
 DEFAULT_GROUP = "default"
 # EventBridge Scheduler's own, where a target sets nothing.
 DEFAULT_AGE, DEFAULT_RETRIES = 86_400, 185
-
-
-@dataclass(frozen=True)
-class Missed:
-    """The times that passed while no server ran: how many, and the last of them."""
-
-    count: int
-    last: float
 
 
 def expression_of(schedule: Document) -> Expression:
@@ -71,15 +63,13 @@ def due(schedule: Document, time: float | None) -> Document:
     return {"Next": time, "Due": time + random.uniform(0, 60 * minutes)}
 
 
-def missed(schedule: Document, now: float) -> Missed:
-    """The times from `Next` until now; the first is due, all others were missed."""
-    count, last = 1, float(schedule["Next"])
-    while (time := following(schedule, last)) is not None and time <= now:
-        count, last = count + 1, time
-        if isinstance(rate := expression_of(schedule), Rate):  # no need to count one by one
-            more = int((now - last) // rate.seconds)
-            count, last = count + more, last + more * rate.seconds
-    return Missed(count, last)
+def last_due(schedule: Document, now: float) -> float:
+    """The last time until now of a schedule whose `Next` has come."""
+    expression, end = expression_of(schedule), schedule.get("EndDate")
+    until = now if end is None or isinstance(expression, At) else min(now, end)
+    zone = zone_of(schedule["ScheduleExpressionTimezone"])
+    start = schedule.get("StartDate", 0.0)
+    return last_time(expression, schedule["Next"], until, zone, start)
 
 
 def check(schedule: Document, now: float) -> None:

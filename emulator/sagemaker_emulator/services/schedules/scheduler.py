@@ -20,8 +20,6 @@ from sagemaker_emulator.services.schedules.schedule import SCHEDULE
 from sagemaker_emulator.storage.store import Document
 
 DAYS_KEPT = 30
-# How late a time may be fired without being taken for one that was missed.
-_LATE_SECONDS = 60.0
 _log = logging.getLogger("emulator.scheduler")
 
 
@@ -57,26 +55,26 @@ class Scheduler:
             schedule = store.get(SCHEDULE, name)
             if schedule is None or schedule["Due"] is None or schedule["Due"] > now:
                 return schedule or {**seen, "Due": None}  # changed meanwhile
-            passed = schedules.missed(schedule, now)
-            policy = schedule["Target"]["RetryPolicy"]
-            too_old = now - passed.last > policy["MaximumEventAgeInSeconds"]
-            if not too_old or _is_one_time(schedule):
-                self._send(schedule, passed.last)
-            lost = passed.count if too_old and not _is_one_time(schedule) else passed.count - 1
-            schedule |= schedules.due(schedule, schedules.following(schedule, passed.last))
+            due, last = schedule["Next"], schedules.last_due(schedule, now)
+            age = schedule["Target"]["RetryPolicy"]["MaximumEventAgeInSeconds"]
+            is_sent = now - last <= age or _is_one_time(schedule)
+            if is_sent:
+                self._send(schedule, last)
+            schedule |= schedules.due(schedule, schedules.following(schedule, last))
             if schedule["Next"] is None and schedule["ActionAfterCompletion"] == "DELETE":
                 store.delete(SCHEDULE, name)
             else:
                 store.put(SCHEDULE, name, schedule)
-        if lost:
-            reason = f"{lost} of its times passed while the emulator was down"
+        if last > due or not is_sent:
+            until = "until before" if is_sent else "until"
+            reason = f"its times from {_shown(due)} {until} {_shown(last)} passed without a server"
             self._write(schedule, {"status": "MISSED", "error_message": reason})
         return schedule
 
     def _send(self, schedule: Document, when: float) -> None:
         """Have a target called, as for one of its schedule's times."""
         target, execution = schedule["Target"], str(uuid.uuid4())
-        shown = datetime.fromtimestamp(when, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        shown = _shown(when)
         body, options = schedule_targets.call(self._context, schedule, shown, execution)
         about = {
             "EXECUTION_ID": execution,
@@ -131,6 +129,10 @@ class Scheduler:
             logs.keep_last(group, f"{schedule['Name']}/", DAYS_KEPT)
         except OSError:
             _log.exception("schedule %s: what it did is not in its log", schedule["Name"])
+
+
+def _shown(when: float) -> str:
+    return datetime.fromtimestamp(when, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _is_one_time(schedule: Document) -> bool:

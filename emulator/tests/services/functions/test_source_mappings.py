@@ -10,6 +10,7 @@ import pytest
 from emulator_process import Emulator
 from function_archive import function_request
 from local_context import local_context
+from processes import runs
 from queue_messages import Queue, queue_of, receive, received, send
 from waiting import wait_until
 
@@ -191,7 +192,9 @@ def test_mappings_and_messages_outlive_a_killed_server(
     wait_until(lambda: bodies(place) == ["before"], 60)
     functions.update_event_source_mapping(UUID=identity, Enabled=False)
     sqs.send_message(QueueUrl=url, MessageBody=(body := uuid.uuid4().hex))
+    pid = emulator.about["pid"]
     emulator.kill()
+    wait_until(lambda: not runs(pid), 30)
     assert emulator.up().returncode == 0
     functions.update_event_source_mapping(UUID=identity, Enabled=True)
     wait_until(lambda: body in bodies(place), 60)

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from sagemaker_emulator.services.schedules.expressions import parse, zone_of
+from sagemaker_emulator.services.schedules.expressions import last_time, parse, zone_of
 
 
 def times(text: str, after: str, count: int = 3, zone: str = "UTC", start: str = "") -> list[str]:
@@ -122,3 +122,21 @@ def test_what_is_no_time_zone(name: str) -> None:
 def test_times_only_grow() -> None:
     found = times("cron(0/30 0-3 * * ? *)", "2026-10-24 20:00", 40, zone="Europe/Berlin")
     assert all(earlier < later for earlier, later in pairwise(found))
+
+
+@pytest.mark.parametrize(
+    "text, first, now, last",
+    [
+        ("cron(0 * * * ? *)", "2026-11-01 05:00", "2026-11-30 12:30", "2026-11-30 12:00"),
+        ("cron(0 0 1 1 ? *)", "2020-01-01 00:00", "2026-11-30 12:30", "2026-01-01 00:00"),
+        ("cron(0 0 1 1 ? *)", "2026-01-01 00:00", "2026-01-01 00:00", "2026-01-01 00:00"),
+        ("rate(7 days)", "2026-11-01 05:00", "2026-11-30 12:30", "2026-11-29 05:00"),
+        ("at(2020-01-01T00:00:00)", "2020-01-01 00:00", "2026-11-30 12:30", "2020-01-01 00:00"),
+    ],
+)
+def test_the_last_time_until_now(text: str, first: str, now: str, last: str) -> None:
+    begin, end = (
+        datetime.fromisoformat(each).replace(tzinfo=UTC).timestamp() for each in (first, now)
+    )
+    found = last_time(parse(text), begin, end, zone_of("UTC"), begin)
+    assert f"{datetime.fromtimestamp(found, UTC):%Y-%m-%d %H:%M}" == last
