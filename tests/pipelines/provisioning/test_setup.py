@@ -238,7 +238,7 @@ def test_the_function_gets_what_the_template_gives_it(aws: Any, on_aws: Settings
     assert set(variables) == set(described)
     for name in ("ROLLOUT", "TAGS"):
         assert json.loads(variables[name]) == json.loads(described[name])
-    for name in ("INSTANCE_COUNT", "MODEL_PACKAGE_GROUP"):
+    for name in ("INSTANCE_COUNT", "MODEL_PACKAGE_GROUP", "STOP_AT"):
         assert variables[name] == described[name]
 
 
