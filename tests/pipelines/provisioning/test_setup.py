@@ -28,11 +28,13 @@ def test_everything_is_created_once(aws: Any, local: Settings) -> None:
         ("no-model marker", "s3://tally-us-east-1-123456789012/tally/no-model/"),
         ("role", "tally-execution-us-east-1"),
         ("role", "tally-promote-us-east-1"),
+        ("role", "tally-watch-us-east-1"),
         ("model package group", "tally"),
         ("queue", "tally-lost-approvals"),
         ("alarm", "tally-errors"),
         ("alarm", "tally-latency"),
         ("alarm", "tally-self-test"),
+        ("alarm", "tally-watch"),
         ("Lambda function", "tally-promote"),
         ("event retries", "tally-promote"),
         ("EventBridge rule", "tally-model-approved"),
@@ -238,7 +240,7 @@ def test_the_function_gets_what_the_template_gives_it(aws: Any, on_aws: Settings
     assert set(variables) == set(described)
     for name in ("ROLLOUT", "TAGS"):
         assert json.loads(variables[name]) == json.loads(described[name])
-    for name in ("INSTANCE_COUNT", "MODEL_PACKAGE_GROUP"):
+    for name in ("INSTANCE_COUNT", "MODEL_PACKAGE_GROUP", "STOP_AT"):
         assert variables[name] == described[name]
 
 
