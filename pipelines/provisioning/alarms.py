@@ -17,11 +17,11 @@ LOCAL_PERIOD = 10
 
 
 def alarms(session: "boto3.Session", settings: Settings) -> list[Item]:
-    """Create or update the alarms of the settings' endpoint."""
+    """Create or update the alarms of the settings' endpoint, and of the queue of lost approvals."""
     client = session.client("cloudwatch")
     items = []
-    for alarm in RESOURCES:
-        wanted = request(alarm, settings)
+    lost = template.properties("LostApprovalsAlarm", settings)
+    for wanted in (*(request(alarm, settings) for alarm in RESOURCES), lost):
         name = wanted["AlarmName"]
         found: list[Any] = client.describe_alarms(AlarmNames=[name])["MetricAlarms"]
         state: State = "updated" if found else "created"

@@ -10,13 +10,15 @@ from pipelines.settings.model import Settings
 if TYPE_CHECKING:
     import boto3
 
-# Their logical names in the template; those that invoke the promotion function.
+# Their logical names in the template: those that invoke the promotion function, and those that tell
+# people.
 PROMOTING = ("ModelApproved", "EndpointRests")
+TELLING = ("ExecutionFailed", "VersionWaits", "DeploymentFailed")
 
 
 def rules(session: "boto3.Session", settings: Settings) -> list[Item]:
     """Create or update the rules."""
-    return [_rule(session, settings, resource) for resource in PROMOTING]
+    return [_rule(session, settings, resource) for resource in (*PROMOTING, *TELLING)]
 
 
 def permissions(session: "boto3.Session", settings: Settings) -> list[Item]:

@@ -1,8 +1,8 @@
 """The AWS resources that the pipeline needs, created where they are missing, on either target.
 
 Image repositories, bucket, roles, model package group, the Lambda function that promotes, the rules
-that invoke it, the queue of what it could not do, the alarms that roll a deployment back, and the
-address that stands for "no model yet".
+that invoke it, the queue of what it could not do, the alarms that roll a deployment back, the topic
+of what people are told, and the address that stands for "no model yet".
 """
 
 import json
@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, cast
 
 from pipelines import NAME
 from pipelines.parameters import no_model
-from pipelines.provisioning import alarms, container_images, promoter, rules, template
+from pipelines.provisioning import (
+    alarms,
+    container_images,
+    notifications,
+    promoter,
+    rules,
+    template,
+)
 from pipelines.provisioning.bucket import bucket
 from pipelines.provisioning.item import Item, SetupError, error_code, explained
 from pipelines.settings.model import Settings
@@ -51,6 +58,8 @@ def setup(session: "boto3.Session", settings: Settings) -> list[Item]:
         items.append(_package_group(session, settings.name))
     with explained("sqs"):
         items.append(promoter.lost_approvals(session, settings))
+    with explained("sns"):
+        items += notifications.topic(session, settings)
     with explained("cloudwatch"):
         items += alarms.alarms(session, settings)
     with explained("lambda"):

@@ -56,6 +56,7 @@ def properties(resource: str, settings: Settings) -> Document:
         ("${Bucket}", settings.bucket_name),
         (EXECUTION_ROLE, settings.role_arn),
         ("Promotion.Arn", settings.arn("lambda", f"function:{settings.function_name}")),
+        ("${Notifications}", settings.topic_arn),
         ("LostApprovals.Arn", settings.arn("sqs", f"{settings.name}-lost-approvals")),
         ("${Name}", settings.name),
         ("${AWS::Partition}", names.partition(settings.region)),

@@ -31,6 +31,11 @@ def test_everything_is_created_once(aws: Any, local: Settings) -> None:
         ("alarm", "tally-errors"),
         ("alarm", "tally-latency"),
         ("alarm", "tally-self-test"),
+        ("alarm", "tally-lost-approvals"),
+        ("topic", "tally-notifications"),
+        ("EventBridge rule", "tally-execution-failed"),
+        ("EventBridge rule", "tally-version-waits"),
+        ("EventBridge rule", "tally-deployment-failed"),
         ("Lambda function", "tally-promote"),
         ("where events that fail go", "tally-promote"),
         ("EventBridge rule", "tally-model-approved"),
@@ -272,6 +277,19 @@ def test_an_approval_that_fails_for_good_goes_to_the_queue(aws: Any, on_aws: Set
     destination = config["DestinationConfig"]["OnFailure"]["Destination"]
     assert destination == arn["Attributes"]["QueueArn"]
     assert config["MaximumEventAgeInSeconds"] == 21600
+
+
+def test_the_address_of_the_settings_is_subscribed_once(aws: Any, on_aws: Settings) -> None:
+    told = on_aws.model_copy(update={"notify": "stock@example.com"})
+    states = [
+        item.state
+        for _ in range(2)
+        for item in setup.setup(aws.session, told)
+        if item.kind == "subscription"
+    ]
+    assert states == ["created", "exists"]
+    subscriptions = aws.session.client("sns").list_subscriptions()["Subscriptions"]
+    assert [one["Endpoint"] for one in subscriptions] == ["stock@example.com"]
 
 
 def test_only_one_branch_of_one_repository_may_retrain(template: dict[str, Any]) -> None:
