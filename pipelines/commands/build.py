@@ -1,5 +1,6 @@
 """Commands that create the pipeline and what it needs."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -51,6 +52,10 @@ def images(
     renew_base: Annotated[
         bool, typer.Option("--renew-base", help="Pin the base images to today's digests.")
     ] = False,
+    sbom: Annotated[
+        Path | None,
+        typer.Option("--sbom", metavar="FOLDER", help="Write each image's CycloneDX SBOM."),
+    ] = None,
 ) -> None:
     """List the container images on AWS, and which are missing.
 
@@ -61,8 +66,10 @@ def images(
 
     if renew_base:
         imaging.renew_bases(typer.echo)
-        if not push:
-            return
+    if sbom:
+        imaging.write_bills(sbom, typer.echo)
+    if (renew_base or sbom) and not push:
+        return
     imaging.check_target(load(target.name))
     if push:
         imaging.push(target.session, target.settings, typer.echo)

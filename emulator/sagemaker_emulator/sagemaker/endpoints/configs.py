@@ -12,7 +12,7 @@ from sagemaker_emulator.aws.pages import CREATED, Stored, page
 from sagemaker_emulator.errors import invalid
 from sagemaker_emulator.sagemaker import tags
 from sagemaker_emulator.sagemaker.defaults import ENDPOINT_CONFIG, fill
-from sagemaker_emulator.sagemaker.endpoints import capture, serverless, variants
+from sagemaker_emulator.sagemaker.endpoints import capture, serverless, status_events, variants
 from sagemaker_emulator.storage.store import Document
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ def create_config(context: Context, request: types.CreateEndpointConfigInputType
         if not context.store.create(KIND, name, document):
             raise invalid(f'Cannot create already existing endpoint configuration "{arn}".')
         tags.add(context, arn, request.get("Tags"))
+    status_events.emit_config(context, document)
     return {"EndpointConfigArn": arn}
 
 
@@ -97,6 +98,7 @@ def delete_config(context: Context, request: types.DeleteEndpointConfigInputType
     """Forget a configuration; an endpoint that uses it keeps running."""
     with context.store.transaction():
         document = get(context, request["EndpointConfigName"])
+        status_events.emit_config(context, document)
         context.store.delete(KIND, document["EndpointConfigName"])
         context.store.delete("tags", document["EndpointConfigArn"])
     return {}
