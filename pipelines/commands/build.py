@@ -6,26 +6,52 @@ from typing import Annotated
 import typer
 
 from pipelines.commands.group import Group
-from pipelines.commands.shared import LOCAL, TargetOption, say
+from pipelines.commands.shared import LOCAL, AsJson, TargetOption, note, print_json, say
 
 app = Group("Build")
 
 
-@app.add("upsert", "upsert start -p MaxTrials=4    # both commands in one call")
+@app.add(
+    "upsert",
+    "upsert start -p MaxTrials=4    # both commands in one call",
+    "upsert --diff                  # what it would change",
+)
 def upsert(
     target: TargetOption = LOCAL,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the definition; change nothing.")
     ] = False,
+    diff: Annotated[
+        bool,
+        typer.Option("--diff", help="Say what would change and which steps run again."),
+    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Create the pipeline, or update it to this code and settings.
 
     When neither has changed, nothing is built or sent.
+    --dry-run asks AWS nothing if the settings name the account.
     """
     from pipelines.provisioning import upsert as upserting
 
+    if as_json and not diff:
+        note("Error: --json goes with --diff: python pipeline.py upsert --diff --json")
+        raise typer.Exit(2)
+    if dry_run and diff:
+        note("Error: choose --dry-run, which prints the definition, or --diff.")
+        raise typer.Exit(2)
     if dry_run:
-        typer.echo(upserting.dry_run(target.settings))
+        typer.echo(upserting.dry_run(target.offline_settings))
+    elif diff:
+        from pipelines.executions import difference
+
+        found = difference.read(target.session, target.settings)
+        if as_json:
+            print_json(found.as_dict())
+        else:
+            from pipelines.display import differences
+
+            typer.echo(differences.render(found))
     else:
         say(str(upserting.upsert(target.session, target.settings)))
 

@@ -447,8 +447,10 @@ class Settings(Section):
             service: As in ARNs, such as `lambda`.
             resource: The end of the ARN, such as `function:tally-promote`.
         """
-        region = "" if service in names.GLOBAL_SERVICES else self.region
         partition = names.partition(self.region)
+        if service == "s3":
+            return f"arn:{partition}:s3:::{resource}"
+        region = "" if service in names.GLOBAL_SERVICES else self.region
         return f"arn:{partition}:{service}:{region}:{self.account_id}:{resource}"
 
     @property

@@ -176,7 +176,7 @@ def test_a_model_that_fails_every_request_is_rolled_back_noted_and_told(
 
 
 def test_an_approval_that_meets_an_endpoint_busy_for_longer_than_all_tries_is_carried_out(
-    account: Callable[..., Account],
+    account: Callable[..., Account], capsys: pytest.CaptureFixture[str]
 ) -> None:
     here = account("staging", rollout_bake="30")
     function: Any = here.session.client("lambda")
@@ -199,3 +199,7 @@ def test_an_approval_that_meets_an_endpoint_busy_for_longer_than_all_tries_is_ca
     assert not here.serves(third)
     wait_until(lambda: here.serves(third))
     assert not here.notes_a_failure(second)
+    function.update_function_configuration(FunctionName=name, Timeout=600)
+    assert pipeline.main(["redrive"]) == 0
+    assert "already serving" in capsys.readouterr().out
+    assert messages() == 0

@@ -136,7 +136,7 @@ def _deployment_config(
     guard.require_alarms(context, rollout.alarms)
     if len(rollout.steps) > 1:
         old = document["Config"]["ProductionVariants"]
-        guard.require_same_variants(old, config["ProductionVariants"])
+        guard.require_alike(old, config["ProductionVariants"])
     return chosen or None
 
 
@@ -170,7 +170,7 @@ def describe_endpoint(context: Context, request: types.DescribeEndpointInputType
     if captures := document["Config"].get("DataCaptureConfig"):
         described = context.captures.describe(request["EndpointName"], captures)
         document["DataCaptureConfig"] = described
-    if document["EndpointStatus"] in ("Creating", "Updating"):
+    if document["EndpointStatus"] == "Creating" or document.get("Update"):
         document["PendingDeploymentSummary"] = progress.pending(document)
     return document
 

@@ -8,7 +8,8 @@ from local_context import local_context
 
 from sagemaker_emulator.aws import dispatch
 from sagemaker_emulator.aws.context import Context
-from sagemaker_emulator.sagemaker.endpoints.guard import RolledBack, check
+from sagemaker_emulator.errors import ApiError
+from sagemaker_emulator.sagemaker.endpoints.guard import RolledBack, check, require_alike
 from sagemaker_emulator.sagemaker.endpoints.rollout import Rollout
 
 WATCHED = Rollout(timeout=600, alarms=("errors",))
@@ -71,3 +72,9 @@ def test_update_may_take_its_time_and_no_longer(context: Context) -> None:
     check(context, WATCHED, time.time() - 590)
     with pytest.raises(RolledBack, match="MaximumExecutionTimeoutInSeconds of 600"):
         check(context, WATCHED, time.time() - 601)
+
+
+def test_serverless_variants_are_not_shifted_in_steps() -> None:
+    variants = [{"VariantName": "v", "ServerlessConfig": {"MemorySizeInMB": 1024}}]
+    with pytest.raises(ApiError, match="v is serverless; use the Type ALL_AT_ONCE"):
+        require_alike(variants, variants)
