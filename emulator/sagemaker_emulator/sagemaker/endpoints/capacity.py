@@ -43,7 +43,8 @@ def update_weights(
             desired = {each["VariantName"]: each for each in _unique(document, request)}
             weights = {k: v["DesiredWeight"] for k, v in desired.items() if "DesiredWeight" in v}
             now = {
-                each["VariantName"]: each["CurrentInstanceCount"] for each in _summaries(document)
+                each["VariantName"]: each["CurrentInstanceCount"]
+                for each in variants.shown(document)
             }
             counts = {
                 k: v["DesiredInstanceCount"]
@@ -99,7 +100,7 @@ def _change(
     sizes: Mapping[str, Mapping[str, int]],
 ) -> None:
     """Have an endpoint's document show what its variants are to have, and a restart restore it."""
-    for variant in _summaries(document):
+    for variant in variants.shown(document):
         name = variant["VariantName"]
         if name in weights:
             variant |= {"CurrentWeight": weights[name], "DesiredWeight": weights[name]}
@@ -117,10 +118,6 @@ def _change(
             variant["ServerlessConfig"] = sizes[name]
 
 
-def _summaries(document: Document) -> list[Document]:
-    return [*document[variants.PRODUCTION], *(document.get(variants.SHADOW) or [])]
-
-
 def _unique(
     document: Document, request: types.UpdateEndpointWeightsAndCapacitiesInputTypeDef
 ) -> list[types.DesiredWeightAndCapacityTypeDef]:
@@ -133,7 +130,7 @@ def _unique(
     names = [each["VariantName"] for each in desired]
     if twice := [each for each in names if names.count(each) > 1]:
         raise invalid(f'The variant name "{twice[0]}" was non-unique within the request.')
-    known = [variant["VariantName"] for variant in _summaries(document)]
+    known = [variant["VariantName"] for variant in variants.shown(document)]
     if unknown := [each for each in names if each not in known]:
         listed = ", ".join(f'"{each}"' for each in unknown)
         raise invalid(
