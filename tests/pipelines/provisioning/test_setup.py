@@ -44,6 +44,8 @@ def test_everything_is_created_once(aws: Any, local: Settings) -> None:
         ("EventBridge rule", "tally-endpoint-rests"),
         ("permission", "tally-model-approved may invoke tally-promote"),
         ("permission", "tally-endpoint-rests may invoke tally-promote"),
+        ("EventBridge rule", "tally-endpoint-bakes"),
+        ("permission", "tally-endpoint-bakes may invoke tally-promote"),
     }
     assert {item.state for item in first} == {"created"}
     second = setup.setup(aws.session, local)
