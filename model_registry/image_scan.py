@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from model_registry.errors import RegistryError
+from model_registry.errors import ImageScanError, ImageScanPendingError
 
 if TYPE_CHECKING:
     from types_boto3_ecr import ECRClient
@@ -29,10 +29,6 @@ IMAGE = re.compile(
 )
 
 
-class ImageScanError(RegistryError):
-    """The image's scan forbids that it serves, or has not said that it may."""
-
-
 def check(client: ECRClient, image: str, stop_at: str) -> None:
     """Check that an image may serve.
 
@@ -42,8 +38,8 @@ def check(client: ECRClient, image: str, stop_at: str) -> None:
         stop_at: The setting `images.stop_at`: none, critical or high.
 
     Raises:
-        ImageScanError: The scan has findings of that severity or above, has not ended or failed, or
-            cannot be read.
+        ImageScanError: The scan has findings of that severity or above, failed, or cannot be read.
+        ImageScanPendingError: It has not ended.
     """
     if stop_at == NONE:
         return
@@ -82,13 +78,11 @@ def _severity_counts(client: ECRClient, image: str) -> dict[str, int]:
     status = response.get("imageScanStatus", {})
     state = status.get("status", "missing")
     if state not in SCANNED:
-        then = (
-            "Promote again when it has ended."
-            if state in WAIT
-            else "Scan it again (`aws ecr start-image-scan`), or set images.stop_at: none."
-        )
+        said = f"The scan of {image} is {state} {status.get('description', '')}".rstrip()
+        if state in WAIT:
+            raise ImageScanPendingError(f"{said}. Promote again when it has ended.")
         raise ImageScanError(
-            f"The scan of {image} is {state} {status.get('description', '')}".rstrip() + f". {then}"
+            f"{said}. Scan it again (`aws ecr start-image-scan`), or set images.stop_at: none."
         )
     counts = response.get("imageScanFindings", {}).get("findingSeverityCounts", {})
     return {str(severity): number for severity, number in counts.items()}

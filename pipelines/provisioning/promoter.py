@@ -28,6 +28,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "EXECUTION_ROLE": settings.role_arn,
         "INSTANCE_COUNT": str(settings.instances.inference_count),
         "MODEL_PACKAGE_GROUP": settings.name,
+        "STOP_AT": settings.images.stop_at,
         ROLLOUT: json.dumps(asdict(rollout(settings))),
         "TAGS": json.dumps(TAGS),
     }
@@ -52,6 +53,7 @@ def placement(settings: Settings) -> "Placement":
         settings.instances.inference_count,
         rollout(settings),
         TAGS,
+        settings.images.stop_at,
     )
 
 

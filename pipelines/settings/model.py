@@ -74,6 +74,16 @@ class Images(Section):
     """Image of the endpoint and of batch scoring."""
     from_ecr: bool
     """true: `setup` makes image repositories, `make images` fills them, `upsert` requires them."""
+    stop_at: Literal["none", "critical", "high"] = "none"
+    """Severity of ECR's findings in the endpoint's image at which no version is promoted."""
+
+    @model_validator(mode="after")
+    def _check_scan(self) -> "Images":
+        if self.stop_at != "none" and not self.from_ecr:
+            raise ValueError(
+                f"stop_at: {self.stop_at} needs images that ECR scans (from_ecr: true)"
+            )
+        return self
 
 
 class Instances(Section):

@@ -10,12 +10,24 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from model_registry import image_scan
-from model_registry.image_scan import ImageScanError
+from model_registry.configuration import Placement
+from model_registry.errors import ImageScanError
+from model_registry.lambda_handler import handler
+from model_registry.promotion import promote
 
 if TYPE_CHECKING:
     from types_boto3_ecr import ECRClient
+    from types_boto3_sagemaker import SageMakerClient
+
+    from tests.model_registry.served import Register
 
 HOST = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
+MANIFEST = {
+    "schemaVersion": 2,
+    "mediaType": "application/vnd.docker.distribution.manifest.v2+json",
+    "config": {"digest": f"sha256:{'1' * 64}", "size": 1},
+    "layers": [],
+}
 IMAGE = f"{HOST}/tally-inference:1"
 
 
@@ -37,14 +49,8 @@ def ecr(url: str) -> "ECRClient":
         aws_access_key_id="testing", aws_secret_access_key="testing",
     )  # fmt: skip
     client.create_repository(repositoryName="tally-inference")
-    manifest = {
-        "schemaVersion": 2,
-        "mediaType": "application/vnd.docker.distribution.manifest.v2+json",
-        "config": {"digest": f"sha256:{'1' * 64}", "size": 1},
-        "layers": [],
-    }
     client.put_image(
-        repositoryName="tally-inference", imageManifest=json.dumps(manifest), imageTag="1"
+        repositoryName="tally-inference", imageManifest=json.dumps(MANIFEST), imageTag="1"
     )
     return client
 
@@ -127,3 +133,53 @@ def test_a_scan_that_has_not_ended_is_no_permission(
 def test_an_image_without_a_scan_is_refused(ecr: "ECRClient", image: str, said: str) -> None:
     with pytest.raises(ImageScanError, match=said):
         image_scan.check(ecr, image, "high")
+
+
+def scanned(session: boto3.Session) -> "ECRClient":
+    """An account whose registry has scanned the image: moto finds one HIGH vulnerability in all."""
+    client = session.client("ecr")
+    client.create_repository(repositoryName="tally-inference")
+    client.put_image(
+        repositoryName="tally-inference", imageManifest=json.dumps(MANIFEST), imageTag="1"
+    )
+    client.start_image_scan(repositoryName="tally-inference", imageId={"imageTag": "1"})
+    return client
+
+
+@pytest.mark.parametrize("stop_at", ["high", "critical", "none"])
+def test_a_version_whose_image_has_findings_is_not_promoted(
+    session: boto3.Session, client: "SageMakerClient", register: "Register", stop_at: str
+) -> None:
+    ecr, arn = scanned(session), register("Approved")
+    placement = Placement(
+        "tally", "ml.m5.large", "arn:aws:iam::123456789012:role/x", stop_at=stop_at
+    )
+    if stop_at != "high":
+        assert promote(client, arn, placement, ecr=ecr).status == "endpoint created"
+        return
+    with pytest.raises(ImageScanError, match="has 1 HIGH findings, and images"):
+        promote(client, arn, placement, ecr=ecr)
+    assert not client.list_endpoint_configs()["EndpointConfigs"]
+
+
+def test_the_function_refuses_such_a_version_and_says_why(
+    session: boto3.Session,
+    client: "SageMakerClient",
+    register: "Register",
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scanned(session)
+    arn = register("Approved", endpoint_name="tally", instance_type="ml.m5.large")
+    monkeypatch.setenv("STOP_AT", "high")
+    monkeypatch.setenv("EXECUTION_ROLE", "arn:aws:iam::123456789012:role/x")
+    event = {
+        "detail-type": "SageMaker Model Package State Change",
+        "time": "2026-11-30T12:00:00Z",
+        "detail": {"ModelPackageArn": arn, "ModelPackageGroupName": "tally"},
+    }
+    result = handler(event)
+    assert result["status"] == "refused"
+    assert "has 1 HIGH findings" in result["reason"]
+    assert not client.list_endpoint_configs()["EndpointConfigs"]
+    with pytest.raises(ImageScanError):  # the Deploy step fails, with the reason
+        handler({"model_package_arn": arn, "endpoint_name": "tally"})

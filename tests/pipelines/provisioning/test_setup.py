@@ -35,6 +35,7 @@ def test_everything_is_created_once(aws: Any, local: Settings) -> None:
         ("alarm", "tally-self-test"),
         ("alarm", "tally-lost-approvals"),
         ("topic", "tally-notifications"),
+        ("topic policy", "arn:aws:sns:us-east-1:123456789012:tally-notifications"),
         ("EventBridge rule", "tally-execution-failed"),
         ("EventBridge rule", "tally-version-waits"),
         ("EventBridge rule", "tally-deployment-failed"),
@@ -245,7 +246,7 @@ def test_the_function_gets_what_the_template_gives_it(aws: Any, on_aws: Settings
     assert set(variables) == set(described)
     for name in ("ROLLOUT", "TAGS"):
         assert json.loads(variables[name]) == json.loads(described[name])
-    for name in ("INSTANCE_COUNT", "MODEL_PACKAGE_GROUP"):
+    for name in ("INSTANCE_COUNT", "MODEL_PACKAGE_GROUP", "STOP_AT"):
         assert variables[name] == described[name]
 
 
@@ -362,6 +363,7 @@ def test_setup_makes_every_resource_of_the_template(aws: Any, on_aws: Settings) 
     setup.setup(aws.session, on_aws)
     described = cloudformation.resources(on_aws)
     for_github = ("HasRetraining", "CreatesProvider")  # the parameter GitHubRepository is empty
+    asked = (*for_github, "Notifies")  # and nobody's address is in the settings
     assert {one.logical for one in described} == {
         logical
         for logical, one in cloudformation.load()["Resources"].items()
