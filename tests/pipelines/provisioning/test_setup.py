@@ -48,7 +48,8 @@ def test_everything_is_created_once(aws: Any, local: Settings) -> None:
         ("EventBridge rule", "tally-endpoint-bakes"),
         ("permission", "tally-endpoint-bakes may invoke tally-promote"),
     }
-    assert {item.state for item in first} == {"created"}
+    # A new topic has SNS's policy, which the template's replaces.
+    assert {item.state for item in first if item.kind != "topic policy"} == {"created"}
     second = setup.setup(aws.session, local)
     assert [(item.kind, item.name) for item in second] == [(i.kind, i.name) for i in first]
     assert {item.state for item in second} == {"exists"}
@@ -367,7 +368,7 @@ def test_setup_makes_every_resource_of_the_template(aws: Any, on_aws: Settings) 
     assert {one.logical for one in described} == {
         logical
         for logical, one in cloudformation.load()["Resources"].items()
-        if one.get("Condition") not in for_github
+        if one.get("Condition") not in asked
     }
     for resource in described:
         assert KINDS[resource.type].exists(aws.session, resource), resource.logical
