@@ -18,6 +18,7 @@ from typing import Any
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.services import targets
+from sagemaker_emulator.services.background import Background
 from sagemaker_emulator.services.schedules.schedule_targets import ATTEMPT
 from sagemaker_emulator.services.topics import http_subscribers
 from sagemaker_emulator.storage.store import Document
@@ -87,11 +88,14 @@ class Deliveries:
     reports: dict[str, Callable[[Ended], None]] = field(default_factory=dict)
     _stopping: threading.Event = field(default_factory=threading.Event)
 
+    def __post_init__(self) -> None:
+        self._background = Background(self._deliver)
+
     def start(self) -> None:
         """Continue what the previous server had not delivered."""
         store = self.context.store
         for delivery in store.list(_KIND):
-            self._begin(delivery["Id"])
+            self._background.begin(delivery["Id"])
         for letter in store.list(_EARLIER_KIND):  # they begin as they are sent
             with store.transaction():
                 self.send_dead_letter(letter["Queue"], letter["Body"], letter["Attributes"])
@@ -144,7 +148,7 @@ class Deliveries:
             "Attempts": attempts,
         }
         self.context.store.put(_KIND, identity, delivery)
-        self._begin(identity)
+        self._background.begin(identity)
         return identity
 
     def send_dead_letter(self, arn: str, body: str, attributes: Mapping[str, str | int]) -> None:
@@ -161,9 +165,6 @@ class Deliveries:
         if ended.exhausted:
             attributes["EXHAUSTED_RETRY_CONDITION"] = ended.exhausted
         self.send_dead_letter(letter["Arn"], letter["Body"], attributes)
-
-    def _begin(self, identity: str) -> None:
-        threading.Thread(target=self._deliver, args=(identity,), daemon=True).start()
 
     def _deliver(self, identity: str) -> None:
         """Try until the target has it, refuses it, it is given up, or the server stops."""

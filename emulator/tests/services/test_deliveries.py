@@ -36,6 +36,17 @@ def test_what_a_server_left_is_delivered_by_the_next(context: Context) -> None:
     wait_until(lambda: context.store.list("delivery") == [], 30)
 
 
+def test_what_is_under_way_when_the_service_starts_is_delivered_once(context: Context) -> None:
+    queue = queue_of(context)
+    sent = [str(number) for number in range(10)]
+    for body in sent:
+        context.deliveries.send(queue.arn, body, {})
+        context.deliveries.start()
+    wait_until(lambda: context.store.list("delivery") == [], 30)
+    found = receive(context, queue) + receive(context, queue)
+    assert sorted(each["Body"] for each in found) == sent
+
+
 def test_dead_letters_of_an_earlier_state_are_sent(context: Context) -> None:
     queue = queue_of(context)
     letter = {"Id": "1", "Queue": queue.arn, "Body": "early", "Attributes": {"ErrorCode": 200}}

@@ -10,7 +10,7 @@ from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
 from sagemaker_emulator.aws.members import paths
 from sagemaker_emulator.errors import invalid
-from sagemaker_emulator.sagemaker.endpoints import serverless, variants
+from sagemaker_emulator.sagemaker.endpoints import serverless, status_events, variants
 from sagemaker_emulator.sagemaker.endpoints.deployments import KIND
 from sagemaker_emulator.sagemaker.endpoints.operations import get
 from sagemaker_emulator.storage.store import Document
@@ -64,6 +64,8 @@ def update_weights(
                 document |= {"EndpointStatus": "Updating", "FailureReason": ""}
             document["LastModifiedTime"] = time.time()
             context.store.put(KIND, name, document)
+            if counts:
+                status_events.emit_status(context, document)
         deployment.weigh(weights)
         deployment.resize(sizes)
         if counts:

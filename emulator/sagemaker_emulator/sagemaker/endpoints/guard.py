@@ -62,9 +62,9 @@ def check(context: Context, rollout: Rollout, begin: float) -> None:
     Raises:
         RolledBack: it may not.
     """
-    if ringing := [name for name in rollout.alarms if context.alarms.rang(name, begin)]:
+    if in_alarm := [name for name in rollout.alarms if context.alarms.was_in_alarm(name, begin)]:
         raise RolledBack(
-            f"The deployment was rolled back: CloudWatch alarm(s) in ALARM: {', '.join(ringing)}."
+            f"The deployment was rolled back: CloudWatch alarm(s) in ALARM: {', '.join(in_alarm)}."
         )
     if gone := [name for name in rollout.alarms if context.alarms.state(name) is None]:
         raise RolledBack(

@@ -41,19 +41,19 @@ def set_state(context: Context, state: str) -> None:
     context.alarms.change("errors", state, "a test", None)
 
 
-def test_update_goes_on_while_no_alarm_rings(context: Context) -> None:
+def test_update_goes_on_while_no_alarm_is_in_alarm(context: Context) -> None:
     check(context, WATCHED, time.time())
     set_state(context, "OK")
     check(context, WATCHED, time.time())
 
 
-def test_alarm_that_rings_is_named(context: Context) -> None:
+def test_alarm_in_alarm_is_named(context: Context) -> None:
     set_state(context, "ALARM")
     with pytest.raises(RolledBack, match="in ALARM: errors"):
         check(context, WATCHED, time.time())
 
 
-def test_alarm_that_rang_between_two_looks_counts(context: Context) -> None:
+def test_alarm_in_alarm_between_two_looks_counts(context: Context) -> None:
     begin = time.time()
     set_state(context, "ALARM")
     set_state(context, "OK")
