@@ -135,6 +135,23 @@ def declared(settings: Settings) -> list[Parameter]:
     return [*parameters[:4], data_version, audit_version, *parameters[4:], approved_model]
 
 
+def declared_for_watching(settings: Settings) -> list[Parameter]:
+    """Every parameter of the pipeline that watches the endpoint.
+
+    Args:
+        settings: Resolved settings; they hold the defaults.
+    """
+    return [
+        _from_setting(settings, name, key)
+        for name, key in (
+            ("EndpointName", "endpoint"),
+            ("WindowDays", "watch.window_days"),
+            ("FalseAlarms", "watch.false_alarms"),
+            ("ProcessingInstanceType", "instances.processing"),
+        )
+    ]
+
+
 def _from_setting(settings: Settings, name: str, key: str) -> Parameter:
     field = FIELDS[key]
     value: Any = settings

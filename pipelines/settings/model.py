@@ -329,6 +329,19 @@ class Desk(Section):
     """Days in which the desk keeps a shift's photos on this machine."""
 
 
+class Watch(Section):
+    """Watching the endpoint: do photos and answers still look like those of the test?"""
+
+    schedule: str = ""
+    """How often `setup` has it watched, such as rate(1 day) or cron(0 6 * * ? *); empty: never."""
+    window_days: Count = 7
+    """Days of answers that a run looks at."""
+    false_alarms: fields.PartialShare = 0.01
+    """Probability that a run raises anything although nothing has changed."""
+    retrain: bool = False
+    """true: a change starts the pipeline, which ends with a version that waits for approval."""
+
+
 class Settings(Section):
     """Everything about one target. After `resolved`, nothing in it is null."""
 
@@ -360,6 +373,7 @@ class Settings(Section):
     running: Running
     cost: Cost = Cost()
     desk: Desk = Desk()
+    watch: Watch = Watch()
 
     @model_validator(mode="before")
     @classmethod
@@ -440,6 +454,26 @@ class Settings(Section):
         `tally` for prod, `tally-dev` and `tally-staging` for the others.
         """
         return names.base(self.stage)
+
+    @property
+    def watch_name(self) -> str:
+        """The name of the pipeline that watches the endpoint."""
+        return f"{self.name}-watch"
+
+    @property
+    def capture_address(self) -> str:
+        """Where endpoints keep what they answered; for resolved settings only."""
+        return f"s3://{self.bucket_name}/{NAME}/capture"
+
+    @property
+    def baselines_address(self) -> str:
+        """Where Evaluate puts the baseline of each model; for resolved settings only."""
+        return f"s3://{self.bucket_name}/{NAME}/baselines"
+
+    @property
+    def audits_address(self) -> str:
+        """Where the desk keeps the log of audits; for resolved settings only."""
+        return f"s3://{self.bucket_name}/{NAME}/audits"
 
     @property
     def function_name(self) -> str:

@@ -70,7 +70,7 @@ def test_it_may_push_images_and_upsert(
     monkeypatch.setattr(definition_cache, "FOLDER", tmp_path)
     # Each compilation finds another definition, so the pipeline is created and then updated.
     texts = iter(["{}", '{"Version": "2020-12-01"}'])
-    monkeypatch.setattr(definition_cache, "_compile", lambda settings: next(texts))
+    monkeypatch.setattr(definition_cache, "_compile", lambda settings, module: next(texts))
     (tmp_path / "docker").write_text("#!/bin/sh\n")
     (tmp_path / "docker").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
