@@ -140,7 +140,7 @@ Image = Annotated[str | None, Allowed("an image's address, or null", bool)]
 InstanceType = Annotated[
     str, Allowed("an instance type such as ml.m5.xlarge", _matches(r"ml\.[a-z0-9-]+\.[a-z0-9-]+"))
 ]
-# `names.is_endpoint` says which of them a stage may use.
+# `names.belongs` says which of them a stage may use.
 EndpointName = Annotated[
     str,
     Allowed(

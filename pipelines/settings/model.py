@@ -385,7 +385,7 @@ class Settings(Section):
     @classmethod
     def _endpoint_of_the_stage(cls, value: str, others: ValidationInfo) -> str:
         stage = others.data.get("stage")
-        if stage and not names.is_endpoint(stage, value):
+        if stage and not names.belongs(stage, value):
             raise ValueError(f"{value!r} is not allowed. Allowed: {names.endpoints(stage)}.")
         return value
 
@@ -412,9 +412,9 @@ class Settings(Section):
         named = self.model_copy(
             update={
                 "account": account,
-                "bucket": self.bucket or f"{self.name}-{self.region}-{account}",
             }
         )
+        named = named.model_copy(update={"bucket": self.bucket or named.default_bucket})
         role = self.role or self.global_name("execution")
         if not role.startswith("arn:"):
             role = named.arn("iam", f"role/{role}")
@@ -454,6 +454,11 @@ class Settings(Section):
         `tally` for prod, `tally-dev` and `tally-staging` for the others.
         """
         return names.base(self.stage)
+
+    @property
+    def default_bucket(self) -> str:
+        """The bucket where the settings name no other; for resolved settings only."""
+        return f"{self.name}-{self.region}-{self.account_id}"
 
     @property
     def watch_name(self) -> str:
