@@ -368,6 +368,8 @@ class Settings(Section):
     tracking: Tracking = Tracking()
     quality: Quality
     rollout: Rollout
+    notify: fields.Email = ""
+    """E-mail address told of failures, waiting versions, rollbacks and alarms; empty: nobody."""
     running: Running
     cost: Cost = Cost()
     desk: Desk = Desk()
@@ -434,6 +436,11 @@ class Settings(Section):
         if self.target == "local" or self.quality.approval_status == "Approved":
             return get_args(ApprovalStatus)
         return "PendingManualApproval", "Rejected"
+
+    @property
+    def topic_arn(self) -> str:
+        """The SNS topic of what people are told; for resolved settings only."""
+        return self.arn("sns", f"{self.name}-notifications")
 
     @property
     def alarm_names(self) -> tuple[str, ...]:
