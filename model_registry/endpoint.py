@@ -45,13 +45,16 @@ class Endpoint:
 
     Attributes:
         variant: The variant with most of the traffic now; "" before there is any.
+        instances: How many instances that variant is to have; 0 if it has none, or no such number.
         pending_config: The configuration it is changing to; "" when nothing is in progress.
     """
 
     name: str
+    arn: str
     status: str
     config: str
     variant: str
+    instances: int
     model: ServedModel
     pending_config: str
     pending_model: ServedModel
@@ -94,12 +97,14 @@ def read(client: SageMakerClient, name: str) -> Endpoint | None:
     pending = response.get("PendingDeploymentSummary", {}).get("EndpointConfigName", "")
     if status not in CHANGING:  # a rollback keeps naming the configuration that it leaves
         pending = ""
-    variant = _busiest(response.get("ProductionVariants", []))
+    variant, instances = _busiest(response.get("ProductionVariants", []))
     return Endpoint(
         name=name,
+        arn=response["EndpointArn"],
         status=status,
         config=config,
         variant=variant,
+        instances=instances,
         model=read_model(client, config, variant),
         pending_config=pending,
         pending_model=read_model(client, pending, variant) if pending else ServedModel(),
@@ -126,10 +131,15 @@ def read_model(client: SageMakerClient, config: str, variant: str = "") -> Serve
     return ServedModel(name, package, response["CreationTime"])
 
 
-def _busiest(variants: Sequence[Mapping[str, Any]]) -> str:
-    """The variant that gets most of the traffic now, which its configuration need not tell."""
+def _busiest(variants: Sequence[Mapping[str, Any]]) -> tuple[str, int]:
+    """The variant that gets most of the traffic now, and its instances.
+
+    Its configuration need not tell either: they are changed while serving.
+    """
     first = max(variants, key=lambda variant: variant.get("CurrentWeight", 0.0), default=None)
-    return str(first["VariantName"]) if first else ""
+    if not first:
+        return "", 0
+    return str(first["VariantName"]), int(first.get("DesiredInstanceCount", 0))
 
 
 def main_variant(variants: Sequence[Variant], name: str) -> Variant:
@@ -176,6 +186,11 @@ def tags(client: SageMakerClient, config: str) -> dict[str, str]:
         if is_missing(error):
             return {}
         raise
+    return tags_of(client, arn)
+
+
+def tags_of(client: SageMakerClient, arn: str) -> dict[str, str]:
+    """Return the tags of a resource, except AWS's own."""
     pages = client.get_paginator("list_tags").paginate(ResourceArn=arn)
     pairs = {tag["Key"]: tag["Value"] for page in pages for tag in page["Tags"]}
     return {key: value for key, value in pairs.items() if not key.startswith("aws:")}

@@ -11,3 +11,7 @@ class NotApprovedError(RegistryError):
 
 class EndpointBusyError(RegistryError):
     """The endpoint was still being created or changed when the time to wait was over."""
+
+
+class ModelDataError(RegistryError):
+    """The model data of a version is not what was registered, and approved."""

@@ -1,8 +1,11 @@
-"""The handler of the promotion function, which the Deploy step and the approval event call.
+"""The handler of the promotion function: for the Deploy step, approvals, and a resting endpoint.
 
 The Deploy step names the endpoint; an approval event names only the version, which was registered
-with `endpoint_name` and `instance_type` in its CustomerMetadataProperties. The environment variable
-`EXECUTION_ROLE` is the role that the endpoint's model gets.
+with `endpoint_name` and `instance_type` in its CustomerMetadataProperties. When the endpoint has
+finished a change, its event brings up an approval that could not be carried out meanwhile.
+
+`setup` writes the environment variables: `EXECUTION_ROLE` (the role that the endpoint's model
+gets), `ROLLOUT` (`deployment.Rollout` as JSON), `MODEL_PACKAGE_GROUP`, `INSTANCE_COUNT` and `TAGS`.
 """
 
 import json
@@ -10,28 +13,48 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 
-from model_registry.errors import EndpointBusyError, NotApprovedError, RegistryError
-from model_registry.promotion import Placement, promote
+from model_registry import announcements, attempts, decisions
+from model_registry import endpoint as endpoints
+from model_registry.attempts import Failure
+from model_registry.configuration import Placement
+from model_registry.deployment import Rollout
+from model_registry.errors import (
+    EndpointBusyError,
+    ModelDataError,
+    NotApprovedError,
+    RegistryError,
+)
+from model_registry.promotion import promote
 from model_registry.replaced import describe_replaced
-from model_registry.versions import ModelVersion, describe
+from model_registry.versions import APPROVED, ModelVersion, describe
+
+if TYPE_CHECKING:
+    from types_boto3_sagemaker import SageMakerClient
 
 LEFT = "left for approval"
 NO_DECISION = "not a decision"  # something else of the version was changed
-EVENT = "SageMaker Model Package State Change"
+FAILED_BEFORE = "its deployment failed before"  # for this decision: only a new one tries again
+REFUSED = "refused"
+CHANGING = "the endpoint is changing"
+NOT_OURS = "the endpoint serves a model of another group"
+NOTHING_LEFT = "no decision is left to carry out"
+APPROVAL = "SageMaker Model Package State Change"
+ENDPOINT = "SageMaker Endpoint State Change"
 # Kept back of the function's own time limit, so that the reason is returned and not cut off.
 MARGIN_SECONDS = 10.0
 
 
 def handler(event: Mapping[str, Any], context: Any = None) -> dict[str, Any]:
-    """Promote the version that the event names, if it is approved.
+    """Promote the version that the event names, if it is approved, or that was decided on last.
 
     Args:
         event: `{"model_package_arn", "endpoint_name", "instance_type"}` from the Deploy step, or
-            EventBridge's "SageMaker Model Package State Change".
+            EventBridge's "SageMaker Model Package State Change" or "SageMaker Endpoint State
+            Change".
         context: Lambda's context, for the time that is left.
 
     Returns:
@@ -43,34 +66,94 @@ def handler(event: Mapping[str, Any], context: Any = None) -> dict[str, Any]:
             retries an event that ends so; a pipeline step ends Failed with this reason.
         RegistryError: The event names no model package, or nothing names the endpoint.
     """
+    client = boto3.client("sagemaker")
+    if event.get("detail-type") == ENDPOINT:
+        return _log({"statusCode": 200, **_follow(client, event, context)})
     if not _is_decision(event):
         return _log({"statusCode": 200, "status": NO_DECISION})
-    arn = _package_arn(event)
-    client = boto3.client("sagemaker")
-    version = describe(client, arn)
-    base = {"statusCode": 200, "model_package_arn": arn, "version": version.version}
+    version = describe(client, _package_arn(event))
+    decided_at = _approved_at(event, version)
+    if decided_at:
+        if attempts.failed(version, decided_at):
+            return _log({"statusCode": 200, **_named(version), "status": FAILED_BEFORE})
+        if version.approval == APPROVED:
+            decisions.record(client, version, decided_at)
+    return _log({"statusCode": 200, **_promote(client, version, event, context, decided_at)})
+
+
+def _follow(client: "SageMakerClient", event: Mapping[str, Any], context: Any) -> dict[str, Any]:
+    """Note what became of the endpoint's change, and carry out the last decision, if it is left.
+
+    After a rollback the version is noted, so that it is not the last decision any more: no loop.
+    """
+    name = event["detail"]["EndpointName"]
+    current = endpoints.read(client, name)
+    if current is None or current.busy:
+        return {"status": CHANGING, "endpoint_name": name}
+    group = os.environ["MODEL_PACKAGE_GROUP"]
+    if attempts.group_of(attempts.package(client, current)) != group:
+        return {"status": NOT_OURS, "endpoint_name": name}
+    attempts.settle(client, current, _announce)
+    version = decisions.last(client, group, name)
+    by_hand = not endpoints.tags(client, current.config).get(endpoints.DECIDED_AT)
+    if version is None or by_hand:  # whoever gave it another configuration has decided later
+        return {"status": NOTHING_LEFT, "endpoint_name": name}
+    return _promote(client, version, {"endpoint_name": name}, context, decisions.recorded(version))
+
+
+def _promote(
+    client: "SageMakerClient",
+    version: ModelVersion,
+    event: Mapping[str, Any],
+    context: Any,
+    decided_at: datetime | None,
+) -> dict[str, Any]:
     placement = Placement(
         endpoint_name=_value("endpoint_name", event, version),
         instance_type=_value("instance_type", event, version),
         role_arn=os.environ.get("EXECUTION_ROLE", ""),
+        instance_count=int(os.environ.get("INSTANCE_COUNT", "1")),
+        rollout=Rollout.from_environment(),
+        tags=json.loads(os.environ.get("TAGS", "{}")),
     )
     left = context.get_remaining_time_in_millis() / 1000 if context else MARGIN_SECONDS
     try:
         promotion = promote(
             client,
-            arn,
+            version.arn,
             placement,
             wait_seconds=max(0.0, left - MARGIN_SECONDS),
-            decided_at=_approved_at(event, version),
+            decided_at=decided_at,
+            s3=boto3.client("s3"),
+            announce=_announce,
         )
+    except ModelDataError as error:
+        if decided_at is None:
+            raise  # the Deploy step shows the reason
+        # Asking again would change nothing, so an event ends here.
+        name = placement.endpoint_name
+        _announce(attempts.refuse(client, version, name, decided_at, str(error)))
+        return {**_named(version), "status": REFUSED, "reason": str(error)}
     except NotApprovedError:
-        approval = describe(client, arn).approval  # it may be rejected while the endpoint is busy
-        return _log({**base, "status": LEFT, "approval": approval})
+        # It may be rejected while the endpoint is busy.
+        return {
+            **_named(version),
+            "status": LEFT,
+            "approval": describe(client, version.arn).approval,
+        }
     except EndpointBusyError as error:
         _log({"status": "endpoint busy", "reason": str(error)})
         raise
     replaced = describe_replaced(client, promotion, version)
-    return _log({**base, **asdict(promotion), **replaced})
+    return {**_named(version), **asdict(promotion), **replaced}
+
+
+def _named(version: ModelVersion) -> dict[str, Any]:
+    return {"model_package_arn": version.arn, "version": version.version}
+
+
+def _announce(failure: Failure) -> None:
+    announcements.announce(boto3.client("events"), failure)
 
 
 def _is_decision(event: Mapping[str, Any]) -> bool:
@@ -84,13 +167,13 @@ def _is_decision(event: Mapping[str, Any]) -> bool:
 
 
 def _package_arn(event: Mapping[str, Any]) -> str:
-    if event.get("detail-type") == EVENT:
+    if event.get("detail-type") == APPROVAL:
         return str(event["detail"]["ModelPackageArn"])
     if arn := event.get("model_package_arn"):
         return str(arn)
     raise RegistryError(
         "The event names no model package: send `model_package_arn`, or EventBridge's "
-        f"{EVENT!r}. The event has {', '.join(sorted(event)) or 'no keys'}."
+        f"{APPROVAL!r}. The event has {', '.join(sorted(event)) or 'no keys'}."
     )
 
 
@@ -98,14 +181,17 @@ def _approved_at(event: Mapping[str, Any], version: ModelVersion) -> datetime | 
     """When the version was approved; None: it is being decided now.
 
     An event has the time in seconds. The version has fractions of a second, too, by which approvals
-    of one second have an order, unless something of it was changed later.
+    of one second have an order: what was kept of this approval before, or its time of change,
+    unless something of it was changed later.
     """
-    if event.get("detail-type") != EVENT or not event.get("time"):
+    if event.get("detail-type") != APPROVAL or not event.get("time"):
         return None
     second = datetime.fromisoformat(event["time"])
     if second.tzinfo is None:
         second = second.replace(tzinfo=UTC)
-    return min(version.modified, second + timedelta(milliseconds=999))
+    latest = second + timedelta(milliseconds=999)
+    kept = decisions.recorded(version)
+    return kept if kept and second <= kept <= latest else min(version.modified, latest)
 
 
 def _value(name: str, event: Mapping[str, Any], version: ModelVersion) -> str:

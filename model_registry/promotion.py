@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from model_registry import attempts, configuration, model_data
 from model_registry import endpoint as endpoints
-from model_registry.endpoint import DECIDED_AT, REPLACES, Endpoint
-from model_registry.errors import EndpointBusyError, RegistryError
-from model_registry.versions import ModelVersion, create_model, describe_approved
+from model_registry.attempts import Failure
+from model_registry.configuration import Placement
+from model_registry.endpoint import Endpoint
+from model_registry.errors import EndpointBusyError
+from model_registry.versions import ModelVersion, describe_approved
 
 if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
     from types_boto3_sagemaker import SageMakerClient
 
 CREATED, UPDATED, ALREADY = "endpoint created", "endpoint updated", "already serving"
@@ -40,18 +43,6 @@ class Promotion:
     replaced_config_name: str
 
 
-@dataclass(frozen=True)
-class Placement:
-    """The endpoint that a model goes to, and what to create it with.
-
-    An endpoint that exists keeps its own instance type.
-    """
-
-    endpoint_name: str
-    instance_type: str
-    role_arn: str
-
-
 def promote(
     client: SageMakerClient,
     package_arn: str,
@@ -60,6 +51,8 @@ def promote(
     wait_seconds: float = 0.0,
     decided_at: datetime | None = None,
     replaces: str | None = None,
+    s3: S3Client | None = None,
+    announce: Callable[[Failure], None] = attempts.ignore,
 ) -> Promotion:
     """Create the endpoint with a model version, or update it to that version.
 
@@ -74,9 +67,12 @@ def promote(
         decided_at: When somebody decided this; by default now. A decision older than the one that
             the endpoint follows (an event that arrives late or twice) changes nothing.
         replaces: The configuration to which a later rollback returns; by default the present one.
+        s3: A boto3 S3 client, to check that the model data is what was registered.
+        announce: Called with a deployment before this one that failed, if nobody has noted it.
 
     Raises:
         NotApprovedError: The version is not approved.
+        ModelDataError: The model data was overwritten or deleted after the version was registered.
         EndpointBusyError: The endpoint was still being changed after `wait_seconds`.
     """
     deadline = time.monotonic() + wait_seconds
@@ -91,6 +87,8 @@ def promote(
         gone = replace(current, status=DELETED, pending_config="") if current else None
         current = found or gone
         if current:
+            if found:
+                attempts.settle(client, found, announce)
             serves = current.will_serve(version.arn, version.created)
             if serves and current.status in LASTING:
                 return _result(ALREADY, version, name, current.next_config, "")
@@ -101,6 +99,8 @@ def promote(
                 return _result(SUPERSEDED, version, name, current.next_config, "")
         decided_at = decided_at or datetime.now(UTC)
         if current is None or not current.busy:
+            if s3:
+                model_data.check(s3, version)
             result = _try_to_serve(client, version, placement, current, decided_at, replaces)
             if result:
                 return result
@@ -125,97 +125,50 @@ def _try_to_serve(
 ) -> Promotion | None:
     """Try once; None when somebody else changed the endpoint at the same moment."""
     name = placement.endpoint_name
-    model = _create_model(client, version, placement, current)
-    tags = {DECIDED_AT: decided_at.astimezone(UTC).isoformat()}
-    if current:
-        settings = _read_settings(client, current.config)
-        variant = endpoints.main_variant(settings["ProductionVariants"], current.variant)
-        variant["ModelName"] = model
-        tags = {**endpoints.tags(client, current.config), **tags}
-        tags[REPLACES] = current.config if replaces is None else replaces
-    else:
-        variant = {
-            "VariantName": "AllTraffic",
-            "ModelName": model,
-            "InstanceType": placement.instance_type,
-            "InitialInstanceCount": 1,
-            "InitialVariantWeight": 1.0,
-        }
-        settings = {"ProductionVariants": [variant]}
-    # Milliseconds, because two decisions in one second are two configurations; a hash, because a
-    # decision that another one overtook may return with another predecessor.
-    moment = decided_at.astimezone(UTC).strftime("%Y%m%d%H%M%S%f")[:-3]
-    content = json.dumps([settings, tags], sort_keys=True, default=str).encode()
-    config = f"{name[:30]}-v{version.version}-{moment}-{hashlib.sha256(content).hexdigest()[:4]}"
-    try:
-        client.create_endpoint_config(
-            EndpointConfigName=config,
-            Tags=[{"Key": key, "Value": value} for key, value in tags.items() if value],
-            **settings,
-        )
-    except ClientError as error:
-        if not _already_exists(error):
-            raise
+    config, instances = configuration.create(
+        client, version, placement, current, decided_at, replaces
+    )
+    deployment = placement.rollout.config(name, instances)
     try:
         if current and current.status == "Failed":
             # A failed endpoint can only be deleted; its configuration, and so its settings, remain.
             client.delete_endpoint(EndpointName=name)
             _wait_until_deleted(client, name)
         if current is None or current.status in ("Failed", DELETED):
-            client.create_endpoint(EndpointName=name, EndpointConfigName=config)
+            client.create_endpoint(
+                EndpointName=name,
+                EndpointConfigName=config,
+                # Nothing is there to go back to; but an update that somebody makes by hand may
+                # retain this.
+                DeploymentConfig=deployment,
+                Tags=configuration.tag_list({**placement.tags, attempts.ATTEMPT: config}),
+            )
             return _result(CREATED, version, name, config, current.config if current else "")
-        deployed = client.describe_endpoint(EndpointName=name).get("LastDeploymentConfig")
-        retain: dict[str, Any] = {"RetainDeploymentConfig": True} if deployed else {}
+        attempts.begin(client, current, config)
         client.update_endpoint(
             EndpointName=name,
             EndpointConfigName=config,
             # Also keep counts and weights that were changed while serving, by autoscaling say.
             RetainAllVariantProperties=True,
-            **retain,
+            # Always sent: SageMaker need not tell the last one, and retains none by default.
+            DeploymentConfig=deployment,
         )
     except ClientError as error:
-        if not (_already_exists(error) or _in_progress(error) or endpoints.is_missing(error)):
+        _correct_attempt(client, name)
+        if not (
+            configuration.already_exists(error)
+            or _in_progress(error)
+            or endpoints.is_missing(error)
+        ):
             raise
         return None
     return _result(UPDATED, version, name, config, current.config)
 
 
-def _read_settings(client: SageMakerClient, config: str) -> dict[str, Any]:
-    """Return all settings that CreateEndpointConfig takes, including those that AWS adds later."""
-    shape = client.meta.service_model.operation_model("CreateEndpointConfig").input_shape
-    response = endpoints.read_settings(client, config)
-    return {
-        key: response[key]
-        for key in getattr(shape, "members", {})
-        if response.get(key) and key not in ("EndpointConfigName", "Tags")
-    }
-
-
-def _create_model(
-    client: SageMakerClient, version: ModelVersion, placement: Placement, current: Endpoint | None
-) -> str:
-    """Create the SageMaker model of a version, if it does not exist; return its name."""
-    # The versions of a group that was deleted and created again count from 1, so the number alone
-    # could name the model of another package.
-    identity = f"{version.arn} {version.created.isoformat()}".encode()
-    name = f"{version.group[:40]}-v{version.version}-{hashlib.sha256(identity).hexdigest()[:8]}"
-    try:
-        create_model(client, name, version, placement.role_arn or _role_of(client, current))
-    except ClientError as error:
-        if not _already_exists(error):
-            raise
-    return name
-
-
-def _role_of(client: SageMakerClient, current: Endpoint | None) -> str:
-    if current:
-        role = client.describe_model(ModelName=current.model.name).get("ExecutionRoleArn")
-        if role:
-            return role
-    raise RegistryError(
-        "No execution role is known for the model: set EXECUTION_ROLE for the Lambda "
-        "function, which `python pipeline.py setup` does."
-    )
+def _correct_attempt(client: SageMakerClient, name: str) -> None:
+    """Name the change that is in progress, which is somebody else's, or none: ours never began."""
+    if now := endpoints.read(client, name):
+        attempts.begin(client, now, now.pending_config)
 
 
 def _wait_until_deleted(client: SageMakerClient, name: str) -> None:
@@ -231,11 +184,6 @@ def _wait_until_deleted(client: SageMakerClient, name: str) -> None:
 
 def _result(status: str, version: ModelVersion, name: str, config: str, replaced: str) -> Promotion:
     return Promotion(status, name, version.arn, version.version, config, replaced)
-
-
-def _already_exists(error: ClientError) -> bool:
-    details = error.response["Error"]
-    return details["Code"] == "ResourceInUse" or "already exist" in details.get("Message", "")
 
 
 def _in_progress(error: ClientError) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -11,6 +11,7 @@ from model_registry.errors import NotApprovedError
 
 if TYPE_CHECKING:
     from types_boto3_sagemaker import SageMakerClient
+    from types_boto3_sagemaker.type_defs import TagTypeDef
 
 APPROVED: Final = "Approved"
 
@@ -29,6 +30,7 @@ class ModelVersion:
     metrics_url: str
     note: str
     metadata: dict[str, str] = field(default_factory=dict)
+    data_etag: str = ""
 
 
 def describe(client: SageMakerClient, arn: str) -> ModelVersion:
@@ -44,6 +46,7 @@ def describe(client: SageMakerClient, arn: str) -> ModelVersion:
         created=package["CreationTime"],
         modified=package.get("LastModifiedTime") or package["CreationTime"],
         data_url=_data_url(containers[0]),
+        data_etag=containers[0].get("ModelDataETag", "").strip('"'),
         metrics_url=statistics.get("S3Uri", ""),
         note=package.get("ApprovalDescription", ""),
         metadata=package.get("CustomerMetadataProperties", {}),
@@ -66,7 +69,13 @@ def describe_approved(client: SageMakerClient, arn: str) -> ModelVersion:
     return version
 
 
-def create_model(client: SageMakerClient, name: str, version: ModelVersion, role_arn: str) -> None:
+def create_model(
+    client: SageMakerClient,
+    name: str,
+    version: ModelVersion,
+    role_arn: str,
+    tags: Sequence[TagTypeDef] = (),
+) -> None:
     """Create the SageMaker model of a version, which an endpoint or a transform job runs.
 
     Raises:
@@ -76,6 +85,7 @@ def create_model(client: SageMakerClient, name: str, version: ModelVersion, role
         ModelName=name,
         ExecutionRoleArn=role_arn,
         Containers=[{"ModelPackageName": version.arn}],
+        Tags=tags,
     )
 
 

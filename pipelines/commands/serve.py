@@ -238,11 +238,18 @@ def _show_change(
 
 def _deploy(target: Target, deploy: Callable[..., "Promotion"], *package: str) -> int:
     """Promote or roll back, print the result, and return the version."""
-    from model_registry.promotion import Placement
+    from model_registry import announcements
+    from pipelines.provisioning.promoter import placement
 
-    settings = target.settings
-    placement = Placement(settings.endpoint, settings.instances.inference, settings.role_arn)
-    done = deploy(target.sagemaker, *package, placement, wait_seconds=ENDPOINT_SECONDS)
+    events = target.session.client("events")
+    done = deploy(
+        target.sagemaker,
+        *package,
+        placement(target.settings),
+        wait_seconds=ENDPOINT_SECONDS,
+        s3=target.session.client("s3"),
+        announce=lambda failure: announcements.announce(events, failure),
+    )
     say(f"Endpoint {done.endpoint_name}, version {done.version}: {done.status}.")
     note("To wait for it: python pipeline.py endpoint --wait")
     return done.version

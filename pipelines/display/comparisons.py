@@ -24,6 +24,7 @@ def chosen_models(compared: Iterable[Compared]) -> FittedTable:
             **entry.facts(),
             "registered": moment(entry.version.created, seconds=False),
             "execution": entry.version.metadata.get("execution", "").rpartition("/")[2],
+            "deployment failed": entry.deployment_failure,
             "note": entry.version.note,
         }
         for entry in entries

@@ -133,14 +133,16 @@ def models(compared: Iterable[Compared]) -> FittedTable:
         rows.append(
             [
                 str(version.version),
-                version.approval + (", serving" if entry.serving else ""),
+                version.approval
+                + (", serving" if entry.serving else "")
+                + (", deployment failed" if entry.deployment_failure else ""),
                 entry.classes,
                 entry.data,
                 "" if entry.training_images is None else str(entry.training_images),
                 version.created.astimezone().date().isoformat(),
                 entry.report.decision_short if entry.report else "",
                 *(values.get(name, "") for name in labels),
-                version.note,
+                "; ".join(filter(None, (version.note, entry.deployment_failure))),
             ]
         )
     columns = [

@@ -1,4 +1,4 @@
-"""The Lambda function that promotes a model version, and the rule that invokes it on approval."""
+"""The Lambda function that promotes a model version, and the queue of what it could not do."""
 
 import base64
 import hashlib
@@ -6,8 +6,10 @@ import io
 import json
 import time
 import zipfile
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from model_registry.deployment import ROLLOUT, Rollout
 from pipelines import NAME
 from pipelines.provisioning import template
 from pipelines.provisioning.item import Item, SetupError, State, explained
@@ -18,13 +20,11 @@ if TYPE_CHECKING:
     import boto3
     from types_boto3_lambda import LambdaClient
 
+    from model_registry.configuration import Placement
+
+TAGS = {"project": NAME}
 # A new role is not known everywhere at once; AWS says to try again.
 ROLE_WAIT_SECONDS = 60
-
-
-def rule_name(settings: Settings) -> str:
-    """The name of the rule."""
-    return f"{settings.name}-model-approved"
 
 
 def package() -> bytes:
@@ -47,7 +47,7 @@ def function(session: "boto3.Session", settings: Settings) -> Item:
     wanted: dict[str, Any] = {
         **{key: value for key, value in described.items() if key not in ("Code", "Tags")},
         "Role": settings.arn("iam", f"role/{settings.global_name('promote')}"),
-        "Environment": {"Variables": {"EXECUTION_ROLE": settings.role_arn}},
+        "Environment": {"Variables": environment(settings)},
     }
     try:
         current: Any = client.get_function_configuration(FunctionName=name)
@@ -66,50 +66,88 @@ def function(session: "boto3.Session", settings: Settings) -> Item:
     return Item("Lambda function", name, state)
 
 
-def rule(session: "boto3.Session", settings: Settings) -> Item:
-    """The rule that invokes the function when a model version is approved."""
-    events, name = session.client("events"), rule_name(settings)
-    described = template.properties("ModelApproved", settings)
-    arn = settings.arn("lambda", f"function:{settings.function_name}")
+def environment(settings: Settings) -> dict[str, str]:
+    """The function's environment variables, which `model_registry.lambda_handler` reads.
+
+    Args:
+        settings: Resolved settings.
+    """
+    return {
+        "EXECUTION_ROLE": settings.role_arn,
+        "INSTANCE_COUNT": str(settings.instances.inference_count),
+        "MODEL_PACKAGE_GROUP": settings.name,
+        ROLLOUT: json.dumps(asdict(rollout(settings))),
+        "TAGS": json.dumps(TAGS),
+    }
+
+
+def rollout(settings: Settings) -> Rollout:
+    """How the function and the command line change an endpoint to another version."""
+    chosen = settings.rollout
+    return Rollout(
+        chosen.type, chosen.percent, chosen.bake, settings.alarm_names, settings.endpoint
+    )
+
+
+def placement(settings: Settings) -> "Placement":
+    """The settings' endpoint, as the command line promotes to it."""
+    from model_registry.configuration import Placement
+
+    return Placement(
+        settings.endpoint,
+        settings.instances.inference,
+        settings.role_arn,
+        settings.instances.inference_count,
+        rollout(settings),
+        TAGS,
+    )
+
+
+def lost_approvals(session: "boto3.Session", settings: Settings) -> Item:
+    """The queue of approvals that the function could not carry out."""
+    client, described = session.client("sqs"), template.properties("LostApprovals", settings)
+    name = described["QueueName"]
+    try:
+        client.get_queue_url(QueueName=name)
+        return Item("queue", name, "exists")
+    except client.exceptions.QueueDoesNotExist:
+        client.create_queue(
+            QueueName=name,
+            Attributes={
+                "MessageRetentionPeriod": str(described["MessageRetentionPeriod"]),
+                "SqsManagedSseEnabled": "true",
+            },
+            tags=TAGS,
+        )
+        return Item("queue", name, "created")
+
+
+def failure_destination(session: "boto3.Session", settings: Settings) -> Item:
+    """How often Lambda tries an event again, and where it puts one that fails for good."""
+    client, described = session.client("lambda"), template.properties("PromotionFailure", settings)
+    name = settings.function_name
+    item = "where events that fail go"
+    wanted: dict[str, Any] = {
+        key: described[key]
+        for key in ("MaximumEventAgeInSeconds", "MaximumRetryAttempts", "DestinationConfig")
+    }
     state: State = "created"
     try:
-        current = json.loads(events.describe_rule(Name=name)["EventPattern"])
-        targets = events.list_targets_by_rule(Rule=name)["Targets"]
-        if current == described["EventPattern"] and any(one["Arn"] == arn for one in targets):
-            return Item("EventBridge rule", name, "exists")
+        current: Any = client.get_function_event_invoke_config(FunctionName=name)
+        if all(_holds(current.get(key), value) for key, value in wanted.items()):
+            return Item(item, name, "exists")
         state = "updated"
-    except events.exceptions.ResourceNotFoundException:
-        pass
-    events.put_rule(
-        Name=name,
-        EventPattern=json.dumps(described["EventPattern"]),
-        State="ENABLED",
-        Description=described["Description"],
-    )
-    events.put_targets(Rule=name, Targets=[{"Id": settings.function_name, "Arn": arn}])
-    return Item("EventBridge rule", name, state)
-
-
-def permission(session: "boto3.Session", settings: Settings) -> Item:
-    """The rule's permission to invoke the function."""
-    client, name, rule = session.client("lambda"), settings.function_name, rule_name(settings)
-    described = f"{rule} may invoke {name}"
-    source = settings.arn("events", f"rule/{rule}")
-    try:
-        policy = json.loads(client.get_policy(FunctionName=name)["Policy"])
-        # CloudFormation gives the statement a name of its own, so its content is compared.
-        if any(source in json.dumps(statement) for statement in policy["Statement"]):
-            return Item("permission", described, "exists")
     except client.exceptions.ResourceNotFoundException:
-        pass  # a function that nobody else may invoke has no policy
-    client.add_permission(
-        FunctionName=name,
-        StatementId=rule,
-        Action="lambda:InvokeFunction",
-        Principal="events.amazonaws.com",
-        SourceArn=source,
-    )
-    return Item("permission", described, "created")
+        pass
+    client.put_function_event_invoke_config(FunctionName=name, **wanted)
+    return Item(item, name, state)
+
+
+def _holds(current: Any, wanted: Any) -> bool:
+    """Whether a response has what was asked for; Lambda adds an empty OnSuccess."""
+    if isinstance(wanted, dict) and isinstance(current, dict):
+        return all(_holds(current.get(key), value) for key, value in wanted.items())
+    return bool(current == wanted)
 
 
 def is_current(session: "boto3.Session", settings: Settings) -> bool:
@@ -139,7 +177,7 @@ def _create_function(client: "LambdaClient", wanted: dict[str, Any], code: bytes
     deadline = time.monotonic() + ROLE_WAIT_SECONDS
     while True:
         try:
-            client.create_function(**wanted, Code={"ZipFile": code}, Tags={"project": NAME})
+            client.create_function(**wanted, Code={"ZipFile": code}, Tags=TAGS)
             return
         except client.exceptions.InvalidParameterValueException as error:
             if "assume" not in str(error) or time.monotonic() > deadline:

@@ -1,7 +1,8 @@
 """The AWS resources that the pipeline needs, created where they are missing, on either target.
 
-Image repositories, bucket, roles, model package group, the Lambda function that promotes, the rule
-that invokes it when a model version is approved, and the address that stands for "no model yet".
+Image repositories, bucket, roles, model package group, the Lambda function that promotes, the rules
+that invoke it, the queue of what it could not do, the alarms that roll a deployment back, and the
+address that stands for "no model yet".
 """
 
 import json
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 from pipelines import NAME
 from pipelines.parameters import no_model
-from pipelines.provisioning import container_images, promoter, template
+from pipelines.provisioning import alarms, container_images, promoter, rules, template
 from pipelines.provisioning.bucket import bucket
 from pipelines.provisioning.item import Item, SetupError, error_code, explained
 from pipelines.settings.model import Settings
@@ -48,12 +49,17 @@ def setup(session: "boto3.Session", settings: Settings) -> list[Item]:
         ]
     with explained("sagemaker"):
         items.append(_package_group(session, settings.name))
+    with explained("sqs"):
+        items.append(promoter.lost_approvals(session, settings))
+    with explained("cloudwatch"):
+        items += alarms.alarms(session, settings)
     with explained("lambda"):
         items.append(promoter.function(session, settings))
+        items.append(promoter.failure_destination(session, settings))
     with explained("events"):
-        items.append(promoter.rule(session, settings))
+        items += rules.rules(session, settings)
     with explained("lambda"):
-        items.append(promoter.permission(session, settings))
+        items += rules.permissions(session, settings)
     return items
 
 

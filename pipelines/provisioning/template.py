@@ -55,6 +55,8 @@ def properties(resource: str, settings: Settings) -> Document:
         ("${Name}-${AWS::Region}-${AWS::AccountId}", settings.bucket_name),
         ("${Bucket}", settings.bucket_name),
         (EXECUTION_ROLE, settings.role_arn),
+        ("Promotion.Arn", settings.arn("lambda", f"function:{settings.function_name}")),
+        ("LostApprovals.Arn", settings.arn("sqs", f"{settings.name}-lost-approvals")),
         ("${Name}", settings.name),
         ("${AWS::Partition}", names.partition(settings.region)),
         ("${AWS::URLSuffix}", names.dns_suffix(settings.region)),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from model_registry import endpoint as endpoints
+from model_registry.attempts import FAILURE
 from model_registry.versions import ModelVersion
 from pipelines import evaluation_report
 from pipelines.evaluation_report import EvaluationReport, Metric
@@ -73,6 +74,11 @@ class Compared:
     def training_images(self) -> int | None:
         """How many images it learned from."""
         return self.training.get("training_images")
+
+    @property
+    def deployment_failure(self) -> str:
+        """Why it could not be deployed when it was approved last; "" if it could."""
+        return self.version.metadata.get(FAILURE, "")
 
     @property
     def compared_model(self) -> str:

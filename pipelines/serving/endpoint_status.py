@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from model_registry import endpoint as endpoints
+from model_registry.attempts import failed_config
 from model_registry.endpoint import REPLACES, Endpoint
 from model_registry.errors import RegistryError
 from pipelines.serving.package_group import version_number
@@ -39,12 +40,18 @@ def describe(client: SageMakerClient, name: str) -> dict[str, Any]:
     settings = endpoints.read_settings(client, endpoint.config)
     variants = settings["ProductionVariants"]
     main = endpoints.main_variant(variants, endpoint.variant)
+    failed = failed_config(client, endpoint)
     return {
         "name": endpoint.name,
         "status": endpoint.status,
         "version": version_number(endpoint.model.package),
         "model_package_arn": endpoint.model.package,
         "changing_to_version": version_number(endpoint.pending_model.package),
+        "failed_version": version_number(
+            endpoints.read_model(client, failed, endpoint.variant).package
+        )
+        if failed
+        else None,
         "failure": endpoint.failure,
         "endpoint_config": endpoint.config,
         "replaced_config": endpoints.tags(client, endpoint.config).get(REPLACES, ""),

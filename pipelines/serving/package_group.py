@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import ClientError
 
+from model_registry.attempts import FAILED_DECISION, FAILURE
+from model_registry.decisions import DECIDED
 from model_registry.errors import RegistryError
 from model_registry.versions import APPROVED, ModelVersion, describe
 
@@ -88,11 +90,14 @@ def decide(
         RegistryError: Nothing is pending, there is no such version, or it has this status already.
     """
     chosen = choose(client, group, status, version)
-    # The description is always sent: the note of an earlier decision must not stay with this one.
+    # What an earlier decision left must not stay with this one: its note, its time, its outcome.
     client.update_model_package(
         ModelPackageArn=chosen.arn,
         ModelApprovalStatus=status,
         ApprovalDescription=note or f"{status} with pipeline.py",
+        CustomerMetadataPropertiesToRemove=[
+            key for key in (DECIDED, FAILURE, FAILED_DECISION) if key in chosen.metadata
+        ],
     )
     return describe(client, chosen.arn)
 

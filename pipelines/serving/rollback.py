@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from model_registry import endpoint as endpoints
+from model_registry.attempts import Failure, ignore
+from model_registry.configuration import Placement
 from model_registry.errors import RegistryError
-from model_registry.promotion import Placement, Promotion, promote
+from model_registry.promotion import Promotion, promote
 from model_registry.versions import APPROVED, describe
 from pipelines.serving import endpoint_status
 from pipelines.serving.package_group import version_number
 
 if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
     from types_boto3_sagemaker import SageMakerClient
 
 
 def rollback(
-    client: SageMakerClient, placement: Placement, *, wait_seconds: float = 0.0
+    client: SageMakerClient,
+    placement: Placement,
+    *,
+    wait_seconds: float = 0.0,
+    s3: S3Client | None = None,
+    announce: Callable[[Failure], None] = ignore,
 ) -> Promotion:
     """Serve the approved version again that was served before; the endpoint's settings stay.
 
@@ -50,6 +59,8 @@ def rollback(
                 placement,
                 wait_seconds=wait_seconds,
                 replaces=_replaced_config(client, config),
+                s3=s3,
+                announce=announce,
             )
         skipped.append(f"version {version_number(model.package)} is {state}")
     why = f" ({'; '.join(skipped)})" if skipped else ""

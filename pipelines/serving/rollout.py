@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import datetime
 from typing import TYPE_CHECKING
 
+from botocore.exceptions import ClientError
+
 from model_registry import endpoint as endpoints
+from model_registry.attempts import BROKEN, UNKNOWN, failed_config
+from model_registry.decisions import recorded
 from model_registry.endpoint import Endpoint
 from model_registry.errors import EndpointBusyError, RegistryError
-from model_registry.versions import APPROVED, ModelVersion
+from model_registry.versions import APPROVED, ModelVersion, describe
 from pipelines.serving import endpoint_status
 from pipelines.serving.package_group import NoGroupError, list_versions, version_number
 
@@ -39,8 +44,8 @@ def wait(
 
     Raises:
         EndpointBusyError: The time is over.
-        RegistryError: There is no endpoint and nothing approved that would create it, or nothing
-            has deployed the approved version.
+        RegistryError: There is no endpoint and nothing approved that would create it, nothing has
+            deployed the approved version, or its deployment failed or was rolled back.
     """
     begun = time.monotonic()
     latest = _approved_last(client, group, name)
@@ -55,14 +60,15 @@ def wait(
         if line != last_line:
             report(line)
             last_line = line
+        if endpoint and resting and (failed := _failed(client, endpoint, due)):
+            raise RegistryError(
+                f"Version {failed.version} is approved, but could not be deployed: "
+                f"{endpoint.failure.rstrip('.') or UNKNOWN}. Endpoint {name} is {endpoint.status} "
+                f"with {_serving(endpoint)}. "
+                f"Solve this, then run `python pipeline.py promote {failed.version}`."
+            )
         if endpoint and resting and not due:
             return endpoint
-        if endpoint and resting and due and endpoint.failure and endpoint.modified > due.modified:
-            raise RegistryError(
-                f"Version {due.version} is approved, but could not be deployed: "
-                f"{endpoint.failure.rstrip('.')}. Endpoint {name} is {endpoint.status} as before. "
-                f"Solve this, then run `python pipeline.py promote {due.version}`."
-            )
         waited = time.monotonic() - begun
         if due and (endpoint is None or resting) and waited > RULE_SECONDS:
             raise RegistryError(
@@ -88,7 +94,34 @@ def _approved_last(client: SageMakerClient, group: str, name: str) -> ModelVersi
         return None
     # A version that names no endpoint is served where somebody promotes it.
     here = [v for v in approved if v.metadata.get("endpoint_name", name) == name]
-    return max(here, key=lambda version: version.modified, default=None)
+    return max(here, key=_decided, default=None)
+
+
+def _decided(version: ModelVersion) -> datetime:
+    """When it was approved; without what the function keeps of that, when it was changed last."""
+    return recorded(version) or version.modified
+
+
+def _failed(
+    client: SageMakerClient, endpoint: Endpoint, due: ModelVersion | None
+) -> ModelVersion | None:
+    """The version that the last deployment should have served, unless another one is due now."""
+    config = failed_config(client, endpoint)
+    package = endpoints.read_model(client, config, endpoint.variant).package if config else ""
+    if not package or (due and due.arn != package):
+        return None
+    try:
+        version = describe(client, package)
+    except ClientError as error:
+        if endpoints.is_missing(error):
+            return None
+        raise
+    return version if version.approval == APPROVED else None
+
+
+def _serving(endpoint: Endpoint) -> str:
+    version = version_number(endpoint.model.package)
+    return f"version {version}" if version and endpoint.status not in BROKEN else "nothing"
 
 
 def _is_due(client: SageMakerClient, endpoint: Endpoint | None, version: ModelVersion) -> bool:
@@ -97,7 +130,7 @@ def _is_due(client: SageMakerClient, endpoint: Endpoint | None, version: ModelVe
         return True
     if endpoint.will_serve(version.arn, version.created):
         return False
-    return endpoints.decided_at(client, endpoint.next_config) < version.modified
+    return endpoints.decided_at(client, endpoint.next_config) < _decided(version)
 
 
 def _describe(name: str, endpoint: Endpoint | None, due: ModelVersion | None) -> str:

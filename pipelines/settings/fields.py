@@ -17,6 +17,7 @@ Value = str | int | float  # what a pipeline parameter may be
 # SageMaker accepts no empty text, neither as a pipeline parameter nor as an argument of a job.
 NONE = "none"
 MAX_INTEGER = 2**31 - 1  # the tuner's seed has 32 bits
+ALARMS = ("errors", "latency", "self-test")
 # A job's argument may have 256 characters, and a version's CustomerMetadataProperties take no `*`,
 # which SageMaker would refuse only after all of the training.
 MAX_ADDRESS = 256
@@ -96,6 +97,10 @@ Count = Annotated[
 CountOrZero = Annotated[
     int, Allowed(f"a whole number from 0 to {MAX_INTEGER}", lambda n: 0 <= n <= MAX_INTEGER)
 ]
+Instances = Annotated[int, Allowed("a whole number from 1 to 100", lambda n: 1 <= n <= 100)]
+# SageMaker's limits of a canary or a step, in percent, and of a wait, in seconds.
+StepPercent = Annotated[int, Allowed("a whole number from 1 to 50", lambda n: 1 <= n <= 50)]
+BakeSeconds = Annotated[int, Allowed("a whole number from 0 to 3600", lambda n: 0 <= n <= 3600)]
 Port = Annotated[int, Allowed("a whole number from 0 to 65535", lambda n: 0 <= n <= 65535)]
 Pixels = Annotated[int, Allowed("a whole number from 32 to 1024", lambda n: 32 <= n <= 1024)]
 Stages = Annotated[int, Allowed("a whole number from -1", lambda n: n >= -1)]
@@ -111,6 +116,14 @@ BatchSizes = Annotated[
     Allowed(
         "a list of different whole numbers from 2",  # batch normalisation needs two images
         lambda sizes: sizes and min(sizes) >= 2 and len(set(sizes)) == len(sizes),
+    ),
+]
+Alarms = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_tuple),
+    Allowed(
+        f"a list of {', '.join(ALARMS)}, each once; [] for none",
+        lambda names: set(names) <= set(ALARMS) and len(set(names)) == len(names),
     ),
 ]
 LabelNoise = Annotated[Literal["off", "measure", "leave-out"], BeforeValidator(_off)]

@@ -14,6 +14,8 @@ from pipelines.settings import fields, names
 from pipelines.settings.fields import NONE as NONE
 from pipelines.settings.fields import Count, CountOrZero, InstanceType, ShareBelowOne
 
+# SageMaker ends a deployment after eight hours; an hour of them is for starting the instances.
+LONGEST_BAKE = 7 * 3600
 ApprovalStatus = Literal["PendingManualApproval", "Approved", "Rejected"]
 
 
@@ -92,6 +94,8 @@ class Instances(Section):
     """Instance type of Evaluate."""
     inference: InstanceType = "ml.m5.large"
     """Instance type of the endpoint. Its image runs on CPUs only, so a GPU would be idle."""
+    inference_count: fields.Instances
+    """Instances of a new endpoint. A canary needs two or more; on this machine all are one."""
     volume_gb: Count
     """Disk of each job in GB. The public images take about 30 GB; use 60 with subset_size 0."""
 
@@ -254,6 +258,36 @@ class Quality(Section):
     """Initial approval status of a new version. Run `setup` after changing it."""
 
 
+class Rollout(Section):
+    """How an approved version replaces the one that serves, and what takes it back."""
+
+    type: Literal["all_at_once", "canary", "linear"] = "canary"
+    """How traffic moves: all at once, a canary first, or in steps; one instance: all at once."""
+    percent: fields.StepPercent = 10
+    """Share of the requests that a canary gets, or a step of linear (10 or more), in percent."""
+    bake: fields.BakeSeconds
+    """Seconds for which the alarms are watched after each step; 0: no time for an alarm."""
+    alarms: fields.Alarms = fields.ALARMS
+    """Alarms that bring the former version back: errors, latency, self-test; []: no rollback."""
+    max_error_share: fields.PartialShare = 0.02
+    """Share of requests answered with 5xx above which the alarm of errors goes off."""
+    max_latency: fields.Positive = 5.0
+    """Mean seconds that the model takes to answer above which the alarm of latency goes off."""
+
+    @model_validator(mode="after")
+    def _check_steps(self) -> "Rollout":
+        if self.type == "linear" and self.percent < 10:
+            raise ValueError(f"percent must be at least 10 with type: linear, not {self.percent}")
+        steps = -(-100 // self.percent) if self.type == "linear" else 2
+        if steps * self.bake > LONGEST_BAKE:
+            raise ValueError(
+                f"{steps} steps of {self.bake} seconds (bake) take longer than the "
+                f"{LONGEST_BAKE} seconds that SageMaker allows for a deployment's waits; set a "
+                "shorter bake or a larger percent"
+            )
+        return self
+
+
 class Running(Section):
     """How the pipeline runs its steps."""
 
@@ -310,6 +344,7 @@ class Settings(Section):
     debug: Debug = Debug()
     tracking: Tracking = Tracking()
     quality: Quality
+    rollout: Rollout
     running: Running
     cost: Cost = Cost()
     desk: Desk = Desk()
@@ -375,6 +410,11 @@ class Settings(Section):
         if self.target == "local" or self.quality.approval_status == "Approved":
             return get_args(ApprovalStatus)
         return "PendingManualApproval", "Rejected"
+
+    @property
+    def alarm_names(self) -> tuple[str, ...]:
+        """The CloudWatch alarms that roll a deployment back, such as `tally-errors`."""
+        return tuple(f"{self.endpoint}-{alarm}" for alarm in self.rollout.alarms)
 
     @property
     def name(self) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
+from moto.sagemaker.models import SageMakerModelBackend
 from types_boto3_sagemaker import SageMakerClient
 from types_boto3_sagemaker.literals import ModelApprovalStatusType
 
@@ -22,6 +23,7 @@ from tests.model_registry.served import Register, archive
 GROUP = "tally"
 ROOT = Path(__file__).resolve().parent.parent.parent
 IMAGES = ROOT / "emulator" / "tests" / "images"
+_MOTO_UPDATE = SageMakerModelBackend.update_model_package
 
 
 @pytest.fixture
@@ -31,8 +33,19 @@ def session(monkeypatch: pytest.MonkeyPatch) -> Iterator[boto3.Session]:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setattr(SageMakerModelBackend, "update_model_package", _update_model_package)
     with mock_aws():
         yield boto3.Session(region_name="us-east-1")
+
+
+def _update_model_package(backend: SageMakerModelBackend, **request: Any) -> str:
+    """As on AWS: what a request leaves out stays. moto forgets it."""
+    package = backend.describe_model_package(request["model_package_arn"])
+    for name in ("model_approval_status", "approval_description"):
+        request[name] = request[name] or getattr(package, name)
+    kept, new = package.customer_metadata_properties, request["customer_metadata_properties"]
+    request["customer_metadata_properties"] = {**(kept or {}), **(new or {})}
+    return _MOTO_UPDATE(backend, **request)
 
 
 @pytest.fixture
@@ -77,6 +90,7 @@ class Server:
     """An emulator with models in S3 and an empty group, and a session that signs for it."""
 
     url: str
+    s3_url: str
     session: boto3.Session
 
 
@@ -103,7 +117,7 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         s3.put_object(Bucket="models", Key=f"{word}/model.tar.gz", Body=archive(word))
     client = session.client("sagemaker", endpoint_url=server["url"])
     client.create_model_package_group(ModelPackageGroupName=GROUP)
-    yield Server(server["url"], session)
+    yield Server(server["url"], server["s3_url"], session)
     run("down")
 
 

@@ -11,7 +11,8 @@ from typing import Any
 from types_boto3_sagemaker import SageMakerClient
 from types_boto3_sagemaker.literals import ModelApprovalStatusType
 
-from model_registry.promotion import Placement, promote
+from model_registry.configuration import Placement
+from model_registry.promotion import promote
 from pipelines.serving import endpoint_status
 
 Register = Callable[..., str]  # registers a version and returns its ARN

@@ -11,8 +11,9 @@ from types_boto3_sagemaker import SageMakerClient
 
 import pipeline
 from model_registry import endpoint as endpoints
+from model_registry.configuration import Placement, _read_settings
 from model_registry.errors import NotApprovedError, RegistryError
-from model_registry.promotion import Placement, _read_settings, promote
+from model_registry.promotion import promote
 from pipelines.serving import endpoint_status
 from tests.model_registry.served import Register
 

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple, Protocol
 import httpx
 
 from sagemaker_emulator.aws.dispatch import HttpResponse
-from sagemaker_emulator.aws.signed_request import SignedRequest
 from sagemaker_emulator.storage.store import Document
 
 
@@ -297,7 +296,10 @@ class Deployment(Protocol):
         """Send the copy of a request to the shadow variant soon."""
 
     def count(self, variant: str) -> int:
-        """How many instances of a variant take requests."""
+        """How many instances of a variant take requests; 0 where it is serverless."""
+
+    def resize(self, configs: Mapping[str, Mapping[str, int]]) -> None:
+        """Set the concurrency of serverless variants, by name."""
 
     def weigh(self, weights: Mapping[str, float]) -> None:
         """Set the weights of variants, by name."""
@@ -408,13 +410,3 @@ class Stacks(Service, Protocol):
 
     def begin(self, stack_id: str, run: Callable[[Any], None]) -> None:
         """Run a change of a stack in the background."""
-
-
-class Calls(Protocol):
-    """The record of the operations that are called."""
-
-    def add(self, caller: str, service: str, operation: str) -> None:
-        """Record a call; the caller is `pipeline` where it is in the name of a pipeline's role."""
-
-    def add_request(self, request: SignedRequest, service: str | None, body: bytes) -> None:
-        """Record a request that was admitted, signed for a service."""

@@ -11,19 +11,22 @@ from sagemaker_emulator.errors import ApiError
 
 # The latest configurations, among which those of an endpoint are.
 _MOST = 50
+_KINDS = ("ProductionVariants", "ShadowProductionVariants")
 
 
 @dataclass(frozen=True)
 class Variant:
-    """A production variant.
+    """A variant of an endpoint.
 
     Attributes:
         name: Its name.
         model: The model's name; empty where its configuration was deleted.
         package: The ARN of the model package that it serves; empty where it names none.
-        share: Its share of the requests, from 0 to 1; None where it does not serve yet.
+        share: Its share of the requests, from 0 to 1, a shadow variant's as copies; None where it
+            does not serve yet.
         now: What DescribeEndpoint shows of it; empty where it does not serve yet.
         instance: The instance type.
+        is_shadow: Whether it gets copies only.
     """
 
     name: str
@@ -32,6 +35,7 @@ class Variant:
     share: float | None
     now: Mapping[str, Any]
     instance: str
+    is_shadow: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,9 +65,10 @@ def config_of(request: Request, endpoint: Mapping[str, Any]) -> dict[str, Any]:
 
 def variants_of(request: Request, endpoint: Mapping[str, Any]) -> list[Variant]:
     """The variants that an endpoint serves, or will."""
-    current = {each["VariantName"]: each for each in endpoint.get("ProductionVariants", [])}
+    current = {each["VariantName"]: each for kind in _KINDS for each in endpoint.get(kind, [])}
     config = config_of(request, endpoint) or {
-        "ProductionVariants": [{"VariantName": name} for name in current]
+        kind: [{"VariantName": each["VariantName"]} for each in endpoint.get(kind, [])]
+        for kind in _KINDS
     }
     return _variants(request, config, current)
 
@@ -105,15 +110,20 @@ def _config(request: Request, name: str) -> dict[str, Any]:
 def _variants(
     request: Request, config: Mapping[str, Any], current: Mapping[str, Mapping[str, Any]]
 ) -> list[Variant]:
-    total = sum(each["CurrentWeight"] for each in current.values())
+    production, shadows = (config.get(kind) or [] for kind in _KINDS)
+    names = [entry["VariantName"] for entry in production]
+    total = sum(each["CurrentWeight"] for name, each in current.items() if name in names)
     variants = []
-    for entry in config["ProductionVariants"]:
+    for entry in [*production, *shadows]:
         name, model = entry["VariantName"], entry.get("ModelName", "")
         now = current.get(name, {})
-        share = now["CurrentWeight"] / total if now and total else None
+        # A shadow variant of more weight than the production variant still gets no more copies.
+        share = min(now["CurrentWeight"] / total, 1.0) if now and total else None
         package = _package(request, model) if model else ""
         instance = entry.get("InstanceType", "")
-        variants.append(Variant(name, model, package, share, now, instance))
+        variants.append(
+            Variant(name, model, package, share, now, instance, is_shadow=name not in names)
+        )
     return variants
 
 

@@ -17,6 +17,7 @@ from sagemaker_emulator.console import (
     log_view,
 )
 from sagemaker_emulator.console.endpoint_configs import config_of, history, variants_of
+from sagemaker_emulator.console.endpoint_options import options_of
 from sagemaker_emulator.console.endpoint_update import update_of
 from sagemaker_emulator.console.pages import Section, call, fragment, render, url
 from sagemaker_emulator.errors import ApiError, invalid
@@ -38,7 +39,7 @@ def show(request: Request) -> Response:
 def _page(request: Request, answer: invocation.Answer | None = None) -> Response:
     endpoint = _endpoint(request)
     name = endpoint["EndpointName"]
-    variants = variants_of(request, endpoint)
+    variants, config = variants_of(request, endpoint), config_of(request, endpoint)
     return render(
         request,
         "endpoint.html.j2",
@@ -47,7 +48,8 @@ def _page(request: Request, answer: invocation.Answer | None = None) -> Response
         here=url("endpoints", name),
         variants=variants,
         update=update_of(request, endpoint),
-        config=config_of(request, endpoint),
+        options=options_of(request, endpoint, config),
+        config=config,
         history=history(request, endpoint, variants),
         log=log_view.view(request, f"/aws/sagemaker/Endpoints/{name}"),
         answer=answer,
@@ -63,12 +65,14 @@ def follow(request: Request) -> Response:
         except ApiError:
             return {"status": "This endpoint was deleted.", "end": ""}
         variants = variants_of(request, endpoint)
+        options = options_of(request, endpoint, config_of(request, endpoint))
         return {
             "status": fragment(request, "endpoint_status.html.j2", endpoint=endpoint),
             "update": fragment(
                 request, "endpoint_update.html.j2", update=update_of(request, endpoint)
             ),
             "variants": fragment(request, "endpoint_variants.html.j2", variants=variants),
+            "options": fragment(request, "endpoint_options.html.j2", options=options),
         }
 
     return live.stream(request, parts)
@@ -98,7 +102,11 @@ def chart(request: Request) -> Response:
 
 def _traffic(request: Request) -> endpoint_traffic.Traffic:
     endpoint = _endpoint(request)
-    names = [each["VariantName"] for each in endpoint.get("ProductionVariants", [])]
+    names = [
+        each["VariantName"]
+        for kind in ("ProductionVariants", "ShadowProductionVariants")
+        for each in endpoint.get(kind, [])
+    ]
     return endpoint_traffic.read(request, endpoint["EndpointName"], names)
 
 

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 from starlette.requests import Request
 
-from sagemaker_emulator.aws.context import Context
+from sagemaker_emulator.aws import s3_client
 from sagemaker_emulator.console.pages import context_of
 from sagemaker_emulator.errors import ApiError
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
-_READ_SECONDS = 60
-
 
 def client(request: Request) -> S3Client:
     """The boto3 client of the server of a request; threads share it."""
-    return _client(context_of(request))
+    return s3_client.client(context_of(request))
 
 
 def call(request: Request, operation: str, **members: Any) -> Any:
@@ -45,25 +42,3 @@ def call(request: Request, operation: str, **members: Any) -> Any:
         raise ApiError(code, message, status) from None
     except BotoCoreError as problem:
         raise ApiError(type(problem).__name__, str(problem)) from None
-
-
-@functools.lru_cache(4)
-def _client(context: Context) -> S3Client:
-    import boto3
-    from botocore.config import Config
-
-    session = boto3.session.Session(
-        aws_access_key_id=context.credentials.access_key_id,
-        aws_secret_access_key=context.credentials.secret_access_key,
-        region_name=context.region,
-    )
-    return session.client(
-        "s3",
-        endpoint_url=context.s3_url,
-        config=Config(
-            s3={"addressing_style": "path"},
-            max_pool_connections=40,
-            read_timeout=_READ_SECONDS,
-            retries={"total_max_attempts": 2},
-        ),
-    )

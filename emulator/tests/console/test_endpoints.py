@@ -9,7 +9,7 @@ import pytest
 from bs4 import BeautifulSoup, Tag
 from console_client import ConsoleClient
 from emulator_process import Emulator
-from endpoint_client import Hosting
+from endpoint_client import Hosting, variant_of
 
 
 @pytest.fixture
@@ -220,3 +220,83 @@ def test_a_failed_endpoint_says_why(console: ConsoleClient, hosting: Hosting, na
 
 def test_an_endpoint_that_does_not_exist_says_so(console: ConsoleClient) -> None:
     assert "Could not find endpoint" in console.get("/console/endpoints/none", 400).text
+
+
+def words(part: Tag | None) -> str:
+    """A part of a page as a person reads it."""
+    assert part is not None
+    return " ".join(part.get_text(" ").split())
+
+
+def test_capture_and_shadow_are_shown(console: ConsoleClient, hosting: Hosting, name: str) -> None:
+    hosting.model(name)
+    hosting.sagemaker.create_endpoint_config(
+        EndpointConfigName=name,
+        ProductionVariants=[variant_of("main", name)],
+        ShadowProductionVariants=[variant_of("copy", name, InitialVariantWeight=0.5)],
+        DataCaptureConfig={
+            "EnableCapture": True,
+            "InitialSamplingPercentage": 20,
+            "DestinationS3Uri": "s3://bucket/captured",
+            "CaptureOptions": [{"CaptureMode": "Output"}],
+        },
+    )
+    hosting.endpoint(name)
+    page = console.get(f"/console/endpoints/{name}")
+    rows = [words(row) for row in page.select("[sse-swap=variants] tbody tr")]
+    assert rows[0].startswith("main 1 100 % 1 ")
+    assert rows[1].startswith("copy (shadow) 0.5 50 % as copies 1 ")
+    assert [each.text for each in page.select("select[name=variant] option")] == [
+        *("by weight", "main")
+    ]
+    shown = words(page.select_one("[sse-swap=options]"))
+    assert "Started 20 % of the invocations (Output), below s3://bucket/captured/" in shown
+    assert page.select_one(f"a[href='/console/s3/bucket/captured/{name}/']")
+    hosting.sagemaker.delete_endpoint(EndpointName=name)
+
+
+def test_scaling_is_shown(
+    console: ConsoleClient, hosting: Hosting, emulator: Emulator, name: str
+) -> None:
+    hosting.model(name)
+    hosting.sagemaker.create_endpoint_config(
+        EndpointConfigName=name,
+        ProductionVariants=[variant_of("v", name, InstanceType="ml.m5.large")],
+    )
+    hosting.endpoint(name)
+    scaling = emulator.client("application-autoscaling")
+    where = {
+        "ServiceNamespace": "sagemaker",
+        "ResourceId": f"endpoint/{name}/variant/v",
+        "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
+    }
+    scaling.register_scalable_target(**where, MinCapacity=2, MaxCapacity=3)
+    metric = {"PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"}
+    scaling.put_scaling_policy(
+        **where,
+        PolicyName="p",
+        PolicyType="TargetTrackingScaling",
+        TargetTrackingScalingPolicyConfiguration={
+            "TargetValue": 70.0,
+            "PredefinedMetricSpecification": metric,
+        },
+    )
+    hosting.settled(name)
+    shown = console.get(f"/console/endpoints/{name}").select_one("[sse-swap=options]")
+    assert "v 2 3 70" in words(shown)
+    assert "Setting desired instance count to 2." in words(shown)
+    hosting.sagemaker.delete_endpoint(EndpointName=name)
+
+
+def test_serverless_variant_is_shown(console: ConsoleClient, hosting: Hosting, name: str) -> None:
+    hosting.model(name)
+    size = {"MemorySizeInMB": 1024, "MaxConcurrency": 5}
+    hosting.sagemaker.create_endpoint_config(
+        EndpointConfigName=name,
+        ProductionVariants=[{"VariantName": "v", "ModelName": name, "ServerlessConfig": size}],
+    )
+    hosting.endpoint(name)
+    page = console.get(f"/console/endpoints/{name}")
+    assert "serverless, at most 5 at a time" in words(page.select_one("[sse-swap=variants]"))
+    assert not page.select("input[name=count-0]")
+    hosting.sagemaker.delete_endpoint(EndpointName=name)

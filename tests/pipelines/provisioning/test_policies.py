@@ -8,7 +8,8 @@ from typing import Any
 import boto3
 import pytest
 
-from model_registry.promotion import Placement, promote
+from model_registry.configuration import Placement
+from model_registry.promotion import promote
 from pipelines.parameters import ParameterError, parse
 from pipelines.provisioning import container_images, setup
 from pipelines.provisioning.item import SetupError
@@ -169,7 +170,7 @@ def _everything(session: boto3.Session) -> dict[str, Any]:
 def test_setup_elsewhere_touches_nothing_of_the_first(aws: Any, second: dict[str, str]) -> None:
     setup.setup(aws.session, _of(PLACES[0]))
     first = _everything(aws.session)
-    assert len(first) == 4
+    assert len(first) == 5
     elsewhere = _of(second)
     items = setup.setup(boto3.Session(region_name=elsewhere.region), elsewhere)
     shared = {"image repository"} if elsewhere.stage != "prod" else set()

@@ -12,7 +12,7 @@ import boto3
 import pytest
 
 from pipelines.parameters import no_model
-from pipelines.provisioning import bucket, promoter, setup
+from pipelines.provisioning import alarms, bucket, promoter, setup
 from pipelines.provisioning import template as cloudformation
 from pipelines.provisioning.item import SetupError
 from pipelines.root import ROOT
@@ -21,14 +21,22 @@ from pipelines.settings.model import Settings
 
 def test_everything_is_created_once(aws: Any, local: Settings) -> None:
     first = setup.setup(aws.session, local)
-    assert {item.kind: item.name for item in first} == {
-        "bucket": "tally-us-east-1-123456789012",
-        "no-model marker": "s3://tally-us-east-1-123456789012/tally/no-model/",
-        "role": "tally-promote-us-east-1",
-        "model package group": "tally",
-        "Lambda function": "tally-promote",
-        "EventBridge rule": "tally-model-approved",
-        "permission": "tally-model-approved may invoke tally-promote",
+    assert {(item.kind, item.name) for item in first} == {
+        ("bucket", "tally-us-east-1-123456789012"),
+        ("no-model marker", "s3://tally-us-east-1-123456789012/tally/no-model/"),
+        ("role", "tally-execution-us-east-1"),
+        ("role", "tally-promote-us-east-1"),
+        ("model package group", "tally"),
+        ("queue", "tally-lost-approvals"),
+        ("alarm", "tally-errors"),
+        ("alarm", "tally-latency"),
+        ("alarm", "tally-self-test"),
+        ("Lambda function", "tally-promote"),
+        ("where events that fail go", "tally-promote"),
+        ("EventBridge rule", "tally-model-approved"),
+        ("EventBridge rule", "tally-endpoint-rests"),
+        ("permission", "tally-model-approved may invoke tally-promote"),
+        ("permission", "tally-endpoint-rests may invoke tally-promote"),
     }
     assert {item.state for item in first} == {"created"}
     second = setup.setup(aws.session, local)
@@ -125,7 +133,8 @@ def test_the_rule_invokes_the_function_for_approved_versions(aws: Any, local: Se
     function = aws.session.client("lambda").get_function(FunctionName="tally-promote")
     assert [target["Arn"] for target in targets] == [function["Configuration"]["FunctionArn"]]
     variables = function["Configuration"]["Environment"]["Variables"]
-    assert variables == {"EXECUTION_ROLE": local.role_arn}
+    assert variables["EXECUTION_ROLE"] == local.role_arn
+    assert variables["MODEL_PACKAGE_GROUP"] == "tally"
 
 
 def test_the_address_for_no_model_has_a_file(aws: Any, local: Settings) -> None:
@@ -216,6 +225,53 @@ def test_function_and_rule_are_those_of_the_template(
     assert described["Name"] == "${Name}-model-approved"
     pattern = cloudformation.properties("ModelApproved", local)["EventPattern"]
     assert json.loads(rule["EventPattern"]) == pattern
+
+
+def test_the_function_gets_what_the_template_gives_it(aws: Any, on_aws: Settings) -> None:
+    setup.setup(aws.session, on_aws)
+    described = cloudformation.properties("Promotion", on_aws)["Environment"]["Variables"]
+    client = aws.session.client("lambda")
+    function = client.get_function_configuration(FunctionName="tally-promote")
+    variables = function["Environment"]["Variables"]
+    assert set(variables) == set(described)
+    for name in ("ROLLOUT", "TAGS"):
+        assert json.loads(variables[name]) == json.loads(described[name])
+    for name in ("INSTANCE_COUNT", "MODEL_PACKAGE_GROUP"):
+        assert variables[name] == described[name]
+
+
+def test_the_alarms_are_those_of_the_template(aws: Any, on_aws: Settings) -> None:
+    for alarm, resource in alarms.RESOURCES.items():
+        assert alarms.request(alarm, on_aws) == cloudformation.properties(resource, on_aws)
+    setup.setup(aws.session, on_aws)
+    client = aws.session.client("cloudwatch")
+    made = client.describe_alarms(AlarmNames=list(on_aws.alarm_names))["MetricAlarms"]
+    assert [one["AlarmName"] for one in made] == [
+        "tally-errors",
+        "tally-latency",
+        "tally-self-test",
+    ]
+
+
+def test_the_alarms_have_the_limits_and_the_endpoint_of_the_settings(on_aws: Settings) -> None:
+    rollout = on_aws.rollout.model_copy(update={"max_error_share": 0.1, "max_latency": 0.5})
+    north = on_aws.model_copy(update={"rollout": rollout, "endpoint": "tally-north"})
+    errors, latency = (alarms.request(alarm, north) for alarm in ("errors", "latency"))
+    assert (errors["AlarmName"], errors["Threshold"]) == ("tally-north-errors", 0.1)
+    assert latency["Threshold"] == 500_000
+    assert {"Name": "EndpointName", "Value": "tally-north"} in errors["Dimensions"]
+
+
+def test_an_approval_that_fails_for_good_goes_to_the_queue(aws: Any, on_aws: Settings) -> None:
+    setup.setup(aws.session, on_aws)
+    url = aws.session.client("sqs").get_queue_url(QueueName="tally-lost-approvals")["QueueUrl"]
+    arn = aws.session.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+    config = aws.session.client("lambda").get_function_event_invoke_config(
+        FunctionName="tally-promote"
+    )
+    destination = config["DestinationConfig"]["OnFailure"]["Destination"]
+    assert destination == arn["Attributes"]["QueueArn"]
+    assert config["MaximumEventAgeInSeconds"] == 21600
 
 
 def test_only_one_branch_of_one_repository_may_retrain(template: dict[str, Any]) -> None:

@@ -11,8 +11,9 @@ from types_boto3_sagemaker import SageMakerClient
 
 from model_registry import endpoint as endpoints
 from model_registry import versions
+from model_registry.configuration import Placement
 from model_registry.errors import RegistryError
-from model_registry.promotion import Placement, Promotion, promote
+from model_registry.promotion import Promotion, promote
 from pipelines.serving import endpoint_status, package_group
 from pipelines.serving.package_group import version_number
 from pipelines.serving.rollback import rollback

@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from types_boto3_sagemaker import SageMakerClient
 
+from model_registry.configuration import Placement
 from model_registry.errors import EndpointBusyError, RegistryError
-from model_registry.promotion import Placement, promote
+from model_registry.promotion import promote
 from model_registry.versions import APPROVED
 from pipelines.serving import endpoint_status, package_group, rollout
 from pipelines.serving.package_group import version_number

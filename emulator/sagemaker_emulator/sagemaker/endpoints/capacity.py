@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
 from sagemaker_emulator.aws.members import paths
 from sagemaker_emulator.errors import invalid
-from sagemaker_emulator.sagemaker.endpoints import variants
+from sagemaker_emulator.sagemaker.endpoints import serverless, variants
 from sagemaker_emulator.sagemaker.endpoints.deployments import KIND
 from sagemaker_emulator.sagemaker.endpoints.operations import get
 from sagemaker_emulator.storage.store import Document
@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 @operation(
     "UpdateEndpointWeightsAndCapacities",
     honours=paths("""
-        EndpointName DesiredWeightsAndCapacities{VariantName DesiredWeight DesiredInstanceCount}
+        EndpointName DesiredWeightsAndCapacities{
+            VariantName DesiredWeight DesiredInstanceCount
+            ServerlessUpdateConfig{MaxConcurrency ProvisionedConcurrency}
+        }
     """),
 )
 def update_weights(
@@ -52,7 +55,8 @@ def update_weights(
                     f'DesiredInstanceCount of the variant "{empty[0]}" must be at least 1: only '
                     "inference components and asynchronous endpoints scale to zero."
                 )
-            _change(document, weights, counts)
+            sizes = _sizes(document, desired)
+            _change(document, weights, counts, sizes)
             variants.check_counts(document["Config"])
             if counts:
                 document.pop("Update", None)  # the one that is over: a restart must not repeat it
@@ -60,12 +64,40 @@ def update_weights(
             document["LastModifiedTime"] = time.time()
             context.store.put(KIND, name, document)
         deployment.weigh(weights)
+        deployment.resize(sizes)
         if counts:
             endpoints.scale(name, counts)
     return {"EndpointArn": arn}
 
 
-def _change(document: Document, weights: Mapping[str, float], counts: Mapping[str, int]) -> None:
+def _sizes(
+    document: Document, desired: Mapping[str, types.DesiredWeightAndCapacityTypeDef]
+) -> dict[str, dict[str, int]]:
+    """The ServerlessConfigs that serverless variants are to have, by their names.
+
+    Raises:
+        ApiError: a variant with instances is to have another concurrency, or the other way round.
+    """
+    sizes = {}
+    for variant in document["Config"][variants.PRODUCTION]:
+        name, now = variant["VariantName"], variant.get("ServerlessConfig")
+        wish: Mapping[str, Any] = desired.get(name, {})
+        wanted = "DesiredInstanceCount" if now else "ServerlessUpdateConfig"
+        if wanted in wish:
+            kind = "serverless" if now else "not serverless"
+            raise invalid(f'{wanted}: the variant "{name}" is {kind}; leave it out.')
+        if now and "ServerlessUpdateConfig" in wish:
+            sizes[name] = {**now, **wish["ServerlessUpdateConfig"]}
+            serverless.check_size(name, sizes[name])
+    return sizes
+
+
+def _change(
+    document: Document,
+    weights: Mapping[str, float],
+    counts: Mapping[str, int],
+    sizes: Mapping[str, Mapping[str, int]],
+) -> None:
     """Have an endpoint's document show what its variants are to have, and a restart restore it."""
     for variant in _summaries(document):
         name = variant["VariantName"]
@@ -73,12 +105,16 @@ def _change(document: Document, weights: Mapping[str, float], counts: Mapping[st
             variant |= {"CurrentWeight": weights[name], "DesiredWeight": weights[name]}
         if name in counts:
             variant["DesiredInstanceCount"] = counts[name]
+        if name in sizes:
+            variant |= dict.fromkeys(variants.SIZES, sizes[name])
     for variant in variants.all_of(document["Config"]):
         name = variant["VariantName"]
         if name in weights:
             variant["InitialVariantWeight"] = weights[name]
         if name in counts:
             variant["InitialInstanceCount"] = counts[name]
+        if name in sizes:
+            variant["ServerlessConfig"] = sizes[name]
 
 
 def _summaries(document: Document) -> list[Document]:

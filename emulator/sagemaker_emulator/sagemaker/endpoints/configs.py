@@ -12,7 +12,7 @@ from sagemaker_emulator.aws.pages import CREATED, Stored, page
 from sagemaker_emulator.errors import invalid
 from sagemaker_emulator.sagemaker import tags
 from sagemaker_emulator.sagemaker.defaults import ENDPOINT_CONFIG, fill
-from sagemaker_emulator.sagemaker.endpoints import capture, variants
+from sagemaker_emulator.sagemaker.endpoints import capture, serverless, status_events, variants
 from sagemaker_emulator.storage.store import Document
 
 if TYPE_CHECKING:
@@ -33,7 +33,9 @@ _HONOURED = f"""
         EnableCapture InitialSamplingPercentage DestinationS3Uri CaptureOptions{{CaptureMode}}
         CaptureContentTypeHeader{{CsvContentTypes JsonContentTypes}}
     }}
-    ProductionVariants{{ {_VARIANT} ServerlessConfig }}
+    ProductionVariants{{
+        {_VARIANT} ServerlessConfig{{MemorySizeInMB MaxConcurrency ProvisionedConcurrency}}
+    }}
     ShadowProductionVariants{{ {_VARIANT} ServerlessConfig }}
 """
 _KEPT = f"""
@@ -56,8 +58,10 @@ def create_config(context: Context, request: types.CreateEndpointConfigInputType
     if "DataCaptureConfig" in request:
         capture.check(request["DataCaptureConfig"])
     variants.check(request)
+    serverless.check(request)
     for variant in variants.all_of(request):
-        context.call("DescribeModel", ModelName=variant["ModelName"])
+        model = context.call("DescribeModel", ModelName=variant["ModelName"])
+        serverless.check_model(variant, model)
     arn = context.arn(KIND, name)
     kept = {key: value for key, value in request.items() if key != "Tags"}
     document = kept | {"EndpointConfigArn": arn, "CreationTime": time.time()}
@@ -65,6 +69,7 @@ def create_config(context: Context, request: types.CreateEndpointConfigInputType
         if not context.store.create(KIND, name, document):
             raise invalid(f'Cannot create already existing endpoint configuration "{arn}".')
         tags.add(context, arn, request.get("Tags"))
+    status_events.emit_config(context, document)
     return {"EndpointConfigArn": arn}
 
 
@@ -93,6 +98,7 @@ def delete_config(context: Context, request: types.DeleteEndpointConfigInputType
     """Forget a configuration; an endpoint that uses it keeps running."""
     with context.store.transaction():
         document = get(context, request["EndpointConfigName"])
+        status_events.emit_config(context, document)
         context.store.delete(KIND, document["EndpointConfigName"])
         context.store.delete("tags", document["EndpointConfigArn"])
     return {}

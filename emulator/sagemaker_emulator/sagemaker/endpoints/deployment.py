@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from sagemaker_emulator.aws.context import Context
+from sagemaker_emulator.aws.ports import Measurement
 from sagemaker_emulator.sagemaker.endpoints import variants
 from sagemaker_emulator.sagemaker.endpoints.fleet import DRAIN_SECONDS, RANDOM, Fleet
 from sagemaker_emulator.sagemaker.endpoints.model_server import (
@@ -17,6 +18,7 @@ from sagemaker_emulator.sagemaker.endpoints.model_server import (
     ModelServer,
     ServedModel,
 )
+from sagemaker_emulator.sagemaker.endpoints.serverless import OnDemand
 from sagemaker_emulator.sagemaker.endpoints.shadow import Copies
 from sagemaker_emulator.storage.store import Document
 
@@ -55,7 +57,7 @@ class Deployment:
         self._active = 0
         self._drained = False
         self._idle = threading.Condition()
-        self._fleets: dict[str, Fleet] = {}
+        self._fleets: dict[str, Fleet | OnDemand] = {}
 
         def server(name: str) -> ModelServer:
             instance = uuid.uuid4().hex[:12]
@@ -67,14 +69,20 @@ class Deployment:
                 partial(context.logs.append, log_group(endpoint), f"{name}/i-{instance}"),
             )
 
+        def measure(name: str, seconds: float) -> None:
+            dimensions = {"EndpointName": endpoint, "VariantName": name}
+            setup = Measurement("ModelSetupTime", seconds * 1e6, "Microseconds")
+            context.metrics.record("AWS/SageMaker", dimensions, [setup])
+
         for variant in variants.all_of(config):
             name = variant["VariantName"]
-            self._fleets[name] = Fleet(
-                partial(server, name),
-                variants.count_of(variant),
-                variant.get("ContainerStartupHealthCheckTimeoutInSeconds", STARTUP_SECONDS),
-                variant.get("RoutingConfig", {}).get("RoutingStrategy", RANDOM),
-            )
+            make = partial(server, name)
+            limit = variant.get("ContainerStartupHealthCheckTimeoutInSeconds", STARTUP_SECONDS)
+            if size := variant.get("ServerlessConfig"):
+                self._fleets[name] = OnDemand(make, size, limit, partial(measure, name))
+                continue
+            routing = variant.get("RoutingConfig", {}).get("RoutingStrategy", RANDOM)
+            self._fleets[name] = Fleet(make, variants.count_of(variant), limit, routing)
 
     def start(self) -> None:
         """Start every server and wait until all respond to /ping.
@@ -117,7 +125,7 @@ class Deployment:
         self._copies.send(send)
 
     def count(self, variant: str) -> int:
-        """How many instances of a variant take requests."""
+        """How many instances of a variant take requests; 0 where it is serverless."""
         return self._fleets[variant].count
 
     def scale(self, counts: Mapping[str, int]) -> None:
@@ -128,6 +136,13 @@ class Deployment:
         """
         for name, count in counts.items():
             self._fleets[name].scale(count)
+
+    def resize(self, configs: Mapping[str, Mapping[str, int]]) -> None:
+        """Set the concurrency of serverless variants, by name."""
+        for name, config in configs.items():
+            fleet = self._fleets[name]
+            if isinstance(fleet, OnDemand):
+                fleet.resize(config)
 
     def weigh(self, weights: Mapping[str, float]) -> None:
         """Set the weights of variants, by name."""
@@ -140,6 +155,8 @@ class Deployment:
 
         Raises:
             Replaced: `drain` came before.
+            Throttled: a serverless variant has too many requests under way.
+            JobFailed: the server of a serverless variant does not start.
         """
         with self._idle:
             if self._drained:
@@ -166,7 +183,7 @@ class Deployment:
         """End the servers."""
         self._copies.stop()
         with ThreadPoolExecutor(len(self._fleets)) as pool:
-            list(pool.map(Fleet.stop, self._fleets.values()))
+            list(pool.map(lambda fleet: fleet.stop(), self._fleets.values()))
 
 
 def log_group(endpoint: str) -> str:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 
 from sagemaker_emulator.aws.context import Context
-from sagemaker_emulator.sagemaker.endpoints import progress, variants
+from sagemaker_emulator.sagemaker.endpoints import progress, status_events, variants
 from sagemaker_emulator.sagemaker.endpoints.deployment import Deployment
 from sagemaker_emulator.sagemaker.endpoints.model_server import ServedModel
 from sagemaker_emulator.sagemaker.endpoints.progress import Stage
@@ -19,8 +19,6 @@ from sagemaker_emulator.sagemaker.jobs.failures import failure_reason
 from sagemaker_emulator.storage.store import Document
 
 KIND = "endpoint"
-# Not SageMaker's members: the configuration that serves, and the one of an update.
-_OWN = ("Config", "Update")
 
 _log = logging.getLogger("emulator.endpoints")
 
@@ -149,12 +147,8 @@ class Deployments:
         document = self.context.store.get(KIND, name) or {}
         update = {**(document.get("Update") or {}), "Stage": stage.document()}
         document = self.context.store.update(KIND, name, Update=update)
-        detail = {key: value for key, value in document.items() if key not in _OWN}
-        detail |= {
-            "EndpointStatus": "UPDATING",
-            "PendingDeploymentSummary": progress.pending(document),
-        }
-        self._emit("SageMaker Endpoint Deployment State Change", document, detail)
+        pending = progress.pending(document)
+        status_events.emit_deployment(self.context, document, pending)
 
     def _ends(self, name: str, turn: int) -> bool:
         """Mark a turn as over, and return whether it counts: not deleted, and not overtaken."""
@@ -195,17 +189,7 @@ class Deployments:
 
     def _change(self, name: str, **changes: object) -> None:
         document = self.context.store.update(KIND, name, LastModifiedTime=time.time(), **changes)
-        detail = {key: value for key, value in document.items() if key not in _OWN}
-        detail["EndpointStatus"] = {"InService": "IN_SERVICE", "Failed": "FAILED"}.get(
-            document["EndpointStatus"], document["EndpointStatus"]
-        )
-        self._emit("SageMaker Endpoint State Change", document, detail)
-
-    def _emit(self, detail_type: str, document: Document, detail: Document) -> None:
-        try:
-            self.context.events.emit(detail_type, detail, [document["EndpointArn"]])
-        except Exception:  # a rule's target must not undo a deployment
-            _log.exception("the event of %s could not be sent", document["EndpointArn"])
+        status_events.emit_status(self.context, document)
 
     def scale(self, name: str, counts: Mapping[str, int]) -> None:
         """Start or end instances of an endpoint that is Updating, in the background.

@@ -17,8 +17,11 @@ import httpx
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import HttpResponse
 from sagemaker_emulator.aws.ports import Deployment, Exchange, Measurement
+from sagemaker_emulator.errors import JobFailed
+from sagemaker_emulator.sagemaker.endpoints import serverless
 from sagemaker_emulator.sagemaker.endpoints.deployment import Replaced, log_group
 from sagemaker_emulator.sagemaker.endpoints.deployments import KIND
+from sagemaker_emulator.sagemaker.endpoints.serverless import Throttled
 from sagemaker_emulator.storage.store import Document
 
 MAX_BODY = 25 * 1024 * 1024
@@ -87,8 +90,18 @@ def _invoke(context: Context, document: Document, request: _Request) -> HttpResp
         return _error("ValidationError", f"{message}there are {', '.join(deployment.weights)}.")
     if (shadow := deployment.shadow(variant)) is not None:
         deployment.copy(partial(_ask_shadow, context, deployment, shadow, request))
+    if deployment.count(variant) == 0 and len(request.body) > serverless.MAX_BODY:
+        message = (
+            f"The body of a request to a serverless endpoint has at most {serverless.MAX_BODY}"
+        )
+        return _error("ValidationError", f"{message} bytes; this one has {len(request.body)}.", 413)
     try:
         response = _ask(context, deployment, variant, request)
+    except Throttled:
+        message = f"Endpoint {name} has as many requests under way as its MaxConcurrency allows."
+        return _error("ThrottlingException", message)
+    except JobFailed as problem:
+        return _model_error(context, name, str(problem), 500, "")
     except httpx.TimeoutException:
         message = (
             "Your invocation timed out while waiting for a response from container primary "
@@ -119,11 +132,13 @@ def _ask(
 
     Raises:
         Replaced: the deployment was drained.
+        Throttled: a serverless variant has too many requests under way.
+        JobFailed: the server of a serverless variant does not start.
         httpx.TransportError: the container did not respond.
     """
-    sent = time.perf_counter()
     # Not after the response: the instances may be others then.
-    share = 1.0 / max(deployment.count(variant), 1)
+    count = deployment.count(variant)
+    share = 1.0 / count if count else 0.0
     dimensions = {
         "EndpointName": request.endpoint,
         "VariantName": variant,
@@ -131,10 +146,11 @@ def _ask(
     }
     try:
         with deployment.server(variant) as server:
+            sent = time.perf_counter()
             response = server.client.post(
                 "/invocations", content=request.body, headers=request.passed, timeout=TIMEOUT
             )
-    except httpx.TransportError:
+    except (httpx.TransportError, JobFailed):
         _measure(context, dimensions, share)
         raise
     overhead, latency = sent - request.begin, time.perf_counter() - sent
@@ -178,7 +194,7 @@ def _measure(
     Args:
         context: the server.
         dimensions: the endpoint's, the variant's and the configuration's name.
-        share: one in the number of the variant's instances.
+        share: one in the number of the variant's instances; 0 where it is serverless.
         status: of the container's response; None where there was none.
         overhead: seconds before the container was asked.
         latency: seconds until it had responded.
@@ -186,11 +202,12 @@ def _measure(
     is_error = status is None or not 200 <= status < 300
     values = [
         Measurement("Invocations", 1.0),
-        Measurement("InvocationsPerInstance", share),
         Measurement("Invocation4XXErrors", float(status is not None and 400 <= status < 500)),
         Measurement("Invocation5XXErrors", float(status is not None and status >= 500)),
         Measurement("InvocationModelErrors", float(is_error)),
     ]
+    if share:
+        values.append(Measurement("InvocationsPerInstance", share))
     if status is not None:
         values.append(Measurement("ModelLatency", latency * 1e6, "Microseconds"))
         values.append(Measurement("OverheadLatency", overhead * 1e6, "Microseconds"))

@@ -12,7 +12,13 @@ from sagemaker_emulator.aws.members import paths
 from sagemaker_emulator.aws.pages import MODIFIED, Stored, page
 from sagemaker_emulator.errors import invalid
 from sagemaker_emulator.sagemaker import tags
-from sagemaker_emulator.sagemaker.endpoints import configs, guard, progress
+from sagemaker_emulator.sagemaker.endpoints import (
+    configs,
+    guard,
+    progress,
+    serverless,
+    status_events,
+)
 from sagemaker_emulator.sagemaker.endpoints.deployments import KIND
 from sagemaker_emulator.sagemaker.endpoints.rollout import Rollout
 from sagemaker_emulator.storage.store import Document
@@ -29,6 +35,7 @@ def create_endpoint(context: Context, request: types.CreateEndpointInputTypeDef)
     # There is no fleet yet to shift traffic from: it is checked, and kept for later updates.
     rollout = Rollout.of(request.get("DeploymentConfig"), config["ProductionVariants"])
     guard.require_alarms(context, rollout.alarms)
+    serverless.check_update(None, config, request.get("DeploymentConfig"))
     arn = context.arn(KIND, name)
     now = time.time()
     document = {
@@ -48,6 +55,7 @@ def create_endpoint(context: Context, request: types.CreateEndpointInputTypeDef)
             if not context.store.create(KIND, name, document):
                 raise invalid(f'Cannot create already existing endpoint "{arn}".')
             tags.add(context, arn, request.get("Tags"))
+        status_events.emit_status(context, document)
         endpoints.begin(name, config)
     return {"EndpointArn": arn}
 
@@ -75,6 +83,7 @@ def update_endpoint(context: Context, request: types.UpdateEndpointInputTypeDef)
             if request.get("RetainAllVariantProperties"):
                 config["ProductionVariants"] = _retained(request, document, config)
             _require_scaled(context, document, config)
+            serverless.check_update(document["Config"], config, request.get("DeploymentConfig"))
             deployment_config = _deployment_config(context, request, document, config)
             now = time.time()
             changes: Document = {
@@ -87,7 +96,8 @@ def update_endpoint(context: Context, request: types.UpdateEndpointInputTypeDef)
                 },
                 "LastDeploymentConfig": deployment_config,
             }
-            context.store.update(KIND, name, LastModifiedTime=now, **changes)
+            updated = context.store.update(KIND, name, LastModifiedTime=now, **changes)
+        status_events.emit_status(context, updated)
         endpoints.begin(name, config, deployment_config=deployment_config)
     return {"EndpointArn": arn}
 
@@ -190,6 +200,7 @@ def delete_endpoint(context: Context, request: types.DeleteEndpointInputTypeDef)
                     f'Cannot delete in-progress endpoint "{document["EndpointArn"]}" '
                     f"({document['EndpointStatus']}); wait until it is InService or Failed."
                 )
+            status_events.emit_status(context, document | {"EndpointStatus": "Deleting"})
             context.store.delete(KIND, name)
             context.store.delete("tags", document["EndpointArn"])
         endpoints.remove(name)

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from sagemaker_emulator.sagemaker.endpoints.variants import weight_of
+from sagemaker_emulator.sagemaker.endpoints.variants import count_of, weight_of
 from sagemaker_emulator.storage.store import Document
 
 
@@ -51,7 +51,7 @@ def pending(endpoint: Document) -> dict[str, Any]:
 
 
 def _variant(variant: Document, stage: Document | None, begin: float) -> dict[str, Any]:
-    desired = variant.get("InitialInstanceCount", 1)
+    desired = count_of(variant)
     weight = weight_of(variant)
     launching = {"StatusMessage": f"Launching {desired} instance(s).", "StartTime": begin}
     status = stage or {"Status": "Creating", **launching}

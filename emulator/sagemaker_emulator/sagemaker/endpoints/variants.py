@@ -13,6 +13,8 @@ from sagemaker_emulator.storage.store import Document
 
 MOST_INSTANCES = 20
 _COUNTS = ("CurrentInstanceCount", "DesiredInstanceCount")
+# Of a serverless variant.
+SIZES = ("CurrentServerlessConfig", "DesiredServerlessConfig")
 PRODUCTION, SHADOW = "ProductionVariants", "ShadowProductionVariants"
 
 
@@ -27,8 +29,8 @@ def weight_of(variant: Document) -> float:
 
 
 def count_of(variant: Document) -> int:
-    """How many instances a variant begins with."""
-    return int(variant.get("InitialInstanceCount", 1))
+    """How many instances a variant begins with; a serverless one has none."""
+    return 0 if "ServerlessConfig" in variant else int(variant.get("InitialInstanceCount", 1))
 
 
 def summaries(config: Document, models: Mapping[str, ServedModel]) -> Document:
@@ -87,11 +89,6 @@ def check(config: Mapping[str, Any]) -> None:
         )
     for variant in variants:
         place = f"ProductionVariants ({variant['VariantName']})"
-        if "ServerlessConfig" in variant:
-            raise invalid(
-                f"{place}: the emulator has no serverless endpoints; set InstanceType and "
-                "InitialInstanceCount in place of ServerlessConfig."
-            )
         if "ModelName" not in variant:
             raise invalid(f"{place}: ModelName is missing.")
         strategy = variant.get("RoutingConfig", {}).get("RoutingStrategy", RANDOM)
@@ -133,4 +130,5 @@ def _summary(variant: Document, model: ServedModel) -> Document:
         "CurrentInstanceCount": count,
         "DesiredInstanceCount": count,
         **{key: variant[key] for key in ("RoutingConfig",) if key in variant},
+        **dict.fromkeys(SIZES, variant.get("ServerlessConfig")),
     }

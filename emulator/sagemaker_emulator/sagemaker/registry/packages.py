@@ -6,8 +6,9 @@ import copy
 import json
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from sagemaker_emulator.aws import s3_client
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
 from sagemaker_emulator.aws.members import paths
@@ -66,6 +67,8 @@ def create_package(context: Context, request: types.CreateModelPackageInputTypeD
             "Package Group"
         )
     kept = {key: value for key, value in request.items() if key != "Tags"}
+    if "InferenceSpecification" in kept:
+        kept["InferenceSpecification"] = _with_etags(context, kept["InferenceSpecification"])
     with context.store.transaction():
         if group:
             group = groups.name_of(group)
@@ -195,6 +198,20 @@ def delete_package(context: Context, request: types.DeleteModelPackageInputTypeD
         context.store.delete(_KIND, document["ModelPackageName"])
         context.store.delete("tags", document["ModelPackageArn"])
     return {}
+
+
+def _with_etags(context: Context, specification: Any) -> Document:
+    """An inference specification with the ETag of each container's model data, as AWS adds it."""
+    containers = []
+    for container in specification.get("Containers", []):
+        filled = dict(container)
+        url = container.get("ModelDataUrl", "")
+        if url.startswith("s3://") and "ModelDataETag" not in container:
+            bucket, _, key = url.removeprefix("s3://").partition("/")
+            if key and (etag := s3_client.etag(context, bucket, key)):
+                filled["ModelDataETag"] = etag
+        containers.append(filled)
+    return {**specification, "Containers": containers}
 
 
 def _get(context: Context, identifier: str) -> Document:

@@ -83,14 +83,13 @@ def test_number_is_kept_by_an_update_that_retains_the_properties(scaled: Scaled)
 def test_invocations_are_measured_for_each_instance(scaled: Scaled, emulator: Emulator) -> None:
     scaled.pids()
     cloudwatch = emulator.client("cloudwatch")
-    (metric,) = cloudwatch.list_metrics(
-        MetricName="InvocationsPerInstance",
-        Dimensions=[{"Name": "EndpointName", "Value": scaled.name}],
-    )["Metrics"]
     points = cloudwatch.get_metric_statistics(
         Namespace="AWS/SageMaker",
         MetricName="InvocationsPerInstance",
-        Dimensions=metric["Dimensions"],
+        Dimensions=[
+            {"Name": "EndpointName", "Value": scaled.name},
+            {"Name": "VariantName", "Value": "v"},
+        ],
         StartTime="2020-01-01T00:00:00Z",
         EndTime="2100-01-01T00:00:00Z",
         Period=60 * 60 * 24 * 365,

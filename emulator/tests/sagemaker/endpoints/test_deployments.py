@@ -65,9 +65,15 @@ class Bench:
         self.context.store.put("endpoint", "e", document)
         self.context.endpoints.start()
 
-    def update(self, config: str) -> None:
+    def update(self, config: str, **members: Any) -> None:
         self.config(config)
-        self.context.call("UpdateEndpoint", EndpointName="e", EndpointConfigName=config)
+        self.context.call("UpdateEndpoint", EndpointName="e", EndpointConfigName=config, **members)
+
+    def stage(self) -> str | None:
+        """The VariantStatus of the update under way."""
+        document = self.context.call("DescribeEndpoint", EndpointName="e")
+        pending = document.get("PendingDeploymentSummary")
+        return pending["ProductionVariants"][0]["VariantStatus"][0]["Status"] if pending else None
 
     def finish(self, config: str) -> None:
         """Let a configuration's servers answer, and wait until that has had its effect."""
@@ -156,3 +162,60 @@ def test_interrupted_update_is_continued_in_order(bench: Bench) -> None:
     assert (bench.described(), bench.serves()) == (("Updating", "old"), "old")
     bench.finish("new")
     assert (bench.described(), bench.serves()) == (("InService", "new"), "new")
+
+
+CANARY = {
+    "BlueGreenUpdatePolicy": {
+        "TrafficRoutingConfiguration": {
+            "Type": "CANARY",
+            "WaitIntervalInSeconds": 600,
+            "CanarySize": {"Type": "CAPACITY_PERCENT", "Value": 50},
+        }
+    }
+}
+
+
+def test_canary_waits_for_the_fleet_that_it_replaces(bench: Bench) -> None:
+    bench.restart("old")
+    bench.update("new", DeploymentConfig=CANARY)
+    GATES["new"].set()
+    assert (bench.stage(), bench.serves()) == ("Creating", None)
+    GATES["old"].set()
+    wait_until(lambda: bench.stage() == "Baking")
+    assert [bench.serves() for _ in range(4)] == ["old", "new"] * 2
+
+
+def test_canary_without_a_fleet_to_replace_serves_at_once(bench: Bench) -> None:
+    bench.restart("broken")
+    bench.update("new", DeploymentConfig=CANARY)
+    GATES["new"].set()
+    GATES["broken"].set()
+    wait_until(lambda: bench.described() == ("InService", "new"))
+    assert bench.serves() == "new"
+
+
+def test_both_fleets_of_a_canary_end_with_the_server(bench: Bench) -> None:
+    bench.restart("old")
+    bench.finish("old")
+    before = threading.active_count()
+    bench.update("new", DeploymentConfig=CANARY)
+    GATES["new"].set()
+    wait_until(lambda: bench.stage() == "Baking")
+    bench.context.endpoints.stop()
+    wait_until(lambda: threading.active_count() == before)
+    assert set(DRAINED) == {"old", "new"}
+    assert bench.described() == ("Updating", "old")  # for the next server
+
+
+def test_canary_that_an_alarm_ends_leaves_the_old_fleet(bench: Bench) -> None:
+    bench.restart("old")
+    bench.finish("old")
+    bench.context.store.put("alarm", "errors", {"StateValue": "OK"})
+    rollback = {"AutoRollbackConfiguration": {"Alarms": [{"AlarmName": "errors"}]}}
+    bench.update("new", DeploymentConfig={**CANARY, **rollback})
+    GATES["new"].set()
+    wait_until(lambda: bench.stage() == "Baking")
+    bench.context.store.put("alarm", "errors", {"StateValue": "ALARM"})
+    wait_until(lambda: bench.described() == ("InService", "old"))
+    wait_until(lambda: DRAINED == ["new"])
+    assert [bench.serves() for _ in range(4)] == ["old"] * 4

@@ -343,9 +343,3 @@ def test_unsupported_models_and_variants_are_refused_at_creation(
             ModelName=name, ExecutionRoleArn=ROLE, Containers=[{"Image": "plain"}] * 2
         )
     hosting.model(name, "first")
-    serverless = {"MemorySizeInMB": 2048, "MaxConcurrency": 1}
-    variant = {"VariantName": "all", "ModelName": name, "ServerlessConfig": serverless}
-    with pytest.raises(ClientError, match="no serverless endpoints; set InstanceType"):
-        hosting.sagemaker.create_endpoint_config(
-            EndpointConfigName=name, ProductionVariants=[variant]
-        )

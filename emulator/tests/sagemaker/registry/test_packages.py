@@ -161,3 +161,21 @@ def test_a_model_without_its_data_is_refused(sagemaker: Any) -> None:
             ModelName="no-data",
             PrimaryContainer={"Image": IMAGE, "ModelDataUrl": "s3://nowhere/model.tar.gz"},
         )
+
+
+def test_a_package_keeps_the_etag_that_its_model_data_had(
+    emulator: Emulator, sagemaker: Any, group: str
+) -> None:
+    s3, bucket = emulator.client("s3"), f"bucket-{uuid.uuid4().hex[:8]}"
+    s3.create_bucket(Bucket=bucket)
+    written = s3.put_object(Bucket=bucket, Key="model.tar.gz", Body=b"first")["ETag"].strip('"')
+    container = {"Image": IMAGE, "ModelDataUrl": f"s3://{bucket}/model.tar.gz"}
+    arn = sagemaker.create_model_package(
+        ModelPackageGroupName=group,
+        InferenceSpecification={**INFERENCE, "Containers": [container]},
+    )["ModelPackageArn"]
+    s3.put_object(Bucket=bucket, Key="model.tar.gz", Body=b"second")
+    package = sagemaker.describe_model_package(ModelPackageName=arn)
+    assert package["InferenceSpecification"]["Containers"] == [
+        {**container, "ModelDataETag": written}
+    ]

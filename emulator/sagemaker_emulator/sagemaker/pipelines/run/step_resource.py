@@ -97,7 +97,9 @@ class StepResource:
 
         def is_done() -> bool:
             described.clear()
-            described.update(self._call(f"Describe{type_.noun}", **{self._name_member: resource}))
+            described.update(
+                self._context.call(f"Describe{type_.noun}", **{self._name_member: resource})
+            )
             ended = (*type_.succeeded, *type_.failed)
             return not type_.has_status or described[self._status_member] in ended
 
@@ -126,31 +128,26 @@ class StepResource:
         elif self._type.type == "Endpoint" and self._exists("DescribeEndpoint", EndpointName=name):
             operation = "UpdateEndpoint"
             request.pop("Tags", None)
-        return str(self._call(operation, **request)[f"{self._type.noun}Arn"])
+        return str(self._context.call(operation, **request)[f"{self._type.noun}Arn"])
 
     def _create_missing_group(self, group: str | None) -> None:
         request = {"ModelPackageGroupName": group}
         if group and not self._exists("DescribeModelPackageGroup", **request):
-            self._call("CreateModelPackageGroup", **request)
+            self._context.call("CreateModelPackageGroup", **request)
 
     def _exists(self, describe: str, **request: Any) -> bool:
         try:
-            self._call(describe, **request)
+            self._context.call(describe, **request)
         except ApiError as error:
             if error.status < 500:
                 return False
             raise
         return True
 
-    def _call(self, operation: str, **request: Any) -> dict[str, Any]:
-        """Call an operation in the name of the pipeline's role."""
-        self._context.calls.add("pipeline", "sagemaker", operation)
-        return self._context.call(operation, **request)
-
     def _stop(self, resource: str) -> None:
         operation = f"Stop{self._type.noun}"
         try:
-            self._call(operation, **{self._name_member: resource})
+            self._context.call(operation, **{self._name_member: resource})
         except ApiError as error:
             # It has ended by itself in the meantime.
             self._run.log(f"{self._run.step.name}: {operation}: {error}")
@@ -160,7 +157,7 @@ class StepResource:
     ) -> dict[str, Any]:
         """List the trials that a definition can refer to by rank: `TrainingJobSummaries[0]`."""
         objective = described["HyperParameterTuningJobConfig"]["HyperParameterTuningJobObjective"]
-        return self._call(
+        return self._context.call(
             operation,
             HyperParameterTuningJobName=tuning,
             SortBy="FinalObjectiveMetricValue",

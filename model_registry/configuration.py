@@ -1,0 +1,133 @@
+"""The endpoint configuration of a version: that of the endpoint, with the model exchanged."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from model_registry import endpoint as endpoints
+from model_registry.deployment import Rollout
+from model_registry.endpoint import DECIDED_AT, REPLACES, Endpoint
+from model_registry.errors import RegistryError
+from model_registry.versions import ModelVersion, create_model
+
+if TYPE_CHECKING:
+    from types_boto3_sagemaker import SageMakerClient
+    from types_boto3_sagemaker.type_defs import TagTypeDef
+
+
+@dataclass(frozen=True)
+class Placement:
+    """The endpoint that a model goes to, how it gets there, and what to create the endpoint with.
+
+    An endpoint that exists keeps its own instance type and number of instances.
+    """
+
+    endpoint_name: str
+    instance_type: str
+    role_arn: str
+    instance_count: int = 1
+    rollout: Rollout = field(default_factory=Rollout)
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+def create(
+    client: SageMakerClient,
+    version: ModelVersion,
+    placement: Placement,
+    current: Endpoint | None,
+    decided_at: datetime,
+    replaces: str | None,
+) -> tuple[str, int]:
+    """Create the configuration that serves a version, if it does not exist.
+
+    Returns:
+        Its name, and the instances of its main variant; 0 for a serverless one.
+    """
+    name = placement.endpoint_name
+    model = _create_model(client, version, placement, current)
+    tags = {DECIDED_AT: decided_at.astimezone(UTC).isoformat()}
+    if current:
+        settings = _read_settings(client, current.config)
+        variant = endpoints.main_variant(settings["ProductionVariants"], current.variant)
+        variant["ModelName"] = model
+        tags = {**endpoints.tags(client, current.config), **tags}
+        tags[REPLACES] = current.config if replaces is None else replaces
+    else:
+        variant = {
+            "VariantName": "AllTraffic",
+            "ModelName": model,
+            "InstanceType": placement.instance_type,
+            "InitialInstanceCount": placement.instance_count,
+            "InitialVariantWeight": 1.0,
+        }
+        settings = {"ProductionVariants": [variant]}
+    tags = {**placement.tags, **tags}
+    # Milliseconds, because two decisions in one second are two configurations; a hash, because a
+    # decision that another one overtook may return with another predecessor.
+    moment = decided_at.astimezone(UTC).strftime("%Y%m%d%H%M%S%f")[:-3]
+    content = json.dumps([settings, tags], sort_keys=True, default=str).encode()
+    config = f"{name[:30]}-v{version.version}-{moment}-{hashlib.sha256(content).hexdigest()[:4]}"
+    try:
+        client.create_endpoint_config(EndpointConfigName=config, Tags=tag_list(tags), **settings)
+    except ClientError as error:
+        if not already_exists(error):
+            raise
+    initial = 0 if "ServerlessConfig" in variant else variant.get("InitialInstanceCount", 1)
+    return config, (current.instances if current else 0) or initial
+
+
+def tag_list(tags: Mapping[str, str]) -> list[TagTypeDef]:
+    """Tags as SageMaker takes them, without those that say nothing."""
+    return [{"Key": key, "Value": value} for key, value in tags.items() if value]
+
+
+def already_exists(error: ClientError) -> bool:
+    """Whether a resource could not be created because there is one of its name."""
+    details = error.response["Error"]
+    return details["Code"] == "ResourceInUse" or "already exist" in details.get("Message", "")
+
+
+def _read_settings(client: SageMakerClient, config: str) -> dict[str, Any]:
+    """Return all settings that CreateEndpointConfig takes, including those that AWS adds later."""
+    shape = client.meta.service_model.operation_model("CreateEndpointConfig").input_shape
+    response = endpoints.read_settings(client, config)
+    return {
+        key: response[key]
+        for key in getattr(shape, "members", {})
+        if response.get(key) and key not in ("EndpointConfigName", "Tags")
+    }
+
+
+def _create_model(
+    client: SageMakerClient, version: ModelVersion, placement: Placement, current: Endpoint | None
+) -> str:
+    """Create the SageMaker model of a version, if it does not exist; return its name."""
+    # The versions of a group that was deleted and created again count from 1, so the number alone
+    # could name the model of another package.
+    identity = f"{version.arn} {version.created.isoformat()}".encode()
+    name = f"{version.group[:40]}-v{version.version}-{hashlib.sha256(identity).hexdigest()[:8]}"
+    role = placement.role_arn or _role_of(client, current)
+    try:
+        create_model(client, name, version, role, tag_list(placement.tags))
+    except ClientError as error:
+        if not already_exists(error):
+            raise
+    return name
+
+
+def _role_of(client: SageMakerClient, current: Endpoint | None) -> str:
+    if current:
+        role = client.describe_model(ModelName=current.model.name).get("ExecutionRoleArn")
+        if role:
+            return role
+    raise RegistryError(
+        "No execution role is known for the model: set EXECUTION_ROLE for the Lambda "
+        "function, which `python pipeline.py setup` does."
+    )

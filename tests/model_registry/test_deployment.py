@@ -1,0 +1,91 @@
+"""What SageMaker is told about moving traffic to a new version."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from types_boto3_sagemaker import SageMakerClient
+
+from model_registry.configuration import Placement
+from model_registry.deployment import Rollout
+from model_registry.promotion import promote
+from tests.model_registry.served import PLACEMENT, register, rest
+
+GUARDED = Rollout("canary", 10, 300, ("tally-errors", "tally-latency"), "tally")
+
+
+def routing(config: Any) -> dict[str, Any]:
+    return dict(config["BlueGreenUpdatePolicy"]["TrafficRoutingConfiguration"])
+
+
+def test_a_canary_gets_its_share_and_bakes_twice_under_the_alarms() -> None:
+    config: Any = GUARDED.config("tally", 2)
+    assert routing(config) == {
+        "Type": "CANARY",
+        "WaitIntervalInSeconds": 300,
+        "CanarySize": {"Type": "CAPACITY_PERCENT", "Value": 10},
+    }
+    assert config["BlueGreenUpdatePolicy"]["TerminationWaitInSeconds"] == 300
+    assert config["BlueGreenUpdatePolicy"]["MaximumExecutionTimeoutInSeconds"] == 600 + 3600
+    assert config["AutoRollbackConfiguration"] == {
+        "Alarms": [{"AlarmName": "tally-errors"}, {"AlarmName": "tally-latency"}]
+    }
+
+
+def test_linear_traffic_moves_in_steps_of_the_share() -> None:
+    rollout = Rollout("linear", 30, 60)
+    assert routing(rollout.config("tally", 4))["LinearStepSize"]["Value"] == 30
+    assert rollout.wait_seconds == 4 * 60
+
+
+@pytest.mark.parametrize("instances", [0, 1])
+def test_an_endpoint_of_one_instance_or_none_changes_all_at_once_and_bakes_under_the_alarms(
+    instances: int,
+) -> None:
+    config: Any = GUARDED.config("tally", instances)
+    assert routing(config) == {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}
+    assert config["BlueGreenUpdatePolicy"]["TerminationWaitInSeconds"] == 300
+    assert len(config["AutoRollbackConfiguration"]["Alarms"]) == 2
+
+
+def test_alarms_of_one_endpoint_do_not_guard_another() -> None:
+    assert "AutoRollbackConfiguration" not in GUARDED.config("tally-north", 2)
+
+
+def test_without_alarms_no_rollback_is_configured() -> None:
+    assert "AutoRollbackConfiguration" not in Rollout().config("tally", 1)
+
+
+def test_the_rollout_is_read_from_the_functions_environment() -> None:
+    text = '{"type": "linear", "percent": 20, "bake": 60, "alarms": ["tally-errors"]}'
+    assert Rollout.from_environment({"ROLLOUT": text}) == Rollout(
+        "linear", 20, 60, ["tally-errors"]
+    )
+    assert Rollout.from_environment({}) == Rollout()
+
+
+def test_every_create_and_update_sends_the_deployment_configuration(
+    emulated: SageMakerClient,
+) -> None:
+    placement = Placement("guarded", PLACEMENT.instance_type, PLACEMENT.role_arn)
+    for _ in range(2):
+        promote(emulated, register(emulated), placement)
+        rest(emulated, "guarded")
+        last: Any = emulated.describe_endpoint(EndpointName="guarded")["LastDeploymentConfig"]
+        assert last == placement.rollout.config("guarded", 1)
+
+
+def test_endpoint_configuration_and_model_carry_the_tags_of_the_placement(
+    emulated: SageMakerClient,
+) -> None:
+    placement = Placement(
+        "tagged", PLACEMENT.instance_type, PLACEMENT.role_arn, tags={"project": "tally"}
+    )
+    done = promote(emulated, register(emulated), placement)
+    rest(emulated, "tagged")
+    config = emulated.describe_endpoint_config(EndpointConfigName=done.endpoint_config_name)
+    model = emulated.describe_model(ModelName=config["ProductionVariants"][0]["ModelName"])
+    endpoint = emulated.describe_endpoint(EndpointName="tagged")
+    for arn in (endpoint["EndpointArn"], config["EndpointConfigArn"], model["ModelArn"]):
+        assert {"Key": "project", "Value": "tally"} in emulated.list_tags(ResourceArn=arn)["Tags"]
