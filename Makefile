@@ -78,6 +78,9 @@ test-compile: setup .venv-steps/.ready ## that torch.compile trains the same net
 test-browser: setup ## the pages in a real Chromium, where there is one; pictures go to .screenshots/
 	$(BIN)/python -m pytest -m browser emulator/tests/console/browser tests/browser -n 2 --dist loadfile $(call junit,browser)
 
+test-containers: setup ## build the images, run the main job in them, push them to a local registry (20 minutes)
+	$(BIN)/python -m pytest -m containers -x -rs tests/containers
+
 test-kills: setup ## kill the emulator 75 times while clients write: nothing may be lost (5 minutes)
 	EMULATOR_KILLS=75 $(BIN)/python -m pytest -s emulator/tests/test_kills.py
 
@@ -93,4 +96,4 @@ clean: ## remove environments and caches; the emulator's state stays (python pip
 # An emulator of its own, so that nothing of yours is shown, or deleted.
 notebook: export EMULATOR_STATE := $(CURDIR)/.tally/notebook
 
-.PHONY: help setup lock demo notebook new-project images lint test test-compile test-browser test-kills accuracy ablation clean
+.PHONY: help setup lock demo notebook new-project images lint test test-compile test-browser test-containers test-kills accuracy ablation clean

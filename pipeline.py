@@ -50,10 +50,10 @@ def calls(arguments: list[str]) -> list[list[str]]:
     """Split a command line into calls: `upsert ... start ...` is two.
 
     Options before the first command (`--target aws`) apply to both. A dry run starts nothing, so
-    `upsert --dry-run start` is one call, which is refused.
+    `upsert --dry-run start` is one call, which is refused; as is `upsert --diff start`.
     """
     if (
-        "--dry-run" not in arguments
+        not {"--dry-run", "--diff"} & set(arguments)
         and "upsert" in arguments
         and "start" in arguments[arguments.index("upsert") :]
     ):

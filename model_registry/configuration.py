@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from model_registry import endpoint as endpoints
+from model_registry import image_scan
 from model_registry.deployment import Rollout
 from model_registry.endpoint import DECIDED_AT, REPLACES, Endpoint
 from model_registry.errors import RegistryError
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 class Placement:
     """The endpoint that a model goes to, how it gets there, and what to create the endpoint with.
 
-    An endpoint that exists keeps its own instance type and number of instances.
+    An endpoint that exists keeps its own instance type and number of instances. `stop_at` is the
+    severity of findings of the image's scan at which nothing is promoted: none, critical or high.
     """
 
     endpoint_name: str
@@ -35,6 +37,7 @@ class Placement:
     instance_count: int = 1
     rollout: Rollout = field(default_factory=Rollout)
     tags: Mapping[str, str] = field(default_factory=dict)
+    stop_at: str = image_scan.NONE
 
 
 def create(

@@ -13,5 +13,13 @@ class EndpointBusyError(RegistryError):
     """The endpoint was still being created or changed when the time to wait was over."""
 
 
+class ImageScanError(RegistryError):
+    """The scan of a version's container image does not allow that it serves."""
+
+
+class ImageScanPendingError(ImageScanError):
+    """The scan has not ended, so that asking again may be answered otherwise."""
+
+
 class ModelDataError(RegistryError):
     """The model data of a version is not what was registered, and approved."""

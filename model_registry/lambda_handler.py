@@ -5,7 +5,8 @@ with `endpoint_name` and `instance_type` in its CustomerMetadataProperties. When
 finished a change, its event brings up an approval that could not be carried out meanwhile.
 
 `setup` writes the environment variables: `EXECUTION_ROLE` (the role that the endpoint's model
-gets), `ROLLOUT` (`deployment.Rollout` as JSON), `MODEL_PACKAGE_GROUP`, `INSTANCE_COUNT` and `TAGS`.
+gets), `ROLLOUT` (`deployment.Rollout` as JSON), `MODEL_PACKAGE_GROUP`, `INSTANCE_COUNT`, `TAGS` and
+`STOP_AT` (the setting `images.stop_at`).
 """
 
 import json
@@ -17,13 +18,15 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
-from model_registry import announcements, attempts, decisions
+from model_registry import announcements, attempts, decisions, image_scan
 from model_registry import endpoint as endpoints
 from model_registry.attempts import Failure
 from model_registry.configuration import Placement
 from model_registry.deployment import Rollout
 from model_registry.errors import (
     EndpointBusyError,
+    ImageScanError,
+    ImageScanPendingError,
     ModelDataError,
     NotApprovedError,
     RegistryError,
@@ -115,6 +118,7 @@ def _promote(
         instance_count=int(os.environ.get("INSTANCE_COUNT", "1")),
         rollout=Rollout.from_environment(),
         tags=json.loads(os.environ.get("TAGS", "{}")),
+        stop_at=os.environ.get("STOP_AT", image_scan.NONE),
     )
     left = context.get_remaining_time_in_millis() / 1000 if context else MARGIN_SECONDS
     try:
@@ -125,11 +129,12 @@ def _promote(
             wait_seconds=max(0.0, left - MARGIN_SECONDS),
             decided_at=decided_at,
             s3=boto3.client("s3"),
+            ecr=None if placement.stop_at == image_scan.NONE else boto3.client("ecr"),
             announce=_announce,
         )
-    except ModelDataError as error:
-        if decided_at is None:
-            raise  # the Deploy step shows the reason
+    except (ModelDataError, ImageScanError) as error:
+        if decided_at is None or isinstance(error, ImageScanPendingError):
+            raise  # the Deploy step shows the reason, and Lambda repeats an event
         # Asking again would change nothing, so an event ends here.
         name = placement.endpoint_name
         _announce(attempts.refuse(client, version, name, decided_at, str(error)))

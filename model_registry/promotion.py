@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from model_registry import attempts, configuration, model_data
+from model_registry import attempts, configuration, image_scan, model_data
 from model_registry import endpoint as endpoints
 from model_registry.attempts import Failure
 from model_registry.configuration import Placement
@@ -19,6 +19,7 @@ from model_registry.errors import EndpointBusyError
 from model_registry.versions import ModelVersion, describe_approved
 
 if TYPE_CHECKING:
+    from types_boto3_ecr import ECRClient
     from types_boto3_s3 import S3Client
     from types_boto3_sagemaker import SageMakerClient
 
@@ -52,6 +53,7 @@ def promote(
     decided_at: datetime | None = None,
     replaces: str | None = None,
     s3: S3Client | None = None,
+    ecr: ECRClient | None = None,
     announce: Callable[[Failure], None] = attempts.ignore,
 ) -> Promotion:
     """Create the endpoint with a model version, or update it to that version.
@@ -68,11 +70,13 @@ def promote(
             the endpoint follows (an event that arrives late or twice) changes nothing.
         replaces: The configuration to which a later rollback returns; by default the present one.
         s3: A boto3 S3 client, to check that the model data is what was registered.
+        ecr: A boto3 ECR client, to check the scan of the version's image (`placement.stop_at`).
         announce: Called with a deployment before this one that failed, if nobody has noted it.
 
     Raises:
         NotApprovedError: The version is not approved.
         ModelDataError: The model data was overwritten or deleted after the version was registered.
+        ImageScanError: The scan of the version's image does not allow that it serves.
         EndpointBusyError: The endpoint was still being changed after `wait_seconds`.
     """
     deadline = time.monotonic() + wait_seconds
@@ -101,6 +105,8 @@ def promote(
         if current is None or not current.busy:
             if s3:
                 model_data.check(s3, version)
+            if ecr:
+                image_scan.check(ecr, version.image, placement.stop_at)
             result = _try_to_serve(client, version, placement, current, decided_at, replaces)
             if result:
                 return result

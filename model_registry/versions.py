@@ -31,6 +31,7 @@ class ModelVersion:
     note: str
     metadata: dict[str, str] = field(default_factory=dict)
     data_etag: str = ""
+    image: str = ""
 
 
 def describe(client: SageMakerClient, arn: str) -> ModelVersion:
@@ -46,6 +47,7 @@ def describe(client: SageMakerClient, arn: str) -> ModelVersion:
         created=package["CreationTime"],
         modified=package.get("LastModifiedTime") or package["CreationTime"],
         data_url=_data_url(containers[0]),
+        image=containers[0].get("Image", ""),
         data_etag=containers[0].get("ModelDataETag", "").strip('"'),
         metrics_url=statistics.get("S3Uri", ""),
         note=package.get("ApprovalDescription", ""),

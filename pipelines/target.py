@@ -97,6 +97,22 @@ def resolve(session: "boto3.Session", settings: Settings) -> Settings:
     return settings.resolved(account, container_images.tags())
 
 
+def resolve_offline(name: str) -> Settings:
+    """Load and resolve the settings of a target; ask it nothing if they name the account.
+
+    Args:
+        name: `local`, `aws`, or the path of a settings file.
+
+    Raises:
+        SettingsError: The settings cannot be used.
+        TargetError: The settings name no account, and the target cannot be asked for it.
+    """
+    settings = load(name)
+    if settings.account:
+        return settings.resolved(settings.account, container_images.tags())
+    return open_target(name)[1]
+
+
 def open_target(name: str) -> "tuple[boto3.Session, Settings]":
     """Load the settings of a target, connect to it and resolve them, as every command does first.
 

@@ -57,6 +57,7 @@ NOT_RUN = {
     ("ci.yml", "Test"): "it runs these tests",
     ("ci.yml", "Test the pages in a browser"): "it runs other tests, in a browser",
     ("ci.yml", "Shrink uv's cache"): "it would delete from this machine's cache",
+    ("containers.yml", "Build, run and push the images"): "it runs other tests, in containers",
     ("pull-request.yml", "Set up"): SETUP,
     ("pull-request.yml", "Set up the base branch"): SETUP,
     ("approve.yml", "Set up"): SETUP,

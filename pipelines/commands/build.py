@@ -1,30 +1,57 @@
 """Commands that create the pipeline and what it needs."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from pipelines.commands.group import Group
-from pipelines.commands.shared import LOCAL, TargetOption, say
+from pipelines.commands.shared import LOCAL, AsJson, TargetOption, note, print_json, say
 
 app = Group("Build")
 
 
-@app.add("upsert", "upsert start -p MaxTrials=4    # both commands in one call")
+@app.add(
+    "upsert",
+    "upsert start -p MaxTrials=4    # both commands in one call",
+    "upsert --diff                  # what it would change",
+)
 def upsert(
     target: TargetOption = LOCAL,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the definition; change nothing.")
     ] = False,
+    diff: Annotated[
+        bool,
+        typer.Option("--diff", help="Say what would change and which steps run again."),
+    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Create the pipeline, or update it to this code and settings.
 
     When neither has changed, nothing is built or sent.
+    --dry-run asks AWS nothing if the settings name the account.
     """
     from pipelines.provisioning import upsert as upserting
 
+    if as_json and not diff:
+        note("Error: --json goes with --diff: python pipeline.py upsert --diff --json")
+        raise typer.Exit(2)
+    if dry_run and diff:
+        note("Error: choose --dry-run, which prints the definition, or --diff.")
+        raise typer.Exit(2)
     if dry_run:
-        typer.echo(upserting.dry_run(target.settings))
+        typer.echo(upserting.dry_run(target.offline_settings))
+    elif diff:
+        from pipelines.executions import difference
+
+        found = difference.read(target.session, target.settings)
+        if as_json:
+            print_json(found.as_dict())
+        else:
+            from pipelines.display import differences
+
+            typer.echo(differences.render(found))
     else:
         say(str(upserting.upsert(target.session, target.settings)))
 
@@ -51,6 +78,10 @@ def images(
     renew_base: Annotated[
         bool, typer.Option("--renew-base", help="Pin the base images to today's digests.")
     ] = False,
+    sbom: Annotated[
+        Path | None,
+        typer.Option("--sbom", metavar="FOLDER", help="Write each image's CycloneDX SBOM."),
+    ] = None,
 ) -> None:
     """List the container images on AWS, and which are missing.
 
@@ -61,8 +92,10 @@ def images(
 
     if renew_base:
         imaging.renew_bases(typer.echo)
-        if not push:
-            return
+    if sbom:
+        imaging.write_bills(sbom, typer.echo)
+    if (renew_base or sbom) and not push:
+        return
     imaging.check_target(load(target.name))
     if push:
         imaging.push(target.session, target.settings, typer.echo)

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -145,7 +146,8 @@ def promote(
     if package.approval == APPROVED:  # else it is refused
         current = endpoints.read(client, target.settings.endpoint)
         _show_change(target, package, current, f"promote {version}", yes)
-    _deploy(target, promotion.promote, package.arn)
+    deploy = partial(promotion.promote, ecr=target.session.client("ecr"))
+    _deploy(target, deploy, package.arn)
 
 
 @app.add("rollback")

@@ -40,6 +40,13 @@ class Target:
         """The resolved settings."""
         return self._opened[1]
 
+    @property
+    def offline_settings(self) -> "Settings":
+        """The resolved settings, without a connection if they name the account."""
+        from pipelines import target
+
+        return target.resolve_offline(self.name)
+
     @cached_property
     def sagemaker(self) -> "SageMakerClient":
         """The SageMaker client."""

@@ -143,6 +143,63 @@ def push(session: "boto3.Session", settings: Settings, report: Callable[[str], N
         if not base.digest:
             report(f"        on {base.name} as it is today; `images --renew-base` pins its digest")
         engine.build_and_push(image, folder, base.labels)
+        report(f"sbom    {_send_bill(session, settings, name)}")
+
+
+def bill(name: str, tag: str, containers: Path = CONTAINERS) -> str:
+    """The bill of materials of an image, as CycloneDX JSON.
+
+    Args:
+        name: processing, training or inference.
+        tag: Its tag, from `tags`.
+        containers: The folder with a folder for each image.
+
+    Raises:
+        UserError: Its packages cannot be fetched, from which their licences are read.
+    """
+    from pipelines.provisioning import sbom
+
+    folder = containers / f"{NAME}-{name}"
+    lock, base = folder / "requirements.txt", base_images.read(folder)
+    return sbom.render(f"{NAME}-{name}:{tag}", lock, base, sbom.licences(lock))
+
+
+def write_bills(folder: Path, report: Callable[[str], None]) -> None:
+    """Write the bill of materials of each image.
+
+    Args:
+        folder: Where to; made if it is missing.
+        report: Called with a line about each file.
+
+    Raises:
+        UserError: As `bill`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, tag in tags().items():
+        file = folder / f"{NAME}-{name}-{tag}.cdx.json"
+        file.write_text(bill(name, tag))
+        report(f"sbom    {file}")
+
+
+def _send_bill(session: "boto3.Session", settings: Settings, name: str) -> str:
+    """Write an image's bill into the bucket beside the code, and return its address."""
+    from botocore.exceptions import ClientError
+
+    tag = tags()[name]
+    key = f"{NAME}/images/{NAME}-{name}-{tag}.cdx.json"
+    content = bill(name, tag).encode()
+    try:
+        session.client("s3").put_object(
+            Bucket=settings.bucket_name, Key=key, Body=content,
+            ContentType="application/vnd.cyclonedx+json",
+        )  # fmt: skip
+    except ClientError as error:
+        raise ContainerImageError(
+            f"The image's bill of materials cannot be written to s3://{settings.bucket_name}/{key} "
+            f"({_message(error)}). The permission needed: s3:PutObject. The image is pushed; "
+            "`images --sbom FOLDER` writes the bill to this machine."
+        ) from None
+    return f"s3://{settings.bucket_name}/{key}"
 
 
 def renew_bases(report: Callable[[str], None], containers: Path = CONTAINERS) -> None:

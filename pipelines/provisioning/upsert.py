@@ -131,8 +131,34 @@ def dry_run(settings: Settings) -> str:
         WeightsError: The pretrained weights are missing.
         CompileError: The definition does not compile.
     """
+    return json.dumps(json.loads(compiled(settings)), indent=2)
+
+
+def compiled(settings: Settings) -> str:
+    """The definition of the code and settings here, in JSON; nothing is sent to the target.
+
+    Args:
+        settings: Resolved settings.
+
+    Raises:
+        WeightsError: The pretrained weights are missing.
+        CompileError: The definition does not compile.
+    """
     settings, _ = with_uploaded_weights(settings)
-    return json.dumps(json.loads(definition_cache.definition(settings, bundles())), indent=2)
+    return definition_cache.definition(settings, bundles())
+
+
+def deployed(session: "boto3.Session", settings: Settings) -> str:
+    """The definition of the pipeline as it was upserted last, in JSON; "" where there is none."""
+    from botocore.exceptions import ClientError
+
+    try:
+        found = session.client("sagemaker").describe_pipeline(PipelineName=settings.name)
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ResourceNotFound":
+            return ""
+        raise
+    return found["PipelineDefinition"]
 
 
 def _put(session: "boto3.Session", settings: Settings, text: str) -> tuple[str, Action]:

@@ -74,6 +74,16 @@ class Images(Section):
     """Image of the endpoint and of batch scoring."""
     from_ecr: bool
     """true: `setup` makes image repositories, `make images` fills them, `upsert` requires them."""
+    stop_at: Literal["none", "critical", "high"] = "none"
+    """Severity of ECR's findings in the endpoint's image at which no version is promoted."""
+
+    @model_validator(mode="after")
+    def _check_scan(self) -> "Images":
+        if self.stop_at != "none" and not self.from_ecr:
+            raise ValueError(
+                f"stop_at: {self.stop_at} needs images that ECR scans (from_ecr: true)"
+            )
+        return self
 
 
 class Instances(Section):
@@ -440,8 +450,10 @@ class Settings(Section):
             service: As in ARNs, such as `lambda`.
             resource: The end of the ARN, such as `function:tally-promote`.
         """
-        region = "" if service in names.GLOBAL_SERVICES else self.region
         partition = names.partition(self.region)
+        if service == "s3":
+            return f"arn:{partition}:s3:::{resource}"
+        region = "" if service in names.GLOBAL_SERVICES else self.region
         return f"arn:{partition}:{service}:{region}:{self.account_id}:{resource}"
 
     @property

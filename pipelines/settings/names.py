@@ -9,7 +9,7 @@ from pipelines.errors import UserError
 
 Stage = Literal["dev", "staging", "prod"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
-GLOBAL_SERVICES = ("iam",)  # their ARNs have no region
+GLOBAL_SERVICES = ("iam", "budgets")  # their ARNs have no region
 
 
 class PlaceError(UserError):

@@ -104,5 +104,22 @@ def bins(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def template() -> dict[str, Any]:
-    """The CloudFormation template, as it is written."""
-    return cloudformation.load()
+    """The CloudFormation template, with what is after a function's name in its place."""
+    whole: dict[str, Any] = _flat(cloudformation.load())
+    return whole
+
+
+def _flat(node: Any) -> Any:
+    if isinstance(node, list):
+        return [_flat(one) for one in node]
+    if not isinstance(node, dict):
+        return node
+    if len(node) == 1:
+        ((name, argument),) = node.items()
+        if name == "Ref":
+            return f"${{{argument}}}"
+        if name == "Fn::GetAtt":
+            return ".".join(argument)
+        if str(name).startswith("Fn::") or (name == "Condition" and isinstance(argument, str)):
+            return _flat(argument)
+    return {key: _flat(value) for key, value in node.items()}

@@ -120,7 +120,7 @@ class Alarms(Service, Protocol):
     def state(self, name: str) -> str | None:
         """An alarm's state: OK, ALARM or INSUFFICIENT_DATA; None where there is no such alarm."""
 
-    def rang(self, name: str, since: float) -> bool:
+    def was_in_alarm(self, name: str, since: float) -> bool:
         """Whether an alarm is in ALARM, or was at any time since, in seconds since the epoch."""
 
     def change(self, name: str, state: str, reason: str, data: str | None) -> None:

@@ -31,6 +31,7 @@ from sagemaker_emulator.console import (
     pipelines,
     s3,
     s3_client,
+    schedules,
     tuning,
 )
 from sagemaker_emulator.console.pages import ROOT, render
@@ -54,6 +55,7 @@ PAGES = (
     logs,
     artifacts,
     log_view,
+    schedules,
 )
 _FIRST = pipelines.SECTION.path
 # A photo for InvokeEndpoint, or a file for S3, with the rest of its form.

@@ -9,10 +9,20 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from sagemaker_emulator.console import lists, live, rule_matches
+from sagemaker_emulator.console import dead_letters, lists, live, rule_matches, schedules
 from sagemaker_emulator.console.forms import form_of
-from sagemaker_emulator.console.pages import Section, call, fragment, only, render, url
+from sagemaker_emulator.console.pages import (
+    Section,
+    call,
+    context_of,
+    fragment,
+    only,
+    pretty_json,
+    render,
+    url,
+)
 from sagemaker_emulator.errors import ApiError
+from sagemaker_emulator.services.events.bus import RULE
 from sagemaker_emulator.services.events.event_log import GROUP
 
 SECTION = Section("Events", "/console/events")
@@ -55,6 +65,7 @@ def _rules(
         sent=sent,
         matched=matched,
         problem=problem,
+        schedules=schedules.listed(request),
     )
 
 
@@ -87,12 +98,16 @@ async def _send(request: Request) -> Response:
 def _show(request: Request) -> Response:
     name = request.path_params["name"]
     rule = call(request, "DescribeRule", "events", Name=name)
+    targets = call(request, "ListTargetsByRule", "events", Rule=name)["Targets"]
+    queues = [each.get("DeadLetterConfig", {}).get("Arn", "") for each in targets]
     return render(
         request,
         "rule.html.j2",
         rule=rule,
-        pattern=json.dumps(json.loads(rule["EventPattern"]), indent=2, ensure_ascii=False),
-        targets=call(request, "ListTargetsByRule", "events", Rule=name)["Targets"],
+        pattern=pretty_json(json.loads(rule["EventPattern"])) if rule.get("EventPattern") else "",
+        following=(context_of(request).store.get(RULE, name) or {}).get("Next"),
+        targets=targets,
+        letters=dead_letters.counts(request, *queues),
         tags=call(request, "ListTagsForResource", "events", ResourceARN=rule["Arn"])["Tags"],
         **_matches(request, name),
     )

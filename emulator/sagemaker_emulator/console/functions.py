@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import anyio.to_thread
@@ -9,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sagemaker_emulator.console import invocations, lists, live, log_view
+from sagemaker_emulator.console import dead_letters, invocations, lists, live, log_view
 from sagemaker_emulator.console.forms import form_of
 from sagemaker_emulator.console.pages import Section, call, fragment, render
 from sagemaker_emulator.errors import ApiError
@@ -49,10 +50,28 @@ def _page(request: Request, **answer: Any) -> Response:
         tags=function.get("Tags", {}),
         rules=rules["RuleNames"],
         policy=_policy(request, name),
+        **_asynchronous(request, about),
         invocations=invocations.recent(request, group)[:_SHOWN],
         log=log_view.view(request, group),
         **{"payload": "{}", "answer": None} | answer,
     )
+
+
+def _asynchronous(request: Request, about: Mapping[str, Any]) -> dict[str, Any]:
+    """How asynchronous invocations of a function end, and which queues call it."""
+    name = about["FunctionName"]
+    listed = call(request, "ListFunctionEventInvokeConfigs", "lambda", FunctionName=name)
+    mappings = call(request, "ListEventSourceMappings", "lambda", FunctionName=name)
+    configs = listed["FunctionEventInvokeConfigs"]
+    arns = [(about.get("DeadLetterConfig") or {}).get("TargetArn", "")]
+    for config in configs:
+        ends = config["DestinationConfig"]
+        arns += [each.get("Destination", "") for each in ends.values()]
+    return {
+        "configs": configs,
+        "mappings": mappings["EventSourceMappings"],
+        "letters": dead_letters.counts(request, *arns),
+    }
 
 
 def _policy(request: Request, name: str) -> str:

@@ -48,7 +48,7 @@ def call(request: Request, operation: str, service: str = "sagemaker", **members
         request: The browser's request.
         operation: The operation's name.
         service: botocore's name of a service that is run here: sagemaker, logs, events, lambda,
-            cloudwatch (its alarms), application-autoscaling.
+            cloudwatch (its alarms), application-autoscaling, scheduler.
         members: The operation's members.
 
     Raises:

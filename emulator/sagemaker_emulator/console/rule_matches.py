@@ -30,6 +30,8 @@ class Delivery:
         is_done: Whether the target has accepted the event.
         error: Why it has not.
         letter: Whether a dead letter was sent.
+        attempts: How often it was tried to hand it over.
+        is_pending: Whether it is still tried.
         execution: The page of the execution that the event started.
         tries: What the function did with it, the last try first.
     """
@@ -39,6 +41,8 @@ class Delivery:
     is_done: bool
     error: str = ""
     letter: bool = False
+    attempts: int = 1
+    is_pending: bool = False
     execution: str = ""
     tries: list[Invocation] = field(default_factory=list)
 
@@ -124,6 +128,12 @@ def _matches(events: Iterable[Mapping[str, Any]]) -> list[Match]:
                 match.source, match.detail_type = details["source"], details["detail_type"]
                 if "event_detail" in details:
                     match.detail = pretty_json(json.loads(details["event_detail"]))
+            elif step == "RULE_MATCH":
+                for arn, invocation in zip(
+                    details["target_arns"], details["invocation_ids"], strict=True
+                ):
+                    pending = Delivery(*target_of(arn), is_done=False, is_pending=True)
+                    match.deliveries.setdefault(invocation, pending)
             elif step in _ENDS:
                 _add(match, step, record, details)
     return list(found.values())
@@ -137,6 +147,7 @@ def _add(match: Match, step: str, record: Mapping[str, Any], details: Mapping[st
         return
     name, address = target_of(details["target_arn"])
     delivery = Delivery(name, address, step == "INVOCATION_SUCCESS")
+    delivery.attempts = details.get("total_attempts", 1)
     delivery.error = record.get("error", {}).get("error_message", "")
     response = json.loads(details.get("target_response_body") or "{}")
     if execution := response.get("PipelineExecutionArn"):
@@ -145,9 +156,14 @@ def _add(match: Match, step: str, record: Mapping[str, Any], details: Mapping[st
 
 
 def target_of(arn: str) -> tuple[str, str]:
-    """The name of a target, and the address of its page."""
+    """The name of a target, and the address of its page; empty where it has none."""
     if ":function:" in arn:
         name = arn.partition(":function:")[2]
         return name, url("functions", name.partition(":")[0])
+    if ":log-group:" in arn:
+        name = arn.partition(":log-group:")[2].partition(":")[0]
+        return name, url("logs", group=name)
+    if ":pipeline/" not in arn:
+        return arn.rpartition(":")[2], ""
     name = arn.rpartition("/")[2]
     return name, url("pipelines", name)

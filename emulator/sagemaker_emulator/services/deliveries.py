@@ -18,6 +18,7 @@ from typing import Any
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.services import targets
+from sagemaker_emulator.services.background import Background
 from sagemaker_emulator.services.schedules.schedule_targets import ATTEMPT
 from sagemaker_emulator.services.topics import http_subscribers
 from sagemaker_emulator.storage.store import Document
@@ -87,15 +88,18 @@ class Deliveries:
     reports: dict[str, Callable[[Ended], None]] = field(default_factory=dict)
     _stopping: threading.Event = field(default_factory=threading.Event)
 
+    def __post_init__(self) -> None:
+        self._background = Background(self._deliver)
+
     def start(self) -> None:
         """Continue what the previous server had not delivered."""
         store = self.context.store
-        for letter in store.list(_EARLIER_KIND):
+        for delivery in store.list(_KIND):
+            self._background.begin(delivery["Id"])
+        for letter in store.list(_EARLIER_KIND):  # they begin as they are sent
             with store.transaction():
                 self.send_dead_letter(letter["Queue"], letter["Body"], letter["Attributes"])
                 store.delete(_EARLIER_KIND, letter["Id"])
-        for delivery in store.list(_KIND):
-            self._begin(delivery["Id"])
 
     def stop(self) -> None:
         """Leave what has not been delivered for the next server."""
@@ -144,7 +148,7 @@ class Deliveries:
             "Attempts": attempts,
         }
         self.context.store.put(_KIND, identity, delivery)
-        self._begin(identity)
+        self._background.begin(identity)
         return identity
 
     def send_dead_letter(self, arn: str, body: str, attributes: Mapping[str, str | int]) -> None:
@@ -162,39 +166,45 @@ class Deliveries:
             attributes["EXHAUSTED_RETRY_CONDITION"] = ended.exhausted
         self.send_dead_letter(letter["Arn"], letter["Body"], attributes)
 
-    def _begin(self, identity: str) -> None:
-        threading.Thread(target=self._deliver, args=(identity,), daemon=True).start()
-
     def _deliver(self, identity: str) -> None:
         """Try until the target has it, refuses it, it is given up, or the server stops."""
-        store = self.context.store
         while not self._stopping.is_set():
-            delivery = store.get(_KIND, identity)
-            if delivery is None:  # what kept it was undone
-                return
-            begin = time.monotonic()
-            response, problem = "", None
             try:
-                response = self._hand_over(delivery)
-            except Exception as error:
-                problem = error
-            attempts = delivery["Attempts"] + 1
-            if problem is not None and self._stopping.is_set():
-                return  # the end of the server may have caused it
-            milliseconds = round((time.monotonic() - begin) * 1000)
-            wait = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(delivery["Attempts"], 10))
-            exhausted = _exhausted(delivery, attempts, wait) if problem else ""
-            if problem is None or not is_passing(problem) or exhausted:
-                if problem is not None:
-                    _log.error("%s: given up: %s", delivery["Arn"], problem)
-                ended = Ended(delivery, attempts, milliseconds, response, problem, exhausted)
-                with store.transaction():
-                    if store.delete(_KIND, identity) and problem is not None:
-                        self.give_up(ended)
-                self._report(ended)
+                wait = self._try(identity)
+            except sqlite3.OperationalError:  # what became of it cannot be kept: it is tried again
+                _log.exception("delivery %s", identity)
+                wait = LONGEST_WAIT
+            if wait is None:
                 return
-            store.update(_KIND, identity, Attempts=attempts)
             self._stopping.wait(wait)
+
+    def _try(self, identity: str) -> float | None:
+        """Try once, and return for how long to wait before the next time; None if it is over."""
+        store = self.context.store
+        delivery = store.get(_KIND, identity)
+        if delivery is None:  # what kept it was undone
+            return None
+        begin = time.monotonic()
+        response, problem = "", None
+        try:
+            response = self._hand_over(delivery)
+        except Exception as error:
+            problem = error
+        if problem is not None and self._stopping.is_set():
+            return None  # the end of the server may have caused it
+        attempts, milliseconds = delivery["Attempts"] + 1, round((time.monotonic() - begin) * 1000)
+        wait: float = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(delivery["Attempts"], 10))
+        exhausted = _exhausted(delivery, attempts, wait) if problem else ""
+        if problem is not None and is_passing(problem) and not exhausted:
+            store.update(_KIND, identity, Attempts=attempts)
+            return wait
+        ended = Ended(delivery, attempts, milliseconds, response, problem, exhausted)
+        with store.transaction():
+            if store.delete(_KIND, identity) and problem is not None:
+                _log.error("%s: given up: %s", delivery["Arn"], problem)
+                self.give_up(ended)
+        self._report(ended)
+        return None
 
     def _hand_over(self, delivery: Document) -> str:
         arn, body, options = delivery["Arn"], delivery["Body"], delivery["Options"]

@@ -196,3 +196,68 @@ def test_a_log_that_a_client_wrote_to_breaks_no_page(
 
 def test_a_rule_that_is_missing_is_a_problem(console: ConsoleClient) -> None:
     assert "does not exist" in console.get("/console/events/none-such", 400).get_text()
+
+
+def test_a_rule_shows_its_queue_and_how_it_is_tried(
+    console: ConsoleClient, emulator: Emulator, events: Any, rule: str, page_of: Any
+) -> None:
+    sqs = emulator.client("sqs")
+    dead = sqs.create_queue(QueueName=f"{rule}-dead")["QueueUrl"]
+    sqs.create_queue(QueueName=rule)
+    sqs.send_message(QueueUrl=dead, MessageBody="x")
+    arn = f"arn:aws:sqs:us-east-1:123456789012:{rule}"
+    target = {
+        "Id": "1",
+        "Arn": arn,
+        "RetryPolicy": {"MaximumRetryAttempts": 3, "MaximumEventAgeInSeconds": 90},
+        "DeadLetterConfig": {"Arn": f"{arn}-dead"},
+    }
+    events.put_targets(Rule=rule, Targets=[target])
+    send(events, rule)
+    words = " ".join(page_of(rule, "Delivered").get_text(" ").split())
+    assert f"{rule} (queue)" in words
+    assert "tried again at most 3 times, for 90 s" in words
+    assert f"dead letters to {arn}-dead: 1 waits there" in words
+
+
+def test_a_rule_by_schedule_shows_its_next_time(
+    console: ConsoleClient, events: Any, name: str
+) -> None:
+    events.put_rule(Name=name, ScheduleExpression="cron(0 10 1 1 ? 2100)")
+    words = console.get(f"/console/events/{name}").get_text(" ")
+    assert "cron(0 10 1 1 ? 2100)" in words
+    assert "2100-01-01" in words
+    listed = console.get("/console/events", filter=name).get_text(" ")
+    assert "cron(0 10 1 1 ? 2100)" in listed
+    events.delete_rule(Name=name)
+
+
+def test_a_schedule_shows_what_became_of_its_times(
+    console: ConsoleClient, emulator: Emulator, until: Callable[..., Any], name: str
+) -> None:
+    role = "arn:aws:iam::123456789012:role/scheduler"
+    queue = f"arn:aws:sqs:us-east-1:123456789012:{name}"
+    emulator.client("sqs").create_queue(QueueName=f"{name}-dead")
+    emulator.client("scheduler").create_schedule(
+        Name=name,
+        ScheduleExpression="at(2026-01-01T00:00:00)",
+        FlexibleTimeWindow={"Mode": "OFF"},
+        Target={
+            "Arn": queue,
+            "RoleArn": role,
+            "Input": "<b>",
+            "DeadLetterConfig": {"Arn": f"{queue}-dead"},
+        },
+    )
+    path = f"/console/events/schedules/default/{name}"
+    assert path in [link["href"] for link in console.get("/console/events").select("td a")]
+
+    def look() -> dict[str, Any]:
+        words = " ".join(console.get(path).get_text(" ").split())
+        is_over = "dead letter was sent" in words and "1 waits there" in words
+        return {"words": words, "state": "" if is_over else "InProgress"}
+
+    words = until(look, "state")["words"]
+    assert "2026-01-01T00:00:00Z" in words
+    assert "Failed" in words
+    assert "<b>" in words

@@ -127,3 +127,27 @@ def test_a_new_invocation_arrives_as_an_event(
         assert next(lines) == "event: invocations"
         invoke(emulator, function, b"{}")
         assert any("Succeeded" in line for line in itertools.islice(lines, 200))
+
+
+def test_a_function_shows_how_its_asynchronous_invocations_end(
+    console: ConsoleClient, emulator: Emulator, function: str
+) -> None:
+    sqs, functions = emulator.client("sqs"), emulator.client("lambda")
+    url = sqs.create_queue(QueueName=function)["QueueUrl"]
+    queue = f"arn:aws:sqs:us-east-1:123456789012:{function}"
+    path = f"/console/functions/{function}"
+    assert "tried again at most 2 times, for 21600 s" in console.get(path).get_text(" ")
+    functions.put_function_event_invoke_config(
+        FunctionName=function,
+        MaximumRetryAttempts=0,
+        MaximumEventAgeInSeconds=90,
+        DestinationConfig={"OnFailure": {"Destination": queue}},
+    )
+    sqs.send_message(QueueUrl=url, MessageBody="x")
+    functions.create_event_source_mapping(
+        EventSourceArn=queue, FunctionName=function, Enabled=False, BatchSize=1
+    )
+    words = " ".join(console.get(path).get_text(" ").split())
+    assert "tried again at most 0 times, for 90 s" in words
+    assert f"what failed is reported to {function} (queue) : 1 waits there" in words
+    assert f"called by {function} (queue) , disabled, 1 message at a time" in words

@@ -23,6 +23,8 @@ TEXTS = (
     *("\0", "\ud800", "é" * 200, "%s", "s3://[x", "arn:aws:lambda:::function:f", "arn:::"),
     *("arn:aws:sqs:us-east-1:123456789012:q", "arn:aws:logs:us-east-1:123456789012:log-group:g"),
     *("arn:aws:events:us-east-1:123456789012:rule/r", "python3.11", "a.b", "f/1", "b/0/s"),
+    *("rate(5 minutes)", "cron(0 10 ? * 6#5 *)", "cron(0/0 * L * ? *)", "at(2026-01-01T00:00:00)"),
+    *("Europe/Berlin", "arn:aws:iam::123456789012:role/r", "arn:aws:scheduler:::aws-sdk:sqs:x"),
     *("[" * 2000, '{"a": NaN}', "1e400", "9" * 5000, '"\\ud800"', "-?x", '"', "default"),
     *PATTERNS,
 )
@@ -89,7 +91,7 @@ def call(context: Context, service: str, name: str, **request: Any) -> Any:
 LEFT_OUT = {"Invoke"}
 
 
-@pytest.mark.parametrize("service", ["lambda", "events", "logs", "cloudwatch"])
+@pytest.mark.parametrize("service", ["lambda", "events", "logs", "cloudwatch", "scheduler"])
 def test_no_request_is_a_fault_of_the_emulator(context: Context, service: str) -> None:
     generator = Generator(20_261_130)
     names = sorted(name for owner, name in operations if owner == service and name not in LEFT_OUT)

@@ -1,5 +1,6 @@
 """Container images: tagged by content, looked up in ECR, and pushed when they are missing."""
 
+import json
 import os
 import re
 import shutil
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.provisioning import container_images
+from pipelines.provisioning import container_images, sbom
 from pipelines.provisioning.container_images import ContainerImageError
 from pipelines.provisioning.image_engine import EngineError
 from pipelines.provisioning.setup import setup
@@ -112,8 +113,12 @@ def test_an_image_installs_what_was_locked_and_nothing_else(name: str) -> None:
 def test_the_training_image_supports_older_gpu_drivers() -> None:
     dockerfile = (container_images.CONTAINERS / "tally-training" / "Dockerfile").read_text()
     # After the others, so that it brings only the libraries of CUDA; and of the locked versions.
-    others, torch = dockerfile.index("/tmp/hashed.txt"), dockerfile.index("whl/cu126 -r /tmp/torch")
+    others, torch = (
+        dockerfile.index("/tmp/hashed.txt"),
+        dockerfile.index('"$TORCH_INDEX" -r /tmp/t'),
+    )
     assert others < torch
+    assert "\nARG TORCH_INDEX=https://download.pytorch.org/whl/cu126\n" in dockerfile
     # A version of that index is taken only where the lock names no build (+cpu, +cu130).
     assert re.search(r"^torch==[\d.]+$", locked("training"), re.MULTILINE)
     assert re.search(r"^torchvision==[\d.]+$", locked("training"), re.MULTILINE)
@@ -148,12 +153,15 @@ def test_an_image_in_a_format_that_sagemaker_does_not_serve_is_refused(
     assert f"--repository-name {repository} --image-ids imageTag={tag}\n" in str(caught.value)
 
 
-def test_missing_images_are_built_and_pushed(aws: Any, on_aws: Settings, docker: Path) -> None:
+def test_missing_images_are_built_and_pushed(
+    aws: Any, on_aws: Settings, docker: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sbom, "licences", lambda lock: {})  # downloads every package
     setup(aws.session, on_aws)
     aws.put_image(on_aws.images.processing)
     reports: list[str] = []
     container_images.push(aws.session, on_aws, reports.append)
-    training, inference = on_aws.images.training, on_aws.images.inference
+    training, inference = str(on_aws.images.training), str(on_aws.images.inference)
     folder = container_images.CONTAINERS
     labels = "--label org.opencontainers.image.base.name=python:3.11-slim"
     assert docker.read_text().splitlines() == [
@@ -168,7 +176,14 @@ def test_missing_images_are_built_and_pushed(aws: Any, on_aws: Settings, docker:
         ),
     ]
     assert reports[0] == f"exists  {on_aws.images.processing}"
-    assert [line.split()[0] for line in reports] == ["exists", "push", "on", "push", "on"]
+    assert [line.split()[0] for line in reports] == [
+        "exists", "push", "on", "sbom", "push", "on", "sbom",
+    ]  # fmt: skip
+    address = reports[3].split()[1]
+    bucket, key = address.removeprefix("s3://").split("/", 1)
+    assert key == f"tally/images/{training.split('/')[1].replace(':', '-')}.cdx.json"
+    stored = aws.session.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+    assert json.loads(stored)["bomFormat"] == "CycloneDX"
     assert "on python:3.11-slim as it is today; `images --renew-base` pins" in reports[2]
 
 

@@ -13,7 +13,8 @@ from model_registry.promotion import promote
 from pipelines.parameters import ParameterError, parse
 from pipelines.provisioning import container_images, setup
 from pipelines.provisioning.item import SetupError
-from pipelines.provisioning.template import Document, properties, role_policy
+from pipelines.provisioning.kinds.kind import Document
+from pipelines.provisioning.template import properties, role_policy
 from pipelines.settings import names
 from pipelines.settings.layers import load
 from pipelines.settings.model import Settings

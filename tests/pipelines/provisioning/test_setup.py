@@ -12,9 +12,11 @@ import boto3
 import pytest
 
 from pipelines.parameters import no_model
-from pipelines.provisioning import alarms, bucket, promoter, setup
+from pipelines.provisioning import alarms, by_settings, promoter, setup
 from pipelines.provisioning import template as cloudformation
 from pipelines.provisioning.item import SetupError
+from pipelines.provisioning.kinds import KINDS, storage
+from pipelines.provisioning.kinds.functions import package
 from pipelines.root import ROOT
 from pipelines.settings.model import Settings
 
@@ -32,7 +34,7 @@ def test_everything_is_created_once(aws: Any, local: Settings) -> None:
         ("alarm", "tally-latency"),
         ("alarm", "tally-self-test"),
         ("Lambda function", "tally-promote"),
-        ("where events that fail go", "tally-promote"),
+        ("event retries", "tally-promote"),
         ("EventBridge rule", "tally-model-approved"),
         ("EventBridge rule", "tally-endpoint-rests"),
         ("permission", "tally-model-approved may invoke tally-promote"),
@@ -93,7 +95,7 @@ def test_a_new_bucket_is_protected_as_in_the_template(
 def test_a_bucket_that_cannot_be_protected_is_deleted(
     aws: Any, on_aws: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bucket, "_lifecycle_rule", lambda rule: {"ID": "x", "Status": "Maybe"})
+    monkeypatch.setattr(storage, "lifecycle_rule", lambda rule: {"ID": "x", "Status": "Maybe"})
     with pytest.raises(SetupError, match="PutBucketLifecycleConfiguration"):
         setup.setup(aws.session, on_aws)
     assert aws.session.client("s3").list_buckets()["Buckets"] == []
@@ -171,10 +173,10 @@ def test_changed_code_and_permissions_are_updated(aws: Any, local: Settings) -> 
 
 
 def test_the_functions_zip_is_the_same_every_time() -> None:
-    packed = promoter.package()
+    packed = package()
     for file in (ROOT / "model_registry").glob("*.py"):
         os.utime(file)
-    assert promoter.package() == packed
+    assert package() == packed
     names = zipfile.ZipFile(io.BytesIO(packed)).namelist()
     assert "model_registry/lambda_handler.py" in names
     assert not [name for name in names if "__pycache__" in name]
@@ -236,13 +238,14 @@ def test_the_function_gets_what_the_template_gives_it(aws: Any, on_aws: Settings
     assert set(variables) == set(described)
     for name in ("ROLLOUT", "TAGS"):
         assert json.loads(variables[name]) == json.loads(described[name])
-    for name in ("INSTANCE_COUNT", "MODEL_PACKAGE_GROUP"):
+    for name in ("INSTANCE_COUNT", "MODEL_PACKAGE_GROUP", "STOP_AT"):
         assert variables[name] == described[name]
 
 
 def test_the_alarms_are_those_of_the_template(aws: Any, on_aws: Settings) -> None:
-    for alarm, resource in alarms.RESOURCES.items():
-        assert alarms.request(alarm, on_aws) == cloudformation.properties(resource, on_aws)
+    for resource in alarms.RESOURCES:
+        described = cloudformation.properties(resource, on_aws)
+        assert by_settings.changed(resource, described, on_aws) == described
     setup.setup(aws.session, on_aws)
     client = aws.session.client("cloudwatch")
     made = client.describe_alarms(AlarmNames=list(on_aws.alarm_names))["MetricAlarms"]
@@ -256,7 +259,10 @@ def test_the_alarms_are_those_of_the_template(aws: Any, on_aws: Settings) -> Non
 def test_the_alarms_have_the_limits_and_the_endpoint_of_the_settings(on_aws: Settings) -> None:
     rollout = on_aws.rollout.model_copy(update={"max_error_share": 0.1, "max_latency": 0.5})
     north = on_aws.model_copy(update={"rollout": rollout, "endpoint": "tally-north"})
-    errors, latency = (alarms.request(alarm, north) for alarm in ("errors", "latency"))
+    errors, latency = (
+        by_settings.changed(alarm, cloudformation.properties(alarm, north), north)
+        for alarm in ("ErrorsAlarm", "LatencyAlarm")
+    )
     assert (errors["AlarmName"], errors["Threshold"]) == ("tally-north-errors", 0.1)
     assert latency["Threshold"] == 500_000
     assert {"Name": "EndpointName", "Value": "tally-north"} in errors["Dimensions"]
@@ -329,3 +335,18 @@ def test_the_template_is_free_of_aliases() -> None:
     """CloudFormation refuses YAML anchors."""
     text = Path(ROOT / "infrastructure" / "tally.yaml").read_text()
     assert "<<:" not in text
+
+
+def test_setup_makes_every_resource_of_the_template(aws: Any, on_aws: Settings) -> None:
+    """Whoever adds one to the template adds it to setup, too, or learns here what is missing."""
+    setup.setup(aws.session, on_aws)
+    described = cloudformation.resources(on_aws)
+    for_github = ("HasRetraining", "CreatesProvider")  # the parameter GitHubRepository is empty
+    assert {one.logical for one in described} == {
+        logical
+        for logical, one in cloudformation.load()["Resources"].items()
+        if one.get("Condition") not in for_github
+    }
+    for resource in described:
+        assert KINDS[resource.type].exists(aws.session, resource), resource.logical
+    assert {item.state for item in setup.setup(aws.session, on_aws)} == {"exists"}

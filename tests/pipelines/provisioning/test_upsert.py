@@ -196,7 +196,7 @@ def test_most_commands_import_neither_sdk_nor_boto3() -> None:
     """The modules that every command imports start without the SageMaker SDK, boto3 or rich."""
     script = (
         "import sys\nfrom pipelines import parameters, target\n"
-        "from pipelines.provisioning import container_images, promoter, setup, upsert\n"
+        "from pipelines.provisioning import container_images, kinds, setup, upsert\n"
         "heavy = {'sagemaker', 'boto3', 'botocore', 'obstore', 'rich', 'torch'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )

@@ -10,7 +10,7 @@ from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
 from sagemaker_emulator.aws.members import paths
 from sagemaker_emulator.errors import invalid
-from sagemaker_emulator.sagemaker.endpoints import serverless, variants
+from sagemaker_emulator.sagemaker.endpoints import serverless, status_events, variants
 from sagemaker_emulator.sagemaker.endpoints.deployments import KIND
 from sagemaker_emulator.sagemaker.endpoints.operations import get
 from sagemaker_emulator.storage.store import Document
@@ -43,7 +43,8 @@ def update_weights(
             desired = {each["VariantName"]: each for each in _unique(document, request)}
             weights = {k: v["DesiredWeight"] for k, v in desired.items() if "DesiredWeight" in v}
             now = {
-                each["VariantName"]: each["CurrentInstanceCount"] for each in _summaries(document)
+                each["VariantName"]: each["CurrentInstanceCount"]
+                for each in variants.shown(document)
             }
             counts = {
                 k: v["DesiredInstanceCount"]
@@ -63,6 +64,8 @@ def update_weights(
                 document |= {"EndpointStatus": "Updating", "FailureReason": ""}
             document["LastModifiedTime"] = time.time()
             context.store.put(KIND, name, document)
+            if counts:
+                status_events.emit_status(context, document)
         deployment.weigh(weights)
         deployment.resize(sizes)
         if counts:
@@ -99,7 +102,7 @@ def _change(
     sizes: Mapping[str, Mapping[str, int]],
 ) -> None:
     """Have an endpoint's document show what its variants are to have, and a restart restore it."""
-    for variant in _summaries(document):
+    for variant in variants.shown(document):
         name = variant["VariantName"]
         if name in weights:
             variant |= {"CurrentWeight": weights[name], "DesiredWeight": weights[name]}
@@ -117,10 +120,6 @@ def _change(
             variant["ServerlessConfig"] = sizes[name]
 
 
-def _summaries(document: Document) -> list[Document]:
-    return [*document[variants.PRODUCTION], *(document.get(variants.SHADOW) or [])]
-
-
 def _unique(
     document: Document, request: types.UpdateEndpointWeightsAndCapacitiesInputTypeDef
 ) -> list[types.DesiredWeightAndCapacityTypeDef]:
@@ -133,7 +132,7 @@ def _unique(
     names = [each["VariantName"] for each in desired]
     if twice := [each for each in names if names.count(each) > 1]:
         raise invalid(f'The variant name "{twice[0]}" was non-unique within the request.')
-    known = [variant["VariantName"] for variant in _summaries(document)]
+    known = [variant["VariantName"] for variant in variants.shown(document)]
     if unknown := [each for each in names if each not in known]:
         listed = ", ".join(f'"{each}"' for each in unknown)
         raise invalid(

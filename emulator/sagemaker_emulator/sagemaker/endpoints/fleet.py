@@ -10,9 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import httpx
+
 from sagemaker_emulator.sagemaker.endpoints.model_server import ModelServer
 
 DRAIN_SECONDS = 60.0
+AVOIDED_SECONDS = 5.0  # after an instance did not respond
 # The default of SageMaker, and the other one of its strategies that is done here.
 RANDOM, LEAST_OUTSTANDING = "RANDOM", "LEAST_OUTSTANDING_REQUESTS"
 
@@ -21,6 +24,7 @@ RANDOM, LEAST_OUTSTANDING = "RANDOM", "LEAST_OUTSTANDING_REQUESTS"
 class _Instance:
     server: ModelServer
     requests: int = 0  # under way
+    avoided: float = 0.0  # until then, by `time.monotonic`
 
 
 class Fleet:
@@ -81,6 +85,9 @@ class Fleet:
             instance.requests += 1
         try:
             yield instance.server
+        except httpx.TransportError:
+            instance.avoided = time.monotonic() + AVOIDED_SECONDS
+            raise
         finally:
             with self._idle:
                 instance.requests -= 1
@@ -94,10 +101,13 @@ class Fleet:
         _end(servers)
 
     def _choose(self) -> _Instance:
+        now = time.monotonic()
+        # One that did not respond is being started again; the others answer meanwhile.
+        up = [each for each in self._instances if each.avoided < now] or self._instances
         if self._routing == LEAST_OUTSTANDING:
-            least = min(each.requests for each in self._instances)
-            return random.choice([each for each in self._instances if each.requests == least])
-        return random.choice(self._instances)
+            least = min(each.requests for each in up)
+            up = [each for each in up if each.requests == least]
+        return random.choice(up)
 
     def _add(self, count: int) -> None:
         servers = [self._make() for _ in range(count)]

@@ -28,14 +28,21 @@ def require_alarms(context: Context, names: Iterable[str]) -> None:
         )
 
 
-def require_same_variants(
-    old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]
-) -> None:
-    """Refuse an update by steps between configurations whose variants have other names.
+def require_alike(old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse an update by steps between variants that SageMaker does not shift traffic between.
+
+    Args:
+        old: the production variants in service.
+        new: those that are to be.
 
     Raises:
-        ApiError: it names them.
+        ApiError: they have other names, or one is serverless.
     """
+    if serverless := [each["VariantName"] for each in (*old, *new) if "ServerlessConfig" in each]:
+        raise invalid(
+            "DeploymentConfig: traffic is shifted in steps between real-time variants only, and "
+            f"{serverless[0]} is serverless; use the Type ALL_AT_ONCE."
+        )
     names = [sorted(variant["VariantName"] for variant in variants) for variants in (old, new)]
     if names[0] != names[1]:
         raise invalid(
@@ -55,9 +62,9 @@ def check(context: Context, rollout: Rollout, begin: float) -> None:
     Raises:
         RolledBack: it may not.
     """
-    if ringing := [name for name in rollout.alarms if context.alarms.rang(name, begin)]:
+    if in_alarm := [name for name in rollout.alarms if context.alarms.was_in_alarm(name, begin)]:
         raise RolledBack(
-            f"The deployment was rolled back: CloudWatch alarm(s) in ALARM: {', '.join(ringing)}."
+            f"The deployment was rolled back: CloudWatch alarm(s) in ALARM: {', '.join(in_alarm)}."
         )
     if gone := [name for name in rollout.alarms if context.alarms.state(name) is None]:
         raise RolledBack(

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 
 import httpx
@@ -17,43 +16,16 @@ import httpx
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import HttpResponse
 from sagemaker_emulator.aws.ports import Deployment, Exchange, Measurement
-from sagemaker_emulator.errors import JobFailed
+from sagemaker_emulator.errors import ApiError, JobFailed
 from sagemaker_emulator.sagemaker.endpoints import serverless
 from sagemaker_emulator.sagemaker.endpoints.deployment import Replaced, log_group
 from sagemaker_emulator.sagemaker.endpoints.deployments import KIND
+from sagemaker_emulator.sagemaker.endpoints.invocation import ATTRIBUTES, VARIANT, Invocation
 from sagemaker_emulator.sagemaker.endpoints.serverless import Throttled
 from sagemaker_emulator.storage.store import Document
 
 MAX_BODY = 25 * 1024 * 1024
 TIMEOUT = 60.0
-ATTRIBUTES = "x-amzn-sagemaker-custom-attributes"
-VARIANT = "x-amzn-sagemaker-target-variant"
-INFERENCE_ID = "x-amzn-sagemaker-inference-id"
-# What AWS passes on to the container; the rest of the request was for the service.
-PASSED = ("content-type", "accept", ATTRIBUTES, INFERENCE_ID)
-
-
-@dataclass(frozen=True)
-class _Request:
-    """What an endpoint is asked.
-
-    Attributes:
-        endpoint: its name.
-        headers: with names in lower case.
-        body: as it came.
-        begin: when it came, by `time.perf_counter`.
-    """
-
-    endpoint: str
-    headers: Mapping[str, str]
-    body: bytes
-    begin: float
-
-    @property
-    def passed(self) -> dict[str, str]:
-        """The headers that the container gets."""
-        passed = {"content-type": "application/octet-stream", "accept": "*/*"}
-        return passed | {key: self.headers[key] for key in PASSED if key in self.headers}
 
 
 def invoke_endpoint(
@@ -67,7 +39,11 @@ def invoke_endpoint(
         headers: the request's, with names in lower case.
         body: the request's, which is not larger than `MAX_BODY`.
     """
-    request = _Request(name, headers, body, time.perf_counter())
+    request = Invocation(name, headers, body)
+    try:
+        request.check()
+    except ApiError as problem:
+        return _error("ValidationError", problem.message)
     document = context.store.get(KIND, name)
     if document is None:
         return _error("ValidationError", f"Endpoint {name} of account {context.account} not found.")
@@ -77,7 +53,7 @@ def invoke_endpoint(
         return _invoke(context, document, request)
 
 
-def _invoke(context: Context, document: Document, request: _Request) -> HttpResponse:
+def _invoke(context: Context, document: Document, request: Invocation) -> HttpResponse:
     name, target = request.endpoint, request.headers.get(VARIANT)
     deployment = context.endpoints.serving(name, TIMEOUT)
     if deployment is None:
@@ -126,7 +102,7 @@ def _invoke(context: Context, document: Document, request: _Request) -> HttpResp
 
 
 def _ask(
-    context: Context, deployment: Deployment, variant: str, request: _Request
+    context: Context, deployment: Deployment, variant: str, request: Invocation
 ) -> httpx.Response:
     """Send a request to a variant, and measure and capture what it answers.
 
@@ -156,17 +132,18 @@ def _ask(
     overhead, latency = sent - request.begin, time.perf_counter() - sent
     _measure(context, dimensions, share, response.status_code, overhead, latency)
     if response.is_success:
-        headers = request.headers
         exchange = Exchange(
             *(request.endpoint, variant, request.body, response.content),
             *(request.passed["content-type"], _type_of(response)),
-            *(headers.get(ATTRIBUTES, ""), headers.get(INFERENCE_ID, "")),
+            *(request.attributes, request.inference_id),
         )
         context.captures.record(deployment.config.get("DataCaptureConfig"), exchange)
     return response
 
 
-def _ask_shadow(context: Context, deployment: Deployment, variant: str, request: _Request) -> None:
+def _ask_shadow(
+    context: Context, deployment: Deployment, variant: str, request: Invocation
+) -> None:
     """Send the copy of a request to a shadow variant; its answer is measured and captured only."""
     try:
         _ask(context, deployment, variant, request)

@@ -18,6 +18,7 @@ from sagemaker_emulator.sagemaker.endpoints import (
     progress,
     serverless,
     status_events,
+    variants,
 )
 from sagemaker_emulator.sagemaker.endpoints.deployments import KIND
 from sagemaker_emulator.sagemaker.endpoints.rollout import Rollout
@@ -81,7 +82,7 @@ def update_endpoint(context: Context, request: types.UpdateEndpointInputTypeDef)
             if status != "InService":
                 raise invalid(f'Cannot update in-progress endpoint "{arn}" ({status}).')
             if request.get("RetainAllVariantProperties"):
-                config["ProductionVariants"] = _retained(request, document, config)
+                config = _retained(request, document, config)
             _require_scaled(context, document, config)
             serverless.check_update(document["Config"], config, request.get("DeploymentConfig"))
             deployment_config = _deployment_config(context, request, document, config)
@@ -136,29 +137,37 @@ def _deployment_config(
     guard.require_alarms(context, rollout.alarms)
     if len(rollout.steps) > 1:
         old = document["Config"]["ProductionVariants"]
-        guard.require_same_variants(old, config["ProductionVariants"])
+        guard.require_alike(old, config["ProductionVariants"])
     return chosen or None
 
 
-def _retained(request: Mapping[str, Any], document: Document, config: Document) -> list[Document]:
-    """A configuration's variants, with the present properties of the endpoint's variants."""
+def _retained(request: Mapping[str, Any], document: Document, config: Document) -> Document:
+    """A configuration with the present properties of the endpoint's variants."""
     excluded = [
         one["VariantPropertyType"] for one in request.get("ExcludeRetainedVariantProperties", [])
     ]
-    now = {variant["VariantName"]: variant for variant in document.get("ProductionVariants", [])}
+    now = {variant["VariantName"]: variant for variant in variants.shown(document)}
     initial = {
         "DesiredWeight": "InitialVariantWeight",
         "DesiredInstanceCount": "InitialInstanceCount",
     }
-    return [
-        variant
-        | {
-            initial[name]: now[variant["VariantName"]][name]
+
+    def retained(variant: Document) -> Document:
+        present = now.get(variant["VariantName"], {})
+        kept = {
+            initial[name]: present[name]
             for name in initial
-            if name not in excluded and variant["VariantName"] in now
+            if name in present and name not in excluded
         }
-        for variant in config["ProductionVariants"]
-    ]
+        if not kept.get("InitialInstanceCount", 1) or "ServerlessConfig" in variant:
+            kept.pop("InitialInstanceCount", None)  # one of both has no instances
+        return variant | kept
+
+    return config | {
+        kind: [retained(variant) for variant in config[kind]]
+        for kind in (variants.PRODUCTION, variants.SHADOW)
+        if config.get(kind)
+    }
 
 
 @operation("DescribeEndpoint", honours=paths("EndpointName"))
@@ -170,7 +179,7 @@ def describe_endpoint(context: Context, request: types.DescribeEndpointInputType
     if captures := document["Config"].get("DataCaptureConfig"):
         described = context.captures.describe(request["EndpointName"], captures)
         document["DataCaptureConfig"] = described
-    if document["EndpointStatus"] in ("Creating", "Updating"):
+    if document["EndpointStatus"] == "Creating" or document.get("Update"):
         document["PendingDeploymentSummary"] = progress.pending(document)
     return document
 

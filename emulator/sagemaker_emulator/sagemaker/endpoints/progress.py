@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from sagemaker_emulator.sagemaker.endpoints.variants import count_of, weight_of
+from sagemaker_emulator.sagemaker.endpoints.variants import PRODUCTION, SHADOW, count_of, weight_of
 from sagemaker_emulator.storage.store import Document
 
 
@@ -41,12 +41,15 @@ def pending(endpoint: Document) -> dict[str, Any]:
     config = update["Config"]
     begin = float(update.get("StartTime") or endpoint["LastModifiedTime"])
     stage = update.get("Stage")
+    variants = {
+        kind: [_variant(variant, stage, begin) for variant in config[kind]]
+        for kind in (PRODUCTION, SHADOW)
+        if config.get(kind)
+    }
     return {
         "EndpointConfigName": config["EndpointConfigName"],
         "StartTime": begin,
-        "ProductionVariants": [
-            _variant(variant, stage, begin) for variant in config["ProductionVariants"]
-        ],
+        **variants,
     }
 
 
@@ -62,5 +65,5 @@ def _variant(variant: Document, stage: Document | None, begin: float) -> dict[st
         # The instances that take traffic: a part of one counts as one.
         "CurrentInstanceCount": math.ceil(desired * status.get("Share", 0.0)),
         "DesiredInstanceCount": desired,
-        "VariantStatus": [status],
+        "VariantStatus": [{key: status[key] for key in status if key != "Share"}],
     } | ({"InstanceType": variant["InstanceType"]} if "InstanceType" in variant else {})

@@ -50,11 +50,10 @@ def emit_config(context: Context, document: Document) -> None:
 
 
 def _emit(context: Context, detail_type: str, document: Document, arn: str) -> None:
-    detail: Document = {
-        key: round(value * 1000) if key.endswith("Time") and isinstance(value, float) else value
-        for key, value in document.items()
-        if key not in _OWN and value not in (None, "")
+    kept = {
+        key: value for key, value in document.items() if key not in _OWN and value not in (None, "")
     }
+    detail: Document = _in_milliseconds(kept)
     if status := detail.get("EndpointStatus"):
         detail["EndpointStatus"] = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", status).upper()
     try:
@@ -62,3 +61,17 @@ def _emit(context: Context, detail_type: str, document: Document, arn: str) -> N
         context.events.emit(detail_type, detail, [arn])
     except Exception:  # a rule's target must not undo a deployment
         _log.exception("the event of %s could not be sent", arn)
+
+
+def _in_milliseconds(value: Any) -> Any:
+    """A value whose times, at any depth, are in milliseconds in place of seconds."""
+    if isinstance(value, list):
+        return [_in_milliseconds(item) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    return {
+        key: round(item * 1000)
+        if key.endswith("Time") and isinstance(item, float)
+        else _in_milliseconds(item)
+        for key, item in value.items()
+    }

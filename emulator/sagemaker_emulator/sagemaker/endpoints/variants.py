@@ -23,6 +23,11 @@ def all_of(config: Mapping[str, Any]) -> list[Document]:
     return [*config[PRODUCTION], *(config.get(SHADOW) or [])]
 
 
+def shown(endpoint: Mapping[str, Any]) -> list[Document]:
+    """What an endpoint's document has of the variants that serve, the shadow variant last."""
+    return [*(endpoint.get(PRODUCTION) or []), *(endpoint.get(SHADOW) or [])]
+
+
 def weight_of(variant: Document) -> float:
     """A variant's weight; 1 unless the configuration has another."""
     return float(variant.get("InitialVariantWeight", 1.0))

@@ -43,7 +43,7 @@ class Alarms:
         alarm = self._context.store.get(KIND, name)
         return alarm["StateValue"] if alarm else None
 
-    def rang(self, name: str, since: float) -> bool:
+    def was_in_alarm(self, name: str, since: float) -> bool:
         """Whether an alarm is in ALARM, or was at any time since, in seconds since the epoch."""
         alarm = self._context.store.get(KIND, name) or {}
         return alarm.get("StateValue") == evaluation.ALARM or alarm.get("LastAlarm", 0.0) >= since

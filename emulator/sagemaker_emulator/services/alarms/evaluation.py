@@ -97,26 +97,44 @@ def _reason(
 ) -> str:
     """Why an alarm has its state, in AWS's words."""
     if state == INSUFFICIENT_DATA:
-        return f"Insufficient Data: {_count(missing, 'datapoint')} were unknown."
+        return f"Insufficient Data: {_count(missing, 'datapoint')} {_was(missing)} unknown."
     treated = {"breaching": "[Breaching]", "notBreaching": "[NonBreaching]"}.get(treat)
     if not points:
         return (
             f"Threshold Crossed: no datapoints were received for {_count(missing, 'period')} and "
-            f"{_count(missing, 'missing datapoint')} were treated as {treated}."
+            f"{_count(missing, 'missing datapoint')} {_was(missing)} treated as {treated}."
         )
-    shown = ", ".join(f"{point.value} ({_moment(point.start)})" for point in reversed(points))
-    words = COMPARISONS[alarm["ComparisonOperator"]][1]
-    verb = "was" if len(points) == 1 else "were"
-    negation = "" if state == ALARM else "not "
+    breaches, words = COMPARISONS[alarm["ComparisonOperator"]]
+    counted, shown, least = _count(len(points), "datapoint"), points, ""
+    if needed := alarm.get("DatapointsToAlarm"):
+        # An alarm of M out of N periods names those that count, and how many it needs.
+        shown = [
+            each
+            for each in points
+            if each.value is not None
+            and breaches(each.value, alarm["Threshold"]) == (state == ALARM)
+        ]
+        periods = alarm["EvaluationPeriods"]
+        counted = f"{len(shown)} out of the last {_count(periods, 'datapoint')}"
+        change, enough = "ALARM -> OK", periods - needed + 1
+        if state == ALARM:
+            change, enough = "OK -> ALARM", needed
+        least = f" (minimum {_count(enough, 'datapoint')} for {change} transition)"
+    values = ", ".join(f"{point.value} ({_moment(point.start)})" for point in reversed(shown))
     also = (
         f" and {_count(missing, 'missing datapoint')} treated as {treated}"
         if missing and treated
         else ""
     )
+    negation = "" if state == ALARM else "not "
     return (
-        f"Threshold Crossed: {_count(len(points), 'datapoint')} [{shown}]{also} {verb} {negation}"
-        f"{words} the threshold ({float(alarm['Threshold'])})."
+        f"Threshold Crossed: {counted} [{values}]{also} {_was(len(shown))} {negation}{words} the "
+        f"threshold ({float(alarm['Threshold'])}){least}."
     )
+
+
+def _was(number: int) -> str:
+    return "was" if number == 1 else "were"
 
 
 def _count(number: int, what: str) -> str:

@@ -10,6 +10,7 @@ import uuid
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.ports import Outcome
 from sagemaker_emulator.errors import ApiError
+from sagemaker_emulator.services.background import Background
 from sagemaker_emulator.services.functions import (
     invocation,
     invocation_record,
@@ -34,6 +35,7 @@ class Invoker:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._stopping = threading.Event()
+        self._background = Background(self._deliver)
 
     def start(self) -> None:
         """Continue the asynchronous invocations that the previous server had accepted."""
@@ -41,7 +43,7 @@ class Invoker:
         shutil.rmtree(invocation.requests_folder(self._context), ignore_errors=True)
         delete_unfinished(self._context)
         for kept in self._context.store.list(_KIND):
-            self._begin(kept["Id"])
+            self._background.begin(kept["Id"])
 
     def stop(self) -> None:
         """Leave what has not been delivered for the next server."""
@@ -66,14 +68,11 @@ class Invoker:
         identity = identity or str(uuid.uuid4())
         accepted = {"Id": identity, "FunctionName": name, "Payload": payload, "Attempts": 0}
         self._context.store.put(_KIND, identity, accepted | {"Accepted": time.time()})
-        self._begin(identity)
+        self._background.begin(identity)
 
     def permits(self, name: str, principal: str, source: str) -> bool:
         """Whether a function's policy lets a service invoke it on behalf of a resource."""
         return policy.permits(self._context, name, principal, source)
-
-    def _begin(self, identity: str) -> None:
-        threading.Thread(target=self._deliver, args=(identity,), daemon=True).start()
 
     def _deliver(self, identity: str) -> None:
         """Try an accepted invocation until it succeeds, may not be tried again, or has to wait.

@@ -16,6 +16,7 @@ _UNITS = {"minute": 60, "hour": 3600, "day": 86_400}
 _MONTHS = [name.upper() for name in calendar.month_abbr]  # JAN is 1
 _DAYS = ["", "SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"]  # SUN is 1
 _FIRST_YEAR, _LAST_YEAR = 1970, 2199
+_END = datetime(_LAST_YEAR + 1, 1, 2, tzinfo=UTC).timestamp()
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,8 @@ class Cron:
         A time that a time zone skips in spring is none; one that it has twice in autumn is one.
         """
         after = max(after, start - 1)
+        if after >= _END:
+            return None
         first = datetime.fromtimestamp(after, UTC).astimezone(zone).date() - timedelta(days=1)
         for day in self._days(first):
             for hour in self.hours:

@@ -219,3 +219,33 @@ def test_canary_that_an_alarm_ends_leaves_the_old_fleet(bench: Bench) -> None:
     wait_until(lambda: bench.described() == ("InService", "old"))
     wait_until(lambda: DRAINED == ["new"])
     assert [bench.serves() for _ in range(4)] == ["old"] * 4
+
+
+def test_every_stage_of_an_update_is_an_event(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events: list[tuple[str, Any]] = []
+    monkeypatch.setattr(
+        bench.context.events, "emit", lambda kind, detail, _: events.append((kind, detail))
+    )
+    bench.restart("old")
+    bench.finish("old")
+    bench.update("new", DeploymentConfig=CANARY)
+    GATES["new"].set()
+    wait_until(lambda: bench.stage() == "Baking")
+    details = [detail for kind, detail in events if "Deployment" in kind]
+    stages = [
+        detail["PendingDeploymentSummary"]["ProductionVariants"][0]["VariantStatus"][0]
+        for detail in details
+    ]
+    assert [stage["Status"] for stage in stages] == ["ActivatingTraffic", "Baking"]
+    assert {detail["EndpointStatus"] for detail in details} == {"UPDATING"}
+    assert set(stages[1]) == {"Status", "StatusMessage", "StartTime"}
+    assert stages[1]["StartTime"] > 10**12  # milliseconds
+
+
+def test_endpoint_that_is_scaled_has_no_pending_deployment(bench: Bench) -> None:
+    bench.restart("old")
+    bench.context.store.update("endpoint", "e", EndpointStatus="Updating")
+    assert bench.stage() is None
+    GATES["old"].set()

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import httpx
 import pytest
 from waiting import wait_until
 
@@ -70,6 +71,25 @@ def test_random_routing_reaches_every_instance() -> None:
         with bench.fleet.server() as server:
             reached.add(server)
     assert len(reached) == 2
+
+
+def test_instance_that_does_not_respond_is_avoided() -> None:
+    bench = Bench(2)
+    bench.fleet.start()
+    with pytest.raises(httpx.ConnectError), bench.fleet.server() as dead:
+        raise httpx.ConnectError("refused")
+    for _ in range(20):
+        with bench.fleet.server() as server:
+            assert server is not dead
+
+
+def test_only_instance_is_asked_again() -> None:
+    bench = Bench(1)
+    bench.fleet.start()
+    with pytest.raises(httpx.ConnectError), bench.fleet.server():
+        raise httpx.ConnectError("refused")
+    with bench.fleet.server() as server:
+        assert server is not None
 
 
 def test_instance_that_leaves_first_answers_what_it_has_begun() -> None:

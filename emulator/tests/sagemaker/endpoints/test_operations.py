@@ -143,6 +143,22 @@ def test_endpoint_that_cannot_be_invoked_is_a_validation_error(
         hosting.ask(endpoint, TargetVariant="other")
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"TargetModel": "a.tar.gz"}, "does not run InvokeEndpoint with TargetModel"),
+        ({"SessionId": "NEW_SESSION"}, "does not run InvokeEndpoint with SessionId"),
+        ({"InferenceId": "x" * 65}, "at 'inferenceId' failed to satisfy constraint"),
+        ({"CustomAttributes": "x" * 1025}, "at 'customAttributes' failed to satisfy constraint"),
+    ],
+)
+def test_invocation_that_cannot_be_honoured_is_a_validation_error(
+    hosting: Hosting, endpoint: Any, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ClientError, match=rf"\(ValidationError\).*{message}"):
+        hosting.ask(endpoint, **options)
+
+
 def test_body_that_is_too_large_is_refused_before_it_reaches_the_model(
     hosting: Hosting, endpoint: Any
 ) -> None:

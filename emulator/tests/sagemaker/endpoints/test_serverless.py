@@ -102,7 +102,9 @@ def test_endpoint_may_get_instances_but_not_lose_them(served: Serverless) -> Non
     instances, again = f"{served.name}-2", f"{served.name}-3"
     served.config(instances, variant_of("v", served.name))
     served.config(again, serverless(served.name))
-    served.sagemaker.update_endpoint(EndpointName=served.name, EndpointConfigName=instances)
+    served.sagemaker.update_endpoint(
+        EndpointName=served.name, EndpointConfigName=instances, RetainAllVariantProperties=True
+    )
     variant = served.variant()
     assert variant["CurrentInstanceCount"] == 1
     assert "CurrentServerlessConfig" not in variant

@@ -127,6 +127,21 @@ def test_update_without_a_shadow_ends_it(shadowed: Shadowed) -> None:
     assert shadowed.measured("shadow") == 0
 
 
+def test_share_is_kept_by_an_update_that_retains_the_properties(shadowed: Shadowed) -> None:
+    shadowed.serve(0.25)
+    shadowed.sagemaker.update_endpoint_weights_and_capacities(
+        EndpointName=shadowed.name,
+        DesiredWeightsAndCapacities=[{"VariantName": "shadow", "DesiredWeight": 0.75}],
+    )
+    shadowed.sagemaker.update_endpoint(
+        EndpointName=shadowed.name,
+        EndpointConfigName=shadowed.name,
+        RetainAllVariantProperties=True,
+    )
+    (shadow,) = shadowed.hosting.settled(shadowed.name)["ShadowProductionVariants"]
+    assert shadow["CurrentWeight"] == 0.75
+
+
 @pytest.mark.parametrize(
     ("production", "shadow", "message"),
     [

@@ -109,13 +109,13 @@ def test_new_configuration_keeps_the_state(context: Context) -> None:
     assert (alarm["StateValue"], alarm["Threshold"]) == ("ALARM", 5)
 
 
-def test_alarm_that_rang_meanwhile_is_remembered(context: Context) -> None:
+def test_alarm_that_was_in_alarm_meanwhile_is_remembered(context: Context) -> None:
     put(context)
     for state in ("ALARM", "OK"):
         call(context, "SetAlarmState", AlarmName="errors", StateValue=state, StateReason="a test")
     changed = described(context)["StateUpdatedTimestamp"]
-    assert context.alarms.rang("errors", changed - 60)
-    assert not context.alarms.rang("errors", changed + 60)
+    assert context.alarms.was_in_alarm("errors", changed - 60)
+    assert not context.alarms.was_in_alarm("errors", changed + 60)
 
 
 def test_history_has_every_change_latest_first(context: Context) -> None:

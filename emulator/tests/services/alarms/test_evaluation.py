@@ -92,5 +92,29 @@ def test_reason_is_worded_as_by_aws() -> None:
     )
 
 
+def test_reason_of_an_alarm_of_some_periods_names_those_that_count() -> None:
+    watched = alarm(3, 2, None)
+    data = [Point(1738497900.0 + 60 * place, value, 1.0) for place, value in enumerate((2, 0, 3))]
+    assert judge(watched, data).reason == (
+        "Threshold Crossed: 2 out of the last 3 datapoints [3 (02/02/25 12:07:00), 2 (02/02/25 "
+        "12:05:00)] were greater than the threshold (1.0) (minimum 2 datapoints for OK -> ALARM "
+        "transition)."
+    )
+    assert judge(watched, data[:2]).reason.endswith(
+        "[0 (02/02/25 12:06:00)] was not greater than the threshold (1.0) (minimum 2 datapoints "
+        "for ALARM -> OK transition)."
+    )
+
+
+def test_reason_without_data_says_so() -> None:
+    assert judge(alarm(1, None, None), points("- - -")).reason == (
+        "Insufficient Data: 1 datapoint was unknown."
+    )
+    assert judge(alarm(1, None, "notBreaching"), points("- - -")).reason == (
+        "Threshold Crossed: no datapoints were received for 1 period and 1 missing datapoint was "
+        "treated as [NonBreaching]."
+    )
+
+
 def test_more_periods_are_read_than_are_evaluated() -> None:
     assert range_of(alarm(3, None, None)) == 5

@@ -54,6 +54,12 @@ def test_a_cron_expression_ends_with_its_years() -> None:
     assert times("cron(0 0 1 1 ? 2025)", "2026-11-30 00:00") == []
 
 
+def test_a_cron_expression_that_starts_after_all_years_has_no_time() -> None:
+    assert (
+        times("cron(0 0 1 1 ? *)", "2026-11-30 00:00", zone="Asia/Tokyo", start="9999-12-31") == []
+    )
+
+
 def test_a_time_that_spring_skips_is_none() -> None:
     found = times("cron(30 2 * * ? *)", "2026-03-27 12:00", zone="Europe/Berlin")
     assert found == ["2026-03-28 02:30", "2026-03-30 02:30", "2026-03-31 02:30"]
