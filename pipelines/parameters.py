@@ -135,6 +135,23 @@ def declared(settings: Settings) -> list[Parameter]:
     return [*parameters[:4], data_version, audit_version, *parameters[4:], approved_model]
 
 
+def declared_for_watching(settings: Settings) -> list[Parameter]:
+    """Every parameter of the pipeline that watches the endpoint.
+
+    Args:
+        settings: Resolved settings; they hold the defaults.
+    """
+    return [
+        _from_setting(settings, name, key)
+        for name, key in (
+            ("EndpointName", "endpoint"),
+            ("WindowDays", "watch.window_days"),
+            ("FalseAlarms", "watch.false_alarms"),
+            ("ProcessingInstanceType", "instances.processing"),
+        )
+    ]
+
+
 def _from_setting(settings: Settings, name: str, key: str) -> Parameter:
     field = FIELDS[key]
     value: Any = settings
@@ -150,7 +167,7 @@ def _from_setting(settings: Settings, name: str, key: str) -> Parameter:
     if key == "endpoint":
         limit = Allowed(
             names.endpoints(settings.stage),
-            lambda text: allowed(field).check(text) and names.is_endpoint(settings.stage, text),
+            lambda text: allowed(field).check(text) and names.belongs(settings.stage, text),
         )
     words = field.description or ""
     return Parameter(name, type_, value, words, limit.words, limit.check, limit.hint)

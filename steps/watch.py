@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from counts import Classes
-from watching import audited, baseline, captured, checks, published, report, verdict
+from watching import audited, baseline, captured, checks, published, report, retraining, verdict
 from watching.baseline import Baseline
 from watching.measures import Answer
 
@@ -44,11 +44,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--false-alarms", type=_share, default=checks.FALSE_ALARMS,
         help="probability that a run raises anything although nothing has changed",
     )  # fmt: skip
+    parser.add_argument(
+        "--retrain", default="", metavar="PIPELINE",
+        help="pipeline to start if anything has changed; default: none",
+    )  # fmt: skip
     options = parser.parse_args(arguments)
     root = Path(os.environ.get("OPT_ML", "/opt/ml"))
     now = datetime.now(UTC)
     try:
-        watch(
+        changed = watch(
             root / "processing/input",
             root / "processing/output/watch",
             options.endpoint,
@@ -57,7 +61,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             now,
             options.false_alarms,
         )
-    except (baseline.BaselineError, published.PublishError) as error:
+        if changed and options.retrain:
+            since = now - timedelta(days=options.days)
+            print(retraining.start(options.retrain, since, now), flush=True)
+    except (baseline.BaselineError, published.PublishError, retraining.RetrainError) as error:
         print(f"watch: {error}", file=sys.stderr)
         message = root / "output/message"  # becomes the job's ExitMessage
         message.parent.mkdir(parents=True, exist_ok=True)
@@ -74,8 +81,10 @@ def watch(
     since: datetime,
     until: datetime,
     false_alarms: float = checks.FALSE_ALARMS,
-) -> None:
-    """Compare a window of answers with the baseline, and write and send everything.
+) -> bool:
+    """Compare a window of answers with the baseline; return whether anything has changed.
+
+    Everything is written and sent.
 
     Args:
         inputs: the channels.
@@ -124,6 +133,7 @@ def watch(
         if check.name not in report.SHARES:
             print(published.log_line(endpoint, check, until), flush=True)
     published.put(endpoint, published.metrics(results, len(answers)), until)
+    return bool(document["raised"])
 
 
 def serving(

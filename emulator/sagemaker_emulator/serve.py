@@ -63,6 +63,7 @@ from sagemaker_emulator.services.metrics import Metrics
 from sagemaker_emulator.services.moto_fallback import MotoFallback
 from sagemaker_emulator.services.queues import moves
 from sagemaker_emulator.services.scaling import operations as scaling
+from sagemaker_emulator.services.scaling import tags as scaling_tags
 from sagemaker_emulator.services.scaling.scaler import Scaler
 from sagemaker_emulator.services.schedules import groups as schedule_groups
 from sagemaker_emulator.services.schedules import operations as schedules
@@ -95,6 +96,7 @@ OPERATIONS: tuple[ModuleType, ...] = (
         log_streams,
         log_events,
         scaling,
+        scaling_tags,
         log_retention,
         stack_operations,
         change_sets,

@@ -1,6 +1,6 @@
 """What every builder needs: settings, parameters, code, and the options that all steps share."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -71,10 +71,12 @@ class BuildContext:
     Attributes:
         settings: Resolved settings.
         code: The bundle of each step.
+        declared: The parameters of the pipeline; None for those of the one that trains.
     """
 
     settings: Settings
     code: Mapping[str, Bundle]
+    declared: Sequence[parameters.Parameter] | None = None
 
     @cached_property
     def session(self) -> OfflineSession:
@@ -88,7 +90,7 @@ class BuildContext:
             declared.name: PARAMETER_TYPES[declared.type](
                 name=declared.name, default_value=declared.default
             )
-            for declared in parameters.declared(self.settings)
+            for declared in self.declared or parameters.declared(self.settings)
         }
 
     @property
@@ -168,12 +170,20 @@ class BuildContext:
         """The input with a bundle's files."""
         return processing_input("code", self.code[bundle].prefix(self.settings))
 
-    def processing_output(self, step: str, name: str) -> ProcessingOutput:
-        """The output `name`, at an address with the execution, the step and the output."""
+    def processing_output(
+        self, step: str, name: str, address: str | None = None
+    ) -> ProcessingOutput:
+        """The output `name`, at an address with the execution, the step and the output.
+
+        Args:
+            step: The step's name.
+            name: The output's.
+            address: Another address.
+        """
         return ProcessingOutput(
             output_name=name,
             s3_output=ProcessingS3Output(
-                s3_uri=self.output_address(step, name),
+                s3_uri=address or self.output_address(step, name),
                 local_path=f"{PROCESSING}/output/{name}",
                 s3_upload_mode="EndOfJob",
             ),

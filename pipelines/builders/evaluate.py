@@ -41,7 +41,13 @@ def evaluate_step(context: BuildContext, prepare: Any, train: Any) -> Processing
                 processing_input("validation", output_of(prepare, "validation")),
                 processing_input("manifest", output_of(prepare, "manifest")),
             ],
-            outputs=[context.processing_output("Evaluate", "evaluation")],
+            outputs=[
+                context.processing_output("Evaluate", "evaluation"),
+                # One folder for the baselines of all models: watching finds them by the model's id.
+                context.processing_output(
+                    "Evaluate", "baselines", context.settings.baselines_address
+                ),
+            ],
             arguments=[text for pair in arguments.items() for text in pair],
         ),
         property_files=[REPORT],

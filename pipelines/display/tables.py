@@ -18,6 +18,7 @@ from pipelines.executions.summary import Summary
 from pipelines.executions.watch import Snapshot
 from pipelines.parameters import Parameter
 from pipelines.serving.comparison import Compared, data_name
+from pipelines.watch_result import WatchResult
 
 DECISION = 4  # place of the decision among the columns that narrow terminals leave out
 LONGEST_DEFAULT = 16  # of a parameter; a longer one stands in the last column
@@ -66,6 +67,24 @@ def trials(outcome: Outcome) -> FittedTable:
     columns += [Column("duration", right=True, whole=True), Column("", whole=True)]
     more = [] if all_completed else [Column("status", whole=True), Column("failure")]
     return FittedTable([*columns, *more], rows)
+
+
+def watched(result: WatchResult) -> FittedTable:
+    """The checks of a run that watched the endpoint, those that are raised first."""
+    ordered = sorted(result.checks, key=lambda check: not check.raised)
+    rows = [
+        [
+            "changed" if check.raised else "ok", check.name, f"{check.value:.3f}",
+            f"{100 * check.chance:.2f} %", check.sentence,
+        ]
+        for check in ordered
+    ]  # fmt: skip
+    columns = [
+        Column("", whole=True), Column("watched", whole=True),
+        Column("value", right=True, whole=True), Column("by chance", right=True, whole=True),
+        Column("found"),
+    ]  # fmt: skip
+    return FittedTable(columns, rows)
 
 
 def metrics(report: EvaluationReport) -> FittedTable:

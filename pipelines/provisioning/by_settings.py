@@ -37,7 +37,12 @@ def _environment(function: Document, settings: Settings) -> Document:
     return {**function, "Environment": {"Variables": promoter.environment(settings)}}
 
 
+def _endpoint(alarm: Document, settings: Settings) -> Document:
+    return {**alarm, "Dimensions": [{"Name": "EndpointName", "Value": settings.endpoint}]}
+
+
 CHANGES: dict[str, Callable[[Document, Settings], Document]] = {
     "ExecutionRole": _allow_statuses,
     "Promotion": _environment,
+    "WatchAlarm": _endpoint,
 }

@@ -17,28 +17,30 @@ from pipelines.upload.code import Bundle
 
 FOLDER = ROOT / ".tally" / "definitions"
 MAX_FILES = 20
+MAIN, WATCH = "pipelines.definition", "pipelines.watch_definition"  # modules that compile one
 
 
 class CompileError(UserError):
     """The definition does not compile."""
 
 
-def definition(settings: Settings, code: Mapping[str, Bundle]) -> str:
+def definition(settings: Settings, code: Mapping[str, Bundle], module: str = MAIN) -> str:
     """The compiled definition, compiled now unless it is kept already.
 
     Args:
         settings: Resolved settings.
         code: The bundle of each step.
+        module: What compiles it.
 
     Raises:
         CompileError: The definition does not compile.
     """
-    file = kept_file(settings, code)
+    file = kept_file(settings, code, module)
     if file.is_file():
         file.touch()
         return file.read_text()
     print("Compiling the definition takes a few seconds.", file=sys.stderr)
-    text = _compile(settings)
+    text = _compile(settings, module)
     FOLDER.mkdir(parents=True, exist_ok=True)
     # Renamed when complete, so that an interrupted write is never read.
     written = file.with_suffix(f".{os.getpid()}")
@@ -50,9 +52,9 @@ def definition(settings: Settings, code: Mapping[str, Bundle]) -> str:
     return text
 
 
-def kept_file(settings: Settings, code: Mapping[str, Bundle]) -> Path:
+def kept_file(settings: Settings, code: Mapping[str, Bundle], module: str = MAIN) -> Path:
     """Where the definition of these settings and this code is kept, whether or not it is there."""
-    digest = hashlib.sha256(settings.model_dump_json().encode())
+    digest = hashlib.sha256(f"{module}\0{settings.model_dump_json()}".encode())
     for name, bundle in sorted(code.items()):
         digest.update(f"{name}={bundle.sha}".encode())
     # The lock file has the SDK's version.
@@ -64,14 +66,14 @@ def kept_file(settings: Settings, code: Mapping[str, Bundle]) -> Path:
     return FOLDER / f"{digest.hexdigest()[:16]}.json"
 
 
-def _compile(settings: Settings) -> str:
+def _compile(settings: Settings, module: str) -> str:
     """Compile in a process of its own.
 
     The SDK changes the root logger, reads the environment when it is imported and uses some hundred
     MB; none of it should stay while an execution is watched.
     """
     process = subprocess.run(
-        [sys.executable, "-m", "pipelines.definition"],
+        [sys.executable, "-m", module],
         input=settings.model_dump_json(),
         env=environment(),
         capture_output=True,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pipelines import NAME
 from pipelines.parameters import no_model
-from pipelines.provisioning import container_images, template
+from pipelines.provisioning import container_images, template, watching
 from pipelines.provisioning.item import Item, error_code, explained
 from pipelines.provisioning.kinds import KINDS
 from pipelines.settings.model import Settings
@@ -43,6 +43,10 @@ def setup(session: "boto3.Session", settings: Settings) -> list[Item]:
             items.append(kind.ensure(session, settings, resource))
     with explained("s3"):
         items.append(_no_model(session, settings))
+        watching.markers(session, settings)
+    if settings.watch.schedule:
+        with explained("scheduler"):
+            items.append(watching.schedule(session, settings, settings.watch.schedule))
     return items
 
 

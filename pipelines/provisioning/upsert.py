@@ -3,6 +3,8 @@
 import hashlib
 import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from botocore.exceptions import ClientError
     from types_boto3_sagemaker.type_defs import UpdatePipelineRequestTypeDef
 
+DESCRIPTION = "Counts the items in photographs of warehouse bins."
 Action = Literal["created", "updated", "unchanged"]
 
 
@@ -74,8 +77,6 @@ def upsert(session: "boto3.Session", settings: Settings) -> UpsertResult:
         SetupError: A resource is missing, or locally cannot be created.
         CompileError: The definition does not compile.
     """
-    from botocore.exceptions import BotoCoreError, ClientError
-
     started = time.perf_counter()
     settings, weights = with_uploaded_weights(settings)
     items, notes = list[Item](), list[str]()
@@ -85,18 +86,27 @@ def upsert(session: "boto3.Session", settings: Settings) -> UpsertResult:
         notes = _check(session, settings)
     code = bundles()
     text = definition_cache.definition(settings, code)
-    try:
+    with explained(settings):
         _check_no_model(session, settings)
         uploaded = [name for name, bundle in code.items() if bundle.upload(session, settings)]
         if weights and weights.upload(session, settings):
             notes.append(f"the pretrained weights were uploaded to {weights.prefix(settings)}")
-        arn, action = _put(session, settings, text)
+        arn, action = put(session, settings, settings.name, DESCRIPTION, text)
+    seconds = time.perf_counter() - started
+    return UpsertResult(arn, action, tuple(uploaded), tuple(items), tuple(notes), seconds)
+
+
+@contextmanager
+def explained(settings: Settings) -> Iterator[None]:
+    """Turn what AWS refuses into an UpsertError."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
     except ClientError as error:
         raise UpsertError(_explain(error, settings)) from None
     except BotoCoreError as error:
         raise UpsertError(f"The target cannot be reached: {error}") from None
-    seconds = time.perf_counter() - started
-    return UpsertResult(arn, action, tuple(uploaded), tuple(items), tuple(notes), seconds)
 
 
 def differs(session: "boto3.Session", settings: Settings) -> bool:
@@ -161,11 +171,22 @@ def deployed(session: "boto3.Session", settings: Settings) -> str:
     return found["PipelineDefinition"]
 
 
-def _put(session: "boto3.Session", settings: Settings, text: str) -> tuple[str, Action]:
-    sagemaker, name = session.client("sagemaker"), settings.name
+def put(
+    session: "boto3.Session", settings: Settings, name: str, description: str, text: str
+) -> tuple[str, Action]:
+    """Create or update one pipeline; return its ARN and what happened to it.
+
+    Args:
+        session: The target's session.
+        settings: Resolved settings.
+        name: The pipeline's name.
+        description: The pipeline's.
+        text: Its definition.
+    """
+    sagemaker = session.client("sagemaker")
     request: UpdatePipelineRequestTypeDef = {
         "PipelineName": name,
-        "PipelineDescription": "Counts the items in photographs of warehouse bins.",
+        "PipelineDescription": description,
         "PipelineDefinition": text,
         "RoleArn": settings.role_arn,
         "ParallelismConfiguration": {"MaxParallelExecutionSteps": settings.running.parallelism},

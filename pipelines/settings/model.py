@@ -298,6 +298,13 @@ class Rollout(Section):
         return self
 
 
+class Capture(Section):
+    """Answers of the endpoint that are kept, for `watch`; photos are never kept."""
+
+    percent: fields.Percent = 0
+    """Share of the answers that are kept in S3, in percent; 0: none. From the next promotion."""
+
+
 class Running(Section):
     """How the pipeline runs its steps."""
 
@@ -329,6 +336,19 @@ class Desk(Section):
     """Days in which the desk keeps a shift's photos on this machine."""
 
 
+class Watch(Section):
+    """Watching the endpoint: do photos and answers still look like those of the test?"""
+
+    schedule: str = ""
+    """How often `setup` has it watched, such as rate(1 day) or cron(0 6 * * ? *); empty: never."""
+    window_days: Count = 7
+    """Days of answers that a run looks at."""
+    false_alarms: fields.PartialShare = 0.01
+    """Probability that a run raises anything although nothing has changed."""
+    retrain: bool = False
+    """true: a change starts the pipeline, which ends with a version that waits for approval."""
+
+
 class Settings(Section):
     """Everything about one target. After `resolved`, nothing in it is null."""
 
@@ -355,9 +375,13 @@ class Settings(Section):
     tracking: Tracking = Tracking()
     quality: Quality
     rollout: Rollout
+    capture: Capture = Capture()
+    notify: fields.Email = ""
+    """E-mail address told of failures, waiting versions, rollbacks and alarms; empty: nobody."""
     running: Running
     cost: Cost = Cost()
     desk: Desk = Desk()
+    watch: Watch = Watch()
 
     @model_validator(mode="before")
     @classmethod
@@ -369,7 +393,7 @@ class Settings(Section):
     @classmethod
     def _endpoint_of_the_stage(cls, value: str, others: ValidationInfo) -> str:
         stage = others.data.get("stage")
-        if stage and not names.is_endpoint(stage, value):
+        if stage and not names.belongs(stage, value):
             raise ValueError(f"{value!r} is not allowed. Allowed: {names.endpoints(stage)}.")
         return value
 
@@ -396,9 +420,9 @@ class Settings(Section):
         named = self.model_copy(
             update={
                 "account": account,
-                "bucket": self.bucket or f"{self.name}-{self.region}-{account}",
             }
         )
+        named = named.model_copy(update={"bucket": self.bucket or named.default_bucket})
         role = self.role or self.global_name("execution")
         if not role.startswith("arn:"):
             role = named.arn("iam", f"role/{role}")
@@ -422,6 +446,11 @@ class Settings(Section):
         return "PendingManualApproval", "Rejected"
 
     @property
+    def topic_arn(self) -> str:
+        """The SNS topic of what people are told; for resolved settings only."""
+        return self.arn("sns", f"{self.name}-notifications")
+
+    @property
     def alarm_names(self) -> tuple[str, ...]:
         """The CloudWatch alarms that roll a deployment back, such as `tally-errors`."""
         return tuple(f"{self.endpoint}-{alarm}" for alarm in self.rollout.alarms)
@@ -433,6 +462,31 @@ class Settings(Section):
         `tally` for prod, `tally-dev` and `tally-staging` for the others.
         """
         return names.base(self.stage)
+
+    @property
+    def default_bucket(self) -> str:
+        """The bucket where the settings name no other; for resolved settings only."""
+        return f"{self.name}-{self.region}-{self.account_id}"
+
+    @property
+    def watch_name(self) -> str:
+        """The name of the pipeline that watches the endpoint."""
+        return f"{self.name}-watch"
+
+    @property
+    def capture_address(self) -> str:
+        """Where endpoints keep what they answered; for resolved settings only."""
+        return f"s3://{self.bucket_name}/{NAME}/capture"
+
+    @property
+    def baselines_address(self) -> str:
+        """Where Evaluate puts the baseline of each model; for resolved settings only."""
+        return f"s3://{self.bucket_name}/{NAME}/baselines"
+
+    @property
+    def audits_address(self) -> str:
+        """Where the desk keeps the log of audits; for resolved settings only."""
+        return f"s3://{self.bucket_name}/{NAME}/audits"
 
     @property
     def function_name(self) -> str:

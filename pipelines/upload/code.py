@@ -9,7 +9,7 @@ import gzip
 import hashlib
 import io
 import tarfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -64,6 +64,19 @@ CONTENTS = {
         *RECORDS,
     ),
 }
+# Of the pipeline that watches the endpoint.
+WATCH_CONTENTS = {
+    "watch": (
+        "watch.py",
+        "watching",
+        "styles",
+        "audited_shares.py",
+        "audits.py",
+        "counts.py",
+        "file_names.py",
+        "record.py",
+    ),
+}
 TARBALL = "sourcedir.tar.gz"
 
 
@@ -76,7 +89,7 @@ class Bundle:
     """The files that one step runs.
 
     Attributes:
-        name: `prepare`, `train` or `evaluate`; or `weights`, for pretrained weights.
+        name: `prepare`, `train`, `evaluate` or `watch`; or `weights`, for pretrained weights.
         files: Content by path, sorted by path.
         packed: Upload one tarball (script mode) rather than files (processing).
     """
@@ -142,18 +155,21 @@ def content_hash(files: Iterable[tuple[str, bytes]]) -> str:
     return digest.hexdigest()[:16]
 
 
-def bundles(steps: Path = STEPS) -> dict[str, Bundle]:
+def bundles(
+    steps: Path = STEPS, contents: Mapping[str, tuple[str, ...]] = CONTENTS
+) -> dict[str, Bundle]:
     """The bundle of each step, by name.
 
     Args:
         steps: The folder with the scripts.
+        contents: The scripts of each step: `CONTENTS`, or `WATCH_CONTENTS`.
 
     Raises:
         CodeError: A script is missing.
     """
     return {
-        name: Bundle(name, tuple(_read(steps, contents)), packed=name == "train")
-        for name, contents in CONTENTS.items()
+        name: Bundle(name, tuple(_read(steps, scripts)), packed=name == "train")
+        for name, scripts in contents.items()
     }
 
 

@@ -22,7 +22,7 @@ def describe(loaded: LoadedModel, predicted: Predictions, errors: RecordErrors) 
     if predicted.answers is None or "model" not in predicted.answers[0]:
         return None
     records = [Record(image.count) for image in predicted.images]
-    right = [_answer(loaded, predicted, index, record) for index, record in enumerate(records)]
+    right = [answer_to(loaded, predicted, index, record) for index, record in enumerate(records)]
     return baseline.describe(
         [loaded.classes.name(int(class_)) for class_ in predicted.truth],
         right,
@@ -31,8 +31,15 @@ def describe(loaded: LoadedModel, predicted: Predictions, errors: RecordErrors) 
     )
 
 
-def _answer(loaded: LoadedModel, predicted: Predictions, index: int, record: Record) -> Answer:
-    """The answer to a test photo that is sent with a quantity and no items."""
+def answer_to(loaded: LoadedModel, predicted: Predictions, index: int, record: Record) -> Answer:
+    """The answer to a test photo that is sent with a quantity and no items.
+
+    Args:
+        loaded: the model.
+        predicted: by it, with its answers.
+        index: of the photo.
+        record: the quantity; it may be wrong.
+    """
     assert predicted.answers is not None
     sent: Answer = predicted.answers[index]
     strangeness = 0.0 if predicted.strangeness is None else float(predicted.strangeness[index])

@@ -225,9 +225,10 @@ def _table(
 def _bin_names(edges: Sequence[float]) -> tuple[str, ...]:
     if not edges:
         return ("all",)
-    shown = [f"{edge:.4g}" for edge in edges]
-    between = [f"{low} to {high}" for low, high in pairwise(shown)]
-    return (f"below {shown[0]}", *between, f"from {shown[-1]}")
+    shown = [measures.shown(edge) for edge in edges]
+    # Edges that look alike are those around one value.
+    between = [low if low == high else f"{low} to {high}" for low, high in pairwise(shown)]
+    return (f"below {shown[0]}", *between, f"above {shown[-1]}")
 
 
 def _right(pairs: Sequence[tuple[str, Answer]]) -> tuple[int, int]:

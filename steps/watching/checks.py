@@ -200,8 +200,8 @@ def _sentence(
     if measure.number:
         middle = median(float(value) for value in values)
         return (
-            f"half of the answers are above {middle:.4g}; half of the test photos above "
-            f"{table.middle[1]:.4g}"
+            f"half of the answers are above {measures.shown(middle)}; half of the test photos "
+            f"above {measures.shown(table.middle[1])}"
         )
     name, share, expected = max(bins, key=lambda one: abs(one[1] - one[2]))
     return f"'{name}' is {_percent(share)} of the answers, and {_percent(expected)} are expected"

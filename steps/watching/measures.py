@@ -70,6 +70,11 @@ def count_of(answer: Answer) -> str:
     return f"{part['count']}{'+' * bool(part['or_more'])}"
 
 
+def shown(number: float) -> str:
+    """A number for people: 0.351, 12.4, 34,080."""
+    return f"{number:,.0f}" if abs(number) >= 100 else f"{number:.3g}"
+
+
 def _of_input(name: str) -> Callable[[Answer], float | None]:
     def read(answer: Answer) -> float | None:
         value = answer.get("input", {}).get(name)

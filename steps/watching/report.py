@@ -40,7 +40,9 @@ def value(check: Mapping[str, Any], key: str) -> str:
 def chance(check: Mapping[str, Any]) -> str:
     """The probability of a check's value by chance, in percent."""
     share: float = check["chance"]
-    return f"below {100 * TINY:g} %" if share < TINY else f"{100 * share:.2g} %"
+    if share < TINY:
+        return f"below {100 * TINY:g} %"
+    return f"{100 * share:.2g} %" if share < 0.1 else f"{100 * share:.0f} %"
 
 
 def when(text: str) -> str:

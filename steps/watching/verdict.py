@@ -65,7 +65,7 @@ def describe(
     names = ", ".join(check.words for check in raised)
     return {
         "status": CHANGED,
-        "sentence": f"{'; '.join(ADVICE[group][0] for group in groups)} ({names}).",
+        "sentence": f"{'. '.join(ADVICE[group][0] for group in groups)}. Changed: {names}.",
         "advice": [
             {
                 "title": ADVICE[group][0],

@@ -30,7 +30,7 @@ class CommandLine:
         self.environment["EMULATOR_STATE"] = str(self.state)
 
     def run(
-        self, *words: object, cwd: Path = ROOT, **variables: str
+        self, *words: object, cwd: Path = ROOT, seconds: float = 60, **variables: str
     ) -> subprocess.CompletedProcess[str]:
         """Run a command in a folder, with more variables in its environment."""
         return subprocess.run(
@@ -39,7 +39,7 @@ class CommandLine:
             env={**self.environment, **variables},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=seconds,
         )
 
     def emulator(self, *words: str) -> None:

@@ -229,7 +229,7 @@ def test_the_services_rules_can_be_turned_on(texts: dict[str, str]) -> None:
 
 
 def test_jobs_write_only_where_the_execution_role_may(texts: dict[str, str]) -> None:
-    """Those of batch scoring write to `scores`."""
+    """Those of batch scoring write to `scores`, and endpoints to `capture`."""
 
     def written(part: Any) -> set[str]:
         if isinstance(part, list):
@@ -252,7 +252,7 @@ def test_jobs_write_only_where_the_execution_role_may(texts: dict[str, str]) -> 
     statements = role_policy("ExecutionRole", _settings("aws"))["Statement"]
     (resources,) = [one["Resource"] for one in statements if one["Sid"] == "WriteBucket"]
     allowed = {resource.split("/")[-2] for resource in resources}
-    assert folders == allowed - {"scores"}
+    assert folders == allowed - {"scores", "capture"}
 
 
 def test_trainings_get_the_tracking_server_of_the_settings(texts: dict[str, str]) -> None:

@@ -16,6 +16,14 @@ from sagemaker_emulator.services.schedules.scheduler import log_group
 
 SECTION = None
 _SHOWN = 100
+# What a record of a time may lack.
+_NOTHING: dict[str, Any] = {
+    "status": "",
+    "scheduled_time": "",
+    "attempts": 1,
+    "error_message": "",
+    "dead_letter_queue": "",
+}
 
 
 def listed(request: Request) -> list[dict[str, Any]]:
@@ -69,7 +77,9 @@ def _history(request: Request) -> dict[str, Any]:
             response = json.loads(record.get("response") or "{}")
             execution = response.get("PipelineExecutionArn", "").rpartition("/")[2]
             address = url("executions", execution) if execution else ""
-            records.append({"when": event["timestamp"] / 1000, "execution": address, **record})
+            records.append(
+                {**_NOTHING, **record, "when": event["timestamp"] / 1000, "execution": address}
+            )
     return {"history": records, "group": group, "name": name}
 
 

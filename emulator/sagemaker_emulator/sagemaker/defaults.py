@@ -25,7 +25,8 @@ MODEL: Defaults = {
     "PrimaryContainer": _CONTAINER,
     "Containers": _CONTAINER,
 }
-ENDPOINT_CONFIG: Defaults = {"ProductionVariants": {"InitialVariantWeight": 1.0}}
+_VARIANT: Defaults = {"InitialVariantWeight": 1.0}
+ENDPOINT_CONFIG: Defaults = {"ProductionVariants": _VARIANT, "ShadowProductionVariants": _VARIANT}
 JOBS: dict[str, Defaults] = {
     "training-job": {
         "EnableNetworkIsolation": False,

@@ -9,9 +9,10 @@ from sagemaker_emulator.services.events.bus import RULE
 from sagemaker_emulator.services.functions.function import FUNCTION
 from sagemaker_emulator.services.logs.common import group_arn
 from sagemaker_emulator.services.logs.log_files import about_group, group_folders, group_name
+from sagemaker_emulator.services.scaling.records import TARGET
 from sagemaker_emulator.services.schedules.groups import GROUP
 
-_SERVICES = ("sagemaker", "lambda", "events", "logs", "cloudwatch")
+_SERVICES = ("sagemaker", "lambda", "events", "logs", "cloudwatch", "application-autoscaling")
 
 
 def join(context: Context) -> None:
@@ -46,6 +47,8 @@ def _tagged(context: Context) -> Iterator[tuple[str, dict[str, str]]]:
         yield rule["Arn"], rule.get("Tags", {})
     for alarm in context.store.list(ALARM):
         yield alarm["AlarmArn"], alarm["Tags"]
+    for target in context.store.list(TARGET):
+        yield target["ScalableTargetARN"], target.get("Tags", {})
     for schedule_group in context.store.list(GROUP):
         yield schedule_group["Arn"], schedule_group["Tags"]
     for folder in group_folders(context.state / "logs"):

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -261,3 +262,38 @@ def test_a_schedule_shows_what_became_of_its_times(
     assert "2026-01-01T00:00:00Z" in words
     assert "Failed" in words
     assert "<b>" in words
+
+
+def test_a_time_that_went_well_is_shown(
+    console: ConsoleClient, emulator: Emulator, name: str
+) -> None:
+    emulator.client("sqs").create_queue(QueueName=name)
+    emulator.client("scheduler").create_schedule(
+        Name=name,
+        ScheduleExpression="rate(1 day)",
+        FlexibleTimeWindow={"Mode": "FLEXIBLE", "MaximumWindowInMinutes": 1},
+        Target={
+            "Arn": f"arn:aws:sqs:us-east-1:123456789012:{name}",
+            "RoleArn": "arn:aws:iam::123456789012:role/scheduler",
+        },
+        State="DISABLED",
+    )
+    logs = emulator.client("logs")
+    group, stream = "/emulator/schedules/default", f"{name}/2026-01-01"
+    path = f"/console/events/schedules/default/{name}"
+    words = " ".join(console.get(path).get_text(" ").split())
+    assert "It has not fired yet." in words
+    assert "flexible window 1 min" in words
+    if not logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]:
+        logs.create_log_group(logGroupName=group)
+    logs.create_log_stream(logGroupName=group, logStreamName=stream)
+    record = {"status": "SUCCESS", "scheduled_time": "2026-01-01T00:00:00Z", "attempts": 2}
+    lines = [json.dumps(record), "nonsense"]
+    now = int(time.time() * 1000)
+    logs.put_log_events(
+        logGroupName=group,
+        logStreamName=stream,
+        logEvents=[{"timestamp": now, "message": line} for line in lines],
+    )
+    words = " ".join(console.get(path).get_text(" ").split())
+    assert "2026-01-01T00:00:00Z Succeeded 2 tries" in words

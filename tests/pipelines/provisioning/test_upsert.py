@@ -45,7 +45,8 @@ def test_a_pipeline_is_created_then_unchanged_then_updated(
 
     more = local.model_copy(update={"running": local.running.model_copy(update={"parallelism": 9})})
     text = next(kept.glob("*.json")).read_text()
-    assert upsert._put(aws.session, more, text) == (first.arn, "updated")
+    put = upsert.put(aws.session, more, more.name, upsert.DESCRIPTION, text)
+    assert put == (first.arn, "updated")
     described = aws.session.client("sagemaker").describe_pipeline(PipelineName="tally")
     assert described["ParallelismConfiguration"] == {"MaxParallelExecutionSteps": 9}
     assert described["RoleArn"] == local.role_arn
@@ -55,7 +56,9 @@ def test_a_pipeline_is_created_then_unchanged_then_updated(
 def test_a_dry_run_prints_indented_json_and_sends_nothing(
     local: Settings, kept: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(definition_cache, "_compile", lambda settings: '{"Version":"2020-12-01"}')
+    monkeypatch.setattr(
+        definition_cache, "_compile", lambda settings, module: '{"Version":"2020-12-01"}'
+    )
     assert upsert.dry_run(local) == '{\n  "Version": "2020-12-01"\n}'
     assert json.loads(next(kept.glob("*.json")).read_text()) == {"Version": "2020-12-01"}
 
@@ -95,7 +98,7 @@ def test_changes_since_the_upsert_are_noticed(
 @pytest.fixture
 def set_up(aws: Any, on_aws: Settings, monkeypatch: pytest.MonkeyPatch) -> Any:
     """An account in which nothing is missing, and a definition that needs no compiling."""
-    monkeypatch.setattr(definition_cache, "_compile", lambda settings: "{}")
+    monkeypatch.setattr(definition_cache, "_compile", lambda settings, module: "{}")
     setup(aws.session, on_aws)
     for image in container_images.missing(aws.session, on_aws).values():
         aws.put_image(image)
@@ -171,7 +174,7 @@ def test_a_changed_image_updates_the_pipeline(
     set_up: Any, local: Settings, kept: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        definition_cache, "_compile", lambda settings: json.dumps(settings.images.training)
+        definition_cache, "_compile", lambda settings, module: json.dumps(settings.images.training)
     )
     assert upsert.upsert(set_up.session, local).action == "created"
     assert upsert.upsert(set_up.session, local).action == "unchanged"
@@ -188,7 +191,7 @@ def test_a_definition_that_does_not_compile_is_reported(
     with pytest.raises(
         definition_cache.CompileError, match=r"does not compile:\n.*No module named"
     ):
-        definition_cache._compile(local)
+        definition_cache._compile(local, definition_cache.MAIN)
     assert not kept.exists()
 
 

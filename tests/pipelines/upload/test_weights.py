@@ -37,7 +37,7 @@ def test_a_folder_is_uploaded_to_an_address_named_by_its_content(
     compiled: list[Settings] = []
     monkeypatch.setattr(definition_cache, "FOLDER", tmp_path / "definitions")
 
-    def compile_(settings: Settings) -> str:
+    def compile_(settings: Settings, module: str) -> str:
         compiled.append(settings)
         return "{}"
 

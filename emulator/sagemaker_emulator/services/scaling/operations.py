@@ -11,11 +11,10 @@ from sagemaker_emulator.aws.dispatch import Response, operation
 from sagemaker_emulator.aws.members import paths
 from sagemaker_emulator.aws.pages import cut, scope_of
 from sagemaker_emulator.errors import ApiError, invalid
-from sagemaker_emulator.services.scaling import records
-from sagemaker_emulator.services.scaling.records import METRIC, POLICY, TARGET, Variant
+from sagemaker_emulator.services.scaling import records, tags
+from sagemaker_emulator.services.scaling.records import METRIC, POLICY, SERVICE, TARGET, Variant
 from sagemaker_emulator.storage.store import Document
 
-SERVICE = "application-autoscaling"
 _WHERE = "ServiceNamespace ResourceId ScalableDimension "
 _PAGED = "ServiceNamespace ScalableDimension MaxResults NextToken "
 _SUSPENDED = ("DynamicScalingInSuspended", "DynamicScalingOutSuspended")
@@ -29,7 +28,7 @@ _CONFIGURATION = "TargetTrackingScalingPolicyConfiguration"
     SERVICE,
     honours=paths(
         _WHERE
-        + """MinCapacity MaxCapacity RoleARN
+        + """MinCapacity MaxCapacity RoleARN Tags
         SuspendedState{DynamicScalingInSuspended DynamicScalingOutSuspended}"""
     ),
 )
@@ -52,6 +51,7 @@ def register(context: Context, request: Mapping[str, Any]) -> Response:
             "RoleARN": role,
             "CreationTime": context.scaling.now(),
             "SuspendedState": dict.fromkeys((*_SUSPENDED, "ScheduledScalingSuspended"), False),
+            "Tags": {},
             "ScalableTargetARN": context.arn("scalable-target", uuid.uuid4().hex[:24], SERVICE),
         }
         for key in ("MinCapacity", "MaxCapacity", "RoleARN"):
@@ -59,6 +59,11 @@ def register(context: Context, request: Mapping[str, Any]) -> Response:
                 document[key] = request[key]
             elif key not in document:
                 raise invalid(f"{key} is required where a scalable target is new.")
+        if request.get("Tags"):
+            if context.store.get(TARGET, resource) is not None:
+                raise invalid(f"Tags: {resource} is registered already; use TagResource.")
+            tags.check(request["Tags"])
+            document["Tags"] = request["Tags"]
         document["SuspendedState"] |= request.get("SuspendedState", {})
         _check_bounds(document["MinCapacity"], document["MaxCapacity"])
         context.store.put(TARGET, resource, document)

@@ -13,6 +13,7 @@ from sagemaker_emulator.errors import ApiError, invalid
 from sagemaker_emulator.storage.store import Document, Store
 
 TARGET, POLICY, ACTIVITY = "scalable-target", "scaling-policy", "scaling-activity"
+SERVICE = "application-autoscaling"
 NAMESPACE, DIMENSION = "sagemaker", "sagemaker:variant:DesiredInstanceCount"
 METRIC = "SageMakerVariantInvocationsPerInstance"
 _RESOURCE = re.compile(r"endpoint/([^/]+)/variant/([^/]+)")

@@ -26,6 +26,12 @@ def rule(emulator: Emulator, name: str) -> str:
     events.put_rule(Name=name, EventPattern=json.dumps({"source": [name]}))
     events.put_targets(Rule=name, Targets=[{"Id": "1", "Arn": made["FunctionArn"]}])
     events.put_events(Entries=[{"Source": name, "DetailType": "new", "Detail": "{}"}])
+    emulator.client("scheduler").create_schedule(
+        Name=name,
+        ScheduleExpression="rate(1 day)",
+        FlexibleTimeWindow={"Mode": "OFF"},
+        Target={"Arn": f"{made['FunctionArn']}-none", "RoleArn": made["Role"]},
+    )
     return name
 
 
@@ -38,6 +44,9 @@ def test_anyone_can_read_the_pages(
     page.get_by_role("link", name=rule).first.click()
     expect(page.get_by_text("Succeeded").first).to_be_visible()  # it arrives by itself
     check(page, "console-rule")
+    page.goto(f"{emulator.about['url']}/console/events/schedules/default/{rule}")
+    expect(page.get_by_text("rate(1 day)")).to_be_visible()
+    check(page, "console-schedule")
     page.goto(f"{emulator.about['url']}/console/functions/{rule}")
     check(page, "console-function")
     page.get_by_role("link", name=f"/aws/lambda/{rule}").click()

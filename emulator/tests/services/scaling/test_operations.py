@@ -213,3 +213,22 @@ def test_lists_have_pages(scaling: Scaling) -> None:
     assert found == ["maximum capacity was set to 1", "minimum capacity was set to 2"]
     with pytest.raises(ClientError, match="InvalidNextTokenException"):
         scaling.client.describe_scalable_targets(ServiceNamespace="sagemaker", NextToken="x")
+
+
+def test_tags_are_listed_changed_and_found(scaling: Scaling, emulator: Emulator) -> None:
+    arn = scaling.register(MinCapacity=1, MaxCapacity=2, Tags={"a": "1", "b": "2"})[
+        "ScalableTargetARN"
+    ]
+    with pytest.raises(ClientError, match="is registered already; use TagResource"):
+        scaling.register(Tags={"a": "2"})
+    scaling.client.tag_resource(ResourceARN=arn, Tags={"b": "3", "c": "4"})
+    scaling.client.untag_resource(ResourceARN=arn, TagKeys=["a"])
+    listed = scaling.client.list_tags_for_resource(ResourceARN=arn)["Tags"]
+    assert listed == {"b": "3", "c": "4"}
+    found = emulator.client("resourcegroupstaggingapi").get_resources(
+        TagFilters=[{"Key": "c", "Values": ["4"]}]
+    )["ResourceTagMappingList"]
+    assert arn in [each["ResourceARN"] for each in found]
+    scaling.client.deregister_scalable_target(**scaling.where)
+    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+        scaling.client.list_tags_for_resource(ResourceARN=arn)

@@ -1,0 +1,93 @@
+"""The command that watches what the endpoint answers."""
+
+import re
+from typing import Annotated
+
+import typer
+
+from pipelines.commands.group import Group
+from pipelines.commands.shared import LOCAL, AsJson, TargetOption, note, print_json, say
+
+app = Group("Approve and serve")
+FOLDER = "watch"  # below .tally/
+
+
+def _days(text: str | int | None) -> int | None:
+    """Days, of `7d` or `2w`."""
+    if text is None or isinstance(text, int):
+        return text
+    parts = re.fullmatch(r"([1-9][0-9]{0,2})([dw])", text)
+    if not parts:
+        raise typer.BadParameter(f"{text!r} is not a number of days or weeks, such as 7d or 2w")
+    return int(parts[1]) * (7 if parts[2] == "w" else 1)
+
+
+@app.add("watch", "watch --since 2w", 'watch --schedule "rate(1 day)"', "watch --unschedule")
+def watch(
+    since: Annotated[
+        int | None,
+        typer.Option(
+            metavar="DAYS", parser=_days,
+            help="Length of the window, such as 7d or 2w. \\[default: watch.window_days]",
+            show_default=False,
+        ),
+    ] = None,
+    wait: Annotated[
+        bool, typer.Option("--wait/--no-wait", help="Wait for the result and show it.")
+    ] = True,
+    schedule: Annotated[
+        str,
+        typer.Option(metavar="EXPRESSION", help="Watch by itself, such as every rate(1 day), UTC."),
+    ] = "",
+    unschedule: Annotated[
+        bool, typer.Option("--unschedule", help="Stop watching by itself.")
+    ] = False,
+    as_json: AsJson = False,
+    target: TargetOption = LOCAL,
+) -> None:  # fmt: skip
+    """Compare what the endpoint answered with the test of its model.
+
+    It needs the endpoint's data capture (output only).
+    The exit code is 0 if nothing has changed.
+    """
+    from pipelines.provisioning import watch_pipeline, watching
+
+    if unschedule:
+        found = watching.unschedule(target.session, target.settings)
+        say("The schedule is deleted." if found else "There is no schedule.")
+        return
+    if target.settings.target == "local":
+        from pipelines.provisioning.setup import setup
+
+        setup(target.session, target.settings)
+    arn, action = watch_pipeline.put_pipeline(target.session, target.settings)
+    if action != "unchanged":
+        note(f"{action:<9}  pipeline {arn}")
+    if schedule:
+        say(str(watching.schedule(target.session, target.settings, schedule)))
+        return
+    from pipelines.executions import watching as runs
+
+    started = runs.start(target.session, target.settings, since)
+    if not wait:
+        typer.echo(started.rpartition("/")[2])
+        return
+    note(f"Execution {started.rpartition('/')[2]} of {target.settings.watch_name}")
+    watched = runs.wait(target.session, target.settings, started)
+    from pipelines.root import ROOT
+
+    file = ROOT / ".tally" / FOLDER / f"{started.rpartition('/')[2]}.html"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(watched.page)
+    if as_json:
+        print_json(watched.result.document)
+    else:
+        from pipelines.display import tables, terminal
+
+        terminal.show(tables.watched(watched.result))
+        say(watched.result.sentence)
+        for line in watched.result.advice:
+            say(line)
+        note(f"The report: {file} ({watched.address})")
+    if watched.result.status != "steady":
+        raise typer.Exit(1)
