@@ -167,7 +167,7 @@ def _from_setting(settings: Settings, name: str, key: str) -> Parameter:
     if key == "endpoint":
         limit = Allowed(
             names.endpoints(settings.stage),
-            lambda text: allowed(field).check(text) and names.is_endpoint(settings.stage, text),
+            lambda text: allowed(field).check(text) and names.belongs(settings.stage, text),
         )
     words = field.description or ""
     return Parameter(name, type_, value, words, limit.words, limit.check, limit.hint)

@@ -1,5 +1,6 @@
 """Commands that create the pipeline and what it needs."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -67,6 +68,42 @@ def setup(target: TargetOption = LOCAL) -> None:
 
     for line in setting_up.setup(target.session, target.settings):
         say(str(line))
+
+
+@app.add("teardown", "teardown --target aws --all", "teardown --yes    # asks nothing")
+def teardown(
+    target: TargetOption = LOCAL,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also delete models, images, data and the bucket.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Delete the endpoint, the pipeline and what setup made.
+
+    Shows first what is deleted, what stays and what each costs.
+    Other stages and regions stay. After an interruption, repeat it.
+    """
+    from pipelines.provisioning import teardown as tearing_down
+
+    plan = tearing_down.plan(target.session, target.settings, everything=everything)
+    settings = target.settings
+    place = f"stage {settings.stage}, {settings.region}, account {settings.account_id}"
+    for part, reason in plan.left:
+        say(f"stays     {part.kind} {part.name}: {reason}. Costs {part.cost}.")
+    if not plan.deleted:
+        say(f"There is nothing to delete ({place}).")
+        return
+    for part in plan.deleted:
+        say(f"deletes   {part.kind} {part.name}. Costs {part.cost}.")
+    if not yes:
+        question = f"Delete {len(plan.deleted)} things for ever ({place})?"
+        if not sys.stdin.isatty():
+            raise tearing_down.TeardownError(f"{question} Nobody is here to ask; add --yes.")
+        if not typer.confirm(question):
+            note("Nothing was deleted.")
+            raise typer.Exit(1)
+    tearing_down.carry_out(plan, lambda part: say(f"deleted   {part.kind} {part.name}"))
+    say("Experiments and SageMaker's own logs stay: they cost little or nothing.")
 
 
 @app.add("images --target aws", "images --target aws --push")

@@ -56,7 +56,7 @@ def parameters(settings: Settings) -> dict[str, Any]:
         settings: Resolved settings.
     """
     values = {name: one.get("Default", "") for name, one in load()["Parameters"].items()}
-    return {**values, "Name": settings.name}
+    return {**values, "Name": settings.name, "Notify": settings.notify}
 
 
 def resources(settings: Settings) -> list[Resource]:

@@ -101,6 +101,10 @@ Instances = Annotated[int, Allowed("a whole number from 1 to 100", lambda n: 1 <
 # SageMaker's limits of a canary or a step, in percent, and of a wait, in seconds.
 StepPercent = Annotated[int, Allowed("a whole number from 1 to 50", lambda n: 1 <= n <= 50)]
 BakeSeconds = Annotated[int, Allowed("a whole number from 0 to 3600", lambda n: 0 <= n <= 3600)]
+Email = Annotated[
+    str, Allowed("an e-mail address, or empty", _matches(r"([^@\s]+@[^@\s]+\.[^@\s]+)?"))
+]
+Percent = Annotated[int, Allowed("a whole number from 0 to 100", lambda n: 0 <= n <= 100)]
 Port = Annotated[int, Allowed("a whole number from 0 to 65535", lambda n: 0 <= n <= 65535)]
 Pixels = Annotated[int, Allowed("a whole number from 32 to 1024", lambda n: 32 <= n <= 1024)]
 Stages = Annotated[int, Allowed("a whole number from -1", lambda n: n >= -1)]
@@ -137,7 +141,7 @@ Image = Annotated[str | None, Allowed("an image's address, or null", bool)]
 InstanceType = Annotated[
     str, Allowed("an instance type such as ml.m5.xlarge", _matches(r"ml\.[a-z0-9-]+\.[a-z0-9-]+"))
 ]
-# `names.is_endpoint` says which of them a stage may use.
+# `names.belongs` says which of them a stage may use.
 EndpointName = Annotated[
     str,
     Allowed(

@@ -298,6 +298,13 @@ class Rollout(Section):
         return self
 
 
+class Capture(Section):
+    """Answers of the endpoint that are kept, for `watch`; photos are never kept."""
+
+    percent: fields.Percent = 0
+    """Share of the answers that are kept in S3, in percent; 0: none. From the next promotion."""
+
+
 class Running(Section):
     """How the pipeline runs its steps."""
 
@@ -368,6 +375,9 @@ class Settings(Section):
     tracking: Tracking = Tracking()
     quality: Quality
     rollout: Rollout
+    capture: Capture = Capture()
+    notify: fields.Email = ""
+    """E-mail address told of failures, waiting versions, rollbacks and alarms; empty: nobody."""
     running: Running
     cost: Cost = Cost()
     desk: Desk = Desk()
@@ -383,7 +393,7 @@ class Settings(Section):
     @classmethod
     def _endpoint_of_the_stage(cls, value: str, others: ValidationInfo) -> str:
         stage = others.data.get("stage")
-        if stage and not names.is_endpoint(stage, value):
+        if stage and not names.belongs(stage, value):
             raise ValueError(f"{value!r} is not allowed. Allowed: {names.endpoints(stage)}.")
         return value
 
@@ -410,9 +420,9 @@ class Settings(Section):
         named = self.model_copy(
             update={
                 "account": account,
-                "bucket": self.bucket or f"{self.name}-{self.region}-{account}",
             }
         )
+        named = named.model_copy(update={"bucket": self.bucket or named.default_bucket})
         role = self.role or self.global_name("execution")
         if not role.startswith("arn:"):
             role = named.arn("iam", f"role/{role}")
@@ -436,6 +446,11 @@ class Settings(Section):
         return "PendingManualApproval", "Rejected"
 
     @property
+    def topic_arn(self) -> str:
+        """The SNS topic of what people are told; for resolved settings only."""
+        return self.arn("sns", f"{self.name}-notifications")
+
+    @property
     def alarm_names(self) -> tuple[str, ...]:
         """The CloudWatch alarms that roll a deployment back, such as `tally-errors`."""
         return tuple(f"{self.endpoint}-{alarm}" for alarm in self.rollout.alarms)
@@ -447,6 +462,11 @@ class Settings(Section):
         `tally` for prod, `tally-dev` and `tally-staging` for the others.
         """
         return names.base(self.stage)
+
+    @property
+    def default_bucket(self) -> str:
+        """The bucket where the settings name no other; for resolved settings only."""
+        return f"{self.name}-{self.region}-{self.account_id}"
 
     @property
     def watch_name(self) -> str:

@@ -21,10 +21,10 @@ def base(stage: str) -> str:
     return NAME if stage == "prod" else f"{NAME}-{stage}"
 
 
-def is_endpoint(stage: str, name: str) -> bool:
-    """Whether an endpoint belongs to a stage by its name.
+def belongs(stage: str, name: str) -> bool:
+    """Whether something belongs to a stage by its name: `tally-dev-x` to dev, `tally-x` to prod.
 
-    The function that promotes may use no others (infrastructure/tally.yaml).
+    The function that promotes may use no other endpoints (infrastructure/tally.yaml).
     """
     others = [base(other) for other in STAGES if other not in (stage, "prod")]
     begins = re.compile(rf"{base(stage)}(-|$)").match

@@ -3,6 +3,8 @@
 The tests of this file run in order and share one emulator: each continues after the one before.
 """
 
+import hashlib
+import io
 import json
 import os
 import re
@@ -10,13 +12,18 @@ import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 from pathlib import Path
 from typing import Any
 
+import boto3
 import jsonschema
 import pytest
+from granted import UNRECORDED, granted, recorded
 from workplace import ROOT, TINY, Workplace
+
+import sagemaker_emulator
 
 STEPS = [
     "Prepare",
@@ -163,6 +170,80 @@ def test_a_stock_record_is_judged_alike_by_the_endpoint_and_in_batch(
         assert score["expected_quantity"] == wanted["EXPECTED_QUANTITY"]
         assert (score["verdict"], score["reason"]) == (answer["verdict"], answer["reason"])
         assert score["match_probability"] == pytest.approx(answer["match_probability"], abs=1e-4)
+
+
+def test_a_model_that_answers_otherwise_than_in_training_is_not_deployed(
+    workplace: Workplace,
+) -> None:
+    """Its archive is sealed as if Train had written it; the packed answers are not its own."""
+    server = sagemaker_emulator.status(workplace.environment["EMULATOR_STATE"])
+    assert server is not None
+    keys = server["environment"]
+    session = boto3.Session(
+        keys["AWS_ACCESS_KEY_ID"], keys["AWS_SECRET_ACCESS_KEY"], region_name="us-east-1"
+    )
+    client = session.client("sagemaker", endpoint_url=server["url"])
+    s3 = session.client("s3", endpoint_url=server["s3_url"])
+    package = client.describe_model_package(ModelPackageName=workplace.models()[0]["arn"])
+    container = package["InferenceSpecification"]["Containers"][0]
+    bucket, key = container["ModelDataUrl"].removeprefix("s3://").split("/", 1)
+    archive = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    s3.put_object(Bucket=bucket, Key="other/model.tar.gz", Body=with_other_answers(archive))
+    client.create_model(
+        ModelName="other",
+        ExecutionRoleArn="arn:aws:iam::123456789012:role/x",
+        PrimaryContainer={
+            "Image": container["Image"],
+            "ModelDataUrl": f"s3://{bucket}/other/model.tar.gz",
+            "Environment": container["Environment"],
+        },
+    )
+    client.create_endpoint_config(
+        EndpointConfigName="other",
+        ProductionVariants=[
+            {
+                "VariantName": "all",
+                "ModelName": "other",
+                "InstanceType": "ml.m5.large",
+                "InitialInstanceCount": 1,
+            }
+        ],
+    )
+    client.create_endpoint(EndpointName="other", EndpointConfigName="other")
+    deadline = time.monotonic() + 240
+    while (endpoint := client.describe_endpoint(EndpointName="other"))[
+        "EndpointStatus"
+    ] == "Creating":
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    client.delete_endpoint(EndpointName="other")
+    assert endpoint["EndpointStatus"] == "Failed"
+    assert "ModelError: the self-test failed: to selftest/1.jpg, " in endpoint["FailureReason"]
+
+
+def with_other_answers(archive: bytes) -> bytes:
+    """The archive with another probability in its self-test, and the hash of that."""
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        files = {
+            member.name.removeprefix("./"): file.read()
+            for member in tar.getmembers()
+            if (file := tar.extractfile(member))
+        }
+    answers = json.loads(files["selftest/answers.json"])
+    for answer in answers["requests"][0]["answers"].values():
+        answer["confidence"] = 1 - answer["confidence"] / 2
+    files["selftest/answers.json"] = json.dumps(answers).encode()
+    settings = json.loads(files["model.json"])
+    content = files["selftest/answers.json"]
+    settings["files"]["selftest/answers.json"] = hashlib.sha256(content).hexdigest()
+    files["model.json"] = json.dumps(settings).encode()
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    return packed.getvalue()
 
 
 def test_approve_is_refused_when_no_version_is_pending(workplace: Workplace) -> None:
@@ -349,3 +430,19 @@ def test_ctrl_c_while_watching_leaves_the_execution_running(workplace: Workplace
     while (status := workplace.read("status", identity))["status"] != "Stopped":
         assert time.monotonic() < deadline, status
         time.sleep(0.5)
+
+
+@pytest.mark.parametrize("role", ["ExecutionRole", "PromotionRole"])
+def test_the_roles_grant_what_this_file_has_called_and_no_more(
+    workplace: Workplace, role: str
+) -> None:
+    called = recorded(workplace.folder / "calls.jsonl")[role]
+    if not called:
+        pytest.skip("it judges the calls of the tests before it: run the whole file")
+    assert called - granted(role) == set()
+    unexplained = granted(role) - called
+    for beginning in UNRECORDED[role]:
+        matching = {action for action in unexplained if action.startswith(beginning)}
+        assert matching, f"{beginning} is granted no more, or recorded: take it from UNRECORDED"
+        unexplained -= matching
+    assert unexplained == set()

@@ -84,6 +84,7 @@ class Permission(Kind):
     """The permission of a rule or another caller to invoke a function."""
 
     word, service, named = "permission", "lambda", "FunctionName"
+    goes_with_another = True
 
     def ensure(self, session: "boto3.Session", settings: Settings, resource: Resource) -> Item:
         """Add the permission."""
@@ -114,6 +115,7 @@ class InvokeConfig(Described):
     """How often an event is tried again, and where it goes in the end."""
 
     word, service, named = "event retries", "lambda", "FunctionName"
+    goes_with_another = True
 
     def current(self, session: "boto3.Session", resource: Resource) -> Document | None:
         """The configuration of the function."""

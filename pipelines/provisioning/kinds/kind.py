@@ -43,6 +43,7 @@ class Kind(ABC):
         arn: The end of its ARN; `{}` is the name.
         ref: What `!Ref` gives: the name, or the ARN.
         on_this_machine: Whether the local target has it, too.
+        goes_with_another: Whether it is deleted with what it belongs to.
     """
 
     word: str
@@ -51,6 +52,7 @@ class Kind(ABC):
     arn: str = "{}"
     ref: str = "name"
     on_this_machine = True
+    goes_with_another = False
 
     def arn_of(self, settings: Settings, name: str) -> str:
         """The ARN of the resource with this name."""

@@ -110,6 +110,7 @@ class QueuePolicy(Described):
     """Who may send to a queue."""
 
     word, service, named = "queue policy", "sqs", "Queues"
+    goes_with_another = True
 
     def current(self, session: "boto3.Session", resource: Resource) -> Document | None:
         """The policy of the queue."""
@@ -161,6 +162,7 @@ class TopicPolicy(Described):
     """Who may publish to a topic."""
 
     word, service, named = "topic policy", "sns", "Topics"
+    goes_with_another = True
 
     def current(self, session: "boto3.Session", resource: Resource) -> Document | None:
         """The policy of the topic."""
@@ -188,6 +190,7 @@ class Subscription(Described):
     """Somebody who listens to a topic."""
 
     word, service, named = "subscription", "sns", "Endpoint"
+    goes_with_another = True
 
     def current(self, session: "boto3.Session", resource: Resource) -> Document | None:
         """The subscription of this endpoint, also before somebody has confirmed it."""

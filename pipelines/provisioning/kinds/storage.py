@@ -67,6 +67,7 @@ class BucketPolicy(Kind):
     """The policy of a bucket that `setup` created; another bucket's policy is its owner's."""
 
     word, service, named = "bucket policy", "s3", "Bucket"
+    goes_with_another = True
     on_this_machine = False
 
     def ensure(self, session: "boto3.Session", settings: Settings, resource: Resource) -> Item:

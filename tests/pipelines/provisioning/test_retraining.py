@@ -9,7 +9,7 @@ import pytest
 import yaml
 from botocore.model import OperationModel
 
-from pipelines.provisioning import container_images, definition_cache, setup, upsert
+from pipelines.provisioning import container_images, definition_cache, sbom, setup, upsert
 from pipelines.root import ROOT
 from pipelines.settings.layers import load
 from pipelines.settings.model import Settings
@@ -71,6 +71,7 @@ def test_it_may_push_images_and_upsert(
     # Each compilation finds another definition, so the pipeline is created and then updated.
     texts = iter(["{}", '{"Version": "2020-12-01"}'])
     monkeypatch.setattr(definition_cache, "_compile", lambda settings, module: next(texts))
+    monkeypatch.setattr(sbom, "licences", lambda lock: {})  # downloads every package
     (tmp_path / "docker").write_text("#!/bin/sh\n")
     (tmp_path / "docker").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")

@@ -18,6 +18,7 @@ from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.services.functions.code import folder_of
 from sagemaker_emulator.storage.store import Document
 
+_LONGEST_APPLICATION = 50  # characters of AWS_SDK_UA_APP_ID
 _MAX_OUTPUT = 16 * 1024 * 1024  # bytes of what an invocation prints, which are held in memory
 _BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
 
@@ -166,6 +167,7 @@ def _environment(
         **{name: os.environ[name] for name in passed if name in os.environ},
         **context.client_environment,
         "AWS_LAMBDA_FUNCTION_NAME": function["FunctionName"],
+        "AWS_SDK_UA_APP_ID": function["FunctionName"][:_LONGEST_APPLICATION],
         "AWS_LAMBDA_FUNCTION_VERSION": function["Version"],
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function["MemorySize"]),
         "AWS_LAMBDA_LOG_GROUP_NAME": group,

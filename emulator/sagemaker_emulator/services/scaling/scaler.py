@@ -65,7 +65,7 @@ class Scaler:
             for target in self._context.store.list(TARGET):
                 try:
                     self._scale(target)
-                except ApiError as problem:  # the endpoint was deleted, or is busy just now
+                except ApiError as problem:  # it is busy, or just being deleted
                     _log.info("%s is not scaled: %s", target["ResourceId"], problem)
 
     def _look_on(self) -> None:
@@ -78,7 +78,11 @@ class Scaler:
     def _scale(self, target: Document) -> None:
         resource = target["ResourceId"]
         variant = Variant.of(resource)
-        status, described = variant.described(self._context)
+        try:
+            status, described = variant.described(self._context)
+        except ApiError:  # deleted while it was registered
+            records.forget(self._context.store, [resource])
+            return
         if status != "InService":
             return
         count = described["CurrentInstanceCount"]

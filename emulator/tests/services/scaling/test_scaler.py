@@ -33,6 +33,9 @@ class Deployment:
     def weigh(self, _: Mapping[str, float]) -> None:
         pass
 
+    def resize(self, _: Mapping[str, Any]) -> None:
+        pass
+
     def scale(self, counts: Mapping[str, int]) -> None:
         if self.fails:
             raise RuntimeError("the model is broken")
@@ -188,6 +191,14 @@ def test_deregistered_variant_is_not_scaled(bench: Bench) -> None:
     assert bench.counts() == (1, 1)
     listed = bench.call("DescribeScalingPolicies", ServiceNamespace="sagemaker")
     assert listed["ScalingPolicies"] == []
+
+
+def test_target_without_an_endpoint_is_forgotten(bench: Bench) -> None:
+    bench.register(1, 4)
+    bench.context.store.delete("endpoint", "e")  # as between the check and the registration
+    bench.context.scaling.look()
+    listed = bench.call("DescribeScalableTargets", ServiceNamespace="sagemaker")
+    assert listed["ScalableTargets"] == []
 
 
 def test_deleted_endpoint_is_no_target(bench: Bench) -> None:
