@@ -6,7 +6,7 @@ finished a change, its event brings up an approval that could not be carried out
 
 `setup` writes the environment variables: `EXECUTION_ROLE` (the role that the endpoint's model
 gets), `ROLLOUT` (`deployment.Rollout` as JSON), `MODEL_PACKAGE_GROUP`, `INSTANCE_COUNT`, `TAGS` and
-`STOP_AT` (the setting `images.stop_at`).
+`STOP_AT` (the setting `images.stop_at`); `CAPTURE` (`capture.Capture` as JSON).
 """
 
 import json
@@ -21,6 +21,7 @@ import boto3
 from model_registry import announcements, attempts, decisions, image_scan, smoke_test
 from model_registry import endpoint as endpoints
 from model_registry.attempts import Failure
+from model_registry.capture import Capture
 from model_registry.configuration import Placement
 from model_registry.deployment import Rollout
 from model_registry.errors import (
@@ -149,6 +150,7 @@ def _promote(
         rollout=Rollout.from_environment(),
         tags=json.loads(os.environ.get("TAGS", "{}")),
         stop_at=os.environ.get("STOP_AT", image_scan.NONE),
+        capture=Capture.from_environment(),
     )
     left = context.get_remaining_time_in_millis() / 1000 if context else MARGIN_SECONDS
     try:

@@ -104,6 +104,7 @@ BakeSeconds = Annotated[int, Allowed("a whole number from 0 to 3600", lambda n: 
 Email = Annotated[
     str, Allowed("an e-mail address, or empty", _matches(r"([^@\s]+@[^@\s]+\.[^@\s]+)?"))
 ]
+Percent = Annotated[int, Allowed("a whole number from 0 to 100", lambda n: 0 <= n <= 100)]
 Port = Annotated[int, Allowed("a whole number from 0 to 65535", lambda n: 0 <= n <= 65535)]
 Pixels = Annotated[int, Allowed("a whole number from 32 to 1024", lambda n: 32 <= n <= 1024)]
 Stages = Annotated[int, Allowed("a whole number from -1", lambda n: n >= -1)]

@@ -298,6 +298,13 @@ class Rollout(Section):
         return self
 
 
+class Capture(Section):
+    """Answers of the endpoint that are kept, for `watch`; photos are never kept."""
+
+    percent: fields.Percent = 0
+    """Share of the answers that are kept in S3, in percent; 0: none. From the next promotion."""
+
+
 class Running(Section):
     """How the pipeline runs its steps."""
 
@@ -368,6 +375,7 @@ class Settings(Section):
     tracking: Tracking = Tracking()
     quality: Quality
     rollout: Rollout
+    capture: Capture = Capture()
     notify: fields.Email = ""
     """E-mail address told of failures, waiting versions, rollbacks and alarms; empty: nobody."""
     running: Running

@@ -22,7 +22,7 @@ from pipelines.provisioning import setup
 from pipelines.settings.layers import load
 from pipelines.settings.model import Settings
 from tests.model_registry.conftest import Server
-from tests.model_registry.served import archive, register
+from tests.model_registry.served import archive, register, self_tested
 
 PATIENCE = 180.0  # seconds for what takes about 30 on an idle machine
 
@@ -173,6 +173,30 @@ def test_a_model_that_fails_every_request_is_rolled_back_noted_and_told(
     assert json.loads(capsys.readouterr().out)["failed_version"] == 2
     configs = here.client.list_endpoint_configs(NameContains="tally-dev")["EndpointConfigs"]
     assert len(configs) == 2  # the rollback's own event has not promoted it again
+
+
+def test_a_version_that_fails_its_smoke_test_is_rolled_back_by_its_alarm(
+    account: Callable[..., Account],
+) -> None:
+    here = account("dev", endpoint="tally-dev-tested")
+    s3 = here.session.client("s3")
+    for name, expected in (("right", 3), ("wrong", 4)):
+        body = self_tested(3, expected)
+        s3.put_object(Bucket="models", Key=f"{name}/model.tar.gz", Body=body)
+    first = here.approve("right/model.tar.gz")
+    wait_until(lambda: here.serves(first))
+    again = here.approve("right/model.tar.gz")
+    wait_until(lambda: here.serves(again))
+    wrong = here.approve("wrong/model.tar.gz")
+    wait_until(lambda: here.notes_a_failure(wrong))
+    assert here.serves(again)
+    reason = describe(here.client, wrong).metadata[attempts.FAILURE]
+    assert "tally-dev-tested-self-test" in reason
+    group = f"/aws/lambda/{here.settings.function_name}"
+    lines = here.session.client("logs").filter_log_events(logGroupName=group)["events"]
+    printed = "\n".join(line["message"] for line in lines)
+    assert "passed its smoke test: it counted 3, as the model had" in printed
+    assert "it counted 3, the model had counted 4" in printed
 
 
 def test_an_approval_that_meets_an_endpoint_busy_for_longer_than_all_tries_is_carried_out(
