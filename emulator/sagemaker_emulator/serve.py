@@ -63,6 +63,7 @@ from sagemaker_emulator.services.logs.log_files import LogFiles
 from sagemaker_emulator.services.metrics import Metrics
 from sagemaker_emulator.services.moto_fallback import MotoFallback
 from sagemaker_emulator.services.queues import moves
+from sagemaker_emulator.services.queues.metrics import QueueMetrics
 from sagemaker_emulator.services.scaling import operations as scaling
 from sagemaker_emulator.services.scaling import tags as scaling_tags
 from sagemaker_emulator.services.scaling.scaler import Scaler
@@ -133,6 +134,7 @@ def connect(context: Context, runtime: str) -> None:
     context.deliveries = Deliveries(context)
     context.clock = Clock()
     Scheduler(context)
+    QueueMetrics(context)
     context.alarms = Alarms(context)
     context.events = EventBus(context)
     context.functions = Invoker(context)
