@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
-from model_registry.attempts import Failure
+from model_registry.attempts import Failure, group_of
 from model_registry.errors import RegistryError
+from model_registry.smoke_test import SmokeTest
 
 if TYPE_CHECKING:
     from types_boto3_events import EventBridgeClient
 
 SOURCE: Final = "tally"
 DEPLOYMENT_FAILED: Final = "Endpoint Deployment Failed"
+SMOKE_TEST: Final = "Endpoint Smoke Test"
 
 
 def announce(client: EventBridgeClient, failure: Failure) -> None:
@@ -31,6 +33,26 @@ def announce(client: EventBridgeClient, failure: Failure) -> None:
             "ModelPackageVersion": failure.version,
             "Reason": failure.reason,
             "Message": failure.message,
+        },
+    )
+
+
+def announce_test(client: EventBridgeClient, outcome: SmokeTest) -> None:
+    """Send an event about a smoke test, whatever came out.
+
+    Raises:
+        RegistryError: EventBridge did not take it.
+    """
+    _put(
+        client,
+        SMOKE_TEST,
+        {
+            "EndpointName": outcome.endpoint_name,
+            "ModelPackageGroupName": group_of(outcome.package_arn),
+            "ModelPackageArn": outcome.package_arn,
+            "ModelPackageVersion": outcome.version,
+            "Passed": outcome.passed,
+            "Message": outcome.message,
         },
     )
 

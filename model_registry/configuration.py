@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from model_registry import endpoint as endpoints
 from model_registry import image_scan
+from model_registry.capture import Capture
 from model_registry.deployment import Rollout
 from model_registry.endpoint import DECIDED_AT, REPLACES, Endpoint
 from model_registry.errors import RegistryError
@@ -38,6 +39,7 @@ class Placement:
     rollout: Rollout = field(default_factory=Rollout)
     tags: Mapping[str, str] = field(default_factory=dict)
     stop_at: str = image_scan.NONE
+    capture: Capture = field(default_factory=Capture)
 
 
 def create(
@@ -72,6 +74,7 @@ def create(
         }
         settings = {"ProductionVariants": [variant]}
     tags = {**placement.tags, **tags}
+    settings = placement.capture.applied(settings)
     # Milliseconds, because two decisions in one second are two configurations; a hash, because a
     # decision that another one overtook may return with another predecessor.
     moment = decided_at.astimezone(UTC).strftime("%Y%m%d%H%M%S%f")[:-3]

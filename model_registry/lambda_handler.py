@@ -6,7 +6,7 @@ finished a change, its event brings up an approval that could not be carried out
 
 `setup` writes the environment variables: `EXECUTION_ROLE` (the role that the endpoint's model
 gets), `ROLLOUT` (`deployment.Rollout` as JSON), `MODEL_PACKAGE_GROUP`, `INSTANCE_COUNT`, `TAGS` and
-`STOP_AT` (the setting `images.stop_at`).
+`STOP_AT` (the setting `images.stop_at`); `CAPTURE` (`capture.Capture` as JSON).
 """
 
 import json
@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
-from model_registry import announcements, attempts, decisions, image_scan
+from model_registry import announcements, attempts, decisions, image_scan, smoke_test
 from model_registry import endpoint as endpoints
 from model_registry.attempts import Failure
+from model_registry.capture import Capture
 from model_registry.configuration import Placement
 from model_registry.deployment import Rollout
 from model_registry.errors import (
@@ -43,10 +44,13 @@ NO_DECISION = "not a decision"  # something else of the version was changed
 FAILED_BEFORE = "its deployment failed before"  # for this decision: only a new one tries again
 REFUSED = "refused"
 CHANGING = "the endpoint is changing"
+NOTHING_TO_TEST = "no version of this group has all traffic yet"
+BAKING = "Baking"  # a VariantStatus
 NOT_OURS = "the endpoint serves a model of another group"
 NOTHING_LEFT = "no decision is left to carry out"
 APPROVAL = "SageMaker Model Package State Change"
 ENDPOINT = "SageMaker Endpoint State Change"
+DEPLOYMENT = "SageMaker Endpoint Deployment State Change"
 # Kept back of the function's own time limit, so that the reason is returned and not cut off.
 MARGIN_SECONDS = 10.0
 
@@ -56,8 +60,8 @@ def handler(event: Mapping[str, Any], context: Any = None) -> dict[str, Any]:
 
     Args:
         event: `{"model_package_arn", "endpoint_name", "instance_type"}` from the Deploy step, or
-            EventBridge's "SageMaker Model Package State Change" or "SageMaker Endpoint State
-            Change".
+            EventBridge's "SageMaker Model Package State Change", "SageMaker Endpoint State Change"
+            or "SageMaker Endpoint Deployment State Change".
         context: Lambda's context, for the time that is left.
 
     Returns:
@@ -70,6 +74,8 @@ def handler(event: Mapping[str, Any], context: Any = None) -> dict[str, Any]:
         RegistryError: The event names no model package, or nothing names the endpoint.
     """
     client = boto3.client("sagemaker")
+    if event.get("detail-type") == DEPLOYMENT:
+        return _log({"statusCode": 200, **_test_while_baking(client, event["detail"])})
     if event.get("detail-type") == ENDPOINT:
         return _log({"statusCode": 200, **_follow(client, event, context)})
     if not _is_decision(event):
@@ -104,6 +110,31 @@ def _follow(client: "SageMakerClient", event: Mapping[str, Any], context: Any) -
     return _promote(client, version, {"endpoint_name": name}, context, decisions.recorded(version))
 
 
+def _test_while_baking(client: "SageMakerClient", detail: Mapping[str, Any]) -> dict[str, Any]:
+    """Test the new version while all traffic goes to it and the old one can still take over.
+
+    If it fails, the alarm on its metric goes off, and SageMaker rolls the deployment back.
+    """
+    pending = detail.get("PendingDeploymentSummary") or {}
+    variants = pending.get("ProductionVariants") or []
+    ready = bool(variants) and all(
+        one.get("CurrentInstanceCount", 0) >= one.get("DesiredInstanceCount", 1)
+        and any(status.get("Status") == BAKING for status in one.get("VariantStatus", []))
+        for one in variants
+    )
+    package = endpoints.read_model(client, pending["EndpointConfigName"]).package if ready else ""
+    if not package or attempts.group_of(package) != os.environ["MODEL_PACKAGE_GROUP"]:
+        return {"status": NOTHING_TO_TEST}
+    version = describe(client, package)
+    outcome = smoke_test.run(
+        boto3.client("s3"), boto3.client("sagemaker-runtime"), detail["EndpointName"], version
+    )
+    if outcome.passed is not None:
+        smoke_test.measure(boto3.client("cloudwatch"), outcome)
+        announcements.announce_test(boto3.client("events"), outcome)
+    return {"status": "tested", **asdict(outcome)}
+
+
 def _promote(
     client: "SageMakerClient",
     version: ModelVersion,
@@ -119,6 +150,7 @@ def _promote(
         rollout=Rollout.from_environment(),
         tags=json.loads(os.environ.get("TAGS", "{}")),
         stop_at=os.environ.get("STOP_AT", image_scan.NONE),
+        capture=Capture.from_environment(),
     )
     left = context.get_remaining_time_in_millis() / 1000 if context else MARGIN_SECONDS
     try:

@@ -107,6 +107,13 @@ class EvaluationReport:
         return f"{classes[0]}-{classes[-1]}" if classes else ""
 
     @property
+    def speed(self) -> tuple[float, int] | None:
+        """Images per second of the served form of the model, and the cores that it had."""
+        serving = self.document.get("tally", {}).get("serving", {})
+        speed, cores = serving.get("images_per_second"), serving.get("cores")
+        return (float(speed), int(cores)) if speed and cores else None
+
+    @property
     def comparison(self) -> Mapping[str, Any]:
         """The paired comparison with the approved model; empty if there is none that decides."""
         approved = self.document.get("tally", {}).get("approved", {})

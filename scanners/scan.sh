@@ -17,10 +17,11 @@ scan() { # NAME COMMAND…: start it; what it prints is shown only if it finds s
 }
 
 scan checkov "$bin/checkov" --config-file scanners/checkov.yaml --directory .
-scan cfn-lint "$bin/cfn-lint" infrastructure/*.yaml
+scan cfn-lint "$bin/cfn-lint" --include-checks I --template infrastructure/*.yaml
 scan parliament "$bin/python" scanners/policies.py infrastructure/tally.yaml scanners/policies.yaml
 scan zizmor "$bin/zizmor" --offline --no-progress --quiet .github
 scan check-jsonschema "$bin/check-jsonschema" --builtin-schema vendor.github-workflows "${workflows[@]}"
+scan dependabot "$bin/check-jsonschema" --builtin-schema vendor.dependabot .github/dependabot.yml
 scan hadolint "$bin/hadolint" "${dockerfiles[@]}"
 # No package of PyPI holds the binary of actionlint's authors, so it runs where it is installed.
 if command -v actionlint >/dev/null; then

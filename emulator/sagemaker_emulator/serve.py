@@ -17,6 +17,7 @@ from sagemaker_emulator import listening, server, state_watch
 from sagemaker_emulator.aws.context import SDK_DEFAULTS, Context
 from sagemaker_emulator.aws.dispatch import operations
 from sagemaker_emulator.aws.ports import Service
+from sagemaker_emulator.call_record import CallRecord
 from sagemaker_emulator.connection import LONGEST_HEAD, BoundedProtocol, raise_file_limit
 from sagemaker_emulator.containers import environment
 from sagemaker_emulator.containers.runtime import Runtime, choose_sandbox
@@ -62,6 +63,7 @@ from sagemaker_emulator.services.logs.log_files import LogFiles
 from sagemaker_emulator.services.metrics import Metrics
 from sagemaker_emulator.services.moto_fallback import MotoFallback
 from sagemaker_emulator.services.queues import moves
+from sagemaker_emulator.services.queues.metrics import QueueMetrics
 from sagemaker_emulator.services.scaling import operations as scaling
 from sagemaker_emulator.services.scaling import tags as scaling_tags
 from sagemaker_emulator.services.scaling.scaler import Scaler
@@ -124,6 +126,7 @@ def connect(context: Context, runtime: str) -> None:
     client = context.client_environment
     if not sandbox.shares_files:
         del client[SDK_DEFAULTS]
+    context.calls = CallRecord.from_environment()
     context.containers = Runtime(context.images, context.state, sandbox, client)
     context.logs = LogFiles(context.state / "logs")
     context.metrics = Metrics()
@@ -131,6 +134,7 @@ def connect(context: Context, runtime: str) -> None:
     context.deliveries = Deliveries(context)
     context.clock = Clock()
     Scheduler(context)
+    QueueMetrics(context)
     context.alarms = Alarms(context)
     context.events = EventBus(context)
     context.functions = Invoker(context)

@@ -240,6 +240,7 @@ def _respond(
         # A moto service is the one that it was signed for.
         own = service if service in protocol.OWN_SERVICES else None
         admission.check_signature(request, own, context.credentials, body, words)
+        context.calls.add_request(request, service, body)
         return _dispatch(context, moto, request, service, body)
 
     return _guarded(f"{request.method} {request.raw_path}", context.state, words, run)

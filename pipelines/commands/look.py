@@ -174,7 +174,7 @@ def report(
     from pipelines.executions import execution
 
     arn = execution.resolve(target.sagemaker, target.settings.name, execution_name)
-    typer.echo(str(reporting.write(target.session, arn, output)))
+    typer.echo(str(reporting.write(target.session, arn, output, target.settings)))
 
 
 @app.add("parameters", "start -p MaxTrials=4    # set one of them")

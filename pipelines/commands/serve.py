@@ -199,6 +199,38 @@ def endpoint(
         raise typer.Exit(1)
 
 
+@app.add("redrive")
+def redrive(as_json: AsJson = False, target: TargetOption = LOCAL) -> None:
+    """Try approvals again that could not be carried out.
+
+    The promotion function puts them into a queue when all of its tries have
+    failed. What fails again stays there; what is overtaken changes nothing.
+    """
+    from dataclasses import asdict
+
+    from pipelines.serving import redrive as redriving
+    from pipelines.serving.redrive import Outcome
+
+    settings = target.settings
+
+    def report(one: Outcome) -> None:
+        note(f"{one.event} had failed: {one.before or 'no reason is known'}")
+        say(f"{one.event}: {one.status or f'failed again: {one.failure}'}.")
+
+    outcomes = redriving.redrive(
+        target.session,
+        f"{settings.name}-lost-approvals",
+        settings.function_name,
+        (lambda _: None) if as_json else report,
+    )
+    if as_json:
+        print_json([asdict(one) for one in outcomes])
+    elif not outcomes:
+        note("Nothing is left: every approval was carried out, or overtaken by a later one.")
+    if any(one.failure for one in outcomes):
+        raise typer.Exit(1)
+
+
 def _show_change(
     target: Target, version: "ModelVersion", current: "Endpoint | None", command: str, yes: bool
 ) -> None:

@@ -12,15 +12,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipelines import prices
 from pipelines.display.charts import timeline, trials_chart
 from pipelines.display.formatting import duration, moment, short
 from pipelines.evaluation_report import FILE, EvaluationReport
 from pipelines.executions import outcome as outcomes
-from pipelines.executions import watch
+from pipelines.executions import photo_cost, watch
 from pipelines.executions.advice import PROGRAM, advise
 from pipelines.executions.outcome import PAGE, PROFILE, Outcome
+from pipelines.executions.photo_cost import PhotoCost
 from pipelines.executions.watch import LogEnding, Snapshot
 from pipelines.root import ROOT
+from pipelines.settings.model import Settings
 
 if TYPE_CHECKING:
     import boto3
@@ -39,7 +42,7 @@ class EmbeddedPicture:
     wide: bool
 
 
-def write(session: boto3.Session, arn: str, folder: Path) -> Path:
+def write(session: boto3.Session, arn: str, folder: Path, settings: Settings | None = None) -> Path:
     """Write `<folder>/<execution>/report.html`, with the pictures and other pages beside it.
 
     Everything is written to another folder first: an earlier report stays until the new one is
@@ -49,6 +52,10 @@ def write(session: boto3.Session, arn: str, folder: Path) -> Path:
         session: The target's session.
         arn: The execution, in any state.
         folder: The folder of all reports.
+        settings: Of the target, for the cost of photos; None leaves that out.
+
+    Raises:
+        PriceError: The file of prices that the settings name cannot be used.
 
     Returns:
         The HTML file, which needs no other file.
@@ -57,9 +64,13 @@ def write(session: boto3.Session, arn: str, folder: Path) -> Path:
     snapshot = watch.snapshot(client, logs, arn)
     outcome = outcomes.read(client, s3, snapshot.execution)
     endings = watch.log_endings(client, logs, snapshot.execution)
+    photos = None
+    if settings:
+        known = prices.load(settings)
+        photos = photo_cost.read(snapshot.execution, outcome.evaluation, known)
     with _replaced(folder / snapshot.execution.id) as new:
         files = outcomes.download(s3, outcome.evaluation_url, new)
-        html = render(snapshot, outcome, files, endings)
+        html = render(snapshot, outcome, files, endings, photos)
         (new / "report.html").write_text(html, encoding="utf-8")
         if outcome.evaluation:
             (new / FILE).write_text(json.dumps(outcome.evaluation.document, indent=2))
@@ -84,6 +95,7 @@ def render(
     outcome: Outcome,
     files: Sequence[Path] = (),
     endings: Sequence[LogEnding] = (),
+    photos: PhotoCost | None = None,
 ) -> str:
     """The report as text.
 
@@ -92,6 +104,7 @@ def render(
         outcome: Its results.
         files: PNG files to put into the report, and HTML files beside it to link to.
         endings: The last lines of the failed steps' logs.
+        photos: What photos cost on the endpoint; None where that is not known.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -111,6 +124,7 @@ def render(
         advice=replace(advice, commands=others),
         program=PROGRAM,
         endings=endings,
+        photos=photos.sentences if photos else "",
         profile_page=PROFILE,
         evaluation_page=PAGE,
         pages=[file.name for file in files if file.suffix == ".html"],

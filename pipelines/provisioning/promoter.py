@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from model_registry.capture import CAPTURE, Capture
 from model_registry.deployment import ROLLOUT, Rollout
 from pipelines import NAME
 from pipelines.provisioning.item import SetupError, explained
@@ -25,6 +26,7 @@ def environment(settings: Settings) -> dict[str, str]:
         settings: Resolved settings.
     """
     return {
+        CAPTURE: json.dumps(asdict(capture(settings))),
         "EXECUTION_ROLE": settings.role_arn,
         "INSTANCE_COUNT": str(settings.instances.inference_count),
         "MODEL_PACKAGE_GROUP": settings.name,
@@ -42,6 +44,11 @@ def rollout(settings: Settings) -> Rollout:
     )
 
 
+def capture(settings: Settings) -> Capture:
+    """What endpoints keep of their answers."""
+    return Capture(settings.capture.percent, settings.capture_address)
+
+
 def placement(settings: Settings) -> "Placement":
     """The settings' endpoint, as the command line promotes to it."""
     from model_registry.configuration import Placement
@@ -54,6 +61,7 @@ def placement(settings: Settings) -> "Placement":
         rollout(settings),
         TAGS,
         settings.images.stop_at,
+        capture(settings),
     )
 
 

@@ -60,6 +60,7 @@ def parameters(settings: Settings) -> dict[str, Any]:
     return {
         **values,
         "Name": settings.name,
+        "Notify": settings.notify,
         "Subnets": ",".join(security.subnets),
         "KmsKeyArn": security.kms_key,
         "LogDays": security.log_days,

@@ -101,6 +101,10 @@ Instances = Annotated[int, Allowed("a whole number from 1 to 100", lambda n: 1 <
 # SageMaker's limits of a canary or a step, in percent, and of a wait, in seconds.
 StepPercent = Annotated[int, Allowed("a whole number from 1 to 50", lambda n: 1 <= n <= 50)]
 BakeSeconds = Annotated[int, Allowed("a whole number from 0 to 3600", lambda n: 0 <= n <= 3600)]
+Email = Annotated[
+    str, Allowed("an e-mail address, or empty", _matches(r"([^@\s]+@[^@\s]+\.[^@\s]+)?"))
+]
+Percent = Annotated[int, Allowed("a whole number from 0 to 100", lambda n: 0 <= n <= 100)]
 Port = Annotated[int, Allowed("a whole number from 0 to 65535", lambda n: 0 <= n <= 65535)]
 Pixels = Annotated[int, Allowed("a whole number from 32 to 1024", lambda n: 32 <= n <= 1024)]
 Stages = Annotated[int, Allowed("a whole number from -1", lambda n: n >= -1)]

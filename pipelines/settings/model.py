@@ -298,6 +298,13 @@ class Rollout(Section):
         return self
 
 
+class Capture(Section):
+    """Answers of the endpoint that are kept, for `watch`; photos are never kept."""
+
+    percent: fields.Percent = 0
+    """Share of the answers that are kept in S3, in percent; 0: none. From the next promotion."""
+
+
 class Running(Section):
     """How the pipeline runs its steps."""
 
@@ -395,6 +402,9 @@ class Settings(Section):
     tracking: Tracking = Tracking()
     quality: Quality
     rollout: Rollout
+    capture: Capture = Capture()
+    notify: fields.Email = ""
+    """E-mail address told of failures, waiting versions, rollbacks and alarms; empty: nobody."""
     running: Running
     cost: Cost = Cost()
     desk: Desk = Desk()
@@ -472,6 +482,11 @@ class Settings(Section):
         if self.target == "local" or self.quality.approval_status == "Approved":
             return get_args(ApprovalStatus)
         return "PendingManualApproval", "Rejected"
+
+    @property
+    def topic_arn(self) -> str:
+        """The SNS topic of what people are told; for resolved settings only."""
+        return self.arn("sns", f"{self.name}-notifications")
 
     @property
     def alarm_names(self) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ The tests run in order.
 
 import json
 import re
+import shutil
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,11 @@ def test_the_main_job_runs_in_the_images(workplace: Workplace) -> None:
     picture = next((workplace.bins / "bin-images").glob("*.jpg"))
     (answer,) = workplace.read("predict", str(picture), "--expected", "3")
     assert answer["count"] in range(1, 6)
+    photos = workplace.folder / "photos"
+    photos.mkdir()
+    shutil.copy(picture, photos)
+    scored = workplace.read("score", str(photos), "--output", str(workplace.folder / "s.csv"))
+    assert [score["count"] for score in scored["scores"]] == [answer["count"]]
     running = docker("ps", "--format", "{{.Command}} {{.Image}}")
     assert "tally-inference" in running, "the endpoint runs in a container of the inference image"
 

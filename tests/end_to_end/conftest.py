@@ -18,6 +18,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]:
     environment = {
         **{k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "PIPELINE_"))},
         "EMULATOR_STATE": str(folder / "state"),
+        "EMULATOR_CALLS": str(folder / "calls.jsonl"),
         "COLUMNS": "200",
     }
     workplace = Workplace(folder, bins, environment)

@@ -20,6 +20,7 @@ from typing import Any
 import boto3
 import jsonschema
 import pytest
+from granted import UNRECORDED, granted, recorded
 from workplace import ROOT, TINY, Workplace
 
 import sagemaker_emulator
@@ -429,3 +430,19 @@ def test_ctrl_c_while_watching_leaves_the_execution_running(workplace: Workplace
     while (status := workplace.read("status", identity))["status"] != "Stopped":
         assert time.monotonic() < deadline, status
         time.sleep(0.5)
+
+
+@pytest.mark.parametrize("role", ["ExecutionRole", "PromotionRole"])
+def test_the_roles_grant_what_this_file_has_called_and_no_more(
+    workplace: Workplace, role: str
+) -> None:
+    called = recorded(workplace.folder / "calls.jsonl")[role]
+    if not called:
+        pytest.skip("it judges the calls of the tests before it: run the whole file")
+    assert called - granted(role) == set()
+    unexplained = granted(role) - called
+    for beginning in UNRECORDED[role]:
+        matching = {action for action in unexplained if action.startswith(beginning)}
+        assert matching, f"{beginning} is granted no more, or recorded: take it from UNRECORDED"
+        unexplained -= matching
+    assert unexplained == set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import tarfile
 import time
 from collections.abc import Callable
@@ -19,13 +20,34 @@ Register = Callable[..., str]  # registers a version and returns its ARN
 PLACEMENT = Placement("tally", "ml.m5.large", "arn:aws:iam::123456789012:role/tally-execution")
 
 
-def archive(word: str) -> bytes:
+def archive(word: str, **files: str) -> bytes:
+    """A model whose server has this word, with further files in `selftest/`."""
     packed = io.BytesIO()
+    contents = {"word.txt": word, **{f"selftest/{name}": text for name, text in files.items()}}
     with tarfile.open(fileobj=packed, mode="w:gz") as tar:
-        entry = tarfile.TarInfo("word.txt")
-        entry.size = len(word)
-        tar.addfile(entry, io.BytesIO(word.encode()))
+        for name, text in contents.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(text)
+            tar.addfile(entry, io.BytesIO(text.encode()))
     return packed.getvalue()
+
+
+def self_tested(answer: int, expected: int) -> bytes:
+    """A model that answers its self-test with one count, and has packed another, or the same.
+
+    To the request "sleep" its server answers its word.
+    """
+    answers = {
+        "requests": [
+            {
+                "file": "1.jpg",
+                "content_type": "image/jpeg",
+                "answers": {"model.onnx": {"count": expected}},
+            }
+        ]
+    }
+    packed = {"1.jpg": "sleep", "answers.json": json.dumps(answers)}
+    return archive(json.dumps({"count": answer}), **packed)
 
 
 def register(

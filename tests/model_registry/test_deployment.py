@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from types_boto3_sagemaker import SageMakerClient
 
+from model_registry.capture import Capture
 from model_registry.configuration import Placement
 from model_registry.deployment import Rollout
 from model_registry.promotion import promote
-from tests.model_registry.served import PLACEMENT, register, rest
+from tests.model_registry.served import PLACEMENT, place, register, rest
 
 GUARDED = Rollout("canary", 10, 300, ("tally-errors", "tally-latency"), "tally")
 
@@ -89,3 +91,25 @@ def test_endpoint_configuration_and_model_carry_the_tags_of_the_placement(
     endpoint = emulated.describe_endpoint(EndpointName="tagged")
     for arn in (endpoint["EndpointArn"], config["EndpointConfigArn"], model["ModelArn"]):
         assert {"Key": "project", "Value": "tally"} in emulated.list_tags(ResourceArn=arn)["Tags"]
+
+
+def test_the_setting_keeps_answers_and_no_photo_until_it_is_0_again(
+    emulated: SageMakerClient,
+) -> None:
+    kept = Capture(25, "s3://models/capture")
+    captured = []
+    for capture in (kept, kept, Capture(0, kept.address)):
+        placement = replace(place("captured"), capture=capture)
+        done = promote(emulated, register(emulated), placement, wait_seconds=60)
+        rest(emulated, "captured")
+        config = emulated.describe_endpoint_config(EndpointConfigName=done.endpoint_config_name)
+        captured.append(config.get("DataCaptureConfig"))
+    assert captured[0] == captured[1]
+    assert captured[0] and captured[0]["InitialSamplingPercentage"] == 25
+    assert captured[0]["CaptureOptions"] == [{"CaptureMode": "Output"}]
+    assert captured[2] is None
+
+
+def test_a_capture_that_somebody_made_elsewhere_stays() -> None:
+    theirs = {"DataCaptureConfig": {"DestinationS3Uri": "s3://theirs/capture"}}
+    assert Capture(0, "s3://models/capture").applied(theirs) == theirs

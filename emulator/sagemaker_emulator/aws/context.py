@@ -39,6 +39,7 @@ class Context:
     region: str = "us-east-1"
     stopping: Callable[[], bool] = lambda: False
     containers: Runtime = field(init=False)
+    calls: ports.Calls = field(init=False)
     logs: ports.Logs = field(init=False)
     metrics: ports.Metrics = field(init=False)
     alarms: ports.Alarms = field(init=False)

@@ -91,6 +91,7 @@ _EQUIVALENT = {
     # Java's own: code points beyond 16 bits as pairs, and a class of ASCII.
     r"\uD800\uDC00-\uDBFF\uDFFF": r"\x{10000}-\x{10FFFF}",
     r"\p{Alnum}": "a-zA-Z0-9",
+    r"\p{Print}": "[ -~]",
 }
 # For `re`, which has no classes of Unicode. Patterns with letters or digits have both, and _.
 _PYTHON_CLASSES = {

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol
 import httpx
 
 from sagemaker_emulator.aws.dispatch import HttpResponse
+from sagemaker_emulator.aws.signed_request import SignedRequest
 from sagemaker_emulator.storage.store import Document
 
 
@@ -410,3 +411,13 @@ class Stacks(Service, Protocol):
 
     def begin(self, stack_id: str, run: Callable[[Any], None]) -> None:
         """Run a change of a stack in the background."""
+
+
+class Calls(Protocol):
+    """The record of the operations that are called."""
+
+    def add(self, caller: str, service: str, operation: str) -> None:
+        """Record a call; the caller is `pipeline` where it is in the name of a pipeline's role."""
+
+    def add_request(self, request: SignedRequest, service: str | None, body: bytes) -> None:
+        """Record a request that was admitted, signed for a service."""

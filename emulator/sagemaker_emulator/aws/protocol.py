@@ -6,6 +6,7 @@ import re
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
+import botocore.exceptions
 from botocore.model import OperationModel, Shape
 
 from sagemaker_emulator.aws import numerals, request_shapes, signature_claim
@@ -101,6 +102,21 @@ def run_rest(
             return _rest_reply(model, dict(operations[service, name](context, parsed)))
     known = [operation for owner, operation in operations if owner == service]
     raise unknown_operation(service, f"{method} {path}", known)
+
+
+def rest_operation(service: str, method: str, path: str, query: str) -> str:
+    """The operation of the REST-JSON protocol that has this method and path; "" for none."""
+    keys = set(parse_qs(query, keep_blank_values=True))
+    try:
+        known = _rest_operations(service)
+    except botocore.exceptions.UnknownServiceError:
+        return ""
+    matching = (
+        name
+        for name, verb, pattern, fixed in known
+        if verb == method and pattern.fullmatch(path) and fixed <= keys
+    )
+    return next(matching, "")
 
 
 def json_object(body: bytes) -> dict[str, object]:

@@ -163,7 +163,7 @@ def _everything(session: boto3.Session) -> dict[str, Any]:
 def test_setup_elsewhere_touches_nothing_of_the_first(aws: Any, second: dict[str, str]) -> None:
     setup.setup(aws.session, _of(PLACES[0]))
     first = _everything(aws.session)
-    assert len(first) == 6
+    assert len(first) == 10
     elsewhere = _of(second)
     items = setup.setup(boto3.Session(region_name=elsewhere.region), elsewhere)
     shared = {"image repository"} if elsewhere.stage != "prod" else set()

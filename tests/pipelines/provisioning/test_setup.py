@@ -35,6 +35,12 @@ def test_everything_is_created_once(aws: Any, local: Settings) -> None:
         ("alarm", "tally-errors"),
         ("alarm", "tally-latency"),
         ("alarm", "tally-self-test"),
+        ("alarm", "tally-lost-approvals"),
+        ("topic", "tally-notifications"),
+        ("topic policy", "arn:aws:sns:us-east-1:123456789012:tally-notifications"),
+        ("EventBridge rule", "tally-execution-failed"),
+        ("EventBridge rule", "tally-version-waits"),
+        ("EventBridge rule", "tally-deployment-failed"),
         ("alarm", "tally-watch"),
         ("Lambda function", "tally-promote"),
         ("event retries", "tally-promote"),
@@ -42,8 +48,11 @@ def test_everything_is_created_once(aws: Any, local: Settings) -> None:
         ("EventBridge rule", "tally-endpoint-rests"),
         ("permission", "tally-model-approved may invoke tally-promote"),
         ("permission", "tally-endpoint-rests may invoke tally-promote"),
+        ("EventBridge rule", "tally-endpoint-bakes"),
+        ("permission", "tally-endpoint-bakes may invoke tally-promote"),
     }
-    assert {item.state for item in first} == {"created"}
+    # A new topic has SNS's policy, which the template's replaces.
+    assert {item.state for item in first if item.kind != "topic policy"} == {"created"}
     second = setup.setup(aws.session, local)
     assert [(item.kind, item.name) for item in second] == [(i.kind, i.name) for i in first]
     assert {item.state for item in second} == {"exists"}
@@ -239,7 +248,7 @@ def test_the_function_gets_what_the_template_gives_it(aws: Any, on_aws: Settings
     function = client.get_function_configuration(FunctionName="tally-promote")
     variables = function["Environment"]["Variables"]
     assert set(variables) == set(described)
-    for name in ("ROLLOUT", "TAGS"):
+    for name in ("CAPTURE", "ROLLOUT", "TAGS"):
         assert json.loads(variables[name]) == json.loads(described[name])
     for name in ("INSTANCE_COUNT", "MODEL_PACKAGE_GROUP", "STOP_AT"):
         assert variables[name] == described[name]
@@ -281,6 +290,19 @@ def test_an_approval_that_fails_for_good_goes_to_the_queue(aws: Any, on_aws: Set
     destination = config["DestinationConfig"]["OnFailure"]["Destination"]
     assert destination == arn["Attributes"]["QueueArn"]
     assert config["MaximumEventAgeInSeconds"] == 21600
+
+
+def test_the_address_of_the_settings_is_subscribed_once(aws: Any, on_aws: Settings) -> None:
+    told = on_aws.model_copy(update={"notify": "stock@example.com"})
+    states = [
+        item.state
+        for _ in range(2)
+        for item in setup.setup(aws.session, told)
+        if item.kind == "subscription"
+    ]
+    assert states == ["created", "exists"]
+    subscriptions = aws.session.client("sns").list_subscriptions()["Subscriptions"]
+    assert [one["Endpoint"] for one in subscriptions] == ["stock@example.com"]
 
 
 def test_only_one_branch_of_one_repository_may_retrain(template: dict[str, Any]) -> None:
@@ -345,7 +367,7 @@ def test_setup_makes_every_resource_of_the_template(aws: Any, on_aws: Settings) 
     setup.setup(aws.session, on_aws)
     described = cloudformation.resources(on_aws)
     # Parameters or settings that are empty by default ask for the others.
-    optional = ("HasRetraining", "CreatesProvider", "KeepsLogs", "HasBudget")
+    optional = ("HasRetraining", "CreatesProvider", "KeepsLogs", "HasBudget", "Notifies")
     assert {one.logical for one in described} == {
         logical
         for logical, one in cloudformation.load()["Resources"].items()

@@ -66,7 +66,10 @@ def test_a_model_that_pytorch_serves_has_nothing_to_be_compared_with(tmp_path: P
     given = inputs(tmp_path / "input", save_model(tmp_path / "model"))
     evaluate.evaluate(given, tmp_path / "output", 4)
     found = serving(tmp_path / "output")
-    assert found == {"engine": "pytorch", "file": "model.pt", "instead_of": "", "compared": None}
+    expected = {"engine": "pytorch", "file": "model.pt", "instead_of": "", "compared": None}
+    assert expected.items() <= found.items()
+    # What a photo costs follows from it.
+    assert found["images_per_second"] > 0 and found["cores"] >= 1
 
 
 def test_a_model_whose_export_was_changed_is_judged_by_pytorch_and_says_so(tmp_path: Path) -> None:

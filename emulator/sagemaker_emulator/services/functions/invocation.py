@@ -12,12 +12,13 @@ from pathlib import Path
 
 from sagemaker_emulator.aws import json_text
 from sagemaker_emulator.aws.context import Context
-from sagemaker_emulator.aws.ports import Outcome
+from sagemaker_emulator.aws.ports import Measurement, Outcome
 from sagemaker_emulator.containers.process import HostLost
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.services.functions.code import folder_of
 from sagemaker_emulator.storage.store import Document
 
+_LONGEST_APPLICATION = 50  # characters of AWS_SDK_UA_APP_ID
 _MAX_OUTPUT = 16 * 1024 * 1024  # bytes of what an invocation prints, which are held in memory
 _BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
 
@@ -77,6 +78,13 @@ def run(
         f"{_status(response)}",
     ]
     context.logs.append(group, stream, lines)
+    measurements = (
+        Measurement("Invocations", 1, "Count"),
+        Measurement("Errors", int(response["failed"]), "Count"),
+        Measurement("Duration", milliseconds, "Milliseconds"),
+    )
+    name = {"FunctionName": function["FunctionName"]}
+    context.metrics.record("AWS/Lambda", name, measurements)
     try:
         return Outcome(json_text.loads(response["payload"]), response["failed"], lines)
     except ValueError as problem:
@@ -166,6 +174,7 @@ def _environment(
         **{name: os.environ[name] for name in passed if name in os.environ},
         **context.client_environment,
         "AWS_LAMBDA_FUNCTION_NAME": function["FunctionName"],
+        "AWS_SDK_UA_APP_ID": function["FunctionName"][:_LONGEST_APPLICATION],
         "AWS_LAMBDA_FUNCTION_VERSION": function["Version"],
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function["MemorySize"]),
         "AWS_LAMBDA_LOG_GROUP_NAME": group,

@@ -66,6 +66,7 @@ class Topics:
         token = mock_random.get_random_hex(64)
         identity = str(mock_random.uuid4())
         subscription.token = token
+        subscription.subscription_arn = "PendingConfirmation"  # what lists show in its place
         subscription.attributes["PendingConfirmation"] = True
         subscription.attributes["ConfirmationWasAuthenticated"] = False
         if self.replays:
@@ -206,6 +207,7 @@ def _replace() -> None:
             if subscription.topic.arn == topic and token and its == token:
                 subscription.attributes["PendingConfirmation"] = False
                 subscription.confirmed = True
+                subscription.subscription_arn = subscription.arn
                 return ActionResult({"SubscriptionArn": subscription.arn})
         raise InvalidParameterValue("Invalid token")
 

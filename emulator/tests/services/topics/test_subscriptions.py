@@ -96,6 +96,11 @@ def subscribe(context: Context, topic: str, protocol: str, endpoint: str, **attr
     return str(made["SubscriptionArn"])
 
 
+def listed(context: Context, topic: str) -> list[str]:
+    found = aws_calls.call(context, "sns", "ListSubscriptionsByTopic", TopicArn=topic)
+    return [each["SubscriptionArn"] for each in found["Subscriptions"]]
+
+
 def publish(context: Context, topic: str, message: str, **more: Any) -> None:
     aws_calls.call(context, "sns", "Publish", TopicArn=topic, Message=message, **more)
 
@@ -181,11 +186,13 @@ def test_an_http_subscriber_gets_messages_once_it_has_confirmed(
     wait_until(lambda: server.posts, 60)
     headers, body = server.posts[0]
     asked = json.loads(body)
+    assert listed(context, topic) == ["PendingConfirmation"]
     assert headers["x-amz-sns-message-type"] == asked["Type"] == "SubscriptionConfirmation"
     confirmed = aws_calls.call(
         context, "sns", "ConfirmSubscription", TopicArn=topic, Token=asked["Token"]
     )
     assert confirmed["SubscriptionArn"] == arn
+    assert listed(context, topic) == [arn]
     publish(context, topic, "hello")
     wait_until(lambda: len(server.posts) == 2, 60)
     headers, body = server.posts[1]

@@ -23,6 +23,7 @@ def run_lambda(run: StepRun) -> None:
     if reuse_result(run, inputs):
         return
     run.progress.update(StepStatus="Executing", Metadata={"Lambda": {"Arn": arn}})
+    run.context.calls.add("pipeline", "lambda", "Invoke")
     try:
         outcome = run.context.functions.invoke(arn, payload)
     except ApiError as error:

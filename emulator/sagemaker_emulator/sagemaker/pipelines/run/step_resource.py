@@ -97,9 +97,7 @@ class StepResource:
 
         def is_done() -> bool:
             described.clear()
-            described.update(
-                self._context.call(f"Describe{type_.noun}", **{self._name_member: resource})
-            )
+            described.update(self._call(f"Describe{type_.noun}", **{self._name_member: resource}))
             ended = (*type_.succeeded, *type_.failed)
             return not type_.has_status or described[self._status_member] in ended
 
@@ -128,26 +126,31 @@ class StepResource:
         elif self._type.type == "Endpoint" and self._exists("DescribeEndpoint", EndpointName=name):
             operation = "UpdateEndpoint"
             request.pop("Tags", None)
-        return str(self._context.call(operation, **request)[f"{self._type.noun}Arn"])
+        return str(self._call(operation, **request)[f"{self._type.noun}Arn"])
 
     def _create_missing_group(self, group: str | None) -> None:
         request = {"ModelPackageGroupName": group}
         if group and not self._exists("DescribeModelPackageGroup", **request):
-            self._context.call("CreateModelPackageGroup", **request)
+            self._call("CreateModelPackageGroup", **request)
 
     def _exists(self, describe: str, **request: Any) -> bool:
         try:
-            self._context.call(describe, **request)
+            self._call(describe, **request)
         except ApiError as error:
             if error.status < 500:
                 return False
             raise
         return True
 
+    def _call(self, operation: str, **request: Any) -> dict[str, Any]:
+        """Call an operation in the name of the pipeline's role."""
+        self._context.calls.add("pipeline", "sagemaker", operation)
+        return self._context.call(operation, **request)
+
     def _stop(self, resource: str) -> None:
         operation = f"Stop{self._type.noun}"
         try:
-            self._context.call(operation, **{self._name_member: resource})
+            self._call(operation, **{self._name_member: resource})
         except ApiError as error:
             # It has ended by itself in the meantime.
             self._run.log(f"{self._run.step.name}: {operation}: {error}")
@@ -157,7 +160,7 @@ class StepResource:
     ) -> dict[str, Any]:
         """List the trials that a definition can refer to by rank: `TrainingJobSummaries[0]`."""
         objective = described["HyperParameterTuningJobConfig"]["HyperParameterTuningJobObjective"]
-        return self._context.call(
+        return self._call(
             operation,
             HyperParameterTuningJobName=tuning,
             SortBy="FinalObjectiveMetricValue",
