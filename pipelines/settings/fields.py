@@ -166,7 +166,6 @@ LogDays = Annotated[
         (0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365).__contains__,
     ),
 ]
-Email = Annotated[str, Allowed("an e-mail address, or empty", _matches(r"([^@\s]+@[^@\s]+)?"))]
 Role = Annotated[str | None, Allowed("a role's name or ARN, or null", bool)]
 Image = Annotated[str | None, Allowed("an image's address, or null", bool)]
 InstanceType = Annotated[

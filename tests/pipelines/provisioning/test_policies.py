@@ -239,3 +239,34 @@ def test_no_role_may_delete_a_version_of_an_object(on_aws: Settings) -> None:
         for statement in role_policy(resource, on_aws)["Statement"]:
             forbidden = [one for one in statement["Action"] if one.startswith("s3:Delete")]
             assert forbidden == [], resource
+
+
+@pytest.mark.parametrize(
+    ("action", "resource"),
+    [
+        ("cloudwatch:DescribeAlarms", "cloudwatch:us-east-1:123456789012:alarm:tally-errors"),
+        ("events:PutEvents", "events:us-east-1:123456789012:event-bus/default"),
+        ("s3:GetObject", "s3:::tally-us-east-1-123456789012/tally/executions/1/model.tar.gz"),
+        ("sagemaker:InvokeEndpoint", "sagemaker:us-east-1:123456789012:endpoint/tally"),
+        ("sqs:SendMessage", "sqs:us-east-1:123456789012:tally-lost-approvals"),
+    ],
+)
+def test_promotion_may_watch_test_and_tell(on_aws: Settings, action: str, resource: str) -> None:
+    policy = role_policy("PromotionRole", on_aws)
+    assert allows(policy, action, f"arn:aws:{resource}")
+    assert not allows(policy, action, f"arn:aws:{resource.replace('tally', 'other')}x")
+
+
+def test_promotion_may_note_an_outcome_but_neither_approve_nor_reject(on_aws: Settings) -> None:
+    (statement,) = [
+        one
+        for one in role_policy("PromotionRole", on_aws)["Statement"]
+        if "sagemaker:UpdateModelPackage" in one["Action"]
+    ]
+    assert statement["Condition"] == {"Null": {"sagemaker:ModelApprovalStatus": "true"}}
+
+
+def test_sagemaker_may_read_the_alarms_with_the_execution_role(on_aws: Settings) -> None:
+    policy = role_policy("ExecutionRole", on_aws)
+    alarm = "arn:aws:cloudwatch:us-east-1:123456789012:alarm:tally-errors"
+    assert allows(policy, "cloudwatch:DescribeAlarms", alarm)
