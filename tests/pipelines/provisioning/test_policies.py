@@ -34,18 +34,10 @@ def allows(policy: Document, action: str, resource: str) -> bool:
 
 @pytest.mark.parametrize("resource", ["ExecutionRole", "PromotionRole", "WatchRole"])
 def test_setup_gives_the_permissions_of_the_template(
-    aws: Any, template: dict[str, Any], on_aws: Settings, resource: str
+    aws: Any, on_aws: Settings, resource: str
 ) -> None:
     setup.setup(aws.session, on_aws)
-    text = json.dumps(template["Resources"][resource]["Properties"])
-    for variable, value in {
-        "Name": "tally",
-        "AWS::Partition": "aws",
-        "AWS::Region": "us-east-1",
-        "AWS::AccountId": "123456789012",
-    }.items():
-        text = text.replace(f"${{{variable}}}", value)
-    role = json.loads(text)
+    role = properties(resource, on_aws)
     iam, name = aws.session.client("iam"), role["RoleName"]
     policy = iam.get_role_policy(RoleName=name, PolicyName="tally")["PolicyDocument"]
     assert role["Policies"] == [{"PolicyName": "tally", "PolicyDocument": policy}]
@@ -218,6 +210,35 @@ def test_the_template_names_no_partition(region: str) -> None:
     for resource in ("ExecutionRole", "PromotionRole", "BucketPolicy", "RetrainingRole", "Scoring"):
         text = json.dumps(properties(resource, settings))
         assert "arn:aws:" not in text and f"arn:{names.partition(region)}:" in text
+
+
+KEY = "arn:aws:kms:us-east-1:123456789012:key/0a1b"
+
+
+def test_networks_and_keys_need_permissions_of_their_own() -> None:
+    def added(**security: Any) -> set[str]:
+        plain, changed = _of({}), _of({f"security_{k}": v for k, v in security.items()})
+        before, after = (role_policy("ExecutionRole", one) for one in (plain, changed))
+        new = [one for one in after["Statement"] if one not in before["Statement"]]
+        assert all(one["Resource"] == [KEY] for one in new if "kms" in one["Action"][0])
+        return {action for statement in new for action in statement["Action"]}
+
+    assert added() == set()
+    network = added(subnets="[subnet-0a]", security_groups="[sg-0a]")
+    assert "ec2:CreateNetworkInterface" in network and "kms:Decrypt" not in network
+    assert added(kms_key=KEY) == {
+        "kms:CreateGrant",
+        "kms:Decrypt",
+        "kms:DescribeKey",
+        "kms:GenerateDataKey",
+    }
+
+
+def test_no_role_may_delete_a_version_of_an_object(on_aws: Settings) -> None:
+    for resource in ("ExecutionRole", "PromotionRole", "RetrainingRole", "WatchRole"):
+        for statement in role_policy(resource, on_aws)["Statement"]:
+            forbidden = [one for one in statement["Action"] if one.startswith("s3:Delete")]
+            assert forbidden == [], resource
 
 
 @pytest.mark.parametrize(
