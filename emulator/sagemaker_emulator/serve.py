@@ -38,7 +38,7 @@ from sagemaker_emulator.sagemaker.jobs.running import RunningJobs
 from sagemaker_emulator.sagemaker.pipelines import callback_operations, execution_operations
 from sagemaker_emulator.sagemaker.pipelines import operations as pipelines
 from sagemaker_emulator.sagemaker.pipelines.run.executions import Executions
-from sagemaker_emulator.sagemaker.registry import groups, models, packages
+from sagemaker_emulator.sagemaker.registry import group_policies, groups, models, packages
 from sagemaker_emulator.sagemaker.transform import operations as transform
 from sagemaker_emulator.sagemaker.tuning import operations as tuning
 from sagemaker_emulator.sagemaker.tuning.tuners import Tuners
@@ -81,7 +81,8 @@ from sagemaker_emulator.version import VERSION
 # The modules whose import registers the operations.
 OPERATIONS: tuple[ModuleType, ...] = (
     *(tags, jobs, processing, training, transform, tuning, configs, endpoints, capacity),
-    *(groups, models, packages, pipelines, execution_operations, callback_operations, search),
+    *(group_policies, groups, models, packages),
+    *(pipelines, execution_operations, callback_operations, search),
     *(
         events,
         rule_tags,

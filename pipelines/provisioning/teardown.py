@@ -76,10 +76,12 @@ def plan(session: "boto3.Session", settings: Settings, *, everything: bool) -> P
         TeardownError: An execution is running.
         SetupError: A permission is missing.
     """
+    with explained("scheduler"):
+        schedules = _schedules(session, settings)
     with explained("sagemaker"):
         client = session.client("sagemaker")
         _refuse_running(client, settings)
-        deleted = [*_endpoints(client, settings), *_pipelines(client, settings)]
+        deleted = [*_endpoints(client, settings), *schedules, *_pipelines(client, settings)]
         deleted += _models(client, settings)
     left = list[tuple[Part, str]]()
     described = [
@@ -183,6 +185,17 @@ def _pipeline_names(client: "SageMakerClient", settings: Settings) -> list[str]:
     listing = client.get_paginator("list_pipelines")
     pages: Any = listing.paginate(PipelineNamePrefix=settings.name)
     return list(_ours(pages, "PipelineSummaries", "PipelineName", settings))
+
+
+def _schedules(session: "boto3.Session", settings: Settings) -> list[Part]:
+    """The schedule that has the endpoint watched; it goes before the pipeline that it starts."""
+    client, name = session.client("scheduler"), settings.watch_name
+    try:
+        client.get_schedule(Name=name)
+    except client.exceptions.ResourceNotFoundException:
+        return []
+    cost = "a processing job for each run"
+    return [Part("schedule", name, cost, "scheduler", lambda: client.delete_schedule(Name=name))]
 
 
 def _models(client: "SageMakerClient", settings: Settings) -> Iterator[Part]:

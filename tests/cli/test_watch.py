@@ -1,11 +1,13 @@
 """`watch` as a person runs it: a real job on captured answers, its metric, alarm and schedule.
 
-Capture files are written here as an endpoint's data capture writes them; that the emulator's
-endpoints write them so is tested with the emulator.
+One test has an endpoint capture what it answers; its model answers what it is asked. In the others
+capture files are written here as that endpoint writes them.
 """
 
+import io
 import json
 import re
+import tarfile
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -23,6 +25,7 @@ from watching import baseline  # isort: skip
 BUCKET = "tally-us-east-1-123456789012"
 MODEL = "3f9a1c0b77d2"
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/watcher:1"
+ECHO = "123456789012.dkr.ecr.us-east-1.amazonaws.com/echo:1"
 SECONDS = 240
 
 
@@ -137,6 +140,39 @@ def test_a_change_fails_the_execution_and_is_in_report_metric_and_alarm(
         state = alarm["StateValue"]
         time.sleep(1)
     assert state == "ALARM", alarm
+
+
+def test_what_an_endpoint_answers_is_captured_and_watched(place: CommandLine) -> None:
+    sagemaker, name = place.client("sagemaker"), "tally-echo"
+    packed = io.BytesIO()
+    tarfile.open(fileobj=packed, mode="w:gz").close()
+    place.client("s3").put_object(Bucket=BUCKET, Key="model.tar.gz", Body=packed.getvalue())
+    role = "arn:aws:iam::123456789012:role/tally-execution-us-east-1"
+    container = {"Image": ECHO, "ModelDataUrl": f"s3://{BUCKET}/model.tar.gz"}
+    sagemaker.create_model(ModelName=name, PrimaryContainer=container, ExecutionRoleArn=role)
+    variant = {"VariantName": "AllTraffic", "ModelName": name, "InstanceType": "ml.m5.large"}
+    sagemaker.create_endpoint_config(
+        EndpointConfigName=name,
+        ProductionVariants=[{**variant, "InitialInstanceCount": 1}],
+        DataCaptureConfig={
+            "EnableCapture": True, "InitialSamplingPercentage": 100,
+            "DestinationS3Uri": f"s3://{BUCKET}/tally/capture",
+            "CaptureOptions": [{"CaptureMode": "Output"}],
+        },
+    )  # fmt: skip
+    sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
+    sagemaker.get_waiter("endpoint_in_service").wait(EndpointName=name, WaiterConfig={"Delay": 1})
+    runtime = place.client("sagemaker-runtime")
+    for one in answers(60, 4):
+        body = json.dumps(one).encode()
+        runtime.invoke_endpoint(EndpointName=name, ContentType="application/json", Body=body)
+    found: dict[str, Any] = {}
+    deadline = time.monotonic() + SECONDS
+    while found.get("answers") != 60 and time.monotonic() < deadline:  # written after a moment
+        done = place.run("watch", "--json", seconds=SECONDS, PIPELINE_ENDPOINT=name)
+        found = json.loads(done.stdout)
+    assert (found["endpoint"], found["answers"], found["status"]) == (name, 60, "steady")
+    sagemaker.delete_endpoint(EndpointName=name)
 
 
 MAIN = {
