@@ -14,6 +14,7 @@ JOB = Job(
         "inputs.parameters": '-p "Classes=0-5"',
         "vars.DATA_SOURCE != '' && format('-p DataSource={0} -p DataVersion=run-{1}', "
         "vars.DATA_SOURCE, github.run_id) || ''": "",
+        "vars.MAX_COST != '' && format('--max-cost {0}', vars.MAX_COST) || ''": "--max-cost 50",
         "steps.execution.outcome": "replaced",
         "steps.credentials.outcome": "replaced",
     },

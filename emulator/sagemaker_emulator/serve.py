@@ -38,7 +38,7 @@ from sagemaker_emulator.sagemaker.jobs.running import RunningJobs
 from sagemaker_emulator.sagemaker.pipelines import callback_operations, execution_operations
 from sagemaker_emulator.sagemaker.pipelines import operations as pipelines
 from sagemaker_emulator.sagemaker.pipelines.run.executions import Executions
-from sagemaker_emulator.sagemaker.registry import groups, models, packages
+from sagemaker_emulator.sagemaker.registry import group_policies, groups, models, packages
 from sagemaker_emulator.sagemaker.transform import operations as transform
 from sagemaker_emulator.sagemaker.tuning import operations as tuning
 from sagemaker_emulator.sagemaker.tuning.tuners import Tuners
@@ -63,6 +63,7 @@ from sagemaker_emulator.services.logs.log_files import LogFiles
 from sagemaker_emulator.services.metrics import Metrics
 from sagemaker_emulator.services.moto_fallback import MotoFallback
 from sagemaker_emulator.services.queues import moves
+from sagemaker_emulator.services.queues.metrics import QueueMetrics
 from sagemaker_emulator.services.scaling import operations as scaling
 from sagemaker_emulator.services.scaling import tags as scaling_tags
 from sagemaker_emulator.services.scaling.scaler import Scaler
@@ -80,7 +81,8 @@ from sagemaker_emulator.version import VERSION
 # The modules whose import registers the operations.
 OPERATIONS: tuple[ModuleType, ...] = (
     *(tags, jobs, processing, training, transform, tuning, configs, endpoints, capacity),
-    *(groups, models, packages, pipelines, execution_operations, callback_operations, search),
+    *(group_policies, groups, models, packages),
+    *(pipelines, execution_operations, callback_operations, search),
     *(
         events,
         rule_tags,
@@ -133,6 +135,7 @@ def connect(context: Context, runtime: str) -> None:
     context.deliveries = Deliveries(context)
     context.clock = Clock()
     Scheduler(context)
+    QueueMetrics(context)
     context.alarms = Alarms(context)
     context.events = EventBus(context)
     context.functions = Invoker(context)

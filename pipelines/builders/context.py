@@ -7,6 +7,7 @@ from typing import Any
 
 import boto3
 from sagemaker.core.config.config_manager import SageMakerConfig
+from sagemaker.core.network import NetworkConfig
 from sagemaker.core.processing import ProcessingInput, ProcessingOutput, Processor
 from sagemaker.core.shapes import ProcessingS3Input, ProcessingS3Output
 from sagemaker.core.workflow.execution_variables import ExecutionVariables
@@ -144,7 +145,9 @@ class BuildContext:
         """Time limit of one job, in seconds."""
         return round(self.settings.training.max_hours * 3600)
 
-    def processor(self, name: str, script: str, image: str | None, instance: str) -> Processor:
+    def processor(
+        self, name: str, script: str, image: str | None, instance: str, *, isolated: bool = False
+    ) -> Processor:
         """A processing job that runs one of the scripts in `steps/`.
 
         Args:
@@ -152,7 +155,16 @@ class BuildContext:
             script: The script's path in its bundle.
             image: The container image.
             instance: The name of the parameter for the instance type.
+            isolated: Whether the script needs no network, so that the settings may deny it.
         """
+        security = self.settings.security
+        network = None
+        if security.subnets or (isolated and security.isolated):
+            network = NetworkConfig(
+                enable_network_isolation=(isolated and security.isolated) or None,
+                subnets=list(security.subnets) or None,
+                security_group_ids=list(security.security_groups) or None,
+            )
         return Processor(
             role=self.settings.role_arn,
             image_uri=image,
@@ -160,6 +172,9 @@ class BuildContext:
             instance_count=1,
             instance_type=self.parameters[instance],
             volume_size_in_gb=self.settings.instances.volume_gb,
+            volume_kms_key=security.kms_key or None,
+            output_kms_key=security.kms_key or None,
+            network_config=network,
             max_runtime_in_seconds=self.max_seconds,
             base_job_name=f"{self.settings.name}-{name.lower()}",
             sagemaker_session=self.session,

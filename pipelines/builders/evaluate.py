@@ -21,6 +21,7 @@ def evaluate_step(context: BuildContext, prepare: Any, train: Any) -> Processing
         "evaluate.py",
         context.settings.images.training,
         instance="EvaluationInstanceType",
+        isolated=True,
     )
     parameter, quality = context.parameters, context.settings.quality
     arguments = {

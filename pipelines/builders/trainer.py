@@ -7,7 +7,13 @@ from typing import Any
 from sagemaker.core.shapes import Tag
 from sagemaker.core.workflow.functions import Join
 from sagemaker.train import ModelTrainer
-from sagemaker.train.configs import Compute, InputData, OutputDataConfig, StoppingCondition
+from sagemaker.train.configs import (
+    Compute,
+    InputData,
+    Networking,
+    OutputDataConfig,
+    StoppingCondition,
+)
 
 from pipelines import NAME
 from pipelines.builders.context import TAGS, BuildContext, output_of
@@ -44,7 +50,14 @@ def trainer(
         options: Further arguments of ModelTrainer.
     """
     parameter, instances = context.parameters, context.settings.instances
-    uri = context.settings.tracking.mlflow_uri
+    uri, security = context.settings.tracking.mlflow_uri, context.settings.security
+    network = None
+    if security.subnets or security.isolated:
+        network = Networking(
+            subnets=list(security.subnets) or None,
+            security_group_ids=list(security.security_groups) or None,
+            enable_network_isolation=security.isolated or None,
+        )
     return ModelTrainer(
         training_image=context.settings.images.training,
         role=context.settings.role_arn,
@@ -55,13 +68,17 @@ def trainer(
             instance_count=instances.training_count,
             enable_managed_spot_training=instances.spot or None,
             volume_size_in_gb=instances.volume_gb,
+            volume_kms_key_id=security.kms_key or None,
         ),
         stopping_condition=StoppingCondition(
             max_runtime_in_seconds=context.max_seconds,
             # A job may wait for spot instances as long again as it may run.
             max_wait_time_in_seconds=2 * context.max_seconds if instances.spot else None,
         ),
-        output_data_config=OutputDataConfig(s3_output_path=context.output_address(step)),
+        output_data_config=OutputDataConfig(
+            s3_output_path=context.output_address(step), kms_key_id=security.kms_key or None
+        ),
+        networking=network,
         hyperparameters={
             "sagemaker_program": "train.py",
             "sagemaker_submit_directory": context.code["train"].tarball(context.settings),

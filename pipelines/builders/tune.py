@@ -10,21 +10,26 @@ from sagemaker.train.tuner import HyperparameterTuner
 
 from pipelines.builders.context import TAGS, BuildContext
 from pipelines.builders.trainer import METRICS, OBJECTIVE, channels, checkpoints, trainer
+from pipelines.settings.model import Security
 
 # Only the final training is watched, and gets what an endpoint needs besides the count.
 UNWATCHED = {"debug": "false", "profile": "false", "export": "none", "decision": "none"}
 
 
 class LimitedTuningStep(TuningStep):
-    """A TuningStep whose limits and seed are pipeline parameters.
+    """A TuningStep whose limits and seed are pipeline parameters, with the settings' security.
 
     SageMaker accepts expressions there, and the SDK's documentation says so, but its request shapes
-    accept only whole numbers; so the parameters are put into the finished request.
+    accept only whole numbers; so the parameters are put into the finished request. So are the key
+    of the disks and the isolation, which the SDK's tuner does not take over from its trainer.
     """
 
-    def __init__(self, name: str, *, parameters: Mapping[str, Any], **options: Any) -> None:
+    def __init__(
+        self, name: str, *, parameters: Mapping[str, Any], security: Security, **options: Any
+    ) -> None:
         super().__init__(name, **options)
         self._parameters = parameters
+        self._security = security
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -36,6 +41,11 @@ class LimitedTuningStep(TuningStep):
             "MaxParallelTrainingJobs": self._parameters["MaxParallelTrials"],
         }
         configuration["RandomSeed"] = self._parameters["Seed"]
+        job = request["TrainingJobDefinition"]
+        if self._security.isolated:
+            job["EnableNetworkIsolation"] = True
+        if self._security.kms_key:
+            job["ResourceConfig"]["VolumeKmsKeyId"] = self._security.kms_key
         return request
 
 
@@ -74,6 +84,7 @@ def tune_step(context: BuildContext, prepare: Any) -> TuningStep:
         cache_config=context.cache,
         retry_policies=context.job_retries,
         parameters=parameter,
+        security=context.settings.security,
     )
 
 

@@ -84,7 +84,8 @@ def watch(
     else:
         from pipelines.display import tables, terminal
 
-        terminal.show(tables.watched(watched.result))
+        if watched.result.checks:
+            terminal.show(tables.watched(watched.result))
         say(watched.result.sentence)
         for line in watched.result.advice:
             say(line)

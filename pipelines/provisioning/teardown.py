@@ -76,10 +76,12 @@ def plan(session: "boto3.Session", settings: Settings, *, everything: bool) -> P
         TeardownError: An execution is running.
         SetupError: A permission is missing.
     """
+    with explained("scheduler"):
+        schedules = _schedules(session, settings)
     with explained("sagemaker"):
         client = session.client("sagemaker")
         _refuse_running(client, settings)
-        deleted = [*_endpoints(client, settings), *_pipelines(client, settings)]
+        deleted = [*_endpoints(client, settings), *schedules, *_pipelines(client, settings)]
         deleted += _models(client, settings)
     left = list[tuple[Part, str]]()
     described = [
@@ -87,6 +89,7 @@ def plan(session: "boto3.Session", settings: Settings, *, everything: bool) -> P
         for resource in reversed(template.resources(settings))
         if not KINDS[resource.type].goes_with_another and _is_there(session, resource)
     ]
+    described = [one for one in [_schedule(settings)] if _is_there(session, one)] + described
     if everything:
         described += [group for group in [_log_group(settings)] if _is_there(session, group)]
     with explained("cloudformation"):
@@ -184,6 +187,17 @@ def _pipeline_names(client: "SageMakerClient", settings: Settings) -> list[str]:
     return list(_ours(pages, "PipelineSummaries", "PipelineName", settings))
 
 
+def _schedules(session: "boto3.Session", settings: Settings) -> list[Part]:
+    """The schedule that has the endpoint watched; it goes before the pipeline that it starts."""
+    client, name = session.client("scheduler"), settings.watch_name
+    try:
+        client.get_schedule(Name=name)
+    except client.exceptions.ResourceNotFoundException:
+        return []
+    cost = "a processing job for each run"
+    return [Part("schedule", name, cost, "scheduler", lambda: client.delete_schedule(Name=name))]
+
+
 def _models(client: "SageMakerClient", settings: Settings) -> Iterator[Part]:
     """Endpoint configurations and models: they cost nothing, and nothing uses them any more."""
     for kind, operation, members in (
@@ -208,6 +222,12 @@ def _ours(pages: Any, members: str, key: str, settings: Settings) -> Iterator[st
         for one in page[members]:
             if names.belongs(settings.stage, one[key]):
                 yield one[key]
+
+
+def _schedule(settings: Settings) -> Resource:
+    """The schedule of watching, which is not in the template."""
+    name = settings.watch_name
+    return Resource("Schedule", "AWS::Scheduler::Schedule", name, {"Name": name}, retained=False)
 
 
 def _is_there(session: "boto3.Session", resource: Resource) -> bool:

@@ -56,7 +56,17 @@ def parameters(settings: Settings) -> dict[str, Any]:
         settings: Resolved settings.
     """
     values = {name: one.get("Default", "") for name, one in load()["Parameters"].items()}
-    return {**values, "Name": settings.name, "Notify": settings.notify}
+    security = settings.security
+    return {
+        **values,
+        "Name": settings.name,
+        "Notify": settings.notify,
+        "Subnets": ",".join(security.subnets),
+        "KmsKeyArn": security.kms_key,
+        "LogDays": security.log_days,
+        "MonthlyBudget": security.budget,
+        "BudgetEmail": security.budget_email,
+    }
 
 
 def resources(settings: Settings) -> list[Resource]:

@@ -136,6 +136,36 @@ Bucket = Annotated[
     str | None,
     Allowed("a bucket's name, or null", _matches(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")),
 ]
+Subnets = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_tuple),
+    Allowed(
+        "a list of at most 16 subnets such as subnet-0a1b2c3d; [] for none",
+        lambda ids: len(ids) <= 16 and all(re.fullmatch(r"subnet-[0-9a-f]+", one) for one in ids),
+    ),
+]
+SecurityGroups = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_tuple),
+    Allowed(
+        "a list of at most 5 security groups such as sg-0a1b2c3d; [] for none",
+        lambda ids: len(ids) <= 5 and all(re.fullmatch(r"sg-[0-9a-f]+", one) for one in ids),
+    ),
+]
+KmsKey = Annotated[
+    str,
+    Allowed(
+        "the ARN of a KMS key, or empty", _matches(r"(arn:aws[a-z-]*:kms:[^:]+:\d{12}:key/[\w-]+)?")
+    ),
+]
+# The periods that CloudWatch Logs accepts, up to a year.
+LogDays = Annotated[
+    int,
+    Allowed(
+        "0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180 or 365",
+        (0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365).__contains__,
+    ),
+]
 Role = Annotated[str | None, Allowed("a role's name or ARN, or null", bool)]
 Image = Annotated[str | None, Allowed("an image's address, or null", bool)]
 InstanceType = Annotated[

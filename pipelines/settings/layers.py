@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import NoneType
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 import yaml
 from pydantic import ValidationError
@@ -175,7 +175,9 @@ def _read_variables(environment: Mapping[str, str]) -> Iterator[tuple[str, dict[
 
 def _parse(field: FieldInfo, text: str) -> Any:
     """The value of a variable: YAML, except that a text such as 8:1:1 or an account stays text."""
-    kinds = (field.annotation, *get_args(field.annotation))
+    # A list of texts is YAML's list, as in a file.
+    listed = get_origin(field.annotation) is tuple
+    kinds = () if listed else (field.annotation, *get_args(field.annotation))
     try:
         value = yaml.safe_load(text)
     except yaml.YAMLError:

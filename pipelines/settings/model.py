@@ -321,6 +321,33 @@ class Cost(Section):
     """Your own prices over pipelines/prices.yaml: a YAML file of the same form; empty: none."""
 
 
+class Security(Section):
+    """Networks, keys, logs and a budget on AWS; this machine has none of them."""
+
+    subnets: fields.Subnets = ()
+    """Subnets that every job runs in; they must reach S3, ECR and the logs. []: AWS's network."""
+    security_groups: fields.SecurityGroups = ()
+    """Security groups of the jobs in these subnets."""
+    isolated: bool = False
+    """Let Tune, Train and Evaluate reach nothing; Prepare fetches images, so it may."""
+    kms_key: fields.KmsKey = ""
+    """KMS key of the jobs' disks, their outputs and a new bucket; empty: AWS's own keys."""
+    log_days: fields.LogDays = 0
+    """Days in which the logs of the promotion function and the endpoint are kept; 0: for ever."""
+    budget: fields.NotNegative = 0.0
+    """USD a month for what is tagged project: tally; AWS writes above 80 % of it. 0: no budget."""
+    budget_email: fields.Email = ""
+    """Address that AWS writes to about the budget."""
+
+    @model_validator(mode="after")
+    def _check_pairs(self) -> "Security":
+        if bool(self.subnets) != bool(self.security_groups):
+            raise ValueError("subnets and security_groups need each other; set both or none")
+        if self.budget and not self.budget_email:
+            raise ValueError("budget needs budget_email")
+        return self
+
+
 class Desk(Section):
     """The desk: pages in the browser on which people check bins."""
 
@@ -382,6 +409,17 @@ class Settings(Section):
     cost: Cost = Cost()
     desk: Desk = Desk()
     watch: Watch = Watch()
+    security: Security = Security()
+
+    @field_validator("security")
+    @classmethod
+    def _check_security(cls, value: Security, others: ValidationInfo) -> Security:
+        if others.data.get("target") == "local" and value != Security():
+            raise ValueError("is for AWS only; this machine keeps nothing of it")
+        tracking = others.data.get("tracking")
+        if value.isolated and tracking and tracking.mlflow_uri:
+            raise ValueError("isolated: a training that reaches nothing needs an empty mlflow_uri")
+        return value
 
     @model_validator(mode="before")
     @classmethod

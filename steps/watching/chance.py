@@ -24,6 +24,7 @@ from watching.baseline import Table
 
 DRAWS = 10_000
 SMOOTHING = 0.5  # photos that are added to each bin, so that an empty one has a logarithm
+PRIOR = 0.5  # photos in each bin before the test was seen
 STEPS = 10  # in which the share of wrong records is tried
 Shares = NDArray[np.float64]
 
@@ -130,13 +131,12 @@ def _chance(as_large: NDArray[np.bool_]) -> float:
 
 
 def _rows(table: Table) -> dict[str, Shares]:
-    """The photos in each bin by true count, and one more that is spread as all of them are.
+    """The photos in each bin by true count, and half a photo (Jeffreys) in each bin of all counts.
 
-    So a count with few photos borrows a little from the others, and no bin is impossible.
+    A bin without a photo of the test is rare then, not impossible.
     """
     rows = {count: np.asarray(row, dtype=float) for count, row in table.counts.items()}
-    total = np.sum(list(rows.values()), axis=0) + 1 / len(table.names)
-    return {count: row + total / total.sum() for count, row in rows.items()}
+    return {count: row + PRIOR / len(rows) for count, row in rows.items()}
 
 
 def _expected(table: Table, mix: Mapping[str, float]) -> Shares:

@@ -31,6 +31,7 @@ def environment_of(workplace: Workplace, folder: Path, run: str, **more: str) ->
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "PIPELINE_TARGET": "local",
         "PIPELINE_REGION": "us-east-1",
+        "LIMIT": "--max-cost 50",  # on this machine nothing costs anything
         "PARAMETERS": "",
         "GITHUB_RUN_ID": run,
         "GITHUB_RUN_ATTEMPT": "2",

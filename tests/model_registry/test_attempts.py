@@ -186,3 +186,30 @@ def test_a_model_that_was_overwritten_after_its_registration_is_refused_and_told
     assert "was overwritten" in version.metadata[attempts.FAILURE]
     assert endpoints.read(function, name) is None
     assert handler(event)["status"] == "its deployment failed before"
+
+
+def baking(name: str, config: str, instances: int) -> dict[str, Any]:
+    variant = {
+        "VariantName": "AllTraffic",
+        "CurrentInstanceCount": instances,
+        "DesiredInstanceCount": 2,
+        "VariantStatus": [{"Status": "Baking"}],
+    }
+    pending = {"EndpointConfigName": config, "ProductionVariants": [variant]}
+    return {
+        "detail-type": "SageMaker Endpoint Deployment State Change",
+        "detail": {"EndpointName": name, "PendingDeploymentSummary": pending},
+    }
+
+
+def test_only_a_version_with_all_traffic_is_tested_and_one_without_a_self_test_is_no_failure(
+    function: SageMakerClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = group(function, "baking", monkeypatch)
+    handler(approve(function, name))
+    rest(function, name)
+    config = endpoint_status.require(function, name).config
+    assert handler(baking(name, config, 1))["status"].startswith("no version of this group has all")
+    tested = handler(baking(name, config, 2))
+    assert (tested["status"], tested["passed"]) == ("tested", None)
+    assert "its archive holds no self-test" in tested["message"]

@@ -227,3 +227,24 @@ def test_an_approval_that_meets_an_endpoint_busy_for_longer_than_all_tries_is_ca
     assert pipeline.main(["redrive"]) == 0
     assert "already serving" in capsys.readouterr().out
     assert messages() == 0
+
+
+def test_what_fails_again_stays_in_the_queue_and_is_named(
+    account: Callable[..., Account], capsys: pytest.CaptureFixture[str]
+) -> None:
+    here = account("dev")
+    sqs = here.session.client("sqs")
+    lost = sqs.get_queue_url(QueueName="tally-dev-lost-approvals")["QueueUrl"]
+    event = {
+        "detail-type": "SageMaker Model Package State Change",
+        "time": "2026-11-30T12:00:00Z",
+        "detail": {"ModelPackageArn": here.settings.arn("sagemaker", "model-package/tally-dev/99")},
+    }
+    record = {"requestPayload": event, "responsePayload": {"errorMessage": "it was busy"}}
+    sqs.send_message(QueueUrl=lost, MessageBody=json.dumps(record))
+    assert pipeline.main(["redrive"]) == 1
+    captured = capsys.readouterr()
+    assert "Approval of version 99 at 2026-11-30T12:00:00Z had failed: it was busy" in captured.err
+    assert "failed again" in captured.out
+    assert sqs.receive_message(QueueUrl=lost)["Messages"]
+    sqs.purge_queue(QueueUrl=lost)

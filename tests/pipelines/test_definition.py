@@ -29,6 +29,13 @@ ACCOUNT = "123456789012"
 TRACKING = "arn:aws:sagemaker:us-east-1:123456789012:mlflow-tracking-server/counts"
 WEIGHTS = "s3://my-bucket/imagenet/"
 SOURCE = {"PIPELINE_DATA_SOURCE": "s3://aft-vbi-pds"}
+KEY = "arn:aws:kms:us-east-1:123456789012:key/0a1b-2c3d"
+SECURED = {
+    "PIPELINE_SECURITY_SUBNETS": "[subnet-0a1b, subnet-0a1c]",
+    "PIPELINE_SECURITY_SECURITY_GROUPS": "[sg-0a1b]",
+    "PIPELINE_SECURITY_ISOLATED": "true",
+    "PIPELINE_SECURITY_KMS_KEY": KEY,
+}
 VARIANTS = {
     "aws": ("aws", {}),
     "local": ("local", {}),
@@ -37,6 +44,7 @@ VARIANTS = {
     "together": ("aws", {"PIPELINE_INSTANCES_TRAINING_COUNT": "2"}),
     "spot": ("aws", {"PIPELINE_INSTANCES_SPOT": "true", "PIPELINE_TRAINING_MAX_HOURS": "2"}),
     "weights": ("aws", {"PIPELINE_TRAINING_PRETRAINED": WEIGHTS}),
+    "secured": ("aws", SECURED),
     "random": ("local", {"PIPELINE_TRAINING_PRETRAINED": "none"}),
 }
 
@@ -344,3 +352,28 @@ def test_a_version_has_all_that_its_promotion_needs(by_name: dict[str, dict[str,
     assert container["Environment"]["SAGEMAKER_PROGRAM"] == "inference.py"
     assert json.loads(package["ModelCard"]["ModelCardContent"])["intended_uses"]
     assert by_name["Deploy"]["FunctionArn"].endswith(":function:tally-promote")
+
+
+def test_every_job_has_the_network_and_the_key_of_the_settings(texts: dict[str, str]) -> None:
+    """The SDK's own defaults would reach Tune not at all, and Train in part."""
+    steps = {one["Name"]: one for one in json.loads(texts["secured"])["Steps"]}
+    vpc = {"Subnets": ["subnet-0a1b", "subnet-0a1c"], "SecurityGroupIds": ["sg-0a1b"]}
+    tune = steps["Tune"]["Arguments"]["TrainingJobDefinition"]
+    for job in (tune, steps["Train"]["Arguments"]):
+        assert job["VpcConfig"] == vpc
+        assert job["EnableNetworkIsolation"] is True
+        assert job["OutputDataConfig"]["KmsKeyId"] == KEY
+        assert job["ResourceConfig"]["VolumeKmsKeyId"] == KEY
+    for name in ("Prepare", "Evaluate"):
+        job = steps[name]["Arguments"]
+        assert job["NetworkConfig"]["VpcConfig"] == vpc
+        # Prepare fetches the images itself.
+        assert job["NetworkConfig"].get("EnableNetworkIsolation", False) is (name == "Evaluate")
+        assert job["ProcessingOutputConfig"]["KmsKeyId"] == KEY
+        assert job["ProcessingResources"]["ClusterConfig"]["VolumeKmsKeyId"] == KEY
+
+
+def test_without_security_settings_no_job_names_a_network_or_a_key(texts: dict[str, str]) -> None:
+    for variant in ("aws", "local"):
+        for name in ("VpcConfig", "EnableNetworkIsolation", "KmsKey"):
+            assert name not in texts[variant], name

@@ -185,8 +185,19 @@ class PackageGroup(Kind):
 
 
 def protect(s3: "S3Client", resource: Resource) -> None:
-    """Set what S3 does not set by itself; it encrypts every new object (SSE-S3)."""
+    """Set what S3 does not set by itself; without a key it encrypts every new object (SSE-S3)."""
     name, wanted = resource.name, resource.properties
+    (rule,) = wanted["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    by_default = rule["ServerSideEncryptionByDefault"]
+    if by_default["SSEAlgorithm"] != "AES256":
+        encryption: Any = {
+            "ApplyServerSideEncryptionByDefault": by_default,
+            "BucketKeyEnabled": rule["BucketKeyEnabled"],
+        }
+        s3.put_bucket_encryption(
+            Bucket=name, ServerSideEncryptionConfiguration={"Rules": [encryption]}
+        )
+    s3.put_bucket_versioning(Bucket=name, VersioningConfiguration=wanted["VersioningConfiguration"])
     s3.put_public_access_block(
         Bucket=name, PublicAccessBlockConfiguration=wanted["PublicAccessBlockConfiguration"]
     )
@@ -204,6 +215,8 @@ def lifecycle_rule(rule: Document) -> "LifecycleRuleTypeDef":
     }
     if "ExpirationInDays" in rule:
         converted["Expiration"] = {"Days": rule["ExpirationInDays"]}
+    if "NoncurrentVersionExpiration" in rule:
+        converted["NoncurrentVersionExpiration"] = rule["NoncurrentVersionExpiration"]
     if "AbortIncompleteMultipartUpload" in rule:
         converted["AbortIncompleteMultipartUpload"] = rule["AbortIncompleteMultipartUpload"]
     return converted

@@ -24,28 +24,22 @@ NAMED = {"EndpointName": "endpoint", "EndpointConfigName": "endpoint-config", "M
 
 
 def allows(policy: Document, action: str, resource: str) -> bool:
-    """Whether the policy lets the action be done to the resource."""
-    return any(
-        action in statement["Action"]
-        and any(fnmatchcase(resource, pattern) for pattern in statement["Resource"])
+    """Whether the policy lets the action be done to the resource; a refusal counts more."""
+    effects = {
+        statement["Effect"]
         for statement in policy["Statement"]
-    )
+        if action in statement["Action"]
+        and any(fnmatchcase(resource, pattern) for pattern in statement["Resource"])
+    }
+    return effects == {"Allow"}
 
 
 @pytest.mark.parametrize("resource", ["ExecutionRole", "PromotionRole", "WatchRole"])
 def test_setup_gives_the_permissions_of_the_template(
-    aws: Any, template: dict[str, Any], on_aws: Settings, resource: str
+    aws: Any, on_aws: Settings, resource: str
 ) -> None:
     setup.setup(aws.session, on_aws)
-    text = json.dumps(template["Resources"][resource]["Properties"])
-    for variable, value in {
-        "Name": "tally",
-        "AWS::Partition": "aws",
-        "AWS::Region": "us-east-1",
-        "AWS::AccountId": "123456789012",
-    }.items():
-        text = text.replace(f"${{{variable}}}", value)
-    role = json.loads(text)
+    role = properties(resource, on_aws)
     iam, name = aws.session.client("iam"), role["RoleName"]
     policy = iam.get_role_policy(RoleName=name, PolicyName="tally")["PolicyDocument"]
     assert role["Policies"] == [{"PolicyName": "tally", "PolicyDocument": policy}]
@@ -104,7 +98,7 @@ def test_jobs_cannot_write_code_or_data(on_aws: Settings) -> None:
         assert allows(policy, "s3:GetObject", resource)
 
 
-@pytest.mark.parametrize("endpoint", ["tally", "tally-north"])
+@pytest.mark.parametrize("endpoint", ["tally", "tally-north", "tally-devices"])
 def test_promotion_has_its_permissions_and_none_for_other_endpoints(
     aws: Any, on_aws: Settings, endpoint: str
 ) -> None:
@@ -191,6 +185,8 @@ def test_the_roles_reach_nothing_of_another_stage_or_region(place: dict[str, str
             for action, arn in (
                 ("s3:GetObject", f"arn:aws:s3:::{other.bucket_name}/tally/executions/1/m.tar.gz"),
                 ("iam:PassRole", other.role_arn),
+                ("sagemaker:UpdateEndpoint", other.arn("sagemaker", f"endpoint/{other.endpoint}")),
+                ("sagemaker:CreateModel", other.arn("sagemaker", f"model/{other.name}-v1-0a")),
                 ("lambda:InvokeFunction", other.arn("lambda", f"function:{other.function_name}")),
                 (
                     "sagemaker:DescribeModelPackage",
@@ -218,3 +214,63 @@ def test_the_template_names_no_partition(region: str) -> None:
     for resource in ("ExecutionRole", "PromotionRole", "BucketPolicy", "RetrainingRole", "Scoring"):
         text = json.dumps(properties(resource, settings))
         assert "arn:aws:" not in text and f"arn:{names.partition(region)}:" in text
+
+
+KEY = "arn:aws:kms:us-east-1:123456789012:key/0a1b"
+
+
+def test_networks_and_keys_need_permissions_of_their_own() -> None:
+    def added(**security: Any) -> set[str]:
+        plain, changed = _of({}), _of({f"security_{k}": v for k, v in security.items()})
+        before, after = (role_policy("ExecutionRole", one) for one in (plain, changed))
+        new = [one for one in after["Statement"] if one not in before["Statement"]]
+        assert all(one["Resource"] == [KEY] for one in new if "kms" in one["Action"][0])
+        return {action for statement in new for action in statement["Action"]}
+
+    assert added() == set()
+    network = added(subnets="[subnet-0a]", security_groups="[sg-0a]")
+    assert "ec2:CreateNetworkInterface" in network and "kms:Decrypt" not in network
+    assert added(kms_key=KEY) == {
+        "kms:CreateGrant",
+        "kms:Decrypt",
+        "kms:DescribeKey",
+        "kms:GenerateDataKey",
+    }
+
+
+def test_no_role_may_delete_a_version_of_an_object(on_aws: Settings) -> None:
+    for resource in ("ExecutionRole", "PromotionRole", "RetrainingRole", "WatchRole"):
+        for statement in role_policy(resource, on_aws)["Statement"]:
+            forbidden = [one for one in statement["Action"] if one.startswith("s3:Delete")]
+            assert forbidden == [], resource
+
+
+@pytest.mark.parametrize(
+    ("action", "resource"),
+    [
+        ("cloudwatch:DescribeAlarms", "cloudwatch:us-east-1:123456789012:alarm:tally-errors"),
+        ("events:PutEvents", "events:us-east-1:123456789012:event-bus/default"),
+        ("s3:GetObject", "s3:::tally-us-east-1-123456789012/tally/executions/1/model.tar.gz"),
+        ("sagemaker:InvokeEndpoint", "sagemaker:us-east-1:123456789012:endpoint/tally"),
+        ("sqs:SendMessage", "sqs:us-east-1:123456789012:tally-lost-approvals"),
+    ],
+)
+def test_promotion_may_watch_test_and_tell(on_aws: Settings, action: str, resource: str) -> None:
+    policy = role_policy("PromotionRole", on_aws)
+    assert allows(policy, action, f"arn:aws:{resource}")
+    assert not allows(policy, action, f"arn:aws:{resource.replace('tally', 'other')}x")
+
+
+def test_promotion_may_note_an_outcome_but_neither_approve_nor_reject(on_aws: Settings) -> None:
+    (statement,) = [
+        one
+        for one in role_policy("PromotionRole", on_aws)["Statement"]
+        if "sagemaker:UpdateModelPackage" in one["Action"]
+    ]
+    assert statement["Condition"] == {"Null": {"sagemaker:ModelApprovalStatus": "true"}}
+
+
+def test_sagemaker_may_read_the_alarms_with_the_execution_role(on_aws: Settings) -> None:
+    policy = role_policy("ExecutionRole", on_aws)
+    alarm = "arn:aws:cloudwatch:us-east-1:123456789012:alarm:tally-errors"
+    assert allows(policy, "cloudwatch:DescribeAlarms", alarm)

@@ -8,7 +8,7 @@ import boto3
 import pytest
 from moto.sagemaker.models import sagemaker_backends
 
-from pipelines.provisioning import container_images, setup, teardown
+from pipelines.provisioning import container_images, setup, teardown, watching
 from pipelines.provisioning.item import SetupError
 from pipelines.provisioning.teardown import Plan, TeardownError
 from pipelines.settings.layers import load
@@ -60,6 +60,7 @@ def _used(settings: Settings) -> boto3.Session:
     )
     client.create_endpoint(EndpointName=name, EndpointConfigName=config)
     session.client("s3").put_object(Bucket=settings.bucket_name, Key="tally/a", Body=b"1")
+    watching.schedule(session, settings, "rate(1 day)")
     return session
 
 
@@ -94,7 +95,8 @@ def test_the_endpoint_goes_first_and_its_price_is_shown(aws: Any) -> None:
     first = plan.deleted[0]
     assert (first.kind, first.name) == ("endpoint", "tally")
     assert first.cost == "0.23 USD an hour, 166 a month (2 ml.m5.large)"
-    assert _named(plan)[1:4] == [
+    assert _named(plan)[1:5] == [
+        ("schedule", "tally-watch"),
         ("pipeline", "tally"),
         ("endpoint configuration", "tally-v1-20260101"),
         ("model", "tally-v1-0a1b"),
@@ -153,6 +155,12 @@ def test_an_interrupted_teardown_continues(aws: Any) -> None:
     assert set(_named(rest)) < set(_named(whole))
     teardown.carry_out(rest, _nothing)
     assert teardown.plan(session, prod, everything=True).deleted == ()
+
+
+def test_the_schedule_of_watching_goes(aws: Any) -> None:
+    watched = _of(watch_schedule="rate(1 day)")
+    plan = teardown.plan(_used(watched), watched, everything=False)
+    assert ("schedule", "tally-watch") in _named(plan)
 
 
 def test_a_bucket_of_ones_own_stays(aws: Any) -> None:

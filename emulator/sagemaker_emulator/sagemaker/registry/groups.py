@@ -82,6 +82,7 @@ def delete_group(context: Context, request: types.DeleteModelPackageGroupInputTy
                 f"{len(versions)} model package(s); delete those first",
             )
         context.store.delete(_KIND, name)
+        context.store.delete("model-package-group-policy", name)
         context.store.delete("tags", arn)
     return {}
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sagemaker_emulator.aws import json_text
 from sagemaker_emulator.aws.context import Context
-from sagemaker_emulator.aws.ports import Outcome
+from sagemaker_emulator.aws.ports import Measurement, Outcome
 from sagemaker_emulator.containers.process import HostLost
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.services.functions.code import folder_of
@@ -78,6 +78,13 @@ def run(
         f"{_status(response)}",
     ]
     context.logs.append(group, stream, lines)
+    measurements = (
+        Measurement("Invocations", 1, "Count"),
+        Measurement("Errors", int(response["failed"]), "Count"),
+        Measurement("Duration", milliseconds, "Milliseconds"),
+    )
+    name = {"FunctionName": function["FunctionName"]}
+    context.metrics.record("AWS/Lambda", name, measurements)
     try:
         return Outcome(json_text.loads(response["payload"]), response["failed"], lines)
     except ValueError as problem:

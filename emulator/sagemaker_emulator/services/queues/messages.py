@@ -10,9 +10,10 @@ import sys
 from typing import Any
 
 from sagemaker_emulator.aws.context import Context
+from sagemaker_emulator.aws.ports import Measurement
 from sagemaker_emulator.storage.store import Document
 
-_KIND = "queue-message"
+KIND = "queue-message"
 # The attributes of moto's Message that are kept, but for its body and identifier.
 _FIELDS = (
     *("message_attributes", "receipt_handle", "_old_receipt_handles", "sent_timestamp"),
@@ -28,13 +29,13 @@ class QueueMessages:
     def __init__(self, context: Context) -> None:
         self._context = context
         # What is in the store: the changing parts of each message by its document's name.
-        self._kept: dict[str, tuple[object, ...]] = {}
+        self._kept: dict[str, tuple[Any, ...]] = {}
 
     def keep(self) -> bool:
         """Write what has changed since the last call, in one step; return whether it has."""
         if "moto.sqs.models" not in sys.modules:
             return False
-        found: dict[str, tuple[object, ...]] = {}
+        found: dict[str, tuple[Any, ...]] = {}
         changed: list[tuple[str, Document]] = []
         for queue in self._queues().values():
             for message in queue._messages:
@@ -51,18 +52,41 @@ class QueueMessages:
                     text = json.dumps({**about, "Fields": fields}, default=_encoded)
                     changed.append((name, json.loads(text)))
         gone = self._kept.keys() - found.keys()
+        self._count(found, gone)
         if changed or gone:
             with self._context.store.transaction():
                 for name, document in changed:
-                    self._context.store.put(_KIND, name, document)
+                    self._context.store.put(KIND, name, document)
                 for name in gone:
-                    self._context.store.delete(_KIND, name)
+                    self._context.store.delete(KIND, name)
         self._kept = found
         return bool(changed or gone)
 
+    def _count(self, found: dict[str, tuple[Any, ...]], gone: set[str]) -> None:
+        """Count what was sent, received and deleted, for CloudWatch; not what was moved."""
+        ids = {name.partition("/")[2] for name in found}
+        counts: dict[tuple[str, str], int] = {}
+
+        def add(name: str, metric: str, number: int = 1) -> None:
+            where = name.partition("/")[0], metric
+            counts[where] = counts.get(where, 0) + number
+
+        for name, (received, *_) in found.items():
+            before = self._kept.get(name)
+            if before is None and not received:
+                add(name, "NumberOfMessagesSent")
+            elif before and received > before[0]:
+                add(name, "NumberOfMessagesReceived", received - before[0])
+        for name in gone:
+            if name.partition("/")[2] not in ids:
+                add(name, "NumberOfMessagesDeleted")
+        for (queue, metric), number in counts.items():
+            values = [Measurement(metric, number, "Count")]
+            self._context.metrics.record("AWS/SQS", {"QueueName": queue}, values)
+
     def restore(self) -> None:
         """Put the kept messages into the queues of a moto that has none of them."""
-        kept = self._context.store.items(_KIND)
+        kept = self._context.store.items(KIND)
         if not kept:
             return
         from moto.sqs.models import Message

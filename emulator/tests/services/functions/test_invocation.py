@@ -66,6 +66,20 @@ def test_an_invocation_that_fails_is_tried_three_times(
     assert context.store.list("invocation") == []
 
 
+def test_invocations_are_measured(context: Context) -> None:
+    create(context, "def handler(event, context): 1 / event")
+    for event in (1, 0, 1):
+        invoke(context, event)
+
+    def sums(metric: str) -> list[tuple[float, float]]:
+        found = context.metrics.sums("AWS/Lambda", {"FunctionName": "f"}, metric, None)
+        return [(each.samples, each.total) for each in found]
+
+    assert sum(total for _, total in sums("Invocations")) == 3
+    assert sum(total for _, total in sums("Errors")) == 1
+    assert sum(samples for samples, _ in sums("Duration")) == 3
+
+
 def test_function_of_an_earlier_version_runs_and_has_the_defaults(context: Context) -> None:
     folder = context.state / "functions" / "f" / "0123456789abcdef"
     folder.mkdir(parents=True)
