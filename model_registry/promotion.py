@@ -15,7 +15,7 @@ from model_registry import endpoint as endpoints
 from model_registry.attempts import Failure
 from model_registry.configuration import Placement
 from model_registry.endpoint import Endpoint
-from model_registry.errors import EndpointBusyError
+from model_registry.errors import EndpointBusyError, RegistryError
 from model_registry.versions import ModelVersion, describe_approved
 
 if TYPE_CHECKING:
@@ -78,6 +78,7 @@ def promote(
         ModelDataError: The model data was overwritten or deleted after the version was registered.
         ImageScanError: The scan of the version's image does not allow that it serves.
         EndpointBusyError: The endpoint was still being changed after `wait_seconds`.
+        RegistryError: The alarms of the rollout do not exist.
     """
     deadline = time.monotonic() + wait_seconds
     name = placement.endpoint_name
@@ -161,6 +162,14 @@ def _try_to_serve(
         )
     except ClientError as error:
         _correct_attempt(client, name)
+        message = error.response["Error"].get("Message", "")
+        if deployment.get("AutoRollbackConfiguration") and "alarm" in message.lower():
+            alarms = ", ".join(placement.rollout.alarms)
+            raise RegistryError(
+                f"SageMaker refuses to guard endpoint {name} by the alarms {alarms}: {message} "
+                "`python pipeline.py setup` makes them; the setting rollout.alarms: [] does "
+                "without."
+            ) from error
         if not (
             configuration.already_exists(error)
             or _in_progress(error)

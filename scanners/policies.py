@@ -75,7 +75,9 @@ def policies(template: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, An
     resources = template["Resources"]
     names = dict(PSEUDO)
     for name, parameter in template.get("Parameters", {}).items():
-        names[name] = str(parameter.get("Default", "")) or name
+        # A key that nobody has named is some key.
+        key = ARNS["AWS::KMS::Key"].format(name) if "Key" in name else name
+        names[name] = str(parameter.get("Default", "")) or key
     for name, resource in resources.items():
         names[f"{name}.Arn"] = ARNS.get(resource["Type"], ROLE).format(name)
         if resource["Type"] == "AWS::SNS::Topic":
@@ -96,9 +98,10 @@ def main(template: Path, configuration: Path) -> int:
         print(*faults, sep="\n")
         return 2
     intended = {
-        (policy, entry["finding"], entry["action"])
+        (policy, entry["finding"], action)
         for entry in yaml.safe_load(configuration.read_text())
         for policy in entry["policies"]
+        for action in entry["actions"]
     }
     documents = list(policies(content))
     if not documents:
@@ -108,9 +111,9 @@ def main(template: Path, configuration: Path) -> int:
     for name, document in documents:
         for finding in parliament.analyze_policy_string(json.dumps(document), name).findings:
             parliament.enhance_finding(finding)
-            about = finding.detail if isinstance(finding.detail, list) else [{}]
+            about = finding.detail if isinstance(finding.detail, list) else [""]
             for one in about:
-                action = one.get("action", "") if isinstance(one, Mapping) else ""
+                action = one.get("action", "") if isinstance(one, Mapping) else str(one)
                 found[name, finding.issue, action] = f"{finding.title}: {finding.detail}"
     for place in sorted(found.keys() - intended):
         print(f"{template}: {' '.join(place)}: {found[place]}")

@@ -71,7 +71,11 @@ class Job:
         return subprocess.run(
             [*(BASH if step.get("shell") == "bash" else DEFAULT), "-c", step["run"]],
             cwd=workspace / step.get("working-directory", "."),
-            env={**{key: self._evaluated(str(text)) for key, text in own.items()}, **environment},
+            env={
+                # What the environment replaces is not evaluated.
+                **{k: self._evaluated(str(v)) for k, v in own.items() if k not in environment},
+                **environment,
+            },
             capture_output=True,
             text=True,
             timeout=seconds,

@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 from types_boto3_sagemaker import SageMakerClient
 
+from model_registry import attempts
+from model_registry import endpoint as endpoints
 from model_registry.capture import Capture
 from model_registry.configuration import Placement
 from model_registry.deployment import Rollout
+from model_registry.errors import RegistryError
 from model_registry.promotion import promote
 from tests.model_registry.served import PLACEMENT, place, register, rest
 
@@ -113,3 +116,17 @@ def test_the_setting_keeps_answers_and_no_photo_until_it_is_0_again(
 def test_a_capture_that_somebody_made_elsewhere_stays() -> None:
     theirs = {"DataCaptureConfig": {"DestinationS3Uri": "s3://theirs/capture"}}
     assert Capture(0, "s3://models/capture").applied(theirs) == theirs
+
+
+def test_alarms_that_setup_has_not_made_are_named_and_nothing_is_changed(
+    emulated: SageMakerClient,
+) -> None:
+    first = promote(emulated, register(emulated), place("unguarded"))
+    rest(emulated, "unguarded")
+    rollout = Rollout(alarms=("unguarded-errors",), endpoint="unguarded")
+    placement = replace(place("unguarded"), rollout=rollout)
+    with pytest.raises(RegistryError, match=r"(?s)unguarded-errors.*pipeline.py setup"):
+        promote(emulated, register(emulated), placement)
+    now = endpoints.read(emulated, "unguarded")
+    assert now and now.config == first.endpoint_config_name
+    assert attempts.failed_config(emulated, now) == ""

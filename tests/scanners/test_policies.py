@@ -25,7 +25,7 @@ Resources:
                 Resource: [{resource}]
 """
 INTENDED = (
-    "- {policies: [Role], finding: RESOURCE_MISMATCH, action: s3:GetObject, reason: a test}\n"
+    "- {policies: [Role], finding: RESOURCE_MISMATCH, actions: ['s3:GetObject'], reason: a test}\n"
 )
 
 

@@ -91,7 +91,9 @@ _EQUIVALENT = {
     # Java's own: code points beyond 16 bits as pairs, and a class of ASCII.
     r"\uD800\uDC00-\uDBFF\uDFFF": r"\x{10000}-\x{10FFFF}",
     r"\p{Alnum}": "a-zA-Z0-9",
+    r"[\p{Print}]": "[ -~]",
     r"\p{Print}": "[ -~]",
+    r"\p{ASCII}": r"[\x00-\x7f]",
 }
 # For `re`, which has no classes of Unicode. Patterns with letters or digits have both, and _.
 _PYTHON_CLASSES = {

@@ -24,12 +24,14 @@ NAMED = {"EndpointName": "endpoint", "EndpointConfigName": "endpoint-config", "M
 
 
 def allows(policy: Document, action: str, resource: str) -> bool:
-    """Whether the policy lets the action be done to the resource."""
-    return any(
-        action in statement["Action"]
-        and any(fnmatchcase(resource, pattern) for pattern in statement["Resource"])
+    """Whether the policy lets the action be done to the resource; a refusal counts more."""
+    effects = {
+        statement["Effect"]
         for statement in policy["Statement"]
-    )
+        if action in statement["Action"]
+        and any(fnmatchcase(resource, pattern) for pattern in statement["Resource"])
+    }
+    return effects == {"Allow"}
 
 
 @pytest.mark.parametrize("resource", ["ExecutionRole", "PromotionRole", "WatchRole"])
@@ -96,7 +98,7 @@ def test_jobs_cannot_write_code_or_data(on_aws: Settings) -> None:
         assert allows(policy, "s3:GetObject", resource)
 
 
-@pytest.mark.parametrize("endpoint", ["tally", "tally-north"])
+@pytest.mark.parametrize("endpoint", ["tally", "tally-north", "tally-devices"])
 def test_promotion_has_its_permissions_and_none_for_other_endpoints(
     aws: Any, on_aws: Settings, endpoint: str
 ) -> None:
@@ -183,6 +185,8 @@ def test_the_roles_reach_nothing_of_another_stage_or_region(place: dict[str, str
             for action, arn in (
                 ("s3:GetObject", f"arn:aws:s3:::{other.bucket_name}/tally/executions/1/m.tar.gz"),
                 ("iam:PassRole", other.role_arn),
+                ("sagemaker:UpdateEndpoint", other.arn("sagemaker", f"endpoint/{other.endpoint}")),
+                ("sagemaker:CreateModel", other.arn("sagemaker", f"model/{other.name}-v1-0a")),
                 ("lambda:InvokeFunction", other.arn("lambda", f"function:{other.function_name}")),
                 (
                     "sagemaker:DescribeModelPackage",
