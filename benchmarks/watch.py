@@ -26,7 +26,7 @@ from pathlib import Path
 
 import numpy as np
 import sources
-from PIL import Image, ImageEnhance, ImageFilter
+from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 from repository import STEPS
 
 from evaluation import archive, not_bins, predictions, testset, watched
@@ -173,10 +173,11 @@ def noticed(
 
 def scene(number: list[int], photo: Image.Image) -> Image.Image:
     """One of the pictures that are no bins, each in turn."""
-    kinds = not_bins.pictures_by_kind([])
-    flat = [picture for pictures in kinds.values() for picture in pictures]
     number[0] += 1
-    return flat[number[0] % len(flat)].resize(photo.size)
+    drawn = Image.new("RGB", (not_bins.SIDE, not_bins.SIDE))
+    draw = not_bins.SCENES[number[0] % len(not_bins.SCENES)]
+    draw(drawn, ImageDraw.Draw(drawn), np.random.default_rng(number[0]))
+    return drawn.resize(photo.size)
 
 
 def darker(factor: float, photo: Image.Image) -> Image.Image:
@@ -215,7 +216,7 @@ def main() -> None:
         )
         few = max(10, options.runs // 15)
         pictures: list[tuple[str, Change]] = [
-            *((f"light at {f:.0%}", partial(darker, f)) for f in (0.9, 0.8, 0.6)),
+            *((f"light at {f:.0%}", partial(darker, f)) for f in (1.0, 0.9, 0.8, 0.6)),
             *((f"out of focus by {r} pixels", partial(blurred, r)) for r in (1, 3)),
             ("other scenes", partial(scene, [0])),
         ]

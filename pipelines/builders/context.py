@@ -1,5 +1,6 @@
 """What every builder needs: settings, parameters, code, and the options that all steps share."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -32,6 +33,9 @@ from pipelines.settings.model import Settings
 from pipelines.upload.code import Bundle
 
 PROCESSING = "/opt/ml/processing"
+# Families with a disk of their own, such as g4dn, g5 and m5d. It is always encrypted in hardware,
+# and SageMaker refuses a VolumeKmsKeyId for them.
+LOCAL_DISK = re.compile(r"(g[5-9]|p[5-9]|trn)\w*|[a-z]+\d\w*d\w*")
 TAGS = [{"Key": "project", "Value": NAME}]
 # This configuration turns off the SDK's telemetry, and keeps a person's own SDK defaults from
 # changing the definition.
@@ -172,7 +176,7 @@ class BuildContext:
             instance_count=1,
             instance_type=self.parameters[instance],
             volume_size_in_gb=self.settings.instances.volume_gb,
-            volume_kms_key=security.kms_key or None,
+            volume_kms_key=self.volume_key(instance),
             output_kms_key=security.kms_key or None,
             network_config=network,
             max_runtime_in_seconds=self.max_seconds,
@@ -180,6 +184,15 @@ class BuildContext:
             sagemaker_session=self.session,
             tags=TAGS,
         )
+
+    def volume_key(self, instance: str) -> str | None:
+        """The KMS key of a job's disk; None where the settings name none, or AWS takes none.
+
+        Args:
+            instance: The name of the parameter for the instance type, whose default decides.
+        """
+        family = str(self.parameters[instance].default_value).split(".")[1]
+        return None if LOCAL_DISK.fullmatch(family) else self.settings.security.kms_key or None
 
     def code_input(self, bundle: str) -> ProcessingInput:
         """The input with a bundle's files."""

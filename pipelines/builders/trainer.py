@@ -68,7 +68,7 @@ def trainer(
             instance_count=instances.training_count,
             enable_managed_spot_training=instances.spot or None,
             volume_size_in_gb=instances.volume_gb,
-            volume_kms_key_id=security.kms_key or None,
+            volume_kms_key_id=context.volume_key("TrainingInstanceType"),
         ),
         stopping_condition=StoppingCondition(
             max_runtime_in_seconds=context.max_seconds,

@@ -10,7 +10,6 @@ from sagemaker.train.tuner import HyperparameterTuner
 
 from pipelines.builders.context import TAGS, BuildContext
 from pipelines.builders.trainer import METRICS, OBJECTIVE, channels, checkpoints, trainer
-from pipelines.settings.model import Security
 
 # Only the final training is watched, and gets what an endpoint needs besides the count.
 UNWATCHED = {"debug": "false", "profile": "false", "export": "none", "decision": "none"}
@@ -25,11 +24,18 @@ class LimitedTuningStep(TuningStep):
     """
 
     def __init__(
-        self, name: str, *, parameters: Mapping[str, Any], security: Security, **options: Any
+        self,
+        name: str,
+        *,
+        parameters: Mapping[str, Any],
+        isolated: bool,
+        volume_key: str | None,
+        **options: Any,
     ) -> None:
         super().__init__(name, **options)
         self._parameters = parameters
-        self._security = security
+        self._isolated = isolated
+        self._volume_key = volume_key
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -42,10 +48,10 @@ class LimitedTuningStep(TuningStep):
         }
         configuration["RandomSeed"] = self._parameters["Seed"]
         job = request["TrainingJobDefinition"]
-        if self._security.isolated:
+        if self._isolated:
             job["EnableNetworkIsolation"] = True
-        if self._security.kms_key:
-            job["ResourceConfig"]["VolumeKmsKeyId"] = self._security.kms_key
+        if self._volume_key:
+            job["ResourceConfig"]["VolumeKmsKeyId"] = self._volume_key
         return request
 
 
@@ -84,7 +90,8 @@ def tune_step(context: BuildContext, prepare: Any) -> TuningStep:
         cache_config=context.cache,
         retry_policies=context.job_retries,
         parameters=parameter,
-        security=context.settings.security,
+        isolated=context.settings.security.isolated,
+        volume_key=context.volume_key("TrainingInstanceType"),
     )
 
 

@@ -35,6 +35,7 @@ SECURED = {
     "PIPELINE_SECURITY_SECURITY_GROUPS": "[sg-0a1b]",
     "PIPELINE_SECURITY_ISOLATED": "true",
     "PIPELINE_SECURITY_KMS_KEY": KEY,
+    "PIPELINE_INSTANCES_TRAINING": "ml.m5.xlarge",
 }
 VARIANTS = {
     "aws": ("aws", {}),
@@ -45,6 +46,7 @@ VARIANTS = {
     "spot": ("aws", {"PIPELINE_INSTANCES_SPOT": "true", "PIPELINE_TRAINING_MAX_HOURS": "2"}),
     "weights": ("aws", {"PIPELINE_TRAINING_PRETRAINED": WEIGHTS}),
     "secured": ("aws", SECURED),
+    "local-disk": ("aws", {**SECURED, "PIPELINE_INSTANCES_TRAINING": "ml.g4dn.xlarge"}),
     "random": ("local", {"PIPELINE_TRAINING_PRETRAINED": "none"}),
 }
 
@@ -371,6 +373,19 @@ def test_every_job_has_the_network_and_the_key_of_the_settings(texts: dict[str, 
         assert job["NetworkConfig"].get("EnableNetworkIsolation", False) is (name == "Evaluate")
         assert job["ProcessingOutputConfig"]["KmsKeyId"] == KEY
         assert job["ProcessingResources"]["ClusterConfig"]["VolumeKmsKeyId"] == KEY
+
+
+def test_a_disk_that_is_part_of_the_instance_gets_no_key(texts: dict[str, str]) -> None:
+    """SageMaker refuses it for ml.g4dn, ml.g5 and others, whose disks are encrypted anyway."""
+    steps = {one["Name"]: one for one in json.loads(texts["local-disk"])["Steps"]}
+    for job in (
+        steps["Tune"]["Arguments"]["TrainingJobDefinition"],
+        steps["Train"]["Arguments"],
+    ):
+        assert "VolumeKmsKeyId" not in job["ResourceConfig"]
+        assert job["OutputDataConfig"]["KmsKeyId"] == KEY
+    prepare = steps["Prepare"]["Arguments"]["ProcessingResources"]["ClusterConfig"]
+    assert prepare["VolumeKmsKeyId"] == KEY
 
 
 def test_without_security_settings_no_job_names_a_network_or_a_key(texts: dict[str, str]) -> None:
