@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 
 from model_registry import endpoint as endpoints
 from model_registry.endpoint import Endpoint
-from model_registry.versions import ModelVersion, describe
+from model_registry.versions import ModelVersion, account_of, describe
 
 if TYPE_CHECKING:
     from types_boto3_sagemaker import SageMakerClient
@@ -158,7 +158,12 @@ def _note(client: SageMakerClient, current: Endpoint, attempt: str) -> Failure:
     model = endpoints.read_model(client, attempt, current.variant)
     version = _version(client, model.package)
     reason = current.failure.rstrip(".") or UNKNOWN
-    if version and model.created >= version.created:  # else another package of the same name
+    # Else it is another package of the same name. Another account's version is not ours to change.
+    if (
+        version
+        and model.created >= version.created
+        and account_of(version.arn) == account_of(current.arn)
+    ):
         _note_on(client, version, endpoints.decided_at(client, attempt), reason)
     serving = "" if current.status in BROKEN else current.model.package
     number = version.version if version else 0

@@ -18,7 +18,7 @@ from model_registry.deployment import Rollout
 from model_registry.endpoint import DECIDED_AT, REPLACES, Endpoint
 from model_registry.errors import RegistryError
 from model_registry.security import Security
-from model_registry.versions import ModelVersion, create_model
+from model_registry.versions import ModelVersion, account_of, create_model
 
 if TYPE_CHECKING:
     from types_boto3_sagemaker import SageMakerClient
@@ -122,8 +122,11 @@ def _create_model(
     identity = f"{version.arn} {version.created.isoformat()}"
     if security := placement.security.of_model:  # else the model would stay in its old network
         identity += json.dumps(security)
+    # The role may create models of the stage's names, and another account's group has its own.
+    foreign = account_of(version.arn) != account_of(placement.role_arn) and placement.role_arn
+    stem = placement.endpoint_name if foreign else version.group
     digest = hashlib.sha256(identity.encode()).hexdigest()[:8]
-    name = f"{version.group[:40]}-v{version.version}-{digest}"
+    name = f"{stem[:40]}-v{version.version}-{digest}"
     role = placement.role_arn or _role_of(client, current)
     try:
         create_model(client, name, version, role, tag_list(placement.tags), security)

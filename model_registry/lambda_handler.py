@@ -5,9 +5,9 @@ with `endpoint_name` and `instance_type` in its CustomerMetadataProperties. When
 finished a change, its event brings up an approval that could not be carried out meanwhile.
 
 `setup` writes the environment variables: `EXECUTION_ROLE` (the role that the endpoint's model
-gets), `ROLLOUT` (`deployment.Rollout` as JSON), `MODEL_PACKAGE_GROUP`, `INSTANCE_COUNT`, `TAGS` and
-`STOP_AT` (the setting `images.stop_at`); `CAPTURE` (`capture.Capture` as JSON) and `SECURITY`
-(`security.Security` as JSON).
+gets), `ROLLOUT` (`deployment.Rollout` as JSON), `MODEL_PACKAGE_GROUP` (a name, or the ARN of
+another account's), `INSTANCE_COUNT`, `TAGS` and `STOP_AT` (the setting `images.stop_at`); `CAPTURE`
+(`capture.Capture` as JSON) and `SECURITY` (`security.Security` as JSON).
 """
 
 import json
@@ -102,9 +102,11 @@ def _follow(client: "SageMakerClient", event: Mapping[str, Any], context: Any) -
     if current is None or current.busy:
         return {"status": CHANGING, "endpoint_name": name}
     group = os.environ["MODEL_PACKAGE_GROUP"]
-    if attempts.group_of(attempts.package(client, current)) != group:
+    if not _is_of(group, attempts.package(client, current)):
         return {"status": NOT_OURS, "endpoint_name": name}
     attempts.settle(client, current, _announce)
+    if group.startswith("arn:"):  # another account decides on versions; here people promote them
+        return {"status": NOTHING_LEFT, "endpoint_name": name}
     version = decisions.last(client, group, name)
     by_hand = not endpoints.tags(client, current.config).get(endpoints.DECIDED_AT)
     if version is None or by_hand:  # whoever gave it another configuration has decided later
@@ -125,7 +127,7 @@ def _test_while_baking(client: "SageMakerClient", detail: Mapping[str, Any]) -> 
         for one in variants
     )
     package = endpoints.read_model(client, pending["EndpointConfigName"]).package if ready else ""
-    if not package or attempts.group_of(package) != os.environ["MODEL_PACKAGE_GROUP"]:
+    if not package or not _is_of(os.environ["MODEL_PACKAGE_GROUP"], package):
         return {"status": NOTHING_TO_TEST}
     version = describe(client, package)
     outcome = smoke_test.run(
@@ -186,6 +188,13 @@ def _promote(
         raise
     replaced = describe_replaced(client, promotion, version)
     return {**_named(version), **asdict(promotion), **replaced}
+
+
+def _is_of(group: str, package: str) -> bool:
+    """Whether a version is of a group, which is a name, or an ARN for another account's."""
+    if not group.startswith("arn:"):
+        return attempts.group_of(package) == group
+    return package.replace(":model-package/", ":model-package-group/").rpartition("/")[0] == group
 
 
 def _named(version: ModelVersion) -> dict[str, Any]:

@@ -55,6 +55,11 @@ def describe(client: SageMakerClient, arn: str) -> ModelVersion:
     )
 
 
+def account_of(arn: str) -> str:
+    """The account in an ARN."""
+    return arn.split(":")[4] if arn.count(":") > 4 else ""
+
+
 def describe_approved(client: SageMakerClient, arn: str) -> ModelVersion:
     """Return the model package with this ARN, which must be approved.
 

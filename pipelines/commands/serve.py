@@ -58,7 +58,7 @@ def models(
     from pipelines.serving import comparison
 
     compared = comparison.compare(
-        target.session, target.settings.name, target.settings.endpoint, versions or []
+        target.session, target.settings.group, target.settings.endpoint, versions or []
     )
     if as_json:
         print_json([entry.as_dict() for entry in compared])
@@ -88,6 +88,7 @@ def approve(
     from pipelines.serving import package_group
 
     client = target.sagemaker
+    _refuse_elsewhere(target, f"approve {version or ''}".rstrip())
     chosen = package_group.choose(client, target.settings.name, APPROVED, version)
     name = chosen.metadata.get("endpoint_name") or target.settings.endpoint
     command = f"approve {chosen.version}"
@@ -108,6 +109,7 @@ def reject(
     from model_registry import endpoint as endpoints
     from pipelines.serving import package_group
 
+    _refuse_elsewhere(target, f"reject {version or ''}".rstrip())
     rejected = package_group.decide(
         target.sagemaker, target.settings.name, package_group.REJECTED, version, reason
     )
@@ -142,7 +144,7 @@ def promote(
     from pipelines.serving import package_group
 
     client = target.sagemaker
-    package = package_group.find(client, target.settings.name, version)
+    package = package_group.find(client, target.settings.group, version)
     if package.approval == APPROVED:  # else it is refused
         current = endpoints.read(client, target.settings.endpoint)
         _show_change(target, package, current, f"promote {version}", yes)
@@ -165,7 +167,7 @@ def rollback(target: TargetOption = LOCAL) -> None:
     version = _deploy(target, rolling_back.rollback)
     try:
         _show_change(
-            target, package_group.find(client, target.settings.name, version), before, "", yes=True
+            target, package_group.find(client, target.settings.group, version), before, "", yes=True
         )
     except Exception as error:
         note(f"What it changes is not known: {error}")
@@ -187,7 +189,7 @@ def endpoint(
 
     client, name = target.sagemaker, target.settings.endpoint
     if wait:
-        rollout.wait(client, target.settings.name, name, seconds, note)
+        rollout.wait(client, target.settings.group, name, seconds, note)
     described = endpoint_status.describe(client, name)
     if as_json:
         print_json(described)
@@ -229,6 +231,23 @@ def redrive(as_json: AsJson = False, target: TargetOption = LOCAL) -> None:
         note("Nothing is left: every approval was carried out, or overtaken by a later one.")
     if any(one.failure for one in outcomes):
         raise typer.Exit(1)
+
+
+def _refuse_elsewhere(target: Target, command: str) -> None:
+    """Refuse to decide on versions of another account's registry.
+
+    Raises:
+        RegistryError: The settings name such a registry.
+    """
+    from model_registry.errors import RegistryError
+
+    shared = target.settings.shared_registry
+    if shared.group:
+        raise RegistryError(
+            f"The versions are those of {shared.group}, and are decided on in its account: run "
+            f"`python pipeline.py {command}` signed in to {shared.account}. Here, "
+            "`python pipeline.py promote VERSION` serves what is approved there."
+        )
 
 
 def _show_change(

@@ -27,7 +27,7 @@ def environment(settings: Settings) -> dict[str, str]:
         CAPTURE: json.dumps(asdict(capture(settings))),
         "EXECUTION_ROLE": settings.role_arn,
         "INSTANCE_COUNT": str(settings.instances.inference_count),
-        "MODEL_PACKAGE_GROUP": settings.name,
+        "MODEL_PACKAGE_GROUP": settings.group,
         "STOP_AT": settings.images.stop_at,
         ROLLOUT: json.dumps(asdict(rollout(settings))),
         SECURITY: json.dumps(asdict(security(settings))),

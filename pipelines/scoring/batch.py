@@ -63,7 +63,7 @@ def score(
         RegistryError: There is no such version, or it is not approved.
     """
     client = session.client("sagemaker")
-    package = choose_version(client, settings.name, version)
+    package = choose_version(client, settings.group, version)
     if isinstance(source, str):
         source = images.from_prefix(session.client("s3"), source)
     found = records.read(files.records, files.expected, source.names)

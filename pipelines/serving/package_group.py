@@ -164,6 +164,11 @@ def _summaries(
         for page in pages:
             yield from page["ModelPackageSummaryList"]
     except ClientError as error:
+        if error.response["Error"]["Code"] == "AccessDeniedException" and group.startswith("arn:"):
+            raise NoGroupError(
+                f"The versions of {group} cannot be read: {error.response['Error']['Message']} "
+                "Its account must name this one in `shared_registry.consumers` and run `setup`."
+            ) from error
         if "does not exist" in error.response["Error"]["Message"]:
             raise NoGroupError(
                 f"There is no model package group {group} yet. "

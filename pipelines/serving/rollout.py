@@ -87,7 +87,12 @@ def wait(
 
 
 def _approved_last(client: SageMakerClient, group: str, name: str) -> ModelVersion | None:
-    """The version for this endpoint that somebody approved last, which need not be the newest."""
+    """The version for this endpoint that somebody approved last, which need not be the newest.
+
+    None of another account's registry: an approval there deploys nothing here.
+    """
+    if group.startswith("arn:"):
+        return None
     try:
         approved = list_versions(client, group, APPROVED)
     except NoGroupError:

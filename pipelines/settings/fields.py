@@ -158,6 +158,21 @@ KmsKey = Annotated[
         "the ARN of a KMS key, or empty", _matches(r"(arn:aws[a-z-]*:kms:[^:]+:\d{12}:key/[\w-]+)?")
     ),
 ]
+Accounts = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_tuple),
+    Allowed(
+        "a list of at most 20 accounts, each twelve digits in quotes; [] for none",
+        lambda ids: len(ids) <= 20 and all(re.fullmatch(r"\d{12}", one) for one in ids),
+    ),
+]
+ModelGroup = Annotated[
+    str,
+    Allowed(
+        "the ARN of a model package group, or empty",
+        _matches(r"(arn:aws[a-z-]*:sagemaker:[a-z0-9-]+:\d{12}:model-package-group/[\w-]{1,63})?"),
+    ),
+]
 # The periods that CloudWatch Logs accepts, up to a year.
 LogDays = Annotated[
     int,

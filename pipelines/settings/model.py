@@ -351,6 +351,31 @@ class Security(Section):
         return self
 
 
+class SharedRegistry(Section):
+    """A model registry that several accounts promote from; this machine has one account."""
+
+    consumers: fields.Accounts = ()
+    """Accounts that may promote the versions of this account's group; `setup` lets them read."""
+    group: fields.ModelGroup = ""
+    """Another account's model package group, to promote its versions here; empty: this one's."""
+
+    @model_validator(mode="after")
+    def _check_side(self) -> "SharedRegistry":
+        if self.consumers and self.group:
+            raise ValueError("consumers are for the registry's account, group for the others")
+        return self
+
+    @property
+    def account(self) -> str:
+        """The account of `group`; "" for none."""
+        return self.group.split(":")[4] if self.group else ""
+
+    @property
+    def name(self) -> str:
+        """The name of `group`; "" for none."""
+        return self.group.rpartition("/")[2]
+
+
 class Desk(Section):
     """The desk: pages in the browser on which people check bins."""
 
@@ -413,6 +438,22 @@ class Settings(Section):
     desk: Desk = Desk()
     watch: Watch = Watch()
     security: Security = Security()
+    shared_registry: SharedRegistry = SharedRegistry()
+
+    @field_validator("shared_registry")
+    @classmethod
+    def _check_shared_registry(
+        cls, value: SharedRegistry, others: ValidationInfo
+    ) -> SharedRegistry:
+        if others.data.get("target") == "local" and value != SharedRegistry():
+            raise ValueError("is for AWS only; this machine has one account")
+        region = others.data.get("region")
+        if value.group and value.group.split(":")[3] != region:
+            raise ValueError(
+                f"group must be in {region} (setting region), as SageMaker creates a model only "
+                f"from a version of its own region, not {value.group}"
+            )
+        return value
 
     @field_validator("security")
     @classmethod
@@ -503,6 +544,11 @@ class Settings(Section):
         `tally` for prod, `tally-dev` and `tally-staging` for the others.
         """
         return names.base(self.stage)
+
+    @property
+    def group(self) -> str:
+        """The model package group that is promoted from: its name, or another account's ARN."""
+        return self.shared_registry.group or self.name
 
     @property
     def tags(self) -> dict[str, str]:

@@ -11,6 +11,7 @@ import boto3
 import pytest
 from moto.iam.access_control import PermissionResult
 from moto.s3.models import FakeBucket
+from moto.sagemaker.responses import SageMakerResponse
 from moto.server import ThreadedMotoServer
 
 from pipelines.provisioning import container_images
@@ -58,6 +59,7 @@ def aws(server: str, monkeypatch: pytest.MonkeyPatch) -> Aws:
     # Moto reads no condition: what refuses plain HTTP would refuse everything.
     neutral = PermissionResult.NEUTRAL
     monkeypatch.setattr(FakeBucket, "get_permission", lambda *arguments: neutral)
+    _add_group_policies(monkeypatch)
     for variable, value in {
         "AWS_ENDPOINT_URL": server,
         "AWS_ACCESS_KEY_ID": "testing",
@@ -71,6 +73,32 @@ def aws(server: str, monkeypatch: pytest.MonkeyPatch) -> Aws:
 
     httpx.post(f"{server}/moto-api/reset")
     return Aws(session, server)
+
+
+def _add_group_policies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The policies of model package groups, which moto does not have."""
+    policies: dict[str, str] = {}
+
+    def name(request: Any) -> str:
+        return str(json.loads(request.body)["ModelPackageGroupName"])
+
+    def get(request: Any) -> Any:
+        if name(request) in policies:
+            return json.dumps({"ResourcePolicy": policies[name(request)]})
+        error = {"__type": "ValidationException", "message": "Cannot find a resource policy."}
+        return json.dumps(error), {"status": 400}
+
+    def put(request: Any) -> str:
+        policies[name(request)] = json.loads(request.body)["ResourcePolicy"]
+        return json.dumps({"ModelPackageGroupArn": f"arn:{name(request)}"})
+
+    def delete(request: Any) -> str:
+        del policies[name(request)]
+        return ""
+
+    for operation, method in (("get", get), ("put", put), ("delete", delete)):
+        name_ = f"{operation}_model_package_group_policy"
+        monkeypatch.setattr(SageMakerResponse, name_, method, raising=False)
 
 
 @pytest.fixture

