@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from model_registry.capture import CAPTURE, Capture
 from model_registry.deployment import ROLLOUT, Rollout
-from pipelines import NAME
+from model_registry.security import SECURITY, Security
 from pipelines.provisioning.item import SetupError, explained
 from pipelines.provisioning.kinds.functions import package, sha
 from pipelines.settings.model import Settings
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     import boto3
 
     from model_registry.configuration import Placement
-
-TAGS = {"project": NAME}
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -32,7 +30,8 @@ def environment(settings: Settings) -> dict[str, str]:
         "MODEL_PACKAGE_GROUP": settings.name,
         "STOP_AT": settings.images.stop_at,
         ROLLOUT: json.dumps(asdict(rollout(settings))),
-        "TAGS": json.dumps(TAGS),
+        SECURITY: json.dumps(asdict(security(settings))),
+        "TAGS": json.dumps(settings.tags),
     }
 
 
@@ -49,6 +48,12 @@ def capture(settings: Settings) -> Capture:
     return Capture(settings.capture.percent, settings.capture_address)
 
 
+def security(settings: Settings) -> Security:
+    """The network and the key of the endpoint and of batch scoring."""
+    chosen = settings.security
+    return Security(chosen.subnets, chosen.security_groups, chosen.isolated, chosen.kms_key)
+
+
 def placement(settings: Settings) -> "Placement":
     """The settings' endpoint, as the command line promotes to it."""
     from model_registry.configuration import Placement
@@ -59,9 +64,10 @@ def placement(settings: Settings) -> "Placement":
         settings.role_arn,
         settings.instances.inference_count,
         rollout(settings),
-        TAGS,
+        settings.tags,
         settings.images.stop_at,
         capture(settings),
+        security(settings),
     )
 
 
