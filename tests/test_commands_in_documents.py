@@ -62,7 +62,7 @@ def parse(words: list[str]) -> list[str]:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_shows_commands(page: str) -> None:
-    assert len(list(calls(page))) >= 5
+    assert len(list(calls(page))) >= 4
 
 
 @pytest.mark.parametrize("words", CALLS)
@@ -76,7 +76,7 @@ def test_a_command_exists_with_its_options(words: list[str]) -> None:
     "words", [["endpoints"], ["endpoint", "--waits"], ["watch", "--since", "x"]]
 )
 def test_what_does_not_exist_is_noticed(words: list[str]) -> None:
-    with pytest.raises(Exception, match="No such|not a number"):
+    with pytest.raises(Exception, match=r"No such|not a number"):
         parse(words)
 
 
