@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from model_registry.capture import CAPTURE, Capture
 from model_registry.deployment import ROLLOUT, Rollout
+from model_registry.scaling import SCALING, Scaling
 from pipelines import NAME
 from pipelines.provisioning.item import SetupError, explained
 from pipelines.provisioning.kinds.functions import package, sha
@@ -32,6 +33,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "MODEL_PACKAGE_GROUP": settings.name,
         "STOP_AT": settings.images.stop_at,
         ROLLOUT: json.dumps(asdict(rollout(settings))),
+        SCALING: json.dumps(asdict(scaling(settings))),
         "TAGS": json.dumps(TAGS),
     }
 
@@ -47,6 +49,12 @@ def rollout(settings: Settings) -> Rollout:
 def capture(settings: Settings) -> Capture:
     """What endpoints keep of their answers."""
     return Capture(settings.capture.percent, settings.capture_address)
+
+
+def scaling(settings: Settings) -> Scaling:
+    """How many instances endpoints have."""
+    chosen = settings.scaling
+    return Scaling(chosen.min, chosen.max, chosen.invocations_per_instance)
 
 
 def placement(settings: Settings) -> "Placement":
