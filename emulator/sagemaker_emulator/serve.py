@@ -70,7 +70,7 @@ from sagemaker_emulator.services.scaling.scaler import Scaler
 from sagemaker_emulator.services.schedules import groups as schedule_groups
 from sagemaker_emulator.services.schedules import operations as schedules
 from sagemaker_emulator.services.schedules.scheduler import Scheduler
-from sagemaker_emulator.services.stacks import change_sets
+from sagemaker_emulator.services.stacks import change_sets, descriptions
 from sagemaker_emulator.services.stacks import operations as stack_operations
 from sagemaker_emulator.services.stacks.stacks import Stacks
 from sagemaker_emulator.state_folder import only_server, own
@@ -102,6 +102,7 @@ OPERATIONS: tuple[ModuleType, ...] = (
         scaling_tags,
         log_retention,
         stack_operations,
+        descriptions,
         change_sets,
         alarms,
         alarm_tags,

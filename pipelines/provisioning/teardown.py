@@ -89,7 +89,6 @@ def plan(session: "boto3.Session", settings: Settings, *, everything: bool) -> P
         for resource in reversed(template.resources(settings))
         if not KINDS[resource.type].goes_with_another and _is_there(session, resource)
     ]
-    described = [one for one in [_schedule(settings)] if _is_there(session, one)] + described
     if everything:
         described += [group for group in [_log_group(settings)] if _is_there(session, group)]
     with explained("cloudformation"):
@@ -222,12 +221,6 @@ def _ours(pages: Any, members: str, key: str, settings: Settings) -> Iterator[st
         for one in page[members]:
             if names.belongs(settings.stage, one[key]):
                 yield one[key]
-
-
-def _schedule(settings: Settings) -> Resource:
-    """The schedule of watching, which is not in the template."""
-    name = settings.watch_name
-    return Resource("Schedule", "AWS::Scheduler::Schedule", name, {"Name": name}, retained=False)
 
 
 def _is_there(session: "boto3.Session", resource: Resource) -> bool:

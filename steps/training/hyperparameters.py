@@ -89,7 +89,7 @@ class Recipe(BaseModel):
         "auto", "none: count by the photo alone, as trials do"
     )
     export: Literal["auto", "required", "none"] = _field(
-        "auto", "auto: for ONNX Runtime, else PyTorch; required: for it or fail; none: use PyTorch"
+        "auto", "ONNX export; auto: fall back to PyTorch; none: PyTorch"
     )
 
     @field_validator("backbone")

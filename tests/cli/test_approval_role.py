@@ -73,5 +73,5 @@ def test_it_may_neither_register_nor_deploy_nor_start(allowed: set[str]) -> None
 def test_only_the_protected_environment_gets_it(role: dict[str, Any]) -> None:
     (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
     subject = statement["Condition"]["StringEquals"]["token.actions.githubusercontent.com:sub"]
-    assert subject == "repo:${GitHubRepository}:environment:production"
+    assert subject == {"Fn::Sub": "repo:${GitHubRepository}:environment:production"}
     assert "*" not in json.dumps(statement)

@@ -157,10 +157,12 @@ def test_an_interrupted_teardown_continues(aws: Any) -> None:
     assert teardown.plan(session, prod, everything=True).deleted == ()
 
 
-def test_the_schedule_of_watching_goes(aws: Any) -> None:
+@pytest.mark.parametrize("everything", [False, True])
+def test_nothing_is_deleted_twice(aws: Any, everything: bool) -> None:
     watched = _of(watch_schedule="rate(1 day)")
-    plan = teardown.plan(_used(watched), watched, everything=False)
-    assert ("schedule", "tally-watch") in _named(plan)
+    parts = _named(teardown.plan(_used(watched), watched, everything=everything))
+    assert ("schedule", "tally-watch") in parts
+    assert len(parts) == len({*parts})
 
 
 def test_a_bucket_of_ones_own_stays(aws: Any) -> None:

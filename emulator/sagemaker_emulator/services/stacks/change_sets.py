@@ -10,6 +10,7 @@ from sagemaker_emulator.aws.dispatch import Response, operation
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.services.stacks import stack as stacks
 from sagemaker_emulator.services.stacks.change import Change, set_status
+from sagemaker_emulator.services.stacks.descriptions import shown
 from sagemaker_emulator.services.stacks.functions import Scope
 from sagemaker_emulator.services.stacks.kinds import known
 from sagemaker_emulator.services.stacks.operations import (
@@ -19,7 +20,6 @@ from sagemaker_emulator.services.stacks.operations import (
     begin_update,
     differs,
     prepared,
-    shown,
 )
 from sagemaker_emulator.services.stacks.template import parse, refused
 from sagemaker_emulator.storage.store import Document

@@ -91,9 +91,11 @@ def test_every_answer_that_is_composed_follows_the_schema(classes: str) -> None:
         Evidence(shares, strangeness=1e9),
         Evidence(shares, items=shares, both=shares[::-1].copy()),
     ]
+    # What `inference.py` adds of the model and the photo.
+    about = {key: ANSWER.schema["examples"][0][key] for key in ("model", "input")}
     verdicts = set()
     for one, record, rule in itertools.product(evidence, records, [None, Rule.read(settings)]):
         found = json.loads(json.dumps(answer.compose(one, record, known, rule)))
-        ANSWER.validate(found)
+        ANSWER.validate(found | about)
         verdicts.add(found.get("verdict"))
     assert {None, "look", "cannot_judge"} <= verdicts
