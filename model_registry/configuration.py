@@ -17,6 +17,7 @@ from model_registry.capture import Capture
 from model_registry.deployment import Rollout
 from model_registry.endpoint import DECIDED_AT, REPLACES, Endpoint
 from model_registry.errors import RegistryError
+from model_registry.security import Security
 from model_registry.versions import ModelVersion, create_model
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class Placement:
     tags: Mapping[str, str] = field(default_factory=dict)
     stop_at: str = image_scan.NONE
     capture: Capture = field(default_factory=Capture)
+    security: Security = field(default_factory=Security)
 
 
 def create(
@@ -74,7 +76,7 @@ def create(
         }
         settings = {"ProductionVariants": [variant]}
     tags = {**placement.tags, **tags}
-    settings = placement.capture.applied(settings)
+    settings = placement.security.applied(placement.capture.applied(settings))
     # Milliseconds, because two decisions in one second are two configurations; a hash, because a
     # decision that another one overtook may return with another predecessor.
     moment = decided_at.astimezone(UTC).strftime("%Y%m%d%H%M%S%f")[:-3]
@@ -117,11 +119,14 @@ def _create_model(
     """Create the SageMaker model of a version, if it does not exist; return its name."""
     # The versions of a group that was deleted and created again count from 1, so the number alone
     # could name the model of another package.
-    identity = f"{version.arn} {version.created.isoformat()}".encode()
-    name = f"{version.group[:40]}-v{version.version}-{hashlib.sha256(identity).hexdigest()[:8]}"
+    identity = f"{version.arn} {version.created.isoformat()}"
+    if security := placement.security.of_model:  # else the model would stay in its old network
+        identity += json.dumps(security)
+    digest = hashlib.sha256(identity.encode()).hexdigest()[:8]
+    name = f"{version.group[:40]}-v{version.version}-{digest}"
     role = placement.role_arn or _role_of(client, current)
     try:
-        create_model(client, name, version, role, tag_list(placement.tags))
+        create_model(client, name, version, role, tag_list(placement.tags), security)
     except ClientError as error:
         if not already_exists(error):
             raise

@@ -6,8 +6,8 @@ finished a change, its event brings up an approval that could not be carried out
 
 `setup` writes the environment variables: `EXECUTION_ROLE` (the role that the endpoint's model
 gets), `ROLLOUT` (`deployment.Rollout` as JSON), `MODEL_PACKAGE_GROUP`, `INSTANCE_COUNT`, `TAGS` and
-`STOP_AT` (the setting `images.stop_at`); `CAPTURE` (`capture.Capture` as JSON); `SCALING`
-(`scaling.Scaling` as JSON).
+`STOP_AT` (the setting `images.stop_at`); `CAPTURE` (`capture.Capture` as JSON), `SCALING`
+(`scaling.Scaling` as JSON) and `SECURITY` (`security.Security` as JSON).
 """
 
 import json
@@ -37,6 +37,7 @@ from model_registry.errors import (
 from model_registry.promotion import promote
 from model_registry.replaced import describe_replaced
 from model_registry.scaling import Scaling
+from model_registry.security import Security
 from model_registry.versions import APPROVED, ModelVersion, describe
 
 if TYPE_CHECKING:
@@ -170,6 +171,7 @@ def _promote(
         tags=json.loads(os.environ.get("TAGS", "{}")),
         stop_at=os.environ.get("STOP_AT", image_scan.NONE),
         capture=Capture.from_environment(),
+        security=Security.from_environment(),
     )
     left = context.get_remaining_time_in_millis() / 1000 if context else MARGIN_SECONDS
     try:

@@ -77,8 +77,17 @@ def create_model(
     version: ModelVersion,
     role_arn: str,
     tags: Sequence[TagTypeDef] = (),
+    security: Mapping[str, Any] | None = None,
 ) -> None:
     """Create the SageMaker model of a version, which an endpoint or a transform job runs.
+
+    Args:
+        client: A boto3 SageMaker client.
+        name: The model's name.
+        version: The version.
+        role_arn: The role that its containers have.
+        tags: The model's tags.
+        security: Its network, as `security.Security.of_model` says.
 
     Raises:
         ClientError: There is a model of that name already.
@@ -88,6 +97,7 @@ def create_model(
         ExecutionRoleArn=role_arn,
         Containers=[{"ModelPackageName": version.arn}],
         Tags=tags,
+        **(security or {}),
     )
 
 

@@ -1,6 +1,5 @@
 """What every builder needs: settings, parameters, code, and the options that all steps share."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,15 +27,12 @@ from sagemaker.mlops.workflow.retry import (
 )
 from sagemaker.mlops.workflow.steps import CacheConfig
 
+from model_registry.security import Security
 from pipelines import NAME, parameters
 from pipelines.settings.model import Settings
 from pipelines.upload.code import Bundle
 
 PROCESSING = "/opt/ml/processing"
-# Families with a disk of their own, such as g4dn, g5 and m5d. It is always encrypted in hardware,
-# and SageMaker refuses a VolumeKmsKeyId for them.
-LOCAL_DISK = re.compile(r"(g[5-9]|p[5-9]|trn)\w*|[a-z]+\d\w*d\w*")
-TAGS = [{"Key": "project", "Value": NAME}]
 # This configuration turns off the SDK's telemetry, and keeps a person's own SDK defaults from
 # changing the definition.
 SDK_CONFIGURATION = {
@@ -182,7 +178,7 @@ class BuildContext:
             max_runtime_in_seconds=self.max_seconds,
             base_job_name=f"{self.settings.name}-{name.lower()}",
             sagemaker_session=self.session,
-            tags=TAGS,
+            tags=self.settings.tag_list,
         )
 
     def volume_key(self, instance: str) -> str | None:
@@ -191,8 +187,8 @@ class BuildContext:
         Args:
             instance: The name of the parameter for the instance type, whose default decides.
         """
-        family = str(self.parameters[instance].default_value).split(".")[1]
-        return None if LOCAL_DISK.fullmatch(family) else self.settings.security.kms_key or None
+        key = Security(kms_key=self.settings.security.kms_key)
+        return key.volume_key([str(self.parameters[instance].default_value)]) or None
 
     def code_input(self, bundle: str) -> ProcessingInput:
         """The input with a bundle's files."""

@@ -16,7 +16,7 @@ from sagemaker.train.configs import (
 )
 
 from pipelines import NAME
-from pipelines.builders.context import TAGS, BuildContext, output_of
+from pipelines.builders.context import BuildContext, output_of
 from pipelines.settings.model import NONE, Training
 
 CHANNELS = ("train", "validation")
@@ -90,7 +90,7 @@ def trainer(
             **hyperparameters,
         },
         environment={"MLFLOW_TRACKING_URI": uri} if uri else {},
-        tags=[Tag(key=tag["Key"], value=tag["Value"]) for tag in TAGS],
+        tags=[Tag(key=tag["Key"], value=tag["Value"]) for tag in context.settings.tag_list],
         **options,
     )
 

@@ -8,7 +8,7 @@ from sagemaker.core.training.configs import CheckpointConfig
 from sagemaker.mlops.workflow.steps import TuningStep
 from sagemaker.train.tuner import HyperparameterTuner
 
-from pipelines.builders.context import TAGS, BuildContext
+from pipelines.builders.context import BuildContext
 from pipelines.builders.trainer import METRICS, OBJECTIVE, channels, checkpoints, trainer
 
 # Only the final training is watched, and gets what an endpoint needs besides the count.
@@ -81,7 +81,7 @@ def tune_step(context: BuildContext, prepare: Any) -> TuningStep:
         max_jobs=context.settings.tuning.max_trials,
         max_parallel_jobs=context.settings.tuning.max_parallel_trials,
         base_tuning_job_name=f"{context.settings.name}-tune",
-        tags=TAGS,
+        tags=context.settings.tag_list,
     )
     return LimitedTuningStep(
         "Tune",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from model_registry.capture import CAPTURE, Capture
 from model_registry.deployment import ROLLOUT, Rollout
 from model_registry.scaling import SCALING, Scaling
-from pipelines import NAME
+from model_registry.security import SECURITY, Security
 from pipelines.provisioning.item import SetupError, explained
 from pipelines.provisioning.kinds.functions import package, sha
 from pipelines.settings.model import Settings
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     import boto3
 
     from model_registry.configuration import Placement
-
-TAGS = {"project": NAME}
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -34,7 +32,8 @@ def environment(settings: Settings) -> dict[str, str]:
         "STOP_AT": settings.images.stop_at,
         ROLLOUT: json.dumps(asdict(rollout(settings))),
         SCALING: json.dumps(asdict(scaling(settings))),
-        "TAGS": json.dumps(TAGS),
+        SECURITY: json.dumps(asdict(security(settings))),
+        "TAGS": json.dumps(settings.tags),
     }
 
 
@@ -57,6 +56,12 @@ def scaling(settings: Settings) -> Scaling:
     return Scaling(chosen.min, chosen.max, chosen.invocations_per_instance)
 
 
+def security(settings: Settings) -> Security:
+    """The network and the key of the endpoint and of batch scoring."""
+    chosen = settings.security
+    return Security(chosen.subnets, chosen.security_groups, chosen.isolated, chosen.kms_key)
+
+
 def placement(settings: Settings) -> "Placement":
     """The settings' endpoint, as the command line promotes to it."""
     from model_registry.configuration import Placement
@@ -67,9 +72,10 @@ def placement(settings: Settings) -> "Placement":
         settings.role_arn,
         settings.instances.inference_count,
         rollout(settings),
-        TAGS,
+        settings.tags,
         settings.images.stop_at,
         capture(settings),
+        security(settings),
     )
 
 

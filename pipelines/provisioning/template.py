@@ -181,6 +181,9 @@ class _Evaluation:
                 return any(self._value(one) for one in argument)
             case "Fn::Join":
                 return argument[0].join(self._value(argument[1]))
+            case "Fn::FindInMap":
+                name, first, second = self._value(argument)
+                return self._template["Mappings"][name][first][second]
             case "Fn::Split":
                 return self._value(argument[1]).split(argument[0])
         raise ValueError(f"{FILE.name} uses {name}, which template.py does not evaluate yet")

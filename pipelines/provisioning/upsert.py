@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from pipelines import NAME
 from pipelines.errors import UserError
 from pipelines.parameters import no_model
 from pipelines.provisioning import container_images, definition_cache
@@ -197,7 +196,7 @@ def put(
         created = sagemaker.create_pipeline(
             **request,
             ClientRequestToken=hashlib.sha256(f"{time.time_ns()}".encode()).hexdigest()[:40],
-            Tags=[{"Key": "project", "Value": NAME}],
+            Tags=settings.tag_list,
         )
         return created["PipelineArn"], "created"
     current = sagemaker.describe_pipeline(PipelineName=name)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
+from model_registry.security import Security
 from model_registry.versions import ModelVersion
 from pipelines import NAME
 from pipelines.errors import UserError
@@ -15,7 +16,11 @@ from pipelines.settings.model import Settings
 
 if TYPE_CHECKING:
     from types_boto3_sagemaker.literals import TransformInstanceTypeType
-    from types_boto3_sagemaker.type_defs import CreateTransformJobRequestTypeDef
+    from types_boto3_sagemaker.type_defs import (
+        CreateTransformJobRequestTypeDef,
+        TransformOutputTypeDef,
+        TransformResourcesTypeDef,
+    )
 
 # Many requests at a time let the server batch images; AWS allows 100 MB for times x payload.
 CONCURRENT_REQUESTS, PAYLOAD_MEGABYTES = 16, 6
@@ -90,9 +95,19 @@ def plan(
 
 
 def request(
-    job: TransformJob, model: str, instance_type: str
+    job: TransformJob, model: str, settings: Settings
 ) -> "CreateTransformJobRequestTypeDef":
     """The CreateTransformJob request."""
+    instance_type, key = settings.instances.inference, settings.security.kms_key
+    resources: TransformResourcesTypeDef = {
+        "InstanceType": cast("TransformInstanceTypeType", instance_type),
+        "InstanceCount": 1,
+    }
+    if volume_key := Security(kms_key=key).volume_key([instance_type]):
+        resources["VolumeKmsKeyId"] = volume_key
+    output: TransformOutputTypeDef = {"S3OutputPath": job.output, "Accept": "application/json"}
+    if key:
+        output["KmsKeyId"] = key
     return {
         "TransformJobName": job.name,
         "ModelName": model,
@@ -103,10 +118,7 @@ def request(
             "ContentType": job.content_type,
             "SplitType": "None",
         },
-        "TransformOutput": {"S3OutputPath": job.output, "Accept": "application/json"},
-        "TransformResources": {
-            "InstanceType": cast("TransformInstanceTypeType", instance_type),
-            "InstanceCount": 1,
-        },
-        "Tags": [{"Key": "project", "Value": NAME}],
+        "TransformOutput": output,
+        "TransformResources": resources,
+        "Tags": settings.tag_list,
     }

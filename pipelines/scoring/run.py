@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from model_registry.versions import ModelVersion, create_model
+from pipelines.provisioning import promoter
 from pipelines.scoring.images import ImageSet
 from pipelines.scoring.job import ScoringError, TransformJob, plan, request
 from pipelines.scoring.records import Records
@@ -55,10 +56,11 @@ def run(
     try:
         for job in jobs:
             _upload(session, store, images, records, job)
-        create_model(client, model, version, settings.role_arn)
+        network = promoter.security(settings).of_model
+        create_model(client, model, version, settings.role_arn, settings.tag_list, network)
         model_created = True
         for job in jobs:
-            client.create_transform_job(**request(job, model, settings.instances.inference))
+            client.create_transform_job(**request(job, model, settings))
             started.append(job)
         return _wait(client, started, show)
     except BaseException:  # an interrupt too: nobody waits for the answers any more

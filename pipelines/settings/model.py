@@ -5,7 +5,7 @@ this file set it. `python pipeline.py settings` shows the values, and where each
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator, model_validator
 
@@ -13,6 +13,9 @@ from pipelines import NAME
 from pipelines.settings import fields, names
 from pipelines.settings.fields import NONE as NONE
 from pipelines.settings.fields import Count, CountOrZero, InstanceType, ShareBelowOne
+
+if TYPE_CHECKING:
+    from types_boto3_sagemaker.type_defs import TagTypeDef
 
 # SageMaker ends a deployment after eight hours; an hour of them is for starting the instances.
 LONGEST_BAKE = 7 * 3600
@@ -342,13 +345,13 @@ class Security(Section):
     """Networks, keys, logs and a budget on AWS; this machine has none of them."""
 
     subnets: fields.Subnets = ()
-    """Subnets that every job runs in; they must reach S3, ECR and the logs. []: AWS's network."""
+    """Subnets of every job and the endpoint; they must reach S3, ECR and logs. []: AWS's own."""
     security_groups: fields.SecurityGroups = ()
-    """Security groups of the jobs in these subnets."""
+    """Security groups of what runs in these subnets."""
     isolated: bool = False
-    """Let Tune, Train and Evaluate reach nothing; Prepare fetches images, so it may."""
+    """Let all but Prepare, which fetches images, reach nothing: jobs, endpoint, batch scoring."""
     kms_key: fields.KmsKey = ""
-    """KMS key of the jobs' disks, their outputs and a new bucket; empty: AWS's own keys."""
+    """KMS key of disks (endpoint's, jobs'), outputs and a new bucket; empty: AWS's own keys."""
     log_days: fields.LogDays = 0
     """Days in which the logs of the promotion function and the endpoint are kept; 0: for ever."""
     budget: fields.NotNegative = 0.0
@@ -529,6 +532,16 @@ class Settings(Section):
         `tally` for prod, `tally-dev` and `tally-staging` for the others.
         """
         return names.base(self.stage)
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """The tags of everything that the stage has."""
+        return {"project": NAME, "stage": self.stage}
+
+    @property
+    def tag_list(self) -> "list[TagTypeDef]":
+        """The tags as most requests take them."""
+        return [{"Key": key, "Value": value} for key, value in self.tags.items()]
 
     @property
     def default_bucket(self) -> str:

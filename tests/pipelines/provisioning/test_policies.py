@@ -259,9 +259,9 @@ KEY = "arn:aws:kms:us-east-1:123456789012:key/0a1b"
 
 
 def test_networks_and_keys_need_permissions_of_their_own() -> None:
-    def added(**security: Any) -> set[str]:
+    def added(role: str = "ExecutionRole", **security: Any) -> set[str]:
         plain, changed = _of({}), _of({f"security_{k}": v for k, v in security.items()})
-        before, after = (role_policy("ExecutionRole", one) for one in (plain, changed))
+        before, after = (role_policy(role, one) for one in (plain, changed))
         new = [one for one in after["Statement"] if one not in before["Statement"]]
         assert all(one["Resource"] == [KEY] for one in new if "kms" in one["Action"][0])
         return {action for statement in new for action in statement["Action"]}
@@ -275,6 +275,9 @@ def test_networks_and_keys_need_permissions_of_their_own() -> None:
         "kms:DescribeKey",
         "kms:GenerateDataKey",
     }
+    assert added("PromotionRole", subnets="[subnet-0a]", security_groups="[sg-0a]") == set()
+    promotion = added("PromotionRole", kms_key=KEY)
+    assert promotion == {"kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey"}
 
 
 def test_no_role_may_delete_a_version_of_an_object(on_aws: Settings) -> None:

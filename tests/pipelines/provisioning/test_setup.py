@@ -78,7 +78,7 @@ def test_a_new_bucket_is_protected_as_in_the_template(
     properties = template["Resources"]["Bucket"]["Properties"]
     access = s3.get_public_access_block(Bucket=name)["PublicAccessBlockConfiguration"]
     assert access == properties["PublicAccessBlockConfiguration"]
-    assert s3.get_bucket_tagging(Bucket=name)["TagSet"] == properties["Tags"]
+    assert s3.get_bucket_tagging(Bucket=name)["TagSet"] == on_aws.tag_list
     rules = s3.get_bucket_lifecycle_configuration(Bucket=name)["Rules"]
     assert [
         (
@@ -248,7 +248,7 @@ def test_the_function_gets_what_the_template_gives_it(aws: Any, on_aws: Settings
     function = client.get_function_configuration(FunctionName="tally-promote")
     variables = function["Environment"]["Variables"]
     assert set(variables) == set(described)
-    for name in ("CAPTURE", "ROLLOUT", "SCALING", "TAGS"):
+    for name in ("CAPTURE", "ROLLOUT", "SCALING", "SECURITY", "TAGS"):
         assert json.loads(variables[name]) == json.loads(described[name])
     for name in ("INSTANCE_COUNT", "MODEL_PACKAGE_GROUP", "STOP_AT"):
         assert variables[name] == described[name]
