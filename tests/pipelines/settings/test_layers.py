@@ -91,7 +91,9 @@ def test_off_needs_no_quotes_though_yaml_reads_it_as_false(my_file: Path) -> Non
 
 def test_bounds_of_scaling_must_be_in_order(my_file: Path) -> None:
     my_file.write_text("scaling: {min: 3, max: 2}")
-    with pytest.raises(SettingsError, match=r"scaling in my.yaml: min \(3\) must not be above max \(2\)"):
+    with pytest.raises(
+        SettingsError, match=r"scaling in my.yaml: min \(3\) must not be above max \(2\)"
+    ):
         load("my.yaml", {})
     my_file.write_text("scaling: {min: 3, max: 0}")
     assert load("my.yaml", {}).scaling.max == 0
