@@ -37,6 +37,7 @@ def status(
     """
     from pipelines import prices
     from pipelines.executions import approved, cost, execution, outcome, watch
+    from pipelines.serving import endpoint_status
 
     client, s3 = target.sagemaker, target.session.client("s3")
     arn = execution.resolve(client, target.settings.name, execution_name)
@@ -59,6 +60,8 @@ def status(
         terminal.show(*tables.status(now, results))
         if spent.steps:
             say(costs.cost(spent, local))
+        if failure := endpoint_status.last_failure(client, target.settings.endpoint):
+            note(failure)
 
 
 @app.add("list", "list -n 5 --json", name="list")

@@ -68,6 +68,13 @@ def models(
         from pipelines.display import comparisons, tables, terminal
 
         terminal.show((comparisons.chosen_models if versions else tables.models)(compared))
+        for one in compared:
+            if one.deployment_failure and not versions:
+                number = one.version.version
+                note(
+                    f"Version {number} could not be deployed: {one.deployment_failure}\n"
+                    f"To try once more: python pipeline.py promote {number}"
+                )
 
 
 @app.add("approve", "approve 3 -m 'reviewed by Ada'", "approve 3 --yes")
@@ -197,6 +204,11 @@ def endpoint(
         from pipelines.display import tables, terminal
 
         terminal.show(tables.endpoint(described))
+        if failed := described["failed_version"]:
+            note(
+                f"The deployment of version {failed} failed or was rolled back. "
+                f"To try once more: python pipeline.py promote {failed}"
+            )
     if described["status"] in ("Failed", "OutOfService", "UpdateRollbackFailed"):
         raise typer.Exit(1)
 
@@ -217,7 +229,8 @@ def redrive(as_json: AsJson = False, target: TargetOption = LOCAL) -> None:
 
     def report(one: Outcome) -> None:
         note(f"{one.event} had failed: {one.before or 'no reason is known'}")
-        say(f"{one.event}: {one.status or f'failed again: {one.failure}'}.")
+        now = one.status or f"failed again: {one.failure}"
+        say(f"{one.event}: {now.rstrip('.')}.")
 
     outcomes = redriving.redrive(
         target.session,
@@ -230,6 +243,10 @@ def redrive(as_json: AsJson = False, target: TargetOption = LOCAL) -> None:
     elif not outcomes:
         note("Nothing is left: every approval was carried out, or overtaken by a later one.")
     if any(one.failure for one in outcomes):
+        note(
+            "What failed again stays in the queue for up to 14 days. "
+            "Solve the reason, then run `python pipeline.py redrive` once more."
+        )
         raise typer.Exit(1)
 
 

@@ -71,6 +71,8 @@ def watch(
     started = runs.start(target.session, target.settings, since)
     if not wait:
         typer.echo(started.rpartition("/")[2])
+        name = target.settings.watch_name
+        note(f"An execution of {name}: the console and Studio show it; `watch` starts another.")
         return
     note(f"Execution {started.rpartition('/')[2]} of {target.settings.watch_name}")
     watched = runs.wait(target.session, target.settings, started)
@@ -89,6 +91,12 @@ def watch(
         say(watched.result.sentence)
         for line in watched.result.advice:
             say(line)
+        if not watched.result.answers:
+            note(
+                "To switch the capture on: set `capture.percent`, run `python pipeline.py setup`, "
+                "then `python pipeline.py promote VERSION`. "
+                "`python pipeline.py endpoint` shows whether it is on."
+            )
         note(f"The report: {file} ({watched.address})")
     if watched.result.status != "steady":
         raise typer.Exit(1)

@@ -161,7 +161,7 @@ def models(compared: Iterable[Compared]) -> FittedTable:
                 version.created.astimezone().date().isoformat(),
                 entry.report.decision_short if entry.report else "",
                 *(values.get(name, "") for name in labels),
-                "; ".join(filter(None, (version.note, entry.deployment_failure))),
+                version.note,
             ]
         )
     columns = [

@@ -26,9 +26,25 @@ def require(client: SageMakerClient, name: str) -> Endpoint:
         raise RegistryError(
             f"There is no endpoint {name} yet. It is created when a model version is approved: "
             "`python pipeline.py models` lists the versions, "
-            "`python pipeline.py approve` approves the newest."
+            "`python pipeline.py approve` approves the newest. If it was deleted, "
+            "`python pipeline.py promote VERSION` creates it again, with an approved version."
         )
     return endpoint
+
+
+def last_failure(client: SageMakerClient, name: str) -> str:
+    """Return a sentence about the last deployment if it failed or was rolled back, else ""."""
+    endpoint = endpoints.read(client, name)
+    failed = failed_config(client, endpoint) if endpoint else ""
+    if not endpoint or not failed:
+        return ""
+    version = version_number(endpoints.read_model(client, failed, endpoint.variant).package)
+    since = f"{endpoint.modified.astimezone():%Y-%m-%d %H:%M}"
+    return (
+        f"The last deployment on endpoint {name}, of version {version or 'unknown'}, failed or was "
+        f"rolled back (the endpoint has not changed since {since}). "
+        "Why: python pipeline.py endpoint"
+    )
 
 
 def describe(client: SageMakerClient, name: str, autoscaling: Any = None) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from model_registry import endpoint as endpoints
-from model_registry.attempts import BROKEN, UNKNOWN, failed_config
+from model_registry.attempts import BROKEN, FAILURE, UNKNOWN, failed, failed_config
 from model_registry.decisions import recorded
 from model_registry.endpoint import Endpoint
 from model_registry.errors import EndpointBusyError, RegistryError
@@ -55,17 +55,24 @@ def wait(
         if endpoint is None and latest is None:
             endpoint_status.require(client, name)
         due = latest if latest and _is_due(client, endpoint, latest) else None
+        if endpoint is None and due and failed(due, _decided(due)):
+            raise RegistryError(
+                f"There is no endpoint {name}, and version {due.version}, which was approved last, "
+                f"could not be deployed: {due.metadata[FAILURE]}. It is not tried again by itself. "
+                "`python pipeline.py models` lists the versions; "
+                "`python pipeline.py promote VERSION` creates the endpoint with one of them."
+            )
         resting = endpoint is not None and not endpoint.busy
         line = _describe(name, endpoint, due)
         if line != last_line:
             report(line)
             last_line = line
-        if endpoint and resting and (failed := _failed(client, endpoint, due)):
+        if endpoint and resting and (missed := _failed(client, endpoint, due)):
             raise RegistryError(
-                f"Version {failed.version} is approved, but could not be deployed: "
+                f"Version {missed.version} is approved, but could not be deployed: "
                 f"{endpoint.failure.rstrip('.') or UNKNOWN}. Endpoint {name} is {endpoint.status} "
                 f"with {_serving(endpoint)}. "
-                f"Solve this, then run `python pipeline.py promote {failed.version}`."
+                f"Solve this, then run `python pipeline.py promote {missed.version}`."
             )
         if endpoint and resting and not due:
             return endpoint

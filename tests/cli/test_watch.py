@@ -95,6 +95,7 @@ def test_a_window_without_answers_is_not_known(place: CommandLine) -> None:
     done = place.run("watch", seconds=SECONDS)
     assert done.returncode == 1, done.stderr
     assert "is the endpoint's capture on?" in done.stdout
+    assert "set `capture.percent`, run `python pipeline.py setup`" in done.stderr
 
 
 def test_unchanged_answers_are_steady(place: CommandLine) -> None:

@@ -178,6 +178,9 @@ def test_a_model_that_fails_every_request_is_rolled_back_noted_and_told(
     assert "Version 2 is approved, but could not be deployed" in capsys.readouterr().err
     pipeline.main(["endpoint", "--json"])
     assert json.loads(capsys.readouterr().out)["failed_version"] == 2
+    pipeline.main(["models"])
+    shown = capsys.readouterr().err
+    assert "Version 2 could not be deployed" in shown and "tally-dev-errors" in shown
     configs = here.client.list_endpoint_configs(NameContains="tally-dev")["EndpointConfigs"]
     assert len(configs) == 2  # the rollback's own event has not promoted it again
 
@@ -280,5 +283,6 @@ def test_what_fails_again_stays_in_the_queue_and_is_named(
     captured = capsys.readouterr()
     assert "Approval of version 99 at 2026-11-30T12:00:00Z had failed: it was busy" in captured.err
     assert "failed again" in captured.out
+    assert "stays in the queue" in captured.err
     assert sqs.receive_message(QueueUrl=lost)["Messages"]
     sqs.purge_queue(QueueUrl=lost)

@@ -367,7 +367,14 @@ def test_setup_makes_every_resource_of_the_template(aws: Any, on_aws: Settings) 
     setup.setup(aws.session, on_aws)
     described = cloudformation.resources(on_aws)
     # Parameters or settings that are empty by default ask for the others.
-    optional = ("HasRetraining", "CreatesProvider", "KeepsLogs", "HasBudget", "Notifies")
+    optional = (
+        "HasRetraining",
+        "CreatesProvider",
+        "KeepsLogs",
+        "HasBudget",
+        "HasKey",
+        "Notifies",
+    )
     assert {one.logical for one in described} == {
         logical
         for logical, one in cloudformation.load()["Resources"].items()

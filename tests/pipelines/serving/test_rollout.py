@@ -8,7 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from types_boto3_sagemaker import SageMakerClient
 
+from model_registry.attempts import FAILED_DECISION, FAILURE
 from model_registry.configuration import Placement
+from model_registry.decisions import DECIDED
 from model_registry.errors import EndpointBusyError, RegistryError
 from model_registry.promotion import promote
 from model_registry.versions import APPROVED
@@ -50,6 +52,36 @@ def test_waiting_reports_why_an_approved_version_could_not_be_deployed(
         rollout.wait(emulated, "broken", "broken", 60)
     assert time.monotonic() - begun < rollout.RULE_SECONDS / 2
     assert endpoint_status.describe(emulated, "broken")["version"] == 1
+    assert "of version 2, failed or was rolled back" in endpoint_status.last_failure(
+        emulated, "broken"
+    )
+
+
+def test_waiting_for_a_deleted_endpoint_ends_at_once_if_the_last_approval_had_failed(
+    client: SageMakerClient, register: Register
+) -> None:
+    package_group.decide(client, GROUP, APPROVED, version_number(register()))
+    decided = package_group.find(client, GROUP, 1).modified
+    client.update_model_package(
+        ModelPackageArn=package_group.find(client, GROUP, 1).arn,
+        CustomerMetadataProperties={
+            DECIDED: decided.isoformat(),
+            FAILURE: "rolled back by the alarm tally-errors",
+            FAILED_DECISION: decided.isoformat(),
+        },
+    )
+    with pytest.raises(
+        RegistryError, match=r"no endpoint tally, .*tally-errors.* promote VERSION` creates"
+    ):
+        rollout.wait(client, GROUP, "tally", 60)
+
+
+def test_a_deployment_that_succeeded_is_no_failure(
+    client: SageMakerClient, register: Register
+) -> None:
+    assert endpoint_status.last_failure(client, "tally") == ""
+    promote(client, register("Approved"), PLACEMENT)
+    assert endpoint_status.last_failure(client, "tally") == ""
 
 
 def test_waiting_ignores_a_version_for_another_endpoint(

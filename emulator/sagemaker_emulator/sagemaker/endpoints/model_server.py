@@ -165,11 +165,13 @@ class ModelServer:
                 raise self._failure
             if self._ended.is_set() or time.monotonic() > deadline:
                 why = "ended" if self._ended.is_set() else f"was silent for {seconds:.0f} s"
-                lines = "\n".join(self._tail) or "(it printed nothing)"
+                lines = list(self._tail) or ["(it printed nothing)"]
                 raise JobFailed(
                     f"The primary container for production variant {self.name} did not pass the "
                     "ping health check. Please check CloudWatch logs for this endpoint. "
-                    f"It {why}. The last lines:\n{lines}"
+                    # The very last first: whoever shows less of a reason shows its beginning.
+                    + f"It {why}. The last line: {lines[-1].strip()}"
+                    + ("\nBefore it:\n" + "\n".join(lines[:-1]) if lines[:-1] else "")
                 )
             self._ended.wait(PING_EVERY)
         self._answered = True

@@ -200,7 +200,7 @@ def test_an_update_leaves_no_gap(hosting: Hosting, endpoint: Any) -> None:
 @pytest.mark.parametrize(
     ("word", "changes", "message"),
     [
-        ("crash", {}, "did not pass the ping health check(?s:.*)the model is broken"),
+        ("crash", {}, "did not pass the ping health check.* The last line: .*the model is broken"),
         (None, {}, "Could not find model data at s3://bucket/.*model.tar.gz"),
         ("x", {"Image": "other"}, "no folder .*other"),
     ],
