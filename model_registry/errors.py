@@ -23,3 +23,7 @@ class ImageScanPendingError(ImageScanError):
 
 class ModelDataError(RegistryError):
     """The model data of a version is not what was registered, and approved."""
+
+
+class ScalingError(RegistryError):
+    """SageMaker does not scale the endpoint as the settings ask for; asking again is no use."""

@@ -6,8 +6,9 @@ finished a change, its event brings up an approval that could not be carried out
 
 `setup` writes the environment variables: `EXECUTION_ROLE` (the role that the endpoint's model
 gets), `ROLLOUT` (`deployment.Rollout` as JSON), `MODEL_PACKAGE_GROUP` (a name, or the ARN of
-another account's), `INSTANCE_COUNT`, `TAGS` and `STOP_AT` (the setting `images.stop_at`); `CAPTURE`
-(`capture.Capture` as JSON) and `SECURITY` (`security.Security` as JSON).
+another account's), `INSTANCE_COUNT`, `TAGS` and `STOP_AT` (the setting `images.stop_at`);
+`CAPTURE` (`capture.Capture` as JSON), `SCALING` (`scaling.Scaling` as JSON) and `SECURITY`
+(`security.Security` as JSON).
 """
 
 import json
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
-from model_registry import announcements, attempts, decisions, image_scan, smoke_test
+from model_registry import announcements, attempts, decisions, image_scan, scaling, smoke_test
 from model_registry import endpoint as endpoints
 from model_registry.attempts import Failure
 from model_registry.capture import Capture
@@ -32,9 +33,11 @@ from model_registry.errors import (
     ModelDataError,
     NotApprovedError,
     RegistryError,
+    ScalingError,
 )
 from model_registry.promotion import promote
 from model_registry.replaced import describe_replaced
+from model_registry.scaling import Scaling
 from model_registry.security import Security
 from model_registry.versions import APPROVED, ModelVersion, describe
 
@@ -96,6 +99,7 @@ def _follow(client: "SageMakerClient", event: Mapping[str, Any], context: Any) -
     """Note what became of the endpoint's change, and carry out the last decision, if it is left.
 
     After a rollback the version is noted, so that it is not the last decision any more: no loop.
+    What rests after that is scaled as the settings say.
     """
     name = event["detail"]["EndpointName"]
     current = endpoints.read(client, name)
@@ -105,13 +109,27 @@ def _follow(client: "SageMakerClient", event: Mapping[str, Any], context: Any) -
     if not _is_of(group, attempts.package(client, current)):
         return {"status": NOT_OURS, "endpoint_name": name}
     attempts.settle(client, current, _announce)
-    if group.startswith("arn:"):  # another account decides on versions; here people promote them
-        return {"status": NOTHING_LEFT, "endpoint_name": name}
-    version = decisions.last(client, group, name)
+    # Another account decides on the versions of its registry; here people promote them.
+    version = None if group.startswith("arn:") else decisions.last(client, group, name)
     by_hand = not endpoints.tags(client, current.config).get(endpoints.DECIDED_AT)
     if version is None or by_hand:  # whoever gave it another configuration has decided later
-        return {"status": NOTHING_LEFT, "endpoint_name": name}
-    return _promote(client, version, {"endpoint_name": name}, context, decisions.recorded(version))
+        answer = {"status": NOTHING_LEFT, "endpoint_name": name}
+    else:
+        decided_at = decisions.recorded(version)
+        answer = _promote(client, version, {"endpoint_name": name}, context, decided_at)
+    return {**answer, **_scale(client, name)}
+
+
+def _scale(client: "SageMakerClient", name: str) -> dict[str, str]:
+    """Have the endpoint scaled, if it rests; else its next event does."""
+    current = endpoints.read(client, name)
+    if current is None or current.status != "InService":
+        return {}
+    try:
+        autoscaling = boto3.client("application-autoscaling")
+        return {"scaling": scaling.apply(autoscaling, current, Scaling.from_environment())}
+    except ScalingError as error:  # asking again would change nothing
+        return {"scaling": str(error)}
 
 
 def _test_while_baking(client: "SageMakerClient", detail: Mapping[str, Any]) -> dict[str, Any]:

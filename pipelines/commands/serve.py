@@ -191,13 +191,15 @@ def endpoint(
     as_json: AsJson = False,
     target: TargetOption = LOCAL,
 ) -> None:
-    """Show the endpoint: status, served version, configuration."""
+    """Show the endpoint: status, served version, configuration, scaling."""
     from pipelines.serving import endpoint_status, rollout
 
     client, name = target.sagemaker, target.settings.endpoint
     if wait:
         rollout.wait(client, target.settings.group, name, seconds, note)
-    described = endpoint_status.describe(client, name)
+    described = endpoint_status.describe(
+        client, name, target.session.client("application-autoscaling")
+    )
     if as_json:
         print_json(described)
     else:
@@ -309,6 +311,7 @@ def _show_change(
 def _deploy(target: Target, deploy: Callable[..., "Promotion"], *package: str) -> int:
     """Promote or roll back, print the result, and return the version."""
     from model_registry import announcements
+    from model_registry.promotion import ALREADY
     from pipelines.provisioning.promoter import placement
 
     events = target.session.client("events")
@@ -321,5 +324,22 @@ def _deploy(target: Target, deploy: Callable[..., "Promotion"], *package: str) -
         announce=lambda failure: announcements.announce(events, failure),
     )
     say(f"Endpoint {done.endpoint_name}, version {done.version}: {done.status}.")
+    if done.status == ALREADY:  # no change of the endpoint will call the function, which scales it
+        _scale(target, done.endpoint_name)
     note("To wait for it: python pipeline.py endpoint --wait")
     return done.version
+
+
+def _scale(target: Target, name: str) -> None:
+    """Have an endpoint that rests scaled as the settings say, and print what was changed."""
+    from model_registry import endpoint as endpoints
+    from model_registry import scaling
+    from pipelines.provisioning import promoter
+
+    current = endpoints.read(target.sagemaker, name)
+    if current is None or current.status != "InService":
+        return
+    client, wanted = target.session.client("application-autoscaling"), promoter.scaling
+    outcome = scaling.apply(client, current, wanted(target.settings))
+    if outcome in (scaling.REGISTERED, scaling.DEREGISTERED):
+        say(f"Scaling: {outcome} ({scaling.read(client, current)}).")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from model_registry.capture import CAPTURE, Capture
 from model_registry.deployment import ROLLOUT, Rollout
+from model_registry.scaling import SCALING, Scaling
 from model_registry.security import SECURITY, Security
 from pipelines.provisioning.item import SetupError, explained
 from pipelines.provisioning.kinds.functions import package, sha
@@ -30,6 +31,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "MODEL_PACKAGE_GROUP": settings.group,
         "STOP_AT": settings.images.stop_at,
         ROLLOUT: json.dumps(asdict(rollout(settings))),
+        SCALING: json.dumps(asdict(scaling(settings))),
         SECURITY: json.dumps(asdict(security(settings))),
         "TAGS": json.dumps(settings.tags),
     }
@@ -46,6 +48,12 @@ def rollout(settings: Settings) -> Rollout:
 def capture(settings: Settings) -> Capture:
     """What endpoints keep of their answers."""
     return Capture(settings.capture.percent, settings.capture_address)
+
+
+def scaling(settings: Settings) -> Scaling:
+    """How many instances endpoints have."""
+    chosen = settings.scaling
+    return Scaling(chosen.min, chosen.max, chosen.invocations_per_instance)
 
 
 def security(settings: Settings) -> Security:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from model_registry import endpoint as endpoints
+from model_registry import scaling
 from model_registry.attempts import failed_config
 from model_registry.endpoint import REPLACES, Endpoint
 from model_registry.errors import RegistryError
@@ -46,8 +47,13 @@ def last_failure(client: SageMakerClient, name: str) -> str:
     )
 
 
-def describe(client: SageMakerClient, name: str) -> dict[str, Any]:
+def describe(client: SageMakerClient, name: str, autoscaling: Any = None) -> dict[str, Any]:
     """Return the endpoint's state as plain values.
+
+    Args:
+        client: A boto3 SageMaker client.
+        name: The endpoint.
+        autoscaling: A boto3 client of `application-autoscaling`, to say what scales it.
 
     Raises:
         RegistryError: There is no such endpoint.
@@ -74,6 +80,8 @@ def describe(client: SageMakerClient, name: str) -> dict[str, Any]:
         "model": endpoint.model.name,
         "instance_type": main.get("InstanceType", "serverless"),
         "instance_count": main.get("InitialInstanceCount"),
+        "instances_now": endpoint.instances or None,
+        "scaling": str(scaling.read(autoscaling, endpoint)) if autoscaling else None,
         "variants": [variant["VariantName"] for variant in variants],
         "data_capture": bool(settings.get("DataCaptureConfig", {}).get("EnableCapture")),
         "modified": endpoint.modified,

@@ -98,6 +98,7 @@ CountOrZero = Annotated[
     int, Allowed(f"a whole number from 0 to {MAX_INTEGER}", lambda n: 0 <= n <= MAX_INTEGER)
 ]
 Instances = Annotated[int, Allowed("a whole number from 1 to 100", lambda n: 1 <= n <= 100)]
+InstancesOrNone = Annotated[int, Allowed("a whole number from 0 to 100", lambda n: 0 <= n <= 100)]
 # SageMaker's limits of a canary or a step, in percent, and of a wait, in seconds.
 StepPercent = Annotated[int, Allowed("a whole number from 1 to 50", lambda n: 1 <= n <= 50)]
 BakeSeconds = Annotated[int, Allowed("a whole number from 0 to 3600", lambda n: 0 <= n <= 3600)]

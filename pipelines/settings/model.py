@@ -308,6 +308,23 @@ class Capture(Section):
     """Share of the answers that are kept in S3, in percent; 0: none. From the next promotion."""
 
 
+class Scaling(Section):
+    """Instances of the endpoint by the number of its requests (Application Auto Scaling)."""
+
+    min: fields.Instances = 1
+    """Fewest instances."""
+    max: fields.InstancesOrNone = 0
+    """Most instances; 0: nothing scales the endpoint. From `setup` and the next promotion."""
+    invocations_per_instance: fields.Positive = 300.0
+    """Requests a minute to each instance that the number of instances keeps to."""
+
+    @model_validator(mode="after")
+    def _check_order(self) -> "Scaling":
+        if self.max and self.min > self.max:
+            raise ValueError(f"min ({self.min}) must not be above max ({self.max})")
+        return self
+
+
 class Running(Section):
     """How the pipeline runs its steps."""
 
@@ -431,6 +448,7 @@ class Settings(Section):
     quality: Quality
     rollout: Rollout
     capture: Capture = Capture()
+    scaling: Scaling = Scaling()
     notify: fields.Email = ""
     """E-mail address told of failures, waiting versions, rollbacks and alarms; empty: nobody."""
     running: Running
@@ -463,6 +481,17 @@ class Settings(Section):
         tracking = others.data.get("tracking")
         if value.isolated and tracking and tracking.mlflow_uri:
             raise ValueError("isolated: a training that reaches nothing needs an empty mlflow_uri")
+        return value
+
+    @field_validator("scaling")
+    @classmethod
+    def _check_scaling(cls, value: Scaling, others: ValidationInfo) -> Scaling:
+        instances = others.data.get("instances")
+        if value.max and instances and instances.inference.startswith("ml.t2."):
+            raise ValueError(
+                f"SageMaker does not scale {instances.inference}, which is burstable; set "
+                "instances.inference to another type, such as ml.m5.large, or max: 0"
+            )
         return value
 
     @model_validator(mode="before")

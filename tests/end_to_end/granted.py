@@ -34,6 +34,11 @@ UNRECORDED = {
     "PromotionRole": {
         "logs:": "the function's output",
         "iam:PassRole": "it goes with the model",
+        "iam:CreateServiceLinkedRole": "only with the setting scaling.max, the first time",
+        "application-autoscaling:": "all but the question is only with the setting scaling.max",
+        "sagemaker:UpdateEndpointWeightsAndCapacities": "Application Auto Scaling does it",
+        "cloudwatch:DeleteAlarms": "Application Auto Scaling deletes its policy's alarms",
+        "cloudwatch:PutMetricAlarm": "Application Auto Scaling makes its policy's alarms",
         "cloudwatch:DescribeAlarms": "SageMaker reads the alarms of a guarded update",
         "ecr:DescribeImageScanFindings": "only with the setting images.stop_at",
         "s3:GetObject": "the model's data; S3's calls are not recorded",

@@ -54,6 +54,13 @@ class Account:
     def notes_a_failure(self, arn: str) -> bool:
         return attempts.FAILURE in describe(self.client, arn).metadata
 
+    def printed(self) -> str:
+        """What the function has printed for this endpoint's stage so far."""
+        group = f"/aws/lambda/{self.settings.function_name}"
+        pages = self.session.client("logs").get_paginator("filter_log_events")
+        lines = [one for page in pages.paginate(logGroupName=group) for one in page["events"]]
+        return "\n".join(line["message"] for line in lines)
+
     def listen(self) -> Callable[[], list[str]]:
         """Subscribe a queue to what people are told; return what reads it so far."""
         sqs = self.session.client("sqs")
@@ -195,9 +202,7 @@ def test_a_version_that_fails_its_smoke_test_is_rolled_back_by_its_alarm(
     assert here.serves(again)
     reason = describe(here.client, wrong).metadata[attempts.FAILURE]
     assert "tally-dev-tested-self-test" in reason
-    group = f"/aws/lambda/{here.settings.function_name}"
-    lines = here.session.client("logs").filter_log_events(logGroupName=group)["events"]
-    printed = "\n".join(line["message"] for line in lines)
+    printed = here.printed()
     assert "passed its smoke test: it counted 3, as the model had" in printed
     assert "it counted 3, the model had counted 4" in printed
 
@@ -230,6 +235,35 @@ def test_an_approval_that_meets_an_endpoint_busy_for_longer_than_all_tries_is_ca
     assert pipeline.main(["redrive"]) == 0
     assert "already serving" in capsys.readouterr().out
     assert messages() == 0
+
+
+def test_scaling_follows_the_setting_and_a_new_version_keeps_the_count(
+    account: Callable[..., Account], capsys: pytest.CaptureFixture[str]
+) -> None:
+    changed = {"endpoint": "tally-dev-scaled", "rollout_bake": "0", "rollout_alarms": "[]"}
+    here = account("dev", scaling_min="3", scaling_max="4", **changed)
+
+    def shown() -> dict[str, Any]:
+        pipeline.main(["endpoint", "--json"])
+        answer: dict[str, Any] = json.loads(capsys.readouterr().out)
+        return answer
+
+    def has(arn: str, instances: int) -> bool:
+        found = endpoints.read(here.client, here.settings.endpoint)
+        return here.serves(arn) and found is not None and found.instances == instances
+
+    first = here.approve()
+    wait_until(lambda: has(first, 3))  # a new endpoint has two
+    assert shown()["scaling"] == "3 to 4 instances, for 300 requests a minute each"
+    second = here.approve()
+    wait_until(lambda: has(second, 3))
+    wait_until(lambda: here.printed().count('"scaling": "unchanged"') >= 2)
+    assert here.printed().count('"scaling": "registered"') == 1
+
+    here = account("dev", **changed)
+    assert pipeline.main(["promote", "--yes", second.rpartition("/")[2]]) == 0
+    assert "Scaling: deregistered (none)." in capsys.readouterr().out
+    assert (shown()["scaling"], shown()["instances_now"]) == ("none", 3)
 
 
 def test_what_fails_again_stays_in_the_queue_and_is_named(

@@ -30,19 +30,23 @@ PLACEMENT = Placement("tally", "ml.m5.large", ROLE)
 
 
 @pytest.fixture
-def production(session: boto3.Session, monkeypatch: pytest.MonkeyPatch) -> SageMakerClient:
-    """SageMaker in the account of production, which may read the registry of the other one."""
+def there(session: boto3.Session, monkeypatch: pytest.MonkeyPatch) -> boto3.Session:
+    """The account of production, which may read the registry of the other one."""
     for name in ("describe_model_package", "list_model_packages", "update_model_package"):
         monkeypatch.setattr(SageMakerModelBackend, name, _by_account(name))
     keys = session.client("sts").assume_role(
         RoleArn=f"arn:aws:iam::{PRODUCTION}:role/deployer", RoleSessionName="test"
     )["Credentials"]
-    there = boto3.Session(
+    return boto3.Session(
         keys["AccessKeyId"],
         keys["SecretAccessKey"],
         keys["SessionToken"],
         region_name="us-east-1",
     )
+
+
+@pytest.fixture
+def production(there: boto3.Session) -> SageMakerClient:
     return there.client("sagemaker")
 
 
@@ -127,7 +131,10 @@ def test_the_registry_refuses_a_note_from_production(
 
 
 def test_the_function_of_production_follows_its_endpoint_and_decides_nothing(
-    production: SageMakerClient, register: Register, monkeypatch: pytest.MonkeyPatch
+    there: boto3.Session,
+    production: SageMakerClient,
+    register: Register,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     first = register("Approved", decided_at=datetime(2026, 1, 1, tzinfo=UTC).isoformat())
     register(
@@ -138,7 +145,7 @@ def test_the_function_of_production_follows_its_endpoint_and_decides_nothing(
     )
     promote(production, first, PLACEMENT)
     monkeypatch.setenv("MODEL_PACKAGE_GROUP", GROUP)
-    monkeypatch.setattr(boto3, "client", lambda name: production)
+    monkeypatch.setattr(boto3, "client", there.client)
     event = {
         "detail-type": lambda_handler.ENDPOINT,
         "detail": {"EndpointName": "tally", "EndpointStatus": "IN_SERVICE"},

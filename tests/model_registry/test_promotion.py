@@ -48,7 +48,7 @@ def test_rejecting_the_serving_version_prints_that_it_keeps_serving(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    opened = session, SimpleNamespace(endpoint="tally")
+    opened = session, SimpleNamespace(endpoint="tally", name="tally")
     monkeypatch.setattr("pipelines.target.open_target", lambda _: opened)
     promote(client, register("Approved"), PLACEMENT)
     register()

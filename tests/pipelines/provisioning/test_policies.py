@@ -87,7 +87,12 @@ def test_no_permission_is_for_every_resource(on_aws: Settings) -> None:
         for action in statement["Action"]
         if statement["Resource"] == ["*"] or "*" in action
     }
-    assert wide == {"ecr:GetAuthorizationToken", "cloudwatch:PutMetricData"}
+    assert wide == {
+        "ecr:GetAuthorizationToken",
+        "cloudwatch:PutMetricData",
+        "application-autoscaling:DescribeScalableTargets",
+        "application-autoscaling:DescribeScalingPolicies",
+    }
 
 
 def test_jobs_cannot_write_code_or_data(on_aws: Settings) -> None:
@@ -140,6 +145,36 @@ def test_promotion_has_its_permissions_and_none_for_other_endpoints(
             assert not allows(policy, f"sagemaker:{action}", f"{prefix}endpoint/{other}")
 
 
+@pytest.mark.parametrize(
+    ("action", "resource"),
+    [
+        ("sagemaker:UpdateEndpointWeightsAndCapacities", "sagemaker:{}:endpoint/tally"),
+        (
+            "cloudwatch:PutMetricAlarm",
+            "cloudwatch:{}:alarm:TargetTracking-endpoint/tally/variant/AllTraffic-AlarmHigh-1",
+        ),
+    ],
+)
+def test_promotion_may_have_its_own_endpoints_scaled(
+    on_aws: Settings, action: str, resource: str
+) -> None:
+    policy = role_policy("PromotionRole", on_aws)
+    arn = f"arn:aws:{resource.format('us-east-1:123456789012')}"
+    assert allows(policy, action, arn)
+    assert not allows(policy, action, arn.replace("endpoint/tally", "endpoint/other"))
+
+
+def test_promotion_may_make_scalable_targets_of_sagemaker_alone(on_aws: Settings) -> None:
+    (statement,) = [
+        one
+        for one in role_policy("PromotionRole", on_aws)["Statement"]
+        if "application-autoscaling:RegisterScalableTarget" in one["Action"]
+    ]
+    assert statement["Condition"] == {
+        "StringEquals": {"application-autoscaling:service-namespace": "sagemaker"}
+    }
+
+
 PLACES = [{"stage": "prod"}, {"stage": "dev"}, {"region": "eu-west-1"}]
 
 
@@ -186,6 +221,10 @@ def test_the_roles_reach_nothing_of_another_stage_or_region(place: dict[str, str
                 ("s3:GetObject", f"arn:aws:s3:::{other.bucket_name}/tally/executions/1/m.tar.gz"),
                 ("iam:PassRole", other.role_arn),
                 ("sagemaker:UpdateEndpoint", other.arn("sagemaker", f"endpoint/{other.endpoint}")),
+                (
+                    "sagemaker:UpdateEndpointWeightsAndCapacities",
+                    other.arn("sagemaker", f"endpoint/{other.endpoint}"),
+                ),
                 ("sagemaker:CreateModel", other.arn("sagemaker", f"model/{other.name}-v1-0a")),
                 ("lambda:InvokeFunction", other.arn("lambda", f"function:{other.function_name}")),
                 (

@@ -248,7 +248,7 @@ def test_the_function_gets_what_the_template_gives_it(aws: Any, on_aws: Settings
     function = client.get_function_configuration(FunctionName="tally-promote")
     variables = function["Environment"]["Variables"]
     assert set(variables) == set(described)
-    for name in ("CAPTURE", "ROLLOUT", "SECURITY", "TAGS"):
+    for name in ("CAPTURE", "ROLLOUT", "SCALING", "SECURITY", "TAGS"):
         assert json.loads(variables[name]) == json.loads(described[name])
     for name in ("INSTANCE_COUNT", "MODEL_PACKAGE_GROUP", "STOP_AT"):
         assert variables[name] == described[name]
@@ -367,7 +367,14 @@ def test_setup_makes_every_resource_of_the_template(aws: Any, on_aws: Settings) 
     setup.setup(aws.session, on_aws)
     described = cloudformation.resources(on_aws)
     # Parameters or settings that are empty by default ask for the others.
-    optional = ("HasRetraining", "CreatesProvider", "KeepsLogs", "HasBudget", "HasKey", "Notifies")
+    optional = (
+        "HasRetraining",
+        "CreatesProvider",
+        "KeepsLogs",
+        "HasBudget",
+        "HasKey",
+        "Notifies",
+    )
     assert {one.logical for one in described} == {
         logical
         for logical, one in cloudformation.load()["Resources"].items()

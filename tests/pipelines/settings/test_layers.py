@@ -89,6 +89,22 @@ def test_off_needs_no_quotes_though_yaml_reads_it_as_false(my_file: Path) -> Non
     assert load("my.yaml", {}).training.label_noise == "off"
 
 
+def test_bounds_of_scaling_must_be_in_order(my_file: Path) -> None:
+    my_file.write_text("scaling: {min: 3, max: 2}")
+    with pytest.raises(
+        SettingsError, match=r"scaling in my.yaml: min \(3\) must not be above max \(2\)"
+    ):
+        load("my.yaml", {})
+    my_file.write_text("scaling: {min: 3, max: 0}")
+    assert load("my.yaml", {}).scaling.max == 0
+
+
+def test_a_burstable_instance_is_not_scaled(my_file: Path) -> None:
+    my_file.write_text("instances: {inference: ml.t2.medium}\nscaling: {max: 2}")
+    with pytest.raises(SettingsError, match=r"scaling.*ml\.t2\.medium.*max: 0"):
+        load("my.yaml", {})
+
+
 def test_several_instances_are_refused_on_this_machine() -> None:
     variable = {"PIPELINE_INSTANCES_TRAINING_COUNT": "2"}
     assert load("aws", variable).instances.training_count == 2
