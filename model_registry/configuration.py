@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
@@ -23,6 +24,26 @@ from model_registry.versions import ModelVersion, account_of, create_model
 if TYPE_CHECKING:
     from types_boto3_sagemaker import SageMakerClient
     from types_boto3_sagemaker.type_defs import TagTypeDef
+
+SERVERLESS: Final = "SERVERLESS"  # the environment variable with a `Serverless` as JSON
+
+
+@dataclass(frozen=True)
+class Serverless:
+    """A variant without instances: a server is started for requests, and they are paid for.
+
+    Attributes:
+        memory_mb: Its memory in MB, in steps of 1024 from 1024 to 6144; 0: instances instead.
+        max_concurrency: The most requests at the same time.
+    """
+
+    memory_mb: int = 0
+    max_concurrency: int = 5
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Serverless:
+        """The sizes that `setup` has given to the function; instances where it has not."""
+        return cls(**json.loads(environment.get(SERVERLESS) or "{}"))
 
 
 @dataclass(frozen=True)
@@ -41,6 +62,7 @@ class Placement:
     tags: Mapping[str, str] = field(default_factory=dict)
     stop_at: str = image_scan.NONE
     capture: Capture = field(default_factory=Capture)
+    serverless: Serverless = field(default_factory=Serverless, kw_only=True)
     security: Security = field(default_factory=Security)
 
 
@@ -70,13 +92,14 @@ def create(
         variant = {
             "VariantName": "AllTraffic",
             "ModelName": model,
-            "InstanceType": placement.instance_type,
-            "InitialInstanceCount": placement.instance_count,
+            **_capacity(placement),
             "InitialVariantWeight": 1.0,
         }
         settings = {"ProductionVariants": [variant]}
     tags = {**placement.tags, **tags}
-    settings = placement.security.applied(placement.capture.applied(settings))
+    if "ServerlessConfig" not in variant:  # SageMaker captures nothing of a serverless endpoint
+        settings = placement.capture.applied(settings)
+    settings = placement.security.applied(settings)
     # Milliseconds, because two decisions in one second are two configurations; a hash, because a
     # decision that another one overtook may return with another predecessor.
     moment = decided_at.astimezone(UTC).strftime("%Y%m%d%H%M%S%f")[:-3]
@@ -89,6 +112,18 @@ def create(
             raise
     initial = 0 if "ServerlessConfig" in variant else variant.get("InitialInstanceCount", 1)
     return config, (current.instances if current else 0) or initial
+
+
+def _capacity(placement: Placement) -> dict[str, Any]:
+    """What a new endpoint's variant runs on."""
+    size = placement.serverless
+    if size.memory_mb:
+        config = {"MemorySizeInMB": size.memory_mb, "MaxConcurrency": size.max_concurrency}
+        return {"ServerlessConfig": config}
+    return {
+        "InstanceType": placement.instance_type,
+        "InitialInstanceCount": placement.instance_count,
+    }
 
 
 def tag_list(tags: Mapping[str, str]) -> list[TagTypeDef]:

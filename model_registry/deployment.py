@@ -50,12 +50,11 @@ class Rollout:
         """SageMaker's DeploymentConfig.
 
         SageMaker allows at most half of the instances as the canary or as a step, so an endpoint
-        of one instance, or a serverless one, changes all at once. The alarms and the waiting time
-        are the same.
+        of one instance changes all at once. The alarms and the waiting time are the same.
 
         Args:
             endpoint: The endpoint's name.
-            instances: How many instances the variant has now; 0 for a serverless one.
+            instances: How many instances the variant has now, at least one.
         """
         kind = self.kind(instances)
         routing: dict[str, Any] = {"Type": kind.upper(), "WaitIntervalInSeconds": 0}

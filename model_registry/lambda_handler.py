@@ -7,8 +7,8 @@ finished a change, its event brings up an approval that could not be carried out
 `setup` writes the environment variables: `EXECUTION_ROLE` (the role that the endpoint's model
 gets), `ROLLOUT` (`deployment.Rollout` as JSON), `MODEL_PACKAGE_GROUP` (a name, or the ARN of
 another account's), `INSTANCE_COUNT`, `TAGS` and `STOP_AT` (the setting `images.stop_at`);
-`CAPTURE` (`capture.Capture` as JSON), `SCALING` (`scaling.Scaling` as JSON) and `SECURITY`
-(`security.Security` as JSON).
+`CAPTURE` (`capture.Capture` as JSON), `SCALING` (`scaling.Scaling` as JSON), `SECURITY`
+(`security.Security` as JSON) and `SERVERLESS` (`configuration.Serverless` as JSON).
 """
 
 import json
@@ -24,7 +24,7 @@ from model_registry import announcements, attempts, decisions, image_scan, scali
 from model_registry import endpoint as endpoints
 from model_registry.attempts import Failure
 from model_registry.capture import Capture
-from model_registry.configuration import Placement
+from model_registry.configuration import Placement, Serverless
 from model_registry.deployment import Rollout
 from model_registry.errors import (
     EndpointBusyError,
@@ -173,6 +173,7 @@ def _promote(
         tags=json.loads(os.environ.get("TAGS", "{}")),
         stop_at=os.environ.get("STOP_AT", image_scan.NONE),
         capture=Capture.from_environment(),
+        serverless=Serverless.from_environment(),
         security=Security.from_environment(),
     )
     left = context.get_remaining_time_in_millis() / 1000 if context else MARGIN_SECONDS

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -135,7 +135,9 @@ def _try_to_serve(
     config, instances = configuration.create(
         client, version, placement, current, decided_at, replaces
     )
-    deployment = placement.rollout.config(name, instances)
+    deployment = placement.rollout.config(name, instances) if instances else {}
+    # A serverless variant has no fleets to move traffic between.
+    guarded: Any = {"DeploymentConfig": deployment} if deployment else {}
     try:
         if current and current.status == "Failed":
             # A failed endpoint can only be deleted; its configuration, and so its settings, remain.
@@ -145,10 +147,10 @@ def _try_to_serve(
             client.create_endpoint(
                 EndpointName=name,
                 EndpointConfigName=config,
+                Tags=configuration.tag_list({**placement.tags, attempts.ATTEMPT: config}),
                 # Nothing is there to go back to; but an update that somebody makes by hand may
                 # retain this.
-                DeploymentConfig=deployment,
-                Tags=configuration.tag_list({**placement.tags, attempts.ATTEMPT: config}),
+                **guarded,
             )
             return _result(CREATED, version, name, config, current.config if current else "")
         attempts.begin(client, current, config)
@@ -158,7 +160,7 @@ def _try_to_serve(
             # Also keep counts and weights that were changed while serving, by autoscaling say.
             RetainAllVariantProperties=True,
             # Always sent: SageMaker need not tell the last one, and retains none by default.
-            DeploymentConfig=deployment,
+            **guarded,
         )
     except ClientError as error:
         _correct_attempt(client, name)

@@ -72,6 +72,9 @@ def load(settings: Settings) -> Prices:
     origin = "; ".join(
         f"prices of {file.region}, {file.date.isoformat()}: {file.source}" for file in valid
     )
+    if settings.cost.prices and files[-1] not in valid:
+        unused = f"{settings.cost.prices} is not used: its prices are of {files[-1].region}"
+        origin = "; ".join(filter(None, (origin, f"{unused}, not {settings.region}")))
     return Prices(by_type, origin, frozenset(file.region for file in files))
 
 

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from model_registry.capture import CAPTURE, Capture
+from model_registry.configuration import SERVERLESS, Serverless
 from model_registry.deployment import ROLLOUT, Rollout
 from model_registry.scaling import SCALING, Scaling
 from model_registry.security import SECURITY, Security
@@ -33,6 +34,7 @@ def environment(settings: Settings) -> dict[str, str]:
         ROLLOUT: json.dumps(asdict(rollout(settings))),
         SCALING: json.dumps(asdict(scaling(settings))),
         SECURITY: json.dumps(asdict(security(settings))),
+        SERVERLESS: json.dumps(asdict(serverless(settings))),
         "TAGS": json.dumps(settings.tags),
     }
 
@@ -62,6 +64,12 @@ def security(settings: Settings) -> Security:
     return Security(chosen.subnets, chosen.security_groups, chosen.isolated, chosen.kms_key)
 
 
+def serverless(settings: Settings) -> Serverless:
+    """The sizes of a new endpoint without instances."""
+    chosen = settings.instances.serverless
+    return Serverless(chosen.memory_mb, chosen.max_concurrency)
+
+
 def placement(settings: Settings) -> "Placement":
     """The settings' endpoint, as the command line promotes to it."""
     from model_registry.configuration import Placement
@@ -76,6 +84,7 @@ def placement(settings: Settings) -> "Placement":
         settings.images.stop_at,
         capture(settings),
         security(settings),
+        serverless=serverless(settings),
     )
 
 

@@ -89,6 +89,15 @@ class Images(Section):
         return self
 
 
+class Serverless(Section):
+    """A new endpoint without instances, which is paid by the request and may start slowly."""
+
+    memory_mb: fields.ServerlessMemory = 0
+    """Memory of a new endpoint's serverless variant in MB; 0: it has instances."""
+    max_concurrency: fields.Concurrency = 5
+    """Most requests at the same time; further ones are refused."""
+
+
 class Instances(Section):
     """Instance types of the jobs and the endpoint; on this machine all are this machine.
 
@@ -109,6 +118,7 @@ class Instances(Section):
     """Instance type of the endpoint. Its image runs on CPUs only, so a GPU would be idle."""
     inference_count: fields.Instances
     """Instances of a new endpoint. A canary needs two or more; on this machine all are one."""
+    serverless: Serverless = Serverless()
     volume_gb: Count
     """Disk of each job in GB. The public images take about 30 GB; use 60 with subset_size 0."""
 
@@ -478,15 +488,37 @@ class Settings(Section):
     def _check_security(cls, value: Security, others: ValidationInfo) -> Security:
         if others.data.get("target") == "local" and value != Security():
             raise ValueError("is for AWS only; this machine keeps nothing of it")
+        instances = others.data.get("instances")
+        if instances and instances.serverless.memory_mb and (value.subnets or value.isolated):
+            raise ValueError(
+                "a serverless endpoint can be neither in subnets nor isolated; set "
+                "instances.serverless.memory_mb: 0"
+            )
         tracking = others.data.get("tracking")
         if value.isolated and tracking and tracking.mlflow_uri:
             raise ValueError("isolated: a training that reaches nothing needs an empty mlflow_uri")
+        return value
+
+    @field_validator("capture")
+    @classmethod
+    def _check_capture(cls, value: Capture, others: ValidationInfo) -> Capture:
+        instances = others.data.get("instances")
+        if value.percent and instances and instances.serverless.memory_mb:
+            raise ValueError(
+                "SageMaker captures nothing of a serverless endpoint; set percent: 0, or "
+                "instances.serverless.memory_mb: 0"
+            )
         return value
 
     @field_validator("scaling")
     @classmethod
     def _check_scaling(cls, value: Scaling, others: ValidationInfo) -> Scaling:
         instances = others.data.get("instances")
+        if value.max and instances and instances.serverless.memory_mb:
+            raise ValueError(
+                "a serverless endpoint has no instances to scale; set max: 0, or "
+                "instances.serverless.memory_mb: 0"
+            )
         if value.max and instances and instances.inference.startswith("ml.t2."):
             raise ValueError(
                 f"SageMaker does not scale {instances.inference}, which is burstable; set "

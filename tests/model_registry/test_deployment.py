@@ -11,7 +11,7 @@ from types_boto3_sagemaker import SageMakerClient
 from model_registry import attempts
 from model_registry import endpoint as endpoints
 from model_registry.capture import Capture
-from model_registry.configuration import Placement
+from model_registry.configuration import Placement, Serverless
 from model_registry.deployment import Rollout
 from model_registry.errors import RegistryError
 from model_registry.promotion import promote
@@ -44,11 +44,8 @@ def test_linear_traffic_moves_in_steps_of_the_share() -> None:
     assert rollout.wait_seconds == 4 * 60
 
 
-@pytest.mark.parametrize("instances", [0, 1])
-def test_an_endpoint_of_one_instance_or_none_changes_all_at_once_and_bakes_under_the_alarms(
-    instances: int,
-) -> None:
-    config: Any = GUARDED.config("tally", instances)
+def test_an_endpoint_of_one_instance_changes_all_at_once_and_bakes_under_the_alarms() -> None:
+    config: Any = GUARDED.config("tally", 1)
     assert routing(config) == {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}
     assert config["BlueGreenUpdatePolicy"]["TerminationWaitInSeconds"] == 300
     assert len(config["AutoRollbackConfiguration"]["Alarms"]) == 2
@@ -111,6 +108,35 @@ def test_the_setting_keeps_answers_and_no_photo_until_it_is_0_again(
     assert captured[0] and captured[0]["InitialSamplingPercentage"] == 25
     assert captured[0]["CaptureOptions"] == [{"CaptureMode": "Output"}]
     assert captured[2] is None
+
+
+def test_a_serverless_endpoint_gets_its_sizes_no_capture_and_no_deployment_configuration(
+    emulated: SageMakerClient,
+) -> None:
+    placement = replace(place("without"), serverless=Serverless(2048, 7))
+    first = promote(emulated, register(emulated), placement)
+    rest(emulated, "without")
+    # Settings that are those of instances again: an endpoint that exists stays as it is.
+    later = replace(place("without"), capture=Capture(25, "s3://models/capture"))
+    second = promote(emulated, register(emulated), later, wait_seconds=60)
+    rest(emulated, "without")
+    for done in (first, second):
+        config = emulated.describe_endpoint_config(EndpointConfigName=done.endpoint_config_name)
+        (variant,) = config["ProductionVariants"]
+        assert variant["ServerlessConfig"] == {"MemorySizeInMB": 2048, "MaxConcurrency": 7}
+        assert "InstanceType" not in variant and "DataCaptureConfig" not in config
+    now = emulated.describe_endpoint(EndpointName="without")
+    assert (now["EndpointStatus"], now["EndpointConfigName"]) == (
+        "InService",
+        second.endpoint_config_name,
+    )
+    assert "LastDeploymentConfig" not in now
+
+
+def test_the_serverless_sizes_are_read_from_the_functions_environment() -> None:
+    text = '{"memory_mb": 3072, "max_concurrency": 9}'
+    assert Serverless.from_environment({"SERVERLESS": text}) == Serverless(3072, 9)
+    assert Serverless.from_environment({}) == Serverless()
 
 
 def test_a_capture_that_somebody_made_elsewhere_stays() -> None:

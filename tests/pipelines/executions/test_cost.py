@@ -140,6 +140,17 @@ def test_a_price_of_ones_own_replaces_the_tables(on_aws: Settings, tmp_path: Pat
     assert "our contract" in known.origin
 
 
+def test_a_file_of_another_region_is_named_as_not_used(on_aws: Settings, tmp_path: Path) -> None:
+    own = tmp_path / "prices.yaml"
+    own.write_text(
+        "date: 2026-11-30\nregion: eu-west-1\nsource: our contract\n"
+        "instances: {ml.m5.xlarge: 0.1}\n"
+    )
+    known = prices.load(with_prices(on_aws, own))
+    assert known.of("ml.m5.xlarge") != 0.1
+    assert f"{own} is not used: its prices are of eu-west-1, not us-east-1" in known.origin
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [

@@ -248,7 +248,7 @@ def test_the_function_gets_what_the_template_gives_it(aws: Any, on_aws: Settings
     function = client.get_function_configuration(FunctionName="tally-promote")
     variables = function["Environment"]["Variables"]
     assert set(variables) == set(described)
-    for name in ("CAPTURE", "ROLLOUT", "SCALING", "SECURITY", "TAGS"):
+    for name in ("CAPTURE", "ROLLOUT", "SCALING", "SECURITY", "SERVERLESS", "TAGS"):
         assert json.loads(variables[name]) == json.loads(described[name])
     for name in ("INSTANCE_COUNT", "MODEL_PACKAGE_GROUP", "STOP_AT"):
         assert variables[name] == described[name]

@@ -99,6 +99,22 @@ def test_bounds_of_scaling_must_be_in_order(my_file: Path) -> None:
     assert load("my.yaml", {}).scaling.max == 0
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("scaling: {max: 2}", "scaling.*no instances to scale"),
+        ("capture: {percent: 5}", "capture.*captures nothing"),
+        ("security: {subnets: [subnet-0a], security_groups: [sg-0a]}", "security.*in subnets"),
+    ],
+)
+def test_what_a_serverless_endpoint_cannot_have_is_refused(
+    my_file: Path, text: str, message: str
+) -> None:
+    my_file.write_text(f"target: aws\ninstances: {{serverless: {{memory_mb: 2048}}}}\n{text}")
+    with pytest.raises(SettingsError, match=message + r".*instances\.serverless\.memory_mb: 0"):
+        load("my.yaml", {})
+
+
 def test_a_burstable_instance_is_not_scaled(my_file: Path) -> None:
     my_file.write_text("instances: {inference: ml.t2.medium}\nscaling: {max: 2}")
     with pytest.raises(SettingsError, match=r"scaling.*ml\.t2\.medium.*max: 0"):
