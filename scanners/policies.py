@@ -75,9 +75,7 @@ def policies(template: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, An
     resources = template["Resources"]
     names = dict(PSEUDO)
     for name, parameter in template.get("Parameters", {}).items():
-        # A key that nobody has named is some key.
-        key = ARNS["AWS::KMS::Key"].format(name) if "Key" in name else name
-        names[name] = str(parameter.get("Default", "")) or key
+        names[name] = str(parameter.get("Default", "")) or _some(name)
     for name, resource in resources.items():
         names[f"{name}.Arn"] = ARNS.get(resource["Type"], ROLE).format(name)
         if resource["Type"] == "AWS::SNS::Topic":
@@ -89,6 +87,13 @@ def policies(template: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, An
             documents.append(properties["PolicyDocument"])
         for document in documents:
             yield name, resolved(document, names)
+
+
+def _some(parameter: str) -> str:
+    """A value for a parameter that has no default: some key, some account, or its name."""
+    if "Key" in parameter:
+        return ARNS["AWS::KMS::Key"].format(parameter)
+    return "210987654321" if parameter.endswith("Account") else parameter
 
 
 def main(template: Path, configuration: Path) -> int:
