@@ -116,7 +116,8 @@ def _follow(client: "SageMakerClient", event: Mapping[str, Any], context: Any) -
         answer = {"status": NOTHING_LEFT, "endpoint_name": name}
     else:
         decided_at = decisions.recorded(version)
-        answer = _promote(client, version, {"endpoint_name": name}, context, decided_at)
+        resting = {"endpoint_name": name}
+        answer = _promote(client, version, resting, context, decided_at, creates=False)
     return {**answer, **_scale(client, name)}
 
 
@@ -163,6 +164,8 @@ def _promote(
     event: Mapping[str, Any],
     context: Any,
     decided_at: datetime | None,
+    *,
+    creates: bool = True,
 ) -> dict[str, Any]:
     placement = Placement(
         endpoint_name=_value("endpoint_name", event, version),
@@ -187,6 +190,7 @@ def _promote(
             s3=boto3.client("s3"),
             ecr=None if placement.stop_at == image_scan.NONE else boto3.client("ecr"),
             announce=_announce,
+            creates=creates,
         )
     except (ModelDataError, ImageScanError) as error:
         if decided_at is None or isinstance(error, ImageScanPendingError):

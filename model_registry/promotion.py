@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 CREATED, UPDATED, ALREADY = "endpoint created", "endpoint updated", "already serving"
 SUPERSEDED = "superseded by a later decision"
+GONE = "the endpoint was deleted"
 # In these states an endpoint keeps serving its model, or the one it changes to, by itself.
 LASTING = ("InService", "Creating", "Updating", "SystemUpdating", "RollingBack")
 DELETED = "Deleted"  # ours, not SageMaker's: the endpoint was deleted while promotion waited
@@ -55,6 +56,7 @@ def promote(
     s3: S3Client | None = None,
     ecr: ECRClient | None = None,
     announce: Callable[[Failure], None] = attempts.ignore,
+    creates: bool = True,
 ) -> Promotion:
     """Create the endpoint with a model version, or update it to that version.
 
@@ -72,6 +74,8 @@ def promote(
         s3: A boto3 S3 client, to check that the model data is what was registered.
         ecr: A boto3 ECR client, to check the scan of the version's image (`placement.stop_at`).
         announce: Called with a deployment before this one that failed, if nobody has noted it.
+        creates: Whether an endpoint that is not there is created. Where an event of the endpoint
+            asks for this, it was there, so somebody has deleted it since.
 
     Raises:
         NotApprovedError: The version is not approved.
@@ -87,6 +91,8 @@ def promote(
         # Each time, because somebody may reject it while this waits.
         version = describe_approved(client, package_arn)
         found = endpoints.read(client, name)
+        if found is None and not creates:
+            return _result(GONE, version, name, "", "")
         # An endpoint that is deleted while this waits (another promotion recreates a failed one in
         # that way) is created again with its settings.
         gone = replace(current, status=DELETED, pending_config="") if current else None

@@ -40,6 +40,8 @@ def audits(target: Target, address: str) -> list[dict[str, object]]:
     s3 = target.line.client("s3")
     found = []
     for entry in s3.list_objects_v2(Bucket=BUCKET, Prefix=PREFIX).get("Contents", []):
+        if not str(entry["Key"]).endswith(".json"):  # what `setup` puts there
+            continue
         one = json.loads(s3.get_object(Bucket=BUCKET, Key=entry["Key"])["Body"].read())
         if one.get("shift") == address.rpartition("/")[2]:
             found.append(one)

@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from datetime import UTC, datetime
-from types import SimpleNamespace
 
 import boto3
 import pytest
@@ -15,6 +14,7 @@ from model_registry.configuration import Placement, _read_settings
 from model_registry.errors import NotApprovedError, RegistryError
 from model_registry.promotion import promote
 from pipelines.serving import endpoint_status
+from pipelines.settings.layers import load
 from tests.model_registry.served import Register
 
 PLACEMENT = Placement("tally", "ml.m5.large", "arn:aws:iam::123456789012:role/tally-execution")
@@ -48,7 +48,7 @@ def test_rejecting_the_serving_version_prints_that_it_keeps_serving(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    opened = session, SimpleNamespace(endpoint="tally", name="tally")
+    opened = session, load("local")
     monkeypatch.setattr("pipelines.target.open_target", lambda _: opened)
     promote(client, register("Approved"), PLACEMENT)
     register()
@@ -59,6 +59,14 @@ def test_rejecting_the_serving_version_prints_that_it_keeps_serving(
     assert said["1"].startswith("The endpoint continues to serve it.")
     assert "python pipeline.py rollback" in said["1"]
     assert said["2"] == ""
+
+
+def test_an_endpoint_that_somebody_deleted_is_not_brought_back_by_its_own_event(
+    client: SageMakerClient, register: Register
+) -> None:
+    result = promote(client, register("Approved"), PLACEMENT, creates=False)
+    assert result.status == "the endpoint was deleted"
+    assert client.list_endpoints()["Endpoints"] == []
 
 
 @pytest.mark.parametrize("approval", ["PendingManualApproval", "Rejected"])

@@ -170,8 +170,10 @@ class TopicPolicy(Described):
         if not topic_arn(session, arn.rsplit(":", 1)[1]):
             return None
         attributes = session.client("sns").get_topic_attributes(TopicArn=arn)["Attributes"]
-        policy = attributes.get("Policy")
-        return {"Topics": [arn], "PolicyDocument": json.loads(policy)} if policy else None
+        policy = json.loads(attributes.get("Policy") or "{}")
+        if not policy or policy.get("Id") == "__default_policy_ID":  # nobody has set it
+            return None
+        return {"Topics": [arn], "PolicyDocument": policy}
 
     def put(self, session: "boto3.Session", request: Document, *, exists: bool) -> None:
         """Set the topic's policy."""
