@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -19,31 +18,12 @@ from model_registry.deployment import Rollout
 from model_registry.endpoint import DECIDED_AT, REPLACES, Endpoint
 from model_registry.errors import RegistryError
 from model_registry.security import Security
+from model_registry.serverless import Serverless
 from model_registry.versions import ModelVersion, account_of, create_model
 
 if TYPE_CHECKING:
     from types_boto3_sagemaker import SageMakerClient
     from types_boto3_sagemaker.type_defs import TagTypeDef
-
-SERVERLESS: Final = "SERVERLESS"  # the environment variable with a `Serverless` as JSON
-
-
-@dataclass(frozen=True)
-class Serverless:
-    """A variant without instances: a server is started for requests, and they are paid for.
-
-    Attributes:
-        memory_mb: Its memory in MB, in steps of 1024 from 1024 to 6144; 0: instances instead.
-        max_concurrency: The most requests at the same time.
-    """
-
-    memory_mb: int = 0
-    max_concurrency: int = 5
-
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Serverless:
-        """The sizes that `setup` has given to the function; instances where it has not."""
-        return cls(**json.loads(environment.get(SERVERLESS) or "{}"))
 
 
 @dataclass(frozen=True)

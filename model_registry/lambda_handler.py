@@ -8,7 +8,7 @@ finished a change, its event brings up an approval that could not be carried out
 gets), `ROLLOUT` (`deployment.Rollout` as JSON), `MODEL_PACKAGE_GROUP` (a name, or the ARN of
 another account's), `INSTANCE_COUNT`, `TAGS` and `STOP_AT` (the setting `images.stop_at`);
 `CAPTURE` (`capture.Capture` as JSON), `SCALING` (`scaling.Scaling` as JSON), `SECURITY`
-(`security.Security` as JSON) and `SERVERLESS` (`configuration.Serverless` as JSON).
+(`security.Security` as JSON) and `SERVERLESS` (`serverless.Serverless` as JSON).
 """
 
 import json
@@ -24,7 +24,7 @@ from model_registry import announcements, attempts, decisions, image_scan, scali
 from model_registry import endpoint as endpoints
 from model_registry.attempts import Failure
 from model_registry.capture import Capture
-from model_registry.configuration import Placement, Serverless
+from model_registry.configuration import Placement
 from model_registry.deployment import Rollout
 from model_registry.errors import (
     EndpointBusyError,
@@ -39,6 +39,7 @@ from model_registry.promotion import promote
 from model_registry.replaced import describe_replaced
 from model_registry.scaling import Scaling
 from model_registry.security import Security
+from model_registry.serverless import Serverless
 from model_registry.versions import APPROVED, ModelVersion, describe
 
 if TYPE_CHECKING:

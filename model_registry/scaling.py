@@ -10,12 +10,12 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from botocore.exceptions import ClientError
-
-from model_registry.endpoint import Endpoint
 from model_registry.errors import ScalingError
+
+if TYPE_CHECKING:
+    from model_registry.endpoint import Endpoint
 
 SCALING: Final = "SCALING"  # the environment variable with a `Scaling` as JSON
 POLICY: Final = "tally-invocations"  # by this name a scaling is known as ours
@@ -95,6 +95,8 @@ def apply(client: Any, endpoint: Endpoint, wanted: Scaling) -> str:
     Raises:
         ScalingError: SageMaker does not scale this endpoint so.
     """
+    from botocore.exceptions import ClientError  # slow to import; commands that read need it not
+
     present = read(client, endpoint)
     where = {**_OF_VARIANTS, "ResourceId": _resource(endpoint)}
     if not wanted.max:

@@ -5,10 +5,10 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from model_registry.capture import CAPTURE, Capture
-from model_registry.configuration import SERVERLESS, Serverless
 from model_registry.deployment import ROLLOUT, Rollout
 from model_registry.scaling import SCALING, Scaling
 from model_registry.security import SECURITY, Security
+from model_registry.serverless import SERVERLESS, Serverless
 from pipelines.provisioning.item import SetupError, explained
 from pipelines.provisioning.kinds.functions import package, sha
 from pipelines.settings.model import Settings

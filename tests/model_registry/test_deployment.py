@@ -11,10 +11,11 @@ from types_boto3_sagemaker import SageMakerClient
 from model_registry import attempts
 from model_registry import endpoint as endpoints
 from model_registry.capture import Capture
-from model_registry.configuration import Placement, Serverless
+from model_registry.configuration import Placement
 from model_registry.deployment import Rollout
 from model_registry.errors import RegistryError
 from model_registry.promotion import promote
+from model_registry.serverless import Serverless
 from tests.model_registry.served import PLACEMENT, place, register, rest
 
 GUARDED = Rollout("canary", 10, 300, ("tally-errors", "tally-latency"), "tally")
