@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # Without these it looks for updates, which a closed network refuses many at a time.
@@ -24,6 +24,8 @@ QUIET = (
 # Every page must work at these widths in pixels, and in both schemes.
 LOOKS = [(width, scheme) for width in (1280, 390) for scheme in ("light", "dark")]
 OpenPage = Callable[..., Page]
+# On a busy machine, five seconds, the default, may be too few for a page.
+expect.set_options(timeout=20_000)
 _SCREENSHOTS = Path(os.environ.get("SCREENSHOTS", ".screenshots"))
 
 
