@@ -13,9 +13,9 @@ from pipelines import NAME
 from pipelines.errors import UserError, closest
 from pipelines.root import ROOT
 from pipelines.settings import names
-from pipelines.settings.fields import Allowed, Value, allowed
+from pipelines.settings.fields import NONE, Allowed, Value, allowed
 from pipelines.settings.layers import FIELDS
-from pipelines.settings.model import NONE, Settings
+from pipelines.settings.model import Settings
 from pipelines.upload.bin_images import destination
 
 Type = Literal["String", "Integer", "Float"]

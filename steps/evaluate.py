@@ -26,7 +26,6 @@ import argparse
 import json
 import os
 import shutil
-import signal
 import sys
 import tempfile
 import time
@@ -36,6 +35,7 @@ from typing import Any
 
 import numpy as np
 
+import processing_job
 from counts import Classes
 from evaluation import (
     approved_model,
@@ -81,11 +81,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--batch-size", type=_positive, default=100, help="images at once")
     parser.add_argument(
-        "--record-error-rate", type=_share, default=RECORD_ERROR_RATE,
+        "--record-error-rate", type=processing_job.share, default=RECORD_ERROR_RATE,
         help="share of the stock records that is assumed to be wrong, above 0 and below 1",
     )  # fmt: skip
     parser.add_argument(
-        "--match-precision", type=_share, default=MATCH_PRECISION,
+        "--match-precision", type=processing_job.share, default=MATCH_PRECISION,
         help="share of the bins that pass without a person whose record must be correct",
     )  # fmt: skip
     parser.add_argument(
@@ -103,11 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             options.match_precision,
         )
     except EvaluationError as error:
-        print(f"evaluate: {error}", file=sys.stderr)
-        message = root / "output/message"  # becomes the job's ExitMessage
-        message.parent.mkdir(parents=True, exist_ok=True)
-        message.write_text(str(error))
-        return 1
+        return processing_job.fail(root, "evaluate", error)
     return 0
 
 
@@ -298,17 +294,6 @@ def _kinds(text: str) -> str:
     return text
 
 
-def _share(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 < value < 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a number above 0 and below 1")
-    return value
-
-
 if __name__ == "__main__":
-    # A container's first process does not end on SIGTERM by itself; threads would go on.
-    signal.signal(signal.SIGTERM, lambda *_: os._exit(128 + signal.SIGTERM))
+    processing_job.end_when_stopped()
     sys.exit(main())

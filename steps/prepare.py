@@ -17,12 +17,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import processing_job
 from preparation import audited, bin_lines, file_list, further, manifest, picture
 from preparation import options as command_line
 from preparation.audited import Auditor
@@ -41,11 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         prepare(command_line.parse(arguments, __doc__), root / "processing/output")
     except PreparationError as error:
-        print(f"prepare: {error}", file=sys.stderr)
-        message = root / "output/message"  # becomes the job's ExitMessage
-        message.parent.mkdir(parents=True, exist_ok=True)
-        message.write_text(str(error))
-        return 1
+        return processing_job.fail(root, "prepare", error)
     return 0
 
 
@@ -130,6 +126,5 @@ def _store(bin_: Bin, part: str, fetched: Path, output: Path, size: int) -> None
 
 
 if __name__ == "__main__":
-    # SIGTERM ends a container's first process only if it has a handler; os._exit ends threads, too.
-    signal.signal(signal.SIGTERM, lambda *_: os._exit(128 + signal.SIGTERM))
+    processing_job.end_when_stopped()
     sys.exit(main())

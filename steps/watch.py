@@ -16,7 +16,6 @@ import argparse
 import json
 import os
 import re
-import signal
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -25,6 +24,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import processing_job
 from counts import Classes
 from watching import audited, baseline, captured, checks, published, report, retraining, verdict
 from watching.baseline import Baseline
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--variant", default="AllTraffic", help="its variant that serves")
     parser.add_argument("--days", type=_days, default=DAYS, help="length of the window")
     parser.add_argument(
-        "--false-alarms", type=_share, default=checks.FALSE_ALARMS,
+        "--false-alarms", type=processing_job.share, default=checks.FALSE_ALARMS,
         help="probability that a run raises anything although nothing has changed",
     )  # fmt: skip
     parser.add_argument(
@@ -65,11 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             since = now - timedelta(days=options.days)
             print(retraining.start(options.retrain, since, now), flush=True)
     except (baseline.BaselineError, published.PublishError, retraining.RetrainError) as error:
-        print(f"watch: {error}", file=sys.stderr)
-        message = root / "output/message"  # becomes the job's ExitMessage
-        message.parent.mkdir(parents=True, exist_ok=True)
-        message.write_text(str(error))
-        return 1
+        return processing_job.fail(root, "watch", error)
     return 0
 
 
@@ -187,17 +183,6 @@ def _days(text: str) -> float:
     return value
 
 
-def _share(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 < value < 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a number above 0 and below 1")
-    return value
-
-
 if __name__ == "__main__":
-    # A container's first process does not end on SIGTERM by itself; threads would go on.
-    signal.signal(signal.SIGTERM, lambda *_: os._exit(128 + signal.SIGTERM))
+    processing_job.end_when_stopped()
     sys.exit(main())

@@ -92,6 +92,12 @@ def test_every_link_of_a_page_leads_to_a_heading_or_a_file(page: str) -> None:
             assert anchor in slugs, f"{path}#{anchor}"
 
 
+def test_every_decision_is_in_the_list_of_decisions() -> None:
+    folder = ROOT / "docs" / "decisions"
+    listed = re.findall(r"^- \[.*\]\((.*)\)$", (folder / "README.md").read_text(), re.MULTILINE)
+    assert sorted([*listed, "README.md"]) == sorted(file.name for file in folder.glob("*.md"))
+
+
 def test_the_operations_are_linked_from_where_people_begin() -> None:
     for page in ("README.md", "docs/aws.md", "docs/rollout.md"):
         assert re.search(r"\]\((docs/)?operations\.md", (ROOT / page).read_text()), page

@@ -18,6 +18,7 @@ from pathlib import Path
 from sagemaker_emulator.aws import protocol
 from sagemaker_emulator.aws.query import form_of
 from sagemaker_emulator.aws.signed_request import SignedRequest
+from sagemaker_emulator.errors import StartError
 
 VARIABLE = "EMULATOR_CALLS"
 PIPELINE = "pipeline"
@@ -37,9 +38,22 @@ class CallRecord:
 
     @classmethod
     def from_environment(cls) -> CallRecord:
-        """The record that the environment asks for."""
+        """The record that the environment asks for.
+
+        Raises:
+            StartError: Its file cannot be written.
+        """
         named = os.environ.get(VARIABLE)
-        return cls(Path(named) if named else None)
+        if not named:
+            return cls(None)
+        try:
+            Path(named).open("a").close()
+        except OSError as problem:
+            raise StartError(
+                f"the file that {VARIABLE} names cannot be written: {problem}; name a file in a "
+                "folder that is there, or unset it"
+            ) from None
+        return cls(Path(named))
 
     def add(self, caller: str, service: str, operation: str) -> None:
         """Record a call."""

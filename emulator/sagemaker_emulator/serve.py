@@ -119,7 +119,8 @@ def connect(context: Context, runtime: str) -> None:
         runtime: one of `options.RUNTIMES`.
 
     Raises:
-        StartError: The runtime does not work on this machine.
+        StartError: The runtime does not work on this machine, or the record of calls cannot be
+            written.
     """
     try:
         sandbox = choose_sandbox(runtime, context.state)

@@ -93,3 +93,13 @@ def test_pipelines_and_functions_are_callers(
         ("pipeline", "lambda", "Invoke"),
         ("caller", "sagemaker", "ListModels"),
     }
+
+
+def test_record_in_no_folder_is_refused(
+    own_emulator: Callable[..., Emulator], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EMULATOR_CALLS", str(tmp_path / "none" / "calls.jsonl"))
+    ended = own_emulator().up()
+    assert ended.returncode == 1
+    assert "the file that EMULATOR_CALLS names cannot be written" in ended.stderr
+    assert "Traceback" not in ended.stderr

@@ -17,7 +17,8 @@ from sagemaker.train.configs import (
 
 from pipelines import NAME
 from pipelines.builders.context import BuildContext, output_of
-from pipelines.settings.model import NONE, Training
+from pipelines.settings.fields import NONE
+from pipelines.settings.training import Training
 
 CHANNELS = ("train", "validation")
 OBJECTIVE = "validation:accuracy"

@@ -17,7 +17,7 @@ from pipelines.executions.trials import Trial
 from pipelines.s3 import read_object
 from pipelines.serving.comparison import data_name
 from pipelines.serving.package_group import find
-from pipelines.settings.model import NONE
+from pipelines.settings.fields import NONE
 from pipelines.side_by_side import SideBySide, beside
 
 if TYPE_CHECKING:

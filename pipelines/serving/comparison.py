@@ -17,7 +17,7 @@ from pipelines import evaluation_report
 from pipelines.evaluation_report import EvaluationReport, Metric
 from pipelines.s3 import read_object
 from pipelines.serving.package_group import find, list_versions, parse_version
-from pipelines.settings.model import NONE
+from pipelines.settings.fields import NONE
 
 if TYPE_CHECKING:
     import boto3

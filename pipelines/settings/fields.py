@@ -86,6 +86,20 @@ def _tuple(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
 
 
+def _list_of(what: str, most: int, pattern: str) -> Allowed:
+    """A list of texts that all match a pattern.
+
+    Args:
+        what: What they are, in words.
+        most: How many there may be at most.
+        pattern: What each looks like.
+    """
+    return Allowed(
+        f"a list of at most {most} {what}; [] for none",
+        lambda texts: len(texts) <= most and all(map(_matches(pattern), texts)),
+    )
+
+
 Weights = Annotated[
     str,
     BeforeValidator(_none),
@@ -145,18 +159,12 @@ Bucket = Annotated[
 Subnets = Annotated[
     tuple[str, ...],
     BeforeValidator(_tuple),
-    Allowed(
-        "a list of at most 16 subnets such as subnet-0a1b2c3d; [] for none",
-        lambda ids: len(ids) <= 16 and all(re.fullmatch(r"subnet-[0-9a-f]+", one) for one in ids),
-    ),
+    _list_of("subnets such as subnet-0a1b2c3d", 16, r"subnet-[0-9a-f]+"),
 ]
 SecurityGroups = Annotated[
     tuple[str, ...],
     BeforeValidator(_tuple),
-    Allowed(
-        "a list of at most 5 security groups such as sg-0a1b2c3d; [] for none",
-        lambda ids: len(ids) <= 5 and all(re.fullmatch(r"sg-[0-9a-f]+", one) for one in ids),
-    ),
+    _list_of("security groups such as sg-0a1b2c3d", 5, r"sg-[0-9a-f]+"),
 ]
 KmsKey = Annotated[
     str,
@@ -167,10 +175,7 @@ KmsKey = Annotated[
 Accounts = Annotated[
     tuple[str, ...],
     BeforeValidator(_tuple),
-    Allowed(
-        "a list of at most 20 accounts, each twelve digits in quotes; [] for none",
-        lambda ids: len(ids) <= 20 and all(re.fullmatch(r"\d{12}", one) for one in ids),
-    ),
+    _list_of("accounts, each twelve digits in quotes", 20, r"\d{12}"),
 ]
 ModelGroup = Annotated[
     str,

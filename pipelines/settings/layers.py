@@ -1,9 +1,9 @@
 """Settings in layers: the defaults, the target's file, a file of one's own, the environment.
 
-Each layer replaces values of the one before: the defaults in `model.py`, `local.yaml` or `aws.yaml`
-beside it, the file given to `--target`, and `PIPELINE_SECTION_KEY` variables. A key that does not
-exist, or a value that is not allowed, is a `SettingsError` that names the layer, the key and what
-is allowed.
+Each layer replaces values of the one before: the defaults of the sections, `local.yaml` or
+`aws.yaml` beside this file, the file given to `--target`, and `PIPELINE_SECTION_KEY` variables. A
+key that does not exist, or a value that is not allowed, is a `SettingsError` that names the layer,
+the key and what is allowed.
 """
 
 import difflib

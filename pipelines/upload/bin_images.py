@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from pipelines import NAME
 from pipelines.root import ROOT
-from pipelines.settings.fields import Value
-from pipelines.settings.model import NONE, Settings
+from pipelines.settings.fields import NONE, Value
+from pipelines.settings.model import Settings
 from pipelines.steps import counts
 from pipelines.upload import audit_log, file_list, local_bins
 from pipelines.upload.file_list import FileList

@@ -40,6 +40,7 @@ CONTENTS = {
         "photo_jpeg.py",
         "photo_png.py",
         "pixels.py",
+        "processing_job.py",
         "record.py",
     ),
     "train": (
@@ -57,6 +58,7 @@ CONTENTS = {
         "evaluation",
         "audit_finding.py",
         "plotting.py",
+        "processing_job.py",
         "styles",
         "watching/__init__.py",
         "watching/baseline.py",
@@ -74,6 +76,7 @@ WATCH_CONTENTS = {
         "audits.py",
         "counts.py",
         "file_names.py",
+        "processing_job.py",
         "record.py",
     ),
 }

@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 from pipelines.errors import UserError
 from pipelines.root import ROOT
 from pipelines.settings import backbones
-from pipelines.settings.model import NONE, Settings
+from pipelines.settings.fields import NONE
+from pipelines.settings.model import Settings
 from pipelines.upload.code import Bundle
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sagemaker_emulator.aws import dispatch, ports
+from sagemaker_emulator.aws import dispatch, ports, serving_ports
 from sagemaker_emulator.containers.runtime import Runtime
 from sagemaker_emulator.credentials import Credentials
 from sagemaker_emulator.storage.s3 import S3
@@ -50,9 +50,9 @@ class Context:
     deliveries: ports.Deliveries = field(init=False)
     moto: ports.Moto = field(init=False)
     jobs: ports.Jobs = field(init=False)
-    endpoints: ports.Endpoints = field(init=False)
-    captures: ports.Captures = field(init=False)
-    scaling: ports.Scaling = field(init=False)
+    endpoints: serving_ports.Endpoints = field(init=False)
+    captures: serving_ports.Captures = field(init=False)
+    scaling: serving_ports.Scaling = field(init=False)
     tuning: ports.Tuning = field(init=False)
     executions: ports.Executions = field(init=False)
     stacks: ports.Stacks = field(init=False)

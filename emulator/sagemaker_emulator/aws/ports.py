@@ -1,15 +1,11 @@
 """What the services call each other for, as Protocols; `serve` connects their objects."""
 
-import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
-
-import httpx
+from typing import Any, Protocol
 
 from sagemaker_emulator.aws.dispatch import HttpResponse
+from sagemaker_emulator.aws.measurements import MeasuredMinute, MeasuredSums, Measurement
 from sagemaker_emulator.aws.signed_request import SignedRequest
 from sagemaker_emulator.storage.store import Document
 
@@ -38,64 +34,6 @@ class Logs(Protocol):
 
     def read(self, group: str, stream_prefix: str) -> Iterator[str]:
         """The messages of a group's streams in the order of time; none where it has no such."""
-
-
-class Measurement(NamedTuple):
-    """One value of a metric of CloudWatch.
-
-    Attributes:
-        name: The metric.
-        value: What was measured.
-        unit: One of CloudWatch's.
-    """
-
-    name: str
-    value: float
-    unit: str = "None"
-
-
-class MeasuredMinute(NamedTuple):
-    """What was measured of one metric in one minute.
-
-    Attributes:
-        namespace: The metric's.
-        dimensions: Their values by name.
-        name: The metric.
-        unit: One of CloudWatch's.
-        start: When the minute began, in seconds since the epoch.
-        samples: How many values.
-        total: Their sum.
-        least: The smallest.
-        most: The greatest.
-    """
-
-    namespace: str
-    dimensions: Mapping[str, str]
-    name: str
-    unit: str
-    start: int
-    samples: int
-    total: float
-    least: float
-    most: float
-
-
-class MeasuredSums(NamedTuple):
-    """What was measured of one metric in a short while.
-
-    Attributes:
-        start: When it began, in seconds since the epoch.
-        samples: How many values.
-        total: Their sum.
-        least: The smallest.
-        most: The greatest.
-    """
-
-    start: float
-    samples: float
-    total: float
-    least: float
-    most: float
 
 
 class Metrics(Protocol):
@@ -273,127 +211,6 @@ class Tuning(Service, Protocol):
 
     def begin(self, name: str) -> None:
         """Run, or continue, the tuning job of this name."""
-
-
-class ModelServer(Protocol):
-    """A container that serves a model."""
-
-    client: httpx.Client
-
-
-class Deployment(Protocol):
-    """The model servers of one endpoint configuration, and each variant's share by name."""
-
-    config: Document
-    weights: dict[str, float]
-
-    def choose(self, variant: str | None = None) -> str | None:
-        """The variant of that name, else one by weight; None where there is none."""
-
-    def shadow(self, variant: str) -> str | None:
-        """The shadow variant that gets a copy of a request to a variant; None: none does."""
-
-    def copy(self, send: Callable[[], object]) -> None:
-        """Send the copy of a request to the shadow variant soon."""
-
-    def count(self, variant: str) -> int:
-        """How many instances of a variant take requests; 0 where it is serverless."""
-
-    def resize(self, configs: Mapping[str, Mapping[str, int]]) -> None:
-        """Set the concurrency of serverless variants, by name."""
-
-    def weigh(self, weights: Mapping[str, float]) -> None:
-        """Set the weights of variants, by name."""
-
-    def server(self, variant: str) -> AbstractContextManager[ModelServer]:
-        """A server of a variant, kept up while it is in use."""
-
-
-class Endpoints(Service, Protocol):
-    """The deployments behind endpoints.
-
-    Attributes:
-        changed: held while an endpoint's document and its deployments change together; always
-            taken before the store.
-    """
-
-    changed: threading.Condition
-
-    def begin(
-        self, name: str, *configs: Document, deployment_config: Document | None = None
-    ) -> None:
-        """Deploy configurations in the background, one after the other; the last is to stay.
-
-        The last one goes in by a DeploymentConfig, if there is one.
-        """
-
-    def scale(self, name: str, counts: Mapping[str, int]) -> None:
-        """Start or end instances of an endpoint that is Updating, in the background."""
-
-    def serving(self, name: str, timeout: float) -> Deployment | None:
-        """The deployment for an endpoint's next request, by share while an update shifts traffic.
-
-        After a restart, it waits until the servers respond again.
-        """
-
-    def remove(self, name: str) -> None:
-        """End an endpoint's servers, also those that are starting."""
-
-
-@dataclass(frozen=True)
-class Exchange:
-    """A request to a variant's container, and the container's answer.
-
-    Attributes:
-        endpoint: the endpoint's name.
-        variant: the variant's name.
-        body: the request's.
-        answer: the answer's body.
-        content_type: of the request.
-        answer_type: the content type of the answer.
-        attributes: the custom attributes of the request; "" without any.
-        inference_id: the InferenceId of the request; "" without one.
-        time: when it was answered, in seconds since the epoch.
-    """
-
-    endpoint: str
-    variant: str
-    body: bytes
-    answer: bytes
-    content_type: str
-    answer_type: str
-    attributes: str = ""
-    inference_id: str = ""
-    time: float = field(default_factory=time.time)
-
-
-class Captures(Service, Protocol):
-    """Data capture: what endpoints were asked and answered, on its way to S3."""
-
-    def record(self, config: Mapping[str, Any] | None, exchange: Exchange) -> None:
-        """Keep an exchange, if the DataCaptureConfig samples it; it takes microseconds."""
-
-    def describe(self, endpoint: str, config: Mapping[str, Any]) -> dict[str, object]:
-        """DescribeEndpoint's DataCaptureConfig, from that of the endpoint's configuration."""
-
-    def forget(self, endpoint: str) -> None:
-        """Write what waits of an endpoint that is deleted."""
-
-
-class Scaling(Service, Protocol):
-    """Application Auto Scaling of endpoint variants."""
-
-    def now(self) -> float:
-        """The time by which it scales, in seconds since the epoch."""
-
-    def registered(self, endpoint: str) -> set[str]:
-        """The variants of an endpoint that are scalable targets."""
-
-    def forget(self, endpoint: str) -> None:
-        """Deregister the variants of an endpoint that is deleted."""
-
-    def look(self) -> None:
-        """Look once at every target, and scale what its policies or bounds ask for."""
 
 
 class Executions(Service, Protocol):

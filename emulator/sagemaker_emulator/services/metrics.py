@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sagemaker_emulator.aws.context import Context
-from sagemaker_emulator.aws.ports import MeasuredMinute, MeasuredSums, Measurement
+from sagemaker_emulator.aws.measurements import MeasuredMinute, MeasuredSums, Measurement
 
 MINUTES = 180
 _SECONDS = 10  # the shortest period of an alarm

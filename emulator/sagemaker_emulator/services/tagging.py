@@ -7,12 +7,17 @@ from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.services.alarms.alarms import KIND as ALARM
 from sagemaker_emulator.services.events.bus import RULE
 from sagemaker_emulator.services.functions.function import FUNCTION
+from sagemaker_emulator.services.functions.source_mappings import MAPPING
 from sagemaker_emulator.services.logs.common import group_arn
 from sagemaker_emulator.services.logs.log_files import about_group, group_folders, group_name
 from sagemaker_emulator.services.scaling.records import TARGET
 from sagemaker_emulator.services.schedules.groups import GROUP
+from sagemaker_emulator.services.stacks import stack as stacks
 
-_SERVICES = ("sagemaker", "lambda", "events", "logs", "cloudwatch", "application-autoscaling")
+_SERVICES = (
+    *("sagemaker", "lambda", "events", "scheduler", "logs", "cloudwatch"),
+    *("application-autoscaling", "cloudformation"),
+)
 
 
 def join(context: Context) -> None:
@@ -43,6 +48,8 @@ def _tagged(context: Context) -> Iterator[tuple[str, dict[str, str]]]:
         yield kept["Arn"], {tag["Key"]: tag["Value"] for tag in kept["Tags"]}
     for function in context.store.list(FUNCTION):
         yield function["FunctionArn"], function["Tags"]
+    for mapping in context.store.list(MAPPING):
+        yield mapping["EventSourceMappingArn"], mapping["Tags"]
     for rule in context.store.list(RULE):
         yield rule["Arn"], rule.get("Tags", {})
     for alarm in context.store.list(ALARM):
@@ -51,6 +58,8 @@ def _tagged(context: Context) -> Iterator[tuple[str, dict[str, str]]]:
         yield target["ScalableTargetARN"], target.get("Tags", {})
     for schedule_group in context.store.list(GROUP):
         yield schedule_group["Arn"], schedule_group["Tags"]
+    for stack in stacks.living(context):
+        yield stack["StackId"], {tag["Key"]: tag["Value"] for tag in stack["Tags"]}
     for folder in group_folders(context.state / "logs"):
         yield group_arn(context, group_name(folder)), about_group(folder).get("tags", {})
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sagemaker_emulator.aws.ports import Measurement
+from sagemaker_emulator.aws.measurements import Measurement
 from sagemaker_emulator.services.metrics import MINUTES, Metrics
 
 WHERE = {"EndpointName": "e", "VariantName": "v"}

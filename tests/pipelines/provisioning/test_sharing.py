@@ -12,7 +12,8 @@ from pipelines.commands import serve
 from pipelines.provisioning import setup
 from pipelines.provisioning.template import properties, role_policy
 from pipelines.settings.layers import SettingsError, load
-from pipelines.settings.model import Settings, SharedRegistry
+from pipelines.settings.model import Settings
+from pipelines.settings.security import SharedRegistry
 from tests.pipelines.provisioning.test_policies import allows
 
 PRODUCTION, SECOND, REGISTRY = "210987654321", "321098765432", "345678901234"

@@ -10,7 +10,8 @@ from pipelines.provisioning import setup
 from pipelines.provisioning.template import properties
 from pipelines.scoring import answers, batch, images, job, run
 from pipelines.serving.stock_record import StockRecord
-from pipelines.settings.model import Security, Settings
+from pipelines.settings.model import Settings
+from pipelines.settings.security import Security
 
 KEY = "arn:aws:kms:us-east-1:123456789012:key/0a1b"
 # Calls that boto3 does not make: obstore sends, lists, reads and deletes objects.

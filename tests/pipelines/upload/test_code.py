@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from pipelines.settings.model import Settings
-from pipelines.upload.code import CONTENTS, STEPS, CodeError, bundles
+from pipelines.upload.code import CONTENTS, STEPS, WATCH_CONTENTS, CodeError, bundles
 
 
 @pytest.fixture
@@ -95,9 +95,9 @@ def test_the_repository_has_every_script() -> None:
     assert styles <= every["train"] and styles <= every["evaluate"]
 
 
-@pytest.mark.parametrize("name", CONTENTS)
+@pytest.mark.parametrize("name", [*CONTENTS, *WATCH_CONTENTS])
 def test_a_step_has_every_module_that_it_imports(name: str) -> None:
-    files = dict(bundles()[name].files)
+    files = dict(bundles(contents={**CONTENTS, **WATCH_CONTENTS})[name].files)
     own = {file.stem for file in STEPS.iterdir()}
     shipped = {Path(path).parts[0].removesuffix(".py") for path in files}
     imported = {

@@ -4,7 +4,7 @@ from typing import get_args
 
 import pytest
 
-from pipelines.settings.model import Training
+from pipelines.settings.training import Training
 from tests.steps.tiny_training import TINY, options
 from training import hyperparameters
 from training.environment import TrainingError

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from sagemaker_emulator.aws.context import Context
-from sagemaker_emulator.aws.ports import Exchange
+from sagemaker_emulator.aws.serving_ports import Exchange
 from sagemaker_emulator.errors import JobFailed, invalid
 from sagemaker_emulator.storage import s3_files
 from sagemaker_emulator.storage.location import Location

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from sagemaker_emulator.aws.context import Context
-from sagemaker_emulator.aws.ports import Measurement
+from sagemaker_emulator.aws.measurements import Measurement
 from sagemaker_emulator.sagemaker.endpoints import variants
 from sagemaker_emulator.sagemaker.endpoints.fleet import DRAIN_SECONDS, RANDOM, Fleet
 from sagemaker_emulator.sagemaker.endpoints.model_server import (

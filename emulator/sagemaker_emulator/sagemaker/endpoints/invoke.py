@@ -15,7 +15,8 @@ import httpx
 
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import HttpResponse
-from sagemaker_emulator.aws.ports import Deployment, Exchange, Measurement
+from sagemaker_emulator.aws.measurements import Measurement
+from sagemaker_emulator.aws.serving_ports import Deployment, Exchange
 from sagemaker_emulator.errors import ApiError, JobFailed
 from sagemaker_emulator.sagemaker.endpoints import serverless
 from sagemaker_emulator.sagemaker.endpoints.deployment import Replaced, log_group

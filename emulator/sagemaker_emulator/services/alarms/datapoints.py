@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC
 
 from sagemaker_emulator.aws.context import Context
-from sagemaker_emulator.aws.ports import MeasuredSums
+from sagemaker_emulator.aws.measurements import MeasuredSums
 from sagemaker_emulator.services.alarms.evaluation import Point, range_of
 from sagemaker_emulator.storage.store import Document
 

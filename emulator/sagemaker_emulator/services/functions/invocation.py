@@ -12,7 +12,8 @@ from pathlib import Path
 
 from sagemaker_emulator.aws import json_text
 from sagemaker_emulator.aws.context import Context
-from sagemaker_emulator.aws.ports import Measurement, Outcome
+from sagemaker_emulator.aws.measurements import Measurement
+from sagemaker_emulator.aws.ports import Outcome
 from sagemaker_emulator.containers.process import HostLost
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.services.functions.code import folder_of

@@ -159,6 +159,18 @@ def delete_mapping(
     return mapping | {"State": "Deleting"}
 
 
+def get_by_arn(context: Context, arn: str) -> Document:
+    """The mapping of an ARN.
+
+    Raises:
+        ApiError: There is none.
+    """
+    mapping = _get(context, arn.rpartition(":")[2])
+    if mapping["EventSourceMappingArn"] != arn:
+        raise missing("The resource you requested does not exist.")
+    return mapping
+
+
 def _get(context: Context, identity: str) -> Document:
     mapping = context.store.get(MAPPING, identity)
     if mapping is None:

@@ -1,4 +1,4 @@
-"""Lambda: the tags of functions."""
+"""Lambda: the tags of functions and of event source mappings."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from sagemaker_emulator.services.functions.function import (
     invalid_value,
     named,
 )
+from sagemaker_emulator.services.functions.source_mappings import MAPPING, get_by_arn
 from sagemaker_emulator.storage.store import Document
 
 if TYPE_CHECKING:
@@ -23,40 +24,47 @@ _MAX_TAGS = 50
 
 @operation("ListTags", "lambda", honours=("Resource",))
 def list_tags(context: Context, request: types.ListTagsRequestTypeDef) -> Response:
-    """The tags of a function."""
-    return {"Tags": _function(context, request["Resource"])["Tags"]}
+    """The tags of a function or mapping."""
+    return {"Tags": _resource(context, request["Resource"])[2]["Tags"]}
 
 
 @operation("TagResource", "lambda", honours=("Resource", "Tags"))
 def tag_resource(context: Context, request: types.TagResourceRequestTypeDef) -> Response:
-    """Add tags to a function, or replace them by their keys."""
+    """Add tags to a function or mapping, or replace them by their keys."""
     check_keys(request["Tags"], "InvalidParameterValueException")
     with context.store.transaction():
-        function = _function(context, request["Resource"])
-        tags = {**function["Tags"], **request["Tags"]}
+        kind, name, document = _resource(context, request["Resource"])
+        tags = {**document["Tags"], **request["Tags"]}
         if len(tags) > _MAX_TAGS:
-            raise invalid_value(f"A function has at most {_MAX_TAGS} tags.")
-        context.store.update(FUNCTION, function["FunctionName"], Tags=tags)
+            raise invalid_value(f"A function or mapping has at most {_MAX_TAGS} tags.")
+        context.store.update(kind, name, Tags=tags)
     return {}
 
 
 @operation("UntagResource", "lambda", honours=("Resource", "TagKeys"))
 def untag_resource(context: Context, request: types.UntagResourceRequestTypeDef) -> Response:
-    """Remove tags from a function by their keys."""
+    """Remove tags from a function or mapping by their keys."""
     with context.store.transaction():
-        function = _function(context, request["Resource"])
-        tags = {k: v for k, v in function["Tags"].items() if k not in request["TagKeys"]}
-        context.store.update(FUNCTION, function["FunctionName"], Tags=tags)
+        kind, name, document = _resource(context, request["Resource"])
+        tags = {k: v for k, v in document["Tags"].items() if k not in request["TagKeys"]}
+        context.store.update(kind, name, Tags=tags)
     return {}
 
 
-def _function(context: Context, arn: str) -> Document:
-    """The function of an ARN.
+def _resource(context: Context, arn: str) -> tuple[str, str, Document]:
+    """The kind, the name in the store and the document of what an ARN names.
 
     Raises:
         ApiError: There is none, or it is the ARN of a version or of something else.
     """
+    if ":event-source-mapping:" in arn:
+        mapping = get_by_arn(context, arn)
+        return MAPPING, mapping["UUID"], mapping
     name = named(context, {"FunctionName": arn})
     if ":function:" not in arn or name.qualifier:
-        raise invalid_value(f"Tags on {arn} are not supported: only functions have tags here.")
-    return get_version(context, name)
+        raise invalid_value(
+            f"Tags on {arn} are not supported: only functions and event source mappings have tags "
+            "here."
+        )
+    function = get_version(context, name)
+    return FUNCTION, function["FunctionName"], function

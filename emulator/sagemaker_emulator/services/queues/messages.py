@@ -10,7 +10,7 @@ import sys
 from typing import Any
 
 from sagemaker_emulator.aws.context import Context
-from sagemaker_emulator.aws.ports import Measurement
+from sagemaker_emulator.aws.measurements import Measurement
 from sagemaker_emulator.storage.store import Document
 
 KIND = "queue-message"

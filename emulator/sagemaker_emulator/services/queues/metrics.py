@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from sagemaker_emulator.aws.context import Context
-from sagemaker_emulator.aws.ports import Measurement
+from sagemaker_emulator.aws.measurements import Measurement
 from sagemaker_emulator.services.queues.messages import KIND
 
 NAMESPACE = "AWS/SQS"

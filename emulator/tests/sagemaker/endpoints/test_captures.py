@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from local_context import local_context
 
-from sagemaker_emulator.aws.ports import Exchange
+from sagemaker_emulator.aws.serving_ports import Exchange
 from sagemaker_emulator.sagemaker.endpoints import capture
 from sagemaker_emulator.sagemaker.endpoints.capture import Captures
 from sagemaker_emulator.storage import s3_files

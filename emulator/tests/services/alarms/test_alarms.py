@@ -9,7 +9,7 @@ from local_context import local_context
 
 from sagemaker_emulator.aws import dispatch
 from sagemaker_emulator.aws.context import Context
-from sagemaker_emulator.aws.ports import Measurement
+from sagemaker_emulator.aws.measurements import Measurement
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.services.alarms.alarms import Alarms
 from sagemaker_emulator.services.metrics import Metrics

@@ -9,7 +9,7 @@ from local_context import local_context
 from waiting import wait_until
 
 from sagemaker_emulator.aws import dispatch
-from sagemaker_emulator.aws.ports import Measurement
+from sagemaker_emulator.aws.measurements import Measurement
 from sagemaker_emulator.services.metrics import Metrics
 from sagemaker_emulator.services.scaling.scaler import Scaler
 
