@@ -13,7 +13,7 @@ from pipelines.errors import UserError
 from pipelines.provisioning import template
 from pipelines.provisioning.item import explained
 from pipelines.provisioning.kinds import KINDS
-from pipelines.provisioning.kinds.kind import Resource
+from pipelines.provisioning.kinds.kind import Attached, Resource
 from pipelines.settings import names
 from pipelines.settings.model import Settings
 
@@ -87,7 +87,7 @@ def plan(session: "boto3.Session", settings: Settings, *, everything: bool) -> P
     described = [
         resource
         for resource in reversed(template.resources(settings))
-        if not KINDS[resource.type].goes_with_another and _is_there(session, resource)
+        if not isinstance(KINDS[resource.type], Attached) and _is_there(session, resource)
     ]
     if everything:
         described += [group for group in [_log_group(settings)] if _is_there(session, group)]

@@ -9,7 +9,7 @@ import zipfile
 from typing import TYPE_CHECKING, Any
 
 from pipelines.provisioning.item import Item, State
-from pipelines.provisioning.kinds.kind import Described, Document, Kind, Resource, tag_map
+from pipelines.provisioning.kinds.kind import Attached, Described, Document, Kind, Resource, tag_map
 from pipelines.root import ROOT
 from pipelines.settings.model import Settings
 
@@ -80,11 +80,10 @@ class Function(Kind):
         session.client("lambda").delete_function(FunctionName=resource.name)
 
 
-class Permission(Kind):
+class Permission(Attached):
     """The permission of a rule or another caller to invoke a function."""
 
     word, service, named = "permission", "lambda", "FunctionName"
-    goes_with_another = True
 
     def ensure(self, session: "boto3.Session", settings: Settings, resource: Resource) -> Item:
         """Add the permission."""
@@ -107,15 +106,11 @@ class Permission(Kind):
         source = resource.properties["SourceArn"]
         return any(source in json.dumps(statement) for statement in policy["Statement"])
 
-    def delete(self, session: "boto3.Session", resource: Resource) -> None:
-        """Nothing: it goes with the function."""
 
-
-class InvokeConfig(Described):
+class InvokeConfig(Attached, Described):
     """How often an event is tried again, and where it goes in the end."""
 
     word, service, named = "event retries", "lambda", "FunctionName"
-    goes_with_another = True
 
     def current(self, session: "boto3.Session", resource: Resource) -> Document | None:
         """The configuration of the function."""
@@ -132,9 +127,6 @@ class InvokeConfig(Described):
     def put(self, session: "boto3.Session", request: Document, *, exists: bool) -> None:
         """Put the whole configuration."""
         session.client("lambda").put_function_event_invoke_config(**request)
-
-    def delete(self, session: "boto3.Session", resource: Resource) -> None:
-        """Nothing: it goes with the function."""
 
 
 def _create(

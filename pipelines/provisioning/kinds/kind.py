@@ -43,7 +43,6 @@ class Kind(ABC):
         arn: The end of its ARN; `{}` is the name.
         ref: What `!Ref` gives: the name, or the ARN.
         on_this_machine: Whether the local target has it, too.
-        goes_with_another: Whether it is deleted with what it belongs to.
     """
 
     word: str
@@ -52,7 +51,6 @@ class Kind(ABC):
     arn: str = "{}"
     ref: str = "name"
     on_this_machine = True
-    goes_with_another = False
 
     def arn_of(self, settings: Settings, name: str) -> str:
         """The ARN of the resource with this name."""
@@ -69,6 +67,13 @@ class Kind(ABC):
     @abstractmethod
     def delete(self, session: "boto3.Session", resource: Resource) -> None:
         """Delete the resource, which is there."""
+
+
+class Attached(Kind):
+    """A kind that AWS deletes with what it belongs to."""
+
+    def delete(self, session: "boto3.Session", resource: Resource) -> None:
+        """Nothing: it goes with what it belongs to."""
 
 
 class Described(Kind):

@@ -3,7 +3,14 @@
 import json
 from typing import TYPE_CHECKING, Any
 
-from pipelines.provisioning.kinds.kind import Described, Document, Resource, as_text, tag_map
+from pipelines.provisioning.kinds.kind import (
+    Attached,
+    Described,
+    Document,
+    Resource,
+    as_text,
+    tag_map,
+)
 
 if TYPE_CHECKING:
     import boto3
@@ -106,11 +113,10 @@ class Queue(Described):
         session.client("sqs").delete_queue(QueueUrl=url)
 
 
-class QueuePolicy(Described):
+class QueuePolicy(Attached, Described):
     """Who may send to a queue."""
 
     word, service, named = "queue policy", "sqs", "Queues"
-    goes_with_another = True
 
     def current(self, session: "boto3.Session", resource: Resource) -> Document | None:
         """The policy of the queue."""
@@ -128,9 +134,6 @@ class QueuePolicy(Described):
         policy = as_text(request["PolicyDocument"])
         url = queue_url(session, name) or ""
         session.client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
-
-    def delete(self, session: "boto3.Session", resource: Resource) -> None:
-        """Nothing: it goes with the queue."""
 
 
 class Topic(Described):
@@ -158,11 +161,10 @@ class Topic(Described):
         session.client("sns").delete_topic(TopicArn=arn)
 
 
-class TopicPolicy(Described):
+class TopicPolicy(Attached, Described):
     """Who may publish to a topic."""
 
     word, service, named = "topic policy", "sns", "Topics"
-    goes_with_another = True
 
     def current(self, session: "boto3.Session", resource: Resource) -> Document | None:
         """The policy of the topic."""
@@ -184,15 +186,11 @@ class TopicPolicy(Described):
             AttributeValue=as_text(request["PolicyDocument"]),
         )
 
-    def delete(self, session: "boto3.Session", resource: Resource) -> None:
-        """Nothing: it goes with the topic."""
 
-
-class Subscription(Described):
+class Subscription(Attached, Described):
     """Somebody who listens to a topic."""
 
     word, service, named = "subscription", "sns", "Endpoint"
-    goes_with_another = True
 
     def current(self, session: "boto3.Session", resource: Resource) -> Document | None:
         """The subscription of this endpoint, also before somebody has confirmed it."""
@@ -210,9 +208,6 @@ class Subscription(Described):
     def put(self, session: "boto3.Session", request: Document, *, exists: bool) -> None:
         """Subscribe; an e-mail address is asked to confirm."""
         session.client("sns").subscribe(**request)
-
-    def delete(self, session: "boto3.Session", resource: Resource) -> None:
-        """Nothing: it goes with the topic."""
 
 
 def queue_url(session: "boto3.Session", name: str) -> str | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines import NAME
 from pipelines.provisioning.item import Item, SetupError, error_code
 from pipelines.provisioning.kinds import sharing
-from pipelines.provisioning.kinds.kind import Document, Kind, Resource, as_text
+from pipelines.provisioning.kinds.kind import Attached, Document, Kind, Resource, as_text
 from pipelines.settings.model import Settings
 
 if TYPE_CHECKING:
@@ -66,11 +66,10 @@ class Bucket(Kind):
         s3.delete_bucket(Bucket=name)
 
 
-class BucketPolicy(Kind):
+class BucketPolicy(Attached):
     """The policy of a bucket that `setup` created; another bucket's policy is its owner's."""
 
     word, service, named = "bucket policy", "s3", "Bucket"
-    goes_with_another = True
     on_this_machine = False
 
     def ensure(self, session: "boto3.Session", settings: Settings, resource: Resource) -> Item:
@@ -98,10 +97,6 @@ class BucketPolicy(Kind):
                 return False
             raise
         return True
-
-    def delete(self, session: "boto3.Session", resource: Resource) -> None:
-        """Delete the policy."""
-        session.client("s3").delete_bucket_policy(Bucket=resource.name)
 
 
 def _tags(s3: "S3Client", bucket: str) -> Sequence[object]:
