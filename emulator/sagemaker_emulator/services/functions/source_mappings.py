@@ -24,6 +24,7 @@ from sagemaker_emulator.services.functions.function import (
     missing,
     named,
 )
+from sagemaker_emulator.services.queues import addresses
 from sagemaker_emulator.storage.store import Document
 
 if TYPE_CHECKING:
@@ -224,11 +225,8 @@ def _check_queue(context: Context, source: str, function: str) -> None:
     Raises:
         ApiError: `InvalidParameterValueException`, as Lambda.
     """
-    account, name = source.split(":")[4:6]
     try:
-        url = aws_calls.call(
-            context, "sqs", "GetQueueUrl", QueueName=name, QueueOwnerAWSAccountId=account
-        )["QueueUrl"]
+        url = addresses.url_of(context, source)
         found = aws_calls.call(
             context, "sqs", "GetQueueAttributes", QueueUrl=url, AttributeNames=["All"]
         )

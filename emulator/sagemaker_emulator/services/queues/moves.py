@@ -13,6 +13,7 @@ from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.services import aws_calls
+from sagemaker_emulator.services.queues import addresses
 from sagemaker_emulator.storage.store import Document
 
 _KIND = "message-move-task"
@@ -181,14 +182,10 @@ def _url(context: Context, arn: str) -> str:
         ApiError: There is no such queue.
     """
     try:
-        account, name = arn.split(":")[4:6]
-        found = aws_calls.call(
-            context, "sqs", "GetQueueUrl", QueueName=name, QueueOwnerAWSAccountId=account
-        )
+        return addresses.url_of(context, arn)
     except (ValueError, ApiError):
         message = f"The resource that you specified for the queue {arn} doesn't exist."
         raise ApiError("ResourceNotFoundException", message, 404) from None
-    return str(found["QueueUrl"])
 
 
 def _invalid(message: str) -> ApiError:
