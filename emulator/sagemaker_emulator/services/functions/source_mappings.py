@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
 from sagemaker_emulator.aws.pages import cut, scope_of
-from sagemaker_emulator.aws.tag_keys import check_keys
+from sagemaker_emulator.aws.tags import check_keys
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.services import aws_calls, targets
 from sagemaker_emulator.services.events import patterns
