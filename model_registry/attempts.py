@@ -14,11 +14,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from botocore.exceptions import ClientError
-
 from model_registry import endpoint as endpoints
 from model_registry.endpoint import Endpoint
-from model_registry.versions import ModelVersion, account_of, describe
+from model_registry.versions import ModelVersion, account_of, find
 
 if TYPE_CHECKING:
     from types_boto3_sagemaker import SageMakerClient
@@ -156,7 +154,7 @@ def failed(version: ModelVersion, decided_at: datetime) -> bool:
 
 def _note(client: SageMakerClient, current: Endpoint, attempt: str) -> Failure:
     model = endpoints.read_model(client, attempt, current.variant)
-    version = _version(client, model.package)
+    version = find(client, model.package) if model.package else None
     reason = current.failure.rstrip(".") or UNKNOWN
     # Else it is another package of the same name. Another account's version is not ours to change.
     if (
@@ -180,15 +178,6 @@ def _note_on(
             FAILED_DECISION: decided_at.astimezone(UTC).isoformat(),
         },
     )
-
-
-def _version(client: SageMakerClient, package: str) -> ModelVersion | None:
-    try:
-        return describe(client, package) if package else None
-    except ClientError as error:
-        if endpoints.is_missing(error):
-            return None
-        raise
 
 
 def _plain(reason: str) -> str:

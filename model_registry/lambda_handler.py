@@ -40,12 +40,13 @@ from model_registry.replaced import describe_replaced
 from model_registry.scaling import Scaling
 from model_registry.security import Security
 from model_registry.serverless import Serverless
-from model_registry.versions import APPROVED, ModelVersion, describe
+from model_registry.versions import APPROVED, ModelVersion, describe, find
 
 if TYPE_CHECKING:
     from types_boto3_sagemaker import SageMakerClient
 
 LEFT = "left for approval"
+VERSION_DELETED = "the version was deleted"
 NO_DECISION = "not a decision"  # something else of the version was changed
 FAILED_BEFORE = "its deployment failed before"  # for this decision: only a new one tries again
 REFUSED = "refused"
@@ -77,7 +78,8 @@ def handler(event: Mapping[str, Any], context: Any = None) -> dict[str, Any]:
     Raises:
         EndpointBusyError: The endpoint was being changed until the function's time was over. Lambda
             retries an event that ends so; a pipeline step ends Failed with this reason.
-        RegistryError: The event names no model package, or nothing names the endpoint.
+        RegistryError: The event names no model package, or the Deploy step one that is deleted; or
+            nothing names the endpoint.
     """
     client = boto3.client("sagemaker")
     if event.get("detail-type") == DEPLOYMENT:
@@ -86,7 +88,13 @@ def handler(event: Mapping[str, Any], context: Any = None) -> dict[str, Any]:
         return _log({"statusCode": 200, **_follow(client, event, context)})
     if not _is_decision(event):
         return _log({"statusCode": 200, "status": NO_DECISION})
-    version = describe(client, _package_arn(event))
+    package = _package_arn(event)
+    version = find(client, package)
+    if version is None:
+        if event.get("detail-type") != APPROVAL:
+            raise RegistryError(f"There is no model version {package}; it has been deleted.")
+        # Asking again would change nothing, so the event ends here.
+        return _log({"statusCode": 200, "model_package_arn": package, "status": VERSION_DELETED})
     decided_at = _approved_at(event, version)
     if decided_at:
         if attempts.failed(version, decided_at):
@@ -146,10 +154,15 @@ def _test_while_baking(client: "SageMakerClient", detail: Mapping[str, Any]) -> 
         and any(status.get("Status") == BAKING for status in one.get("VariantStatus", []))
         for one in variants
     )
-    package = endpoints.read_model(client, pending["EndpointConfigName"]).package if ready else ""
-    if not package or not _is_of(os.environ["MODEL_PACKAGE_GROUP"], package):
+    current = endpoints.read(client, detail["EndpointName"]) if ready else None
+    # An event that is tried again much later must not test whatever serves by then.
+    if current is None or current.next_config != pending["EndpointConfigName"]:
         return {"status": NOTHING_TO_TEST}
-    version = describe(client, package)
+    package = current.next_model.package
+    ours = package and _is_of(os.environ["MODEL_PACKAGE_GROUP"], package)
+    version = find(client, package) if ours else None
+    if version is None:
+        return {"status": NOTHING_TO_TEST}
     outcome = smoke_test.run(
         boto3.client("s3"), boto3.client("sagemaker-runtime"), detail["EndpointName"], version
     )

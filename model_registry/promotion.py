@@ -142,7 +142,8 @@ def _try_to_serve(
         client, version, placement, current, decided_at, replaces
     )
     deployment = placement.rollout.config(name, instances) if instances else {}
-    # A serverless variant has no fleets to move traffic between.
+    # SageMaker guards the deployments of real-time and asynchronous endpoints only, not those of
+    # serverless ones (developer guide, "Deployment guardrails").
     guarded: Any = {"DeploymentConfig": deployment} if deployment else {}
     try:
         if current and current.status == "Failed":

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from botocore.exceptions import ClientError
+
+from model_registry.endpoint import is_missing
 from model_registry.errors import NotApprovedError
 
 if TYPE_CHECKING:
@@ -53,6 +56,16 @@ def describe(client: SageMakerClient, arn: str) -> ModelVersion:
         note=package.get("ApprovalDescription", ""),
         metadata=package.get("CustomerMetadataProperties", {}),
     )
+
+
+def find(client: SageMakerClient, arn: str) -> ModelVersion | None:
+    """Return the model package with this ARN; None: it has been deleted."""
+    try:
+        return describe(client, arn)
+    except ClientError as error:
+        if is_missing(error):
+            return None
+        raise
 
 
 def account_of(arn: str) -> str:

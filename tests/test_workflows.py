@@ -165,3 +165,17 @@ def test_no_cache_reaches_a_job_that_signs_in_to_aws() -> None:
                 assert job["permissions"]["id-token"] == "write"
             else:
                 assert "id-token" not in job["permissions"]
+
+
+def test_packages_are_installed_before_a_job_signs_in_to_aws() -> None:
+    """An installer could run code of a package with the role's credentials."""
+    signing = 0
+    for file in NAMES:
+        for job in jobs(file).values():
+            used = [step.get("uses", "") for step in job["steps"]]
+            at = next((i for i, name in enumerate(used) if "configure-aws" in name), None)
+            if at is not None:
+                signing += 1
+                names = [step.get("name") for step in job["steps"]]
+                assert names.index("Set up") < at, file
+    assert signing == 2

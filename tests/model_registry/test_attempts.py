@@ -12,7 +12,7 @@ from types_boto3_sagemaker import SageMakerClient
 from model_registry import attempts, decisions
 from model_registry import endpoint as endpoints
 from model_registry.attempts import Failure
-from model_registry.errors import EndpointBusyError
+from model_registry.errors import EndpointBusyError, RegistryError
 from model_registry.lambda_handler import handler
 from model_registry.promotion import promote
 from model_registry.versions import describe
@@ -188,6 +188,26 @@ def test_a_model_that_was_overwritten_after_its_registration_is_refused_and_told
     assert handler(event)["status"] == "its deployment failed before"
 
 
+def test_an_approval_of_a_version_that_is_deleted_meanwhile_ends(
+    function: SageMakerClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = group(function, "deleted-version", monkeypatch)
+    event = approve(function, name)
+    function.delete_model_package(ModelPackageName=event["detail"]["ModelPackageArn"])
+    assert handler(event)["status"] == "the version was deleted"
+    assert endpoints.read(function, name) is None
+
+
+def test_the_deploy_step_fails_on_a_deleted_version(
+    function: SageMakerClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = group(function, "deleted-by-then", monkeypatch)
+    arn = register(function, group=name)
+    function.delete_model_package(ModelPackageName=arn)
+    with pytest.raises(RegistryError, match="has been deleted"):
+        handler({"model_package_arn": arn, "endpoint_name": name, "instance_type": "ml.m5.large"})
+
+
 def baking(name: str, config: str, instances: int) -> dict[str, Any]:
     variant = {
         "VariantName": "AllTraffic",
@@ -213,3 +233,15 @@ def test_only_a_version_with_all_traffic_is_tested_and_one_without_a_self_test_i
     tested = handler(baking(name, config, 2))
     assert (tested["status"], tested["passed"]) == ("tested", None)
     assert "its archive holds no self-test" in tested["message"]
+
+
+def test_a_late_event_of_a_deployment_tests_no_version_that_serves_by_then(
+    function: SageMakerClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = group(function, "late", monkeypatch)
+    handler(approve(function, name))
+    rest(function, name)
+    config = endpoint_status.require(function, name).config
+    handler(approve(function, name))
+    rest(function, name)
+    assert handler(baking(name, config, 2))["status"].startswith("no version of this group has all")

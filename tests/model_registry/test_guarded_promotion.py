@@ -23,6 +23,7 @@ from pipelines.settings.layers import load
 from pipelines.settings.model import Settings
 from tests.model_registry.conftest import Server
 from tests.model_registry.served import archive, register, self_tested
+from tests.model_registry.test_lambda_handler import approval
 
 PATIENCE = 180.0  # seconds for what takes about 30 on an idle machine
 
@@ -266,23 +267,40 @@ def test_scaling_follows_the_setting_and_a_new_version_keeps_the_count(
     assert (shown()["scaling"], shown()["instances_now"]) == ("none", 3)
 
 
+def lose(here: Account, arn: str) -> str:
+    """Put an approval into the stage's queue, as Lambda does; return the queue's URL."""
+    sqs = here.session.client("sqs")
+    lost = sqs.get_queue_url(QueueName=f"{here.settings.name}-lost-approvals")["QueueUrl"]
+    event = approval(arn, "2026-11-30T12:00:00Z")
+    record = {"requestPayload": event, "responsePayload": {"errorMessage": "it was busy"}}
+    sqs.send_message(QueueUrl=lost, MessageBody=json.dumps(record))
+    return lost
+
+
+def test_an_approval_of_a_deleted_version_leaves_the_queue_with_its_reason(
+    account: Callable[..., Account], capsys: pytest.CaptureFixture[str]
+) -> None:
+    here = account("dev")
+    lost = lose(here, here.settings.arn("sagemaker", "model-package/tally-dev/99"))
+    assert pipeline.main(["redrive"]) == 0
+    captured = capsys.readouterr()
+    assert "Approval of version 99 at 2026-11-30T12:00:00Z had failed: it was busy" in captured.err
+    assert "Approval of version 99 at 2026-11-30T12:00:00Z: the version was deleted" in captured.out
+    assert "Messages" not in here.session.client("sqs").receive_message(QueueUrl=lost)
+
+
 def test_what_fails_again_stays_in_the_queue_and_is_named(
     account: Callable[..., Account], capsys: pytest.CaptureFixture[str]
 ) -> None:
     here = account("dev")
     sqs = here.session.client("sqs")
-    lost = sqs.get_queue_url(QueueName="tally-dev-lost-approvals")["QueueUrl"]
-    event = {
-        "detail-type": "SageMaker Model Package State Change",
-        "time": "2026-11-30T12:00:00Z",
-        "detail": {"ModelPackageArn": here.settings.arn("sagemaker", "model-package/tally-dev/99")},
-    }
-    record = {"requestPayload": event, "responsePayload": {"errorMessage": "it was busy"}}
-    sqs.send_message(QueueUrl=lost, MessageBody=json.dumps(record))
+    arn = register(here.client, "Rejected", group=here.settings.name)  # names no endpoint
+    lost = lose(here, arn)
     assert pipeline.main(["redrive"]) == 1
     captured = capsys.readouterr()
-    assert "Approval of version 99 at 2026-11-30T12:00:00Z had failed: it was busy" in captured.err
-    assert "failed again" in captured.out
+    approved = f"Approval of version {arn.rpartition('/')[2]} at 2026-11-30T12:00:00Z"
+    assert f"{approved} had failed: it was busy" in captured.err
+    assert f"{approved}: failed again: The endpoint_name is neither" in captured.out
     assert "stays in the queue" in captured.err
     assert sqs.receive_message(QueueUrl=lost)["Messages"]
     sqs.purge_queue(QueueUrl=lost)
