@@ -116,9 +116,8 @@ def untag_resource(context: Context, request: types.UntagResourceRequestTypeDef)
     """Remove tags from a group by their keys."""
 
     def remove(about: dict[str, Any]) -> dict[str, Any]:
-        return {
-            "tags": {k: v for k, v in about.get("tags", {}).items() if k not in request["tagKeys"]}
-        }
+        tags = about.get("tags", {})
+        return {"tags": {k: v for k, v in tags.items() if k not in request["tagKeys"]}}
 
     with refused_if_gone():
         files(context).change_group(name_in(context, request["resourceArn"]), remove)

@@ -92,9 +92,8 @@ def untag_resource(context: Context, request: Mapping[str, Any]) -> Response:
     """Remove tags from a group by their keys."""
     with context.store.transaction():
         group = _of_arn(context, request["ResourceArn"])
-        _keep_tags(
-            context, group, {k: v for k, v in group["Tags"].items() if k not in request["TagKeys"]}
-        )
+        tags = {k: v for k, v in group["Tags"].items() if k not in request["TagKeys"]}
+        _keep_tags(context, group, tags)
     return {}
 
 
