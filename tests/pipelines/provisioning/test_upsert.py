@@ -187,6 +187,7 @@ def test_a_definition_that_does_not_compile_is_reported(
     local: Settings, kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pipelines.root.ROOT", tmp_path)
+    monkeypatch.delenv("PYTHONPATH", raising=False)  # which may hold the checkout
     monkeypatch.chdir(tmp_path)
     with pytest.raises(
         definition_cache.CompileError, match=r"does not compile:\n.*No module named"

@@ -17,6 +17,7 @@ from sagemaker_emulator.services.stacks.template import Template, parse
 from sagemaker_emulator.storage.store import Document
 
 STOPPED = "The emulator was stopped in the middle; it rolls back."
+_REPLACED = "Requested update requires the creation of a new physical resource; hence creating one."
 
 
 class Change:
@@ -74,7 +75,7 @@ class Change:
         replaced = [entry for entry in stack["Journal"] if entry["Action"] == "replaced"]
         for entry in reversed(replaced):
             if entry["Before"].get("UpdateReplacePolicy") != "Retain":
-                self._try_to_delete(stack, entry["Logical"], entry["Before"])
+                self._try_to_delete(entry["Logical"], entry["Before"])
         wanted = stack["Wanted"]
         for logical in reversed(list(stack["Resources"])):
             if logical not in wanted:
@@ -120,11 +121,14 @@ class Change:
         scope = stacks.scope(self._context, stack, template, stack["Parameters"])
         names = stacks.check(template, scope)
         self._save(Wanted=names)
+        imported = set[str]()
         for logical in names:
             now = stacks.scope(self._context, self._stack, template, stack["Parameters"])
             self._apply(logical, template, now)
+            imported |= now.imported
         now = stacks.scope(self._context, self._stack, template, stack["Parameters"])
-        self._save(Outputs=stacks.outputs(template, now))
+        outputs = stacks.outputs(template, now)
+        self._save(Outputs=outputs, Imports=sorted(imported | now.imported))
 
     def _apply(self, logical: str, template: Template, scope: Scope) -> None:
         """Make a resource, change it, replace it, or leave it as it is."""
@@ -162,29 +166,23 @@ class Change:
             **{"Type": kind.name, "Id": "", "Attributes": {}, "Properties": properties},
             **policies,
         }
-        if replaced:
-            reason = (
-                "Requested update requires the creation of a new physical resource; hence creating "
-                "one."
-            )
-            self._event(logical, replaced, f"{verb}_IN_PROGRESS", reason)
-            if kind.naming and properties.get(kind.naming) and replaced["Id"].endswith(name):
+        self._event(logical, replaced or one, f"{verb}_IN_PROGRESS", _REPLACED if replaced else "")
+        try:
+            if replaced and kind.naming in properties and replaced["Id"].endswith(name):
                 raise RuntimeError(
                     "CloudFormation cannot update a stack when a custom-named resource requires "
                     f"replacing. Rename {name} and update the stack again."
                 )
-        else:
-            self._event(logical, one, f"{verb}_IN_PROGRESS")
-        try:
             made = kind.create(self._api, name, properties)
+            # From here on a rollback deletes it.
+            one |= {"Id": made.id, "Attributes": made.attributes}
+            self._journal(logical, "replaced" if replaced else "created", replaced)
+            self._keep(logical, one)
+            kind.configure(self._api, made, properties, {})
         except Exception as problem:
             self._event(logical, one, f"{verb}_FAILED", _words(problem))
             raise
-        action = "replaced" if replaced else "created"
-        one |= {"Id": made.id, "Attributes": made.attributes}
-        self._journal(logical, action, replaced)
-        self._keep(logical, one)
-        self._event(logical, one, f"{verb}_COMPLETE", made.note)
+        self._event(logical, one, f"{verb}_COMPLETE", kind.note(properties))
 
     def _change(
         self, logical: str, kind: Kind, properties: Document, policies: Document, before: Document
@@ -199,13 +197,14 @@ class Change:
             raise
         one |= {"Id": made.id, "Attributes": made.attributes}
         self._keep(logical, one)
-        self._event(logical, one, "UPDATE_COMPLETE", made.note)
+        self._event(logical, one, "UPDATE_COMPLETE", kind.note(properties))
 
     def _undo(self, entry: Document) -> None:
         logical, before = entry["Logical"], entry["Before"]
         now = self._stack["Resources"].get(logical)
         if entry["Action"] in ("created", "replaced") and now is not None:
             self._delete_resource(logical, now)
+            self._forget(logical)
         if entry["Action"] == "changed":
             kind = known()[before["Type"]]
             properties = now["Properties"] if now else before["Properties"]
@@ -230,12 +229,12 @@ class Change:
         one = self._stack["Resources"][logical]
         if one.get("DeletionPolicy") == "Retain":
             self._event(logical, one, "DELETE_SKIPPED")
-        elif not self._try_to_delete(self._stack, logical, one):
+        elif not self._try_to_delete(logical, one):
             return False
         self._forget(logical)
         return True
 
-    def _try_to_delete(self, stack: Document, logical: str, one: Document) -> bool:
+    def _try_to_delete(self, logical: str, one: Document) -> bool:
         try:
             self._delete_resource(logical, one)
         except Exception as problem:
@@ -251,7 +250,6 @@ class Change:
             if not is_missing(problem):
                 raise
         self._event(logical, one, "DELETE_COMPLETE")
-        self._forget(logical)
 
     def _journal(self, logical: str, action: str, before: Document | None) -> None:
         entry = {"Logical": logical, "Action": action, "Before": before}
@@ -268,9 +266,10 @@ class Change:
         stack = self._stack
         about = {"Id": one["Id"], "Properties": one["Properties"], "Reason": reason}
         stacks.record(self._context, stack, logical, one["Type"], status, about)
-        if logical in stack["Resources"]:
+        stands = stack["Resources"].get(logical)
+        if stands and stands["Id"] == one["Id"]:  # not one that it has replaced
             noted = {"Status": status, "Reason": reason, "Time": time.time()}
-            self._keep(logical, {**stack["Resources"][logical], **noted})
+            self._keep(logical, {**stands, **noted})
 
 
 def set_status(context: Context, stack: Document, status: str, reason: str = "") -> None:

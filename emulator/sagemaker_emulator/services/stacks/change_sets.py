@@ -15,6 +15,7 @@ from sagemaker_emulator.services.stacks.functions import Scope
 from sagemaker_emulator.services.stacks.kinds import known
 from sagemaker_emulator.services.stacks.operations import (
     CLOUDFORMATION,
+    REVIEWED,
     SET,
     Request,
     begin_update,
@@ -37,7 +38,7 @@ _UNCHANGED = (
     "CreateChangeSet",
     CLOUDFORMATION,
     honours=(*SET, "ChangeSetName", "ChangeSetType", "Description", "UsePreviousTemplate"),
-    keeps=("ClientToken", "IncludeNestedStacks"),
+    keeps=("ClientToken", "RoleARN"),
 )
 def create_change_set(context: Context, request: Request) -> Response:
     """Say what a template would change of a stack, or of one that it would make."""
@@ -71,7 +72,7 @@ def _reviewed(context: Context, request: Request) -> Document:
     name = request["StackName"]
     for one in stacks.living(context):
         if one["StackName"] == name:
-            if one["StackStatus"] != "REVIEW_IN_PROGRESS":
+            if one["StackStatus"] != REVIEWED:
                 raise refused(
                     f"Stack [{name}] already exists and cannot be created again with the changeSet "
                     f"[{request['ChangeSetName']}]."
@@ -79,9 +80,9 @@ def _reviewed(context: Context, request: Request) -> Document:
             return one
     stack = stacks.new(context, name, dict(request))
     stack |= prepared(context, stack, request, None)
-    stack |= {"StackStatus": "REVIEW_IN_PROGRESS", "StackStatusReason": "User Initiated"}
+    stack |= {"StackStatus": REVIEWED, "StackStatusReason": "User Initiated"}
     context.store.put(stacks.STACK, stack["StackId"], stack)
-    set_status(context, stack, "REVIEW_IN_PROGRESS", "User Initiated")
+    set_status(context, stack, REVIEWED, "User Initiated")
     return stack
 
 

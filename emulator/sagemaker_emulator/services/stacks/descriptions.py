@@ -116,9 +116,7 @@ def describe_resource(context: Context, request: Request) -> Response:
     raise refused(f"Resource {name} does not exist for stack {stack['StackName']}")
 
 
-@operation(
-    "GetTemplate", CLOUDFORMATION, honours=("StackName", "TemplateStage"), keeps=("ChangeSetName",)
-)
+@operation("GetTemplate", CLOUDFORMATION, honours=("StackName", "TemplateStage"))
 def get_template(context: Context, request: Request) -> Response:
     """A stack's template, as it came."""
     text = stacks.of(context, request["StackName"])["Template"]

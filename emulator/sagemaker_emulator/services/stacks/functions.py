@@ -34,6 +34,7 @@ class Scope:
         attributes: Its attributes.
         exported: Returns what another stack exports by a name.
         zones: The region's availability zones.
+        imported: The names of other stacks' exports that have been asked for.
     """
 
     template: Template
@@ -42,6 +43,7 @@ class Scope:
     attributes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     exported: Callable[[str], str] = lambda name: name
     zones: tuple[str, ...] = ()
+    imported: set[str] = field(default_factory=set)
 
     def resolve(self, value: Any) -> Any:
         """A value with its functions resolved, without what is `AWS::NoValue`.
@@ -64,7 +66,10 @@ class Scope:
                 f"Template format error: Unresolved condition dependency {condition} "
                 "in the Conditions block of the template"
             )
-        return self._condition(conditions[condition])
+        try:
+            return self._condition(conditions[condition])
+        except RecursionError:
+            raise refused(f"Template error: condition {condition} refers to itself.") from None
 
     def _condition(self, value: Any) -> bool:
         name, argument = _function(value)
@@ -128,7 +133,9 @@ class Scope:
             case "Fn::GetAZs":
                 return list(self.zones)
             case _:
-                return self.exported(str(self._resolve(argument)))
+                name = str(self._resolve(argument))
+                self.imported.add(name)
+                return self.exported(name)
 
     def _ref(self, name: str) -> Any:
         if name == "AWS::NoValue":

@@ -28,12 +28,10 @@ class Made:
     Attributes:
         id: Its physical id, which Ref returns.
         attributes: What Fn::GetAtt returns.
-        note: What the person should know of it; it becomes the reason of its status.
     """
 
     id: str
     attributes: dict[str, Any] = field(default_factory=dict)
-    note: str = ""
 
 
 class Api:
@@ -86,7 +84,7 @@ class Kind(ABC):
 
     @abstractmethod
     def create(self, api: Api, name: str, properties: Properties) -> Made:
-        """Make the resource.
+        """Make the resource, by one call: what follows is for `configure`.
 
         Args:
             api: The server.
@@ -94,8 +92,20 @@ class Kind(ABC):
             properties: Resolved, with the stack's tags.
         """
 
+    def configure(  # noqa: B027 (most kinds have nothing more to set)
+        self, api: Api, made: Made, properties: Properties, before: Properties
+    ) -> None:
+        """Set what `create` does not; a rollback deletes the resource if this fails.
+
+        Args:
+            api: The server.
+            made: The resource.
+            properties: Resolved, with the stack's tags.
+            before: Those that it has now; none where it is new.
+        """
+
     def update(self, api: Api, made: Made, properties: Properties, before: Properties) -> Made:
-        """Change the resource to these properties; the default replaces what `create` sets."""
+        """Change the resource to these properties; a kind without it is always replaced."""
         raise NotImplementedError(self.name)
 
     @abstractmethod
@@ -133,6 +143,28 @@ class Kind(ABC):
         """What has no effect here, in words."""
         unused = sorted(self.unused & properties.keys())
         return f"without effect in the emulator: {', '.join(unused)}" if unused else ""
+
+
+class Requested(Kind):
+    """A kind whose properties are the members of one request, which its service takes as they are.
+
+    Attributes:
+        service: boto3's name of the service.
+        requests: The operations that make and delete it.
+    """
+
+    service: ClassVar[str]
+    requests: ClassVar[tuple[str, str]]
+
+    def create(self, api: Api, name: str, properties: Properties) -> Made:
+        """Make the resource; its name is its id and its attribute."""
+        make = getattr(api.client(self.service), self.requests[0])
+        make(**{self.naming: name}, **picked(properties, *self.properties))
+        return Made(name, {self.naming: name})
+
+    def delete(self, api: Api, made: Made, properties: Properties) -> None:
+        """Delete it."""
+        getattr(api.client(self.service), self.requests[1])(**{self.naming: made.id})
 
 
 _KINDS: dict[str, Kind] = {}

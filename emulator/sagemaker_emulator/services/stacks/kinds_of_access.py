@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from sagemaker_emulator.services.stacks.kinds import Api, Kind, Made, Properties, kind, picked
-
-
-def _tags(properties: Properties) -> dict[str, Any]:
-    return picked(properties, "Tags")
 
 
 def _inline(properties: Properties) -> dict[str, str]:
@@ -40,10 +35,18 @@ class Role(Kind):
             **picked(
                 properties, "Description", "MaxSessionDuration", "Path", "PermissionsBoundary"
             ),
-            **_tags(properties),
+            **picked(properties, "Tags"),
         )["Role"]
-        self._grant(iam, name, properties, {})
         return Made(name, {"Arn": role["Arn"], "RoleId": role["RoleId"]})
+
+    def configure(self, api: Api, made: Made, properties: Properties, before: Properties) -> None:
+        """Give the role its policies, and take those that it has no longer."""
+        iam, inline = api.client("iam"), _inline(properties)
+        for policy, document in inline.items():
+            iam.put_role_policy(RoleName=made.id, PolicyName=policy, PolicyDocument=document)
+        for policy in _inline(before).keys() - inline.keys():
+            iam.delete_role_policy(RoleName=made.id, PolicyName=policy)
+        _attach(api, made.id, properties, before)
 
     def update(self, api: Api, made: Made, properties: Properties, before: Properties) -> Made:
         """Change trust, permissions, description and tags."""
@@ -55,30 +58,32 @@ class Role(Kind):
             Description=properties.get("Description", ""),
             MaxSessionDuration=int(properties.get("MaxSessionDuration", 3600)),
         )
-        self._grant(iam, made.id, properties, before)
+        self.configure(api, made, properties, before)
         if properties.get("Tags"):
             iam.tag_role(RoleName=made.id, Tags=properties["Tags"])
         return made
 
     def delete(self, api: Api, made: Made, properties: Properties) -> None:
-        """Delete the role, with its policies."""
+        """Delete the role, with those of its policies that it was given."""
         iam = api.client("iam")
-        self._grant(iam, made.id, {}, properties)
+        given = set(iam.list_role_policies(RoleName=made.id)["PolicyNames"])
+        for policy in sorted(given & _inline(properties).keys()):
+            iam.delete_role_policy(RoleName=made.id, PolicyName=policy)
+        attached = iam.list_attached_role_policies(RoleName=made.id)["AttachedPolicies"]
+        arns = [each["PolicyArn"] for each in attached]
+        had = [arn for arn in properties.get("ManagedPolicyArns", []) if arn in arns]
+        _attach(api, made.id, {}, {"ManagedPolicyArns": had})
         iam.delete_role(RoleName=made.id)
 
-    @staticmethod
-    def _grant(iam: Any, role: str, properties: Properties, before: Properties) -> None:
-        inline = _inline(properties)
-        for policy, document in inline.items():
-            iam.put_role_policy(RoleName=role, PolicyName=policy, PolicyDocument=document)
-        for policy in _inline(before).keys() - inline.keys():
-            iam.delete_role_policy(RoleName=role, PolicyName=policy)
-        wanted = set(properties.get("ManagedPolicyArns", []))
-        had = set(before.get("ManagedPolicyArns", []))
-        for arn in sorted(wanted - had):
-            iam.attach_role_policy(RoleName=role, PolicyArn=arn)
-        for arn in sorted(had - wanted):
-            iam.detach_role_policy(RoleName=role, PolicyArn=arn)
+
+def _attach(api: Api, role: str, properties: Properties, before: Properties) -> None:
+    """Attach a role's managed policies, and detach those that it has no longer."""
+    wanted = set(properties.get("ManagedPolicyArns", []))
+    had = set(before.get("ManagedPolicyArns", []))
+    for arn in sorted(wanted - had):
+        api.client("iam").attach_role_policy(RoleName=role, PolicyArn=arn)
+    for arn in sorted(had - wanted):
+        api.client("iam").detach_role_policy(RoleName=role, PolicyArn=arn)
 
 
 @kind
@@ -122,17 +127,23 @@ class ManagedPolicy(Kind):
     replacing = frozenset(("Description", "Path"))
 
     def create(self, api: Api, name: str, properties: Properties) -> Made:
-        """Make the policy, and attach it to the roles."""
-        iam = api.client("iam")
-        policy = iam.create_policy(
+        """Make the policy; its ARN is its id."""
+        policy = api.client("iam").create_policy(
             PolicyName=name,
             PolicyDocument=json.dumps(properties["PolicyDocument"]),
             **picked(properties, "Description", "Path"),
-            **_tags(properties),
+            **picked(properties, "Tags"),
         )["Policy"]
-        for role in properties.get("Roles", []):
-            iam.attach_role_policy(RoleName=role, PolicyArn=policy["Arn"])
         return Made(policy["Arn"], {"PolicyArn": policy["Arn"], "PolicyId": policy["PolicyId"]})
+
+    def configure(self, api: Api, made: Made, properties: Properties, before: Properties) -> None:
+        """Attach it to the roles, and detach it from the others."""
+        wanted, had = set(properties.get("Roles", [])), set(before.get("Roles", []))
+        policy = {"ManagedPolicyArns": [made.id]}
+        for role in sorted(wanted - had):
+            _attach(api, role, policy, {})
+        for role in sorted(had - wanted):
+            _attach(api, role, {}, policy)
 
     def update(self, api: Api, made: Made, properties: Properties, before: Properties) -> Made:
         """Make a new version of it the default; of five, the oldest goes."""
@@ -147,28 +158,25 @@ class ManagedPolicy(Kind):
             PolicyDocument=json.dumps(properties["PolicyDocument"]),
             SetAsDefault=True,
         )
-        wanted, had = set(properties.get("Roles", [])), set(before.get("Roles", []))
-        for role in sorted(wanted - had):
-            iam.attach_role_policy(RoleName=role, PolicyArn=made.id)
-        for role in sorted(had - wanted):
-            iam.detach_role_policy(RoleName=role, PolicyArn=made.id)
+        self.configure(api, made, properties, before)
         return made
 
     def delete(self, api: Api, made: Made, properties: Properties) -> None:
         """Delete it; IAM refuses that while anybody else has it attached, and so does this."""
         iam = api.client("iam")
-        for role in properties.get("Roles", []):
-            iam.detach_role_policy(RoleName=role, PolicyArn=made.id)
-        attached = iam.list_entities_for_policy(PolicyArn=made.id)
-        if who := [each for key in _HOLDERS for each in attached.get(key, [])]:
+        holders = iam.list_entities_for_policy(PolicyArn=made.id)
+        roles = {each["RoleName"] for each in holders.get("PolicyRoles", [])}
+        mine = roles & set(properties.get("Roles", []))
+        others = sorted(roles - mine)
+        users = [each for key in ("PolicyGroups", "PolicyUsers") for each in holders.get(key, [])]
+        if who := [*others, *users]:
             raise RuntimeError(f"Cannot delete a policy attached to entities: {who}")
+        for role in sorted(mine):
+            _attach(api, role, {}, {"ManagedPolicyArns": [made.id]})
         for version in iam.list_policy_versions(PolicyArn=made.id)["Versions"]:
             if not version["IsDefaultVersion"]:
                 iam.delete_policy_version(PolicyArn=made.id, VersionId=version["VersionId"])
         iam.delete_policy(PolicyArn=made.id)
-
-
-_HOLDERS = ("PolicyGroups", "PolicyUsers", "PolicyRoles")
 
 
 @kind
@@ -186,7 +194,7 @@ class OidcProvider(Kind):
             ClientIDList=properties.get("ClientIdList", []),
             # IAM finds the thumbprint itself; moto wants one.
             ThumbprintList=properties.get("ThumbprintList", ["0" * 40]),
-            **_tags(properties),
+            **picked(properties, "Tags"),
         )["OpenIDConnectProviderArn"]
         return Made(arn, {"Arn": arn})
 
@@ -215,9 +223,13 @@ class Key(Kind):
             Tags=tags,
             **picked(properties, "Description"),
         )["KeyMetadata"]
-        if properties.get("EnableKeyRotation"):
-            kms.enable_key_rotation(KeyId=key["KeyId"])
         return Made(key["KeyId"], {"Arn": key["Arn"], "KeyId": key["KeyId"]})
+
+    def configure(self, api: Api, made: Made, properties: Properties, before: Properties) -> None:
+        """Have it rotated, or no longer."""
+        kms, rotate = api.client("kms"), bool(properties.get("EnableKeyRotation"))
+        if rotate != bool(before.get("EnableKeyRotation")):
+            (kms.enable_key_rotation if rotate else kms.disable_key_rotation)(KeyId=made.id)
 
     def update(self, api: Api, made: Made, properties: Properties, before: Properties) -> Made:
         """Change its policy, description and rotation."""
@@ -225,8 +237,7 @@ class Key(Kind):
         policy = json.dumps(properties["KeyPolicy"])
         kms.put_key_policy(KeyId=made.id, PolicyName="default", Policy=policy)
         kms.update_key_description(KeyId=made.id, Description=properties.get("Description", ""))
-        rotate = properties.get("EnableKeyRotation")
-        (kms.enable_key_rotation if rotate else kms.disable_key_rotation)(KeyId=made.id)
+        self.configure(api, made, properties, before)
         return made
 
     def delete(self, api: Api, made: Made, properties: Properties) -> None:

@@ -41,7 +41,7 @@ class Function(Kind):
             **picked(properties, "Architectures", "PackageType"),
             **_configuration(properties),
         )
-        return Made(name, {"Arn": function["FunctionArn"]}, self.note(properties))
+        return Made(name, {"Arn": function["FunctionArn"]})
 
     def update(self, api: Api, made: Made, properties: Properties, before: Properties) -> Made:
         """Change its configuration and, if it is other code, its code."""

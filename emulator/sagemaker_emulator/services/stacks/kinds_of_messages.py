@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from sagemaker_emulator.services.stacks.kinds import (
     Api,
@@ -28,27 +27,33 @@ class Rule(Kind):
     replacing = frozenset(("EventBusName",))
 
     def create(self, api: Api, name: str, properties: Properties) -> Made:
-        """Make the rule and its targets."""
-        events = api.client("events")
+        """Make the rule, or change it."""
         request = picked(
             properties, "Description", "EventBusName", "RoleArn", "ScheduleExpression", "State"
         )
         if "EventPattern" in properties:
             request["EventPattern"] = json.dumps(properties["EventPattern"])
-        arn = events.put_rule(Name=name, **request, **picked(properties, "Tags"))["RuleArn"]
-        made = Made(name, {"Arn": arn})
-        self._aim(events, name, properties)
-        return made
+        put = api.client("events").put_rule(Name=name, **request, **picked(properties, "Tags"))
+        return Made(name, {"Arn": put["RuleArn"]})
+
+    def configure(self, api: Api, made: Made, properties: Properties, before: Properties) -> None:
+        """Set its targets, and remove those that it has no longer."""
+        events, bus = api.client("events"), picked(properties, "EventBusName")
+        targets = properties.get("Targets", [])
+        ids = {target["Id"] for target in targets}
+        if gone := [one["Id"] for one in before.get("Targets", []) if one["Id"] not in ids]:
+            events.remove_targets(Rule=made.id, Ids=gone, **bus)
+        if not targets:
+            return
+        reply = events.put_targets(Rule=made.id, Targets=targets, **bus)
+        if reply["FailedEntryCount"]:
+            raise RuntimeError(reply["FailedEntries"][0]["ErrorMessage"])
 
     def update(self, api: Api, made: Made, properties: Properties, before: Properties) -> Made:
         """Change the rule, and exchange its targets."""
-        events = api.client("events")
-        wanted = {target["Id"] for target in properties.get("Targets", [])}
-        gone = [one["Id"] for one in before.get("Targets", []) if one["Id"] not in wanted]
-        if gone:
-            bus = picked(properties, "EventBusName")
-            events.remove_targets(Rule=made.id, Ids=gone, **bus)
-        return self.create(api, made.id, {**properties, "Tags": []})
+        changed = self.create(api, made.id, {**properties, "Tags": []})
+        self.configure(api, made, properties, before)
+        return changed
 
     def delete(self, api: Api, made: Made, properties: Properties) -> None:
         """Delete its targets, then the rule."""
@@ -56,15 +61,6 @@ class Rule(Kind):
         if ids := [target["Id"] for target in properties.get("Targets", [])]:
             events.remove_targets(Rule=made.id, Ids=ids, **bus)
         events.delete_rule(Name=made.id, **bus)
-
-    @staticmethod
-    def _aim(events: Any, name: str, properties: Properties) -> None:
-        if not (targets := properties.get("Targets")):
-            return
-        bus = picked(properties, "EventBusName")
-        reply = events.put_targets(Rule=name, Targets=targets, **bus)
-        if reply["FailedEntryCount"]:
-            raise RuntimeError(reply["FailedEntries"][0]["ErrorMessage"])
 
 
 @kind
@@ -181,22 +177,23 @@ class Topic(Kind):
     replacing = frozenset(("FifoTopic",))
 
     def create(self, api: Api, name: str, properties: Properties) -> Made:
-        """Make the topic, with its subscriptions."""
-        sns = api.client("sns")
-        arn = sns.create_topic(
+        """Make the topic; its ARN is its id."""
+        arn = api.client("sns").create_topic(
             Name=name, Attributes=_attributes(properties, _TOPIC), Tags=properties.get("Tags", [])
         )["TopicArn"]
-        for each in properties.get("Subscription", []):
-            sns.subscribe(TopicArn=arn, Protocol=each["Protocol"], Endpoint=each["Endpoint"])
         return Made(arn, {"TopicArn": arn, "TopicName": name})
+
+    def configure(self, api: Api, made: Made, properties: Properties, before: Properties) -> None:
+        """Subscribe whom its properties name."""
+        for each in properties.get("Subscription", []):
+            api.client("sns").subscribe(TopicArn=made.id, **each)
 
     def update(self, api: Api, made: Made, properties: Properties, before: Properties) -> Made:
         """Change its attributes, and add subscriptions."""
         sns = api.client("sns")
         for name, value in _attributes(properties, _TOPIC).items():
             sns.set_topic_attributes(TopicArn=made.id, AttributeName=name, AttributeValue=value)
-        for each in properties.get("Subscription", []):
-            sns.subscribe(TopicArn=made.id, Protocol=each["Protocol"], Endpoint=each["Endpoint"])
+        self.configure(api, made, properties, before)
         if properties.get("Tags"):
             sns.tag_resource(ResourceArn=made.id, Tags=properties["Tags"])
         return made

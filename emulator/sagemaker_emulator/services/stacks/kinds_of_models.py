@@ -5,7 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sagemaker_emulator.services.stacks.kinds import Api, Kind, Made, Properties, kind, picked
+from sagemaker_emulator.services.stacks.kinds import (
+    Api,
+    Kind,
+    Made,
+    Properties,
+    Requested,
+    kind,
+    picked,
+)
 
 
 @kind
@@ -23,11 +31,17 @@ class ModelPackageGroup(Kind):
         arn = sagemaker.create_model_package_group(
             ModelPackageGroupName=name, **picked(properties, "ModelPackageGroupDescription", "Tags")
         )["ModelPackageGroupArn"]
-        made = Made(arn, {"ModelPackageGroupArn": arn, "ModelPackageGroupStatus": "Completed"})
-        return self.update(api, made, properties, {})
+        return Made(arn, {"ModelPackageGroupArn": arn, "ModelPackageGroupStatus": "Completed"})
 
     def update(self, api: Api, made: Made, properties: Properties, before: Properties) -> Made:
         """Set its policy and tags."""
+        self.configure(api, made, properties, before)
+        if properties.get("Tags"):
+            api.client("sagemaker").add_tags(ResourceArn=made.id, Tags=properties["Tags"])
+        return made
+
+    def configure(self, api: Api, made: Made, properties: Properties, before: Properties) -> None:
+        """Set its policy, or take it away."""
         sagemaker, name = api.client("sagemaker"), made.id.rsplit("/", 1)[1]
         if policy := properties.get("ModelPackageGroupPolicy"):
             sagemaker.put_model_package_group_policy(
@@ -35,9 +49,6 @@ class ModelPackageGroup(Kind):
             )
         elif before.get("ModelPackageGroupPolicy"):
             sagemaker.delete_model_package_group_policy(ModelPackageGroupName=name)
-        if before and properties.get("Tags"):
-            sagemaker.add_tags(ResourceArn=made.id, Tags=properties["Tags"])
-        return made
 
     def delete(self, api: Api, made: Made, properties: Properties) -> None:
         """Delete it; SageMaker refuses that while it holds versions."""
@@ -97,11 +108,12 @@ class Pipeline(Kind):
 
 
 @kind
-class Model(Kind):
+class Model(Requested):
     """AWS::SageMaker::Model."""
 
     name = "AWS::SageMaker::Model"
     naming = "ModelName"
+    service, requests = "sagemaker", ("create_model", "delete_model")
     properties = frozenset(
         (
             *("Containers", "EnableNetworkIsolation", "ExecutionRoleArn"),
@@ -109,39 +121,20 @@ class Model(Kind):
         )
     )
 
-    def create(self, api: Api, name: str, properties: Properties) -> Made:
-        """Make the model."""
-        api.client("sagemaker").create_model(ModelName=name, **picked(properties, *self.properties))
-        return Made(name, {"ModelName": name})
-
-    def delete(self, api: Api, made: Made, properties: Properties) -> None:
-        """Delete it."""
-        api.client("sagemaker").delete_model(ModelName=made.id)
-
 
 @kind
-class EndpointConfig(Kind):
+class EndpointConfig(Requested):
     """AWS::SageMaker::EndpointConfig."""
 
     name = "AWS::SageMaker::EndpointConfig"
     naming = "EndpointConfigName"
+    service, requests = "sagemaker", ("create_endpoint_config", "delete_endpoint_config")
     properties = frozenset(
         (
             *("DataCaptureConfig", "KmsKeyId", "ProductionVariants"),
             *("ShadowProductionVariants", "Tags"),
         )
     )
-
-    def create(self, api: Api, name: str, properties: Properties) -> Made:
-        """Make the configuration."""
-        api.client("sagemaker").create_endpoint_config(
-            EndpointConfigName=name, **picked(properties, *self.properties)
-        )
-        return Made(name, {"EndpointConfigName": name})
-
-    def delete(self, api: Api, made: Made, properties: Properties) -> None:
-        """Delete it."""
-        api.client("sagemaker").delete_endpoint_config(EndpointConfigName=made.id)
 
 
 @kind
@@ -158,36 +151,34 @@ class Endpoint(Kind):
     )
 
     def create(self, api: Api, name: str, properties: Properties) -> Made:
-        """Make the endpoint, and wait until it serves."""
-        sagemaker = api.client("sagemaker")
-        sagemaker.create_endpoint(
+        """Make the endpoint."""
+        api.client("sagemaker").create_endpoint(
             EndpointName=name,
             **picked(properties, "DeploymentConfig", "EndpointConfigName", "Tags"),
         )
-        return self._wait(sagemaker, Made(name, {"EndpointName": name}), "")
+        return Made(name, {"EndpointName": name})
+
+    def configure(self, api: Api, made: Made, properties: Properties, before: Properties) -> None:
+        """Wait until it serves its configuration."""
+        sagemaker, wanted = api.client("sagemaker"), properties["EndpointConfigName"]
+        waiter = sagemaker.get_waiter("endpoint_in_service")
+        waiter.wait(EndpointName=made.id, WaiterConfig={"Delay": 1, "MaxAttempts": 14_400})
+        now = sagemaker.describe_endpoint(EndpointName=made.id)
+        if now["EndpointConfigName"] != wanted:
+            raise RuntimeError(now.get("FailureReason", f"{made.id} does not serve {wanted}"))
 
     def update(self, api: Api, made: Made, properties: Properties, before: Properties) -> Made:
         """Serve another configuration, and wait until it does."""
-        sagemaker = api.client("sagemaker")
-        sagemaker.update_endpoint(
-            EndpointName=made.id, **picked(properties, *(self.properties - {"Tags"}))
-        )
-        return self._wait(sagemaker, made, properties["EndpointConfigName"])
+        request = picked(properties, *(self.properties - {"Tags"}))
+        api.client("sagemaker").update_endpoint(EndpointName=made.id, **request)
+        self.configure(api, made, properties, before)
+        return made
 
     def delete(self, api: Api, made: Made, properties: Properties) -> None:
         """Delete it, and wait until it is gone."""
         sagemaker = api.client("sagemaker")
         sagemaker.delete_endpoint(EndpointName=made.id)
         sagemaker.get_waiter("endpoint_deleted").wait(EndpointName=made.id)
-
-    @staticmethod
-    def _wait(sagemaker: Any, made: Made, config: str) -> Made:
-        waiter = sagemaker.get_waiter("endpoint_in_service")
-        waiter.wait(EndpointName=made.id, WaiterConfig={"Delay": 1, "MaxAttempts": 14_400})
-        now = sagemaker.describe_endpoint(EndpointName=made.id)
-        if config and now["EndpointConfigName"] != config:
-            raise RuntimeError(now.get("FailureReason", f"{made.id} serves another configuration"))
-        return made
 
 
 @kind

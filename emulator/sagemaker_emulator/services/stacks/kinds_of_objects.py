@@ -11,7 +11,6 @@ from sagemaker_emulator.services.stacks.kinds import (
     Kind,
     Made,
     Properties,
-    is_missing,
     kind,
     lowered,
 )
@@ -32,13 +31,17 @@ class Bucket(Kind):
     unused = frozenset(("LoggingConfiguration", "VersioningConfiguration"))
 
     def create(self, api: Api, name: str, properties: Properties) -> Made:
-        """Make the bucket, and configure it."""
+        """Make the bucket."""
         api.client("s3").create_bucket(Bucket=name.lower())
-        made = Made(name.lower(), self._attributes(api, name.lower()), self.note(properties))
-        return self.update(api, made, properties, {})
+        return Made(name.lower(), self._attributes(api, name.lower()))
 
     def update(self, api: Api, made: Made, properties: Properties, before: Properties) -> Made:
-        """Configure it."""
+        """Configure it anew."""
+        self.configure(api, made, properties, before)
+        return made
+
+    def configure(self, api: Api, made: Made, properties: Properties, before: Properties) -> None:
+        """Set its configurations."""
         s3, name = api.client("s3"), made.id
         if block := properties.get("PublicAccessBlockConfiguration"):
             s3.put_public_access_block(Bucket=name, PublicAccessBlockConfiguration=block)
@@ -64,7 +67,6 @@ class Bucket(Kind):
             s3.delete_bucket_lifecycle(Bucket=name)
         if properties.get("Tags"):
             s3.put_bucket_tagging(Bucket=name, Tagging={"TagSet": properties["Tags"]})
-        return made
 
     def delete(self, api: Api, made: Made, properties: Properties) -> None:
         """Delete it; S3 refuses that while it holds objects."""
@@ -146,12 +148,10 @@ class Repository(Kind):
         repository = ecr.create_repository(
             repositoryName=name.lower(), tags=properties.get("Tags", []), **options
         )["repository"]
-        made = Made(
+        return Made(
             name.lower(),
             {"Arn": repository["repositoryArn"], "RepositoryUri": repository["repositoryUri"]},
         )
-        self._set_policies(ecr, made.id, properties)
-        return made
 
     def update(self, api: Api, made: Made, properties: Properties, before: Properties) -> Made:
         """Change its settings."""
@@ -166,7 +166,7 @@ class Repository(Kind):
                 properties.get("ImageScanningConfiguration", {"ScanOnPush": False})
             ),
         )
-        self._set_policies(ecr, made.id, properties)
+        self.configure(api, made, properties, before)
         return made
 
     def delete(self, api: Api, made: Made, properties: Properties) -> None:
@@ -174,16 +174,13 @@ class Repository(Kind):
         force = bool(properties.get("EmptyOnDelete"))
         api.client("ecr").delete_repository(repositoryName=made.id, force=force)
 
-    @staticmethod
-    def _set_policies(ecr: Any, name: str, properties: Properties) -> None:
+    def configure(self, api: Api, made: Made, properties: Properties, before: Properties) -> None:
+        """Set its policies."""
+        ecr, name = api.client("ecr"), made.id
         if policy := properties.get("RepositoryPolicyText"):
             ecr.set_repository_policy(repositoryName=name, policyText=json.dumps(policy))
-        else:
-            try:
-                ecr.delete_repository_policy(repositoryName=name)
-            except Exception as problem:
-                if not is_missing(problem):
-                    raise
+        elif before.get("RepositoryPolicyText"):
+            ecr.delete_repository_policy(repositoryName=name)
         if lifecycle := properties.get("LifecyclePolicy"):
             ecr.put_lifecycle_policy(
                 repositoryName=name, lifecyclePolicyText=lifecycle["LifecyclePolicyText"]

@@ -19,25 +19,29 @@ class LogGroup(Kind):
 
     name = "AWS::Logs::LogGroup"
     naming = "LogGroupName"
-    properties = frozenset(("RetentionInDays", "Tags"))
-    unused = frozenset(("KmsKeyId",))
+    properties = frozenset(("KmsKeyId", "RetentionInDays", "Tags"))
+    replacing = frozenset(("KmsKeyId",))
 
     def create(self, api: Api, name: str, properties: Properties) -> Made:
         """Make the group."""
-        logs = api.client("logs")
-        tags = tags_of(properties)
-        logs.create_log_group(logGroupName=name, **({"tags": tags} if tags else {}))
-        arn = api.arn("logs", f"log-group:{name}:*")
-        return self.update(api, Made(name, {"Arn": arn}, self.note(properties)), properties, {})
+        request = {"tags": tags_of(properties), "kmsKeyId": properties.get("KmsKeyId")}
+        api.client("logs").create_log_group(
+            logGroupName=name, **{key: value for key, value in request.items() if value}
+        )
+        return Made(name, {"Arn": api.arn("logs", f"log-group:{name}:*")})
 
     def update(self, api: Api, made: Made, properties: Properties, before: Properties) -> Made:
+        """Set anew how long it keeps its events."""
+        self.configure(api, made, properties, before)
+        return made
+
+    def configure(self, api: Api, made: Made, properties: Properties, before: Properties) -> None:
         """Set how long it keeps its events."""
         logs = api.client("logs")
         if days := properties.get("RetentionInDays"):
             logs.put_retention_policy(logGroupName=made.id, retentionInDays=int(days))
         elif before.get("RetentionInDays"):
             logs.delete_retention_policy(logGroupName=made.id)
-        return made
 
     def delete(self, api: Api, made: Made, properties: Properties) -> None:
         """Delete it, with its events."""
@@ -102,7 +106,11 @@ class Budget(Kind):
         api.client("budgets").create_budget(
             AccountId=api.account, Budget=budget, NotificationsWithSubscribers=notes
         )
-        return Made(budget["BudgetName"], note="the emulator costs nothing, so it never notifies")
+        return Made(budget["BudgetName"])
+
+    def note(self, properties: Properties) -> str:
+        """That it has nothing to count."""
+        return "the emulator costs nothing, so it never notifies"
 
     def delete(self, api: Api, made: Made, properties: Properties) -> None:
         """Delete it."""

@@ -17,7 +17,8 @@ from sagemaker_emulator.storage.store import Document
 
 CLOUDFORMATION = "cloudformation"
 TEMPLATE = ("TemplateBody", "TemplateURL")
-SET = (*TEMPLATE, "StackName", "Parameters", "Capabilities", "Tags", "RoleARN")
+SET = (*TEMPLATE, "StackName", "Parameters", "Capabilities", "Tags")
+REVIEWED = "REVIEW_IN_PROGRESS"  # it has a change set, and nothing else yet
 UPDATABLE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
 Request = Mapping[str, Any]
 
@@ -70,7 +71,7 @@ def given_parameters(request: Request, before: Document | None) -> dict[str, str
     "CreateStack",
     CLOUDFORMATION,
     honours=(*SET, "OnFailure", "DisableRollback", "EnableTerminationProtection"),
-    keeps=("ClientRequestToken", "TimeoutInMinutes"),
+    keeps=("ClientRequestToken", "RoleARN"),
 )
 def create_stack(context: Context, request: Request) -> Response:
     """Make a stack; its resources are made after the response."""
@@ -123,7 +124,7 @@ def prepared(
     "UpdateStack",
     CLOUDFORMATION,
     honours=(*SET, "UsePreviousTemplate"),
-    keeps=("ClientRequestToken",),
+    keeps=("ClientRequestToken", "RoleARN"),
 )
 def update_stack(context: Context, request: Request) -> Response:
     """Change a stack; its resources are changed after the response."""
@@ -192,7 +193,7 @@ def delete_stack(context: Context, request: Request) -> Response:
             )
         if stack["StackStatus"] == "DELETE_IN_PROGRESS":
             return {}
-        if stack["StackStatus"].endswith("_IN_PROGRESS"):
+        if stack["StackStatus"].endswith("_IN_PROGRESS") and stack["StackStatus"] != REVIEWED:
             raise refused(
                 f"Stack [{stack['StackName']}] is in {stack['StackStatus']} state: wait until it "
                 "ends."
@@ -207,13 +208,9 @@ def delete_stack(context: Context, request: Request) -> Response:
 
 
 def _importers(context: Context, stack: Document) -> list[str]:
-    exported = [one["ExportName"] for one in stack["Outputs"] if "ExportName" in one]
+    exported = {one.get("ExportName") for one in stack["Outputs"]}
     return [
-        one["StackName"]
-        for one in stacks.living(context)
-        if one["StackId"] != stack["StackId"]
-        and any(f"{name}" in one["Template"] for name in exported)
-        and "ImportValue" in one["Template"]
+        one["StackName"] for one in stacks.living(context) if exported & set(one.get("Imports", []))
     ]
 
 

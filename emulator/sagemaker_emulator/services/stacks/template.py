@@ -5,6 +5,7 @@ Contract: AWS CloudFormation user guide, "Template anatomy" and "Parameters". Me
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -12,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from sagemaker_emulator.aws import patterns
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.services.stacks.kinds import known
 
@@ -30,6 +32,7 @@ _ATTRIBUTES = frozenset(
 _POLICIES = ("Delete", "Retain")
 _TYPES = ("String", "Number", "CommaDelimitedList", "List<Number>")
 _LARGEST = 1 << 20
+_DEEPEST = 100
 Template = dict[str, Any]
 
 
@@ -42,25 +45,11 @@ def _malformed(message: str) -> ApiError:
     return refused(f"Template format error: {message}")
 
 
-class _Loader(yaml.SafeLoader):
-    """Reads the short forms, such as `!Sub`, as the functions that they stand for.
-
-    CloudFormation has no aliases, and a few of them would make a small template a huge one.
-    """
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        """The next node.
-
-        Raises:
-            YAMLError: It is an alias.
-        """
-        if self.check_event(yaml.AliasEvent):
-            loader: Any = self
-            raise yaml.MarkedYAMLError(problem_mark=loader.peek_event().start_mark)
-        return super().compose_node(parent, index)
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """Reads the short forms, such as `!Sub`, as the functions that they stand for."""
 
 
-def _short_form(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+def _short_form(loader: Any, suffix: str, node: yaml.Node) -> dict[str, Any]:
     value: Any
     if isinstance(node, yaml.ScalarNode):
         value = loader.construct_scalar(node)
@@ -78,7 +67,7 @@ def _short_form(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]
 _Loader.add_multi_constructor("!", _short_form)
 
 
-def _as_text(loader: _Loader, node: yaml.ScalarNode) -> str:
+def _as_text(loader: Any, node: yaml.ScalarNode) -> str:
     """A version such as 2012-10-17 stays the text that it is."""
     return str(loader.construct_scalar(node))
 
@@ -86,30 +75,61 @@ def _as_text(loader: _Loader, node: yaml.ScalarNode) -> str:
 _Loader.add_constructor("tag:yaml.org,2002:timestamp", _as_text)
 
 
+def _load(body: str) -> Any:
+    """The content of a JSON or YAML document.
+
+    CloudFormation has no aliases, and a few of them would make a small template a huge one.
+
+    Raises:
+        ApiError: It is neither, has an alias, or is nested too deeply.
+    """
+    depth = 0
+    try:
+        # JSON is YAML, too.
+        for event in yaml.parse(body, _Loader):
+            if isinstance(event, yaml.AliasEvent):
+                line = f"line {getattr(event.start_mark, 'line', 0) + 1}"
+                raise _malformed(f"the template has an alias ({line}), which is not supported")
+            depth += isinstance(event, yaml.CollectionStartEvent)
+            depth -= isinstance(event, yaml.CollectionEndEvent)
+            if depth > _DEEPEST:
+                raise _malformed(f"the template is nested more than {_DEEPEST} levels deep")
+        # Dates and other odd values of YAML become texts.
+        return json.loads(json.dumps(yaml.load(body, _Loader), default=str))
+    except (yaml.YAMLError, ValueError, TypeError) as problem:
+        where = getattr(problem, "problem_mark", None)
+        line = f" (line {where.line + 1})" if where else ""
+        raise _malformed(f"the template is neither JSON nor YAML{line}") from None
+
+
+@functools.lru_cache(64)
 def parse(body: str) -> Template:
     """Read a template and check its form: sections, resources, their types and attributes.
+
+    Returns:
+        The template, which is shared: nobody may change it.
 
     Raises:
         ApiError: It is no template, or asks for what is not done here.
     """
     if len(body) > _LARGEST:
         raise _malformed(f"the template has more than {_LARGEST} characters")
-    try:
-        # JSON is YAML, too; dates and other odd values of YAML become texts.
-        document = json.loads(json.dumps(yaml.load(body, _Loader), default=str))
-    except (yaml.YAMLError, RecursionError, ValueError, TypeError) as problem:
-        where = getattr(problem, "problem_mark", None)
-        line = f" (line {where.line + 1})" if where else ""
-        raise _malformed(f"the template is neither JSON nor YAML without aliases{line}") from None
+    document = _load(body)
     if not isinstance(document, dict):
         raise _malformed("unsupported structure.")
     if "Transform" in document:
         raise _malformed("the emulator runs no Transform, so no macro and no AWS::Serverless")
     if unknown := document.keys() - _SECTIONS:
         raise refused(f"Invalid template property or properties [{', '.join(map(str, unknown))}]")
+    for section in ("Parameters", "Mappings", "Conditions", "Resources", "Outputs"):
+        if not isinstance(document.get(section) or {}, dict):
+            raise _malformed(f"{section} must be an object.")
     resources = document.get("Resources")
-    if not isinstance(resources, dict) or not resources:
+    if not resources:
         raise _malformed("At least one Resources member must be defined.")
+    for name, about in (document.get("Parameters") or {}).items():
+        if not isinstance(about, dict) or about.get("Type") not in _TYPES:
+            raise _malformed(f"Parameter {name} must have one of the types {', '.join(_TYPES)}.")
     for name, resource in resources.items():
         _check_resource(str(name), resource)
     types = {resource["Type"] for resource in resources.values()}
@@ -127,6 +147,8 @@ def _check_resource(name: str, resource: Any) -> None:
         raise _malformed(f"Resource name {name} is non alphanumeric.")
     if not isinstance(resource, dict) or not isinstance(resource.get("Type"), str):
         raise _malformed(f"[{where}] Every Resources object must contain a Type member.")
+    if not isinstance(resource.get("Properties") or {}, dict):
+        raise _malformed(f"[{where}/Properties] Properties must be an object.")
     if unknown := resource.keys() - _ATTRIBUTES:
         words = ", ".join(map(str, sorted(unknown)))
         raise refused(f"Invalid template resource property '{words}' at {where}")
@@ -158,15 +180,16 @@ def parameters(template: Template, given: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _value(name: str, about: Mapping[str, Any], text: str) -> Any:
-    kind = about.get("Type")
-    if kind not in _TYPES:
-        raise _malformed(f"Parameter {name} has the type {kind}; here it is {', '.join(_TYPES)}.")
+    kind = about["Type"]
     listed = kind in ("CommaDelimitedList", "List<Number>")
     parts = [part.strip() for part in text.split(",")] if listed else [text]
     for part in parts:
-        if "Number" in str(kind) and not re.fullmatch(r"-?\d+(\.\d+)?", part):
+        if "Number" in kind and not re.fullmatch(r"-?\d+(\.\d+)?", part):
             raise refused(f"Parameter '{name}' must be a number.")
-        _check(name, about, part)
+        try:
+            _check(name, about, part)
+        except (ValueError, TypeError) as problem:  # a limit that is none, a broken pattern
+            raise _malformed(f"Parameter {name}: {problem}") from None
     return parts if listed else text
 
 
@@ -174,7 +197,8 @@ def _check(name: str, about: Mapping[str, Any], text: str) -> None:
     allowed = [str(value) for value in about.get("AllowedValues", [])]
     if allowed and text not in allowed:
         raise refused(f"Parameter '{name}' must be one of AllowedValues")
-    if (pattern := about.get("AllowedPattern")) and not re.fullmatch(pattern, text):
+    pattern = about.get("AllowedPattern")
+    if pattern and not patterns.compile(str(pattern)).fullmatch(text):
         words = about.get("ConstraintDescription")
         raise refused(
             f"Parameter '{name}' {words}"

@@ -60,6 +60,12 @@ def test_a_change_set_says_what_an_update_changes(
     assert sorted(url.rsplit("-", 1)[1] for url in urls) == ["First", "Third"]
 
 
+def test_a_stack_in_review_can_be_deleted(stacks: Any, name: str) -> None:
+    found = change_set(stacks, name, body(name, 30), ChangeSetType="CREATE")
+    stacks.delete_stack(StackName=name)
+    ended(stacks, found["StackId"], "DELETE_COMPLETE")
+
+
 def test_a_change_set_without_changes_says_so(stacks: Any, name: str) -> None:
     stacks.create_stack(StackName=name, TemplateBody=body(name, 30))
     ended(stacks, name, "CREATE_COMPLETE")

@@ -64,6 +64,12 @@ def test_conditions_are_computed(condition: str, holds: bool) -> None:
     assert SCOPE.holds(condition) is holds
 
 
+def test_a_condition_that_refers_to_itself_is_refused() -> None:
+    scope = Scope({"Conditions": {"A": {"Fn::Not": [{"Condition": "A"}]}}}, {})
+    with pytest.raises(ApiError, match="A refers to itself"):
+        scope.holds("A")
+
+
 @pytest.mark.parametrize(
     ("value", "words"),
     [

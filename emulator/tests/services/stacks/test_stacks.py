@@ -194,6 +194,30 @@ def test_a_resource_that_must_be_replaced_is_made_anew(
     assert iam.get_policy(PolicyArn=after)["Policy"]["Description"] == "after"
     with pytest.raises(ClientError, match="NoSuchEntity"):
         iam.get_policy(PolicyArn=before)
+    (resource,) = stacks.describe_stack_resources(StackName=name)["StackResources"]
+    assert resource["PhysicalResourceId"] == after
+    stack_id = resource["StackId"]
+    stacks.delete_stack(StackName=name)
+    ended(stacks, stack_id, "DELETE_COMPLETE")
+    with pytest.raises(ClientError, match="NoSuchEntity"):
+        iam.get_policy(PolicyArn=after)
+
+
+def test_a_resource_that_fails_when_it_is_configured_is_rolled_back(
+    emulator: Emulator, stacks: Any, name: str
+) -> None:
+    role = {
+        "Type": "AWS::IAM::Role",
+        "Properties": {
+            "RoleName": name,
+            "AssumeRolePolicyDocument": TRUST,
+            "ManagedPolicyArns": ["arn:aws:iam::123456789012:policy/nobody-has-made-it"],
+        },
+    }
+    create(stacks, name, {"Resources": {"Role": role}})
+    ended(stacks, name, "ROLLBACK_COMPLETE")
+    with pytest.raises(ClientError, match="NoSuchEntity"):
+        emulator.client("iam").get_role(RoleName=name)
 
 
 def test_an_unknown_property_is_refused_before_anything_is_made(stacks: Any, name: str) -> None:

@@ -45,6 +45,9 @@ def test_a_version_stays_a_text() -> None:
         ("Resources: {A: {Type: 'AWS::SQS::Queue', DeletionPolicy: Snapshot}}", "DeletionPolicy"),
         (QUEUE + "Transform: AWS::Serverless-2016-10-31", "no Transform"),
         (QUEUE + "Resource: {}", "Resource"),
+        ("Resources: [A]", "Resources must be an object"),
+        ("Resources: {A: {Type: 'AWS::SQS::Queue', Properties: [1]}}", "Properties must be"),
+        (QUEUE + "Parameters: {P: String}", "Parameter P must have one of the types"),
     ],
 )
 def test_a_malformed_template_is_refused(body: str, words: str) -> None:
@@ -53,11 +56,11 @@ def test_a_malformed_template_is_refused(body: str, words: str) -> None:
 
 def test_aliases_are_refused() -> None:
     bomb = "a: &a [x, x]\nb: &b [*a, *a]\n" + QUEUE
-    assert "without aliases (line 2)" in refusal(bomb)
+    assert "an alias (line 2)" in refusal(bomb)
 
 
 def test_deep_nesting_is_refused() -> None:
-    assert "neither JSON nor YAML" in refusal("[" * 20_000)
+    assert "more than 100 levels deep" in refusal("[" * 20_000)
 
 
 PARAMETERS = """
@@ -89,6 +92,18 @@ def test_a_wrong_parameter_is_refused(given: dict[str, str], words: str) -> None
     with pytest.raises(ApiError) as caught:
         parameters(parse(PARAMETERS + QUEUE), given)
     assert words in caught.value.message
+
+
+def test_a_pattern_is_matched_in_linear_time() -> None:
+    text = "Parameters: {P: {Type: String, AllowedPattern: '(a+)+b'}}\n" + QUEUE
+    with pytest.raises(ApiError, match="must match pattern"):
+        parameters(parse(text), {"P": "a" * 4000})
+
+
+def test_a_limit_that_is_none_is_named() -> None:
+    text = "Parameters: {P: {Type: String, MinLength: many}}\n" + QUEUE
+    with pytest.raises(ApiError, match="Parameter P: "):
+        parameters(parse(text), {"P": "a"})
 
 
 def test_named_identities_need_a_capability() -> None:
