@@ -5,17 +5,16 @@ from starlette.requests import Request
 from sagemaker_emulator.console.pages import context_of
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.services import aws_calls
+from sagemaker_emulator.services.queues import addresses
 
 
 def count(request: Request, arn: str) -> int | None:
     """The messages of the queue of an ARN; None for what is no queue, or not there."""
     if ":sqs:" not in arn:
         return None
-    context, (account, name) = context_of(request), arn.split(":")[4:6]
+    context = context_of(request)
     try:
-        url = aws_calls.call(
-            context, "sqs", "GetQueueUrl", QueueName=name, QueueOwnerAWSAccountId=account
-        )["QueueUrl"]
+        url = addresses.url_of(context, arn)
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         found = aws_calls.call(
             context, "sqs", "GetQueueAttributes", QueueUrl=url, AttributeNames=names

@@ -65,7 +65,7 @@ def _rules(
         sent=sent,
         matched=matched,
         problem=problem,
-        schedules=schedules.listed(request),
+        schedules=schedules.listed(request, found.filter),
     )
 
 

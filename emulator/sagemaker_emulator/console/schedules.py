@@ -26,8 +26,8 @@ _NOTHING: dict[str, Any] = {
 }
 
 
-def listed(request: Request) -> list[dict[str, Any]]:
-    """All schedules, with their next time, by group and name."""
+def listed(request: Request, prefix: str) -> list[dict[str, Any]]:
+    """The schedules whose names begin so, with their next time, by group and name."""
     found: list[dict[str, Any]] = []
     token = ""
     while not found or token:
@@ -36,7 +36,7 @@ def listed(request: Request) -> list[dict[str, Any]]:
         token = page.get("NextToken") or ""
         if not page["Schedules"]:
             break
-    return [_with_next(request, each) for each in found]
+    return [_with_next(request, each) for each in found if each["Name"].startswith(prefix)]
 
 
 def _with_next(request: Request, schedule: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
 from sagemaker_emulator.aws.members import paths
 from sagemaker_emulator.aws.pages import PAGED, cut, scope_of
-from sagemaker_emulator.aws.tag_keys import check_keys
+from sagemaker_emulator.aws.tags import check_keys
 from sagemaker_emulator.errors import ApiError, invalid
 
 if TYPE_CHECKING:

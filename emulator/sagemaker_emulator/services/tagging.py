@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 from sagemaker_emulator.aws.context import Context
+from sagemaker_emulator.aws.tags import by_key
 from sagemaker_emulator.services.alarms.alarms import KIND as ALARM
 from sagemaker_emulator.services.events.bus import RULE
 from sagemaker_emulator.services.functions.function import FUNCTION
@@ -45,7 +46,7 @@ def join(context: Context) -> None:
 
 def _tagged(context: Context) -> Iterator[tuple[str, dict[str, str]]]:
     for kept in context.store.list("tags"):
-        yield kept["Arn"], {tag["Key"]: tag["Value"] for tag in kept["Tags"]}
+        yield kept["Arn"], by_key(kept["Tags"])
     for function in context.store.list(FUNCTION):
         yield function["FunctionArn"], function["Tags"]
     for mapping in context.store.list(MAPPING):
@@ -59,7 +60,7 @@ def _tagged(context: Context) -> Iterator[tuple[str, dict[str, str]]]:
     for schedule_group in context.store.list(GROUP):
         yield schedule_group["Arn"], schedule_group["Tags"]
     for stack in stacks.living(context):
-        yield stack["StackId"], {tag["Key"]: tag["Value"] for tag in stack["Tags"]}
+        yield stack["StackId"], by_key(stack["Tags"])
     for folder in group_folders(context.state / "logs"):
         yield group_arn(context, group_name(folder)), about_group(folder).get("tags", {})
 

@@ -13,6 +13,7 @@ from sagemaker_emulator.aws import dispatch
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.services import aws_calls
+from sagemaker_emulator.services.queues import addresses
 
 _MOST_ATTRIBUTE = 1024  # characters of an error's message
 _Options = Mapping[str, Any]
@@ -77,10 +78,7 @@ RUN_HERE = (
 
 
 def _to_queue(context: Context, arn: str, body: str, options: _Options) -> str:
-    account, name = arn.split(":")[4:6]
-    found = aws_calls.call(
-        context, "sqs", "GetQueueUrl", QueueName=name, QueueOwnerAWSAccountId=account
-    )
+    url = addresses.url_of(context, arn)
     attributes = {
         key: {
             "StringValue": str(value)[:_MOST_ATTRIBUTE],
@@ -91,9 +89,7 @@ def _to_queue(context: Context, arn: str, body: str, options: _Options) -> str:
     more: dict[str, Any] = {"MessageAttributes": attributes} if attributes else {}
     if group := options.get("MessageGroupId"):
         more["MessageGroupId"] = group
-    sent = aws_calls.call(
-        context, "sqs", "SendMessage", QueueUrl=found["QueueUrl"], MessageBody=body, **more
-    )
+    sent = aws_calls.call(context, "sqs", "SendMessage", QueueUrl=url, MessageBody=body, **more)
     return json.dumps({key: sent[key] for key in ("MessageId", "MD5OfMessageBody") if key in sent})
 
 

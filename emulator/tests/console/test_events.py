@@ -233,6 +233,31 @@ def test_a_rule_by_schedule_shows_its_next_time(
     events.delete_rule(Name=name)
 
 
+def test_schedules_are_listed_by_the_beginning_of_their_names(
+    console: ConsoleClient, emulator: Emulator, name: str
+) -> None:
+    scheduler = emulator.client("scheduler")
+    scheduler.create_schedule(
+        Name=name,
+        ScheduleExpression="cron(0 10 1 1 ? 2100)",
+        FlexibleTimeWindow={"Mode": "OFF"},
+        Target={
+            "Arn": f"arn:aws:sqs:us-east-1:123456789012:{name}",
+            "RoleArn": "arn:aws:iam::123456789012:role/scheduler",
+        },
+    )
+
+    def links(prefix: str) -> list[str]:
+        page = console.get("/console/events", filter=prefix)
+        return [str(link["href"]) for link in page.select("td[data-label=schedule] a")]
+
+    address = f"/console/events/schedules/default/{name}"
+    assert links(name) == [address]
+    assert address in links("")
+    assert links(f"{name}-other") == []
+    scheduler.delete_schedule(Name=name)
+
+
 def test_a_schedule_shows_what_became_of_its_times(
     console: ConsoleClient, emulator: Emulator, until: Callable[..., Any], name: str
 ) -> None:

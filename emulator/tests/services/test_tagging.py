@@ -5,6 +5,7 @@ import uuid
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from emulator_process import Emulator
 from function_archive import function_request
 from stack_waiting import ended
@@ -69,3 +70,14 @@ def test_stack_is_found_by_its_tags(emulator: Emulator, value: str) -> None:
     )["StackId"]
     ended(stacks, stack, "CREATE_COMPLETE")
     assert found(emulator, value)[stack] == {"of": value}
+
+
+def test_no_more_than_50_tags_are_kept(emulator: Emulator, value: str) -> None:
+    events: Any = emulator.client("events")
+    arn = events.put_rule(Name=value, EventPattern=json.dumps({"source": [value]}))["RuleArn"]
+    tags = [{"Key": f"k{number}", "Value": ""} for number in range(50)]
+    events.tag_resource(ResourceARN=arn, Tags=tags)
+    with pytest.raises(ClientError, match="at most 50 tags"):
+        events.tag_resource(ResourceARN=arn, Tags=[{"Key": "one-more", "Value": ""}])
+    assert len(events.list_tags_for_resource(ResourceARN=arn)["Tags"]) == 50
+    events.delete_rule(Name=value)

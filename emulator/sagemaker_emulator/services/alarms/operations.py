@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
 from sagemaker_emulator.aws.members import paths
-from sagemaker_emulator.aws.tag_keys import check_keys
+from sagemaker_emulator.aws.tags import by_key, check_keys
 from sagemaker_emulator.errors import ApiError, invalid
 from sagemaker_emulator.services.alarms import actions, history
 from sagemaker_emulator.services.alarms.alarms import KIND, UNCHECKED
@@ -54,7 +54,7 @@ def put_alarm(context: Context, request: types.PutMetricAlarmInputTypeDef) -> Re
     """Create an alarm, or replace its configuration and keep its state."""
     asked: Document = dict(request)
     _check(asked)
-    tags = {tag["Key"]: tag["Value"] for tag in asked.pop("Tags", [])}
+    tags = by_key(asked.pop("Tags", []))
     check_keys(tags, "ValidationError")
     name, now = asked["AlarmName"], time.time()
     with context.store.transaction():

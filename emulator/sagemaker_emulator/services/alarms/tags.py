@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
-from sagemaker_emulator.aws.tag_keys import check_keys
-from sagemaker_emulator.errors import ApiError, invalid
+from sagemaker_emulator.aws.tags import as_list, by_key, check_keys, merged
+from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.services.alarms.alarms import KIND
 from sagemaker_emulator.services.alarms.operations import arn_of
 from sagemaker_emulator.storage.store import Document
@@ -15,25 +15,23 @@ from sagemaker_emulator.storage.store import Document
 if TYPE_CHECKING:
     from types_boto3_cloudwatch import type_defs as types
 
-_MAX_TAGS = 50
+_INVALID = "InvalidParameterValue"
 
 
 @operation("ListTagsForResource", "cloudwatch", honours=("ResourceARN",))
 def list_tags(context: Context, request: types.ListTagsForResourceInputTypeDef) -> Response:
     """The tags of an alarm, in the order of their keys."""
-    tags = _alarm(context, request["ResourceARN"])["Tags"]
-    return {"Tags": [{"Key": key, "Value": tags[key]} for key in sorted(tags)]}
+    return {"Tags": as_list(_alarm(context, request["ResourceARN"])["Tags"])}
 
 
 @operation("TagResource", "cloudwatch", honours=("ResourceARN", "Tags"))
 def tag_resource(context: Context, request: types.TagResourceInputTypeDef) -> Response:
     """Add tags to an alarm, or replace them by their keys."""
-    check_keys((tag["Key"] for tag in request["Tags"]), "InvalidParameterValue")
+    added = by_key(request["Tags"])
+    check_keys(added, _INVALID)
     with context.store.transaction():
         alarm = _alarm(context, request["ResourceARN"])
-        tags = {**alarm["Tags"], **{tag["Key"]: tag["Value"] for tag in request["Tags"]}}
-        if len(tags) > _MAX_TAGS:
-            raise invalid(f"An alarm has at most {_MAX_TAGS} tags.")
+        tags = merged(alarm["Tags"], added, _INVALID, "An alarm")
         context.store.update(KIND, alarm["AlarmName"], Tags=tags)
     return {}
 

@@ -11,7 +11,7 @@ from sagemaker_emulator.aws import json_text
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
 from sagemaker_emulator.aws.pages import cut, scope_of
-from sagemaker_emulator.aws.tag_keys import check_keys
+from sagemaker_emulator.aws.tags import by_key, check_keys
 from sagemaker_emulator.errors import ApiError, invalid
 from sagemaker_emulator.services.events import inputs, patterns, rule_schedule
 from sagemaker_emulator.services.events.bus import RULE
@@ -51,7 +51,7 @@ def put_rule(context: Context, request: types.PutRuleRequestTypeDef) -> Response
         raise invalid("Parameter(s) EventPattern or ScheduleExpression must be specified.")
     if request.get("EventPattern"):
         patterns.parse(request["EventPattern"])
-    tags = {tag["Key"]: tag["Value"] for tag in request.get("Tags", [])}
+    tags = by_key(request.get("Tags", []))
     check_keys(tags, "ValidationException")
     if len(tags) < len(request.get("Tags", [])):
         raise invalid("Invalid parameter: Duplicated keys are not allowed.")

@@ -6,33 +6,31 @@ from typing import TYPE_CHECKING
 
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
-from sagemaker_emulator.aws.tag_keys import check_keys
-from sagemaker_emulator.errors import ApiError, invalid
+from sagemaker_emulator.aws.tags import as_list, by_key, check_keys, merged
+from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.services.events.bus import RULE
 from sagemaker_emulator.storage.store import Document
 
 if TYPE_CHECKING:
     from types_boto3_events import type_defs as types
 
-_MAX_TAGS = 50
+_INVALID = "ValidationException"
 
 
 @operation("ListTagsForResource", "events", honours=("ResourceARN",))
 def list_tags(context: Context, request: types.ListTagsForResourceRequestTypeDef) -> Response:
     """The tags of a rule, in the order of their keys."""
-    tags = _rule(context, request["ResourceARN"]).get("Tags", {})
-    return {"Tags": [{"Key": key, "Value": tags[key]} for key in sorted(tags)]}
+    return {"Tags": as_list(_rule(context, request["ResourceARN"]).get("Tags", {}))}
 
 
 @operation("TagResource", "events", honours=("ResourceARN", "Tags"))
 def tag_resource(context: Context, request: types.TagResourceRequestTypeDef) -> Response:
     """Add tags to a rule, or replace them by their keys."""
-    check_keys((tag["Key"] for tag in request["Tags"]), "ValidationException")
+    added = by_key(request["Tags"])
+    check_keys(added, _INVALID)
     with context.store.transaction():
         rule = _rule(context, request["ResourceARN"])
-        tags = {**rule.get("Tags", {}), **{tag["Key"]: tag["Value"] for tag in request["Tags"]}}
-        if len(tags) > _MAX_TAGS:
-            raise invalid(f"A rule has at most {_MAX_TAGS} tags.")
+        tags = merged(rule.get("Tags", {}), added, _INVALID, "A rule")
         context.store.update(RULE, rule["Name"], Tags=tags)
     return {}
 

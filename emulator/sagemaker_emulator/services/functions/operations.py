@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 from sagemaker_emulator.aws import json_text
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
-from sagemaker_emulator.aws.tag_keys import check_keys
+from sagemaker_emulator.aws.tags import check_keys
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.services.functions import code, code_address, invocation, invoke_config
 from sagemaker_emulator.services.functions.configuration import (

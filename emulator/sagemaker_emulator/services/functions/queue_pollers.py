@@ -19,6 +19,7 @@ from sagemaker_emulator.aws.ports import Outcome
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.services import aws_calls
 from sagemaker_emulator.services.functions.source_mappings import MAPPING, filters_of, matches
+from sagemaker_emulator.services.queues import addresses
 from sagemaker_emulator.storage.store import Document
 
 # How soon an empty queue is looked at again for what time brings: a delay, a visibility timeout.
@@ -77,7 +78,7 @@ class QueuePollers:
 
     def _batch(self, mapping: Document) -> bool:
         """Call the function with a batch, if there are messages; return whether there were."""
-        url = self._url(mapping)
+        url = addresses.url_of(self._context, mapping["EventSourceArn"])
         messages = self._receive(mapping, url)
         if not messages:
             return False
@@ -102,13 +103,6 @@ class QueuePollers:
         except ApiError as problem:
             self._result(mapping, f"PROBLEM: {problem.message}")
             return None
-
-    def _url(self, mapping: Document) -> str:
-        account, name = mapping["EventSourceArn"].split(":")[4:6]
-        found = aws_calls.call(
-            self._context, "sqs", "GetQueueUrl", QueueName=name, QueueOwnerAWSAccountId=account
-        )
-        return str(found["QueueUrl"])
 
     def _receive(self, mapping: Document, url: str) -> list[Document]:
         """A batch of messages: as many as there are, or come within the batching window."""

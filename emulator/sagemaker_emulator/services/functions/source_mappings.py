@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
 from sagemaker_emulator.aws.pages import cut, scope_of
-from sagemaker_emulator.aws.tag_keys import check_keys
+from sagemaker_emulator.aws.tags import check_keys
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.services import aws_calls, targets
 from sagemaker_emulator.services.events import patterns
@@ -24,6 +24,7 @@ from sagemaker_emulator.services.functions.function import (
     missing,
     named,
 )
+from sagemaker_emulator.services.queues import addresses
 from sagemaker_emulator.storage.store import Document
 
 if TYPE_CHECKING:
@@ -224,11 +225,8 @@ def _check_queue(context: Context, source: str, function: str) -> None:
     Raises:
         ApiError: `InvalidParameterValueException`, as Lambda.
     """
-    account, name = source.split(":")[4:6]
     try:
-        url = aws_calls.call(
-            context, "sqs", "GetQueueUrl", QueueName=name, QueueOwnerAWSAccountId=account
-        )["QueueUrl"]
+        url = addresses.url_of(context, source)
         found = aws_calls.call(
             context, "sqs", "GetQueueAttributes", QueueUrl=url, AttributeNames=["All"]
         )

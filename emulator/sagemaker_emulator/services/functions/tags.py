@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
-from sagemaker_emulator.aws.tag_keys import check_keys
+from sagemaker_emulator.aws.tags import check_keys, merged
 from sagemaker_emulator.services.functions.function import (
     FUNCTION,
     get_version,
@@ -19,7 +19,7 @@ from sagemaker_emulator.storage.store import Document
 if TYPE_CHECKING:
     from types_boto3_lambda import type_defs as types
 
-_MAX_TAGS = 50
+_INVALID = "InvalidParameterValueException"
 
 
 @operation("ListTags", "lambda", honours=("Resource",))
@@ -31,12 +31,10 @@ def list_tags(context: Context, request: types.ListTagsRequestTypeDef) -> Respon
 @operation("TagResource", "lambda", honours=("Resource", "Tags"))
 def tag_resource(context: Context, request: types.TagResourceRequestTypeDef) -> Response:
     """Add tags to a function or mapping, or replace them by their keys."""
-    check_keys(request["Tags"], "InvalidParameterValueException")
+    check_keys(request["Tags"], _INVALID)
     with context.store.transaction():
         kind, name, document = _resource(context, request["Resource"])
-        tags = {**document["Tags"], **request["Tags"]}
-        if len(tags) > _MAX_TAGS:
-            raise invalid_value(f"A function or mapping has at most {_MAX_TAGS} tags.")
+        tags = merged(document["Tags"], request["Tags"], _INVALID, "A function or mapping")
         context.store.update(kind, name, Tags=tags)
     return {}
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
-from sagemaker_emulator.aws.tag_keys import check_keys
+from sagemaker_emulator.aws.tags import check_keys, merged
 from sagemaker_emulator.services.logs.common import (
     exists,
     files,
@@ -30,14 +30,14 @@ from sagemaker_emulator.services.logs.log_files import (
 if TYPE_CHECKING:
     from types_boto3_logs import type_defs as types
 
-_MAX_TAGS = 50
+_INVALID = "InvalidParameterException"
 _STANDARD = "STANDARD"
 
 
 @operation("CreateLogGroup", "logs", honours=("logGroupName", "kmsKeyId", "tags", "logGroupClass"))
 def create_log_group(context: Context, request: types.CreateLogGroupRequestTypeDef) -> Response:
     """Make an empty group; its key and class are kept and shown."""
-    check_keys(request.get("tags", {}), "InvalidParameterException")
+    check_keys(request.get("tags", {}), _INVALID)
     noted = {key: request[key] for key in ("kmsKeyId", "tags", "logGroupClass") if key in request}
     if not files(context).create_group(request["logGroupName"], **noted):
         raise exists("log group")
@@ -101,13 +101,10 @@ def list_tags_of_group(context: Context, request: types.ListTagsLogGroupRequestT
 @operation("TagResource", "logs", honours=("resourceArn", "tags"))
 def tag_resource(context: Context, request: types.TagResourceRequestTypeDef) -> Response:
     """Add tags to a group, or replace them by their keys."""
-    check_keys(request["tags"], "InvalidParameterException")
+    check_keys(request["tags"], _INVALID)
 
     def add(about: dict[str, Any]) -> dict[str, Any]:
-        tags = {**about.get("tags", {}), **request["tags"]}
-        if len(tags) > _MAX_TAGS:
-            raise invalid(f"A log group has at most {_MAX_TAGS} tags.")
-        return {"tags": tags}
+        return {"tags": merged(about.get("tags", {}), request["tags"], _INVALID, "A log group")}
 
     with refused_if_gone():
         files(context).change_group(name_in(context, request["resourceArn"]), add)

@@ -13,6 +13,7 @@ from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.services import aws_calls
+from sagemaker_emulator.services.queues import addresses
 from sagemaker_emulator.storage.store import Document
 
 _KIND = "message-move-task"
@@ -30,7 +31,7 @@ _log = logging.getLogger("emulator.queues")
 def start_move(context: Context, request: Mapping[str, Any]) -> Response:
     """Begin to move the messages of a dead-letter queue, to where they came from by default."""
     source = request["SourceArn"]
-    speed = request.get("MaxNumberOfMessagesPerSecond") or _MOST_A_SECOND
+    speed = request.get("MaxNumberOfMessagesPerSecond", _MOST_A_SECOND)
     if not 1 <= speed <= _MOST_A_SECOND:
         raise _invalid(
             f"Value {speed} for parameter MaxNumberOfMessagesPerSecond is invalid. "
@@ -181,14 +182,10 @@ def _url(context: Context, arn: str) -> str:
         ApiError: There is no such queue.
     """
     try:
-        account, name = arn.split(":")[4:6]
-        found = aws_calls.call(
-            context, "sqs", "GetQueueUrl", QueueName=name, QueueOwnerAWSAccountId=account
-        )
+        return addresses.url_of(context, arn)
     except (ValueError, ApiError):
         message = f"The resource that you specified for the queue {arn} doesn't exist."
         raise ApiError("ResourceNotFoundException", message, 404) from None
-    return str(found["QueueUrl"])
 
 
 def _invalid(message: str) -> ApiError:

@@ -7,12 +7,10 @@ from typing import Any
 
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
-from sagemaker_emulator.aws.tag_keys import check_keys
+from sagemaker_emulator.aws.tags import check_keys, merged
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.services.scaling.records import SERVICE, TARGET
 from sagemaker_emulator.storage.store import Document
-
-_MOST = 50
 
 
 def check(tags: Mapping[str, str]) -> None:
@@ -22,8 +20,7 @@ def check(tags: Mapping[str, str]) -> None:
         ApiError: they are too many, or one of them is AWS's own.
     """
     check_keys(tags, "ValidationException")
-    if len(tags) > _MOST:
-        raise ApiError("TooManyTagsException", f"A scalable target has at most {_MOST} tags.")
+    merged({}, tags, "TooManyTagsException", "A scalable target")
 
 
 @operation("ListTagsForResource", SERVICE, honours=("ResourceARN",))

@@ -9,21 +9,21 @@ from typing import Any
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
 from sagemaker_emulator.aws.pages import cut, scope_of
-from sagemaker_emulator.aws.tag_keys import check_keys
+from sagemaker_emulator.aws.tags import as_list, by_key, check_keys, merged
 from sagemaker_emulator.errors import ApiError, invalid
 from sagemaker_emulator.services.schedules.schedule import DEFAULT_GROUP, SCHEDULE
 from sagemaker_emulator.storage.store import Document
 
 GROUP = "schedule-group"
-_MAX_TAGS = 50
+_INVALID = "ValidationException"
 
 
 @operation("CreateScheduleGroup", "scheduler", honours=("Name", "Tags", "ClientToken"))
 def create_group(context: Context, request: Mapping[str, Any]) -> Response:
     """Make a group of schedules."""
     name, token = request["Name"], request.get("ClientToken")
-    tags = {tag["Key"]: tag["Value"] for tag in request.get("Tags", [])}
-    check_keys(tags, "ValidationException")
+    tags = by_key(request.get("Tags", []))
+    check_keys(tags, _INVALID)
     group = _group(context, name, time.time()) | {"Tags": tags, "ClientToken": token}
     if name == DEFAULT_GROUP or not context.store.create(GROUP, name, group):
         earlier = get(context, name)
@@ -73,20 +73,17 @@ def list_groups(context: Context, request: Mapping[str, Any]) -> Response:
 @operation("ListTagsForResource", "scheduler", honours=("ResourceArn",))
 def list_tags(context: Context, request: Mapping[str, Any]) -> Response:
     """The tags of a group."""
-    tags = _of_arn(context, request["ResourceArn"])["Tags"]
-    return {"Tags": [{"Key": key, "Value": tags[key]} for key in sorted(tags)]}
+    return {"Tags": as_list(_of_arn(context, request["ResourceArn"])["Tags"])}
 
 
 @operation("TagResource", "scheduler", honours=("ResourceArn", "Tags"))
 def tag_resource(context: Context, request: Mapping[str, Any]) -> Response:
     """Add tags to a group, or replace them by their keys."""
-    check_keys((tag["Key"] for tag in request["Tags"]), "ValidationException")
+    added = by_key(request["Tags"])
+    check_keys(added, _INVALID)
     with context.store.transaction():
         group = _of_arn(context, request["ResourceArn"])
-        tags = group["Tags"] | {tag["Key"]: tag["Value"] for tag in request["Tags"]}
-        if len(tags) > _MAX_TAGS:
-            raise invalid(f"A schedule group has at most {_MAX_TAGS} tags.")
-        _keep_tags(context, group, tags)
+        _keep_tags(context, group, merged(group["Tags"], added, _INVALID, "A schedule group"))
     return {}
 
 
