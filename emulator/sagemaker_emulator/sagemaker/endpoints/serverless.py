@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from sagemaker_emulator.errors import JobFailed, invalid
-from sagemaker_emulator.sagemaker.endpoints import variants
+from sagemaker_emulator.sagemaker.endpoints import capture, variants
 from sagemaker_emulator.sagemaker.endpoints.model_server import ModelServer
 from sagemaker_emulator.storage.store import Document
 
@@ -178,8 +178,7 @@ def check(config: Mapping[str, Any]) -> None:
                 f"{', '.join(wrong)} out, or ServerlessConfig."
             )
         others = [key for key in ("VpcConfig", "EnableNetworkIsolation") if config.get(key)]
-        capture = config.get("DataCaptureConfig")
-        if capture and capture.get("EnableCapture", True):
+        if capture.is_on(config.get("DataCaptureConfig")):
             others.append("DataCaptureConfig")
         if config.get(variants.SHADOW):
             others.append(variants.SHADOW)

@@ -31,7 +31,7 @@ _log = logging.getLogger("emulator.queues")
 def start_move(context: Context, request: Mapping[str, Any]) -> Response:
     """Begin to move the messages of a dead-letter queue, to where they came from by default."""
     source = request["SourceArn"]
-    speed = request.get("MaxNumberOfMessagesPerSecond") or _MOST_A_SECOND
+    speed = request.get("MaxNumberOfMessagesPerSecond", _MOST_A_SECOND)
     if not 1 <= speed <= _MOST_A_SECOND:
         raise _invalid(
             f"Value {speed} for parameter MaxNumberOfMessagesPerSecond is invalid. "

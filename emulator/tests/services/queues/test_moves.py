@@ -85,6 +85,14 @@ def test_a_queue_of_no_dead_letters_is_refused(context: Context) -> None:
         start(context, queue)
 
 
+@pytest.mark.parametrize("speed", [0, 501])
+def test_a_speed_beyond_the_limits_is_refused(context: Context, speed: int) -> None:
+    dead = queue_of(context)
+    source_of(context, dead)
+    with pytest.raises(ApiError, match=f"Value {speed} .* Must be between 1 and 500"):
+        start(context, dead, MaxNumberOfMessagesPerSecond=speed)
+
+
 def test_a_move_over_http(emulator: Emulator, name: str) -> None:
     sqs = emulator.client("sqs")
     dead = sqs.create_queue(QueueName=f"{name}-dead")["QueueUrl"]
