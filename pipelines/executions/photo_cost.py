@@ -46,7 +46,7 @@ class PhotoCost:
             f"the time: an {self.instance_type} costs {self.price:g} USD an hour and has "
             f"{self.own_cores} cores; Evaluate counted {self.speed:.0f} photos a second on "
             f"{self.cores}, and each core is taken to be as fast. Sending the photos is not "
-            f"included. The endpoint costs {DAY * self.price:.2f} USD a day, used or not."
+            f"included. Each instance costs {DAY * self.price:.2f} USD a day, used or not."
         )
 
 
