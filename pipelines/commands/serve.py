@@ -191,7 +191,7 @@ def endpoint(
     as_json: AsJson = False,
     target: TargetOption = LOCAL,
 ) -> None:
-    """Show the endpoint: status, served version, configuration, scaling."""
+    """Show the endpoint: its status, what serves, and how it scales."""
     from pipelines.serving import endpoint_status, rollout
 
     client, name = target.sagemaker, target.settings.endpoint

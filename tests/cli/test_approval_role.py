@@ -51,8 +51,10 @@ def test_it_may_do_what_the_workflows_commands_do(
     assert pipeline.main(["reject", "2", "--note", "no"]) == 0
 
     # Both ways: what is requested is allowed, and what is allowed is requested; but for the list of
-    # the bucket, which turns "denied" into "not there", and executions, which these versions lack.
+    # the bucket, which turns "denied" into "not there", and executions and scaling policies, which
+    # these versions and this endpoint lack.
     assert requested == allowed - {
+        "application-autoscaling:DescribeScalingPolicies",
         "s3:ListBucket",
         "sagemaker:ListPipelineParametersForExecution",
     }
