@@ -62,7 +62,8 @@ def promote(
     """Create the endpoint with a model version, or update it to that version.
 
     The new endpoint configuration is the present one with the main variant's model exchanged.
-    Promoting the same version again changes nothing, unless it `renews`. A busy endpoint is waited for.
+    Promoting the same version again changes nothing, unless it `renews`. A busy endpoint is waited
+    for.
 
     Args:
         client: A boto3 SageMaker client.
