@@ -68,7 +68,7 @@ def test_without_a_second_pipeline_only_the_first_is_searched() -> None:
         lookup.resolve(BOTH, TALLY, "wx11")
     only: Any = Client({TALLY: [("ab12", "")]})
     assert lookup.resolve(only, TALLY, "ab", WATCH) == ARN.format(TALLY, "ab12")
-    with pytest.raises(ExecutionError, match="tally-watch has not been started .* watch`"):
+    with pytest.raises(ExecutionError, match=r"tally-watch has not been started .* watch`"):
         lookup.resolve(only, TALLY, WATCH, WATCH)
 
 
