@@ -156,16 +156,19 @@ def test_a_change_fails_the_execution_and_is_in_report_metric_and_alarm(
     assert state == "ALARM", alarm
 
 
-def test_an_execution_that_nobody_waits_for_can_be_stopped(place: CommandLine) -> None:
+def test_an_execution_that_nobody_waits_for_is_found_by_the_other_commands(
+    place: CommandLine,
+) -> None:
     started = place.run("watch", "--no-wait", seconds=SECONDS)
     identity = started.stdout.strip()
     assert f"python pipeline.py status {identity}" in started.stderr
-    stopped = place.run("stop", identity)
-    assert (stopped.returncode, stopped.stdout) == (0, f"Execution {identity} is stopping.\n")
     deadline = time.monotonic() + SECONDS
-    while (status := status_of(place, identity)) != "Stopped":
-        assert time.monotonic() < deadline, status
+    while (status := status_of(place, identity)) == "Executing":
+        assert time.monotonic() < deadline
         time.sleep(0.5)
+    refused = place.run("stop", identity)
+    assert refused.returncode == 1
+    assert f"Execution {identity} is {status}, so there is nothing to stop." in refused.stderr
 
 
 def status_of(place: CommandLine, identity: str) -> str:
