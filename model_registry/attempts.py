@@ -101,6 +101,13 @@ def group_of(package_arn: str) -> str:
     return group if slash else ""
 
 
+def is_of(group: str, package: str) -> bool:
+    """Whether a version is of a group, which is a name, or an ARN for another account's."""
+    if not group.startswith("arn:"):
+        return group_of(package) == group
+    return package.replace(":model-package/", ":model-package-group/").rpartition("/")[0] == group
+
+
 def ignore(_: Failure) -> None:
     """Announce a failure to nobody."""
 

@@ -145,14 +145,17 @@ def _try_to_serve(
     decided_at: datetime,
     replaces: str | None,
 ) -> Promotion | None:
-    """Try once; None when somebody else changed the endpoint at the same moment."""
+    """Try once; None when somebody else changed the endpoint at the same moment.
+
+    SageMaker's deployment guardrails, rollback by alarms among them, are for real-time and
+    asynchronous endpoints only, so a serverless one gets no DeploymentConfig:
+    https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails.html
+    """
     name = placement.endpoint_name
     config, instances = configuration.create(
         client, version, placement, current, decided_at, replaces
     )
     deployment = placement.rollout.config(name, instances) if instances else {}
-    # SageMaker guards the deployments of real-time and asynchronous endpoints only, not those of
-    # serverless ones (developer guide, "Deployment guardrails").
     guarded: Any = {"DeploymentConfig": deployment} if deployment else {}
     try:
         if current and current.status == "Failed":
