@@ -14,7 +14,6 @@ from typing import Any
 
 import boto3
 import pytest
-from granted import granted, recorded
 from PIL import Image, UnidentifiedImageError
 from workplace import Workplace
 
@@ -132,9 +131,3 @@ def test_the_alarm_goes_off_and_the_run_names_what_it_started(watched: Workplace
         assert time.monotonic() < deadline, now
         time.sleep(1)
     assert "retraining: arn:" in watched.run("logs", "Watch", "tally-watch").stdout
-
-
-def test_the_execution_role_grants_what_the_run_has_called(watched: Workplace) -> None:
-    called = recorded(watched.folder / "calls.jsonl")["ExecutionRole"]
-    assert {"sagemaker:StartPipelineExecution", "cloudwatch:PutMetricData"} <= called
-    assert called - granted("ExecutionRole") == set()
