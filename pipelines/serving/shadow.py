@@ -83,8 +83,8 @@ def start(
     """
     if version.approval == REJECTED:
         raise RegistryError(
-            f"Version {version.version} of {version.group} is {REJECTED}. To run it as a shadow, "
-            f"approve it first: `python pipeline.py models` lists the versions."
+            f"Version {version.version} of {version.group} is {REJECTED}, so it gets no requests, "
+            "nor copies of them. `python pipeline.py models` lists the other versions."
         )
     model_data.check(s3, version)
     image_scan.check(ecr, version.image, placement.stop_at)
@@ -128,7 +128,9 @@ def end(
 
     def settings(current: Endpoint, described: dict[str, Any]) -> dict[str, Any]:
         ended.append(require(client, current))
-        return _alone(client, current, described)[0]
+        changed, _ = _alone(client, current, described)
+        # Answers that were kept for the comparison only are kept no longer.
+        return placement.capture.applied(changed)
 
     change = _Change("alone", shadow.ENDED, settings)
     _carry_out(client, placement, change, wait_seconds, announce)

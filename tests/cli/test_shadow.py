@@ -147,12 +147,16 @@ def test_an_approval_ends_the_shadow_and_says_so(serving: CommandLine) -> None:
 
 
 def test_it_is_taken_away_and_what_serves_stays(serving: CommandLine, photos: list[Path]) -> None:
-    started = serving.run("shadow", "1", seconds=120, PIPELINE_SHADOW_PERCENT="50")
+    started = serving.run(
+        "shadow", "1", seconds=120, PIPELINE_SHADOW_PERCENT="50", PIPELINE_CAPTURE_PERCENT="100"
+    )
     assert started.returncode == 0, started.stderr
+    assert json.loads(serving.run("endpoint", "--json").stdout)["data_capture"]
     assert shown(serving) == "version 1, copies of 50 % of the requests"
     done = serving.run("shadow", "--end", seconds=120)
     assert done.returncode == 0, done.stderr
     assert "the shadow, version 1, has ended" in done.stdout
+    assert not json.loads(serving.run("endpoint", "--json").stdout)["data_capture"]
     assert shown(serving) == "None"
     (answer,) = json.loads(serving.run("predict", photos[0], "--json").stdout)
     assert answer["count"] == COUNTS[0] + 1  # of version 2

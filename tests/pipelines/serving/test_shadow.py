@@ -203,7 +203,7 @@ def test_a_shadow_of_itself_and_a_rejected_version_are_refused(
     (arn,) = serving(emulated, "itself")
     with pytest.raises(RegistryError, match="it would be compared with itself"):
         start(arn, place("itself"))
-    with pytest.raises(RegistryError, match=f"is {REJECTED}. To run it as a shadow, approve it"):
+    with pytest.raises(RegistryError, match=f"is {REJECTED}, so it gets no requests, nor copies"):
         start(register(emulated, "Rejected"), place("itself"))
 
 
