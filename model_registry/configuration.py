@@ -95,9 +95,7 @@ def create(
         }
         settings = {"ProductionVariants": [variant]}
     tags = {**placement.tags, **tags}
-    if "ServerlessConfig" not in variant:  # SageMaker captures nothing of a serverless endpoint
-        settings = placement.capture.applied(settings)
-    settings = placement.security.applied(settings)
+    settings = _applied(placement, settings, variant)
     # Milliseconds, because two decisions in one second are two configurations; a hash, because a
     # decision that another one overtook may return with another predecessor.
     moment = decided_at.astimezone(UTC).strftime("%Y%m%d%H%M%S%f")[:-3]
@@ -111,6 +109,38 @@ def create(
     initial = 0 if "ServerlessConfig" in variant else variant.get("InitialInstanceCount", 1)
     instances = (current.instances if current else 0) or initial
     return Created(config, instances, ended.named if ended else "")
+
+
+def is_current(
+    client: SageMakerClient, version: ModelVersion, placement: Placement, current: Endpoint
+) -> bool:
+    """Whether an endpoint that will serve a version has capture, key and network of `placement`.
+
+    Its instances and traffic are its own, and may differ.
+
+    Raises:
+        RegistryError: Its configuration has been deleted, or cannot be what `placement` asks for.
+    """
+    present = creatable(client, endpoints.read_settings(client, current.next_config))
+    variant = endpoints.main_variant(present["ProductionVariants"], current.variant)
+    wanted = _applied(placement, present, variant)
+    # SageMaker may describe more members of a capture than it was given.
+    captures = present.get("DataCaptureConfig", {})
+    return (
+        variant.get("ModelName") == _model_name(version, placement)
+        and wanted.keys() == present.keys()
+        and wanted.get("KmsKeyId") == present.get("KmsKeyId")
+        and {**captures, **wanted.get("DataCaptureConfig", {})} == captures
+    )
+
+
+def _applied(
+    placement: Placement, settings: Mapping[str, Any], variant: Mapping[str, Any]
+) -> dict[str, Any]:
+    """A configuration's settings, whose main variant is `variant`, with those of `placement`."""
+    if "ServerlessConfig" not in variant:  # SageMaker captures nothing of a serverless endpoint
+        settings = placement.capture.applied(settings)
+    return placement.security.applied(settings)
 
 
 def _capacity(placement: Placement) -> dict[str, Any]:
@@ -169,6 +199,19 @@ def create_model_of(
         approved: Whether the model is made from the model package, which must be approved then
             (API reference, `ModelApprovalStatus`); else from the containers that it names.
     """
+    name = _model_name(version, placement, "" if approved else "shadow-")
+    role = placement.role_arn or _role_of(client, current)
+    security = placement.security.of_model
+    containers = None if approved else containers_of(client, version)
+    try:
+        create_model(client, name, version, role, tag_list(placement.tags), security, containers)
+    except ClientError as error:
+        if not already_exists(error):
+            raise
+    return name
+
+
+def _model_name(version: ModelVersion, placement: Placement, kind: str = "") -> str:
     # The versions of a group that was deleted and created again count from 1, so the number alone
     # could name the model of another package.
     identity = f"{version.arn} {version.created.isoformat()}"
@@ -178,15 +221,7 @@ def create_model_of(
     foreign = account_of(version.arn) != account_of(placement.role_arn) and placement.role_arn
     stem = placement.endpoint_name if foreign else version.group
     digest = hashlib.sha256(identity.encode()).hexdigest()[:8]
-    name = f"{stem[:40]}-v{version.version}-{'' if approved else 'shadow-'}{digest}"
-    role = placement.role_arn or _role_of(client, current)
-    containers = None if approved else containers_of(client, version)
-    try:
-        create_model(client, name, version, role, tag_list(placement.tags), security, containers)
-    except ClientError as error:
-        if not already_exists(error):
-            raise
-    return name
+    return f"{stem[:40]}-v{version.version}-{kind}{digest}"
 
 
 def _role_of(client: SageMakerClient, current: Endpoint | None) -> str:

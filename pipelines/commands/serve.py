@@ -144,6 +144,8 @@ def promote(
 
     The endpoint is created, or updated with its settings kept.
     The version is compared with the one that serves, as in approve.
+    Promote the version that serves to apply changed settings: data
+    capture, scaling, network and key.
     """
     from model_registry import endpoint as endpoints
     from model_registry import promotion
@@ -155,7 +157,7 @@ def promote(
     if package.approval == APPROVED:  # else it is refused
         current = endpoints.read(client, target.settings.endpoint)
         _show_change(target, package, current, f"promote {version}", yes)
-    deploy = partial(promotion.promote, ecr=target.session.client("ecr"))
+    deploy = partial(promotion.promote, ecr=target.session.client("ecr"), renews=True)
     _deploy(target, deploy, package.arn)
 
 
