@@ -219,10 +219,11 @@ def endpoint(
 
 @app.add("redrive")
 def redrive(as_json: AsJson = False, target: TargetOption = LOCAL) -> None:
-    """Try approvals again that could not be carried out.
+    """Carry out approvals that the promotion function gave up.
 
-    The promotion function puts them into a queue when all of its tries have
-    failed. What fails again stays there; what is overtaken changes nothing.
+    An approval is put into the queue NAME-lost-approvals when every try of
+    the function has failed. If it fails once more, it stays there and the
+    exit code is 1; if a later decision has overtaken it, it is dropped.
     """
     from dataclasses import asdict
 
