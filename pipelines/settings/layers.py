@@ -31,7 +31,7 @@ SIMILAR = 0.8  # of 1: from here on, a variable counts as a misspelt one of ours
 FIELDS = dict(fields.leaves(Settings))
 # What chooses the layers, so the stage's own file cannot set it.
 CHOOSING = ("target", "stage")
-STAGE_FILES = {stage: f"stages/{stage}.yaml" for stage in names.STAGES}
+STAGE_FILES: dict[str, str] = {stage: f"stages/{stage}.yaml" for stage in names.STAGES}
 # Old names of settings.
 RENAMED = {"quality.books_wrong": "quality.record_error_rate"}
 
