@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from pipelines.executions import execution
+from pipelines.executions import execution, lookup
 from pipelines.target import open_target
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def fetch(session: "boto3.Session", pipeline: str, which: str | None, folder: Pa
         ExecutionError: There is no such execution.
     """
     client, s3 = session.client("sagemaker"), session.client("s3")
-    run = execution.describe(client, execution.resolve(client, pipeline, which))
+    run = execution.describe(client, lookup.resolve(client, pipeline, which))
     job = client.describe_processing_job(ProcessingJobName=run.step("Prepare").job)
     outputs = {
         o["OutputName"]: o["S3Output"]["S3Uri"] for o in job["ProcessingOutputConfig"]["Outputs"]

@@ -14,6 +14,7 @@ from pipelines.commands.shared import (
     AsJson,
     ExecutionName,
     TargetOption,
+    find_execution,
     note,
     print_json,
     say,
@@ -22,7 +23,12 @@ from pipelines.commands.shared import (
 app = Group("Look")
 
 
-@app.add("status", "status 8x2k --json", "status --markdown")
+@app.add(
+    "status",
+    "status 8x2k --json",
+    "status --markdown",
+    "status tally-watch    # the latest run of `watch`",
+)
 def status(
     execution_name: ExecutionName = None,
     as_json: AsJson = False,
@@ -36,11 +42,11 @@ def status(
     It also shows failures, the trials and the debug rules' verdicts.
     """
     from pipelines import prices
-    from pipelines.executions import approved, cost, execution, outcome, watch
+    from pipelines.executions import approved, cost, outcome, watch
     from pipelines.serving import endpoint_status
 
     client, s3 = target.sagemaker, target.session.client("s3")
-    arn = execution.resolve(client, target.settings.name, execution_name)
+    arn = find_execution(target, execution_name)
     now = watch.snapshot(client, target.session.client("logs"), arn)
     results = outcome.read(client, s3, now.execution)
     spent = cost.read(client, now.execution, prices.load(target.settings))
@@ -64,11 +70,14 @@ def status(
             note(failure)
 
 
-@app.add("list", "list -n 5 --json", name="list")
+@app.add("list", "list -n 5 --json", "list --watch", name="list")
 def list_executions(
     limit: Annotated[
         int, typer.Option("--limit", "-n", metavar="N", min=1, help="Number of executions.")
     ] = 20,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Those that watched the endpoint, and what they found.")
+    ] = False,
     as_json: AsJson = False,
     target: TargetOption = LOCAL,
 ) -> None:
@@ -76,10 +85,11 @@ def list_executions(
 
     A parameter is changed if it is not the pipeline's default of now.
     """
-    from pipelines.executions import execution, summary
+    from pipelines.executions import execution, lookup, summary
 
-    sagemaker = target.sagemaker
-    summaries = list(islice(execution.list_executions(sagemaker, target.settings.name), limit))
+    sagemaker, settings = target.sagemaker, target.settings
+    name, command = (settings.watch_name, "watch") if watch else (settings.name, "upsert")
+    summaries = list(islice(lookup.list_executions(sagemaker, name, command), limit))
     if as_json:
         print_json(
             [
@@ -91,13 +101,12 @@ def list_executions(
             ]
         )
     elif not summaries:
-        note("There is no execution yet. Start one: python pipeline.py start")
+        first = "watch" if watch else "start"
+        note(f"There is no execution yet. Start one: python pipeline.py {first}")
     else:
         from pipelines.display import tables, terminal
 
-        terminal.show(
-            tables.executions(summary.summarise(sagemaker, target.settings.name, summaries))
-        )
+        terminal.show(tables.executions(summary.summarise(sagemaker, name, summaries)))
 
 
 @app.add("compare 8x2k 3kq0", "compare spring    # with the latest", "compare v2 v3 --json")
@@ -148,9 +157,9 @@ def show_logs(
     target: TargetOption = LOCAL,
 ) -> None:
     """Print the log of a step's job, or of each tuning trial."""
-    from pipelines.executions import execution, logs
+    from pipelines.executions import logs
 
-    arn = execution.resolve(target.sagemaker, target.settings.name, execution_name)
+    arn = find_execution(target, execution_name)
     try:
         any_line = logs.show(
             target.sagemaker, target.session.client("logs"), arn, step, typer.echo, follow=follow
@@ -174,9 +183,9 @@ def report(
     The plots are inside the HTML file, and beside it as files of their own.
     """
     from pipelines.display import report as reporting
-    from pipelines.executions import execution
+    from pipelines.executions import lookup
 
-    arn = execution.resolve(target.sagemaker, target.settings.name, execution_name)
+    arn = lookup.resolve(target.sagemaker, target.settings.name, execution_name)
     typer.echo(str(reporting.write(target.session, arn, output, target.settings)))
 
 

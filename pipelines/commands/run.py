@@ -11,6 +11,7 @@ from pipelines.commands.shared import (
     ExecutionName,
     Target,
     TargetOption,
+    find_execution,
     note,
     print_json,
     say,
@@ -87,9 +88,9 @@ def start(
 @app.add("stop", "stop 8x2k")
 def stop(execution_name: ExecutionName = None, target: TargetOption = LOCAL) -> None:
     """Stop an execution and its running jobs."""
-    from pipelines.executions import control, execution
+    from pipelines.executions import control
 
-    arn = execution.resolve(target.sagemaker, target.settings.name, execution_name)
+    arn = find_execution(target, execution_name)
     control.stop(target.sagemaker, arn)
     say(f"Execution {arn.rpartition('/')[2]} is stopping.")
 
@@ -102,9 +103,9 @@ def retry(
 
     It keeps its parameters.
     """
-    from pipelines.executions import control, execution
+    from pipelines.executions import control
 
-    arn = execution.resolve(target.sagemaker, target.settings.name, execution_name)
+    arn = find_execution(target, execution_name)
     control.retry(target.sagemaker, arn)
     _follow(target, arn, wait)
 

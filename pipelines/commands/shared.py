@@ -76,6 +76,18 @@ ExecutionName = Annotated[
 ]
 
 
+def find_execution(target: Target, text: str | None) -> str:
+    """The ARN of an execution of the pipeline, or of the one that watches the endpoint.
+
+    Raises:
+        ExecutionError: There is none that the text names.
+    """
+    from pipelines.executions import lookup
+
+    settings = target.settings
+    return lookup.resolve(target.sagemaker, settings.name, text, settings.watch_name)
+
+
 def version_number(text: str) -> int:
     """The number of a model version, as a person types it (`3`, `v3` or an ARN).
 

@@ -69,16 +69,20 @@ def watch(
     from pipelines.executions import watching as runs
 
     started = runs.start(target.session, target.settings, since)
+    identity = started.rpartition("/")[2]
     if not wait:
-        typer.echo(started.rpartition("/")[2])
-        name = target.settings.watch_name
-        note(f"An execution of {name}: the console and Studio show it; `watch` starts another.")
+        typer.echo(identity)
+        note(
+            f"The execution of {target.settings.watch_name} runs in the background.\n"
+            f"  python pipeline.py status {identity}    # show it\n"
+            "  python pipeline.py list --watch         # what each one has found"
+        )
         return
-    note(f"Execution {started.rpartition('/')[2]} of {target.settings.watch_name}")
+    note(f"Execution {identity} of {target.settings.watch_name}")
     watched = runs.wait(target.session, target.settings, started)
     from pipelines.root import ROOT
 
-    file = ROOT / ".tally" / FOLDER / f"{started.rpartition('/')[2]}.html"
+    file = ROOT / ".tally" / FOLDER / f"{identity}.html"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(watched.page)
     if as_json:

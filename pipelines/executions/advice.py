@@ -19,6 +19,7 @@ OUT_OF_MEMORY = (
     "once (-p SubsetSize=N, a smaller batch or image), or a larger instance on AWS."
 )
 CHANGED = ("start -p NAME=VALUE", "start with other parameters")
+WATCH = "Watch"  # the step that looks at the endpoint's answers
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ def advise(execution: Execution, outcome: Outcome) -> Advice:
             "The execution is running.",
             ((f"status {identity}", "show it"), (f"stop {identity}", "stop it and its jobs")),
         )
+    if any(step.name == WATCH for step in execution.steps):
+        return _about_watching(execution)
     if version := outcome.version:
         return _about_version(version.version, version.approval, identity)
     if execution.version_arn and execution.status == "Succeeded":
@@ -74,6 +77,24 @@ def advise(execution: Execution, outcome: Outcome) -> Advice:
             ("upsert start", "start with the changed code"),
         ),
     )
+
+
+def _about_watching(execution: Execution) -> Advice:
+    """What an execution of the other pipeline has found, if it came that far."""
+    watched = execution.step(WATCH).status == "Succeeded"
+    checks = (f"logs {WATCH} {execution.id}", "show every check" if watched else "show why")
+    if not watched:
+        return Advice(
+            "The endpoint was not watched.",
+            (checks, (f"retry {execution.id}", "try once more"), ("watch", "watch now")),
+        )
+    if execution.status == "Failed":
+        return Advice(
+            "What the endpoint sees or answers has changed; docs/watching.md says what each check "
+            "means.",
+            (checks, ("watch", "look again"), ("list", "has it started a training?")),
+        )
+    return Advice("Nothing is raised.", (checks, ("list --watch", "what others have found")))
 
 
 def _why(execution: Execution, outcome: Outcome) -> str:

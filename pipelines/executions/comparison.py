@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from pipelines.executions import execution as executions
+from pipelines.executions import lookup
 from pipelines.executions import outcome as outcomes
 from pipelines.executions.execution import Execution, ExecutionError, walk
 from pipelines.executions.outcome import Outcome
@@ -94,7 +95,7 @@ def read(session: boto3.Session, pipeline: str, text: str | None) -> Run:
         if not arn:
             raise ExecutionError(f"Version {text[1:]} does not tell which execution registered it.")
     else:
-        arn = executions.resolve(client, pipeline, text)
+        arn = lookup.resolve(client, pipeline, text)
     execution = executions.describe(client, arn)
     definition = client.describe_pipeline_definition_for_execution(PipelineExecutionArn=arn)
     return Run(

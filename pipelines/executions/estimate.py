@@ -16,9 +16,9 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import UserError
-from pipelines.executions import execution as executions
+from pipelines.executions import lookup
 from pipelines.executions.cost import BILLED, HOUR, Job, jobs
-from pipelines.executions.execution import walk
+from pipelines.executions.execution import describe, walk
 from pipelines.prices import Prices
 
 if TYPE_CHECKING:
@@ -240,7 +240,7 @@ def estimate(
     Raises:
         ExecutionError: The pipeline has not been upserted.
     """
-    executions.require_pipeline(client, pipeline)
+    lookup.require_pipeline(client, pipeline)
     definition = json.loads(client.describe_pipeline(PipelineName=pipeline)["PipelineDefinition"])
     defaults = {one["Name"]: one.get("DefaultValue") for one in definition["Parameters"]}
     parameters = {**defaults, **values}
@@ -259,10 +259,10 @@ def _history(
     """
     alike: dict[str, list[tuple[Job, ...]]] = {plan.step: [] for plan in plans}
     other: dict[str, list[tuple[Job, ...]]] = {plan.step: [] for plan in plans}
-    for summary in islice(executions.list_executions(client, pipeline), LOOKED_AT):
+    for summary in islice(lookup.list_executions(client, pipeline), LOOKED_AT):
         if all(len(found) >= ENOUGH for found in alike.values()):
             break
-        earlier = executions.describe(client, summary["PipelineExecutionArn"])
+        earlier = describe(client, summary["PipelineExecutionArn"])
         same = all(
             earlier.parameters.get(name, str(parameters.get(name))) == str(parameters.get(name))
             for name in WORK

@@ -1,11 +1,10 @@
-"""Executions of the pipeline: what one is, and how it is found, listed and described."""
+"""Executions of a pipeline: what one is, and how it is described."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from types_boto3_sagemaker.type_defs import (
         PipelineExecutionStepMetadataTypeDef,
         PipelineExecutionStepTypeDef,
-        PipelineExecutionSummaryTypeDef,
     )
 
 RUNNING = ("Executing", "Stopping")
@@ -131,70 +129,6 @@ class Execution:
         return {**asdict(self), "id": self.id, "seconds": self.seconds, "steps": steps}
 
 
-def require_pipeline(client: SageMakerClient, pipeline: str) -> None:
-    """Check that the pipeline exists.
-
-    Raises:
-        ExecutionError: The pipeline has not been upserted.
-    """
-    with _explained(pipeline):
-        client.describe_pipeline(PipelineName=pipeline)
-
-
-def list_executions(
-    client: SageMakerClient, pipeline: str
-) -> Iterator[PipelineExecutionSummaryTypeDef]:
-    """Summaries of all executions, newest first.
-
-    Raises:
-        ExecutionError: The pipeline has not been upserted.
-    """
-    pages = client.get_paginator("list_pipeline_executions").paginate(
-        PipelineName=pipeline,
-        SortBy="CreationTime",
-        SortOrder="Descending",
-        PaginationConfig={"PageSize": 100},
-    )
-    with _explained(pipeline):
-        for page in pages:
-            yield from page["PipelineExecutionSummaries"]
-
-
-def resolve(client: SageMakerClient, pipeline: str, text: str | None = None) -> str:
-    """The ARN of the execution that a text names.
-
-    Args:
-        client: A boto3 SageMaker client.
-        pipeline: The pipeline's name.
-        text: An ARN, an id, the beginning of an id, or a display name; None for the latest.
-
-    Raises:
-        ExecutionError: There is none, or several ids begin like this.
-    """
-    if text and text.startswith("arn:"):
-        return text
-    candidates = []
-    for summary in list_executions(client, pipeline):
-        arn = summary["PipelineExecutionArn"]
-        identity = arn.rpartition("/")[2]
-        if text is None or text in (identity, summary.get("PipelineExecutionDisplayName")):
-            return arn
-        if identity.startswith(text):
-            candidates.append(arn)
-    if len(candidates) == 1:
-        return candidates[0]
-    if candidates:
-        ids = ", ".join(arn.rpartition("/")[2] for arn in candidates)
-        raise ExecutionError(f"Several executions begin with {text}: {ids}. Type more of the id.")
-    if text is None:
-        raise ExecutionError(
-            f"Pipeline {pipeline} has not been started yet. Run `python pipeline.py start`."
-        )
-    raise ExecutionError(
-        f"Pipeline {pipeline} has no execution {text}. `python pipeline.py list` lists them."
-    )
-
-
 def describe(client: SageMakerClient, arn: str) -> Execution:
     """An execution with all steps of its definition, also those that have not started.
 
@@ -277,17 +211,3 @@ def _step(name: str, kind: str, run: PipelineExecutionStepTypeDef | None, idle: 
         failure=run.get("FailureReason", ""),
         metadata=metadata,
     )
-
-
-@contextmanager
-def _explained(pipeline: str) -> Iterator[None]:
-    """Turn SageMaker's "no such pipeline" into a message that says what to run first."""
-    try:
-        yield
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "ResourceNotFound":
-            raise
-        raise ExecutionError(
-            f"There is no pipeline {pipeline} yet. Run `python pipeline.py upsert` first; "
-            "`python pipeline.py upsert start` does both."
-        ) from error

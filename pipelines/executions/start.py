@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 from pipelines import parameters
-from pipelines.executions import execution
+from pipelines.executions import execution, lookup
 from pipelines.provisioning.item import error_code
 from pipelines.serving.package_group import approved_data_url
 from pipelines.settings.model import Settings
@@ -56,7 +56,7 @@ def start(
             f"--name: {name!r} is not allowed; use up to 82 letters, digits and hyphens, and no "
             "hyphen at the beginning or end."
         )
-    execution.require_pipeline(client, settings.name)
+    lookup.require_pipeline(client, settings.name)
     require_weights(session, settings, str(values.get("Backbone", settings.training.backbone)))
     if "ApprovedModel" not in values and (approved := approved_data_url(client, settings.name)):
         _require_model(session, approved)

@@ -91,6 +91,12 @@ def capture(line: CommandLine, found: Sequence[dict[str, Any]]) -> None:
     put(line, "tally/capture/tally/AllTraffic/2026/11/30/12/00-00.jsonl", "\n".join(lines))
 
 
+def test_before_the_first_run_the_list_names_the_command_that_begins(place: CommandLine) -> None:
+    refused = place.run("list", "--watch")
+    assert refused.returncode == 1
+    assert "no pipeline tally-watch yet. Run `python pipeline.py watch` first." in refused.stderr
+
+
 def test_a_window_without_answers_is_not_known(place: CommandLine) -> None:
     done = place.run("watch", seconds=SECONDS)
     assert done.returncode == 1, done.stderr
@@ -125,6 +131,13 @@ def test_a_change_fails_the_execution_and_is_in_report_metric_and_alarm(
     )["PipelineExecutionSteps"]
     (reason,) = [step["FailureReason"] for step in steps if step["StepName"] == "Changed"]
     assert "brightness of the photo" in reason
+    shown = place.run("status", latest["PipelineExecutionArn"].rpartition("/")[2])
+    assert "What the endpoint sees or answers has changed" in shown.stdout, shown.stderr
+    assert place.run("status", "tally-watch").stdout == shown.stdout
+    listed = place.run("list", "--watch").stdout.splitlines()
+    assert "brightness of the photo" in listed[2] and "Failed" in listed[2]
+    log = place.run("logs", "Watch", "tally-watch")
+    assert "RAISED brightness" in log.stdout, log.stderr
     cloudwatch = place.client("cloudwatch")
     now = datetime.now(UTC)
     statistics = cloudwatch.get_metric_statistics(
@@ -141,6 +154,25 @@ def test_a_change_fails_the_execution_and_is_in_report_metric_and_alarm(
         state = alarm["StateValue"]
         time.sleep(1)
     assert state == "ALARM", alarm
+
+
+def test_an_execution_that_nobody_waits_for_is_found_by_the_other_commands(
+    place: CommandLine,
+) -> None:
+    started = place.run("watch", "--no-wait", seconds=SECONDS)
+    identity = started.stdout.strip()
+    assert f"python pipeline.py status {identity}" in started.stderr
+    deadline = time.monotonic() + SECONDS
+    while (status := status_of(place, identity)) == "Executing":
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    refused = place.run("stop", identity)
+    assert refused.returncode == 1
+    assert f"Execution {identity} is {status}, so there is nothing to stop." in refused.stderr
+
+
+def status_of(place: CommandLine, identity: str) -> str:
+    return str(json.loads(place.run("status", identity, "--json").stdout)["status"])
 
 
 def test_what_an_endpoint_answers_is_captured_and_watched(place: CommandLine) -> None:

@@ -58,3 +58,20 @@ def test_a_model_that_is_not_good_enough_is_told_what_it_lacks() -> None:
         "The model is not good enough: the share of the wrong records that it finds is 0.500, "
         "below MinFoundShare 0.900. No model version was registered"
     )
+
+
+@pytest.mark.parametrize(
+    ("status", "step", "sentence", "commands"),
+    [
+        ("Failed", "Succeeded", "has changed", ["logs Watch abc", "watch", "list"]),
+        ("Succeeded", "Succeeded", "Nothing is raised.", ["logs Watch abc", "list --watch"]),
+        ("Failed", "Failed", "was not watched", ["logs Watch abc", "retry abc", "watch"]),
+    ],
+)
+def test_a_run_of_the_pipeline_that_watches_speaks_of_no_model(
+    status: str, step: str, sentence: str, commands: list[str]
+) -> None:
+    watched = replace(failed(""), status=status, steps=(Step("Watch", "Processing", step),))
+    advice = advise(watched, Outcome())
+    assert sentence in advice.sentence and "model version" not in advice.sentence
+    assert [command for command, _ in advice.commands] == commands

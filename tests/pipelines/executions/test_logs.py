@@ -45,7 +45,7 @@ def logs_of(
         snapshot.execution.steps[0], metadata={"ProcessingJob": {"Arn": "arn:job/prepare-1"}}
     )
     execution = replace(snapshot.execution, steps=(step,))
-    monkeypatch.setattr("pipelines.executions.execution.resolve", lambda *_: execution.arn)
+    monkeypatch.setattr("pipelines.executions.lookup.resolve", lambda *_: execution.arn)
     monkeypatch.setattr("pipelines.executions.logs.describe", lambda *_: execution)
 
     def call(lines: list[str] | None) -> tuple[int, str, str]:
@@ -56,7 +56,10 @@ def logs_of(
             return [{"events": [{**event, "message": line} for line in lines]}]
 
         client = SimpleNamespace(get_paginator=lambda _: SimpleNamespace(paginate=paginate))
-        opened = SimpleNamespace(client=lambda _: client), SimpleNamespace(name="tally")
+        opened = (
+            SimpleNamespace(client=lambda _: client),
+            SimpleNamespace(name="tally", watch_name="tally-watch"),
+        )
         monkeypatch.setattr("pipelines.target.open_target", lambda _: opened)
         code = pipeline.main(["logs", "Prepare"])
         return (code, *capsys.readouterr())
