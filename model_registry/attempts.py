@@ -4,12 +4,15 @@ The endpoint's tag `tally:attempt` names the configuration that a promotion chan
 endpoint rests, that configuration serves, or the deployment has failed or was rolled back: then the
 endpoint's tag `tally:failed` names it, and the version gets a note, by which later events know not
 to promote it again for the same decision.
+
+The tags are written before the endpoint is changed, so that no change goes unnoticed. Until its
+time of modification is another one, the endpoint rests because the change has not begun.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
@@ -21,10 +24,13 @@ from model_registry.versions import ModelVersion, account_of, find
 if TYPE_CHECKING:
     from types_boto3_sagemaker import SageMakerClient
 
-# Tags of an endpoint, each with a configuration's name.
+# Tags of an endpoint; all but one with a configuration's name.
 ATTEMPT: Final = "tally:attempt"  # whose outcome is not noted yet
 BEFORE: Final = "tally:before"  # that it is to replace, and that serves on if it fails
 FAILED: Final = "tally:failed"  # that the last attempt did not lead to
+UNTOUCHED: Final = (
+    "tally:untouched"  # when the endpoint was last modified before the attempt, ISO 8601
+)
 # Metadata of a version. Writing it changes the version's time of change, by which nothing may be
 # ordered: `decisions` keeps the time of the decision beside it.
 FAILURE: Final = "deployment_failure"  # why, in words
@@ -95,13 +101,21 @@ def group_of(package_arn: str) -> str:
     return group if slash else ""
 
 
+def is_of(group: str, package: str) -> bool:
+    """Whether a version is of a group, which is a name, or an ARN for another account's."""
+    if not group.startswith("arn:"):
+        return group_of(package) == group
+    return package.replace(":model-package/", ":model-package-group/").rpartition("/")[0] == group
+
+
 def ignore(_: Failure) -> None:
     """Announce a failure to nobody."""
 
 
 def begin(client: SageMakerClient, current: Endpoint, config: str) -> None:
     """Note on an endpoint that it is about to change to a configuration, or that it is not."""
-    _tag(client, current.arn, attempt=config, before=current.config)
+    untouched = current.modified.isoformat() if config else ""
+    _tag(client, current.arn, attempt=config, before=current.config, untouched=untouched)
 
 
 def settle(client: SageMakerClient, current: Endpoint, announce: Callable[[Failure], None]) -> None:
@@ -113,7 +127,8 @@ def settle(client: SageMakerClient, current: Endpoint, announce: Callable[[Failu
         announce: Called with a failure, before it counts as noted: it may be told twice, but is
             told.
     """
-    if current.busy or not endpoints.tags_of(client, current.arn).get(ATTEMPT):
+    tags = endpoints.tags_of(client, current.arn)
+    if current.busy or not tags.get(ATTEMPT) or _not_begun(current, tags):
         return
     config = failed_config(client, current)
     if config:
@@ -134,15 +149,28 @@ def failed_config(client: SageMakerClient, current: Endpoint) -> str:
     attempt = tags.get(ATTEMPT)
     if not attempt:
         return tags.get(FAILED, "")
+    if _not_begun(current, tags):
+        return ""
     # Else it serves, or somebody has given the endpoint yet another configuration since.
     as_before = current.config not in (attempt, "") and current.config == tags.get(BEFORE)
     return attempt if not current.busy and (as_before or current.status in BROKEN) else ""
 
 
+def _not_begun(current: Endpoint, tags: Mapping[str, str]) -> bool:
+    """Whether SageMaker has not been asked yet for the change that the tags announce."""
+    return tags.get(UNTOUCHED) == current.modified.isoformat()
+
+
 def _tag(
-    client: SageMakerClient, arn: str, attempt: str = "", before: str = "", failed: str = ""
+    client: SageMakerClient,
+    arn: str,
+    *,
+    attempt: str = "",
+    before: str = "",
+    failed: str = "",
+    untouched: str = "",
 ) -> None:
-    tags = ((ATTEMPT, attempt), (BEFORE, before), (FAILED, failed))
+    tags = ((ATTEMPT, attempt), (BEFORE, before), (FAILED, failed), (UNTOUCHED, untouched))
     client.add_tags(ResourceArn=arn, Tags=[{"Key": key, "Value": value} for key, value in tags])
 
 

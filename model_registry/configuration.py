@@ -77,9 +77,7 @@ def create(
         }
         settings = {"ProductionVariants": [variant]}
     tags = {**placement.tags, **tags}
-    if "ServerlessConfig" not in variant:  # SageMaker captures nothing of a serverless endpoint
-        settings = placement.capture.applied(settings)
-    settings = placement.security.applied(settings)
+    settings = _applied(placement, settings, variant)
     # Milliseconds, because two decisions in one second are two configurations; a hash, because a
     # decision that another one overtook may return with another predecessor.
     moment = decided_at.astimezone(UTC).strftime("%Y%m%d%H%M%S%f")[:-3]
@@ -92,6 +90,38 @@ def create(
             raise
     initial = 0 if "ServerlessConfig" in variant else variant.get("InitialInstanceCount", 1)
     return config, (current.instances if current else 0) or initial
+
+
+def is_current(
+    client: SageMakerClient, version: ModelVersion, placement: Placement, current: Endpoint
+) -> bool:
+    """Whether an endpoint that will serve a version has capture, key and network of `placement`.
+
+    Its instances and traffic are its own, and may differ.
+
+    Raises:
+        RegistryError: Its configuration has been deleted, or cannot be what `placement` asks for.
+    """
+    present = _read_settings(client, current.next_config)
+    variant = endpoints.main_variant(present["ProductionVariants"], current.variant)
+    wanted = _applied(placement, present, variant)
+    # SageMaker may describe more members of a capture than it was given.
+    captures = present.get("DataCaptureConfig", {})
+    return (
+        variant.get("ModelName") == _model_name(version, placement)
+        and wanted.keys() == present.keys()
+        and wanted.get("KmsKeyId") == present.get("KmsKeyId")
+        and {**captures, **wanted.get("DataCaptureConfig", {})} == captures
+    )
+
+
+def _applied(
+    placement: Placement, settings: Mapping[str, Any], variant: Mapping[str, Any]
+) -> dict[str, Any]:
+    """A configuration's settings, whose main variant is `variant`, with those of `placement`."""
+    if "ServerlessConfig" not in variant:  # SageMaker captures nothing of a serverless endpoint
+        settings = placement.capture.applied(settings)
+    return placement.security.applied(settings)
 
 
 def _capacity(placement: Placement) -> dict[str, Any]:
@@ -132,6 +162,19 @@ def _create_model(
     client: SageMakerClient, version: ModelVersion, placement: Placement, current: Endpoint | None
 ) -> str:
     """Create the SageMaker model of a version, if it does not exist; return its name."""
+    name = _model_name(version, placement)
+    role = placement.role_arn or _role_of(client, current)
+    try:
+        create_model(
+            client, name, version, role, tag_list(placement.tags), placement.security.of_model
+        )
+    except ClientError as error:
+        if not already_exists(error):
+            raise
+    return name
+
+
+def _model_name(version: ModelVersion, placement: Placement) -> str:
     # The versions of a group that was deleted and created again count from 1, so the number alone
     # could name the model of another package.
     identity = f"{version.arn} {version.created.isoformat()}"
@@ -141,14 +184,7 @@ def _create_model(
     foreign = account_of(version.arn) != account_of(placement.role_arn) and placement.role_arn
     stem = placement.endpoint_name if foreign else version.group
     digest = hashlib.sha256(identity.encode()).hexdigest()[:8]
-    name = f"{stem[:40]}-v{version.version}-{digest}"
-    role = placement.role_arn or _role_of(client, current)
-    try:
-        create_model(client, name, version, role, tag_list(placement.tags), security)
-    except ClientError as error:
-        if not already_exists(error):
-            raise
-    return name
+    return f"{stem[:40]}-v{version.version}-{digest}"
 
 
 def _role_of(client: SageMakerClient, current: Endpoint | None) -> str:

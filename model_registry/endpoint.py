@@ -47,6 +47,7 @@ class Endpoint:
         variant: The variant with most of the traffic now; "" before there is any.
         instances: How many instances that variant is to have; 0 if it has none, or no such number.
         pending_config: The configuration it is changing to; "" when nothing is in progress.
+        serverless: Whether it serves without instances.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Endpoint:
     pending_model: ServedModel
     failure: str
     modified: datetime
+    serverless: bool = False
 
     @property
     def busy(self) -> bool:
@@ -97,7 +99,8 @@ def read(client: SageMakerClient, name: str) -> Endpoint | None:
     pending = response.get("PendingDeploymentSummary", {}).get("EndpointConfigName", "")
     if status not in CHANGING:  # a rollback keeps naming the configuration that it leaves
         pending = ""
-    variant, instances = _busiest(response.get("ProductionVariants", []))
+    variants = response.get("ProductionVariants", [])
+    variant, instances = _busiest(variants)
     return Endpoint(
         name=name,
         arn=response["EndpointArn"],
@@ -110,6 +113,7 @@ def read(client: SageMakerClient, name: str) -> Endpoint | None:
         pending_model=read_model(client, pending, variant) if pending else ServedModel(),
         failure=response.get("FailureReason", ""),
         modified=response["LastModifiedTime"],
+        serverless=any(one.get("CurrentServerlessConfig") for one in variants),
     )
 
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
-from model_registry import announcements, attempts, decisions, image_scan, scaling, smoke_test
+from model_registry import announcements, attempts, decisions, endpoint_test, image_scan, scaling
 from model_registry import endpoint as endpoints
 from model_registry.attempts import Failure
 from model_registry.capture import Capture
@@ -51,8 +51,6 @@ NO_DECISION = "not a decision"  # something else of the version was changed
 FAILED_BEFORE = "its deployment failed before"  # for this decision: only a new one tries again
 REFUSED = "refused"
 CHANGING = "the endpoint is changing"
-NOTHING_TO_TEST = "no version of this group has all traffic yet"
-BAKING = "Baking"  # a VariantStatus
 NOT_OURS = "the endpoint serves a model of another group"
 NOTHING_LEFT = "no decision is left to carry out"
 APPROVAL = "SageMaker Model Package State Change"
@@ -83,7 +81,10 @@ def handler(event: Mapping[str, Any], context: Any = None) -> dict[str, Any]:
     """
     client = boto3.client("sagemaker")
     if event.get("detail-type") == DEPLOYMENT:
-        return _log({"statusCode": 200, **_test_while_baking(client, event["detail"])})
+        group = os.environ["MODEL_PACKAGE_GROUP"]
+        return _log(
+            {"statusCode": 200, **endpoint_test.while_baking(client, group, event["detail"])}
+        )
     if event.get("detail-type") == ENDPOINT:
         return _log({"statusCode": 200, **_follow(client, event, context)})
     if not _is_decision(event):
@@ -115,9 +116,10 @@ def _follow(client: "SageMakerClient", event: Mapping[str, Any], context: Any) -
     if current is None or current.busy:
         return {"status": CHANGING, "endpoint_name": name}
     group = os.environ["MODEL_PACKAGE_GROUP"]
-    if not _is_of(group, attempts.package(client, current)):
+    if not attempts.is_of(group, attempts.package(client, current)):
         return {"status": NOT_OURS, "endpoint_name": name}
     attempts.settle(client, current, _announce)
+    tested = endpoint_test.of_serverless(client, group, current)
     # Another account decides on the versions of its registry; here people promote them.
     version = None if group.startswith("arn:") else decisions.last(client, group, name)
     by_hand = not endpoints.tags(client, current.config).get(endpoints.DECIDED_AT)
@@ -127,7 +129,7 @@ def _follow(client: "SageMakerClient", event: Mapping[str, Any], context: Any) -
         decided_at = decisions.recorded(version)
         resting = {"endpoint_name": name}
         answer = _promote(client, version, resting, context, decided_at, creates=False)
-    return {**answer, **_scale(client, name)}
+    return {**answer, **tested, **_scale(client, name)}
 
 
 def _scale(client: "SageMakerClient", name: str) -> dict[str, str]:
@@ -140,36 +142,6 @@ def _scale(client: "SageMakerClient", name: str) -> dict[str, str]:
         return {"scaling": scaling.apply(autoscaling, current, Scaling.from_environment())}
     except ScalingError as error:  # asking again would change nothing
         return {"scaling": str(error)}
-
-
-def _test_while_baking(client: "SageMakerClient", detail: Mapping[str, Any]) -> dict[str, Any]:
-    """Test the new version while all traffic goes to it and the old one can still take over.
-
-    If it fails, the alarm on its metric goes off, and SageMaker rolls the deployment back.
-    """
-    pending = detail.get("PendingDeploymentSummary") or {}
-    variants = pending.get("ProductionVariants") or []
-    ready = bool(variants) and all(
-        one.get("CurrentInstanceCount", 0) >= one.get("DesiredInstanceCount", 1)
-        and any(status.get("Status") == BAKING for status in one.get("VariantStatus", []))
-        for one in variants
-    )
-    current = endpoints.read(client, detail["EndpointName"]) if ready else None
-    # An event that is tried again much later must not test whatever serves by then.
-    if current is None or current.next_config != pending["EndpointConfigName"]:
-        return {"status": NOTHING_TO_TEST}
-    package = current.next_model.package
-    ours = package and _is_of(os.environ["MODEL_PACKAGE_GROUP"], package)
-    version = find(client, package) if ours else None
-    if version is None:
-        return {"status": NOTHING_TO_TEST}
-    outcome = smoke_test.run(
-        boto3.client("s3"), boto3.client("sagemaker-runtime"), detail["EndpointName"], version
-    )
-    if outcome.passed is not None:
-        smoke_test.measure(boto3.client("cloudwatch"), outcome)
-        announcements.announce_test(boto3.client("events"), outcome)
-    return {"status": "tested", **asdict(outcome)}
 
 
 def _promote(
@@ -225,13 +197,6 @@ def _promote(
         raise
     replaced = describe_replaced(client, promotion, version)
     return {**_named(version), **asdict(promotion), **replaced}
-
-
-def _is_of(group: str, package: str) -> bool:
-    """Whether a version is of a group, which is a name, or an ARN for another account's."""
-    if not group.startswith("arn:"):
-        return attempts.group_of(package) == group
-    return package.replace(":model-package/", ":model-package-group/").rpartition("/")[0] == group
 
 
 def _named(version: ModelVersion) -> dict[str, Any]:

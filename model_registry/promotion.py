@@ -57,11 +57,13 @@ def promote(
     ecr: ECRClient | None = None,
     announce: Callable[[Failure], None] = attempts.ignore,
     creates: bool = True,
+    renews: bool = False,
 ) -> Promotion:
     """Create the endpoint with a model version, or update it to that version.
 
     The new endpoint configuration is the present one with the main variant's model exchanged.
-    Promoting the same version again changes nothing. A busy endpoint is waited for.
+    Promoting the same version again changes nothing, unless it `renews`. A busy endpoint is waited
+    for.
 
     Args:
         client: A boto3 SageMaker client.
@@ -76,6 +78,9 @@ def promote(
         announce: Called with a deployment before this one that failed, if nobody has noted it.
         creates: Whether an endpoint that is not there is created. Where an event of the endpoint
             asks for this, it was there, so somebody has deleted it since.
+        renews: Whether an endpoint that serves this version with another capture, network or key
+            than those of `placement` gets them. Only where a person asks: an event may come from
+            a function with other settings than theirs, and would ask again and again.
 
     Raises:
         NotApprovedError: The version is not approved.
@@ -101,7 +106,11 @@ def promote(
             if found:
                 attempts.settle(client, found, announce)
             serves = current.will_serve(version.arn, version.created)
-            if serves and current.status in LASTING:
+            if (
+                serves
+                and current.status in LASTING
+                and (not renews or configuration.is_current(client, version, placement, current))
+            ):
                 return _result(ALREADY, version, name, current.next_config, "")
             in_force = endpoints.decided_at(client, current.next_config)
             # A decision of now is later than the one in force, whatever this machine's clock says.
@@ -136,14 +145,17 @@ def _try_to_serve(
     decided_at: datetime,
     replaces: str | None,
 ) -> Promotion | None:
-    """Try once; None when somebody else changed the endpoint at the same moment."""
+    """Try once; None when somebody else changed the endpoint at the same moment.
+
+    SageMaker's deployment guardrails, rollback by alarms among them, are for real-time and
+    asynchronous endpoints only, so a serverless one gets no DeploymentConfig:
+    https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails.html
+    """
     name = placement.endpoint_name
     config, instances = configuration.create(
         client, version, placement, current, decided_at, replaces
     )
     deployment = placement.rollout.config(name, instances) if instances else {}
-    # SageMaker guards the deployments of real-time and asynchronous endpoints only, not those of
-    # serverless ones (developer guide, "Deployment guardrails").
     guarded: Any = {"DeploymentConfig": deployment} if deployment else {}
     try:
         if current and current.status == "Failed":

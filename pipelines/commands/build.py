@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from pipelines.commands.group import Group
-from pipelines.commands.shared import LOCAL, AsJson, TargetOption, note, print_json, say
+from pipelines.commands.shared import LOCAL, TargetOption, note, print_json, say
 
 app = Group("Build")
 
@@ -15,23 +15,23 @@ app = Group("Build")
 @app.add(
     "upsert",
     "upsert start -p MaxTrials=4    # both commands in one call",
-    "upsert --diff                  # what it would change",
+    "upsert --diff                  # what would change",
 )
 def upsert(
     target: TargetOption = LOCAL,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print the definition; change nothing.")
+        bool, typer.Option("--dry-run", help="Print the definition, in JSON; change nothing.")
     ] = False,
     diff: Annotated[
         bool,
-        typer.Option("--diff", help="Say what would change and which steps run again."),
+        typer.Option("--diff", help="Show what would change, and which steps would run again."),
     ] = False,
-    as_json: AsJson = False,
+    as_json: Annotated[bool, typer.Option("--json", help="With --diff: print JSON.")] = False,
 ) -> None:
     """Create the pipeline, or update it to this code and settings.
 
     When neither has changed, nothing is built or sent.
-    --dry-run asks AWS nothing if the settings name the account.
+    --dry-run needs no connection to AWS if the settings name the account.
     """
     from pipelines.provisioning import upsert as upserting
 
@@ -59,8 +59,9 @@ def upsert(
 
 @app.add("setup", "setup --target aws")
 def setup(target: TargetOption = LOCAL) -> None:
-    """Create the bucket, role, model group, Lambda and event rule.
+    """Create what the pipeline needs: bucket, roles, rules, alarms.
 
+    Also the model group, the promotion function, a queue and a topic.
     What exists is kept, so you may repeat it.
     On this machine `upsert` runs it for you.
     """
@@ -70,18 +71,23 @@ def setup(target: TargetOption = LOCAL) -> None:
         say(str(line))
 
 
-@app.add("teardown", "teardown --target aws --all", "teardown --yes    # asks nothing")
+@app.add(
+    "teardown          # lists everything, then asks",
+    "teardown --yes    # asks nothing",
+    "teardown --target aws --all",
+)
 def teardown(
     target: TargetOption = LOCAL,
     everything: Annotated[
         bool, typer.Option("--all", help="Also delete models, images, data and the bucket.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Delete without asking.")] = False,
 ) -> None:
     """Delete the endpoint, the pipeline and what setup made.
 
-    Shows first what is deleted, what stays and what each costs.
-    Other stages and regions stay. After an interruption, repeat it.
+    It lists what it will delete, what stays and what each costs, then asks.
+    Models, images, data and the bucket stay without --all; other stages and
+    regions stay always. After an interruption, run it again.
     """
     from pipelines.provisioning import teardown as tearing_down
 

@@ -29,6 +29,7 @@ app = Group("Run")
     "start --name spring    # then: status spring",
     "start --no-wait        # then: status",
     "start --estimate       # time and cost; starts nothing",
+    "start --max-cost 5     # only if it costs at most 5 USD",
     context_settings={"allow_extra_args": True},
 )
 def start(
@@ -50,11 +51,11 @@ def start(
     ] = None,
     wait: Wait = True,
     estimate: Annotated[
-        bool, typer.Option("--estimate", help="Show time and cost beforehand; start nothing.")
+        bool, typer.Option("--estimate", help="Show the expected time and cost; start nothing.")
     ] = False,
     max_cost: Annotated[
         float | None,
-        typer.Option("--max-cost", metavar="USD", min=0, help="Refuse a start that may cost more."),
+        typer.Option("--max-cost", metavar="USD", min=0, help="Start nothing if it may cost more."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="With --estimate: print JSON.")] = False,
     target: TargetOption = LOCAL,

@@ -144,6 +144,8 @@ def promote(
 
     The endpoint is created, or updated with its settings kept.
     The version is compared with the one that serves, as in approve.
+    Promote the version that serves to apply changed settings: data
+    capture, scaling, network and key.
     """
     from model_registry import endpoint as endpoints
     from model_registry import promotion
@@ -155,7 +157,7 @@ def promote(
     if package.approval == APPROVED:  # else it is refused
         current = endpoints.read(client, target.settings.endpoint)
         _show_change(target, package, current, f"promote {version}", yes)
-    deploy = partial(promotion.promote, ecr=target.session.client("ecr"))
+    deploy = partial(promotion.promote, ecr=target.session.client("ecr"), renews=True)
     _deploy(target, deploy, package.arn)
 
 
@@ -217,10 +219,11 @@ def endpoint(
 
 @app.add("redrive")
 def redrive(as_json: AsJson = False, target: TargetOption = LOCAL) -> None:
-    """Try approvals again that could not be carried out.
+    """Carry out approvals that the promotion function gave up.
 
-    The promotion function puts them into a queue when all of its tries have
-    failed. What fails again stays there; what is overtaken changes nothing.
+    An approval is put into the queue NAME-lost-approvals when every try of
+    the function has failed. If it fails once more, it stays there and the
+    exit code is 1; if a later decision has overtaken it, it is dropped.
     """
     from dataclasses import asdict
 

@@ -28,7 +28,7 @@ def watch(
         int | None,
         typer.Option(
             metavar="DAYS", parser=_days,
-            help="Length of the window, such as 7d or 2w. \\[default: watch.window_days]",
+            help="Look at this many days, such as 7d or 2w. \\[default: watch.window_days]",
             show_default=False,
         ),
     ] = None,
@@ -37,18 +37,21 @@ def watch(
     ] = True,
     schedule: Annotated[
         str,
-        typer.Option(metavar="EXPRESSION", help="Watch by itself, such as every rate(1 day), UTC."),
+        typer.Option(
+            metavar="EXPRESSION", help="Repeat it: rate(1 day), or cron(0 6 * * ? *) in UTC."
+        ),
     ] = "",
     unschedule: Annotated[
-        bool, typer.Option("--unschedule", help="Stop watching by itself.")
+        bool, typer.Option("--unschedule", help="Delete the schedule.")
     ] = False,
     as_json: AsJson = False,
     target: TargetOption = LOCAL,
 ) -> None:  # fmt: skip
-    """Compare what the endpoint answered with the test of its model.
+    """Check whether the endpoint's photos or answers have changed.
 
-    It needs the endpoint's data capture (output only).
-    The exit code is 0 if nothing has changed.
+    It compares the answers that the endpoint captured (`capture.percent`)
+    with those of the same model to its test photos, once, or from now on by
+    a schedule. The exit code is 0 if nothing has changed.
     """
     from pipelines.provisioning import watch_pipeline, watching
 
@@ -98,7 +101,7 @@ def watch(
         if not watched.result.answers:
             note(
                 "To switch the capture on: set `capture.percent`, run `python pipeline.py setup`, "
-                "then `python pipeline.py promote VERSION`. "
+                "then `python pipeline.py promote VERSION`, with the version that serves. "
                 "`python pipeline.py endpoint` shows whether it is on."
             )
         note(f"The report: {file} ({watched.address})")

@@ -23,15 +23,18 @@ class Item:
         kind: What it is, such as `bucket`.
         name: Its name or address.
         state: Whether it existed, is new, or was updated.
+        note: What a person should do about it; empty for nothing.
     """
 
     kind: str
     name: str
     state: State
+    note: str = ""
 
     def __str__(self) -> str:
-        """One line, the state first."""
-        return f"{self.state:<9}  {self.kind} {self.name}"
+        """One line, the state first; the note below it."""
+        line = f"{self.state:<9}  {self.kind} {self.name}"
+        return f"{line}\nnote       {self.note}" if self.note else line
 
 
 @contextmanager

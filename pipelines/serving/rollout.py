@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from model_registry import endpoint as endpoints
-from model_registry.attempts import BROKEN, FAILURE, UNKNOWN, failed, failed_config
+from model_registry.attempts import BROKEN, FAILED_DECISION, FAILURE, UNKNOWN, failed, failed_config
 from model_registry.decisions import recorded
 from model_registry.endpoint import Endpoint
 from model_registry.errors import EndpointBusyError, RegistryError
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 POLL_SECONDS = 1.0
 # From an approval until the rule first calls the promotion function; it takes seconds on AWS, too.
 RULE_SECONDS = 120.0
+# From when the function has surely heard of an approval, if it runs at all: a note on the version
+# that it could not be deployed is then of this approval, and of none before it.
+NOTE_SECONDS = 30.0
 
 
 def wait(
@@ -77,6 +80,12 @@ def wait(
         if endpoint and resting and not due:
             return endpoint
         waited = time.monotonic() - begun
+        if due and resting and endpoint and (why := _refusal(client, due, waited)):
+            raise RegistryError(
+                f"Version {due.version} is approved, but could not be deployed: {why}. Endpoint "
+                f"{name} is {endpoint.status} with {_serving(endpoint)}. "
+                f"Solve this, then run `python pipeline.py promote {due.version}`."
+            )
         if due and (endpoint is None or resting) and waited > RULE_SECONDS:
             raise RegistryError(
                 f"Version {due.version} is approved, but in {waited:.0f} s nothing deployed it. "
@@ -129,6 +138,26 @@ def _failed(
             return None
         raise
     return version if version.approval == APPROVED else None
+
+
+def _refusal(client: SageMakerClient, version: ModelVersion, waited: float) -> str:
+    """Why the function refused to deploy a version; "" if it has not, or not yet.
+
+    Args:
+        client: A boto3 SageMaker client.
+        version: An approved version, as it was when the waiting began.
+        waited: Seconds since then.
+    """
+    try:
+        now = describe(client, version.arn)
+    except ClientError as error:
+        if endpoints.is_missing(error):
+            return ""
+        raise
+    noted = now.metadata.get(FAILED_DECISION) != version.metadata.get(FAILED_DECISION)
+    if failed(now, _decided(now)) and (noted or waited > NOTE_SECONDS):
+        return now.metadata[FAILURE].rstrip(".")
+    return ""
 
 
 def _serving(endpoint: Endpoint) -> str:

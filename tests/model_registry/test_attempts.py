@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -93,6 +94,23 @@ def test_a_deployment_that_succeeds_is_told_to_nobody(emulated: SageMakerClient)
     attempts.settle(emulated, endpoint_status.require(emulated, "quiet"), told.append)
     assert told == []
     assert attempts.failed_config(emulated, endpoint_status.require(emulated, "quiet")) == ""
+
+
+def test_a_change_that_is_announced_and_has_not_begun_is_no_failure(
+    emulated: SageMakerClient,
+) -> None:
+    serving(emulated, "announced")
+    config = promote(emulated, register(emulated), place("elsewhere")).endpoint_config_name
+    resting = endpoint_status.require(emulated, "announced")
+    attempts.begin(emulated, resting, config)
+    told: list[Failure] = []
+
+    attempts.settle(emulated, resting, told.append)
+    assert attempts.failed_config(emulated, resting) == ""
+    later = replace(resting, modified=resting.modified + timedelta(seconds=1))  # tried and undone
+    assert attempts.failed_config(emulated, later) == config
+    attempts.settle(emulated, later, told.append)
+    assert len(told) == 1
 
 
 def test_a_version_whose_deployment_failed_is_not_promoted_again(

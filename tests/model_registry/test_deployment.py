@@ -15,7 +15,9 @@ from model_registry.configuration import Placement
 from model_registry.deployment import Rollout
 from model_registry.errors import RegistryError
 from model_registry.promotion import promote
+from model_registry.security import Security
 from model_registry.serverless import Serverless
+from pipelines.serving.rollback import rollback
 from tests.model_registry.served import PLACEMENT, place, register, rest
 
 GUARDED = Rollout("canary", 10, 300, ("tally-errors", "tally-latency"), "tally")
@@ -109,6 +111,33 @@ def test_the_setting_keeps_answers_and_no_photo_until_it_is_0_again(
     assert captured[0] and captured[0]["InitialSamplingPercentage"] == 25
     assert captured[0]["CaptureOptions"] == [{"CaptureMode": "Output"}]
     assert captured[2] is None
+
+
+def test_a_person_promotes_the_serving_version_to_apply_settings_and_an_event_does_not(
+    emulated: SageMakerClient,
+) -> None:
+    version = register(emulated)
+    before = promote(emulated, version, place("renewed"))
+    rest(emulated, "renewed")
+    changed = replace(
+        place("renewed"),
+        capture=Capture(25, "s3://models/capture"),
+        security=Security(isolated=True),
+    )
+
+    assert promote(emulated, version, changed).status == "already serving"
+    renewed = promote(emulated, version, changed, renews=True)
+    assert renewed.status == "endpoint updated"
+    rest(emulated, "renewed")
+    assert promote(emulated, version, changed, renews=True).status == "already serving"
+
+    config = emulated.describe_endpoint_config(EndpointConfigName=renewed.endpoint_config_name)
+    assert config["DataCaptureConfig"]["InitialSamplingPercentage"] == 25
+    model = config["ProductionVariants"][0]["ModelName"]
+    assert emulated.describe_model(ModelName=model)["EnableNetworkIsolation"]
+    with pytest.raises(RegistryError, match="no approved version before"):
+        rollback(emulated, changed)  # the same version with other settings is none before it
+    assert before.endpoint_config_name == renewed.replaced_config_name
 
 
 def test_a_serverless_endpoint_gets_its_sizes_no_capture_and_no_deployment_configuration(

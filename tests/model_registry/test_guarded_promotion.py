@@ -208,6 +208,32 @@ def test_a_version_that_fails_its_smoke_test_is_rolled_back_by_its_alarm(
     assert "it counted 3, the model had counted 4" in printed
 
 
+def test_a_serverless_version_that_fails_its_smoke_test_is_told_and_rolled_back_by_hand(
+    account: Callable[..., Account],
+) -> None:
+    """SageMaker guards no deployment of a serverless endpoint."""
+    name = "tally-dev-serverless"
+    here = account("dev", endpoint=name, instances_serverless_memory_mb="2048")
+    s3, cloudwatch = here.session.client("s3"), here.session.client("cloudwatch")
+    for folder, expected in (("right", 3), ("wrong", 4)):
+        body = self_tested(3, expected)
+        s3.put_object(Bucket="models", Key=f"{folder}/model.tar.gz", Body=body)
+    first = here.approve("right/model.tar.gz")
+    wait_until(lambda: here.serves(first) and "passed its smoke test" in here.printed())
+    wrong = here.approve("wrong/model.tar.gz")
+    wait_until(lambda: here.serves(wrong))
+    wait_until(lambda: "it counted 3, the model had counted 4" in here.printed())
+
+    def state() -> str:
+        (alarm,) = cloudwatch.describe_alarms(AlarmNames=[f"{name}-self-test"])["MetricAlarms"]
+        return alarm["StateValue"]
+
+    wait_until(lambda: state() == "ALARM")
+    assert here.serves(wrong)
+    assert pipeline.main(["rollback"]) == 0
+    wait_until(lambda: here.serves(first))
+
+
 def test_an_approval_that_meets_an_endpoint_busy_for_longer_than_all_tries_is_carried_out(
     account: Callable[..., Account], capsys: pytest.CaptureFixture[str]
 ) -> None:

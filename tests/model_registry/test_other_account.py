@@ -160,5 +160,5 @@ def test_the_function_of_production_follows_its_endpoint_and_decides_nothing(
 def test_versions_of_a_group_of_the_same_name_here_are_not_of_the_registry() -> None:
     here = f"arn:aws:sagemaker:us-east-1:{PRODUCTION}:model-package/tally/1"
     there = json.loads(json.dumps(here).replace(PRODUCTION, "123456789012"))
-    assert lambda_handler._is_of(GROUP, there)
-    assert not lambda_handler._is_of(GROUP, here)
+    assert attempts.is_of(GROUP, there)
+    assert not attempts.is_of(GROUP, here)

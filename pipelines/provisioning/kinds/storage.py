@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines import NAME
 from pipelines.provisioning.item import Item, SetupError, error_code
-from pipelines.provisioning.kinds import sharing
+from pipelines.provisioning.kinds import sharing, versioning
 from pipelines.provisioning.kinds.kind import Attached, Document, Kind, Resource, as_text
 from pipelines.settings.model import Settings
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 class Bucket(Kind):
-    """A bucket; one that exists stays as it is."""
+    """A bucket; one that exists stays as it is, but for a note."""
 
     word, service, named = "bucket", "s3", "BucketName"
 
     def ensure(self, session: "boto3.Session", settings: Settings, resource: Resource) -> Item:
-        """Create and protect the bucket.
+        """Create and protect the bucket; of one that exists, note what does not protect it.
 
         Raises:
             SetupError: The bucket belongs to somebody else.
@@ -36,7 +36,7 @@ class Bucket(Kind):
                 "somebody else, or s3:ListBucket is missing. To use another one, set `bucket`."
             )
         if code is None:
-            return Item(self.word, name, "exists")
+            return Item(self.word, name, "exists", versioning.note(s3, settings, name))
         if settings.region == "us-east-1":  # the one region that must not be named
             s3.create_bucket(Bucket=name)
         else:

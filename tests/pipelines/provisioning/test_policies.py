@@ -329,3 +329,19 @@ def test_sagemaker_may_read_the_alarms_with_the_execution_role(on_aws: Settings)
     policy = role_policy("ExecutionRole", on_aws)
     alarm = "arn:aws:cloudwatch:us-east-1:123456789012:alarm:tally-errors"
     assert allows(policy, "cloudwatch:DescribeAlarms", alarm)
+
+
+def test_a_job_that_watches_may_start_the_pipeline_that_trains_and_no_other(
+    on_aws: Settings,
+) -> None:
+    """The calls of steps/watching/retraining.py; the emulator records no caller of a job's own."""
+    policy = role_policy("ExecutionRole", on_aws)
+    pipeline = on_aws.arn("sagemaker", f"pipeline/{on_aws.name}")
+    for action, resource in (
+        ("ListPipelineExecutions", pipeline),
+        ("ListPipelineParametersForExecution", f"{pipeline}/execution/1"),
+        ("StartPipelineExecution", pipeline),
+    ):
+        assert allows(policy, f"sagemaker:{action}", resource)
+    watching = on_aws.arn("sagemaker", f"pipeline/{on_aws.watch_name}")
+    assert not allows(policy, "sagemaker:StartPipelineExecution", watching)

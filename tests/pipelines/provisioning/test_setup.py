@@ -7,11 +7,12 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from pipelines.provisioning import promoter, setup
 from pipelines.provisioning import template as cloudformation
-from pipelines.provisioning.item import SetupError
-from pipelines.provisioning.kinds import KINDS
+from pipelines.provisioning.item import Item, SetupError
+from pipelines.provisioning.kinds import KINDS, versioning
 from pipelines.settings.model import Settings
 
 
@@ -117,6 +118,40 @@ def test_a_missing_permission_is_named(
     finally:
         httpx.post(f"{aws.url}/moto-api/reset-auth", content="inf")
     assert "s3:" in str(caught.value) or "may not use it" in str(caught.value)
+
+
+def test_a_bucket_that_keeps_no_former_versions_stays_and_is_noted_with_the_command(
+    aws: Any, on_aws: Settings
+) -> None:
+    s3, name = aws.session.client("s3"), on_aws.bucket_name
+    s3.create_bucket(Bucket=name)
+
+    def noted() -> Item:
+        (bucket,) = [one for one in setup.setup(aws.session, on_aws) if one.kind == "bucket"]
+        assert bucket.state == "exists"
+        return bucket
+
+    command = f"put-bucket-versioning --bucket {name} --versioning-configuration Status=Enabled"
+    assert command in noted().note and "never enabled" in noted().note
+    assert "Status" not in s3.get_bucket_versioning(Bucket=name)
+    for status in ("Enabled", "Suspended"):
+        s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": status})
+        assert ("(suspended)" in noted().note) == (status == "Suspended")
+    assert str(noted()).splitlines()[1].startswith("note       The bucket has no versioning")
+
+
+def test_what_may_not_be_read_of_a_bucket_is_named(
+    aws: Any, on_aws: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setup.setup(aws.session, on_aws)
+    denied: Any = {"Error": {"Code": "AccessDenied", "Message": "no"}}
+    s3 = aws.session.client("s3")
+
+    def refuse(**_: Any) -> None:
+        raise ClientError(denied, "GetBucketVersioning")
+
+    monkeypatch.setattr(s3, "get_bucket_versioning", refuse)
+    assert "s3:GetBucketVersioning is missing" in versioning.note(s3, on_aws, "tally")
 
 
 def test_setup_makes_every_resource_of_the_template(aws: Any, on_aws: Settings) -> None:

@@ -124,6 +124,29 @@ def test_setup_changes_the_roles_there_and_back(
         assert "tally-promote-us-east-1" in {one.name for one in items if one.state != "exists"}
 
 
+def test_production_follows_the_decisions_of_the_registry_alone(
+    aws: Any, on_aws: Settings, production: Settings
+) -> None:
+    """Its own group decides nothing there, in a stack as after `setup`, there and back."""
+    events = aws.session.client("events")
+    for settings, state, group in (
+        (on_aws, "ENABLED", "tally"),
+        (production, "DISABLED", "tally-staging"),
+        (on_aws, "ENABLED", "tally"),
+    ):
+        setup.setup(aws.session, settings)
+        for logical, name in (
+            ("ModelApproved", "tally-model-approved"),
+            ("VersionWaits", "tally-version-waits"),
+        ):
+            assert events.describe_rule(Name=name)["State"] == state
+            assert properties(logical, settings)["State"] == state
+        for name in ("tally-endpoint-rests", "tally-endpoint-bakes", "tally-deployment-failed"):
+            assert events.describe_rule(Name=name)["State"] == "ENABLED"
+        told = json.loads(events.describe_rule(Name="tally-deployment-failed")["EventPattern"])
+        assert told["detail"]["ModelPackageGroupName"] == [group]
+
+
 def test_decisions_are_made_in_the_account_of_the_registry(production: Settings) -> None:
     target: Any = SimpleNamespace(settings=production)
     with pytest.raises(RegistryError, match=f"approve 3` signed in to {REGISTRY}"):

@@ -57,6 +57,31 @@ def test_waiting_reports_why_an_approved_version_could_not_be_deployed(
     )
 
 
+@pytest.mark.parametrize("noted", ["before", "meanwhile"])
+def test_waiting_reports_why_the_function_refused_a_version(
+    client: SageMakerClient, register: Register, monkeypatch: pytest.MonkeyPatch, noted: str
+) -> None:
+    serving = register("Approved")
+    promote(client, serving, PLACEMENT, decided_at=datetime.now(UTC) - timedelta(minutes=1))
+    refused = register()
+    package_group.decide(client, GROUP, APPROVED, version_number(refused))
+    decided = package_group.find(client, GROUP, 2).modified.isoformat()
+
+    def note(_: float = 0) -> None:
+        metadata = {DECIDED: decided, FAILURE: "it was overwritten.", FAILED_DECISION: decided}
+        client.update_model_package(ModelPackageArn=refused, CustomerMetadataProperties=metadata)
+
+    if noted == "before":
+        note()
+        monkeypatch.setattr(rollout, "NOTE_SECONDS", -1.0)
+    else:
+        monkeypatch.setattr("pipelines.serving.rollout.time.sleep", note)
+    with pytest.raises(
+        RegistryError, match=r"not be deployed: it was overwritten\. .* InService with version 1\."
+    ):
+        rollout.wait(client, GROUP, "tally", 60)
+
+
 def test_waiting_for_a_deleted_endpoint_ends_at_once_if_the_last_approval_had_failed(
     client: SageMakerClient, register: Register
 ) -> None:

@@ -238,6 +238,9 @@ def is_serverless(config: Mapping[str, Any]) -> bool:
 def check_update(old: Document | None, new: Document, deployment_config: object) -> None:
     """Check what SageMaker does not do with serverless endpoints.
 
+    Deployment guardrails are for real-time and asynchronous endpoints only:
+    https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails.html
+
     Args:
         old: the configuration in service; None where the endpoint is new.
         new: the one that is to serve.
@@ -255,5 +258,6 @@ def check_update(old: Document | None, new: Document, deployment_config: object)
         )
     if deployment_config:
         raise invalid(
-            "DeploymentConfig: serverless endpoints change over all at once; leave it out."
+            "DeploymentConfig: deployment guardrails are for real-time and asynchronous endpoints "
+            "only; a serverless one changes over all at once. Leave it out."
         )

@@ -114,7 +114,7 @@ def test_endpoint_may_get_instances_but_not_lose_them(served: Serverless) -> Non
 
 def test_traffic_is_not_shifted(served: Serverless) -> None:
     rolling = {"MaximumBatchSize": {"Type": "INSTANCE_COUNT", "Value": 1}}
-    with pytest.raises(ClientError, match="serverless endpoints change over all at once"):
+    with pytest.raises(ClientError, match="guardrails are for real-time and asynchronous"):
         served.sagemaker.update_endpoint(
             EndpointName=served.name,
             EndpointConfigName=served.name,
