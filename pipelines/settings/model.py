@@ -18,7 +18,7 @@ from pipelines.settings.machines import Cost, Images, Instances, Running
 from pipelines.settings.quality import ApprovalStatus, Quality
 from pipelines.settings.section import Section
 from pipelines.settings.security import Security, SharedRegistry
-from pipelines.settings.serving import Capture, Desk, Rollout, Scaling, Watch
+from pipelines.settings.serving import Capture, Desk, Rollout, Scaling, Shadow, Watch
 from pipelines.settings.training import Debug, Tracking, Training, Tuning
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ class Settings(Section):
     quality: Quality
     rollout: Rollout
     capture: Capture = Capture()
+    shadow: Shadow = Shadow()
     scaling: Scaling = Scaling()
     notify: fields.Email = ""
     """E-mail address told of failures, waiting versions, rollbacks and alarms; empty: nobody."""
