@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from model_registry import endpoint as endpoints
-from model_registry import image_scan
+from model_registry import image_scan, shadow
 from model_registry.capture import Capture
 from model_registry.deployment import Rollout
 from model_registry.endpoint import DECIDED_AT, REPLACES, Endpoint
 from model_registry.errors import RegistryError
 from model_registry.security import Security
 from model_registry.serverless import Serverless
-from model_registry.versions import ModelVersion, account_of, create_model
+from model_registry.versions import ModelVersion, account_of, containers_of, create_model
 
 if TYPE_CHECKING:
     from types_boto3_sagemaker import SageMakerClient
@@ -46,6 +46,21 @@ class Placement:
     security: Security = field(default_factory=Security)
 
 
+@dataclass(frozen=True)
+class Created:
+    """The configuration that serves a version.
+
+    Attributes:
+        name: Its name.
+        instances: Those of its main variant; 0 for a serverless one.
+        ended_shadow: What the shadow variant serves that the endpoint has and this one has not.
+    """
+
+    name: str
+    instances: int
+    ended_shadow: str = ""
+
+
 def create(
     client: SageMakerClient,
     version: ModelVersion,
@@ -53,20 +68,23 @@ def create(
     current: Endpoint | None,
     decided_at: datetime,
     replaces: str | None,
-) -> tuple[str, int]:
-    """Create the configuration that serves a version, if it does not exist.
-
-    Returns:
-        Its name, and the instances of its main variant; 0 for a serverless one.
-    """
+) -> Created:
+    """Create the configuration that serves a version, if it does not exist."""
     name = placement.endpoint_name
-    model = _create_model(client, version, placement, current)
+    model = create_model_of(client, version, placement, current)
     tags = {DECIDED_AT: decided_at.astimezone(UTC).isoformat()}
+    ended = None
     if current:
-        settings = _read_settings(client, current.config)
+        described = endpoints.read_settings(client, current.config)
+        before = endpoints.tags(client, current.config)
+        settings = creatable(client, described)
+        # What a shadow was compared with serves no longer, so it ends; it may be what serves now.
+        ended = shadow.of(described, before)
+        settings.pop(shadow.VARIANTS, None)
+        before.pop(shadow.SHADOW, None)
         variant = endpoints.main_variant(settings["ProductionVariants"], current.variant)
         variant["ModelName"] = model
-        tags = {**endpoints.tags(client, current.config), **tags}
+        tags = {**before, **tags}
         tags[REPLACES] = current.config if replaces is None else replaces
     else:
         variant = {
@@ -89,7 +107,8 @@ def create(
         if not already_exists(error):
             raise
     initial = 0 if "ServerlessConfig" in variant else variant.get("InitialInstanceCount", 1)
-    return config, (current.instances if current else 0) or initial
+    instances = (current.instances if current else 0) or initial
+    return Created(config, instances, ended.named if ended else "")
 
 
 def is_current(
@@ -102,7 +121,7 @@ def is_current(
     Raises:
         RegistryError: Its configuration has been deleted, or cannot be what `placement` asks for.
     """
-    present = _read_settings(client, current.next_config)
+    present = creatable(client, endpoints.read_settings(client, current.next_config))
     variant = endpoints.main_variant(present["ProductionVariants"], current.variant)
     wanted = _applied(placement, present, variant)
     # SageMaker may describe more members of a capture than it was given.
@@ -147,34 +166,52 @@ def already_exists(error: ClientError) -> bool:
     return details["Code"] == "ResourceInUse" or "already exist" in details.get("Message", "")
 
 
-def _read_settings(client: SageMakerClient, config: str) -> dict[str, Any]:
-    """Return all settings that CreateEndpointConfig takes, including those that AWS adds later."""
+def creatable(client: SageMakerClient, described: Mapping[str, Any]) -> dict[str, Any]:
+    """All settings of a configuration that CreateEndpointConfig takes, also those of the future.
+
+    Args:
+        client: A boto3 SageMaker client.
+        described: The configuration, as DescribeEndpointConfig answers it.
+    """
     shape = client.meta.service_model.operation_model("CreateEndpointConfig").input_shape
-    response = endpoints.read_settings(client, config)
     return {
-        key: response[key]
+        key: described[key]
         for key in getattr(shape, "members", {})
-        if response.get(key) and key not in ("EndpointConfigName", "Tags")
+        if described.get(key) and key not in ("EndpointConfigName", "Tags")
     }
 
 
-def _create_model(
-    client: SageMakerClient, version: ModelVersion, placement: Placement, current: Endpoint | None
+def create_model_of(
+    client: SageMakerClient,
+    version: ModelVersion,
+    placement: Placement,
+    current: Endpoint | None,
+    *,
+    approved: bool = True,
 ) -> str:
-    """Create the SageMaker model of a version, if it does not exist; return its name."""
-    name = _model_name(version, placement)
+    """Create the SageMaker model of a version, if it does not exist; return its name.
+
+    Args:
+        client: A boto3 SageMaker client.
+        version: The version.
+        placement: The endpoint, and what to create it with.
+        current: The endpoint as it is now.
+        approved: Whether the model is made from the model package, which must be approved then
+            (API reference, `ModelApprovalStatus`); else from the containers that it names.
+    """
+    name = _model_name(version, placement, "" if approved else "shadow-")
     role = placement.role_arn or _role_of(client, current)
+    security = placement.security.of_model
+    containers = None if approved else containers_of(client, version)
     try:
-        create_model(
-            client, name, version, role, tag_list(placement.tags), placement.security.of_model
-        )
+        create_model(client, name, version, role, tag_list(placement.tags), security, containers)
     except ClientError as error:
         if not already_exists(error):
             raise
     return name
 
 
-def _model_name(version: ModelVersion, placement: Placement) -> str:
+def _model_name(version: ModelVersion, placement: Placement, kind: str = "") -> str:
     # The versions of a group that was deleted and created again count from 1, so the number alone
     # could name the model of another package.
     identity = f"{version.arn} {version.created.isoformat()}"
@@ -184,7 +221,7 @@ def _model_name(version: ModelVersion, placement: Placement) -> str:
     foreign = account_of(version.arn) != account_of(placement.role_arn) and placement.role_arn
     stem = placement.endpoint_name if foreign else version.group
     digest = hashlib.sha256(identity.encode()).hexdigest()[:8]
-    return f"{stem[:40]}-v{version.version}-{digest}"
+    return f"{stem[:40]}-v{version.version}-{kind}{digest}"
 
 
 def _role_of(client: SageMakerClient, current: Endpoint | None) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from model_registry import attempts, configuration, image_scan, model_data
+from model_registry import attempts, configuration, image_scan, model_data, shadow
 from model_registry import endpoint as endpoints
 from model_registry.attempts import Failure
 from model_registry.configuration import Placement
@@ -35,7 +35,7 @@ DELETE_SECONDS = 120.0
 
 @dataclass(frozen=True)
 class Promotion:
-    """What a promotion or a rollback did."""
+    """What a promotion or a rollback did; `ended_shadow` is `version 7`, or "" where none ended."""
 
     status: str
     endpoint_name: str
@@ -43,6 +43,7 @@ class Promotion:
     version: int
     endpoint_config_name: str
     replaced_config_name: str
+    ended_shadow: str = ""
 
 
 def promote(
@@ -152,9 +153,8 @@ def _try_to_serve(
     https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails.html
     """
     name = placement.endpoint_name
-    config, instances = configuration.create(
-        client, version, placement, current, decided_at, replaces
-    )
+    created = configuration.create(client, version, placement, current, decided_at, replaces)
+    config, instances = created.name, created.instances
     deployment = placement.rollout.config(name, instances) if instances else {}
     guarded: Any = {"DeploymentConfig": deployment} if deployment else {}
     try:
@@ -171,7 +171,8 @@ def _try_to_serve(
                 # retain this.
                 **guarded,
             )
-            return _result(CREATED, version, name, config, current.config if current else "")
+            replaced = current.config if current else ""
+            return _result(CREATED, version, name, config, replaced, created.ended_shadow)
         attempts.begin(client, current, config)
         client.update_endpoint(
             EndpointName=name,
@@ -183,28 +184,35 @@ def _try_to_serve(
         )
     except ClientError as error:
         _correct_attempt(client, name)
-        message = error.response["Error"].get("Message", "")
-        if deployment.get("AutoRollbackConfiguration") and "alarm" in message.lower():
-            alarms = ", ".join(placement.rollout.alarms)
-            raise RegistryError(
-                f"SageMaker refuses to guard endpoint {name} by the alarms {alarms}: {message} "
-                "`python pipeline.py setup` makes them; the setting rollout.alarms: [] does "
-                "without."
-            ) from error
+        if refused := alarms_refused(error, placement):
+            raise refused from error
         if not (
-            configuration.already_exists(error)
-            or _in_progress(error)
-            or endpoints.is_missing(error)
+            configuration.already_exists(error) or in_progress(error) or endpoints.is_missing(error)
         ):
             raise
         return None
-    return _result(UPDATED, version, name, config, current.config)
+    return _result(UPDATED, version, name, config, current.config, created.ended_shadow)
+
+
+def alarms_refused(error: ClientError, placement: Placement) -> RegistryError | None:
+    """What to do where SageMaker does not take the alarms of the rollout; None for other errors."""
+    name, alarms = placement.endpoint_name, placement.rollout.alarms
+    message = error.response["Error"].get("Message", "")
+    if not alarms or "alarm" not in message.lower():
+        return None
+    return RegistryError(
+        f"SageMaker refuses to guard endpoint {name} by the alarms {', '.join(alarms)}: {message} "
+        "`python pipeline.py setup` makes them; the setting rollout.alarms: [] does without."
+    )
 
 
 def _correct_attempt(client: SageMakerClient, name: str) -> None:
     """Name the change that is in progress, which is somebody else's, or none: ours never began."""
     if now := endpoints.read(client, name):
-        attempts.begin(client, now, now.pending_config)
+        # A shadow that begins or ends is no attempt to serve a version: it has no outcome to note.
+        config = now.pending_config
+        is_shadow = config and shadow.SHADOW in endpoints.tags(client, config)
+        attempts.begin(client, now, "" if is_shadow else config)
 
 
 def _wait_until_deleted(client: SageMakerClient, name: str) -> None:
@@ -218,10 +226,13 @@ def _wait_until_deleted(client: SageMakerClient, name: str) -> None:
         time.sleep(POLL_SECONDS)
 
 
-def _result(status: str, version: ModelVersion, name: str, config: str, replaced: str) -> Promotion:
-    return Promotion(status, name, version.arn, version.version, config, replaced)
+def _result(
+    status: str, version: ModelVersion, name: str, config: str, replaced: str, shadow: str = ""
+) -> Promotion:
+    return Promotion(status, name, version.arn, version.version, config, replaced, shadow)
 
 
-def _in_progress(error: ClientError) -> bool:
+def in_progress(error: ClientError) -> bool:
+    """Whether the endpoint could not be changed because it is being changed."""
     message = error.response["Error"].get("Message", "").lower()
     return "in-progress" in message or "in progress" in message or "cannot update" in message

@@ -14,7 +14,7 @@ from model_registry.errors import NotApprovedError
 
 if TYPE_CHECKING:
     from types_boto3_sagemaker import SageMakerClient
-    from types_boto3_sagemaker.type_defs import TagTypeDef
+    from types_boto3_sagemaker.type_defs import ContainerDefinitionUnionTypeDef, TagTypeDef
 
 APPROVED: Final = "Approved"
 
@@ -96,6 +96,7 @@ def create_model(
     role_arn: str,
     tags: Sequence[TagTypeDef] = (),
     security: Mapping[str, Any] | None = None,
+    containers: Sequence[ContainerDefinitionUnionTypeDef] | None = None,
 ) -> None:
     """Create the SageMaker model of a version, which an endpoint or a transform job runs.
 
@@ -106,6 +107,7 @@ def create_model(
         role_arn: The role that its containers have.
         tags: The model's tags.
         security: Its network, as `security.Security.of_model` says.
+        containers: What it runs; by default what the version names, which must be approved then.
 
     Raises:
         ClientError: There is a model of that name already.
@@ -113,10 +115,24 @@ def create_model(
     client.create_model(
         ModelName=name,
         ExecutionRoleArn=role_arn,
-        Containers=[{"ModelPackageName": version.arn}],
+        Containers=containers or [{"ModelPackageName": version.arn}],
         Tags=tags,
         **(security or {}),
     )
+
+
+def containers_of(
+    client: SageMakerClient, version: ModelVersion
+) -> list[ContainerDefinitionUnionTypeDef]:
+    """The containers that a version names, as CreateModel takes them."""
+    package = client.describe_model_package(ModelPackageName=version.arn)
+    request = client.meta.service_model.operation_model("CreateModel").input_shape
+    taken: Any = getattr(request, "members", {})["PrimaryContainer"]
+    named: Any = package["InferenceSpecification"]["Containers"]
+    return [
+        {key: value for key, value in one.items() if key in taken.members and value}  # type: ignore[misc]
+        for one in named
+    ]
 
 
 def _data_url(container: Mapping[str, Any]) -> str:

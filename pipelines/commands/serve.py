@@ -292,6 +292,8 @@ def _show_change(
     from pipelines.display import comparisons, terminal
     from pipelines.serving import replacement
 
+    if command.startswith("approve") and current:
+        _say_what_shadow_ends(target, current)
     replaced = replacement.of(target.session, version, current)
     if replaced is None:
         return
@@ -311,6 +313,18 @@ def _show_change(
         )
 
 
+def _say_what_shadow_ends(target: Target, current: "Endpoint") -> None:
+    """Say that the approval will end the endpoint's shadow, if it has one."""
+    from contextlib import suppress
+
+    from model_registry.errors import RegistryError
+    from pipelines.serving import shadow
+
+    with suppress(RegistryError):  # its configuration is deleted; that holds up no decision
+        if running := shadow.read(target.sagemaker, current.config):
+            note(f"Endpoint {current.name} has a shadow, {running.named}; the promotion ends it.")
+
+
 def _deploy(target: Target, deploy: Callable[..., "Promotion"], *package: str) -> int:
     """Promote or roll back, print the result, and return the version."""
     from model_registry import announcements
@@ -327,6 +341,8 @@ def _deploy(target: Target, deploy: Callable[..., "Promotion"], *package: str) -
         announce=lambda failure: announcements.announce(events, failure),
     )
     say(f"Endpoint {done.endpoint_name}, version {done.version}: {done.status}.")
+    if done.ended_shadow:
+        note(f"This ends its shadow, {done.ended_shadow}.")
     if done.status == ALREADY:  # no change of the endpoint will call the function, which scales it
         _scale(target, done.endpoint_name)
     note("To wait for it: python pipeline.py endpoint --wait")

@@ -10,6 +10,7 @@ from pipelines.display.table import Column, FittedTable
 from pipelines.executions.comparison import Run, sections
 from pipelines.serving.comparison import Compared
 from pipelines.serving.replacement import Replacement
+from pipelines.serving.shadow_comparison import ShadowComparison
 from pipelines.side_by_side import UNKNOWN, Row, SideBySide, beside
 
 DIFFERENT = "≠"
@@ -44,6 +45,24 @@ def replacement(replaced: Replacement) -> list[RenderableType]:
         Text(f"What changes on endpoint {replaced.endpoint}:"),
         side_by_side(SideBySide(compared.headings, compared.differences)),
     ]
+
+
+def shadow(compared: ShadowComparison) -> list[RenderableType]:
+    """A shadow variant beside what serves, and how often both counted the same."""
+    running = compared.shadow
+    parts: list[RenderableType] = [
+        Text(
+            f"Endpoint {compared.endpoint} sends a copy of {running.percent:g} % of its requests "
+            f"to {running.named}, since {moment(running.since)}."
+        ),
+        side_by_side(compared.side_by_side()),
+    ]
+    agreement = compared.agreement
+    if agreement:
+        parts.append(Text(agreement.sentence))
+        if agreement.differences:
+            parts.append(Text(f"Counted otherwise (and how often): {agreement.differences}."))
+    return parts
 
 
 def runs(compared: Sequence[Run]) -> FittedTable:

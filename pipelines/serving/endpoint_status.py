@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from model_registry import endpoint as endpoints
-from model_registry import scaling
+from model_registry import scaling, shadow
 from model_registry.attempts import failed_config
 from model_registry.endpoint import REPLACES, Endpoint
 from model_registry.errors import RegistryError
@@ -63,6 +63,8 @@ def describe(client: SageMakerClient, name: str, autoscaling: Any = None) -> dic
     variants = settings["ProductionVariants"]
     main = endpoints.main_variant(variants, endpoint.variant)
     failed = failed_config(client, endpoint)
+    tags = endpoints.tags(client, endpoint.config)
+    running = shadow.of(settings, tags)
     return {
         "name": endpoint.name,
         "status": endpoint.status,
@@ -76,13 +78,14 @@ def describe(client: SageMakerClient, name: str, autoscaling: Any = None) -> dic
         else None,
         "failure": endpoint.failure,
         "endpoint_config": endpoint.config,
-        "replaced_config": endpoints.tags(client, endpoint.config).get(REPLACES, ""),
+        "replaced_config": tags.get(REPLACES, ""),
         "model": endpoint.model.name,
         "instance_type": main.get("InstanceType", "serverless"),
         "instance_count": main.get("InitialInstanceCount"),
         "instances_now": endpoint.instances or None,
         "scaling": str(scaling.read(autoscaling, endpoint)) if autoscaling else None,
         "variants": [variant["VariantName"] for variant in variants],
+        "shadow": running and f"{running.named}, copies of {running.percent:g} % of the requests",
         "data_capture": bool(settings.get("DataCaptureConfig", {}).get("EnableCapture")),
         "modified": endpoint.modified,
     }

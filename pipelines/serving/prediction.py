@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -74,6 +75,8 @@ def predict(
             Body=body,
             ContentType=content_type,
             Accept="application/json",
+            # By it captured answers of two variants to one request are known as such.
+            InferenceId=str(uuid.uuid4()),
             **attributes,
         )
     except ClientError as error:

@@ -120,6 +120,7 @@ Email = Annotated[
     str, Allowed("an e-mail address, or empty", _matches(r"([^@\s]+@[^@\s]+\.[^@\s]+)?"))
 ]
 Percent = Annotated[int, Allowed("a whole number from 0 to 100", lambda n: 0 <= n <= 100)]
+ShadowPercent = Annotated[int, Allowed("a whole number from 1 to 100", lambda n: 1 <= n <= 100)]
 # SageMaker's sizes of a serverless variant.
 ServerlessMemory = Annotated[
     int, Allowed("0, 1024, 2048, 3072, 4096, 5120 or 6144", range(0, 6145, 1024).__contains__)

@@ -49,6 +49,15 @@ class Capture(Section):
     """Share of the answers that are kept in S3, in percent; 0: none. From the next promotion."""
 
 
+class Shadow(Section):
+    """A version beside the one that serves: `python pipeline.py shadow VERSION`."""
+
+    percent: fields.ShadowPercent = 100
+    """Share of the requests of which the shadow variant gets a copy, in percent."""
+    instances: fields.Instances = 1
+    """Instances of the shadow variant, of the type of those that serve; they are paid for too."""
+
+
 class Scaling(Section):
     """Instances of the endpoint by the number of its requests (Application Auto Scaling)."""
 

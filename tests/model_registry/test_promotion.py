@@ -10,7 +10,7 @@ from types_boto3_sagemaker import SageMakerClient
 
 import pipeline
 from model_registry import endpoint as endpoints
-from model_registry.configuration import Placement, _read_settings
+from model_registry.configuration import Placement
 from model_registry.errors import NotApprovedError, RegistryError
 from model_registry.promotion import promote
 from pipelines.serving import endpoint_status
@@ -134,4 +134,4 @@ def test_promotion_keeps_the_data_capture_settings(
         ProductionVariants=made["ProductionVariants"],
         DataCaptureConfig=capture,
     )
-    assert _read_settings(client, "tally-captured")["DataCaptureConfig"] == capture
+    assert endpoints.read_settings(client, "tally-captured")["DataCaptureConfig"] == capture
