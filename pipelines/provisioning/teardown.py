@@ -89,8 +89,9 @@ def plan(session: "boto3.Session", settings: Settings, *, everything: bool) -> P
         for resource in reversed(template.resources(settings))
         if not isinstance(KINDS[resource.type], Attached) and _is_there(session, resource)
     ]
-    if everything:
-        described += [group for group in [_log_group(settings)] if _is_there(session, group)]
+    group = _log_group(settings)
+    if everything and group.name not in {one.name for one in described}:  # `setup` may have made it
+        described += [group] if _is_there(session, group) else []
     with explained("cloudformation"):
         stack = _stack(session, settings)
     if stack:

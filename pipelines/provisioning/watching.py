@@ -48,6 +48,7 @@ def schedule(session: "boto3.Session", settings: Settings, expression: str) -> I
         "Name": name,
         "ScheduleExpression": expression,
         "FlexibleTimeWindow": {"Mode": "OFF"},
+        "State": "ENABLED",
         "Description": DESCRIPTION,
         "Target": {
             "Arn": settings.arn("sagemaker", f"pipeline/{name}"),

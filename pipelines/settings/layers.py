@@ -1,14 +1,14 @@
-"""Settings in layers: the defaults, the target's file, a file of one's own, the environment.
+"""Settings in layers: defaults, the target's file, the stage's, one's own, the environment.
 
 Each layer replaces values of the one before: the defaults of the sections, `local.yaml` or
-`aws.yaml` beside this file, the file given to `--target`, and `PIPELINE_SECTION_KEY` variables. A
-key that does not exist, or a value that is not allowed, is a `SettingsError` that names the layer,
-the key and what is allowed.
+`aws.yaml` beside this file, on AWS the stage's file in `stages/`, the file given to `--target`, and
+`PIPELINE_SECTION_KEY` variables. A key that does not exist, or a value that is not allowed, is a
+`SettingsError` that names the layer, the key and what is allowed.
 """
 
 import difflib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import NoneType
 from typing import TYPE_CHECKING, Any, get_args, get_origin
@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from pipelines.errors import UserError, closest
-from pipelines.settings import fields
+from pipelines.settings import fields, names
 from pipelines.settings.model import Settings
 
 if TYPE_CHECKING:
@@ -29,6 +29,9 @@ PREFIX = "PIPELINE_"
 OTHER_VARIABLES = ("TARGET", "DEBUG")  # of the command line; they set no value
 SIMILAR = 0.8  # of 1: from here on, a variable counts as a misspelt one of ours
 FIELDS = dict(fields.leaves(Settings))
+# What chooses the layers, so the stage's own file cannot set it.
+CHOOSING = ("target", "stage")
+STAGE_FILES: dict[str, str] = {stage: f"stages/{stage}.yaml" for stage in names.STAGES}
 # Old names of settings.
 RENAMED = {"quality.books_wrong": "quality.record_error_rate"}
 
@@ -79,9 +82,11 @@ def load_with_sources(
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
     problems = []
-    for source, layer in [*_read_files(target), *_read_variables(environment)]:
+    for source, layer in _read_layers(target, environment):
         for key, value in layer.items():
-            if key in FIELDS:
+            if source in STAGE_FILES.values() and key in CHOOSING:
+                problems.append(f"  {key} in {source}: {key} chooses this file; it cannot set it.")
+            elif key in FIELDS:
                 values[key], sources[key] = value, source
             else:
                 problems.append(f"  {key} in {source}: {_explain_key(key)}")
@@ -101,6 +106,25 @@ def targets() -> list[str]:
 def variable(key: str) -> str:
     """The environment variable that replaces a setting."""
     return PREFIX + key.replace(".", "_").upper()
+
+
+def _read_layers(target: str, environment: Mapping[str, str]) -> list[tuple[str, dict[str, Any]]]:
+    """The name of each layer and its values by dotted key, in the order in which they replace."""
+    base, *own = _read_files(target)
+    own += _read_variables(environment)
+    return [base, *_read_stage([base, *own]), *own]
+
+
+def _read_stage(layers: Iterable[tuple[str, dict[str, Any]]]) -> list[tuple[str, dict[str, Any]]]:
+    """The file of the stage that the other layers choose; none on this machine.
+
+    There a stage has names of its own and nothing else: the local values are small already.
+    """
+    chosen = {key: value for _, layer in layers for key, value in layer.items()}
+    stage = chosen.get("stage", FIELDS["stage"].default)
+    if chosen.get("target") != "aws" or stage not in names.STAGES:
+        return []
+    return [(STAGE_FILES[stage], _read_file(FOLDER / STAGE_FILES[stage]))]
 
 
 def _read_files(target: str) -> list[tuple[str, dict[str, Any]]]:
@@ -208,7 +232,8 @@ def _explain_value(problem: "ErrorDetails", sources: Mapping[str, str]) -> str:
     """Why a value is not allowed, and what is."""
     key = ".".join(part for part in problem["loc"] if isinstance(part, str))
     layers = [source for name, source in sources.items() if f"{name}.".startswith(f"{key}.")]
-    own = [source for source in layers if source.removesuffix(".yaml") not in targets()]
+    ours = [*(f"{target}.yaml" for target in targets()), *STAGE_FILES.values()]
+    own = [source for source in layers if source not in ours]
     message = problem["msg"].removeprefix("Value error, ")
     # A ValueError tells what depends on other settings.
     if (field := FIELDS.get(key)) and problem["type"] != "value_error":

@@ -2,7 +2,8 @@
 
 Each section is in a module beside this one: its keys with type, default and what they mean.
 A key without a default there is one in which the targets differ: `local.yaml` and `aws.yaml` beside
-this file set it. `python pipeline.py settings` shows the values, and where each comes from.
+this file set it. On AWS a stage's file in `stages/` replaces some values. All of them, and where
+each comes from: `python pipeline.py settings`.
 """
 
 from collections.abc import Mapping
@@ -30,7 +31,7 @@ class Settings(Section):
     target: Literal["local", "aws"]
     """Where the pipeline runs, and which target's values a settings file changes."""
     stage: names.Stage = "prod"
-    """dev, staging or prod; each has resources of its own: tally-dev, tally-staging, tally."""
+    """dev, staging or prod: resources of its own (tally-dev, ..., tally); on AWS values, too."""
     region: str = "us-east-1"
     """AWS region. The public bin images are in us-east-1."""
     account: fields.Account

@@ -3,8 +3,6 @@
 The tests of this file run in order and share one emulator: each continues after the one before.
 """
 
-import hashlib
-import io
 import json
 import os
 import re
@@ -12,7 +10,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tarfile
 import time
 from pathlib import Path
 from typing import Any
@@ -21,6 +18,7 @@ import boto3
 import jsonschema
 import pytest
 from granted import UNRECORDED, granted, recorded
+from other_answers import with_other_answers
 from workplace import ROOT, TINY, Workplace
 
 import sagemaker_emulator
@@ -219,31 +217,6 @@ def test_a_model_that_answers_otherwise_than_in_training_is_not_deployed(
     client.delete_endpoint(EndpointName="other")
     assert endpoint["EndpointStatus"] == "Failed"
     assert "ModelError: the self-test failed: to selftest/1.jpg, " in endpoint["FailureReason"]
-
-
-def with_other_answers(archive: bytes) -> bytes:
-    """The archive with another probability in its self-test, and the hash of that."""
-    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-        files = {
-            member.name.removeprefix("./"): file.read()
-            for member in tar.getmembers()
-            if (file := tar.extractfile(member))
-        }
-    answers = json.loads(files["selftest/answers.json"])
-    for answer in answers["requests"][0]["answers"].values():
-        answer["confidence"] = 1 - answer["confidence"] / 2
-    files["selftest/answers.json"] = json.dumps(answers).encode()
-    settings = json.loads(files["model.json"])
-    content = files["selftest/answers.json"]
-    settings["files"]["selftest/answers.json"] = hashlib.sha256(content).hexdigest()
-    files["model.json"] = json.dumps(settings).encode()
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
-        for name, content in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            tar.addfile(member, io.BytesIO(content))
-    return packed.getvalue()
 
 
 def test_approve_is_refused_when_no_version_is_pending(workplace: Workplace) -> None:

@@ -1,6 +1,7 @@
 """What carries messages: rules and schedules, queues, topics and who listens to them."""
 
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pipelines.provisioning.kinds.kind import (
@@ -81,11 +82,7 @@ class Queue(Described):
 
     def request(self, resource: Resource) -> Document:
         """The attributes as texts, as SQS takes and returns them."""
-        attributes = {
-            key: _text(value)
-            for key, value in resource.properties.items()
-            if key not in ("QueueName", "Tags")
-        }
+        attributes = _attributes(resource.properties, "QueueName")
         tags = tag_map(resource.properties.get("Tags", []))
         return {"QueueName": resource.name, "Attributes": attributes, "Tags": tags}
 
@@ -148,9 +145,7 @@ class Topic(Described):
 
     def put(self, session: "boto3.Session", request: Document, *, exists: bool) -> None:
         """Create the topic with its attributes."""
-        attributes = {
-            key: _text(value) for key, value in request.items() if key not in ("TopicName", "Tags")
-        }
+        attributes = _attributes(request, "TopicName")
         session.client("sns").create_topic(
             Name=request["TopicName"], Attributes=attributes, Tags=request.get("Tags", [])
         )
@@ -224,6 +219,16 @@ def topic_arn(session: "boto3.Session", name: str) -> str | None:
     pages = session.client("sns").get_paginator("list_topics").paginate()
     arns = [topic["TopicArn"] for page in pages for topic in page["Topics"]]
     return next((arn for arn in arns if arn.rsplit(":", 1)[1] == name), None)
+
+
+def _attributes(properties: Mapping[str, Any], name: str) -> dict[str, str]:
+    """The attributes of a queue or a topic as texts, as SQS and SNS take them.
+
+    Args:
+        properties: All of its properties in the template.
+        name: The property that is its name.
+    """
+    return {key: _text(value) for key, value in properties.items() if key not in (name, "Tags")}
 
 
 def _text(value: object) -> str:

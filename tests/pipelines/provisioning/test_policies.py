@@ -11,7 +11,7 @@ import pytest
 from model_registry.configuration import Placement
 from model_registry.promotion import promote
 from pipelines.parameters import ParameterError, parse
-from pipelines.provisioning import container_images, setup
+from pipelines.provisioning import container_images, promoter, setup
 from pipelines.provisioning.item import SetupError
 from pipelines.provisioning.kinds.kind import Document
 from pipelines.provisioning.template import properties, role_policy
@@ -175,7 +175,7 @@ def test_promotion_may_make_scalable_targets_of_sagemaker_alone(on_aws: Settings
     }
 
 
-PLACES = [{"stage": "prod"}, {"stage": "dev"}, {"region": "eu-west-1"}]
+PLACES = [{"stage": "prod"}, {"stage": "dev"}, {"stage": "staging"}, {"region": "eu-west-1"}]
 
 
 def _of(place: dict[str, str]) -> Settings:
@@ -189,10 +189,17 @@ def _everything(session: boto3.Session) -> dict[str, Any]:
     roles = [role["RoleName"] for role in iam.list_roles()["Roles"]]
     functions = session.client("lambda").list_functions()["Functions"]
     rules = session.client("events").list_rules()["Rules"]
+    groups = session.client("logs").describe_log_groups()["logGroups"]
+    schedules = session.client("scheduler").list_schedules()["Schedules"]
     return {
         **{r: iam.get_role_policy(RoleName=r, PolicyName="tally")["PolicyDocument"] for r in roles},
-        **{one["FunctionArn"]: (one["LastModified"], one["Role"]) for one in functions},
+        **{
+            one["FunctionArn"]: (one["LastModified"], one["Role"], one["Environment"])
+            for one in functions
+        },
         **{one["Arn"]: one["EventPattern"] for one in rules},
+        **{one["logGroupName"]: one["retentionInDays"] for one in groups},
+        **{one["Arn"]: one["Target"] for one in schedules},
     }
 
 
@@ -200,11 +207,17 @@ def _everything(session: boto3.Session) -> dict[str, Any]:
 def test_setup_elsewhere_touches_nothing_of_the_first(aws: Any, second: dict[str, str]) -> None:
     setup.setup(aws.session, _of(PLACES[0]))
     first = _everything(aws.session)
-    assert len(first) == 10
+    assert len(first) == 13
     elsewhere = _of(second)
-    items = setup.setup(boto3.Session(region_name=elsewhere.region), elsewhere)
+    session = boto3.Session(region_name=elsewhere.region)
+    items = setup.setup(session, elsewhere)
     shared = {"image repository"} if elsewhere.stage != "prod" else set()
     assert {item.kind for item in items if item.state == "exists"} == shared
+    there = _everything(session)
+    function = elsewhere.arn("lambda", f"function:{elsewhere.function_name}")
+    assert there[function][2]["Variables"] == promoter.environment(elsewhere)
+    log = f"/aws/lambda/{elsewhere.function_name}"
+    assert there[log] == elsewhere.security.log_days
     assert {item.state for item in setup.setup(aws.session, _of(PLACES[0]))} == {"exists"}
     after = _everything(aws.session)
     assert {key: after[key] for key in first} == first

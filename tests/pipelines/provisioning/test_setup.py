@@ -162,7 +162,6 @@ def test_setup_makes_every_resource_of_the_template(aws: Any, on_aws: Settings) 
     optional = (
         "HasRetraining",
         "CreatesProvider",
-        "KeepsLogs",
         "HasBudget",
         "HasKey",
         "Notifies",

@@ -11,9 +11,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 import sagemaker_emulator
-from pipelines.provisioning import setup
+from pipelines.provisioning import container_images, setup
 from pipelines.provisioning.template import FILE
 from pipelines.root import ROOT
+from pipelines.settings.layers import load
 from pipelines.settings.model import Settings
 
 REPOSITORY = [{"ParameterKey": "GitHubRepository", "ParameterValue": "owner/name"}]
@@ -77,9 +78,11 @@ def test_the_stack_is_made_changed_and_deleted_in_the_emulator(
     stack = client.create_stack(TemplateBody=FILE.read_text(), **request)["StackId"]
     assert ended(client, "tally") == "CREATE_COMPLETE", reasons(client, "tally")
 
-    # `setup` finds all of it, and brings what a template cannot hold: the function's code.
+    # `setup` finds all of it, and brings what a template cannot hold: the function's code, and the
+    # schedule of a pipeline that comes later.
     changed = [item for item in setup.setup(emulated, on_aws) if item.state != "exists"]
-    assert {item.kind for item in changed} == {"no-model marker", "Lambda function"}, changed
+    brought = {"no-model marker", "Lambda function", "schedule"}
+    assert {item.kind for item in changed} == brought, changed
     reply = emulated.client("lambda").invoke(FunctionName="tally-promote", Payload=b"{}")
     assert "replaced by" not in json.dumps(json.load(reply["Payload"]))
 
@@ -98,3 +101,24 @@ def test_the_stack_is_made_changed_and_deleted_in_the_emulator(
     again = [*REPOSITORY, {"ParameterKey": "RetainedResources", "ParameterValue": "exist"}]
     client.create_stack(TemplateBody=FILE.read_text(), Parameters=again, **request)
     assert ended(client, "tally") == "CREATE_COMPLETE", reasons(client, "tally")
+
+
+@pytest.mark.parametrize("stage", ["dev", "staging"])
+def test_a_stages_stack_is_what_setup_makes(emulated: boto3.Session, stage: str) -> None:
+    settings = load("aws", {"PIPELINE_STAGE": stage})
+    settings = settings.resolved("123456789012", container_images.tags())
+    client: Any = emulated.client("cloudformation")
+    client.create_stack(
+        StackName=settings.name,
+        TemplateBody=FILE.read_text(),
+        Capabilities=CAPABILITIES,
+        Parameters=[{"ParameterKey": "Name", "ParameterValue": settings.name}],
+    )
+    assert ended(client, settings.name) == "CREATE_COMPLETE", reasons(client, settings.name)
+    groups = emulated.client("logs").describe_log_groups()["logGroups"]
+    kept = {group["logGroupName"]: group.get("retentionInDays") for group in groups}
+    days = settings.security.log_days
+    assert kept[f"/aws/lambda/{settings.name}-promote"] == days
+    assert kept[f"/aws/sagemaker/Endpoints/{settings.name}"] == days
+    changed = [item for item in setup.setup(emulated, settings) if item.state != "exists"]
+    assert {item.kind for item in changed} == {"no-model marker", "Lambda function"}, changed

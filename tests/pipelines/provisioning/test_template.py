@@ -7,7 +7,11 @@ from typing import Any
 
 import pytest
 
+from pipelines.provisioning import container_images, promoter
+from pipelines.provisioning import template as cloudformation
 from pipelines.root import ROOT
+from pipelines.settings.layers import load
+from pipelines.settings.names import STAGES
 
 
 def test_only_one_branch_of_one_repository_may_retrain(template: dict[str, Any]) -> None:
@@ -59,6 +63,24 @@ def test_resources_that_outlive_the_stack_can_be_left_out_of_the_next_one(
     said = json.dumps([*others, template["Outputs"]])
     for name in kept:
         assert not re.search(rf'"{name}"|"{name}\.|\$\{{{name}\b', said), name
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_template_has_what_the_stages_files_say(stage: str) -> None:
+    settings = load("aws", {"PIPELINE_STAGE": stage})
+    settings = settings.resolved("123456789012", container_images.tags())
+    given = cloudformation.properties("Promotion", settings)["Environment"]["Variables"]
+    wanted = promoter.environment(settings)
+    assert given.keys() == wanted.keys()
+    for name, text in wanted.items():
+        if text.startswith("{"):
+            assert json.loads(given[name]) == json.loads(text), name
+        else:
+            assert given[name] == text, name
+    mapped = cloudformation.load()["Mappings"]["Stages"][settings.name]
+    assert (mapped["Stage"], mapped["LogDays"]) == (stage, settings.security.log_days)
+    # Without a number of days the template takes those, so none may be "for ever".
+    assert mapped["LogDays"] > 0
 
 
 def test_the_template_is_free_of_aliases() -> None:
