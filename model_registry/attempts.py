@@ -127,7 +127,7 @@ def settle(client: SageMakerClient, current: Endpoint, announce: Callable[[Failu
         announce: Called with a failure, before it counts as noted: it may be told twice, but is
             told.
     """
-    if current.busy:  # or deleted meanwhile, and with it its tags
+    if current.busy:  # also one that is being deleted, and may have no tags any more
         return
     tags = endpoints.tags_of(client, current.arn)
     if not tags.get(ATTEMPT) or _not_begun(current, tags):
