@@ -350,8 +350,6 @@ def test_missing_models_configurations_and_endpoints_are_refused(
 def test_unsupported_models_and_variants_are_refused_at_creation(
     hosting: Hosting, name: str
 ) -> None:
-    with pytest.raises(ClientError, match="Mode MultiModel; the emulator serves one model"):
-        hosting.model(name, "first", Mode="MultiModel")
     with pytest.raises(ClientError, match="AdditionalModelDataSources; the emulator fetches one"):
         hosting.model(name, "first", AdditionalModelDataSources=[])
     hosting.model(name, "first")
