@@ -146,7 +146,7 @@ def test_endpoint_that_cannot_be_invoked_is_a_validation_error(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"TargetModel": "a.tar.gz"}, "does not run InvokeEndpoint with TargetModel"),
+        ({"TargetModel": "a.tar.gz"}, "is not a multi-model endpoint and does not support target"),
         ({"SessionId": "NEW_SESSION"}, "does not run InvokeEndpoint with SessionId"),
         ({"InferenceId": "x" * 65}, "at 'inferenceId' failed to satisfy constraint"),
         ({"CustomAttributes": "x" * 1025}, "at 'customAttributes' failed to satisfy constraint"),
