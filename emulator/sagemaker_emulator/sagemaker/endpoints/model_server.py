@@ -21,7 +21,7 @@ from sagemaker_emulator.containers.process import HostLost, Process
 from sagemaker_emulator.containers.runtime import Container
 from sagemaker_emulator.errors import JobFailed
 from sagemaker_emulator.sagemaker.jobs import archive
-from sagemaker_emulator.sagemaker.jobs.job import TAIL
+from sagemaker_emulator.sagemaker.jobs.instance import TAIL
 from sagemaker_emulator.sagemaker.registry.models import data_of
 from sagemaker_emulator.storage import s3_files
 from sagemaker_emulator.storage.location import Location
