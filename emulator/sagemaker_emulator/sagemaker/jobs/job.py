@@ -164,7 +164,9 @@ class Job:
 
     def _execute_all(self, image: str, command: Sequence[str], environment: dict[str, str]) -> Exit:
         if self.context.containers.kind == Relocate.kind:
-            self.log(["Under the runtime relocate, the names of the job's hosts have no addresses."])
+            self.log(
+                ["Under the runtime relocate, the names of the job's hosts have no addresses."]
+            )
         failed: list[Exit | Exception] = []  # in the order in which they failed
 
         def execute(instance: Instance) -> Exit | None:
