@@ -241,6 +241,10 @@ def test_models_endpoints_pipelines_and_tuning_jobs_are_found(context: Context) 
     context.store.put("pipeline", "p", names)
     (pipeline,) = search(context, "Pipeline", by("PipelineName", "Contains", "P"))
     assert pipeline["Pipeline"]["CreatedBy"]["IamIdentity"]
+    version = {"Name": "p/1", "PipelineArn": names["PipelineArn"], "PipelineVersionId": 1}
+    context.store.put("pipeline-version", "p/1", version)
+    (found,) = search(context, "PipelineVersion", by("PipelineVersionId", "Equals", "1"))
+    assert found["PipelineVersion"]["PipelineArn"] == names["PipelineArn"]
     kind = "hyper-parameter-tuning-job"
     tuning = {
         "HyperParameterTuningJobName": "t",

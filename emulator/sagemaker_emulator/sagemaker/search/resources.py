@@ -14,6 +14,7 @@ from sagemaker_emulator.sagemaker import tags
 from sagemaker_emulator.sagemaker.defaults import JOBS, MODEL, fill, with_user
 from sagemaker_emulator.sagemaker.jobs.kinds import TRAINING, TRANSFORM, TUNING
 from sagemaker_emulator.sagemaker.pipelines.run import records
+from sagemaker_emulator.sagemaker.pipelines.versions import VERSION
 from sagemaker_emulator.sagemaker.registry import packages
 from sagemaker_emulator.storage.store import Document
 
@@ -27,7 +28,7 @@ class Resource:
     Attributes:
         record: its member of SearchRecord.
         kind: of its documents in the store.
-        arn: the member that tells one from another.
+        arn: the member that tells one document from another.
         view: returns what SearchRecord shows of a document, without its tags.
         name: the member that is the document's name in the store, if one is.
         stored: whether the view's texts are in the document as they are.
@@ -51,6 +52,8 @@ class Resource:
 
     def tagged(self, context: Context, document: Document) -> Document:
         """A resource with its tags."""
+        if "Tags" not in self.shape.members:
+            return document
         return {**document, "Tags": tags.get(context, document[self.arn])}
 
 
@@ -127,6 +130,7 @@ RESOURCES = {
         "ModelPackageGroupName",
     ),
     "Pipeline": Resource("Pipeline", records.PIPELINE, "PipelineArn", with_user, "PipelineName"),
+    "PipelineVersion": Resource("PipelineVersion", VERSION, "Name", with_user),
     "PipelineExecution": Resource(
         "PipelineExecution", records.EXECUTION, "PipelineExecutionArn", _execution
     ),
