@@ -35,7 +35,11 @@ from sagemaker_emulator.sagemaker.jobs import operations as jobs
 from sagemaker_emulator.sagemaker.jobs import processing, training
 from sagemaker_emulator.sagemaker.jobs.kinds import PROCESSING, TRAINING, TRANSFORM
 from sagemaker_emulator.sagemaker.jobs.running import RunningJobs
-from sagemaker_emulator.sagemaker.pipelines import callback_operations, execution_operations
+from sagemaker_emulator.sagemaker.pipelines import (
+    callback_operations,
+    execution_operations,
+    version_operations,
+)
 from sagemaker_emulator.sagemaker.pipelines import operations as pipelines
 from sagemaker_emulator.sagemaker.pipelines.run.executions import Executions
 from sagemaker_emulator.sagemaker.registry import group_policies, groups, models, packages
@@ -82,7 +86,7 @@ from sagemaker_emulator.version import VERSION
 OPERATIONS: tuple[ModuleType, ...] = (
     *(tags, jobs, processing, training, transform, tuning, configs, endpoints, capacity),
     *(group_policies, groups, models, packages),
-    *(pipelines, execution_operations, callback_operations, search),
+    *(pipelines, version_operations, execution_operations, callback_operations, search),
     *(
         events,
         rule_tags,

@@ -154,7 +154,7 @@ class _Properties(Mapping[str, Mapping[str, Any]]):
 
     def _read(self, step: Step) -> Mapping[str, Any]:
         if step.definition.type == "Condition":
-            return {"Outcome": step.outcome}
+            return {"Outcome": step.outcome == "True"}
         type_ = RESOURCE_STEPS.get(step.definition.type)
         if type_ is None:
             outputs = {each["Name"]: each["Value"] for each in step.returned}

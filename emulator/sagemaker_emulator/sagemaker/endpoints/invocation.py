@@ -13,10 +13,11 @@ from sagemaker_emulator.errors import invalid
 
 ATTRIBUTES = "x-amzn-sagemaker-custom-attributes"
 VARIANT = "x-amzn-sagemaker-target-variant"
+CONTAINER = "x-amzn-sagemaker-target-container-hostname"
 INFERENCE_ID = "x-amzn-sagemaker-inference-id"
 # What AWS passes on to the container; the rest of the request was for the service.
 _PASSED = ("content-type", "accept", ATTRIBUTES, INFERENCE_ID)
-_HONOURED = {*_PASSED, VARIANT}
+_HONOURED = {*_PASSED, VARIANT, CONTAINER}
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,11 @@ class Invocation:
         """The headers that the container gets."""
         passed = {"content-type": "application/octet-stream", "accept": "*/*"}
         return passed | {key: self.headers[key] for key in _PASSED if key in self.headers}
+
+    @property
+    def container(self) -> str | None:
+        """The TargetContainerHostname; None without one."""
+        return self.headers.get(CONTAINER)
 
     @property
     def attributes(self) -> str:

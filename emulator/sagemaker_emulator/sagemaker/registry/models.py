@@ -21,17 +21,18 @@ if TYPE_CHECKING:
 _KIND = "model"
 _HONOURED_CONTAINER = """{
     Image ModelDataUrl ModelDataSource{S3DataSource{S3Uri CompressionType}} Environment
-    ModelPackageName Mode AdditionalModelDataSources InferenceSpecificationName
+    ModelPackageName Mode AdditionalModelDataSources InferenceSpecificationName ContainerHostname
 }"""
 _HONOURED = f"""
     ModelName Tags PrimaryContainer{_HONOURED_CONTAINER} Containers{_HONOURED_CONTAINER}
+    InferenceExecutionConfig{{Mode}}
 """
 _KEPT_CONTAINER = """{
-    ContainerHostname ImageConfig ModelDataSource{S3DataSource{S3DataType ModelAccessConfig}}
+    ImageConfig ModelDataSource{S3DataSource{S3DataType ModelAccessConfig}}
 }"""
 _KEPT = f"""
     PrimaryContainer{_KEPT_CONTAINER} Containers{_KEPT_CONTAINER}
-    ExecutionRoleArn VpcConfig EnableNetworkIsolation InferenceExecutionConfig
+    ExecutionRoleArn VpcConfig EnableNetworkIsolation
 """
 _UNSUPPORTED = {
     "AdditionalModelDataSources": "the emulator fetches one model: pack all into ModelDataUrl",
@@ -44,16 +45,10 @@ _UNSUPPORTED = {
 def create_model(context: Context, request: types.CreateModelInputTypeDef) -> Response:
     """Create a model; a container with ModelPackageName uses that package's image and data."""
     name = request["ModelName"]
-    containers = [request["PrimaryContainer"]] if "PrimaryContainer" in request else []
-    containers += request.get("Containers", [])
-    if not containers:
-        raise invalid("CreateModel needs a PrimaryContainer or Containers")
-    if len(containers) > 1:
-        raise invalid(
-            f"model {name} has {len(containers)} containers; the emulator serves one, and neither "
-            "chains containers (Serial) nor chooses among them (Direct): make a model of each, or "
-            "one image that does the work of all"
-        )
+    if ("PrimaryContainer" in request) == bool(request.get("Containers")):
+        raise invalid("CreateModel needs either a PrimaryContainer or Containers")
+    containers = containers_of(request)
+    _check_names(request)
     for container in containers:
         if container.get("Mode") == "MultiModel":
             raise invalid(
@@ -78,6 +73,40 @@ def create_model(context: Context, request: types.CreateModelInputTypeDef) -> Re
             raise invalid(f'Cannot create already existing model "{arn}".')
         tags.add(context, arn, request.get("Tags"))
     return {"ModelArn": arn}
+
+
+def containers_of(model: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The containers of CreateModel's request or of DescribeModel's response."""
+    return model.get("Containers") or [model["PrimaryContainer"]]
+
+
+def is_direct(model: Mapping[str, Any]) -> bool:
+    """Whether a request goes to one of a model's containers alone, which it names."""
+    return bool(model.get("InferenceExecutionConfig", {}).get("Mode") == "Direct")
+
+
+def _check_names(model: Mapping[str, Any]) -> None:
+    """Check that the containers can be told apart.
+
+    Rules: API reference of ContainerDefinition (ContainerHostname); developer guide, "Create a
+    multi-container endpoint".
+
+    Raises:
+        ApiError: one of them has no name and needs one, or two have the same.
+    """
+    place = f"model {model['ModelName']}"
+    names = [each.get("ContainerHostname") for each in containers_of(model)]
+    named = [name for name in names if name]
+    if is_direct(model) and len(names) < 2:
+        raise invalid(
+            f"{place}: InferenceExecutionConfig Mode Direct needs more than one container in "
+            "Containers; leave InferenceExecutionConfig out"
+        )
+    if len(named) < len(names) and (named or is_direct(model)):
+        why = "in the Mode Direct" if is_direct(model) else "where one of them has it"
+        raise invalid(f"{place}: every container needs a ContainerHostname {why}")
+    if len(set(named)) < len(named):
+        raise invalid(f"{place}: each ContainerHostname must differ, and they are {named}")
 
 
 def data_of(container: Mapping[str, Any]) -> tuple[str, bool]:

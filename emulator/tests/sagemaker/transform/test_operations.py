@@ -13,7 +13,7 @@ from emulator_process import Emulator
 from local_context import local_context
 from transform_batch import BUCKET, GROUP, ROLE, Batch, data_log
 
-from sagemaker_emulator.sagemaker.endpoints.model_server import ServedModel
+from sagemaker_emulator.sagemaker.endpoints.served_model import ServedModel
 from sagemaker_emulator.sagemaker.jobs.job import Job, JobStopped
 from sagemaker_emulator.sagemaker.jobs.kinds import TRANSFORM
 from sagemaker_emulator.sagemaker.transform import batch as batch_module

@@ -85,7 +85,7 @@ class ExecutionThread(threading.Thread):
         """Start and skip what the plan says; return the final status if the execution is over."""
         steps = records.step_records(self._context.store, self._arn)
         outcomes = {
-            name: record["Properties"]["Outcome"] == "True"
+            name: records.properties(record)["Outcome"]
             for name, record in steps.items()
             if self._definition.steps[name].type == "Condition"
             and record["StepStatus"] == "Succeeded"

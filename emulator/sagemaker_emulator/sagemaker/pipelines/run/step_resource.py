@@ -120,17 +120,19 @@ class StepResource:
 
     def _create(self, name: str, arguments: dict[str, Any]) -> str:
         operation, request = self._create_operation, {self._name_member: name, **arguments}
-        if self._type.type == "RegisterModel":
-            request = arguments
-            self._create_missing_group(arguments.get("ModelPackageGroupName"))
+        group = arguments.get("ModelPackageGroupName")
+        if self._type.type == "RegisterModel" and group:
+            if self._name_member not in self._run.step.arguments:
+                request = arguments  # the version's name is the group's and a number
+            self._create_missing_group(group)
         elif self._type.type == "Endpoint" and self._exists("DescribeEndpoint", EndpointName=name):
             operation = "UpdateEndpoint"
             request.pop("Tags", None)
         return str(self._call(operation, **request)[f"{self._type.noun}Arn"])
 
-    def _create_missing_group(self, group: str | None) -> None:
+    def _create_missing_group(self, group: str) -> None:
         request = {"ModelPackageGroupName": group}
-        if group and not self._exists("DescribeModelPackageGroup", **request):
+        if not self._exists("DescribeModelPackageGroup", **request):
             self._call("CreateModelPackageGroup", **request)
 
     def _exists(self, describe: str, **request: Any) -> bool:

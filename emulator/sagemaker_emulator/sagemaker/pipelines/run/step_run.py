@@ -91,7 +91,7 @@ class StepRun:
 
     def _scope(self, job_name: str) -> Scope:
         properties = {
-            name: record["Properties"]
+            name: records.properties(record)
             for name, record in records.step_records(self.context.store, self.arn).items()
             if record["StepStatus"] == "Succeeded" and "Properties" in record
         }
