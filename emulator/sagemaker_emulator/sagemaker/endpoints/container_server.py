@@ -19,7 +19,7 @@ from sagemaker_emulator.containers.process import HostLost, Process
 from sagemaker_emulator.containers.runtime import Container
 from sagemaker_emulator.errors import JobFailed
 from sagemaker_emulator.sagemaker.endpoints.served_model import ServedContainer
-from sagemaker_emulator.sagemaker.jobs.job import TAIL
+from sagemaker_emulator.sagemaker.jobs.instance import TAIL
 
 PING_EVERY = 0.05
 STARTUP_SECONDS = 480.0
