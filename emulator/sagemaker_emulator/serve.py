@@ -55,7 +55,16 @@ from sagemaker_emulator.services.deliveries import Deliveries
 from sagemaker_emulator.services.events import operations as events
 from sagemaker_emulator.services.events import tags as rule_tags
 from sagemaker_emulator.services.events.bus import EventBus
-from sagemaker_emulator.services.functions import invoke_config, policy, source_mappings, versions
+from sagemaker_emulator.services.functions import (
+    aliases,
+    concurrency,
+    invoke,
+    invoke_config,
+    layers,
+    policy,
+    source_mappings,
+    versions,
+)
 from sagemaker_emulator.services.functions import operations as functions
 from sagemaker_emulator.services.functions import tags as function_tags
 from sagemaker_emulator.services.functions.invoker import Invoker
@@ -97,6 +106,10 @@ OPERATIONS: tuple[ModuleType, ...] = (
         versions,
         moves,
         function_tags,
+        aliases,
+        concurrency,
+        invoke,
+        layers,
         invoke_config,
         source_mappings,
         schedules,
