@@ -102,7 +102,7 @@ class StepResource:
             return not type_.has_status or described[self._status_member] in ended
 
         try:
-            run.wait(is_done)
+            run.wait(is_done, resource)
         except StoppedError:
             if type_.can_stop and not run.closing.is_set():
                 run.progress.update(StepStatus="Stopping")
