@@ -26,7 +26,7 @@ from sagemaker_emulator.credentials import Credentials
 from sagemaker_emulator.errors import StartError
 from sagemaker_emulator.options import Options, choose_sockets, require_images
 from sagemaker_emulator.proxies import past_proxies
-from sagemaker_emulator.sagemaker import search, tags
+from sagemaker_emulator.sagemaker import tags
 from sagemaker_emulator.sagemaker.endpoints import capacity, configs
 from sagemaker_emulator.sagemaker.endpoints import operations as endpoints
 from sagemaker_emulator.sagemaker.endpoints.capture import Captures
@@ -43,6 +43,7 @@ from sagemaker_emulator.sagemaker.pipelines import (
 from sagemaker_emulator.sagemaker.pipelines import operations as pipelines
 from sagemaker_emulator.sagemaker.pipelines.run.executions import Executions
 from sagemaker_emulator.sagemaker.registry import group_policies, groups, models, packages
+from sagemaker_emulator.sagemaker.search import operations as search
 from sagemaker_emulator.sagemaker.transform import operations as transform
 from sagemaker_emulator.sagemaker.tuning import operations as tuning
 from sagemaker_emulator.sagemaker.tuning.tuners import Tuners
