@@ -25,7 +25,7 @@ HONOURED = """
     ProcessingResources{ClusterConfig{InstanceCount InstanceType}}
 """
 KEPT = """
-    NetworkConfig ExperimentConfig
+    NetworkConfig
     ProcessingInputs{S3Input{S3DataDistributionType}}
     ProcessingOutputConfig{KmsKeyId}
     ProcessingResources{ClusterConfig{VolumeSizeInGB VolumeKmsKeyId}}

@@ -38,7 +38,7 @@ HONOURED = """
     TransformOutput{S3OutputPath Accept AssembleWith} TransformResources{InstanceCount}
 """
 KEPT = """
-    ExperimentConfig TransformOutput{KmsKeyId}
+    TransformOutput{KmsKeyId}
     TransformResources{InstanceType VolumeKmsKeyId TransformAmiVersion}
 """
 MOST = 100  # MB under way at once, and of one object
