@@ -89,10 +89,10 @@ TRAINING: dict[str, Any] = {
                 "ModelName": "m",
                 "PrimaryContainer": {
                     "Image": "plain",
-                    "MultiModelConfig": {"ModelCacheSetting": "Enabled"},
+                    "ContainerMetricsConfig": {"MetricsEndpoints": [{"MetricsEndpointPath": "/m"}]},
                 },
             },
-            "PrimaryContainer.MultiModelConfig.ModelCacheSetting",
+            "PrimaryContainer.ContainerMetricsConfig.MetricsEndpoints",
         ),
         (
             "CreateModelPackageGroup",

@@ -39,8 +39,9 @@ _FILTERS = ("ExperimentName", "TrialName", "SourceArn")
 def create_component(
     context: Context, request: types.CreateTrialComponentRequestTypeDef
 ) -> Response:
-    """Create a trial component of no trial."""
-    return records.create(context, COMPONENT, request, Parents=[])
+    """Create a trial component of no trial; the SDK expects all maps, if empty ones."""
+    empty: dict[str, Any] = {member: {} for member in _MAPS}
+    return records.create(context, COMPONENT, {**empty, **request}, Parents=[])
 
 
 @operation("DescribeTrialComponent", honours=paths("TrialComponentName"))

@@ -9,7 +9,8 @@ from sagemaker_emulator.aws.dispatch import Response, operation
 from sagemaker_emulator.aws.members import paths
 from sagemaker_emulator.sagemaker.experiments import job_components
 from sagemaker_emulator.sagemaker.jobs import documents, processing_container
-from sagemaker_emulator.sagemaker.jobs.job import MAX_RUNTIME, REASON_LENGTH, Job, JobStopped
+from sagemaker_emulator.sagemaker.jobs.instance import REASON_LENGTH
+from sagemaker_emulator.sagemaker.jobs.job import MAX_RUNTIME, Job, JobStopped
 from sagemaker_emulator.sagemaker.jobs.kinds import PROCESSING
 from sagemaker_emulator.storage.store import Document
 

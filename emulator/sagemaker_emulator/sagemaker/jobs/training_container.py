@@ -1,7 +1,7 @@
 """A training container: its files under /opt/ml, and the upload of what it wrote.
 
 Contract: SageMaker developer guide, "How Amazon SageMaker AI provides training information" and
-"... processes training output". One instance, File mode.
+"... processes training output".
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from sagemaker_emulator.aws import patterns
-from sagemaker_emulator.sagemaker.jobs import output
-from sagemaker_emulator.sagemaker.jobs.job import Exit, Job, read_message
+from sagemaker_emulator.sagemaker.jobs import channels, cluster, output
+from sagemaker_emulator.sagemaker.jobs.channels import Input
+from sagemaker_emulator.sagemaker.jobs.instance import Exit, Instance, read_message
+from sagemaker_emulator.sagemaker.jobs.job import Job
 from sagemaker_emulator.storage import s3_files
 from sagemaker_emulator.storage.store import Document
 
@@ -21,7 +23,7 @@ DAY = 86400
 HONOURED_DATA = """
     InputDataConfig{
         ChannelName ContentType CompressionType RecordWrapperType InputMode
-        DataSource{S3DataSource{S3DataType S3Uri S3DataDistributionType}}
+        DataSource{S3DataSource{S3DataType S3Uri S3DataDistributionType InstanceGroupNames}}
     }
     OutputDataConfig{S3OutputPath CompressionType}
     ResourceConfig{InstanceType InstanceCount InstanceGroups}
@@ -56,8 +58,8 @@ def problem(request: Mapping[str, Any]) -> str:
     if not algorithm.get("TrainingImage"):
         return "AlgorithmSpecification.TrainingImage is missing; the emulator has no AlgorithmName."
     resources = request.get("ResourceConfig", {})
-    if resources.get("InstanceCount", 1) > 1 or resources.get("InstanceGroups"):
-        return "ResourceConfig: the emulator trains on one instance (InstanceCount 1)."
+    if why := cluster.problem(resources, "ResourceConfig"):
+        return why
     for key in ("DebugRuleConfigurations", "ProfilerRuleConfigurations"):
         if request.get(key):
             image = request[key][0].get("RuleEvaluatorImage", "")
@@ -77,10 +79,16 @@ def problem(request: Mapping[str, Any]) -> str:
         source = channel["DataSource"].get("S3DataSource")
         if source is None:
             return f"{where}: only S3DataSource is supported by the emulator."
-        if source["S3DataType"] != "S3Prefix":
+        if source["S3DataType"] not in ("S3Prefix", "ManifestFile"):
             return (
                 f"{where}: S3DataType {source['S3DataType']} is not supported by the emulator; "
-                "S3Prefix is."
+                "S3Prefix and ManifestFile are."
+            )
+        groups = {group["InstanceGroupName"] for group in resources.get("InstanceGroups", [])}
+        if unknown := sorted(set(_groups(channel)) - groups):
+            return (
+                f"{where}: InstanceGroupNames: ResourceConfig.InstanceGroups has no group "
+                f"{', '.join(unknown)}."
             )
         if channel.get("InputMode", mode) == "Pipe":
             return f"{where}: InputMode Pipe is not supported by the emulator; File is."
@@ -124,18 +132,17 @@ def run(job: Job, progress: Progress) -> tuple[Exit, Document]:
     algorithm = request["AlgorithmSpecification"]
     progress("Downloading")
     for channel in request.get("InputDataConfig", []):
-        job.check()
-        uri = channel["DataSource"]["S3DataSource"]["S3Uri"]
-        folder = job.local(f"input/data/{channel['ChannelName']}")
-        s3_files.download(job.s3, uri, folder, request["RoleArn"], context.region, job.check)
-    for name in ("model", "output/data", "input/data"):
-        job.local(name).mkdir(parents=True, exist_ok=True)
+        path = f"input/data/{channel['ChannelName']}"
+        channels.download(job, Input.of_channel(channel), path, _groups(channel))
     synced = _synced_folders(job)
-    for local, uri, both_ways in synced:
-        job.local(local).mkdir(parents=True, exist_ok=True)
-        if both_ways and any(True for _ in s3_files.find(job.s3, uri)):
-            s3_files.download(job.s3, uri, job.local(local), check=job.check)
-    _write_config(job)
+    for instance in job.instances:
+        for name in ("model", "output/data", "input/data"):
+            instance.local(name).mkdir(parents=True, exist_ok=True)
+        for local, uri, both_ways in synced:
+            instance.local(local).mkdir(parents=True, exist_ok=True)
+            if both_ways and any(True for _ in s3_files.find(job.s3, uri)):
+                s3_files.download(job.s3, uri, instance.local(local), check=job.check)
+        _write_config(job, instance)
     progress("Training")
     tracked = context.containers.sandbox.shares_files  # the store of tracking is a file
     ended = job.execute(
@@ -161,13 +168,20 @@ def run(job: Job, progress: Progress) -> tuple[Exit, Document]:
     progress("Uploading")
     if ended.code == 0 or ended.stopped:
         changes["ModelArtifacts"] = {"S3ModelArtifacts": _upload_model(job)}
-    if any(job.local("output/data").iterdir()):
-        output.upload_archive(job, "output/data", "output.tar.gz", _output(job))
+    if any(any(instance.local("output/data").iterdir()) for instance in job.instances):
+        output.upload_archive(job.instances, "output/data", "output.tar.gz", _output(job))
     for local, uri, _ in synced:
-        output.upload(job, local, uri)
+        output.upload(job.instances, local, uri)
     if ended.code != 0:
-        changes["FailureReason"] = ended.reason(read_message(job.local("output/failure")))
+        changes["FailureReason"] = ended.reason(
+            read_message(ended.instance.local("output/failure"))
+        )
     return ended, changes
+
+
+def _groups(channel: Mapping[str, Any]) -> list[str]:
+    """The instance groups that get a channel; all where it is empty."""
+    return list(channel["DataSource"]["S3DataSource"].get("InstanceGroupNames", []))
 
 
 def _synced_folders(job: Job) -> list[tuple[str, str, bool]]:
@@ -186,11 +200,9 @@ def _synced_folders(job: Job) -> list[tuple[str, str, bool]]:
     return folders
 
 
-def _write_config(job: Job) -> None:
+def _write_config(job: Job, instance: Instance) -> None:
     request = job.request
-    resources = request.get("ResourceConfig", {})
     mode = request["AlgorithmSpecification"].get("TrainingInputMode", "File")
-    instance = resources.get("InstanceType", "local")
     files: Document = {
         "hyperparameters": request.get("HyperParameters", {}),
         "inputdataconfig": {
@@ -203,25 +215,13 @@ def _write_config(job: Job) -> None:
                 **{key: channel[key] for key in ("ContentType",) if key in channel},
             }
             for channel in request.get("InputDataConfig", [])
+            if instance.host.group in (_groups(channel) or [instance.host.group])
         },
-        "resourceconfig": {
-            "current_host": "algo-1",
-            "current_instance_type": instance,
-            "current_group_name": "homogeneousCluster",
-            "hosts": ["algo-1"],
-            "instance_groups": [
-                {
-                    "instance_group_name": "homogeneousCluster",
-                    "instance_type": instance,
-                    "hosts": ["algo-1"],
-                }
-            ],
-            "network_interface_name": "lo",
-        },
+        "resourceconfig": cluster.resource_config(job.hosts, instance.host),
     }
     if hook := request.get("DebugHookConfig"):
         files["debughookconfig"] = {"LocalPath": "/opt/ml/output/tensors", **hook}
-    folder = job.local("input/config")
+    folder = instance.local("input/config")
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
         (folder / f"{name}.json").write_text(json.dumps(content, indent=2))
@@ -234,6 +234,6 @@ def _output(job: Job) -> str:
 def _upload_model(job: Job) -> str:
     if job.request["OutputDataConfig"].get("CompressionType") == "NONE":
         uri = f"{_output(job)}/model/"
-        output.upload(job, "model", uri)
+        output.upload(job.instances, "model", uri)
         return uri
-    return output.upload_archive(job, "model", "model.tar.gz", _output(job))
+    return output.upload_archive(job.instances, "model", "model.tar.gz", _output(job))

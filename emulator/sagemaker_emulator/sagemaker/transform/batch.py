@@ -35,11 +35,11 @@ from sagemaker_emulator.storage import s3_files
 HONOURED = """
     TransformJobName ModelName MaxConcurrentTransforms ModelClientConfig MaxPayloadInMB
     BatchStrategy Environment TransformInput DataCaptureConfig DataProcessing Tags
-    TransformOutput{S3OutputPath Accept AssembleWith} TransformResources{InstanceCount}
+    TransformOutput{S3OutputPath Accept AssembleWith}
 """
 KEPT = """
     TransformOutput{KmsKeyId}
-    TransformResources{InstanceType VolumeKmsKeyId TransformAmiVersion}
+    TransformResources{InstanceType InstanceCount VolumeKmsKeyId TransformAmiVersion}
 """
 MOST = 100  # MB under way at once, and of one object
 WATCH = 0.2  # seconds between two checks whether the job was stopped
@@ -58,8 +58,6 @@ def problem(request: Mapping[str, Any]) -> str:
         return "TransformInput: CompressionType must be None in the emulator."
     if request.get("DataCaptureConfig"):
         return "DataCaptureConfig is not supported by the emulator."
-    if request["TransformResources"]["InstanceCount"] != 1:
-        return "TransformResources.InstanceCount: the emulator runs one instance."
     if (megabytes or 0) > MOST:
         return f"MaxPayloadInMB is {megabytes}; it cannot be greater than {MOST}."
     if (megabytes or 0) * (together or 0) > MOST:
