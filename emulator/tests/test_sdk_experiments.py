@@ -27,5 +27,5 @@ def test_the_sdks_runs_are_kept_found_and_analysed(emulator: Any, tmp_path: Path
     assert done.stdout.splitlines() == [
         "['ExperimentName', 'RunName', 'TrialName']",
         "['first']",
-        "[[0.5, 'x', 2.0, 1.0, 1.0, 12.0, 's3://bucket/data']]",
+        "[[0.5, 'x', 2, 1.0, 1.0, 12, 's3://bucket/data']]",
     ]
