@@ -64,6 +64,7 @@ from sagemaker_emulator.services.functions.invoker import Invoker
 from sagemaker_emulator.services.functions.queue_pollers import QueuePollers
 from sagemaker_emulator.services.logs import events as log_events
 from sagemaker_emulator.services.logs import groups as log_groups
+from sagemaker_emulator.services.logs import queries as log_queries
 from sagemaker_emulator.services.logs import retention as log_retention
 from sagemaker_emulator.services.logs import streams as log_streams
 from sagemaker_emulator.services.logs.log_files import LogFiles
@@ -106,6 +107,7 @@ OPERATIONS: tuple[ModuleType, ...] = (
         log_groups,
         log_streams,
         log_events,
+        log_queries,
         scaling,
         scaling_tags,
         log_retention,
