@@ -31,6 +31,8 @@ from sagemaker_emulator.sagemaker.endpoints import capacity, configs
 from sagemaker_emulator.sagemaker.endpoints import operations as endpoints
 from sagemaker_emulator.sagemaker.endpoints.capture import Captures
 from sagemaker_emulator.sagemaker.endpoints.deployments import Deployments
+from sagemaker_emulator.sagemaker.experiments import components
+from sagemaker_emulator.sagemaker.experiments import operations as experiments
 from sagemaker_emulator.sagemaker.jobs import operations as jobs
 from sagemaker_emulator.sagemaker.jobs import processing, training
 from sagemaker_emulator.sagemaker.jobs.kinds import PROCESSING, TRAINING, TRANSFORM
@@ -96,6 +98,7 @@ from sagemaker_emulator.version import VERSION
 # The modules whose import registers the operations.
 OPERATIONS: tuple[ModuleType, ...] = (
     *(tags, jobs, processing, training, transform, tuning, configs, endpoints, capacity),
+    *(experiments, components),
     *(group_policies, groups, models, packages),
     *(pipelines, version_operations, execution_operations, callback_operations, search),
     *(

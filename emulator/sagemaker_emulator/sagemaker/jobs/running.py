@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from sagemaker_emulator.aws.context import Context
+from sagemaker_emulator.sagemaker.experiments import job_components
 from sagemaker_emulator.sagemaker.jobs import documents, failures
 from sagemaker_emulator.sagemaker.jobs.job import SHUTDOWN, Job, JobStopped
 from sagemaker_emulator.sagemaker.jobs.kinds import RUNNING, TRAINING, TUNING, JobKind
@@ -75,6 +76,13 @@ class RunningJobs:
         if job is not None:
             job.stop("Stopped")
 
+    def interrupt_job(self, name: str) -> None:
+        """Take a training job's instances away; nothing happens where it has ended."""
+        with self._lock:
+            job = self._jobs.get((TRAINING.resource, name))
+        if job is not None:
+            job.interrupt()
+
     def metric_history(self, job: str, metric: str) -> list[float]:
         """The values of a metric that a training job has logged so far, in order."""
         with self._lock:
@@ -136,7 +144,9 @@ class RunningJobs:
                 if document is None or document[kind.status_key] not in RUNNING:
                     return {}
                 changed = status_changes(document, kind, status, **changes)
-                return context.store.update(kind.resource, job.name, **changed)
+                ended = context.store.update(kind.resource, job.name, **changed)
+                job_components.end(context, kind, ended, job.metrics.history)
+                return ended
 
         try:
             document: Document | None = write()
