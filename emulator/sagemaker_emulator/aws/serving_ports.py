@@ -38,6 +38,7 @@ class ModelServer(Protocol):
         headers: Mapping[str, str],
         seconds: float,
         container: str | None = None,
+        model: str | None = None,
     ) -> Answer:
         """Send a request through the containers, or to the one of that name."""
 
@@ -57,8 +58,8 @@ class Deployment(Protocol):
     def copy(self, send: Callable[[], object]) -> None:
         """Send the copy of a request to the shadow variant soon."""
 
-    def target_problem(self, variant: str, hostname: str | None) -> str:
-        """Why a request to a variant cannot name this container, or none; empty where it can."""
+    def target_problem(self, variant: str, hostname: str | None, model: str | None) -> str:
+        """Why a request to a variant cannot have such a target; empty where it can."""
 
     def count(self, variant: str) -> int:
         """How many instances of a variant take requests; 0 where it is serverless."""

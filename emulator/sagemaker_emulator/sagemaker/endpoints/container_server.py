@@ -26,7 +26,7 @@ STARTUP_SECONDS = 480.0
 STOP_GRACE = 10.0
 
 
-class _Stopped(Exception):
+class _Stopped(RuntimeError):
     """The server was asked to stop before its container ran."""
 
 
@@ -40,6 +40,11 @@ class ContainerServer:
         folder: its own, deleted by `stop`.
         log: called with its output.
         environment: variables beside the model's.
+
+    Attributes:
+        served: what it serves.
+        starts: how often its process was started.
+        client: sends requests to it.
     """
 
     def __init__(
@@ -54,6 +59,7 @@ class ContainerServer:
         self.name = name
         self._context = context
         self.served = served
+        self.starts = 0
         self._folder = folder
         self._write_log = log
         self._environment = environment or {}
@@ -166,6 +172,7 @@ class ContainerServer:
             self._write_log(lines)
 
     def _run(self) -> int:
+        self.starts += 1
         container = Container(
             self.served.image,
             ("serve",),
@@ -173,6 +180,7 @@ class ContainerServer:
                 "SAGEMAKER_BIND_TO_PORT": str(self._port),
                 # Not AWS's: there, a container has a network of its own to listen on.
                 "SERVE_HOST": "127.0.0.1",
+                **({"SAGEMAKER_MULTI_MODEL": "true"} if self.served.multi_model else {}),
                 **self._environment,
                 **self.served.environment,
             },

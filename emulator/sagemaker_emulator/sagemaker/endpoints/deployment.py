@@ -51,6 +51,7 @@ class Deployment:
         self._shadows: dict[str, float] = {
             v["VariantName"]: variants.weight_of(v) for v in config.get(variants.SHADOW) or []
         }
+        self._endpoint = endpoint
         self._models = models
         self._copies = Copies(endpoint)
         self._active = 0
@@ -128,9 +129,9 @@ class Deployment:
         """Send the copy of a request to the shadow variant soon; it takes microseconds."""
         self._copies.send(send)
 
-    def target_problem(self, variant: str, hostname: str | None) -> str:
-        """Why a request to a variant cannot name this container, or none; empty where it can."""
-        return self._models[variant].target_problem(hostname)
+    def target_problem(self, variant: str, hostname: str | None, model: str | None) -> str:
+        """Why a request to a variant cannot have such a target; empty where it can."""
+        return self._models[variant].target_problem(self._endpoint, hostname, model)
 
     def count(self, variant: str) -> int:
         """How many instances of a variant take requests; 0 where it is serverless."""

@@ -10,6 +10,7 @@ from functools import cache
 from sagemaker_emulator.aws import request_shapes
 from sagemaker_emulator.aws.dispatch import service_model
 from sagemaker_emulator.errors import invalid
+from sagemaker_emulator.sagemaker.endpoints.loaded_models import TARGET_MODEL
 
 ATTRIBUTES = "x-amzn-sagemaker-custom-attributes"
 VARIANT = "x-amzn-sagemaker-target-variant"
@@ -17,7 +18,7 @@ CONTAINER = "x-amzn-sagemaker-target-container-hostname"
 INFERENCE_ID = "x-amzn-sagemaker-inference-id"
 # What AWS passes on to the container; the rest of the request was for the service.
 _PASSED = ("content-type", "accept", ATTRIBUTES, INFERENCE_ID)
-_HONOURED = {*_PASSED, VARIANT, CONTAINER}
+_HONOURED = {*_PASSED, VARIANT, CONTAINER, TARGET_MODEL}
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,11 @@ class Invocation:
     def container(self) -> str | None:
         """The TargetContainerHostname; None without one."""
         return self.headers.get(CONTAINER)
+
+    @property
+    def model(self) -> str | None:
+        """The TargetModel; None without one."""
+        return self.headers.get(TARGET_MODEL)
 
     @property
     def attributes(self) -> str:

@@ -64,7 +64,7 @@ def _invoke(context: Context, document: Document, request: Invocation) -> HttpRe
     if variant is None:
         message = f"Variant {target} of endpoint {name} cannot be invoked; "
         return _error("ValidationError", f"{message}there are {', '.join(deployment.weights)}.")
-    if problem := deployment.target_problem(variant, request.container):
+    if problem := deployment.target_problem(variant, request.container, request.model):
         return _error("ValidationError", problem)
     if (shadow := deployment.shadow(variant)) is not None:
         deployment.copy(partial(_ask_shadow, context, deployment, shadow, request))
@@ -78,6 +78,8 @@ def _invoke(context: Context, document: Document, request: Invocation) -> HttpRe
     except Throttled:
         message = f"Endpoint {name} has as many requests under way as its MaxConcurrency allows."
         return _error("ThrottlingException", message)
+    except ApiError as refusal:  # of a multi-model container
+        return _error(refusal.code, refusal.message, refusal.status)
     except JobFailed as failure:
         return _model_error(context, name, str(failure), 500, "")
     except NoAnswer as silence:
@@ -115,6 +117,7 @@ def _ask(context: Context, deployment: Deployment, variant: str, request: Invoca
         Throttled: a serverless variant has too many requests under way.
         JobFailed: the server of a serverless variant does not start.
         NoAnswer: a container did not respond.
+        ApiError: a multi-model container does not get the model.
     """
     # Not after the response: the instances may be others then.
     count = deployment.count(variant)
@@ -127,7 +130,9 @@ def _ask(context: Context, deployment: Deployment, variant: str, request: Invoca
     try:
         with deployment.server(variant) as server:
             sent = time.perf_counter()
-            answer = server.invoke(request.body, request.passed, TIMEOUT, request.container)
+            answer = server.invoke(
+                request.body, request.passed, TIMEOUT, request.container, request.model
+            )
     except (NoAnswer, JobFailed):
         _measure(context, dimensions, share)
         raise
@@ -148,11 +153,11 @@ def _ask_shadow(
     context: Context, deployment: Deployment, variant: str, request: Invocation
 ) -> None:
     """Send the copy of a request to a shadow variant; its answer is measured and captured only."""
-    if deployment.target_problem(variant, request.container):
+    if deployment.target_problem(variant, request.container, request.model):
         return  # its model has other containers than the production variant's
     try:
         _ask(context, deployment, variant, request)
-    except (Replaced, NoAnswer):  # measured, and in the log of its container
+    except (Replaced, NoAnswer, ApiError):  # measured, and in the log of its container
         return
 
 

@@ -21,6 +21,7 @@ from sagemaker_emulator.sagemaker.endpoints.container_server import (
     STARTUP_SECONDS,
     ContainerServer,
 )
+from sagemaker_emulator.sagemaker.endpoints.loaded_models import LoadedModels
 from sagemaker_emulator.sagemaker.endpoints.served_model import ServedModel
 
 ANY_TYPE = "application/octet-stream"
@@ -88,17 +89,14 @@ class ModelServer:
         def write(container: str) -> Callable[[list[str]], None]:
             return lambda lines: log("" if alone else container, lines)
 
-        self._containers = [
-            ContainerServer(
-                context,
-                name,
-                each,
-                folder if alone else folder / each.hostname,
-                write(each.hostname),
-                environment,
-            )
-            for each in model.containers
-        ]
+        self._containers: list[ContainerServer] = []
+        self._models: dict[str, LoadedModels] = {}  # of multi-model containers, by hostname
+        for each in model.containers:
+            place = folder if alone else folder / each.hostname
+            server = ContainerServer(context, name, each, place, write(each.hostname), environment)
+            self._containers.append(server)
+            if each.multi_model:
+                self._models[each.hostname] = LoadedModels(context, server, place)
 
     def start(
         self, seconds: float = STARTUP_SECONDS, check: Callable[[], None] = lambda: None
@@ -150,6 +148,7 @@ class ModelServer:
         headers: Mapping[str, str],
         seconds: float,
         container: str | None = None,
+        model: str | None = None,
     ) -> Answer:
         """Send a request through the containers, or to one of them.
 
@@ -159,35 +158,43 @@ class ModelServer:
                 content type, the last its accept.
             seconds: the longest wait for the last response.
             container: the name of the one that gets the request, of a model of the mode Direct.
+            model: the TargetModel, which multi-model containers load.
 
         Returns:
             The last container's response, or the first one that is an error.
 
         Raises:
             NoAnswer: a container did not respond, or too late.
+            ApiError: a multi-model container does not get the model.
         """
         chain = [each for each in self._containers if container in (None, each.served.hostname)]
         deadline = time.monotonic() + seconds
         *before, last = chain
         for each in before:
             # What its answer is to be is for the container to choose, as nobody asked for it.
-            answer = _post(each, body, {**headers, "accept": "*/*"}, deadline)
+            answer = self._post(each, body, {**headers, "accept": "*/*"}, deadline, model)
             if not answer.response.is_success:
                 return answer
             body = answer.response.content
             headers = {**headers, "content-type": answer.content_type}
-        return _post(last, body, headers, deadline)
+        return self._post(last, body, headers, deadline, model)
 
-
-def _post(
-    server: ContainerServer,
-    body: bytes | Iterable[bytes],
-    headers: Mapping[str, str],
-    deadline: float,
-) -> Answer:
-    left = max(deadline - time.monotonic(), SHORTEST)
-    try:
-        response = server.client.post("/invocations", content=body, headers=headers, timeout=left)
-    except (httpx.TransportError, RuntimeError) as error:  # RuntimeError: its client was closed
-        raise NoAnswer(server.served.hostname, error) from error
-    return Answer(server.served.hostname, response)
+    def _post(
+        self,
+        server: ContainerServer,
+        body: bytes | Iterable[bytes],
+        headers: Mapping[str, str],
+        deadline: float,
+        model: str | None,
+    ) -> Answer:
+        hostname = server.served.hostname
+        try:
+            if (models := self._models.get(hostname)) is not None and model is not None:
+                return Answer(hostname, models.invoke(model, body, headers, deadline))
+            left = max(deadline - time.monotonic(), SHORTEST)
+            post = server.client.post
+            return Answer(
+                hostname, post("/invocations", content=body, headers=headers, timeout=left)
+            )
+        except (httpx.TransportError, RuntimeError) as error:  # RuntimeError: its client was closed
+            raise NoAnswer(hostname, error) from error

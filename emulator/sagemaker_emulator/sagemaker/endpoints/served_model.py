@@ -30,6 +30,8 @@ class ServedContainer:
         data: the URI of model.tar.gz, or of a prefix where `packed` is false; may be empty.
         environment: the variables of the model.
         hostname: its name in the model.
+        multi_model: whether `data` is a prefix of many models, each loaded when it is asked for.
+        caches: whether a multi-model container keeps a model that it has loaded.
     """
 
     image: str
@@ -37,6 +39,8 @@ class ServedContainer:
     packed: bool = True
     environment: dict[str, str] = field(default_factory=dict)
     hostname: str = PRIMARY
+    multi_model: bool = False
+    caches: bool = True
 
     def unpack(self, s3: Path, folder: Path, check: Callable[[], None]) -> None:
         """Put the model's files into a folder; whatever `check` raises ends it.
@@ -45,7 +49,7 @@ class ServedContainer:
             JobFailed: there is no such object, or it is no archive.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        if not self.data:
+        if not self.data or self.multi_model:
             return
         if not self.packed:
             s3_files.download(s3, self.data, folder, check=check)
@@ -91,31 +95,45 @@ class ServedModel:
             ]
         return cls(tuple(served), is_direct(model))
 
-    def target_problem(self, hostname: str | None) -> str:
-        """Why a request cannot name this container, or none; empty where it can.
+    def target_problem(self, endpoint: str, hostname: str | None, model: str | None) -> str:
+        """Why a request cannot have such a target; empty where it can.
 
-        The three faults are those of the developer guide, "Invoke a multi-container endpoint with
-        direct invocation".
+        The faults are those of the developer guide, "Invoke a multi-container endpoint with direct
+        invocation" and "Invoke a Multi-Model Endpoint".
 
         Args:
+            endpoint: the endpoint's name.
             hostname: the request's TargetContainerHostname.
+            model: the request's TargetModel.
         """
-        if not self.direct:
-            if hostname is None:
-                return ""
+        asked = self.containers
+        if self.direct:
+            names = [container.hostname for container in self.containers]
+            if hostname not in names:
+                problem = "is missing" if hostname is None else f"{hostname} does not exist"
+                return (
+                    f"TargetContainerHostname {problem}: endpoint {endpoint} is configured for "
+                    f"direct invocation. Its containers are {', '.join(names)}."
+                )
+            asked = tuple(each for each in self.containers if each.hostname == hostname)
+        elif hostname is not None:
             return (
-                f"TargetContainerHostname is {hostname}, but the endpoint is not configured for "
-                "direct invocation. Leave it out, or create the model with "
+                f"TargetContainerHostname is {hostname}, but endpoint {endpoint} is not configured "
+                "for direct invocation. Leave it out, or create the model with "
                 "InferenceExecutionConfig Mode Direct."
             )
-        names = [container.hostname for container in self.containers]
-        if hostname in names:
-            return ""
-        problem = "is missing" if hostname is None else f"{hostname} does not exist"
-        return (
-            f"TargetContainerHostname {problem}: the endpoint is configured for direct invocation. "
-            f"Its containers are {', '.join(names)}."
-        )
+        if any(each.multi_model for each in asked):
+            if model is None:
+                return (
+                    f"Endpoint {endpoint} is a multi-model endpoint and requires a target model "
+                    "header: TargetModel is the key of a model below ModelDataUrl."
+                )
+        elif model is not None:
+            return (
+                f"Endpoint {endpoint} is not a multi-model endpoint and does not support target "
+                "model header."
+            )
+        return ""
 
 
 def _served(context: Context, container: Mapping[str, Any]) -> list[ServedContainer]:
@@ -133,6 +151,8 @@ def _served(context: Context, container: Mapping[str, Any]) -> list[ServedContai
             {**each.get("Environment", {}), **environment},
             (container if alone else each).get("ContainerHostname")
             or each.get("ContainerHostname", PRIMARY),
+            container.get("Mode") == "MultiModel",
+            container.get("MultiModelConfig", {}).get("ModelCacheSetting") != "Disabled",
         )
         for each in own
     ]

@@ -221,14 +221,18 @@ def check_model(context: Context, variant: Mapping[str, Any], model: Mapping[str
     """Check that a variant's model may be serverless, where the variant is.
 
     Raises:
-        ApiError: the model has a network of its own, or several containers.
+        ApiError: the model has a network of its own, several containers, or many models.
     """
     if "ServerlessConfig" not in variant:
         return
-    if len(ServedModel.describe(context, variant["ModelName"]).containers) > 1:
+    containers = ServedModel.describe(context, variant["ModelName"]).containers
+    kind = "an inference pipeline" if len(containers) > 1 else ""
+    if any(container.multi_model for container in containers):
+        kind = "a multi-model container"
+    if kind:
         raise invalid(
-            f"ProductionVariants ({variant['VariantName']}): serverless endpoints cannot have an "
-            f"inference pipeline, which the model {variant['ModelName']} is. Set InstanceType and "
+            f"ProductionVariants ({variant['VariantName']}): serverless endpoints cannot have "
+            f"{kind}, as the model {variant['ModelName']} is. Set InstanceType and "
             "InitialInstanceCount in place of ServerlessConfig."
         )
     if wrong := [key for key in ("VpcConfig", "EnableNetworkIsolation") if model.get(key)]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from sagemaker_emulator.aws import patterns
 from sagemaker_emulator.sagemaker.jobs import channels, cluster, output
-from sagemaker_emulator.sagemaker.jobs.channels import Input
+from sagemaker_emulator.sagemaker.jobs.channels import groups_of
 from sagemaker_emulator.sagemaker.jobs.instance import Exit, Instance, read_message
 from sagemaker_emulator.sagemaker.jobs.job import Job
 from sagemaker_emulator.storage import s3_files
@@ -22,8 +22,10 @@ DAY = 86400
 # Of the members that a training job has in common with a tuning job's definition.
 HONOURED_DATA = """
     InputDataConfig{
-        ChannelName ContentType CompressionType RecordWrapperType InputMode
-        DataSource{S3DataSource{S3DataType S3Uri S3DataDistributionType InstanceGroupNames}}
+        ChannelName ContentType CompressionType RecordWrapperType InputMode ShuffleConfig
+        DataSource{S3DataSource{
+            S3DataType S3Uri S3DataDistributionType InstanceGroupNames AttributeNames
+        }}
     }
     OutputDataConfig{S3OutputPath CompressionType}
     ResourceConfig{InstanceType InstanceCount InstanceGroups}
@@ -74,28 +76,12 @@ def problem(request: Mapping[str, Any]) -> str:
             where = f"AlgorithmSpecification.MetricDefinitions[{i}] ({definition['Name']})"
             return f"{where}: the regular expression {definition['Regex']!r} is wrong: {error}."
     mode = algorithm.get("TrainingInputMode", "File")
+    groups = [group["InstanceGroupName"] for group in resources.get("InstanceGroups", [])]
     for i, channel in enumerate(request.get("InputDataConfig", [])):
         where = f"InputDataConfig[{i}] ({channel['ChannelName']})"
-        source = channel["DataSource"].get("S3DataSource")
-        if source is None:
-            return f"{where}: only S3DataSource is supported by the emulator."
-        if source["S3DataType"] not in ("S3Prefix", "ManifestFile"):
-            return (
-                f"{where}: S3DataType {source['S3DataType']} is not supported by the emulator; "
-                "S3Prefix and ManifestFile are."
-            )
-        groups = {group["InstanceGroupName"] for group in resources.get("InstanceGroups", [])}
-        if unknown := sorted(set(_groups(channel)) - groups):
-            return (
-                f"{where}: InstanceGroupNames: ResourceConfig.InstanceGroups has no group "
-                f"{', '.join(unknown)}."
-            )
-        if channel.get("InputMode", mode) == "Pipe":
-            return f"{where}: InputMode Pipe is not supported by the emulator; File is."
-        if channel.get("CompressionType", "None") != "None":
-            return f"{where}: CompressionType must be None in the emulator."
-        if channel.get("RecordWrapperType", "None") != "None":
-            return f"{where}: RecordWrapperType must be None in the emulator."
+        why = channels.problem(channel, channel.get("InputMode", mode), groups)
+        if why:
+            return f"{where}: {why}"
     return _spot_problem(request)
 
 
@@ -128,37 +114,22 @@ def run(job: Job, progress: Progress) -> tuple[Exit, Document]:
         JobFailed: a channel is missing or an artifact cannot be written.
         JobStopped: it was stopped before the container ran.
     """
-    request, context = job.request, job.context
+    request = job.request
     algorithm = request["AlgorithmSpecification"]
     progress("Downloading")
-    for channel in request.get("InputDataConfig", []):
-        path = f"input/data/{channel['ChannelName']}"
-        channels.download(job, Input.of_channel(channel), path, _groups(channel))
+    mode = algorithm.get("TrainingInputMode", "File")
     synced = _synced_folders(job)
-    for instance in job.instances:
-        for name in ("model", "output/data", "input/data"):
-            instance.local(name).mkdir(parents=True, exist_ok=True)
-        for local, uri, both_ways in synced:
-            instance.local(local).mkdir(parents=True, exist_ok=True)
-            if both_ways and any(True for _ in s3_files.find(job.s3, uri)):
-                s3_files.download(job.s3, uri, instance.local(local), check=job.check)
-        _write_config(job, instance)
-    progress("Training")
-    tracked = context.containers.sandbox.shares_files  # the store of tracking is a file
-    ended = job.execute(
-        algorithm["TrainingImage"],
-        [
-            *algorithm.get("ContainerEntrypoint", ["train"]),
-            *algorithm.get("ContainerArguments", []),
-        ],
-        {
-            "TRAINING_JOB_NAME": job.name,
-            "TRAINING_JOB_ARN": job.arn,
-            **({"MLFLOW_TRACKING_URI": context.tracking_uri} if tracked else {}),
-            **request.get("Environment", {}),
-        },
-        request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", DAY),
-    )
+    with channels.provide(job, request.get("InputDataConfig", []), mode):
+        for instance in job.instances:
+            for name in ("model", "output/data", "input/data"):
+                instance.local(name).mkdir(parents=True, exist_ok=True)
+            for local, uri, both_ways in synced:
+                instance.local(local).mkdir(parents=True, exist_ok=True)
+                if both_ways and any(True for _ in s3_files.find(job.s3, uri)):
+                    s3_files.download(job.s3, uri, instance.local(local), check=job.check)
+            _write_config(job, instance)
+        progress("Training")
+        ended = _execute(job)
     seconds = round(ended.seconds)
     changes: Document = {
         "FinalMetricDataList": job.metrics.final(),
@@ -179,9 +150,24 @@ def run(job: Job, progress: Progress) -> tuple[Exit, Document]:
     return ended, changes
 
 
-def _groups(channel: Mapping[str, Any]) -> list[str]:
-    """The instance groups that get a channel; all where it is empty."""
-    return list(channel["DataSource"]["S3DataSource"].get("InstanceGroupNames", []))
+def _execute(job: Job) -> Exit:
+    request, context = job.request, job.context
+    algorithm = request["AlgorithmSpecification"]
+    tracked = context.containers.sandbox.shares_files  # the store of tracking is a file
+    return job.execute(
+        algorithm["TrainingImage"],
+        [
+            *algorithm.get("ContainerEntrypoint", ["train"]),
+            *algorithm.get("ContainerArguments", []),
+        ],
+        {
+            "TRAINING_JOB_NAME": job.name,
+            "TRAINING_JOB_ARN": job.arn,
+            **({"MLFLOW_TRACKING_URI": context.tracking_uri} if tracked else {}),
+            **request.get("Environment", {}),
+        },
+        request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", DAY),
+    )
 
 
 def _synced_folders(job: Job) -> list[tuple[str, str, bool]]:
@@ -211,11 +197,11 @@ def _write_config(job: Job, instance: Instance) -> None:
                 "S3DistributionType": channel["DataSource"]["S3DataSource"].get(
                     "S3DataDistributionType", "FullyReplicated"
                 ),
-                "RecordWrapperType": "None",
+                "RecordWrapperType": channel.get("RecordWrapperType", "None"),
                 **{key: channel[key] for key in ("ContentType",) if key in channel},
             }
             for channel in request.get("InputDataConfig", [])
-            if instance.host.group in (_groups(channel) or [instance.host.group])
+            if instance.host.group in (groups_of(channel) or [instance.host.group])
         },
         "resourceconfig": cluster.resource_config(job.hosts, instance.host),
     }

@@ -22,6 +22,7 @@ _KIND = "model"
 _HONOURED_CONTAINER = """{
     Image ModelDataUrl ModelDataSource{S3DataSource{S3Uri CompressionType}} Environment
     ModelPackageName Mode AdditionalModelDataSources InferenceSpecificationName ContainerHostname
+    MultiModelConfig{ModelCacheSetting}
 }"""
 _HONOURED = f"""
     ModelName Tags PrimaryContainer{_HONOURED_CONTAINER} Containers{_HONOURED_CONTAINER}
@@ -50,11 +51,6 @@ def create_model(context: Context, request: types.CreateModelInputTypeDef) -> Re
     containers = containers_of(request)
     _check_names(request)
     for container in containers:
-        if container.get("Mode") == "MultiModel":
-            raise invalid(
-                f"a container of model {name} has Mode MultiModel; the emulator serves one model "
-                "in a container: make a model of each, and a production variant or endpoint of each"
-            )
         for key, instead in _UNSUPPORTED.items():
             if key in container:
                 raise invalid(f"a container of model {name} has {key}; {instead}")
@@ -62,6 +58,9 @@ def create_model(context: Context, request: types.CreateModelInputTypeDef) -> Re
             context.call("DescribeModelPackage", ModelPackageName=container["ModelPackageName"])
         elif not container.get("Image"):
             raise invalid(f"a container of model {name} has neither Image nor ModelPackageName")
+        if is_multi_model(container):
+            _check_multi_model(name, container)
+            continue  # the models may come later
         data, packed = data_of(container)
         if data and not (context.s3.file(data) if packed else context.s3.anything_under(data)):
             raise invalid(f"Could not find model data at {data}.")
@@ -83,6 +82,24 @@ def containers_of(model: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def is_direct(model: Mapping[str, Any]) -> bool:
     """Whether a request goes to one of a model's containers alone, which it names."""
     return bool(model.get("InferenceExecutionConfig", {}).get("Mode") == "Direct")
+
+
+def is_multi_model(container: Mapping[str, Any]) -> bool:
+    """Whether a container serves many models, each of which a request names."""
+    return bool(container.get("Mode") == "MultiModel")
+
+
+def _check_multi_model(name: str, container: Mapping[str, Any]) -> None:
+    """Check where the models of a multi-model container are.
+
+    Raises:
+        ApiError: they are not below a prefix.
+    """
+    if "ModelPackageName" not in container and not container.get("ModelDataUrl"):
+        raise invalid(
+            f"a container of model {name} has Mode MultiModel and needs ModelDataUrl, the prefix "
+            "of S3 below which its models are, each a .tar.gz"
+        )
 
 
 def _check_names(model: Mapping[str, Any]) -> None:

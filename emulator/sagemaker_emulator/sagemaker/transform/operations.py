@@ -11,7 +11,7 @@ from sagemaker_emulator.sagemaker.endpoints.served_model import ServedModel
 from sagemaker_emulator.sagemaker.jobs import documents
 from sagemaker_emulator.sagemaker.jobs.job import Job, JobStopped
 from sagemaker_emulator.sagemaker.jobs.kinds import TRANSFORM
-from sagemaker_emulator.sagemaker.registry.models import is_direct
+from sagemaker_emulator.sagemaker.registry.models import containers_of, is_direct, is_multi_model
 from sagemaker_emulator.sagemaker.transform import batch
 from sagemaker_emulator.storage.store import Document
 
@@ -29,6 +29,11 @@ def create_job(context: Context, request: types.CreateTransformJobRequestTypeDef
             f"Model {request['ModelName']} has InferenceExecutionConfig Mode Direct, which is for "
             "endpoints: create a model of the container that is to transform, or one of the Mode "
             "Serial."
+        )
+    if any(is_multi_model(container) for container in containers_of(model)):
+        problem = (
+            f"Model {request['ModelName']} has a container of Mode MultiModel, which is for "
+            "endpoints: create a model whose ModelDataUrl is the one model that is to transform."
         )
     return documents.create(context, TRANSFORM, request, problem)
 

@@ -210,14 +210,14 @@ def test_training_has_a_time_limit(trained: Any, name: str) -> None:
                         "ChannelName": "train",
                         "DataSource": {
                             "S3DataSource": {
-                                "S3DataType": "AugmentedManifestFile",
+                                "S3DataType": "Converse",
                                 "S3Uri": "s3://bucket/x",
                             }
                         },
                     }
                 ]
             },
-            "AugmentedManifestFile is not supported",
+            "Converse is not supported by the emulator; S3Prefix",
         ),
         (
             {"EnableManagedSpotTraining": True, "StoppingCondition": {"MaxRuntimeInSeconds": 60}},
