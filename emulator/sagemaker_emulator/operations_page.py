@@ -48,8 +48,8 @@ A member is named with all that is below it, in the words of botocore's service 
 | keeps | is shown by Describe and has no effect on one machine |
 | refuses | is refused by name when it is set |
 
-[Where the emulator differs from AWS](../emulator/README.md#where-it-differs-from-aws) is about what \
-operations do.
+What operations do otherwise than on AWS is \
+[a list of its own](../emulator/README.md#where-it-differs-from-aws).
 """
 
 

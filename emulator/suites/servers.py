@@ -37,7 +37,13 @@ class Servers:
 
     def __init__(self, folder: Path, images: Path) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "suites.servers", str(folder.absolute()), str(images.absolute())],
+            [
+                sys.executable,
+                "-m",
+                "suites.servers",
+                str(folder.absolute()),
+                str(images.absolute()),
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
