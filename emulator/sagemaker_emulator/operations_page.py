@@ -4,7 +4,7 @@
 """
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from botocore.model import ListShape, Shape, StructureShape
@@ -81,7 +81,7 @@ def _section(service: str) -> str:
 
 
 def _members(
-    shape: Shape | None, path: str, columns: dict[str, Iterable[str]], outer: tuple[str, ...]
+    shape: Shape | None, path: str, columns: Mapping[str, Iterable[str]], outer: tuple[str, ...]
 ) -> Iterator[tuple[str, str]]:
     """The highest members of a shape of which all is in one column, with that column."""
     while isinstance(shape, ListShape):
@@ -99,7 +99,7 @@ def _members(
             yield from below
 
 
-def _column(path: str, columns: dict[str, Iterable[str]]) -> str:
+def _column(path: str, columns: Mapping[str, Iterable[str]]) -> str:
     for column, members in columns.items():
         if is_honoured(path, tuple(members)):
             return column

@@ -42,7 +42,8 @@ class _Emulated:
 def pytest_configure(config: pytest.Config) -> None:
     """Start the emulators, and make them moto's server."""
     folder = Path(os.environ["SUITE_FOLDER"])
-    servers = Servers(folder, Path(os.environ["SUITE_IMAGES"]))
+    images, objects = (Path(os.environ[f"SUITE_{name}"]) for name in ("IMAGES", "OBJECTS"))
+    servers = Servers(folder, images, objects)
     config.add_cleanup(servers.close)
     emulated = _Emulated(servers)
     mock = models.ServerModeMockAWS

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 from suites.sources import Source, SourceError
@@ -52,6 +53,17 @@ def prepare(cache: Path, clone: Path | None) -> Path:
     return folder
 
 
+def _objects(folder: Path, service: str) -> Path:
+    """The folder of the objects that a service's tests take for granted."""
+    folder = folder / service
+    folder.mkdir(parents=True, exist_ok=True)
+    if service == "sagemaker":  # CreateModel wants the model's data to be there
+        (folder / "my-bucket").mkdir(exist_ok=True)
+        with tarfile.open(folder / "my-bucket" / "model.tar.gz", "w:gz"):
+            pass
+    return folder
+
+
 def run(service: str, folder: Path, cache: Path, results: Path, arguments: list[str]) -> None:
     """Run a service's tests; how each ended is written to the file of results."""
     states = cache / "states" / service
@@ -62,6 +74,7 @@ def run(service: str, folder: Path, cache: Path, results: Path, arguments: list[
         "PYTHONPATH": os.pathsep.join(map(str, paths)),
         "SUITE_FOLDER": str(states),
         "SUITE_IMAGES": str(_HERE.parent / "tests" / "images"),
+        "SUITE_OBJECTS": str(_objects(cache / "objects", service)),
         "SUITE_RESULTS": str(results),
         "SUITE_REASONS": str(_HERE / "reasons" / "moto.txt"),
     }
