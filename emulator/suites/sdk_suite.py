@@ -27,7 +27,10 @@ _V3 = Source(
 # What the tests import beside the SDK; without frameworks of gigabytes, whose tests are not run.
 _TESTING = ("pytest<9", "pytest-timeout", "pytest-rerunfailures", "mock")
 _PACKAGES = {
-    _V2: ("sagemaker==2.257.6", *_TESTING, "awslogs", "contextlib2", "stopit", "scikit-learn", "nbformat"),
+    _V2: (
+        *("sagemaker==2.257.6", *_TESTING, "awslogs", "contextlib2", "stopit"),
+        *("scikit-learn", "nbformat"),
+    ),
     _V3: ("sagemaker>=3.20,<4", *_TESTING, "scikit-learn", "torch"),
 }
 
