@@ -21,15 +21,24 @@ SERVICES = (
 )
 # China and GovCloud are other partitions, in which ARNs are others.
 _REGION = r"\b(us|eu|ap|ca|sa|me|af|il|mx)-(north|south|east|west|central)(east|west)?-\d\b"
+_DEFINITION = (
+    '{"Version": "2020-12-01", "Steps": '
+    '[{"Name": "End", "Type": "Fail", "Arguments": {"ErrorMessage": "end"}}]}'
+)
+_CONTAINER = 'PrimaryContainer={"Image": "plain"}'
 SOURCE = Source(
     "https://github.com/getmoto/moto",
     "5.2.3",
     ("tests", "setup.cfg"),
     (
         (_REGION, "us-east-1"),
-        # What AWS's own patterns refuse, so that the rest of the test means something.
+        # What AWS refuses, so that the rest of the test means something.
         (r"arn:aws:sagemaker:us-east-1:0{12}:x-x/", "arn:aws:iam::123456789012:role/"),
         (r"s3://MyBucket\b", "s3://my-bucket"),
+        (r'DEMO-breast-cancer-prediction/"', 'DEMO-breast-cancer-prediction"'),
+        (r'((?i:pipeline_?definition)"?[:=] ?)" "', rf"\1'{_DEFINITION}'"),
+        (r'"some-pipeline-definition"', f"'{_DEFINITION}'"),
+        (r"(ExecutionRoleArn=\S+,)(\s+VpcConfig=)", rf"\1 {_CONTAINER},\2"),
     ),
 )
 _HERE = Path(__file__).parent
@@ -57,8 +66,11 @@ def _objects(folder: Path, service: str) -> Path:
     """The folder of the objects that a service's tests take for granted."""
     folder = folder / service
     folder.mkdir(parents=True, exist_ok=True)
-    if service == "sagemaker":  # CreateModel wants the model's data to be there
-        (folder / "my-bucket").mkdir(exist_ok=True)
+    if service == "sagemaker":  # AWS wants a model's data and a job's input to be there
+        inputs = folder / "my-bucket" / "sagemaker" / "DEMO-breast-cancer-prediction"
+        for channel in ("train", "validation"):
+            (inputs / channel).mkdir(parents=True, exist_ok=True)
+            (inputs / channel / "data.csv").write_text("1\n")
         with tarfile.open(folder / "my-bucket" / "model.tar.gz", "w:gz"):
             pass
     return folder
