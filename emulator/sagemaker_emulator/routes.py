@@ -18,6 +18,7 @@ from sagemaker_emulator.aws.signed_request import SignedRequest
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.sagemaker.endpoints.invoke import invoke_endpoint
 from sagemaker_emulator.sagemaker.endpoints.invoke_async import invoke_endpoint_async
+from sagemaker_emulator.sagemaker.experiments.metrics import SERVICE as METRICS
 from sagemaker_emulator.services import refused_work
 from sagemaker_emulator.services.alarms import requests as alarm_requests
 from sagemaker_emulator.services.functions import code_address
@@ -103,6 +104,10 @@ def _dispatch(
         if invoked := protocol.invoked_endpoint(request.method, path):
             operation, endpoint = invoked
             return RUNTIME[operation](context, endpoint, headers, body)
+        if protocol.rest_operation(METRICS, request.method, path, request.query_string):
+            return protocol.run_rest(
+                context, METRICS, request.method, path, request.query_string, headers, body
+            )
         raise refused_work.refusal_beside_sagemaker(request.method, path, request.query_string)
     if service == alarm_requests.SIGNED_FOR and (
         reply := alarm_requests.respond(context, headers, request.query_string, body)

@@ -32,6 +32,8 @@ from sagemaker_emulator.sagemaker.endpoints import operations as endpoints
 from sagemaker_emulator.sagemaker.endpoints.async_invocations import AsyncInvocations
 from sagemaker_emulator.sagemaker.endpoints.capture import Captures
 from sagemaker_emulator.sagemaker.endpoints.deployments import Deployments
+from sagemaker_emulator.sagemaker.experiments import components
+from sagemaker_emulator.sagemaker.experiments import operations as experiments
 from sagemaker_emulator.sagemaker.jobs import operations as jobs
 from sagemaker_emulator.sagemaker.jobs import processing, training
 from sagemaker_emulator.sagemaker.jobs.kinds import PROCESSING, TRAINING, TRANSFORM
@@ -63,6 +65,7 @@ from sagemaker_emulator.services.functions.invoker import Invoker
 from sagemaker_emulator.services.functions.queue_pollers import QueuePollers
 from sagemaker_emulator.services.logs import events as log_events
 from sagemaker_emulator.services.logs import groups as log_groups
+from sagemaker_emulator.services.logs import queries as log_queries
 from sagemaker_emulator.services.logs import retention as log_retention
 from sagemaker_emulator.services.logs import streams as log_streams
 from sagemaker_emulator.services.logs.log_files import LogFiles
@@ -87,6 +90,7 @@ from sagemaker_emulator.version import VERSION
 # The modules whose import registers the operations.
 OPERATIONS: tuple[ModuleType, ...] = (
     *(tags, jobs, processing, training, transform, tuning, configs, endpoints, capacity),
+    *(experiments, components),
     *(group_policies, groups, models, packages),
     *(pipelines, version_operations, execution_operations, callback_operations, search),
     *(
@@ -104,6 +108,7 @@ OPERATIONS: tuple[ModuleType, ...] = (
         log_groups,
         log_streams,
         log_events,
+        log_queries,
         scaling,
         scaling_tags,
         log_retention,

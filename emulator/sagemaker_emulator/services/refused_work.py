@@ -55,7 +55,6 @@ _BESIDE_SAGEMAKER = {
     "sagemaker-featurestore-runtime": (
         "There are no feature groups here: keep the records in S3 or DynamoDB"
     ),
-    "sagemaker-metrics": "Read a job's metrics from its log or its FinalMetricDataList",
     "sagemaker-a2i-runtime": "There are no human loops here: use a pipeline's Callback step",
     "sagemaker-edge": "There are no device fleets here",
     "sagemaker-runtime": "Use InvokeEndpoint",

@@ -29,7 +29,7 @@ HONOURED = """
     ProcessingResources{ClusterConfig{InstanceCount InstanceType}}
 """
 KEPT = """
-    NetworkConfig ExperimentConfig
+    NetworkConfig
     ProcessingOutputConfig{KmsKeyId}
     ProcessingResources{ClusterConfig{VolumeSizeInGB VolumeKmsKeyId}}
 """

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from sagemaker_emulator.aws.context import Context
+from sagemaker_emulator.sagemaker.experiments import job_components
 from sagemaker_emulator.sagemaker.jobs import documents, failures
 from sagemaker_emulator.sagemaker.jobs.job import SHUTDOWN, Job, JobStopped
 from sagemaker_emulator.sagemaker.jobs.kinds import RUNNING, TRAINING, TUNING, JobKind
@@ -136,7 +137,9 @@ class RunningJobs:
                 if document is None or document[kind.status_key] not in RUNNING:
                     return {}
                 changed = status_changes(document, kind, status, **changes)
-                return context.store.update(kind.resource, job.name, **changed)
+                ended = context.store.update(kind.resource, job.name, **changed)
+                job_components.end(context, kind, ended, job.metrics.history)
+                return ended
 
         try:
             document: Document | None = write()

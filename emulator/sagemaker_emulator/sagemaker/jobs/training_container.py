@@ -46,7 +46,7 @@ HONOURED = f"""
     {HONOURED_DATA}
 """
 KEPT = f"""
-    VpcConfig EnableNetworkIsolation EnableInterContainerTrafficEncryption ExperimentConfig
+    VpcConfig EnableNetworkIsolation EnableInterContainerTrafficEncryption
     ProfilerConfig RetryStrategy InfraCheckConfig
     AlgorithmSpecification{{EnableSageMakerMetricsTimeSeries TrainingImageConfig}}
     {KEPT_DATA}

@@ -12,6 +12,9 @@ from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import service_model
 from sagemaker_emulator.sagemaker import tags
 from sagemaker_emulator.sagemaker.defaults import JOBS, MODEL, fill, with_user
+from sagemaker_emulator.sagemaker.experiments import components
+from sagemaker_emulator.sagemaker.experiments import operations as experiments
+from sagemaker_emulator.sagemaker.experiments.records import COMPONENT, EXPERIMENT, TRIAL
 from sagemaker_emulator.sagemaker.jobs.kinds import TRAINING, TRANSFORM, TUNING
 from sagemaker_emulator.sagemaker.pipelines.run import records
 from sagemaker_emulator.sagemaker.pipelines.versions import VERSION
@@ -99,6 +102,27 @@ def _model(context: Context, document: Document) -> Document:
     }
 
 
+def _trial(context: Context, document: Document) -> Document:
+    summaries = [
+        with_user(context, {**each, "TrialComponentSource": each.get("Source")})
+        for each in experiments.components_of(context, document["TrialName"])
+    ]
+    return with_user(context, {**document, "TrialComponentSummaries": summaries})
+
+
+def _component(context: Context, document: Document) -> Document:
+    """A trial component with its source job, if it has one that is not deleted."""
+    shown = components.shown(context, document)
+    source = document.get("Source")
+    if source is None:
+        return shown
+    kind, _, name = source["SourceArn"].rpartition(":")[2].partition("/")
+    job = context.store.get(kind, name)
+    member = source["SourceType"].removeprefix("SageMaker")
+    detail = {"SourceArn": source["SourceArn"], **({member: job} if job else {})}
+    return {**shown, "SourceDetail": detail}
+
+
 def _plain(_: Context, document: Document) -> Document:
     return document
 
@@ -120,6 +144,11 @@ RESOURCES = {
         "HyperParameterTuningJobName",
     ),
     "Endpoint": Resource("Endpoint", "endpoint", "EndpointArn", _endpoint, stored=False),
+    "Experiment": Resource("Experiment", EXPERIMENT.resource, EXPERIMENT.arn_key, with_user),
+    "ExperimentTrial": Resource("Trial", TRIAL.resource, TRIAL.arn_key, _trial, stored=False),
+    "ExperimentTrialComponent": Resource(
+        "TrialComponent", COMPONENT.resource, COMPONENT.arn_key, _component
+    ),
     "Model": Resource("Model", "model", "ModelArn", _model, stored=False),
     "ModelPackage": Resource("ModelPackage", "model-package", "ModelPackageArn", _package),
     "ModelPackageGroup": Resource(

@@ -38,7 +38,7 @@ HONOURED = """
     TransformOutput{S3OutputPath Accept AssembleWith}
 """
 KEPT = """
-    ExperimentConfig TransformOutput{KmsKeyId}
+    TransformOutput{KmsKeyId}
     TransformResources{InstanceType InstanceCount VolumeKmsKeyId TransformAmiVersion}
 """
 MOST = 100  # MB under way at once, and of one object

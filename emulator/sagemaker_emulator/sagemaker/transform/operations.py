@@ -8,6 +8,7 @@ from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
 from sagemaker_emulator.aws.members import paths
 from sagemaker_emulator.sagemaker.endpoints.served_model import ServedModel
+from sagemaker_emulator.sagemaker.experiments import job_components
 from sagemaker_emulator.sagemaker.jobs import documents
 from sagemaker_emulator.sagemaker.jobs.job import Job, JobStopped
 from sagemaker_emulator.sagemaker.jobs.kinds import TRANSFORM
@@ -19,7 +20,11 @@ if TYPE_CHECKING:
     from types_boto3_sagemaker import type_defs as types
 
 
-@operation("CreateTransformJob", honours=paths(batch.HONOURED), keeps=paths(batch.KEPT))
+@operation(
+    "CreateTransformJob",
+    honours=paths(batch.HONOURED + job_components.HONOURED),
+    keeps=paths(batch.KEPT),
+)
 def create_job(context: Context, request: types.CreateTransformJobRequestTypeDef) -> Response:
     """Create the job and start it."""
     model = context.call("DescribeModel", ModelName=request["ModelName"])
