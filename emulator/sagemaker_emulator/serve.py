@@ -37,6 +37,8 @@ from sagemaker_emulator.sagemaker.jobs import operations as jobs
 from sagemaker_emulator.sagemaker.jobs import processing, training
 from sagemaker_emulator.sagemaker.jobs.kinds import PROCESSING, TRAINING, TRANSFORM
 from sagemaker_emulator.sagemaker.jobs.running import RunningJobs
+from sagemaker_emulator.sagemaker.lineage import associations, queries
+from sagemaker_emulator.sagemaker.lineage import operations as lineage
 from sagemaker_emulator.sagemaker.pipelines import (
     callback_operations,
     execution_operations,
@@ -89,7 +91,7 @@ from sagemaker_emulator.version import VERSION
 # The modules whose import registers the operations.
 OPERATIONS: tuple[ModuleType, ...] = (
     *(tags, jobs, processing, training, transform, tuning, configs, endpoints, capacity),
-    *(experiments, components),
+    *(experiments, components, lineage, associations, queries),
     *(group_policies, groups, models, packages),
     *(pipelines, version_operations, execution_operations, callback_operations, search),
     *(
