@@ -229,9 +229,11 @@ class ModelServer:
             self._write_log(lines)
 
     def _run(self) -> int:
+        containers, image = self._context.containers, self._model.image
+        containers.prepare(image, lambda line: self._log([line]), self)
         container = Container(
-            self._model.image,
-            ("serve",),
+            image,
+            (*containers.entrypoint(image), "serve"),
             {
                 "SAGEMAKER_BIND_TO_PORT": str(self._port),
                 # Not AWS's: there, a container has a network of its own to listen on.
@@ -242,7 +244,7 @@ class ModelServer:
             self._folder,
             nice=0,
         )
-        process = self._context.containers.start(container, lambda line: self._log([line]), self)
+        process = containers.start(container, lambda line: self._log([line]), self)
         for lines in process.lines():
             self._log(lines)
             self._tail.extend(line for line in lines if line.strip())

@@ -113,17 +113,19 @@ def run(job: Job) -> tuple[Exit, str]:
     }
     (config / "resourceconfig.json").write_text(json.dumps(resources))
     application = request["AppSpecification"]
+    image = application["ImageUri"]
     command = [
-        *application.get("ContainerEntrypoint", []),
+        *(application.get("ContainerEntrypoint") or job.context.containers.entrypoint(image)),
         *application.get("ContainerArguments", []),
     ]
     if not command:
         raise JobFailed(
-            "ClientError: AppSpecification.ContainerEntrypoint is missing. An image of the "
-            "emulator has no entry point of its own for processing; name the command to run."
+            "ClientError: AppSpecification.ContainerEntrypoint is missing, and the image has no "
+            "entry point of its own. Name the command to run, or give it to the image's folder: "
+            "entrypoint in its image.yaml."
         )
     ended = job.execute(
-        application["ImageUri"],
+        image,
         command,
         {
             "PROCESSING_JOB_NAME": job.name,

@@ -141,7 +141,10 @@ def run(job: Job, progress: Progress) -> tuple[Exit, Document]:
     ended = job.execute(
         algorithm["TrainingImage"],
         [
-            *algorithm.get("ContainerEntrypoint", ["train"]),
+            *algorithm.get(
+                "ContainerEntrypoint",
+                [*context.containers.entrypoint(algorithm["TrainingImage"]), "train"],
+            ),
             *algorithm.get("ContainerArguments", []),
         ],
         {

@@ -67,6 +67,8 @@ def create_model(context: Context, request: types.CreateModelInputTypeDef) -> Re
             context.call("DescribeModelPackage", ModelPackageName=container["ModelPackageName"])
         elif not container.get("Image"):
             raise invalid(f"a container of model {name} has neither Image nor ModelPackageName")
+        elif problem := context.containers.problem(container["Image"]):
+            raise invalid(f"Requested image {container['Image']} not found. {problem}")
         data, packed = data_of(container)
         if data and not (context.s3.file(data) if packed else context.s3.anything_under(data)):
             raise invalid(f"Could not find model data at {data}.")

@@ -202,9 +202,8 @@ def test_an_update_leaves_no_gap(hosting: Hosting, endpoint: Any) -> None:
     [
         ("crash", {}, "did not pass the ping health check.* The last line: .*the model is broken"),
         (None, {}, "Could not find model data at s3://bucket/.*model.tar.gz"),
-        ("x", {"Image": "other"}, "no folder .*other"),
     ],
-    ids=["crash", "no data", "no image"],
+    ids=["crash", "no data"],
 )
 def test_failed_update_keeps_the_former_servers(
     hosting: Hosting, endpoint: Any, word: Any, changes: Any, message: str
@@ -352,6 +351,8 @@ def test_unsupported_models_and_variants_are_refused_at_creation(
 ) -> None:
     with pytest.raises(ClientError, match="Mode MultiModel; the emulator serves one model"):
         hosting.model(name, "first", Mode="MultiModel")
+    with pytest.raises(ClientError, match=r"Requested image other not found\. .*no folder .*other"):
+        hosting.model(name, "first", Image="other")
     with pytest.raises(ClientError, match="AdditionalModelDataSources; the emulator fetches one"):
         hosting.model(name, "first", AdditionalModelDataSources=[])
     with pytest.raises(ClientError, match="has 2 containers; the emulator serves one"):
