@@ -127,8 +127,10 @@ def settle(client: SageMakerClient, current: Endpoint, announce: Callable[[Failu
         announce: Called with a failure, before it counts as noted: it may be told twice, but is
             told.
     """
+    if current.busy:  # also one that is being deleted, and may have no tags any more
+        return
     tags = endpoints.tags_of(client, current.arn)
-    if current.busy or not tags.get(ATTEMPT) or _not_begun(current, tags):
+    if not tags.get(ATTEMPT) or _not_begun(current, tags):
         return
     config = failed_config(client, current)
     if config:

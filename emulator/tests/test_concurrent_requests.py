@@ -83,14 +83,15 @@ def test_one_of_many_requests_creates_the_pipeline(
     assert sorted(results)[:-1] == ["ValidationException"] * (REQUESTS - 1)
 
 
-def test_each_update_of_a_pipeline_is_a_version(
+def test_each_other_definition_of_a_pipeline_is_a_version(
     context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     create(context)
     wait_in(monkeypatch, pipelines, "check_definition")
 
     def update(number: int) -> int:
-        response = context.call("UpdatePipeline", PipelineName="p", PipelineDefinition=TEXT)
+        text = TEXT + (1 + number) * " "
+        response = context.call("UpdatePipeline", PipelineName="p", PipelineDefinition=text)
         return int(response["PipelineVersionId"])
 
     assert sorted(map(int, send_at_once(update))) == list(range(2, REQUESTS + 2))

@@ -14,6 +14,12 @@ def render(difference: Difference) -> str:
 
 
 def _lines(difference: Difference) -> Iterator[str]:
+    if difference.creates:
+        steps = [part for part, changes in difference.changes.items() if changes[0].what == "step"]
+        yield f"There is no pipeline yet. `{COMMAND}` would create it, with the steps"
+        yield f"{INDENT}{', '.join(steps)}"
+        yield "and the parameters that `python pipeline.py parameters` lists."
+        return
     if not difference.changes:
         yield "Nothing would change: the pipeline is the one of this code and these settings."
         return

@@ -87,15 +87,18 @@ class Difference:
             there is one change without a name.
         again: The cached steps that run again, and why.
         cached: The cached steps that do not.
+        creates: Whether there is no pipeline yet.
     """
 
     changes: Mapping[str, tuple[Change, ...]]
     again: Mapping[str, str]
     cached: tuple[str, ...]
+    creates: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         return {
+            "creates": self.creates,
             "changes": {
                 part: [vars(change) for change in changes] for part, changes in self.changes.items()
             },
@@ -144,7 +147,7 @@ def compare(deployed: str, new: str) -> Difference:
         if differing[name]:
             changes[name] = tuple(dict.fromkeys(differing[name].values()))
     again, cached = _run_again(before, after, differing)
-    return Difference(changes, again, cached)
+    return Difference(changes, again, cached, creates=not deployed)
 
 
 @dataclass(frozen=True)

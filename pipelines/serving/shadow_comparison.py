@@ -189,11 +189,17 @@ def compare(session: boto3.Session, name: str, until: datetime | None = None) ->
     )
 
 
+def period_of(span: timedelta) -> int:
+    """The seconds of a period of which CloudWatch keeps, and answers, all those of a time."""
+    longest = PERIODS[-1]
+    # Two more than fit: the first begins before the time, and the last ends after it.
+    return next((one for one in PERIODS if span.total_seconds() / one <= MOST_POINTS - 2), longest)
+
+
 def _measure(
     client: CloudWatchClient, endpoint: str, variant: str, since: datetime, until: datetime
 ) -> Measured:
-    span = (until - since).total_seconds()
-    period = next(one for one in PERIODS if span / one < MOST_POINTS - 1 or one == PERIODS[-1])
+    period = period_of(until - since)
 
     def points(metric: str) -> list[DatapointTypeDef]:
         return client.get_metric_statistics(

@@ -64,7 +64,7 @@ def test_a_local_dry_run_starts_no_emulator(alone: CommandLine) -> None:
 @pytest.fixture(scope="module")
 def upserted(fresh: CommandLine) -> Iterator[CommandLine]:
     first = fresh.run("upsert", "--diff")
-    assert first.returncode == 0 and "Prepare is new" in first.stdout, first.stderr
+    assert first.returncode == 0 and "would create it" in first.stdout, first.stderr
     done = fresh.run("upsert")
     assert done.returncode == 0, done.stderr
     yield fresh

@@ -10,7 +10,7 @@ from typing import ClassVar
 from sagemaker_emulator.containers.environment import Build
 from sagemaker_emulator.containers.host.channel import Launch
 from sagemaker_emulator.containers.image import Image, ImageError
-from sagemaker_emulator.containers.sandbox import HOST_NAME, Start
+from sagemaker_emulator.containers.sandbox import Start
 
 LABEL = "emulator.state"  # of every container: the state folder of the emulator that started it
 
@@ -92,7 +92,8 @@ class Docker:
         shown = {name: value for name, value in variables.items() if name not in hidden}
         command = [
             *("docker", "run", "--rm", "--init", "--network", "host"),
-            *("--add-host", f"{HOST_NAME}:127.0.0.1"),
+            *("--hostname", launch["host"]),
+            *(part for host in launch["hosts"].items() for part in ("--add-host", ":".join(host))),
             *("--name", name, "--label", f"{LABEL}={self._owner}"),
             *("--user", f"{os.getuid()}:{os.getgid()}"),
             *("--volume", f"{folder}:/opt/ml", "--workdir", "/opt/ml"),

@@ -15,13 +15,15 @@ from sagemaker_emulator.containers.host.channel import Launch
 from sagemaker_emulator.containers.host_pool import HostPool
 from sagemaker_emulator.containers.process import Host, HostLost, Owner, Process
 from sagemaker_emulator.containers.sandbox import (
+    HOST_NAME,
+    LOOPBACK,
     OPT_ML,
     Bwrap,
     Relocate,
     Sandbox,
     SandboxUnavailable,
     Unshare,
-    hosts_file,
+    etc_folder,
     variables,
 )
 
@@ -69,6 +71,9 @@ class Container:
         folder: The job's folder, whose `ml` the container sees at /opt/ml.
         threads: Cores for numeric libraries (OMP_NUM_THREADS and its kin).
         nice: How much the container yields to a person's own programs.
+        host: Its host name; the machine's own under `relocate`.
+        hosts: The addresses of its and its peers' host names, which it finds in its /etc/hosts; it
+            finds none under `relocate`.
     """
 
     image: str
@@ -77,6 +82,8 @@ class Container:
     folder: Path
     threads: int = field(default_factory=lambda: os.cpu_count() or 1)
     nice: int = 5
+    host: str = HOST_NAME
+    hosts: Mapping[str, str] = field(default_factory=lambda: {HOST_NAME: LOOPBACK})
 
     @property
     def ml(self) -> Path:
@@ -179,7 +186,9 @@ class Runtime:
             "environment": self._settings(container),
             "folder": str(container.ml),
             "mount": "",
-            "hosts": str(hosts_file(container.folder)),
+            "etc": str(etc_folder(container.folder, container.host, container.hosts)),
+            "host": container.host,
+            "hosts": dict(container.hosts),
             "directory": OPT_ML,
             "nice": container.nice,
         }
@@ -221,7 +230,9 @@ class Runtime:
             "environment": dict(environment),
             "folder": "",
             "mount": "",
-            "hosts": "",
+            "etc": "",
+            "host": "",
+            "hosts": {},
             "directory": directory,
             "nice": 0,
         }

@@ -13,14 +13,15 @@ from typing import Any, ClassVar, Protocol
 from sagemaker_emulator.containers import environment
 from sagemaker_emulator.containers.environment import Build
 from sagemaker_emulator.containers.host.channel import Launch
+from sagemaker_emulator.containers.host.mount_namespace import ETC
 from sagemaker_emulator.containers.image import Image
 from sagemaker_emulator.containers.process import HOST
 from sagemaker_emulator.proxies import past_proxies
 
 OPT_ML = "/opt/ml"
-ETC_HOSTS = "/etc/hosts"
 DRIVERS = f"{OPT_ML}/input/data/sm_drivers"
-HOST_NAME = "algo-1"  # the name of a job's one host, as SageMaker names it to the job
+HOST_NAME = "algo-1"  # the name of a job's first host, as SageMaker names it to the job
+LOOPBACK = "127.0.0.1"
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -115,7 +116,8 @@ class Unshare(_EnvironmentSandbox):
             stage.mkdir()
             folder.mkdir()
             (folder / "probe").touch()
-            arguments = (str(folder), str(stage), str(hosts_file(Path(temporary))))
+            etc = etc_folder(Path(temporary), HOST_NAME, {HOST_NAME: LOOPBACK})
+            arguments = [*map(str, (folder, stage, etc)), HOST_NAME]
             return _failure_of([sys.executable, "-I", "-S", str(HOST), "probe", *arguments])
 
     def warm(self, launch: Launch) -> Launch:
@@ -138,8 +140,9 @@ class Bwrap(_EnvironmentSandbox):
             folder = Path(temporary, "ml")
             folder.mkdir()
             (folder / "probe").touch()
-            hosts = hosts_file(Path(temporary))
-            return _failure_of([*_bwrap(str(folder), str(hosts)), "test", "-e", f"{OPT_ML}/probe"])
+            etc = etc_folder(Path(temporary), HOST_NAME, {HOST_NAME: LOOPBACK})
+            command = _bwrap(str(folder), str(etc), HOST_NAME)
+            return _failure_of([*command, "test", "-e", f"{OPT_ML}/probe"])
 
     def __init__(self, environments: Path) -> None:
         super().__init__(environments)
@@ -149,7 +152,7 @@ class Bwrap(_EnvironmentSandbox):
         return _mounted(launch)
 
     def cold(self, launch: Launch, prepared: str) -> Start:
-        command = [*_bwrap(launch["folder"], launch["hosts"]), *launch["argv"]]
+        command = [*_bwrap(launch["folder"], launch["etc"], launch["host"]), *launch["argv"]]
         directory = str(Path(launch["folder"]).parent)
         return Start({**launch, "argv": command, "directory": directory}, wrapped=True)
 
@@ -196,26 +199,40 @@ def _failure_of(command: list[str]) -> str:
     return (tried.stderr.strip().splitlines() or [f"exit code {tried.returncode}"])[-1]
 
 
-def hosts_file(folder: Path) -> Path:
-    """Write a copy of the machine's /etc/hosts with the name of a job's host into a folder.
+def etc_folder(folder: Path, host: str, hosts: Mapping[str, str]) -> Path:
+    """Write the files of /etc that a container has of its own into a folder `etc` in this one.
 
-    Programs look the name up: AWS's sagemaker-training waits 15 minutes for an address.
+    `hosts` is the machine's own with the job's names, which programs look up: AWS's
+    sagemaker-training waits 15 minutes for an address. `hostname` is the container's name.
+
+    Args:
+        folder: The job's.
+        host: The container's name.
+        hosts: The addresses of the job's host names.
+
+    Returns:
+        The folder `etc`.
     """
-    copy, machine = folder / "hosts", Path(ETC_HOSTS)
-    lines = machine.read_text() if machine.is_file() else "127.0.0.1 localhost"
-    copy.write_text(f"{lines.rstrip()}\n127.0.0.1 {HOST_NAME}\n")
-    return copy
+    etc, machine = folder / "etc", Path("/etc/hosts")
+    etc.mkdir(exist_ok=True)
+    lines = [machine.read_text().rstrip() if machine.is_file() else f"{LOOPBACK} localhost"]
+    lines += [f"{address} {name}" for name, address in hosts.items()]
+    (etc / "hosts").write_text("\n".join(lines) + "\n")
+    (etc / "hostname").write_text(f"{host}\n")
+    return etc
 
 
-def _bwrap(folder: str, hosts: str) -> list[str]:
-    """The command prefix that puts `folder` on /opt/ml, `hosts` on /etc/hosts with bubblewrap."""
+def _bwrap(folder: str, etc: str, host: str) -> list[str]:
+    """The command prefix that does with bubblewrap what `enter` does with the same arguments."""
     opt = Path("/opt")
     entries = sorted(opt.iterdir()) if opt.is_dir() else []
     binds = [part for path in entries for part in ("--bind", str(path), str(path))]
-    if Path(ETC_HOSTS).is_file():  # else bubblewrap would create one outside
-        binds += ["--ro-bind", hosts, ETC_HOSTS]
+    for name in ETC:
+        if Path("/etc", name).is_file():  # else bubblewrap would create one outside
+            binds += ["--ro-bind", str(Path(etc, name)), f"/etc/{name}"]
     return [
-        *(shutil.which("bwrap") or "bwrap", "--dev-bind", "/", "/", "--tmpfs", "/opt"),
+        *(shutil.which("bwrap") or "bwrap", "--unshare-uts", "--hostname", host),
+        *("--dev-bind", "/", "/", "--tmpfs", "/opt"),
         *binds,
         *("--bind", folder, OPT_ML, "--chdir", OPT_ML, "--die-with-parent", "--"),
     ]

@@ -24,7 +24,7 @@ def run(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser()
     for option in (
         "network",
-        "add-host",
+        "hostname",
         "name",
         "label",
         "user",
@@ -33,6 +33,7 @@ def run(arguments: list[str]) -> int:
         "entrypoint",
     ):
         parser.add_argument(f"--{option}")
+    parser.add_argument("--add-host", action="append", default=[])
     parser.add_argument("--env", action="append", default=[])
     parser.add_argument("--rm", action="store_true")
     parser.add_argument("--init", action="store_true")

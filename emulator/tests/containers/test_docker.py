@@ -124,7 +124,7 @@ def test_image_runs_with_its_folder_and_variables(
     assert (tmp_path / "job/ml/made").stat().st_uid == os.getuid()
 
 
-def test_keys_are_not_in_a_command_that_every_user_can_read(
+def test_command_has_hosts_and_no_keys_as_every_user_can_read_it(
     runtime: Runtime, tmp_path: Path
 ) -> None:
     launch: Launch = {
@@ -133,12 +133,16 @@ def test_keys_are_not_in_a_command_that_every_user_can_read(
         "environment": CLIENT_VARIABLES,
         "folder": str(tmp_path),
         "mount": "",
-        "hosts": "",
+        "etc": "",
+        "host": "algo-2",
+        "hosts": {"algo-1": "127.0.0.2", "algo-2": "127.0.0.3"},
         "directory": "/",
         "nice": 0,
     }
     started = runtime.sandbox.cold(launch, "plain").launch
-    assert "hidden" not in " ".join(started["argv"])
+    command = " ".join(started["argv"])
+    assert "hidden" not in command
+    assert "--hostname algo-2 --add-host algo-1:127.0.0.2 --add-host algo-2:127.0.0.3" in command
     assert started["environment"]["AWS_SECRET_ACCESS_KEY"] == "hidden"
 
 

@@ -36,7 +36,9 @@ def start(host: Host, folder: Path, *command: str, script: str | None = None) ->
         "environment": {"PATH": os.environ["PATH"]},
         "folder": str(folder),
         "mount": "",
-        "hosts": "",
+        "etc": "",
+        "host": "algo-1",
+        "hosts": {"algo-1": "127.0.0.1"},
         "directory": str(folder),
         "nice": 5,
     }

@@ -1,9 +1,11 @@
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -41,10 +43,18 @@ def runtimes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Run
 
 class Run:
     def __init__(
-        self, runtime: Runtime, folder: Path, image: str, command: tuple[str, ...], **variables: str
+        self,
+        runtime: Runtime,
+        folder: Path,
+        image: str,
+        command: tuple[str, ...],
+        hosts: dict[str, str] | None = None,
+        **variables: str,
     ) -> None:
         self.log: list[str] = []
         container = Container(image, command, variables, folder, threads=1)
+        if hosts:
+            container = replace(container, host=list(hosts)[-1], hosts=hosts)
         self.process = runtime.start(container, self.log.append, Nobody())
 
     def end(self) -> tuple[int, str]:
@@ -76,14 +86,32 @@ def test_container_has_its_own_opt_ml(
 
 @pytest.mark.parametrize("image", ["plain", "warm"])
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.id != "relocate"])
-def test_host_name_of_a_job_has_an_address(
-    runtimes: dict[str, Runtime], tmp_path: Path, kind: str, image: str
+@pytest.mark.parametrize(
+    ("hosts", "expected"),
+    [
+        (None, "algo-1 algo-1 127.0.0.1 127.0.0.1"),
+        ({"algo-1": "127.0.0.2", "algo-2": "127.0.0.3"}, "algo-2 algo-2 127.0.0.2 127.0.0.1"),
+    ],
+)
+def test_host_names_of_a_job_have_addresses(
+    runtimes: dict[str, Runtime],
+    tmp_path: Path,
+    kind: str,
+    image: str,
+    hosts: dict[str, str] | None,
+    expected: str,
 ) -> None:
-    text = "import socket; print(*map(socket.gethostbyname, ('algo-1', 'localhost')))"
+    text = (
+        "import socket; own = socket.gethostname()\n"
+        "print(own, open('/etc/hostname').read().strip(), "
+        "*map(socket.gethostbyname, ('algo-1', 'localhost')))\n"
+        "socket.socket().bind((own, 0))"
+    )
+    machine = socket.gethostname()
     command = ("python3", script(tmp_path, text))
-    code, printed = Run(runtimes[kind], tmp_path, image, command).end()
-    assert (code, printed) == (0, "127.0.0.1 127.0.0.1")
+    assert Run(runtimes[kind], tmp_path, image, command, hosts).end() == (0, expected)
     assert "algo-1" not in Path("/etc/hosts").read_text()
+    assert socket.gethostname() == machine
 
 
 def test_entries_of_opt_stay_visible(runtimes: dict[str, Runtime], tmp_path: Path) -> None:

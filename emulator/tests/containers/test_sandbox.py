@@ -35,7 +35,7 @@ def test_unshare_as_a_plain_user(tmp_path: Path) -> None:
             [
                 python,
                 *map(str, (folder / "host", "probe", folder / "ml", folder / "opt")),
-                "/etc/hosts",
+                *("/etc", "algo-1"),
             ],
             user=54321,
             group=54321,

@@ -24,7 +24,8 @@ NAMES = [f"item-{number}" for number in range(7)]
 @pytest.fixture
 def context(tmp_path: Path) -> Iterator[Context]:
     made = local_context(tmp_path)
-    made.store.put("pipeline", "p", {"PipelineArn": f"{ARN}:pipeline/p", "Version": 1})
+    pipeline = {"PipelineName": "p", "PipelineArn": f"{ARN}:pipeline/p", "Version": 1}
+    made.store.put("pipeline", "p", pipeline)
     made.store.put("model-package-group", "g", {"ModelPackageGroupName": "g"})
     made.store.put("model", "m", {"ModelName": "m"})
     yield made
@@ -99,6 +100,12 @@ def put_package(context: Context, name: str, at: float) -> None:
     context.store.put("model-package", f"g/{version}", document)
 
 
+def put_version(context: Context, name: str, at: float) -> None:
+    number = int(name.rpartition("-")[2])
+    record = {"PipelineVersionId": number, "PipelineVersionDisplayName": name, "CreationTime": at}
+    context.store.put("pipeline-version", f"p/{number}", record)
+
+
 TUNING = {"HyperParameterTuningJobConfig": {"Strategy": "Random", "ResourceLimits": {}}}
 LISTINGS = {
     "ListModels": of_kind("model", "Model", "Models"),
@@ -128,6 +135,15 @@ LISTINGS = {
         delete_execution,
         {"PipelineName": "p"},
     ),
+    "ListPipelineVersions": Listing(
+        "PipelineVersionSummaries",
+        "PipelineVersionDisplayName",
+        put_version,
+        lambda context, name: context.store.delete(
+            "pipeline-version", f"p/{name.rpartition('-')[2]}"
+        ),
+        {"PipelineName": "p"},
+    ),
     "ListPipelineExecutionSteps": Listing(
         "PipelineExecutionSteps",
         "StepName",
@@ -137,6 +153,11 @@ LISTINGS = {
     ),
     "ListModelPackageGroups": of_kind(
         "model-package-group", "ModelPackageGroup", "ModelPackageGroupSummaryList"
+    ),
+    "ListExperiments": of_kind("experiment", "Experiment", "ExperimentSummaries"),
+    "ListTrials": of_kind("experiment-trial", "Trial", "TrialSummaries"),
+    "ListTrialComponents": of_kind(
+        "experiment-trial-component", "TrialComponent", "TrialComponentSummaries"
     ),
     "ListModelPackages": Listing(
         "ModelPackageSummaryList",

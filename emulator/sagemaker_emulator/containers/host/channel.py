@@ -23,7 +23,9 @@ class Launch(TypedDict):
         environment: All its variables.
         folder: What it sees at /opt/ml.
         mount: An empty folder to build the new /opt on; empty for no mount namespace.
-        hosts: What it sees as /etc/hosts in a mount namespace.
+        etc: A folder with the files that it sees in /etc in a mount namespace; see `enter`.
+        host: Its host name there.
+        hosts: The addresses of the host names that `etc` has beside the machine's own.
         directory: Where it starts.
         nice: How much it yields to other processes.
     """
@@ -33,7 +35,9 @@ class Launch(TypedDict):
     environment: dict[str, str]
     folder: str
     mount: str
-    hosts: str
+    etc: str
+    host: str
+    hosts: dict[str, str]
     directory: str
     nice: int
 

@@ -30,7 +30,7 @@ def run(launch: Launch, output: int, keeper: int) -> None:
     os.close(output)
     try:
         if launch["mount"]:
-            enter(launch["folder"], launch["mount"], launch["hosts"])
+            enter(launch["folder"], launch["mount"], launch["etc"], launch["host"])
         os.nice(launch["nice"])
         os.chdir(launch["directory"])
         die_with(keeper, signal.SIGKILL)

@@ -5,11 +5,12 @@ import os
 from pathlib import Path
 
 MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 1 << 18
-CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
+CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWUSER = 0x00020000, 0x04000000, 0x10000000
+ETC = ("hosts", "hostname")  # the files of /etc that a container has of its own
 
 
-def enter(folder: str, stage: str, hosts: str) -> None:
-    """Give this process a mount namespace in which `folder` is /opt/ml and `hosts` /etc/hosts.
+def enter(folder: str, stage: str, etc: str, host: str) -> None:
+    """Give this process a host name, and a mount namespace in which `folder` is /opt/ml.
 
     If /opt/ml does not exist, a tmpfs replaces /opt, with every entry of /opt bound back into it:
     nothing is written outside the namespace.
@@ -17,7 +18,9 @@ def enter(folder: str, stage: str, hosts: str) -> None:
     Args:
         folder: Becomes /opt/ml.
         stage: An empty folder to build the new /opt on.
-        hosts: Becomes /etc/hosts, if the machine has one.
+        etc: Holds the files `hosts` and `hostname`, which become those of /etc where the machine
+            has them: nothing can be bound where there is nothing.
+        host: Becomes the host name.
 
     Raises:
         OSError: The kernel refused; the message names the call.
@@ -36,16 +39,18 @@ def enter(folder: str, stage: str, hosts: str) -> None:
 
     user, group = os.geteuid(), os.getegid()
     if user == 0:
-        check(libc.unshare(CLONE_NEWNS), "unshare")
+        check(libc.unshare(CLONE_NEWNS | CLONE_NEWUTS), "unshare")
     else:
-        check(libc.unshare(CLONE_NEWUSER | CLONE_NEWNS), "unshare")
+        check(libc.unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWUTS), "unshare")
         this = Path("/proc/self")
         (this / "setgroups").write_text("deny")
         (this / "uid_map").write_text(f"0 {user} 1")
         (this / "gid_map").write_text(f"0 {group} 1")
     mount("none", "/", None, MS_REC | MS_PRIVATE)
-    if Path("/etc/hosts").is_file():  # a bare image has none, and nothing can be bound there
-        mount(hosts, "/etc/hosts", None, MS_BIND)
+    check(libc.sethostname(host.encode(), ctypes.c_size_t(len(host.encode()))), "sethostname")
+    for name in ETC:
+        if Path("/etc", name).is_file():
+            mount(Path(etc, name), Path("/etc", name), None, MS_BIND)
     if Path("/opt/ml").is_dir():
         mount(folder, "/opt/ml", None, MS_BIND | MS_REC)
         return

@@ -4,6 +4,6 @@ Read ``language`` first, which runs nothing: ``definition`` and ``parameters``, 
 ``expressions`` (`Get`, `Std:Join`, `Std:JsonGet`), ``validation`` (what is refused before anything
 runs) and ``graph`` (which step waits for which). Then ``run``, whose docstring lists the threads:
 ``scheduler`` (what starts next), ``execution_thread``, and one module for each kind of step.
-The operations of the API are in ``operations``, ``execution_operations`` and
-``callback_operations``; they import both, and neither imports them.
+The operations of the API are in ``operations``, ``version_operations``, ``execution_operations``
+and ``callback_operations``; they import both, and neither imports them.
 """

@@ -14,6 +14,8 @@ from sagemaker_emulator.aws.members import paths
 from sagemaker_emulator.aws.pages import PAGED, SORTED, Stored, page
 from sagemaker_emulator.errors import ApiError, invalid
 from sagemaker_emulator.sagemaker.defaults import with_user
+from sagemaker_emulator.sagemaker.experiments import job_components
+from sagemaker_emulator.sagemaker.pipelines import versions
 from sagemaker_emulator.sagemaker.pipelines.language.definition import Definition
 from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import DefinitionError
 from sagemaker_emulator.sagemaker.pipelines.language.parameters import bind
@@ -50,7 +52,8 @@ def start(context: Context, request: types.StartPipelineExecutionRequestTypeDef)
     token = f"start/{pipeline['PipelineName']}/{request['ClientRequestToken']}"
     if earlier := store.get(records.TOKEN, token):
         return {"PipelineExecutionArn": earlier["PipelineExecutionArn"]}
-    definition = check_definition(pipeline["PipelineDefinition"])
+    version = versions.requested_version(store, pipeline, request)
+    definition = check_definition(versions.definition_of(store, version))
     config = request.get("SelectiveExecutionConfig")
     try:
         values = bind(definition.parameters, request.get("PipelineParameters", []))
@@ -65,7 +68,7 @@ def start(context: Context, request: types.StartPipelineExecutionRequestTypeDef)
     record: dict[str, Any] = {
         "PipelineArn": pipeline["PipelineArn"],
         "PipelineName": pipeline["PipelineName"],
-        "PipelineVersionId": pipeline["Version"],
+        "PipelineVersionId": version["PipelineVersionId"],
         "PipelineExecutionArn": arn,
         "PipelineExecutionDisplayName": display_name,
         "PipelineExecutionDescription": request.get("PipelineExecutionDescription"),
@@ -82,10 +85,12 @@ def start(context: Context, request: types.StartPipelineExecutionRequestTypeDef)
         if earlier := store.get(records.TOKEN, token):  # of the same request, sent at the same time
             return {"PipelineExecutionArn": earlier["PipelineExecutionArn"]}
         requested_pipeline(context, request)  # it may have been deleted meanwhile
-        record["DefinitionName"] = records.keep_definition(store, pipeline)
+        record["DefinitionName"] = version["DefinitionName"]
         store.put(records.EXECUTION, arn, record)
+        store.update(versions.VERSION, version["Name"], LastExecutionPipelineExecutionArn=arn)
         store.put(records.TOKEN, token, {"PipelineExecutionArn": arn})
         store.update(records.PIPELINE, pipeline["PipelineName"], LastRunTime=now)
+        job_components.ensure_trial(context, record["PipelineExperimentConfig"])
         if config and selection:
             source_arn = config.get("SourcePipelineExecutionArn")
             record_other_steps(store, definition, arn, selection, source_arn)
@@ -110,7 +115,8 @@ def _experiment(definition: Definition, pipeline: str, execution_id: str) -> dic
 def describe(context: Context, request: types.DescribePipelineExecutionRequestTypeDef) -> Response:
     """Return an execution's status and settings."""
     execution = records.get_execution(context.store, request["PipelineExecutionArn"])
-    return with_user(context, execution)
+    aliases = versions.aliases_of(context.store, execution)
+    return with_user(context, {**execution, "PipelineVersionAliases": aliases})
 
 
 @operation(
@@ -137,10 +143,15 @@ def list_executions(
 ) -> Response:
     """List a pipeline's executions, latest first unless the request orders otherwise."""
     pipeline = requested_pipeline(context, request)
+    named = "PipelineVersionAlias" in request
+    version = versions.requested_version(context.store, pipeline, request) if named else None
     executions = Stored(
         context.store,
         records.EXECUTION,
         f"{pipeline['PipelineArn']}/execution/",
+        keep=lambda execution: (
+            version is None or execution["PipelineVersionId"] == version["PipelineVersionId"]
+        ),
         show=lambda execution: {
             **execution,
             "StartTime": execution["CreationTime"],

@@ -13,6 +13,7 @@ from sagemaker_emulator.aws.pages import SORTED, Stored, page
 from sagemaker_emulator.errors import ApiError, invalid, not_found
 from sagemaker_emulator.sagemaker import tags
 from sagemaker_emulator.sagemaker.defaults import with_user
+from sagemaker_emulator.sagemaker.pipelines import versions
 from sagemaker_emulator.sagemaker.pipelines.language.definition import Definition, parse
 from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import DefinitionError
 from sagemaker_emulator.sagemaker.pipelines.language.validation import validate
@@ -20,8 +21,6 @@ from sagemaker_emulator.sagemaker.pipelines.run import records
 
 if TYPE_CHECKING:
     from types_boto3_sagemaker import type_defs as types
-
-_ONE_VERSION = "The emulator keeps only the latest version of a pipeline, and no aliases"
 
 
 @operation(
@@ -38,12 +37,11 @@ def create_pipeline(context: Context, request: types.CreatePipelineRequestTypeDe
     arn = context.arn("pipeline", name)
     if _is_repeated(context, request):
         return {"PipelineArn": arn}
-    if "PipelineVersionAliases" in request:
-        raise invalid(f"PipelineVersionAliases: {_ONE_VERSION}.")
     text = _definition_text(context, request)
     if text is None:
         raise invalid("CreatePipeline needs PipelineDefinition or PipelineDefinitionS3Location.")
     check_definition(text)
+    aliases: Any = request.get("PipelineVersionAliases", ())
     now = time.time()
     pipeline: records.PipelineRecord = {
         "PipelineArn": arn,
@@ -62,6 +60,7 @@ def create_pipeline(context: Context, request: types.CreatePipelineRequestTypeDe
     with context.store.transaction():
         if not _is_repeated(context, request):  # made by another request while this one was checked
             context.store.put(records.PIPELINE, name, dict(pipeline))
+            versions.add(context.store, pipeline, aliases)
             tags.add(context, arn, request.get("Tags"))
     return {"PipelineArn": arn}
 
@@ -75,7 +74,10 @@ def create_pipeline(context: Context, request: types.CreatePipelineRequestTypeDe
     """),
 )
 def update_pipeline(context: Context, request: types.UpdatePipelineRequestTypeDef) -> Response:
-    """Change a pipeline; running executions keep the definition that they began with."""
+    """Change a pipeline; running executions keep the definition that they began with.
+
+    Another definition makes a new version of the pipeline.
+    """
     requested_pipeline(context, request)
     kept = ("PipelineDisplayName", "PipelineDescription", "RoleArn", "ParallelismConfiguration")
     changes: dict[str, Any] = {key: value for key, value in request.items() if key in kept}
@@ -85,15 +87,34 @@ def update_pipeline(context: Context, request: types.UpdatePipelineRequestTypeDe
         changes["PipelineDefinition"] = text
     with context.store.transaction():
         pipeline = requested_pipeline(context, request)
-        changes |= {"LastModifiedTime": time.time(), "Version": pipeline["Version"] + 1}
-        context.store.update(records.PIPELINE, pipeline["PipelineName"], **changes)
+        versions.keep_first(context.store, pipeline)
+        is_new = text not in (None, pipeline["PipelineDefinition"])
+        aliases: Any = request.get("PipelineVersionAliases", ())
+        if aliases and not is_new:
+            raise invalid(
+                "You can specify PipelineVersionAliases only when the update changes the pipeline "
+                "definition. To change the aliases of an existing version, use "
+                "UpdatePipelineVersion."
+            )
+        changes |= {
+            "LastModifiedTime": time.time(),
+            "Version": pipeline["Version"] + (1 if is_new else 0),
+        }
+        updated = context.store.update(records.PIPELINE, pipeline["PipelineName"], **changes)
+        if is_new:
+            versions.add(context.store, cast(records.PipelineRecord, updated), aliases)
     return {"PipelineArn": pipeline["PipelineArn"], "PipelineVersionId": changes["Version"]}
 
 
 @operation("DescribePipeline", honours=paths("PipelineName PipelineVersionId PipelineVersionAlias"))
 def describe_pipeline(context: Context, request: types.DescribePipelineRequestTypeDef) -> Response:
-    """Return a pipeline with its definition."""
-    return with_user(context, requested_pipeline(context, request))
+    """Return a pipeline with the definition of its latest version, or of the requested one."""
+    pipeline = requested_pipeline(context, request)
+    version = versions.requested_version(context.store, pipeline, request)
+    text = versions.definition_of(context.store, version)
+    names = ("PipelineVersionDisplayName", "PipelineVersionDescription", "PipelineVersionAliases")
+    named = {key: value for key, value in version.items() if key in names and value}
+    return with_user(context, {**pipeline, **named, "PipelineDefinition": text})
 
 
 @operation(
@@ -144,7 +165,7 @@ def delete_pipeline(context: Context, request: types.DeletePipelineRequestTypeDe
             for step in records.step_records(store, arn):
                 store.delete(records.STEP, f"{arn}/step/{step}")
             store.delete(records.EXECUTION, arn)
-        for kind in (records.CACHE, records.DEFINITION):
+        for kind in (records.CACHE, records.DEFINITION, versions.VERSION):
             for document in store.list(kind, f"{pipeline['PipelineName']}/"):
                 store.delete(kind, document["Name"])
         store.delete(records.PIPELINE, pipeline["PipelineName"])
@@ -157,22 +178,15 @@ def delete_pipeline(context: Context, request: types.DeletePipelineRequestTypeDe
 
 
 def requested_pipeline(context: Context, request: Mapping[str, Any]) -> records.PipelineRecord:
-    """Return the pipeline that a request names by name or ARN, and perhaps by version.
+    """Return the pipeline that a request names by name or ARN.
 
     Raises:
-        ApiError: there is none, or the request names another version than the latest.
+        ApiError: there is none.
     """
     name = request["PipelineName"].rsplit("/", 1)[-1]
     pipeline = context.store.get(records.PIPELINE, name)
     if pipeline is None:
         raise not_found(f"Pipeline '{context.arn('pipeline', name)}' does not exist.")
-    latest = pipeline["Version"]
-    aliased = request.keys() & {"PipelineVersionAlias", "PipelineVersionAliases"}
-    if aliased or request.get("PipelineVersionId", latest) != latest:
-        raise invalid(
-            f"{_ONE_VERSION}: the version of '{name}' is {latest}. "
-            "To run an earlier one, update the pipeline with its definition."
-        )
     return cast(records.PipelineRecord, pipeline)
 
 

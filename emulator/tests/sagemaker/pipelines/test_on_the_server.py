@@ -180,6 +180,22 @@ def test_model_is_registered_in_a_group_made_for_it(pipeline: PipelineClient) ->
     assert steps["Report"]["FailureReason"] == package
 
 
+def test_package_without_a_group_gets_a_name_of_the_execution(pipeline: PipelineClient) -> None:
+    container = {"Image": IMAGE, "ModelDataUrl": "s3://bucket/model.tar.gz"}
+    types = {"SupportedContentTypes": ["image/png"], "SupportedResponseMIMETypes": ["text/csv"]}
+    arguments = {"InferenceSpecification": {"Containers": [container], **types}}
+    named = {**arguments, "ModelPackageName": "mine"}
+    register = {"Name": "Register", "Type": "RegisterModel", "Arguments": arguments}
+    again = {"Name": "Again", "Type": "RegisterModel", "Arguments": named}
+    pipeline.create(register, again, fail("Report", get("Steps.Register.ModelPackageName")))
+    arn, _ = pipeline.run()
+    steps, run = pipeline.steps(arn), arn.rsplit("/", 1)[-1]
+    name = steps["Register"]["Metadata"]["RegisterModel"]["Arn"].rsplit("/", 1)[-1]
+    assert name.startswith(f"pipelines-{run}-Register-")
+    assert steps["Report"]["FailureReason"] == name
+    assert f"model-package/mine-{run}-Again-" in steps["Again"]["Metadata"]["RegisterModel"]["Arn"]
+
+
 def test_execution_survives_a_kill_of_the_server(own_emulator: Callable[..., Any]) -> None:
     server = own_emulator()
     assert server.up().returncode == 0

@@ -62,29 +62,6 @@ def test_wrong_definition_location_is_refused(
         update(pipeline, PipelineDefinitionS3Location=location, **changes)
 
 
-def test_latest_version_may_be_requested_by_its_number(pipeline: Bench) -> None:
-    update(pipeline, PipelineDefinition=SECOND)
-    described = pipeline.call("DescribePipeline", PipelineName="p")
-    versioned = pipeline.call("DescribePipeline", PipelineName="p", PipelineVersionId=2)
-    assert versioned == described
-
-
-@pytest.mark.parametrize(
-    "version", [{"PipelineVersionId": 1}, {"PipelineVersionAlias": "live"}], ids=["number", "alias"]
-)
-def test_start_of_another_version_is_refused(pipeline: Bench, version: dict[str, Any]) -> None:
-    update(pipeline, PipelineDefinition=SECOND)
-    with pytest.raises(ApiError, match=r"only the latest version of a pipeline.*of 'p' is 2"):
-        pipeline.start(**version)
-
-
-def test_alias_for_a_version_is_refused(pipeline: Bench) -> None:
-    with pytest.raises(ApiError, match="and no aliases: the version of 'p' is 1"):
-        update(pipeline, PipelineDefinition=SECOND, PipelineVersionAliases=["live"])
-    with pytest.raises(ApiError, match="PipelineVersionAliases: The emulator keeps"):
-        pipeline.create(fail("A"), PipelineName="q", PipelineVersionAliases=["live"])
-
-
 def test_pipelines_are_listed(pipeline: Bench) -> None:
     pipeline.create(fail("A"), PipelineName="q", RoleArn=ROLE)
     names = [one["PipelineName"] for one in pipeline.call("ListPipelines")["PipelineSummaries"]]

@@ -10,7 +10,7 @@ from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import (
     DefinitionError,
     StepError,
 )
-from sagemaker_emulator.sagemaker.pipelines.language.expressions import is_expression
+from sagemaker_emulator.sagemaker.pipelines.language.expressions import is_expression, to_text
 
 _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "GreaterThan": operator.gt,
@@ -94,6 +94,9 @@ def _inner(condition: dict[str, Any]) -> list[Any]:
 def _equal(left: Any, right: Any) -> bool:
     if isinstance(left, str) and isinstance(right, str):
         return left == right
+    for value, text in ((left, right), (right, left)):
+        if isinstance(value, bool) and isinstance(text, str):  # as a number equals its text
+            return to_text(value) == text.lower()
     numbers = _number(left), _number(right)
     return numbers[0] == numbers[1] if None not in numbers else left == right
 

@@ -50,6 +50,12 @@ def validate(definition: Definition) -> None:
                     f"DependsOn of step '{step.name}' names '{name}', which is no step of this "
                     f"pipeline. Steps: {', '.join(definition.steps)}."
                 )
+            if definition.steps[name].type == "Fail":
+                # The first words are AWS's, which the SDK's integration tests look for.
+                raise DefinitionError(
+                    f"{step.name} can not depends on {name}, which is a Fail step: the execution "
+                    f"ends with it. Remove it from DependsOn of step '{step.name}'."
+                )
     for step in definition.steps.values():
         for path, reference in references(step.evaluated):
             check_target(definition, step, path.lstrip("."), reference)

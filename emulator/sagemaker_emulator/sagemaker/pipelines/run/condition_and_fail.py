@@ -10,9 +10,11 @@ from sagemaker_emulator.sagemaker.pipelines.run.step_run import StepRun
 def run_condition(run: StepRun) -> None:
     """Evaluate the conditions; the outcome is true if all of them are."""
     entries = run.evaluate(run.step.arguments["Conditions"])
-    outcome = str(all(is_true(condition) for condition in entries))
+    outcome = all(is_true(condition) for condition in entries)
     run.progress.finish(
-        "Succeeded", Metadata={"Condition": {"Outcome": outcome}}, Properties={"Outcome": outcome}
+        "Succeeded",
+        Metadata={"Condition": {"Outcome": str(outcome)}},
+        Properties={"Outcome": outcome},
     )
 
 

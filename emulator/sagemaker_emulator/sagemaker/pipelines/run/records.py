@@ -165,6 +165,20 @@ def step_records(store: Store, execution_arn: str) -> dict[str, StepRecord]:
     return {record["StepName"]: record for record in records}
 
 
+def properties(record: StepRecord) -> dict[str, Any]:
+    """Return what expressions refer to of a step that succeeded.
+
+    A condition's Outcome is a boolean, so that Std:Join makes it `false`, as AWS's own integration
+    tests expect (sagemaker-python-sdk, tests/integ/sagemaker/workflow/test_fail_steps.py). Its
+    Metadata have the enum ConditionOutcome: `False`.
+    """
+    values = record["Properties"]
+    if (record.get("Metadata") or {}).keys() == {"Condition"}:
+        # Earlier versions of the emulator kept the enum here, too.
+        return {**values, "Outcome": values["Outcome"] in (True, "True")}
+    return values
+
+
 def listed_step(record: StepRecord) -> ListedStep:
     """Return a step's record as ListPipelineExecutionSteps shows it."""
     members = ListedStep.__annotations__

@@ -63,9 +63,14 @@ def test_valid_definition_is_accepted() -> None:
 @pytest.mark.parametrize(
     ("steps", "message"),
     [
+        pytest.param(
+            [fail("A", DependsOn=["B"]), fail("B")], "A can not depends on B", id="after-Fail"
+        ),
         pytest.param([fail("A", DependsOn=["B"])], "names 'B', which is no step", id="DependsOn"),
         pytest.param(
-            [fail("A", DependsOn=["B"]), fail("B", DependsOn=["A"])], "A -> B -> A", id="cycle"
+            [processing("A", DependsOn=["B"]), processing("B", DependsOn=["A"])],
+            "A -> B -> A",
+            id="cycle",
         ),
         pytest.param(
             [{"Name": "Q", "Type": "QualityCheck"}],

@@ -7,6 +7,8 @@ import pytest
 from pipeline_bench import Bench
 from pipeline_steps import condition, fail, get, join, json_get, processing
 
+from sagemaker_emulator.sagemaker.pipelines.run.records import STEP
+
 ACCURACY = json_get("Evaluate", "metrics.accuracy.value")
 THRESHOLD = {"Name": "Threshold", "Type": "Float", "DefaultValue": 0.5}
 
@@ -47,6 +49,34 @@ def test_fail_step_ends_the_execution_with_its_evaluated_message(bench: Bench) -
     assert status == "Failed"
     assert step["FailureReason"] == "accuracy 0.7 < 0.9"
     assert step["Metadata"] == {"Fail": {"ErrorMessage": "accuracy 0.7 < 0.9"}}
+
+
+def test_outcome_of_a_condition_is_a_boolean_in_expressions(bench: Bench) -> None:
+    never = {"Type": "Equals", "LeftValue": 1, "RightValue": 2}
+    outcome = get("Steps.Check.Outcome")
+    is_false = {"Type": "Equals", "LeftValue": outcome, "RightValue": False}
+    bench.create(
+        condition("Check", [never]),
+        condition("Again", [is_false], [fail("Stop", join("returns", outcome, on=": "))]),
+    )
+    arn, _ = bench.run()
+    assert bench.steps(arn)["Stop"]["FailureReason"] == "returns: false"
+
+
+def test_outcome_that_an_earlier_version_kept_is_read(bench: Bench) -> None:
+    always = {"Type": "Equals", "LeftValue": 1, "RightValue": 1}
+    message = join("returned", get("Steps.Check.Outcome"), on=" ")
+    hold = processing("Wait", {"HOLD": "1"}, DependsOn=["Check"])
+    stop = fail("Stop", message, DependsOn=["Wait"])
+    bench.create(condition("Check", [always], no=[fail("Wrong")]), hold, stop)
+    arn = bench.start()
+    bench.until(arn, "Wait", "Executing")
+    bench.stop_services()
+    bench.context.store.update(STEP, f"{arn}/step/Check", Properties={"Outcome": "True"})
+    bench.jobs.released.set()
+    bench.start_services()
+    assert bench.finish(arn) == "Failed"
+    assert bench.steps(arn)["Stop"]["FailureReason"] == "returned true"
 
 
 def test_message_of_a_fail_step_is_no_longer_than_the_api_allows(bench: Bench) -> None:
