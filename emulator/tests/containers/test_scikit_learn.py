@@ -63,4 +63,4 @@ def test_failed_script_fails_its_job(framework: Framework) -> None:
     ended = framework.train(framework.script(train_py="raise ValueError('no good')"))
     assert ended["TrainingJobStatus"] == "Failed"
     assert "ExecuteUserScriptError" in ended["FailureReason"]
-    assert "ValueError: no good" in ended["FailureReason"]
+    assert "ValueError: no good" in framework.log()
