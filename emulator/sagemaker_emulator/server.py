@@ -29,6 +29,7 @@ from sagemaker_emulator.console import application as console
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.sagemaker.endpoints.invoke import invoke_endpoint
 from sagemaker_emulator.sagemaker.experiments.metrics import SERVICE as METRICS
+from sagemaker_emulator.sagemaker.jobs import interruption
 from sagemaker_emulator.services import refused_work
 from sagemaker_emulator.services.alarms import requests as alarm_requests
 from sagemaker_emulator.services.functions import code_address
@@ -298,6 +299,8 @@ def _dispatch(
     if service in protocol.QUERY_SERVICES and service:
         return run_query(context, service, form_of(request.query_string, body))
     if service in (None, "sagemaker"):
+        if interrupted := interruption.respond(context, request.method, path):
+            return interrupted
         if endpoint := protocol.invoked_endpoint(request.method, path):
             return invoke_endpoint(context, endpoint, headers, body)
         if protocol.rest_operation(METRICS, request.method, path, request.query_string):
