@@ -190,12 +190,12 @@ def serve(options: Options) -> None:
     """Serve until SIGTERM or SIGINT.
 
     Raises:
-        StartError: There are no images, the state is another user's or held by another server, a
-            port is taken, or a part does not come up.
+        StartError: Named images are missing, the state is another user's or held by another server,
+            a port is taken, or a part does not come up.
     """
     os.umask(0o077)
     own(options.state)
-    require_images(options.images)
+    require_images(options)
     logging.basicConfig(format="%(asctime)s %(name)s %(levelname)s %(message)s")
     _log.setLevel(logging.INFO)  # not the root: httpx would log a line for each request
     # uvicorn raises the signal again when it has ended: the parts must still be stopped then.
