@@ -38,6 +38,8 @@ from sagemaker_emulator.sagemaker.jobs import operations as jobs
 from sagemaker_emulator.sagemaker.jobs import processing, training
 from sagemaker_emulator.sagemaker.jobs.kinds import PROCESSING, TRAINING, TRANSFORM
 from sagemaker_emulator.sagemaker.jobs.running import RunningJobs
+from sagemaker_emulator.sagemaker.lineage import associations, queries
+from sagemaker_emulator.sagemaker.lineage import operations as lineage
 from sagemaker_emulator.sagemaker.pipelines import (
     callback_operations,
     execution_operations,
@@ -45,7 +47,7 @@ from sagemaker_emulator.sagemaker.pipelines import (
 )
 from sagemaker_emulator.sagemaker.pipelines import operations as pipelines
 from sagemaker_emulator.sagemaker.pipelines.run.executions import Executions
-from sagemaker_emulator.sagemaker.registry import group_policies, groups, models, packages
+from sagemaker_emulator.sagemaker.registry import cards, group_policies, groups, models, packages
 from sagemaker_emulator.sagemaker.search import operations as search
 from sagemaker_emulator.sagemaker.transform import operations as transform
 from sagemaker_emulator.sagemaker.tuning import operations as tuning
@@ -99,8 +101,8 @@ from sagemaker_emulator.version import VERSION
 # The modules whose import registers the operations.
 OPERATIONS: tuple[ModuleType, ...] = (
     *(tags, jobs, processing, training, transform, tuning, configs, endpoints, capacity),
-    *(experiments, components),
-    *(group_policies, groups, models, packages),
+    *(experiments, components, lineage, associations, queries),
+    *(group_policies, groups, models, packages, cards),
     *(pipelines, version_operations, execution_operations, callback_operations, search),
     *(
         rules,
@@ -191,12 +193,12 @@ def serve(options: Options) -> None:
     """Serve until SIGTERM or SIGINT.
 
     Raises:
-        StartError: There are no images, the state is another user's or held by another server, a
-            port is taken, or a part does not come up.
+        StartError: Named images are missing, the state is another user's or held by another server,
+            a port is taken, or a part does not come up.
     """
     os.umask(0o077)
     own(options.state)
-    require_images(options.images)
+    require_images(options)
     logging.basicConfig(format="%(asctime)s %(name)s %(levelname)s %(message)s")
     _log.setLevel(logging.INFO)  # not the root: httpx would log a line for each request
     # uvicorn raises the signal again when it has ended: the parts must still be stopped then.
