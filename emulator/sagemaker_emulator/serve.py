@@ -38,6 +38,8 @@ from sagemaker_emulator.sagemaker.jobs import operations as jobs
 from sagemaker_emulator.sagemaker.jobs import processing, training
 from sagemaker_emulator.sagemaker.jobs.kinds import PROCESSING, TRAINING, TRANSFORM
 from sagemaker_emulator.sagemaker.jobs.running import RunningJobs
+from sagemaker_emulator.sagemaker.lineage import associations, queries
+from sagemaker_emulator.sagemaker.lineage import operations as lineage
 from sagemaker_emulator.sagemaker.pipelines import (
     callback_operations,
     execution_operations,
@@ -58,7 +60,16 @@ from sagemaker_emulator.services.deliveries import Deliveries
 from sagemaker_emulator.services.events import operations as events
 from sagemaker_emulator.services.events import tags as rule_tags
 from sagemaker_emulator.services.events.bus import EventBus
-from sagemaker_emulator.services.functions import invoke_config, policy, source_mappings, versions
+from sagemaker_emulator.services.functions import (
+    aliases,
+    concurrency,
+    invoke,
+    invoke_config,
+    layers,
+    policy,
+    source_mappings,
+    versions,
+)
 from sagemaker_emulator.services.functions import operations as functions
 from sagemaker_emulator.services.functions import tags as function_tags
 from sagemaker_emulator.services.functions.invoker import Invoker
@@ -90,7 +101,7 @@ from sagemaker_emulator.version import VERSION
 # The modules whose import registers the operations.
 OPERATIONS: tuple[ModuleType, ...] = (
     *(tags, jobs, processing, training, transform, tuning, configs, endpoints, capacity),
-    *(experiments, components),
+    *(experiments, components, lineage, associations, queries),
     *(group_policies, groups, models, packages),
     *(pipelines, version_operations, execution_operations, callback_operations, search),
     *(
@@ -101,6 +112,10 @@ OPERATIONS: tuple[ModuleType, ...] = (
         versions,
         moves,
         function_tags,
+        aliases,
+        concurrency,
+        invoke,
+        layers,
         invoke_config,
         source_mappings,
         schedules,
@@ -175,12 +190,12 @@ def serve(options: Options) -> None:
     """Serve until SIGTERM or SIGINT.
 
     Raises:
-        StartError: There are no images, the state is another user's or held by another server, a
-            port is taken, or a part does not come up.
+        StartError: Named images are missing, the state is another user's or held by another server,
+            a port is taken, or a part does not come up.
     """
     os.umask(0o077)
     own(options.state)
-    require_images(options.images)
+    require_images(options)
     logging.basicConfig(format="%(asctime)s %(name)s %(levelname)s %(message)s")
     _log.setLevel(logging.INFO)  # not the root: httpx would log a line for each request
     # uvicorn raises the signal again when it has ended: the parts must still be stopped then.

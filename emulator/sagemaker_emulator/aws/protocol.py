@@ -186,7 +186,7 @@ def _rest_request(
         key = member.serialization.get("name", name)
         match member.serialization.get("location"):
             case "uri" if key in uri:
-                request[name] = unquote(uri[key])
+                request[name] = _scalar(member, unquote(uri[key]))
             case "querystring" if key in arguments:
                 values = arguments[key]
                 request[name] = values if member.type_name == "list" else _scalar(member, values[0])

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sagemaker_emulator.containers import image
 from sagemaker_emulator.containers.docker import Docker
-from sagemaker_emulator.containers.environment import Build, Log
+from sagemaker_emulator.containers.environment import Build, Log, differences
 from sagemaker_emulator.containers.host.channel import Launch
 from sagemaker_emulator.containers.host_pool import HostPool
 from sagemaker_emulator.containers.process import Host, HostLost, Owner, Process
@@ -139,7 +139,26 @@ class Runtime:
             EnvironmentFailed: Its environment cannot be built.
             Exception: What the owner's `check` raises.
         """
-        self.sandbox.prepare(image.find(self._images, reference), self._build(log, owner))
+        found = image.find(self._images, reference)
+        prepared = self.sandbox.prepare(found, self._build(log, owner))
+        if note := differences(Path(prepared)):
+            log(note)
+
+    def entrypoint(self, reference: str) -> tuple[str, ...]:
+        """What stands before a container's arguments (`image.yaml`); empty if nothing does.
+
+        Raises:
+            ImageError: There is no such image.
+        """
+        return image.find(self._images, reference).file.entrypoint
+
+    def problem(self, reference: str) -> str:
+        """Why there can be no container of an image, or an empty string."""
+        try:
+            image.find(self._images, reference).packages  # noqa: B018
+        except image.ImageError as error:
+            return str(error)
+        return ""
 
     def start(self, container: Container, log: Log, owner: Owner) -> Process:
         """Start a container, building what its image needs if it is missing.

@@ -215,7 +215,7 @@ def test_container_inherits_no_python_or_aws_settings(
     assert found["PIP_INDEX_URL"] == "https://packages.example/simple"
     assert found["MINE"] == "1"
     assert found["OMP_NUM_THREADS"] == "1"
-    assert found["PATH"].split(":")[1] == str(IMAGES / "plain" / "bin")
+    assert found["PATH"].split(":")[0] == str(IMAGES / "plain" / "bin")
 
 
 @pytest.mark.parametrize("kind", KINDS)

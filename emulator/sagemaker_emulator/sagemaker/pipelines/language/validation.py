@@ -3,7 +3,7 @@
 Each check is a function of the definition; its DefinitionError names the step and the key.
 """
 
-from typing import Any
+from collections.abc import Iterable
 
 from sagemaker_emulator.sagemaker.pipelines.language import (
     conditions,
@@ -24,7 +24,10 @@ from sagemaker_emulator.sagemaker.pipelines.language.expressions import (
     references,
 )
 from sagemaker_emulator.sagemaker.pipelines.language.graph import order
-from sagemaker_emulator.sagemaker.pipelines.language.reference_targets import check_target
+from sagemaker_emulator.sagemaker.pipelines.language.reference_targets import (
+    check_start_value,
+    check_target,
+)
 from sagemaker_emulator.sagemaker.pipelines.language.step_types import (
     RESOURCE_STEPS,
     RETRYABLE,
@@ -40,7 +43,7 @@ def validate(definition: Definition) -> None:
     Raises:
         DefinitionError: for the first fault.
     """
-    _check_document(definition.document)
+    _check_document(definition)
     for step in definition.steps.values():
         _check_type_and_members(step)
         check(step.evaluated, f"step '{step.name}'")
@@ -66,17 +69,36 @@ def validate(definition: Definition) -> None:
     order(definition.waits)
 
 
-def _check_document(document: dict[str, Any]) -> None:
+def _check_document(definition: Definition) -> None:
     """Check what is beside the steps."""
+    document = definition.document
     for entry in document.get("Parameters") or []:
         parameters.check(entry)
     metadata = document.get("Metadata") or {}
     if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
         raise DefinitionError("Metadata of the definition must be a JSON object of texts.")
-    experiment = document.get("PipelineExperimentConfig") or {}
-    if not isinstance(experiment, dict):
-        raise DefinitionError("PipelineExperimentConfig must be a JSON object.")
-    members.check_members(experiment, members.EXPERIMENT, "PipelineExperimentConfig")
+    _check_names(definition, "PipelineExperimentConfig", members.EXPERIMENT)
+    _check_names(definition, "MlflowConfig", members.MLFLOW)
+    server = (document.get("MlflowConfig") or {}).get("MlflowResourceArn") or ""
+    if isinstance(server, str) and server and ":mlflow-" not in server:
+        raise DefinitionError(
+            f"MlflowResourceArn of MlflowConfig is '{server}', which is not the ARN of an MLflow "
+            "tracking server or app: arn:aws:sagemaker:REGION:ACCOUNT:mlflow-tracking-server/NAME."
+        )
+
+
+def _check_names(definition: Definition, member: str, allowed: Iterable[str]) -> None:
+    """Check an object of texts and expressions that are evaluated when an execution starts."""
+    names = definition.document.get(member) or {}
+    if not isinstance(names, dict):
+        raise DefinitionError(f"{member} must be a JSON object.")
+    members.check_members(names, allowed, member)
+    check(names, member)
+    for name, value in names.items():
+        if value is not None and not isinstance(value, str) and not is_expression(value):
+            raise DefinitionError(f"{name} of {member} must be a text or an expression.")
+    for path, reference in references(names):
+        check_start_value(definition, f"{member}, {path}: '{reference.text}'", reference)
 
 
 def _check_type_and_members(step: StepDefinition) -> None:
