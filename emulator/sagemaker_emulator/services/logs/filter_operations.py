@@ -42,7 +42,7 @@ def put_metric_filter(context: Context, request: types.PutMetricFilterRequestTyp
     parse(request["filterPattern"])
     for transformation in request["metricTransformations"]:
         _check(transformation)
-    _put(context, METRIC, dict(request))
+    _put(context, METRIC, request)
     return {}
 
 
@@ -180,8 +180,7 @@ def _listed(context: Context, kind: str, request: Mapping[str, Any]) -> list[Doc
 
 
 def _changed(context: Context, group: str) -> None:
-    if (watcher := files(context).watcher) is not None:
-        watcher.forget(group)
+    files(context).watcher.forget(group)
 
 
 def _check(transformation: types.MetricTransformationUnionTypeDef) -> None:
