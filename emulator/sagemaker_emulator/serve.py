@@ -57,7 +57,7 @@ from sagemaker_emulator.services.alarms import tags as alarm_tags
 from sagemaker_emulator.services.alarms.alarms import Alarms
 from sagemaker_emulator.services.clock import Clock
 from sagemaker_emulator.services.deliveries import Deliveries
-from sagemaker_emulator.services.events import operations as events
+from sagemaker_emulator.services.events import buses, entries, rule_targets, rules
 from sagemaker_emulator.services.events import tags as rule_tags
 from sagemaker_emulator.services.events.bus import EventBus
 from sagemaker_emulator.services.functions import (
@@ -105,7 +105,10 @@ OPERATIONS: tuple[ModuleType, ...] = (
     *(group_policies, groups, models, packages, cards),
     *(pipelines, version_operations, execution_operations, callback_operations, search),
     *(
-        events,
+        rules,
+        rule_targets,
+        entries,
+        buses,
         rule_tags,
         functions,
         policy,
