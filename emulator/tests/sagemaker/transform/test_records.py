@@ -40,11 +40,11 @@ def changed(batch: Batch, **source: Any) -> dict[str, Any]:
 
 def test_records_are_sent_with_their_frames(batch: Batch) -> None:
     batch.model()
-    put(batch, "in/a", tfrecord("one") + tfrecord("three"))
+    put(batch, "in/a", tfrecord("one") + tfrecord("two"))
     ended = batch.run(BatchStrategy="SingleRecord", **changed(batch, SplitType="TFRecord"))
     assert ended["TransformJobStatus"] == "Completed", ended
     texts = [each["text"] for each in told(batch, "a.out")]
-    assert texts == [tfrecord("one").decode(), tfrecord("three").decode()]
+    assert texts == [tfrecord("one").decode(), tfrecord("two").decode()]
 
 
 def test_packed_objects_are_unpacked(batch: Batch) -> None:
