@@ -29,12 +29,11 @@ from sagemaker_emulator.sagemaker.pipelines.language.reference_targets import (
     check_target,
 )
 from sagemaker_emulator.sagemaker.pipelines.language.step_types import (
+    NOT_RUN,
     RESOURCE_STEPS,
     RETRYABLE,
     SUPPORTED,
 )
-
-_CHECK_INSTEAD = " Compute it in a Processing step, and judge its report in a Condition step."
 
 
 def validate(definition: Definition) -> None:
@@ -103,10 +102,11 @@ def _check_names(definition: Definition, member: str, allowed: Iterable[str]) ->
 
 def _check_type_and_members(step: StepDefinition) -> None:
     if step.type not in SUPPORTED:
-        instead = _CHECK_INSTEAD if step.type in ("ClarifyCheck", "QualityCheck") else ""
+        instead = NOT_RUN.get(step.type, "")
         raise DefinitionError(
             f"Step '{step.name}' is of Type '{step.type}', which this emulator does not run. "
-            f"Types it runs: {', '.join(SUPPORTED)}.{instead}"
+            f"Types it runs: {', '.join(SUPPORTED)}."
+            + (f" {instead}" if instead else members.nearest(step.type, SUPPORTED))
         )
     if step.entry.get("RetryPolicies") and step.type not in RETRYABLE:
         raise DefinitionError(
