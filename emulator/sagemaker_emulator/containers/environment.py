@@ -23,7 +23,7 @@ Log = Callable[[str], None]
 # Runs a program with these variables to its end, gives each line that it prints to a log, and
 # returns its exit code and its lines.
 Run = Callable[[Sequence[str], Mapping[str, str], Log], tuple[int, list[str]]]
-_PIP_TURNS = Path(__file__).with_name("pip_turns.py")
+_PRIVATE_LAYER = Path(__file__).with_name("private_layer.py")
 
 
 class EnvironmentFailed(Exception):
@@ -47,7 +47,7 @@ class Build:
 
 def path_of(image: Image, environments: Path) -> Path:
     """The folder of the image's environment, whose name holds a hash of what it is built from."""
-    built_from = _PIP_TURNS.read_bytes() + image.requirements.read_bytes()
+    built_from = _PRIVATE_LAYER.read_bytes() + image.requirements.read_bytes()
     built_from += platform.python_version().encode() + image.python.encode()
     if image.overrides.is_file():
         built_from += image.overrides.read_bytes()
@@ -157,8 +157,8 @@ def _build(image: Image, folder: Path, build: Build) -> None:
     # the image's packages, which may pin another pip, or hashes that this one lacks.
     _uv(image, [*install, "pip", *_find_links()], build)
     for packages in folder.glob("lib/python*/site-packages"):
-        shutil.copy(_PIP_TURNS, packages / "emulator_pip_turns.py")
-        (packages / "emulator_pip_turns.pth").write_text("import emulator_pip_turns\n")
+        shutil.copy(_PRIVATE_LAYER, packages / "emulator_layer.py")
+        (packages / "emulator_layer.pth").write_text("import emulator_layer\n")
     if not image.requirements.stat().st_size:  # uv warns about an empty file
         return
     install += ["-r", str(image.requirements)]

@@ -14,17 +14,17 @@ from sagemaker_emulator.containers.environment import Build, Log
 from sagemaker_emulator.containers.host.channel import Launch
 from sagemaker_emulator.containers.host_pool import HostPool
 from sagemaker_emulator.containers.process import Host, HostLost, Owner, Process
+from sagemaker_emulator.containers.relocation import OPT_ML
 from sagemaker_emulator.containers.sandbox import (
     HOST_NAME,
     LOOPBACK,
-    OPT_ML,
     Bwrap,
     Relocate,
     Sandbox,
     SandboxUnavailable,
     Unshare,
-    etc_folder,
     variables,
+    write_etc,
 )
 
 IDLE_SECONDS = 600.0
@@ -161,29 +161,49 @@ class Runtime:
         found = image.find(self._images, container.image)
         container.ml.mkdir(parents=True, exist_ok=True)
         (container.folder / "opt").mkdir(exist_ok=True)
+        write_etc(container.folder, container.host, container.hosts)
         base: Launch = {
             "argv": list(container.command),
             "script": None,
             "environment": self._settings(container),
             "folder": str(container.ml),
             "mount": "",
-            "etc": str(etc_folder(container.folder, container.host, container.hosts)),
+            "etc": str(container.folder),
             "host": container.host,
+            "layer": "",
+            "base": "",
             "hosts": dict(container.hosts),
             "directory": OPT_ML,
             "nice": container.nice,
         }
         prepared = self.sandbox.prepare(found, self._build(log, owner))
         launch = self.sandbox.inside(base, found, prepared)
+        try:
+            return self._start_launch(launch, found, prepared, container, log, owner)
+        except BaseException:
+            self.sandbox.discard(launch)
+            raise
+
+    def _start_launch(
+        self,
+        launch: Launch,
+        found: image.Image,
+        prepared: str,
+        container: Container,
+        log: Log,
+        owner: Owner,
+    ) -> Process:
+        """Start a container in a warm host if it can run there, else in a cold one."""
         if script := self._script(found, prepared, container, launch):
             warm: Launch = {**launch, "argv": script, "script": script[0]}
             try:
                 host = self._warm(found, prepared)
-                return host.start(self.sandbox.warm(warm), check=owner.check)
+                start = self.sandbox.warm(warm)
+                return host.start(start.launch, start.ended, owner.check)
             except HostLost as error:
                 log(f"{error}; starting the container cold. See {self._errors}")
         start = self.sandbox.cold(launch, prepared)
-        process = self._cold().start(start.launch, start.killed, owner.check)
+        process = self._cold().start(start.launch, start.ended, owner.check)
         process.wrapped = start.wrapped
         return process
 
@@ -213,6 +233,8 @@ class Runtime:
             "mount": "",
             "etc": "",
             "host": "",
+            "layer": "",
+            "base": "",
             "hosts": {},
             "directory": directory,
             "nice": 0,

@@ -134,6 +134,8 @@ def test_command_has_hosts_and_no_keys_as_every_user_can_read_it(
         "folder": str(tmp_path),
         "mount": "",
         "etc": "",
+        "layer": "",
+        "base": "",
         "host": "algo-2",
         "hosts": {"algo-1": "127.0.0.2", "algo-2": "127.0.0.3"},
         "directory": "/",
