@@ -1,6 +1,7 @@
 """The log of a job of any kind, read from the server as any client reads it."""
 
 import difflib
+import re
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -36,7 +37,8 @@ class _Part:
 def show(environment: Mapping[str, str], name: str, follow: bool) -> None:
     """Print a job's log; of a tuning job, the log of each of its training jobs.
 
-    The lines of a tuning job begin with the training job's name. With `follow`, how the job ended
+    The lines of a tuning job begin with the training job's name, those of a job's second instance
+    and further ones with its host's. With `follow`, how the job ended
     goes to standard error.
 
     Args:
@@ -140,13 +142,15 @@ class _Reader:
         except self._logs.exceptions.ResourceNotFoundException:
             return  # no job of this kind has printed anything
         for stream in streams:
+            host = stream.removeprefix(f"{part.name}/").rpartition("-")[0]
+            of = f"{host} | " if re.fullmatch(r"algo-\d+", host) and host != "algo-1" else ""
             request: dict[str, Any] = {"logGroupName": group, "logStreamName": stream}
             while True:
                 if stream in self._tokens:
                     request["nextToken"] = self._tokens[stream]
                 page = self._logs.get_log_events(startFromHead=True, **request)
                 for event in page["events"]:
-                    print(f"{prefix}{event['message']}", flush=True)
+                    print(f"{prefix}{of}{event['message']}", flush=True)
                 if page["nextForwardToken"] == self._tokens.get(stream):
                     break
                 self._tokens[stream] = page["nextForwardToken"]

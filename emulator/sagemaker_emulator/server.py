@@ -28,6 +28,8 @@ from sagemaker_emulator.aws.signed_request import SignedRequest
 from sagemaker_emulator.console import application as console
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.sagemaker.endpoints.invoke import invoke_endpoint
+from sagemaker_emulator.sagemaker.experiments.metrics import SERVICE as METRICS
+from sagemaker_emulator.services import refused_work
 from sagemaker_emulator.services.alarms import requests as alarm_requests
 from sagemaker_emulator.services.functions import code_address
 from sagemaker_emulator.services.moto_fallback import NoMessage
@@ -298,9 +300,11 @@ def _dispatch(
     if service in (None, "sagemaker"):
         if endpoint := protocol.invoked_endpoint(request.method, path):
             return invoke_endpoint(context, endpoint, headers, body)
-        raise ApiError(
-            "UnknownOperationException", f"nothing responds to {request.method} {path} here", 404
-        )
+        if protocol.rest_operation(METRICS, request.method, path, request.query_string):
+            return protocol.run_rest(
+                context, METRICS, request.method, path, request.query_string, headers, body
+            )
+        raise refused_work.refusal_beside_sagemaker(request.method, path, request.query_string)
     if service == alarm_requests.SIGNED_FOR and (
         reply := alarm_requests.respond(context, headers, request.query_string, body)
     ):

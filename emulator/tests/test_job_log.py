@@ -20,12 +20,12 @@ def name(request: pytest.FixtureRequest) -> str:
 def process(emulator: Any, name: str) -> Any:
     """A function that starts a processing job with a shell script."""
 
-    def start(script: str) -> None:
+    def start(script: str, instances: int = 1) -> None:
         emulator.client("sagemaker").create_processing_job(
             ProcessingJobName=name,
             RoleArn=ROLE,
             AppSpecification={"ImageUri": IMAGE, "ContainerEntrypoint": ["sh", "-c", script]},
-            ProcessingResources={"ClusterConfig": RESOURCES},
+            ProcessingResources={"ClusterConfig": {**RESOURCES, "InstanceCount": instances}},
         )
 
     return start
@@ -99,3 +99,11 @@ def test_log_of_a_stopped_emulator_names_the_command_that_starts_it(own_emulator
     assert done.stderr.startswith("emulator: not running; start it with: ")
     assert done.stderr.endswith(f" up --state {server.state}\n")
     assert sys.executable.rpartition("/")[0] in done.stderr or "sagemaker-emulator" in done.stderr
+
+
+def test_lines_of_further_instances_begin_with_their_host(
+    emulator: Any, process: Any, name: str
+) -> None:
+    process("echo hello", instances=2)
+    done = emulator.run("logs", name, "--follow")
+    assert sorted(done.stdout.splitlines())[-2:] == ["algo-2 | hello", "hello"]

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -13,10 +13,34 @@ from sagemaker_emulator.aws.ports import Service
 from sagemaker_emulator.storage.store import Document
 
 
-class ModelServer(Protocol):
-    """A container that serves a model."""
+class Answer(Protocol):
+    """A container's response."""
 
-    client: httpx.Client
+    @property
+    def container(self) -> str:
+        """The name of the container."""
+
+    @property
+    def response(self) -> httpx.Response:
+        """Its response, which may be an error."""
+
+    @property
+    def content_type(self) -> str:
+        """The content type of the response."""
+
+
+class ModelServer(Protocol):
+    """The containers that serve a model."""
+
+    def invoke(
+        self,
+        body: bytes | Iterable[bytes],
+        headers: Mapping[str, str],
+        seconds: float,
+        container: str | None = None,
+        model: str | None = None,
+    ) -> Answer:
+        """Send a request through the containers, or to the one of that name."""
 
 
 class Deployment(Protocol):
@@ -33,6 +57,9 @@ class Deployment(Protocol):
 
     def copy(self, send: Callable[[], object]) -> None:
         """Send the copy of a request to the shadow variant soon."""
+
+    def target_problem(self, variant: str, hostname: str | None, model: str | None) -> str:
+        """Why a request to a variant cannot have such a target; empty where it can."""
 
     def count(self, variant: str) -> int:
         """How many instances of a variant take requests; 0 where it is serverless."""

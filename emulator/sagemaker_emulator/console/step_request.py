@@ -28,6 +28,7 @@ from sagemaker_emulator.sagemaker.pipelines.language.expressions import (
     is_expression,
 )
 from sagemaker_emulator.sagemaker.pipelines.language.step_types import RESOURCE_STEPS
+from sagemaker_emulator.sagemaker.pipelines.run.finished_steps import PropertyFiles
 from sagemaker_emulator.sagemaker.pipelines.run.records import format_time
 
 _MOST_JSON = 4 << 20  # bytes of a property file
@@ -123,7 +124,7 @@ def scope_of(request: Request, execution: Execution, step: Step) -> Scope:
             "ProcessingJobName": job,
         },
         properties=properties,
-        property_files=_PropertyFiles(execution, properties),
+        property_files=PropertyFiles(execution.definition, properties),
         read_json=lambda uri: _read_json(request, uri),
     )
 
@@ -173,28 +174,6 @@ class _Properties(Mapping[str, Mapping[str, Any]]):
                 MaxResults=50,
             )
         return described
-
-
-class _PropertyFiles(Mapping[tuple[str, str], str]):
-    """The S3 URI of each property file of the steps that succeeded."""
-
-    def __init__(self, execution: Execution, properties: Mapping[str, Any]) -> None:
-        self._execution, self._properties = execution, properties
-
-    def __getitem__(self, key: tuple[str, str]) -> str:
-        step, name = key
-        file = self._execution.steps[step].definition.property_files[name]
-        outputs = (self._properties[step].get("ProcessingOutputConfig") or {}).get("Outputs") or []
-        for output in outputs:
-            if output["OutputName"] == file.output:
-                return f"{output['S3Output']['S3Uri'].rstrip('/')}/{file.path}"
-        raise KeyError(key)
-
-    def __iter__(self) -> Iterator[tuple[str, str]]:
-        return iter(())
-
-    def __len__(self) -> int:
-        return 0
 
 
 def _read_json(request: Request, uri: str) -> Any:

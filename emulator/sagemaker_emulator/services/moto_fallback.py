@@ -22,7 +22,14 @@ from sagemaker_emulator.aws import numerals, protocol
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import HttpResponse, operations
 from sagemaker_emulator.errors import ApiError
-from sagemaker_emulator.services import iam, metrics, moto_requests, tagging
+from sagemaker_emulator.services import (
+    iam,
+    managed_policies,
+    metrics,
+    moto_requests,
+    refused_work,
+    tagging,
+)
 from sagemaker_emulator.services.queues.messages import QueueMessages
 from sagemaker_emulator.services.topics import messages, subscriptions
 from sagemaker_emulator.storage.store import Document
@@ -123,11 +130,14 @@ class MotoFallback:
         target = headers.get("x-amz-target", "").rpartition(".")[2]
         if (service, target) in operations:  # what moto lacks
             return protocol.run_json(self._context, service, target, body)
-        if service == "iam" and (xml := iam.simulation(body)):
-            return HttpResponse(200, {"content-type": "text/xml"}, xml.encode())
+        if service == "iam":
+            managed_policies.refuse_change(body)
+            if xml := iam.simulation(body):
+                return HttpResponse(200, {"content-type": "text/xml"}, xml.encode())
         parts = urlsplit(url)
         if service == "sns" and (certificate := messages.certificate(parts.path)):
             return HttpResponse(200, {"content-type": "application/x-pem-file"}, certificate)
+        refused_work.refuse(service, target, method, parts.path, parts.query)
         path = parts.path + (f"?{parts.query}" if parts.query else "")
         request = {
             "service": service,
@@ -251,6 +261,8 @@ def _ask(context: Context, request: Document) -> HttpResponse | None:
     headers = HTTPHeaders()
     for key, value in {**request["headers"], "host": host}.items():
         headers[key] = value
+    if request["service"] == "iam":
+        managed_policies.load(context.account)
     # Identifiers are drawn at random: the same seed gives a replayed resource its old ones.
     mock_random.seed(request["seed"])
     url = f"https://{host}{request['path']}"

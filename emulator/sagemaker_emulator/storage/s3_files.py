@@ -4,7 +4,7 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from sagemaker_emulator.errors import JobFailed
@@ -67,10 +67,33 @@ def download(
         JobFailed: There is nothing under the prefix, in AWS's words, or an object's name is that of
             another's folder.
     """
+    count = copy_all(find(root, uri), folder, uri, check)
+    if not count:
+        raise JobFailed(f"ClientError: {nothing_under(uri, role, region)}")
+    return count
+
+
+def copy_all(
+    objects: Iterable[tuple[str, Path]],
+    folder: Path,
+    uri: str,
+    check: Callable[[], None] = lambda: None,
+) -> int:
+    """Copy objects into a folder, and return their number.
+
+    Args:
+        objects: The name in the folder and the file of each.
+        folder: It is made if missing.
+        uri: Where they are from, for the message.
+        check: Called before each object; whatever it raises ends the work.
+
+    Raises:
+        JobFailed: An object's name is that of another's folder.
+    """
     count = 0
     created = {folder}
     folder.mkdir(parents=True, exist_ok=True)
-    for name, file in find(root, uri):
+    for name, file in objects:
         check()
         target = folder / name
         try:
@@ -84,8 +107,6 @@ def download(
                 "key is another's folder. Delete or rename one of them."
             ) from None
         count += 1
-    if not count:
-        raise JobFailed(f"ClientError: {nothing_under(uri, role, region)}")
     return count
 
 

@@ -53,12 +53,14 @@ class Store:
         self._lock = threading.RLock()
         self._depth = 0
         self._changed = threading.Condition(threading.Lock())
+        self._written: set[str] = set()  # names in the transaction that is open
+        self._watches: dict[str, set[threading.Event]] = {}
         self._version = 1
         self._seen = threading.local()
 
     def put(self, kind: str, name: str, document: Document) -> None:
         """Write a whole document; an existing one keeps its place in the creation order."""
-        with self.transaction():
+        with self._write(name):
             self._connection.execute(
                 "INSERT INTO documents (kind, name, document) VALUES (?, ?, ?)"
                 " ON CONFLICT (kind, name) DO UPDATE SET document = excluded.document",
@@ -67,7 +69,7 @@ class Store:
 
     def create(self, kind: str, name: str, document: Document) -> bool:
         """Write a document if there is none of that name; return whether it was written."""
-        with self.transaction():
+        with self._write(name):
             cursor = self._connection.execute(
                 "INSERT OR IGNORE INTO documents (kind, name, document) VALUES (?, ?, ?)",
                 (kind, name, json.dumps(document)),
@@ -98,7 +100,7 @@ class Store:
 
     def delete(self, kind: str, name: str) -> bool:
         """Remove a document; return whether there was one."""
-        with self.transaction():
+        with self._write(name):
             cursor = self._connection.execute(
                 "DELETE FROM documents WHERE kind = ? AND name = ?", (kind, name)
             )
@@ -169,11 +171,19 @@ class Store:
         return [(name, json.loads(text)) for name, text in rows]
 
     @contextmanager
+    def _write(self, name: str) -> Iterator[None]:
+        """A transaction that writes the document of a name."""
+        with self.transaction():
+            self._written.add(name)
+            yield
+
+    @contextmanager
     def transaction(self) -> Iterator[None]:
         """All writes inside happen or none does; other threads wait. May be nested."""
         with self._lock:
             if self._depth == 0:
                 self._connection.execute("BEGIN IMMEDIATE")
+                self._written.clear()
             self._depth += 1
             try:
                 yield
@@ -191,9 +201,12 @@ class Store:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
+            written = tuple(self._written)
         with self._changed:
             self._version += 1
             self._changed.notify_all()
+        for name in written:
+            self.wake(name)
 
     @property
     def version(self) -> int:
@@ -220,6 +233,32 @@ class Store:
                 self._changed.wait(left)
             self._seen.version = self._version
         return True
+
+    @contextmanager
+    def watch(self, *names: str) -> Iterator[threading.Event]:
+        """An event that is set when a document of one of these names, of any kind, was written.
+
+        Who waits for one of many documents is so not woken by the others. A write is never missed
+        if the event is cleared before the document is read.
+        """
+        event = threading.Event()
+        with self._changed:
+            for name in names:
+                self._watches.setdefault(name, set()).add(event)
+        try:
+            yield event
+        finally:
+            with self._changed:
+                for name in names:
+                    self._watches[name].discard(event)
+                    if not self._watches[name]:
+                        del self._watches[name]
+
+    def wake(self, name: str) -> None:
+        """Set the events of those that watch a name, as a write of its document does."""
+        with self._changed:
+            for event in self._watches.get(name, ()):
+                event.set()
 
     def close(self) -> None:
         """Fold the write-ahead log into the file and close it."""

@@ -154,6 +154,11 @@ LISTINGS = {
     "ListModelPackageGroups": of_kind(
         "model-package-group", "ModelPackageGroup", "ModelPackageGroupSummaryList"
     ),
+    "ListExperiments": of_kind("experiment", "Experiment", "ExperimentSummaries"),
+    "ListTrials": of_kind("experiment-trial", "Trial", "TrialSummaries"),
+    "ListTrialComponents": of_kind(
+        "experiment-trial-component", "TrialComponent", "TrialComponentSummaries"
+    ),
     "ListModelPackages": Listing(
         "ModelPackageSummaryList",
         "ModelPackageDescription",

@@ -74,14 +74,17 @@ TRAINING: dict[str, Any] = {
                 "InputDataConfig": [
                     {
                         "ChannelName": "a",
-                        "ShuffleConfig": {"Seed": 1},
                         "DataSource": {
-                            "S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://bucket/a"}
+                            "S3DataSource": {
+                                "S3DataType": "S3Prefix",
+                                "S3Uri": "s3://bucket/a",
+                                "HubAccessConfig": {"HubContentArn": "arn:aws:x"},
+                            }
                         },
                     }
                 ],
             },
-            "InputDataConfig.ShuffleConfig.Seed",
+            "InputDataConfig.DataSource.S3DataSource.HubAccessConfig.HubContentArn",
         ),
         (
             "CreateModel",
@@ -89,10 +92,10 @@ TRAINING: dict[str, Any] = {
                 "ModelName": "m",
                 "PrimaryContainer": {
                     "Image": "plain",
-                    "MultiModelConfig": {"ModelCacheSetting": "Enabled"},
+                    "ContainerMetricsConfig": {"MetricsEndpoints": [{"MetricsEndpointPath": "/m"}]},
                 },
             },
-            "PrimaryContainer.MultiModelConfig.ModelCacheSetting",
+            "PrimaryContainer.ContainerMetricsConfig.MetricsEndpoints",
         ),
         (
             "CreateModelPackageGroup",

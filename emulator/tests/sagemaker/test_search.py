@@ -116,12 +116,12 @@ def test_a_wrong_filter_is_refused(bench: Bench, filter_: dict[str, str], messag
 
 
 def test_other_resources_are_refused(bench: Bench) -> None:
-    with pytest.raises(ApiError, match="Use the List operation"):
-        bench.call("Search", Resource="TrainingJob")
+    with pytest.raises(ApiError, match="has no such resources, and searches TrainingJob"):
+        bench.call("Search", Resource="FeatureGroup")
 
 
 def test_an_unknown_order_is_refused(bench: Bench) -> None:
-    with pytest.raises(ApiError, match="SortBy 'Nope'"):
+    with pytest.raises(ApiError, match="Unknown property 'Nope'"):
         names(bench, SortBy="Nope")
 
 

@@ -86,6 +86,27 @@ def test_wait_misses_no_write_and_times_out(store: Store) -> None:
     assert time.monotonic() - begin < 2
 
 
+def test_watch_sees_writes_of_its_names_only(store: Store) -> None:
+    with store.watch("a", "b") as changed:
+        store.put("kind", "c", {})
+        with pytest.raises(ZeroDivisionError), store.transaction():
+            store.put("kind", "a", {})
+            raise ZeroDivisionError
+        assert not changed.is_set()
+        for write in (
+            lambda: store.put("kind", "a", {}),
+            lambda: store.update("kind", "a", x=1),
+            lambda: store.create("other", "b", {}),
+            lambda: store.delete("kind", "a"),
+            lambda: store.wake("b"),
+        ):
+            write()
+            assert changed.is_set()
+            changed.clear()
+    store.put("kind", "a", {})
+    assert not changed.is_set()
+
+
 def test_second_connection_reads_what_the_first_wrote(tmp_path: Path) -> None:
     first = Store(tmp_path / "store.db")
     first.put("kind", "a", {"x": [1.5, None, "é"]})

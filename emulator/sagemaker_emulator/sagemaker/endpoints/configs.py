@@ -61,7 +61,7 @@ def create_config(context: Context, request: types.CreateEndpointConfigInputType
     serverless.check(request)
     for variant in variants.all_of(request):
         model = context.call("DescribeModel", ModelName=variant["ModelName"])
-        serverless.check_model(variant, model)
+        serverless.check_model(context, variant, model)
     arn = context.arn(KIND, name)
     kept = {key: value for key, value in request.items() if key != "Tags"}
     document = kept | {"EndpointConfigArn": arn, "CreationTime": time.time()}

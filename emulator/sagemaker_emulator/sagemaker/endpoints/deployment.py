@@ -12,12 +12,10 @@ from functools import partial
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.measurements import Measurement
 from sagemaker_emulator.sagemaker.endpoints import variants
+from sagemaker_emulator.sagemaker.endpoints.container_server import STARTUP_SECONDS
 from sagemaker_emulator.sagemaker.endpoints.fleet import DRAIN_SECONDS, RANDOM, Fleet
-from sagemaker_emulator.sagemaker.endpoints.model_server import (
-    STARTUP_SECONDS,
-    ModelServer,
-    ServedModel,
-)
+from sagemaker_emulator.sagemaker.endpoints.model_server import ModelServer
+from sagemaker_emulator.sagemaker.endpoints.served_model import ServedModel
 from sagemaker_emulator.sagemaker.endpoints.serverless import OnDemand
 from sagemaker_emulator.sagemaker.endpoints.shadow import Copies
 from sagemaker_emulator.storage.store import Document
@@ -53,6 +51,8 @@ class Deployment:
         self._shadows: dict[str, float] = {
             v["VariantName"]: variants.weight_of(v) for v in config.get(variants.SHADOW) or []
         }
+        self._endpoint = endpoint
+        self._models = models
         self._copies = Copies(endpoint)
         self._active = 0
         self._drained = False
@@ -61,12 +61,17 @@ class Deployment:
 
         def server(name: str) -> ModelServer:
             instance = uuid.uuid4().hex[:12]
+
+            def log(container: str, lines: list[str]) -> None:
+                stream = "/".join(filter(None, (name, f"i-{instance}", container)))
+                context.logs.append(log_group(endpoint), stream, lines)
+
             return ModelServer(
                 context,
                 name,
                 models[name],
                 context.state / "endpoints" / endpoint / instance,
-                partial(context.logs.append, log_group(endpoint), f"{name}/i-{instance}"),
+                log,
             )
 
         def measure(name: str, seconds: float) -> None:
@@ -123,6 +128,10 @@ class Deployment:
     def copy(self, send: Callable[[], object]) -> None:
         """Send the copy of a request to the shadow variant soon; it takes microseconds."""
         self._copies.send(send)
+
+    def target_problem(self, variant: str, hostname: str | None, model: str | None) -> str:
+        """Why a request to a variant cannot have such a target; empty where it can."""
+        return self._models[variant].target_problem(self._endpoint, hostname, model)
 
     def count(self, variant: str) -> int:
         """How many instances of a variant take requests; 0 where it is serverless."""

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.sagemaker.endpoints import progress, status_events, variants
 from sagemaker_emulator.sagemaker.endpoints.deployment import Deployment
-from sagemaker_emulator.sagemaker.endpoints.model_server import ServedModel
 from sagemaker_emulator.sagemaker.endpoints.progress import Stage
 from sagemaker_emulator.sagemaker.endpoints.rollout import Rollout
+from sagemaker_emulator.sagemaker.endpoints.served_model import ServedModel
 from sagemaker_emulator.sagemaker.endpoints.shift import Overtaken, Shift
 from sagemaker_emulator.sagemaker.endpoints.traffic import Split
 from sagemaker_emulator.sagemaker.jobs.failures import failure_reason

@@ -10,9 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import httpx
-
-from sagemaker_emulator.sagemaker.endpoints.model_server import ModelServer
+from sagemaker_emulator.sagemaker.endpoints.model_server import ModelServer, NoAnswer
 
 DRAIN_SECONDS = 60.0
 AVOIDED_SECONDS = 5.0  # after an instance did not respond
@@ -85,7 +83,7 @@ class Fleet:
             instance.requests += 1
         try:
             yield instance.server
-        except httpx.TransportError:
+        except NoAnswer:
             instance.avoided = time.monotonic() + AVOIDED_SECONDS
             raise
         finally:

@@ -10,13 +10,15 @@ from functools import cache
 from sagemaker_emulator.aws import request_shapes
 from sagemaker_emulator.aws.dispatch import service_model
 from sagemaker_emulator.errors import invalid
+from sagemaker_emulator.sagemaker.endpoints.loaded_models import TARGET_MODEL
 
 ATTRIBUTES = "x-amzn-sagemaker-custom-attributes"
 VARIANT = "x-amzn-sagemaker-target-variant"
+CONTAINER = "x-amzn-sagemaker-target-container-hostname"
 INFERENCE_ID = "x-amzn-sagemaker-inference-id"
 # What AWS passes on to the container; the rest of the request was for the service.
 _PASSED = ("content-type", "accept", ATTRIBUTES, INFERENCE_ID)
-_HONOURED = {*_PASSED, VARIANT}
+_HONOURED = {*_PASSED, VARIANT, CONTAINER, TARGET_MODEL}
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,16 @@ class Invocation:
         """The headers that the container gets."""
         passed = {"content-type": "application/octet-stream", "accept": "*/*"}
         return passed | {key: self.headers[key] for key in _PASSED if key in self.headers}
+
+    @property
+    def container(self) -> str | None:
+        """The TargetContainerHostname; None without one."""
+        return self.headers.get(CONTAINER)
+
+    @property
+    def model(self) -> str | None:
+        """The TargetModel; None without one."""
+        return self.headers.get(TARGET_MODEL)
 
     @property
     def attributes(self) -> str:

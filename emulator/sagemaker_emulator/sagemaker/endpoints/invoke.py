@@ -11,17 +11,16 @@ import time
 from collections.abc import Mapping
 from functools import partial
 
-import httpx
-
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import HttpResponse
 from sagemaker_emulator.aws.measurements import Measurement
-from sagemaker_emulator.aws.serving_ports import Deployment, Exchange
+from sagemaker_emulator.aws.serving_ports import Answer, Deployment, Exchange
 from sagemaker_emulator.errors import ApiError, JobFailed
 from sagemaker_emulator.sagemaker.endpoints import serverless
 from sagemaker_emulator.sagemaker.endpoints.deployment import Replaced, log_group
 from sagemaker_emulator.sagemaker.endpoints.deployments import KIND
 from sagemaker_emulator.sagemaker.endpoints.invocation import ATTRIBUTES, VARIANT, Invocation
+from sagemaker_emulator.sagemaker.endpoints.model_server import NoAnswer
 from sagemaker_emulator.sagemaker.endpoints.serverless import Throttled
 from sagemaker_emulator.storage.store import Document
 
@@ -65,6 +64,8 @@ def _invoke(context: Context, document: Document, request: Invocation) -> HttpRe
     if variant is None:
         message = f"Variant {target} of endpoint {name} cannot be invoked; "
         return _error("ValidationError", f"{message}there are {', '.join(deployment.weights)}.")
+    if problem := deployment.target_problem(variant, request.container, request.model):
+        return _error("ValidationError", problem)
     if (shadow := deployment.shadow(variant)) is not None:
         deployment.copy(partial(_ask_shadow, context, deployment, shadow, request))
     if deployment.count(variant) == 0 and len(request.body) > serverless.MAX_BODY:
@@ -73,45 +74,50 @@ def _invoke(context: Context, document: Document, request: Invocation) -> HttpRe
         )
         return _error("ValidationError", f"{message} bytes; this one has {len(request.body)}.", 413)
     try:
-        response = _ask(context, deployment, variant, request)
+        answer = _ask(context, deployment, variant, request)
     except Throttled:
         message = f"Endpoint {name} has as many requests under way as its MaxConcurrency allows."
         return _error("ThrottlingException", message)
-    except JobFailed as problem:
-        return _model_error(context, name, str(problem), 500, "")
-    except httpx.TimeoutException:
+    except ApiError as refusal:  # of a multi-model container
+        return _error(refusal.code, refusal.message, refusal.status)
+    except JobFailed as failure:
+        return _model_error(context, name, str(failure), 500, "")
+    except NoAnswer as silence:
+        if silence.timed_out:
+            message = (
+                "Your invocation timed out while waiting for a response from container "
+                f"{silence.container} ({TIMEOUT:.0f} seconds)."
+            )
+            return _model_error(context, name, message, 0, "")
         message = (
-            "Your invocation timed out while waiting for a response from container primary "
-            f"({TIMEOUT:.0f} seconds)."
+            f"The container {silence.container} of endpoint {name} did not respond ({silence}); "
+            "it is restarted."
         )
-        return _model_error(context, name, message, 0, "")
-    except httpx.TransportError as error:
-        message = f"The container of endpoint {name} did not respond ({error}); it is restarted."
-        return _model_error(context, name, message, 503, str(error))
+        return _model_error(context, name, message, 503, str(silence))
+    response = answer.response
     if not response.is_success:
         side = "client" if response.status_code < 500 else "server"
         text = response.text
         message = (
-            f"Received {side} error ({response.status_code}) from primary with message "
+            f"Received {side} error ({response.status_code}) from {answer.container} with message "
             f'"{text}". See the log group {log_group(name)} for more information.'
         )
         return _model_error(context, name, message, response.status_code, text)
-    reply = {"content-type": _type_of(response), "x-amzn-invoked-production-variant": variant}
+    reply = {"content-type": answer.content_type, "x-amzn-invoked-production-variant": variant}
     if ATTRIBUTES in response.headers:
         reply[ATTRIBUTES] = response.headers[ATTRIBUTES]
     return HttpResponse(200, reply, response.content)
 
 
-def _ask(
-    context: Context, deployment: Deployment, variant: str, request: Invocation
-) -> httpx.Response:
+def _ask(context: Context, deployment: Deployment, variant: str, request: Invocation) -> Answer:
     """Send a request to a variant, and measure and capture what it answers.
 
     Raises:
         Replaced: the deployment was drained.
         Throttled: a serverless variant has too many requests under way.
         JobFailed: the server of a serverless variant does not start.
-        httpx.TransportError: the container did not respond.
+        NoAnswer: a container did not respond.
+        ApiError: a multi-model container does not get the model.
     """
     # Not after the response: the instances may be others then.
     count = deployment.count(variant)
@@ -124,36 +130,35 @@ def _ask(
     try:
         with deployment.server(variant) as server:
             sent = time.perf_counter()
-            response = server.client.post(
-                "/invocations", content=request.body, headers=request.passed, timeout=TIMEOUT
+            answer = server.invoke(
+                request.body, request.passed, TIMEOUT, request.container, request.model
             )
-    except (httpx.TransportError, JobFailed):
+    except (NoAnswer, JobFailed):
         _measure(context, dimensions, share)
         raise
     overhead, latency = sent - request.begin, time.perf_counter() - sent
+    response = answer.response
     _measure(context, dimensions, share, response.status_code, overhead, latency)
     if response.is_success:
         exchange = Exchange(
             *(request.endpoint, variant, request.body, response.content),
-            *(request.passed["content-type"], _type_of(response)),
+            *(request.passed["content-type"], answer.content_type),
             *(request.attributes, request.inference_id),
         )
         context.captures.record(deployment.config.get("DataCaptureConfig"), exchange)
-    return response
+    return answer
 
 
 def _ask_shadow(
     context: Context, deployment: Deployment, variant: str, request: Invocation
 ) -> None:
     """Send the copy of a request to a shadow variant; its answer is measured and captured only."""
+    if deployment.target_problem(variant, request.container, request.model):
+        return  # its model has other containers than the production variant's
     try:
         _ask(context, deployment, variant, request)
-    except (Replaced, httpx.TransportError):  # measured, and in the log of its container
+    except (Replaced, NoAnswer, ApiError):  # measured, and in the log of its container
         return
-
-
-def _type_of(response: httpx.Response) -> str:
-    return str(response.headers.get("content-type", "application/octet-stream"))
 
 
 def _measure(

@@ -1,108 +1,75 @@
-"""A container that serves a model: `serve`, /ping and /invocations.
+"""The containers that serve one model, and a request's way through them.
 
-Contract: SageMaker developer guide, "Custom Inference Code with Hosting Services". Used by
-endpoints, which keep it running, and by transform jobs, which need it for a while.
+Contract: SageMaker developer guide, "Inference pipelines": the response of a container is the
+request of the next, sent with the content type that it came with. Used by endpoints, which keep
+the containers running, and by transform jobs, which need them for a while.
 """
 
-import contextlib
+from __future__ import annotations
+
 import shutil
-import socket
-import threading
 import time
-from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 
 from sagemaker_emulator.aws.context import Context
-from sagemaker_emulator.containers.process import HostLost, Process
-from sagemaker_emulator.containers.runtime import Container
-from sagemaker_emulator.errors import JobFailed
-from sagemaker_emulator.sagemaker.jobs import archive
-from sagemaker_emulator.sagemaker.jobs.job import TAIL
-from sagemaker_emulator.sagemaker.registry.models import data_of
-from sagemaker_emulator.storage import s3_files
-from sagemaker_emulator.storage.location import Location
+from sagemaker_emulator.sagemaker.endpoints.container_server import (
+    STARTUP_SECONDS,
+    ContainerServer,
+)
+from sagemaker_emulator.sagemaker.endpoints.loaded_models import LoadedModels
+from sagemaker_emulator.sagemaker.endpoints.served_model import ServedModel
 
-PING_EVERY = 0.05
-STARTUP_SECONDS = 480.0
-STOP_GRACE = 10.0
+ANY_TYPE = "application/octet-stream"
+SHORTEST = 0.001  # seconds; a wait of none would be no limit
 
 
 @dataclass(frozen=True)
-class ServedModel:
-    """What a container serves.
+class Answer:
+    """A container's response.
 
     Attributes:
-        image: the image's reference.
-        data: the URI of model.tar.gz, or of a prefix where `packed` is false; may be empty.
-        environment: the variables of the model.
+        container: its name: that of the last container, or of the one that failed.
+        response: its response, which may be an error.
     """
 
-    image: str
-    data: str = ""
-    packed: bool = True
-    environment: dict[str, str] = field(default_factory=dict)
+    container: str
+    response: httpx.Response
 
-    @classmethod
-    def describe(cls, context: Context, name: str) -> "ServedModel":
-        """Look a model up, and the model package that it may name.
-
-        Raises:
-            ApiError: there is no such model.
-            JobFailed: it is of a kind that is not run here.
-        """
-        model = context.call("DescribeModel", ModelName=name)
-        containers = model.get("Containers") or [model["PrimaryContainer"]]
-        if len(containers) > 1:
-            raise JobFailed(
-                f"ClientError: model {name} is an inference pipeline of {len(containers)} "
-                "containers; the emulator serves one."
-            )
-        container = containers[0]
-        environment = dict(container.get("Environment", {}))
-        if package := container.get("ModelPackageName"):
-            described = context.call("DescribeModelPackage", ModelPackageName=package)
-            container = described["InferenceSpecification"]["Containers"][0]
-            environment = {**container.get("Environment", {}), **environment}
-        return cls(container["Image"], *data_of(container), environment)
-
-    def unpack(self, s3: Path, folder: Path, check: Callable[[], None]) -> None:
-        """Put the model's files into a folder; whatever `check` raises ends it.
-
-        Raises:
-            JobFailed: there is no such object, or it is no archive.
-        """
-        folder.mkdir(parents=True, exist_ok=True)
-        if not self.data:
-            return
-        if not self.packed:
-            s3_files.download(s3, self.data, folder, check=check)
-            return
-        file = Location.parse(self.data).file(s3)
-        if file is None:
-            raise JobFailed(
-                f"ClientError: Could not find model data at {self.data}. Please ensure that the "
-                "object exists and that the role may read it."
-            )
-        archive.unpack(file, folder, check)
+    @property
+    def content_type(self) -> str:
+        """The content type of the response."""
+        return str(self.response.headers.get("content-type", ANY_TYPE))
 
 
-class _Stopped(Exception):
-    """The server was asked to stop before its container ran."""
+class NoAnswer(Exception):
+    """A container did not respond.
+
+    Attributes:
+        container: its name.
+        timed_out: whether it took too long.
+    """
+
+    def __init__(self, container: str, cause: Exception) -> None:
+        super().__init__(str(cause))
+        self.container = container
+        self.timed_out = isinstance(cause, httpx.TimeoutException)
 
 
 class ModelServer:
-    """One serving container, started again when it dies.
+    """The running containers of one model: one, or several that a request goes through.
 
     Args:
         context: the server.
         name: the name of the variant or job that it serves, for messages.
         model: what it serves.
         folder: its own, deleted by `stop`.
-        log: called with its output.
+        log: called with a container's output, behind the container's name where there are several,
+            else behind an empty string.
         environment: variables beside the model's.
     """
 
@@ -112,148 +79,122 @@ class ModelServer:
         name: str,
         model: ServedModel,
         folder: Path,
-        log: Callable[[list[str]], None],
+        log: Callable[[str, list[str]], None],
         environment: dict[str, str] | None = None,
     ) -> None:
         self.name = name
-        self._context = context
-        self._model = model
         self._folder = folder
-        self._write_log = log
-        self._environment = environment or {}
-        self._lock = threading.Lock()
-        self._process: Process | None = None
-        self._stopping = threading.Event()
-        self._ended = threading.Event()
-        self._answered = False
-        self._failure: Exception | None = None
-        self._tail: deque[str] = deque(maxlen=TAIL)
-        self._port = _free_port()
-        self._thread = threading.Thread(target=self._keep, name=f"serve {name}", daemon=True)
-        self.client = httpx.Client(
-            base_url=f"http://127.0.0.1:{self._port}",
-            timeout=60.0,
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=100),
-        )
+        alone = len(model.containers) == 1
+
+        def write(container: str) -> Callable[[list[str]], None]:
+            return lambda lines: log("" if alone else container, lines)
+
+        self._containers: list[ContainerServer] = []
+        self._models: dict[str, LoadedModels] = {}  # of multi-model containers, by hostname
+        for each in model.containers:
+            place = folder if alone else folder / each.hostname
+            server = ContainerServer(context, name, each, place, write(each.hostname), environment)
+            self._containers.append(server)
+            if each.multi_model:
+                self._models[each.hostname] = LoadedModels(context, server, place)
 
     def start(
         self, seconds: float = STARTUP_SECONDS, check: Callable[[], None] = lambda: None
     ) -> None:
-        """Unpack the model, start the container and wait until /ping returns 200.
+        """Start the containers and wait until /ping of each returns 200.
 
         Args:
-            seconds: the longest wait.
+            seconds: the longest wait for one of them.
             check: called while waiting; whatever it raises ends the wait.
 
         Raises:
-            JobFailed: it did not; with the last lines of its log.
+            JobFailed: one did not; with the last lines of its log.
         """
-        shutil.rmtree(self._folder, ignore_errors=True)
-
-        def check_both() -> None:
-            check()
-            if self._stopping.is_set():
-                raise JobFailed(f"ClientError: production variant {self.name} was stopped.")
-
-        folder = self._folder / "ml" / "model"
-        self._model.unpack(self._context.s3.folder, folder, check_both)
-        self._thread.start()
-        deadline = time.monotonic() + seconds
-        while not self.ping():
-            check()
-            if self._failure is not None:
-                raise self._failure
-            if self._ended.is_set() or time.monotonic() > deadline:
-                why = "ended" if self._ended.is_set() else f"was silent for {seconds:.0f} s"
-                lines = list(self._tail) or ["(it printed nothing)"]
-                raise JobFailed(
-                    f"The primary container for production variant {self.name} did not pass the "
-                    "ping health check. Please check CloudWatch logs for this endpoint. "
-                    # The very last first: whoever shows less of a reason shows its beginning.
-                    + f"It {why}. The last line: {lines[-1].strip()}"
-                    + ("\nBefore it:\n" + "\n".join(lines[:-1]) if lines[:-1] else "")
-                )
-            self._ended.wait(PING_EVERY)
-        self._answered = True
+        if len(self._containers) == 1:
+            self._containers[0].start(seconds, check)
+            return
+        with ThreadPoolExecutor(len(self._containers)) as pool:
+            for started in [pool.submit(each.start, seconds, check) for each in self._containers]:
+                try:
+                    started.result()
+                except Exception:
+                    self.stop()  # so that the others are not waited for
+                    raise
 
     def ping(self) -> bool:
-        """Whether the container reports that it is healthy."""
-        try:
-            return self.client.get("/ping", timeout=2.0).status_code == 200
-        except (httpx.TransportError, RuntimeError):  # RuntimeError: stopped, its client closed
-            return False
+        """Whether all containers report that they are healthy."""
+        return all(each.ping() for each in self._containers)
 
     def stop(self) -> None:
-        """End the container and delete its folder."""
-        self._stopping.set()
-        with self._lock:
-            if self._process is not None:
-                self._process.stop("stopped", STOP_GRACE)
-        if self._thread.is_alive():
-            self._thread.join(STOP_GRACE + 5)
-        self.client.close()
+        """End the containers and delete their folder."""
+        if len(self._containers) == 1:
+            self._containers[0].stop()
+            return
+        with ThreadPoolExecutor(len(self._containers)) as pool:
+            list(pool.map(lambda each: each.stop(), self._containers))
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def check(self) -> None:
-        """Raise what ends the start of a container, if the server was asked to stop."""
-        if self._stopping.is_set():
-            raise _Stopped
+    def execution_parameters(self) -> httpx.Response:
+        """The response to /execution-parameters of the container that gets a request first.
 
-    def attach(self, process: Process) -> None:
-        """Stop this process from now on where the server is asked to stop."""
-        with self._lock:
-            self._process = process
-            if self._stopping.is_set():
-                process.stop("stopped", 0)
+        Raises:
+            httpx.TransportError: there is none.
+        """
+        return self._containers[0].client.get("/execution-parameters")
 
-    def _keep(self) -> None:
-        pause = 0.5
+    def invoke(
+        self,
+        body: bytes | Iterable[bytes],
+        headers: Mapping[str, str],
+        seconds: float,
+        container: str | None = None,
+        model: str | None = None,
+    ) -> Answer:
+        """Send a request through the containers, or to one of them.
+
+        Args:
+            body: the request's.
+            headers: those that the containers get, with names in lower case. The first gets its
+                content type, the last its accept.
+            seconds: the longest wait for the last response.
+            container: the name of the one that gets the request, of a model of the mode Direct.
+            model: the TargetModel, which multi-model containers load.
+
+        Returns:
+            The last container's response, or the first one that is an error.
+
+        Raises:
+            NoAnswer: a container did not respond, or too late.
+            ApiError: a multi-model container does not get the model.
+        """
+        chain = [each for each in self._containers if container in (None, each.served.hostname)]
+        deadline = time.monotonic() + seconds
+        *before, last = chain
+        for each in before:
+            # What its answer is to be is for the container to choose, as nobody asked for it.
+            answer = self._post(each, body, {**headers, "accept": "*/*"}, deadline, model)
+            if not answer.response.is_success:
+                return answer
+            body = answer.response.content
+            headers = {**headers, "content-type": answer.content_type}
+        return self._post(last, body, headers, deadline, model)
+
+    def _post(
+        self,
+        server: ContainerServer,
+        body: bytes | Iterable[bytes],
+        headers: Mapping[str, str],
+        deadline: float,
+        model: str | None,
+    ) -> Answer:
+        hostname = server.served.hostname
         try:
-            while not self._stopping.is_set():
-                code = self._run()
-                if self._stopping.is_set() or not self._answered:
-                    return
-                self._log([f"The container ended with code {code}; it is started again."])
-                self._stopping.wait(pause)
-                pause = min(2 * pause, 30.0)
-        except _Stopped:
-            pass
-        except Exception as error:
-            self._failure = error
-        finally:
-            self._ended.set()
-
-    def _log(self, lines: list[str]) -> None:
-        # On a full disk the lines are lost; the container must still be read, or it would block.
-        with contextlib.suppress(OSError):
-            self._write_log(lines)
-
-    def _run(self) -> int:
-        container = Container(
-            self._model.image,
-            ("serve",),
-            {
-                "SAGEMAKER_BIND_TO_PORT": str(self._port),
-                # Not AWS's: there, a container has a network of its own to listen on.
-                "SERVE_HOST": "127.0.0.1",
-                **self._environment,
-                **self._model.environment,
-            },
-            self._folder,
-            nice=0,
-        )
-        process = self._context.containers.start(container, lambda line: self._log([line]), self)
-        for lines in process.lines():
-            self._log(lines)
-            self._tail.extend(line for line in lines if line.strip())
-        try:
-            return process.wait()
-        except HostLost:
-            return -9
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+            if (models := self._models.get(hostname)) is not None and model is not None:
+                return Answer(hostname, models.invoke(model, body, headers, deadline))
+            left = max(deadline - time.monotonic(), SHORTEST)
+            post = server.client.post
+            return Answer(
+                hostname, post("/invocations", content=body, headers=headers, timeout=left)
+            )
+        except (httpx.TransportError, RuntimeError) as error:  # RuntimeError: its client was closed
+            raise NoAnswer(hostname, error) from error

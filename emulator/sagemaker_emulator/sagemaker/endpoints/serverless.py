@@ -11,9 +11,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.errors import JobFailed, invalid
 from sagemaker_emulator.sagemaker.endpoints import capture, variants
 from sagemaker_emulator.sagemaker.endpoints.model_server import ModelServer
+from sagemaker_emulator.sagemaker.endpoints.served_model import ServedModel
 from sagemaker_emulator.storage.store import Document
 
 IDLE_SECONDS = 300.0  # AWS names no number
@@ -215,14 +217,24 @@ def check_size(place: str, config: Mapping[str, int]) -> None:
         )
 
 
-def check_model(variant: Mapping[str, Any], model: Mapping[str, Any]) -> None:
+def check_model(context: Context, variant: Mapping[str, Any], model: Mapping[str, Any]) -> None:
     """Check that a variant's model may be serverless, where the variant is.
 
     Raises:
-        ApiError: the model has a network of its own.
+        ApiError: the model has a network of its own, several containers, or many models.
     """
     if "ServerlessConfig" not in variant:
         return
+    containers = ServedModel.describe(context, variant["ModelName"]).containers
+    kind = "an inference pipeline" if len(containers) > 1 else ""
+    if any(container.multi_model for container in containers):
+        kind = "a multi-model container"
+    if kind:
+        raise invalid(
+            f"ProductionVariants ({variant['VariantName']}): serverless endpoints cannot have "
+            f"{kind}, as the model {variant['ModelName']} is. Set InstanceType and "
+            "InitialInstanceCount in place of ServerlessConfig."
+        )
     if wrong := [key for key in ("VpcConfig", "EnableNetworkIsolation") if model.get(key)]:
         raise invalid(
             f"ProductionVariants ({variant['VariantName']}): serverless endpoints cannot have "

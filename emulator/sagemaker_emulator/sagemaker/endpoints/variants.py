@@ -8,7 +8,7 @@ from typing import Any
 
 from sagemaker_emulator.errors import ApiError, invalid
 from sagemaker_emulator.sagemaker.endpoints.fleet import LEAST_OUTSTANDING, RANDOM
-from sagemaker_emulator.sagemaker.endpoints.model_server import ServedModel
+from sagemaker_emulator.sagemaker.endpoints.served_model import ServedModel
 from sagemaker_emulator.storage.store import Document
 
 MOST_INSTANCES = 20
@@ -122,14 +122,14 @@ def check_counts(config: Mapping[str, Any]) -> None:
 
 def _summary(variant: Document, model: ServedModel) -> Document:
     weight, count = weight_of(variant), count_of(variant)
-    image = {
-        "SpecifiedImage": model.image,
-        "ResolvedImage": model.image,
-        "ResolutionTime": time.time(),
-    }
+    now = time.time()
+    images = [
+        {"SpecifiedImage": each.image, "ResolvedImage": each.image, "ResolutionTime": now}
+        for each in model.containers
+    ]
     return {
         "VariantName": variant["VariantName"],
-        "DeployedImages": [image],
+        "DeployedImages": images,
         "CurrentWeight": weight,
         "DesiredWeight": weight,
         "CurrentInstanceCount": count,

@@ -8,6 +8,7 @@ from typing import Any
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.errors import in_use, invalid
 from sagemaker_emulator.sagemaker import tags
+from sagemaker_emulator.sagemaker.experiments import job_components
 from sagemaker_emulator.sagemaker.jobs.kinds import RUNNING, TRAINING, JobKind
 from sagemaker_emulator.sagemaker.jobs.status import status_changes
 from sagemaker_emulator.storage.store import Document
@@ -58,6 +59,7 @@ def create(
                 f"name already exists ({arn})"
             )
         tags.add(context, arn, request.get("Tags"))
+        job_components.begin(context, kind, document)
     context.jobs.begin(kind.resource, document)
     return {kind.arn_key: arn}
 
@@ -84,4 +86,5 @@ def fail_interrupted(context: Context, kind: JobKind) -> None:
     for document in context.store.list(kind.resource):
         if document[kind.status_key] in RUNNING:
             changes = status_changes(document, kind, "Failed", FailureReason=INTERRUPTED)
-            context.store.update(kind.resource, document[kind.name_key], **changes)
+            ended = context.store.update(kind.resource, document[kind.name_key], **changes)
+            job_components.end(context, kind, ended)

@@ -7,7 +7,8 @@ from sagemaker_emulator.containers.environment import EnvironmentFailed
 from sagemaker_emulator.containers.image import ImageError
 from sagemaker_emulator.containers.process import HostLost
 from sagemaker_emulator.errors import ApiError, JobFailed
-from sagemaker_emulator.sagemaker.jobs.job import REASON_LENGTH, Job
+from sagemaker_emulator.sagemaker.jobs.instance import REASON_LENGTH
+from sagemaker_emulator.sagemaker.jobs.job import Job
 
 _log = logging.getLogger("emulator.jobs")
 

@@ -1,6 +1,7 @@
 """The metrics of a training job, parsed from its log by the MetricDefinitions of its request."""
 
 import re
+import threading
 import time
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -27,6 +28,7 @@ class Metrics:
         self._values: list[list[float]] = [[] for _ in definitions]
         self._last: dict[str, tuple[float, float]] = {}
         self._noted: set[str] = set()
+        self._lock = threading.Lock()  # a job's instances log at the same time
 
     def read(self, lines: Iterable[str]) -> list[str]:
         """Take the values out of lines of the log; what is not a finite number is left out.
@@ -34,6 +36,10 @@ class Metrics:
         Returns:
             What to tell the reader of the log: each metric that was left out for the first time.
         """
+        with self._lock:
+            return self._read(lines)
+
+    def _read(self, lines: Iterable[str]) -> list[str]:
         notes = []
         for line in lines:
             for (name, pattern), values in zip(self._patterns, self._values, strict=True):

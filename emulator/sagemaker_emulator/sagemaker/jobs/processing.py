@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
 from sagemaker_emulator.aws.members import paths
+from sagemaker_emulator.sagemaker.experiments import job_components
 from sagemaker_emulator.sagemaker.jobs import documents, processing_container
-from sagemaker_emulator.sagemaker.jobs.job import MAX_RUNTIME, REASON_LENGTH, Job, JobStopped
+from sagemaker_emulator.sagemaker.jobs.instance import REASON_LENGTH
+from sagemaker_emulator.sagemaker.jobs.job import MAX_RUNTIME, Job, JobStopped
 from sagemaker_emulator.sagemaker.jobs.kinds import PROCESSING
 from sagemaker_emulator.storage.store import Document
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
 @operation(
     "CreateProcessingJob",
-    honours=paths(processing_container.HONOURED),
+    honours=paths(processing_container.HONOURED + job_components.HONOURED),
     keeps=paths(processing_container.KEPT),
 )
 def create_job(context: Context, request: types.CreateProcessingJobRequestTypeDef) -> Response:

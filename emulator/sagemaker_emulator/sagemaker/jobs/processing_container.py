@@ -1,8 +1,8 @@
 """A processing container: its files under /opt/ml, and the upload of what it wrote.
 
 Contract: SageMaker developer guide, "How Amazon SageMaker Processing configures your processing
-container". There is one instance. Inputs are there before it starts; outputs are uploaded when it
-has ended.
+container". Inputs are there before an instance's container starts; outputs are uploaded when all
+have ended.
 """
 
 import json
@@ -10,23 +10,26 @@ from collections.abc import Mapping
 from typing import Any
 
 from sagemaker_emulator.errors import JobFailed
-from sagemaker_emulator.sagemaker.jobs import output
-from sagemaker_emulator.sagemaker.jobs.job import Exit, Job, read_message
-from sagemaker_emulator.storage import s3_files
+from sagemaker_emulator.sagemaker.jobs import channels, cluster, output
+from sagemaker_emulator.sagemaker.jobs.channels import Input
+from sagemaker_emulator.sagemaker.jobs.instance import Exit, Instance, read_message
+from sagemaker_emulator.sagemaker.jobs.job import Job
+from sagemaker_emulator.storage.store import Document
 
 DAY = 86400
 HONOURED = """
     ProcessingJobName AppSpecification Environment RoleArn Tags StoppingCondition
     ProcessingInputs{
         InputName AppManaged DatasetDefinition
-        S3Input{S3Uri LocalPath S3DataType S3InputMode S3CompressionType}
+        S3Input{
+            S3Uri LocalPath S3DataType S3InputMode S3DataDistributionType S3CompressionType
+        }
     }
     ProcessingOutputConfig{Outputs{OutputName AppManaged S3Output}}
     ProcessingResources{ClusterConfig{InstanceCount InstanceType}}
 """
 KEPT = """
-    NetworkConfig ExperimentConfig
-    ProcessingInputs{S3Input{S3DataDistributionType}}
+    NetworkConfig
     ProcessingOutputConfig{KmsKeyId}
     ProcessingResources{ClusterConfig{VolumeSizeInGB VolumeKmsKeyId}}
 """
@@ -34,9 +37,9 @@ KEPT = """
 
 def problem(request: Mapping[str, Any]) -> str:
     """Why a CreateProcessingJob request cannot be run here, or an empty string."""
-    cluster = request["ProcessingResources"].get("ClusterConfig", {})
-    if cluster.get("InstanceCount", 1) != 1:
-        return "ProcessingResources.ClusterConfig.InstanceCount: the emulator runs one instance."
+    resources = request["ProcessingResources"].get("ClusterConfig", {})
+    if why := cluster.problem(resources, "ProcessingResources.ClusterConfig"):
+        return why
     for member in ("ContainerEntrypoint", "ContainerArguments"):
         words = request["AppSpecification"].get(member, [])
         if "" in words:
@@ -47,14 +50,13 @@ def problem(request: Mapping[str, Any]) -> str:
         s3 = entry.get("S3Input")
         if s3 is None or "DatasetDefinition" in entry:
             return f"{where}: only S3Input is supported by the emulator, not DatasetDefinition."
-        if s3.get("S3DataType") == "ManifestFile":
-            return (
-                f"{where}: S3DataType ManifestFile is not supported by the emulator; S3Prefix is."
-            )
         if s3.get("S3InputMode", "File") != "File":
             return f"{where}: S3InputMode must be File in the emulator, not {s3['S3InputMode']}."
         if s3.get("S3CompressionType", "None") != "None":
-            return f"{where}: S3CompressionType must be None in the emulator."
+            return (
+                f"{where}: S3CompressionType Gzip can only be used with S3InputMode Pipe, which "
+                "the emulator does not support; decompress in the job."
+            )
         if not entry.get("AppManaged") and not _inside(s3.get("LocalPath", "")):
             return f"{where}: LocalPath must begin with /opt/ml/processing/."
     names = [entry["InputName"] for entry in request.get("ProcessingInputs", [])]
@@ -85,33 +87,20 @@ def run(job: Job) -> tuple[Exit, str]:
         JobStopped: it was stopped before the container ran.
     """
     request = job.request
-    cluster = request["ProcessingResources"].get("ClusterConfig", {})
     for entry in request.get("ProcessingInputs", []):
-        job.check()
         if not entry.get("AppManaged"):
-            folder = job.local(entry["S3Input"]["LocalPath"])
-            uri = entry["S3Input"]["S3Uri"]
-            s3_files.download(
-                job.s3, uri, folder, request["RoleArn"], job.context.region, job.check
-            )
+            source = Input.of_processing(entry["S3Input"])
+            channels.download(job, source, entry["S3Input"]["LocalPath"])
     outputs = [
         entry["S3Output"]
         for entry in request.get("ProcessingOutputConfig", {}).get("Outputs", [])
         if not entry.get("AppManaged")
     ]
-    for target in outputs:
-        job.local(target["LocalPath"]).mkdir(parents=True, exist_ok=True)
-    job.local("output").mkdir(parents=True, exist_ok=True)
-    config = job.local("config")
-    config.mkdir(parents=True, exist_ok=True)
-    described = {"ProcessingJobArn": job.arn, **request}
-    (config / "processingjobconfig.json").write_text(json.dumps(described, indent=2))
-    resources = {
-        "current_host": "algo-1",
-        "hosts": ["algo-1"],
-        "current_instance_type": cluster.get("InstanceType", "local"),
-    }
-    (config / "resourceconfig.json").write_text(json.dumps(resources))
+    for instance in job.instances:
+        for target in outputs:
+            instance.local(target["LocalPath"]).mkdir(parents=True, exist_ok=True)
+        instance.local("output").mkdir(parents=True, exist_ok=True)
+        _write_config(job, instance)
     application = request["AppSpecification"]
     command = [
         *application.get("ContainerEntrypoint", []),
@@ -132,9 +121,20 @@ def run(job: Job) -> tuple[Exit, str]:
         },
         request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", DAY),
     )
-    message = read_message(job.local("output/message"))
+    message = read_message(ended.instance.local("output/message"))
     for target in outputs:
         # What is uploaded while the job runs is also kept when it fails.
         if ended.code == 0 or target.get("S3UploadMode") == "Continuous":
-            output.upload(job, target["LocalPath"], target["S3Uri"])
+            output.upload(job.instances, target["LocalPath"], target["S3Uri"])
     return ended, message
+
+
+def _write_config(job: Job, instance: Instance) -> None:
+    folder = instance.local("config")
+    folder.mkdir(parents=True, exist_ok=True)
+    files: Document = {
+        "processingjobconfig": {"ProcessingJobArn": job.arn, **job.request},
+        "resourceconfig": cluster.resource_config(job.hosts, instance.host),
+    }
+    for name, content in files.items():
+        (folder / f"{name}.json").write_text(json.dumps(content, indent=2))

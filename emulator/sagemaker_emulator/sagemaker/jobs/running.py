@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from sagemaker_emulator.aws.context import Context
+from sagemaker_emulator.sagemaker.experiments import job_components
 from sagemaker_emulator.sagemaker.jobs import documents, failures
 from sagemaker_emulator.sagemaker.jobs.job import SHUTDOWN, Job, JobStopped
 from sagemaker_emulator.sagemaker.jobs.kinds import RUNNING, TRAINING, TUNING, JobKind
@@ -87,19 +88,23 @@ class RunningJobs:
         return metrics.history(metric)
 
     def _cores(self) -> int:
-        """Cores for one of the jobs that run now, or that a running tuning job will soon start."""
-        together = max(len(self._jobs), 1)
+        """Cores for one of the instances that run now, or that a tuning job will soon start."""
+        with self._lock:
+            jobs = list(self._jobs.values())
+        most = max((len(job.instances) for job in jobs), default=1)
+        together = max(sum(len(job.instances) for job in jobs), 1)
         for tuning in self._context.store.list(TUNING.resource):
             if tuning[TUNING.status_key] == "InProgress":
                 limits = tuning["HyperParameterTuningJobConfig"]["ResourceLimits"]
-                together = max(together, limits["MaxParallelTrainingJobs"])
+                together = max(together, limits["MaxParallelTrainingJobs"] * most)
         return max(1, (os.cpu_count() or 1) // together)
 
     def _run(self, kind: JobKind, job: Job, runner: Runner) -> None:
         shutil.rmtree(job.folder, ignore_errors=True)
         try:
             try:
-                job.ml.mkdir(parents=True)
+                for instance in job.instances:
+                    instance.ml.mkdir(parents=True)
                 job.inform(lambda _: {kind.start_key: time.time()})
                 changes = runner(job)
             except JobStopped:
@@ -132,7 +137,9 @@ class RunningJobs:
                 if document is None or document[kind.status_key] not in RUNNING:
                     return {}
                 changed = status_changes(document, kind, status, **changes)
-                return context.store.update(kind.resource, job.name, **changed)
+                ended = context.store.update(kind.resource, job.name, **changed)
+                job_components.end(context, kind, ended, job.metrics.history)
+                return ended
 
         try:
             document: Document | None = write()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
 from sagemaker_emulator.aws.members import paths
+from sagemaker_emulator.sagemaker.experiments import job_components
 from sagemaker_emulator.sagemaker.jobs import documents, training_container
 from sagemaker_emulator.sagemaker.jobs.job import MAX_RUNTIME, Job, JobStopped
 from sagemaker_emulator.sagemaker.jobs.kinds import TRAINING
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 @operation(
     "CreateTrainingJob",
-    honours=paths(training_container.HONOURED),
+    honours=paths(training_container.HONOURED + job_components.HONOURED),
     keeps=paths(training_container.KEPT),
 )
 def create_job(context: Context, request: types.CreateTrainingJobRequestTypeDef) -> Response:

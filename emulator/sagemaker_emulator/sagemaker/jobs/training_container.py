@@ -1,7 +1,7 @@
 """A training container: its files under /opt/ml, and the upload of what it wrote.
 
 Contract: SageMaker developer guide, "How Amazon SageMaker AI provides training information" and
-"... processes training output". One instance, File mode.
+"... processes training output".
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from sagemaker_emulator.aws import patterns
-from sagemaker_emulator.sagemaker.jobs import output
-from sagemaker_emulator.sagemaker.jobs.job import Exit, Job, read_message
+from sagemaker_emulator.sagemaker.jobs import channels, cluster, output
+from sagemaker_emulator.sagemaker.jobs.channels import groups_of
+from sagemaker_emulator.sagemaker.jobs.instance import Exit, Instance, read_message
+from sagemaker_emulator.sagemaker.jobs.job import Job
 from sagemaker_emulator.storage import s3_files
 from sagemaker_emulator.storage.store import Document
 
@@ -20,8 +22,10 @@ DAY = 86400
 # Of the members that a training job has in common with a tuning job's definition.
 HONOURED_DATA = """
     InputDataConfig{
-        ChannelName ContentType CompressionType RecordWrapperType InputMode
-        DataSource{S3DataSource{S3DataType S3Uri S3DataDistributionType}}
+        ChannelName ContentType CompressionType RecordWrapperType InputMode ShuffleConfig
+        DataSource{S3DataSource{
+            S3DataType S3Uri S3DataDistributionType InstanceGroupNames AttributeNames
+        }}
     }
     OutputDataConfig{S3OutputPath CompressionType}
     ResourceConfig{InstanceType InstanceCount InstanceGroups}
@@ -42,7 +46,7 @@ HONOURED = f"""
     {HONOURED_DATA}
 """
 KEPT = f"""
-    VpcConfig EnableNetworkIsolation EnableInterContainerTrafficEncryption ExperimentConfig
+    VpcConfig EnableNetworkIsolation EnableInterContainerTrafficEncryption
     ProfilerConfig RetryStrategy InfraCheckConfig
     AlgorithmSpecification{{EnableSageMakerMetricsTimeSeries TrainingImageConfig}}
     {KEPT_DATA}
@@ -56,8 +60,8 @@ def problem(request: Mapping[str, Any]) -> str:
     if not algorithm.get("TrainingImage"):
         return "AlgorithmSpecification.TrainingImage is missing; the emulator has no AlgorithmName."
     resources = request.get("ResourceConfig", {})
-    if resources.get("InstanceCount", 1) > 1 or resources.get("InstanceGroups"):
-        return "ResourceConfig: the emulator trains on one instance (InstanceCount 1)."
+    if why := cluster.problem(resources, "ResourceConfig"):
+        return why
     for key in ("DebugRuleConfigurations", "ProfilerRuleConfigurations"):
         if request.get(key):
             image = request[key][0].get("RuleEvaluatorImage", "")
@@ -72,22 +76,12 @@ def problem(request: Mapping[str, Any]) -> str:
             where = f"AlgorithmSpecification.MetricDefinitions[{i}] ({definition['Name']})"
             return f"{where}: the regular expression {definition['Regex']!r} is wrong: {error}."
     mode = algorithm.get("TrainingInputMode", "File")
+    groups = [group["InstanceGroupName"] for group in resources.get("InstanceGroups", [])]
     for i, channel in enumerate(request.get("InputDataConfig", [])):
         where = f"InputDataConfig[{i}] ({channel['ChannelName']})"
-        source = channel["DataSource"].get("S3DataSource")
-        if source is None:
-            return f"{where}: only S3DataSource is supported by the emulator."
-        if source["S3DataType"] != "S3Prefix":
-            return (
-                f"{where}: S3DataType {source['S3DataType']} is not supported by the emulator; "
-                "S3Prefix is."
-            )
-        if channel.get("InputMode", mode) == "Pipe":
-            return f"{where}: InputMode Pipe is not supported by the emulator; File is."
-        if channel.get("CompressionType", "None") != "None":
-            return f"{where}: CompressionType must be None in the emulator."
-        if channel.get("RecordWrapperType", "None") != "None":
-            return f"{where}: RecordWrapperType must be None in the emulator."
+        why = channels.problem(channel, channel.get("InputMode", mode), groups)
+        if why:
+            return f"{where}: {why}"
     return _spot_problem(request)
 
 
@@ -120,25 +114,47 @@ def run(job: Job, progress: Progress) -> tuple[Exit, Document]:
         JobFailed: a channel is missing or an artifact cannot be written.
         JobStopped: it was stopped before the container ran.
     """
-    request, context = job.request, job.context
+    request = job.request
     algorithm = request["AlgorithmSpecification"]
     progress("Downloading")
-    for channel in request.get("InputDataConfig", []):
-        job.check()
-        uri = channel["DataSource"]["S3DataSource"]["S3Uri"]
-        folder = job.local(f"input/data/{channel['ChannelName']}")
-        s3_files.download(job.s3, uri, folder, request["RoleArn"], context.region, job.check)
-    for name in ("model", "output/data", "input/data"):
-        job.local(name).mkdir(parents=True, exist_ok=True)
+    mode = algorithm.get("TrainingInputMode", "File")
     synced = _synced_folders(job)
-    for local, uri, both_ways in synced:
-        job.local(local).mkdir(parents=True, exist_ok=True)
-        if both_ways and any(True for _ in s3_files.find(job.s3, uri)):
-            s3_files.download(job.s3, uri, job.local(local), check=job.check)
-    _write_config(job)
-    progress("Training")
+    with channels.provide(job, request.get("InputDataConfig", []), mode):
+        for instance in job.instances:
+            for name in ("model", "output/data", "input/data"):
+                instance.local(name).mkdir(parents=True, exist_ok=True)
+            for local, uri, both_ways in synced:
+                instance.local(local).mkdir(parents=True, exist_ok=True)
+                if both_ways and any(True for _ in s3_files.find(job.s3, uri)):
+                    s3_files.download(job.s3, uri, instance.local(local), check=job.check)
+            _write_config(job, instance)
+        progress("Training")
+        ended = _execute(job)
+    seconds = round(ended.seconds)
+    changes: Document = {
+        "FinalMetricDataList": job.metrics.final(),
+        "TrainingTimeInSeconds": seconds,
+        "BillableTimeInSeconds": seconds,
+    }
+    progress("Uploading")
+    if ended.code == 0 or ended.stopped:
+        changes["ModelArtifacts"] = {"S3ModelArtifacts": _upload_model(job)}
+    if any(any(instance.local("output/data").iterdir()) for instance in job.instances):
+        output.upload_archive(job.instances, "output/data", "output.tar.gz", _output(job))
+    for local, uri, _ in synced:
+        output.upload(job.instances, local, uri)
+    if ended.code != 0:
+        changes["FailureReason"] = ended.reason(
+            read_message(ended.instance.local("output/failure"))
+        )
+    return ended, changes
+
+
+def _execute(job: Job) -> Exit:
+    request, context = job.request, job.context
+    algorithm = request["AlgorithmSpecification"]
     tracked = context.containers.sandbox.shares_files  # the store of tracking is a file
-    ended = job.execute(
+    return job.execute(
         algorithm["TrainingImage"],
         [
             *algorithm.get("ContainerEntrypoint", ["train"]),
@@ -152,22 +168,6 @@ def run(job: Job, progress: Progress) -> tuple[Exit, Document]:
         },
         request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", DAY),
     )
-    seconds = round(ended.seconds)
-    changes: Document = {
-        "FinalMetricDataList": job.metrics.final(),
-        "TrainingTimeInSeconds": seconds,
-        "BillableTimeInSeconds": seconds,
-    }
-    progress("Uploading")
-    if ended.code == 0 or ended.stopped:
-        changes["ModelArtifacts"] = {"S3ModelArtifacts": _upload_model(job)}
-    if any(job.local("output/data").iterdir()):
-        output.upload_archive(job, "output/data", "output.tar.gz", _output(job))
-    for local, uri, _ in synced:
-        output.upload(job, local, uri)
-    if ended.code != 0:
-        changes["FailureReason"] = ended.reason(read_message(job.local("output/failure")))
-    return ended, changes
 
 
 def _synced_folders(job: Job) -> list[tuple[str, str, bool]]:
@@ -186,11 +186,9 @@ def _synced_folders(job: Job) -> list[tuple[str, str, bool]]:
     return folders
 
 
-def _write_config(job: Job) -> None:
+def _write_config(job: Job, instance: Instance) -> None:
     request = job.request
-    resources = request.get("ResourceConfig", {})
     mode = request["AlgorithmSpecification"].get("TrainingInputMode", "File")
-    instance = resources.get("InstanceType", "local")
     files: Document = {
         "hyperparameters": request.get("HyperParameters", {}),
         "inputdataconfig": {
@@ -199,29 +197,17 @@ def _write_config(job: Job) -> None:
                 "S3DistributionType": channel["DataSource"]["S3DataSource"].get(
                     "S3DataDistributionType", "FullyReplicated"
                 ),
-                "RecordWrapperType": "None",
+                "RecordWrapperType": channel.get("RecordWrapperType", "None"),
                 **{key: channel[key] for key in ("ContentType",) if key in channel},
             }
             for channel in request.get("InputDataConfig", [])
+            if instance.host.group in (groups_of(channel) or [instance.host.group])
         },
-        "resourceconfig": {
-            "current_host": "algo-1",
-            "current_instance_type": instance,
-            "current_group_name": "homogeneousCluster",
-            "hosts": ["algo-1"],
-            "instance_groups": [
-                {
-                    "instance_group_name": "homogeneousCluster",
-                    "instance_type": instance,
-                    "hosts": ["algo-1"],
-                }
-            ],
-            "network_interface_name": "lo",
-        },
+        "resourceconfig": cluster.resource_config(job.hosts, instance.host),
     }
     if hook := request.get("DebugHookConfig"):
         files["debughookconfig"] = {"LocalPath": "/opt/ml/output/tensors", **hook}
-    folder = job.local("input/config")
+    folder = instance.local("input/config")
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
         (folder / f"{name}.json").write_text(json.dumps(content, indent=2))
@@ -234,6 +220,6 @@ def _output(job: Job) -> str:
 def _upload_model(job: Job) -> str:
     if job.request["OutputDataConfig"].get("CompressionType") == "NONE":
         uri = f"{_output(job)}/model/"
-        output.upload(job, "model", uri)
+        output.upload(job.instances, "model", uri)
         return uri
-    return output.upload_archive(job, "model", "model.tar.gz", _output(job))
+    return output.upload_archive(job.instances, "model", "model.tar.gz", _output(job))

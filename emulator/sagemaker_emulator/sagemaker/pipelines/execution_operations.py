@@ -14,6 +14,7 @@ from sagemaker_emulator.aws.members import paths
 from sagemaker_emulator.aws.pages import PAGED, SORTED, Stored, page
 from sagemaker_emulator.errors import ApiError, invalid
 from sagemaker_emulator.sagemaker.defaults import with_user
+from sagemaker_emulator.sagemaker.experiments import job_components
 from sagemaker_emulator.sagemaker.pipelines import versions
 from sagemaker_emulator.sagemaker.pipelines.language.definition import Definition
 from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import DefinitionError
@@ -89,6 +90,7 @@ def start(context: Context, request: types.StartPipelineExecutionRequestTypeDef)
         store.update(versions.VERSION, version["Name"], LastExecutionPipelineExecutionArn=arn)
         store.put(records.TOKEN, token, {"PipelineExecutionArn": arn})
         store.update(records.PIPELINE, pipeline["PipelineName"], LastRunTime=now)
+        job_components.ensure_trial(context, record["PipelineExperimentConfig"])
         if config and selection:
             source_arn = config.get("SourcePipelineExecutionArn")
             record_other_steps(store, definition, arn, selection, source_arn)

@@ -21,17 +21,19 @@ if TYPE_CHECKING:
 _KIND = "model"
 _HONOURED_CONTAINER = """{
     Image ModelDataUrl ModelDataSource{S3DataSource{S3Uri CompressionType}} Environment
-    ModelPackageName Mode AdditionalModelDataSources InferenceSpecificationName
+    ModelPackageName Mode AdditionalModelDataSources InferenceSpecificationName ContainerHostname
+    MultiModelConfig{ModelCacheSetting}
 }"""
 _HONOURED = f"""
     ModelName Tags PrimaryContainer{_HONOURED_CONTAINER} Containers{_HONOURED_CONTAINER}
+    InferenceExecutionConfig{{Mode}}
 """
 _KEPT_CONTAINER = """{
-    ContainerHostname ImageConfig ModelDataSource{S3DataSource{S3DataType ModelAccessConfig}}
+    ImageConfig ModelDataSource{S3DataSource{S3DataType ModelAccessConfig}}
 }"""
 _KEPT = f"""
     PrimaryContainer{_KEPT_CONTAINER} Containers{_KEPT_CONTAINER}
-    ExecutionRoleArn VpcConfig EnableNetworkIsolation InferenceExecutionConfig
+    ExecutionRoleArn VpcConfig EnableNetworkIsolation
 """
 _UNSUPPORTED = {
     "AdditionalModelDataSources": "the emulator fetches one model: pack all into ModelDataUrl",
@@ -44,22 +46,11 @@ _UNSUPPORTED = {
 def create_model(context: Context, request: types.CreateModelInputTypeDef) -> Response:
     """Create a model; a container with ModelPackageName uses that package's image and data."""
     name = request["ModelName"]
-    containers = [request["PrimaryContainer"]] if "PrimaryContainer" in request else []
-    containers += request.get("Containers", [])
-    if not containers:
-        raise invalid("CreateModel needs a PrimaryContainer or Containers")
-    if len(containers) > 1:
-        raise invalid(
-            f"model {name} has {len(containers)} containers; the emulator serves one, and neither "
-            "chains containers (Serial) nor chooses among them (Direct): make a model of each, or "
-            "one image that does the work of all"
-        )
+    if ("PrimaryContainer" in request) == bool(request.get("Containers")):
+        raise invalid("CreateModel needs either a PrimaryContainer or Containers")
+    containers = containers_of(request)
+    _check_names(request)
     for container in containers:
-        if container.get("Mode") == "MultiModel":
-            raise invalid(
-                f"a container of model {name} has Mode MultiModel; the emulator serves one model "
-                "in a container: make a model of each, and a production variant or endpoint of each"
-            )
         for key, instead in _UNSUPPORTED.items():
             if key in container:
                 raise invalid(f"a container of model {name} has {key}; {instead}")
@@ -67,6 +58,9 @@ def create_model(context: Context, request: types.CreateModelInputTypeDef) -> Re
             context.call("DescribeModelPackage", ModelPackageName=container["ModelPackageName"])
         elif not container.get("Image"):
             raise invalid(f"a container of model {name} has neither Image nor ModelPackageName")
+        if is_multi_model(container):
+            _check_multi_model(name, container)
+            continue  # the models may come later
         data, packed = data_of(container)
         if data and not (context.s3.file(data) if packed else context.s3.anything_under(data)):
             raise invalid(f"Could not find model data at {data}.")
@@ -78,6 +72,58 @@ def create_model(context: Context, request: types.CreateModelInputTypeDef) -> Re
             raise invalid(f'Cannot create already existing model "{arn}".')
         tags.add(context, arn, request.get("Tags"))
     return {"ModelArn": arn}
+
+
+def containers_of(model: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The containers of CreateModel's request or of DescribeModel's response."""
+    return model.get("Containers") or [model["PrimaryContainer"]]
+
+
+def is_direct(model: Mapping[str, Any]) -> bool:
+    """Whether a request goes to one of a model's containers alone, which it names."""
+    return bool(model.get("InferenceExecutionConfig", {}).get("Mode") == "Direct")
+
+
+def is_multi_model(container: Mapping[str, Any]) -> bool:
+    """Whether a container serves many models, each of which a request names."""
+    return bool(container.get("Mode") == "MultiModel")
+
+
+def _check_multi_model(name: str, container: Mapping[str, Any]) -> None:
+    """Check where the models of a multi-model container are.
+
+    Raises:
+        ApiError: they are not below a prefix.
+    """
+    if "ModelPackageName" not in container and not container.get("ModelDataUrl"):
+        raise invalid(
+            f"a container of model {name} has Mode MultiModel and needs ModelDataUrl, the prefix "
+            "of S3 below which its models are, each a .tar.gz"
+        )
+
+
+def _check_names(model: Mapping[str, Any]) -> None:
+    """Check that the containers can be told apart.
+
+    Rules: API reference of ContainerDefinition (ContainerHostname); developer guide, "Create a
+    multi-container endpoint".
+
+    Raises:
+        ApiError: one of them has no name and needs one, or two have the same.
+    """
+    place = f"model {model['ModelName']}"
+    names = [each.get("ContainerHostname") for each in containers_of(model)]
+    named = [name for name in names if name]
+    if is_direct(model) and len(names) < 2:
+        raise invalid(
+            f"{place}: InferenceExecutionConfig Mode Direct needs more than one container in "
+            "Containers; leave InferenceExecutionConfig out"
+        )
+    if len(named) < len(names) and (named or is_direct(model)):
+        why = "in the Mode Direct" if is_direct(model) else "where one of them has it"
+        raise invalid(f"{place}: every container needs a ContainerHostname {why}")
+    if len(set(named)) < len(named):
+        raise invalid(f"{place}: each ContainerHostname must differ, and they are {named}")
 
 
 def data_of(container: Mapping[str, Any]) -> tuple[str, bool]:

@@ -106,7 +106,7 @@ def describe_package(context: Context, request: types.DescribeModelPackageInputT
     """A package by ARN, by name, or as `group/version`."""
     if request.get("IncludedData") == "MetadataOnly":
         raise invalid("IncludedData: the emulator returns AllData; a model card is not encrypted.")
-    return with_user(context, _shown(_get(context, request["ModelPackageName"])))
+    return with_user(context, shown(_get(context, request["ModelPackageName"])))
 
 
 @operation(
@@ -186,7 +186,7 @@ def list_packages(context: Context, request: types.ListModelPackagesInputTypeDef
         identity="ModelPackageArn",
         size=100,
     )
-    summaries = [_shown(package) for package in listed["ModelPackageSummaryList"]]
+    summaries = [shown(package) for package in listed["ModelPackageSummaryList"]]
     return {**listed, "ModelPackageSummaryList": summaries}
 
 
@@ -222,7 +222,7 @@ def _get(context: Context, identifier: str) -> Document:
     return document
 
 
-def _shown(document: Document) -> Document:
+def shown(document: Document) -> Document:
     """A package as responses have it: a version has no name of its own."""
     if "ModelPackageVersion" not in document:
         return document

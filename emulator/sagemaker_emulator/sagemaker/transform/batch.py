@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from sagemaker_emulator.errors import JobFailed
-from sagemaker_emulator.sagemaker.endpoints.model_server import ModelServer, ServedModel
+from sagemaker_emulator.sagemaker.endpoints.model_server import ModelServer
+from sagemaker_emulator.sagemaker.endpoints.served_model import ServedModel
 from sagemaker_emulator.sagemaker.jobs.job import Job
 from sagemaker_emulator.sagemaker.jobs.kinds import TRANSFORM
 from sagemaker_emulator.sagemaker.transform.columns import DataProcessing
@@ -34,11 +35,11 @@ from sagemaker_emulator.storage import s3_files
 HONOURED = """
     TransformJobName ModelName MaxConcurrentTransforms ModelClientConfig MaxPayloadInMB
     BatchStrategy Environment TransformInput DataCaptureConfig DataProcessing Tags
-    TransformOutput{S3OutputPath Accept AssembleWith} TransformResources{InstanceCount}
+    TransformOutput{S3OutputPath Accept AssembleWith}
 """
 KEPT = """
-    ExperimentConfig TransformOutput{KmsKeyId}
-    TransformResources{InstanceType VolumeKmsKeyId TransformAmiVersion}
+    TransformOutput{KmsKeyId}
+    TransformResources{InstanceType InstanceCount VolumeKmsKeyId TransformAmiVersion}
 """
 MOST = 100  # MB under way at once, and of one object
 WATCH = 0.2  # seconds between two checks whether the job was stopped
@@ -57,8 +58,6 @@ def problem(request: Mapping[str, Any]) -> str:
         return "TransformInput: CompressionType must be None in the emulator."
     if request.get("DataCaptureConfig"):
         return "DataCaptureConfig is not supported by the emulator."
-    if request["TransformResources"]["InstanceCount"] != 1:
-        return "TransformResources.InstanceCount: the emulator runs one instance."
     if (megabytes or 0) > MOST:
         return f"MaxPayloadInMB is {megabytes}; it cannot be greater than {MOST}."
     if (megabytes or 0) * (together or 0) > MOST:
@@ -84,10 +83,15 @@ def run(job: Job, model: ServedModel) -> None:
     request = job.request
     source = request["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"]
     objects = list(s3_files.find(job.s3, source))
+
+    def log(container: str, lines: list[str]) -> None:
+        stream = "/".join(filter(None, (job.stream, container)))
+        job.context.logs.append(TRANSFORM.log_group, stream, lines)
+
     if not objects:
         raise JobFailed(f'ClientError: No S3 objects found under S3 URL "{source}".')
     server = ModelServer(
-        job.context, job.name, model, job.folder / "server", job.log, _environment(request)
+        job.context, job.name, model, job.folder / "server", log, _environment(request)
     )
     with tempfile.TemporaryDirectory(dir=job.folder) as folder, _serving(job, server):
         limits = limits_of(request, server)

@@ -9,7 +9,8 @@ from typing import Any
 import httpx
 
 from sagemaker_emulator.errors import JobFailed
-from sagemaker_emulator.sagemaker.endpoints.model_server import ModelServer
+from sagemaker_emulator.sagemaker.endpoints.model_server import ModelServer, NoAnswer
+from sagemaker_emulator.sagemaker.endpoints.served_model import PRIMARY
 from sagemaker_emulator.sagemaker.jobs.job import Job
 from sagemaker_emulator.sagemaker.transform.columns import DataProcessing
 from sagemaker_emulator.sagemaker.transform.lines import batches
@@ -59,7 +60,7 @@ def limits_of(request: Mapping[str, Any], server: ModelServer) -> Limits:
     """
     offered: dict[str, Any] = {}
     try:
-        response = server.client.get("/execution-parameters")
+        response = server.execution_parameters()
         if response.status_code == 200 and isinstance(response.json(), dict):
             offered = response.json()
     except (httpx.TransportError, ValueError):
@@ -163,23 +164,31 @@ def _post(
         headers["content-type"] = kind
     sent = _chunks(content) if isinstance(content, Path) else content
     try:
-        response = server.client.post(
-            "/invocations", content=sent, headers=headers, timeout=seconds
-        )
-    except httpx.TimeoutException:
-        raise ObjectFailed(
-            f"Model server did not respond to /invocations request within {seconds} seconds"
-        ) from None
-    except (httpx.TransportError, RuntimeError) as error:  # RuntimeError: the client was closed
-        raise ObjectFailed(f"Unable to get response from algorithm: {error}") from None
+        answer = server.invoke(sent, headers, seconds)
+    except NoAnswer as silence:
+        of = _of(silence.container)
+        if silence.timed_out:
+            raise ObjectFailed(
+                f"Model server{of} did not respond to /invocations request within {seconds} seconds"
+            ) from None
+        raise ObjectFailed(f"Unable to get response from algorithm{of}: {silence}") from None
+    response = answer.response
     if response.is_success:
         return response.content
     head = "Bad HTTP status received from algorithm"
     if response.status_code < 500:
         head = "ClientError"
     raise ObjectFailed(
-        f"{head}: {response.status_code}", "", "Message:", *response.text.splitlines()
+        f"{head}: {response.status_code}{_of(answer.container)}",
+        "",
+        "Message:",
+        *response.text.splitlines(),
     )
+
+
+def _of(container: str) -> str:
+    """What a message has of the container that failed; nothing where there is only one."""
+    return "" if container == PRIMARY else f" ({container})"
 
 
 def _chunks(file: Path) -> Iterator[bytes]:

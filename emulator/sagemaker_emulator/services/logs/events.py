@@ -10,7 +10,6 @@ import binascii
 import heapq
 import json
 import re
-import shlex
 import time
 import zlib
 from collections.abc import Iterator, Mapping
@@ -41,6 +40,7 @@ from sagemaker_emulator.services.logs.log_files import (
     stream_files,
     stream_name,
 )
+from sagemaker_emulator.services.logs.patterns.pattern import parse
 from sagemaker_emulator.services.logs.retention import oldest_of
 
 if TYPE_CHECKING:
@@ -134,6 +134,18 @@ def get_log_events(context: Context, request: types.GetLogEventsRequestTypeDef) 
     }
 
 
+@operation("TestMetricFilter", "logs", honours=("filterPattern", "logEventMessages"))
+def try_pattern(context: Context, request: types.TestMetricFilterRequestTypeDef) -> Response:
+    """Which of some messages match a pattern, and what it takes from them."""
+    pattern = parse(request["filterPattern"])
+    matches = [
+        {"eventNumber": number, "eventMessage": message, "extractedValues": values}
+        for number, message in enumerate(request["logEventMessages"], 1)
+        if (values := pattern.values(message)) is not None
+    ]
+    return {"matches": matches}
+
+
 @operation(
     "FilterLogEvents",
     "logs",
@@ -144,10 +156,10 @@ def get_log_events(context: Context, request: types.GetLogEventsRequestTypeDef) 
     ),
 )
 def filter_log_events(context: Context, request: types.FilterLogEventsRequestTypeDef) -> Response:
-    """Events of many streams in the order of time; a pattern's words must all be in the message."""
+    """Events of many streams that match a pattern, in the order of time."""
     if request.get("startFromHead") is False:
         raise invalid("startFromHead: the emulator returns the earliest events first")
-    words = _words(request.get("filterPattern", ""))
+    pattern = parse(request.get("filterPattern", ""))
     scope = scope_of("FilterLogEvents", request)
     begin = _place_in_group(request.get("nextToken"), scope)
     within = partial(_within, request, oldest_of(context, group_of(context, request)), end_too=True)
@@ -158,8 +170,7 @@ def filter_log_events(context: Context, request: types.FilterLogEventsRequestTyp
             name, end = stream_name(path), path.stat().st_size
             for line in stream_lines.since(path, is_sorted(path), when, end):
                 place = (line.when, name, line.begin)
-                matching = within(line) and _contains(line.message, words)
-                if matching and place > begin:
+                if place > begin and within(line) and pattern.values(line.message) is not None:
                     yield *place, line
 
     # No more is read of any stream than the page needs.
@@ -238,27 +249,6 @@ def _place_in_group(token: str | None, scope: str) -> tuple[float, str, int]:
     except (ValueError, TypeError, RecursionError, binascii.Error):
         pass
     raise bad_token()
-
-
-def _words(pattern: str) -> list[str]:
-    if pattern[:1] in ("{", "[", "%"):
-        message = "JSON, column and regular-expression filter patterns are not run here; use words"
-        raise invalid(message)
-    try:
-        return shlex.split(pattern)
-    except ValueError as problem:
-        raise invalid(f"Invalid filter pattern: {problem}") from None
-
-
-def _contains(message: str, words: list[str]) -> bool:
-    """Whether every word is in the message, no `-word` is, and one of the `?word`s, if any, is."""
-    optional = [word[1:] for word in words if word.startswith("?")]
-    if optional and not any(word in message for word in optional):
-        return False
-    rest = [word for word in words if not word.startswith("?")]
-    return all(
-        word[1:] not in message if word.startswith("-") else word in message for word in rest
-    )
 
 
 def _within(request: Mapping[str, Any], oldest: float, line: Line, end_too: bool = False) -> bool:

@@ -7,22 +7,25 @@ from local_context import local_context
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.sagemaker.endpoints import deployment, invoke
 from sagemaker_emulator.sagemaker.endpoints.deployment import Deployment, Replaced
-from sagemaker_emulator.sagemaker.endpoints.model_server import ServedModel
+from sagemaker_emulator.sagemaker.endpoints.model_server import Answer
+from sagemaker_emulator.sagemaker.endpoints.served_model import ServedContainer, ServedModel
 
 CONFIG = {"EndpointConfigName": "c", "ProductionVariants": [{"VariantName": "v"}]}
 
 
 class Server:
     def __init__(self, *_: object) -> None:
-        self.client = httpx.Client(
-            base_url="http://model", transport=httpx.MockTransport(lambda _: httpx.Response(200))
-        )
+        self.stopped = False
+
+    def invoke(self, *_: object, **__: object) -> Answer:
+        assert not self.stopped
+        return Answer("primary", httpx.Response(200))
 
     def start(self, seconds: float) -> None:
         pass
 
     def stop(self) -> None:
-        self.client.close()
+        self.stopped = True
 
 
 @pytest.fixture
@@ -33,7 +36,7 @@ def context(tmp_path: Path) -> Context:
 @pytest.fixture
 def deployments(context: Context, monkeypatch: pytest.MonkeyPatch) -> list[Deployment]:
     monkeypatch.setattr(deployment, "ModelServer", Server)
-    models = {"v": ServedModel("image")}
+    models = {"v": ServedModel((ServedContainer("image"),))}
     made = [Deployment(context, "e", CONFIG, models) for _ in range(2)]
     for each in made:
         each.start()

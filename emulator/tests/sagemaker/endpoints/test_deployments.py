@@ -11,7 +11,7 @@ from waiting import wait_until
 
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.sagemaker.endpoints import deployments
-from sagemaker_emulator.sagemaker.endpoints.model_server import ServedModel
+from sagemaker_emulator.sagemaker.endpoints.served_model import ServedContainer, ServedModel
 
 DRAINED: list[str] = []
 GATES: dict[str, threading.Event] = {}
@@ -93,7 +93,9 @@ class Bench:
 @pytest.fixture
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     monkeypatch.setattr(deployments, "Deployment", Deployment)
-    monkeypatch.setattr(ServedModel, "describe", lambda *_: ServedModel("image"))
+    monkeypatch.setattr(
+        ServedModel, "describe", lambda *_: ServedModel((ServedContainer("image"),))
+    )
     context = local_context(tmp_path)
     yield Bench(context)
     for gate in GATES.values():

@@ -10,6 +10,7 @@ from waiting import wait_until
 
 from sagemaker_emulator.errors import JobFailed
 from sagemaker_emulator.sagemaker.endpoints.fleet import LEAST_OUTSTANDING, RANDOM, Fleet
+from sagemaker_emulator.sagemaker.endpoints.model_server import NoAnswer
 
 STARTUP_SECONDS = 5.0
 
@@ -76,8 +77,8 @@ def test_random_routing_reaches_every_instance() -> None:
 def test_instance_that_does_not_respond_is_avoided() -> None:
     bench = Bench(2)
     bench.fleet.start()
-    with pytest.raises(httpx.ConnectError), bench.fleet.server() as dead:
-        raise httpx.ConnectError("refused")
+    with pytest.raises(NoAnswer), bench.fleet.server() as dead:
+        raise NoAnswer("primary", httpx.ConnectError("refused"))
     for _ in range(20):
         with bench.fleet.server() as server:
             assert server is not dead

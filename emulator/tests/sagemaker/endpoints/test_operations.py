@@ -146,7 +146,7 @@ def test_endpoint_that_cannot_be_invoked_is_a_validation_error(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"TargetModel": "a.tar.gz"}, "does not run InvokeEndpoint with TargetModel"),
+        ({"TargetModel": "a.tar.gz"}, "is not a multi-model endpoint and does not support target"),
         ({"SessionId": "NEW_SESSION"}, "does not run InvokeEndpoint with SessionId"),
         ({"InferenceId": "x" * 65}, "at 'inferenceId' failed to satisfy constraint"),
         ({"CustomAttributes": "x" * 1025}, "at 'customAttributes' failed to satisfy constraint"),
@@ -350,12 +350,6 @@ def test_missing_models_configurations_and_endpoints_are_refused(
 def test_unsupported_models_and_variants_are_refused_at_creation(
     hosting: Hosting, name: str
 ) -> None:
-    with pytest.raises(ClientError, match="Mode MultiModel; the emulator serves one model"):
-        hosting.model(name, "first", Mode="MultiModel")
     with pytest.raises(ClientError, match="AdditionalModelDataSources; the emulator fetches one"):
         hosting.model(name, "first", AdditionalModelDataSources=[])
-    with pytest.raises(ClientError, match="has 2 containers; the emulator serves one"):
-        hosting.sagemaker.create_model(
-            ModelName=name, ExecutionRoleArn=ROLE, Containers=[{"Image": "plain"}] * 2
-        )
     hosting.model(name, "first")

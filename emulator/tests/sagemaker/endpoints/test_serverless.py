@@ -12,7 +12,7 @@ from endpoint_client import ROLE, Hosting, variant_of
 from local_context import local_context
 
 from sagemaker_emulator.sagemaker.endpoints import deployment, invoke
-from sagemaker_emulator.sagemaker.endpoints.model_server import ServedModel
+from sagemaker_emulator.sagemaker.endpoints.served_model import ServedContainer, ServedModel
 
 SIZE = {"MemorySizeInMB": 2048, "MaxConcurrency": 3}
 
@@ -190,7 +190,9 @@ def test_request_beyond_the_concurrency_is_throttled(
     size = SIZE | {"MaxConcurrency": 1}
     variants = [serverless("m", ServerlessConfig=size)]
     config = {"EndpointConfigName": "c", "ProductionVariants": variants}
-    made = deployment.Deployment(context, "e", config, {"v": ServedModel("image")})
+    made = deployment.Deployment(
+        context, "e", config, {"v": ServedModel((ServedContainer("image"),))}
+    )
     monkeypatch.setattr(context.endpoints, "serving", lambda *_: made)
     with made.server("v"):
         response = invoke.invoke_endpoint(context, "e", {}, b"x")

@@ -11,7 +11,7 @@ from waiting import wait_until
 
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.sagemaker.endpoints import deployments
-from sagemaker_emulator.sagemaker.endpoints.model_server import ServedModel
+from sagemaker_emulator.sagemaker.endpoints.served_model import ServedContainer, ServedModel
 
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:endpoint/e"
 
@@ -74,7 +74,9 @@ class Listener:
 @pytest.fixture
 def listener(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Listener]:
     monkeypatch.setattr(deployments, "Deployment", Deployment)
-    monkeypatch.setattr(ServedModel, "describe", lambda *_: ServedModel("image"))
+    monkeypatch.setattr(
+        ServedModel, "describe", lambda *_: ServedModel((ServedContainer("image"),))
+    )
     context = local_context(tmp_path)
     made = Listener(context, monkeypatch)
     for name in ("one", "two", "broken"):

@@ -11,7 +11,8 @@ from local_context import local_context
 from waiting import wait_until
 
 from sagemaker_emulator.aws.context import Context
-from sagemaker_emulator.sagemaker.endpoints.model_server import ModelServer, ServedModel
+from sagemaker_emulator.sagemaker.endpoints.container_server import ContainerServer
+from sagemaker_emulator.sagemaker.endpoints.served_model import ServedContainer
 from sagemaker_emulator.storage import disk as storage_disk
 from sagemaker_emulator.storage.store import Store
 
@@ -124,6 +125,6 @@ def test_job_whose_folder_cannot_be_made_fails(disk: Disk, monkeypatch: pytest.M
 
 
 def test_model_server_continues_where_its_log_cannot_be_written(tmp_path: Path) -> None:
-    server = ModelServer(local_context(tmp_path), "v", ServedModel("s"), tmp_path, no_room)
+    server = ContainerServer(local_context(tmp_path), "v", ServedContainer("s"), tmp_path, no_room)
     server._log(["lost"])
     server.client.close()

@@ -180,15 +180,18 @@ def test_processing_that_cannot_run_has_the_reason(
             {"ProcessingInputs": [processing_input("x", local="/tmp/x")]},
             "LocalPath must begin with /opt/ml",
         ),
-        ({"ProcessingInputs": [processing_input("x", S3DataType="ManifestFile")]}, "ManifestFile"),
+        (
+            {"ProcessingInputs": [processing_input("x", S3CompressionType="Gzip")]},
+            "decompress in the job",
+        ),
         ({"ProcessingInputs": [processing_input("x", S3InputMode="Pipe")]}, "S3InputMode"),
         (
             {
                 "ProcessingResources": {
-                    "ClusterConfig": CLUSTER["ClusterConfig"] | {"InstanceCount": 2}
+                    "ClusterConfig": CLUSTER["ClusterConfig"] | {"InstanceCount": 21}
                 }
             },
-            "runs one instance",
+            "ResourceLimitExceeded.*at most 20",
         ),
         (
             {
@@ -205,7 +208,14 @@ def test_processing_that_cannot_run_has_the_reason(
             r"ContainerEntrypoint\[0\] is empty",
         ),
     ],
-    ids=["local path", "manifest", "pipe", "two instances", "empty argument", "empty entry point"],
+    ids=[
+        "local path",
+        "compressed",
+        "pipe",
+        "too many instances",
+        "empty argument",
+        "empty entry point",
+    ],
 )
 def test_processing_that_is_not_supported_is_refused(
     sagemaker: Any, name: str, changes: Any, message: str

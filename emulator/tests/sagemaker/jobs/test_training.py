@@ -184,8 +184,14 @@ def test_training_has_a_time_limit(trained: Any, name: str) -> None:
             "runs no rule evaluators",
         ),
         (
-            {"ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 2}},
-            "one instance",
+            {
+                "ResourceConfig": {
+                    "InstanceType": "ml.m5.large",
+                    "InstanceCount": 21,
+                    "VolumeSizeInGB": 1,
+                }
+            },
+            "ResourceLimitExceeded.*at most 20",
         ),
         (
             {
@@ -204,14 +210,14 @@ def test_training_has_a_time_limit(trained: Any, name: str) -> None:
                         "ChannelName": "train",
                         "DataSource": {
                             "S3DataSource": {
-                                "S3DataType": "AugmentedManifestFile",
+                                "S3DataType": "Converse",
                                 "S3Uri": "s3://bucket/x",
                             }
                         },
                     }
                 ]
             },
-            "AugmentedManifestFile is not supported",
+            "Converse is not supported by the emulator; S3Prefix",
         ),
         (
             {"EnableManagedSpotTraining": True, "StoppingCondition": {"MaxRuntimeInSeconds": 60}},
@@ -222,7 +228,7 @@ def test_training_has_a_time_limit(trained: Any, name: str) -> None:
             "needs EnableManagedSpotTraining",
         ),
     ],
-    ids=["rules", "two instances", "regex", "manifest", "spot", "not spot"],
+    ids=["rules", "too many instances", "regex", "manifest", "spot", "not spot"],
 )
 def test_training_that_is_not_supported_is_refused(
     sagemaker: Any, name: str, changes: Any, message: str

@@ -13,7 +13,7 @@ from emulator_process import Emulator
 from local_context import local_context
 from transform_batch import BUCKET, GROUP, ROLE, Batch, data_log
 
-from sagemaker_emulator.sagemaker.endpoints.model_server import ServedModel
+from sagemaker_emulator.sagemaker.endpoints.served_model import ServedModel
 from sagemaker_emulator.sagemaker.jobs.job import Job, JobStopped
 from sagemaker_emulator.sagemaker.jobs.kinds import TRANSFORM
 from sagemaker_emulator.sagemaker.transform import batch as batch_module
@@ -188,13 +188,9 @@ def test_job_of_a_container_that_does_not_start_has_the_reason(batch: Batch) -> 
         ({"DataProcessing": {"JoinSource": "Input"}}, "joins the lines of CSV"),
         ({"MaxPayloadInMB": 101}, "MaxPayloadInMB is 101; it cannot be greater than 100"),
         ({"MaxPayloadInMB": 6, "MaxConcurrentTransforms": 17}, "17 * 6; it cannot be greater"),
-        (
-            {"TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 2}},
-            "the emulator runs one instance",
-        ),
         ({"ModelName": "no-such-model"}, "Could not find model"),
     ],
-    ids=["DataProcessing", "payload", "together", "instances", "model"],
+    ids=["DataProcessing", "payload", "together", "model"],
 )
 def test_unsupported_transform_is_refused_by_name(batch: Batch, changes: Any, said: Any) -> None:
     batch.model()

@@ -47,7 +47,7 @@ def run_callback(run: StepRun) -> None:
         return "Outcome" in callback
 
     try:
-        run.wait(has_outcome)
+        run.wait(has_outcome, token)
     except StoppedError:
         if not run.closing.is_set():
             _send(run, queue, token, "Stopping", arguments)

@@ -44,28 +44,31 @@ class ExecutionThread(threading.Thread):
         self._arn = arn
         self._closing = closing
         self._stopping = threading.Event()
-        self._wakes: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._wakes: queue.SimpleQueue[str] = queue.SimpleQueue()
+        # Of the steps that have begun or are skipped, and of the conditions: as the records have
+        # them, which are too many to be read whenever a step ends.
+        self._statuses: dict[str, str] = {}
+        self._outcomes: dict[str, bool] = {}
         self._definition = parse(records.definition_text(context.store, self._execution()))
 
     def stop(self) -> None:
         """Stop the execution."""
         self._stopping.set()
+        self._context.store.wake(self._arn)  # the steps
         self.wake()
 
-    def wake(self) -> None:
-        """Have the thread look at once at what has changed."""
-        self._wakes.put(None)
+    def wake(self, step: str = "") -> None:
+        """Have the thread look at once at what has changed: perhaps a step, which has ended."""
+        self._wakes.put(step)
 
     def run(self) -> None:
         """Run the execution to its end, or until the emulator shuts down."""
         # Read here, not before the thread is known to `Executions`: a stop is never missed.
         if self._execution()["PipelineExecutionStatus"] == "Stopping":
             self._stopping.set()
-        running = [
-            name
-            for name, record in records.step_records(self._context.store, self._arn).items()
-            if record["StepStatus"] in RUNNING
-        ]
+        for record in records.step_records(self._context.store, self._arn).values():
+            self._note(record)
+        running = [name for name, status in self._statuses.items() if status in RUNNING]
         self._write_log("execution continues after a restart" if running else "execution begins")
         for name in running:
             self._launch(name, resumed=True)
@@ -76,36 +79,46 @@ class ExecutionThread(threading.Thread):
                 retry_while_disk_full(partial(self._finish, status), self._closing, label)
                 return
             with contextlib.suppress(queue.Empty):
-                self._wakes.get(timeout=1.0)
+                self._note_end(self._wakes.get(timeout=1.0))
+                while True:
+                    self._note_end(self._wakes.get_nowait())
 
     def _execution(self) -> records.ExecutionRecord:
         return records.get_execution(self._context.store, self._arn)
 
     def _advance(self) -> str | None:
         """Start and skip what the plan says; return the final status if the execution is over."""
-        steps = records.step_records(self._context.store, self._arn)
-        outcomes = {
-            name: records.properties(record)["Outcome"]
-            for name, record in steps.items()
-            if self._definition.steps[name].type == "Condition"
-            and record["StepStatus"] == "Succeeded"
-            and "SelectiveExecutionResult" not in record
-        }
         parallelism = self._execution().get("ParallelismConfiguration")
         limit = parallelism["MaxParallelExecutionSteps"] if parallelism else _MAX_PARALLEL
         move = plan(
             self._definition,
-            {name: record["StepStatus"] for name, record in steps.items()},
-            outcomes,
+            self._statuses,
+            self._outcomes,
             limit,
             self._stopping.is_set(),
         )
         for name in move.skip:
             progress = records.StepProgress(self._context.store, self._arn, name)
             progress.begin({"StepName": name, "StepStatus": SKIPPED})
+            self._statuses[name] = SKIPPED
         for name in move.start:
             self._launch(name)
         return move.status
+
+    def _note_end(self, step: str) -> None:
+        if step:
+            self._note(records.StepProgress(self._context.store, self._arn, step).record())
+
+    def _note(self, record: records.StepRecord) -> None:
+        """Keep in mind what the plan needs of a step's record."""
+        name = record["StepName"]
+        self._statuses[name] = record["StepStatus"]
+        if (
+            self._definition.steps[name].type == "Condition"
+            and record["StepStatus"] == "Succeeded"
+            and "SelectiveExecutionResult" not in record
+        ):
+            self._outcomes[name] = records.properties(record)["Outcome"]
 
     def _launch(self, name: str, resumed: bool = False) -> None:
         step = self._definition.steps[name]
@@ -133,6 +146,7 @@ class ExecutionThread(threading.Thread):
             if description := step.entry.get("Description"):
                 record["StepDescription"] = description
             run.progress.begin(record)
+            self._statuses[name] = "Starting"
         status_events.emit_step_event(self._context, self._arn, step.type, run.progress, "Starting")
         threading.Thread(
             target=self._run_step, args=(run,), name=f"step-{name}", daemon=True
@@ -164,7 +178,7 @@ class ExecutionThread(threading.Thread):
         status_events.emit_step_event(
             self._context, self._arn, run.step.type, run.progress, "Executing"
         )
-        self.wake()
+        self.wake(name)
 
     def _finish(self, status: str) -> None:
         changes = {"FailureReason": STEP_FAILURE} if status == "Failed" else {}

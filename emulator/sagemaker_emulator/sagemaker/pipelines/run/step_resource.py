@@ -5,6 +5,7 @@ import string
 from typing import Any
 
 from sagemaker_emulator.errors import ApiError
+from sagemaker_emulator.sagemaker.experiments import job_components
 from sagemaker_emulator.sagemaker.pipelines.language.arguments import fit
 from sagemaker_emulator.sagemaker.pipelines.language.retries import (
     JOB_INTERNAL_ERROR,
@@ -56,7 +57,7 @@ class StepResource:
             StepError: if an expression has no value, or a value does not fit its field.
         """
         arguments = self._run.evaluate(self._run.step.arguments, job_name=name)
-        # This emulator has no experiments; the configuration changes nothing else.
+        # The execution's own is added when the resource is created.
         for key in (self._name_member, "ExperimentConfig"):
             arguments.pop(key, None)
         return dict(fit(arguments, self._type.request))
@@ -102,7 +103,7 @@ class StepResource:
             return not type_.has_status or described[self._status_member] in ended
 
         try:
-            run.wait(is_done)
+            run.wait(is_done, resource)
         except StoppedError:
             if type_.can_stop and not run.closing.is_set():
                 run.progress.update(StepStatus="Stopping")
@@ -120,6 +121,9 @@ class StepResource:
 
     def _create(self, name: str, arguments: dict[str, Any]) -> str:
         operation, request = self._create_operation, {self._name_member: name, **arguments}
+        if "ExperimentConfig" in self._type.request.members:
+            config = self._run.execution.get("PipelineExperimentConfig")
+            request |= job_components.ensure_trial(self._context, config)
         group = arguments.get("ModelPackageGroupName")
         if self._type.type == "RegisterModel" and group:
             if self._name_member not in self._run.step.arguments:

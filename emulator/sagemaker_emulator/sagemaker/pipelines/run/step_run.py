@@ -12,8 +12,10 @@ from sagemaker_emulator.sagemaker.pipelines.language.definition import Definitio
 from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import StepError
 from sagemaker_emulator.sagemaker.pipelines.language.expressions import Scope, evaluate
 from sagemaker_emulator.sagemaker.pipelines.run import records
+from sagemaker_emulator.sagemaker.pipelines.run.finished_steps import FinishedSteps, PropertyFiles
 
-# Waits end when the store changes; this bounds how long a stop goes unnoticed.
+# Waits end when the document changes or the execution is stopped; this bounds how long it takes
+# until a resource that depends on other documents, too, or a shutdown is noticed.
 _LONGEST_WAIT = 1.0
 
 
@@ -64,18 +66,24 @@ class StepRun:
         """
         return evaluate(node, self._scope(job_name))
 
-    def wait(self, ready: Callable[[], bool]) -> None:
-        """Block until `ready()` is true; it is called again whenever the store changes.
+    def wait(self, ready: Callable[[], bool], name: str) -> None:
+        """Block until `ready()` is true.
+
+        Args:
+            ready: called again whenever a document of that name changes.
+            name: that document, in the store.
 
         Raises:
             StoppedError: if the execution is stopped, or the emulator shuts down, before that.
         """
-        while not self.closing.is_set():
-            if ready():
-                return
-            if self.stopping.is_set():
-                break
-            self.context.store.wait(_LONGEST_WAIT)
+        with self.context.store.watch(name, self.arn) as changed:
+            while not self.closing.is_set():
+                changed.clear()
+                if ready():
+                    return
+                if self.stopping.is_set():
+                    break
+                changed.wait(_LONGEST_WAIT)
         raise StoppedError
 
     def sleep(self, seconds: float) -> None:
@@ -90,11 +98,7 @@ class StepRun:
                 raise StoppedError
 
     def _scope(self, job_name: str) -> Scope:
-        properties = {
-            name: records.properties(record)
-            for name, record in records.step_records(self.context.store, self.arn).items()
-            if record["StepStatus"] == "Succeeded" and "Properties" in record
-        }
+        properties = FinishedSteps(self.context.store, self.arn)
         return Scope(
             parameters=self.execution["Parameters"],
             execution={
@@ -108,20 +112,9 @@ class StepRun:
                 "ProcessingJobName": job_name,
             },
             properties=properties,
-            property_files=self._property_files(properties),
+            property_files=PropertyFiles(self.definition, properties),
             read_json=self._read_json,
         )
-
-    def _property_files(self, properties: dict[str, dict[str, Any]]) -> dict[tuple[str, str], str]:
-        files: dict[tuple[str, str], str] = {}
-        for name, values in properties.items():
-            outputs = (values.get("ProcessingOutputConfig") or {}).get("Outputs") or []
-            prefixes = {o["OutputName"]: o.get("S3Output", {}).get("S3Uri", "") for o in outputs}
-            for file in self.definition.steps[name].property_files.values():
-                if file.output in prefixes:
-                    prefix = str(prefixes[file.output]).rstrip("/")
-                    files[name, file.name] = f"{prefix}/{file.path}"
-        return files
 
     def _read_json(self, uri: str) -> Any:
         content = self.context.s3.read(uri)

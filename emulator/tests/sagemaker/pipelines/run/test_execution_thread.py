@@ -2,8 +2,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from pipeline_bench import Bench
-from pipeline_steps import condition, fail, get, processing
+from pipeline_steps import condition, fail, get, output_uri, processing
+
+from sagemaker_emulator.sagemaker.pipelines.run import step_run
+from sagemaker_emulator.sagemaker.pipelines.run.records import STEP
+from sagemaker_emulator.storage.store import Store
 
 
 def equal(left: Any, right: Any) -> list[dict[str, Any]]:
@@ -18,6 +23,35 @@ def test_steps_run_in_the_order_in_which_they_wait(bench: Bench) -> None:
     assert status == "Succeeded"
     assert list(bench.steps(arn)) == ["A", "B", "C"]
     assert {step["StepStatus"] for step in bench.steps(arn).values()} == {"Succeeded"}
+
+
+def test_records_of_all_steps_are_read_once(bench: Bench, monkeypatch: Any) -> None:
+    read: list[str] = []
+
+    def list_kind(store: Store, kind: str, prefix: str = "") -> list[dict[str, Any]]:
+        read.append(kind)
+        return list_all(store, kind, prefix)
+
+    list_all = Store.list
+    monkeypatch.setattr(Store, "list", list_kind)
+    names = [f"S{number}" for number in range(8)]
+    steps = [processing(name, {"BEFORE": output_uri("First")}) for name in names]
+    bench.create(processing("First"), *steps)
+    arn = bench.start()
+    while bench.status(arn) == "Executing":
+        bench.context.store.wait(0.1)
+    assert read.count(STEP) == 1
+
+
+def test_step_waits_for_its_own_document_and_for_a_stop(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(step_run, "_LONGEST_WAIT", 3600)
+    bench.create(processing("A"), processing("B", {"HOLD": "1"}, DependsOn=["A"]))
+    arn = bench.start()
+    bench.until(arn, "B", "Executing")
+    bench.stop(arn)
+    assert bench.finish(arn) == "Stopped"
 
 
 def test_only_the_branch_taken_runs_with_what_depends_on_it(bench: Bench) -> None:

@@ -1,0 +1,1 @@
+"""Experiments, trials and trial components: plain records, and those that jobs leave."""

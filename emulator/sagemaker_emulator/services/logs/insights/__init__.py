@@ -1,0 +1,1 @@
+"""The query language of CloudWatch Logs Insights: its plain core."""

@@ -1,0 +1,72 @@
+"""moto's own tests: which, and how they are run."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from suites.sources import Source, SourceError
+
+# moto's folder of tests by the name that the service has there.
+SERVICES = (
+    "sagemaker",
+    "logs",
+    "events",
+    "awslambda",
+    "scheduler",
+    "applicationautoscaling",
+    "sagemakerruntime",
+    "sagemakermetrics",
+)
+# China and GovCloud are other partitions, in which ARNs are others.
+_REGION = r"\b(us|eu|ap|ca|sa|me|af|il|mx)-(north|south|east|west|central)(east|west)?-\d\b"
+SOURCE = Source(
+    "https://github.com/getmoto/moto",
+    "5.2.3",
+    ("tests", "setup.cfg"),
+    (
+        (_REGION, "us-east-1"),
+        # What AWS's own patterns refuse, so that the rest of the test means something.
+        (r"arn:aws:sagemaker:us-east-1:0{12}:x-x/", "arn:aws:iam::123456789012:role/"),
+        (r"s3://MyBucket\b", "s3://my-bucket"),
+    ),
+)
+_HERE = Path(__file__).parent
+_PACKAGES = ("freezegun==1.5.5", "pytest-order==1.5.0")
+
+
+def prepare(cache: Path, clone: Path | None) -> Path:
+    """Fetch the tests and what they import, and return the folder to run them in.
+
+    Raises:
+        SourceError: One of both cannot be had.
+    """
+    folder = SOURCE.fetch(cache, clone)
+    packages = cache / "moto-packages"
+    if not packages.exists():
+        # Beside the environment, not in it; what they need is there already.
+        command = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--no-deps"]
+        command += ["--python", sys.executable, "--target", str(packages), *_PACKAGES]
+        if subprocess.run(command).returncode:
+            raise SourceError(f"{', '.join(_PACKAGES)} cannot be installed into {packages}")
+    return folder
+
+
+def run(service: str, folder: Path, cache: Path, results: Path, arguments: list[str]) -> None:
+    """Run a service's tests; how each ended is written to the file of results."""
+    states = cache / "states" / service
+    states.mkdir(parents=True, exist_ok=True)
+    paths = (_HERE.parent, folder, cache / "moto-packages")
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(map(str, paths)),
+        "SUITE_FOLDER": str(states),
+        "SUITE_IMAGES": str(_HERE.parent / "tests" / "images"),
+        "SUITE_RESULTS": str(results),
+        "SUITE_REASONS": str(_HERE / "reasons" / "moto.txt"),
+    }
+    command = [sys.executable, "-m", "pytest", "-q", "--tb=short", "--timeout=60"]
+    command += ["-p", "suites.outcomes", "-p", "suites.moto_plugin", "-p", "no:cacheprovider"]
+    command += [f"tests/test_{service}", *arguments]
+    with results.with_suffix(".log").open("w") as log:
+        subprocess.run(command, cwd=folder, env=environment, stdout=log, stderr=log)

@@ -1,0 +1,67 @@
+"""The page that shows how many tests of others pass, from the results that are kept."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from suites.outcomes import DIFFERS, NOT_APPLICABLE, NOT_THERE, PASSES, SKIPPED, Reasons
+from suites.results import FOLDER, Kept
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "emulator-suites.md"
+_REASONS = Path(__file__).parent / "reasons"
+_HEAD = """\
+# Suites that others wrote, on the emulator
+
+Tests of [moto](https://github.com/getmoto/moto) run against the emulator as they are.
+They are fetched when they run and are not part of this repository:
+
+```
+make test-moto                              # all; PART="logs events" runs some of them
+make test-moto SOURCE=../moto               # from a clone that is there already
+make test-moto RENEW=1                      # keep what passes now, and write this page
+```
+
+A run fails if a test that passed before does not pass now; `emulator/suites/results/` lists them.
+In the copies, one region stands for all regions, and values that AWS's own patterns refuse
+(the roles of models, a bucket in capitals) are replaced.
+Each test gets an empty emulator of its own.
+
+| outcome | the test |
+|---|---|
+| passes | passes |
+| differs | fails because the emulator is wrong, or nobody has looked yet |
+| not there | needs an operation or a member that the emulator refuses by name |
+| not applicable | sends what AWS refuses, or looks into moto itself; \
+[the reasons](../emulator/suites/reasons) |
+| skipped | skips itself in moto's server mode |
+
+## Counts
+"""
+
+
+def text(folder: Path = FOLDER) -> str:
+    """The page as it should be."""
+    kept = [Kept.of(file.stem, folder) for file in sorted(folder.glob("*.txt"))]
+    columns = (PASSES, DIFFERS, NOT_THERE, NOT_APPLICABLE, SKIPPED)
+    rows = [(each.suite, *(str(each.counts[column]) for column in columns)) for each in kept]
+    absent = [
+        (each.suite, ", ".join(f"{name.split()[-1]} {count}" for name, count in found))
+        for each in kept
+        if (found := list(each.absent.items()))
+    ]
+    parts = [_HEAD, _table(("suite", *columns), rows)]
+    parts.append(
+        "\n## What is not there\n\nOperations that tests need, with the number of tests.\n"
+    )
+    parts.append(_table(("suite", "operations"), absent))
+    parts.append("## Reasons\n\nWhy tests that fail are not applicable, as somebody found.\n")
+    for file in sorted(_REASONS.glob("*.txt")):
+        reasons = Reasons.read(file)
+        decided = dict.fromkeys([*reasons.errors.values(), *reasons.tests.values()])
+        parts.append(_table((file.stem, "reason"), list(decided)))
+    return "\n".join(parts)
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, *rows]
+    shown = [f"| {' | '.join(line)} |" for line in lines]
+    return "\n".join([shown[0], "|---" * len(head) + "|", *shown[1:], ""])
