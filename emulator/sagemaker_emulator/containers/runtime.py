@@ -1,14 +1,12 @@
 """Start containers: the image's environment, the sandbox and the host process put together."""
 
 import os
-import re
-import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sagemaker_emulator.containers import image
+from sagemaker_emulator.containers import image, warm_script
 from sagemaker_emulator.containers.docker import Docker
 from sagemaker_emulator.containers.environment import Build, Log
 from sagemaker_emulator.containers.host.channel import Launch
@@ -28,8 +26,6 @@ from sagemaker_emulator.containers.sandbox import (
 )
 
 IDLE_SECONDS = 600.0
-# Read by the interpreter or the loader before a warm child could set them.
-_READ_AT_START = re.compile(r"PYTHON|LD_|MALLOC_|OPENBLAS_|MKL_|KMP_|GOMP_")
 # In the order in which `auto` tries them: only `unshare` and `relocate` have warm containers by
 # themselves, and bwrap may be allowed where unshare is not.
 SANDBOXES = (Unshare, Bwrap, Relocate)
@@ -194,7 +190,9 @@ class Runtime:
         owner: Owner,
     ) -> Process:
         """Start a container in a warm host if it can run there, else in a cold one."""
-        if script := self._script(found, prepared, container, launch):
+        may_be_warm = found.preload and self.sandbox.runs_warm and hasattr(os, "waitid")
+        own = container.environment
+        if may_be_warm and (script := warm_script.find(launch, prepared, own)):
             warm: Launch = {**launch, "argv": script, "script": script[0]}
             try:
                 host = self._warm(found, prepared)
@@ -276,26 +274,6 @@ class Runtime:
             **self._client_environment,
             **container.environment,
         }
-
-    def _script(
-        self, found: image.Image, built: str, container: Container, launch: Launch
-    ) -> list[str] | None:
-        """The Python file and arguments that a warm host can run in place, or None."""
-        if not found.preload or not self.sandbox.runs_warm or not hasattr(os, "waitid"):
-            return None
-        if any(_READ_AT_START.match(name) for name in container.environment):
-            return None
-        program, *arguments = launch["argv"]
-        path = shutil.which(program, path=launch["environment"]["PATH"])
-        if path is None:
-            return None
-        if re.fullmatch(r"python(3(\.\d+)?)?", Path(program).name):
-            own = Path(path).parent == Path(built, "bin")
-            return arguments if own and arguments and not arguments[0].startswith("-") else None
-        with Path(path).open("rb") as file:
-            first = file.readline(200)
-        is_python = re.match(rb"#!\s*/usr/bin/env\s+python3?\s*$", first)
-        return [path, *arguments] if is_python else None
 
     def _cold(self) -> Host:
         return self._hosts.get(

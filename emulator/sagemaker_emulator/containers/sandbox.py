@@ -110,8 +110,7 @@ class _EnvironmentSandbox:
         return layers.private(launch, prepared, self._layers.new())
 
     def discard(self, launch: Launch) -> None:
-        if launch["layer"]:
-            self._layers.delete(Path(launch["layer"]))
+        self._layers.delete(Path(launch["layer"]))
 
     def _started(self, launch: Launch, wrapped: bool = False) -> Start:
         """The start of a container with a layer, which goes when it has ended."""

@@ -3,10 +3,12 @@
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from emulator_process import Emulator
 from process_owner import Nobody
 from wheels import write_wheel
 
@@ -144,6 +146,45 @@ def test_what_a_job_compiled_is_kept_unless_it_changed_the_module(
     written = kept.stat().st_mtime_ns
     end(start(runtime, tmp_path / "two", *python(SAY)))
     assert kept.stat().st_mtime_ns == written
+
+
+def test_killed_server_leaves_nothing_of_what_a_job_installed(
+    folders: tuple[Path, Path],
+    own_emulator: Callable[..., Emulator],
+    until: Callable[..., dict[str, Any]],
+) -> None:
+    server = own_emulator()
+    server.images = folders[1]
+    server.up()
+
+    def run(name: str, command: str) -> None:
+        server.client("sagemaker").create_processing_job(
+            ProcessingJobName=name,
+            RoleArn="arn:aws:iam::123456789012:role/emulator",
+            AppSpecification={"ImageUri": "plain", "ContainerEntrypoint": ["sh", "-c", command]},
+            ProcessingResources={
+                "ClusterConfig": {
+                    "InstanceCount": 1,
+                    "InstanceType": "ml.m5.large",
+                    "VolumeSizeInGB": 1,
+                }
+            },
+        )
+
+    run("one", "pip install -q shelf==1.0; sleep 60")
+    deadline = time.monotonic() + 30
+    while not list((server.state / "layers").rglob("of_1_0.py")):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    server.kill()
+    server.up()
+    wait_until_empty(server.state / "layers")
+    run("two", f"test \"$(python -c '{SAY}')\" = 2.0")
+    described = until(
+        lambda: server.client("sagemaker").describe_processing_job(ProcessingJobName="two"),
+        "ProcessingJobStatus",
+    )
+    assert described["ProcessingJobStatus"] == "Completed"
 
 
 def test_only_layers_are_deleted(tmp_path: Path) -> None:
