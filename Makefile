@@ -19,7 +19,7 @@ junit = $(if $(JUNIT),--junitxml $(JUNIT)/$(1).xml)
 LOCK := uv pip compile --quiet --no-header --no-annotate --no-emit-index-url --no-emit-find-links --python-version 3.11
 
 help: ## list what make can do
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
 
 setup: .venv/.ready ## make the locked environment (.venv)
 
@@ -87,6 +87,12 @@ test-kills: setup ## kill the emulator 75 times while clients write: nothing may
 test-moto: setup ## moto's own tests against the emulator; SOURCE=clone, PART="logs events", RENEW=1
 	PYTHONPATH=emulator $(BIN)/python -m suites moto $(PART) $(if $(SOURCE),--source $(SOURCE)) $(if $(RENEW),--renew)
 
+test-sdk: setup ## the SageMaker SDK's integration tests against the emulator; SOURCE, PART, RENEW as above
+	PYTHONPATH=emulator $(BIN)/python -m suites sdk $(PART) $(if $(SOURCE),--source $(SOURCE)) $(if $(RENEW),--renew)
+
+operations-page: setup ## docs/emulator-operations.md, from the emulator's code
+	PYTHONPATH=emulator $(BIN)/python -m sagemaker_emulator.operations_page docs/emulator-operations.md
+
 accuracy: setup .venv-steps/.ready ## how well the model counts, on SOURCE, over three seeds (hours)
 	.venv-steps/bin/python benchmarks/accuracy.py $(if $(SOURCE),--source $(SOURCE))
 
@@ -99,4 +105,4 @@ clean: ## remove environments and caches; the emulator's state stays (python pip
 # An emulator of its own, so that nothing of yours is shown, or deleted.
 notebook: export EMULATOR_STATE := $(CURDIR)/.tally/notebook
 
-.PHONY: help setup lock demo notebook new-project images lint test test-compile test-browser test-containers test-kills test-moto accuracy ablation clean
+.PHONY: help setup lock demo notebook new-project images lint test test-compile test-browser test-containers test-kills test-moto test-sdk operations-page accuracy ablation clean

@@ -157,6 +157,13 @@ def _logs(options: argparse.Namespace) -> None:
     job_log.show(_running(options)["environment"], options.job, options.follow)
 
 
+def _interrupt(options: argparse.Namespace) -> None:
+    from sagemaker_emulator.interrupt import interrupt
+
+    interrupt(_running(options)["environment"], options.job)
+    print(f"emulator: {options.job} is being interrupted; it starts again from its checkpoints")
+
+
 def _reset(options: argparse.Namespace) -> int:
     if not options.yes:
         if not sys.stdin.isatty():
@@ -227,6 +234,7 @@ def _parser(program: str, state: Path | str | None, images: Path | str) -> argpa
     env = add("env", _env, "print the variables that point AWS clients at the server")
     add("console", _console, "print a link that opens the console in a browser, once")
     logs = add("logs", _logs, "print the log of a job")
+    interrupted = add("interrupt", _interrupt, "interrupt a managed spot training job")
     reset = add("reset", _reset, "stop the server and delete its state")
     serve = add("serve", _serve, "run the server in the foreground")
     image_python = add("image-python", _image_python, "print the Python of an image's environment")
@@ -255,6 +263,7 @@ def _parser(program: str, state: Path | str | None, images: Path | str) -> argpa
         "job", metavar="JOB", help="name of a processing, training, transform or tuning job"
     )
     logs.add_argument("--follow", "-f", action="store_true", help="print new lines until it ends")
+    interrupted.add_argument("job", metavar="JOB", help="name of a training job")
     reset.add_argument("--yes", action="store_true", help="do not ask for confirmation")
     image_python.add_argument("image", metavar="IMAGE", help="name of the image's folder")
     add_images(image_python)

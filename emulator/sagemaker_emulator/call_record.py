@@ -81,8 +81,8 @@ def _operation(request: SignedRequest, service: str, body: bytes) -> str:
     """The operation that a request is for, in any of AWS's protocols."""
     if target := request.values.get("x-amz-target", "").rpartition(".")[2]:
         return target
-    if protocol.invoked_endpoint(request.method, request.raw_path):
-        return "InvokeEndpoint"
+    if invoked := protocol.invoked_endpoint(request.method, request.raw_path):
+        return invoked[0]
     if action := form_of(request.query_string, body).get("Action"):
         return action
     name = protocol.rest_operation(service, request.method, request.raw_path, request.query_string)

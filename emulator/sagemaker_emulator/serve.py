@@ -29,6 +29,7 @@ from sagemaker_emulator.proxies import past_proxies
 from sagemaker_emulator.sagemaker import tags
 from sagemaker_emulator.sagemaker.endpoints import capacity, configs
 from sagemaker_emulator.sagemaker.endpoints import operations as endpoints
+from sagemaker_emulator.sagemaker.endpoints.async_invocations import AsyncInvocations
 from sagemaker_emulator.sagemaker.endpoints.capture import Captures
 from sagemaker_emulator.sagemaker.endpoints.deployments import Deployments
 from sagemaker_emulator.sagemaker.experiments import components
@@ -57,7 +58,16 @@ from sagemaker_emulator.services.deliveries import Deliveries
 from sagemaker_emulator.services.events import operations as events
 from sagemaker_emulator.services.events import tags as rule_tags
 from sagemaker_emulator.services.events.bus import EventBus
-from sagemaker_emulator.services.functions import invoke_config, policy, source_mappings, versions
+from sagemaker_emulator.services.functions import (
+    aliases,
+    concurrency,
+    invoke,
+    invoke_config,
+    layers,
+    policy,
+    source_mappings,
+    versions,
+)
 from sagemaker_emulator.services.functions import operations as functions
 from sagemaker_emulator.services.functions import tags as function_tags
 from sagemaker_emulator.services.functions.invoker import Invoker
@@ -100,6 +110,10 @@ OPERATIONS: tuple[ModuleType, ...] = (
         versions,
         moves,
         function_tags,
+        aliases,
+        concurrency,
+        invoke,
+        layers,
         invoke_config,
         source_mappings,
         schedules,
@@ -156,6 +170,7 @@ def connect(context: Context, runtime: str) -> None:
     context.jobs = RunningJobs(context, runners)
     context.captures = Captures(context)
     context.endpoints = Deployments(context)
+    context.async_invocations = AsyncInvocations(context)
     context.scaling = Scaler(context)
     context.tuning = Tuners(context)
     context.executions = Executions(context)
@@ -213,6 +228,7 @@ def serve(options: Options) -> None:
             context.alarms,
             context.captures,  # before the endpoints, so that it ends after them
             context.endpoints,
+            context.async_invocations,  # after the endpoints, so that none is sent that they end
             context.scaling,  # after the endpoints, so that it ends before them
             context.tuning,  # after the jobs, as it must find the interrupted ones ended
             context.executions,  # almost last, as the executions that it continues call the others

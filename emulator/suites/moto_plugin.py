@@ -6,6 +6,7 @@ botocore is patched, so requests are signed and checked as in any other program.
 """
 
 import os
+import threading
 from pathlib import Path
 
 # Read by moto when it is imported.
@@ -23,12 +24,14 @@ class _Emulated:
     """What stands in for moto's client-side mock."""
 
     def __init__(self, servers: Servers) -> None:
-        self.servers = servers
+        self._servers = servers
+        self._lock = threading.Lock()
 
-    def reset(self, *_: object) -> None:
+    def reset(self) -> None:
         """Give the process an empty emulator."""
-        os.environ.update(self.servers.fresh())
-        boto3.DEFAULT_SESSION = None
+        with self._lock:
+            os.environ.update(self._servers.fresh())
+            boto3.DEFAULT_SESSION = None
 
     def enable(self, mock: models.ServerModeMockAWS, reset: bool = True) -> None:
         """The beginning of a mock: an empty emulator for the outermost one."""
@@ -39,8 +42,10 @@ class _Emulated:
 def pytest_configure(config: pytest.Config) -> None:
     """Start the emulators, and make them moto's server."""
     folder = Path(os.environ["SUITE_FOLDER"])
-    emulated = _Emulated(Servers(folder, Path(os.environ["SUITE_IMAGES"])))
-    config.add_cleanup(emulated.servers.close)
+    images, objects = (Path(os.environ[f"SUITE_{name}"]) for name in ("IMAGES", "OBJECTS"))
+    servers = Servers(folder, images, objects)
+    config.add_cleanup(servers.close)
+    emulated = _Emulated(servers)
     mock = models.ServerModeMockAWS
     for name, replacement in (
         ("reset", lambda self: emulated.reset()),
@@ -48,3 +53,9 @@ def pytest_configure(config: pytest.Config) -> None:
         ("_disable_patching", lambda self, remove_data: None),
     ):
         setattr(mock, name, replacement)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Begin each test outside of all mocks: one that counts wrong in threads hurts no other."""
+    models.MockAWS._nested_count = models.ServerModeMockAWS._nested_count = 0

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 from suites.sources import Source, SourceError
@@ -20,15 +21,24 @@ SERVICES = (
 )
 # China and GovCloud are other partitions, in which ARNs are others.
 _REGION = r"\b(us|eu|ap|ca|sa|me|af|il|mx)-(north|south|east|west|central)(east|west)?-\d\b"
+_DEFINITION = (
+    '{"Version": "2020-12-01", "Steps": '
+    '[{"Name": "End", "Type": "Fail", "Arguments": {"ErrorMessage": "end"}}]}'
+)
+_CONTAINER = 'PrimaryContainer={"Image": "plain"}'
 SOURCE = Source(
     "https://github.com/getmoto/moto",
     "5.2.3",
     ("tests", "setup.cfg"),
     (
         (_REGION, "us-east-1"),
-        # What AWS's own patterns refuse, so that the rest of the test means something.
+        # What AWS refuses, so that the rest of the test means something.
         (r"arn:aws:sagemaker:us-east-1:0{12}:x-x/", "arn:aws:iam::123456789012:role/"),
         (r"s3://MyBucket\b", "s3://my-bucket"),
+        (r'DEMO-breast-cancer-prediction/"', 'DEMO-breast-cancer-prediction"'),
+        (r'((?i:pipeline_?definition)"?[:=] ?)" "', rf"\1'{_DEFINITION}'"),
+        (r'"some-pipeline-definition"', f"'{_DEFINITION}'"),
+        (r"(ExecutionRoleArn=\S+,)(\s+VpcConfig=)", rf"\1 {_CONTAINER},\2"),
     ),
 )
 _HERE = Path(__file__).parent
@@ -52,6 +62,20 @@ def prepare(cache: Path, clone: Path | None) -> Path:
     return folder
 
 
+def _objects(folder: Path, service: str) -> Path:
+    """The folder of the objects that a service's tests take for granted."""
+    folder = folder / service
+    folder.mkdir(parents=True, exist_ok=True)
+    if service == "sagemaker":  # AWS wants a model's data and a job's input to be there
+        inputs = folder / "my-bucket" / "sagemaker" / "DEMO-breast-cancer-prediction"
+        for channel in ("train", "validation"):
+            (inputs / channel).mkdir(parents=True, exist_ok=True)
+            (inputs / channel / "data.csv").write_text("1\n")
+        with tarfile.open(folder / "my-bucket" / "model.tar.gz", "w:gz"):
+            pass
+    return folder
+
+
 def run(service: str, folder: Path, cache: Path, results: Path, arguments: list[str]) -> None:
     """Run a service's tests; how each ended is written to the file of results."""
     states = cache / "states" / service
@@ -62,6 +86,7 @@ def run(service: str, folder: Path, cache: Path, results: Path, arguments: list[
         "PYTHONPATH": os.pathsep.join(map(str, paths)),
         "SUITE_FOLDER": str(states),
         "SUITE_IMAGES": str(_HERE.parent / "tests" / "images"),
+        "SUITE_OBJECTS": str(_objects(cache / "objects", service)),
         "SUITE_RESULTS": str(results),
         "SUITE_REASONS": str(_HERE / "reasons" / "moto.txt"),
     }

@@ -11,19 +11,22 @@ _REASONS = Path(__file__).parent / "reasons"
 _HEAD = """\
 # Suites that others wrote, on the emulator
 
-Tests of [moto](https://github.com/getmoto/moto) run against the emulator as they are.
+Tests of [moto](https://github.com/getmoto/moto) and integration tests of the
+[SageMaker SDK](https://github.com/aws/sagemaker-python-sdk) run against the emulator as they are.
 They are fetched when they run and are not part of this repository:
 
 ```
 make test-moto                              # all; PART="logs events" runs some of them
+make test-sdk                               # the SDK's, versions 2 and 3
 make test-moto SOURCE=../moto               # from a clone that is there already
 make test-moto RENEW=1                      # keep what passes now, and write this page
 ```
 
 A run fails if a test that passed before does not pass now; `emulator/suites/results/` lists them.
-In the copies, one region stands for all regions, and values that AWS's own patterns refuse
-(the roles of models, a bucket in capitals) are replaced.
-Each test gets an empty emulator of its own.
+In the copies, one region stands for all regions, and values with which AWS refuses a request
+(the roles of models, a bucket in capitals, an empty pipeline, a model without container) are
+replaced: `replacements` in `emulator/suites/moto_suite.py`.
+Each of moto's tests gets an empty emulator of its own, each part of the SDK's one.
 
 | outcome | the test |
 |---|---|

@@ -1,8 +1,8 @@
 """Empty emulators for tests, each ready before it is asked for.
 
 A template process has imported the server once and forks one for each test, so that a test waits
-for none: `python -m suites.servers FOLDER IMAGES` reads a line for each server that is wanted, ends
-the last one and writes the variables of the next as a line of JSON.
+for none: `python -m suites.servers FOLDER IMAGES [OBJECTS]` reads a line for each server that is
+wanted, ends the last one and writes the variables of the next as a line of JSON.
 """
 
 import contextlib
@@ -33,11 +33,13 @@ class Servers:
     Args:
         folder: Where the states of the servers lie while they run.
         images: The folder of the container images.
+        objects: A folder with a folder for each bucket that every emulator has from the start.
     """
 
-    def __init__(self, folder: Path, images: Path) -> None:
+    def __init__(self, folder: Path, images: Path, objects: Path | None = None) -> None:
+        folders = [folder, images, *([objects] if objects else [])]
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "suites.servers", str(folder), str(images)],
+            [sys.executable, "-m", "suites.servers", *(str(each.absolute()) for each in folders)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
@@ -82,9 +84,11 @@ class Servers:
 class _Server:
     """One server, started but perhaps not ready."""
 
-    def __init__(self, state: Path, images: Path, keys: str) -> None:
+    def __init__(self, state: Path, images: Path, objects: Path | None, keys: str) -> None:
         self.state = state
         state.mkdir(mode=0o700)
+        if objects:
+            shutil.copytree(objects, state / "s3")
         # One pair for all, as some tests keep a client.
         (state / "credentials.json").write_text(keys)
         (state / "credentials.json").chmod(0o600)
@@ -143,19 +147,19 @@ def _serve(options: Options) -> None:
         os._exit(1)
 
 
-def _template(folder: Path, images: Path) -> None:
+def _template(folder: Path, images: Path, objects: Path | None = None) -> None:
     """Write a server's variables for each line that is read; the next one starts meanwhile."""
     for service in {service for service, _ in operations}:
         service_model(service)
     Credentials.of(folder)
     keys = (folder / "credentials.json").read_text()
     number = 0
-    upcoming, current = _Server(folder / "0", images, keys), None
+    upcoming, current = _Server(folder / "0", images, objects, keys), None
     try:
         for _ in sys.stdin:
             number += 1
             last, current = current, upcoming
-            upcoming = _Server(folder / str(number), images, keys)
+            upcoming = _Server(folder / str(number), images, objects, keys)
             print(json.dumps(current.environment()), flush=True)
             if last:
                 last.end()
@@ -166,4 +170,4 @@ def _template(folder: Path, images: Path) -> None:
 
 
 if __name__ == "__main__":
-    _template(Path(sys.argv[1]), Path(sys.argv[2]))
+    _template(*map(Path, sys.argv[1:]))

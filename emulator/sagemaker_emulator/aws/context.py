@@ -52,6 +52,7 @@ class Context:
     jobs: ports.Jobs = field(init=False)
     endpoints: serving_ports.Endpoints = field(init=False)
     captures: serving_ports.Captures = field(init=False)
+    async_invocations: serving_ports.AsyncInvocations = field(init=False)
     scaling: serving_ports.Scaling = field(init=False)
     tuning: ports.Tuning = field(init=False)
     executions: ports.Executions = field(init=False)

@@ -202,6 +202,9 @@ class Jobs(Service, Protocol):
     def stop_job(self, kind: str, name: str) -> None:
         """Ask a job to end; nothing happens where it has ended."""
 
+    def interrupt_job(self, name: str) -> None:
+        """Take a training job's instances away; nothing happens where it has ended."""
+
     def metric_history(self, job: str, metric: str) -> list[float]:
         """The values of a metric that a training job has logged so far, in order."""
 

@@ -32,7 +32,9 @@ _TARGETS = {
 REST_SERVICES = {"lambda", "scheduler"}
 QUERY_SERVICES = {"cloudformation"}
 OWN_SERVICES = {*_TARGETS.values(), *REST_SERVICES, *QUERY_SERVICES}
-_INVOCATIONS = re.compile(r"/endpoints/([^/]+)/invocations")
+_INVOCATIONS = re.compile(r"/endpoints/([^/]+)/([a-z-]+)")
+# The operations of SageMaker Runtime, which is signed for as SageMaker, by the ends of their paths.
+_RUNTIME = {"invocations": "InvokeEndpoint", "async-invocations": "InvokeEndpointAsync"}
 _FUNCTION_INVOCATIONS = re.compile(r"/2015-03-31/functions/[^/]+/invocations")
 # Deeper than any request, and far from what recursion can bear.
 _DEEPEST = 200
@@ -51,10 +53,15 @@ def service_of_request(request: SignedRequest) -> str | None:
     return claimed[1] if claimed else None
 
 
-def invoked_endpoint(method: str, path: str) -> str | None:
-    """The name of the endpoint that a request of SageMaker Runtime invokes; None for any other."""
+def invoked_endpoint(method: str, path: str) -> tuple[str, str] | None:
+    """The operation of SageMaker Runtime that a request is for, and the endpoint that it invokes.
+
+    None for any other request.
+    """
     match = _INVOCATIONS.fullmatch(path) if method == "POST" else None
-    return match[1] if match else None
+    if match is None or match[2] not in _RUNTIME:
+        return None
+    return _RUNTIME[match[2]], match[1]
 
 
 def share(request: SignedRequest, service: str | None) -> str:
@@ -175,7 +182,7 @@ def _rest_request(
         key = member.serialization.get("name", name)
         match member.serialization.get("location"):
             case "uri" if key in uri:
-                request[name] = unquote(uri[key])
+                request[name] = _scalar(member, unquote(uri[key]))
             case "querystring" if key in arguments:
                 values = arguments[key]
                 request[name] = values if member.type_name == "list" else _scalar(member, values[0])

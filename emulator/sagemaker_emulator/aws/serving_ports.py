@@ -145,6 +145,16 @@ class Captures(Service, Protocol):
         """Write what waits of an endpoint that is deleted."""
 
 
+class AsyncInvocations(Service, Protocol):
+    """Requests of InvokeEndpointAsync on their way."""
+
+    def begin(self, queued: Document) -> None:
+        """Keep a request, and send it as soon as its endpoint has room."""
+
+    def forget(self, endpoint: str) -> None:
+        """Drop what waits for an endpoint that is deleted."""
+
+
 class Scaling(Service, Protocol):
     """Application Auto Scaling of endpoint variants."""
 

@@ -161,21 +161,32 @@ def put(file: Path, root: Path, location: Location) -> None:
     Raises:
         JobFailed: Its key cannot be kept, or the disk is full.
     """
-    bucket = root / location.bucket
+    if file.is_symlink():  # the file that it links to stays
+        copy_in(file, root, location)
+        return
+    with _failing(file, location):
+        object_files.move_in(file, root / location.bucket, location.key)
+
+
+def copy_in(file: Path, root: Path, location: Location) -> None:
+    """Copy one file to an object, which appears at once and whole.
+
+    Raises:
+        JobFailed: There is no such bucket or file, its key cannot be kept, or the disk is full.
+    """
+    uploads = uploads_folder(root) / "jobs"
+    with _failing(file, location):
+        uploads.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=uploads) as folder:
+            whole = Path(folder, "body")
+            copy(file, whole)
+            object_files.move_in(whole, root / location.bucket, location.key)
+
+
+@contextlib.contextmanager
+def _failing(file: Path, location: Location) -> Iterator[None]:
     try:
-        if file.is_symlink():  # the file that it links to stays
-            _copy_in(file, root, bucket, location.key)
-        else:
-            object_files.move_in(file, bucket, location.key)
+        yield
     except (OSError, KeyRefused) as error:
         uri = f"s3://{location.bucket}/{location.key}"
         raise JobFailed(f"ClientError: Failed to upload {file.name} to {uri}: {error}") from None
-
-
-def _copy_in(file: Path, root: Path, bucket: Path, key: str) -> None:
-    uploads = uploads_folder(root) / "jobs"
-    uploads.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=uploads) as folder:
-        whole = Path(folder, "body")
-        copy(file, whole)
-        object_files.move_in(whole, bucket, key)

@@ -18,15 +18,19 @@ def test_each_emulator_is_empty_and_the_one_before_has_ended(
             monkeypatch.setenv(name, value)
         return boto3.Session().client("sagemaker"), boto3.Session().client("s3")
 
-    with Servers(tmp_path, IMAGES) as servers:
+    objects, folder = tmp_path / "objects", tmp_path / "states"
+    (objects / "seeded").mkdir(parents=True)
+    folder.mkdir()
+    with Servers(folder, IMAGES, objects) as servers:
         sagemaker, s3 = clients()
         sagemaker.create_model_package_group(ModelPackageGroupName="group")
         s3.create_bucket(Bucket="bucket")
         sagemaker, s3 = clients()
         groups = sagemaker.list_model_package_groups()["ModelPackageGroupSummaryList"]
         buckets = s3.list_buckets()["Buckets"]
-        states = sorted(path.name for path in tmp_path.iterdir())
+        states = sorted(path.name for path in folder.iterdir())
 
-    assert (groups, buckets) == ([], [])
+    assert groups == []
+    assert [bucket["Name"] for bucket in buckets] == ["seeded"]
     assert "0" not in states
-    assert [path.name for path in tmp_path.iterdir()] == ["credentials.json"]
+    assert [path.name for path in folder.iterdir()] == ["credentials.json"]

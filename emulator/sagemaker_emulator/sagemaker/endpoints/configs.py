@@ -12,7 +12,13 @@ from sagemaker_emulator.aws.pages import CREATED, Stored, page
 from sagemaker_emulator.errors import invalid
 from sagemaker_emulator.sagemaker import tags
 from sagemaker_emulator.sagemaker.defaults import ENDPOINT_CONFIG, fill
-from sagemaker_emulator.sagemaker.endpoints import capture, serverless, status_events, variants
+from sagemaker_emulator.sagemaker.endpoints import (
+    async_config,
+    capture,
+    serverless,
+    status_events,
+    variants,
+)
 from sagemaker_emulator.storage.store import Document
 
 if TYPE_CHECKING:
@@ -28,7 +34,7 @@ _VARIANT_KEPT = """
     EnableSSMAccess InferenceAmiVersion CapacityReservationConfig
 """
 _HONOURED = f"""
-    EndpointConfigName Tags AsyncInferenceConfig ExplainerConfig
+    EndpointConfigName Tags ExplainerConfig {async_config.HONOURED}
     DataCaptureConfig{{
         EnableCapture InitialSamplingPercentage DestinationS3Uri CaptureOptions{{CaptureMode}}
         CaptureContentTypeHeader{{CsvContentTypes JsonContentTypes}}
@@ -41,24 +47,21 @@ _HONOURED = f"""
 _KEPT = f"""
     KmsKeyId ExecutionRoleArn VpcConfig EnableNetworkIsolation DataCaptureConfig{{KmsKeyId}}
     ProductionVariants{{ {_VARIANT_KEPT} }} ShadowProductionVariants{{ {_VARIANT_KEPT} }}
+    {async_config.KEPT}
 """
-_UNSUPPORTED = {
-    "AsyncInferenceConfig": "asynchronous inference",
-    "ExplainerConfig": "explanations",
-}
 
 
 @operation("CreateEndpointConfig", honours=paths(_HONOURED), keeps=paths(_KEPT))
 def create_config(context: Context, request: types.CreateEndpointConfigInputTypeDef) -> Response:
     """Create a configuration whose models exist."""
     name = request["EndpointConfigName"]
-    for key, what in _UNSUPPORTED.items():
-        if request.get(key):
-            raise invalid(f"{key}: the emulator does not do {what}.")
+    if request.get("ExplainerConfig"):
+        raise invalid("ExplainerConfig: the emulator does not do explanations.")
     if "DataCaptureConfig" in request:
         capture.check(request["DataCaptureConfig"])
     variants.check(request)
     serverless.check(request)
+    async_config.check(request)
     for variant in variants.all_of(request):
         model = context.call("DescribeModel", ModelName=variant["ModelName"])
         serverless.check_model(context, variant, model)

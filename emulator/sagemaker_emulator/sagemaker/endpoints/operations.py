@@ -179,6 +179,8 @@ def describe_endpoint(context: Context, request: types.DescribeEndpointInputType
     if captures := document["Config"].get("DataCaptureConfig"):
         described = context.captures.describe(request["EndpointName"], captures)
         document["DataCaptureConfig"] = described
+    if asynchronous := document["Config"].get("AsyncInferenceConfig"):
+        document["AsyncInferenceConfig"] = asynchronous
     if document["EndpointStatus"] == "Creating" or document.get("Update"):
         document["PendingDeploymentSummary"] = progress.pending(document)
     return document
@@ -214,6 +216,7 @@ def delete_endpoint(context: Context, request: types.DeleteEndpointInputTypeDef)
             context.store.delete("tags", document["EndpointArn"])
         endpoints.remove(name)
     context.captures.forget(name)
+    context.async_invocations.forget(name)
     context.scaling.forget(name)
     return {}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import signal
 import threading
 import time
@@ -130,6 +131,13 @@ class Instance:
             self._process = process
             if self._stopped is not None:  # while it was starting
                 process.stop(*self._stopped)
+
+    def renew(self) -> None:
+        """Become a new instance: nothing under /opt/ml, and no request to stop."""
+        shutil.rmtree(self.ml, ignore_errors=True)
+        self.ml.mkdir(parents=True)
+        with self._lock:
+            self._process, self._stopped = None, None
 
     def check(self) -> None:
         """Raise JobStopped if somebody asked the job to stop."""

@@ -18,6 +18,7 @@ from sagemaker_emulator.storage.store import Document
 
 STOP_GRACE = 20.0  # seconds between SIGTERM and SIGKILL; 120 on AWS
 MAX_RUNTIME = "MaxRuntimeExceeded"
+INTERRUPTED = "the spot instances were interrupted"
 SHUTDOWN = "the emulator stopped"
 
 _log = logging.getLogger("emulator.jobs")
@@ -116,8 +117,24 @@ class Job:
         """Ask the job to end; returns at once."""
         with self._lock:
             self._stopped = self._stopped or reason
+            for instance in self.instances:
+                instance.stop(reason, grace)
+
+    def interrupt(self) -> None:
+        """Take the instances away, as AWS does with spot instances; returns at once."""
         for instance in self.instances:
-            instance.stop(reason, grace)
+            instance.stop(INTERRUPTED, STOP_GRACE)
+
+    def renew(self) -> None:
+        """Give the job new instances in the place of those that were taken away.
+
+        Raises:
+            JobStopped: the job was asked to stop meanwhile.
+        """
+        with self._lock:
+            for instance in self.instances:
+                instance.renew()
+        self.check()
 
     def check(self) -> None:
         """Raise JobStopped if somebody asked the job to stop."""

@@ -2,7 +2,7 @@
 
 Contract: SageMaker developer guide, "How Amazon SageMaker Processing configures your processing
 container". Inputs are there before an instance's container starts; outputs are uploaded when all
-have ended.
+have ended, and while they run where the S3UploadMode is Continuous.
 """
 
 import json
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sagemaker_emulator.errors import JobFailed
-from sagemaker_emulator.sagemaker.jobs import channels, cluster, output
+from sagemaker_emulator.sagemaker.jobs import channels, cluster, output, sync
 from sagemaker_emulator.sagemaker.jobs.channels import Input
 from sagemaker_emulator.sagemaker.jobs.instance import Exit, Instance, read_message
 from sagemaker_emulator.sagemaker.jobs.job import Job
@@ -111,8 +111,25 @@ def run(job: Job) -> tuple[Exit, str]:
             "ClientError: AppSpecification.ContainerEntrypoint is missing. An image of the "
             "emulator has no entry point of its own for processing; name the command to run."
         )
-    ended = job.execute(
-        application["ImageUri"],
+    continuous = [
+        (target["LocalPath"], target["S3Uri"])
+        for target in outputs
+        if target.get("S3UploadMode") == "Continuous"
+    ]
+    with sync.synchronize(job.instances, continuous):
+        ended = _execute(job, command)
+    message = read_message(ended.instance.local("output/message"))
+    for target in outputs:
+        # What is uploaded while the job runs is also kept when it fails.
+        if ended.code == 0 or target.get("S3UploadMode") == "Continuous":
+            output.upload(job.instances, target["LocalPath"], target["S3Uri"])
+    return ended, message
+
+
+def _execute(job: Job, command: list[str]) -> Exit:
+    request = job.request
+    return job.execute(
+        request["AppSpecification"]["ImageUri"],
         command,
         {
             "PROCESSING_JOB_NAME": job.name,
@@ -121,12 +138,6 @@ def run(job: Job) -> tuple[Exit, str]:
         },
         request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", DAY),
     )
-    message = read_message(ended.instance.local("output/message"))
-    for target in outputs:
-        # What is uploaded while the job runs is also kept when it fails.
-        if ended.code == 0 or target.get("S3UploadMode") == "Continuous":
-            output.upload(job.instances, target["LocalPath"], target["S3Uri"])
-    return ended, message
 
 
 def _write_config(job: Job, instance: Instance) -> None:

@@ -76,6 +76,13 @@ class RunningJobs:
         if job is not None:
             job.stop("Stopped")
 
+    def interrupt_job(self, name: str) -> None:
+        """Take a training job's instances away; nothing happens where it has ended."""
+        with self._lock:
+            job = self._jobs.get((TRAINING.resource, name))
+        if job is not None:
+            job.interrupt()
+
     def metric_history(self, job: str, metric: str) -> list[float]:
         """The values of a metric that a training job has logged so far, in order."""
         with self._lock:

@@ -11,6 +11,7 @@ _MESSAGES = {
     "Downloading": "Downloading input data",
     "Training": "Training image download completed. Training in progress.",
     "Uploading": "Uploading generated training model",
+    "Interrupted": "Training job's spot instances were interrupted",
     "Completed": "Training job completed",
     "Failed": "Training job failed",
     "Stopping": "Stopping the training job",

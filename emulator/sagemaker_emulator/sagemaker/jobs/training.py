@@ -62,7 +62,7 @@ def run(job: Job) -> Document:
         return {"TrainingJobStatus": "Stopped", "SecondaryStatus": MAX_RUNTIME}
     if ended.stopped:
         changes.pop("FailureReason", None)
-        if ended.stopped == MAX_RUNTIME:
+        if job.stopped == MAX_RUNTIME:
             changes["SecondaryStatus"] = MAX_RUNTIME
         return {"TrainingJobStatus": "Stopped", **changes}
     return {"TrainingJobStatus": "Failed" if ended.code else "Completed", **changes}

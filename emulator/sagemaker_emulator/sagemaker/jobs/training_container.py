@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from sagemaker_emulator.aws import patterns
-from sagemaker_emulator.sagemaker.jobs import channels, cluster, output
+from sagemaker_emulator.sagemaker.jobs import channels, cluster, output, sync
 from sagemaker_emulator.sagemaker.jobs.channels import groups_of
 from sagemaker_emulator.sagemaker.jobs.instance import Exit, Instance, read_message
-from sagemaker_emulator.sagemaker.jobs.job import Job
+from sagemaker_emulator.sagemaker.jobs.job import INTERRUPTED, Job
 from sagemaker_emulator.storage import s3_files
 from sagemaker_emulator.storage.store import Document
 
@@ -103,9 +103,12 @@ def _spot_problem(request: Mapping[str, Any]) -> str:
 def run(job: Job, progress: Progress) -> tuple[Exit, Document]:
     """Run a training job; its model and output are in S3 when this returns.
 
+    Where its spot instances are interrupted, it runs again from its checkpoints, without a wait:
+    Interrupted, then Starting, as the developer guide has it ("Managed Spot Training Lifecycle").
+
     Args:
         job: the job.
-        progress: called with Downloading, Training and Uploading as they begin.
+        progress: called with each SecondaryStatus as it begins.
 
     Returns:
         How the container ended, and what changes in the job's document.
@@ -114,27 +117,23 @@ def run(job: Job, progress: Progress) -> tuple[Exit, Document]:
         JobFailed: a channel is missing or an artifact cannot be written.
         JobStopped: it was stopped before the container ran.
     """
-    request = job.request
-    algorithm = request["AlgorithmSpecification"]
-    progress("Downloading")
-    mode = algorithm.get("TrainingInputMode", "File")
     synced = _synced_folders(job)
-    with channels.provide(job, request.get("InputDataConfig", []), mode):
-        for instance in job.instances:
-            for name in ("model", "output/data", "input/data"):
-                instance.local(name).mkdir(parents=True, exist_ok=True)
-            for local, uri, both_ways in synced:
-                instance.local(local).mkdir(parents=True, exist_ok=True)
-                if both_ways and any(True for _ in s3_files.find(job.s3, uri)):
-                    s3_files.download(job.s3, uri, instance.local(local), check=job.check)
-            _write_config(job, instance)
-        progress("Training")
-        ended = _execute(job)
-    seconds = round(ended.seconds)
+    seconds = 0.0
+    while True:
+        ended = _attempt(job, progress, synced)
+        seconds += ended.seconds
+        if ended.stopped != INTERRUPTED or job.stopped is not None:
+            break
+        progress("Interrupted")
+        for local, uri, _ in synced:
+            output.upload(job.instances, local, uri)
+        job.log([f"{INTERRUPTED}; the job starts again from its checkpoints"])
+        progress("Starting")
+        job.renew()
     changes: Document = {
         "FinalMetricDataList": job.metrics.final(),
-        "TrainingTimeInSeconds": seconds,
-        "BillableTimeInSeconds": seconds,
+        "TrainingTimeInSeconds": round(seconds),
+        "BillableTimeInSeconds": round(seconds),
     }
     progress("Uploading")
     if ended.code == 0 or ended.stopped:
@@ -148,6 +147,25 @@ def run(job: Job, progress: Progress) -> tuple[Exit, Document]:
             read_message(ended.instance.local("output/failure"))
         )
     return ended, changes
+
+
+def _attempt(job: Job, progress: Progress, synced: list[tuple[str, str, bool]]) -> Exit:
+    """Run the containers once, to their end or until their instances are taken away."""
+    request = job.request
+    progress("Downloading")
+    mode = request["AlgorithmSpecification"].get("TrainingInputMode", "File")
+    with channels.provide(job, request.get("InputDataConfig", []), mode):
+        for instance in job.instances:
+            for name in ("model", "output/data", "input/data"):
+                instance.local(name).mkdir(parents=True, exist_ok=True)
+            for local, uri, both_ways in synced:
+                instance.local(local).mkdir(parents=True, exist_ok=True)
+                if both_ways and any(True for _ in s3_files.find(job.s3, uri)):
+                    s3_files.download(job.s3, uri, instance.local(local), check=job.check)
+            _write_config(job, instance)
+        progress("Training")
+        with sync.synchronize(job.instances, [(local, uri) for local, uri, _ in synced]):
+            return _execute(job)
 
 
 def _execute(job: Job) -> Exit:

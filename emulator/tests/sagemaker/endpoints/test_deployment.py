@@ -52,7 +52,8 @@ def test_drained_deployment_refuses_requests(deployments: list[Deployment]) -> N
 def test_request_during_an_update_gets_the_new_deployment(
     deployments: list[Deployment], context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    context.store.put("endpoint", "e", {"EndpointName": "e", "EndpointStatus": "InService"})
+    document = {"EndpointName": "e", "EndpointStatus": "InService", "Config": {}}
+    context.store.put("endpoint", "e", document)
     old, new = deployments
     serving = [old, new]
     monkeypatch.setattr(context.endpoints, "serving", lambda *_: serving.pop(0))

@@ -186,7 +186,8 @@ def test_request_beyond_the_concurrency_is_throttled(
 ) -> None:
     monkeypatch.setattr(deployment, "ModelServer", Server)
     context = local_context(tmp_path)
-    context.store.put("endpoint", "e", {"EndpointName": "e", "EndpointStatus": "InService"})
+    document = {"EndpointName": "e", "EndpointStatus": "InService", "Config": {}}
+    context.store.put("endpoint", "e", document)
     size = SIZE | {"MaxConcurrency": 1}
     variants = [serverless("m", ServerlessConfig=size)]
     config = {"EndpointConfigName": "c", "ProductionVariants": variants}
