@@ -20,8 +20,9 @@ from sagemaker_emulator.aws.ports import Service
 from sagemaker_emulator.call_record import CallRecord
 from sagemaker_emulator.connection import LONGEST_HEAD, BoundedProtocol, raise_file_limit
 from sagemaker_emulator.containers import environment
-from sagemaker_emulator.containers.runtime import Runtime, choose_sandbox
+from sagemaker_emulator.containers.runtime import Runtime
 from sagemaker_emulator.containers.sandbox import SandboxUnavailable
+from sagemaker_emulator.containers.sandboxes import choose_sandbox
 from sagemaker_emulator.credentials import Credentials
 from sagemaker_emulator.errors import StartError
 from sagemaker_emulator.options import Options, choose_sockets, require_images
@@ -38,6 +39,8 @@ from sagemaker_emulator.sagemaker.jobs import operations as jobs
 from sagemaker_emulator.sagemaker.jobs import processing, training
 from sagemaker_emulator.sagemaker.jobs.kinds import PROCESSING, TRAINING, TRANSFORM
 from sagemaker_emulator.sagemaker.jobs.running import RunningJobs
+from sagemaker_emulator.sagemaker.lineage import associations, queries
+from sagemaker_emulator.sagemaker.lineage import operations as lineage
 from sagemaker_emulator.sagemaker.pipelines import (
     callback_operations,
     execution_operations,
@@ -99,7 +102,7 @@ from sagemaker_emulator.version import VERSION
 # The modules whose import registers the operations.
 OPERATIONS: tuple[ModuleType, ...] = (
     *(tags, jobs, processing, training, transform, tuning, configs, endpoints, capacity),
-    *(experiments, components),
+    *(experiments, components, lineage, associations, queries),
     *(group_policies, groups, models, packages),
     *(pipelines, version_operations, execution_operations, callback_operations, search),
     *(
@@ -188,12 +191,12 @@ def serve(options: Options) -> None:
     """Serve until SIGTERM or SIGINT.
 
     Raises:
-        StartError: There are no images, the state is another user's or held by another server, a
-            port is taken, or a part does not come up.
+        StartError: Named images are missing, the state is another user's or held by another server,
+            a port is taken, or a part does not come up.
     """
     os.umask(0o077)
     own(options.state)
-    require_images(options.images)
+    require_images(options)
     logging.basicConfig(format="%(asctime)s %(name)s %(levelname)s %(message)s")
     _log.setLevel(logging.INFO)  # not the root: httpx would log a line for each request
     # uvicorn raises the signal again when it has ended: the parts must still be stopped then.

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sagemaker_emulator.containers import image, warm_script
-from sagemaker_emulator.containers.docker import Docker
-from sagemaker_emulator.containers.environment import Build, Log
+from sagemaker_emulator.containers.environment import Build, Log, differences
 from sagemaker_emulator.containers.host.channel import Launch
 from sagemaker_emulator.containers.host_pool import HostPool
 from sagemaker_emulator.containers.process import Host, HostLost, Owner, Process
@@ -16,44 +15,12 @@ from sagemaker_emulator.containers.relocation import OPT_ML
 from sagemaker_emulator.containers.sandbox import (
     HOST_NAME,
     LOOPBACK,
-    Bwrap,
-    Relocate,
     Sandbox,
-    SandboxUnavailable,
-    Unshare,
     variables,
     write_etc,
 )
 
 IDLE_SECONDS = 600.0
-# In the order in which `auto` tries them: only `unshare` and `relocate` have warm containers by
-# themselves, and bwrap may be allowed where unshare is not.
-SANDBOXES = (Unshare, Bwrap, Relocate)
-
-
-def choose_sandbox(requested: str, state: Path) -> Sandbox:
-    """Probe the machine for a sandbox.
-
-    Args:
-        requested: Its kind, or `auto` for the first of `SANDBOXES` that works here.
-        state: The state folder, which holds `environments/`.
-
-    Raises:
-        SandboxUnavailable: The requested one does not work; the message tells why.
-    """
-    state = state.resolve()
-    environments = state / "environments"
-    failure = ""
-    for kind in SANDBOXES:
-        if requested in ("auto", kind.kind) and not (failure := kind.failure()):
-            return kind(environments)
-    if requested == Docker.kind and not (failure := Docker.failure()):
-        return Docker(state)
-    kinds = ", ".join(kind.kind for kind in (*SANDBOXES, Docker))
-    raise SandboxUnavailable(
-        f"runtime {requested!r} does not work on this machine: {failure}. "
-        f"Use --runtime auto, or one of: {kinds}."
-    )
 
 
 @dataclass(frozen=True)
@@ -135,7 +102,26 @@ class Runtime:
             EnvironmentFailed: Its environment cannot be built.
             Exception: What the owner's `check` raises.
         """
-        self.sandbox.prepare(image.find(self._images, reference), self._build(log, owner))
+        found = image.find(self._images, reference)
+        prepared = self.sandbox.prepare(found, self._build(log, owner))
+        if note := differences(Path(prepared)):
+            log(note)
+
+    def entrypoint(self, reference: str) -> tuple[str, ...]:
+        """What stands before a container's arguments (`image.yaml`); empty if nothing does.
+
+        Raises:
+            ImageError: There is no such image.
+        """
+        return image.find(self._images, reference).file.entrypoint
+
+    def problem(self, reference: str) -> str:
+        """Why there can be no container of an image, or an empty string."""
+        try:
+            image.find(self._images, reference).packages  # noqa: B018
+        except image.ImageError as error:
+            return str(error)
+        return ""
 
     def start(self, container: Container, log: Log, owner: Owner) -> Process:
         """Start a container, building what its image needs if it is missing.

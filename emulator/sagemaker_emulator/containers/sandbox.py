@@ -267,9 +267,11 @@ def variables(image: Image, built: str, settings: Mapping[str, str]) -> dict[str
     """
     return {
         **inherited(),
+        **image.file.environment,
         **settings,
         "VIRTUAL_ENV": built,
-        "PATH": f"{Path(built, 'bin')}:{image.bin}:{SYSTEM_PATH}",
+        # The image's own first, as it may bring a `train` of its own beside the toolkit's.
+        "PATH": f"{image.bin}:{Path(built, 'bin')}:{SYSTEM_PATH}",
     }
 
 

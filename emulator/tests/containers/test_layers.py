@@ -14,8 +14,9 @@ from wheels import write_wheel
 
 from sagemaker_emulator.containers.layers import Layers
 from sagemaker_emulator.containers.process import Process
-from sagemaker_emulator.containers.runtime import SANDBOXES, Container, Runtime, choose_sandbox
+from sagemaker_emulator.containers.runtime import Container, Runtime
 from sagemaker_emulator.containers.sandbox import Unshare
+from sagemaker_emulator.containers.sandboxes import SANDBOXES, choose_sandbox
 
 KINDS = [kind.kind for kind in SANDBOXES if not kind.failure()]
 SAY = "import shelf; print(shelf.version)"

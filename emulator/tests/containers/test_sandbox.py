@@ -9,8 +9,8 @@ import pytest
 
 from sagemaker_emulator.containers.process import HOST
 from sagemaker_emulator.containers.relocation import relocate
-from sagemaker_emulator.containers.runtime import choose_sandbox
 from sagemaker_emulator.containers.sandbox import Bwrap, SandboxUnavailable, Unshare
+from sagemaker_emulator.containers.sandboxes import choose_sandbox
 
 
 def test_unavailable_sandbox_is_refused_with_the_reason() -> None:

@@ -106,6 +106,16 @@ def put_version(context: Context, name: str, at: float) -> None:
     context.store.put("pipeline-version", f"p/{number}", record)
 
 
+def put_association(context: Context, name: str, at: float) -> None:
+    ends = {
+        f"{end}{what}": name
+        for end in ("Source", "Destination")
+        for what in ("Type", "Kind", "Arn")
+    }
+    document = {"Name": name, "SourceName": name, "CreationTime": at, **ends}
+    context.store.put("association", name, document)
+
+
 TUNING = {"HyperParameterTuningJobConfig": {"Strategy": "Random", "ResourceLimits": {}}}
 LISTINGS = {
     "ListModels": of_kind("model", "Model", "Models"),
@@ -153,6 +163,15 @@ LISTINGS = {
     ),
     "ListModelPackageGroups": of_kind(
         "model-package-group", "ModelPackageGroup", "ModelPackageGroupSummaryList"
+    ),
+    "ListArtifacts": of_kind("artifact", "Artifact", "ArtifactSummaries"),
+    "ListActions": of_kind("action", "Action", "ActionSummaries"),
+    "ListContexts": of_kind("context", "Context", "ContextSummaries"),
+    "ListAssociations": Listing(
+        "AssociationSummaries",
+        "SourceName",
+        put_association,
+        lambda context, name: context.store.delete("association", name),
     ),
     "ListExperiments": of_kind("experiment", "Experiment", "ExperimentSummaries"),
     "ListTrials": of_kind("experiment-trial", "Trial", "TrialSummaries"),

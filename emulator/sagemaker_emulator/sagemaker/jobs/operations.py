@@ -9,6 +9,7 @@ from sagemaker_emulator.aws.members import paths
 from sagemaker_emulator.aws.pages import MODIFIED, Stored, page
 from sagemaker_emulator.errors import in_use, invalid
 from sagemaker_emulator.sagemaker.defaults import JOBS, fill
+from sagemaker_emulator.sagemaker.jobs import status_events
 from sagemaker_emulator.sagemaker.jobs.documents import get
 from sagemaker_emulator.sagemaker.jobs.kinds import (
     PROCESSING,
@@ -72,7 +73,8 @@ def _register(kind: JobKind) -> None:
                     f"The request was rejected because the job {name} is in status {status}."
                 )
             changes = status_changes(document, kind, "Stopping")
-            context.store.update(kind.resource, name, **changes)
+            document = context.store.update(kind.resource, name, **changes)
+        status_events.emit_status(context, kind, document)
         context.jobs.stop_job(kind.resource, name)
         return {}
 

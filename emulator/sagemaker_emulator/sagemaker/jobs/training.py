@@ -26,8 +26,18 @@ if TYPE_CHECKING:
 )
 def create_job(context: Context, request: types.CreateTrainingJobRequestTypeDef) -> Response:
     """Create the job and start it."""
-    problem = training_container.problem(request) or _empty_channel(context, request)
+    problem = (
+        training_container.problem(request)
+        or _no_image(context, request)
+        or _empty_channel(context, request)
+    )
     return documents.create(context, TRAINING, request, problem, **secondary_changes("Starting"))
+
+
+def _no_image(context: Context, request: types.CreateTrainingJobRequestTypeDef) -> str:
+    """Why there is no such image, or an empty string; SageMaker looks before it creates a job."""
+    problem = context.containers.problem(request["AlgorithmSpecification"]["TrainingImage"])
+    return f"Cannot find the requested image: {problem}" if problem else ""
 
 
 def _empty_channel(context: Context, request: types.CreateTrainingJobRequestTypeDef) -> str:

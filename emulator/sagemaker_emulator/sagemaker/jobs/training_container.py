@@ -175,7 +175,10 @@ def _execute(job: Job) -> Exit:
     return job.execute(
         algorithm["TrainingImage"],
         [
-            *algorithm.get("ContainerEntrypoint", ["train"]),
+            *algorithm.get(
+                "ContainerEntrypoint",
+                [*context.containers.entrypoint(algorithm["TrainingImage"]), "train"],
+            ),
             *algorithm.get("ContainerArguments", []),
         ],
         {

@@ -19,12 +19,18 @@ if TYPE_CHECKING:
     from types_boto3_sagemaker import type_defs as types
 
 
+def _no_image(context: Context, request: types.CreateHyperParameterTuningJobRequestTypeDef) -> str:
+    image = request["TrainingJobDefinition"]["AlgorithmSpecification"]["TrainingImage"]
+    problem = context.containers.problem(image)
+    return f"Cannot find the requested image: {problem}" if problem else ""
+
+
 @operation("CreateHyperParameterTuningJob", honours=paths(HONOURED), keeps=paths(KEPT))
 def create_tuning_job(
     context: Context, request: types.CreateHyperParameterTuningJobRequestTypeDef
 ) -> Response:
     """Check a tuning job and begin it."""
-    why = problem(request)
+    why = problem(request) or _no_image(context, request)
     if why:
         raise invalid(why)
     name = request["HyperParameterTuningJobName"]

@@ -28,12 +28,6 @@ def test_start_with_an_unknown_parameter_is_refused(bench: Bench) -> None:
         bench.start({"Nope": "1"})
 
 
-def test_start_with_an_mlflow_experiment_is_refused(bench: Bench) -> None:
-    bench.create(fail("A"))
-    with pytest.raises(ApiError, match="variable MLFLOW_EXPERIMENT_NAME"):
-        bench.start(MlflowExperimentName="mine")
-
-
 def test_repeated_token_returns_the_first_execution(bench: Bench) -> None:
     bench.create(fail("A"))
     assert bench.start(ClientRequestToken=TOKEN) == bench.start(ClientRequestToken=TOKEN)

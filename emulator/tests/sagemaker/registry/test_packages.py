@@ -159,7 +159,7 @@ def test_a_model_without_its_data_is_refused(sagemaker: Any) -> None:
     with pytest.raises(ClientError, match=r"Could not find model data at s3://nowhere/model\.tar"):
         sagemaker.create_model(
             ModelName="no-data",
-            PrimaryContainer={"Image": IMAGE, "ModelDataUrl": "s3://nowhere/model.tar.gz"},
+            PrimaryContainer={"Image": "plain", "ModelDataUrl": "s3://nowhere/model.tar.gz"},
         )
 
 

@@ -56,6 +56,7 @@ class ExecutionRecord(TypedDict):
     PipelineExecutionDescription: str | None
     PipelineExecutionStatus: str
     PipelineExperimentConfig: types.PipelineExperimentConfigTypeDef | None
+    MLflowConfig: NotRequired[dict[str, str] | None]
     Parameters: dict[str, ParameterValue]
     CreationTime: float
     LastModifiedTime: float
