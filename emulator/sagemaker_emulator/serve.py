@@ -48,7 +48,7 @@ from sagemaker_emulator.sagemaker.pipelines import (
 )
 from sagemaker_emulator.sagemaker.pipelines import operations as pipelines
 from sagemaker_emulator.sagemaker.pipelines.run.executions import Executions
-from sagemaker_emulator.sagemaker.registry import group_policies, groups, models, packages
+from sagemaker_emulator.sagemaker.registry import cards, group_policies, groups, models, packages
 from sagemaker_emulator.sagemaker.search import operations as search
 from sagemaker_emulator.sagemaker.transform import operations as transform
 from sagemaker_emulator.sagemaker.tuning import operations as tuning
@@ -58,7 +58,7 @@ from sagemaker_emulator.services.alarms import tags as alarm_tags
 from sagemaker_emulator.services.alarms.alarms import Alarms
 from sagemaker_emulator.services.clock import Clock
 from sagemaker_emulator.services.deliveries import Deliveries
-from sagemaker_emulator.services.events import operations as events
+from sagemaker_emulator.services.events import buses, entries, rule_targets, rules
 from sagemaker_emulator.services.events import tags as rule_tags
 from sagemaker_emulator.services.events.bus import EventBus
 from sagemaker_emulator.services.functions import (
@@ -103,10 +103,13 @@ from sagemaker_emulator.version import VERSION
 OPERATIONS: tuple[ModuleType, ...] = (
     *(tags, jobs, processing, training, transform, tuning, configs, endpoints, capacity),
     *(experiments, components, lineage, associations, queries),
-    *(group_policies, groups, models, packages),
+    *(group_policies, groups, models, packages, cards),
     *(pipelines, version_operations, execution_operations, callback_operations, search),
     *(
-        events,
+        rules,
+        rule_targets,
+        entries,
+        buses,
         rule_tags,
         functions,
         policy,

@@ -106,6 +106,14 @@ def put_version(context: Context, name: str, at: float) -> None:
     context.store.put("pipeline-version", f"p/{number}", record)
 
 
+def put_card_version(context: Context, name: str, at: float) -> None:
+    context.store.put("model-card", "c", {"ModelCardName": "c"})
+    number = int(name.rpartition("-")[2])
+    record = {"ModelCardVersion": number, "ModelCardArn": name, "ModelCardStatus": "Draft"}
+    record |= {"CreationTime": at}
+    context.store.put("model-card-version", f"c/{number}", record)
+
+
 def put_association(context: Context, name: str, at: float) -> None:
     ends = {
         f"{end}{what}": name
@@ -163,6 +171,16 @@ LISTINGS = {
     ),
     "ListModelPackageGroups": of_kind(
         "model-package-group", "ModelPackageGroup", "ModelPackageGroupSummaryList"
+    ),
+    "ListModelCards": of_kind("model-card", "ModelCard", "ModelCardSummaries"),
+    "ListModelCardVersions": Listing(
+        "ModelCardVersionSummaryList",
+        "ModelCardArn",
+        put_card_version,
+        lambda context, name: context.store.delete(
+            "model-card-version", f"c/{name.rpartition('-')[2]}"
+        ),
+        {"ModelCardName": "c"},
     ),
     "ListArtifacts": of_kind("artifact", "Artifact", "ArtifactSummaries"),
     "ListActions": of_kind("action", "Action", "ActionSummaries"),

@@ -11,7 +11,7 @@ from sagemaker_emulator.sagemaker.event_detail import detail_of
 from sagemaker_emulator.sagemaker.jobs.kinds import JobKind
 from sagemaker_emulator.storage.store import Document
 
-_OWN = ("Request",)  # not SageMaker's member
+_OWN = ("Request", "WarmPoolEnd")  # not SageMaker's members
 _log = logging.getLogger("emulator.jobs")
 
 

@@ -46,6 +46,12 @@ def start(context: Context, request: types.StartPipelineExecutionRequestTypeDef)
     """Start an execution; a repeated ClientRequestToken returns the ARN of the first one."""
     store = context.store
     pipeline = requested_pipeline(context, request)
+    if "RoleArn" in request:
+        # The API reference's words; pipelines that AWS manages are not here.
+        raise invalid(
+            "You can't specify RoleArn for a pipeline that you create, because its executions use "
+            "the pipeline's role. Change that with UpdatePipeline."
+        )
     token = f"start/{pipeline['PipelineName']}/{request['ClientRequestToken']}"
     if earlier := store.get(records.TOKEN, token):
         return {"PipelineExecutionArn": earlier["PipelineExecutionArn"]}
@@ -75,7 +81,6 @@ def start(context: Context, request: types.StartPipelineExecutionRequestTypeDef)
         "LastModifiedTime": now,
         "ParallelismConfiguration": parallelism,
         "SelectiveExecutionConfig": config,
-        "RoleArn": request.get("RoleArn", pipeline["RoleArn"]),
     }
     experiment: Any = request.get("MlflowExperimentName")
     record["PipelineExperimentConfig"] = experiment_config(definition, record)
@@ -103,7 +108,8 @@ def describe(context: Context, request: types.DescribePipelineExecutionRequestTy
     """Return an execution's status and settings."""
     execution = records.get_execution(context.store, request["PipelineExecutionArn"])
     aliases = versions.aliases_of(context.store, execution)
-    return with_user(context, {**execution, "PipelineVersionAliases": aliases})
+    # The role is returned only for pipelines that AWS manages; earlier versions kept it.
+    return with_user(context, {**execution, "PipelineVersionAliases": aliases, "RoleArn": None})
 
 
 @operation(

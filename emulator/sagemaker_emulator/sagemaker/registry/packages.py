@@ -111,6 +111,22 @@ def describe_package(context: Context, request: types.DescribeModelPackageInputT
     return with_user(context, shown(_get(context, request["ModelPackageName"])))
 
 
+@operation("BatchDescribeModelPackage", honours=paths("ModelPackageArnList"))
+def describe_packages(
+    context: Context, request: types.BatchDescribeModelPackageInputTypeDef
+) -> Response:
+    """Packages by ARN, with an error for each that is not there."""
+    summaries, errors = {}, {}
+    for arn in request["ModelPackageArnList"]:
+        try:
+            package = shown(_get(context, arn))
+        except ApiError as error:
+            errors[arn] = {"ErrorCode": error.code, "ErrorResponse": error.message}
+            continue
+        summaries[arn] = {"InferenceSpecification": {}, "ModelPackageGroupName": "", **package}
+    return {"ModelPackageSummaries": summaries, "BatchDescribeModelPackageErrorMap": errors}
+
+
 @operation(
     "UpdateModelPackage",
     honours=paths("""

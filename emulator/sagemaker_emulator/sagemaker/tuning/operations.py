@@ -11,7 +11,7 @@ from sagemaker_emulator.aws.members import paths
 from sagemaker_emulator.aws.pages import MODIFIED, SORTED, page
 from sagemaker_emulator.errors import in_use, invalid, not_found
 from sagemaker_emulator.sagemaker import tags
-from sagemaker_emulator.sagemaker.jobs.kinds import TUNING
+from sagemaker_emulator.sagemaker.jobs.kinds import RUNNING, TUNING
 from sagemaker_emulator.sagemaker.tuning.request import HONOURED, KEPT, problem
 from sagemaker_emulator.storage.store import Document
 
@@ -133,6 +133,21 @@ def stop_tuning_job(
                 HyperParameterTuningJobStatus="Stopping",
                 LastModifiedTime=time.time(),
             )
+    return {}
+
+
+@operation("DeleteHyperParameterTuningJob", honours=paths("HyperParameterTuningJobName"))
+def delete_tuning_job(
+    context: Context, request: types.DeleteHyperParameterTuningJobRequestTypeDef
+) -> Response:
+    """Forget a tuning job that has ended; its training jobs stay, as on AWS."""
+    name = request["HyperParameterTuningJobName"]
+    with context.store.transaction():
+        document = _get(context, name)
+        if document["HyperParameterTuningJobStatus"] in RUNNING:
+            raise in_use(f"The job {name} has not ended; stop it first.")
+        context.store.delete(TUNING.resource, name)
+        context.store.delete("tags", document["HyperParameterTuningJobArn"])
     return {}
 
 

@@ -123,7 +123,7 @@ def test_traffic_is_not_shifted(served: Serverless) -> None:
 
 
 def test_endpoint_whose_model_does_not_start_is_failed(unserved: Serverless) -> None:
-    unserved.hosting.model(f"{unserved.name}-2", "crash")
+    unserved.hosting.model(f"{unserved.name}-2", word="crash")
     unserved.config(unserved.name, serverless(f"{unserved.name}-2"))
     assert unserved.hosting.endpoint(unserved.name)["EndpointStatus"] == "Failed"
     unserved.sagemaker.delete_endpoint(EndpointName=unserved.name)

@@ -62,7 +62,6 @@ class ExecutionRecord(TypedDict):
     LastModifiedTime: float
     ParallelismConfiguration: types.ParallelismConfigurationTypeDef | None
     SelectiveExecutionConfig: types.SelectiveExecutionConfigOutputTypeDef | None
-    RoleArn: str
     DefinitionName: NotRequired[str]
     FailureReason: NotRequired[str | None]
 
