@@ -20,8 +20,9 @@ from sagemaker_emulator.aws.ports import Service
 from sagemaker_emulator.call_record import CallRecord
 from sagemaker_emulator.connection import LONGEST_HEAD, BoundedProtocol, raise_file_limit
 from sagemaker_emulator.containers import environment
-from sagemaker_emulator.containers.runtime import Runtime, choose_sandbox
+from sagemaker_emulator.containers.runtime import Runtime
 from sagemaker_emulator.containers.sandbox import SandboxUnavailable
+from sagemaker_emulator.containers.sandboxes import choose_sandbox
 from sagemaker_emulator.credentials import Credentials
 from sagemaker_emulator.errors import StartError
 from sagemaker_emulator.options import Options, choose_sockets, require_images
