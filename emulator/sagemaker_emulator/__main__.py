@@ -224,9 +224,11 @@ def _parser(program: str, state: Path | str | None, images: Path | str) -> argpa
             "--images",
             metavar="DIR",
             type=Path,
-            help=f"folder with a folder for each container image (default: {images})",
+            help=f"folder with a folder for each image of your own (default: {images})",
         )
-        parser.set_defaults(default_images=Path(images))
+        parser.add_argument(
+            "--default-images", type=Path, default=Path(images), help=argparse.SUPPRESS
+        )
 
     up = add("up", _up, "start the server in the background unless it runs")
     add("down", _down, "stop the server; its state stays")

@@ -115,15 +115,16 @@ def up(
 
     Args:
         state: The folder that holds everything; `$EMULATOR_STATE` or `./.emulator` by default.
-        images: The folder with a folder for each container image; `./containers` by default.
+        images: The folder with a folder for each container image; by default `./containers`, if
+            there is one.
         port: The port of the API; the last one, 5580 or a free one by default.
         s3_port: The port of S3; the last one, 5581 or a free one by default.
         runtime: auto, bwrap, unshare, relocate or docker.
         timeout: Seconds to wait for it.
 
     Raises:
-        StartError: There are no images, a port is taken, the state is another user's, a server runs
-            otherwise than asked, or it did not start in time.
+        StartError: Named images are missing, a port is taken, the state is another user's, a server
+            runs otherwise than asked, or it did not start in time.
     """
     folder = Path(images or "containers").absolute()
     named = images is not None
@@ -135,7 +136,7 @@ def start(options: Options, timeout: float = 30) -> tuple[Server, bool]:
     """Do what `up` does, and also return whether this call started the server."""
     state = options.state
     if not is_held(state):
-        require_images(options.images)
+        require_images(options)
     own(state)
     try:
         lock = open_to_append(state / "up.lock")
@@ -182,7 +183,8 @@ def _spawn(options: Options) -> tuple[subprocess.Popen[bytes], int]:
     command = [
         # Safe path (-P): the folder of the state is not a place to import modules from.
         *(sys.executable, "-P", "-m", "sagemaker_emulator", "serve", "--state", str(state)),
-        *("--images", str(options.images), "--runtime", options.runtime),
+        *("--images" if options.requires_images else "--default-images", str(options.images)),
+        *("--runtime", options.runtime),
         *("--sockets", ",".join(map(str, sockets))),
     ]
     environment = {

@@ -24,7 +24,8 @@ class Options:
         runtime: What containers run in.
         sockets: The descriptors of two sockets that listen on these ports already: the API's and
             S3's.
-        requires_images: Whether a running server must have these images, as somebody named them.
+        requires_images: Whether there must be images there, and a running server must have them, as
+            somebody named them.
     """
 
     state: Path
@@ -54,14 +55,17 @@ def choose_sockets(options: Options) -> tuple[socket.socket, socket.socket]:
     return api, s3
 
 
-def require_images(folder: Path) -> None:
-    """Check that the folder holds images, without which every job would fail later.
+def require_images(options: Options) -> None:
+    """Check that a folder that somebody named holds images; without one there are AWS's alone.
 
     Raises:
         StartError: There is no such folder, or no image in it.
     """
+    if not options.requires_images:
+        return
+    folder = options.images
     needed = "give the folder that holds, for each image, a folder with a requirements.txt"
     if not folder.is_dir():
         raise StartError(f"--images: there is no folder {folder}; {needed}")
-    if not any(folder.glob("*/requirements.txt")):
+    if not any(list(folder.glob(f"{path}/requirements.txt")) for path in ("*", "*/*")):
         raise StartError(f"--images: {folder} holds no image; {needed}")

@@ -18,6 +18,9 @@ from sagemaker_emulator.aws.signed_request import SignedRequest
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.sagemaker.endpoints.invoke import invoke_endpoint
 from sagemaker_emulator.sagemaker.endpoints.invoke_async import invoke_endpoint_async
+from sagemaker_emulator.sagemaker.endpoints.invoke_stream import (
+    invoke_endpoint_with_response_stream,
+)
 from sagemaker_emulator.sagemaker.experiments.metrics import SERVICE as METRICS
 from sagemaker_emulator.sagemaker.jobs import interruption
 from sagemaker_emulator.services import refused_work
@@ -28,6 +31,7 @@ from sagemaker_emulator.services.functions import code_address
 RUNTIME: Mapping[str, Callable[[Context, str, Mapping[str, str], bytes], HttpResponse]] = {
     "InvokeEndpoint": invoke_endpoint,
     "InvokeEndpointAsync": invoke_endpoint_async,
+    "InvokeEndpointWithResponseStream": invoke_endpoint_with_response_stream,
 }
 _log = logging.getLogger("emulator")
 

@@ -20,8 +20,9 @@ from sagemaker_emulator.aws.ports import Service
 from sagemaker_emulator.call_record import CallRecord
 from sagemaker_emulator.connection import LONGEST_HEAD, BoundedProtocol, raise_file_limit
 from sagemaker_emulator.containers import environment
-from sagemaker_emulator.containers.runtime import Runtime, choose_sandbox
+from sagemaker_emulator.containers.runtime import Runtime
 from sagemaker_emulator.containers.sandbox import SandboxUnavailable
+from sagemaker_emulator.containers.sandboxes import choose_sandbox
 from sagemaker_emulator.credentials import Credentials
 from sagemaker_emulator.errors import StartError
 from sagemaker_emulator.options import Options, choose_sockets, require_images
@@ -38,6 +39,8 @@ from sagemaker_emulator.sagemaker.jobs import operations as jobs
 from sagemaker_emulator.sagemaker.jobs import processing, training
 from sagemaker_emulator.sagemaker.jobs.kinds import PROCESSING, TRAINING, TRANSFORM
 from sagemaker_emulator.sagemaker.jobs.running import RunningJobs
+from sagemaker_emulator.sagemaker.lineage import associations, queries
+from sagemaker_emulator.sagemaker.lineage import operations as lineage
 from sagemaker_emulator.sagemaker.pipelines import (
     callback_operations,
     execution_operations,
@@ -45,7 +48,7 @@ from sagemaker_emulator.sagemaker.pipelines import (
 )
 from sagemaker_emulator.sagemaker.pipelines import operations as pipelines
 from sagemaker_emulator.sagemaker.pipelines.run.executions import Executions
-from sagemaker_emulator.sagemaker.registry import group_policies, groups, models, packages
+from sagemaker_emulator.sagemaker.registry import cards, group_policies, groups, models, packages
 from sagemaker_emulator.sagemaker.search import operations as search
 from sagemaker_emulator.sagemaker.transform import operations as transform
 from sagemaker_emulator.sagemaker.tuning import operations as tuning
@@ -55,19 +58,30 @@ from sagemaker_emulator.services.alarms import tags as alarm_tags
 from sagemaker_emulator.services.alarms.alarms import Alarms
 from sagemaker_emulator.services.clock import Clock
 from sagemaker_emulator.services.deliveries import Deliveries
-from sagemaker_emulator.services.events import operations as events
+from sagemaker_emulator.services.events import buses, entries, rule_targets, rules
 from sagemaker_emulator.services.events import tags as rule_tags
 from sagemaker_emulator.services.events.bus import EventBus
-from sagemaker_emulator.services.functions import invoke_config, policy, source_mappings, versions
+from sagemaker_emulator.services.functions import (
+    aliases,
+    concurrency,
+    invoke,
+    invoke_config,
+    layers,
+    policy,
+    source_mappings,
+    versions,
+)
 from sagemaker_emulator.services.functions import operations as functions
 from sagemaker_emulator.services.functions import tags as function_tags
 from sagemaker_emulator.services.functions.invoker import Invoker
 from sagemaker_emulator.services.functions.queue_pollers import QueuePollers
 from sagemaker_emulator.services.logs import events as log_events
+from sagemaker_emulator.services.logs import filter_operations as log_filters
 from sagemaker_emulator.services.logs import groups as log_groups
 from sagemaker_emulator.services.logs import queries as log_queries
 from sagemaker_emulator.services.logs import retention as log_retention
 from sagemaker_emulator.services.logs import streams as log_streams
+from sagemaker_emulator.services.logs.filters import LogFilters
 from sagemaker_emulator.services.logs.log_files import LogFiles
 from sagemaker_emulator.services.metrics import Metrics
 from sagemaker_emulator.services.moto_fallback import MotoFallback
@@ -90,17 +104,24 @@ from sagemaker_emulator.version import VERSION
 # The modules whose import registers the operations.
 OPERATIONS: tuple[ModuleType, ...] = (
     *(tags, jobs, processing, training, transform, tuning, configs, endpoints, capacity),
-    *(experiments, components),
-    *(group_policies, groups, models, packages),
+    *(experiments, components, lineage, associations, queries),
+    *(group_policies, groups, models, packages, cards),
     *(pipelines, version_operations, execution_operations, callback_operations, search),
     *(
-        events,
+        rules,
+        rule_targets,
+        entries,
+        buses,
         rule_tags,
         functions,
         policy,
         versions,
         moves,
         function_tags,
+        aliases,
+        concurrency,
+        invoke,
+        layers,
         invoke_config,
         source_mappings,
         schedules,
@@ -109,6 +130,7 @@ OPERATIONS: tuple[ModuleType, ...] = (
         log_streams,
         log_events,
         log_queries,
+        log_filters,
         scaling,
         scaling_tags,
         log_retention,
@@ -152,6 +174,7 @@ def connect(context: Context, runtime: str) -> None:
     context.alarms = Alarms(context)
     context.events = EventBus(context)
     context.functions = Invoker(context)
+    LogFilters(context)
     context.source_mappings = QueuePollers(context)
     runners = {PROCESSING: processing.run, TRAINING: training.run, TRANSFORM: transform.run}
     context.jobs = RunningJobs(context, runners)
@@ -175,12 +198,12 @@ def serve(options: Options) -> None:
     """Serve until SIGTERM or SIGINT.
 
     Raises:
-        StartError: There are no images, the state is another user's or held by another server, a
-            port is taken, or a part does not come up.
+        StartError: Named images are missing, the state is another user's or held by another server,
+            a port is taken, or a part does not come up.
     """
     os.umask(0o077)
     own(options.state)
-    require_images(options.images)
+    require_images(options)
     logging.basicConfig(format="%(asctime)s %(name)s %(levelname)s %(message)s")
     _log.setLevel(logging.INFO)  # not the root: httpx would log a line for each request
     # uvicorn raises the signal again when it has ended: the parts must still be stopped then.

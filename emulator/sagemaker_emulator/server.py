@@ -5,7 +5,7 @@ import contextlib
 import functools
 import time
 import uuid
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Generator, MutableMapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,7 +15,7 @@ import anyio.to_thread
 from sagemaker_emulator import admission, routes
 from sagemaker_emulator.aws import protocol
 from sagemaker_emulator.aws.context import Context
-from sagemaker_emulator.aws.dispatch import HttpResponse
+from sagemaker_emulator.aws.dispatch import HttpResponse, StreamedResponse
 from sagemaker_emulator.aws.error_response import Protocol, error_response, protocol_of
 from sagemaker_emulator.aws.ports import Moto
 from sagemaker_emulator.aws.signed_request import SignedRequest
@@ -100,8 +100,12 @@ def application(context: Context) -> Application:
             "x-amzn-requestid": str(uuid.uuid4()),
             "content-length": str(len(reply.body)),
         }
+        if isinstance(reply, StreamedResponse):
+            del headers["content-length"]
         wire = [(_wire(name), _wire(value)) for name, value in headers.items()]
         await send({"type": "http.response.start", "status": reply.status, "headers": wire})
+        if isinstance(reply, StreamedResponse):
+            await _send_parts(reply.parts, receive, send, limiter("endpoints"))
         await send({"type": "http.response.body", "body": reply.body})
 
     return app
@@ -202,6 +206,30 @@ async def _stay(receive: _Receive, seconds: float) -> None:
             while (await receive())["type"] != "http.disconnect":
                 pass
         raise ClientGone
+
+
+async def _send_parts(
+    parts: Generator[bytes],
+    receive: _Receive,
+    send: _Send,
+    share: anyio.CapacityLimiter,
+) -> None:
+    """Send the parts of a body as they come, as long as the client is there."""
+    gone = asyncio.create_task(_gone(receive))
+    try:
+        while not gone.done():
+            part = await anyio.to_thread.run_sync(next, parts, None, limiter=share)
+            if part is None:
+                return
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+    finally:
+        gone.cancel()
+        await anyio.to_thread.run_sync(parts.close, limiter=share)
+
+
+async def _gone(receive: _Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _discard(receive: _Receive) -> None:

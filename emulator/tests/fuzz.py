@@ -86,7 +86,7 @@ DEFINITION: dict[str, Any] = {
 }
 
 
-IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/missing:1"
+IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/plain:1"
 CLUSTER = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1}
 ALGORITHM = {
     "TrainingImage": IMAGE,

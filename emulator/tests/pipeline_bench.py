@@ -55,6 +55,7 @@ class EventList(list[dict[str, Any]]):
         resources: Sequence[str],
         source: str = "aws.sagemaker",
         when: float | None = None,
+        bus: str = "default",
     ) -> str:
         self.append({"type": detail_type, **detail})
         return "id"

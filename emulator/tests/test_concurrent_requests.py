@@ -19,7 +19,7 @@ from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.sagemaker.pipelines import execution_operations
 from sagemaker_emulator.sagemaker.pipelines import operations as pipelines
-from sagemaker_emulator.services.events import operations as events
+from sagemaker_emulator.services.events import rule_targets, rules
 from sagemaker_emulator.services.functions import code
 from sagemaker_emulator.services.functions import operations as functions
 
@@ -124,15 +124,15 @@ def test_one_of_many_requests_creates_the_function(
 
 def test_update_of_a_rule_keeps_targets_added_at_the_same_time(context: Context) -> None:
     rule: PutRuleRequestTypeDef = {"Name": "r", "EventPattern": '{"source": ["mine"]}'}
-    events.put_rule(context, rule)
+    rules.put_rule(context, rule)
     arn = "arn:aws:lambda:us-east-1:123456789012:function:f"
 
     def update(number: int) -> None:
         for turn in range(20):
-            events.put_rule(context, rule)
+            rules.put_rule(context, rule)
             name = str(number % MOST_TARGETS)
             target: TargetUnionTypeDef = {"Id": name, "Arn": arn, "Input": str(turn)}
-            events.put_targets(context, {"Rule": "r", "Targets": [target]})
+            rule_targets.put_targets(context, {"Rule": "r", "Targets": [target]})
 
     send_at_once(update)
     kept = context.store.get("rule", "r")

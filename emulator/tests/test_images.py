@@ -27,6 +27,15 @@ def test_folder_without_images_is_refused_and_nothing_is_started(
     assert list(server.state.iterdir()) == before
 
 
+def test_server_starts_without_images_of_its_own(
+    own_emulator: Callable[..., Any], tmp_path: Path
+) -> None:
+    server = own_emulator()
+    command = [sys.executable, "-m", "sagemaker_emulator", "up", "--state", str(server.state)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 def test_running_server_is_found_from_a_folder_without_images(
     own_emulator: Callable[..., Any], tmp_path: Path
 ) -> None:

@@ -1,7 +1,7 @@
 """The table of operations: registered by the services, called by clients and by other services."""
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -67,6 +67,17 @@ class HttpResponse:
     status: int
     headers: dict[str, str]
     body: bytes
+
+
+@dataclass(frozen=True)
+class StreamedResponse(HttpResponse):
+    """One whose body is sent in parts, as they come.
+
+    Attributes:
+        parts: the body, read in threads and closed at the end, also where the client is gone.
+    """
+
+    parts: Generator[bytes]
 
 
 @functools.cache

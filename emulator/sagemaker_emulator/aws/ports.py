@@ -71,7 +71,7 @@ class Alarms(Service, Protocol):
 
 
 class Events(Protocol):
-    """EventBridge's default bus."""
+    """EventBridge's buses."""
 
     def emit(
         self,
@@ -80,6 +80,7 @@ class Events(Protocol):
         resources: Sequence[str],
         source: str = "aws.sagemaker",
         when: float | None = None,
+        bus: str = "default",
     ) -> str:
         """Deliver an event to the targets of every rule that matches it, and return its id.
 
@@ -89,6 +90,7 @@ class Events(Protocol):
             resources: their ARNs.
             source: who sends it.
             when: in seconds since the epoch; None: now.
+            bus: the name of the bus.
 
         Raises:
             sqlite3.OperationalError: The event cannot be kept; undo what it reports.

@@ -34,7 +34,11 @@ QUERY_SERVICES = {"cloudformation"}
 OWN_SERVICES = {*_TARGETS.values(), *REST_SERVICES, *QUERY_SERVICES}
 _INVOCATIONS = re.compile(r"/endpoints/([^/]+)/([a-z-]+)")
 # The operations of SageMaker Runtime, which is signed for as SageMaker, by the ends of their paths.
-_RUNTIME = {"invocations": "InvokeEndpoint", "async-invocations": "InvokeEndpointAsync"}
+_RUNTIME = {
+    "invocations": "InvokeEndpoint",
+    "invocations-response-stream": "InvokeEndpointWithResponseStream",
+    "async-invocations": "InvokeEndpointAsync",
+}
 _FUNCTION_INVOCATIONS = re.compile(r"/2015-03-31/functions/[^/]+/invocations")
 # Deeper than any request, and far from what recursion can bear.
 _DEEPEST = 200
@@ -182,7 +186,7 @@ def _rest_request(
         key = member.serialization.get("name", name)
         match member.serialization.get("location"):
             case "uri" if key in uri:
-                request[name] = unquote(uri[key])
+                request[name] = _scalar(member, unquote(uri[key]))
             case "querystring" if key in arguments:
                 values = arguments[key]
                 request[name] = values if member.type_name == "list" else _scalar(member, values[0])

@@ -39,6 +39,7 @@ class ModelServer(Protocol):
         seconds: float,
         container: str | None = None,
         model: str | None = None,
+        is_streamed: bool = False,
     ) -> Answer:
         """Send a request through the containers, or to the one of that name."""
 

@@ -22,8 +22,8 @@ from sagemaker_emulator.console.pages import (
     url,
 )
 from sagemaker_emulator.errors import ApiError
-from sagemaker_emulator.services.events.bus import RULE
 from sagemaker_emulator.services.events.event_log import GROUP
+from sagemaker_emulator.services.events.rule import RULE
 
 SECTION = Section("Events", "/console/events")
 _PAGE = 50

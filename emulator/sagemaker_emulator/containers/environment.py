@@ -15,15 +15,17 @@ from pathlib import Path
 from typing import IO
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import canonicalize_name
 
 from sagemaker_emulator import programs
-from sagemaker_emulator.containers.image import Image, find
+from sagemaker_emulator.containers.image import Image, all_in
 
 Log = Callable[[str], None]
 # Runs a program with these variables to its end, gives each line that it prints to a log, and
 # returns its exit code and its lines.
 Run = Callable[[Sequence[str], Mapping[str, str], Log], tuple[int, list[str]]]
-_PIP_TURNS = Path(__file__).with_name("pip_turns.py")
+_PRIVATE_LAYER = Path(__file__).with_name("private_layer.py")
+_DIFFERENCES = "differences-from-aws.txt"  # in an environment
 
 
 class EnvironmentFailed(Exception):
@@ -46,12 +48,24 @@ class Build:
 
 
 def path_of(image: Image, environments: Path) -> Path:
-    """The folder of the image's environment, whose name holds a hash of what it is built from."""
-    built_from = _PIP_TURNS.read_bytes() + image.requirements.read_bytes()
+    """The folder of the image's environment, whose name holds two hashes.
+
+    The first is of what the image's folder holds, the second of what its tag makes of that.
+
+    Raises:
+        ImageError: The tag does not say a version that the image needs.
+    """
+    of_tag = f"{image.packages}\n{image.preferred_python}".encode()
+    return environments / (_of_folder(image) + hashlib.sha256(of_tag).hexdigest()[:6])
+
+
+def _of_folder(image: Image) -> str:
+    """What the names of the environments of an image's folder begin with; 6 digits are to come."""
+    built_from = _PRIVATE_LAYER.read_bytes() + image.requirements.read_bytes()
     built_from += platform.python_version().encode() + image.python.encode()
     if image.overrides.is_file():
         built_from += image.overrides.read_bytes()
-    return environments / f"{image.name}-{hashlib.sha256(built_from).hexdigest()[:12]}"
+    return f"{image.label}-{hashlib.sha256(built_from).hexdigest()[:6]}"
 
 
 def ensure(image: Image, environments: Path, build: Build) -> Path:
@@ -80,6 +94,7 @@ def ensure(image: Image, environments: Path, build: Build) -> Path:
         building = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=environments))
         try:
             _build(image, building, build)
+            (building / _DIFFERENCES).write_text(_differences(image, building))
             building.rename(target)
         finally:
             shutil.rmtree(building, ignore_errors=True)
@@ -99,18 +114,63 @@ def _wait_for(lock: IO[str], check: Callable[[], None]) -> None:
 def interpreter(image: Image) -> str:
     """The Python of an image's environment, as uv takes it.
 
-    It is the emulator's own if the image allows it; else uv finds or fetches one.
+    It is that of AWS's image if uv finds it on this machine, else the emulator's own, if the image
+    allows them; else uv finds or fetches one.
 
     Raises:
         EnvironmentFailed: The image's python.txt is not a version range.
     """
     try:
-        own = SpecifierSet(image.python).contains(platform.python_version())
+        allowed = SpecifierSet(image.python)
     except InvalidSpecifier as error:
-        raise EnvironmentFailed(
-            f"{image.folder / 'python.txt'} is not like '>=3.11,<3.13': {error}"
-        ) from None
-    return sys.executable if own else image.python
+        path = image.folder / "python.txt"
+        raise EnvironmentFailed(f"{path} is not like '>=3.11,<3.13': {error}") from None
+    if image.preferred_python and (found := _installed(image.preferred_python, allowed)):
+        return found
+    return sys.executable if allowed.contains(platform.python_version()) else image.python
+
+
+def _installed(python: str, allowed: SpecifierSet) -> str:
+    """A Python of this machine, such as `3.10`, if there is one that is allowed; or empty."""
+    if platform.python_version().startswith(f"{python}.") or not allowed.contains(f"{python}.99"):
+        return ""
+    uv = programs.find("uv", "uv")
+    if uv is None:
+        return ""
+    command = [uv, "--no-config", "python", "find", "--system", "--no-python-downloads", python]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    return found.stdout.strip() if found.returncode == 0 else ""
+
+
+def differences(environment: Path) -> str:
+    """How an environment differs from AWS's image, in one line; empty if it does not."""
+    file = environment / _DIFFERENCES
+    return file.read_text() if file.is_file() else ""
+
+
+def _differences(image: Image, folder: Path) -> str:
+    have = {
+        canonicalize_name(name): version
+        for path in folder.glob("lib/python*/site-packages/*.dist-info")
+        for name, _, version in [path.stem.partition("-")]
+    }
+    aws = [("Python", _python_of(folder), image.preferred_python)]
+    aws += [
+        (name, have.get(canonicalize_name(name), "missing"), version)
+        for name, version in image.file.packages.items()
+    ]
+    told = [
+        f"{name} {mine} instead of {version}"
+        for name, mine, version in aws
+        if version and mine != version and not mine.startswith((f"{version}.", f"{version}+"))
+    ]
+    return f"Image {image.name}:{image.tag} differs from AWS's: {', '.join(told)}" if told else ""
+
+
+def _python_of(folder: Path) -> str:
+    lines = (folder / "pyvenv.cfg").read_text().splitlines()
+    values = dict(line.split(" = ", 1) for line in lines if " = " in line)
+    return values.get("version_info", platform.python_version())
 
 
 def prune(images: Path, environments: Path) -> list[str]:
@@ -122,16 +182,13 @@ def prune(images: Path, environments: Path) -> list[str]:
     Returns:
         The names of the deleted environments.
     """
-    current = {}
-    for requirements in images.glob("*/requirements.txt"):
-        image = find(images, requirements.parent.name)
-        current[image.name] = path_of(image, environments).name
+    current = {image.label: _of_folder(image) for image in all_in(images)}
     for half_built in environments.glob(".*-" + "[0-9a-f]" * 12 + ".*"):
         if half_built.is_dir():
             shutil.rmtree(half_built, ignore_errors=True)
     deleted = []
     for folder in sorted(environments.glob("*-" + "[0-9a-f]" * 12)):
-        if folder.name != current.get(folder.name[:-13], folder.name):
+        if folder.name[:-6] != current.get(folder.name[:-13], folder.name[:-6]):
             shutil.rmtree(folder, ignore_errors=True)
             (environments / f".{folder.name}.lock").unlink(missing_ok=True)
             deleted.append(folder.name)
@@ -157,11 +214,15 @@ def _build(image: Image, folder: Path, build: Build) -> None:
     # the image's packages, which may pin another pip, or hashes that this one lacks.
     _uv(image, [*install, "pip", *_find_links()], build)
     for packages in folder.glob("lib/python*/site-packages"):
-        shutil.copy(_PIP_TURNS, packages / "emulator_pip_turns.py")
-        (packages / "emulator_pip_turns.pth").write_text("import emulator_pip_turns\n")
-    if not image.requirements.stat().st_size:  # uv warns about an empty file
+        shutil.copy(_PRIVATE_LAYER, packages / "emulator_layer.py")
+        (packages / "emulator_layer.pth").write_text("import emulator_layer\n")
+    requirements, pins = image.requirements, image.packages
+    if not pins:  # uv warns about an empty file
         return
-    install += ["-r", str(image.requirements)]
+    if pins != requirements.read_text():
+        requirements = folder / "requirements.txt"
+        requirements.write_text(pins)
+    install += ["-r", str(requirements)]
     if image.overrides.is_file():
         install += ["--override", str(image.overrides)]
     _uv(image, install + _find_links(), build)

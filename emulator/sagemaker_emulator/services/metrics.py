@@ -5,6 +5,7 @@ read the ten seconds.
 """
 
 import functools
+import inspect
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -135,6 +136,7 @@ def join(context: Context) -> object:
 
     _refuse_percentiles()
     _compare_dimensions()
+    _begin_with_whole_minutes()
 
     class Own(CloudWatchMetricProvider):
         @staticmethod
@@ -201,3 +203,26 @@ def _compare_dimensions() -> None:
 
     models.MetricDatumBase.filter = keeps  # type: ignore[method-assign, assignment]
     models.Dimension.__lt__ = comes_before  # type: ignore[method-assign]
+
+
+@functools.cache
+def _begin_with_whole_minutes() -> None:
+    """Have moto round StartTime down to a minute, as the references of both operations have it.
+
+    Else a job's first minute, which began before the job, would be left out.
+    """
+    from moto.cloudwatch.models import CloudWatchBackend
+
+    def rounded(plain: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(plain)
+        def read(*arguments: Any, **named: Any) -> Any:
+            call = inspect.signature(plain).bind(*arguments, **named)
+            start, end = call.arguments["start_time"], call.arguments["end_time"]
+            if start < end:
+                call.arguments["start_time"] = start.replace(second=0, microsecond=0)
+            return plain(*call.args, **call.kwargs)
+
+        return read
+
+    for name in ("get_metric_data", "get_metric_statistics"):
+        setattr(CloudWatchBackend, name, rounded(getattr(CloudWatchBackend, name)))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.tags import by_key
 from sagemaker_emulator.services.alarms.alarms import KIND as ALARM
-from sagemaker_emulator.services.events.bus import RULE
+from sagemaker_emulator.services.events.rule import BUS, RULE
 from sagemaker_emulator.services.functions.function import FUNCTION
 from sagemaker_emulator.services.functions.source_mappings import MAPPING
 from sagemaker_emulator.services.logs.common import group_arn
@@ -53,6 +53,8 @@ def _tagged(context: Context) -> Iterator[tuple[str, dict[str, str]]]:
         yield mapping["EventSourceMappingArn"], mapping["Tags"]
     for rule in context.store.list(RULE):
         yield rule["Arn"], rule.get("Tags", {})
+    for bus in context.store.list(BUS):
+        yield bus["Arn"], bus["Tags"]
     for alarm in context.store.list(ALARM):
         yield alarm["AlarmArn"], alarm["Tags"]
     for target in context.store.list(TARGET):

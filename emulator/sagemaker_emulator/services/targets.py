@@ -52,7 +52,7 @@ KINDS = {
     "sqs": re.compile(r"arn:aws[a-z-]*:sqs:[^:]*:[^:]*:[^:/]+$"),
     "sns": re.compile(r"arn:aws[a-z-]*:sns:[^:]*:[^:]*:[^:/]+$"),
     "lambda": re.compile(r"arn:aws[a-z-]*:lambda:[^:]*:[^:]*:function:[^/]+$"),
-    "events": re.compile(r"arn:aws[a-z-]*:events:[^:]*:[^:]*:event-bus/default$"),
+    "events": re.compile(r"arn:aws[a-z-]*:events:[^:]*:[^:]*:event-bus/[^/]+$"),
     "pipeline": re.compile(r"arn:aws[a-z-]*:sagemaker:[^:]*:[^:]*:pipeline/[^/]+$"),
     "aws-sdk": re.compile(r"arn:aws[a-z-]*:scheduler:::aws-sdk:[^:]+:[^:]+$"),
     "logs": re.compile(r"arn:aws[a-z-]*:logs:[^:]*:[^:]*:log-group:[^:]+(:\*)?$"),
@@ -73,7 +73,7 @@ SDK_SERVICES = {
 _READS = ("Get", "List", "Describe", "BatchGet", "Query", "Scan", "Search", "Select")
 RUN_HERE = (
     "only Lambda functions, pipelines, SQS queues, SNS topics, CloudWatch log groups and the "
-    "default event bus are run here"
+    "event buses are run here"
 )
 
 
@@ -119,8 +119,13 @@ def _to_function(context: Context, arn: str, body: str, options: _Options) -> st
 
 
 def _to_bus(context: Context, arn: str, body: str, options: _Options) -> str:
+    found = aws_calls.call(context, "events", "DescribeEventBus", Name=arn)
     identity = context.events.emit(
-        options["DetailType"], json.loads(body), options.get("Resources", []), options["Source"]
+        options["DetailType"],
+        json.loads(body),
+        options.get("Resources", []),
+        options["Source"],
+        bus=found["Name"],
     )
     return json.dumps({"FailedEntryCount": 0, "Entries": [{"EventId": identity}]})
 

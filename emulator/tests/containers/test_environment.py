@@ -5,6 +5,7 @@ import sys
 import threading
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from process_owner import build
@@ -66,6 +67,66 @@ def test_image_may_need_another_python(tmp_path: Path, allowed: str, expected: s
     found = image.find(tmp_path, "plain")
     assert environment.interpreter(found) == expected
     assert (environment.path_of(found, tmp_path) == before) == (not allowed)
+
+
+def test_environment_is_that_of_the_tag(tmp_path: Path) -> None:
+    shutil.copytree(IMAGES / "plain", tmp_path / "plain")
+    (tmp_path / "plain/requirements.txt").write_text("a=={version}\n")
+    (tmp_path / "plain/2").mkdir()
+    (tmp_path / "plain/2/requirements.txt").write_text("b=={version}\n")
+    tags = ("1.0-cpu", "1.0-gpu", "1.1-cpu", "1.0-cpu-py310", "2.0-cpu")
+    paths = [environment.path_of(image.find(tmp_path, f"plain:{tag}"), tmp_path) for tag in tags]
+    assert paths[0] == paths[1]
+    assert len({*paths}) == 4
+    assert paths[4].name.startswith("plain-2-")
+
+
+def test_environments_of_changed_requirements_are_deleted(tmp_path: Path) -> None:
+    images, environments = tmp_path / "images", tmp_path / "environments"
+    shutil.copytree(IMAGES / "plain", images / "plain")
+    (images / "plain/requirements.txt").write_text("a=={version}\n")
+    (images / "plain/2").mkdir()
+    (images / "plain/2/requirements.txt").write_text("b=={version}\n")
+    for tag in ("1.0", "1.1", "2.0"):
+        environment.path_of(image.find(images, f"plain:{tag}"), environments).mkdir(parents=True)
+    (environments / "other-0123456789ab").mkdir()
+    assert environment.prune(images, environments) == []
+    (images / "plain/requirements.txt").write_text("c=={version}\n")
+    deleted = environment.prune(images, environments)
+    assert len(deleted) == 2 and not any(name.startswith("plain-2-") for name in deleted)
+
+
+def test_python_of_the_tag_is_taken_where_it_is(tmp_path: Path, monkeypatch: Any) -> None:
+    shutil.copytree(IMAGES / "plain", tmp_path / "plain")
+    own = ".".join(platform.python_version_tuple()[:2])
+    other = "3.10" if own != "3.10" else "3.11"
+    finds = {other: "/opt/python", own: "/opt/own"}
+
+    def find(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.CompletedProcess(command, 0, f"{finds[command[-1]]}\n", "")
+
+    monkeypatch.setattr(subprocess, "run", find)
+
+    def chosen(python: str, allowed: str) -> str:
+        (tmp_path / "plain/python.txt").write_text(allowed)
+        tag = f"1-cpu-py{python.replace('.', '')}"
+        return environment.interpreter(image.find(tmp_path, f"plain:{tag}"))
+
+    assert chosen(other, "") == "/opt/python"
+    assert chosen(own, "") == sys.executable
+    assert chosen(other, f">={own}" if own > other else f"<{other}") == sys.executable
+
+
+def test_differences_from_aws_are_noted(tmp_path: Path) -> None:
+    shutil.copytree(IMAGES / "plain", tmp_path / "images/plain")
+    (tmp_path / "images/plain/image.yaml").write_text(
+        "aws: {python: '2.7', packages: {pip: '1.0', no-such: '3'}}"
+    )
+    found = image.find(tmp_path / "images", "plain:7")
+    built = environment.ensure(found, tmp_path / "environments", build())
+    note = environment.differences(built)
+    assert note.startswith(f"Image plain:7 differs from AWS's: Python {platform.python_version()} ")
+    assert "instead of 2.7, pip " in note and note.endswith("no-such missing instead of 3")
 
 
 def test_missing_python_is_named_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -106,6 +106,24 @@ def put_version(context: Context, name: str, at: float) -> None:
     context.store.put("pipeline-version", f"p/{number}", record)
 
 
+def put_card_version(context: Context, name: str, at: float) -> None:
+    context.store.put("model-card", "c", {"ModelCardName": "c"})
+    number = int(name.rpartition("-")[2])
+    record = {"ModelCardVersion": number, "ModelCardArn": name, "ModelCardStatus": "Draft"}
+    record |= {"CreationTime": at}
+    context.store.put("model-card-version", f"c/{number}", record)
+
+
+def put_association(context: Context, name: str, at: float) -> None:
+    ends = {
+        f"{end}{what}": name
+        for end in ("Source", "Destination")
+        for what in ("Type", "Kind", "Arn")
+    }
+    document = {"Name": name, "SourceName": name, "CreationTime": at, **ends}
+    context.store.put("association", name, document)
+
+
 TUNING = {"HyperParameterTuningJobConfig": {"Strategy": "Random", "ResourceLimits": {}}}
 LISTINGS = {
     "ListModels": of_kind("model", "Model", "Models"),
@@ -153,6 +171,25 @@ LISTINGS = {
     ),
     "ListModelPackageGroups": of_kind(
         "model-package-group", "ModelPackageGroup", "ModelPackageGroupSummaryList"
+    ),
+    "ListModelCards": of_kind("model-card", "ModelCard", "ModelCardSummaries"),
+    "ListModelCardVersions": Listing(
+        "ModelCardVersionSummaryList",
+        "ModelCardArn",
+        put_card_version,
+        lambda context, name: context.store.delete(
+            "model-card-version", f"c/{name.rpartition('-')[2]}"
+        ),
+        {"ModelCardName": "c"},
+    ),
+    "ListArtifacts": of_kind("artifact", "Artifact", "ArtifactSummaries"),
+    "ListActions": of_kind("action", "Action", "ActionSummaries"),
+    "ListContexts": of_kind("context", "Context", "ContextSummaries"),
+    "ListAssociations": Listing(
+        "AssociationSummaries",
+        "SourceName",
+        put_association,
+        lambda context, name: context.store.delete("association", name),
     ),
     "ListExperiments": of_kind("experiment", "Experiment", "ExperimentSummaries"),
     "ListTrials": of_kind("experiment-trial", "Trial", "TrialSummaries"),
@@ -334,6 +371,37 @@ def test_page_reads_no_more_documents_than_it_shows(
         request["NextToken"] = listed["NextToken"]
     assert shown == list(range(500, 0, -1))
     assert len(numbers) == 10 * 51 - 1  # not 10 pages of 500
+
+
+@pytest.mark.parametrize("order", ["Ascending", "Descending"])
+def test_page_sorted_by_name_reads_no_more_than_it_shows(
+    context: Context, monkeypatch: pytest.MonkeyPatch, order: str
+) -> None:
+    names = [f"item-{number * 37 % 200:03d}" for number in range(200)]
+    for number, name in enumerate(names):
+        put_job(context, "training-job", "TrainingJob", name, 1000.0 + number)
+    put_job(context, "training-jobs", "TrainingJob", "item-x", 1.0)
+    numbers: list[int] = []
+    read = context.store.read
+
+    def count(batch: Any) -> Any:
+        numbers.extend(batch)
+        return read(batch)
+
+    monkeypatch.setattr(context.store, "read", count)
+    request: Json = {"SortBy": "Name", "SortOrder": order, "MaxResults": 40}
+    shown = []
+    while True:
+        listed = context.call("ListTrainingJobs", **request)
+        shown += [job["TrainingJobName"] for job in listed["TrainingJobSummaries"]]
+        if "NextToken" not in listed:
+            break
+        request["NextToken"] = listed["NextToken"]
+    assert shown == sorted(names, reverse=order == "Descending")
+    assert len(numbers) == 5 * 41 - 1
+    del request["NextToken"]
+    listed = context.call("ListTrainingJobs", **request, NameContains="M-19")
+    assert len(listed["TrainingJobSummaries"]) == 10
 
 
 def test_page_of_a_name_reads_only_documents_of_that_name(

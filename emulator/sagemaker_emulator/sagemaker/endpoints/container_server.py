@@ -173,9 +173,11 @@ class ContainerServer:
 
     def _run(self) -> int:
         self.starts += 1
+        containers, image = self._context.containers, self.served.image
+        containers.prepare(image, lambda line: self._log([line]), self)
         container = Container(
-            self.served.image,
-            ("serve",),
+            image,
+            (*containers.entrypoint(image), "serve"),
             {
                 "SAGEMAKER_BIND_TO_PORT": str(self._port),
                 # Not AWS's: there, a container has a network of its own to listen on.
@@ -187,7 +189,7 @@ class ContainerServer:
             self._folder,
             nice=0,
         )
-        process = self._context.containers.start(container, lambda line: self._log([line]), self)
+        process = containers.start(container, lambda line: self._log([line]), self)
         for lines in process.lines():
             self._log(lines)
             self._tail.extend(line for line in lines if line.strip())

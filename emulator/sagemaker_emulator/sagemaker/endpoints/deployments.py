@@ -16,6 +16,7 @@ from sagemaker_emulator.sagemaker.endpoints.served_model import ServedModel
 from sagemaker_emulator.sagemaker.endpoints.shift import Overtaken, Shift
 from sagemaker_emulator.sagemaker.endpoints.traffic import Split
 from sagemaker_emulator.sagemaker.jobs.failures import failure_reason
+from sagemaker_emulator.sagemaker.lineage import tracking
 from sagemaker_emulator.storage.store import Document
 
 KIND = "endpoint"
@@ -162,6 +163,7 @@ class Deployments:
         return any(other > turn for other in self._under_way[name])
 
     def _in_service(self, name: str, config: Document, models: dict[str, ServedModel]) -> None:
+        tracking.add_deployment(self.context, self.context.arn("endpoint", name), name, config)
         self._change(
             name,
             EndpointStatus="InService",

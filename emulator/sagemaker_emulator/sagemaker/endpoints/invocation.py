@@ -30,6 +30,7 @@ _QUEUED = {
 _HONOURED = {
     "InvokeEndpoint": {*_PASSED, *_TARGETS},
     "InvokeEndpointAsync": {*_PASSED, *_QUEUED},
+    "InvokeEndpointWithResponseStream": {*_PASSED, "TargetVariant", "TargetContainerHostname"},
 }
 
 

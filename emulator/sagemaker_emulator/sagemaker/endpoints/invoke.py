@@ -7,12 +7,12 @@ developer guide's "Model Hosting FAQs", which is newer.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import HttpResponse
-from sagemaker_emulator.aws.serving_ports import Deployment
+from sagemaker_emulator.aws.serving_ports import Answer, Deployment
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.sagemaker.endpoints import serverless
 from sagemaker_emulator.sagemaker.endpoints.deployment import Replaced, log_group
@@ -23,6 +23,7 @@ from sagemaker_emulator.sagemaker.endpoints.variant_request import ModelFailed, 
 from sagemaker_emulator.storage.store import Document
 
 MAX_BODY = 25 * 1024 * 1024
+Asking = Callable[[Context, Deployment, str, Invocation], HttpResponse]
 
 
 def invoke_endpoint(
@@ -36,8 +37,45 @@ def invoke_endpoint(
         headers: the request's, with names in lower case.
         body: the request's, which is not larger than `MAX_BODY`.
     """
+    return respond(context, "InvokeEndpoint", name, headers, body, _whole)
+
+
+def _whole(
+    context: Context, deployment: Deployment, variant: str, request: Invocation
+) -> HttpResponse:
+    answer = ask(context, deployment, variant, request)
+    reply = {"content-type": answer.content_type, **reply_headers(answer, variant)}
+    return HttpResponse(200, reply, answer.response.content)
+
+
+def reply_headers(answer: Answer, variant: str) -> dict[str, str]:
+    """The headers of a response that tell who gave it, and its custom attributes."""
+    headers = {"x-amzn-invoked-production-variant": variant}
+    if ATTRIBUTES in answer.response.headers:
+        headers[ATTRIBUTES] = answer.response.headers[ATTRIBUTES]
+    return headers
+
+
+def respond(
+    context: Context,
+    operation: str,
+    name: str,
+    headers: Mapping[str, str],
+    body: bytes,
+    ask_variant: Asking,
+) -> HttpResponse:
+    """Respond to a request that waits for the model's response.
+
+    Args:
+        context: the server.
+        operation: its name.
+        name: the endpoint's name.
+        headers: the request's, with names in lower case.
+        body: the request's.
+        ask_variant: sends it to a variant, and raises what `ask` raises.
+    """
     try:
-        request = Invocation.read("InvokeEndpoint", name, headers, body)
+        request = Invocation.read(operation, name, headers, body)
         document = endpoint_of(context, name)
     except ApiError as problem:
         return error("ValidationError", problem.message)
@@ -45,9 +83,9 @@ def invoke_endpoint(
         message = f"Endpoint {name} is asynchronous; invoke it with InvokeEndpointAsync."
         return error("ValidationError", message)
     try:
-        return _invoke(context, document, request)
+        return _invoke(context, document, request, ask_variant)
     except Replaced:  # an update changed over just now; the new servers respond
-        return _invoke(context, document, request)
+        return _invoke(context, document, request, ask_variant)
 
 
 def endpoint_of(context: Context, name: str) -> Document:
@@ -63,7 +101,9 @@ def endpoint_of(context: Context, name: str) -> Document:
     return document
 
 
-def _invoke(context: Context, document: Document, request: Invocation) -> HttpResponse:
+def _invoke(
+    context: Context, document: Document, request: Invocation, ask_variant: Asking
+) -> HttpResponse:
     name, target = request.endpoint, request.variant
     deployment = context.endpoints.serving(name, SECONDS)
     if deployment is None:
@@ -84,7 +124,7 @@ def _invoke(context: Context, document: Document, request: Invocation) -> HttpRe
         )
         return error("ValidationError", f"{message} bytes; this one has {len(request.body)}.", 413)
     try:
-        answer = ask(context, deployment, variant, request)
+        return ask_variant(context, deployment, variant, request)
     except Throttled:
         message = f"Endpoint {name} has as many requests under way as its MaxConcurrency allows."
         return error("ThrottlingException", message)
@@ -92,10 +132,6 @@ def _invoke(context: Context, document: Document, request: Invocation) -> HttpRe
         return error(refusal.code, refusal.message, refusal.status)
     except ModelFailed as failure:
         return model_error(context, name, failure)
-    reply = {"content-type": answer.content_type, "x-amzn-invoked-production-variant": variant}
-    if ATTRIBUTES in answer.response.headers:
-        reply[ATTRIBUTES] = answer.response.headers[ATTRIBUTES]
-    return HttpResponse(200, reply, answer.response.content)
 
 
 def _ask_shadow(

@@ -149,6 +149,7 @@ class ModelServer:
         seconds: float,
         container: str | None = None,
         model: str | None = None,
+        is_streamed: bool = False,
     ) -> Answer:
         """Send a request through the containers, or to one of them.
 
@@ -159,6 +160,8 @@ class ModelServer:
             seconds: the longest wait for the last response.
             container: the name of the one that gets the request, of a model of the mode Direct.
             model: the TargetModel, which multi-model containers load.
+            is_streamed: whether the last response is returned before its body is read; whoever
+                gets it closes it.
 
         Returns:
             The last container's response, or the first one that is an error.
@@ -177,7 +180,7 @@ class ModelServer:
                 return answer
             body = answer.response.content
             headers = {**headers, "content-type": answer.content_type}
-        return self._post(last, body, headers, deadline, model)
+        return self._post(last, body, headers, deadline, model, is_streamed)
 
     def _post(
         self,
@@ -186,15 +189,16 @@ class ModelServer:
         headers: Mapping[str, str],
         deadline: float,
         model: str | None,
+        is_streamed: bool = False,
     ) -> Answer:
         hostname = server.served.hostname
         try:
             if (models := self._models.get(hostname)) is not None and model is not None:
                 return Answer(hostname, models.invoke(model, body, headers, deadline))
             left = max(deadline - time.monotonic(), SHORTEST)
-            post = server.client.post
-            return Answer(
-                hostname, post("/invocations", content=body, headers=headers, timeout=left)
+            request = server.client.build_request(
+                "POST", "/invocations", content=body, headers=dict(headers), timeout=left
             )
+            return Answer(hostname, server.client.send(request, stream=is_streamed))
         except (httpx.TransportError, RuntimeError) as error:  # RuntimeError: its client was closed
             raise NoAnswer(hostname, error) from error

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sagemaker_emulator.aws.context import Context
-from sagemaker_emulator.sagemaker import tags
+from sagemaker_emulator.sagemaker.event_detail import detail_of
 from sagemaker_emulator.storage.store import Document
 
 # Not SageMaker's members: the configuration that serves, and the one of an update.
@@ -50,28 +50,10 @@ def emit_config(context: Context, document: Document) -> None:
 
 
 def _emit(context: Context, detail_type: str, document: Document, arn: str) -> None:
-    kept = {
-        key: value for key, value in document.items() if key not in _OWN and value not in (None, "")
-    }
-    detail: Document = _in_milliseconds(kept)
-    if status := detail.get("EndpointStatus"):
-        detail["EndpointStatus"] = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", status).upper()
     try:
-        detail["Tags"] = {tag["Key"]: tag["Value"] for tag in tags.get(context, arn)}
+        detail = detail_of(context, document, _OWN, arn)
+        if status := detail.get("EndpointStatus"):
+            detail["EndpointStatus"] = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", status).upper()
         context.events.emit(detail_type, detail, [arn])
     except Exception:  # a rule's target must not undo a deployment
         _log.exception("the event of %s could not be sent", arn)
-
-
-def _in_milliseconds(value: Any) -> Any:
-    """A value whose times, at any depth, are in milliseconds in place of seconds."""
-    if isinstance(value, list):
-        return [_in_milliseconds(item) for item in value]
-    if not isinstance(value, Mapping):
-        return value
-    return {
-        key: round(item * 1000)
-        if key.endswith("Time") and isinstance(item, float)
-        else _in_milliseconds(item)
-        for key, item in value.items()
-    }

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+
+import httpx
 
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.measurements import Measurement
@@ -12,6 +15,9 @@ from sagemaker_emulator.errors import JobFailed
 from sagemaker_emulator.sagemaker.endpoints.deployment import log_group
 from sagemaker_emulator.sagemaker.endpoints.invocation import Invocation
 from sagemaker_emulator.sagemaker.endpoints.model_server import NoAnswer
+
+STREAM_SECONDS = 480.0  # for all of a streamed response
+_TOO_LONG = "The model did not finish its response in the time that it may take."
 
 
 class ModelFailed(Exception):
@@ -32,6 +38,18 @@ class ModelFailed(Exception):
         self.content_type = content_type
 
 
+class StreamFailed(Exception):
+    """A response ended early.
+
+    Attributes:
+        code: ModelInvocationTimeExceeded or StreamBroken.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 def ask(context: Context, deployment: Deployment, variant: str, request: Invocation) -> Answer:
     """Send a request to a variant, and measure and capture its response, which is no error.
 
@@ -41,44 +59,136 @@ def ask(context: Context, deployment: Deployment, variant: str, request: Invocat
         ModelFailed: a container does not start, does not respond or responds with an error.
         ApiError: a multi-model container does not get the model.
     """
-    # Not after the response: the instances may be others then.
-    count = deployment.count(variant)
-    share = 1.0 / count if count else 0.0
-    name = request.endpoint
-    dimensions = {
-        "EndpointName": name,
-        "VariantName": variant,
-        "EndpointConfigName": deployment.config["EndpointConfigName"],
-    }
-    try:
-        with deployment.server(variant) as server:
-            sent = time.perf_counter()
-            answer = server.invoke(
-                request.body, request.passed, request.seconds, request.container, request.model
-            )
-    except JobFailed as failure:
-        _measure(context, dimensions, share)
-        raise ModelFailed(str(failure), 500) from None
-    except NoAnswer as silence:
-        _measure(context, dimensions, share)
-        raise _silent(name, silence, request.seconds) from None
-    response = answer.response
-    overhead, latency = sent - request.begin, time.perf_counter() - sent
-    _measure(context, dimensions, share, response.status_code, overhead, latency)
-    if not response.is_success:
-        side = "client" if response.status_code < 500 else "server"
-        message = (
-            f"Received {side} error ({response.status_code}) from {answer.container} with message "
-            f'"{response.text}". See the log group {log_group(name)} for more information.'
+    sending = _Sending(context, deployment, variant, request)
+    with sending, deployment.server(variant) as server:
+        sending.begin = time.perf_counter()
+        answer = server.invoke(
+            request.body, request.passed, request.seconds, request.container, request.model
         )
-        raise ModelFailed(message, response.status_code, response.text, answer.content_type)
-    exchange = Exchange(
-        *(name, variant, request.body, response.content),
-        *(request.passed["content-type"], answer.content_type),
-        *(request.attributes, request.inference_id),
-    )
-    context.captures.record(deployment.config.get("DataCaptureConfig"), exchange)
+    sending.end(answer.response.status_code)
+    _require_success(request.endpoint, answer)
+    sending.capture(answer.content_type, answer.response.content)
     return answer
+
+
+def ask_streamed(
+    context: Context, deployment: Deployment, variant: str, request: Invocation
+) -> tuple[Answer, Generator[bytes]]:
+    """Send a request to a variant, and return its response, which is no error, before its body.
+
+    Returns:
+        The response and its body in the parts in which it comes; the parts raise `StreamFailed`,
+        and must be closed.
+
+    Raises:
+        Replaced, Throttled, ModelFailed: as `ask`.
+    """
+    sending = _Sending(context, deployment, variant, request)
+    with sending, contextlib.ExitStack() as stack:
+        server = stack.enter_context(deployment.server(variant))
+        sending.begin = time.perf_counter()
+        answer = server.invoke(
+            request.body, request.passed, request.seconds, request.container, is_streamed=True
+        )
+        stack.callback(answer.response.close)
+        if not answer.response.is_success:
+            with contextlib.suppress(httpx.TransportError):  # its status says enough
+                answer.response.read()
+        under_way = stack.pop_all()
+    if not answer.response.is_success:
+        under_way.close()
+        sending.end(answer.response.status_code)
+        _require_success(request.endpoint, answer)
+    parts = _parts(sending, answer, under_way)
+    next(parts)  # begun, so that closing it ends the request
+    return answer, parts
+
+
+def _parts(sending: _Sending, answer: Answer, under_way: contextlib.ExitStack) -> Generator[bytes]:
+    """An empty part, then the body of a streamed response as it comes."""
+    deadline = time.monotonic() + STREAM_SECONDS
+    body = bytearray()
+    with under_way:
+        yield b""
+        try:
+            for part in answer.response.iter_bytes():
+                if time.monotonic() > deadline:
+                    raise StreamFailed("ModelInvocationTimeExceeded", _TOO_LONG)
+                body += part
+                yield part
+        except httpx.TimeoutException:
+            raise StreamFailed("ModelInvocationTimeExceeded", _TOO_LONG) from None
+        except httpx.TransportError as error:
+            message = f"The container {answer.container} ended its response early: {error}"
+            raise StreamFailed("StreamBroken", message) from None
+        finally:
+            sending.end(answer.response.status_code)
+        sending.capture(answer.content_type, bytes(body))
+
+
+class _Sending:
+    """A request on its way to a variant; entered, it tells of a failure in AWS's words."""
+
+    def __init__(
+        self, context: Context, deployment: Deployment, variant: str, request: Invocation
+    ) -> None:
+        self._context, self._request = context, request
+        self._config = deployment.config
+        self._variant = variant
+        # Not after the response: the instances may be others then.
+        count = deployment.count(variant)
+        self._share = 1.0 / count if count else 0.0
+        self.begin = 0.0  # when the container was asked, by `time.perf_counter`
+
+    def __enter__(self) -> None:
+        """Nothing is sent yet."""
+
+    def __exit__(self, _: object, problem: BaseException | None, __: object) -> None:
+        """Measure a request that has no response.
+
+        Raises:
+            ModelFailed: in place of what was raised.
+        """
+        if not isinstance(problem, JobFailed | NoAnswer):
+            return
+        self.end(None)
+        if isinstance(problem, JobFailed):
+            raise ModelFailed(str(problem), 500) from None
+        raise _silent(self._request.endpoint, problem, self._request.seconds) from None
+
+    def end(self, status: int | None) -> None:
+        """Measure the request by the status of its response; None where there was none."""
+        dimensions = {
+            "EndpointName": self._request.endpoint,
+            "VariantName": self._variant,
+            "EndpointConfigName": self._config["EndpointConfigName"],
+        }
+        overhead = self.begin - self._request.begin
+        latency = time.perf_counter() - self.begin
+        _measure(self._context, dimensions, self._share, status, overhead, latency)
+
+    def capture(self, content_type: str, content: bytes) -> None:
+        """Capture the request and its response, if the configuration says so."""
+        request = self._request
+        exchange = Exchange(
+            *(request.endpoint, self._variant, request.body, content),
+            *(request.passed["content-type"], content_type),
+            *(request.attributes, request.inference_id),
+        )
+        self._context.captures.record(self._config.get("DataCaptureConfig"), exchange)
+
+
+def _require_success(endpoint: str, answer: Answer) -> None:
+    """Raise ModelFailed for a response that is an error."""
+    response = answer.response
+    if response.is_success:
+        return
+    side = "client" if response.status_code < 500 else "server"
+    message = (
+        f"Received {side} error ({response.status_code}) from {answer.container} with message "
+        f'"{response.text}". See the log group {log_group(endpoint)} for more information.'
+    )
+    raise ModelFailed(message, response.status_code, response.text, answer.content_type)
 
 
 def _silent(endpoint: str, silence: NoAnswer, seconds: float) -> ModelFailed:

@@ -14,6 +14,7 @@ from sagemaker_emulator.sagemaker.defaults import with_user
 from sagemaker_emulator.sagemaker.experiments import metrics, records
 from sagemaker_emulator.sagemaker.experiments.operations import CREATED_BETWEEN
 from sagemaker_emulator.sagemaker.experiments.records import COMPONENT, EXPERIMENT, TRIAL
+from sagemaker_emulator.sagemaker.lineage import associations
 from sagemaker_emulator.storage.store import Document
 
 if TYPE_CHECKING:
@@ -129,6 +130,7 @@ def delete_component(
                 "and cannot be deleted."
             )
         metrics.forget(context, document)
+        associations.forget(context, document["TrialComponentArn"])
         return records.delete(context, COMPONENT, document)
 
 

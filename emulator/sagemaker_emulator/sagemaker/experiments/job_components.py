@@ -18,6 +18,7 @@ from sagemaker_emulator.sagemaker.experiments import metrics, records
 from sagemaker_emulator.sagemaker.experiments.components import add_parent
 from sagemaker_emulator.sagemaker.experiments.records import COMPONENT, EXPERIMENT, TRIAL
 from sagemaker_emulator.sagemaker.jobs.kinds import PROCESSING, TRAINING, JobKind
+from sagemaker_emulator.sagemaker.lineage import tracking
 from sagemaker_emulator.storage.store import Document
 
 # What Create operations of jobs honour.
@@ -53,6 +54,7 @@ def begin(context: Context, kind: JobKind, job: Document) -> None:
         records.put(context, COMPONENT, run)
         component["RunName"] = run["TrialComponentName"]
     records.put(context, COMPONENT, component)
+    tracking.add_inputs(context, component)
 
 
 def end(
@@ -84,6 +86,9 @@ def end(
         data = [{**metric, "Value": value} for value in values]
         metrics.add(component, data, job[kind.arn_key])
     records.put(context, COMPONENT, component)
+    if job[kind.status_key] == "Completed":
+        checkpoint = (job.get("CheckpointConfig") or {}).get("S3Uri", "")
+        tracking.add_outputs(context, component, checkpoint)
 
 
 def ensure_trial(context: Context, config: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.errors import in_use, invalid
 from sagemaker_emulator.sagemaker import tags
 from sagemaker_emulator.sagemaker.experiments import job_components
+from sagemaker_emulator.sagemaker.jobs import status_events
 from sagemaker_emulator.sagemaker.jobs.kinds import RUNNING, TRAINING, JobKind
 from sagemaker_emulator.sagemaker.jobs.status import status_changes
 from sagemaker_emulator.storage.store import Document
@@ -60,6 +61,7 @@ def create(
             )
         tags.add(context, arn, request.get("Tags"))
         job_components.begin(context, kind, document)
+    status_events.emit_status(context, kind, document)
     context.jobs.begin(kind.resource, document)
     return {kind.arn_key: arn}
 

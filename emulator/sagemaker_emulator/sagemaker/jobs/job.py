@@ -9,8 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from sagemaker_emulator.aws.context import Context
+from sagemaker_emulator.aws.measurements import Measurement
 from sagemaker_emulator.containers.sandbox import Relocate
-from sagemaker_emulator.sagemaker.jobs import cluster
+from sagemaker_emulator.sagemaker.jobs import cluster, status_events
 from sagemaker_emulator.sagemaker.jobs.instance import Exit, Instance
 from sagemaker_emulator.sagemaker.jobs.kinds import JobKind
 from sagemaker_emulator.sagemaker.jobs.metrics import Metrics
@@ -63,7 +64,7 @@ class Job:
         self.folder = context.state / "jobs" / f"{kind.resource}-{self.name}"
         self.hosts = cluster.hosts_of(kind, self.request)
         self.addresses = cluster.addresses(self.hosts, self.folder)
-        self.metrics = Metrics(self.request)
+        self.metrics = Metrics(self.request, self._record)
         alone, began = len(self.hosts) == 1, int(time.time())
         self.instances = [
             Instance(self, host, self.folder / ("" if alone else host.name), began, not alone)
@@ -89,6 +90,11 @@ class Job:
         """The folder of buckets."""
         return self.context.s3.folder
 
+    def _record(self, metric: str, value: float) -> None:
+        """Give CloudWatch a value of a metric, under the dimension that AWS has for it."""
+        where = {f"{self.kind.title}JobName": self.name}
+        self.context.metrics.record(self.kind.log_group, where, [Measurement(metric, value)])
+
     def log(self, lines: Iterable[str]) -> None:
         """Append lines to the first instance's log."""
         self.instances[0].log(lines)
@@ -109,9 +115,13 @@ class Job:
         try:
             with store.transaction():
                 changed = changes(store.get(kind, self.name) or {})
-                store.update(kind, self.name, LastModifiedTime=time.time(), **changed)
+                changed = {"LastModifiedTime": time.time(), **changed}
+                document = store.update(kind, self.name, **changed)
         except sqlite3.OperationalError as error:
             _log.error("the document of %s cannot be written: %s", self.name, error)
+            return
+        if "SecondaryStatus" in changed:
+            status_events.emit_status(self.context, self.kind, document)
 
     def stop(self, reason: str, grace: float = STOP_GRACE) -> None:
         """Ask the job to end; returns at once."""

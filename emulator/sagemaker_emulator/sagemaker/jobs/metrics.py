@@ -3,10 +3,11 @@
 import re
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from sagemaker_emulator.aws import numerals, patterns
+from sagemaker_emulator.sagemaker.jobs import built_in_metrics
 
 _NOT_FINITE = re.compile(r"[+-]?(nan|inf(inity)?)", re.IGNORECASE)
 
@@ -14,20 +15,27 @@ _NOT_FINITE = re.compile(r"[+-]?(nan|inf(inity)?)", re.IGNORECASE)
 class Metrics:
     """The values of each metric, in the order in which they were logged."""
 
-    def __init__(self, request: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        request: Mapping[str, Any],
+        record: Callable[[str, float], None] = lambda _name, _value: None,
+    ) -> None:
         """Compile the definitions.
 
         Args:
             request: a Create request; MetricDefinitions [{"Name", "Regex"}] of its
-                AlgorithmSpecification, if any, where the regex's first group is the value.
+                AlgorithmSpecification, or those of its image, where the regex's first group is the
+                value.
+            record: called with a metric's name and each of its values.
         """
-        definitions = request.get("AlgorithmSpecification", {}).get("MetricDefinitions", [])
+        definitions = built_in_metrics.definitions(request)
         self._patterns = [
             (entry["Name"], patterns.compile(entry["Regex"])) for entry in definitions
         ]
         self._values: list[list[float]] = [[] for _ in definitions]
         self._last: dict[str, tuple[float, float]] = {}
         self._noted: set[str] = set()
+        self._record = record
         self._lock = threading.Lock()  # a job's instances log at the same time
 
     def read(self, lines: Iterable[str]) -> list[str]:
@@ -51,6 +59,7 @@ class Metrics:
                 if value is not None:
                     values.append(value)
                     self._last[name] = (value, time.time())
+                    self._record(name, value)
                 elif name not in self._noted and _NOT_FINITE.fullmatch(text):
                     self._noted.add(name)
                     notes.append(f"metric {name}: {text} is not a finite number, and is left out")

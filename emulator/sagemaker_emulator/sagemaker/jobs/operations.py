@@ -1,5 +1,6 @@
 """What processing, training and transform jobs have in common: Describe, List, Stop and Delete."""
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +10,7 @@ from sagemaker_emulator.aws.members import paths
 from sagemaker_emulator.aws.pages import MODIFIED, Stored, page
 from sagemaker_emulator.errors import in_use, invalid
 from sagemaker_emulator.sagemaker.defaults import JOBS, fill
+from sagemaker_emulator.sagemaker.jobs import status_events, warm_pool
 from sagemaker_emulator.sagemaker.jobs.documents import get
 from sagemaker_emulator.sagemaker.jobs.kinds import (
     PROCESSING,
@@ -28,7 +30,10 @@ def _register(kind: JobKind) -> None:
     @operation(f"Describe{kind.title}Job", honours=(kind.name_key,))
     def describe(context: Context, request: Request) -> Response:
         """The job as it was created, and how far it is."""
-        return fill(get(context, kind, request[kind.name_key]), JOBS[kind.resource])
+        document = get(context, kind, request[kind.name_key])
+        return fill(
+            warm_pool.shown(document) if kind == TRAINING else document, JOBS[kind.resource]
+        )
 
     @operation(f"List{kind.title}Jobs", honours=paths(MODIFIED + _MORE.get(kind, "")))
     def list_jobs(context: Context, request: Request) -> Response:
@@ -42,11 +47,17 @@ def _register(kind: JobKind) -> None:
 
         def keep(document: Document) -> bool:
             if "WarmPoolStatusEquals" in request:
-                return False  # there are no warm pools
+                pool = warm_pool.status_of(document, time.time())
+                if pool is None or pool["Status"] != request["WarmPoolStatusEquals"]:
+                    return False
             return plan is None or document["ResourceConfig"].get("TrainingPlanArn") == plan
 
         documents = Stored(
-            context.store, kind.resource, keep=keep, name_holds=request.get("NameContains", "")
+            context.store,
+            kind.resource,
+            keep=keep,
+            show=warm_pool.shown if kind == TRAINING else lambda document: document,
+            name_holds=request.get("NameContains", ""),
         )
         return page(
             f"List{kind.title}Jobs",
@@ -72,7 +83,8 @@ def _register(kind: JobKind) -> None:
                     f"The request was rejected because the job {name} is in status {status}."
                 )
             changes = status_changes(document, kind, "Stopping")
-            context.store.update(kind.resource, name, **changes)
+            document = context.store.update(kind.resource, name, **changes)
+        status_events.emit_status(context, kind, document)
         context.jobs.stop_job(kind.resource, name)
         return {}
 

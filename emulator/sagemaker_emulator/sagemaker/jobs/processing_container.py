@@ -102,14 +102,16 @@ def run(job: Job) -> tuple[Exit, str]:
         instance.local("output").mkdir(parents=True, exist_ok=True)
         _write_config(job, instance)
     application = request["AppSpecification"]
+    entrypoint = job.context.containers.entrypoint(application["ImageUri"])
     command = [
-        *application.get("ContainerEntrypoint", []),
+        *(application.get("ContainerEntrypoint") or entrypoint),
         *application.get("ContainerArguments", []),
     ]
     if not command:
         raise JobFailed(
-            "ClientError: AppSpecification.ContainerEntrypoint is missing. An image of the "
-            "emulator has no entry point of its own for processing; name the command to run."
+            "ClientError: AppSpecification.ContainerEntrypoint is missing, and the image has no "
+            "entry point of its own. Name the command to run, or give it to the image's folder: "
+            "entrypoint in its image.yaml."
         )
     continuous = [
         (target["LocalPath"], target["S3Uri"])

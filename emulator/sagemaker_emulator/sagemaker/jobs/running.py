@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.sagemaker.experiments import job_components
-from sagemaker_emulator.sagemaker.jobs import documents, failures
+from sagemaker_emulator.sagemaker.jobs import documents, failures, status_events
 from sagemaker_emulator.sagemaker.jobs.job import SHUTDOWN, Job, JobStopped
 from sagemaker_emulator.sagemaker.jobs.kinds import RUNNING, TRAINING, TUNING, JobKind
 from sagemaker_emulator.sagemaker.jobs.metrics import Metrics
@@ -153,5 +153,4 @@ class RunningJobs:
         except sqlite3.OperationalError:
             document = retry_while_disk_full(write, self._closing, f"the end of job {job.name}")
         if document:
-            detail = {key: value for key, value in document.items() if key != "Request"}
-            context.events.emit(kind.event, detail, [job.arn])
+            status_events.emit_status(context, kind, document)

@@ -28,12 +28,12 @@ HONOURED_DATA = """
         }}
     }
     OutputDataConfig{S3OutputPath CompressionType}
-    ResourceConfig{InstanceType InstanceCount InstanceGroups}
+    ResourceConfig{InstanceType InstanceCount InstanceGroups KeepAlivePeriodInSeconds}
     StoppingCondition{MaxRuntimeInSeconds MaxWaitTimeInSeconds}
 """
 KEPT_DATA = """
     OutputDataConfig{KmsKeyId}
-    ResourceConfig{VolumeSizeInGB VolumeKmsKeyId KeepAlivePeriodInSeconds TrainingPlanArn}
+    ResourceConfig{VolumeSizeInGB VolumeKmsKeyId TrainingPlanArn}
     StoppingCondition{MaxPendingTimeInSeconds}
 """
 HONOURED = f"""
@@ -175,7 +175,10 @@ def _execute(job: Job) -> Exit:
     return job.execute(
         algorithm["TrainingImage"],
         [
-            *algorithm.get("ContainerEntrypoint", ["train"]),
+            *algorithm.get(
+                "ContainerEntrypoint",
+                [*context.containers.entrypoint(algorithm["TrainingImage"]), "train"],
+            ),
             *algorithm.get("ContainerArguments", []),
         ],
         {

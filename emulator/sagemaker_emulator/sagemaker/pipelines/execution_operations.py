@@ -16,11 +16,14 @@ from sagemaker_emulator.errors import ApiError, invalid
 from sagemaker_emulator.sagemaker.defaults import with_user
 from sagemaker_emulator.sagemaker.experiments import job_components
 from sagemaker_emulator.sagemaker.pipelines import versions
-from sagemaker_emulator.sagemaker.pipelines.language.definition import Definition
 from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import DefinitionError
 from sagemaker_emulator.sagemaker.pipelines.language.parameters import bind
 from sagemaker_emulator.sagemaker.pipelines.operations import check_definition, requested_pipeline
 from sagemaker_emulator.sagemaker.pipelines.run import records
+from sagemaker_emulator.sagemaker.pipelines.run.execution_values import (
+    experiment_config,
+    mlflow_config,
+)
 from sagemaker_emulator.sagemaker.pipelines.run.scheduler import SKIPPED
 from sagemaker_emulator.sagemaker.pipelines.run.selection import record_other_steps, resolve
 from sagemaker_emulator.sagemaker.pipelines.run.status_events import emit_execution_event
@@ -43,11 +46,11 @@ def start(context: Context, request: types.StartPipelineExecutionRequestTypeDef)
     """Start an execution; a repeated ClientRequestToken returns the ARN of the first one."""
     store = context.store
     pipeline = requested_pipeline(context, request)
-    if "MlflowExperimentName" in request:
+    if "RoleArn" in request:
+        # The API reference's words; pipelines that AWS manages are not here.
         raise invalid(
-            "MlflowExperimentName is not supported: the emulator passes no MLflow experiment to a "
-            "pipeline's jobs. Remove it, and set the variable MLFLOW_EXPERIMENT_NAME in a step's "
-            "Environment."
+            "You can't specify RoleArn for a pipeline that you create, because its executions use "
+            "the pipeline's role. Change that with UpdatePipeline."
         )
     token = f"start/{pipeline['PipelineName']}/{request['ClientRequestToken']}"
     if earlier := store.get(records.TOKEN, token):
@@ -73,14 +76,15 @@ def start(context: Context, request: types.StartPipelineExecutionRequestTypeDef)
         "PipelineExecutionDisplayName": display_name,
         "PipelineExecutionDescription": request.get("PipelineExecutionDescription"),
         "PipelineExecutionStatus": "Executing",
-        "PipelineExperimentConfig": _experiment(definition, pipeline["PipelineName"], execution_id),
         "Parameters": values,
         "CreationTime": now,
         "LastModifiedTime": now,
         "ParallelismConfiguration": parallelism,
         "SelectiveExecutionConfig": config,
-        "RoleArn": request.get("RoleArn", pipeline["RoleArn"]),
     }
+    experiment: Any = request.get("MlflowExperimentName")
+    record["PipelineExperimentConfig"] = experiment_config(definition, record)
+    record["MLflowConfig"] = mlflow_config(definition, record, experiment)
     with store.transaction():
         if earlier := store.get(records.TOKEN, token):  # of the same request, sent at the same time
             return {"PipelineExecutionArn": earlier["PipelineExecutionArn"]}
@@ -99,24 +103,13 @@ def start(context: Context, request: types.StartPipelineExecutionRequestTypeDef)
     return {"PipelineExecutionArn": arn}
 
 
-def _experiment(definition: Definition, pipeline: str, execution_id: str) -> dict[str, str] | None:
-    if not definition.experiment:
-        return None
-    names = {k: definition.experiment.get(k) for k in ("ExperimentName", "TrialName")}
-    by_pipeline = {"Get": "Execution.PipelineName"}
-    return {
-        key: value if isinstance(value, str) else pipeline if value == by_pipeline else execution_id
-        for key, value in names.items()
-        if value
-    }
-
-
 @operation("DescribePipelineExecution", honours=paths("PipelineExecutionArn"))
 def describe(context: Context, request: types.DescribePipelineExecutionRequestTypeDef) -> Response:
     """Return an execution's status and settings."""
     execution = records.get_execution(context.store, request["PipelineExecutionArn"])
     aliases = versions.aliases_of(context.store, execution)
-    return with_user(context, {**execution, "PipelineVersionAliases": aliases})
+    # The role is returned only for pipelines that AWS manages; earlier versions kept it.
+    return with_user(context, {**execution, "PipelineVersionAliases": aliases, "RoleArn": None})
 
 
 @operation(

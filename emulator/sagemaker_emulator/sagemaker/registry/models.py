@@ -58,6 +58,8 @@ def create_model(context: Context, request: types.CreateModelInputTypeDef) -> Re
             context.call("DescribeModelPackage", ModelPackageName=container["ModelPackageName"])
         elif not container.get("Image"):
             raise invalid(f"a container of model {name} has neither Image nor ModelPackageName")
+        elif problem := context.containers.problem(container["Image"]):
+            raise invalid(f"Requested image {container['Image']} not found. {problem}")
         if is_multi_model(container):
             _check_multi_model(name, container)
             continue  # the models may come later

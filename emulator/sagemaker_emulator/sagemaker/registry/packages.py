@@ -16,6 +16,7 @@ from sagemaker_emulator.aws.pages import CREATED, Stored, page
 from sagemaker_emulator.errors import ApiError, invalid
 from sagemaker_emulator.sagemaker import tags
 from sagemaker_emulator.sagemaker.defaults import with_user
+from sagemaker_emulator.sagemaker.lineage import tracking
 from sagemaker_emulator.sagemaker.registry import groups
 from sagemaker_emulator.storage.store import Document
 
@@ -96,6 +97,7 @@ def create_package(context: Context, request: types.CreateModelPackageInputTypeD
             made = {"ModelPackageArn": arn, "ModelPackageName": name}
             context.store.put(_TOKEN, token, made)
         tags.add(context, arn, request.get("Tags"))
+        tracking.add_package(context, document)
         # In the transaction: a version is kept only if its event is kept for delivery.
         _emit_change(context, document)
     return {"ModelPackageArn": arn}
@@ -107,6 +109,22 @@ def describe_package(context: Context, request: types.DescribeModelPackageInputT
     if request.get("IncludedData") == "MetadataOnly":
         raise invalid("IncludedData: the emulator returns AllData; a model card is not encrypted.")
     return with_user(context, shown(_get(context, request["ModelPackageName"])))
+
+
+@operation("BatchDescribeModelPackage", honours=paths("ModelPackageArnList"))
+def describe_packages(
+    context: Context, request: types.BatchDescribeModelPackageInputTypeDef
+) -> Response:
+    """Packages by ARN, with an error for each that is not there."""
+    summaries, errors = {}, {}
+    for arn in request["ModelPackageArnList"]:
+        try:
+            package = shown(_get(context, arn))
+        except ApiError as error:
+            errors[arn] = {"ErrorCode": error.code, "ErrorResponse": error.message}
+            continue
+        summaries[arn] = {"InferenceSpecification": {}, "ModelPackageGroupName": "", **package}
+    return {"ModelPackageSummaries": summaries, "BatchDescribeModelPackageErrorMap": errors}
 
 
 @operation(
@@ -142,6 +160,8 @@ def update_package(context: Context, request: types.UpdateModelPackageInputTypeD
         changed = [key for key in document if document[key] != before.get(key)]
         document["LastModifiedTime"] = time.time()
         context.store.put(_KIND, document["ModelPackageName"], document)
+        if "ModelApprovalStatus" in changed:
+            tracking.add_approval(context, document)
         if changed:
             _emit_change(context, document, UpdatedModelPackageFields=changed)
     return {"ModelPackageArn": document["ModelPackageArn"]}

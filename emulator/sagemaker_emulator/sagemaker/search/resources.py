@@ -18,7 +18,7 @@ from sagemaker_emulator.sagemaker.experiments.records import COMPONENT, EXPERIME
 from sagemaker_emulator.sagemaker.jobs.kinds import TRAINING, TRANSFORM, TUNING
 from sagemaker_emulator.sagemaker.pipelines.run import records
 from sagemaker_emulator.sagemaker.pipelines.versions import VERSION
-from sagemaker_emulator.sagemaker.registry import packages
+from sagemaker_emulator.sagemaker.registry import cards, packages
 from sagemaker_emulator.storage.store import Document
 
 View = Callable[[Context, Document], Document]
@@ -150,6 +150,9 @@ RESOURCES = {
         "TrialComponent", COMPONENT.resource, COMPONENT.arn_key, _component
     ),
     "Model": Resource("Model", "model", "ModelArn", _model, stored=False),
+    "ModelCard": Resource(
+        "ModelCard", cards.KIND, "ModelCardArn", cards.searched, "ModelCardName", stored=False
+    ),
     "ModelPackage": Resource("ModelPackage", "model-package", "ModelPackageArn", _package),
     "ModelPackageGroup": Resource(
         "ModelPackageGroup",

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
 from sagemaker_emulator.aws.members import paths
-from sagemaker_emulator.aws.pages import MODIFIED, SORTED, page
+from sagemaker_emulator.aws.pages import MODIFIED, SORTED, Stored, page
 from sagemaker_emulator.errors import in_use, invalid, not_found
 from sagemaker_emulator.sagemaker import tags
-from sagemaker_emulator.sagemaker.jobs.kinds import TUNING
+from sagemaker_emulator.sagemaker.jobs.kinds import RUNNING, TUNING
 from sagemaker_emulator.sagemaker.tuning.request import HONOURED, KEPT, problem
 from sagemaker_emulator.storage.store import Document
 
@@ -19,12 +19,18 @@ if TYPE_CHECKING:
     from types_boto3_sagemaker import type_defs as types
 
 
+def _no_image(context: Context, request: types.CreateHyperParameterTuningJobRequestTypeDef) -> str:
+    image = request["TrainingJobDefinition"]["AlgorithmSpecification"]["TrainingImage"]
+    problem = context.containers.problem(image)
+    return f"Cannot find the requested image: {problem}" if problem else ""
+
+
 @operation("CreateHyperParameterTuningJob", honours=paths(HONOURED), keeps=paths(KEPT))
 def create_tuning_job(
     context: Context, request: types.CreateHyperParameterTuningJobRequestTypeDef
 ) -> Response:
     """Check a tuning job and begin it."""
-    why = problem(request)
+    why = problem(request) or _no_image(context, request)
     if why:
         raise invalid(why)
     name = request["HyperParameterTuningJobName"]
@@ -64,14 +70,16 @@ def list_tuning_jobs(
     context: Context, request: types.ListHyperParameterTuningJobsRequestTypeDef
 ) -> Response:
     """Tuning jobs by part of the name, status and time."""
-    jobs = [
-        {
+    jobs = Stored(
+        context.store,
+        TUNING.resource,
+        show=lambda job: {
             **job,
             "Strategy": job["HyperParameterTuningJobConfig"]["Strategy"],
             "ResourceLimits": job["HyperParameterTuningJobConfig"]["ResourceLimits"],
-        }
-        for job in context.store.list(TUNING.resource)
-    ]
+        },
+        name_holds=request.get("NameContains", ""),
+    )
     return page(
         "ListHyperParameterTuningJobs",
         request,
@@ -127,6 +135,21 @@ def stop_tuning_job(
                 HyperParameterTuningJobStatus="Stopping",
                 LastModifiedTime=time.time(),
             )
+    return {}
+
+
+@operation("DeleteHyperParameterTuningJob", honours=paths("HyperParameterTuningJobName"))
+def delete_tuning_job(
+    context: Context, request: types.DeleteHyperParameterTuningJobRequestTypeDef
+) -> Response:
+    """Forget a tuning job that has ended; its training jobs stay, as on AWS."""
+    name = request["HyperParameterTuningJobName"]
+    with context.store.transaction():
+        document = _get(context, name)
+        if document["HyperParameterTuningJobStatus"] in RUNNING:
+            raise in_use(f"The job {name} has not ended; stop it first.")
+        context.store.delete(TUNING.resource, name)
+        context.store.delete("tags", document["HyperParameterTuningJobArn"])
     return {}
 
 

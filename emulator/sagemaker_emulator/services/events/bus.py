@@ -1,4 +1,4 @@
-"""The default event bus: delivery of events to the targets of rules."""
+"""The event buses: delivery of events to the targets of rules."""
 
 import json
 import logging
@@ -15,18 +15,24 @@ from sagemaker_emulator.services import targets
 from sagemaker_emulator.services.deliveries import Ended, is_passing
 from sagemaker_emulator.services.events import inputs, patterns, rule_schedule
 from sagemaker_emulator.services.events.event_log import Delivery, EventLog, RuleMatch
+from sagemaker_emulator.services.events.rule import (
+    DEFAULT,
+    RULE,
+    bus_in,
+    rules_of,
+    stored_key,
+)
 from sagemaker_emulator.storage.store import Document
 
-RULE = "rule"
 # EventBridge's own, where a target sets nothing: 24 hours and 185 retries.
 _DEFAULT_AGE, _DEFAULT_RETRIES = 86_400, 185
 # Handed over while the event is accepted, as that is a write: others wait for moto.
-_AT_ONCE = ("lambda", "pipeline")
+_AT_ONCE = ("lambda", "pipeline", "events")
 _log = logging.getLogger("emulator.events")
 
 
 class EventBus:
-    """EventBridge's default bus."""
+    """EventBridge's buses."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -41,6 +47,7 @@ class EventBus:
         resources: Sequence[str],
         source: str = "aws.sagemaker",
         when: float | None = None,
+        bus: str = DEFAULT,
     ) -> str:
         """Deliver an event to the targets of every rule that matches it, and return its id.
 
@@ -52,13 +59,38 @@ class EventBus:
         """
         begin = time.time()
         event = self._event(detail_type, detail, resources, source, begin if when is None else when)
+        self._send(event, bus, begin)
+        return str(event["id"])
+
+    def _send(self, event: Document, bus: str, begin: float, hops: int = 0) -> None:
+        """Deliver an event to the targets of the rules of a bus that match it.
+
+        Args:
+            event: as targets receive it.
+            bus: its name.
+            begin: when it was sent, in seconds since the epoch.
+            hops: how many buses it has come through.
+        """
         matching = [
             rule
-            for rule in self._context.store.list(RULE)
+            for rule in rules_of(self._context, bus)
             if rule["State"] != "DISABLED" and _matches(rule, event)
         ]
-        self._deliver(event, matching, begin)
-        return str(event["id"])
+        self._deliver(event, matching, begin, hops)
+
+    def _forward(self, event: Document, arn: str, begin: float, hops: int) -> str:
+        """Send an event on to another bus, as it is, and return EventBridge's response.
+
+        Raises:
+            ApiError: There is no such bus, or the event has come through another bus already.
+        """
+        if hops:
+            raise ApiError(
+                "ValidationException",
+                f"{arn}: EventBridge sends no event to a third bus; add a rule of the first one",
+            )
+        self._send(event, bus_in(self._context, {"EventBusName": arn}), begin, hops + 1)
+        return json.dumps({"FailedEntryCount": 0, "Entries": [{"EventId": event["id"]}]})
 
     def fire(self, now: float) -> float | None:
         """Send the targets of rules by schedule what is due, and return when something is next."""
@@ -66,21 +98,21 @@ class EventBus:
         for rule in self._context.store.list(RULE):
             following = rule.get("Next")
             if following is not None and following <= now and rule["State"] != "DISABLED":
-                following = self._fire(rule["Name"], now)
+                following = self._fire(stored_key(rule), now)
             if following is not None and rule["State"] != "DISABLED":
                 times.append(following)
         return min(times, default=None)
 
-    def _fire(self, name: str, now: float) -> float | None:
+    def _fire(self, key: str, now: float) -> float | None:
         """Fire a rule's time in one step with the setting of its next, and return that."""
         store = self._context.store
         with store.transaction():
-            rule = store.get(RULE, name)
+            rule = store.get(RULE, key)
             if rule is None or rule.get("Next") is None or rule["Next"] > now:
                 return None if rule is None else rule.get("Next")  # changed meanwhile
             last = rule_schedule.last_due(rule, now)
             following = rule_schedule.following(rule, last)
-            store.update(RULE, name, Next=following)
+            store.update(RULE, key, Next=following)
             event = self._event("Scheduled Event", {}, [rule["Arn"]], "aws.events", last)
             self._deliver(event, [rule], time.time())
         return following
@@ -105,14 +137,20 @@ class EventBus:
             "detail": detail,
         }
 
-    def _deliver(self, event: Document, rules: Sequence[Document], begin: float) -> None:
+    def _deliver(
+        self, event: Document, rules: Sequence[Document], begin: float, hops: int = 0
+    ) -> None:
         matches = [
-            RuleMatch(rule, [self._try(rule, target, event, begin) for target in rule["Targets"]])
+            RuleMatch(
+                rule, [self._try(rule, target, event, begin, hops) for target in rule["Targets"]]
+            )
             for rule in rules
         ]
         self._event_log.write(event, matches, begin)
 
-    def _try(self, rule: Document, target: Document, event: Document, begin: float) -> Delivery:
+    def _try(
+        self, rule: Document, target: Document, event: Document, begin: float, hops: int
+    ) -> Delivery:
         """Deliver an event, or log why not: one target must not keep it from the others.
 
         Raises:
@@ -124,7 +162,9 @@ class EventBus:
         try:
             sent = inputs.text_of(rule, target, event)
             options = _options(rule, target, invocation)
-            if targets.kind_of(target["Arn"]) in _AT_ONCE:
+            if targets.kind_of(target["Arn"]) == "events":
+                response = self._forward(event, target["Arn"], begin, hops)
+            elif targets.kind_of(target["Arn"]) in _AT_ONCE:
                 response = targets.send(self._context, target["Arn"], sent, options)
         except sqlite3.OperationalError:
             raise

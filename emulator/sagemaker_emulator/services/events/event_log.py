@@ -1,4 +1,4 @@
-"""The bus's log in CloudWatch Logs: which events each rule matched, and each delivery's outcome.
+"""A bus's log in CloudWatch Logs: which events each rule matched, and each delivery's outcome.
 
 Records have the form of EventBridge's own,
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-event-logs-schema.html, in its log
@@ -16,7 +16,8 @@ from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.storage.store import Document
 
-GROUP = "/aws/vendedlogs/events/event-bus/default"
+_GROUPS = "/aws/vendedlogs/events/event-bus"
+GROUP = f"{_GROUPS}/default"  # of the default bus
 DAYS_KEPT = 30
 _MOST_TEXT = 64 * 1024  # characters of a member; EventBridge leaves out what is too long, too
 _SERVICES = {
@@ -63,7 +64,7 @@ class RuleMatch:
 
 
 class EventLog:
-    """The log of the default bus."""
+    """The logs of the buses."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -78,20 +79,22 @@ class EventLog:
             begin: When it was sent, in seconds since the epoch.
         """
         for match in matches:
-            self._append(match.rule["Name"], event, self._records(event, match, begin))
+            self._append(match.rule, event, self._records(event, match, begin))
 
     def write_end(self, event: Document, rule: Document, delivery: Delivery, begin: float) -> None:
         """Log how a delivery ended that was pending when its event was logged."""
-        self._append(rule["Name"], event, self._of_delivery(event, rule, delivery, begin))
+        self._append(rule, event, self._of_delivery(event, rule, delivery, begin))
 
-    def _append(self, rule: str, event: Document, records: list[Document]) -> None:
+    def _append(self, of: Document, event: Document, records: list[Document]) -> None:
+        bus, _, rule = str(of["Arn"]).rpartition(":rule/")[2].rpartition("/")
+        group = f"{_GROUPS}/{bus}" if bus else GROUP
         day = time.strftime("%Y-%m-%d", time.gmtime())
         try:
             lines = [json.dumps(each) for each in records]
-            self._context.logs.append(GROUP, f"{rule}/{day}", lines)
-            if self._days.get(rule) != day:
-                self._context.logs.keep_last(GROUP, f"{rule}/", DAYS_KEPT)
-                self._days[rule] = day
+            self._context.logs.append(group, f"{rule}/{day}", lines)
+            if self._days.get(of["Arn"]) != day:
+                self._context.logs.keep_last(group, f"{rule}/", DAYS_KEPT)
+                self._days[of["Arn"]] = day
         except OSError:
             _log.exception("rule %s: event %s is not in its log", rule, event["id"])
 

@@ -1,7 +1,8 @@
 """One invocation of a Lambda function, in a process of its own; imports nothing of the emulator.
 
-The only argument is a folder. Its file `request` holds {"handler", "folder", "event", "deadline",
-"request_id", "arn", "client"}; the response is written to its file `response`, at once and whole.
+The only argument is a folder. Its file `request` holds {"handler", "folder", "layers", "event",
+"deadline", "request_id", "arn", "client"}; the response is written to its file `response`, at once
+and whole.
 """
 
 import contextlib
@@ -52,7 +53,10 @@ def main() -> None:
     """Import the handler, call it, and write what it returned or raised."""
     invocation = Path(sys.argv[1])
     request = json.loads((invocation / "request").read_bytes())
-    sys.path.insert(0, request["folder"])
+    packages = f"lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
+    python = [f"{layer}/python" for layer in request["layers"]]
+    versioned = [f"{each}/{packages}" for each in python]
+    sys.path[:0] = [request["folder"], *versioned, *python]
     response = call(request)
     with contextlib.suppress(OSError, ValueError):  # the handler may have closed it
         sys.stdout.flush()

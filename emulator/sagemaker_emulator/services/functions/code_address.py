@@ -11,11 +11,11 @@ from sagemaker_emulator.services.functions.function import missing
 from sagemaker_emulator.storage.store import Document
 
 _EXPIRES_SECONDS = 600
-_PATH = re.compile(r"/_emulator/functions/([A-Za-z0-9_-]+)/([0-9a-f]+)\.zip")
+_PATH = re.compile(r"/_emulator/functions/((?:layer:)?[A-Za-z0-9_-]+)/([0-9a-f]+)\.zip")
 
 
 def address(context: Context, function: Document) -> str:
-    """A presigned address of a function's zip."""
+    """A presigned address of the zip of a function or layer."""
     path = f"/_emulator/functions/{function['FunctionName']}/{function['Folder']}.zip"
     return presigned.address(context, "lambda", path, _EXPIRES_SECONDS)
 

@@ -1,7 +1,8 @@
 """A Lambda function as it is kept: the document of each of its versions.
 
 `$LATEST` has the kind FUNCTION and the function's name. A published version is a copy of it that
-never changes, of the kind VERSION and the name `NAME:1`.
+never changes, of the kind VERSION and the name `NAME:1`. An alias, of the kind ALIAS and the name
+`NAME:ALIAS`, leads to one of them.
 """
 
 import time
@@ -16,12 +17,16 @@ from sagemaker_emulator.storage.store import Document
 
 FUNCTION = "function"
 VERSION = "function-version"
+ALIAS = "function-alias"
 LATEST = "$LATEST"
 
 
 @dataclass(frozen=True)
 class Name:
-    """A function's name and, where the request has one, the qualifier: `$LATEST` or a version."""
+    """A function's name and, where the request has one, the qualifier.
+
+    It is `$LATEST`, the number of a version, or an alias.
+    """
 
     function: str
     qualifier: str | None = None
@@ -66,7 +71,11 @@ def get(context: Context, identifier: str) -> Document:
 
 
 def get_version(context: Context, name: Name) -> Document:
-    """The document of a version; without qualifier, of `$LATEST`.
+    """The document of a version, under the ARN and with the policy of the alias that names it.
+
+    Args:
+        context: the server.
+        name: without qualifier, it is `$LATEST`.
 
     Raises:
         ApiError: There is no such function or version.
@@ -75,6 +84,10 @@ def get_version(context: Context, name: Name) -> Document:
         function = context.store.get(FUNCTION, name.function)
     else:
         function = context.store.get(VERSION, f"{name.function}:{name.qualifier}")
+        alias = context.store.get(ALIAS, f"{name.function}:{name.qualifier}")
+        if alias is not None:
+            function = get_version(context, Name(name.function, alias["FunctionVersion"]))
+            function |= {"FunctionArn": alias["AliasArn"], "Statements": alias["Statements"]}
     if function is None:
         raise missing(f"Function not found: {function_arn(context, name.function, name.qualifier)}")
     if name.qualifier == LATEST:

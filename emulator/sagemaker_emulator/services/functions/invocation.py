@@ -16,6 +16,7 @@ from sagemaker_emulator.aws.measurements import Measurement
 from sagemaker_emulator.aws.ports import Outcome
 from sagemaker_emulator.containers.process import HostLost
 from sagemaker_emulator.errors import ApiError
+from sagemaker_emulator.services.functions import concurrency, layers
 from sagemaker_emulator.services.functions.code import folder_of
 from sagemaker_emulator.storage.store import Document
 
@@ -44,8 +45,17 @@ def run(
         The outcome; a handler that raises, exits or takes too long is a failed one.
 
     Raises:
-        ApiError: The server stops, or something killed the process that it was forked from.
+        ApiError: The server stops, something killed the process that it was forked from, or as
+            many invocations run as the function reserves.
     """
+    with concurrency.place(context, function["FunctionName"]):
+        return _run(context, function, payload, client, request_id)
+
+
+def _run(
+    context: Context, function: Document, payload: object, client: Document | None, request_id: str
+) -> Outcome:
+    """Call a function's handler in a new process, as `run` does, whatever else runs."""
     request_id = request_id or str(uuid.uuid4())
     folder = folder_of(context, function)
     group, version = function["LoggingConfig"]["LogGroup"], function["Version"]
@@ -55,6 +65,7 @@ def run(
     request = {
         "handler": function["Handler"],
         "folder": str(folder),
+        "layers": [str(layer) for layer in layers.folders_of(context, function)],
         "event": payload,
         "deadline": started + timeout,
         "request_id": request_id,
@@ -171,8 +182,10 @@ def _environment(
     context: Context, function: Document, folder: Path, group: str, stream: str
 ) -> dict[str, str]:
     passed = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "LD_LIBRARY_PATH")
+    inherited = {name: os.environ[name] for name in passed if name in os.environ}
     return {
-        **{name: os.environ[name] for name in passed if name in os.environ},
+        **inherited,
+        **layers.environment(layers.folders_of(context, function), inherited),
         **context.client_environment,
         "AWS_LAMBDA_FUNCTION_NAME": function["FunctionName"],
         "AWS_SDK_UA_APP_ID": function["FunctionName"][:_LONGEST_APPLICATION],

@@ -16,7 +16,7 @@ from sagemaker_emulator.services import targets
 from sagemaker_emulator.services.functions.function import LATEST
 from sagemaker_emulator.storage.store import Document
 
-Condition = Literal["Success", "RetriesExhausted", "EventAgeExceeded"]
+Condition = Literal["Success", "RetriesExhausted", "EventAgeExceeded", "ZeroReservedConcurrency"]
 
 
 @dataclass(frozen=True)

@@ -123,7 +123,7 @@ def _settings(request: Mapping[str, Any]) -> Document:
         if arn and targets.kind_of(arn) not in _DESTINATIONS:
             raise invalid_value(
                 f"{when}: the emulator delivers no invocation records to {arn}; it does to SQS "
-                "queues, SNS topics, Lambda functions and the default event bus"
+                "queues, SNS topics, Lambda functions and event buses"
             )
     return settings
 

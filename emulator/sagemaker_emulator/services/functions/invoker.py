@@ -12,6 +12,8 @@ from sagemaker_emulator.aws.ports import Outcome
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.services.background import Background
 from sagemaker_emulator.services.functions import (
+    aliases,
+    concurrency,
     invocation,
     invocation_record,
     invoke_config,
@@ -19,12 +21,20 @@ from sagemaker_emulator.services.functions import (
 )
 from sagemaker_emulator.services.functions.code import delete_unfinished
 from sagemaker_emulator.services.functions.configuration import with_defaults
-from sagemaker_emulator.services.functions.function import LATEST, function_arn, get, named
+from sagemaker_emulator.services.functions.function import (
+    LATEST,
+    function_arn,
+    get,
+    name_in,
+    named,
+)
 from sagemaker_emulator.services.functions.invocation_record import Condition, Try
 from sagemaker_emulator.storage.store import Document
 
 # AWS waits one and two minutes before it tries an asynchronous invocation again.
 RETRY_AFTER = (1.0, 2.0)
+# AWS waits a second and more, up to five minutes, before it tries a throttled one again.
+THROTTLED_AFTER = 1.0
 _KIND = "invocation"
 _log = logging.getLogger("emulator.lambda")
 
@@ -55,7 +65,7 @@ class Invoker:
         Raises:
             ApiError: There is no such function.
         """
-        return invocation.run(self._context, with_defaults(get(self._context, name)), payload)
+        return invocation.run(self._context, self._chosen(name), payload)
 
     def invoke_later(self, name: str, payload: object, identity: str = "") -> None:
         """Accept an asynchronous invocation: kept on disk, and tried as the function has it.
@@ -89,7 +99,14 @@ class Invoker:
             if age > config["MaximumEventAgeInSeconds"]:
                 self._end(accepted, config, last, "EventAgeExceeded")
                 return
-            last = self._try(accepted)
+            if self._reserves_none(accepted):
+                self._end(accepted, config, last, "ZeroReservedConcurrency")
+                return
+            try:
+                last = self._try(accepted)
+            except ApiError:  # throttled, which does not count as a try
+                self._stopping.wait(THROTTLED_AFTER)
+                continue
             if last.failed and self._stopping.is_set():
                 return  # the end of the server may have ended it: it does not count
             accepted["Attempts"] += 1
@@ -101,6 +118,19 @@ class Invoker:
                 return
             store.update(_KIND, identity, Attempts=accepted["Attempts"])
             self._stopping.wait(RETRY_AFTER[accepted["Attempts"] - 1])
+
+    def _chosen(self, name: str) -> Document:
+        """The document of the version that an invocation by name or ARN runs.
+
+        Raises:
+            ApiError: There is no such function.
+        """
+        identifier = named(self._context, {"FunctionName": name})
+        return with_defaults(aliases.to_run(self._context, identifier))
+
+    def _reserves_none(self, accepted: Document) -> bool:
+        """Whether the function reserves 0 places: its asynchronous invocations end at once."""
+        return concurrency.reserved(self._context, name_in(accepted["FunctionName"])) == 0
 
     def _config(self, accepted: Document) -> Document:
         """The options of an invocation's function, with the ARN of its version."""
@@ -116,14 +146,20 @@ class Invoker:
         return {"FunctionArn": arn, **invoke_config.of_version(context, name)}
 
     def _try(self, accepted: Document) -> Try:
-        """Run the function once."""
+        """Run the function once.
+
+        Raises:
+            ApiError: All the places that it reserves are taken.
+        """
         name, function = accepted["FunctionName"], None
         try:
-            function = with_defaults(get(self._context, name))
+            function = self._chosen(name)
             outcome = invocation.run(
                 self._context, function, accepted["Payload"], request_id=accepted["Id"]
             )
         except ApiError as error:
+            if error.code == concurrency.THROTTLED:
+                raise
             payload = {"errorMessage": error.message, "errorType": error.code}
             return Try(function, True, error.status, payload, str(error))
         except Exception as error:  # it is tried again, as one that failed itself

@@ -1,17 +1,21 @@
-"""Lambda: the operations on functions, and Invoke."""
+"""Lambda: the operations on functions."""
 
 from __future__ import annotations
 
-import base64
-import json
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from sagemaker_emulator.aws import json_text
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
 from sagemaker_emulator.aws.tags import check_keys
 from sagemaker_emulator.errors import ApiError
-from sagemaker_emulator.services.functions import code, code_address, invocation, invoke_config
+from sagemaker_emulator.services.functions import (
+    aliases,
+    code,
+    code_address,
+    concurrency,
+    invoke_config,
+    layers,
+)
 from sagemaker_emulator.services.functions.configuration import (
     HONOURED,
     configuration,
@@ -19,6 +23,7 @@ from sagemaker_emulator.services.functions.configuration import (
     with_defaults,
 )
 from sagemaker_emulator.services.functions.function import (
+    ALIAS,
     FUNCTION,
     LATEST,
     VERSION,
@@ -38,8 +43,6 @@ if TYPE_CHECKING:
 
 _CODE = ("ZipFile", "S3Bucket", "S3Key")
 _MAX_NAME = 64
-# Bytes of a payload, by the kind of invocation.
-_MAX_PAYLOAD = {"RequestResponse": 6 * 1024 * 1024, "Event": 1024 * 1024}
 
 
 @operation(
@@ -48,7 +51,7 @@ _MAX_PAYLOAD = {"RequestResponse": 6 * 1024 * 1024, "Event": 1024 * 1024}
     honours=(
         *HONOURED,
         *(f"Code.{member}" for member in _CODE),
-        *("FunctionName", "PackageType", "Architectures", "Publish", "Tags"),
+        *("FunctionName", "PackageType", "Architectures", "Publish", "Tags", "Layers"),
     ),
 )
 def create_function(context: Context, request: types.CreateFunctionRequestTypeDef) -> Response:
@@ -68,6 +71,7 @@ def create_function(context: Context, request: types.CreateFunctionRequestTypeDe
     check_keys(request.get("Tags", {}), "InvalidParameterValueException")
     before = defaults(name)
     document = {**before, **configuration(request, before)}
+    document |= _layers(context, request)
     document["Architectures"] = request.get("Architectures") or before["Architectures"]
     taken = ApiError("ResourceConflictException", f"Function already exist: {name}", 409)
     if context.store.get(FUNCTION, name):
@@ -101,6 +105,8 @@ def get_function(context: Context, request: types.GetFunctionRequestTypeDef) -> 
     location = code_address.address(context, function)
     result = {"Configuration": function, "Code": {"RepositoryType": "S3", "Location": location}}
     tags = get_version(context, Name(name.function))["Tags"]
+    if (reserved := concurrency.reserved(context, name.function)) is not None:
+        result["Concurrency"] = {"ReservedConcurrentExecutions": reserved}
     return result | ({"Tags": tags} if tags else {})
 
 
@@ -145,14 +151,17 @@ def update_code(context: Context, request: types.UpdateFunctionCodeRequestTypeDe
 
 
 @operation(
-    "UpdateFunctionConfiguration", "lambda", honours=(*HONOURED, "FunctionName", "RevisionId")
+    "UpdateFunctionConfiguration",
+    "lambda",
+    honours=(*HONOURED, "FunctionName", "RevisionId", "Layers"),
 )
 def update_configuration(
     context: Context, request: types.UpdateFunctionConfigurationRequestTypeDef
 ) -> Response:
     """Change the members in the request; the rest stays, and so do published versions."""
     function = with_defaults(get_version(context, _latest_only(context, request)))
-    return _update(context, request, configuration(request, function))
+    changed = configuration(request, function) | _layers(context, request)
+    return _update(context, request, changed)
 
 
 @operation("DeleteFunction", "lambda", honours=("FunctionName", "Qualifier"))
@@ -165,6 +174,7 @@ def delete_function(context: Context, request: types.DeleteFunctionRequestTypeDe
         raise invalid_value("Deletion of aliases is not currently supported.")
     get_version(context, Name(name.function))
     if name.qualifier:
+        aliases.check_unused(context, name.function, name.qualifier)
         context.store.delete(VERSION, f"{name.function}:{name.qualifier}")
         return {"StatusCode": 204}
     with code.changing:
@@ -172,70 +182,26 @@ def delete_function(context: Context, request: types.DeleteFunctionRequestTypeDe
             context.store.delete(FUNCTION, name.function)
             for version in published(context, name.function):
                 context.store.delete(VERSION, f"{name.function}:{version['Version']}")
+            for alias in aliases.of_function(context, name.function):
+                context.store.delete(ALIAS, f"{name.function}:{alias['Name']}")
             invoke_config.delete_all(context, name.function)
+            concurrency.delete(context, name.function)
         code.delete(context, name.function)
     return {"StatusCode": 204}
 
 
-@operation(
-    "Invoke",
-    "lambda",
-    honours=(
-        *("FunctionName", "InvocationType", "LogType", "Payload", "Qualifier", "ClientContext"),
-    ),
-)
-def invoke_function(context: Context, request: types.InvocationRequestTypeDef) -> Response:
-    """Run a function now (RequestResponse), soon (Event) or not at all (DryRun)."""
-    kind = request.get("InvocationType", "RequestResponse")
-    sent = cast(bytes, request.get("Payload")) or b""
-    limit = _MAX_PAYLOAD.get(kind, len(sent))
-    if len(sent) > limit:
-        message = (
-            f"{len(sent)} byte payload is too large for the {kind} invocation type "
-            f"(limit {limit} bytes)"
-        )
-        raise ApiError("RequestEntityTooLargeException", message, 413)
-    try:
-        payload = json_text.loads(sent or b"{}")
-    except ValueError as problem:
-        message = f"Could not parse request body into json: {problem}"
-        raise ApiError("InvalidRequestContentException", message) from None
-    client = _client_context(request.get("ClientContext"))
-    name = named(context, request)
-    function = with_defaults(get_version(context, name))
-    if kind == "DryRun":
-        return {"StatusCode": 204}
-    if kind == "Event":
-        arn = function_arn(context, name.function, name.qualifier)
-        context.functions.invoke_later(arn, payload)
-        return {"StatusCode": 202, "Payload": b""}
-    outcome = invocation.run(context, function, payload, client)
-    result: Document = {"StatusCode": 200, "ExecutedVersion": function["Version"]}
-    result["Payload"] = json.dumps(outcome.payload).encode()
-    if outcome.failed:
-        result["FunctionError"] = "Unhandled"
-    if request.get("LogType") == "Tail":
-        tail = "\n".join(outcome.lines).encode(errors="replace")[-4096:]
-        result["LogResult"] = base64.b64encode(tail).decode()
-    return result
-
-
-def _client_context(text: str | None) -> Document | None:
-    """What a client says of itself.
+def _layers(
+    context: Context,
+    request: types.CreateFunctionRequestTypeDef | types.UpdateFunctionConfigurationRequestTypeDef,
+) -> Document:
+    """The layers that a request sets.
 
     Raises:
-        ApiError: It is no base64 of a JSON object.
+        ApiError: A function cannot have them.
     """
-    if not text:
-        return None
-    try:
-        client = json_text.loads(base64.b64decode(text, validate=True))
-    except ValueError:
-        client = None
-    if not isinstance(client, dict):
-        message = "Client context must be a valid Base64-encoded JSON object."
-        raise ApiError("InvalidRequestContentException", message)
-    return client
+    if "Layers" not in request:
+        return {}
+    return {"Layers": layers.of_function(context, request["Layers"])}
 
 
 def _latest_only(

@@ -11,6 +11,7 @@ from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.services.functions.function import (
+    ALIAS,
     FUNCTION,
     LATEST,
     VERSION,
@@ -49,7 +50,7 @@ _OF_POLICY = "GetPolicy"
     ),
 )
 def add_permission(context: Context, request: types.AddPermissionRequestTypeDef) -> Response:
-    """Let a principal, such as events.amazonaws.com, invoke a function or a version of it."""
+    """Let a principal, such as events.amazonaws.com, invoke a function, a version or an alias."""
     name = named(context, request)
     if name.qualifier == LATEST:
         raise invalid_value("We currently do not support adding policies for $LATEST.")
@@ -68,7 +69,7 @@ def add_permission(context: Context, request: types.AddPermissionRequestTypeDef)
     if conditions:
         statement["Condition"] = conditions
     with context.store.transaction():
-        function = get_version(context, name)
+        function = _owner(context, name)
         check_revision(request, function, _OF_POLICY)
         if any(each["Sid"] == sid for each in function["Statements"]):
             message = (
@@ -87,7 +88,7 @@ def remove_permission(context: Context, request: types.RemovePermissionRequestTy
     """Remove a permission."""
     name = named(context, request)
     with context.store.transaction():
-        function = get_version(context, name)
+        function = _owner(context, name)
         if not function["Statements"]:
             raise missing("No policy is associated with the given resource.")
         kept = [each for each in function["Statements"] if each["Sid"] != request["StatementId"]]
@@ -100,8 +101,8 @@ def remove_permission(context: Context, request: types.RemovePermissionRequestTy
 
 @operation("GetPolicy", "lambda", honours=("FunctionName", "Qualifier"))
 def get_policy(context: Context, request: types.GetPolicyRequestTypeDef) -> Response:
-    """Who may invoke a function or a version of it."""
-    function = get_version(context, named(context, request))
+    """Who may invoke a function, a version or an alias of it."""
+    function = _owner(context, named(context, request))
     if not function["Statements"]:
         raise missing("The resource you requested does not exist.")
     policy = {"Version": "2012-10-17", "Id": "default", "Statement": function["Statements"]}
@@ -133,6 +134,16 @@ def holds(conditions: Any, account: str, source: str) -> bool:
     return True
 
 
+def _owner(context: Context, name: Name) -> Document:
+    """The document that has a policy: of the alias or version that the request names.
+
+    Raises:
+        ApiError: There is no such function, version or alias.
+    """
+    function = get_version(context, name)
+    return context.store.get(ALIAS, f"{name.function}:{name.qualifier}") or function
+
+
 def _principal(principal: str) -> str | dict[str, str]:
     """A principal as a policy names it.
 
@@ -157,4 +168,5 @@ def _keep(context: Context, name: Name, statements: list[Document]) -> None:
     if name.qualifier is None:
         context.store.update(FUNCTION, name.function, **fields)
     else:
-        context.store.update(VERSION, f"{name.function}:{name.qualifier}", **fields)
+        kind = VERSION if name.qualifier.isdigit() else ALIAS
+        context.store.update(kind, f"{name.function}:{name.qualifier}", **fields)

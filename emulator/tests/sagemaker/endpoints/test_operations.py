@@ -202,9 +202,8 @@ def test_an_update_leaves_no_gap(hosting: Hosting, endpoint: Any) -> None:
     [
         ("crash", {}, "did not pass the ping health check.* The last line: .*the model is broken"),
         (None, {}, "Could not find model data at s3://bucket/.*model.tar.gz"),
-        ("x", {"Image": "other"}, "no folder .*other"),
     ],
-    ids=["crash", "no data", "no image"],
+    ids=["crash", "no data"],
 )
 def test_failed_update_keeps_the_former_servers(
     hosting: Hosting, endpoint: Any, word: Any, changes: Any, message: str
@@ -350,6 +349,8 @@ def test_missing_models_configurations_and_endpoints_are_refused(
 def test_unsupported_models_and_variants_are_refused_at_creation(
     hosting: Hosting, name: str
 ) -> None:
+    with pytest.raises(ClientError, match=r"Requested image other not found\. .*no folder .*other"):
+        hosting.model(name, "first", Image="other")
     with pytest.raises(ClientError, match="AdditionalModelDataSources; the emulator fetches one"):
         hosting.model(name, "first", AdditionalModelDataSources=[])
     hosting.model(name, "first")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from emulator_process import BUCKET, Emulator
-from endpoint_client import ROLE, Hosting, variant_of
+from endpoint_client import Hosting, variant_of
 from local_context import local_context
 
 from sagemaker_emulator.sagemaker.endpoints import deployment, invoke
@@ -123,9 +123,7 @@ def test_traffic_is_not_shifted(served: Serverless) -> None:
 
 
 def test_endpoint_whose_model_does_not_start_is_failed(unserved: Serverless) -> None:
-    unserved.sagemaker.create_model(
-        ModelName=f"{unserved.name}-2", ExecutionRoleArn=ROLE, PrimaryContainer={"Image": "nothing"}
-    )
+    unserved.hosting.model(f"{unserved.name}-2", word="crash")
     unserved.config(unserved.name, serverless(f"{unserved.name}-2"))
     assert unserved.hosting.endpoint(unserved.name)["EndpointStatus"] == "Failed"
     unserved.sagemaker.delete_endpoint(EndpointName=unserved.name)

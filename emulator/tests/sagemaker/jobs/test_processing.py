@@ -142,6 +142,21 @@ def test_a_killed_script_is_told_that_memory_may_have_run_out(processed: Any, na
 
 
 @pytest.mark.parametrize(
+    "asked",
+    [{"ContainerArguments": ["a", "b"]}, {"ContainerEntrypoint": ["echo", "mine"]}],
+)
+def test_entry_point_of_the_image_is_used_where_none_is_named(
+    emulator: Emulator, processed: Any, name: str, asked: Any
+) -> None:
+    ended = processed(
+        processing(name, "pass", AppSpecification={"ImageUri": "with-entrypoint", **asked})
+    )
+    assert ended["ProcessingJobStatus"] == "Completed"
+    log = emulator.log("ProcessingJobs")
+    assert "mine" in log if "ContainerEntrypoint" in asked else f"{name}: red a b" in log
+
+
+@pytest.mark.parametrize(
     ("changes", "message"),
     [
         pytest.param(

@@ -65,6 +65,13 @@ def members(s3: Any, uri: str) -> dict[str, bytes]:
         return {name: file.read() for name, file in files.items() if file}
 
 
+def test_unknown_image_is_refused_before_a_job_is_created(sagemaker: Any, name: str) -> None:
+    with pytest.raises(ClientError, match=r"(?s)Cannot find the requested image: .*/nothing/bin"):
+        sagemaker.create_training_job(**training(name, image="nothing"))
+    with pytest.raises(ClientError, match="not found: there is no training job"):
+        sagemaker.describe_training_job(TrainingJobName=name)
+
+
 @pytest.mark.parametrize("image", ["plain", "warm"])
 def test_training_keeps_the_container_contract(
     s3: Any, trained: Any, name: str, image: Any

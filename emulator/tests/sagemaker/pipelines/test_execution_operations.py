@@ -4,7 +4,7 @@ import json
 
 import pytest
 from pipeline_bench import TOKEN, Bench
-from pipeline_steps import definition, fail, get, processing
+from pipeline_steps import ROLE, definition, fail, get, processing
 
 from sagemaker_emulator.errors import ApiError
 
@@ -28,10 +28,12 @@ def test_start_with_an_unknown_parameter_is_refused(bench: Bench) -> None:
         bench.start({"Nope": "1"})
 
 
-def test_start_with_an_mlflow_experiment_is_refused(bench: Bench) -> None:
+def test_execution_has_the_role_of_its_pipeline(bench: Bench) -> None:
     bench.create(fail("A"))
-    with pytest.raises(ApiError, match="variable MLFLOW_EXPERIMENT_NAME"):
-        bench.start(MlflowExperimentName="mine")
+    with pytest.raises(ApiError, match="You can't specify RoleArn for a pipeline that you create"):
+        bench.start(RoleArn=ROLE)
+    described = bench.call("DescribePipelineExecution", PipelineExecutionArn=bench.start())
+    assert described.get("RoleArn") is None
 
 
 def test_repeated_token_returns_the_first_execution(bench: Bench) -> None:

@@ -159,7 +159,7 @@ def test_a_model_without_its_data_is_refused(sagemaker: Any) -> None:
     with pytest.raises(ClientError, match=r"Could not find model data at s3://nowhere/model\.tar"):
         sagemaker.create_model(
             ModelName="no-data",
-            PrimaryContainer={"Image": IMAGE, "ModelDataUrl": "s3://nowhere/model.tar.gz"},
+            PrimaryContainer={"Image": "plain", "ModelDataUrl": "s3://nowhere/model.tar.gz"},
         )
 
 
@@ -179,3 +179,18 @@ def test_a_package_keeps_the_etag_that_its_model_data_had(
     assert package["InferenceSpecification"]["Containers"] == [
         {**container, "ModelDataETag": written}
     ]
+
+
+def test_versions_are_described_together(sagemaker: Any, group: str) -> None:
+    first, second = create(sagemaker, group), create(sagemaker, group)
+    missing = f"{first.rpartition('/')[0]}/9"
+    found = sagemaker.batch_describe_model_package(ModelPackageArnList=[first, second, missing])
+    summaries = found["ModelPackageSummaries"]
+    assert {arn: each["ModelPackageVersion"] for arn, each in summaries.items()} == {
+        first: 1,
+        second: 2,
+    }
+    assert summaries[first]["InferenceSpecification"]["Containers"][0]["Image"] == IMAGE
+    error = found["BatchDescribeModelPackageErrorMap"][missing]
+    assert error["ErrorCode"] == "ValidationException"
+    assert "does not exist" in error["ErrorResponse"]

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.exceptions import ClientError
 from pipeline_client import IMAGE
 from pipeline_steps import ROLE
 
@@ -62,3 +63,7 @@ def test_best_trial_is_a_training_job_with_a_model(emulator: Any) -> None:
     job = client.describe_training_job(TrainingJobName=best["TrainingJobName"])
     assert job["HyperParameters"]["word"] == best["TunedHyperParameters"]["word"]
     assert job["ModelArtifacts"]["S3ModelArtifacts"].startswith(f"s3://bucket/models/{NAME}-")
+    client.delete_hyper_parameter_tuning_job(HyperParameterTuningJobName=NAME)
+    with pytest.raises(ClientError, match="ResourceNotFound"):
+        client.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=NAME)
+    assert client.describe_training_job(TrainingJobName=best["TrainingJobName"])

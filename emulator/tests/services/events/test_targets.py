@@ -88,11 +88,17 @@ def test_a_log_group_gets_the_event_as_a_line(context: Context) -> None:
 
 
 def test_a_target_of_another_kind_is_refused_by_name(context: Context) -> None:
-    bus = "arn:aws:events:us-east-1:123456789012:event-bus/default"
-    done = put_rule(context, {"Arn": bus})
+    stream = "arn:aws:kinesis:us-east-1:123456789012:stream/s"
+    done = put_rule(context, {"Arn": stream})
     assert done["FailedEntryCount"] == 1
     assert done["FailedEntries"][0]["ErrorCode"] == "UnsupportedTarget"
-    assert bus in done["FailedEntries"][0]["ErrorMessage"]
+    assert stream in done["FailedEntries"][0]["ErrorMessage"]
+
+
+def test_a_rule_that_sends_to_its_own_bus_is_refused(context: Context) -> None:
+    bus = "arn:aws:events:us-east-1:123456789012:event-bus/default"
+    with pytest.raises(ApiError, match="its own event bus"):
+        put_rule(context, {"Arn": bus})
 
 
 class Failing:

@@ -48,7 +48,7 @@ def test_what_is_set_is_shown(functions: Any, function: str) -> None:
 @pytest.mark.parametrize(
     "members, message",
     [
-        ({"Layers": ["arn:aws:lambda:us-east-1:123456789012:layer:l:1"]}, "with Layers"),
+        ({"Layers": ["arn:aws:lambda:us-east-1:123456789012:layer:l:1"]}, "does not exist"),
         ({"ImageConfig": {"Command": ["x"]}}, r"with ImageConfig\.Command"),
         ({"LoggingConfig": {"ApplicationLogLevel": "INFO"}}, "ApplicationLogLevel"),
         ({"LoggingConfig": {"LogFormat": "JSON"}}, r"LoggingConfig\.LogFormat"),

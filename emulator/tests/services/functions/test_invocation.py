@@ -14,6 +14,7 @@ from waiting import wait_until
 
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.services.functions import invocation, invoker, operations, versions
+from sagemaker_emulator.services.functions.invoke import invoke_function
 
 ROLE = "arn:aws:iam::123456789012:role/lambda"
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="Linux only")
@@ -48,7 +49,7 @@ def create(context: Context, source: str, **more: Any) -> None:
 
 def invoke(context: Context, event: object) -> dict[str, Any]:
     request: Any = {"FunctionName": "f", "Payload": json.dumps(event).encode()}
-    return dict(operations.invoke_function(context, request))
+    return dict(invoke_function(context, request))
 
 
 def test_an_invocation_that_fails_is_tried_three_times(
@@ -56,7 +57,7 @@ def test_an_invocation_that_fails_is_tried_three_times(
 ) -> None:
     monkeypatch.setattr(invoker, "RETRY_AFTER", (0, 0))
     create(context, "def handler(event, context): 1 / 0")
-    operations.invoke_function(context, {"FunctionName": "f", "InvocationType": "Event"})
+    invoke_function(context, {"FunctionName": "f", "InvocationType": "Event"})
     wait_until(lambda: list(context.logs.read("/aws/lambda/f", "asynchronous")), 20)
     (line,) = context.logs.read("/aws/lambda/f", "asynchronous")
     assert "given up after 3 tries" in line
@@ -102,7 +103,7 @@ def test_function_of_an_earlier_version_runs_and_has_the_defaults(context: Conte
     made: Any = versions.publish_version(context, name)
     assert made["Version"] == "1"
     request: Any = {**name, "Payload": b"[1]", "Qualifier": "1"}
-    answer = operations.invoke_function(context, request)
+    answer = invoke_function(context, request)
     assert answer["Payload"] == b"[1]"
 
 

@@ -95,8 +95,8 @@ def test_unsupported_functions_are_refused(functions: Any, function: str) -> Non
         )
     with pytest.raises(functions.exceptions.ResourceNotFoundException):
         functions.invoke(FunctionName="nobody", Payload=b"{}")
-    with pytest.raises(ClientError, match=r"UnknownOperationException.*CreateAlias"):
-        functions.create_alias(FunctionName=function, Name="live", FunctionVersion="1")
+    with pytest.raises(ClientError, match=r"UnknownOperationException.*CreateFunctionUrlConfig"):
+        functions.create_function_url_config(FunctionName=function, AuthType="NONE")
 
 
 @pytest.mark.parametrize(

@@ -233,8 +233,8 @@ def test_a_universal_target_calls_an_operation(context: Context) -> None:
 def test_an_event_is_put_on_the_bus(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[tuple[Any, ...]] = []
 
-    def emit(*event: Any) -> str:
-        seen.append(event)
+    def emit(*event: Any, bus: str) -> str:
+        seen.append((*event, bus))
         return "id"
 
     monkeypatch.setattr(context.events, "emit", emit)
@@ -243,7 +243,7 @@ def test_an_event_is_put_on_the_bus(context: Context, monkeypatch: pytest.Monkey
     create(context, {"Arn": bus, "Input": '{"n": 1}', **about})
     fire(context)
     wait_until(lambda: seen, 30)
-    assert seen == [("watch", {"n": 1}, [ARN], "stock")]
+    assert seen == [("watch", {"n": 1}, [ARN], "stock", "default")]
 
 
 def test_a_schedule_fires_in_the_server_and_not_again_after_a_restart(

@@ -115,12 +115,6 @@ def parse(text: str) -> Definition:
             f"Unsupported pipeline definition Version {document.get('Version')!r}: use {VERSION!r}."
         )
     members.check_members(document, members.DEFINITION, "the definition")
-    if document.get("MlflowConfig"):
-        raise DefinitionError(
-            "MlflowConfig is not supported: the emulator passes no MLflow server or experiment to "
-            "a pipeline's jobs. Remove it, and set the variable MLFLOW_EXPERIMENT_NAME in a "
-            "step's Environment."
-        )
     parameters: dict[str, Parameter] = {}
     for entry in _objects(document, "Parameters", "the definition"):
         parameter = Parameter.parse(entry)

@@ -20,6 +20,7 @@ DEFINITION = (
     "Steps",
 )
 EXPERIMENT = ("ExperimentName", "TrialName")
+MLFLOW = ("MlflowResourceArn", "MlflowExperimentName")
 PARAMETER = ("Name", "Type", "DefaultValue", "EnumValues", "Description")
 CACHE = ("Enabled", "ExpireAfter")
 RETRY_POLICY = (

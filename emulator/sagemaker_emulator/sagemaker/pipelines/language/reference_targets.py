@@ -20,6 +20,26 @@ def check_target(
         DefinitionError: if what it names does not exist; the message lists what does.
     """
     where = f"step '{step.name}', {path}: '{reference.text}'"
+    if reference.root != "Steps":
+        check_start_value(definition, where, reference)
+        return
+    target = definition.steps.get(reference.name)
+    if target is None:
+        raise DefinitionError(
+            f"{where} refers to no step of this pipeline. Steps: {', '.join(definition.steps)}."
+        )
+    if target is step:
+        raise DefinitionError(f"{where} refers to the step itself.")
+    _check_property(target, reference, where)
+
+
+def check_start_value(definition: Definition, where: str, reference: Reference) -> None:
+    """Check that a reference has a value when the execution starts.
+
+    Raises:
+        DefinitionError: if what it names does not exist, or is a step's; the message begins with
+            `where` and lists what does exist.
+    """
     if reference.root == "Parameters":
         if reference.name not in definition.parameters or reference.path:
             declared = ", ".join(definition.parameters) or "none"
@@ -33,14 +53,10 @@ def check_target(
                 f"Execution variables: {', '.join(EXECUTION_VARIABLES)}."
             )
     else:
-        target = definition.steps.get(reference.name)
-        if target is None:
-            raise DefinitionError(
-                f"{where} refers to no step of this pipeline. Steps: {', '.join(definition.steps)}."
-            )
-        if target is step:
-            raise DefinitionError(f"{where} refers to the step itself.")
-        _check_property(target, reference, where)
+        raise DefinitionError(
+            f"{where} refers to a step, but is evaluated when the execution starts. Use a "
+            "parameter, an execution variable or a text."
+        )
 
 
 def _check_property(target: StepDefinition, reference: Reference, where: str) -> None:

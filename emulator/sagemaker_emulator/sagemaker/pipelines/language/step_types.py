@@ -86,6 +86,22 @@ RESOURCE_STEPS: dict[str, ResourceStepType] = {
         ),
     )
 }
+_SPARK = (
+    "Run the script in a Processing step whose image has pyspark, or call what runs it from a "
+    "Lambda or Callback step."
+)
+_CHECK = "Compute it in a Processing step, and judge its report in a Condition step."
+# The SDK's other step types (StepTypeEnum), and Glue, which only Studio's editor writes: what to
+# do instead. A job of the SDK's NotebookJobStep and of `@step` is a Training step.
+NOT_RUN = {
+    "QualityCheck": _CHECK,
+    "ClarifyCheck": _CHECK,
+    "EMR": _SPARK,
+    "EMRServerless": _SPARK,
+    "Glue": _SPARK,
+    "AutoML": "Search with a Tuning step over a training script of your own, for example one that "
+    "uses AutoGluon, and register its best model with a RegisterModel step.",
+}
 SUPPORTED = (*RESOURCE_STEPS, "Condition", "Fail", "Lambda", "Callback")
 RETRYABLE = ("Processing", "Training", "Tuning", "Model", "RegisterModel", "Transform")
 

@@ -3,7 +3,7 @@
 Each check is a function of the definition; its DefinitionError names the step and the key.
 """
 
-from typing import Any
+from collections.abc import Iterable
 
 from sagemaker_emulator.sagemaker.pipelines.language import (
     conditions,
@@ -24,14 +24,16 @@ from sagemaker_emulator.sagemaker.pipelines.language.expressions import (
     references,
 )
 from sagemaker_emulator.sagemaker.pipelines.language.graph import order
-from sagemaker_emulator.sagemaker.pipelines.language.reference_targets import check_target
+from sagemaker_emulator.sagemaker.pipelines.language.reference_targets import (
+    check_start_value,
+    check_target,
+)
 from sagemaker_emulator.sagemaker.pipelines.language.step_types import (
+    NOT_RUN,
     RESOURCE_STEPS,
     RETRYABLE,
     SUPPORTED,
 )
-
-_CHECK_INSTEAD = " Compute it in a Processing step, and judge its report in a Condition step."
 
 
 def validate(definition: Definition) -> None:
@@ -40,7 +42,7 @@ def validate(definition: Definition) -> None:
     Raises:
         DefinitionError: for the first fault.
     """
-    _check_document(definition.document)
+    _check_document(definition)
     for step in definition.steps.values():
         _check_type_and_members(step)
         check(step.evaluated, f"step '{step.name}'")
@@ -66,25 +68,45 @@ def validate(definition: Definition) -> None:
     order(definition.waits)
 
 
-def _check_document(document: dict[str, Any]) -> None:
+def _check_document(definition: Definition) -> None:
     """Check what is beside the steps."""
+    document = definition.document
     for entry in document.get("Parameters") or []:
         parameters.check(entry)
     metadata = document.get("Metadata") or {}
     if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
         raise DefinitionError("Metadata of the definition must be a JSON object of texts.")
-    experiment = document.get("PipelineExperimentConfig") or {}
-    if not isinstance(experiment, dict):
-        raise DefinitionError("PipelineExperimentConfig must be a JSON object.")
-    members.check_members(experiment, members.EXPERIMENT, "PipelineExperimentConfig")
+    _check_names(definition, "PipelineExperimentConfig", members.EXPERIMENT)
+    _check_names(definition, "MlflowConfig", members.MLFLOW)
+    server = (document.get("MlflowConfig") or {}).get("MlflowResourceArn") or ""
+    if isinstance(server, str) and server and ":mlflow-" not in server:
+        raise DefinitionError(
+            f"MlflowResourceArn of MlflowConfig is '{server}', which is not the ARN of an MLflow "
+            "tracking server or app: arn:aws:sagemaker:REGION:ACCOUNT:mlflow-tracking-server/NAME."
+        )
+
+
+def _check_names(definition: Definition, member: str, allowed: Iterable[str]) -> None:
+    """Check an object of texts and expressions that are evaluated when an execution starts."""
+    names = definition.document.get(member) or {}
+    if not isinstance(names, dict):
+        raise DefinitionError(f"{member} must be a JSON object.")
+    members.check_members(names, allowed, member)
+    check(names, member)
+    for name, value in names.items():
+        if value is not None and not isinstance(value, str) and not is_expression(value):
+            raise DefinitionError(f"{name} of {member} must be a text or an expression.")
+    for path, reference in references(names):
+        check_start_value(definition, f"{member}, {path}: '{reference.text}'", reference)
 
 
 def _check_type_and_members(step: StepDefinition) -> None:
     if step.type not in SUPPORTED:
-        instead = _CHECK_INSTEAD if step.type in ("ClarifyCheck", "QualityCheck") else ""
+        instead = NOT_RUN.get(step.type, "")
         raise DefinitionError(
             f"Step '{step.name}' is of Type '{step.type}', which this emulator does not run. "
-            f"Types it runs: {', '.join(SUPPORTED)}.{instead}"
+            f"Types it runs: {', '.join(SUPPORTED)}."
+            + (f" {instead}" if instead else members.nearest(step.type, SUPPORTED))
         )
     if step.entry.get("RetryPolicies") and step.type not in RETRYABLE:
         raise DefinitionError(

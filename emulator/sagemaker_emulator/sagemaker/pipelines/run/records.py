@@ -56,12 +56,12 @@ class ExecutionRecord(TypedDict):
     PipelineExecutionDescription: str | None
     PipelineExecutionStatus: str
     PipelineExperimentConfig: types.PipelineExperimentConfigTypeDef | None
+    MLflowConfig: NotRequired[dict[str, str] | None]
     Parameters: dict[str, ParameterValue]
     CreationTime: float
     LastModifiedTime: float
     ParallelismConfiguration: types.ParallelismConfigurationTypeDef | None
     SelectiveExecutionConfig: types.SelectiveExecutionConfigOutputTypeDef | None
-    RoleArn: str
     DefinitionName: NotRequired[str]
     FailureReason: NotRequired[str | None]
 

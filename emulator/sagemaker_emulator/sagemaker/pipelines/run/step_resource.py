@@ -13,6 +13,7 @@ from sagemaker_emulator.sagemaker.pipelines.language.retries import (
     classify_failure,
 )
 from sagemaker_emulator.sagemaker.pipelines.language.step_types import RESOURCE_STEPS, resource_name
+from sagemaker_emulator.sagemaker.pipelines.run.execution_values import tracked
 from sagemaker_emulator.sagemaker.pipelines.run.step_run import StepRun, StoppedError
 
 _ALPHABET = string.ascii_letters + string.digits
@@ -122,8 +123,10 @@ class StepResource:
     def _create(self, name: str, arguments: dict[str, Any]) -> str:
         operation, request = self._create_operation, {self._name_member: name, **arguments}
         if "ExperimentConfig" in self._type.request.members:
-            config = self._run.execution.get("PipelineExperimentConfig")
-            request |= job_components.ensure_trial(self._context, config)
+            experiment = self._run.execution.get("PipelineExperimentConfig")
+            request |= job_components.ensure_trial(self._context, experiment)
+        config = self._run.execution.get("MLflowConfig")
+        request = tracked(self._context, self._type.type, request, config)
         group = arguments.get("ModelPackageGroupName")
         if self._type.type == "RegisterModel" and group:
             if self._name_member not in self._run.step.arguments:

@@ -12,6 +12,7 @@ from sagemaker_emulator.sagemaker.pipelines.language.definition import Definitio
 from sagemaker_emulator.sagemaker.pipelines.language.definition_errors import StepError
 from sagemaker_emulator.sagemaker.pipelines.language.expressions import Scope, evaluate
 from sagemaker_emulator.sagemaker.pipelines.run import records
+from sagemaker_emulator.sagemaker.pipelines.run.execution_values import execution_variables
 from sagemaker_emulator.sagemaker.pipelines.run.finished_steps import FinishedSteps, PropertyFiles
 
 # Waits end when the document changes or the execution is stopped; this bounds how long it takes
@@ -101,16 +102,7 @@ class StepRun:
         properties = FinishedSteps(self.context.store, self.arn)
         return Scope(
             parameters=self.execution["Parameters"],
-            execution={
-                "PipelineName": self.execution["PipelineName"],
-                "PipelineArn": self.execution["PipelineArn"],
-                "PipelineExecutionId": self.execution_id,
-                "PipelineExecutionArn": self.arn,
-                "StartDateTime": records.format_time(self.execution["CreationTime"]),
-                "CurrentDateTime": records.format_time(time.time()),
-                "TrainingJobName": job_name,
-                "ProcessingJobName": job_name,
-            },
+            execution=execution_variables(self.execution, job_name),
             properties=properties,
             property_files=PropertyFiles(self.definition, properties),
             read_json=self._read_json,

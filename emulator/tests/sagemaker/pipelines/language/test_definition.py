@@ -26,11 +26,6 @@ VERSION = "2020-12-01"
             "Unknown member 'Parameter' in the definition: allowed are Version, Metadata",
             id="unknown member",
         ),
-        pytest.param(
-            json.dumps({"Version": VERSION, "MlflowConfig": {"MlflowExperimentName": "mine"}}),
-            "set the variable MLFLOW_EXPERIMENT_NAME in a step's Environment",
-            id="MLflow",
-        ),
     ],
 )
 def test_wrong_document_is_refused(text: str, message: str) -> None:

@@ -83,6 +83,21 @@ def test_valid_definition_is_accepted() -> None:
             id="check step",
         ),
         pytest.param(
+            [{"Name": "Q", "Type": "EMRServerless", "Arguments": {"ApplicationId": "a"}}],
+            "Run the script in a Processing step whose image has pyspark",
+            id="Spark step",
+        ),
+        pytest.param(
+            [{"Name": "Q", "Type": "AutoML", "Arguments": {}}],
+            "Search with a Tuning step over a training script",
+            id="AutoML step",
+        ),
+        pytest.param(
+            [{"Name": "Q", "Type": "Trainning", "Arguments": {}}],
+            "Did you mean 'Training'?",
+            id="misspelt step type",
+        ),
+        pytest.param(
             [fail("A", DependOn=["B"])],
             "Unknown member 'DependOn' in step 'A': allowed are Name, Type",
             id="member of a step",

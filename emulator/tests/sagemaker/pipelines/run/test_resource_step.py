@@ -87,7 +87,7 @@ def test_job_that_ended_because_the_emulator_stopped_runs_again(bench: Bench) ->
 
 
 def test_resource_that_an_interrupted_step_had_created_is_kept(bench: Bench) -> None:
-    arguments = {"ExecutionRoleArn": ROLE, "PrimaryContainer": {"Image": "image"}}
+    arguments = {"ExecutionRoleArn": ROLE, "PrimaryContainer": {"Image": "plain"}}
     bench.create({"Name": "Create", "Type": "Model", "Arguments": arguments})
     arn, _ = bench.run()
     before = bench.steps(arn)["Create"]["Metadata"]

@@ -1,0 +1,1 @@
+"""Lineage: artifacts, actions, contexts, the associations between them, and queries."""
