@@ -20,6 +20,7 @@ from sagemaker_emulator.services.logs.common import (
     page,
     refused_if_gone,
 )
+from sagemaker_emulator.services.logs.filters import METRIC, filters_of
 from sagemaker_emulator.services.logs.log_files import (
     about_group,
     group_folders,
@@ -49,6 +50,7 @@ def delete_log_group(context: Context, request: types.DeleteLogGroupRequestTypeD
     """Delete a group with its streams."""
     with refused_if_gone():
         files(context).delete_group(request["logGroupName"])
+    files(context).watcher.delete(request["logGroupName"])
     return {}
 
 
@@ -139,7 +141,7 @@ def _summary(context: Context, group: Mapping[str, Any]) -> types.LogGroupTypeDe
     summary: types.LogGroupTypeDef = {
         "logGroupName": group["logGroupName"],
         "creationTime": int(about["created"] * 1000),
-        "metricFilterCount": 0,
+        "metricFilterCount": len(filters_of(context, METRIC, group["logGroupName"])),
         "arn": f"{arn}:*",
         "logGroupArn": arn,
         "logGroupClass": about.get("logGroupClass", _STANDARD),
