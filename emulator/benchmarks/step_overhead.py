@@ -97,16 +97,21 @@ def measure_many(client: SageMakerClient, steps: int, server: psutil.Process) ->
     seconds = execution(client, "many", [step(index, command) for index in range(steps)])
     after = server.cpu_times()
     cpu = after.user + after.system - before.user - before.system
+    own = sum(psutil.Process().cpu_times()[:4])  # with that of the processes
     began = time.perf_counter()
     for _ in range(steps):
         subprocess.run(command)
     loop = time.perf_counter() - began
+    loop_cpu = sum(psutil.Process().cpu_times()[:4]) - own
     began = time.perf_counter()
     with ThreadPoolExecutor(PARALLEL) as pool:
         list(pool.map(lambda _: subprocess.run(command), range(steps)))
     at_once = time.perf_counter() - began
     print(f"{steps} independent steps: {seconds:.2f} s, {1000 * seconds / steps:.1f} ms for each")
-    print(f"  the server's CPU time: {1000 * cpu / steps:.1f} ms for each")
+    print(
+        f"  the server's CPU time: {1000 * cpu / steps:.1f} ms for each, "
+        f"{cpu / loop_cpu:.0f} times that of the processes in a loop"
+    )
     print(
         f"  the processes in a loop: {loop:.2f} s; the steps take {seconds / loop:.1f} times that"
     )

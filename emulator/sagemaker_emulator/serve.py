@@ -20,8 +20,9 @@ from sagemaker_emulator.aws.ports import Service
 from sagemaker_emulator.call_record import CallRecord
 from sagemaker_emulator.connection import LONGEST_HEAD, BoundedProtocol, raise_file_limit
 from sagemaker_emulator.containers import environment
-from sagemaker_emulator.containers.runtime import Runtime, choose_sandbox
+from sagemaker_emulator.containers.runtime import Runtime
 from sagemaker_emulator.containers.sandbox import SandboxUnavailable
+from sagemaker_emulator.containers.sandboxes import choose_sandbox
 from sagemaker_emulator.credentials import Credentials
 from sagemaker_emulator.errors import StartError
 from sagemaker_emulator.options import Options, choose_sockets, require_images
@@ -57,7 +58,14 @@ from sagemaker_emulator.services.alarms import tags as alarm_tags
 from sagemaker_emulator.services.alarms.alarms import Alarms
 from sagemaker_emulator.services.clock import Clock
 from sagemaker_emulator.services.deliveries import Deliveries
-from sagemaker_emulator.services.events import buses, entries, rule_targets, rules
+from sagemaker_emulator.services.events import (
+    archives,
+    buses,
+    entries,
+    replays,
+    rule_targets,
+    rules,
+)
 from sagemaker_emulator.services.events import tags as rule_tags
 from sagemaker_emulator.services.events.bus import EventBus
 from sagemaker_emulator.services.functions import (
@@ -75,10 +83,12 @@ from sagemaker_emulator.services.functions import tags as function_tags
 from sagemaker_emulator.services.functions.invoker import Invoker
 from sagemaker_emulator.services.functions.queue_pollers import QueuePollers
 from sagemaker_emulator.services.logs import events as log_events
+from sagemaker_emulator.services.logs import filter_operations as log_filters
 from sagemaker_emulator.services.logs import groups as log_groups
 from sagemaker_emulator.services.logs import queries as log_queries
 from sagemaker_emulator.services.logs import retention as log_retention
 from sagemaker_emulator.services.logs import streams as log_streams
+from sagemaker_emulator.services.logs.filters import LogFilters
 from sagemaker_emulator.services.logs.log_files import LogFiles
 from sagemaker_emulator.services.metrics import Metrics
 from sagemaker_emulator.services.moto_fallback import MotoFallback
@@ -109,6 +119,8 @@ OPERATIONS: tuple[ModuleType, ...] = (
         rule_targets,
         entries,
         buses,
+        archives,
+        replays,
         rule_tags,
         functions,
         policy,
@@ -127,6 +139,7 @@ OPERATIONS: tuple[ModuleType, ...] = (
         log_streams,
         log_events,
         log_queries,
+        log_filters,
         scaling,
         scaling_tags,
         log_retention,
@@ -170,6 +183,7 @@ def connect(context: Context, runtime: str) -> None:
     context.alarms = Alarms(context)
     context.events = EventBus(context)
     context.functions = Invoker(context)
+    LogFilters(context)
     context.source_mappings = QueuePollers(context)
     runners = {PROCESSING: processing.run, TRAINING: training.run, TRANSFORM: transform.run}
     context.jobs = RunningJobs(context, runners)

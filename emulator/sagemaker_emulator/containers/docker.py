@@ -72,7 +72,10 @@ class Docker:
     def inside(self, launch: Launch, image: Image, prepared: str) -> Launch:
         return launch  # an image has variables of its own
 
-    def warm(self, launch: Launch) -> Launch:
+    def discard(self, launch: Launch) -> None:
+        return None
+
+    def warm(self, launch: Launch) -> Start:
         raise NotImplementedError("no docker container is warm")
 
     def cold(self, launch: Launch, prepared: str) -> Start:
@@ -107,8 +110,13 @@ class Docker:
             "environment": {**os.environ, **hidden},
             "directory": str(folder.parent),
         }
-        # A SIGKILL reaches the client of `docker run` only, never the container.
-        return Start(started, killed=lambda: _remove(name))
+
+        def ended(code: int | None) -> None:
+            if code is None or code < 0:
+                # A signal reaches the client of `docker run` only, never the container.
+                _remove(name)
+
+        return Start(started, ended=ended)
 
     def close(self) -> None:
         command = ["docker", "ps", "--all", "--quiet", "--filter", f"label={LABEL}={self._owner}"]

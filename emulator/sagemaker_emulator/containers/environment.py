@@ -24,7 +24,7 @@ Log = Callable[[str], None]
 # Runs a program with these variables to its end, gives each line that it prints to a log, and
 # returns its exit code and its lines.
 Run = Callable[[Sequence[str], Mapping[str, str], Log], tuple[int, list[str]]]
-_PIP_TURNS = Path(__file__).with_name("pip_turns.py")
+_PRIVATE_LAYER = Path(__file__).with_name("private_layer.py")
 _DIFFERENCES = "differences-from-aws.txt"  # in an environment
 
 
@@ -61,7 +61,7 @@ def path_of(image: Image, environments: Path) -> Path:
 
 def _of_folder(image: Image) -> str:
     """What the names of the environments of an image's folder begin with; 6 digits are to come."""
-    built_from = _PIP_TURNS.read_bytes() + image.requirements.read_bytes()
+    built_from = _PRIVATE_LAYER.read_bytes() + image.requirements.read_bytes()
     built_from += platform.python_version().encode() + image.python.encode()
     if image.overrides.is_file():
         built_from += image.overrides.read_bytes()
@@ -214,8 +214,8 @@ def _build(image: Image, folder: Path, build: Build) -> None:
     # the image's packages, which may pin another pip, or hashes that this one lacks.
     _uv(image, [*install, "pip", *_find_links()], build)
     for packages in folder.glob("lib/python*/site-packages"):
-        shutil.copy(_PIP_TURNS, packages / "emulator_pip_turns.py")
-        (packages / "emulator_pip_turns.pth").write_text("import emulator_pip_turns\n")
+        shutil.copy(_PRIVATE_LAYER, packages / "emulator_layer.py")
+        (packages / "emulator_layer.pth").write_text("import emulator_layer\n")
     requirements, pins = image.requirements, image.packages
     if not pins:  # uv warns about an empty file
         return

@@ -48,12 +48,12 @@ class Process:
         channel: socket.socket,
         output: int,
         host: "Host",
-        killed: Callable[[], None] | None = None,
+        ended: Callable[[int | None], None] | None = None,
     ) -> None:
         self._channel = channel
         self._output = output
         self._host = host
-        self._killed = killed
+        self._when_ended = ended
         self._code: int | None = None
         self._ended = threading.Event()
         self.stopped: str | None = None
@@ -105,8 +105,8 @@ class Process:
         """
         if not self._ended.is_set():
             self._code = self._read_code()
-            if self._killed is not None and (self._code is None or self._code < 0):
-                self._killed()
+            if self._when_ended is not None:
+                self._when_ended(self._code)
             self._host.ended()
         if self._code is None:
             raise HostLost("the process that ran the container was killed")
@@ -185,14 +185,14 @@ class Host:
     def start(
         self,
         launch: Launch,
-        killed: Callable[[], None] | None = None,
+        ended: Callable[[int | None], None] | None = None,
         check: Callable[[], None] = lambda: None,
     ) -> Process:
         """Fork a container; the first one waits for the host's imports.
 
         Args:
             launch: What to run.
-            killed: Called when a signal has ended it, or its host.
+            ended: Called with its exit code when it has ended; see `Start`.
             check: Called while it waits; whatever it raises ends the wait.
 
         Raises:
@@ -202,7 +202,7 @@ class Host:
             self._running += 1
         try:
             self._wait_until_ready(check)
-            return self._start(launch, killed)
+            return self._start(launch, ended)
         except BaseException:
             self.ended()
             raise
@@ -225,7 +225,7 @@ class Host:
                 raise HostLost("the host process ended before it was ready")
             self._ready = True
 
-    def _start(self, launch: Launch, killed: Callable[[], None] | None) -> Process:
+    def _start(self, launch: Launch, ended: Callable[[int | None], None] | None) -> Process:
         ours, theirs = socket.socketpair()
         read, write = os.pipe()
         try:
@@ -239,7 +239,7 @@ class Host:
         finally:
             theirs.close()
             os.close(write)
-        return Process(ours, read, self, killed)
+        return Process(ours, read, self, ended)
 
     @property
     def idle(self) -> float:

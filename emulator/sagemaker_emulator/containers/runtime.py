@@ -1,63 +1,26 @@
 """Start containers: the image's environment, the sandbox and the host process put together."""
 
 import os
-import re
-import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sagemaker_emulator.containers import image
-from sagemaker_emulator.containers.docker import Docker
+from sagemaker_emulator.containers import image, warm_script
 from sagemaker_emulator.containers.environment import Build, Log, differences
 from sagemaker_emulator.containers.host.channel import Launch
 from sagemaker_emulator.containers.host_pool import HostPool
 from sagemaker_emulator.containers.process import Host, HostLost, Owner, Process
+from sagemaker_emulator.containers.relocation import OPT_ML
 from sagemaker_emulator.containers.sandbox import (
     HOST_NAME,
     LOOPBACK,
-    OPT_ML,
-    Bwrap,
-    Relocate,
     Sandbox,
-    SandboxUnavailable,
-    Unshare,
-    etc_folder,
     variables,
+    write_etc,
 )
 
 IDLE_SECONDS = 600.0
-# Read by the interpreter or the loader before a warm child could set them.
-_READ_AT_START = re.compile(r"PYTHON|LD_|MALLOC_|OPENBLAS_|MKL_|KMP_|GOMP_")
-# In the order in which `auto` tries them: only `unshare` and `relocate` have warm containers by
-# themselves, and bwrap may be allowed where unshare is not.
-SANDBOXES = (Unshare, Bwrap, Relocate)
-
-
-def choose_sandbox(requested: str, state: Path) -> Sandbox:
-    """Probe the machine for a sandbox.
-
-    Args:
-        requested: Its kind, or `auto` for the first of `SANDBOXES` that works here.
-        state: The state folder, which holds `environments/`.
-
-    Raises:
-        SandboxUnavailable: The requested one does not work; the message tells why.
-    """
-    state = state.resolve()
-    environments = state / "environments"
-    failure = ""
-    for kind in SANDBOXES:
-        if requested in ("auto", kind.kind) and not (failure := kind.failure()):
-            return kind(environments)
-    if requested == Docker.kind and not (failure := Docker.failure()):
-        return Docker(state)
-    kinds = ", ".join(kind.kind for kind in (*SANDBOXES, Docker))
-    raise SandboxUnavailable(
-        f"runtime {requested!r} does not work on this machine: {failure}. "
-        f"Use --runtime auto, or one of: {kinds}."
-    )
 
 
 @dataclass(frozen=True)
@@ -180,29 +143,51 @@ class Runtime:
         found = image.find(self._images, container.image)
         container.ml.mkdir(parents=True, exist_ok=True)
         (container.folder / "opt").mkdir(exist_ok=True)
+        write_etc(container.folder, container.host, container.hosts)
         base: Launch = {
             "argv": list(container.command),
             "script": None,
             "environment": self._settings(container),
             "folder": str(container.ml),
             "mount": "",
-            "etc": str(etc_folder(container.folder, container.host, container.hosts)),
+            "etc": str(container.folder),
             "host": container.host,
+            "layer": "",
+            "base": "",
             "hosts": dict(container.hosts),
             "directory": OPT_ML,
             "nice": container.nice,
         }
         prepared = self.sandbox.prepare(found, self._build(log, owner))
         launch = self.sandbox.inside(base, found, prepared)
-        if script := self._script(found, prepared, container, launch):
+        try:
+            return self._start_launch(launch, found, prepared, container, log, owner)
+        except BaseException:
+            self.sandbox.discard(launch)
+            raise
+
+    def _start_launch(
+        self,
+        launch: Launch,
+        found: image.Image,
+        prepared: str,
+        container: Container,
+        log: Log,
+        owner: Owner,
+    ) -> Process:
+        """Start a container in a warm host if it can run there, else in a cold one."""
+        may_be_warm = found.preload and self.sandbox.runs_warm and hasattr(os, "waitid")
+        own = container.environment
+        if may_be_warm and (script := warm_script.find(launch, prepared, own)):
             warm: Launch = {**launch, "argv": script, "script": script[0]}
             try:
                 host = self._warm(found, prepared)
-                return host.start(self.sandbox.warm(warm), check=owner.check)
+                start = self.sandbox.warm(warm)
+                return host.start(start.launch, start.ended, owner.check)
             except HostLost as error:
                 log(f"{error}; starting the container cold. See {self._errors}")
         start = self.sandbox.cold(launch, prepared)
-        process = self._cold().start(start.launch, start.killed, owner.check)
+        process = self._cold().start(start.launch, start.ended, owner.check)
         process.wrapped = start.wrapped
         return process
 
@@ -232,6 +217,8 @@ class Runtime:
             "mount": "",
             "etc": "",
             "host": "",
+            "layer": "",
+            "base": "",
             "hosts": {},
             "directory": directory,
             "nice": 0,
@@ -273,26 +260,6 @@ class Runtime:
             **self._client_environment,
             **container.environment,
         }
-
-    def _script(
-        self, found: image.Image, built: str, container: Container, launch: Launch
-    ) -> list[str] | None:
-        """The Python file and arguments that a warm host can run in place, or None."""
-        if not found.preload or not self.sandbox.runs_warm or not hasattr(os, "waitid"):
-            return None
-        if any(_READ_AT_START.match(name) for name in container.environment):
-            return None
-        program, *arguments = launch["argv"]
-        path = shutil.which(program, path=launch["environment"]["PATH"])
-        if path is None:
-            return None
-        if re.fullmatch(r"python(3(\.\d+)?)?", Path(program).name):
-            own = Path(path).parent == Path(built, "bin")
-            return arguments if own and arguments and not arguments[0].startswith("-") else None
-        with Path(path).open("rb") as file:
-            first = file.readline(200)
-        is_python = re.match(rb"#!\s*/usr/bin/env\s+python3?\s*$", first)
-        return [path, *arguments] if is_python else None
 
     def _cold(self) -> Host:
         return self._hosts.get(

@@ -1,28 +1,27 @@
 """How a container comes to see its own /opt/ml."""
 
+import logging
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import ClassVar, Protocol
 
-from sagemaker_emulator.containers import environment
+from sagemaker_emulator.containers import environment, layers
 from sagemaker_emulator.containers.environment import Build
 from sagemaker_emulator.containers.host.channel import Launch
 from sagemaker_emulator.containers.host.mount_namespace import ETC
 from sagemaker_emulator.containers.image import Image
-from sagemaker_emulator.containers.process import HOST
+from sagemaker_emulator.containers.layers import Layers
+from sagemaker_emulator.containers.relocation import DRIVERS, OPT_ML, relocate, relocate_drivers
 from sagemaker_emulator.proxies import past_proxies
 
-OPT_ML = "/opt/ml"
-DRIVERS = f"{OPT_ML}/input/data/sm_drivers"
 HOST_NAME = "algo-1"  # the name of a job's first host, as SageMaker names it to the job
 LOOPBACK = "127.0.0.1"
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_log = logging.getLogger("emulator.containers")
 
 
 class SandboxUnavailable(Exception):
@@ -36,12 +35,13 @@ class Start:
     Attributes:
         launch: What the host runs.
         wrapped: Whether a program that dies of SIGTERM stands before the container's own.
-        killed: Called when a signal has ended it, or its host.
+        ended: Called with its exit code when it has ended: negative for a signal, None if its host
+            has ended before.
     """
 
     launch: Launch
     wrapped: bool = False
-    killed: Callable[[], None] | None = None
+    ended: Callable[[int | None], None] | None = None
 
 
 class Sandbox(Protocol):
@@ -71,7 +71,10 @@ class Sandbox(Protocol):
     def inside(self, launch: Launch, image: Image, prepared: str) -> Launch:
         """The launch with the variables and paths that hold inside the container."""
 
-    def warm(self, launch: Launch) -> Launch:
+    def discard(self, launch: Launch) -> None:
+        """Delete what `inside` has made, for a container that was not started."""
+
+    def warm(self, launch: Launch) -> Start:
         """What a child of a warm host runs."""
 
     def cold(self, launch: Launch, prepared: str) -> Start:
@@ -92,16 +95,35 @@ class _EnvironmentSandbox:
 
     def __init__(self, environments: Path) -> None:
         self._environments = environments
+        self._layers = Layers(environments.parent / "layers")
         self.runs_warm = True
 
     def prepare(self, image: Image, build: Build) -> str:
         return str(environment.ensure(image, self._environments, build))
 
     def inside(self, launch: Launch, image: Image, prepared: str) -> Launch:
-        return {**launch, "environment": variables(image, prepared, launch["environment"])}
+        settings = variables(image, prepared, launch["environment"])
+        return self._with_layer({**launch, "environment": settings}, prepared)
+
+    def _with_layer(self, launch: Launch, prepared: str) -> Launch:
+        """The launch of a container that changes its environment for itself alone."""
+        return layers.private(launch, prepared, self._layers.new())
+
+    def discard(self, launch: Launch) -> None:
+        self._layers.delete(Path(launch["layer"]))
+
+    def _started(self, launch: Launch, wrapped: bool = False) -> Start:
+        """The start of a container with a layer, which goes when it has ended."""
+
+        def ended(_: int | None) -> None:
+            if launch["base"]:
+                layers.keep_bytecode(launch)
+            self.discard(launch)
+
+        return Start(launch, wrapped, ended)
 
     def close(self) -> None:
-        return None
+        self._layers.close()
 
 
 class Unshare(_EnvironmentSandbox):
@@ -112,19 +134,28 @@ class Unshare(_EnvironmentSandbox):
     @classmethod
     def failure(cls) -> str:
         with tempfile.TemporaryDirectory() as temporary:
-            folder, stage = Path(temporary, "ml"), Path(temporary, "opt")
-            stage.mkdir()
-            folder.mkdir()
-            (folder / "probe").touch()
-            etc = etc_folder(Path(temporary), HOST_NAME, {HOST_NAME: LOOPBACK})
-            arguments = [*map(str, (folder, stage, etc)), HOST_NAME]
-            return _failure_of([sys.executable, "-I", "-S", str(HOST), "probe", *arguments])
+            return layers.view_failure(Path(temporary), layered=False)
 
-    def warm(self, launch: Launch) -> Launch:
-        return _mounted(launch)
+    def __init__(self, environments: Path) -> None:
+        super().__init__(environments)
+        self._overlays: bool | None = None  # whether an environment can have a layer above it
+
+    def _with_layer(self, launch: Launch, prepared: str) -> Launch:
+        if self._overlays is None:
+            self._layers.folder.mkdir(parents=True, exist_ok=True)
+            failure = layers.view_failure(self._layers.folder, layered=True)
+            self._overlays = not failure
+            if failure:
+                _log.warning("no overlay works here: %s. pip copies the environment", failure)
+        if self._overlays:
+            return layers.overlay(launch, prepared, self._layers.new())
+        return super()._with_layer(launch, prepared)
+
+    def warm(self, launch: Launch) -> Start:
+        return self._started(_mounted(launch))
 
     def cold(self, launch: Launch, prepared: str) -> Start:
-        return Start(_mounted(launch))
+        return self._started(_mounted(launch))
 
 
 class Bwrap(_EnvironmentSandbox):
@@ -140,21 +171,21 @@ class Bwrap(_EnvironmentSandbox):
             folder = Path(temporary, "ml")
             folder.mkdir()
             (folder / "probe").touch()
-            etc = etc_folder(Path(temporary), HOST_NAME, {HOST_NAME: LOOPBACK})
-            command = _bwrap(str(folder), str(etc), HOST_NAME)
-            return _failure_of([*command, "test", "-e", f"{OPT_ML}/probe"])
+            write_etc(Path(temporary), HOST_NAME, {HOST_NAME: LOOPBACK})
+            command = _bwrap(str(folder), temporary, HOST_NAME)
+            return layers.failure_of([*command, "test", "-e", f"{OPT_ML}/probe"])
 
     def __init__(self, environments: Path) -> None:
         super().__init__(environments)
         self.runs_warm = not Unshare.failure()  # bubblewrap cannot start a child of a warm host
 
-    def warm(self, launch: Launch) -> Launch:
-        return _mounted(launch)
+    def warm(self, launch: Launch) -> Start:
+        return self._started(_mounted(launch))
 
     def cold(self, launch: Launch, prepared: str) -> Start:
         command = [*_bwrap(launch["folder"], launch["etc"], launch["host"]), *launch["argv"]]
         directory = str(Path(launch["folder"]).parent)
-        return Start({**launch, "argv": command, "directory": directory}, wrapped=True)
+        return self._started({**launch, "argv": command, "directory": directory}, wrapped=True)
 
 
 class Relocate(_EnvironmentSandbox):
@@ -169,7 +200,7 @@ class Relocate(_EnvironmentSandbox):
     def inside(self, launch: Launch, image: Image, prepared: str) -> Launch:
         folder = launch["folder"]
         launch = super().inside(launch, image, prepared)
-        _relocate_drivers(Path(folder))
+        relocate_drivers(Path(folder))
         return {
             **launch,
             "argv": [
@@ -180,11 +211,11 @@ class Relocate(_EnvironmentSandbox):
             "directory": folder,
         }
 
-    def warm(self, launch: Launch) -> Launch:
-        return launch
+    def warm(self, launch: Launch) -> Start:
+        return self._started(launch)
 
     def cold(self, launch: Launch, prepared: str) -> Start:
-        return Start(launch)
+        return self._started(launch)
 
 
 def _mounted(launch: Launch) -> Launch:
@@ -192,34 +223,22 @@ def _mounted(launch: Launch) -> Launch:
     return {**launch, "mount": str(Path(launch["folder"]).with_name("opt"))}
 
 
-def _failure_of(command: list[str]) -> str:
-    tried = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
-    if tried.returncode == 0:
-        return ""
-    return (tried.stderr.strip().splitlines() or [f"exit code {tried.returncode}"])[-1]
-
-
-def etc_folder(folder: Path, host: str, hosts: Mapping[str, str]) -> Path:
-    """Write the files of /etc that a container has of its own into a folder `etc` in this one.
+def write_etc(folder: Path, host: str, hosts: Mapping[str, str]) -> None:
+    """Write the files of /etc that a container has of its own into a folder.
 
     `hosts` is the machine's own with the job's names, which programs look up: AWS's
     sagemaker-training waits 15 minutes for an address. `hostname` is the container's name.
 
     Args:
-        folder: The job's.
+        folder: Where they are written.
         host: The container's name.
         hosts: The addresses of the job's host names.
-
-    Returns:
-        The folder `etc`.
     """
-    etc, machine = folder / "etc", Path("/etc/hosts")
-    etc.mkdir(exist_ok=True)
+    machine = Path("/etc/hosts")
     lines = [machine.read_text().rstrip() if machine.is_file() else f"{LOOPBACK} localhost"]
     lines += [f"{address} {name}" for name, address in hosts.items()]
-    (etc / "hosts").write_text("\n".join(lines) + "\n")
-    (etc / "hostname").write_text(f"{host}\n")
-    return etc
+    (folder / "hosts").write_text("\n".join(lines) + "\n")
+    (folder / "hostname").write_text(f"{host}\n")
 
 
 def _bwrap(folder: str, etc: str, host: str) -> list[str]:
@@ -236,32 +255,6 @@ def _bwrap(folder: str, etc: str, host: str) -> list[str]:
         *binds,
         *("--bind", folder, OPT_ML, "--chdir", OPT_ML, "--die-with-parent", "--"),
     ]
-
-
-def relocate(value: Any, folder: Path) -> Any:
-    """Replace /opt/ml at the start of every string of a JSON-like value by the job's folder."""
-    if isinstance(value, str):
-        if value == OPT_ML or value.startswith(OPT_ML + "/"):
-            return str(folder) + value[len(OPT_ML) :]
-        # --option=/opt/ml/... is the other form in which arguments name a path
-        head, equals, tail = value.partition(f"={OPT_ML}/")
-        return f"{head}={folder}/{tail}" if equals else value
-    if isinstance(value, Mapping):
-        return {key: relocate(item, folder) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [relocate(item, folder) for item in value]
-    return value
-
-
-def _relocate_drivers(folder: Path) -> None:
-    """Replace /opt/ml in the scripts of the SageMaker SDK's channel, which name it throughout.
-
-    With them ModelTrainer runs its SourceCode. They are the job's own copies.
-    """
-    for file in (folder / DRIVERS[len(OPT_ML) + 1 :]).rglob("*"):
-        if file.suffix in (".sh", ".py"):
-            text = file.read_text(encoding="utf-8")
-            file.write_text(text.replace(f"{OPT_ML}/", f"{folder}/"), encoding="utf-8")
 
 
 def variables(image: Image, built: str, settings: Mapping[str, str]) -> dict[str, str]:

@@ -14,8 +14,9 @@ from process_owner import Nobody
 from sagemaker_emulator.containers.docker import Docker
 from sagemaker_emulator.containers.host.channel import Launch
 from sagemaker_emulator.containers.process import HostLost, Process
-from sagemaker_emulator.containers.runtime import Container, Runtime, choose_sandbox
+from sagemaker_emulator.containers.runtime import Container, Runtime
 from sagemaker_emulator.containers.sandbox import SandboxUnavailable
+from sagemaker_emulator.containers.sandboxes import choose_sandbox
 
 IMAGES = Path(__file__).parents[1] / "images"
 CLIENT = Path(__file__).with_name("docker_client.py")
@@ -134,6 +135,8 @@ def test_command_has_hosts_and_no_keys_as_every_user_can_read_it(
         "folder": str(tmp_path),
         "mount": "",
         "etc": "",
+        "layer": "",
+        "base": "",
         "host": "algo-2",
         "hosts": {"algo-1": "127.0.0.2", "algo-2": "127.0.0.3"},
         "directory": "/",

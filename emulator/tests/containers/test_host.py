@@ -37,6 +37,8 @@ def start(host: Host, folder: Path, *command: str, script: str | None = None) ->
         "folder": str(folder),
         "mount": "",
         "etc": "",
+        "layer": "",
+        "base": "",
         "host": "algo-1",
         "hosts": {"algo-1": "127.0.0.1"},
         "directory": str(folder),

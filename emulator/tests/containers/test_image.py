@@ -23,7 +23,7 @@ def test_image_is_found_by_the_last_part_of_its_uri(uri: str) -> None:
 
 
 def test_unknown_image_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(image.ImageError, match=r"no folder .*images/other.*plain, warm"):
+    with pytest.raises(image.ImageError, match=r"no folder .*images/other.*plain, .*warm"):
         image.find(IMAGES, "1.dkr.ecr.us-east-1.amazonaws.com/other:latest")
 
 

@@ -12,12 +12,8 @@ import pytest
 from process_owner import Nobody
 from processes import runs
 
-from sagemaker_emulator.containers.runtime import (
-    SANDBOXES,
-    Container,
-    Runtime,
-    choose_sandbox,
-)
+from sagemaker_emulator.containers.runtime import Container, Runtime
+from sagemaker_emulator.containers.sandboxes import SANDBOXES, choose_sandbox
 
 IMAGES = Path(__file__).parents[1] / "images"
 FAILURES = {sandbox.kind: sandbox.failure() for sandbox in SANDBOXES}
@@ -278,7 +274,8 @@ def test_output_arrives_as_it_is_printed(runtimes: dict[str, Runtime], tmp_path:
 def test_containers_end_with_a_killed_emulator(tmp_path: Path) -> None:
     program = (
         "import sys, time\nfrom pathlib import Path\n"
-        "from sagemaker_emulator.containers.runtime import Container, Runtime, choose_sandbox\n"
+        "from sagemaker_emulator.containers.runtime import Container, Runtime\n"
+        "from sagemaker_emulator.containers.sandboxes import choose_sandbox\n"
         "class Nobody:\n"
         "    def check(self): pass\n"
         "    def attach(self, process): pass\n"

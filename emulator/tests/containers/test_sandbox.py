@@ -1,3 +1,4 @@
+import json
 import os
 import shutil
 import subprocess
@@ -7,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from sagemaker_emulator.containers.process import HOST
-from sagemaker_emulator.containers.runtime import choose_sandbox
-from sagemaker_emulator.containers.sandbox import Bwrap, SandboxUnavailable, Unshare, relocate
+from sagemaker_emulator.containers.relocation import relocate
+from sagemaker_emulator.containers.sandbox import Bwrap, SandboxUnavailable, Unshare
+from sagemaker_emulator.containers.sandboxes import choose_sandbox
 
 
 def test_unavailable_sandbox_is_refused_with_the_reason() -> None:
@@ -18,36 +20,44 @@ def test_unavailable_sandbox_is_refused_with_the_reason() -> None:
         choose_sandbox("bwrap", Path())
 
 
+def as_plain_user(*command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command,
+        user=54321,
+        group=54321,
+        extra_groups=[],
+        cwd="/",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 @pytest.mark.skipif(os.geteuid() != 0 or sys.platform != "linux", reason="needs to become another")
-def test_unshare_as_a_plain_user(tmp_path: Path) -> None:
+def test_view_of_a_plain_user(tmp_path: Path) -> None:
     python = "/usr/bin/python3"
     if not Path(python).exists():
         pytest.skip("no system Python that a plain user could run")
     folder = Path("/var/tmp") / f"probe-{os.getpid()}"
     try:
         shutil.copytree(HOST, folder / "host")
-        for name in ("ml", "opt"):
+        for name in ("ml", "opt", "etc", "base/folder", "layer/upper", "layer/work"):
             (folder / name).mkdir(parents=True)
-        (folder / "ml/probe").touch()
+        for name in ("ml/probe", "etc/hosts", "etc/hostname", "base/folder/file"):
+            (folder / name).touch()
         for path in (folder, *folder.rglob("*")):
             os.chown(path, 54321, 54321)
-        tried = subprocess.run(
-            [
-                python,
-                *map(str, (folder / "host", "probe", folder / "ml", folder / "opt")),
-                *("/etc", "algo-1"),
-            ],
-            user=54321,
-            group=54321,
-            extra_groups=[],
-            cwd="/",
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if "unshare" in tried.stderr or "uid_map" in tried.stderr:
-            pytest.skip(f"user namespaces are refused here: {tried.stderr.splitlines()[-1]}")
+        view = {name: str(folder / name) for name in ("etc", "base", "layer")}
+        view |= {"folder": str(folder / "ml"), "mount": str(folder / "opt"), "host": "algo-1"}
+        tried = as_plain_user(python, str(folder / "host"), "probe", json.dumps(view))
+        for why in ("unshare", "uid_map", "mount overlay"):
+            if why in tried.stderr:
+                pytest.skip(f"the kernel refuses it here: {tried.stderr.splitlines()[-1]}")
         assert tried.returncode == 0, tried.stderr
+        assert (folder / "base/folder/file").exists()
+        delete = "import shutil, sys; shutil.rmtree(sys.argv[1])"
+        deleted = as_plain_user(python, "-c", delete, str(folder / "layer"))
+        assert deleted.returncode == 0, deleted.stderr
     finally:
         shutil.rmtree(folder)
 

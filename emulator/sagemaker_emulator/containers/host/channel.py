@@ -14,17 +14,34 @@ from typing import TypedDict
 SETUP_FAILED = 125  # as docker run exits
 
 
-class Launch(TypedDict):
+class View(TypedDict):
+    """What a container sees of the machine, in a mount namespace.
+
+    Attributes:
+        folder: What it sees at /opt/ml.
+        mount: An empty folder to build the new /opt on; empty for no mount namespace.
+        etc: A folder with the files `hosts` and `hostname`, which it sees in /etc.
+        host: Its host name.
+        layer: The folder that takes what it writes to its image's environment; empty for none.
+        base: The environment, if what is in `upper` of that folder is laid over it, beside an empty
+            `work`; else empty.
+    """
+
+    folder: str
+    mount: str
+    etc: str
+    host: str
+    layer: str
+    base: str
+
+
+class Launch(View):
     """What a container runs, as the emulator sends it.
 
     Attributes:
         argv: Program and arguments.
         script: The Python file that a warm host runs in place; None for a program.
         environment: All its variables.
-        folder: What it sees at /opt/ml.
-        mount: An empty folder to build the new /opt on; empty for no mount namespace.
-        etc: A folder with the files that it sees in /etc in a mount namespace; see `enter`.
-        host: Its host name there.
         hosts: The addresses of the host names that `etc` has beside the machine's own.
         directory: Where it starts.
         nice: How much it yields to other processes.
@@ -33,10 +50,6 @@ class Launch(TypedDict):
     argv: list[str]
     script: str | None
     environment: dict[str, str]
-    folder: str
-    mount: str
-    etc: str
-    host: str
     hosts: dict[str, str]
     directory: str
     nice: int

@@ -30,7 +30,7 @@ def run(launch: Launch, output: int, keeper: int) -> None:
     os.close(output)
     try:
         if launch["mount"]:
-            enter(launch["folder"], launch["mount"], launch["etc"], launch["host"])
+            enter(launch)
         os.nice(launch["nice"])
         os.chdir(launch["directory"])
         die_with(keeper, signal.SIGKILL)
@@ -42,6 +42,8 @@ def run(launch: Launch, output: int, keeper: int) -> None:
         execute(launch["argv"], environment)
     os.environ.clear()
     os.environ.update(environment)
+    if layer := sys.modules.get("emulator_layer"):  # where the image's Python has begun with it
+        layer.see()
     _as_if_just_imported(environment)
     run_script(launch["script"], launch["argv"])
 

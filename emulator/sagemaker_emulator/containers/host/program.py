@@ -1,11 +1,13 @@
 """The host: what its arguments ask for."""
 
 import gc
+import json
 import os
 import socket
 import sys
 from pathlib import Path
 
+from .channel import View
 from .keeper import keep
 from .keepers import serve
 from .mount_namespace import enter
@@ -13,11 +15,25 @@ from .preload import preload
 
 
 def main(arguments: list[str]) -> None:
-    """Be a host, or try (`probe`) whether the kernel allows a mount namespace."""
+    """Be a host, or try (`probe`) whether the kernel allows a mount namespace, a `View`."""
     if arguments[0] == "probe":
-        enter(*arguments[1:])
-        sys.exit(not Path("/opt/ml/probe").exists())
+        probe(json.loads(arguments[1]))
+        return
     be_host(socket.socket(fileno=int(arguments[0])), arguments[1], arguments[2:])
+
+
+def probe(view: View) -> None:
+    """Enter a view and look for a file `probe` in /opt/ml, and for what a layer must hide."""
+    enter(view)
+    if not Path("/opt/ml/probe").exists():
+        sys.exit("what was mounted on /opt/ml is not there")
+    if view["base"]:
+        folder = Path(view["base"], "folder")
+        (folder / "file").unlink()
+        folder.rmdir()
+        folder.mkdir()
+        if list(folder.iterdir()):
+            sys.exit("the disk cannot tell of a folder that was replaced")
 
 
 def be_host(control: socket.socket, folder: str, modules: list[str]) -> None:

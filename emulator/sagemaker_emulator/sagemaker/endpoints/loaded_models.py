@@ -21,7 +21,8 @@ from pathlib import Path
 import httpx
 
 from sagemaker_emulator.aws.context import Context
-from sagemaker_emulator.containers.sandbox import OPT_ML, Relocate
+from sagemaker_emulator.containers.relocation import OPT_ML
+from sagemaker_emulator.containers.sandbox import Relocate
 from sagemaker_emulator.errors import ApiError, JobFailed
 from sagemaker_emulator.sagemaker.endpoints.container_server import ContainerServer
 from sagemaker_emulator.sagemaker.jobs import archive

@@ -66,10 +66,7 @@ class Input:
         Raises:
             JobFailed: there are none, or the manifest is none.
         """
-        if self.data_type == "ManifestFile":
-            found = _listed(job.s3, self.uri)
-        else:
-            found = list(s3_files.find(job.s3, self.uri))
+        found = objects_of(job.s3, self.uri, self.data_type)
         if not found:
             role, region = job.request["RoleArn"], job.context.region
             raise JobFailed(f"ClientError: {s3_files.nothing_under(self.uri, role, region)}")
@@ -227,6 +224,20 @@ def _lines(job: Job, source: Input) -> list[str]:
         role, region = job.request["RoleArn"], job.context.region
         raise JobFailed(f"ClientError: {s3_files.nothing_under(source.uri, role, region)}")
     return found
+
+
+def objects_of(root: Path, uri: str, data_type: str) -> Objects:
+    """The objects of a prefix or a manifest, in the order of their keys or of the manifest.
+
+    Args:
+        root: the folder of buckets.
+        uri: the prefix, or the object that is the manifest.
+        data_type: ManifestFile, or another for a prefix.
+
+    Raises:
+        JobFailed: the manifest is none.
+    """
+    return _listed(root, uri) if data_type == "ManifestFile" else list(s3_files.find(root, uri))
 
 
 def _read_manifest(file: Path, uri: str) -> bytes:

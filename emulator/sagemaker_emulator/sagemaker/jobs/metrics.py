@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from sagemaker_emulator.aws import numerals, patterns
+from sagemaker_emulator.sagemaker.jobs import built_in_metrics
 
 _NOT_FINITE = re.compile(r"[+-]?(nan|inf(inity)?)", re.IGNORECASE)
 
@@ -23,10 +24,11 @@ class Metrics:
 
         Args:
             request: a Create request; MetricDefinitions [{"Name", "Regex"}] of its
-                AlgorithmSpecification, if any, where the regex's first group is the value.
+                AlgorithmSpecification, or those of its image, where the regex's first group is the
+                value.
             record: called with a metric's name and each of its values.
         """
-        definitions = request.get("AlgorithmSpecification", {}).get("MetricDefinitions", [])
+        definitions = built_in_metrics.definitions(request)
         self._patterns = [
             (entry["Name"], patterns.compile(entry["Regex"])) for entry in definitions
         ]

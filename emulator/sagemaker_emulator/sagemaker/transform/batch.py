@@ -20,6 +20,7 @@ from typing import Any
 from sagemaker_emulator.errors import JobFailed
 from sagemaker_emulator.sagemaker.endpoints.model_server import ModelServer
 from sagemaker_emulator.sagemaker.endpoints.served_model import ServedModel
+from sagemaker_emulator.sagemaker.jobs.channels import objects_of
 from sagemaker_emulator.sagemaker.jobs.job import Job
 from sagemaker_emulator.sagemaker.jobs.kinds import TRANSFORM
 from sagemaker_emulator.sagemaker.transform.columns import DataProcessing
@@ -50,14 +51,13 @@ def problem(request: Mapping[str, Any]) -> str:
     """Why a CreateTransformJob request cannot be run here, or an empty string."""
     source = request["TransformInput"]
     megabytes, together = request.get("MaxPayloadInMB"), request.get("MaxConcurrentTransforms")
-    if source["DataSource"]["S3DataSource"]["S3DataType"] != "S3Prefix":
-        return "TransformInput: S3DataType must be S3Prefix in the emulator."
-    if source.get("SplitType", "None") not in ("None", "Line"):
-        return "TransformInput: SplitType must be None or Line in the emulator."
-    if source.get("CompressionType", "None") != "None":
-        return "TransformInput: CompressionType must be None in the emulator."
+    if source["DataSource"]["S3DataSource"]["S3DataType"] not in ("S3Prefix", "ManifestFile"):
+        return "TransformInput: S3DataType must be S3Prefix or ManifestFile."
     if request.get("DataCaptureConfig"):
-        return "DataCaptureConfig is not supported by the emulator."
+        return (
+            "DataCaptureConfig is not supported by the emulator: leave it out; TransformInput and "
+            "TransformOutput have what it would capture."
+        )
     if (megabytes or 0) > MOST:
         return f"MaxPayloadInMB is {megabytes}; it cannot be greater than {MOST}."
     if (megabytes or 0) * (together or 0) > MOST:
@@ -81,15 +81,15 @@ def run(job: Job, model: ServedModel) -> None:
         JobStopped: the job was stopped; nothing of it is in S3.
     """
     request = job.request
-    source = request["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"]
-    objects = list(s3_files.find(job.s3, source))
+    source = request["TransformInput"]["DataSource"]["S3DataSource"]
+    objects = objects_of(job.s3, source["S3Uri"], source["S3DataType"])
 
     def log(container: str, lines: list[str]) -> None:
         stream = "/".join(filter(None, (job.stream, container)))
         job.context.logs.append(TRANSFORM.log_group, stream, lines)
 
     if not objects:
-        raise JobFailed(f'ClientError: No S3 objects found under S3 URL "{source}".')
+        raise JobFailed(f'ClientError: No S3 objects found under S3 URL "{source["S3Uri"]}".')
     server = ModelServer(
         job.context, job.name, model, job.folder / "server", log, _environment(request)
     )

@@ -1,7 +1,11 @@
 """One object of a transform job: posted to the container, again where that may help."""
 
+import gzip
+import shutil
 import time
+import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +17,7 @@ from sagemaker_emulator.sagemaker.endpoints.model_server import ModelServer, NoA
 from sagemaker_emulator.sagemaker.endpoints.served_model import PRIMARY
 from sagemaker_emulator.sagemaker.jobs.job import Job
 from sagemaker_emulator.sagemaker.transform.columns import DataProcessing
-from sagemaker_emulator.sagemaker.transform.lines import batches
+from sagemaker_emulator.sagemaker.transform.records import batches, split
 
 MEGABYTE = 1024 * 1024
 PAYLOAD, TOGETHER = 6, 1  # AWS's defaults: MB of an object, requests at once
@@ -81,18 +85,18 @@ def limits_of(request: Mapping[str, Any], server: ModelServer) -> Limits:
 
 
 def transform(job: Job, server: ModelServer, limits: Limits, file: Path, target: Path) -> None:
-    """Post one object, whole or in batches of lines, and write the responses.
+    """Post one object, whole or in batches of records, and write the responses.
 
     Raises:
-        ObjectFailed: it or a line is too large or lacks a column, or the container refused it or
-            did not respond; nothing is written.
+        ObjectFailed: it or a record is too large, damaged or lacks a column, or the container
+            refused it or did not respond; nothing is written.
         JobStopped: the job was stopped.
     """
     lined = job.request["TransformOutput"].get("AssembleWith") == "Line"
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with target.open("wb") as output:
-            for content in _contents(job.request, limits, file):
+        with target.open("wb") as output, _decompressed(job.request, file, target) as plain:
+            for content in _contents(job.request, limits, plain):
                 response = _processed(job, server, content)
                 output.write(response)
                 if lined and not response.endswith(b"\n"):
@@ -102,6 +106,29 @@ def transform(job: Job, server: ModelServer, limits: Limits, file: Path, target:
         raise
 
 
+@contextmanager
+def _decompressed(request: Mapping[str, Any], file: Path, target: Path) -> Iterator[Path]:
+    """An object's file; of CompressionType Gzip, one that holds what the object packs.
+
+    Raises:
+        ObjectFailed: it is no such archive.
+    """
+    if request["TransformInput"].get("CompressionType", "None") != "Gzip":
+        yield file
+        return
+    plain = target.with_name(f"{target.name}.input")
+    try:
+        try:
+            with gzip.open(file) as packed, plain.open("wb") as unpacked:
+                shutil.copyfileobj(packed, unpacked, MEGABYTE)
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            message = f"ClientError: the object cannot be decompressed: {error}"
+            raise ObjectFailed(message) from None
+        yield plain
+    finally:
+        plain.unlink(missing_ok=True)
+
+
 def _contents(request: Mapping[str, Any], limits: Limits, file: Path) -> Iterator[bytes | Path]:
     """What each request sends; a file is sent in chunks.
 
@@ -109,10 +136,16 @@ def _contents(request: Mapping[str, Any], limits: Limits, file: Path) -> Iterato
         ObjectFailed: it is too large.
     """
     most = limits.megabytes * MEGABYTE
-    if request["TransformInput"].get("SplitType") == "Line":
-        for batch in batches(file, limits.strategy == STRATEGIES["SingleRecord"], most):
-            _check_size("a line of the object", len(batch), limits)
-            yield batch
+    kind = request["TransformInput"].get("SplitType", "None")
+    if kind != "None":
+        name = "line" if kind == "Line" else "record"
+        single = limits.strategy == STRATEGIES["SingleRecord"]
+        try:
+            for batch in batches(split(file, kind), single, most):
+                _check_size(f"a {name} of the object", len(batch), limits)
+                yield batch
+        except ValueError as error:
+            raise ObjectFailed(f"ClientError: the object cannot be split: {error}") from None
         return
     _check_size("the object", file.stat().st_size, limits)
     # No limit means chunks, as on AWS; otherwise the object goes in one piece, its length before.

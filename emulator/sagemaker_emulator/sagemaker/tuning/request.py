@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sagemaker_emulator.sagemaker.jobs import training_container
+from sagemaker_emulator.sagemaker.jobs import built_in_metrics, training_container
 from sagemaker_emulator.sagemaker.tuning.search import (
     STRATEGIES,
     RangeError,
@@ -72,8 +72,8 @@ def problem(request: Mapping[str, Any]) -> str:
     if "HyperParameterTuningJobObjective" not in config:
         return "HyperParameterTuningJobConfig.HyperParameterTuningJobObjective is missing."
     metric = config["HyperParameterTuningJobObjective"]["MetricName"]
-    algorithm = request["TrainingJobDefinition"]["AlgorithmSpecification"]
-    defined = [entry["Name"] for entry in algorithm.get("MetricDefinitions", [])]
+    of_image = built_in_metrics.definitions(request["TrainingJobDefinition"])
+    defined = [entry["Name"] for entry in of_image]
     if metric not in defined:
         return (
             f"The objective metric {metric} has no regular expression: MetricDefinitions of "

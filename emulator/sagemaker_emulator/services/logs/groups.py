@@ -20,6 +20,7 @@ from sagemaker_emulator.services.logs.common import (
     page,
     refused_if_gone,
 )
+from sagemaker_emulator.services.logs.filters import METRIC, filters_of
 from sagemaker_emulator.services.logs.log_files import (
     about_group,
     group_folders,
@@ -49,6 +50,7 @@ def delete_log_group(context: Context, request: types.DeleteLogGroupRequestTypeD
     """Delete a group with its streams."""
     with refused_if_gone():
         files(context).delete_group(request["logGroupName"])
+    files(context).watcher.delete(request["logGroupName"])
     return {}
 
 
@@ -98,6 +100,20 @@ def list_tags_of_group(context: Context, request: types.ListTagsLogGroupRequestT
     return {"tags": _tags(context, request["logGroupName"])}
 
 
+@operation("TagLogGroup", "logs", honours=("logGroupName", "tags"))
+def tag_group(context: Context, request: types.TagLogGroupRequestTypeDef) -> Response:
+    """Add tags to a group, by its name."""
+    arn = group_arn(context, request["logGroupName"])
+    return tag_resource(context, {"resourceArn": arn, "tags": request["tags"]})
+
+
+@operation("UntagLogGroup", "logs", honours=("logGroupName", "tags"))
+def untag_group(context: Context, request: types.UntagLogGroupRequestTypeDef) -> Response:
+    """Remove tags from a group, by its name and their keys."""
+    arn = group_arn(context, request["logGroupName"])
+    return untag_resource(context, {"resourceArn": arn, "tagKeys": request["tags"]})
+
+
 @operation("TagResource", "logs", honours=("resourceArn", "tags"))
 def tag_resource(context: Context, request: types.TagResourceRequestTypeDef) -> Response:
     """Add tags to a group, or replace them by their keys."""
@@ -139,7 +155,7 @@ def _summary(context: Context, group: Mapping[str, Any]) -> types.LogGroupTypeDe
     summary: types.LogGroupTypeDef = {
         "logGroupName": group["logGroupName"],
         "creationTime": int(about["created"] * 1000),
-        "metricFilterCount": 0,
+        "metricFilterCount": len(filters_of(context, METRIC, group["logGroupName"])),
         "arn": f"{arn}:*",
         "logGroupArn": arn,
         "logGroupClass": about.get("logGroupClass", _STANDARD),

@@ -20,6 +20,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from sagemaker_emulator.services.logs.lines import after, last_lines
+from sagemaker_emulator.services.logs.watcher import Watcher
 
 _SUFFIX = ".jsonl"
 _ABOUT_STREAM = ".about"
@@ -31,6 +32,7 @@ class LogFiles:
     """The log groups under one folder.
 
     Writers take turns. Whoever reads takes none: what it has found may be deleted meanwhile.
+    The watcher sees what was written.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -38,6 +40,7 @@ class LogFiles:
         self._deleted = folder.with_name(f"{folder.name}-deleted")
         shutil.rmtree(self._deleted, ignore_errors=True)  # what a kill left
         self._lock = threading.Lock()
+        self.watcher = Watcher()
         for group in group_folders(folder):
             self.expire(group_name(group))
 
@@ -78,6 +81,7 @@ class LogFiles:
             if kept and is_sorted(path) and not _follows(path, [when for when, _ in kept]):
                 note_of_stream(path, late=True)
             _append(path, "".join(f"{text}\n" for text in texts).encode())
+        self.watcher.apply(group, stream, kept)
         return True
 
     def create_group(self, group: str, **about: Any) -> bool:

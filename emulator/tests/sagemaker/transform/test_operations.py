@@ -199,19 +199,6 @@ def test_unsupported_transform_is_refused_by_name(batch: Batch, changes: Any, sa
     assert said in str(refused.value)
 
 
-@pytest.mark.parametrize(
-    ("key", "value", "allowed"),
-    [("SplitType", "TFRecord", "None or Line"), ("CompressionType", "Gzip", "None")],
-)
-def test_records_of_other_kinds_are_refused(
-    batch: Batch, key: Any, value: Any, allowed: Any
-) -> None:
-    batch.model()
-    changed = batch.request()["TransformInput"] | {key: value}
-    with pytest.raises(ClientError, match=f"{key} must be {allowed} in the emulator"):
-        batch.create(TransformInput=changed)
-
-
 REPORTER = """
 import boto3, json
 def handler(event, context):

@@ -11,6 +11,7 @@ process at once.
 from __future__ import annotations
 
 import http
+import json
 import os
 import signal
 import subprocess
@@ -55,11 +56,14 @@ def serve(load: Callable[[], Model]) -> int:
 def application(model: Model) -> Callable[[WSGIEnvironment, StartResponse], Iterable[bytes]]:
     """The WSGI application around a loaded model."""
     turn = threading.Lock()
+    parameters = getattr(model, "execution_parameters", None)  # what a batch transform may do
 
     def answer(environment: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         asked = environment["REQUEST_METHOD"], environment["PATH_INFO"]
         if asked == ("GET", "/ping"):
             status, content_type, body = 200, "text/plain", b""
+        elif asked == ("GET", "/execution-parameters") and parameters:
+            status, content_type, body = 200, "application/json", json.dumps(parameters).encode()
         elif asked == ("POST", "/invocations"):
             data = environment["wsgi.input"].read()
             with turn:

@@ -29,7 +29,8 @@ def run_resource_step(run: StepRun) -> None:
         arguments = resource.arguments(name)
         if retries == 0 and reuse_result(run, arguments):
             return
-        run.progress.update(AttemptCount=retries + 1)
+        if retries or run.resumed:  # a new record has the first attempt
+            run.progress.update(AttemptCount=retries + 1)
         try:
             properties = resource.wait(resource.create(name, arguments))
         except AttemptError as error:

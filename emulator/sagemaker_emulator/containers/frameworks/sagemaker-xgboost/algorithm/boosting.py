@@ -1,0 +1,171 @@
+"""XGBoost's built-in algorithm: trains as AWS's image does where there is no script.
+
+Contract: algorithm_mode/train.py of aws/sagemaker-xgboost-container. Each round prints
+`[0]#011train-rmse:1.00000#011validation-rmse:1.10000`, as the log of a job on AWS has it, where a
+tab becomes `#011`. The model is the file `xgboost-model`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import channels
+import hyperparameters
+import xgboost
+from hyperparameters import UserError
+
+MODEL = "xgboost-model"
+_CHECKPOINT = "xgboost-checkpoint"
+_KEPT_CHECKPOINTS = 5
+
+
+def train(root: Path, given: Mapping[str, str]) -> int:
+    """Train by the job's configuration below `/opt/ml`; return the container's exit code."""
+    try:
+        _train(root, given)
+    except (UserError, xgboost.core.XGBoostError) as error:
+        print(f"train: {error}", file=sys.stderr, flush=True)
+        (root / "output/failure").write_text(str(error))
+        return 1
+    return 0
+
+
+def _train(root: Path, given: Mapping[str, str]) -> None:
+    config = root / "input/config"
+    inputs = json.loads((config / "inputdataconfig.json").read_text())
+    hosts = json.loads((config / "resourceconfig.json").read_text())["hosts"]
+    if len(hosts) > 1:
+        raise UserError(
+            "The emulator trains XGBoost's built-in algorithm on one instance: InstanceCount 1."
+        )
+    if "train" not in inputs:
+        raise UserError("Missing required channel: train")
+    if unknown := inputs.keys() - {"train", "validation", "code"}:
+        raise UserError(f"Extraneous channel found: {', '.join(sorted(unknown))}")
+    parameters = hyperparameters.check(given)
+    kind = channels.format_of(inputs["train"].get("ContentType"))
+    weighted = bool(parameters.pop("csv_weights", 0))
+    data = {
+        name: channels.read(root / "input/data" / name, kind, weighted)
+        for name in ("train", "validation")
+        if name in inputs
+    }
+    rows, columns = data["train"].num_row(), data["train"].num_col()
+    print(f"Train matrix has {rows} rows and {columns} columns", flush=True)
+    if "validation" in data:
+        print(f"Validation matrix has {data['validation'].num_row()} rows", flush=True)
+    booster = _boost(parameters, data, root)
+    booster.save_model(str(root / "model" / MODEL))
+
+
+def _boost(
+    parameters: dict[str, Any], data: dict[str, xgboost.DMatrix], root: Path
+) -> xgboost.Booster:
+    rounds, patience = parameters.pop("num_round"), parameters.pop("early_stopping_rounds", None)
+    saves = parameters.pop("save_model_on_termination", "false") == "true"
+    objective_metric = parameters.pop("_tuning_objective_metric", "").partition(":")[2]
+    metrics: list[str] = parameters.pop("eval_metric", [])
+    judged = objective_metric or (metrics[-1] if metrics else "")
+    if objective_metric and objective_metric not in metrics:
+        metrics = sorted({*metrics, objective_metric})
+    import measures  # only here: with scikit-learn, it takes a second
+
+    own = [metric for metric in metrics if metric in measures.NAMES]
+    if built_in := [metric for metric in metrics if metric not in own]:
+        parameters["eval_metric"] = built_in
+    callbacks: list[Any] = [_Report()]
+    start, done = _latest_checkpoint(root / "checkpoints")
+    if (root / "checkpoints").is_dir():
+        callbacks.append(_Checkpoints(root / "checkpoints", done))
+    if saves:
+        callbacks.append(_SaveEachRound(root / "model" / MODEL))
+        signal.signal(signal.SIGTERM, _end)
+    if patience and judged and "validation" in data:
+        callbacks.append(
+            xgboost.callback.EarlyStopping(
+                rounds=patience,
+                data_name="validation",
+                metric_name=judged,
+                maximize=measures.is_to_be_maximized(judged),
+                save_best=True,
+            )
+        )
+    # Versions before 1.6 call it otherwise, and give it raw predictions.
+    named = inspect.signature(xgboost.train).parameters
+    measure = measures.measuring(own, transformed="custom_metric" in named) if own else None
+    return xgboost.train(
+        parameters,
+        data["train"],
+        num_boost_round=max(0, rounds - done),
+        evals=[(matrix, name) for name, matrix in data.items()],
+        callbacks=callbacks,
+        xgb_model=start,
+        verbose_eval=False,
+        **{"custom_metric" if "custom_metric" in named else "feval": measure},
+    )
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    os._exit(0)  # what was saved after the last round is the model
+
+
+class _Report(xgboost.callback.TrainingCallback):  # type: ignore[misc]
+    """Prints the metrics of each round."""
+
+    def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+        measured = [
+            f"{data}-{metric}:{values[-1]:.5f}"
+            for data, metrics in evals_log.items()
+            for metric, values in metrics.items()
+        ]
+        print("#011".join([f"[{epoch}]", *measured]), flush=True)
+        return False
+
+
+class _SaveEachRound(xgboost.callback.TrainingCallback):  # type: ignore[misc]
+    """Keeps a model for a job that is stopped."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+        new = self._path.with_name(f".{self._path.name}")
+        model.save_model(str(new))
+        new.replace(self._path)
+        return False
+
+
+class _Checkpoints(xgboost.callback.TrainingCallback):  # type: ignore[misc]
+    """Keeps the models of the last rounds, `xgboost-checkpoint.N`, as AWS's image names them."""
+
+    def __init__(self, folder: Path, done: int) -> None:
+        self._folder, self._done = folder, done
+
+    def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+        number = self._done + epoch if epoch < self._done else epoch
+        new = self._folder / f".{_CHECKPOINT}"
+        model.save_model(str(new))
+        new.replace(self._folder / f"{_CHECKPOINT}.{number}")
+        (self._folder / f"{_CHECKPOINT}.{number - _KEPT_CHECKPOINTS}").unlink(missing_ok=True)
+        return False
+
+
+def _latest_checkpoint(folder: Path) -> tuple[str | None, int]:
+    """The file of the last round that was kept, and how many rounds that makes."""
+    numbers = [
+        int(path.suffix[1:])
+        for path in folder.glob(f"{_CHECKPOINT}.*")
+        if path.suffix[1:].isdecimal()
+    ]
+    if not numbers:
+        return None, 0
+    print(f"Resuming from iteration {max(numbers) + 1}", flush=True)
+    return str(folder / f"{_CHECKPOINT}.{max(numbers)}"), max(numbers) + 1

@@ -1,0 +1,152 @@
+"""Serves models of XGBoost's built-in algorithm, and of scripts in its image.
+
+Contract: algorithm_mode/serve.py and handler_service.py of aws/sagemaker-xgboost-container.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xgboost
+from channels import delimiter_of
+from sagemaker_inference import encoder
+from sagemaker_inference.default_inference_handler import DefaultInferenceHandler
+
+_ACCEPTED = ("text/csv", "application/json", "application/jsonlines")
+Answer = tuple[int, str, bytes]
+
+
+class Algorithm:
+    """A model of the built-in algorithm.
+
+    Args:
+        folder: Of the model; its first file that is not hidden is the booster.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        if "SAGEMAKER_INFERENCE_OUTPUT" in os.environ:
+            raise RuntimeError(
+                "the emulator does not run SAGEMAKER_INFERENCE_OUTPUT; leave it out, and derive "
+                "labels and probabilities from the scores"
+            )
+        files = sorted(
+            path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")
+        )
+        if not files:
+            raise RuntimeError(f"there is no model file in {folder}")
+        self._booster = _load(files[0])
+        # What a batch transform asks for.
+        self.execution_parameters = {
+            "MaxConcurrentTransforms": os.cpu_count() or 1,
+            "BatchStrategy": "MULTI_RECORD",
+            "MaxPayloadInMB": 6,
+        }
+
+    def invoke(self, body: bytes, headers: dict[str, str]) -> Answer:
+        """Answer with a score for each row: CSV by default, or JSON as the client accepts it."""
+        if not body:
+            return 204, "text/plain", b""
+        try:
+            rows = decode(body, headers["content-type"])
+        except (ValueError, IndexError) as error:
+            return 415, "text/plain", str(error).encode()
+        accept = headers.get("accept", "").partition(";")[0].strip().lower()
+        if accept in ("", "*/*"):
+            accept = os.environ.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", "text/csv")
+        if accept not in _ACCEPTED:
+            text = f"Accept type {accept} is not supported. Supported: {', '.join(_ACCEPTED)}."
+            return 406, "text/plain", text.encode()
+        try:
+            scores = _predict(self._booster, rows)
+        except xgboost.core.XGBoostError as error:
+            return 400, "text/plain", f"Unable to evaluate payload provided: {error}".encode()
+        return 200, accept, _encoded(scores, accept)
+
+
+def _load(path: Path) -> Any:
+    """A booster as XGBoost saves it, or pickled, as versions before 1.0 did."""
+    booster = xgboost.Booster()
+    try:
+        booster.load_model(str(path))
+    except xgboost.core.XGBoostError as error:
+        try:
+            return pickle.loads(path.read_bytes())
+        except Exception:
+            raise RuntimeError(f"Model {path} cannot be loaded: {error}") from None
+    return booster
+
+
+def _predict(booster: Any, rows: xgboost.DMatrix) -> Any:
+    return booster.predict(rows, validate_features=False)
+
+
+def decode(body: bytes, content_type: str) -> xgboost.DMatrix:
+    """The rows of a request, without labels.
+
+    Raises:
+        ValueError: They are not as their content type has it, or it is another.
+    """
+    kind = content_type.partition(";")[0].strip().lower()
+    text = body.decode().strip()
+    if kind == "text/csv":
+        delimiter = delimiter_of(text.partition("\n")[0])
+        cells = [
+            [cell.strip() or "nan" for cell in line.split(delimiter)] for line in text.split("\n")
+        ]
+        return xgboost.DMatrix(np.array(cells, dtype=float))
+    if kind in ("text/libsvm", "text/x-libsvm"):
+        return xgboost.DMatrix(_sparse(text))
+    raise ValueError(f"Content-type {content_type} is not supported.")
+
+
+def _sparse(text: str) -> Any:
+    """The rows of LIBSVM lines, whose labels are left out; indices that begin at 1 are moved."""
+    from scipy.sparse import csr_matrix
+
+    cells = [
+        (row, *word.split(":", 1))
+        for row, line in enumerate(text.split("\n"))
+        for word in line.split()
+        if ":" in word
+    ]
+    rows = np.array([row for row, _, _ in cells], dtype=int)
+    columns = np.array([column for _, column, _ in cells], dtype=int)
+    if len(columns) and columns.min() >= 1:
+        columns = columns - 1
+    return csr_matrix((np.array([value for _, _, value in cells], dtype=float), (rows, columns)))
+
+
+def _encoded(scores: Any, accept: str) -> bytes:
+    values = scores.tolist()
+    if os.environ.get("SAGEMAKER_BATCH"):
+        return "".join(f"{value}\n" for value in values).encode()
+    if accept == "application/json":
+        return json.dumps({"predictions": [{"score": value} for value in values]}).encode()
+    if accept == "application/jsonlines":
+        return "".join(json.dumps({"score": value}) + "\n" for value in values).encode()
+    text = io.StringIO()
+    np.savetxt(text, values, delimiter=",", fmt="%s")
+    return text.getvalue().encode()
+
+
+class Handler(DefaultInferenceHandler):  # type: ignore[misc]
+    """What the image does where the user's script has no function of its own."""
+
+    def default_input_fn(self, input_data: Any, content_type: str) -> Any:
+        """Decode CSV or LIBSVM."""
+        body = input_data.encode() if isinstance(input_data, str) else input_data
+        return decode(body, content_type)
+
+    def default_predict_fn(self, data: Any, model: Any) -> Any:
+        """Predict with a booster."""
+        return _predict(model, data)
+
+    def default_output_fn(self, prediction: Any, accept: str) -> Any:
+        """Encode as the client accepts it."""
+        return encoder.encode(prediction, accept), accept
