@@ -58,7 +58,14 @@ from sagemaker_emulator.services.alarms import tags as alarm_tags
 from sagemaker_emulator.services.alarms.alarms import Alarms
 from sagemaker_emulator.services.clock import Clock
 from sagemaker_emulator.services.deliveries import Deliveries
-from sagemaker_emulator.services.events import buses, entries, rule_targets, rules
+from sagemaker_emulator.services.events import (
+    archives,
+    buses,
+    entries,
+    replays,
+    rule_targets,
+    rules,
+)
 from sagemaker_emulator.services.events import tags as rule_tags
 from sagemaker_emulator.services.events.bus import EventBus
 from sagemaker_emulator.services.functions import (
@@ -112,6 +119,8 @@ OPERATIONS: tuple[ModuleType, ...] = (
         rule_targets,
         entries,
         buses,
+        archives,
+        replays,
         rule_tags,
         functions,
         policy,

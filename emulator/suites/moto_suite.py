@@ -34,6 +34,8 @@ SOURCE = Source(
         (_REGION, "us-east-1"),
         # What AWS refuses, so that the rest of the test means something.
         (r"arn:aws:sagemaker:us-east-1:0{12}:x-x/", "arn:aws:iam::123456789012:role/"),
+        (r'"RoleArn": "n/a"', '"RoleArn": "arn:aws:iam::123456789012:role/emulator"'),
+        (r'"Arn": "not supported yet"', '"Arn": "arn:aws:sqs:us-east-1:123456789012:queue"'),
         (r"s3://MyBucket\b", "s3://my-bucket"),
         (r'DEMO-breast-cancer-prediction/"', 'DEMO-breast-cancer-prediction"'),
         (r'((?i:pipeline_?definition)"?[:=] ?)" "', rf"\1'{_DEFINITION}'"),

@@ -26,7 +26,7 @@ SKIPPED, DIFFERS = "skipped", "differs"
 
 # The emulator's own words for what it does not run.
 _REFUSED = re.compile(
-    r"[Tt]he emulator (does not|has no|runs no|makes|cannot|only)|by the emulator|not run here|"
+    r"[Tt]h(e|is) emulator (does not|has no|runs no|makes|scales|cannot|only)|by the emulator|not run here|"
     r"(is not|not been) implemented"
 )
 # botocore's model, which is AWS's, forbids the request.

@@ -3,6 +3,7 @@
 They expect an AWS account; the emulator's environment is one. Each part has an emulator of its own.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -25,7 +26,7 @@ _V3 = Source(
     _REGION,
 )
 # What the tests import beside the SDK; without frameworks of gigabytes, whose tests are not run.
-_TESTING = ("pytest<9", "pytest-timeout", "pytest-rerunfailures", "mock")
+_TESTING = ("pytest<9", "pytest-timeout", "mock", "setuptools<72")
 _PACKAGES = {
     _V2: (
         *("sagemaker==2.257.6", *_TESTING, "awslogs", "contextlib2", "stopit"),
@@ -125,11 +126,12 @@ def run(name: str, folder: Path, cache: Path, results: Path, arguments: list[str
     server = sagemaker_emulator.up(state=state, images=_HERE.parent / "tests" / "images")
     try:
         _make_role(server)
-        paths = (server["environment"].get("PYTHONPATH"), str(_HERE.parent), str(folder))
+        shell = _shell(state)
+        paths = (shell["PYTHONPATH"], str(_HERE.parent), str(folder))
         environment = {
             **os.environ,
-            **server["environment"],
-            "PYTHONPATH": os.pathsep.join(path for path in paths if path),
+            **shell,
+            "PYTHONPATH": os.pathsep.join(paths),
             "SUITE_RESULTS": str(results),
             "SUITE_REASONS": str(_HERE / "reasons" / "sdk.txt"),
         }
@@ -140,6 +142,15 @@ def run(name: str, folder: Path, cache: Path, results: Path, arguments: list[str
             subprocess.run(command, cwd=folder, env=environment, stdout=log, stderr=log)
     finally:
         sagemaker_emulator.down(state=state)
+
+
+def _shell(state: Path) -> dict[str, str]:
+    """The variables of a shell that is pointed at the emulator."""
+    command = [sys.executable, "-m", "sagemaker_emulator", "env", "--json", "--state", str(state)]
+    bare = {**os.environ, "PYTHONPATH": str(_HERE.parent)}
+    done = subprocess.run(command, env=bare, stdout=subprocess.PIPE, text=True, check=True)
+    variables: dict[str, str] = json.loads(done.stdout)
+    return variables
 
 
 def _make_role(server: sagemaker_emulator.Server) -> None:

@@ -22,6 +22,16 @@ def variant_of(name: str, model: str, **changes: Any) -> dict[str, Any]:
     }
 
 
+def packed(word: str) -> bytes:
+    """A model.tar.gz that holds a word in word.txt."""
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w:gz") as archive:
+        member = tarfile.TarInfo("word.txt")
+        member.size = len(word)
+        archive.addfile(member, io.BytesIO(word.encode()))
+    return file.getvalue()
+
+
 class Hosting:
     """Models and endpoint configurations of a test, made in one call each."""
 
@@ -30,13 +40,8 @@ class Hosting:
         self._s3, self._until = emulator.client("s3"), until
 
     def model(self, name: str, image: str = IMAGE, word: str = "") -> None:
-        packed = io.BytesIO()
-        with tarfile.open(fileobj=packed, mode="w:gz") as archive:
-            member = tarfile.TarInfo("word.txt")
-            member.size = len(word)
-            archive.addfile(member, io.BytesIO(word.encode()))
         key = f"{name}/model.tar.gz"
-        self._s3.put_object(Bucket=BUCKET, Key=key, Body=packed.getvalue())
+        self._s3.put_object(Bucket=BUCKET, Key=key, Body=packed(word))
         container = {"Image": image, "ModelDataUrl": f"s3://{BUCKET}/{key}"}
         self.sagemaker.create_model(
             ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer=container

@@ -60,6 +60,9 @@ class EventList(list[dict[str, Any]]):
         self.append({"type": detail_type, **detail})
         return "id"
 
+    def replay(self, event: dict[str, Any], bus: str, rules: Sequence[str] | None) -> None:
+        self.append(event)
+
 
 class StandInJobs:
     """Create/Describe/Stop for processing and training jobs that only wait.

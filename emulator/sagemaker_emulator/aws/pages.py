@@ -4,18 +4,17 @@ A NextToken holds a place in the order, not a count: what is created or deleted 
 changes nothing about the rest.
 """
 
-import base64
 import hashlib
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from sagemaker_emulator.errors import ApiError, invalid
+from sagemaker_emulator.aws import page_tokens
+from sagemaker_emulator.aws.page_tokens import Place
+from sagemaker_emulator.storage.selection import Selection
 from sagemaker_emulator.storage.store import Document, Store
 
 _Item = TypeVar("_Item")
-# Where an item stands: the value that is sorted by (None comes first), and the item's own name.
-Place = tuple[float | str | None, float | str]
 
 # What `page` honours of a request; see `members.paths`.
 PAGED = "NextToken MaxResults "
@@ -23,9 +22,8 @@ SORTED = PAGED + "SortBy SortOrder "
 CREATED = SORTED + "NameContains CreationTimeAfter CreationTimeBefore "
 MODIFIED = CREATED + "LastModifiedTimeAfter LastModifiedTimeBefore StatusEquals "
 
-# No text in UTF-8 begins with it. botocore's paginators, which also take a service's token as
-# StartingToken, would otherwise read one that is base64 of JSON as a token of their own.
-_MARK = b"\xc0"
+# The most documents that are read at a time.
+_AT_ONCE = 500
 
 
 class Stored:
@@ -40,7 +38,8 @@ class Stored:
         holds: a text that the JSON of all that `keep` keeps holds, in any case: the others are not
             parsed.
         name_holds: a text of ASCII that the names of those hold, in any case: a NameContains where
-            the store's names are those that it filters by.
+            the store's names are those that it filters by, and that SortBy `Name` sorts by. None:
+            they are not.
         name_lacks: a text that no name of those holds.
     """
 
@@ -52,39 +51,46 @@ class Stored:
         keep: Callable[[Document], bool] = lambda _: True,
         show: Callable[[Document], Document] = lambda document: document,
         holds: str = "",
-        name_holds: str = "",
+        name_holds: str | None = None,
         name_lacks: str = "",
     ) -> None:
-        self._store, self._kind, self._prefix = store, kind, prefix
-        self._keep, self._show = keep, show
-        self._texts = holds, name_holds, name_lacks
+        self._store, self._keep, self._show = store, keep, show
+        self._named = name_holds is not None
+        self._selection = Selection(kind, prefix, holds, name_holds or "", name_lacks)
 
     def all(self) -> list[Document]:
         """All of them, in the order of their creation."""
-        kept = filter(self._keep, self._store.list(self._kind, self._prefix))
+        kept = filter(self._keep, self._store.select(self._selection))
         return [self._show(document) for document in kept]
 
-    def created(
-        self, after: int | None, descending: bool, at_once: int
-    ) -> Iterator[tuple[int, Document]]:
-        """Each with its number, in the order of creation, from beyond a number on.
+    def is_ordered_by(self, member: str) -> bool:
+        """Whether the store has them in the order of a value of SortBy."""
+        return member == "CreationTime" or (member == "Name" and self._named)
+
+    def walk(
+        self, member: str, after: int | str | None, descending: bool, at_once: int
+    ) -> Iterator[tuple[int | str, Document]]:
+        """Each with its place in an order of the store: its number by creation, or its name.
 
         Args:
-            after: the number; None to begin at the first.
-            descending: whether the latest comes first.
-            at_once: how many are read at a time.
+            member: CreationTime or Name.
+            after: the place beyond which they begin; None to begin at the first.
+            descending: whether the greatest comes first.
+            at_once: how many are read at first.
         """
-        numbers = self._store.sequence(self._kind, self._prefix, *self._texts)
-        if descending:
-            numbers.reverse()
-        if after is not None:
-            numbers = [n for n in numbers if (n < after if descending else n > after)]
-        for begin in range(0, len(numbers), at_once):
-            batch = numbers[begin : begin + at_once]
-            found = self._store.read(batch)
-            for number in batch:
+        by_name = member == "Name"
+        while True:
+            places = self._store.places(
+                self._selection, at_once, by_name=by_name, after=after, descending=descending
+            )
+            found = self._store.read([number for number, _ in places])
+            for number, name in places:
+                after = name if by_name else number
                 if number in found and self._keep(found[number]):
-                    yield number, self._show(found[number])
+                    yield after, self._show(found[number])
+            if len(places) < at_once:
+                return
+            at_once = min(2 * at_once, _AT_ONCE)
 
 
 def page(
@@ -108,7 +114,7 @@ def page(
             SortOrder, MaxResults and NextToken are applied where present. A token is good only
             with the other members that it was returned for.
         documents: All that the operation may list. Those of the store are not read to sort them by
-            CreationTime: they have been numbered in that order.
+            CreationTime, in which order they have been numbered, or by their names.
         member: The output's list, such as `Models`.
         title: The beginning of the documents' keys for name and status: `Endpoint` for
             `EndpointName` and `EndpointStatus`. Other values of SortBy are keys themselves.
@@ -128,15 +134,15 @@ def page(
     descending = request.get("SortOrder", order) == "Descending"
     token, most = request.get("NextToken"), request.get("MaxResults", size)
     scope = scope_of(operation, request)
-    if isinstance(documents, Stored) and by == "CreationTime":
-        last = offset_of(token, scope) if token else None
-        shown: list[tuple[int, Mapping[str, Any]]] = []
-        for number, item in documents.created(last, descending, most + 1):
+    if isinstance(documents, Stored) and documents.is_ordered_by(by):
+        last = page_tokens.last_of(token, scope, by) if token else None
+        shown: list[tuple[int | str, Mapping[str, Any]]] = []
+        for place_in_store, item in documents.walk(by, last, descending, most + 1):
             if _matches(before, item, title):
-                shown.append((number, item))
+                shown.append((place_in_store, item))
                 if len(shown) > most:
                     break
-        following = token_of(shown[most - 1][0], scope) if len(shown) > most else None
+        following = page_tokens.encode(scope, shown[most - 1][0]) if len(shown) > most else None
         listed = [item for _, item in shown[:most] if _matches(after, item, title)]
         return {member: listed, "NextToken": following}
     if isinstance(documents, Stored):
@@ -186,49 +192,18 @@ def cut(
         ApiError: The token is not one that this returned for the same scope.
     """
     if place is None:
-        start = offset_of(token, scope)
+        start = page_tokens.offset_of(token, scope)
         end = start + size
-        return items[start:end], token_of(end, scope) if end < len(items) else None
+        return items[start:end], page_tokens.encode(scope, end) if end < len(items) else None
     start = 0
     if token:
-        last = _rank(_place_of(token, scope))
+        last = _rank(page_tokens.place_of(token, scope))
         ranks = (_rank(place(item)) for item in items)
         beyond = (i for i, rank in enumerate(ranks) if (rank < last if descending else rank > last))
         start = next(beyond, len(items))
     shown = items[start : start + size]
     more = start + size < len(items)
-    return shown, _encode(scope, place(shown[-1])) if more and shown else None
-
-
-def token_of(offset: int, scope: str = "") -> str:
-    """An opaque NextToken that holds a count."""
-    return _encode(scope, offset)
-
-
-def offset_of(token: str | None, scope: str = "") -> int:
-    """The count in a NextToken; 0 without one.
-
-    Raises:
-        ApiError: It is not one that `token_of` returned for the same scope.
-    """
-    if not token:
-        return 0
-    offset = _decode(token, scope)
-    if not isinstance(offset, int) or isinstance(offset, bool) or offset < 0:
-        raise invalid_token()
-    return offset
-
-
-def invalid_token() -> ApiError:
-    """The refusal of a token, in SageMaker's words; the placeholder is AWS's own oversight."""
-    return invalid('Invalid pagination token because "{0}".')
-
-
-def _place_of(token: str, scope: str) -> Place:
-    match _decode(token, scope):
-        case [None | int() | float() | str() as value, int() | float() | str() as name]:
-            return value, name
-    raise invalid_token()
+    return shown, page_tokens.encode(scope, place(shown[-1])) if more and shown else None
 
 
 def _rank(place: Place) -> tuple[int, float | str, int, float | str]:
@@ -240,28 +215,6 @@ def _key(value: float | str | None) -> tuple[int, float | str]:
     if value is None:
         return 0, 0
     return (2, value) if isinstance(value, str) else (1, value)
-
-
-def _encode(scope: str, content: object) -> str:
-    return base64.b64encode(_MARK + json.dumps([scope, content]).encode()).decode()
-
-
-def _decode(token: str, scope: str) -> object:
-    """The content of a token.
-
-    Raises:
-        ApiError: It was not made for this scope.
-    """
-    try:
-        text = base64.b64decode(token.encode("ascii"), validate=True)
-        if not text.startswith(_MARK):
-            raise ValueError
-        made_for, content = json.loads(text[len(_MARK) :].decode())
-    except (ValueError, TypeError, RecursionError):
-        raise invalid_token() from None
-    if made_for != scope:
-        raise invalid_token()
-    return content
 
 
 _BOUNDS = {

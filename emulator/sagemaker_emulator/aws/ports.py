@@ -96,6 +96,15 @@ class Events(Protocol):
             sqlite3.OperationalError: The event cannot be kept; undo what it reports.
         """
 
+    def replay(self, event: Document, bus: str, rules: Sequence[str] | None) -> None:
+        """Deliver an event of an archive again.
+
+        Args:
+            event: as targets receive it.
+            bus: the name of the bus.
+            rules: the ARNs of the rules that may get it; None: all.
+        """
+
 
 @dataclass(frozen=True)
 class Outcome:

@@ -1,7 +1,6 @@
 """Resources on disk: JSON documents in one SQLite file, so a killed server loses nothing."""
 
 import json
-import re
 import sqlite3
 import threading
 import time
@@ -11,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from sagemaker_emulator.storage.database import open_database
+from sagemaker_emulator.storage.selection import Selection
 
 Document = dict[str, Any]
 
-# In a pattern of LIKE.
-_WILDCARDS, _ESCAPED = re.compile(r"[%_\\]"), r"\\\g<0>"
 VERSION = 1  # of the format of the file
 _TABLES = {
     "documents": """
@@ -28,6 +26,11 @@ CREATE TABLE documents (
 )
 """
 }
+# The index of (kind, name), which the table's UNIQUE makes, and that of creation. Both hold the
+# number and the name, so that lists read the documents that they show, and no other.
+_BY_NAME, _BY_CREATION = "sqlite_autoindex_documents_1", "documents_by_creation"
+_INDEX = f"CREATE INDEX IF NOT EXISTS {_BY_CREATION} ON documents (kind, sequence, name)"
+_SMALL = 500
 
 
 class Store:
@@ -50,6 +53,7 @@ class Store:
             f"delete all of it: sagemaker-emulator reset --state {path.parent}"
         )
         self._connection = open_database(path, _TABLES, VERSION, ways_out, _problem)
+        self._connection.execute(_INDEX)
         self._lock = threading.RLock()
         self._depth = 0
         self._changed = threading.Condition(threading.Lock())
@@ -106,40 +110,59 @@ class Store:
             )
             return cursor.rowcount == 1
 
-    def sequence(
+    def places(
         self,
-        kind: str,
-        prefix: str = "",
-        holds: str = "",
-        name_holds: str = "",
-        name_lacks: str = "",
-    ) -> list[int]:
-        """The numbers of what `list` returns, in its order, without parsing the documents.
+        selection: Selection,
+        most: int,
+        *,
+        by_name: bool = False,
+        after: int | str | None = None,
+        descending: bool = False,
+    ) -> list[tuple[int, str]]:
+        """The numbers and names of the first documents of a selection, by creation or by name.
 
-        The texts are compared whatever the case of ASCII letters; an empty one is no condition.
+        It takes no longer for many documents than for few, unless the selection leaves out most.
 
         Args:
-            kind: Their kind.
-            prefix: Of their names.
-            holds: A text that a document's JSON must hold, as `json.dumps` writes it.
-            name_holds: A text that a document's name must hold.
-            name_lacks: A text that a document's name must not hold.
+            selection: The documents.
+            most: How many.
+            by_name: Whether they are in the order of their names.
+            after: The number, or the name, beyond which they begin; None: the first or last.
+            descending: Whether the greatest come first.
         """
-        where, values = "kind = ? AND name BETWEEN ? AND ?", [kind, prefix]
-        values.append(prefix + 2 * chr(0x10FFFF))
-        for condition, text in (
-            ("document LIKE", holds),  # takes half the time of instr
-            ("name LIKE", name_holds),
-            ("name NOT LIKE", name_lacks),
-        ):
-            if text:
-                where += f" AND {condition} ? ESCAPE '\\'"
-                values.append(f"%{_WILDCARDS.sub(_ESCAPED, text)}%")
+        where, values = selection.in_sql()
+        key = "name" if by_name else "sequence"
+        if after is not None:
+            where += f" AND {key} {'<' if descending else '>'} ?"
+            values.append(after)
+        with self._lock:
+            index = _BY_NAME if by_name or self._is_small(selection) else _BY_CREATION
+            rows = self._connection.execute(
+                f"SELECT sequence, name FROM documents INDEXED BY {index} WHERE {where}"
+                f" ORDER BY {key} {'DESC' if descending else 'ASC'} LIMIT ?",
+                (*values, most),
+            ).fetchall()
+        return [(number, name) for number, name in rows]
+
+    def _is_small(self, selection: Selection) -> bool:
+        """Whether few names have the selection's prefix, so that reading all of them is quick."""
+        if not selection.prefix:
+            return False
+        where, values = selection.names_in_sql()
+        rows = self._connection.execute(
+            f"SELECT 1 FROM documents INDEXED BY {_BY_NAME} WHERE {where} LIMIT ?",
+            (*values, _SMALL),
+        ).fetchall()
+        return len(rows) < _SMALL
+
+    def select(self, selection: Selection) -> list[Document]:
+        """The documents of a selection, in the order of their creation."""
+        where, values = selection.in_sql()
         with self._lock:
             rows = self._connection.execute(
-                f"SELECT sequence FROM documents WHERE {where}", values
+                f"SELECT document FROM documents WHERE {where} ORDER BY sequence", values
             ).fetchall()
-        return sorted(row[0] for row in rows)
+        return [json.loads(row[0]) for row in rows]
 
     def read(self, numbers: Sequence[int]) -> dict[int, Document]:
         """The documents of these numbers, at most some hundreds; without those deleted since."""
@@ -153,14 +176,7 @@ class Store:
 
     def list(self, kind: str, prefix: str = "") -> list[Document]:
         """Documents of a kind whose names begin with `prefix`, in the order of their creation."""
-        with self._lock:
-            rows = self._connection.execute(
-                # A range, which uses the index; no name with this prefix comes after its end.
-                "SELECT document FROM documents WHERE kind = ? AND name BETWEEN ? AND ?"
-                " ORDER BY sequence",
-                (kind, prefix, prefix + 2 * chr(0x10FFFF)),
-            ).fetchall()
-        return [json.loads(row[0]) for row in rows]
+        return self.select(Selection(kind, prefix))
 
     def items(self, kind: str) -> Sequence[tuple[str, Document]]:
         """The names and documents of a kind, in the order of their creation."""

@@ -373,6 +373,37 @@ def test_page_reads_no_more_documents_than_it_shows(
     assert len(numbers) == 10 * 51 - 1  # not 10 pages of 500
 
 
+@pytest.mark.parametrize("order", ["Ascending", "Descending"])
+def test_page_sorted_by_name_reads_no_more_than_it_shows(
+    context: Context, monkeypatch: pytest.MonkeyPatch, order: str
+) -> None:
+    names = [f"item-{number * 37 % 200:03d}" for number in range(200)]
+    for number, name in enumerate(names):
+        put_job(context, "training-job", "TrainingJob", name, 1000.0 + number)
+    put_job(context, "training-jobs", "TrainingJob", "item-x", 1.0)
+    numbers: list[int] = []
+    read = context.store.read
+
+    def count(batch: Any) -> Any:
+        numbers.extend(batch)
+        return read(batch)
+
+    monkeypatch.setattr(context.store, "read", count)
+    request: Json = {"SortBy": "Name", "SortOrder": order, "MaxResults": 40}
+    shown = []
+    while True:
+        listed = context.call("ListTrainingJobs", **request)
+        shown += [job["TrainingJobName"] for job in listed["TrainingJobSummaries"]]
+        if "NextToken" not in listed:
+            break
+        request["NextToken"] = listed["NextToken"]
+    assert shown == sorted(names, reverse=order == "Descending")
+    assert len(numbers) == 5 * 41 - 1
+    del request["NextToken"]
+    listed = context.call("ListTrainingJobs", **request, NameContains="M-19")
+    assert len(listed["TrainingJobSummaries"]) == 10
+
+
 def test_page_of_a_name_reads_only_documents_of_that_name(
     context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,7 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from sagemaker_emulator.storage.selection import Selection
 from sagemaker_emulator.storage.store import Store
+
+
+def numbers(store: Store, prefix: str = "", **texts: str) -> list[int]:
+    return [number for number, _ in store.places(Selection("kind", prefix, **texts), 100)]
 
 
 @pytest.fixture
@@ -41,9 +46,9 @@ def test_sequence_leaves_out_by_text_and_by_name(store: Store) -> None:
     store.put("kind", "p/1", {"status": "Approved"})
     store.put("kind", "p/2", {"status": "Rejected", "note": 'was "Approved"'})
     store.put("kind", "p", {"status": "Approved"})
-    assert store.sequence("kind", holds='"Approved"') == [1, 3]
-    assert store.sequence("kind", name_lacks="/") == [3]
-    assert store.sequence("kind", "p/", holds='"Approved"', name_lacks="2") == [1]
+    assert numbers(store, holds='"Approved"') == [1, 3]
+    assert numbers(store, name_lacks="/") == [3]
+    assert numbers(store, "p/", holds='"Approved"', name_lacks="2") == [1]
 
 
 def test_create_does_not_overwrite(store: Store) -> None:
@@ -120,21 +125,47 @@ def test_a_sequence_of_documents_that_contain_a_text(tmp_path: Path) -> None:
     store = Store(tmp_path / "store.db")
     for name, text in (("a", "Night"), ("b", "day"), ("c", "midnight")):
         store.put("kind", name, {"Text": text})
-    found = store.read(store.sequence("kind", holds="NIGHT"))
+    found = store.read(numbers(store, holds="NIGHT"))
     assert [found[number]["Text"] for number in sorted(found)] == ["Night", "midnight"]
-    assert len(store.sequence("kind", holds="")) == 3
+    assert len(numbers(store, holds="")) == 3
 
 
 @pytest.mark.parametrize("text", ["a%c", "a_c", "a*c", "a?c", "a[b]c"])
 def test_the_text_of_a_sequence_has_no_wildcards(store: Store, text: str) -> None:
     store.put("kind", text, {"Text": text})
     store.put("kind", "abc", {"Text": "abc"})
-    assert store.sequence("kind", holds=text) == [1]
-    assert store.sequence("kind", name_holds=text) == [1]
-    assert store.sequence("kind", name_lacks=text) == [2]
+    assert numbers(store, holds=text) == [1]
+    assert numbers(store, name_holds=text) == [1]
+    assert numbers(store, name_lacks=text) == [2]
 
 
 def test_a_text_of_a_sequence_may_hold_a_backslash(store: Store) -> None:
     store.put("kind", "a", {"Text": "in C:\\bins"})
     store.put("kind", "b", {"Text": "in C:bins"})
-    assert store.sequence("kind", holds="C:\\\\bins") == [1]  # as JSON writes it
+    assert numbers(store, holds="C:\\\\bins") == [1]  # as JSON writes it
+
+
+@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize("by_name", [False, True])
+@pytest.mark.parametrize("prefix", ["", "few/", "many/"])
+def test_places_come_in_either_order_from_any_on(
+    store: Store, by_name: bool, descending: bool, prefix: str
+) -> None:
+    with store.transaction():
+        for number in range(700):
+            store.put("kind", f"{'many' if number % 7 else 'few'}/{number * 37 % 700:03d}", {})
+            store.put("other", f"few/{number}", {})
+    names = [f"{'many' if number % 7 else 'few'}/{number * 37 % 700:03d}" for number in range(700)]
+    expected = [name for name in names if name.startswith(prefix)]
+    expected = sorted(expected) if by_name else expected
+    expected = expected[::-1] if descending else expected
+    found: list[tuple[int, str]] = []
+    while True:
+        last = found[-1][by_name] if found else None
+        batch = store.places(
+            Selection("kind", prefix), 90, by_name=by_name, after=last, descending=descending
+        )
+        found += batch
+        if len(batch) < 90:
+            break
+    assert [name for _, name in found] == expected

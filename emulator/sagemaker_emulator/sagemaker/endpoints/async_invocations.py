@@ -30,6 +30,7 @@ from sagemaker_emulator.storage.store import Document
 
 KIND = "async-invocation"
 MOST_INCLUDED = 128 * 1024  # bytes of a response in a notification
+UNTYPED = "binary/octet-stream"  # what S3 has of an object that came without a content type
 READY_SECONDS = 5.0  # until it is looked again whether an endpoint serves
 _log = logging.getLogger("emulator.async")
 
@@ -136,7 +137,7 @@ class AsyncInvocations:
             ApiError: the request is too old, or its input or target cannot be had.
         """
         context, endpoint = self._context, document["EndpointName"]
-        body = self._input(document)
+        body, members = self._input(document)
         while not self._stopping.is_set():
             if context.store.get(KIND, document["Id"]) is None:
                 return None
@@ -149,21 +150,36 @@ class AsyncInvocations:
                 continue
             if problem := deployment.target_problem(variant, None, None):
                 raise ApiError("ValidationError", problem)
-            request = Invocation(endpoint, document["Members"], body, document["Seconds"])
+            request = Invocation(endpoint, members, body, document["Seconds"])
             try:
                 return ask(context, deployment, variant, request)
             except Replaced:
                 continue
         return None
 
-    def _input(self, document: Document) -> bytes:
+    def _input(self, document: Document) -> tuple[bytes, Document]:
+        """What the model gets, and the members of the request.
+
+        A request without a ContentType has that of its object: the SDK's AsyncPredictor names it
+        nowhere else.
+
+        Raises:
+            ApiError: there is no such object.
+        """
+        from botocore.exceptions import ClientError
+
+        members = document["Members"]
         if "Body" in document:
-            return base64.b64decode(document["Body"])
-        uri = document["Members"]["InputLocation"]
-        file = Location.parse(uri).file(self._context.s3.folder)
-        if file is None:
-            raise ApiError("ValidationError", f"The input {uri} does not exist.")
-        return file.read_bytes()
+            return base64.b64decode(document["Body"]), members
+        uri = members["InputLocation"]
+        place = Location.parse(uri)
+        try:
+            found = s3_client.client(self._context).get_object(Bucket=place.bucket, Key=place.key)
+        except ClientError:
+            raise ApiError("ValidationError", f"The input {uri} does not exist.") from None
+        if found["ContentType"] != UNTYPED:
+            members = {"ContentType": found["ContentType"], **members}
+        return found["Body"].read(), members
 
     def _completed(self, document: Document, answer: Answer) -> None:
         content, kind = answer.response.content, answer.content_type

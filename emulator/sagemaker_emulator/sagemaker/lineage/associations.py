@@ -14,6 +14,7 @@ from sagemaker_emulator.errors import invalid, not_found
 from sagemaker_emulator.sagemaker.defaults import with_user
 from sagemaker_emulator.sagemaker.lineage import entities
 from sagemaker_emulator.sagemaker.lineage.entities import Entity
+from sagemaker_emulator.storage.selection import Selection
 from sagemaker_emulator.storage.store import Document
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ def forget(context: Context, arn: str) -> None:
 
 def exist(context: Context, arn: str) -> bool:
     """Whether an entity is an end of an association."""
-    return bool(context.store.sequence(KIND, f"{arn}|") or context.store.sequence(_BACK, f"{arn}|"))
+    return any(context.store.places(Selection(kind, f"{arn}|"), 1) for kind in (KIND, _BACK))
 
 
 def _existing(context: Context, arn: str) -> Entity:

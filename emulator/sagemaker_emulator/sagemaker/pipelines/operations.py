@@ -129,6 +129,7 @@ def list_pipelines(context: Context, request: types.ListPipelinesRequestTypeDef)
         request.get("PipelineNamePrefix", ""),
         keep=lambda _: request.get("ManagedBy") != "AWS",  # a customer manages all
         show=lambda pipeline: {**pipeline, "LastExecutionTime": pipeline.get("LastRunTime")},
+        name_holds="",
     )
     return page("ListPipelines", request, pipelines, "PipelineSummaries", "Pipeline")
 

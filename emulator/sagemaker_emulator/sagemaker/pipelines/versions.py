@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NotRequired, TypedDict, cast
 
 from sagemaker_emulator.errors import invalid, not_found
 from sagemaker_emulator.sagemaker.pipelines.run import records
+from sagemaker_emulator.storage.selection import Selection
 
 if TYPE_CHECKING:
     from sagemaker_emulator.storage.store import Store
@@ -69,7 +70,7 @@ def keep_first(store: Store, pipeline: records.PipelineRecord) -> None:
         return
     with store.transaction():
         present = store.get(records.PIPELINE, name)  # not if it was deleted meanwhile
-        if present and not store.sequence(VERSION, f"{name}/"):
+        if present and not store.places(Selection(VERSION, f"{name}/"), 1):
             add(store, cast(records.PipelineRecord, present))
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
 from sagemaker_emulator.aws.members import paths
-from sagemaker_emulator.aws.pages import MODIFIED, SORTED, page
+from sagemaker_emulator.aws.pages import MODIFIED, SORTED, Stored, page
 from sagemaker_emulator.errors import in_use, invalid, not_found
 from sagemaker_emulator.sagemaker import tags
 from sagemaker_emulator.sagemaker.jobs.kinds import RUNNING, TUNING
@@ -70,14 +70,16 @@ def list_tuning_jobs(
     context: Context, request: types.ListHyperParameterTuningJobsRequestTypeDef
 ) -> Response:
     """Tuning jobs by part of the name, status and time."""
-    jobs = [
-        {
+    jobs = Stored(
+        context.store,
+        TUNING.resource,
+        show=lambda job: {
             **job,
             "Strategy": job["HyperParameterTuningJobConfig"]["Strategy"],
             "ResourceLimits": job["HyperParameterTuningJobConfig"]["ResourceLimits"],
-        }
-        for job in context.store.list(TUNING.resource)
-    ]
+        },
+        name_holds=request.get("NameContains", ""),
+    )
     return page(
         "ListHyperParameterTuningJobs",
         request,

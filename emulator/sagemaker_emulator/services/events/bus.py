@@ -13,7 +13,7 @@ from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.services import targets
 from sagemaker_emulator.services.deliveries import Ended, is_passing
-from sagemaker_emulator.services.events import inputs, patterns, rule_schedule
+from sagemaker_emulator.services.events import archives, inputs, patterns, rule_schedule
 from sagemaker_emulator.services.events.event_log import Delivery, EventLog, RuleMatch
 from sagemaker_emulator.services.events.rule import (
     DEFAULT,
@@ -62,7 +62,18 @@ class EventBus:
         self._send(event, bus, begin)
         return str(event["id"])
 
-    def _send(self, event: Document, bus: str, begin: float, hops: int = 0) -> None:
+    def replay(self, event: Document, bus: str, rules: Sequence[str] | None) -> None:
+        """Deliver an event of an archive again, to all rules of a bus or to some by their ARNs."""
+        self._send(event, bus, time.time(), rules=rules)
+
+    def _send(
+        self,
+        event: Document,
+        bus: str,
+        begin: float,
+        hops: int = 0,
+        rules: Sequence[str] | None = None,
+    ) -> None:
         """Deliver an event to the targets of the rules of a bus that match it.
 
         Args:
@@ -70,12 +81,17 @@ class EventBus:
             bus: its name.
             begin: when it was sent, in seconds since the epoch.
             hops: how many buses it has come through.
+            rules: the ARNs of those that may get it; None or empty: all.
         """
         matching = [
             rule
             for rule in rules_of(self._context, bus)
-            if rule["State"] != "DISABLED" and _matches(rule, event)
+            if rule["State"] != "DISABLED"
+            and (not rules or rule["Arn"] in rules)
+            and _matches(rule, event)
         ]
+        if "replay-name" not in event:
+            archives.keep(self._context, bus, event)
         self._deliver(event, matching, begin, hops)
 
     def _forward(self, event: Document, arn: str, begin: float, hops: int) -> str:

@@ -123,6 +123,8 @@ def _check_target(target: types.TargetUnionTypeDef) -> None:
         if not _ARN.fullmatch(arn):
             reason = "Reason: Provided Arn is not in correct format."
             raise invalid(f"Parameter {arn} is not valid. {reason}")
+    if target["Arn"].endswith(".fifo") and "SqsParameters" not in target:
+        raise invalid(f"Parameter(s) SqsParameters must be specified for target: {target['Id']}.")
     if "SqsParameters" in target and kind_of(target["Arn"]) != "sqs":
         raise invalid(f"Parameter SqsParameters is not for the target {target['Arn']}.")
     if queue and not re.match(r"arn:aws:sqs:", queue):

@@ -86,6 +86,11 @@ def read_archive(context: Context, code: Mapping[str, Any]) -> bytes:
     if "S3Bucket" not in code or "S3Key" not in code:
         raise invalid_value("Please provide a source for function code.")
     content = context.s3.read(f"s3://{code['S3Bucket']}/{code['S3Key']}")
+    if content is None and not (context.s3.folder / code["S3Bucket"]).is_dir():
+        raise invalid_value(
+            "Error occurred while GetObject. S3 Error Code: NoSuchBucket. "
+            "S3 Error Message: The specified bucket does not exist"
+        )
     if content is None:
         raise invalid_value(
             "Error occurred while GetObject. S3 Error Code: NoSuchKey. "

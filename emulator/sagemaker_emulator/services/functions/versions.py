@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
-from sagemaker_emulator.aws.pages import Place, cut, scope_of
+from sagemaker_emulator.aws.page_tokens import Place
+from sagemaker_emulator.aws.pages import cut, scope_of
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.services.functions.configuration import with_defaults
 from sagemaker_emulator.services.functions.function import (

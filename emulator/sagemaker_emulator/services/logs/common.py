@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sagemaker_emulator.aws.context import Context
-from sagemaker_emulator.aws.pages import Place, cut, scope_of
+from sagemaker_emulator.aws.page_tokens import Place
+from sagemaker_emulator.aws.pages import cut, scope_of
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.services.logs.log_files import LogFiles, group_folder, stream_file
 

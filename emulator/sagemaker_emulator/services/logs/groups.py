@@ -100,6 +100,20 @@ def list_tags_of_group(context: Context, request: types.ListTagsLogGroupRequestT
     return {"tags": _tags(context, request["logGroupName"])}
 
 
+@operation("TagLogGroup", "logs", honours=("logGroupName", "tags"))
+def tag_group(context: Context, request: types.TagLogGroupRequestTypeDef) -> Response:
+    """Add tags to a group, by its name."""
+    arn = group_arn(context, request["logGroupName"])
+    return tag_resource(context, {"resourceArn": arn, "tags": request["tags"]})
+
+
+@operation("UntagLogGroup", "logs", honours=("logGroupName", "tags"))
+def untag_group(context: Context, request: types.UntagLogGroupRequestTypeDef) -> Response:
+    """Remove tags from a group, by its name and their keys."""
+    arn = group_arn(context, request["logGroupName"])
+    return untag_resource(context, {"resourceArn": arn, "tagKeys": request["tags"]})
+
+
 @operation("TagResource", "logs", honours=("resourceArn", "tags"))
 def tag_resource(context: Context, request: types.TagResourceRequestTypeDef) -> Response:
     """Add tags to a group, or replace them by their keys."""

@@ -172,6 +172,18 @@ def test_queue_survives_a_killed_server(
     assert [again.get(uri)["Body"].read() for uri in locations] == [b"first"] * 4
 
 
+def test_content_type_is_that_of_the_object_without_one(served: Asynchronous) -> None:
+    served.serve()
+    served.s3.put_object(
+        Bucket=BUCKET, Key=f"{served.name}/in/two", Body=b"1,2", ContentType="text/csv"
+    )
+    location = {"EndpointName": served.name, "InputLocation": f"{served.path}/in/two"}
+    for more, kind in (({}, "text/csv"), ({"ContentType": "text/plain"}, "text/plain")):
+        accepted = served.runtime.invoke_endpoint_async(**location, **more)
+        asked = json.load(served.get(accepted["OutputLocation"])["Body"])
+        assert asked["content_type"] == kind
+
+
 def test_requests_that_wait_are_dropped_with_their_endpoint(
     served: Asynchronous, emulator: Emulator
 ) -> None:

@@ -1,15 +1,13 @@
 """Models of several containers: chained, or invoked one by one."""
 
-import io
 import json
-import tarfile
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 from emulator_process import BUCKET, Emulator
-from endpoint_client import IMAGE, ROLE, Hosting, variant_of
+from endpoint_client import IMAGE, ROLE, Hosting, packed, variant_of
 from transform_batch import GROUP, Batch
 
 
@@ -23,13 +21,8 @@ class Pipelines(Hosting):
         self.s3 = emulator.client("s3")
 
     def container(self, word: str, **changes: Any) -> dict[str, Any]:
-        packed = io.BytesIO()
-        with tarfile.open(fileobj=packed, mode="w:gz") as archive:
-            member = tarfile.TarInfo("word.txt")
-            member.size = len(word)
-            archive.addfile(member, io.BytesIO(word.encode()))
         key = f"{self.name}/{word}/model.tar.gz"
-        self.s3.put_object(Bucket=BUCKET, Key=key, Body=packed.getvalue())
+        self.s3.put_object(Bucket=BUCKET, Key=key, Body=packed(word))
         return {"Image": IMAGE, "ModelDataUrl": f"s3://{BUCKET}/{key}", **changes}
 
     def create(self, containers: list[dict[str, Any]], mode: str = "") -> None:

@@ -1,8 +1,6 @@
 """Multi-model endpoints against a real container that keeps AWS's contract for them."""
 
-import io
 import json
-import tarfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from emulator_process import BUCKET, Emulator
-from endpoint_client import ROLE, Hosting, variant_of
+from endpoint_client import ROLE, Hosting, packed, variant_of
 
 from sagemaker_emulator.sagemaker.endpoints.served_model import ServedContainer, ServedModel
 
@@ -29,13 +27,8 @@ class Many(Hosting):
 
     def put(self, *words: str) -> None:
         for word in words:
-            packed = io.BytesIO()
-            with tarfile.open(fileobj=packed, mode="w:gz") as archive:
-                member = tarfile.TarInfo("word.txt")
-                member.size = len(word)
-                archive.addfile(member, io.BytesIO(word.encode()))
             key = f"{self.name}/models/{word}.tar.gz"
-            self.s3.put_object(Bucket=BUCKET, Key=key, Body=packed.getvalue())
+            self.s3.put_object(Bucket=BUCKET, Key=key, Body=packed(word))
 
     def create(self, **changes: Any) -> None:
         container = {

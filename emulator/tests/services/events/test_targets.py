@@ -95,6 +95,11 @@ def test_a_target_of_another_kind_is_refused_by_name(context: Context) -> None:
     assert stream in done["FailedEntries"][0]["ErrorMessage"]
 
 
+def test_a_fifo_queue_needs_a_message_group(context: Context) -> None:
+    with pytest.raises(ApiError, match="SqsParameters must be specified for target: 0"):
+        put_rule(context, {"Arn": "arn:aws:sqs:us-east-1:123456789012:q.fifo"})
+
+
 def test_a_rule_that_sends_to_its_own_bus_is_refused(context: Context) -> None:
     bus = "arn:aws:events:us-east-1:123456789012:event-bus/default"
     with pytest.raises(ApiError, match="its own event bus"):

@@ -154,6 +154,8 @@ def test_code_may_be_in_s3(emulator: Emulator, functions: Any, function: str) ->
     assert functions.invoke(FunctionName=function)["Payload"].read() == b"3"
     with pytest.raises(ClientError, match="NoSuchKey"):
         functions.update_function_code(FunctionName=function, S3Bucket=BUCKET, S3Key="none.zip")
+    with pytest.raises(ClientError, match="NoSuchBucket"):
+        functions.update_function_code(FunctionName=function, S3Bucket="no-bucket", S3Key=key)
 
 
 def test_what_a_killed_server_had_begun_to_unpack_is_deleted(tmp_path: Path) -> None:

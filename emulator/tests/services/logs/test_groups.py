@@ -30,6 +30,9 @@ def test_key_class_and_tags_are_kept_and_shown(logs: Any, group: str) -> None:
     logs.untag_resource(**arn, tagKeys=["a"])
     assert logs.list_tags_for_resource(**arn)["tags"] == {"b": "2"}
     assert logs.list_tags_log_group(logGroupName=group)["tags"] == {"b": "2"}
+    logs.tag_log_group(logGroupName=group, tags={"c": "3"})
+    logs.untag_log_group(logGroupName=group, tags=["b"])
+    assert logs.list_tags_log_group(logGroupName=group)["tags"] == {"c": "3"}
     with pytest.raises(logs.exceptions.ResourceNotFoundException):
         logs.list_tags_for_resource(resourceArn=arn["resourceArn"] + "x")
     with pytest.raises(logs.exceptions.ResourceAlreadyExistsException):
