@@ -38,11 +38,12 @@ setup: .venv/.ready ## make the locked environment (.venv)
 	$(BIN)/uv pip sync --quiet --python .venv-scan/bin/python scanners/requirements.txt
 	@touch $@
 
-lock: ## renew every lock file from pyproject.toml, scanners/ and containers/*/requirements.in
+lock: ## renew every lock file from pyproject.toml, scanners/, containers/ and the emulator's images
 	$(BIN)/$(LOCK) --universal pyproject.toml --group dev --output-file requirements.txt
 	sed -i.bak 's#^-e file:.*#-e ./emulator#' requirements.txt && rm requirements.txt.bak
 	$(BIN)/$(LOCK) --universal scanners/requirements.in --output-file scanners/requirements.txt
 	$(BIN)/python containers/lock.py $(BIN)/uv $(addprefix containers/,$(IMAGES))
+	emulator/lock_images.sh $(abspath $(BIN))/uv
 	sed -i.bak '/^torch==/d' $(CLASSIFIER) && $(BIN)/$(LOCK) $(CLASSIFIER:.txt=.in) --constraint containers/tally-training/requirements.txt --output-file $(CLASSIFIER) && sed -i.bak 's/+cpu//' $(CLASSIFIER) && rm $(CLASSIFIER).bak
 
 demo: setup ## the main job on drawn bins, or on SOURCE=folder-or-s3-prefix

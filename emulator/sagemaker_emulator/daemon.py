@@ -38,7 +38,7 @@ class Server(TypedDict):
     Attributes:
         url: The address of the API.
         s3_url: The address of S3.
-        tracking_uri: The MLflow store that training jobs get.
+        tracking_uri: The MLflow store that jobs get.
         environment: The variables that point AWS clients of a process at the server, with the key
             pair that it accepts.
         state: The folder that holds everything.

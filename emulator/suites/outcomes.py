@@ -26,8 +26,8 @@ SKIPPED, DIFFERS = "skipped", "differs"
 
 # The emulator's own words for what it does not run.
 _REFUSED = re.compile(
-    r"[Tt]h(e|is) emulator (does not|has no|runs no|makes|scales|cannot|only)|"
-    r"by the emulator|not run here|(is not|not been) implemented"
+    r"[Tt]h(e|is) emulator (does not|has no|runs no|makes|scales|cannot|only)|by the emulator|"
+    r"not run here|(is not|not been) implemented"
 )
 # botocore's model, which is AWS's, forbids the request.
 _FORBIDDEN = re.compile(

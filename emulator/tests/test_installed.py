@@ -51,6 +51,7 @@ def wheel(built: Path) -> Path:
 def test_wheel_brings_command_types_license_and_page(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
+        attributes = {entry.filename: entry.external_attr for entry in archive.infolist()}
         (information,) = [name for name in names if name.endswith(".dist-info/METADATA")]
         metadata = email.message_from_string(archive.read(information).decode())
         entry_points = archive.read(information.replace("METADATA", "entry_points.txt")).decode()
@@ -58,6 +59,9 @@ def test_wheel_brings_command_types_license_and_page(wheel: Path) -> None:
     assert "sagemaker_emulator/py.typed" in names
     assert "sagemaker_emulator/client/emulator_sts.py" in names
     assert "sagemaker_emulator/containers/host/__main__.py" in names
+    for program in ("sagemaker-scikit-learn/bin/serve", "sagemaker-xgboost/bin/train"):
+        found = attributes[f"sagemaker_emulator/containers/frameworks/{program}"]
+        assert found >> 16 & 0o100  # whoever installs it may run it
     assert any(name.endswith("/LICENSE") for name in names)
     assert not [name for name in names if "tests" in name]
     assert metadata["Version"] == version()

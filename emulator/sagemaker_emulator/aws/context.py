@@ -1,6 +1,6 @@
 """The server as an operation sees it: where things are, and the services it may call."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -82,8 +82,28 @@ class Context:
 
     @property
     def tracking_uri(self) -> str:
-        """The MLflow store that training jobs get, in place of AWS's managed MLflow."""
+        """The MLflow store that jobs get, in place of AWS's managed MLflow."""
         return f"sqlite:///{self.state / 'mlflow.db'}"
+
+    def tracking_variables(self, own: Mapping[str, str]) -> dict[str, str]:
+        """The variables with which a job tracks in the emulator's store, and keeps artifacts.
+
+        MLflow reads the root of artifacts from a variable that its server sets, also where it uses
+        the database itself (`mlflow/tracking/_tracking_service/utils.py`; tried with 3.17.2). It
+        is kept with each experiment when that is made. Without it, artifacts go to `mlruns` where
+        the job started, and are lost with it.
+
+        Args:
+            own: The variables of the job's request.
+
+        Returns:
+            Nothing if the job has another store, or cannot see the files of this machine.
+        """
+        store = own.get("MLFLOW_TRACKING_URI", self.tracking_uri)
+        if store != self.tracking_uri or not self.containers.sandbox.shares_files:
+            return {}
+        artifacts = (self.state / "mlruns").as_uri()
+        return {"MLFLOW_TRACKING_URI": store, "_MLFLOW_SERVER_ARTIFACT_ROOT": artifacts}
 
     def arn(self, resource: str, name: str, service: str = "sagemaker") -> str:
         """The ARN of a resource: `arn("processing-job", name)`."""

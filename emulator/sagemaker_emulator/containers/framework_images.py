@@ -33,7 +33,7 @@ def folder_of(name: str) -> Path | None:
 
 def names() -> list[str]:
     """The images that the emulator brings, sorted."""
-    return sorted({path.name for path in FOLDER.iterdir() if (path / "bin").is_dir()})
+    return sorted(path.name for path in FOLDER.iterdir() if (path / "image.yaml").is_file())
 
 
 def refusal(name: str) -> str:

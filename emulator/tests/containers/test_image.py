@@ -85,6 +85,23 @@ def test_wrong_image_file_is_refused(tmp_path: Path, content: str, message: str)
 
 
 @pytest.mark.parametrize(
+    ("uri", "pins"),
+    [
+        (
+            "pytorch-training:2.0.1-gpu-py310-cu118-ubuntu20.04-sagemaker",
+            "torch==2.0.1 numpy==1.26",
+        ),
+        ("pytorch-inference:2.6.0-cpu-py312-ubuntu22.04-sagemaker", "torch==2.6.0 numpy==2.2"),
+        ("pytorch-inference-graviton:2.3.0-cpu-py311-ubuntu20.04-sagemaker", "torch==2.3.0"),
+    ],
+)
+def test_version_of_pytorch_is_that_of_the_tag(tmp_path: Path, uri: str, pins: str) -> None:
+    found = image.find(tmp_path, f"763104351884.dkr.ecr.eu-west-1.amazonaws.com/{uri}")
+    assert all(pin in found.packages for pin in pins.split())
+    assert f"py{found.preferred_python.replace('.', '')}-" in uri
+
+
+@pytest.mark.parametrize(
     ("uri", "name"),
     [
         ("683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3",) * 2,

@@ -171,7 +171,8 @@ class Job:
                 built, in the place of an image that is pulled.
 
         Returns:
-            How the first instance ended that failed; how algo-1 ended, where none did.
+            How the first instance ended that failed; where none did, how one that was asked to
+            stop ended, else algo-1.
 
         Raises:
             JobStopped: the job was asked to stop before.
@@ -214,7 +215,8 @@ class Job:
             if isinstance(cause, Exception):
                 raise cause
             return cause
-        return next(end for end in ends if end is not None)
+        ended = [end for end in ends if end is not None]
+        return next((end for end in ended if end.stopped is not None), ended[0])
 
     def _stop_others(self, failed: Instance, why: str) -> None:
         for instance in self.instances:

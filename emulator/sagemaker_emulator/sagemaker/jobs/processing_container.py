@@ -130,13 +130,15 @@ def run(job: Job) -> tuple[Exit, str]:
 
 def _execute(job: Job, command: list[str]) -> Exit:
     request = job.request
+    own = request.get("Environment", {})
     return job.execute(
         request["AppSpecification"]["ImageUri"],
         command,
         {
             "PROCESSING_JOB_NAME": job.name,
             "PROCESSING_JOB_ARN": job.arn,
-            **request.get("Environment", {}),
+            **job.context.tracking_variables(own),
+            **own,
         },
         request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", DAY),
     )

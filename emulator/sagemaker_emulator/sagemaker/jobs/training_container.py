@@ -171,7 +171,7 @@ def _attempt(job: Job, progress: Progress, synced: list[tuple[str, str, bool]]) 
 def _execute(job: Job) -> Exit:
     request, context = job.request, job.context
     algorithm = request["AlgorithmSpecification"]
-    tracked = context.containers.sandbox.shares_files  # the store of tracking is a file
+    own = request.get("Environment", {})
     return job.execute(
         algorithm["TrainingImage"],
         [
@@ -184,8 +184,8 @@ def _execute(job: Job) -> Exit:
         {
             "TRAINING_JOB_NAME": job.name,
             "TRAINING_JOB_ARN": job.arn,
-            **({"MLFLOW_TRACKING_URI": context.tracking_uri} if tracked else {}),
-            **request.get("Environment", {}),
+            **context.tracking_variables(own),
+            **own,
         },
         request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", DAY),
     )

@@ -90,19 +90,29 @@ def create(context: Context, kind: EntityKind, request: Mapping[str, Any]) -> di
         ApiError: There is one of that name, or an artifact of that source; the SDK matches
             "already exists".
     """
-    key = artifact_id(request["Source"]) if kind == ARTIFACT else request[kind.name_key]
-    arn, now = context.arn(kind.resource, key.lower()), time.time()
+    with context.store.transaction():
+        made, is_new = ensure(context, kind, request)
+        if not is_new:
+            raise invalid(f"{kind.title} '{made.arn}' already exists.")
+        tags.add(context, made.arn, request.get("Tags"))
+    return {kind.arn_key: made.arn}
+
+
+def ensure(context: Context, kind: EntityKind, request: Mapping[str, Any]) -> tuple[Entity, bool]:
+    """The entity of a Create request, without its tags, and whether it was created for it."""
+    key = artifact_id(request["Source"]) if kind == ARTIFACT else request[kind.name_key].lower()
+    now = time.time()
     document: Document = {
         **{name: value for name, value in request.items() if name != "Tags"},
-        kind.arn_key: arn,
+        kind.arn_key: context.arn(kind.resource, key),
         "CreationTime": now,
         "LastModifiedTime": now,
     }
     with context.store.transaction():
-        if not context.store.create(kind.resource, key.lower(), document):
-            raise invalid(f"{kind.title} '{arn}' already exists.")
-        tags.add(context, arn, request.get("Tags"))
-    return {kind.arn_key: arn}
+        is_new = context.store.create(kind.resource, key, document)
+        if not is_new:
+            document = context.store.get(kind.resource, key) or document
+    return _entity(kind, document), is_new
 
 
 def get(context: Context, kind: EntityKind, identifier: str) -> Document:
@@ -133,11 +143,15 @@ def find(context: Context, arn: str) -> Entity | None:
     if document is None:
         return None
     if kind := KINDS.get(resource):
-        name, own_type = document.get(kind.name_key, ""), document.get(kind.type_key, "")
-        return Entity(document[kind.arn_key], kind.title, own_type, name, document)
+        return _entity(kind, document)
     own_type = (document.get("Source") or {}).get("SourceType", "")
     name, arn = document["TrialComponentName"], document["TrialComponentArn"]
     return Entity(arn, "TrialComponent", own_type, name, document)
+
+
+def _entity(kind: EntityKind, document: Document) -> Entity:
+    name, own_type = document.get(kind.name_key, ""), document.get(kind.type_key, "")
+    return Entity(document[kind.arn_key], kind.title, own_type, name, document)
 
 
 def update(

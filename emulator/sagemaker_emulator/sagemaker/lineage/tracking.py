@@ -144,23 +144,15 @@ def _package_arn(context: Context, identifier: str | None) -> str | None:
 
 def _artifact(context: Context, uri: str, own_type: str) -> Entity:
     """The artifact of a URI, which is created where there is none."""
-    source = {"SourceUri": uri}
-    members = {"Source": source, "ArtifactType": own_type}
-    return _entity(context, ARTIFACT, entities.artifact_id(source), members)
+    members = {"Source": {"SourceUri": uri}, "ArtifactType": own_type}
+    return entities.ensure(context, ARTIFACT, members)[0]
 
 
 def _entity(context: Context, kind: EntityKind, name: str, members: Mapping[str, Any]) -> Entity:
-    """An entity by name, which is created where there is none."""
+    """An action or context by name, which is created where there is none."""
     if len(name) > _LONGEST_NAME:  # the end of a name says what it is
         name = name[: _LONGEST_NAME - 40].rstrip("-") + name[-40:]
-    arn = context.arn(kind.resource, name.lower())
-    if entity := entities.find(context, arn):
-        return entity
-    named = members if kind == ARTIFACT else {kind.name_key: name, **members}
-    entities.create(context, kind, named)
-    created = entities.find(context, arn)
-    assert created is not None
-    return created
+    return entities.ensure(context, kind, {kind.name_key: name, **members})[0]
 
 
 def _component(component: Document) -> Entity:

@@ -274,3 +274,12 @@ def test_processing_has_a_time_limit(processed: Any, name: str) -> None:
     ended = processed(request | {"StoppingCondition": {"MaxRuntimeInSeconds": 1}})
     assert ended["ProcessingJobStatus"] == "Stopped"
     assert "MaxRuntimeInSeconds (1)" in ended["ExitMessage"]
+
+
+def test_processing_gets_the_tracking_store(processed: Any, emulator: Emulator, name: str) -> None:
+    variables = ("MLFLOW_TRACKING_URI", "_MLFLOW_SERVER_ARTIFACT_ROOT")
+    script = f"import os\nprint(*map(os.environ.get, {variables}))"
+    ended = processed(processing(name, script))
+    assert ended["ProcessingJobStatus"] == "Completed", ended.get("FailureReason")
+    stored = f"sqlite:///{emulator.state}/mlflow.db file://{emulator.state}/mlruns"
+    assert stored in emulator.log("/aws/sagemaker/ProcessingJobs")

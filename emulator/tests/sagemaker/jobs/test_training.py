@@ -129,7 +129,10 @@ def test_checkpoints_have_a_folder_only_where_they_are_kept(
 
 @pytest.mark.parametrize(
     ("own", "expected"),
-    [({}, "sqlite:///{state}/mlflow.db"), ({"MLFLOW_TRACKING_URI": "http://mine"}, "http://mine")],
+    [
+        ({}, ("sqlite:///{state}/mlflow.db", "file://{state}/mlruns")),
+        ({"MLFLOW_TRACKING_URI": "http://mine"}, ("http://mine", None)),
+    ],
     ids=["the-emulator's", "the-job's-own"],
 )
 def test_training_gets_the_tracking_uri(
@@ -138,7 +141,9 @@ def test_training_gets_the_tracking_uri(
     ended = trained(training(name, Environment=own))
     artifacts = ended["ModelArtifacts"]["S3ModelArtifacts"]
     told = json.loads(members(s3, artifacts.replace("model.tar", "output.tar"))["told.json"])
-    assert told["environment"]["MLFLOW_TRACKING_URI"] == expected.format(state=emulator.state)
+    names = ("MLFLOW_TRACKING_URI", "_MLFLOW_SERVER_ARTIFACT_ROOT")
+    found = tuple(told["environment"].get(name) for name in names)
+    assert found == tuple(text and text.format(state=emulator.state) for text in expected)
     status = json.loads(emulator.run("status", "--json").stdout)
     assert status["tracking_uri"] == f"sqlite:///{emulator.state}/mlflow.db"
 

@@ -45,7 +45,7 @@ def request(environment: dict[str, str] | None = None, **config: Any) -> dict[st
         },
         "TrainingJobDefinition": {
             "AlgorithmSpecification": {
-                "TrainingImage": "image",
+                "TrainingImage": "plain",
                 "TrainingInputMode": "File",
                 "MetricDefinitions": [{"Name": "score", "Regex": "score=([0-9.]+)"}],
             },
