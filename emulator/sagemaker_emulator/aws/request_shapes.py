@@ -13,6 +13,8 @@ from botocore.model import ListShape, MapShape, Shape, StringShape, StructureSha
 from sagemaker_emulator.aws import numerals, patterns
 from sagemaker_emulator.errors import ApiError, invalid
 
+_LONGEST = 1024  # characters of a value in a message; AWS shows all of it
+
 
 def parse(shape: Shape | None, value: Mapping[str, Any]) -> Any:
     """Check a request against its shape: types; then members, enums, patterns, lengths and ranges.
@@ -250,7 +252,7 @@ def _blob(value: Any, path: str, faults: list[str]) -> bytes:
 def _show(value: Any) -> str:
     # Half a character could not be printed by whoever reads the message.
     text = str(value).encode(errors="backslashreplace").decode()
-    return f"'{text[:200]}...'" if len(text) > 200 else f"'{text}'"
+    return f"'{text[:_LONGEST]}...'" if len(text) > _LONGEST else f"'{text}'"
 
 
 def unknown_operation(service: str, name: str, known: list[str]) -> ApiError:

@@ -15,8 +15,9 @@ from sagemaker_emulator.sagemaker.jobs.status import status_changes
 from sagemaker_emulator.storage.store import Document
 
 INTERRUPTED = (
-    "InternalServerError: the emulator stopped while the job ran; its container was ended and "
-    "nothing of it was uploaded. Create the job again, under another name."
+    "InternalServerError: the emulator stopped while the job ran; its container was ended. Only "
+    "checkpoints and what is uploaded continuously are in S3. Create the job again, under another "
+    "name."
 )
 
 

@@ -51,10 +51,12 @@ class LogFilters(Watcher):
     def __init__(self, context: Context) -> None:
         self._context = context
         self._known: dict[str, tuple[list[Document], list[Document]]] = {}
+        self._changes = 0
         files(context).watcher = self
 
     def forget(self, group: str) -> None:
         """Read the filters of a group again, as they have changed."""
+        self._changes += 1
         self._known.pop(group, None)
 
     def delete(self, group: str) -> None:
@@ -84,11 +86,14 @@ class LogFilters(Watcher):
     def _filters(self, group: str) -> tuple[list[Document], list[Document]]:
         known = self._known.get(group)
         if known is None:
+            changes = self._changes
             known = (
                 filters_of(self._context, METRIC, group),
                 filters_of(self._context, SUBSCRIPTION, group),
             )
             self._known[group] = known
+            if changes != self._changes:  # while they were read
+                self._known.pop(group, None)
         return known
 
     def _measure(self, kept: Document, events: _Events) -> None:

@@ -71,9 +71,9 @@ def start_query(context: Context, request: types.StartQueryRequestTypeDef) -> Re
     groups = _groups(context, request)
     if request["startTime"] > request["endTime"]:
         raise invalid("Query's end date and time is before its start date and time")
-    query = Query(request["queryString"])
     for group in groups:
         folder_of(context, group)
+    query = Query(request["queryString"])
     identity = str(uuid.uuid4())
     record: Document = {
         "queryId": identity,

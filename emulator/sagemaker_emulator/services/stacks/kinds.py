@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 from sagemaker_emulator.errors import ApiError
 
 Properties = Mapping[str, Any]
-_MODULES = ("access", "code", "messages", "models", "objects", "watching")
+_MODULES = (*("access", "code", "events", "messages", "models", "objects", "versions", "watching"),)
 # What these say of a resource that is not there.
 _MISSING = ("NotFound", "NoSuch", "NonExistent", "does not exist", "Could not find", "not found")
 

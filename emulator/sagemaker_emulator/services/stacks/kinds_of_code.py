@@ -28,8 +28,13 @@ class Function(Kind):
 
     name = "AWS::Lambda::Function"
     naming = "FunctionName"
-    properties = frozenset((*_CONFIGURATION, "Architectures", "Code", "PackageType", "Tags"))
-    unused = frozenset(("ReservedConcurrentExecutions", "LoggingConfig"))
+    properties = frozenset(
+        (
+            *(*_CONFIGURATION, "Architectures", "Code", "PackageType", "Tags"),
+            "ReservedConcurrentExecutions",
+        )
+    )
+    unused = frozenset(("LoggingConfig",))
     replacing = frozenset(("PackageType",))
 
     def create(self, api: Api, name: str, properties: Properties) -> Made:
@@ -43,6 +48,16 @@ class Function(Kind):
         )
         return Made(name, {"Arn": function["FunctionArn"]})
 
+    def configure(self, api: Api, made: Made, properties: Properties, before: Properties) -> None:
+        """Set how many invocations may run at a time."""
+        client, reserved = api.client("lambda"), properties.get("ReservedConcurrentExecutions")
+        if reserved is not None:
+            client.put_function_concurrency(
+                FunctionName=made.id, ReservedConcurrentExecutions=int(reserved)
+            )
+        elif "ReservedConcurrentExecutions" in before:
+            client.delete_function_concurrency(FunctionName=made.id)
+
     def update(self, api: Api, made: Made, properties: Properties, before: Properties) -> Made:
         """Change its configuration and, if it is other code, its code."""
         client = api.client("lambda")
@@ -52,6 +67,7 @@ class Function(Kind):
             client.update_function_code(FunctionName=made.id, **_code(properties))
         if tags := tags_of(properties):
             client.tag_resource(Resource=made.attributes["Arn"], Tags=tags)
+        self.configure(api, made, properties, before)
         return made
 
     def delete(self, api: Api, made: Made, properties: Properties) -> None:

@@ -237,3 +237,22 @@ def test_unknown_job_is_named(emulator: Emulator) -> None:
     done = emulator.run("interrupt", "no-such-job")
     assert done.returncode == 1
     assert "there is no training job no-such-job" in done.stderr
+
+
+def test_checkpoint_of_a_killed_emulator_is_kept(
+    own_emulator: Callable[..., Emulator], until: Callable[..., Any], name: str
+) -> None:
+    server = own_emulator()
+    assert server.up().returncode == 0
+    s3, sagemaker = server.client("s3"), server.client("sagemaker")
+    s3.create_bucket(Bucket=BUCKET)
+    s3.put_object(Bucket=BUCKET, Key=f"{name}/code/script", Body=SPOT.encode())
+    sagemaker.create_training_job(**spot(name))
+    checkpoint = f"{name}/checkpoints/0.pt"
+    wait_until(lambda: s3.list_objects_v2(Bucket=BUCKET, Prefix=checkpoint)["KeyCount"] == 1, 60)
+    server.kill()
+    assert server.up().returncode == 0
+    ended = server.client("sagemaker").describe_training_job(TrainingJobName=name)
+    assert ended["TrainingJobStatus"] == "Failed"
+    body = server.client("s3").get_object(Bucket=BUCKET, Key=checkpoint)["Body"]
+    assert body.read() == b"state"
