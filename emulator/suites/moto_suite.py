@@ -36,6 +36,8 @@ SOURCE = Source(
         (r"arn:aws:sagemaker:us-east-1:0{12}:x-x/", "arn:aws:iam::123456789012:role/"),
         (r'"RoleArn": "n/a"', '"RoleArn": "arn:aws:iam::123456789012:role/emulator"'),
         (r'"Arn": "not supported yet"', '"Arn": "arn:aws:sqs:us-east-1:123456789012:queue"'),
+        (r'"some cron( \*)?"', '"rate(5 minutes)"'),
+        (r'("MaximumWindowInMinutes": \d+,\s+"Mode": )"OFF"', r'\1"FLEXIBLE"'),
         (r"s3://MyBucket\b", "s3://my-bucket"),
         (r'DEMO-breast-cancer-prediction/"', 'DEMO-breast-cancer-prediction"'),
         (r'((?i:pipeline_?definition)"?[:=] ?)" "', rf"\1'{_DEFINITION}'"),

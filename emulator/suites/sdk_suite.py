@@ -57,7 +57,18 @@ class Part:
 
 
 PARTS = {
-    "v2-pipelines": Part(_V2, ".", ("tests/integ/sagemaker/workflow",)),
+    "v2-steps": Part(
+        _V2,
+        ".",
+        tuple(
+            f"tests/integ/sagemaker/workflow/test_{name}.py"
+            for name in (
+                *("automl_steps", "callback_steps", "clarify_check_steps", "emr_steps"),
+                *("experiment", "fail_steps", "lambda_steps"),
+            )
+        ),
+    ),
+    "v2-pipelines": Part(_V2, ".", ("tests/integ/sagemaker/workflow",)),  # all, for hours
     "v2-registry": Part(_V2, ".", ("tests/integ/test_model_package.py",)),
     "v2-jobs": Part(
         _V2,

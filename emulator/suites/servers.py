@@ -24,7 +24,7 @@ from sagemaker_emulator.options import Options
 from sagemaker_emulator.serve import serve
 from sagemaker_emulator.storage.s3 import die_with_parent
 
-_START_SECONDS = 60.0
+_START_SECONDS = 240.0  # a start takes half a second where nothing else runs
 
 
 class Servers:

@@ -51,7 +51,7 @@ class Source:
             if done.returncode:
                 raise SourceError(
                     f"{clone} has no {', '.join(self.paths)} at {self.revision}: "
-                    f"{done.stderr.strip()}. Give a clone of {self.repository} that has it"
+                    f"{_reason(done.stderr)}. Give a clone of {self.repository} that has it"
                 )
             archive.seek(0)
             with tarfile.open(fileobj=archive) as files:
@@ -69,7 +69,7 @@ class Source:
         done = subprocess.run(command, stderr=subprocess.PIPE, text=True)
         if done.returncode:
             raise SourceError(
-                f"{self.repository} cannot be cloned: {done.stderr.strip()}. "
+                f"{self.repository} cannot be cloned: {_reason(done.stderr)}. "
                 "Clone it where it can be, and give the folder: SOURCE=folder"
             )
         return clone
@@ -80,3 +80,9 @@ class Source:
             after = re.sub(pattern, replacement, after)
         if after != before:
             file.write_text(after)
+
+
+def _reason(output: str) -> str:
+    """The line in which git says why it failed."""
+    lines = [line for line in output.splitlines() if line.startswith("fatal: ")]
+    return lines[0].removeprefix("fatal: ") if lines else output.strip()

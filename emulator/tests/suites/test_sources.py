@@ -40,3 +40,20 @@ def test_a_clone_without_the_tag_is_named(clone: Path, tmp_path: Path) -> None:
 
     with pytest.raises(SourceError, match=r"has no tests at 2\.0"):
         source.fetch(tmp_path / "cache", clone)
+
+
+def test_without_a_clone_one_is_made_once_and_used_again(clone: Path, tmp_path: Path) -> None:
+    source = Source(f"file://{clone}", "1.0", ("tests",))
+
+    source.fetch(tmp_path / "cache", None)
+    clone.rename(tmp_path / "gone")
+    copy = source.fetch(tmp_path / "cache", None)
+
+    assert (copy / "tests" / "test_a.py").exists()
+
+
+def test_a_repository_that_cannot_be_cloned_is_named(tmp_path: Path) -> None:
+    source = Source(f"file://{tmp_path}/none", "1.0", ("tests",))
+
+    with pytest.raises(SourceError, match=r"cannot be cloned: .*SOURCE=folder"):
+        source.fetch(tmp_path / "cache", None)

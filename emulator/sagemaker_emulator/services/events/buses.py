@@ -36,19 +36,12 @@ def create_bus(context: Context, request: types.CreateEventBusRequestTypeDef) ->
         raise invalid("Event bus name must not contain '/'.")
     tags = by_key(request.get("Tags", []))
     check_keys(tags, "ValidationException")
-    now = time.time()
-    bus: Document = {
-        "Name": name,
-        "Arn": bus_arn(context, name),
-        "Description": request.get("Description"),
-        "CreationTime": now,
-        "LastModifiedTime": now,
-        "Tags": tags,
-        "Statements": [],
-    }
-    if name == DEFAULT or not context.store.create(BUS, name, bus):
-        message = f"Event bus {name} already exists."
-        raise ApiError("ResourceAlreadyExistsException", message)
+    about = {"Description": request.get("Description"), "Tags": tags}
+    with context.store.transaction():
+        if name == DEFAULT or context.store.get(BUS, name) is not None:
+            message = f"Event bus {name} already exists."
+            raise ApiError("ResourceAlreadyExistsException", message)
+        bus = _made(context, name, about)
     return {"EventBusArn": bus["Arn"], "Description": bus["Description"]}
 
 
@@ -137,7 +130,7 @@ def remove_permission(context: Context, request: types.RemovePermissionRequestTy
 
 
 def _get(context: Context, request: Mapping[str, Any], member: str = "EventBusName") -> Document:
-    """The document of the bus that a request names; the default one needs none in the store.
+    """The document of the bus that a request names; the default one is made when first asked for.
 
     Raises:
         ApiError: There is no such bus.
@@ -146,7 +139,22 @@ def _get(context: Context, request: Mapping[str, Any], member: str = "EventBusNa
     bus = context.store.get(BUS, name)
     if bus is None and name != DEFAULT:  # deleted meanwhile
         raise no_bus(name)
-    return bus or {"Name": name, "Arn": bus_arn(context, name), "Tags": {}, "Statements": []}
+    return bus or _made(context, name, {})
+
+
+def _made(context: Context, name: str, about: Document) -> Document:
+    """A new bus, kept unless another request was faster; then that one's."""
+    now = time.time()
+    bus: Document = {
+        "Name": name,
+        "Arn": bus_arn(context, name),
+        "CreationTime": now,
+        "LastModifiedTime": now,
+        "Tags": {},
+        "Statements": [],
+        **about,
+    }
+    return bus if context.store.create(BUS, name, bus) else context.store.get(BUS, name) or bus
 
 
 def _shown(bus: Document) -> Document:

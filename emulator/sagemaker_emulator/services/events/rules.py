@@ -78,7 +78,7 @@ def _when_of(rule: Mapping[str, Any]) -> tuple[object, object]:
 @operation("DescribeRule", "events", honours=_BY_NAME)
 def describe_rule(context: Context, request: types.DescribeRuleRequestTypeDef) -> Response:
     """A rule by name."""
-    return get_rule(context, request)
+    return get_rule(context, request) | {"CreatedBy": context.account}
 
 
 @operation("ListRules", "events", honours=("NamePrefix", "EventBusName", "NextToken", "Limit"))

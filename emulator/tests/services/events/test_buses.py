@@ -57,6 +57,7 @@ def test_only_the_rules_of_its_bus_get_an_event(
     target(events, bus, "rule", arn)
     rule = events.describe_rule(Name="rule", EventBusName=bus)
     assert (rule["Arn"], rule["EventBusName"]) == (f"{ACCOUNT}:rule/{bus}/rule", bus)
+    assert rule["CreatedBy"] == "123456789012"
     assert send(events, "default", {"on": "default"})["EventId"]
     sent = send(events, f"{ACCOUNT}:event-bus/{bus}", {"on": bus})
     (event,) = received(emulator, url)
@@ -108,7 +109,9 @@ def test_buses_are_listed_described_changed_and_deleted(events: Any, bus: str) -
     other = f"{bus}-other"
     made = events.create_event_bus(Name=other, Description="d", Tags=[{"Key": "a", "Value": "b"}])
     assert made["EventBusArn"] == f"{ACCOUNT}:event-bus/{other}"
-    assert events.describe_event_bus()["Name"] == "default"
+    default = events.describe_event_bus()
+    assert default["Name"] == "default"
+    assert events.describe_event_bus()["CreationTime"] == default["CreationTime"]
     assert events.describe_event_bus(Name=made["EventBusArn"])["Description"] == "d"
     tags = events.list_tags_for_resource(ResourceARN=made["EventBusArn"])["Tags"]
     assert tags == [{"Key": "a", "Value": "b"}]

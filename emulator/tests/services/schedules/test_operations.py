@@ -36,6 +36,13 @@ def request(group: str, name: str = "s", target: Any = None, **more: Any) -> Any
     }
 
 
+def test_a_start_that_is_long_past_is_refused(scheduler: Any, group: str) -> None:
+    now = datetime.datetime.now(datetime.UTC)
+    with pytest.raises(ClientError, match="cannot be earlier than 5 minutes ago"):
+        scheduler.create_schedule(**request(group, StartDate=now - datetime.timedelta(minutes=6)))
+    scheduler.create_schedule(**request(group, StartDate=now - datetime.timedelta(minutes=4)))
+
+
 def test_a_schedule_is_shown_as_it_was_made(scheduler: Any, group: str) -> None:
     start = datetime.datetime(2090, 1, 1, tzinfo=datetime.UTC)
     made = scheduler.create_schedule(

@@ -147,10 +147,10 @@ class _Checkpoints(xgboost.callback.TrainingCallback):  # type: ignore[misc]
     """Keeps the models of the last rounds, `xgboost-checkpoint.N`, as AWS's image names them."""
 
     def __init__(self, folder: Path, done: int) -> None:
-        self._folder, self._done = folder, done
+        self._folder, self._next = folder, done
 
     def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
-        number = self._done + epoch if epoch < self._done else epoch
+        number, self._next = self._next, self._next + 1  # epochs of a resumed job begin anew
         new = self._folder / f".{_CHECKPOINT}"
         model.save_model(str(new))
         new.replace(self._folder / f"{_CHECKPOINT}.{number}")

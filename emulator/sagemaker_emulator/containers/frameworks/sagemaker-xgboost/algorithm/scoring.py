@@ -41,6 +41,8 @@ class Algorithm:
         if not files:
             raise RuntimeError(f"there is no model file in {folder}")
         self._booster = _load(files[0])
+        learner = json.loads(self._booster.save_config())["learner"]
+        self._features = int(learner["learner_model_param"]["num_feature"])
         # What a batch transform asks for.
         self.execution_parameters = {
             "MaxConcurrentTransforms": os.cpu_count() or 1,
@@ -53,7 +55,7 @@ class Algorithm:
         if not body:
             return 204, "text/plain", b""
         try:
-            rows = decode(body, headers["content-type"])
+            rows = decode(body, headers["content-type"], self._features)
         except (ValueError, IndexError) as error:
             return 415, "text/plain", str(error).encode()
         accept = headers.get("accept", "").partition(";")[0].strip().lower()
@@ -86,8 +88,14 @@ def _predict(booster: Any, rows: xgboost.DMatrix) -> Any:
     return booster.predict(rows, validate_features=False)
 
 
-def decode(body: bytes, content_type: str) -> xgboost.DMatrix:
+def decode(body: bytes, content_type: str, features: int | None = None) -> xgboost.DMatrix:
     """The rows of a request, without labels.
+
+    Args:
+        body: The request's.
+        content_type: The request's.
+        features: How many the model has. LIBSVM indices that end with this number begin at 1 and
+            are moved; a model that was trained with such indices has a feature more.
 
     Raises:
         ValueError: They are not as their content type has it, or it is another.
@@ -101,12 +109,12 @@ def decode(body: bytes, content_type: str) -> xgboost.DMatrix:
         ]
         return xgboost.DMatrix(np.array(cells, dtype=float))
     if kind in ("text/libsvm", "text/x-libsvm"):
-        return xgboost.DMatrix(_sparse(text))
+        return xgboost.DMatrix(_sparse(text, features))
     raise ValueError(f"Content-type {content_type} is not supported.")
 
 
-def _sparse(text: str) -> Any:
-    """The rows of LIBSVM lines, whose labels are left out; indices that begin at 1 are moved."""
+def _sparse(text: str, features: int | None) -> Any:
+    """The rows of LIBSVM lines, whose labels are left out."""
     from scipy.sparse import csr_matrix
 
     cells = [
@@ -117,7 +125,7 @@ def _sparse(text: str) -> Any:
     ]
     rows = np.array([row for row, _, _ in cells], dtype=int)
     columns = np.array([column for _, column, _ in cells], dtype=int)
-    if len(columns) and columns.min() >= 1:
+    if len(columns) and columns.min() >= 1 and columns.max() == features:
         columns = columns - 1
     return csr_matrix((np.array([value for _, _, value in cells], dtype=float), (rows, columns)))
 
