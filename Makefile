@@ -92,7 +92,7 @@ test-sdk: setup ## the SageMaker SDK's integration tests against the emulator; S
 	PYTHONPATH=emulator $(BIN)/python -m suites sdk $(PART) $(if $(SOURCE),--source $(SOURCE)) $(if $(RENEW),--renew)
 
 operations-page: setup ## docs/emulator-operations.md, from the emulator's code
-	PYTHONPATH=emulator $(BIN)/python -m sagemaker_emulator.operations_page docs/emulator-operations.md
+	PYTHONPATH=emulator $(BIN)/python -m operations_page docs/emulator-operations.md
 
 accuracy: setup .venv-steps/.ready ## how well the model counts, on SOURCE, over three seeds (hours)
 	.venv-steps/bin/python benchmarks/accuracy.py $(if $(SOURCE),--source $(SOURCE))

@@ -16,7 +16,9 @@ NOT_DECLARED = {"botocore", "awscrt"}
 
 def imported() -> set[str]:
     """The packages that the modules import, but for those of type checkers."""
-    names, files = set(), list((EMULATOR / "sagemaker_emulator").rglob("*.py"))
+    names, package = set(), EMULATOR / "sagemaker_emulator"
+    # What runs in an image has the image's packages.
+    files = [file for file in package.rglob("*.py") if "frameworks" not in file.parts]
     for file in files:
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Import):

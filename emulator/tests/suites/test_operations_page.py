@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from sagemaker_emulator import operations_page
+import operations_page
 from sagemaker_emulator.sagemaker.pipelines.language.step_types import SUPPORTED
 
-_PAGE = Path(__file__).resolve().parents[2] / "docs" / "emulator-operations.md"
+_PAGE = Path(__file__).resolve().parents[3] / "docs" / "emulator-operations.md"
 
 
 def _row(name: str) -> list[str]:

@@ -1,6 +1,6 @@
 """A page of every operation with what it does with each member, generated from the code.
 
-`python -m sagemaker_emulator.operations_page FILE` writes it.
+`make operations-page` writes it.
 """
 
 import sys
