@@ -209,12 +209,12 @@ def test_an_endpoint_outlives_its_configuration(
 
 
 def test_a_failed_endpoint_says_why(console: ConsoleClient, hosting: Hosting, name: str) -> None:
-    hosting.model(name, "no-such-image")
+    hosting.model(name, word="crash")
     hosting.config(name, v=name)
     assert hosting.endpoint(name)["EndpointStatus"] == "Failed"
     page = console.get(f"/console/endpoints/{name}")
     problem = page.select_one(".problem")
-    assert problem is not None and "no-such-image" in problem.text
+    assert problem is not None and "ping health check" in problem.text
     hosting.sagemaker.delete_endpoint(EndpointName=name)
 
 
