@@ -1,8 +1,7 @@
 """Asynchronous invocations: a queue on disk for each endpoint, whose responses are written to S3.
 
 Contract: the developer guide, "Asynchronous inference". A request is done at least once: one that
-was under way when the server was killed is sent again. The form of the notifications, and the texts
-of failures in them, are written from memory: no reference that was at hand shows them.
+was under way when the server was killed is sent again.
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 from sagemaker_emulator.aws import s3_client
 from sagemaker_emulator.aws.context import Context
@@ -23,6 +21,7 @@ from sagemaker_emulator.aws.measurements import Measurement
 from sagemaker_emulator.aws.serving_ports import Answer
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.sagemaker.endpoints import async_config
+from sagemaker_emulator.sagemaker.endpoints.async_notification import notification
 from sagemaker_emulator.sagemaker.endpoints.deployment import Replaced
 from sagemaker_emulator.sagemaker.endpoints.deployments import KIND as ENDPOINT
 from sagemaker_emulator.sagemaker.endpoints.invocation import Invocation
@@ -32,7 +31,6 @@ from sagemaker_emulator.storage.selection import Selection
 from sagemaker_emulator.storage.store import Document
 
 KIND = "async-invocation"
-MOST_INCLUDED = 128 * 1024  # bytes of a response in a notification
 UNTYPED = "binary/octet-stream"  # what S3 has of an object that came without a content type
 PAUSE_SECONDS = 5.0  # while an endpoint does not serve, and after a fault such as a full disk
 _AT_ONCE = 500  # names of requests that are read at a time
@@ -246,10 +244,8 @@ class AsyncInvocations:
     ) -> None:
         """Forget a request, and tell a topic in the same step."""
         config = document["Notifications"]
-        message = _message(self._context.region, document, more)
         asked = included in config.get("IncludeInferenceResponseIn", [])
-        if asked and 0 < len(content) <= MOST_INCLUDED:
-            message["responseBody"] = _included(content)
+        message = notification(self._context.region, document, more, content if asked else b"")
         context = self._context
         with context.store.transaction():
             if not context.store.delete(KIND, document["Id"]):
@@ -264,39 +260,3 @@ class AsyncInvocations:
         self._context.metrics.record(
             "AWS/SageMaker", dimensions, [Measurement(name, float(value), unit)]
         )
-
-
-def _message(region: str, document: Document, more: Document) -> Document:
-    """What a topic is told of a request: see the head of this file for where its form is from."""
-    members = document["Members"]
-    asked = {
-        "accept": members.get("Accept"),
-        "contentType": members.get("ContentType"),
-        "customAttributes": members.get("CustomAttributes"),
-        "endpointName": document["EndpointName"],
-        "inputLocation": members.get("InputLocation"),
-    }
-    return {
-        "awsRegion": region,
-        "eventTime": _written(time.time()),
-        "receivedTime": _written(document["Received"]),
-        "requestParameters": {key: value for key, value in asked.items() if value is not None},
-        **more,
-        "inferenceId": document["InferenceId"],
-        "eventVersion": "1.0",
-        "eventSource": "aws:sagemaker",
-        "eventName": "InferenceResult",
-    }
-
-
-def _written(seconds: float) -> str:
-    moment = datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
-    return moment.replace("+00:00", "Z")
-
-
-def _included(content: bytes) -> dict[str, str]:
-    """A response in a notification: as text where it is UTF-8, else in base64."""
-    try:
-        return {"content": content.decode(), "encoding": "UTF-8"}
-    except UnicodeDecodeError:
-        return {"content": base64.b64encode(content).decode(), "encoding": "BASE64"}

@@ -26,7 +26,7 @@ class Queue:
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.context = local_context(folder)
-        self.context.endpoints = SimpleNamespace(serving=lambda *_: self)  # type: ignore[assignment]
+        self.context.endpoints = SimpleNamespace(serving=lambda *_: self)
         self.asked: list[bytes] = []
         self.written: list[str] = []
         self.faults = 0  # how often S3 does not respond, from now on
