@@ -280,11 +280,10 @@ def test_what_is_linked_is_read_for_what_is_shown_or_filtered_by_it(
     (model,) = search(context, "Model", by("Model.ModelName", "Equals", "m3"))
     assert model["Model"]["LastBatchTransformJob"]["TransformJobName"] == "t3"
     assert kinds.count("transform-job") == 1
-    name = "LastBatchTransformJob.TransformJobName"
-    (model,) = search(context, "Model", by(name, "Equals", "t2"))
+    linked = by("LastBatchTransformJob.TransformJobName", "Equals", "t2")
+    (model,) = search(context, "Model", linked)
     assert model["Model"]["Model"]["ModelName"] == "m2"
-    tagged = [by("tags.key", "Equals", "team"), by("tags.value", "Equals", "red")]
-    nested = {"NestedPropertyName": "tags", "Filters": tagged}
+    nested = {"NestedPropertyName": "tags", "Filters": [by("tags.value", "Equals", "red")]}
     assert jobs(context, {"NestedFilters": [nested]}) == [1]
 
 

@@ -82,8 +82,7 @@ def search(context: Context, request: types.SearchRequestTypeDef) -> Response:
         identity=resource.arn,
     )
     results = [
-        {resource.record: resource.shown(context, each, shape.members)}
-        for each in found["Results"]
+        {resource.record: resource.shown(context, each, shape.members)} for each in found["Results"]
     ]
     return {**found, "Results": results}
 

@@ -60,7 +60,7 @@ class Resource:
         return shape
 
     def shown(self, context: Context, document: Document, members: Collection[str]) -> Document:
-        """What SearchRecord shows of a document; its tags and what is linked if `members` say so."""
+        """What SearchRecord shows of a document, with the tags and links that are in `members`."""
         shown = self.view(context, document)
         if "Tags" in members and "Tags" in self.shape.members:
             shown = {**shown, "Tags": tags.get(context, document[self.arn])}
