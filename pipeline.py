@@ -14,7 +14,18 @@ if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_
 
 import typer
 
-from pipelines.commands import build, count, desk, look, machine, run, serve, shadow, watch
+from pipelines.commands import (
+    build,
+    count,
+    desk,
+    look,
+    machine,
+    run,
+    serve,
+    shadow,
+    versions,
+    watch,
+)
 from pipelines.commands.group import Program
 from pipelines.commands.shared import LOCAL, TargetOption, note
 
@@ -29,7 +40,7 @@ app = typer.Typer(
     "COMMAND --help shows a command's options and examples.",
 )
 
-for group in (build, run, look, serve, shadow, watch, count, desk, machine):
+for group in (build, run, look, versions, serve, shadow, watch, count, desk, machine):
     app.add_typer(group.app)
 
 

@@ -1,7 +1,8 @@
 """A shadow variant: a version that gets copies of the requests, and whose answers nobody gets.
 
 SageMaker allows one shadow variant, beside one production variant (developer guide, "Create a
-shadow test"). The share of the requests that it gets is its weight in the production variant's.
+shadow test"). It gets as many of the requests as its weight is of the production variant's: so we
+read the weights, as the guide names no formula.
 """
 
 from __future__ import annotations

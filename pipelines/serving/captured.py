@@ -36,20 +36,31 @@ def counts(
         What is no answer with a count is left out.
     """
     bucket, _, prefix = address.removeprefix("s3://").partition("/")
-    pages = s3.get_paginator("list_objects_v2")
     hour = until.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-    while hour > since - HOUR:
-        found = pages.paginate(Bucket=bucket, Prefix=f"{prefix}/{hour:%Y/%m/%d/%H}/")
-        keys = [one["Key"] for page in found for one in page.get("Contents", [])]
+    day, keys = None, dict[str, list[str]]()
 
-        def body(key: str) -> bytes:
-            return s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    def body(key: str) -> bytes:
+        return s3.get_object(Bucket=bucket, Key=key)["Body"].read()
 
-        with ThreadPoolExecutor(AT_A_TIME) as pool:
-            lines = [line for text in pool.map(body, keys) for line in text.splitlines()]
-        read = (_count(line, since) for line in lines)
-        yield dict(one for one in read if one)
-        hour -= HOUR
+    with ThreadPoolExecutor(AT_A_TIME) as pool:
+        while hour > since - HOUR:
+            # A day is one listing, so a month without answers is no matter of minutes; of all days
+            # at once, a busy endpoint would have many more keys than its newest hours.
+            if day != (day := hour.date()):
+                keys = _keys(s3, bucket, f"{prefix}/{day:%Y/%m/%d}/")
+            bodies = pool.map(body, keys.get(f"{hour:%H}", []))
+            read = (_count(line, since) for text in bodies for line in text.splitlines())
+            yield dict(one for one in read if one)
+            hour -= HOUR
+
+
+def _keys(s3: S3Client, bucket: str, day: str) -> dict[str, list[str]]:
+    """The keys of a day's folder by the hour, `00` to `23`."""
+    keys: dict[str, list[str]] = {}
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=day):
+        for one in page.get("Contents", []):
+            keys.setdefault(one["Key"].removeprefix(day).partition("/")[0], []).append(one["Key"])
+    return keys
 
 
 def _count(line: bytes, since: datetime) -> tuple[str, int] | None:

@@ -9,6 +9,7 @@ from local_context import local_context
 
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.errors import ApiError
+from sagemaker_emulator.storage.selection import Selection
 
 ARN = "arn:aws:sagemaker:us-east-1:123456789012"
 
@@ -259,6 +260,31 @@ def test_models_endpoints_pipelines_and_tuning_jobs_are_found(context: Context) 
         by("HyperParameterTuningJobConfig.Strategy", "Equals", "Random"),
     )
     assert job["HyperParameterTuningJob"]["HyperParameterTuningJobName"] == "t"
+
+
+def test_what_is_linked_is_read_for_what_is_shown_or_filtered_by_it(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(5):
+        context.call("CreateModel", ModelName=f"m{number}", PrimaryContainer={"Image": "plain"})
+        job = {"TransformJobName": f"t{number}", "ModelName": f"m{number}", "CreationTime": 1.0}
+        context.store.put("transform-job", f"t{number}", job)
+    kinds: list[str] = []
+    select = context.store.select
+
+    def count(selection: Selection) -> Any:
+        kinds.append(selection.kind)
+        return select(selection)
+
+    monkeypatch.setattr(context.store, "select", count)
+    (model,) = search(context, "Model", by("Model.ModelName", "Equals", "m3"))
+    assert model["Model"]["LastBatchTransformJob"]["TransformJobName"] == "t3"
+    assert kinds.count("transform-job") == 1
+    linked = by("LastBatchTransformJob.TransformJobName", "Equals", "t2")
+    (model,) = search(context, "Model", linked)
+    assert model["Model"]["Model"]["ModelName"] == "m2"
+    nested = {"NestedPropertyName": "tags", "Filters": [by("tags.value", "Equals", "red")]}
+    assert jobs(context, {"NestedFilters": [nested]}) == [1]
 
 
 def test_suggestions_begin_with_the_hint(context: Context) -> None:

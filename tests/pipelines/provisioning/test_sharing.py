@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from model_registry.errors import RegistryError
-from pipelines.commands import serve
+from pipelines.commands import versions
 from pipelines.provisioning import setup
 from pipelines.provisioning.template import properties, role_policy
 from pipelines.settings.layers import SettingsError, load
@@ -150,7 +150,7 @@ def test_production_follows_the_decisions_of_the_registry_alone(
 def test_decisions_are_made_in_the_account_of_the_registry(production: Settings) -> None:
     target: Any = SimpleNamespace(settings=production)
     with pytest.raises(RegistryError, match=f"approve 3` signed in to {REGISTRY}"):
-        serve._refuse_elsewhere(target, "approve 3")
+        versions._refuse_elsewhere(target, "approve 3")
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,19 @@ def test_hours_come_from_the_newest_to_that_in_which_it_began(session: boto3.Ses
     assert found(session, files) == [{"12": 3}, {}, {"10": 3}]
 
 
+def test_a_month_without_answers_is_listed_by_days(session: boto3.Session) -> None:
+    s3 = session.client("s3")
+    s3.create_bucket(Bucket="tally")
+    listings = []
+    s3.meta.events.register(
+        "before-call.s3.ListObjectsV2", lambda params, **_: listings.append(params)
+    )
+    hours = list(captured.counts(s3, ADDRESS, SINCE, SINCE + timedelta(days=30)))
+    assert len(hours) == 30 * 24 + 1
+    assert not any(hours)
+    assert len(listings) == 31
+
+
 def test_what_was_answered_before_or_is_no_answer_with_a_count_is_left_out(
     session: boto3.Session,
 ) -> None:

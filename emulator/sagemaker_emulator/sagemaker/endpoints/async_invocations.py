@@ -12,8 +12,8 @@ import logging
 import threading
 import time
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 from sagemaker_emulator.aws import s3_client
 from sagemaker_emulator.aws.context import Context
@@ -21,17 +21,19 @@ from sagemaker_emulator.aws.measurements import Measurement
 from sagemaker_emulator.aws.serving_ports import Answer
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.sagemaker.endpoints import async_config
+from sagemaker_emulator.sagemaker.endpoints.async_notification import notification
 from sagemaker_emulator.sagemaker.endpoints.deployment import Replaced
 from sagemaker_emulator.sagemaker.endpoints.deployments import KIND as ENDPOINT
 from sagemaker_emulator.sagemaker.endpoints.invocation import Invocation
 from sagemaker_emulator.sagemaker.endpoints.variant_request import ModelFailed, ask
 from sagemaker_emulator.storage.location import Location
+from sagemaker_emulator.storage.selection import Selection
 from sagemaker_emulator.storage.store import Document
 
 KIND = "async-invocation"
-MOST_INCLUDED = 128 * 1024  # bytes of a response in a notification
 UNTYPED = "binary/octet-stream"  # what S3 has of an object that came without a content type
-READY_SECONDS = 5.0  # until it is looked again whether an endpoint serves
+PAUSE_SECONDS = 5.0  # while an endpoint does not serve, and after a fault such as a full disk
+_AT_ONCE = 500  # names of requests that are read at a time
 _log = logging.getLogger("emulator.async")
 
 
@@ -54,42 +56,51 @@ class AsyncInvocations:
         """Keep a request, and send it as soon as its endpoint has room.
 
         Args:
-            queued: with `Id`, `InferenceId`, `EndpointName`, `Members` of the request, `Received`
-                and `Expires` (seconds since the epoch), `Seconds` for the response, `Body` in
-                base64 or else an InputLocation among the members, `OutputLocation`,
-                `FailureLocation` if there is one, and `Notifications`, a NotificationConfig.
+            queued: with `Id`, which begins with `<endpoint>/`, `InferenceId`, `EndpointName`,
+                `Members` of the request, `Received` and `Expires` (seconds since the epoch),
+                `Seconds` for the response, `Body` in base64 or else an InputLocation among the
+                members, `OutputLocation`, `FailureLocation` if there is one, and `Notifications`,
+                a NotificationConfig.
         """
         self._context.store.put(KIND, queued["Id"], queued)
-        self._append(queued)
+        self._append(queued["EndpointName"], queued["Id"])
 
     def forget(self, endpoint: str) -> None:
         """Drop what waits for an endpoint that is deleted."""
         with self._lock:
             queue = self._queues.pop(endpoint, _Queue())
-        for document in self._context.store.list(KIND):
-            if document["EndpointName"] == endpoint:
-                self._context.store.delete(KIND, document["Id"])
-        queue.waiting.clear()
+            queue.waiting.clear()
+        for identity in self._kept(f"{endpoint}/"):
+            self._context.store.delete(KIND, identity)
 
     def start(self) -> None:
         """Continue what the previous server had not done, in the order in which it came."""
-        for document in self._context.store.list(KIND):
-            self._append(document)
+        for identity in self._kept():
+            self._append(identity.partition("/")[0], identity)
 
     def stop(self) -> None:
         """Leave what waits for the next server."""
         self._stopping.set()
 
-    def _append(self, queued: Document) -> None:
-        endpoint = queued["EndpointName"]
+    def _kept(self, prefix: str = "") -> Iterator[str]:
+        """The Ids of the requests on disk, whose bodies are not read, in the order they came."""
+        selection, last = Selection(KIND, prefix), None
+        while places := self._context.store.places(selection, _AT_ONCE, after=last):
+            last = places[-1][0]
+            yield from (identity for _, identity in places)
+
+    def _append(self, endpoint: str, identity: str) -> None:
         with self._lock:
             queue = self._queues.setdefault(endpoint, _Queue())
-            queue.waiting.append(queued["Id"])
+            queue.waiting.append(identity)
             self._measure(endpoint, "ApproximateBacklogSize", len(queue.waiting) + queue.active)
-            if queue.active >= self._most(endpoint):
-                return
+            self._staff(endpoint, queue, self._most(endpoint))
+
+    def _staff(self, endpoint: str, queue: _Queue, most: int) -> None:
+        """Have a thread for each request that waits, as far as there is room; with the lock."""
+        for _ in range(min(len(queue.waiting), most - queue.active)):
             queue.active += 1
-        threading.Thread(target=self._work, args=(endpoint, queue), daemon=True).start()
+            threading.Thread(target=self._work, args=(endpoint, queue), daemon=True).start()
 
     def _most(self, endpoint: str) -> int:
         document = self._context.store.get(ENDPOINT, endpoint)
@@ -98,19 +109,20 @@ class AsyncInvocations:
     def _work(self, endpoint: str, queue: _Queue) -> None:
         while True:
             with self._lock:
-                if (
-                    not queue.waiting
-                    or self._stopping.is_set()
-                    or queue.active > self._most(endpoint)
-                ):
+                most = self._most(endpoint)
+                if not queue.waiting or self._stopping.is_set() or queue.active > most:
                     queue.active -= 1
                     return
                 identity = queue.waiting.popleft()
+                self._staff(endpoint, queue, most)  # its endpoint may have more instances now
             try:
                 self._do(identity)
-            except Exception:  # the next start tries again
+            except Exception:
                 if not self._stopping.is_set():
-                    _log.exception("asynchronous invocation %s of endpoint %s", identity, endpoint)
+                    _log.exception("asynchronous invocation %s is tried again", identity)
+                self._stopping.wait(PAUSE_SECONDS)
+                with self._lock:
+                    queue.waiting.append(identity)
             with self._lock:
                 left = len(queue.waiting) + queue.active - 1
             self._measure(endpoint, "ApproximateBacklogSize", left)
@@ -137,19 +149,21 @@ class AsyncInvocations:
             ApiError: the request is too old, or its input or target cannot be had.
         """
         context, endpoint = self._context, document["EndpointName"]
-        body, members = self._input(document)
         while not self._stopping.is_set():
+            if context.store.get(ENDPOINT, endpoint) is None:  # a kill came before `forget`
+                context.store.delete(KIND, document["Id"])
             if context.store.get(KIND, document["Id"]) is None:
                 return None
             if time.time() > document["Expires"]:
                 raise ApiError("Expired", "The request was longer in the queue than its TTL.")
-            deployment = context.endpoints.serving(endpoint, READY_SECONDS)
+            deployment = context.endpoints.serving(endpoint, PAUSE_SECONDS)
             variant = deployment.choose() if deployment else None
             if deployment is None or variant is None:
-                self._stopping.wait(READY_SECONDS)
+                self._stopping.wait(PAUSE_SECONDS)
                 continue
             if problem := deployment.target_problem(variant, None, None):
                 raise ApiError("ValidationError", problem)
+            body, members = self._input(document)  # not earlier: it is large, and may wait long
             request = Invocation(endpoint, members, body, document["Seconds"])
             try:
                 return ask(context, deployment, variant, request)
@@ -230,10 +244,8 @@ class AsyncInvocations:
     ) -> None:
         """Forget a request, and tell a topic in the same step."""
         config = document["Notifications"]
-        message = _message(self._context.region, document, more)
         asked = included in config.get("IncludeInferenceResponseIn", [])
-        if asked and 0 < len(content) <= MOST_INCLUDED:
-            message["responseBody"] = _included(content)
+        message = notification(self._context.region, document, more, content if asked else b"")
         context = self._context
         with context.store.transaction():
             if not context.store.delete(KIND, document["Id"]):
@@ -248,39 +260,3 @@ class AsyncInvocations:
         self._context.metrics.record(
             "AWS/SageMaker", dimensions, [Measurement(name, float(value), unit)]
         )
-
-
-def _message(region: str, document: Document, more: Document) -> Document:
-    """What a topic is told of a request, in the form of SageMaker's notifications."""
-    members = document["Members"]
-    asked = {
-        "accept": members.get("Accept"),
-        "contentType": members.get("ContentType"),
-        "customAttributes": members.get("CustomAttributes"),
-        "endpointName": document["EndpointName"],
-        "inputLocation": members.get("InputLocation"),
-    }
-    return {
-        "awsRegion": region,
-        "eventTime": _written(time.time()),
-        "receivedTime": _written(document["Received"]),
-        "requestParameters": {key: value for key, value in asked.items() if value is not None},
-        **more,
-        "inferenceId": document["InferenceId"],
-        "eventVersion": "1.0",
-        "eventSource": "aws:sagemaker",
-        "eventName": "InferenceResult",
-    }
-
-
-def _written(seconds: float) -> str:
-    moment = datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
-    return moment.replace("+00:00", "Z")
-
-
-def _included(content: bytes) -> dict[str, str]:
-    """A response in a notification: as text where it is UTF-8, else in base64."""
-    try:
-        return {"content": content.decode(), "encoding": "UTF-8"}
-    except UnicodeDecodeError:
-        return {"content": base64.b64encode(content).decode(), "encoding": "BASE64"}

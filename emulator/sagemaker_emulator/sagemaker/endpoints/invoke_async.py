@@ -74,7 +74,7 @@ def _queued(request: Invocation, endpoint: Document) -> Document:
     folder = members.get("S3OutputPathExtension", "").strip("/")
     file = members.get("Filename") or f"{identity}.out"
     queued: Document = {
-        "Id": identity,
+        "Id": f"{name}/{identity}",
         "InferenceId": request.inference_id or identity,
         "EndpointName": name,
         "Members": dict(members),

@@ -89,5 +89,6 @@ def fail_interrupted(context: Context, kind: JobKind) -> None:
     for document in context.store.list(kind.resource):
         if document[kind.status_key] in RUNNING:
             changes = status_changes(document, kind, "Failed", FailureReason=INTERRUPTED)
-            ended = context.store.update(kind.resource, document[kind.name_key], **changes)
-            job_components.end(context, kind, ended)
+            with context.store.transaction():  # a kill here leaves both for the next start
+                ended = context.store.update(kind.resource, document[kind.name_key], **changes)
+                job_components.end(context, kind, ended)

@@ -70,9 +70,9 @@ def parse(shape: StructureShape, expression: Mapping[str, Any]) -> Test:
 
 def members_of(shape: StructureShape, expression: Mapping[str, Any]) -> set[str]:
     """The members of a resource that an expression reads."""
-    read = {entry["NestedPropertyName"] for entry in _nested(expression)}
-    plain = {properties.find(shape, entry["Name"]).member for entry in _plain(expression)}
-    return {name.partition(".")[0] for name in read} | plain
+    names = [entry["NestedPropertyName"] for entry in _nested(expression)]
+    names += [entry["Name"] for entry in _plain(expression)]
+    return {properties.find(shape, name).member for name in names}
 
 
 def required_texts(
@@ -187,7 +187,10 @@ def _mixed(compare: Callable[[Any, Any], bool], ordered: bool, text: str) -> Cal
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else f"{value:g}"
+    """A value as a filter's text has it: a number with all its digits, 5 and not 5.0."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value)
 
 
 def _plain(expression: Mapping[str, Any]) -> Iterator[types.FilterTypeDef]:

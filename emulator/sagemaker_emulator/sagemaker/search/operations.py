@@ -42,16 +42,16 @@ def search(context: Context, request: types.SearchRequestTypeDef) -> Response:
     expression = request.get("SearchExpression", {})
     matches = expressions.parse(shape, expression)
     visible = _visible(request.get("VisibilityConditions", []))
-    tagged = bool(
-        request.get("VisibilityConditions") or "Tags" in expressions.members_of(shape, expression)
-    )
     sort_by = request.get("SortBy") or _default_order(shape)
     sorted_by = None if sort_by == "CreationTime" else properties.find(shape, sort_by)
-    tagged = tagged or (sorted_by is not None and sorted_by.member == "Tags")
+    read = expressions.members_of(shape, expression)
+    if sorted_by is not None:
+        read.add(sorted_by.member)
+    if request.get("VisibilityConditions"):
+        read.add("Tags")
 
     def view(document: Document) -> Document:
-        shown = resource.view(context, document)
-        return resource.tagged(context, shown) if tagged else shown
+        return resource.shown(context, document, read)
 
     def keep(document: Document) -> bool:
         shown = view(document)
@@ -82,8 +82,7 @@ def search(context: Context, request: types.SearchRequestTypeDef) -> Response:
         identity=resource.arn,
     )
     results = [
-        {resource.record: resource.tagged(context, resource.view(context, each))}
-        for each in found["Results"]
+        {resource.record: resource.shown(context, each, shape.members)} for each in found["Results"]
     ]
     return {**found, "Results": results}
 

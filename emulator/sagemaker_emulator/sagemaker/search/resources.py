@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from botocore.model import StructureShape
 
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import service_model
+from sagemaker_emulator.aws.pages import Stored
 from sagemaker_emulator.sagemaker import tags
 from sagemaker_emulator.sagemaker.defaults import JOBS, MODEL, fill, with_user
 from sagemaker_emulator.sagemaker.experiments import components
@@ -22,6 +24,8 @@ from sagemaker_emulator.sagemaker.registry import cards, packages
 from sagemaker_emulator.storage.store import Document
 
 View = Callable[[Context, Document], Document]
+# Members by what returns each of a document; None where it has none.
+Linked = Mapping[str, Callable[[Context, Document], Any]]
 
 
 @dataclass(frozen=True)
@@ -32,9 +36,10 @@ class Resource:
         record: its member of SearchRecord.
         kind: of its documents in the store.
         arn: the member that tells one document from another.
-        view: returns what SearchRecord shows of a document, without its tags.
+        view: returns what SearchRecord shows of a document, without its tags and what is linked.
         name: the member that is the document's name in the store, if one is.
         stored: whether the view's texts are in the document as they are.
+        linked: the members that are other resources, which are read only for who needs them.
     """
 
     record: str
@@ -43,6 +48,7 @@ class Resource:
     view: View
     name: str = ""
     stored: bool = True
+    linked: Linked = field(default_factory=dict)
 
     @property
     def shape(self) -> StructureShape:
@@ -53,11 +59,15 @@ class Resource:
         assert isinstance(shape, StructureShape)
         return shape
 
-    def tagged(self, context: Context, document: Document) -> Document:
-        """A resource with its tags."""
-        if "Tags" not in self.shape.members:
-            return document
-        return {**document, "Tags": tags.get(context, document[self.arn])}
+    def shown(self, context: Context, document: Document, members: Collection[str]) -> Document:
+        """What SearchRecord shows of a document, with the tags and links that are in `members`."""
+        shown = self.view(context, document)
+        if "Tags" in members and "Tags" in self.shape.members:
+            shown = {**shown, "Tags": tags.get(context, document[self.arn])}
+        for member, read in self.linked.items():
+            if member in members and (value := read(context, document)) is not None:
+                shown = {**shown, member: value}
+        return shown
 
 
 def _execution(context: Context, document: Document) -> Document:
@@ -78,49 +88,55 @@ def _package(context: Context, document: Document) -> Document:
 
 
 def _model(context: Context, document: Document) -> Document:
-    """A model as the model dashboard has it: with its endpoints and last batch transform."""
-    name = document["ModelName"]
-    endpoints = [
-        endpoint
-        for endpoint in context.store.list("endpoint")
-        if any(
-            variant.get("ModelName") == name
-            for variant in endpoint.get("Config", {}).get("ProductionVariants", [])
-        )
-    ]
-    transforms = [
-        job for job in context.store.list(TRANSFORM.resource) if job.get("ModelName") == name
-    ]
+    """A model as the model dashboard has it."""
     model = {**fill(document, MODEL), "Tags": tags.get(context, document["ModelArn"])}
     # The record has neither of the last two; they are for order and identity.
     return {
         "Model": model,
-        "Endpoints": endpoints,
-        **({"LastBatchTransformJob": transforms[-1]} if transforms else {}),
         "ModelArn": document["ModelArn"],
         "CreationTime": document["CreationTime"],
     }
 
 
-def _trial(context: Context, document: Document) -> Document:
-    summaries = [
+def _endpoints(context: Context, model: Document) -> list[Document]:
+    """The endpoints that serve a model."""
+    name = model["ModelName"]
+
+    def serves(endpoint: Document) -> bool:
+        variants = endpoint.get("Config", {}).get("ProductionVariants", [])
+        return any(variant.get("ModelName") == name for variant in variants)
+
+    return Stored(context.store, "endpoint", keep=serves, holds=json.dumps(name)).all()
+
+
+def _last_transform(context: Context, model: Document) -> Document | None:
+    """A model's latest transform job."""
+    name = model["ModelName"]
+    jobs = Stored(
+        context.store,
+        TRANSFORM.resource,
+        keep=lambda job: job.get("ModelName") == name,
+        holds=json.dumps(name),
+    ).all()
+    return jobs[-1] if jobs else None
+
+
+def _components(context: Context, trial: Document) -> list[Document]:
+    return [
         with_user(context, {**each, "TrialComponentSource": each.get("Source")})
-        for each in experiments.components_of(context, document["TrialName"])
+        for each in experiments.components_of(context, trial["TrialName"])
     ]
-    return with_user(context, {**document, "TrialComponentSummaries": summaries})
 
 
-def _component(context: Context, document: Document) -> Document:
-    """A trial component with its source job, if it has one that is not deleted."""
-    shown = components.shown(context, document)
-    source = document.get("Source")
+def _source_detail(context: Context, component: Document) -> Document | None:
+    """The source job of a trial component, if it has one; without the job where it is deleted."""
+    source = component.get("Source")
     if source is None:
-        return shown
+        return None
     kind, _, name = source["SourceArn"].rpartition(":")[2].partition("/")
     job = context.store.get(kind, name)
     member = source["SourceType"].removeprefix("SageMaker")
-    detail = {"SourceArn": source["SourceArn"], **({member: job} if job else {})}
-    return {**shown, "SourceDetail": detail}
+    return {"SourceArn": source["SourceArn"], **({member: job} if job else {})}
 
 
 def _plain(_: Context, document: Document) -> Document:
@@ -145,11 +161,28 @@ RESOURCES = {
     ),
     "Endpoint": Resource("Endpoint", "endpoint", "EndpointArn", _endpoint, stored=False),
     "Experiment": Resource("Experiment", EXPERIMENT.resource, EXPERIMENT.arn_key, with_user),
-    "ExperimentTrial": Resource("Trial", TRIAL.resource, TRIAL.arn_key, _trial, stored=False),
-    "ExperimentTrialComponent": Resource(
-        "TrialComponent", COMPONENT.resource, COMPONENT.arn_key, _component
+    "ExperimentTrial": Resource(
+        "Trial",
+        TRIAL.resource,
+        TRIAL.arn_key,
+        with_user,
+        linked={"TrialComponentSummaries": _components},
     ),
-    "Model": Resource("Model", "model", "ModelArn", _model, stored=False),
+    "ExperimentTrialComponent": Resource(
+        "TrialComponent",
+        COMPONENT.resource,
+        COMPONENT.arn_key,
+        components.shown,
+        linked={"SourceDetail": _source_detail},
+    ),
+    "Model": Resource(
+        "Model",
+        "model",
+        "ModelArn",
+        _model,
+        stored=False,
+        linked={"Endpoints": _endpoints, "LastBatchTransformJob": _last_transform},
+    ),
     "ModelCard": Resource(
         "ModelCard", cards.KIND, "ModelCardArn", cards.searched, "ModelCardName", stored=False
     ),

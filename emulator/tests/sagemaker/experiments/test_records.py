@@ -127,7 +127,11 @@ def test_components_are_searched_by_parents_parameters_and_tags(context: Context
         )["Results"]
         return [each["TrialComponent"]["TrialComponentName"] for each in results]
 
-    parameters = {"rate": {"NumberValue": 0.5}, "kind": {"StringValue": "x"}}
+    parameters = {
+        "rate": {"NumberValue": 0.5},
+        "kind": {"StringValue": "x"},
+        "rows": {"NumberValue": 1234567.0},
+    }
     context.call("UpdateTrialComponent", TrialComponentName="d", Parameters=parameters)
     tags = [{"Key": "team", "Value": "red"}]
     context.call("AddTags", ResourceArn=f"{ARN}:experiment-trial-component/d", Tags=tags)
@@ -135,6 +139,8 @@ def test_components_are_searched_by_parents_parameters_and_tags(context: Context
     assert found("Parents.TrialName", "t") == ["c"]
     assert found("Parameters.rate", "0.3", "GreaterThan") == ["d"]
     assert found("Parameters.kind", "x") == ["d"]
+    assert found("Parameters.rows", "7,1234567", "In") == ["d"]
+    assert found("Parameters.rows", "4567", "Contains") == ["d"]
     assert found("Tags.team", "red") == ["d"]
     (trial,) = context.call(
         "Search",

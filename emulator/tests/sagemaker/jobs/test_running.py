@@ -11,6 +11,9 @@ from waiting import wait_until
 
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.sagemaker import tags
+from sagemaker_emulator.sagemaker.experiments import job_components
+from sagemaker_emulator.sagemaker.jobs import documents
+from sagemaker_emulator.sagemaker.jobs.kinds import PROCESSING
 
 REQUEST: dict[str, Any] = {
     "ProcessingJobName": "j",
@@ -59,6 +62,24 @@ def test_job_whose_tags_cannot_be_written_is_not_created(
     with pytest.raises(sqlite3.OperationalError):
         context.call("CreateProcessingJob", **REQUEST)
     assert context.store.list("processing-job") == []
+
+
+def test_an_interrupted_job_and_its_component_end_at_once(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(context.jobs, "begin", lambda *_: None)
+    context.call("CreateProcessingJob", **REQUEST)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(job_components, "end", killed)
+        documents.fail_interrupted(context, PROCESSING)
+    documents.fail_interrupted(context, PROCESSING)
+    job = context.call("DescribeProcessingJob", ProcessingJobName="j")
+    assert job["ProcessingJobStatus"] == "Failed"
+    name = {"TrialComponentName": "j-aws-processing-job"}
+    assert context.call("DescribeTrialComponent", **name)["Status"]["PrimaryStatus"] == "Failed"
 
 
 def test_metric_history_of_an_ended_job_is_read_from_its_log(context: Context) -> None:
