@@ -176,7 +176,7 @@ def provide(job: Job, channels: Sequence[Mapping[str, Any]], mode: str) -> Itera
         for pipe in pipes:
             pipe.close()
     for error in (pipe.error for pipe in pipes if pipe.error is not None):
-        raise JobFailed(str(error))
+        raise error
 
 
 def _open_pipes(job: Job, channel: Mapping[str, Any]) -> list[Pipe]:
@@ -215,10 +215,10 @@ def _chosen(job: Job, groups: Sequence[str]) -> list[Instance]:
     return [i for i in job.instances if not groups or i.host.group in groups]
 
 
-def _lines(job: Job, source: Input) -> list[str]:
-    """The lines of an augmented manifest."""
+def _lines(job: Job, source: Input) -> list[bytes]:
+    """The lines of an augmented manifest, which end with a line feed and nothing else."""
     file = Location.parse(source.uri).file(job.s3)
-    lines = [] if file is None else _read_manifest(file, source.uri).decode().splitlines()
+    lines = [] if file is None else _read_manifest(file, source.uri).split(b"\n")
     found = [line for line in lines if line.strip()]
     if not found:
         role, region = job.request["RoleArn"], job.context.region

@@ -132,8 +132,9 @@ class Job:
 
     def interrupt(self) -> None:
         """Take the instances away, as AWS does with spot instances; returns at once."""
-        for instance in self.instances:
-            instance.stop(INTERRUPTED, STOP_GRACE)
+        with self._lock:  # all of them or, where `renew` comes first, all of the new ones
+            for instance in self.instances:
+                instance.stop(INTERRUPTED, STOP_GRACE)
 
     def renew(self) -> None:
         """Give the job new instances in the place of those that were taken away.

@@ -45,11 +45,15 @@ def upload_archive(instances: Sequence[Instance], path: str, name: str, uri: str
 
 def _gather(source: Path, folder: Path, instance: Instance) -> None:
     """Move an instance's files into the folder of the first; a name that is taken is logged."""
+    root = folder.resolve()
     for parent, folders, names in os.walk(source):
         place = folder / Path(parent).relative_to(source)
         links = [name for name in folders if Path(parent, name).is_symlink()]
         for name in [*names, *links]:
             try:
+                # Not through a link of the first instance's, which may lead out of the job.
+                if not place.resolve().is_relative_to(root):
+                    raise FileExistsError
                 place.mkdir(parents=True, exist_ok=True)
                 if os.path.lexists(place / name):
                     raise FileExistsError

@@ -11,8 +11,6 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from sagemaker_emulator.errors import JobFailed
-
 POLL = 0.05  # seconds between two looks whether a reader has come or the job has ended
 
 
@@ -72,7 +70,7 @@ class Pipe:
                     os.close(descriptor)
                     self._fifo(epoch).unlink(missing_ok=True)
                 epoch += 1
-        except (JobFailed, OSError) as error:
+        except Exception as error:  # whatever it is: a reader would wait for ever
             if not self._ended.is_set():
                 self.error = error
                 self._failed()

@@ -54,7 +54,7 @@ def _chunks(source: BinaryIO) -> Iterator[bytes]:
 
 
 def of_line(
-    root: Path, uri: str, line: str, names: Sequence[str], compressed: bool
+    root: Path, uri: str, line: bytes, names: Sequence[str], compressed: bool
 ) -> list[Record]:
     """The attributes of a line of an augmented manifest, in the order of their names.
 
@@ -68,10 +68,11 @@ def of_line(
     Raises:
         JobFailed: the line is none, lacks an attribute, or names no object.
     """
-    shown = line if len(line) <= 100 else line[:100] + "..."
+    text = line.decode(errors="replace")
+    shown = text if len(text) <= 100 else text[:100] + "..."
     try:
         found: object = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
         raise JobFailed(f"ClientError: a line of the manifest {uri} is no JSON object: {shown}")

@@ -17,17 +17,22 @@ from sagemaker_emulator.sagemaker.jobs.job import Job
 from sagemaker_emulator.sagemaker.jobs.kinds import PROCESSING
 
 
-@pytest.fixture
-def job(tmp_path: Path) -> Instance:
-    context = local_context(tmp_path)
-    (tmp_path / "s3/bucket").mkdir(parents=True)
+def running(folder: Path, count: int) -> Job:
+    """A job of so many instances."""
+    context = local_context(folder)
+    (folder / "s3/bucket").mkdir(parents=True)
+    resources = {"ClusterConfig": {"InstanceCount": count, "InstanceType": "ml.m5.large"}}
     document: dict[str, Any] = {
         "ProcessingJobName": "job",
         "ProcessingJobArn": "arn:job",
-        "Request": {},
+        "Request": {"ProcessingResources": resources},
     }
-    running = Job(context, PROCESSING, document, lambda: 1)
-    (job,) = running.instances
+    return Job(context, PROCESSING, document, lambda: 1)
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Instance:
+    (job,) = running(tmp_path, 1).instances
     (job.ml / "out/below").mkdir(parents=True)
     (job.ml / "out/below/file").write_text("1")
     return job
@@ -93,3 +98,20 @@ def test_folder_that_a_script_replaced_is_the_failure(job: Instance) -> None:
 def test_message_that_is_a_fifo_is_no_message(job: Instance) -> None:
     os.mkfifo(job.ml / "out/message")
     assert read_message(job.ml / "out/message") == ""
+
+
+def test_files_of_other_instances_go_through_no_link_out_of_the_job(tmp_path: Path) -> None:
+    own = tmp_path / "somebody"
+    own.mkdir()
+    first, second = running(tmp_path / "state", 2).instances
+    (first.ml / "model").mkdir(parents=True)
+    (first.ml / "model/part").symlink_to(own)
+    (second.ml / "model/part/below").mkdir(parents=True)
+    (second.ml / "model/part/below/file").write_text("1")
+    (second.ml / "model/weights").write_text("2")
+    output.upload_archive([first, second], "model", "model.tar.gz", "s3://bucket/m")
+    assert not list(own.iterdir())
+    with tarfile.open(first.s3 / "bucket/m/model.tar.gz") as opened:
+        assert sorted(opened.getnames()) == ["part", "weights"]
+    logged = local_context(tmp_path / "state").logs.read(PROCESSING.log_group, "job/algo-2")
+    assert "part/below/file of algo-2 is not uploaded: another instance has" in next(iter(logged))

@@ -140,10 +140,12 @@ def test_augmented_manifest_is_a_stream_of_attributes(
     s3: Any, put: Any, trained: Any, name: str
 ) -> None:
     lines = [
-        {"image-ref": put("1.jpg", b"jpeg1"), "label": 1, "note": "cat"},
+        {"image-ref": put("1.jpg", b"jpeg1"), "label": 1, "note": "cat\u2028"},
         {"image-ref": put("2.jpg", b"jpeg22"), "label": {"boxes": [1]}, "note": "dog"},
     ]
-    uri = put("list.jsonl", "\n".join(map(json.dumps, lines)).encode())
+    uri = put(
+        "list.jsonl", "\n".join(json.dumps(each, ensure_ascii=False) for each in lines).encode()
+    )
     ended = trained(
         request(
             name,
@@ -156,7 +158,7 @@ def test_augmented_manifest_is_a_stream_of_attributes(
             ),
         )
     )
-    expected = recordio(b"jpeg1", b"1", b"cat", b"jpeg22", b'{"boxes": [1]}', b"dog")
+    expected = recordio(b"jpeg1", b"1", "cat\u2028".encode(), b"jpeg22", b'{"boxes": [1]}', b"dog")
     assert model(s3, ended)["train_0"] == expected
 
 
@@ -183,14 +185,16 @@ def test_shuffled_epochs_differ_and_shares_are_disjoint(
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
-        ('{"label": 1}\n{"other": 2}', "has no attribute 'label'"),
-        ('{"label": 1}\n[]', r"is no JSON object: \[\]"),
+        (b'{"label": 1}\n{"other": 2}', "has no attribute 'label'"),
+        (b'{"label": 1}\n[]', r"is no JSON object: \[\]"),
+        (b'{"label": 1}\n{"label": "\xff"}', 'is no JSON object: {"label": "\ufffd"}'),
+        (b'{"label": 1}\n' + b"[" * 100_000, r"is no JSON object: \[\[\["),
     ],
 )
 def test_wrong_line_of_an_augmented_manifest_fails_the_job(
-    put: Any, trained: Any, name: str, lines: str, message: str
+    put: Any, trained: Any, name: str, lines: bytes, message: str
 ) -> None:
-    uri = put("list.jsonl", lines.encode())
+    uri = put("list.jsonl", lines)
     train = channel(
         "train", S3Uri=uri, S3DataType="AugmentedManifestFile", AttributeNames=["label"]
     )
@@ -267,10 +271,11 @@ def test_feeding_ends_while_a_reader_waits(tmp_path: Path) -> None:
     assert pipe.error is None
 
 
-def test_data_that_end_too_early_are_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize("fault", [JobFailed("gone"), RuntimeError("gone")])
+def test_data_that_end_too_early_are_told(tmp_path: Path, fault: Exception) -> None:
     def data(_: int) -> Iterator[bytes]:
         yield b"x"
-        raise JobFailed("gone")
+        raise fault
 
     failed = threading.Event()
     pipe = Pipe(tmp_path, "c", data, failed.set)
