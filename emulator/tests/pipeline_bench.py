@@ -44,6 +44,9 @@ class PythonFunctions(dict[str, Callable[[Any], Any]]):
     def permits(self, name: str, principal: str, source: str) -> bool:
         return True
 
+    def log_group(self, name: str) -> str:
+        return f"/aws/lambda/{name}"
+
 
 class EventList(list[dict[str, Any]]):
     """A bus that only keeps its events."""

@@ -117,14 +117,14 @@ class _Linear:
         self._compiled = compiled
 
     def fullmatch(self, text: str) -> bool:
-        return self._compiled.fullmatch(_encodable(text)) is not None
+        return self._compiled.fullmatch(encodable(text)) is not None
 
     def search(self, text: str) -> Groups | None:
-        match = self._compiled.search(_encodable(text))
+        match = self._compiled.search(encodable(text))
         return None if match is None else (match[0], *match.groups())
 
 
-def _encodable(text: str) -> str:
+def encodable(text: str) -> str:
     """The text with each half of a pair of surrogates replaced; RE2 reads UTF-8."""
     return text.encode(errors="replace").decode()
 

@@ -143,6 +143,13 @@ class Functions(Service, Protocol):
     def permits(self, name: str, principal: str, source: str) -> bool:
         """Whether a function's policy lets a service invoke it on behalf of a resource."""
 
+    def log_group(self, name: str) -> str:
+        """The log group that a function, by name or ARN, writes to.
+
+        Raises:
+            ApiError: There is no such function.
+        """
+
 
 class Clock(Service, Protocol):
     """What happens at a time."""

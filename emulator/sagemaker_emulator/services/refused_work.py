@@ -57,7 +57,6 @@ _BESIDE_SAGEMAKER = {
     ),
     "sagemaker-a2i-runtime": "There are no human loops here: use a pipeline's Callback step",
     "sagemaker-edge": "There are no device fleets here",
-    "sagemaker-runtime": "Use InvokeEndpoint",
 }
 
 

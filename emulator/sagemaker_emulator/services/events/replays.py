@@ -124,8 +124,10 @@ def _run(
     except Exception:
         _log.exception("replay %s", name)
     finally:
-        context.store.update(_REPLAY, name, State=state, ReplayEndTime=time.time())
-        del _running[str(context.state), name]
+        try:
+            context.store.update(_REPLAY, name, State=state, ReplayEndTime=time.time())
+        finally:  # on a full disk, too: what does not run and has not ended is FAILED
+            del _running[str(context.state), name]
 
 
 def _get(context: Context, name: str) -> Document:
@@ -142,6 +144,6 @@ def _current(context: Context, replay: Document) -> Document:
         # What ended since it was read has written how.
         replay = context.store.get(_REPLAY, name) or replay
         if replay["State"] in _LIVING:
-            reason = "The emulator ended before the replay did."
+            reason = "The emulator ended before the replay did, or could not keep how it ended."
             return replay | {"State": "FAILED", "StateReason": reason}
     return replay

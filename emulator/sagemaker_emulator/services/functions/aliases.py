@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
-from sagemaker_emulator.aws.pages import cut, scope_of
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.services.functions.function import (
     ALIAS,
@@ -22,6 +21,7 @@ from sagemaker_emulator.services.functions.function import (
     missing,
     named,
 )
+from sagemaker_emulator.services.functions.pages import page
 from sagemaker_emulator.storage.store import Document
 
 if TYPE_CHECKING:
@@ -86,17 +86,8 @@ def list_aliases(context: Context, request: types.ListAliasesRequestTypeDef) -> 
     aliases = [
         each for each in of_function(context, function) if not version or _leads(each, version)
     ]
-    try:
-        page, token = cut(
-            sorted(aliases, key=lambda alias: str(alias["Name"])),
-            request.get("Marker"),
-            request.get("MaxItems", 50),
-            scope=scope_of("ListAliases", request),
-            place=lambda alias: (None, alias["Name"]),
-        )
-    except ApiError:  # Lambda has no ValidationException for it
-        raise invalid_value("Invalid Marker") from None
-    return {"Aliases": page, "NextMarker": token}
+    shown, marker = page("ListAliases", request, aliases, lambda alias: (None, alias["Name"]))
+    return {"Aliases": shown, "NextMarker": marker}
 
 
 def of_function(context: Context, function: str) -> list[Document]:

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
-from sagemaker_emulator.aws.pages import cut, scope_of
-from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.services import targets
 from sagemaker_emulator.services.functions.function import (
     LATEST,
@@ -20,6 +18,7 @@ from sagemaker_emulator.services.functions.function import (
     missing,
     named,
 )
+from sagemaker_emulator.services.functions.pages import page
 from sagemaker_emulator.storage.store import Document
 
 if TYPE_CHECKING:
@@ -81,17 +80,13 @@ def list_configs(
     """The options of a function and of its versions."""
     function = named(context, request).function
     get_version(context, Name(function))
-    try:
-        page, token = cut(
-            context.store.list(_KIND, f"{function}:"),
-            request.get("Marker"),
-            request.get("MaxItems", 50),
-            scope=scope_of("ListFunctionEventInvokeConfigs", request),
-            place=lambda item: (None, item["FunctionArn"]),
-        )
-    except ApiError:  # Lambda has no ValidationException for it
-        raise invalid_value("Invalid Marker") from None
-    return {"FunctionEventInvokeConfigs": page, "NextMarker": token}
+    shown, marker = page(
+        "ListFunctionEventInvokeConfigs",
+        request,
+        context.store.list(_KIND, f"{function}:"),
+        lambda item: (None, item["FunctionArn"]),
+    )
+    return {"FunctionEventInvokeConfigs": shown, "NextMarker": marker}
 
 
 def of_version(context: Context, name: Name) -> Document:

@@ -84,6 +84,14 @@ class Invoker:
         """Whether a function's policy lets a service invoke it on behalf of a resource."""
         return policy.permits(self._context, name, principal, source)
 
+    def log_group(self, name: str) -> str:
+        """The log group that a function, by name or ARN, writes to.
+
+        Raises:
+            ApiError: There is no such function.
+        """
+        return str(with_defaults(get(self._context, name))["LoggingConfig"]["LogGroup"])
+
     def _deliver(self, identity: str) -> None:
         """Try an accepted invocation until it succeeds, may not be tried again, or has to wait.
 

@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
-from sagemaker_emulator.aws.pages import cut, scope_of
-from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.services.functions import code, code_address
 from sagemaker_emulator.services.functions.function import invalid_value, missing
+from sagemaker_emulator.services.functions.pages import page
 from sagemaker_emulator.storage.store import Document
 
 if TYPE_CHECKING:
@@ -95,8 +94,14 @@ def list_layer_versions(
 ) -> Response:
     """The versions of a layer, the latest first."""
     versions = _versions(context, _name(context, request["LayerName"]), request)
-    page, token = _page("ListLayerVersions", request, versions, by="Version")
-    return {"LayerVersions": page, "NextMarker": token}
+    shown, marker = page(
+        "ListLayerVersions",
+        request,
+        versions,
+        lambda version: (None, version["Version"]),
+        descending=True,
+    )
+    return {"LayerVersions": shown, "NextMarker": marker}
 
 
 @operation("ListLayers", "lambda", honours=_FILTERS)
@@ -108,9 +113,8 @@ def list_layers(context: Context, request: types.ListLayersRequestTypeDef) -> Re
             latest = {k: v for k, v in versions[0].items() if k not in ("LayerArn", "LayerName")}
             arn = versions[0]["LayerArn"]
             layers.append({"LayerName": name, "LayerArn": arn, "LatestMatchingVersion": latest})
-    layers.sort(key=lambda layer: str(layer["LayerName"]))
-    page, token = _page("ListLayers", request, layers, by="LayerName")
-    return {"Layers": page, "NextMarker": token}
+    shown, marker = page("ListLayers", request, layers, lambda layer: (None, layer["LayerName"]))
+    return {"Layers": shown, "NextMarker": marker}
 
 
 def of_function(context: Context, arns: Sequence[str]) -> list[Document]:
@@ -201,22 +205,6 @@ def _versions(context: Context, name: str, request: Mapping[str, Any]) -> list[D
         and is_for(version, "CompatibleArchitecture", "CompatibleArchitectures")
     ]
     return sorted(found, key=lambda version: -int(version["Version"]))
-
-
-def _page(
-    name: str, request: Mapping[str, Any], items: list[Document], by: str
-) -> tuple[Sequence[Document], str | None]:
-    try:
-        return cut(
-            items,
-            request.get("Marker"),
-            request.get("MaxItems", 50),
-            scope=scope_of(name, request),
-            place=lambda item: (None, item[by]),
-            descending=by == "Version",
-        )
-    except ApiError:  # Lambda has no ValidationException for it
-        raise invalid_value("Invalid Marker") from None
 
 
 def _described(context: Context, version: Document) -> Document:

@@ -35,7 +35,7 @@ from sagemaker_emulator.services.functions.function import (
     modified,
     named,
 )
-from sagemaker_emulator.services.functions.versions import page, publish, published
+from sagemaker_emulator.services.functions.versions import listed, publish, published
 from sagemaker_emulator.storage.store import Document
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def list_functions(context: Context, request: types.ListFunctionsRequestTypeDef)
         for each in list(functions):
             each["FunctionArn"] += f":{LATEST}"
             functions += published(context, each["FunctionName"])
-    return page("ListFunctions", request, "Functions", functions)
+    return listed("ListFunctions", request, "Functions", functions)
 
 
 @operation(

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
-from sagemaker_emulator.aws.pages import cut, scope_of
 from sagemaker_emulator.aws.tags import check_keys
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.services import aws_calls, targets
@@ -24,6 +23,7 @@ from sagemaker_emulator.services.functions.function import (
     missing,
     named,
 )
+from sagemaker_emulator.services.functions.pages import page
 from sagemaker_emulator.services.queues import addresses
 from sagemaker_emulator.storage.store import Document
 
@@ -111,17 +111,10 @@ def list_mappings(
     if request.get("FunctionName"):
         function = _function_arn(context, request)
         found = [each for each in found if each["FunctionArn"] == function]
-    try:
-        page, token = cut(
-            sorted(found, key=lambda each: str(each["UUID"])),
-            request.get("Marker"),
-            request.get("MaxItems", 100),
-            scope=scope_of("ListEventSourceMappings", request),
-            place=lambda each: (None, each["UUID"]),
-        )
-    except ApiError:  # Lambda has no ValidationException for it
-        raise invalid_value("Invalid Marker") from None
-    return {"EventSourceMappings": page, "NextMarker": token}
+    shown, marker = page(
+        "ListEventSourceMappings", request, found, lambda each: (None, each["UUID"]), most=100
+    )
+    return {"EventSourceMappings": shown, "NextMarker": marker}
 
 
 @operation(

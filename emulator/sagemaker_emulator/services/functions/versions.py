@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
 from sagemaker_emulator.aws.page_tokens import Place
-from sagemaker_emulator.aws.pages import cut, scope_of
-from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.services.functions.configuration import with_defaults
 from sagemaker_emulator.services.functions.function import (
     FUNCTION,
@@ -25,6 +23,7 @@ from sagemaker_emulator.services.functions.function import (
     modified,
     named,
 )
+from sagemaker_emulator.services.functions.pages import page
 from sagemaker_emulator.storage.store import Document
 
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ def list_versions(
     latest = get_version(context, Name(name))
     latest["FunctionArn"] += f":{LATEST}"
     versions = [with_defaults(latest), *published(context, name)]
-    return page("ListVersionsByFunction", request, "Versions", versions)
+    return listed("ListVersionsByFunction", request, "Versions", versions)
 
 
 def published(context: Context, name: str) -> list[Document]:
@@ -100,21 +99,11 @@ def publish(context: Context, name: str, description: str | None = None) -> Docu
     return version
 
 
-def page(
+def listed(
     operation: str, request: Mapping[str, Any], member: str, versions: list[Document]
 ) -> Response:
     """The response to a list of versions: by name and number, without what is of their state."""
-    versions.sort(key=_place)
-    try:
-        shown, token = cut(
-            versions,
-            request.get("Marker"),
-            request.get("MaxItems", 50),
-            scope=scope_of(operation, request),
-            place=_place,
-        )
-    except ApiError:  # Lambda has no ValidationException for it
-        raise invalid_value("Invalid Marker") from None
+    shown, token = page(operation, request, versions, _place)
     hidden = ("State", "LastUpdateStatus")
     summaries = [{k: v for k, v in each.items() if k not in hidden} for each in shown]
     return {member: summaries, "NextMarker": token}

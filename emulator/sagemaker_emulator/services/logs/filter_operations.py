@@ -14,6 +14,7 @@ from sagemaker_emulator.services.logs.filters import (
     METRIC,
     PRINCIPAL,
     SUBSCRIPTION,
+    check_not_own,
     filters_of,
     key_of,
     source_arn,
@@ -69,10 +70,9 @@ def describe_metric_filters(
 
     def measures(kept: Document) -> bool:
         return any(
-            request.get(member) in (None, transformation[member])
+            request.get("metricName") in (None, transformation["metricName"])
+            and request.get("metricNamespace") in (None, transformation["metricNamespace"])
             for transformation in kept["metricTransformations"]
-            for member in ("metricName",)
-            if request.get("metricNamespace") in (None, transformation["metricNamespace"])
         )
 
     found = [each for each in _listed(context, METRIC, request) if measures(each)]
@@ -107,6 +107,7 @@ def put_subscription_filter(
             "Could not execute the lambda function. Make sure you have given CloudWatch Logs "
             "permission to execute your function."
         )
+    check_not_own(context, group, arn)
     _put(context, SUBSCRIPTION, {"distribution": "ByLogStream", **request})
     return {}
 

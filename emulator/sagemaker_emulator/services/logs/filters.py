@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.measurements import Measurement
 from sagemaker_emulator.errors import ApiError
-from sagemaker_emulator.services.logs.common import files, group_arn
+from sagemaker_emulator.services.logs.common import files, group_arn, invalid
 from sagemaker_emulator.services.logs.patterns.pattern import parse
 from sagemaker_emulator.services.logs.patterns.values import number
 from sagemaker_emulator.services.logs.watcher import Watcher
@@ -43,6 +43,18 @@ def filters_of(context: Context, kind: str, group: str) -> list[Document]:
 def source_arn(context: Context, group: str) -> str:
     """The ARN for which a group invokes a function."""
     return f"{group_arn(context, group)}:*"
+
+
+def check_not_own(context: Context, group: str, arn: str) -> None:
+    """Refuse to send a group's events to the function that writes to it, again and again.
+
+    Raises:
+        ApiError: `InvalidParameterException` in AWS's words, or there is no such function.
+    """
+    if context.functions.log_group(arn) == group:
+        raise invalid(
+            "The log group provided is reserved for the function logs of the destination function."
+        )
 
 
 class LogFilters(Watcher):
@@ -119,6 +131,8 @@ class LogFilters(Watcher):
         if matching and not context.functions.permits(arn, PRINCIPAL, source_arn(context, group)):
             message = f"{arn} no longer permits {PRINCIPAL} to invoke it"
             raise ApiError("AccessDeniedException", message)
+        if matching:  # the function's own group may be another one since
+            check_not_own(context, group, arn)
         for begin in range(0, len(matching), _MOST_EVENTS):
             data = {
                 "messageType": "DATA_MESSAGE",

@@ -128,12 +128,9 @@ class LogFiles:
         Raises:
             FileNotFoundError: There is no such group.
         """
-        with tempfile.TemporaryDirectory(dir=self._folder_of_deleted()) as folder, self._lock:
-            group_folder(self._folder, group).rename(Path(folder, "group"))
-
-    def _folder_of_deleted(self) -> Path:
         self._deleted.mkdir(exist_ok=True)
-        return self._deleted
+        with tempfile.TemporaryDirectory(dir=self._deleted) as folder, self._lock:
+            group_folder(self._folder, group).rename(Path(folder, "group"))
 
     def delete_stream(self, group: str, stream: str) -> None:
         """Delete a stream.

@@ -16,6 +16,7 @@ import uuid
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from sagemaker_emulator.aws import json_text
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
 from sagemaker_emulator.errors import ApiError
@@ -110,10 +111,10 @@ def get_query_results(context: Context, request: types.GetQueryResultsRequestTyp
 @operation("StopQuery", "logs", honours=("queryId",))
 def stop_query(context: Context, request: types.StopQueryRequestTypeDef) -> Response:
     """Stop a query that runs."""
-    record = _record(context, request["queryId"])
-    if record["status"] != "Running":
-        raise invalid(f"Query with id [{record['queryId']}] is not in a state to be stopped")
     with context.store.transaction():
+        record = _record(context, request["queryId"])
+        if record["status"] != "Running":
+            raise invalid(f"Query with id [{record['queryId']}] is not in a state to be stopped")
         if (stopped := _running.get(record["queryId"])) is not None:
             stopped.set()
         context.store.update(_KIND, record["queryId"], status="Cancelled")
@@ -146,12 +147,13 @@ def describe_queries(context: Context, request: types.DescribeQueriesRequestType
 def get_log_record(context: Context, request: types.GetLogRecordRequestTypeDef) -> Response:
     """The fields of the event that a result's `@ptr` names."""
     try:
-        place = json.loads(base64.b64decode(request["logRecordPointer"], validate=True))
+        place = json_text.loads(base64.b64decode(request["logRecordPointer"], validate=True))
         group, stream, begin = str(place[0]), str(place[1]), int(place[2])
     except (ValueError, TypeError, LookupError, binascii.Error):
         raise bad_token() from None
     path = stream_file(folder_of(context, group), stream)
-    line = lines.line_at(path, begin) if path.is_file() else None
+    known = path.is_file() and 0 <= begin < path.stat().st_size
+    line = lines.line_at(path, begin) if known else None
     if line is None:
         raise ApiError("ResourceNotFoundException", "The specified log record does not exist.")
     return {
@@ -203,9 +205,11 @@ def _run(context: Context, record: Document, query: Query, stopped: threading.Ev
     except Exception:
         _log.exception("query %s", identity)
     finally:
-        with context.store.transaction():
-            if not stopped.is_set() and context.store.get(_KIND, identity):
-                context.store.update(_KIND, identity, **changes)
+        try:
+            with context.store.transaction():
+                if not stopped.is_set() and context.store.get(_KIND, identity):
+                    context.store.update(_KIND, identity, **changes)
+        finally:  # on a full disk, too: what does not run and has not ended is Failed
             del _running[identity]
 
 

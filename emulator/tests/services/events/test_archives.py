@@ -1,6 +1,8 @@
 """Archives of a bus and their replays, through boto3."""
 
 import json
+import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -12,7 +14,7 @@ from botocore.exceptions import ClientError
 from emulator_process import Emulator
 from local_context import local_context
 
-from sagemaker_emulator.services.events import replays
+from sagemaker_emulator.services.events import archives, replays
 
 PATTERN = json.dumps({"source": ["my.app"], "detail": {"n": [{"numeric": [">", 1]}]}})
 
@@ -164,4 +166,32 @@ def test_wrong_replay_is_refused(
 def test_replay_that_a_kill_cut_off_is_failed(tmp_path: Path) -> None:
     context = local_context(tmp_path)
     context.store.put("event-replay", "r", {"ReplayName": "r", "State": "RUNNING"})
+    assert replays.describe_replay(context, {"ReplayName": "r"})["State"] == "FAILED"
+
+
+def test_replay_whose_end_cannot_be_kept_is_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = local_context(tmp_path)
+    bus = "arn:aws:events:us-east-1:123456789012:event-bus/default"
+    made = archives.create_archive(context, {"ArchiveName": "a", "EventSourceArn": bus})
+    threads: list[threading.Thread] = []
+    # It is run below, when the disk is full.
+    monkeypatch.setattr(threading.Thread, "start", lambda thread: threads.append(thread))
+    request: Any = {
+        "ReplayName": "r",
+        "EventSourceArn": made["ArchiveArn"],
+        "Destination": {"Arn": bus},
+        "EventStartTime": 0.0,
+        "EventEndTime": 1.0,
+    }
+    replays.start_replay(context, request)
+    assert replays.describe_replay(context, {"ReplayName": "r"})["State"] == "STARTING"
+
+    def full(*_: object, **__: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(context.store, "update", full)
+    with pytest.raises(sqlite3.OperationalError):
+        threads[0].run()
     assert replays.describe_replay(context, {"ReplayName": "r"})["State"] == "FAILED"

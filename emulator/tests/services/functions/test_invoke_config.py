@@ -197,3 +197,32 @@ def test_options_end_with_their_function(functions: Any) -> None:
     functions.create_function(**function_request(name))
     with pytest.raises(ClientError, match="doesn't have an EventInvokeConfig"):
         functions.get_function_event_invoke_config(FunctionName=name)
+
+
+def test_options_are_listed_in_pages_whatever_their_order(context: Context) -> None:
+    aws_calls.call(context, "lambda", "PublishVersion", FunctionName="f")
+    for version in ("1", "$LATEST"):  # made in another order than that of their names
+        aws_calls.call(
+            context,
+            "lambda",
+            "PutFunctionEventInvokeConfig",
+            FunctionName="f",
+            Qualifier=version,
+            MaximumRetryAttempts=0,
+        )
+    listed: list[str] = []
+    more: dict[str, str] = {}
+    while len(listed) < 5:
+        page = aws_calls.call(
+            context,
+            "lambda",
+            "ListFunctionEventInvokeConfigs",
+            FunctionName="f",
+            MaxItems=1,
+            **more,
+        )
+        listed += [each["FunctionArn"] for each in page["FunctionEventInvokeConfigs"]]
+        if not page.get("NextMarker"):
+            break
+        more = {"Marker": page["NextMarker"]}
+    assert sorted(listed) == [f"{ARN}f:$LATEST", f"{ARN}f:1"]

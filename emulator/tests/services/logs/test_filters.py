@@ -3,12 +3,18 @@
 import json
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 from emulator_process import Emulator
 from function_archive import function_request
+from local_context import local_context
+
+from sagemaker_emulator.errors import ApiError
+from sagemaker_emulator.services.functions import operations, policy
+from sagemaker_emulator.services.logs import filter_operations
 
 SOURCE = """
 import base64, gzip, json, boto3
@@ -153,6 +159,29 @@ def test_subscription_sends_what_matches_to_a_function(
     logs.delete_subscription_filter(logGroupName=group, filterName="g")
     with pytest.raises(ClientError, match="The specified subscription filter does not exist"):
         logs.delete_subscription_filter(logGroupName=group, filterName="g")
+
+
+def test_function_is_not_sent_its_own_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    context = local_context(tmp_path)
+    sent: list[object] = []
+    monkeypatch.setattr(context.functions, "invoke_later", lambda *each: sent.append(each))
+    made: Any = operations.create_function(context, function_request("f", SOURCE))
+    arn, group = made["FunctionArn"], made["LoggingConfig"]["LogGroup"]
+    permission: Any = {"FunctionName": "f", "StatementId": "s", "Principal": "logs.amazonaws.com"}
+    policy.add_permission(context, permission | {"Action": "lambda:InvokeFunction"})
+    request: Any = {"filterName": "f", "filterPattern": "", "destinationArn": arn}
+    context.logs.append(group, "s", ["made"])
+    context.logs.append("others", "s", ["made"])
+    with pytest.raises(ApiError, match="reserved for the function logs of the destination"):
+        filter_operations.put_subscription_filter(context, request | {"logGroupName": group})
+    filter_operations.put_subscription_filter(context, request | {"logGroupName": "others"})
+    context.logs.append("others", "s", ["sent"])
+    assert len(sent) == 1
+    # A group that becomes its own later.
+    logging: Any = {"LogGroup": "others"}
+    operations.update_configuration(context, {"FunctionName": "f", "LoggingConfig": logging})
+    context.logs.append("others", "s", ["not sent"])
+    assert len(sent) == 1
 
 
 @pytest.mark.parametrize(

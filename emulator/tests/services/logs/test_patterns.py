@@ -102,6 +102,13 @@ def test_terms(pattern: str, matching: bool) -> None:
     assert (parse(pattern).values(message) is not None) is matching
 
 
+@pytest.mark.parametrize("pattern", ["%took [0-9]+%", "{ $.a = %took [0-9]+% }", "[..., last=%9%]"])
+def test_expression_finds_beside_half_of_a_pair_of_surrogates(pattern: str) -> None:
+    # JSON may have one: `{"a": "..."}` is plain ASCII.
+    message = '{"a": "\\ud83d took 9"}' if pattern.startswith("{") else "\ud83d took 9"
+    assert parse(pattern).values(message) is not None
+
+
 @pytest.mark.parametrize(
     "pattern",
     [

@@ -1,6 +1,9 @@
 """CloudWatch Logs Insights: its language, and its operations over HTTP."""
 
+import base64
 import json
+import sqlite3
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -75,6 +78,25 @@ def test_language(query: str, name: str, values: list[str]) -> None:
     assert column(query, name) == values
 
 
+@pytest.mark.parametrize(
+    "query, value",
+    [
+        ("filter @message like /took/ | fields 'yes' as found", "yes"),
+        ('parse @message "took * ms" as found', "7"),
+        ("parse @message /took (?<found>\\d+)/", "7"),
+        ("parse @message '\ud83d * 7' as found", "took"),
+        ("fields strlen(fromMillis(1e300)) as found", "301"),
+        ("fields datefloor(1e15, 1d) as found", "999999993600000"),
+        ("fields 1" + "+1" * 3000 + " as found", "3001"),
+        ("filter 1 = 2" + " or 1 = 1" * 1000 + " | fields 'yes' as found", "yes"),
+    ],
+)
+def test_any_event_and_any_length_can_be_asked_for(query: str, value: str) -> None:
+    row = row_of("\ud83d took 7 ms", Time(BEGIN), Time(BEGIN), "s", "1:g", "p")
+    ((cells, *_), _) = Query(f"{query} | display found").run([row], 100)
+    assert {cell["field"]: cell["value"] for cell in cells}.get("found", "") == value
+
+
 def test_times_are_shown_and_the_latest_event_is_first() -> None:
     rows = run("fields @timestamp, level")
     assert rows[0] == {"@timestamp": "2026-11-30 01:04:00.000", "@ptr": "p4"}
@@ -95,6 +117,8 @@ def test_times_are_shown_and_the_latest_event_is_first() -> None:
         ("parse 'a* b*' as x", "MalformedQueryException", "2 \\*, but 1 names"),
         ("filter @message like /(/", "MalformedQueryException", "invalid"),
         ("fields a | fields b c", "MalformedQueryException", "expected |"),
+        ("stats pct(ms, 200)", "MalformedQueryException", "from 0 to 100, not '200'"),
+        ("stats pct(ms, nan)", "MalformedQueryException", "from 0 to 100, not 'nan'"),
         ("filter count(*) > 1", "MalformedQueryException", "only stand in stats"),
         ("pattern @message", "InvalidParameterException", "command pattern. It runs: fields"),
         ("fields isValidIp(a)", "InvalidParameterException", "function isValidIp. It runs: bin"),
@@ -147,3 +171,47 @@ def test_query_that_a_kill_cut_off_is_failed(tmp_path: Path) -> None:
     record = {"queryId": "q", "status": "Running", "queryLanguage": "CWLI", "Groups": ["g"]}
     context.store.put("log-query", "q", record)
     assert queries.get_query_results(context, {"queryId": "q"})["status"] == "Failed"
+
+
+@pytest.mark.parametrize(
+    "place, code",
+    [
+        (["g", "s", -5], "ResourceNotFoundException"),
+        (["g", "s", 10**30], "ResourceNotFoundException"),
+        (["g", "s", 3], "ResourceNotFoundException"),
+        (["none", "s", 0], "ResourceNotFoundException"),
+        (["g"], "InvalidParameterException"),
+        ("[" * 100_000, "InvalidParameterException"),
+    ],
+)
+def test_pointer_that_no_result_has_is_refused(tmp_path: Path, place: Any, code: str) -> None:
+    context = local_context(tmp_path)
+    context.logs.append("g", "s", ["a message"])
+    text = place if isinstance(place, str) else json.dumps(place)
+    pointer = base64.b64encode(text.encode()).decode()
+    with pytest.raises(ApiError) as refusal:
+        queries.get_log_record(context, {"logRecordPointer": pointer})
+    assert refusal.value.code == code
+
+
+def test_query_whose_results_cannot_be_kept_is_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = local_context(tmp_path)
+    context.logs.append("g", "s", ["a message"])
+    threads: list[threading.Thread] = []
+    # It is run below, when the disk is full.
+    monkeypatch.setattr(threading.Thread, "start", lambda thread: threads.append(thread))
+    started = queries.start_query(
+        context, {"logGroupName": "g", "queryString": "limit 1", "startTime": 0, "endTime": 2**40}
+    )
+    asked: Any = {"queryId": started["queryId"]}
+    assert queries.get_query_results(context, asked)["status"] == "Running"
+
+    def full(*_: object, **__: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(context.store, "update", full)
+    with pytest.raises(sqlite3.OperationalError):
+        threads[0].run()
+    assert queries.get_query_results(context, asked)["status"] == "Failed"

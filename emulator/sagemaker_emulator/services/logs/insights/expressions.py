@@ -3,11 +3,12 @@
 import math
 import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import re2
 
+from sagemaker_emulator.aws.patterns import encodable
 from sagemaker_emulator.services.logs.insights.aggregates import AGGREGATES, Cells, percentile
 from sagemaker_emulator.services.logs.insights.functions import FUNCTIONS, milliseconds
 from sagemaker_emulator.services.logs.insights.values import (
@@ -37,6 +38,15 @@ _ORDERS: dict[str, Callable[[int, int], bool]] = {
     "<=": operator.le,
     ">": operator.gt,
     ">=": operator.ge,
+}
+_Operation = Callable[[float, float], float]
+_ARITHMETIC: dict[str, _Operation] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "%": math.fmod,
+    "^": operator.pow,
 }
 
 
@@ -68,19 +78,18 @@ class Expressions:
             ValueError: It is malformed.
             NotImplementedError: It has a function that the emulator lacks.
         """
-        tokens = self._tokens
-        tokens.enter()
-        left = self._both()
-        while tokens.accept("or"):
-            left = _either(left, self._both())
-        tokens.leave()
-        return left
+        self._tokens.enter()
+        tests = [self._both()]
+        while self._tokens.accept("or"):
+            tests.append(self._both())
+        self._tokens.leave()
+        return tests[0] if len(tests) == 1 else lambda row: any(is_true(t(row)) for t in tests)
 
     def _both(self) -> Evaluate:
-        left = self._negation()
+        tests = [self._negation()]
         while self._tokens.accept("and"):
-            left = _all(left, self._negation())
-        return left
+            tests.append(self._negation())
+        return tests[0] if len(tests) == 1 else lambda row: all(is_true(t(row)) for t in tests)
 
     def _negation(self) -> Evaluate:
         if self._tokens.accept("not"):
@@ -124,27 +133,25 @@ class Expressions:
         tokens.expect("like", "=~")
         if tokens.peek().kind == "regex":
             compiled = regex(tokens.next().text)
-            return lambda row: compiled.search(text(left(row))) is not None
+            return lambda row: compiled.search(encodable(text(left(row)))) is not None
         part = self._sum()
         return lambda row: text(part(row)) in text(left(row))
 
     def _sum(self) -> Evaluate:
-        left = self._product()
-        while sign := self._tokens.accept("+", "-"):
-            left = _arithmetic(sign, left, self._product())
-        return left
+        return self._chain(self._product, "+", "-")
 
     def _product(self) -> Evaluate:
-        left = self._power()
-        while sign := self._tokens.accept("*", "/", "%"):
-            left = _arithmetic(sign, left, self._power())
-        return left
+        return self._chain(self._power, "*", "/", "%")
 
     def _power(self) -> Evaluate:
-        left = self._single()
-        while self._tokens.accept("^"):
-            left = _arithmetic("^", left, self._single())
-        return left
+        return self._chain(self._single, "^")
+
+    def _chain(self, operand: Callable[[], Evaluate], *signs: str) -> Evaluate:
+        """Operands between some signs; a chain of any length is not nested."""
+        first, others = operand(), []
+        while sign := self._tokens.accept(*signs):
+            others.append((_ARITHMETIC[sign], operand()))
+        return _arithmetic(first, others) if others else first
 
     def _single(self) -> Evaluate:
         tokens = self._tokens
@@ -152,7 +159,7 @@ class Expressions:
             tokens.enter()
             inner = self._single()
             tokens.leave()
-            return _arithmetic("-", lambda _: 0, inner)
+            return _arithmetic(lambda _: 0, [(operator.sub, inner)])
         if tokens.accept("("):
             inner = self.read()
             tokens.expect(")")
@@ -218,12 +225,24 @@ class Expressions:
             argument = Expressions(tokens).read()
         if name in ("pct", "percentile"):
             tokens.expect(",")
-            percent = float(tokens.next().text)
+            percent = _percentage(tokens.next().text)
         tokens.expect(")")
         run = AGGREGATES.get(name) or (lambda cells: percentile(cells, percent))
         field = f"\0{len(self._aggregates)}"
         self._aggregates.append(Aggregate(field, argument, run))
         return lambda row: row.get(field)
+
+
+def _percentage(written: str) -> float:
+    """The second argument of `pct`.
+
+    Raises:
+        ValueError: It is none from 0 to 100.
+    """
+    percent = number(written)
+    if percent is None or not 0 <= percent <= 100:
+        raise ValueError(f"pct takes a percentage from 0 to 100, not {written or 'the end'!r}")
+    return percent
 
 
 def regex(literal: str) -> "re2._Regexp[str]":
@@ -238,38 +257,29 @@ def regex(literal: str) -> "re2._Regexp[str]":
         raise ValueError(f"the regular expression {literal} is invalid: {problem}") from None
 
 
-def _either(left: Evaluate, right: Evaluate) -> Evaluate:
-    return lambda row: is_true(left(row)) or is_true(right(row))
-
-
-def _all(left: Evaluate, right: Evaluate) -> Evaluate:
-    return lambda row: is_true(left(row)) and is_true(right(row))
-
-
 def _equal(left: Value, right: Value) -> bool:
     if left is None or right is None:
         return left is right
     return compare(left, right) == 0
 
 
-def _arithmetic(sign: str, left: Evaluate, right: Evaluate) -> Evaluate:
-    run: Callable[[float, float], float] = {
-        "+": operator.add,
-        "-": operator.sub,
-        "*": operator.mul,
-        "/": operator.truediv,
-        "%": math.fmod,
-        "^": operator.pow,
-    }[sign]
-
+def _arithmetic(first: Evaluate, others: Sequence[tuple[_Operation, Evaluate]]) -> Evaluate:
     def result(row: Row) -> Value:
-        a, b = number(left(row)), number(right(row))
-        if a is None or b is None:
-            return None
-        try:
-            found = run(a, b)
-        except (ZeroDivisionError, OverflowError, ValueError):
-            return None
-        return found if isinstance(found, float) and math.isfinite(found) else None
+        value = number(first(row))
+        for run, operand in others:
+            other = number(operand(row))
+            if value is None or other is None:
+                return None
+            value = _finite(run, value, other)
+        return value
 
     return result
+
+
+def _finite(run: _Operation, left: float, right: float) -> float | None:
+    """A result that is a number; None of others, such as the complex root of a negative one."""
+    try:
+        found = run(left, right)
+    except (ZeroDivisionError, OverflowError, ValueError):
+        return None
+    return found if isinstance(found, float) and math.isfinite(found) else None

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 
 import re2
 
+from sagemaker_emulator.aws.patterns import encodable
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.services.logs.insights.expressions import (
     FORM,
@@ -164,7 +165,7 @@ class Query:
             if not names:
                 raise ValueError(f"{token.text} has no named group such as (?<name>...)")
         elif token.kind == "text":
-            parts = unquoted(token.text).split("*")
+            parts = encodable(unquoted(token.text)).split("*")
             last = "(.*)" if parts[-1] == "" else "(.*?)"
             form = "".join(f"{re.escape(part)}(.*?)" for part in parts[:-2])
             form += f"{re.escape(parts[-2])}{last}{re.escape(parts[-1])}" if parts[1:] else ""
@@ -179,7 +180,7 @@ class Query:
             raise ValueError(f"expected a text or /expression/, not {token.text or 'the end'!r}")
 
         def parsed(row: Row) -> Row:
-            match = compiled.search(text(row.get(source)))
+            match = compiled.search(encodable(text(row.get(source))))
             if match is None:
                 return row
             groups = match.groups() if token.kind == "text" else map(match.group, names)

@@ -4,6 +4,8 @@ import math
 from datetime import UTC, datetime, timedelta
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# What a date can be, in milliseconds since the epoch: from the year 1 to the year 9999.
+_FIRST, _LAST = -62_135_596_800_000, 253_402_300_799_999
 
 
 class Time(int):
@@ -32,7 +34,7 @@ def text(value: Value) -> str:
             return ""
         case bool():
             return str(int(value))
-        case Time():
+        case Time() if _FIRST <= value <= _LAST:
             when = _EPOCH + timedelta(milliseconds=value)
             return f"{when:%Y-%m-%d %H:%M:%S}.{value % 1000:03d}"
         case float() if value.is_integer() and abs(value) < 1e15:

@@ -1,9 +1,9 @@
-"""Conditions joined by `and`, `or`, `not` and parentheses, whatever the conditions are of."""
+"""Tokens of patterns and queries, and conditions joined by `&&`, `||` and parentheses."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -93,29 +93,18 @@ class Tokens:
         self._depth -= 1
 
 
-def condition(
-    tokens: Tokens,
-    leaf: Callable[[Tokens], Test[_T]],
-    words: Sequence[str] = ("&&", "||", ""),
-) -> Test[_T]:
-    """Read conditions that are joined; `and` binds more closely than `or`.
+def condition(tokens: Tokens, leaf: Callable[[Tokens], Test[_T]]) -> Test[_T]:
+    """Read conditions that are joined; `&&` binds more closely than `||`.
 
     Args:
         tokens: what they are read from.
         leaf: reads one condition.
-        words: for `and`, `or` and `not`; the last is "" where there is none.
 
     Raises:
         ValueError: They are malformed.
     """
-    both, either, negation = words
 
     def single() -> Test[_T]:
-        if negation and tokens.accept(negation):
-            tokens.enter()
-            negated = single()
-            tokens.leave()
-            return lambda item: not negated(item)
         if tokens.accept("("):
             tokens.enter()
             inner = alternatives()
@@ -126,13 +115,13 @@ def condition(
 
     def together() -> Test[_T]:
         tests = [single()]
-        while tokens.accept(both):
+        while tokens.accept("&&"):
             tests.append(single())
         return tests[0] if len(tests) == 1 else lambda item: all(test(item) for test in tests)
 
     def alternatives() -> Test[_T]:
         tests = [together()]
-        while tokens.accept(either):
+        while tokens.accept("||"):
             tests.append(together())
         return tests[0] if len(tests) == 1 else lambda item: any(test(item) for test in tests)
 

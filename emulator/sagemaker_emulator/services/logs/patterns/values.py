@@ -8,6 +8,7 @@ from typing import Any
 
 import re2
 
+from sagemaker_emulator.aws.patterns import encodable
 from sagemaker_emulator.services.logs.patterns.boolean import Token
 
 _ORDER: dict[str, Callable[[Any, Any], bool]] = {
@@ -45,7 +46,7 @@ def expression(text: str) -> Callable[[str], bool]:
         compiled = re2.compile(inner)
     except re2.error as problem:
         raise ValueError(f"the regular expression {text} is invalid: {problem}") from None
-    return lambda value: compiled.search(value) is not None
+    return lambda value: compiled.search(encodable(value)) is not None
 
 
 def unquoted(text: str) -> str:
