@@ -216,7 +216,8 @@ def test_groups_and_versions_are_found(context: Context) -> None:
     sorted_by_version = context.call(
         "Search", Resource="ModelPackage", SortBy="ModelPackageVersion", SortOrder="Ascending"
     )
-    assert [each["ModelPackage"]["ModelPackageVersion"] for each in sorted_by_version["Results"]]
+    found = [each["ModelPackage"]["ModelPackageVersion"] for each in sorted_by_version["Results"]]
+    assert found == [1, 2]
 
 
 def test_models_endpoints_pipelines_and_tuning_jobs_are_found(context: Context) -> None:
@@ -280,8 +281,7 @@ def test_what_is_linked_is_read_for_what_is_shown_or_filtered_by_it(
     (model,) = search(context, "Model", by("Model.ModelName", "Equals", "m3"))
     assert model["Model"]["LastBatchTransformJob"]["TransformJobName"] == "t3"
     assert kinds.count("transform-job") == 1
-    linked = by("LastBatchTransformJob.TransformJobName", "Equals", "t2")
-    (model,) = search(context, "Model", linked)
+    (model,) = search(context, "Model", by("LastBatchTransformJob.TransformJobName", value="t2"))
     assert model["Model"]["Model"]["ModelName"] == "m2"
     nested = {"NestedPropertyName": "tags", "Filters": [by("tags.value", "Equals", "red")]}
     assert jobs(context, {"NestedFilters": [nested]}) == [1]
