@@ -114,7 +114,7 @@ def ignore(_: Failure) -> None:
 
 def begin(client: SageMakerClient, current: Endpoint, config: str) -> None:
     """Note on an endpoint that it is about to change to a configuration, or that it is not."""
-    untouched = current.modified.isoformat() if config else ""
+    untouched = _moment(current) if config else ""
     _tag(client, current.arn, attempt=config, before=current.config, untouched=untouched)
 
 
@@ -160,7 +160,12 @@ def failed_config(client: SageMakerClient, current: Endpoint) -> str:
 
 def _not_begun(current: Endpoint, tags: Mapping[str, str]) -> bool:
     """Whether SageMaker has not been asked yet for the change that the tags announce."""
-    return tags.get(UNTOUCHED) == current.modified.isoformat()
+    return tags.get(UNTOUCHED) == _moment(current)
+
+
+def _moment(current: Endpoint) -> str:
+    """When an endpoint was last modified, in UTC: botocore answers in the machine's own zone."""
+    return current.modified.astimezone(UTC).isoformat()
 
 
 def _tag(

@@ -214,7 +214,8 @@ def create_model_of(
 def _model_name(version: ModelVersion, placement: Placement, kind: str = "") -> str:
     # The versions of a group that was deleted and created again count from 1, so the number alone
     # could name the model of another package.
-    identity = f"{version.arn} {version.created.isoformat()}"
+    created = version.created.astimezone(UTC)  # botocore answers in the machine's own zone
+    identity = f"{version.arn} {created.isoformat()}"
     if security := placement.security.of_model:  # else the model would stay in its old network
         identity += json.dumps(security)
     # The role may create models of the stage's names, and another account's group has its own.

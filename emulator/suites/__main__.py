@@ -58,6 +58,9 @@ def _run(
 def _compare(name: str, file: Path, *, renew: bool, whole: bool) -> bool:
     """Print how the tests ended; return whether all that passed before pass."""
     found = results.read(file)
+    if not found:
+        print(f"{name}: no test ran; the reason is in {file.with_suffix('.log')}", flush=True)
+        return False
     now, kept = results.Kept.from_run(name, found), results.Kept.of(name)
     counts = ", ".join(f"{count} {outcome}" for outcome, count in now.counts.items())
     print(f"{name}: {counts}; log: {file.with_suffix('.log')}", flush=True)

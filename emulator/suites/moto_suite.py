@@ -57,12 +57,13 @@ def prepare(cache: Path, clone: Path | None) -> Path:
     """
     folder = SOURCE.fetch(cache, clone)
     packages = cache / "moto-packages"
-    if not packages.exists():
+    if not (packages / ".ready").exists():
         # Beside the environment, not in it; what they need is there already.
         command = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--no-deps"]
         command += ["--python", sys.executable, "--target", str(packages), *_PACKAGES]
         if subprocess.run(command).returncode:
             raise SourceError(f"{', '.join(_PACKAGES)} cannot be installed into {packages}")
+        (packages / ".ready").touch()
     return folder
 
 

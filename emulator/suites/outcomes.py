@@ -151,7 +151,8 @@ def classify(
         if error.is_absent:
             return NOT_THERE, str(error)
         if decided := reasons.of_error(error):
-            return decided
+            outcome, reason = decided
+            return outcome, f"{error.service} {error.operation}: {reason}"
         if error.code in _CLOCK:  # the test has frozen its own time; it may wait for ever
             return NOT_APPLICABLE, str(error)
     # A test that expects the refusal, and fails on its words, is not excused.

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from suites.moto_suite import SERVICES
 from suites.outcomes import DIFFERS, NOT_APPLICABLE, NOT_THERE, PASSES, SKIPPED, Reasons
 from suites.results import FOLDER, Kept
+from suites.sdk_suite import PARTS
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "emulator-suites.md"
 _REASONS = Path(__file__).parent / "reasons"
@@ -40,6 +42,13 @@ Each of moto's tests gets an empty emulator of its own, each part of the SDK's o
 ## Counts
 """
 
+_REASONS_HEAD = """\
+## Reasons
+
+Why tests that fail are not applicable, as somebody found.
+A reason that says what AWS does names its source, or says that it has none: then it is our reading.
+"""
+
 
 def text(folder: Path = FOLDER) -> str:
     """The page as it should be."""
@@ -52,11 +61,14 @@ def text(folder: Path = FOLDER) -> str:
         if (found := list(each.absent.items()))
     ]
     parts = [_HEAD, _table(("suite", *columns), rows)]
+    defined = {*(f"moto-{part}" for part in SERVICES), *(f"sdk-{part}" for part in PARTS)}
+    if never := sorted(defined - {each.suite for each in kept}):
+        parts.append(f"No run of these was kept yet: {', '.join(never)}.\n")
     parts.append(
         "\n## What is not there\n\nOperations that tests need, with the number of tests.\n"
     )
     parts.append(_table(("suite", "operations"), absent))
-    parts.append("## Reasons\n\nWhy tests that fail are not applicable, as somebody found.\n")
+    parts.append(_REASONS_HEAD)
     for file in sorted(_REASONS.glob("*.txt")):
         reasons = Reasons.read(file)
         decided = dict.fromkeys([*reasons.errors.values(), *reasons.tests.values()])

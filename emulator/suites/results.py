@@ -1,6 +1,7 @@
 """What is kept of a suite's run: the tests that pass, which may only grow, and the counts."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from pathlib import Path
 from suites.outcomes import DIFFERS, NOT_APPLICABLE, NOT_THERE, PASSES, SKIPPED, Result
 
 FOLDER = Path(__file__).parent / "results"
+_OPERATION = re.compile(r"([a-z][\w-]* [A-Z]\w*): ")  # with which an error response begins
 OUTCOMES = (PASSES, DIFFERS, NOT_THERE, NOT_APPLICABLE, SKIPPED)
 
 
@@ -44,9 +46,9 @@ class Kept:
         results = list(results)
         counts = Counter(result.outcome for result in results)
         absent = Counter(
-            " ".join(result.why.split(":")[0].split())
+            found.group(1)
             for result in results
-            if result.outcome == NOT_THERE
+            if result.outcome == NOT_THERE and (found := _OPERATION.match(result.why))
         )
         return cls(
             suite,

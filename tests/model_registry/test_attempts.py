@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -107,6 +107,8 @@ def test_a_change_that_is_announced_and_has_not_begun_is_no_failure(
 
     attempts.settle(emulated, resting, told.append)
     assert attempts.failed_config(emulated, resting) == ""
+    elsewhere = replace(resting, modified=resting.modified.astimezone(timezone(timedelta(hours=1))))
+    assert not attempts.failed_config(emulated, elsewhere)  # on a machine in another time zone
     later = replace(resting, modified=resting.modified + timedelta(seconds=1))  # tried and undone
     assert attempts.failed_config(emulated, later) == config
     attempts.settle(emulated, later, told.append)

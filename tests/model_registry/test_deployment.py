@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -111,6 +113,28 @@ def test_the_setting_keeps_answers_and_no_photo_until_it_is_0_again(
     assert captured[0] and captured[0]["InitialSamplingPercentage"] == 25
     assert captured[0]["CaptureOptions"] == [{"CaptureMode": "Output"}]
     assert captured[2] is None
+
+
+@pytest.fixture
+def berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine in another time zone, in which botocore answers times."""
+    with monkeypatch.context() as within:
+        within.setenv("TZ", "CET-1")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+def test_the_serving_version_is_the_same_in_every_time_zone(
+    emulated: SageMakerClient, request: pytest.FixtureRequest
+) -> None:
+    version = register(emulated)
+    promote(emulated, version, place("zones"))
+    rest(emulated, "zones")
+
+    request.getfixturevalue("berlin")
+
+    assert promote(emulated, version, place("zones"), renews=True).status == "already serving"
 
 
 def test_a_person_promotes_the_serving_version_to_apply_settings_and_an_event_does_not(

@@ -124,7 +124,20 @@ def test_a_listed_error_decides() -> None:
     reasons = Reasons(errors={r"CreateModel: Limit\w+": (NOT_APPLICABLE, "quota")})
     limit = _error("LimitExceeded", "too many")
 
-    assert classify("t", "failed", [limit], reasons) == (NOT_APPLICABLE, "quota")
+    decided = (NOT_APPLICABLE, "sagemaker CreateModel: quota")
+    assert classify("t", "failed", [limit], reasons) == decided
+
+
+def test_only_operations_count_as_what_tests_need() -> None:
+    kept = results.Kept.from_run(
+        "s",
+        [
+            Result("a", NOT_THERE, "sagemaker CreateModel: a reason: with colons"),
+            Result("b", NOT_THERE, "sagemaker CreateModel: UnknownOperationException: x"),
+            Result("c", NOT_THERE, "roles are not checked"),
+        ],
+    )
+    assert kept.absent == {"sagemaker CreateModel": 2}
 
 
 def test_reasons_of_another_form_are_refused(tmp_path: Path) -> None:

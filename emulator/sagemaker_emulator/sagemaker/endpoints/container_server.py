@@ -90,6 +90,13 @@ class ContainerServer:
         Raises:
             JobFailed: it did not; with the last lines of its log.
         """
+        try:
+            self._start(seconds, check)
+        finally:
+            if self._stopping.is_set():  # what `stop` deleted may have been made again
+                shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _start(self, seconds: float, check: Callable[[], None]) -> None:
         shutil.rmtree(self._folder, ignore_errors=True)
 
         def check_both() -> None:

@@ -18,6 +18,7 @@ from sagemaker_emulator.sagemaker.endpoints.model_server import ModelServer
 from sagemaker_emulator.sagemaker.endpoints.served_model import ServedModel
 from sagemaker_emulator.sagemaker.endpoints.serverless import OnDemand
 from sagemaker_emulator.sagemaker.endpoints.shadow import Copies
+from sagemaker_emulator.sagemaker.endpoints.start import start_together
 from sagemaker_emulator.storage.store import Document
 
 
@@ -95,14 +96,7 @@ class Deployment:
         Raises:
             JobFailed: one does not; the others are ended.
         """
-        with ThreadPoolExecutor(len(self._fleets)) as pool:
-            starts = [pool.submit(fleet.start) for fleet in self._fleets.values()]
-        try:
-            for started in starts:
-                started.result()
-        except Exception:
-            self.stop()
-            raise
+        start_together([fleet.start for fleet in self._fleets.values()], self.stop)
 
     def choose(self, variant: str | None = None) -> str | None:
         """The production variant of that name, else one by weight; None where there is none."""

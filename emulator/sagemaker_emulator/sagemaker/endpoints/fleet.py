@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from sagemaker_emulator.sagemaker.endpoints.model_server import ModelServer, NoAnswer
+from sagemaker_emulator.sagemaker.endpoints.start import start_together
 
 DRAIN_SECONDS = 60.0
 AVOIDED_SECONDS = 5.0  # after an instance did not respond
@@ -112,12 +114,8 @@ class Fleet:
         with self._idle:
             self._starting = servers
         try:
-            with ThreadPoolExecutor(count) as pool:
-                for started in [pool.submit(each.start, self._seconds) for each in servers]:
-                    started.result()
-        except Exception:
-            _end(servers)
-            raise
+            starts = [partial(each.start, self._seconds) for each in servers]
+            start_together(starts, partial(_end, servers))
         finally:
             with self._idle:
                 self._starting = []

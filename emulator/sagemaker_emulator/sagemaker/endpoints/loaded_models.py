@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import shutil
+import tempfile
 import threading
 import time
 from collections import OrderedDict
@@ -168,7 +168,6 @@ class LoadedModels:
         if folder.exists():
             return
         uri = f"{self._server.served.data.rstrip('/')}/{model.target}"
-        part = self._folder / f"{model.name}.part"
         try:
             place = Location.parse(uri)
             file = place.file(self._context.s3.folder)
@@ -179,14 +178,27 @@ class LoadedModels:
                     "Please ensure that there is an object located at the URL and that the role "
                     "passed to CreateModel has permissions to download the model.",
                 )
-            part.mkdir(parents=True, exist_ok=True)
-            archive.unpack(file, part, self._server.check)
+            self._unpack(file, folder)
         except JobFailed as problem:
-            shutil.rmtree(part, ignore_errors=True)
             reason = str(problem).removeprefix("ClientError: ")
             raise ApiError("ValidationError", reason) from None
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        part.rename(folder)
+
+    def _unpack(self, file: Path, folder: Path) -> None:
+        """Unpack an archive; the folder appears at once and whole.
+
+        A load for a container that has ended since may unpack the same one at the same time.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=self._folder) as beside:
+            whole = Path(beside, "model")
+            whole.mkdir()
+            archive.unpack(file, whole, self._server.check)
+            folder.parent.mkdir(exist_ok=True)
+            try:
+                whole.rename(folder)
+            except OSError:
+                if not folder.is_dir():
+                    raise
 
     def _ask_to_load(self, model: _Model) -> httpx.Response:
         path = f"{model.name}/model"

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -23,6 +24,7 @@ from sagemaker_emulator.sagemaker.endpoints.container_server import (
 )
 from sagemaker_emulator.sagemaker.endpoints.loaded_models import LoadedModels
 from sagemaker_emulator.sagemaker.endpoints.served_model import ServedModel
+from sagemaker_emulator.sagemaker.endpoints.start import start_together
 
 ANY_TYPE = "application/octet-stream"
 SHORTEST = 0.001  # seconds; a wait of none would be no limit
@@ -113,13 +115,9 @@ class ModelServer:
         if len(self._containers) == 1:
             self._containers[0].start(seconds, check)
             return
-        with ThreadPoolExecutor(len(self._containers)) as pool:
-            for started in [pool.submit(each.start, seconds, check) for each in self._containers]:
-                try:
-                    started.result()
-                except Exception:
-                    self.stop()  # so that the others are not waited for
-                    raise
+        start_together(
+            [partial(each.start, seconds, check) for each in self._containers], self.stop
+        )
 
     def ping(self) -> bool:
         """Whether all containers report that they are healthy."""

@@ -1,5 +1,6 @@
 """The instances of a variant, with servers that only wait."""
 
+import itertools
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -122,6 +123,20 @@ def test_instances_that_do_not_start_leave_the_fleet_as_it_was() -> None:
         bench.fleet.scale(3)
     assert bench.fleet.count == 1
     assert bench.ended == [False, True, True]
+
+
+def test_instance_that_fails_ends_those_that_are_starting() -> None:
+    bench = Bench(2)
+    turns = itertools.count()
+
+    def start() -> None:
+        if next(turns):
+            fail()
+        wait_until(lambda: bench.ended == [True, True])  # the slow one
+
+    bench.starts = start
+    with pytest.raises(JobFailed, match="the model is broken"):
+        bench.fleet.start()
 
 
 def test_stop_ends_instances_that_are_starting() -> None:

@@ -1,0 +1,22 @@
+"""The command that runs suites says when none of a suite's tests ran."""
+
+from pathlib import Path
+
+import pytest
+
+from suites import __main__ as command
+from suites import moto_suite, page, results
+
+
+def test_a_run_without_any_test_fails_and_keeps_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(moto_suite, "prepare", lambda cache, source: tmp_path)
+    monkeypatch.setattr(moto_suite, "run", lambda *_: None)
+    monkeypatch.setattr(page, "PAGE", tmp_path / "page.md")
+
+    # A part of which no run is kept, so that nothing is lost.
+    assert command.main(["moto", "awslambda", "--cache", str(tmp_path), "--renew"]) == 1
+
+    assert "moto-awslambda: no test ran" in capsys.readouterr().out
+    assert not (results.FOLDER / "moto-awslambda.txt").exists()
