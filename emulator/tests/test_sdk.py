@@ -1,10 +1,6 @@
 """The SageMaker SDK, used as on AWS: only the address differs."""
 
 import io
-import json
-import os
-import subprocess
-import sys
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -12,9 +8,8 @@ from typing import Any
 
 import pytest
 from emulator_process import Emulator
+from sdk_scripts import run_script
 
-SCRIPT = Path(__file__).with_name("sdk_pipeline.py")
-SOURCE_CODE = Path(__file__).with_name("sdk_source_code.py")
 TRAIN = """
 import os, pathlib, sys
 word = pathlib.Path(os.environ["SM_CHANNEL_WORDS"], "a.txt").read_text()
@@ -25,17 +20,7 @@ pathlib.Path(os.environ["SM_MODEL_DIR"], "seen.txt").write_text(f"{word} {sys.ar
 @pytest.mark.slow
 def test_the_sdk_runs_a_pipeline_and_a_training_job(emulator: Any, tmp_path: Path) -> None:
     (tmp_path / "print.py").write_text('print("printed by the step")')
-    client = json.loads(emulator.run("env", "--json").stdout)
-    kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-    done = subprocess.run(
-        [sys.executable, str(SCRIPT), "print.py"],
-        cwd=tmp_path,
-        env=kept | client,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+    done = run_script(emulator, "sdk_pipeline.py", tmp_path, "print.py")
     assert done.stdout.splitlines() == [
         "step Print Succeeded",
         "role arn:aws:iam::123456789012:role/emulator of account 123456789012",
@@ -62,16 +47,7 @@ def test_the_sdk_trains_with_source_code(
     code = tmp_path / "code"
     code.mkdir()
     (code / "train.py").write_text(TRAIN)
-    client = json.loads(emulator.run("env", "--json").stdout)
-    done = subprocess.run(
-        [sys.executable, str(SOURCE_CODE), str(code)],
-        cwd=tmp_path,
-        env={k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"} | client,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+    done = run_script(emulator, "sdk_source_code.py", tmp_path, str(code))
     status, model = done.stdout.splitlines()
     assert status == "Completed"
     bucket, _, key = model.removeprefix("s3://").partition("/")

@@ -125,10 +125,7 @@ def delete_component(
     with context.store.transaction():
         document = records.get(context, COMPONENT, request["TrialComponentName"])
         if document["Parents"]:
-            raise invalid(
-                f"TrialComponent '{document['TrialComponentArn']}' is linked to 1 or more trials "
-                "and cannot be deleted."
-            )
+            raise records.used(COMPONENT, document, "trials")
         metrics.forget(context, document)
         associations.forget(context, document["TrialComponentArn"])
         return records.delete(context, COMPONENT, document)

@@ -55,7 +55,10 @@ def put_metrics(context: Context, request: Mapping[str, Any]) -> Response:
     honours=paths("MetricQueries{MetricName ResourceArn MetricStat Period XAxisType Start End}"),
 )
 def get_metrics(context: Context, request: Mapping[str, Any]) -> Response:
-    """Values of trial components' metrics, or of those of the jobs that are their sources."""
+    """Values that BatchPutMetrics has put into trial components, which may be named by their job.
+
+    Of what a job logged itself there is a summary alone, so a query of that is an error.
+    """
     return {"MetricQueryResults": [_result(context, query) for query in request["MetricQueries"]]}
 
 
@@ -114,18 +117,28 @@ def _result(context: Context, query: Mapping[str, Any]) -> Document:
     resource, _, name = query["ResourceArn"].rpartition(":")[2].partition("/")
     # A job's component is named so: see `job_components`.
     name = name.lower() if resource == COMPONENT.resource else f"{name}-aws-{resource}".lower()
-    if context.store.get(COMPONENT.resource, name) is None:
+    component = context.store.get(COMPONENT.resource, name)
+    if component is None:
         return _invalid(f"{query['ResourceArn']} is no trial component, and no job that has one.")
+    metric = query["MetricName"]
+    entries = [
+        entry
+        for batch in context.store.list(_KIND, f"{name}/")
+        for entry in batch["Data"]
+        if entry["MetricName"] == metric
+    ]
+    if not entries and (of := component.get(_STATISTICS, {}).get(metric)):
+        return _invalid(
+            f"{of['SourceArn']} logged {metric}, of which the emulator keeps a summary: "
+            "DescribeTrialComponent has it. All values are in the job's log."
+        )
     points: dict[int, list[float]] = defaultdict(list)
-    for batch in context.store.list(_KIND, f"{name}/"):
-        for entry in batch["Data"]:
-            if entry["MetricName"] != query["MetricName"]:
-                continue
-            at = entry.get("Step") if by_step else int(entry["Timestamp"])
-            if at is None or not query.get("Start", at) <= at <= query.get("End", at):
-                continue
-            period = 1 if by_step else _SECONDS[query["Period"]]
-            points[at // period * period].append(entry["Value"])
+    for entry in entries:
+        at = entry.get("Step") if by_step else int(entry["Timestamp"])
+        if at is None or not query.get("Start", at) <= at <= query.get("End", at):
+            continue
+        period = 1 if by_step else _SECONDS[query["Period"]]
+        points[at // period * period].append(entry["Value"])
     axis = sorted(points)
     values = [_statistic(query["MetricStat"], points[at]) for at in axis]
     return {"Status": "Complete", "XAxisValues": axis, "MetricValues": values}

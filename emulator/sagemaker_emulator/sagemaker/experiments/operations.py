@@ -9,7 +9,6 @@ from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
 from sagemaker_emulator.aws.members import paths
 from sagemaker_emulator.aws.pages import SORTED, Stored, page
-from sagemaker_emulator.errors import invalid
 from sagemaker_emulator.sagemaker.defaults import with_user
 from sagemaker_emulator.sagemaker.experiments import records
 from sagemaker_emulator.sagemaker.experiments.records import COMPONENT, EXPERIMENT, TRIAL
@@ -58,10 +57,7 @@ def delete_experiment(context: Context, request: types.DeleteExperimentRequestTy
     with context.store.transaction():
         document = records.get(context, EXPERIMENT, request["ExperimentName"])
         if _trials_of(context, document["ExperimentName"]):
-            raise invalid(
-                f"Experiment '{document['ExperimentArn']}' is linked to 1 or more trials and "
-                "cannot be deleted."
-            )
+            raise records.used(EXPERIMENT, document, "trials")
         return records.delete(context, EXPERIMENT, document)
 
 
@@ -119,10 +115,7 @@ def delete_trial(context: Context, request: types.DeleteTrialRequestTypeDef) -> 
     with context.store.transaction():
         document = records.get(context, TRIAL, request["TrialName"])
         if components_of(context, document["TrialName"]):
-            raise invalid(
-                f"Trial '{document['TrialArn']}' is linked to 1 or more trial components and "
-                "cannot be deleted."
-            )
+            raise records.used(TRIAL, document, "trial components")
         return records.delete(context, TRIAL, document)
 
 

@@ -94,6 +94,20 @@ def get(context: Context, kind: RecordKind, identifier: str) -> Document:
     return document
 
 
+def used(kind: RecordKind, document: Document, by: str) -> ApiError:
+    """The refusal to delete a record that others need.
+
+    Args:
+        kind: its kind.
+        document: the record.
+        by: what needs it, in the plural.
+    """
+    return invalid(
+        f"{kind.title} '{document[kind.arn_key]}' is linked to 1 or more {by} and cannot be "
+        "deleted."
+    )
+
+
 def missing(context: Context, kind: RecordKind, name: str) -> ApiError:
     """The refusal of a name that no record has."""
     return not_found(f"{kind.title} '{arn_of(context, kind, name)}' does not exist.")

@@ -12,34 +12,15 @@ from typing import Any
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.errors import ApiError, invalid, not_found
 from sagemaker_emulator.sagemaker import tags
-from sagemaker_emulator.sagemaker.experiments.records import COMPONENT
+from sagemaker_emulator.sagemaker.experiments.records import COMPONENT, RecordKind
 from sagemaker_emulator.storage.store import Document
 
 # The most properties that an entity may have.
 _PROPERTIES = 30
 
 
-@dataclass(frozen=True)
-class EntityKind:
-    """A kind of entity that lineage has of its own.
-
-    Attributes:
-        title: `Artifact`: the beginning of its members' names, and its LineageType.
-        resource: `artifact`: in its ARNs, and the kind of its documents in the store.
-    """
-
-    title: str
-    resource: str
-
-    @property
-    def name_key(self) -> str:
-        """`ArtifactName`."""
-        return f"{self.title}Name"
-
-    @property
-    def arn_key(self) -> str:
-        """`ArtifactArn`."""
-        return f"{self.title}Arn"
+class EntityKind(RecordKind):
+    """A kind of entity that lineage has of its own; its title is its LineageType, too."""
 
     @property
     def type_key(self) -> str:

@@ -40,7 +40,11 @@ def training(name: str, **changes: Any) -> dict[str, Any]:
 
 
 def test_a_training_job_leaves_a_component_of_its_trial(
-    sagemaker: Any, until: Callable[..., Any], name: str, trial: dict[str, str]
+    emulator: Any,
+    sagemaker: Any,
+    until: Callable[..., Any],
+    name: str,
+    trial: dict[str, str],
 ) -> None:
     sagemaker.create_trial_component(TrialComponentName=f"{name}-run")
     config = {**trial, "TrialComponentDisplayName": "shown", "RunName": f"{name}-run"}
@@ -74,6 +78,18 @@ def test_a_training_job_leaves_a_component_of_its_trial(
     assert metric["Count"] > 1
     assert metric["Last"] == job["FinalMetricDataList"][0]["Value"]
     assert metric["SourceArn"] == job["TrainingJobArn"]
+    query = {
+        "MetricName": "accuracy",
+        "ResourceArn": job["TrainingJobArn"],
+        "MetricStat": "Last",
+        "Period": "OneMinute",
+        "XAxisType": "Timestamp",
+    }
+    (result,) = emulator.client("sagemaker-metrics").batch_get_metrics(MetricQueries=[query])[
+        "MetricQueryResults"
+    ]
+    assert result["Status"] == "ValidationError"
+    assert f"{job['TrainingJobArn']} logged accuracy" in result["Message"]
 
 
 def test_a_component_tells_of_a_job_that_failed(
