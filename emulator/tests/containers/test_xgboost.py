@@ -54,6 +54,10 @@ def test_algorithm_trains_and_serves(framework: Framework) -> None:
     assert kind == "text/csv" and abs(first - 10) < 2 and abs(second - 13) < 2
     kind, answer = framework.invoke("0 1:3 2:4", "text/libsvm", "application/json")
     assert json.loads(answer) == {"predictions": [{"score": pytest.approx(first)}]}
+    _, scores = framework.invoke("0 1:3 2:4\n0 2:1\n0", "text/libsvm", "text/csv")
+    assert len(scores.split()) == 3  # a row without a feature has a score, too
+    _, scores = framework.invoke("0", "text/libsvm", "text/csv")
+    assert len(scores.split()) == 1
     with pytest.raises(ClientError, match="Content-type image/png is not supported"):
         framework.invoke("x", "image/png", "text/csv")
     with pytest.raises(ClientError, match="Accept type image/png is not supported"):

@@ -5,6 +5,7 @@ request has one record or, by MultiRecord, as many as MaxPayloadInMB allows. A r
 TFRecord is sent with its frame, so that several can be told apart.
 """
 
+import os
 import struct
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -84,8 +85,11 @@ def _tfrecord(file: BinaryIO) -> Iterator[bytes]:
 
 
 def _exactly(file: BinaryIO, size: int, kind: str) -> bytes:
-    if size >> 40:  # more than could be read; a length that is none
-        raise ValueError(f"it is no {kind}: a record would have {size} bytes")
+    whole = os.fstat(file.fileno()).st_size
+    if size > whole:  # a length that is none: nobody has memory for it
+        raise ValueError(
+            f"it is no {kind}: a record would have {size} bytes, and all of it has {whole}"
+        )
     content = file.read(size)
     if len(content) < size:
         raise ValueError(f"it ends within a record of {kind}")

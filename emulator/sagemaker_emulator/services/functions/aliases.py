@@ -35,15 +35,15 @@ def create_alias(context: Context, request: types.CreateAliasRequestTypeDef) -> 
     """Make an alias of a version."""
     function, name = named(context, request).function, request["Name"]
     arn = function_arn(context, function, name)
-    alias: Document = {
-        "AliasArn": arn,
-        "Name": name,
-        "Description": "",
-        "Statements": [],
-        **_settings(context, function, request, {}),
-    }
     with context.store.transaction():
         get_version(context, Name(function))
+        alias: Document = {
+            "AliasArn": arn,
+            "Name": name,
+            "Description": "",
+            "Statements": [],
+            **_settings(context, function, request, {}),
+        }
         if not context.store.create(ALIAS, _key(function, name), alias):
             raise ApiError("ResourceConflictException", f"Alias already exists: {arn}", 409)
     return alias

@@ -174,8 +174,9 @@ def delete_function(context: Context, request: types.DeleteFunctionRequestTypeDe
         raise invalid_value("Deletion of aliases is not currently supported.")
     get_version(context, Name(name.function))
     if name.qualifier:
-        aliases.check_unused(context, name.function, name.qualifier)
-        context.store.delete(VERSION, f"{name.function}:{name.qualifier}")
+        with context.store.transaction():
+            aliases.check_unused(context, name.function, name.qualifier)
+            context.store.delete(VERSION, f"{name.function}:{name.qualifier}")
         return {"StatusCode": 204}
     with code.changing:
         with context.store.transaction():

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import time
 import uuid
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from sagemaker_emulator.aws import json_text
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.aws.dispatch import Response, operation
 from sagemaker_emulator.aws.tags import check_keys
@@ -248,7 +248,7 @@ def filters_of(mapping: Document) -> list[patterns.Pattern]:
 def matches(filters: list[patterns.Pattern], record: Document) -> bool:
     """Whether a message is for a mapping: its body is compared as JSON where it is JSON."""
     try:
-        body = json.loads(record["body"])
+        body = json_text.loads(record["body"])
     except ValueError:
         body = record["body"]
     compared = {**record, "body": body}

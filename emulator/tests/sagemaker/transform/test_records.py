@@ -106,6 +106,7 @@ def test_object_is_split_into_its_records(
     [
         ("TFRecord", tfrecord("a")[:-1], "ends within a record of TFRecord"),
         ("TFRecord", b"some text that is none", "is no TFRecord: a record would have"),
+        ("TFRecord", struct.pack("<Q", 1 << 39) + b"aaaa", "would have 549755813892 bytes"),
         ("TFRecord", b"x", "ends within a record"),
         ("RecordIO", recordio("abc")[:-1], "ends within a record of RecordIO"),
         ("RecordIO", recordio("abc", 1), "ends within a record of RecordIO"),

@@ -17,6 +17,8 @@ from waiting import wait_until
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.services import aws_calls
+from sagemaker_emulator.services.events import patterns
+from sagemaker_emulator.services.functions.source_mappings import matches
 
 # Writes each batch to a file of its own; fails, or reports, the messages that ask for it.
 SOURCE = """
@@ -199,3 +201,9 @@ def test_mappings_and_messages_outlive_a_killed_server(
     functions.update_event_source_mapping(UUID=identity, Enabled=True)
     wait_until(lambda: body in bodies(place), 60)
     assert bodies(place) == sorted(["before", body])  # what was deleted does not come again
+
+
+def test_message_that_is_nested_too_deep_is_a_text() -> None:
+    record = {"body": "[" * 100_000}
+    assert matches([], record)
+    assert not matches([patterns.parse('{"body": {"a": ["b"]}}')], record)

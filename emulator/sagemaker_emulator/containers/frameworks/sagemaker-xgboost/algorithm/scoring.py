@@ -117,9 +117,10 @@ def _sparse(text: str, features: int | None) -> Any:
     """The rows of LIBSVM lines, whose labels are left out."""
     from scipy.sparse import csr_matrix
 
+    lines = text.split("\n")
     cells = [
         (row, *word.split(":", 1))
-        for row, line in enumerate(text.split("\n"))
+        for row, line in enumerate(lines)
         for word in line.split()
         if ":" in word
     ]
@@ -127,7 +128,10 @@ def _sparse(text: str, features: int | None) -> Any:
     columns = np.array([column for _, column, _ in cells], dtype=int)
     if len(columns) and columns.min() >= 1 and columns.max() == features:
         columns = columns - 1
-    return csr_matrix((np.array([value for _, _, value in cells], dtype=float), (rows, columns)))
+    values = np.array([value for _, _, value in cells], dtype=float)
+    # Of all lines, as the last ones may have labels alone.
+    shape = (len(lines), max(columns.max(initial=0) + 1, features or 0))
+    return csr_matrix((values, (rows, columns)), shape=shape)
 
 
 def _encoded(scores: Any, accept: str) -> bytes:
