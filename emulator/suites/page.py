@@ -29,6 +29,8 @@ In the copies, one region stands for all regions, and values with which AWS refu
 (the roles of models, a bucket in capitals, an empty pipeline, a model without container) are
 replaced: `replacements` in `emulator/suites/moto_suite.py`.
 Each of moto's tests gets an empty emulator of its own, each part of the SDK's one.
+Where the SDK's tests build an image of Python and the SDK with Docker, a folder of packages stands
+for it: `emulator/suites/sdk_containers.py`.
 
 | outcome | the test |
 |---|---|

@@ -9,16 +9,18 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import boto3
 
 import sagemaker_emulator
+from suites.sdk_containers import write_images
 from suites.sources import Source, SourceError
 
 _HERE = Path(__file__).parent
 _REPOSITORY = "https://github.com/aws/sagemaker-python-sdk"
 _REGION = ((r"\bus-west-2\b", "us-east-1"),)
-_V2 = Source(_REPOSITORY, "v2.257.6", ("tests",), _REGION)
+_V2 = Source(_REPOSITORY, "v2.257.6", ("tests", "src/sagemaker/utils.py"), _REGION)
 _V3 = Source(
     _REPOSITORY,
     "v3.20.0",
@@ -26,14 +28,16 @@ _V3 = Source(
     _REGION,
 )
 # What the tests import beside the SDK; without frameworks of gigabytes, whose tests are not run.
-_TESTING = ("pytest<9", "pytest-timeout", "mock", "setuptools<72")
+_TESTING = ("pytest<9", "pytest-timeout", "pytest-xdist", "mock", "setuptools<72", "docker")
 _PACKAGES = {
     _V2: (
         *("sagemaker==2.257.6", *_TESTING, "awslogs", "contextlib2", "stopit"),
-        *("scikit-learn", "nbformat"),
+        *("scikit-learn", "nbformat", "pyvis", "sagemaker-experiments"),
     ),
     _V3: ("sagemaker>=3.20,<4", *_TESTING, "scikit-learn", "torch"),
 }
+# What the tests' own images have.
+_IN_IMAGES = {_V2: "sagemaker==2.257.6", _V3: "sagemaker-core"}
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,11 @@ class Part:
     def environment(self) -> str:
         """The name of the virtual environment that the part runs in."""
         return f"sdk-{self.source.revision.split('.')[0]}"
+
+    @property
+    def images(self) -> str:
+        """The name of the folder of the tests' own images."""
+        return f"{self.environment}-images"
 
 
 PARTS = {
@@ -86,6 +95,7 @@ PARTS = {
             )
         ),
     ),
+    "v2-remote": Part(_V2, ".", ("tests/integ/sagemaker/remote_function",)),
     "v2-experiments": Part(_V2, ".", ("tests/integ/sagemaker/experiments",)),
     "v2-lineage": Part(_V2, ".", ("tests/integ/sagemaker/lineage",)),
     "v3-pipelines": Part(_V3, "sagemaker-mlops", ("tests/integ/workflow",)),
@@ -103,6 +113,7 @@ PARTS = {
             )
         ),
     ),
+    "v3-remote": Part(_V3, "sagemaker-core", ("tests/integ/remote_function",)),
     "v3-train": Part(_V3, "sagemaker-train", ("tests/integ/train/test_model_trainer.py",)),
 }
 
@@ -125,6 +136,7 @@ def prepare(part: Part, cache: Path, clone: Path | None) -> Path:
         ):
             if subprocess.run(command).returncode:
                 raise SourceError(f"{', '.join(packages)} cannot be installed into {environment}")
+        write_images(cache / part.images, environment, _IN_IMAGES[part.source])
         (environment / ".ready").touch()
     return folder / part.folder
 
@@ -134,9 +146,9 @@ def run(name: str, folder: Path, cache: Path, results: Path, arguments: list[str
     part = PARTS[name]
     state = cache / "states" / f"sdk-{name}"
     sagemaker_emulator.reset(state=state)
-    server = sagemaker_emulator.up(state=state, images=_HERE.parent / "tests" / "images")
+    server = sagemaker_emulator.up(state=state, images=cache / part.images)
     try:
-        _make_role(server)
+        _make_account(server)
         shell = _shell(state)
         paths = (shell["PYTHONPATH"], str(_HERE.parent), str(folder))
         environment = {
@@ -147,8 +159,10 @@ def run(name: str, folder: Path, cache: Path, results: Path, arguments: list[str
             "SUITE_REASONS": str(_HERE / "reasons" / "sdk.txt"),
         }
         python = str(cache / part.environment / "bin" / "python")
-        command = [python, "-m", "pytest", "-q", "--tb=short", "--timeout=300"]
-        command += ["-p", "suites.outcomes", "-p", "no:cacheprovider", *part.tests, *arguments]
+        # Most of a test's time is its sleep between two looks at a job.
+        command = [python, "-m", "pytest", "-q", "--tb=short", "--timeout=300", "-n", "4"]
+        command += ["-p", "suites.outcomes", "-p", "suites.sdk_containers"]
+        command += ["-p", "no:cacheprovider", *part.tests, *arguments]
         with results.with_suffix(".log").open("w") as log:
             subprocess.run(command, cwd=folder, env=environment, stdout=log, stderr=log)
     finally:
@@ -164,18 +178,27 @@ def _shell(state: Path) -> dict[str, str]:
     return variables
 
 
-def _make_role(server: sagemaker_emulator.Server) -> None:
-    """Make the role that the SDK's tests expect in an account."""
-    environment = server["environment"]
-    iam = boto3.client(
-        "iam",
-        endpoint_url=server["url"],
-        region_name="us-east-1",
-        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
-    )
+def _make_account(server: sagemaker_emulator.Server) -> None:
+    """Make what the SDK's tests expect in an account: a role, and the SDK's default bucket.
+
+    With a default prefix, as the tests have one, the SDK looks into the bucket before it has made
+    it, and ends with the NoSuchBucket that AWS answers, too.
+    """
+    iam, s3 = (_client(server, service) for service in ("iam", "s3"))
     trust = (
         '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", '
         '"Principal": {"Service": ["sagemaker.amazonaws.com", "lambda.amazonaws.com"]}}]}'
     )
     iam.create_role(RoleName="SageMakerRole", AssumeRolePolicyDocument=trust)
+    s3.create_bucket(Bucket="sagemaker-us-east-1-123456789012")
+
+
+def _client(server: sagemaker_emulator.Server, service: str) -> Any:
+    environment = server["environment"]
+    return boto3.client(
+        service,
+        endpoint_url=environment["AWS_ENDPOINT_URL_S3"] if service == "s3" else server["url"],
+        region_name="us-east-1",
+        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+    )
