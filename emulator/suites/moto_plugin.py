@@ -1,10 +1,12 @@
 """pytest plugin: moto's own tests against the emulator; each test gets an empty one.
 
 moto's tests have a mode in which clients talk to a server (`TEST_SERVER_MODE`). This plugin makes
-that server the emulator, whose keys and address are in the environment of every client. Nothing of
-botocore is patched, so requests are signed and checked as in any other program.
+that server the emulator, whose keys and address are in the environment of every client. Requests
+are signed and checked as in any other program, also where a test freezes its own time: of botocore,
+only its clock for signatures is replaced, by the real one.
 """
 
+import datetime
 import os
 import threading
 from pathlib import Path
@@ -14,10 +16,14 @@ os.environ["TEST_SERVER_MODE"] = "true"
 os.environ["AWS_DEFAULT_REGION"] = "us-east-1"
 
 import boto3
+import botocore.auth
 import pytest
 from moto.core import models
 
 from suites.servers import Servers
+
+# Before any test replaces it; the emulator's time is never frozen.
+_CLOCK = datetime.datetime
 
 
 class _Emulated:
@@ -39,8 +45,15 @@ class _Emulated:
             self.reset()
 
 
+def _real_time(remove_tzinfo: bool = True) -> datetime.datetime:
+    """The time for a signature, as `botocore.compat.get_current_datetime` returns it."""
+    now = _CLOCK.now(datetime.UTC)
+    return now.replace(tzinfo=None) if remove_tzinfo else now
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Start the emulators, and make them moto's server."""
+    vars(botocore.auth)["get_current_datetime"] = _real_time
     folder = Path(os.environ["SUITE_FOLDER"])
     images, objects = (Path(os.environ[f"SUITE_{name}"]) for name in ("IMAGES", "OBJECTS"))
     servers = Servers(folder, images, objects)
