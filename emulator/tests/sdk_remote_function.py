@@ -27,20 +27,20 @@ settings = {
 
 
 @remote(sagemaker_session=Session(boto_session=boto), **settings)
-def divide(dividend, divisor):
+def divide(dividend: float, divisor: float) -> float:
     print("dividing", dividend)
     return dividend / divisor
 
 
 @step(name="count", **settings)
-def count(text):
+def count(text: str) -> dict[str, object]:
     import shelf
 
     return {"words": len(text.split()), "version": shelf.version}
 
 
 @step(name="tell", **settings)
-def tell(counted):
+def tell(counted: dict[str, object]) -> str:
     return f"{counted['words']} words by {counted['version']}"
 
 
