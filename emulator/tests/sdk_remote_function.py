@@ -26,20 +26,20 @@ settings = {
 }
 
 
-@remote(sagemaker_session=Session(boto_session=boto), **settings)
+@remote(sagemaker_session=Session(boto_session=boto), **settings)  # type: ignore[untyped-decorator]
 def divide(dividend: float, divisor: float) -> float:
     print("dividing", dividend)
     return dividend / divisor
 
 
-@step(name="count", **settings)
+@step(name="count", **settings)  # type: ignore[untyped-decorator]
 def count(text: str) -> dict[str, object]:
     import shelf
 
     return {"words": len(text.split()), "version": shelf.version}
 
 
-@step(name="tell", **settings)
+@step(name="tell", **settings)  # type: ignore[untyped-decorator]
 def tell(counted: dict[str, object]) -> str:
     return f"{counted['words']} words by {counted['version']}"
 
