@@ -206,7 +206,7 @@ _RANGES = {"integer": (-(2**31), 2**31 - 1), "long": (numerals.LEAST, numerals.M
 
 
 def _structure(
-    shape: StructureShape, value: Mapping[str, Any], path: str, faults: list[str]
+    shape: StructureShape, value: Mapping[str, Any], path: str, faults: _Faults
 ) -> dict[str, object]:
     members = shape.members
     prefix = f"{path}." if path else ""
