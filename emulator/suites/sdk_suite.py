@@ -20,7 +20,9 @@ from suites.sources import Source, SourceError
 _HERE = Path(__file__).parent
 _REPOSITORY = "https://github.com/aws/sagemaker-python-sdk"
 _REGION = ((r"\bus-west-2\b", "us-east-1"),)
-_V2 = Source(_REPOSITORY, "v2.257.6", ("tests", "src/sagemaker/utils.py"), _REGION)
+# Beside the tests, what they build the SDK from.
+_BUILT = ("src", "pyproject.toml", "hatch_build.py", "VERSION", "README.rst", "requirements")
+_V2 = Source(_REPOSITORY, "v2.257.6", ("tests", *_BUILT), _REGION)
 _V3 = Source(
     _REPOSITORY,
     "v3.20.0",
@@ -32,7 +34,7 @@ _TESTING = ("pytest<9", "pytest-timeout", "pytest-xdist", "mock", "setuptools<72
 _PACKAGES = {
     _V2: (
         *("sagemaker==2.257.6", *_TESTING, "awslogs", "contextlib2", "stopit"),
-        *("scikit-learn", "nbformat", "pyvis", "sagemaker-experiments"),
+        *("scikit-learn", "nbformat", "pyvis", "sagemaker-experiments", "build"),
     ),
     _V3: ("sagemaker>=3.20,<4", *_TESTING, "scikit-learn", "torch"),
 }
@@ -65,19 +67,23 @@ class Part:
         return f"{self.environment}-images"
 
 
+def _workflow(*names: str) -> Part:
+    folder = "tests/integ/sagemaker/workflow"
+    return Part(_V2, ".", tuple(f"{folder}/test_{name}.py" for name in names))
+
+
 PARTS = {
-    "v2-steps": Part(
-        _V2,
-        ".",
-        tuple(
-            f"tests/integ/sagemaker/workflow/test_{name}.py"
-            for name in (
-                *("automl_steps", "callback_steps", "clarify_check_steps", "emr_steps"),
-                *("experiment", "fail_steps", "lambda_steps"),
-            )
-        ),
+    "v2-steps": _workflow(
+        *("automl_steps", "callback_steps", "clarify_check_steps", "emr_steps", "experiment"),
+        *("fail_steps", "lambda_steps"),
     ),
-    "v2-pipelines": Part(_V2, ".", ("tests/integ/sagemaker/workflow",)),  # all, for hours
+    "v2-pipelines": _workflow(
+        *("model_create_and_registration", "model_steps", "monitor_batch_transform_step"),
+        *("notebook_job_step", "pipeline_var_behaviors", "processing_steps"),
+        *("quality_check_steps", "retry", "selective_execution", "step_decorator"),
+        *("training_steps", "triggers", "tuning_steps", "workflow", "workflow_with_clarify"),
+        "zimmer_lineage_step",
+    ),
     "v2-registry": Part(_V2, ".", ("tests/integ/test_model_package.py",)),
     "v2-jobs": Part(
         _V2,
@@ -154,13 +160,14 @@ def run(name: str, folder: Path, cache: Path, results: Path, arguments: list[str
         environment = {
             **os.environ,
             **shell,
+            "PATH": os.pathsep.join((str(cache / part.environment / "bin"), os.environ["PATH"])),
             "PYTHONPATH": os.pathsep.join(paths),
             "SUITE_RESULTS": str(results),
             "SUITE_REASONS": str(_HERE / "reasons" / "sdk.txt"),
         }
         python = str(cache / part.environment / "bin" / "python")
         # Most of a test's time is its sleep between two looks at a job.
-        command = [python, "-m", "pytest", "-q", "--tb=short", "--timeout=300", "-n", "4"]
+        command = [python, "-m", "pytest", "-q", "--tb=short", "--timeout=600", "-n", "4"]
         command += ["-p", "suites.outcomes", "-p", "suites.sdk_containers"]
         command += ["-p", "no:cacheprovider", *part.tests, *arguments]
         with results.with_suffix(".log").open("w") as log:
