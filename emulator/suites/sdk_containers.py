@@ -38,7 +38,7 @@ def write_images(folder: Path, environment: Path, package: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     constraints = folder / "constraints.txt"
     constraints.write_bytes(freeze.stdout)
-    for version in ("3.11", "3.12"):
+    for version in ("3.10", "3.11"):
         image = folder / _NAME / version.replace(".", "-")
         image.mkdir(parents=True, exist_ok=True)
         (image / "python.txt").write_text(f"=={version}.*\n")

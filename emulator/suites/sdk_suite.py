@@ -34,7 +34,7 @@ _TESTING = ("pytest<9", "pytest-timeout", "pytest-xdist", "mock", "setuptools<72
 _PACKAGES = {
     _V2: (
         *("sagemaker==2.257.6", *_TESTING, "awslogs", "contextlib2", "stopit"),
-        *("scikit-learn", "nbformat", "pyvis", "sagemaker-experiments", "build"),
+        *("scikit-learn", "nbformat", "pyvis", "beautifulsoup4", "sagemaker-experiments", "build"),
     ),
     _V3: ("sagemaker>=3.20,<4", *_TESTING, "scikit-learn", "torch"),
 }
@@ -111,15 +111,21 @@ PARTS = {
         tuple(
             f"tests/integ/test_{name}.py"
             for name in (
-                "hyperparameter_tuning",
-                "model_registry",
-                "processing_job_sklearn",
-                "pytorch_processing",
-                "transform_job",
+                *("check_step_kms_propagation", "clarify", "hyperparameter_tuning"),
+                *("mlflow_integration", "model_registry", "processing_job_sklearn"),
+                *("pytorch_processing", "transform_job"),
             )
         ),
     ),
     "v3-remote": Part(_V3, "sagemaker-core", ("tests/integ/remote_function",)),
+    "v3-serve": Part(
+        _V3,
+        "sagemaker-serve",
+        tuple(
+            f"tests/integ/test_{name}_integration.py"
+            for name in ("in_process", "passthrough_source_code_repack", "train_inference_e2e")
+        ),
+    ),
     "v3-train": Part(_V3, "sagemaker-train", ("tests/integ/train/test_model_trainer.py",)),
 }
 
@@ -137,7 +143,8 @@ def prepare(part: Part, cache: Path, clone: Path | None) -> Path:
         packages = _PACKAGES[part.source]
         python = str(environment / "bin" / "python")
         for command in (
-            [*uv, "venv", "--quiet", "--clear", "--python", "3.11", str(environment)],
+            # The SDK's default image of remote functions is for Python 3.8 and 3.10 only.
+            [*uv, "venv", "--quiet", "--clear", "--python", "3.10", str(environment)],
             [*uv, "pip", "install", "--quiet", "--python", python, *packages],
         ):
             if subprocess.run(command).returncode:
@@ -167,7 +174,7 @@ def run(name: str, folder: Path, cache: Path, results: Path, arguments: list[str
         }
         python = str(cache / part.environment / "bin" / "python")
         # Most of a test's time is its sleep between two looks at a job.
-        command = [python, "-m", "pytest", "-q", "--tb=short", "--timeout=600", "-n", "4"]
+        command = [python, "-m", "pytest", "-q", "--tb=short", "--timeout=900", "-n", "4"]
         command += ["-p", "suites.outcomes", "-p", "suites.sdk_containers"]
         command += ["-p", "no:cacheprovider", *part.tests, *arguments]
         with results.with_suffix(".log").open("w") as log:
