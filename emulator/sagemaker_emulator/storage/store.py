@@ -134,10 +134,12 @@ class Store:
             where += f" AND {condition}"
             values += more
         way = "DESC" if descending else "ASC"
+        index = BY_STATUS.index if order is CREATION and selection.status else order.index
         with self._lock:
+            if order is CREATION and self._is_small(selection):
+                index = NAME.index
             rows = self._connection.execute(
-                f"SELECT sequence, name, {order.key} FROM documents"
-                f" INDEXED BY {self._index(selection, order)} WHERE {where}"
+                f"SELECT sequence, name, {order.key} FROM documents INDEXED BY {index} WHERE {where}"
                 f" ORDER BY {order.key} {way}, sequence {way} LIMIT ?",
                 (*values, most),
             ).fetchall()
@@ -145,12 +147,6 @@ class Store:
             Found(number, name, value if order.unique else (value, number))
             for number, name, value in rows
         ]
-
-    def _index(self, selection: Selection, order: Order) -> str:
-        """The index that finds a selection in an order."""
-        if order is CREATION and self._is_small(selection):
-            return NAME.index
-        return (BY_STATUS if order is CREATION and selection.status else order).index
 
     def _is_small(self, selection: Selection) -> bool:
         """Whether few names have the selection's prefix, so that reading all of them is quick."""

@@ -29,7 +29,9 @@ def test_an_environment_that_could_not_be_made_is_named_and_tried_again(tmp_path
     wheel = write_wheel(tmp_path, "parcel", "1.0")
     content = wheel.read_bytes()
     wheel.unlink()
-    with pytest.raises(SourceError, match="parcel-1.0-py3-none-any.whl cannot be installed into"):
+    with pytest.raises(
+        SourceError, match=r"parcel-1\.0-py3-none-any\.whl cannot be installed into"
+    ):
         environments.make(folder, [str(wheel)])
     wheel.write_bytes(content)
     assert environments.make(folder, [str(wheel)]).exists()
