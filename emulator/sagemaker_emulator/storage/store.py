@@ -139,8 +139,8 @@ class Store:
             if order is CREATION and self._is_small(selection):
                 index = NAME.index
             rows = self._connection.execute(
-                f"SELECT sequence, name, {order.key} FROM documents INDEXED BY {index} WHERE {where}"
-                f" ORDER BY {order.key} {way}, sequence {way} LIMIT ?",
+                f"SELECT sequence, name, {order.key} FROM documents INDEXED BY {index}"
+                f" WHERE {where} ORDER BY {order.key} {way}, sequence {way} LIMIT ?",
                 (*values, most),
             ).fetchall()
         return [
