@@ -20,24 +20,27 @@ _REGISTRY = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
 _BEYOND = {"mamba": "conda", "useradd": "a user of the image's own"}
 
 
-def write_images(folder: Path, environment: Path, package: str) -> None:
+def write_images(folder: Path, python: Path, package: str) -> None:
     """Make the folders of the images, for the Python of the tests and for the next.
+
+    They are made again only for other versions.
 
     Args:
         folder: Where they go, as the emulator's `--images` has them.
-        environment: The virtual environment that the tests run in; it decides the versions.
+        python: That of the environment that the tests run in; it decides the versions.
         package: What the Dockerfile installs, such as `sagemaker==2.257.6`.
 
     Raises:
         SourceError: The package cannot be resolved; uv has said why.
     """
     uv = [sys.executable, "-m", "uv", "pip"]
-    python = str(environment / "bin" / "python")
-    command = [*uv, "freeze", "--exclude-editable", "--python", python]
-    freeze = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+    command = [*uv, "freeze", "--quiet", "--exclude-editable", "--python", str(python)]
+    freeze = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
     folder.mkdir(parents=True, exist_ok=True)
-    constraints = folder / "constraints.txt"
-    constraints.write_bytes(freeze.stdout)
+    constraints, ready = folder / "constraints.txt", folder / ".ready"
+    if ready.exists() and ready.read_bytes() == freeze:
+        return
+    constraints.write_bytes(freeze)
     for version in ("3.10", "3.11"):
         image = folder / _NAME / version.replace(".", "-")
         image.mkdir(parents=True, exist_ok=True)
@@ -47,6 +50,7 @@ def write_images(folder: Path, environment: Path, package: str) -> None:
         command += ["--output-file", str(image / "requirements.txt")]
         if subprocess.run(command, input=f"{package}\n", text=True).returncode:
             raise SourceError(f"{package} cannot be resolved for Python {version}")
+    ready.write_bytes(freeze)
 
 
 def address(version: str, template: str) -> str:

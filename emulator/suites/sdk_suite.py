@@ -14,8 +14,9 @@ from typing import Any
 import boto3
 
 import sagemaker_emulator
+from suites import environments
 from suites.sdk_containers import write_images
-from suites.sources import Source, SourceError
+from suites.sources import Source
 
 _HERE = Path(__file__).parent
 _REPOSITORY = "https://github.com/aws/sagemaker-python-sdk"
@@ -137,20 +138,9 @@ def prepare(part: Part, cache: Path, clone: Path | None) -> Path:
         SourceError: One of both cannot be had.
     """
     folder = part.source.fetch(cache, clone)
-    environment = cache / part.environment
-    if not (environment / ".ready").exists():
-        uv = [sys.executable, "-m", "uv"]
-        packages = _PACKAGES[part.source]
-        python = str(environment / "bin" / "python")
-        for command in (
-            # The SDK's default image of remote functions is for Python 3.8 and 3.10 only.
-            [*uv, "venv", "--quiet", "--clear", "--python", "3.10", str(environment)],
-            [*uv, "pip", "install", "--quiet", "--python", python, *packages],
-        ):
-            if subprocess.run(command).returncode:
-                raise SourceError(f"{', '.join(packages)} cannot be installed into {environment}")
-        write_images(cache / part.images, environment, _IN_IMAGES[part.source])
-        (environment / ".ready").touch()
+    # The SDK's default image of remote functions is for Python 3.8 and 3.10 only.
+    python = environments.make(cache / part.environment, _PACKAGES[part.source], "3.10")
+    write_images(cache / part.images, python, _IN_IMAGES[part.source])
     return folder / part.folder
 
 

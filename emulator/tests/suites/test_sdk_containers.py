@@ -16,7 +16,7 @@ def container(version): return _build_container(None, version, "RUN pip3 install
 
 
 def test_an_image_has_the_versions_of_the_tests(tmp_path: Path) -> None:
-    sdk_containers.write_images(tmp_path / "images", Path(sys.prefix), "six")
+    sdk_containers.write_images(tmp_path / "images", Path(sys.executable), "six")
 
     for version in ("3.10", "3.11"):
         image = find(tmp_path / "images", sdk_containers.address(version, "RUN pip3"))
