@@ -158,7 +158,9 @@ NOTEBOOKS = {
     "v2-regression-xgboost": _v2(
         f"{_BUILD}/sm-regression_xgboost",
         "sm-regression_xgboost",
-        makes={"training job": 7, "tuning job": 1},
+        makes={"training job": 2, "tuning job": 1},
+        # It tunes max_depth from 0, which XGBoost refuses with its exact method.
+        fails=r"training job DEMO-xgboost-reg-.*exact tree method doesn't support unlimited depth",
     ),
     "v2-processing": _v2(_DATA, "sm-processing_introduction", makes={"processing job": 1}),
 }

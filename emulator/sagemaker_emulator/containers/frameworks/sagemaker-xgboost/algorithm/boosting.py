@@ -2,7 +2,7 @@
 
 Contract: algorithm_mode/train.py of aws/sagemaker-xgboost-container. Each round prints
 `[0]#011train-rmse:1.00000#011validation-rmse:1.10000`, as the log of a job on AWS has it, where a
-tab becomes `#011`. The model is the file `xgboost-model`: a pickled booster in images before 1.3-1, and
+tab becomes `#011`. The model is the file `xgboost-model`: a pickled booster in images before 1.3-1;
 in later ones what XGBoost saves.
 """
 
