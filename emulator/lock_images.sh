@@ -3,7 +3,7 @@
 # Usage: lock_images.sh UV
 set -euo pipefail
 cd "$(dirname "$0")/sagemaker_emulator/containers/frameworks"
-for source in */*/requirements.in; do
+for source in */requirements.in */*/requirements.in; do
     folder=$(dirname "$source")
     oldest=$(sed 's/^>=\([0-9.]*\).*/\1/' "$folder/python.txt")
     chosen=()

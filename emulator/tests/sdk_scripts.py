@@ -10,7 +10,7 @@ from emulator_process import Emulator
 
 
 def run_script(
-    emulator: Emulator, name: str, folder: Path, *arguments: str
+    emulator: Emulator, name: str, folder: Path, *arguments: str, seconds: float = 120
 ) -> subprocess.CompletedProcess[str]:
     """Run a script of this folder against an emulator; it must succeed.
 
@@ -19,6 +19,7 @@ def run_script(
         name: the script's.
         folder: where it runs.
         arguments: its own.
+        seconds: that it may take.
     """
     client = json.loads(emulator.run("env", "--json").stdout)
     # The SDK is large, and compiled once.
@@ -29,7 +30,7 @@ def run_script(
         env=kept | client,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=seconds,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     return done

@@ -97,6 +97,49 @@ def test_value_of_another_type_is_no_matter_of_validation(
     assert message in refusal(operation, request_, "SerializationException")
 
 
+@pytest.mark.parametrize(
+    ("service", "operation", "request_", "message"),
+    [
+        (
+            "sagemaker",
+            "UpdateTrialComponent",
+            {"TrialComponentName": "c", "ParametersToRemove": ["ok", "k" * 257]},
+            f"Value '[ok, {'k' * 257}]' at 'parametersToRemove' failed to satisfy constraint: "
+            "Member must satisfy constraint: [Member must have length less than or equal to 256, "
+            "Member must have length greater than or equal to 0, "
+            "Member must satisfy regular expression pattern: .*]",
+        ),
+        (
+            "sagemaker",
+            "CreateModelPackage",
+            {"CustomerMetadataProperties": {"short": "v", "k" * 129: "w"}},
+            f"1 validation error detected: Value '{{short=v, {'k' * 129}=w}}' at "
+            "'customerMetadataProperties' failed to satisfy constraint: Map keys must satisfy "
+            "constraint: [Member must have length less than or equal to 128, ",
+        ),
+        (
+            "lambda",
+            "CreateFunction",
+            {
+                "FunctionName": "f",
+                "Role": "arn:aws:iam::123456789012:role/r",
+                "Code": {},
+                "Architectures": ["foo"],
+            },
+            "1 validation error detected: Value '[foo]' at 'architectures' failed to satisfy "
+            "constraint: Member must satisfy constraint: [Member must satisfy enum value set: "
+            "[x86_64, arm64], Member must not be null]",
+        ),
+    ],
+)
+def test_elements_of_a_list_or_a_map_are_refused_together(
+    service: str, operation: str, request_: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ApiError) as raised:
+        parse(service_model(service).operation_model(operation).input_shape, request_, service)
+    assert message in raised.value.message
+
+
 def test_message_can_be_printed_whatever_was_sent() -> None:
     refusal("ListModels", {"NameContains": "\ud800", "\udfff": 1}).encode()
 

@@ -27,6 +27,17 @@ def test_unknown_image_is_refused_with_the_known_ones() -> None:
         image.find(IMAGES, "1.dkr.ecr.us-east-1.amazonaws.com/other:latest")
 
 
+@pytest.mark.parametrize(("name", "python"), [("310", "3.10"), ("38", "3.8"), ("312", "3.12")])
+def test_name_of_the_base_image_says_its_python(name: str, python: str) -> None:
+    """The SDK's default for `@remote` and `@step` (get_base_python_image_uri)."""
+    found = image.find(
+        IMAGES, f"0812.dkr.ecr.us-east-1.amazonaws.com/sagemaker-base-python-{name}:1.0"
+    )
+    assert found.folder.name == "sagemaker-base-python"
+    assert found.preferred_python == python
+    assert "boto3==" in found.packages
+
+
 def folder(path: Path, **files: str) -> Path:
     """A folder with files, whose dots are written `_`."""
     path.mkdir(parents=True, exist_ok=True)

@@ -171,7 +171,9 @@ def shown(context: Context, component: Document) -> Document:
 
 
 def _both(context: Context, component: str, trial: str) -> tuple[Document, Document]:
-    return records.get(context, COMPONENT, component), records.get(context, TRIAL, trial)
+    """The component and the trial; of two that are not there, the trial is named, as by moto."""
+    found = records.get(context, TRIAL, trial)
+    return records.get(context, COMPONENT, component), found
 
 
 def _sources(component: Document) -> set[str]:

@@ -59,6 +59,13 @@ def test_what_is_not_there_is_refused(
         context.call(operation, **request_)
 
 
+def test_of_a_trial_and_a_component_that_are_not_there_the_trial_is_named(
+    context: Context,
+) -> None:
+    with pytest.raises(ApiError, match=r"ResourceNotFound: Trial '.*:experiment-trial/x' does"):
+        context.call("AssociateTrialComponent", TrialComponentName="x", TrialName="x")
+
+
 def test_what_others_need_is_not_deleted(context: Context) -> None:
     with pytest.raises(ApiError, match=f"'{ARN}:experiment/a' is linked to 1 or more trials"):
         context.call("DeleteExperiment", ExperimentName="a")
