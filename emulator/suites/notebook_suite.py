@@ -22,10 +22,10 @@ from typing import Any
 import boto3
 
 import sagemaker_emulator
-from suites import notebook_data, notebook_ends
+from suites import environments, notebook_data, notebook_ends
 from suites.account import shell
 from suites.outcomes import PASSES, ErrorResponse, Reasons, Result, classify
-from suites.sources import Source, SourceError
+from suites.sources import Source
 
 _HERE = Path(__file__).parent
 # "An error occurred (Code) when calling the Operation operation (reached max retries: 4): message"
@@ -110,10 +110,7 @@ NOTEBOOKS = {
         "inference-examples/inference-pipeline-modelbuilder-vs-core-example.ipynb",
         makes={"training job": 2},
     ),
-    "v3-inference-spec": _v3(
-        "inference-examples/inference-spec-example.ipynb", packages=("torch",)
-    ),
-    "v3-in-process": _v3("inference-examples/in-process-mode-example.ipynb", packages=("torch",)),
+    "v3-in-process": _v3("inference-examples/in-process-mode-example.ipynb"),
     "v3-hyperparameters": _v3(
         "training-examples/hyperparameter-training-example.ipynb", makes={"training job": 2}
     ),
@@ -166,22 +163,6 @@ NOTEBOOKS = {
 }
 
 
-def make_environment(notebook: Notebook, folder: Path) -> None:
-    """Make a fresh environment with what a notebook needs.
-
-    Raises:
-        SourceError: It cannot be had.
-    """
-    uv = [sys.executable, "-m", "uv"]
-    packages = (notebook.sdk, *_STUDIO, *notebook.packages)
-    for command in (
-        [*uv, "venv", "--quiet", "--python", "3.11", str(folder)],
-        [*uv, "pip", "install", "--quiet", "--python", str(folder / "bin/python"), *packages],
-    ):
-        if subprocess.run(command).returncode:
-            raise SourceError(f"{', '.join(packages)} cannot be installed into {folder}")
-
-
 def run(name: str, cache: Path, clones: Sequence[Path]) -> Result:
     """Run a notebook, and return how it ended.
 
@@ -200,7 +181,8 @@ def run(name: str, cache: Path, clones: Sequence[Path]) -> Result:
     folder.mkdir(parents=True)
     clone = notebook.source.clone_with(clones)
     files = notebook.source.fetch(cache / "clones", clone, folder / "files")
-    make_environment(notebook, folder / "environment")
+    packages = (notebook.sdk, *_STUDIO, *notebook.packages)
+    environments.make(folder / "environment", packages)
     state = cache / "states" / f"notebooks-{name}"
     sagemaker_emulator.reset(state=state)
     sagemaker_emulator.up(state=state, images=_HERE.parent / "tests" / "images")

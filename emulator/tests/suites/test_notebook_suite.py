@@ -13,7 +13,14 @@ from emulator_process import IMAGES
 
 import sagemaker_emulator
 from suites import __main__ as command
-from suites import notebook_cells, notebook_data, notebook_ends, notebook_suite, results
+from suites import (
+    environments,
+    notebook_cells,
+    notebook_data,
+    notebook_ends,
+    notebook_suite,
+    results,
+)
 from suites.outcomes import DIFFERS, NOT_THERE, PASSES, Result
 from suites.sources import Source, SourceError
 
@@ -54,11 +61,7 @@ def _run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *cells: str) -> Result
         Source("https://x.example/a", "1.0", ("a.ipynb",)), "a.ipynb"
     )
     monkeypatch.setitem(notebook_suite.NOTEBOOKS, "a", notebook)
-    monkeypatch.setattr(
-        notebook_suite,
-        "make_environment",
-        lambda _, folder: folder.symlink_to(sys.prefix),
-    )
+    monkeypatch.setattr(environments, "make", lambda folder, _: folder.symlink_to(sys.prefix))
     return notebook_suite.run("a", tmp_path / "cache", [clone])
 
 
