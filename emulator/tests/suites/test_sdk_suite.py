@@ -6,6 +6,7 @@ from emulator_process import IMAGES
 
 import sagemaker_emulator
 from suites import sdk_suite
+from suites.account import shell
 
 
 def test_every_part_names_tests_of_a_fetched_folder() -> None:
@@ -20,10 +21,10 @@ def test_the_account_has_a_bucket_and_redirects_sts(tmp_path: Path) -> None:
     try:
         sdk_suite._make_account(server)
         buckets = sdk_suite._client(server, "s3").list_buckets()["Buckets"]
-        shell = sdk_suite._shell(tmp_path / "state")
+        variables = shell(tmp_path / "state")
     finally:
         sagemaker_emulator.down(state=tmp_path / "state")
 
     assert [bucket["Name"] for bucket in buckets] == ["sagemaker-us-east-1-123456789012"]
-    assert shell["AWS_ENDPOINT_URL"] == server["url"]
-    assert "sagemaker_emulator/client" in shell["PYTHONPATH"]
+    assert variables["AWS_ENDPOINT_URL"] == server["url"]
+    assert "sagemaker_emulator/client" in variables["PYTHONPATH"]
