@@ -13,7 +13,7 @@ from sagemaker_emulator.aws import constraints, numerals
 from sagemaker_emulator.aws.constraints import shown
 from sagemaker_emulator.errors import ApiError, invalid
 
-# Whose texts on the elements of a list or map end with "Member must not be null".
+# Whose texts on enumerated or numeric elements end with "Member must not be null".
 _NAMES_NULL = {"lambda"}
 
 
@@ -21,7 +21,7 @@ class _Faults(list[str]):
     """What is wrong with a request.
 
     Args:
-        names_null: whether texts on elements say that they must not be null.
+        names_null: whether texts on enumerated or numeric elements say that none may be null.
     """
 
     def __init__(self, *, names_null: bool) -> None:
@@ -34,8 +34,8 @@ def parse(shape: Shape | None, value: Mapping[str, Any], service: str = "") -> A
 
     Messages name a member as AWS's do: `productionVariants.1.member.modelName`. Of a list or a map
     whose elements break their constraints, all is shown, once, with every constraint, as in
-    github.com/aws/sagemaker-python-sdk/issues/314 and, for Lambda, in
-    github.com/aws-cloudformation/cfn-lint/issues/4428.
+    github.com/aws/sagemaker-python-sdk/issues/314 and, for Lambda, in the recordings of AWS of
+    github.com/localstack/localstack, tests/aws/services/lambda_/test_lambda_api.snapshot.json.
 
     Args:
         shape: The operation's input shape; None where it takes no input.
@@ -242,7 +242,8 @@ def _elements(
     """Add one fault for all elements of a list or a map that break a constraint."""
     if any(True for item in items for _ in constraints.broken(shape, item)):
         texts = constraints.all_of(shape)
-        texts += ["Member must not be null"] if faults.names_null else []
+        is_text = shape.type_name == "string" and "enum" not in shape.metadata
+        texts += ["Member must not be null"] if faults.names_null and not is_text else []
         text = f"{what} must satisfy constraint: [{', '.join(texts)}]"
         faults.append(constraints.fault(whole, path, text))
 

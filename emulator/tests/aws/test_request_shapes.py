@@ -130,6 +130,34 @@ def test_value_of_another_type_is_no_matter_of_validation(
             "constraint: Member must satisfy constraint: [Member must satisfy enum value set: "
             "[x86_64, arm64], Member must not be null]",
         ),
+        (
+            "lambda",
+            "CreateAlias",
+            {
+                "FunctionName": "f",
+                "Name": "a",
+                "FunctionVersion": "1",
+                "RoutingConfig": {"AdditionalVersionWeights": {"2": 2.0}},
+            },
+            "Value '{2=2.0}' at 'routingConfig.additionalVersionWeights' failed to satisfy "
+            "constraint: Map value must satisfy constraint: [Member must have value less than or "
+            "equal to 1.0, Member must have value greater than or equal to 0.0, Member must not "
+            "be null]",
+        ),
+        (
+            "lambda",
+            "CreateAlias",
+            {
+                "FunctionName": "f",
+                "Name": "a",
+                "FunctionVersion": "1",
+                "RoutingConfig": {"AdditionalVersionWeights": {"$LATEST": 0.5}},
+            },
+            "Value '{$LATEST=0.5}' at 'routingConfig.additionalVersionWeights' failed to satisfy "
+            "constraint: Map keys must satisfy constraint: [Member must have length less than or "
+            "equal to 1024, Member must have length greater than or equal to 1, Member must "
+            "satisfy regular expression pattern: [0-9]+]",
+        ),
     ],
 )
 def test_elements_of_a_list_or_a_map_are_refused_together(
