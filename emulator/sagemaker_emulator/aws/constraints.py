@@ -7,6 +7,9 @@ from botocore.model import Shape
 
 from sagemaker_emulator.aws import patterns
 
+# Members whose values AWS does not show either, by the tests of CloudWatch Logs that
+# github.com/getmoto/moto has run against AWS (test_get_log_events_using_arn).
+_UNSHOWN = {"logGroupIdentifier"}
 _LONGEST = 1024  # characters of a value in a message; AWS shows all of it
 _CONSTRAINTS = ("enum", "max", "min", "pattern")  # in the order in which AWS lists them
 _MEASURED = ("string", "list", "map", "integer", "long", "float", "double")
@@ -49,8 +52,10 @@ def all_of(shape: Shape) -> list[str]:
     return [_text(key, shape) for key in _CONSTRAINTS if key in shape.metadata]
 
 
-def fault(value: Any, path: str, constraint: str) -> str:
-    """What is wrong with a value that breaks a constraint."""
+def fault(shape: Shape, value: Any, path: str, constraint: str) -> str:
+    """What is wrong with a value that breaks a constraint; what is sensitive is not shown."""
+    if shape.metadata.get("sensitive") or path in _UNSHOWN:
+        return f"Value at '{path}' failed to satisfy constraint: {constraint}"
     return f"Value {shown(value)} at '{path}' failed to satisfy constraint: {constraint}"
 
 

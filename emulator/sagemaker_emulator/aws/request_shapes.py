@@ -120,7 +120,7 @@ def _parse(
         return value
     if not is_element:
         for constraint in constraints.broken(shape, value):
-            faults.append(constraints.fault(value, path, constraint))
+            faults.append(constraints.fault(shape, value, path, constraint))
     match shape:
         case StructureShape():
             return _structure(shape, value, path, faults)
@@ -245,7 +245,7 @@ def _elements(
         is_text = shape.type_name == "string" and "enum" not in shape.metadata
         texts += ["Member must not be null"] if faults.names_null and not is_text else []
         text = f"{what} must satisfy constraint: [{', '.join(texts)}]"
-        faults.append(constraints.fault(whole, path, text))
+        faults.append(constraints.fault(shape, whole, path, text))
 
 
 def _blob(value: Any, path: str, faults: list[str]) -> bytes:

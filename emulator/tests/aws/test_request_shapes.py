@@ -188,3 +188,30 @@ def test_response_holds_no_half_character() -> None:
     shape = service_model("sagemaker").operation_model("DescribeTrainingJob").output_shape
     document = {"FailureReason": "\udcff: é", "HyperParameters": {"\ud800": "x"}}
     assert present(shape, document) == {"FailureReason": "?: é", "HyperParameters": {"?": "x"}}
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "request_", "message"),
+    [
+        (
+            "sagemaker",
+            "CreateModelCard",
+            {"ModelCardName": "c", "ModelCardStatus": "Draft", "Content": "secret " * 20_000},
+            "Value at 'content' failed to satisfy constraint: Member must have length less than",
+        ),
+        (
+            "logs",
+            "GetLogEvents",
+            {"logGroupIdentifier": "secret*", "logStreamName": "s"},
+            r"Value at 'logGroupIdentifier' failed to satisfy constraint: Member must satisfy "
+            r"regular expression pattern: [\w#+=/:,.@-]*",
+        ),
+    ],
+)
+def test_values_that_aws_does_not_show_are_not_shown(
+    service: str, operation: str, request_: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ApiError) as raised:
+        parse(service_model(service).operation_model(operation).input_shape, request_)
+    assert message in raised.value.message
+    assert "secret" not in raised.value.message
