@@ -13,7 +13,8 @@ from pathlib import Path
 import boto3
 
 import sagemaker_emulator
-from suites.sources import Source, SourceError
+from suites import environments
+from suites.sources import Source
 
 _HERE = Path(__file__).parent
 _REPOSITORY = "https://github.com/aws/sagemaker-python-sdk"
@@ -114,18 +115,7 @@ def prepare(part: Part, cache: Path, clone: Path | None) -> Path:
         SourceError: One of both cannot be had.
     """
     folder = part.source.fetch(cache, clone)
-    environment = cache / part.environment
-    if not (environment / ".ready").exists():
-        uv = [sys.executable, "-m", "uv"]
-        packages = _PACKAGES[part.source]
-        python = str(environment / "bin" / "python")
-        for command in (
-            [*uv, "venv", "--quiet", "--clear", "--python", "3.11", str(environment)],
-            [*uv, "pip", "install", "--quiet", "--python", python, *packages],
-        ):
-            if subprocess.run(command).returncode:
-                raise SourceError(f"{', '.join(packages)} cannot be installed into {environment}")
-        (environment / ".ready").touch()
+    environments.make(cache / part.environment, _PACKAGES[part.source])
     return folder / part.folder
 
 
