@@ -95,7 +95,7 @@ def run(service: str, folder: Path, cache: Path, results: Path, arguments: list[
         "SUITE_RESULTS": str(results),
         "SUITE_REASONS": str(_HERE / "reasons" / "moto.txt"),
     }
-    command = [sys.executable, "-m", "pytest", "-q", "--tb=short", "--timeout=60"]
+    command = [sys.executable, "-m", "pytest", "-q", "--tb=short", "--timeout=120"]
     command += ["-p", "suites.outcomes", "-p", "suites.moto_plugin", "-p", "no:cacheprovider"]
     command += [f"tests/test_{service}", *arguments]
     with results.with_suffix(".log").open("w") as log:

@@ -129,7 +129,7 @@ def _parse(
                 _parse(shape.member, item, f"{path}.{index}.member", faults, is_element=True)
                 for index, item in enumerate(value, 1)
             ]
-            _elements(shape.member, value, "Member", value, path, faults)
+            _elements(shape, shape.member, value, "Member", value, path, faults)
             return items
         case MapShape():
             for key in value:
@@ -140,8 +140,8 @@ def _parse(
                 )
                 for key, item in value.items()
             }
-            _elements(shape.key, value, "Map keys", value, path, faults)
-            _elements(shape.value, value.values(), "Map value", value, path, faults)
+            _elements(shape, shape.key, value, "Map keys", value, path, faults)
+            _elements(shape, shape.value, value.values(), "Map value", value, path, faults)
             return parsed
         case StringShape():
             if any("\ud800" <= letter <= "\udfff" for letter in value):
@@ -237,12 +237,18 @@ def _short(key: str) -> str:
 
 
 def _elements(
-    shape: Shape, items: Iterable[Any], what: str, whole: Any, path: str, faults: _Faults
+    shape: Shape,
+    element: Shape,
+    items: Iterable[Any],
+    what: str,
+    whole: Any,
+    path: str,
+    faults: _Faults,
 ) -> None:
     """Add one fault for all elements of a list or a map that break a constraint."""
-    if any(True for item in items for _ in constraints.broken(shape, item)):
-        texts = constraints.all_of(shape)
-        is_text = shape.type_name == "string" and "enum" not in shape.metadata
+    if any(True for item in items for _ in constraints.broken(element, item)):
+        texts = constraints.all_of(element)
+        is_text = element.type_name == "string" and "enum" not in element.metadata
         texts += ["Member must not be null"] if faults.names_null and not is_text else []
         text = f"{what} must satisfy constraint: [{', '.join(texts)}]"
         faults.append(constraints.fault(shape, whole, path, text))

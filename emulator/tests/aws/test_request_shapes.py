@@ -215,3 +215,24 @@ def test_values_that_aws_does_not_show_are_not_shown(
         parse(service_model(service).operation_model(operation).input_shape, request_)
     assert message in raised.value.message
     assert "secret" not in raised.value.message
+
+
+def test_structures_are_shown_with_every_member() -> None:
+    transformation = {"metricNamespace": "n", "metricValue": "1"}
+    request = {
+        "logGroupName": "g",
+        "filterName": "f",
+        "filterPattern": "",
+        "metricTransformations": [{**transformation, "metricName": name} for name in "ab"],
+    }
+    with pytest.raises(ApiError) as raised:
+        parse(service_model("logs").operation_model("PutMetricFilter").input_shape, request)
+    shown = ", ".join(
+        f"MetricTransformation(metricName={name}, metricNamespace=n, metricValue=1, "
+        "defaultValue=null, dimensions=null, unit=null)"
+        for name in "ab"
+    )
+    assert raised.value.message == (
+        f"1 validation error detected: Value '[{shown}]' at 'metricTransformations' failed to "
+        "satisfy constraint: Member must have length less than or equal to 1"
+    )
