@@ -26,7 +26,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     opened.stop_services()
 
 
-RANGES = {
+RANGES: dict[str, Any] = {
     "ContinuousParameterRanges": [{"Name": "lr", "MinValue": "0.1", "MaxValue": "0.9"}],
     "CategoricalParameterRanges": [{"Name": "batch", "Values": ["32", "64"]}],
 }
