@@ -22,11 +22,15 @@ def make(folder: Path, packages: Sequence[str]) -> Path:
     wanted = "\n".join(packages)
     if not ready.exists() or ready.read_text() != wanted:
         uv = [sys.executable, "-m", "uv"]
-        for command in (
-            [*uv, "venv", "--quiet", "--clear", "--python", "3.11", str(folder)],
-            [*uv, "pip", "install", "--quiet", "--python", str(python), *packages],
-        ):
-            if subprocess.run(command).returncode:
-                raise SourceError(f"{', '.join(packages)} cannot be installed into {folder}")
+        made = [*uv, "venv", "--quiet", "--clear", "--python", "3.11", str(folder)]
+        install = [*uv, "pip", "install", "--quiet", "--python", str(python), *packages]
+        if subprocess.run(made).returncode or not _installed(install):
+            raise SourceError(f"{', '.join(packages)} cannot be installed into {folder}")
         ready.write_text(wanted)
     return python
+
+
+def _installed(install: Sequence[str]) -> bool:
+    """Install what uv has already; only else ask an index, which may take minutes."""
+    offline = subprocess.run([*install, "--offline"], stderr=subprocess.DEVNULL)
+    return offline.returncode == 0 or subprocess.run(install).returncode == 0
