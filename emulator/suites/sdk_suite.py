@@ -36,10 +36,14 @@ _PACKAGES = {
         *("sagemaker==2.257.6", *_TESTING, "awslogs", "contextlib2", "stopit"),
         *("scikit-learn", "nbformat", "pyvis", "beautifulsoup4", "sagemaker-experiments", "build"),
     ),
-    _V3: ("sagemaker>=3.20,<4", *_TESTING, "scikit-learn", "torch"),
+    _V3: (
+        *("sagemaker==3.20.0", "sagemaker-core==2.20.0"),
+        *(f"sagemaker-{part}==1.20.0" for part in ("mlops", "serve", "train")),
+        *(*_TESTING, "scikit-learn", "torch"),
+    ),
 }
 # What the tests' own images have.
-_IN_IMAGES = {_V2: "sagemaker==2.257.6", _V3: "sagemaker-core"}
+_IN_IMAGES = {_V2: "sagemaker==2.257.6", _V3: "sagemaker-core==2.20.0"}
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,10 @@ def _workflow(*names: str) -> Part:
     return Part(_V2, ".", tuple(f"{folder}/test_{name}.py" for name in names))
 
 
+def _jobs(*names: str) -> Part:
+    return Part(_V2, ".", tuple(f"tests/integ/test_{name}.py" for name in names))
+
+
 PARTS = {
     "v2-steps": _workflow(
         *("automl_steps", "callback_steps", "clarify_check_steps", "emr_steps", "experiment"),
@@ -84,23 +92,11 @@ PARTS = {
         *("training_steps", "triggers", "tuning_steps", "workflow", "workflow_with_clarify"),
         "zimmer_lineage_step",
     ),
-    "v2-registry": Part(_V2, ".", ("tests/integ/test_model_package.py",)),
-    "v2-jobs": Part(
-        _V2,
-        ".",
-        tuple(
-            f"tests/integ/test_{name}.py"
-            for name in (
-                "processing",
-                "sklearn",
-                "xgboost",
-                "tuner",
-                "transformer",
-                "session",
-                "s3",
-            )
-        ),
-    ),
+    "v2-registry": _jobs("model_package"),
+    "v2-processing": _jobs("processing"),
+    "v2-session": _jobs("session", "s3", "record_set"),
+    "v2-training": _jobs("sklearn", "xgboost", "tuner"),
+    "v2-transform": _jobs("transformer"),
     "v2-remote": Part(_V2, ".", ("tests/integ/sagemaker/remote_function",)),
     "v2-experiments": Part(_V2, ".", ("tests/integ/sagemaker/experiments",)),
     "v2-lineage": Part(_V2, ".", ("tests/integ/sagemaker/lineage",)),
@@ -189,7 +185,8 @@ def _make_account(server: sagemaker_emulator.Server) -> None:
 
 def _client(server: sagemaker_emulator.Server, service: str) -> Any:
     environment = server["environment"]
-    return boto3.client(
+    client: Any = boto3.client  # whose types know the services by literal names only
+    return client(
         service,
         endpoint_url=environment["AWS_ENDPOINT_URL_S3"] if service == "s3" else server["url"],
         region_name="us-east-1",
