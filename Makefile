@@ -94,6 +94,9 @@ test-moto: setup ## moto's own tests against the emulator; SOURCE=clone, PART="l
 test-sdk: setup ## the SageMaker SDK's integration tests against the emulator; SOURCE, PART, RENEW as above
 	PYTHONPATH=emulator $(BIN)/python -m suites sdk $(PART) $(if $(SOURCE),--source $(SOURCE)) $(if $(RENEW),--renew)
 
+test-notebooks: setup ## AWS's notebooks on the emulator; SOURCE="clones", PART="names", RESUME=1, RENEW=1
+	PYTHONPATH=emulator $(BIN)/python -m suites notebooks $(PART) $(if $(SOURCE),--source $(SOURCE)) $(if $(RESUME),--resume) $(if $(RENEW),--renew)
+
 operations-page: setup ## docs/emulator-operations.md, from the emulator's code
 	PYTHONPATH=emulator $(BIN)/python -m operations_page docs/emulator-operations.md
 
@@ -109,4 +112,4 @@ clean: ## remove environments and caches; the emulator's state stays (python pip
 # An emulator of its own, so that nothing of yours is shown, or deleted.
 notebook: export EMULATOR_STATE := $(CURDIR)/.tally/notebook
 
-.PHONY: help setup lock demo notebook new-project images lint test test-compile test-browser test-containers test-kills test-frameworks test-moto test-sdk operations-page accuracy ablation clean
+.PHONY: help setup lock demo notebook new-project images lint test test-compile test-browser test-containers test-kills test-frameworks test-moto test-sdk test-notebooks operations-page accuracy ablation clean

@@ -5,12 +5,16 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from suites import moto_suite, page, results, sdk_suite
-from suites.outcomes import DIFFERS
+from suites import moto_suite, notebook_suite, page, results, sdk_suite
+from suites.outcomes import DIFFERS, PASSES
 from suites.sources import SourceError
 
 _CACHE = Path(__file__).resolve().parents[2] / ".cache" / "suites"
-_PARTS = {"moto": moto_suite.SERVICES, "sdk": tuple(sdk_suite.PARTS)}
+_PARTS = {
+    "moto": moto_suite.SERVICES,
+    "sdk": tuple(sdk_suite.PARTS),
+    "notebooks": tuple(notebook_suite.NOTEBOOKS),
+}
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -18,29 +22,60 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m suites", description=__doc__)
     parser.add_argument("suite", choices=list(_PARTS), help="whose suite")
     parser.add_argument("part", nargs="*", help="parts of it, such as logs; all by default")
-    parser.add_argument("--source", type=Path, help="clone to take it from; else it is cloned")
+    parser.add_argument(
+        "--source", type=Path, nargs="+", default=[], help="clones to take it from; else cloned"
+    )
     parser.add_argument("--cache", type=Path, default=_CACHE, help="folder for clones and results")
     parser.add_argument("--renew", action="store_true", help="keep the tests that pass now, too")
+    parser.add_argument("--resume", action="store_true", help="notebooks: only those not run yet")
     parser.add_argument("-k", help="only tests whose names match, as pytest has it")
     options = parser.parse_args(arguments)
     known = _PARTS[options.suite]
     if unknown := sorted(set(options.part) - set(known)):
         parser.error(f"{', '.join(unknown)}: the parts are {', '.join(known)}")
     cache = options.cache.absolute()
-    source = options.source and options.source.absolute()
+    clones = [clone.absolute() for clone in options.source]
+    source = clones[0] if clones else None
     failed = False
     try:
-        for part in options.part or known:
-            name = f"{options.suite}-{part}"
-            file = cache / f"{name}.jsonl"
-            _run(options.suite, part, cache, source, file, ["-k", options.k] if options.k else [])
-            failed = not _compare(name, file, renew=options.renew, whole=not options.k) or failed
+        if options.suite == "notebooks":
+            failed = not _run_notebooks(options.part, cache, clones, options)
+        else:
+            for part in options.part or known:
+                name = f"{options.suite}-{part}"
+                file = cache / f"{name}.jsonl"
+                chosen = ["-k", options.k] if options.k else []
+                _run(options.suite, part, cache, source, file, chosen)
+                failed = not _compare(name, file, renew=options.renew, whole=not chosen) or failed
     except SourceError as error:
         print(error, file=sys.stderr)
         return 1
     if options.renew:
         page.PAGE.write_text(page.text())
     return int(failed)
+
+
+def _run_notebooks(
+    names: list[str], cache: Path, clones: list[Path], options: argparse.Namespace
+) -> bool:
+    """Run the notebooks; return whether all that passed before pass.
+
+    Each result is written at once, so that a run that was broken off can be resumed. Results of
+    notebooks that are not run now stay.
+    """
+    file = cache / "notebooks.jsonl"
+    cache.mkdir(parents=True, exist_ok=True)
+    if not names and not options.resume:
+        file.unlink(missing_ok=True)
+    done = {result.test for result in results.read(file)} if options.resume else set()
+    for name in names or notebook_suite.NOTEBOOKS:
+        if name not in done:
+            result = notebook_suite.run(name, cache, clones)
+            notebook_suite.append(result, file)
+            why = "" if result.outcome == PASSES else f": {' '.join(result.why.split())[:600]}"
+            print(f"{name}: {result.outcome}{why}", flush=True)
+    whole = len(results.read(file)) == len(notebook_suite.NOTEBOOKS)
+    return _compare("notebooks", file, renew=options.renew, whole=whole)
 
 
 def _run(
@@ -55,15 +90,20 @@ def _run(
         sdk_suite.run(part, folder, cache, file, arguments)
 
 
+def _log(file: Path) -> Path:
+    """What a person reads who wants to know more; of notebooks, a folder with their outputs."""
+    return file.with_suffix("" if file.stem == "notebooks" else ".log")
+
+
 def _compare(name: str, file: Path, *, renew: bool, whole: bool) -> bool:
     """Print how the tests ended; return whether all that passed before pass."""
     found = results.read(file)
     if not found:
-        print(f"{name}: no test ran; the reason is in {file.with_suffix('.log')}", flush=True)
+        print(f"{name}: no test ran; the reason is in {_log(file)}", flush=True)
         return False
     now, kept = results.Kept.from_run(name, found), results.Kept.of(name)
     counts = ", ".join(f"{count} {outcome}" for outcome, count in now.counts.items())
-    print(f"{name}: {counts}; log: {file.with_suffix('.log')}", flush=True)
+    print(f"{name}: {counts}; log: {_log(file)}", flush=True)
     for result in found:
         if result.outcome == DIFFERS:
             print(f"  differs: {result.test}: {' '.join(result.why.split())[:300]}")

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from suites import notebook_data, notebook_suite
 from suites.moto_suite import SERVICES
 from suites.outcomes import DIFFERS, NOT_APPLICABLE, NOT_THERE, PASSES, SKIPPED, Reasons
 from suites.results import FOLDER, Kept
@@ -14,21 +15,24 @@ _HEAD = """\
 # Suites that others wrote, on the emulator
 
 Tests of [moto](https://github.com/getmoto/moto) and integration tests of the
-[SageMaker SDK](https://github.com/aws/sagemaker-python-sdk) run against the emulator as they are.
+[SageMaker SDK](https://github.com/aws/sagemaker-python-sdk) run against the emulator as they are,
+and [notebooks](#notebooks) of AWS.
 They are fetched when they run and are not part of this repository:
 
 ```
 make test-moto                              # all; PART="logs events" runs some of them
 make test-sdk                               # the SDK's, versions 2 and 3
+make test-notebooks                         # AWS's notebooks; PART="v3-pipeline", RESUME=1
 make test-moto SOURCE=../moto               # from a clone that is there already
 make test-moto RENEW=1                      # keep what passes now, and write this page
 ```
 
 A run fails if a test that passed before does not pass now; `emulator/suites/results/` lists them.
 In the copies, one region stands for all regions, and values with which AWS refuses a request
-(the roles of models, a bucket in capitals, an empty pipeline, a model without container) are
-replaced: `replacements` in `emulator/suites/moto_suite.py`.
-Each of moto's tests gets an empty emulator of its own, each part of the SDK's one.
+(the roles of models, a bucket in capitals, an empty pipeline, a model without container) and the
+image of an algorithm whose code AWS does not publish are replaced: `replacements` in
+`emulator/suites/moto_suite.py`.
+Each of moto's tests, each part of the SDK's and each notebook gets an empty emulator of its own.
 
 | outcome | the test |
 |---|---|
@@ -42,6 +46,15 @@ Each of moto's tests gets an empty emulator of its own, each part of the SDK's o
 ## Counts
 """
 
+_NOTEBOOKS_HEAD = """\
+## Notebooks
+
+Each runs whole, every cell as it is, in a fresh environment with the SDK's version that it needs.
+It passes if every cell does and all that it started (jobs, executions, endpoints) ends well.
+AWS's public buckets cannot be reached, so these are in the emulator under the same names, with \
+drawn data of the same columns: {buckets}.
+A cell that upgrades the SDK gets the last release of the notebook's major version.
+"""
 _REASONS_HEAD = """\
 ## Reasons
 
@@ -61,13 +74,28 @@ def text(folder: Path = FOLDER) -> str:
         if (found := list(each.absent.items()))
     ]
     parts = [_HEAD, _table(("suite", *columns), rows)]
-    defined = {*(f"moto-{part}" for part in SERVICES), *(f"sdk-{part}" for part in PARTS)}
+    defined = {
+        "notebooks",
+        *(f"moto-{part}" for part in SERVICES),
+        *(f"sdk-{part}" for part in PARTS),
+    }
     if never := sorted(defined - {each.suite for each in kept}):
         parts.append(f"No run of these was kept yet: {', '.join(never)}.\n")
     parts.append(
         "\n## What is not there\n\nOperations that tests need, with the number of tests.\n"
     )
     parts.append(_table(("suite", "operations"), absent))
+    parts.append(_NOTEBOOKS_HEAD.format(buckets=", ".join(notebook_data.BUCKETS)))
+    passing = next((each.passes for each in kept if each.suite == "notebooks"), frozenset())
+    shown = [
+        (
+            name,
+            f"{each.path.rpartition('/')[2]} of {each.source.repository.removeprefix('https://github.com/')}",
+            "yes" if name in passing else "no",
+        )
+        for name, each in notebook_suite.NOTEBOOKS.items()
+    ]
+    parts.append(_table(("notebook", "is", "passes"), shown))
     parts.append(_REASONS_HEAD)
     for file in sorted(_REASONS.glob("*.txt")):
         reasons = Reasons.read(file)

@@ -3,17 +3,17 @@
 They expect an AWS account; the emulator's environment is one. Each part has an emulator of its own.
 """
 
-import json
 import os
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import boto3
 
 import sagemaker_emulator
-from suites.sources import Source, SourceError
+from suites import environments
+from suites.account import shell
+from suites.sources import Source
 
 _HERE = Path(__file__).parent
 _REPOSITORY = "https://github.com/aws/sagemaker-python-sdk"
@@ -114,18 +114,7 @@ def prepare(part: Part, cache: Path, clone: Path | None) -> Path:
         SourceError: One of both cannot be had.
     """
     folder = part.source.fetch(cache, clone)
-    environment = cache / part.environment
-    if not (environment / ".ready").exists():
-        uv = [sys.executable, "-m", "uv"]
-        packages = _PACKAGES[part.source]
-        python = str(environment / "bin" / "python")
-        for command in (
-            [*uv, "venv", "--quiet", "--clear", "--python", "3.11", str(environment)],
-            [*uv, "pip", "install", "--quiet", "--python", python, *packages],
-        ):
-            if subprocess.run(command).returncode:
-                raise SourceError(f"{', '.join(packages)} cannot be installed into {environment}")
-        (environment / ".ready").touch()
+    environments.make(cache / part.environment, _PACKAGES[part.source])
     return folder / part.folder
 
 
@@ -137,11 +126,11 @@ def run(name: str, folder: Path, cache: Path, results: Path, arguments: list[str
     server = sagemaker_emulator.up(state=state, images=_HERE.parent / "tests" / "images")
     try:
         _make_role(server)
-        shell = _shell(state)
-        paths = (shell["PYTHONPATH"], str(_HERE.parent), str(folder))
+        variables = shell(state)
+        paths = (variables["PYTHONPATH"], str(_HERE.parent), str(folder))
         environment = {
             **os.environ,
-            **shell,
+            **variables,
             "PYTHONPATH": os.pathsep.join(paths),
             "SUITE_RESULTS": str(results),
             "SUITE_REASONS": str(_HERE / "reasons" / "sdk.txt"),
@@ -153,15 +142,6 @@ def run(name: str, folder: Path, cache: Path, results: Path, arguments: list[str
             subprocess.run(command, cwd=folder, env=environment, stdout=log, stderr=log)
     finally:
         sagemaker_emulator.down(state=state)
-
-
-def _shell(state: Path) -> dict[str, str]:
-    """The variables of a shell that is pointed at the emulator."""
-    command = [sys.executable, "-m", "sagemaker_emulator", "env", "--json", "--state", str(state)]
-    bare = {**os.environ, "PYTHONPATH": str(_HERE.parent)}
-    done = subprocess.run(command, env=bare, stdout=subprocess.PIPE, text=True, check=True)
-    variables: dict[str, str] = json.loads(done.stdout)
-    return variables
 
 
 def _make_role(server: sagemaker_emulator.Server) -> None:

@@ -1,10 +1,11 @@
-"""Where a suite comes from: a tag of a public repository, cloned or exported from a given clone."""
+"""Where a suite comes from: a revision of a public repository, cloned or from a given clone."""
 
 import re
 import shutil
 import subprocess
 import tarfile
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,7 @@ class Source:
 
     Attributes:
         repository: Its address, for `git clone`.
-        revision: A tag or a branch.
+        revision: A tag, a branch, or a commit's whole name.
         paths: The files and folders that are copied.
         replacements: What the copies have replaced, as regular expressions: regions that the
             emulator does not have, and values that AWS refuses.
@@ -30,19 +31,28 @@ class Source:
     paths: tuple[str, ...]
     replacements: tuple[tuple[str, str], ...] = ()
 
-    def fetch(self, cache: Path, clone: Path | None) -> Path:
+    def clone_with(self, clones: Sequence[Path]) -> Path | None:
+        """The first of some clones that has the revision, if one has."""
+        for clone in clones:
+            command = ["git", "-C", str(clone), "cat-file", "-e", f"{self.revision}^{{commit}}"]
+            if subprocess.run(command, stderr=subprocess.DEVNULL).returncode == 0:
+                return clone
+        return None
+
+    def fetch(self, cache: Path, clone: Path | None, copy: Path | None = None) -> Path:
         """A folder with a fresh copy of the files.
 
         Args:
             cache: Clones and copies are made in it.
             clone: A clone that is there already, with or without a work tree; else one is made.
+            copy: The folder, if not one that is named after the repository.
 
         Raises:
             SourceError: There is no such repository or revision.
         """
         name = self.repository.rpartition("/")[2]
         clone = clone or self._cloned(cache / f"{name}-{self.revision}.git")
-        copy = cache / f"{name}-{self.revision}"
+        copy = copy or cache / f"{name}-{self.revision}"
         shutil.rmtree(copy, ignore_errors=True)
         copy.mkdir(parents=True)
         with tempfile.TemporaryFile() as archive:
@@ -64,10 +74,16 @@ class Source:
         if clone.exists():
             return clone
         clone.parent.mkdir(parents=True, exist_ok=True)
-        command = ["git", "clone", "--quiet", "--bare", "--depth", "1"]
-        command += ["--branch", self.revision, self.repository, str(clone)]
-        done = subprocess.run(command, stderr=subprocess.PIPE, text=True)
-        if done.returncode:
+        bare, branch = ["--quiet", "--bare"], ["--depth", "1", "--branch", self.revision]
+        commands = [["git", "clone", *bare, *branch, self.repository, str(clone)]]
+        if re.fullmatch(r"[0-9a-f]{40}", self.revision):  # which `git clone` takes for no branch
+            fetch = ["fetch", "--quiet", "--depth", "1", self.repository, self.revision]
+            commands = [["git", "init", *bare, str(clone)], ["git", "-C", str(clone), *fetch]]
+        for command in commands:
+            done = subprocess.run(command, stderr=subprocess.PIPE, text=True)
+            if done.returncode == 0:
+                continue
+            shutil.rmtree(clone, ignore_errors=True)
             raise SourceError(
                 f"{self.repository} cannot be cloned: {_reason(done.stderr)}. "
                 "Clone it where it can be, and give the folder: SOURCE=folder"

@@ -25,7 +25,7 @@ DOMAIN = {
         ),
         (
             lambda c: c.create_model_package(CustomerMetadataProperties={"source": "s3://b/*"}),
-            r"Value 's3://b/\*' at 'customerMetadataProperties.source.member' .* pattern",
+            r"'\{source=s3://b/\*\}' at 'customerMetadataProperties' .*: Map value must",
         ),
         (lambda c: c.list_models(SortBy="Colour"), r"enum value set: \[Name, CreationTime\]"),
         (lambda c: c.list_models(MaxResults=1000), r"less than or equal to 100"),

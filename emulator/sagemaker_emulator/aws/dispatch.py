@@ -107,7 +107,7 @@ def call(context: object, service: str, name: str, request: Mapping[str, Any]) -
     """
     model = operation_model(service, name)
     try:
-        parsed = request_shapes.parse(model.input_shape, request)
+        parsed = request_shapes.parse(model.input_shape, request, service)
         result = operations[service, name](context, parsed)
     except ApiError as problem:
         # CloudFormation, CloudWatch and Logs have no such error.

@@ -4,6 +4,8 @@ import base64
 import json
 
 from sagemaker_emulator.errors import ApiError, invalid
+from sagemaker_emulator.storage import orders
+from sagemaker_emulator.storage.orders import Order
 
 # Where an item stands: the value that is sorted by (None comes first), and the item's own name.
 Place = tuple[float | str | None, float | str]
@@ -27,18 +29,20 @@ def offset_of(token: str | None, scope: str = "") -> int:
     return offset
 
 
-def last_of(token: str, scope: str, by: str) -> int | str:
+def last_of(token: str, scope: str, order: Order) -> orders.Place:
     """The place of a page's last item in an order of the store.
 
     Raises:
         ApiError: The token is not one for the same scope.
     """
-    if by == "CreationTime":
+    if order is orders.CREATION:
         return offset_of(token, scope)
-    name = _decode(token, scope)
-    if not isinstance(name, str):
-        raise invalid_token()
-    return name
+    match _decode(token, scope):
+        case str() as name if order.unique:
+            return name
+        case [str() | int() | float() as value, int() as number] if not order.unique:
+            return value, number
+    raise invalid_token()
 
 
 def invalid_token() -> ApiError:

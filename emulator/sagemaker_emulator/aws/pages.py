@@ -4,13 +4,19 @@ A NextToken holds a place in the order, not a count: what is created or deleted 
 changes nothing about the rest.
 """
 
+from __future__ import annotations
+
+import copy
 import hashlib
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from sagemaker_emulator.aws import page_tokens
 from sagemaker_emulator.aws.page_tokens import Place
+from sagemaker_emulator.storage import orders
+from sagemaker_emulator.storage.orders import Order
 from sagemaker_emulator.storage.selection import Selection
 from sagemaker_emulator.storage.store import Document, Store
 
@@ -22,6 +28,8 @@ SORTED = PAGED + "SortBy SortOrder "
 CREATED = SORTED + "NameContains CreationTimeAfter CreationTimeBefore "
 MODIFIED = CREATED + "LastModifiedTimeAfter LastModifiedTimeBefore StatusEquals "
 
+# The orders of the store that a value of SortBy names, for documents of any kind.
+_ORDERS = {"CreationTime": orders.CREATION, "LastModifiedTime": orders.MODIFICATION}
 # The most documents that are read at a time.
 _AT_ONCE = 500
 
@@ -63,31 +71,50 @@ class Stored:
         kept = filter(self._keep, self._store.select(self._selection))
         return [self._show(document) for document in kept]
 
-    def is_ordered_by(self, member: str) -> bool:
-        """Whether the store has them in the order of a value of SortBy."""
-        return member == "CreationTime" or (member == "Name" and self._named)
-
-    def walk(
-        self, member: str, after: int | str | None, descending: bool, at_once: int
-    ) -> Iterator[tuple[int | str, Document]]:
-        """Each with its place in an order of the store: its number by creation, or its name.
+    def order(self, by: str, title: str) -> Order | None:
+        """The order of the store by a value of SortBy, if it has one.
 
         Args:
-            member: CreationTime or Name.
+            by: CreationTime, Name, Status or a member.
+            title: the beginning of the keys for name and status.
+        """
+        if by == "Name" and self._named:
+            return orders.NAME
+        if by == "Status" and self._has_status(title):
+            return orders.BY_STATUS
+        return _ORDERS.get(by)
+
+    def _has_status(self, title: str) -> bool:
+        return orders.STATUS.get(self._selection.kind) == f"{title}Status"
+
+    def of_status(self, title: str, status: str | None) -> Stored:
+        """Those of a status, where the store knows the statuses; else, or without one, all."""
+        if not status or not self._has_status(title):
+            return self
+        some = copy.copy(self)
+        some._selection = replace(self._selection, status=status)
+        return some
+
+    def walk(
+        self, order: Order, after: orders.Place | None, descending: bool, at_once: int
+    ) -> Iterator[tuple[orders.Place, Document]]:
+        """Each with its place in an order of the store.
+
+        Args:
+            order: the order.
             after: the place beyond which they begin; None to begin at the first.
             descending: whether the greatest comes first.
             at_once: how many are read at first.
         """
-        by_name = member == "Name"
         while True:
             places = self._store.places(
-                self._selection, at_once, by_name=by_name, after=after, descending=descending
+                self._selection, at_once, order=order, after=after, descending=descending
             )
-            found = self._store.read([number for number, _ in places])
-            for number, name in places:
-                after = name if by_name else number
-                if number in found and self._keep(found[number]):
-                    yield after, self._show(found[number])
+            documents = self._store.read([found.number for found in places])
+            for number, _, place in places:
+                after = place
+                if number in documents and self._keep(documents[number]):
+                    yield place, self._show(documents[number])
             if len(places) < at_once:
                 return
             at_once = min(2 * at_once, _AT_ONCE)
@@ -113,8 +140,8 @@ def page(
         request: Its NameContains, StatusEquals, CreationTime/LastModifiedTime bounds, SortBy,
             SortOrder, MaxResults and NextToken are applied where present. A token is good only
             with the other members that it was returned for.
-        documents: All that the operation may list. Those of the store are not read to sort them by
-            CreationTime, in which order they have been numbered, or by their names.
+        documents: All that the operation may list. Those of the store are not read to sort them in
+            an order of the store, in which those with the same value stand by their creation.
         member: The output's list, such as `Models`.
         title: The beginning of the documents' keys for name and status: `Endpoint` for
             `EndpointName` and `EndpointStatus`. Other values of SortBy are keys themselves.
@@ -134,10 +161,12 @@ def page(
     descending = request.get("SortOrder", order) == "Descending"
     token, most = request.get("NextToken"), request.get("MaxResults", size)
     scope = scope_of(operation, request)
-    if isinstance(documents, Stored) and documents.is_ordered_by(by):
-        last = page_tokens.last_of(token, scope, by) if token else None
-        shown: list[tuple[int | str, Mapping[str, Any]]] = []
-        for place_in_store, item in documents.walk(by, last, descending, most + 1):
+    if isinstance(documents, Stored):
+        documents = documents.of_status(title, before.get("StatusEquals"))
+    if isinstance(documents, Stored) and (ordered := documents.order(by, title)):
+        last = page_tokens.last_of(token, scope, ordered) if token else None
+        shown: list[tuple[orders.Place, Mapping[str, Any]]] = []
+        for place_in_store, item in documents.walk(ordered, last, descending, most + 1):
             if _matches(before, item, title):
                 shown.append((place_in_store, item))
                 if len(shown) > most:

@@ -109,7 +109,7 @@ def run_rest(
         if match and fixed <= set(parse_qs(query, keep_blank_values=True)):
             model = operation_model(service, name)
             request = _rest_request(model, match.groupdict(), query, headers, body)
-            parsed = request_shapes.parse(model.input_shape, request)
+            parsed = request_shapes.parse(model.input_shape, request, service)
             return _rest_reply(model, dict(operations[service, name](context, parsed)))
     known = [operation for owner, operation in operations if owner == service]
     raise unknown_operation(service, f"{method} {path}", known)

@@ -3,27 +3,44 @@
 import base64
 import binascii
 import math
-import operator
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from botocore.model import ListShape, MapShape, Shape, StringShape, StructureShape
 
-from sagemaker_emulator.aws import numerals, patterns
+from sagemaker_emulator.aws import constraints, numerals
+from sagemaker_emulator.aws.constraints import shown
 from sagemaker_emulator.errors import ApiError, invalid
 
-_LONGEST = 1024  # characters of a value in a message; AWS shows all of it
+# Whose texts on enumerated or numeric elements end with "Member must not be null".
+_NAMES_NULL = {"lambda"}
 
 
-def parse(shape: Shape | None, value: Mapping[str, Any]) -> Any:
+class _Faults(list[str]):
+    """What is wrong with a request.
+
+    Args:
+        names_null: whether texts on enumerated or numeric elements say that none may be null.
+    """
+
+    def __init__(self, *, names_null: bool) -> None:
+        super().__init__()
+        self.names_null = names_null
+
+
+def parse(shape: Shape | None, value: Mapping[str, Any], service: str = "") -> Any:
     """Check a request against its shape: types; then members, enums, patterns, lengths and ranges.
 
-    Messages name a member as AWS's do: `productionVariants.1.member.modelName`.
+    Messages name a member as AWS's do: `productionVariants.1.member.modelName`. Of a list or a map
+    whose elements break their constraints, all is shown, once, with every constraint, as in
+    github.com/aws/sagemaker-python-sdk/issues/314 and, for Lambda, in the recordings of AWS of
+    github.com/localstack/localstack, tests/aws/services/lambda_/test_lambda_api.snapshot.json.
 
     Args:
         shape: The operation's input shape; None where it takes no input.
         value: The request; timestamps as epoch seconds or ISO 8601, blobs as base64 or bytes.
+        service: Its service, as botocore names it.
 
     Returns:
         The request with timestamps as epoch seconds and blobs as bytes.
@@ -34,7 +51,7 @@ def parse(shape: Shape | None, value: Mapping[str, Any]) -> Any:
     """
     if shape is None:
         return {}
-    faults: list[str] = []
+    faults = _Faults(names_null=service in _NAMES_NULL)
     parsed = _parse(shape, value, "", faults)
     if faults:
         plural = "s" if len(faults) > 1 else ""
@@ -89,7 +106,9 @@ def _epoch(value: Any) -> float:
     return float(value)
 
 
-def _parse(shape: Shape, value: Any, path: str, faults: list[str]) -> Any:
+def _parse(
+    shape: Shape, value: Any, path: str, faults: _Faults, *, is_element: bool = False
+) -> Any:
     kind = shape.type_name
     expected = _TYPES.get(kind)
     is_expected = not expected or isinstance(value, expected)
@@ -97,39 +116,48 @@ def _parse(shape: Shape, value: Any, path: str, faults: list[str]) -> Any:
         message = f"{_mismatch(kind, value)} (at '{path or 'request'}')"
         raise ApiError("SerializationException", message)
     if isinstance(value, float) and not math.isfinite(value):
-        faults.append(f"Value {_show(value)} at '{path}' is not a finite number")
+        faults.append(f"Value {shown(value)} at '{path}' is not a finite number")
         return value
+    if not is_element:
+        for constraint in constraints.broken(shape, value):
+            faults.append(constraints.fault(shape, value, path, constraint))
     match shape:
         case StructureShape():
             return _structure(shape, value, path, faults)
         case ListShape():
-            _measure(shape, len(value), value, path, faults, "length")
-            return [
-                _parse(shape.member, item, f"{path}.{index}.member", faults)
+            items = [
+                _parse(shape.member, item, f"{path}.{index}.member", faults, is_element=True)
                 for index, item in enumerate(value, 1)
             ]
+            _elements(shape, shape.member, value, "Member", value, path, faults)
+            return items
         case MapShape():
-            _measure(shape, len(value), value, path, faults, "length")
             for key in value:
-                _parse(shape.key, key, f"{path}.{_short(key)}.key", faults)
-            return {
-                key: _parse(shape.value, item, f"{path}.{_short(key)}.member", faults)
+                _parse(shape.key, key, f"{path}.{_short(key)}.key", faults, is_element=True)
+            parsed = {
+                key: _parse(
+                    shape.value, item, f"{path}.{_short(key)}.member", faults, is_element=True
+                )
                 for key, item in value.items()
             }
+            _elements(shape, shape.key, value, "Map keys", value, path, faults)
+            _elements(shape, shape.value, value.values(), "Map value", value, path, faults)
+            return parsed
         case StringShape():
-            _string(shape, value, path, faults)
+            if any("\ud800" <= letter <= "\udfff" for letter in value):
+                text = "is not Unicode: it has half a character"
+                faults.append(f"Value {shown(value)} at '{path}' {text}")
         case Shape(type_name="integer" | "long" | "float" | "double"):
-            _measure(shape, value, value, path, faults, "value")
             least, most = _RANGES.get(kind, (value, value))
             if not least <= value <= most:
-                faults.append(f"Value {_show(value)} at '{path}' is not a {kind}")
+                faults.append(f"Value {shown(value)} at '{path}' is not a {kind}")
         case Shape(type_name="blob"):
             return _blob(value, path, faults)
         case Shape(type_name="timestamp"):
             try:
                 return _epoch(value)
             except (TypeError, ValueError, OverflowError):
-                faults.append(f"Value {_show(value)} at '{path}' is not a timestamp")
+                faults.append(f"Value {shown(value)} at '{path}' is not a timestamp")
     return value
 
 
@@ -178,7 +206,7 @@ _RANGES = {"integer": (-(2**31), 2**31 - 1), "long": (numerals.LEAST, numerals.M
 
 
 def _structure(
-    shape: StructureShape, value: Mapping[str, Any], path: str, faults: list[str]
+    shape: StructureShape, value: Mapping[str, Any], path: str, faults: _Faults
 ) -> dict[str, object]:
     members = shape.members
     prefix = f"{path}." if path else ""
@@ -193,7 +221,7 @@ def _structure(
         if name not in members:
             known = ", ".join(sorted(members))
             where = f" at '{path}'" if path else ""
-            faults.append(f"Unknown member {_show(name)}{where}; it must be one of: {known}")
+            faults.append(f"Unknown member {shown(name)}{where}; it must be one of: {known}")
         elif item is not None:
             parsed[name] = _parse(members[name], item, f"{prefix}{_lower(name)}", faults)
     return parsed
@@ -208,35 +236,22 @@ def _short(key: str) -> str:
     return key if len(key) <= 100 else f"{key[:100]}..."
 
 
-def _string(shape: Shape, value: str, path: str, faults: list[str]) -> None:
-    if any("\ud800" <= letter <= "\udfff" for letter in value):
-        faults.append(f"Value {_show(value)} at '{path}' is not Unicode: it has half a character")
-    allowed = shape.metadata.get("enum")
-    if allowed and value not in allowed:
-        faults.append(
-            f"Value {_show(value)} at '{path}' failed to satisfy constraint: "
-            f"Member must satisfy enum value set: [{', '.join(allowed)}]"
-        )
-    _measure(shape, len(value), value, path, faults, "length")
-    pattern = shape.metadata.get("pattern")
-    matcher = patterns.of_service_model(pattern) if pattern else None
-    if matcher and not matcher.fullmatch(value):
-        faults.append(
-            f"Value {_show(value)} at '{path}' failed to satisfy constraint: "
-            f"Member must satisfy regular expression pattern: {pattern}"
-        )
-
-
-def _measure(
-    shape: Shape, size: float, value: Any, path: str, faults: list[str], what: str
+def _elements(
+    shape: Shape,
+    element: Shape,
+    items: Iterable[Any],
+    what: str,
+    whole: Any,
+    path: str,
+    faults: _Faults,
 ) -> None:
-    for bound, is_beyond, than in (("min", operator.lt, "greater"), ("max", operator.gt, "less")):
-        limit = shape.metadata.get(bound)
-        if limit is not None and is_beyond(size, limit):
-            faults.append(
-                f"Value {_show(value)} at '{path}' failed to satisfy constraint: "
-                f"Member must have {what} {than} than or equal to {limit}"
-            )
+    """Add one fault for all elements of a list or a map that break a constraint."""
+    if any(True for item in items for _ in constraints.broken(element, item)):
+        texts = constraints.all_of(element)
+        is_text = element.type_name == "string" and "enum" not in element.metadata
+        texts += ["Member must not be null"] if faults.names_null and not is_text else []
+        text = f"{what} must satisfy constraint: [{', '.join(texts)}]"
+        faults.append(constraints.fault(shape, whole, path, text))
 
 
 def _blob(value: Any, path: str, faults: list[str]) -> bytes:
@@ -247,12 +262,6 @@ def _blob(value: Any, path: str, faults: list[str]) -> bytes:
     except (TypeError, ValueError, binascii.Error):
         faults.append(f"Value at '{path}' is not base64")
         return b""
-
-
-def _show(value: Any) -> str:
-    # Half a character could not be printed by whoever reads the message.
-    text = str(value).encode(errors="backslashreplace").decode()
-    return f"'{text[:_LONGEST]}...'" if len(text) > _LONGEST else f"'{text}'"
 
 
 def unknown_operation(service: str, name: str, known: list[str]) -> ApiError:

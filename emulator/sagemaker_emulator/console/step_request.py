@@ -30,6 +30,7 @@ from sagemaker_emulator.sagemaker.pipelines.language.expressions import (
 from sagemaker_emulator.sagemaker.pipelines.language.step_types import RESOURCE_STEPS
 from sagemaker_emulator.sagemaker.pipelines.run.finished_steps import PropertyFiles
 from sagemaker_emulator.sagemaker.pipelines.run.records import format_time
+from sagemaker_emulator.sagemaker.tuning.definitions import definitions_of
 
 _MOST_JSON = 4 << 20  # bytes of a property file
 _MISSING = object()
@@ -162,15 +163,12 @@ class _Properties(Mapping[str, Mapping[str, Any]]):
             return {"OutputParameters": outputs}
         described = describe(self._request, step)
         if described and type_.trials:
-            objective = described["HyperParameterTuningJobConfig"].get(
-                "HyperParameterTuningJobObjective", {}
-            )
             described |= call(
                 self._request,
                 type_.trials,
                 HyperParameterTuningJobName=described["HyperParameterTuningJobName"],
                 SortBy="FinalObjectiveMetricValue",
-                SortOrder="Descending" if objective.get("Type") == "Maximize" else "Ascending",
+                SortOrder="Descending" if definitions_of(described)[0].maximize else "Ascending",
                 MaxResults=50,
             )
         return described

@@ -28,7 +28,8 @@ def _show_all(request: Request) -> Response:
         )
         for job in found.items
     ]
-    return render(request, "tuning_jobs.html.j2", found=found, jobs=jobs)
+    shown = [(job, tuning_view.objective_of(job)) for job in jobs]
+    return render(request, "tuning_jobs.html.j2", found=found, jobs=shown)
 
 
 def _of(request: Request) -> TuningView:

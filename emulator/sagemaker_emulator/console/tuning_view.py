@@ -11,6 +11,11 @@ from sagemaker_emulator.console import lists, metric_curves
 from sagemaker_emulator.console.pages import call
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.sagemaker.jobs.kinds import RUNNING
+from sagemaker_emulator.sagemaker.tuning.definitions import (
+    Definition,
+    definition_of,
+    definitions_of,
+)
 
 Json = Mapping[str, Any]
 # The scale "Auto" is logarithmic from two orders of magnitude on.
@@ -44,6 +49,7 @@ class Trial:
     Attributes:
         name: The training job's.
         status: The training job's.
+        metric: The objective's name.
         objective: The last value of the objective; None where there is none (yet).
         tuned: The hyperparameters that were chosen.
         created: Seconds since the epoch.
@@ -55,6 +61,7 @@ class Trial:
 
     name: str
     status: str
+    metric: str
     objective: float | None
     tuned: dict[str, str]
     created: float
@@ -76,7 +83,7 @@ class TuningView:
     Attributes:
         name: The tuning job's.
         status: As the API has it.
-        metric: The objective's name.
+        metric: The objective's name; several where the training job definitions differ.
         maximize: Whether more is better.
         strategy: How trials are chosen.
         limit: The most trials; None where the grid bounds them.
@@ -124,9 +131,9 @@ def describe(request: Request, name: str) -> TuningView:
     """
     job = call(request, "DescribeHyperParameterTuningJob", HyperParameterTuningJobName=name)
     config = job["HyperParameterTuningJobConfig"]
-    objective = config["HyperParameterTuningJobObjective"]
+    definitions = definitions_of(job)
     status = job["HyperParameterTuningJobStatus"]
-    maximize = objective["Type"] == "Maximize"
+    maximize = definitions[0].maximize
     best = job.get("BestTrainingJob", {}).get("TrainingJobName", "")
     summaries = lists.every(
         request,
@@ -135,7 +142,7 @@ def describe(request: Request, name: str) -> TuningView:
         HyperParameterTuningJobName=name,
         SortBy="CreationTime",
     )
-    trials = [_trial(each, best) for each in summaries]
+    trials = [_trial(each, best, definition_of(definitions, each).metric) for each in summaries]
     sign = -1 if maximize else 1
 
     def rank(trial: Trial) -> tuple[bool, float]:
@@ -144,19 +151,30 @@ def describe(request: Request, name: str) -> TuningView:
     return TuningView(
         name=name,
         status=status,
-        metric=objective["MetricName"],
+        metric=" or ".join(dict.fromkeys(each.metric for each in definitions)),
         maximize=maximize,
         strategy=config["Strategy"],
         limit=config["ResourceLimits"].get("MaxNumberOfTrainingJobs"),
-        ranges=_ranges(config["ParameterRanges"]),
+        ranges=_all_ranges(definitions),
         trials=sorted(trials, key=rank),
         counters=job["TrainingJobStatusCounters"],
         created=job["CreationTime"],
         ended=None if status in RUNNING else job.get("HyperParameterTuningEndTime"),
         failure=job.get("FailureReason", ""),
-        static=job["TrainingJobDefinition"].get("StaticHyperParameters", {}),
+        static={
+            name if len(definitions) == 1 else f"{each.name}: {name}": value
+            for each in definitions
+            for name, value in each.request.get("StaticHyperParameters", {}).items()
+        },
         description=job,
     )
+
+
+def objective_of(job: Json) -> str:
+    """What a tuning job searches for, from its description: `maximize accuracy`."""
+    definitions = definitions_of(job)
+    metrics = " or ".join(dict.fromkeys(each.metric for each in definitions))
+    return f"{'maximize' if definitions[0].maximize else 'minimize'} {metrics}"
 
 
 def objective_chart(job: TuningView) -> dict[str, Any]:
@@ -214,7 +232,7 @@ def curves_chart(request: Request, job: TuningView) -> dict[str, Any]:
         values = [
             [number, value]
             for number, (_, value) in enumerate(
-                metric_curves.curves(request, described).get(job.metric, []), 1
+                metric_curves.curves(request, described).get(trial.metric, []), 1
             )
         ]
         name = f"{'best: ' if trial.best else ''}{trial.name.removeprefix(f'{job.name}-')}"
@@ -228,10 +246,11 @@ def curves_chart(request: Request, job: TuningView) -> dict[str, Any]:
     }
 
 
-def _trial(summary: Json, best: str) -> Trial:
+def _trial(summary: Json, best: str, metric: str) -> Trial:
     return Trial(
         name=summary["TrainingJobName"],
         status=summary["TrainingJobStatus"],
+        metric=metric,
         objective=summary.get("FinalHyperParameterTuningJobObjectiveMetric", {}).get("Value"),
         tuned={name: _text(value) for name, value in summary["TunedHyperParameters"].items()},
         created=summary["CreationTime"],
@@ -240,6 +259,20 @@ def _trial(summary: Json, best: str) -> Trial:
         failure=summary.get("FailureReason", ""),
         best=summary["TrainingJobName"] == best,
     )
+
+
+def _all_ranges(definitions: list[Definition]) -> list[Range]:
+    """Every hyperparameter once: several definitions may search it in ranges of their own."""
+    by_name: dict[str, Range] = {}
+    for each in definitions:
+        for found in _ranges(each.ranges):
+            known = by_name.setdefault(found.name, found)
+            if found.text != known.text:
+                values = [*known.values, *(v for v in found.values if v not in known.values)]
+                text = f"{known.text}; in {each.name} {found.text}"
+                logarithmic = known.logarithmic and found.logarithmic
+                by_name[found.name] = Range(found.name, text, known.scale, logarithmic, values)
+    return list(by_name.values())
 
 
 def _ranges(ranges: Json) -> list[Range]:

@@ -41,7 +41,7 @@ def refusal(name: str) -> str:
     if name == "xgboost":
         return (
             "the first version of AWS's XGBoost algorithm (tag 1) is not run by the emulator. "
-            "sagemaker-xgboost is, from 1.0-1 to 3.2-0: with the SDK, version='1.7-1'."
+            "sagemaker-xgboost is, from 0.90-1 to 3.2-0: with the SDK, version='1.7-1'."
         )
     if name in _ALGORITHMS:
         return (

@@ -3,6 +3,8 @@
 import re
 from dataclasses import dataclass
 
+from sagemaker_emulator.storage.orders import BY_STATUS
+
 # In a pattern of LIKE.
 _WILDCARDS, _ESCAPED = re.compile(r"[%_\\]"), r"\\\g<0>"
 # No name with a prefix comes after the prefix with this.
@@ -13,7 +15,8 @@ _LAST = 2 * chr(0x10FFFF)
 class Selection:
     """Some documents of a kind.
 
-    The texts are compared whatever the case of ASCII letters; an empty one is no condition.
+    Texts but the status are compared whatever the case of ASCII letters; an empty one is no
+    condition.
 
     Attributes:
         kind: their kind.
@@ -21,6 +24,7 @@ class Selection:
         holds: a text that a document's JSON must hold, as `json.dumps` writes it.
         name_holds: a text that a document's name must hold.
         name_lacks: a text that a document's name must not hold.
+        status: the status that a document must have, in this case; see `orders.STATUS`.
     """
 
     kind: str
@@ -28,10 +32,14 @@ class Selection:
     holds: str = ""
     name_holds: str = ""
     name_lacks: str = ""
+    status: str = ""
 
-    def in_sql(self) -> tuple[str, list[str | int]]:
+    def in_sql(self) -> tuple[str, list[str | float]]:
         """The condition for the table of documents, and its values."""
         where, values = self.names_in_sql()
+        if self.status:
+            where += f" AND {BY_STATUS.key} = ?"
+            values.append(self.status)
         for condition, text in (
             ("name LIKE", self.name_holds),
             ("name NOT LIKE", self.name_lacks),
@@ -42,7 +50,7 @@ class Selection:
                 values.append(f"%{_WILDCARDS.sub(_ESCAPED, text)}%")
         return where, values
 
-    def names_in_sql(self) -> tuple[str, list[str | int]]:
+    def names_in_sql(self) -> tuple[str, list[str | float]]:
         """The condition of the kind and the prefix alone: a range of the index by name."""
         if not self.prefix:
             return "kind = ?", [self.kind]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sagemaker_emulator.storage.database import open_database
+from sagemaker_emulator.storage.orders import BY_STATUS, CREATION, MADE, NAME, Found, Order, Place
 from sagemaker_emulator.storage.selection import Selection
 
 Document = dict[str, Any]
@@ -26,10 +27,6 @@ CREATE TABLE documents (
 )
 """
 }
-# The index of (kind, name), which the table's UNIQUE makes, and that of creation. Both hold the
-# number and the name, so that lists read the documents that they show, and no other.
-_BY_NAME, _BY_CREATION = "sqlite_autoindex_documents_1", "documents_by_creation"
-_INDEX = f"CREATE INDEX IF NOT EXISTS {_BY_CREATION} ON documents (kind, sequence, name)"
 _SMALL = 500
 
 
@@ -53,7 +50,8 @@ class Store:
             f"delete all of it: sagemaker-emulator reset --state {path.parent}"
         )
         self._connection = open_database(path, _TABLES, VERSION, ways_out, _problem)
-        self._connection.execute(_INDEX)
+        for order in MADE:
+            self._connection.execute(order.create)
         self._lock = threading.RLock()
         self._depth = 0
         self._changed = threading.Condition(threading.Lock())
@@ -115,34 +113,40 @@ class Store:
         selection: Selection,
         most: int,
         *,
-        by_name: bool = False,
-        after: int | str | None = None,
+        order: Order = CREATION,
+        after: Place | None = None,
         descending: bool = False,
-    ) -> list[tuple[int, str]]:
-        """The numbers and names of the first documents of a selection, by creation or by name.
+    ) -> list[Found]:
+        """The first documents of a selection in an order.
 
         It takes no longer for many documents than for few, unless the selection leaves out most.
 
         Args:
             selection: The documents.
             most: How many.
-            by_name: Whether they are in the order of their names.
-            after: The number, or the name, beyond which they begin; None: the first or last.
+            order: What they are sorted by.
+            after: The place in this order beyond which they begin; None: the first or last.
             descending: Whether the greatest come first.
         """
         where, values = selection.in_sql()
-        key = "name" if by_name else "sequence"
         if after is not None:
-            where += f" AND {key} {'<' if descending else '>'} ?"
-            values.append(after)
+            condition, more = order.beyond(after, descending)
+            where += f" AND {condition}"
+            values += more
+        way = "DESC" if descending else "ASC"
+        index = BY_STATUS.index if order is CREATION and selection.status else order.index
         with self._lock:
-            index = _BY_NAME if by_name or self._is_small(selection) else _BY_CREATION
+            if order is CREATION and self._is_small(selection):
+                index = NAME.index
             rows = self._connection.execute(
-                f"SELECT sequence, name FROM documents INDEXED BY {index} WHERE {where}"
-                f" ORDER BY {key} {'DESC' if descending else 'ASC'} LIMIT ?",
+                f"SELECT sequence, name, {order.key} FROM documents INDEXED BY {index}"
+                f" WHERE {where} ORDER BY {order.key} {way}, sequence {way} LIMIT ?",
                 (*values, most),
             ).fetchall()
-        return [(number, name) for number, name in rows]
+        return [
+            Found(number, name, value if order.unique else (value, number))
+            for number, name, value in rows
+        ]
 
     def _is_small(self, selection: Selection) -> bool:
         """Whether few names have the selection's prefix, so that reading all of them is quick."""
@@ -150,7 +154,7 @@ class Store:
             return False
         where, values = selection.names_in_sql()
         rows = self._connection.execute(
-            f"SELECT 1 FROM documents INDEXED BY {_BY_NAME} WHERE {where} LIMIT ?",
+            f"SELECT 1 FROM documents INDEXED BY {NAME.index} WHERE {where} LIMIT ?",
             (*values, _SMALL),
         ).fetchall()
         return len(rows) < _SMALL

@@ -18,8 +18,10 @@ class Tuning:
         self.client, self.name, self._until = emulator.client("sagemaker"), name, until
         self.address = f"/console/tuning/{name}"
 
-    def begin(self, do: str = "train", metric: str = "accuracy", trials: int = 3) -> None:
-        """Create it."""
+    def begin(
+        self, do: str = "train", metric: str = "accuracy", trials: int = 3, definitions: int = 1
+    ) -> None:
+        """Create it; several definitions search the rate, each with an upper bound of its own."""
         ranges = {
             "ContinuousParameterRanges": [
                 {
@@ -31,33 +33,50 @@ class Tuning:
             ],
             "CategoricalParameterRanges": [{"Name": "layers", "Values": ['"one"', '"two"']}],
         }
+        objective = {"Type": "Maximize", "MetricName": metric}
+        config: dict[str, Any] = {
+            "Strategy": "Random",
+            "ResourceLimits": {
+                "MaxNumberOfTrainingJobs": trials,
+                "MaxParallelTrainingJobs": trials,
+            },
+        }
+        definition = {
+            "StaticHyperParameters": {"do": do},
+            "AlgorithmSpecification": {
+                "TrainingImage": "plain",
+                "TrainingInputMode": "File",
+                "MetricDefinitions": [{"Name": metric, "Regex": f"{metric}=([0-9.]+)"}],
+            },
+            "RoleArn": ROLE,
+            "OutputDataConfig": {"S3OutputPath": f"s3://{BUCKET}/{self.name}/"},
+            "ResourceConfig": {
+                "InstanceType": "ml.m5.large",
+                "InstanceCount": 1,
+                "VolumeSizeInGB": 1,
+            },
+            "StoppingCondition": {"MaxRuntimeInSeconds": 60},
+        }
+        several = [
+            definition
+            | {
+                "DefinitionName": f"d{number}",
+                "TuningObjective": objective,
+                "HyperParameterRanges": {
+                    "ContinuousParameterRanges": [
+                        {"Name": "rate", "MinValue": "0", "MaxValue": str(number)}
+                    ]
+                },
+            }
+            for number in range(1, definitions + 1)
+        ]
+        if definitions == 1:
+            config |= {"HyperParameterTuningJobObjective": objective, "ParameterRanges": ranges}
+            given: dict[str, Any] = {"TrainingJobDefinition": definition}
+        else:
+            given = {"TrainingJobDefinitions": several}
         self.client.create_hyper_parameter_tuning_job(
-            HyperParameterTuningJobName=self.name,
-            HyperParameterTuningJobConfig={
-                "Strategy": "Random",
-                "HyperParameterTuningJobObjective": {"Type": "Maximize", "MetricName": metric},
-                "ResourceLimits": {
-                    "MaxNumberOfTrainingJobs": trials,
-                    "MaxParallelTrainingJobs": trials,
-                },
-                "ParameterRanges": ranges,
-            },
-            TrainingJobDefinition={
-                "StaticHyperParameters": {"do": do},
-                "AlgorithmSpecification": {
-                    "TrainingImage": "plain",
-                    "TrainingInputMode": "File",
-                    "MetricDefinitions": [{"Name": metric, "Regex": f"{metric}=([0-9.]+)"}],
-                },
-                "RoleArn": ROLE,
-                "OutputDataConfig": {"S3OutputPath": f"s3://{BUCKET}/{self.name}/"},
-                "ResourceConfig": {
-                    "InstanceType": "ml.m5.large",
-                    "InstanceCount": 1,
-                    "VolumeSizeInGB": 1,
-                },
-                "StoppingCondition": {"MaxRuntimeInSeconds": 60},
-            },
+            HyperParameterTuningJobName=self.name, HyperParameterTuningJobConfig=config, **given
         )
 
     def end(self) -> dict[str, Any]:
@@ -87,6 +106,21 @@ def test_trials_are_listed_with_the_best_first(tuning: Tuning, console: ConsoleC
     assert [row.select_one("td.number b") is not None for row in rows] == [True, False, False]
     assert {row.select("td")[4].text for row in rows} <= {"one", "two"}
     assert not page.select("[sse-connect]")
+
+
+def test_several_definitions_are_shown_on_one_page(tuning: Tuning, console: ConsoleClient) -> None:
+    tuning.begin(definitions=2, trials=2)
+    tuning.end()
+    page = console.get(tuning.address)
+    searched = [cell.text for cell in page.select("td[data-label=values]")]
+    assert searched == ["0 to 1; in d2 0 to 2"]
+    assert [cell.text for cell in page.select("th[scope=row]")] == ["d1: do", "d2: do"]
+    (axis,) = console.http.get(f"{tuning.address}/parallel.json").json()["axes"]
+    assert axis["name"] == "rate"
+    (series,) = console.http.get(f"{tuning.address}/curves.json").json()["series"]
+    assert series["points"] == [[1, 0.0], [2, 0.1], [3, 0.2]]
+    listed = console.get("/console/tuning")
+    assert "maximize accuracy" in listed.text
 
 
 def test_a_trial_links_to_its_tuning_job(tuning: Tuning, console: ConsoleClient) -> None:

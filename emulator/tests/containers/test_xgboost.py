@@ -1,7 +1,9 @@
 """AWS's XGBoost image: its algorithm, its tuning and its server, with the real package."""
 
+import io
 import json
 import runpy
+import tarfile
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -65,6 +67,28 @@ def test_algorithm_trains_and_serves(framework: Framework) -> None:
     framework.delete()
 
 
+def test_image_before_1_3_knows_silent_pickles_its_model_and_serves_it(
+    framework: Framework,
+) -> None:
+    framework.image = framework.image.replace("1.7-1", "1.0-1")
+    parameters = {**PARAMETERS, "silent": "0", "save_model_on_termination": "true"}
+    ended = framework.train(parameters, train="text/csv", validation="text/csv")
+    assert ended["TrainingJobStatus"] == "Completed", ended["FailureReason"]
+    assert "#011validation-rmse:" in framework.log()
+    uri = ended["ModelArtifacts"]["S3ModelArtifacts"]
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    body = framework.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    with tarfile.open(fileobj=io.BytesIO(body)) as archive:
+        model = archive.extractfile("xgboost-model")
+        assert model and model.read(2) == b"\x80\x04"  # pickle's fourth protocol
+    made = framework.deploy(uri)
+    assert made["EndpointStatus"] == "InService", made["FailureReason"]
+    _, scores = framework.invoke("3,4\n6,1", "text/csv", "text/csv")
+    first, second = map(float, scores.split())
+    assert abs(first - 10) < 2 and abs(second - 13) < 2
+    framework.delete()
+
+
 def test_wrong_job_has_the_reason(framework: Framework) -> None:
     ended = framework.train({**PARAMETERS, "nonsense": "1"}, train="text/csv")
     assert ended["TrainingJobStatus"] == "Failed"
@@ -78,21 +102,23 @@ def test_wrong_job_has_the_reason(framework: Framework) -> None:
         ({"learning_rate": "x"}, "Hyperparameter eta: could not parse value 'x'"),
         ({"_kfold": "5"}, "does not run the hyperparameter _kfold: train once"),
         ({"objective": "multi:softmax"}, "Require input for parameter 'num_class'"),
+        ({"silent": "0"}, "Extraneous hyperparameter found: silent"),
         ({"eval_metric": "auc"}, "'auc' can only be applied for classification"),
     ],
 )
 def test_wrong_hyperparameters_are_refused(changes: dict[str, str], message: str) -> None:
     with pytest.raises(HYPERPARAMETERS.UserError, match=message):
-        HYPERPARAMETERS.check(PARAMETERS | changes)
+        HYPERPARAMETERS.check(PARAMETERS | changes, "1.7.4")
 
 
 def test_hyperparameters_have_types_and_one_name() -> None:
-    checked = HYPERPARAMETERS.check({"num_round": "3", "reg_alpha": "1", "eval_metric": "mae,rmse"})
+    given = {"num_round": "3", "reg_alpha": "1", "eval_metric": "mae,rmse"}
+    checked = HYPERPARAMETERS.check(given, "1.7.4")
     assert checked == {"num_round": 3, "alpha": 1.0, "eval_metric": ["mae", "rmse"]}
     with pytest.raises(
         HYPERPARAMETERS.UserError, match="Missing required hyperparameter: num_round"
     ):
-        HYPERPARAMETERS.check({})
+        HYPERPARAMETERS.check({}, "1.7.4")
 
 
 def test_objective_of_the_image_needs_no_definition(

@@ -4,15 +4,17 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from sagemaker_emulator.storage import orders
 from sagemaker_emulator.storage.selection import Selection
 from sagemaker_emulator.storage.store import Store
 
 
 def numbers(store: Store, prefix: str = "", **texts: str) -> list[int]:
-    return [number for number, _ in store.places(Selection("kind", prefix, **texts), 100)]
+    return [each.number for each in store.places(Selection("kind", prefix, **texts), 100)]
 
 
 @pytest.fixture
@@ -145,27 +147,82 @@ def test_a_text_of_a_sequence_may_hold_a_backslash(store: Store) -> None:
     assert numbers(store, holds="C:\\\\bins") == [1]  # as JSON writes it
 
 
+ORDERS = {
+    "creation": orders.CREATION,
+    "name": orders.NAME,
+    "modification": orders.MODIFICATION,
+    "status": orders.BY_STATUS,
+}
+
+
 @pytest.mark.parametrize("descending", [False, True])
-@pytest.mark.parametrize("by_name", [False, True])
+@pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("prefix", ["", "few/", "many/"])
-def test_places_come_in_either_order_from_any_on(
-    store: Store, by_name: bool, descending: bool, prefix: str
+def test_places_come_in_each_order_from_any_on(
+    store: Store, order: str, descending: bool, prefix: str
 ) -> None:
+    documents: dict[str, dict[str, Any]] = {}
     with store.transaction():
         for number in range(700):
-            store.put("kind", f"{'many' if number % 7 else 'few'}/{number * 37 % 700:03d}", {})
-            store.put("other", f"few/{number}", {})
-    names = [f"{'many' if number % 7 else 'few'}/{number * 37 % 700:03d}" for number in range(700)]
-    expected = [name for name in names if name.startswith(prefix)]
-    expected = sorted(expected) if by_name else expected
-    expected = expected[::-1] if descending else expected
-    found: list[tuple[int, str]] = []
+            name = f"{'many' if number % 7 else 'few'}/{number * 37 % 700:03d}"
+            documents[name] = {"TrainingJobStatus": f"Status{number % 3}"}
+            if number % 5:  # the others come first
+                documents[name]["LastModifiedTime"] = number * 11 % 200 / 2
+            store.put("training-job", name, {})
+            store.put("other", f"few/{number}", documents[name])
+        for name, document in documents.items():
+            store.put("training-job", name, document)
+
+    def place(item: tuple[int, tuple[str, Any]]) -> Any:
+        number, (name, document) = item
+        times = document.get("LastModifiedTime", 0), number
+        status = document["TrainingJobStatus"], number
+        return {"creation": number, "name": name, "modification": times, "status": status}[order]
+
+    ordered = sorted(enumerate(documents.items()), key=place, reverse=descending)
+    expected = [name for _, (name, _) in ordered if name.startswith(prefix)]
+    found: list[orders.Found] = []
     while True:
-        last = found[-1][by_name] if found else None
+        last = found[-1].place if found else None
         batch = store.places(
-            Selection("kind", prefix), 90, by_name=by_name, after=last, descending=descending
+            Selection("training-job", prefix),
+            90,
+            order=ORDERS[order],
+            after=last,
+            descending=descending,
         )
         found += batch
         if len(batch) < 90:
             break
-    assert [name for _, name in found] == expected
+    assert [each.name for each in found] == expected
+
+
+def test_a_selection_by_status_is_one_of_the_exact_status(store: Store) -> None:
+    for number, status in enumerate(("Failed", "failed", "Completed", "Failed")):
+        store.put("training-job", str(number), {"TrainingJobStatus": status})
+        store.put("endpoint", str(number), {"TrainingJobStatus": status})
+    failed = Selection("training-job", status="Failed")
+    for order in ORDERS.values():
+        assert [each.name for each in store.places(failed, 9, order=order)] == ["0", "3"]
+    assert not store.places(Selection("endpoint", status="Failed"), 9)
+
+
+def test_a_document_that_is_not_json_to_sqlite_comes_first(store: Store) -> None:
+    store.put("kind", "a", {"LastModifiedTime": 5.0})
+    store.put("kind", "b", {"LastModifiedTime": 7.0, "value": float("nan")})
+    found = store.places(Selection("kind"), 9, order=orders.MODIFICATION)
+    assert [each.name for each in found] == ["b", "a"]
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_an_order_is_read_from_its_index_and_not_sorted(store: Store, order: str) -> None:
+    wanted = ORDERS[order]
+    for after in (None, 5 if order == "creation" else "a" if order == "name" else (5, 5)):
+        statements: list[str] = []
+        store._connection.set_trace_callback(statements.append)
+        store.places(Selection("kind"), 9, order=wanted, after=after, descending=True)
+        store._connection.set_trace_callback(None)
+        plan = store._connection.execute(f"EXPLAIN QUERY PLAN {statements[-1]}").fetchall()
+        assert len(plan) == 1
+        assert f"INDEX {wanted.index}" in plan[0][-1]
+        assert after is None or plan[0][-1].count("=?") + plan[0][-1].count("<?") == 2, plan

@@ -7,6 +7,7 @@ from pathlib import Path
 
 _SUITE = """
 import datetime
+import sys
 
 import boto3
 from moto import mock_aws
@@ -18,7 +19,10 @@ class Frozen(datetime.datetime):
 
 @mock_aws
 def test_requests_are_signed_with_the_real_time(monkeypatch):
-    monkeypatch.setattr(datetime, "datetime", Frozen)
+    real = datetime.datetime
+    for module in list(sys.modules.values()):  # as freezegun does
+        for name in [n for n, v in list(vars(module).items()) if v is real]:
+            monkeypatch.setattr(module, name, Frozen)
     boto3.client("sagemaker", region_name="us-east-1").create_experiment(ExperimentName="e")
 
 @mock_aws

@@ -6,6 +6,7 @@ from emulator_process import IMAGES
 
 import sagemaker_emulator
 from suites import sdk_suite
+from suites.account import shell
 
 
 def test_every_part_names_tests_of_a_fetched_folder() -> None:
@@ -19,9 +20,9 @@ def test_the_account_has_the_role_and_redirects_sts(tmp_path: Path) -> None:
     server = sagemaker_emulator.up(state=tmp_path / "state", images=IMAGES)
     try:
         sdk_suite._make_role(server)
-        shell = sdk_suite._shell(tmp_path / "state")
+        variables = shell(tmp_path / "state")
     finally:
         sagemaker_emulator.down(state=tmp_path / "state")
 
-    assert shell["AWS_ENDPOINT_URL"] == server["url"]
-    assert "sagemaker_emulator/client" in shell["PYTHONPATH"]
+    assert variables["AWS_ENDPOINT_URL"] == server["url"]
+    assert "sagemaker_emulator/client" in variables["PYTHONPATH"]

@@ -57,3 +57,22 @@ def test_a_repository_that_cannot_be_cloned_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(SourceError, match=r"cannot be cloned: .*SOURCE=folder"):
         source.fetch(tmp_path / "cache", None)
+
+
+def test_a_commit_is_fetched_by_its_whole_name(clone: Path, tmp_path: Path) -> None:
+    command = ["git", "-C", str(clone), "rev-parse", "HEAD"]
+    commit = subprocess.run(command, stdout=subprocess.PIPE, text=True).stdout.strip()
+    source = Source(f"file://{clone}", commit, ("tests",))
+
+    copy = source.fetch(tmp_path / "cache", None, tmp_path / "copy")
+
+    assert copy == tmp_path / "copy"
+    assert (copy / "tests" / "test_a.py").exists()
+
+
+def test_of_some_clones_the_one_with_the_revision_is_taken(clone: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    subprocess.run(["git", "init", "-q", str(other)], check=True)
+
+    assert Source("https://x.example/a", "1.0", ()).clone_with([other, clone]) == clone
+    assert Source("https://x.example/a", "2.0", ()).clone_with([other, clone]) is None

@@ -86,8 +86,8 @@ class AsyncInvocations:
         """The Ids of the requests on disk, whose bodies are not read, in the order they came."""
         selection, last = Selection(KIND, prefix), None
         while places := self._context.store.places(selection, _AT_ONCE, after=last):
-            last = places[-1][0]
-            yield from (identity for _, identity in places)
+            last = places[-1].place
+            yield from (found.name for found in places)
 
     def _append(self, endpoint: str, identity: str) -> None:
         with self._lock:

@@ -9,19 +9,24 @@ from __future__ import annotations
 import secrets
 import threading
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 
 from sagemaker_emulator.aws.context import Context
-from sagemaker_emulator.aws.numerals import is_finite
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.sagemaker.jobs.kinds import TRAINING, TUNING
+from sagemaker_emulator.sagemaker.tuning import trials, warm_start
+from sagemaker_emulator.sagemaker.tuning.definitions import (
+    Definition,
+    definition_of,
+    definitions_of,
+)
 from sagemaker_emulator.sagemaker.tuning.early_stopping import should_stop
 from sagemaker_emulator.sagemaker.tuning.request import trial_request
 from sagemaker_emulator.sagemaker.tuning.search import Search, grid_size, parse_ranges
 from sagemaker_emulator.storage.disk import retry_while_disk_full
 from sagemaker_emulator.storage.store import Document
 
-ENDED = ("Completed", "Failed", "Stopped")
 # The service gives up when this many trials have failed and none has succeeded.
 _MOST_FAILURES = 5
 _STOPPED, _SATISFIED, _HOPELESS = "stopped", "satisfied", "hopeless"
@@ -50,16 +55,19 @@ class Tuner(threading.Thread):
         self._histories: dict[str, list[float]] = {}  # of the objective, by completed trial
         document = self._document()
         self._config = document["HyperParameterTuningJobConfig"]
-        self._definition = document["TrainingJobDefinition"]
-        objective = self._config["HyperParameterTuningJobObjective"]
-        self._metric: str = objective["MetricName"]
-        self._maximize: bool = objective["Type"] == "Maximize"
-        self._ranges = parse_ranges(self._config["ParameterRanges"])
-        self._limit: int = self._config["ResourceLimits"].get(
-            "MaxNumberOfTrainingJobs"
-        ) or grid_size(self._ranges)
+        self._definitions = definitions_of(document)
+        self._maximize = self._definitions[0].maximize
+        self._ranges = {each.name: parse_ranges(each.ranges) for each in self._definitions}
+        most: int | None = self._config["ResourceLimits"].get("MaxNumberOfTrainingJobs")
+        # How many trials each definition can have at most.
+        self._shares = {
+            name: grid_size(ranges) if self._config["Strategy"] == "Grid" else most or 0
+            for name, ranges in self._ranges.items()
+        }
+        self._limit = most or sum(self._shares.values())
         self._parallel: int = self._config["ResourceLimits"]["MaxParallelTrainingJobs"]
         self._trials: list[Document] = document["Trials"]
+        self._rivals = warm_start.best_of_parents(context.store, document)
 
     def run(self) -> None:
         """Run trials to the end; a fault of the emulator fails the job."""
@@ -72,20 +80,23 @@ class Tuner(threading.Thread):
             raise
 
     def _run(self) -> None:
-        search = Search(
-            self._config["Strategy"],
-            self._ranges,
-            self._maximize,
-            self._limit,
-            self._config.get("RandomSeed"),
-        )
-        self._recall(search)
+        searches = {
+            name: Search(
+                self._config["Strategy"],
+                ranges,
+                self._maximize,
+                self._limit // len(self._ranges),
+                self._config.get("RandomSeed"),
+            )
+            for name, ranges in self._ranges.items()
+        }
+        self._recall(searches)
         stopped: set[str] = set()
         while not self._closing.is_set():
             ending = self._ending()
             while not ending and self._room():
-                self._begin(search)
-            running = [trial for trial in self._trials if _runs(trial)]
+                self._begin(searches)
+            running = [trial for trial in self._trials if trials.runs(trial)]
             for trial in running:
                 name = trial["TrainingJobName"]
                 if name not in stopped and (ending in (_STOPPED, _SATISFIED) or self._lags(trial)):
@@ -96,39 +107,47 @@ class Tuner(threading.Thread):
                 return
             self._context.store.wait(_LONGEST_WAIT)
             for trial in running:
-                self._update(trial, search)
+                self._update(trial, searches[trials.definition_name(trial)])
 
     def _document(self) -> Document:
         document = self._context.store.get(TUNING.resource, self._job)
         assert document is not None
         return document
 
-    def _recall(self, search: Search) -> None:
+    def _recall(self, searches: Mapping[str, Search]) -> None:
         """Learn again from trials of an earlier process; those that died with it do not count."""
-        for trial in [trial for trial in self._trials if _runs(trial)]:
+        for trial in [trial for trial in self._trials if trials.runs(trial)]:
             self._describe(trial)
             reason = trial.get("FailureReason", "")
             if trial["TrainingJobStatus"] == "Failed" and reason.startswith("InternalServerError"):
                 self._trials.remove(trial)
         for trial in self._trials:
-            objective = _objective(trial)
-            if objective is not None and not _runs(trial):
+            objective = trials.objective(trial)
+            if objective is not None and not trials.runs(trial):
+                search = searches[trials.definition_name(trial)]
                 search.recall(trial["TunedHyperParameters"], objective)
-        search.skip([trial["TunedHyperParameters"] for trial in self._trials])
+        warm_start.teach(self._context.store, self._document(), searches, self._ranges)
+        for name, search in searches.items():
+            own = [trial for trial in self._trials if trials.definition_name(trial) == name]
+            search.skip([trial["TunedHyperParameters"] for trial in own])
 
     def _ending(self) -> str:
         """Why no more trials begin (_STOPPED, _SATISFIED, _HOPELESS), or an empty string."""
         if self._document()["HyperParameterTuningJobStatus"] == "Stopping":
             return _STOPPED
-        ended = [trial for trial in self._trials if not _runs(trial)]
+        ended = [trial for trial in self._trials if not trials.runs(trial)]
         failed = [trial for trial in ended if trial["TrainingJobStatus"] == "Failed"]
         if len(failed) >= _MOST_FAILURES and len(failed) == len(ended):
             return _HOPELESS
         criteria = self._config.get("TuningJobCompletionCriteria", {})
         target = criteria.get("TargetObjectiveMetricValue")
-        best = self._best()
-        value = _objective(best) if best else None
-        if target is not None and value is not None and self._better(value, target, equal=True):
+        best = trials.best(self._trials, self._maximize)
+        value = trials.objective(best) if best else None
+        if (
+            target is not None
+            and value is not None
+            and (value == target or trials.is_better(value, target, self._maximize))
+        ):
             return _SATISFIED
         patience = criteria.get("BestObjectiveNotImproving", {}).get(
             "MaxNumberOfTrainingJobsNotImproving"
@@ -141,11 +160,23 @@ class Tuner(threading.Thread):
         return ""
 
     def _room(self) -> bool:
-        running = sum(_runs(trial) for trial in self._trials)
+        running = sum(trials.runs(trial) for trial in self._trials)
         return running < self._parallel and len(self._trials) < self._limit
 
-    def _begin(self, search: Search) -> None:
+    def _next_definition(self) -> Definition:
+        """The one with the fewest trials: several take turns; a grid that is used up has none."""
+        counts = dict.fromkeys(self._shares, 0)
+        for trial in self._trials:
+            counts[trials.definition_name(trial)] += 1
+        unspent = [
+            each for each in self._definitions if counts[each.name] < self._shares[each.name]
+        ]
+        return min(unspent, key=lambda each: counts[each.name])
+
+    def _begin(self, searches: Mapping[str, Search]) -> None:
         name = f"{self._job}-{len(self._trials) + 1:03d}-{secrets.token_hex(4)}"
+        definition = self._next_definition()
+        search = searches[definition.name]
         tuned = search.propose(name)
         trial: Document = {
             "TrainingJobName": name,
@@ -156,12 +187,12 @@ class Tuner(threading.Thread):
             "TunedHyperParameters": tuned,
             "ObjectiveStatus": "Pending",
         }
-        if "DefinitionName" in self._definition:
-            trial["TrainingJobDefinitionName"] = self._definition["DefinitionName"]
+        if definition.name:
+            trial["TrainingJobDefinitionName"] = definition.name
         self._trials.append(trial)
         self._save()
         try:
-            request = trial_request(self._definition, name, tuned, self._metric)
+            request = trial_request(definition, name, tuned)
             self._context.call("CreateTrainingJob", **request)
         except ApiError as error:
             trial |= {"TrainingJobStatus": "Failed", "FailureReason": f"ClientError: {error}"}
@@ -191,17 +222,18 @@ class Tuner(threading.Thread):
         for key in ("TrainingJobStatus", "TrainingStartTime", "TrainingEndTime", "FailureReason"):
             if key in described:
                 trial[key] = described[key]
-        if _runs(trial):
+        if trials.runs(trial):
             return
         values = {
             entry["MetricName"]: entry["Value"]
             for entry in described.get("FinalMetricDataList", [])
         }
-        if self._metric in values and trial["TrainingJobStatus"] != "Failed":
+        metric = definition_of(self._definitions, trial).metric
+        if metric in values and trial["TrainingJobStatus"] != "Failed":
             trial["ObjectiveStatus"] = "Succeeded"
             trial["FinalHyperParameterTuningJobObjectiveMetric"] = {
-                "MetricName": self._metric,
-                "Value": values[self._metric],
+                "MetricName": metric,
+                "Value": values[metric],
             }
         else:
             trial["ObjectiveStatus"] = "Failed"
@@ -209,8 +241,8 @@ class Tuner(threading.Thread):
     def _update(self, trial: Document, search: Search) -> None:
         before = trial["TrainingJobStatus"]
         self._describe(trial)
-        if not _runs(trial):
-            search.tell(trial["TrainingJobName"], _objective(trial))
+        if not trials.runs(trial):
+            search.tell(trial["TrainingJobName"], trials.objective(trial))
         if trial["TrainingJobStatus"] != before:
             self._save()
 
@@ -218,16 +250,22 @@ class Tuner(threading.Thread):
         """Whether the trial should be stopped early (TrainingJobEarlyStoppingType Auto)."""
         if self._config.get("TrainingJobEarlyStoppingType", "Off") != "Auto":
             return False
-        for other in self._trials:
-            name = other["TrainingJobName"]
-            if other["TrainingJobStatus"] == "Completed" and name not in self._histories:
-                self._histories[name] = self._history(name)
-        current = self._history(trial["TrainingJobName"])
-        return should_stop(current, list(self._histories.values()), self._maximize)
+        alike = [
+            each
+            for each in self._trials
+            if trials.definition_name(each) == trials.definition_name(trial)
+        ]
+        completed = [each for each in alike if each["TrainingJobStatus"] == "Completed"]
+        for other in completed:
+            if other["TrainingJobName"] not in self._histories:
+                self._histories[other["TrainingJobName"]] = self._history(other)
+        earlier = [self._histories[each["TrainingJobName"]] for each in completed]
+        return should_stop(self._history(trial), earlier, self._maximize)
 
-    def _history(self, trial: str) -> list[float]:
+    def _history(self, trial: Document) -> list[float]:
         """The objective after each of the trial's epochs so far."""
-        return self._context.jobs.metric_history(trial, self._metric)
+        metric = definition_of(self._definitions, trial).metric
+        return self._context.jobs.metric_history(trial["TrainingJobName"], metric)
 
     def _stop_trial(self, name: str) -> None:
         try:
@@ -236,63 +274,27 @@ class Tuner(threading.Thread):
             # It ended by itself in the meantime.
             return
 
-    def _better(self, value: float, than: float, equal: bool = False) -> bool:
-        if value == than:
-            return equal
-        return value > than if self._maximize else value < than
-
-    def _best(self) -> Document | None:
-        best: Document | None = None
-        for trial in self._trials:
-            value = _objective(trial)
-            if value is None:
-                continue
-            if best is None or self._better(value, _objective(best) or 0.0):
-                best = trial
-        return best
-
     def _finish(self, ending: str) -> None:
         if ending == _STOPPED:
             self._save("Stopped")
-        elif self._best():
+        elif trials.best(self._trials, self._maximize):
             self._save("Completed")
         else:
-            self._save("Failed", self._why())
-
-    def _why(self) -> str:
-        failed = [t for t in self._trials if t["TrainingJobStatus"] == "Failed"]
-        if failed:
-            last = failed[-1]
-            return (
-                f"No training job succeeded after {len(self._trials)} attempts. The last that "
-                f"failed, {last['TrainingJobName']}: {last.get('FailureReason', '')}"
-            )[:1024]
-        return (
-            f"No training job reported the objective metric {self._metric}: its regular "
-            "expression in MetricDefinitions matched no line of their logs."
-        )
+            self._save("Failed", trials.why_none(self._trials, self._definitions))
 
     def _save(self, status: str | None = None, reason: str | None = None) -> None:
-        statuses = [trial["TrainingJobStatus"] for trial in self._trials]
-        objectives = [trial["ObjectiveStatus"] for trial in self._trials]
         now = time.time()
         changes: Document = {
             "Trials": self._trials,
             "LastModifiedTime": now,
-            "TrainingJobStatusCounters": {
-                "Completed": statuses.count("Completed"),
-                "InProgress": statuses.count("InProgress") + statuses.count("Stopping"),
-                "RetryableError": 0,
-                "NonRetryableError": statuses.count("Failed"),
-                "Stopped": statuses.count("Stopped"),
-            },
-            "ObjectiveStatusCounters": {
-                name: objectives.count(name) for name in ("Succeeded", "Pending", "Failed")
-            },
+            **trials.counters(self._trials),
         }
-        best = self._best()
+        best = trials.best(self._trials, self._maximize)
         if best:
             changes["BestTrainingJob"] = best
+        if self._rivals:
+            rivals = [*self._rivals, *([best] if best else [])]
+            changes["OverallBestTrainingJob"] = trials.best(rivals, self._maximize)
         if status:
             changes |= {"HyperParameterTuningJobStatus": status, "HyperParameterTuningEndTime": now}
         if reason:
@@ -303,13 +305,3 @@ class Tuner(threading.Thread):
 
         if retry_while_disk_full(write, self._closing, f"tuning job {self._job}") is None:
             raise _Closing
-
-
-def _runs(trial: Document) -> bool:
-    return trial["TrainingJobStatus"] not in ENDED
-
-
-def _objective(trial: Document) -> float | None:
-    metric = trial.get("FinalHyperParameterTuningJobObjectiveMetric")
-    # An earlier version kept values that are not finite.
-    return float(metric["Value"]) if metric and is_finite(metric["Value"]) else None

@@ -4,7 +4,8 @@ import threading
 
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.sagemaker.jobs.kinds import TUNING
-from sagemaker_emulator.sagemaker.tuning.tuner import ENDED, Tuner
+from sagemaker_emulator.sagemaker.tuning.trials import ENDED
+from sagemaker_emulator.sagemaker.tuning.tuner import Tuner
 
 
 class Tuners:

@@ -15,6 +15,7 @@ from sagemaker_emulator.sagemaker.pipelines.language.retries import (
 from sagemaker_emulator.sagemaker.pipelines.language.step_types import RESOURCE_STEPS, resource_name
 from sagemaker_emulator.sagemaker.pipelines.run.execution_values import tracked
 from sagemaker_emulator.sagemaker.pipelines.run.step_run import StepRun, StoppedError
+from sagemaker_emulator.sagemaker.tuning.definitions import definitions_of
 
 _ALPHABET = string.ascii_letters + string.digits
 # The rank limit that the SDK's TuningStep.get_top_model_s3_uri names.
@@ -168,12 +169,11 @@ class StepResource:
         self, operation: str, tuning: str, described: dict[str, Any]
     ) -> dict[str, Any]:
         """List the trials that a definition can refer to by rank: `TrainingJobSummaries[0]`."""
-        objective = described["HyperParameterTuningJobConfig"]["HyperParameterTuningJobObjective"]
         return self._call(
             operation,
             HyperParameterTuningJobName=tuning,
             SortBy="FinalObjectiveMetricValue",
-            SortOrder="Descending" if objective["Type"] == "Maximize" else "Ascending",
+            SortOrder="Descending" if definitions_of(described)[0].maximize else "Ascending",
             MaxResults=_RANKED_TRIALS,
         )
 

@@ -2,7 +2,8 @@
 
 Contract: algorithm_mode/train.py of aws/sagemaker-xgboost-container. Each round prints
 `[0]#011train-rmse:1.00000#011validation-rmse:1.10000`, as the log of a job on AWS has it, where a
-tab becomes `#011`. The model is the file `xgboost-model`.
+tab becomes `#011`. The model is the file `xgboost-model`: a pickled booster in images before 1.3-1;
+in later ones what XGBoost saves.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from __future__ import annotations
 import inspect
 import json
 import os
+import pickle
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -25,6 +27,9 @@ from hyperparameters import UserError
 MODEL = "xgboost-model"
 _CHECKPOINT = "xgboost-checkpoint"
 _KEPT_CHECKPOINTS = 5
+# Callbacks are classes since XGBoost 1.3; before, they are functions.
+_Callback: Any = getattr(xgboost.callback, "TrainingCallback", object)
+_BEFORE_1_3 = _Callback is object
 
 
 def train(root: Path, given: Mapping[str, str]) -> int:
@@ -50,7 +55,7 @@ def _train(root: Path, given: Mapping[str, str]) -> None:
         raise UserError("Missing required channel: train")
     if unknown := inputs.keys() - {"train", "validation", "code"}:
         raise UserError(f"Extraneous channel found: {', '.join(sorted(unknown))}")
-    parameters = hyperparameters.check(given)
+    parameters = hyperparameters.check(given, xgboost.__version__)
     kind = channels.format_of(inputs["train"].get("ContentType"))
     weighted = bool(parameters.pop("csv_weights", 0))
     data = {
@@ -63,7 +68,15 @@ def _train(root: Path, given: Mapping[str, str]) -> None:
     if "validation" in data:
         print(f"Validation matrix has {data['validation'].num_row()} rows", flush=True)
     booster = _boost(parameters, data, root)
-    booster.save_model(str(root / "model" / MODEL))
+    _save(booster, root / "model" / MODEL)
+
+
+def _save(booster: xgboost.Booster, path: Path) -> None:
+    """Write a model as the image of this version of XGBoost does."""
+    if _BEFORE_1_3:
+        path.write_bytes(pickle.dumps(booster, protocol=4))
+    else:
+        booster.save_model(str(path))
 
 
 def _boost(
@@ -88,7 +101,11 @@ def _boost(
     if saves:
         callbacks.append(_SaveEachRound(root / "model" / MODEL))
         signal.signal(signal.SIGTERM, _end)
-    if patience and judged and "validation" in data:
+    old: dict[str, Any] = {}
+    if _BEFORE_1_3:
+        callbacks = [_as_function(callback) for callback in callbacks]
+        old["early_stopping_rounds"] = patience
+    elif patience and judged and "validation" in data:
         callbacks.append(
             xgboost.callback.EarlyStopping(
                 rounds=patience,
@@ -110,6 +127,7 @@ def _boost(
         xgb_model=start,
         verbose_eval=False,
         **{"custom_metric" if "custom_metric" in named else "feval": measure},
+        **old,
     )
 
 
@@ -117,7 +135,20 @@ def _end(number: int, frame: FrameType | None) -> None:
     os._exit(0)  # what was saved after the last round is the model
 
 
-class _Report(xgboost.callback.TrainingCallback):  # type: ignore[misc]
+def _as_function(callback: Any) -> Callable[[Any], None]:
+    """A callback for versions before 1.3, which give it a record of the round."""
+
+    def call(round_: Any) -> None:
+        log: dict[str, dict[str, list[float]]] = {}
+        for name, value in round_.evaluation_result_list:  # such as train-rmse
+            data, _, metric = name.partition("-")
+            log.setdefault(data, {})[metric] = [value]
+        callback.after_iteration(round_.model, round_.iteration, log)
+
+    return call
+
+
+class _Report(_Callback):  # type: ignore[misc]
     """Prints the metrics of each round."""
 
     def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
@@ -130,7 +161,7 @@ class _Report(xgboost.callback.TrainingCallback):  # type: ignore[misc]
         return False
 
 
-class _SaveEachRound(xgboost.callback.TrainingCallback):  # type: ignore[misc]
+class _SaveEachRound(_Callback):  # type: ignore[misc]
     """Keeps a model for a job that is stopped."""
 
     def __init__(self, path: Path) -> None:
@@ -138,12 +169,12 @@ class _SaveEachRound(xgboost.callback.TrainingCallback):  # type: ignore[misc]
 
     def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
         new = self._path.with_name(f".{self._path.name}")
-        model.save_model(str(new))
+        _save(model, new)
         new.replace(self._path)
         return False
 
 
-class _Checkpoints(xgboost.callback.TrainingCallback):  # type: ignore[misc]
+class _Checkpoints(_Callback):  # type: ignore[misc]
     """Keeps the models of the last rounds, `xgboost-checkpoint.N`, as AWS's image names them."""
 
     def __init__(self, folder: Path, done: int) -> None:

@@ -27,6 +27,7 @@ _NOT_RUN = {
     "_num_cv_round": "train once for each fold",
     "use_dask_gpu_training": "leave it out",
 }
+_WITH_SILENT = ("0.", "1.0.")  # later versions have verbosity alone
 Allowed = Callable[[Any], bool]
 
 
@@ -47,6 +48,7 @@ _INTEGERS: dict[str, Allowed] = {
     "csv_weights": _at_least(0, 1),
     "early_stopping_rounds": _at_least(1),
     "verbosity": _at_least(0, 3),
+    "silent": _at_least(0, 1),
     "nthread": _at_least(1),
     "max_depth": _at_least(0),
     "refresh_leaf": _at_least(0, 1),
@@ -103,8 +105,12 @@ _TEXTS: dict[str, Allowed] = {
 }
 
 
-def check(given: Mapping[str, str]) -> dict[str, Any]:
+def check(given: Mapping[str, str], version: str) -> dict[str, Any]:
     """Return the hyperparameters with their types, aliases replaced.
+
+    Args:
+        given: As the job has them.
+        version: Of XGBoost, such as 1.7.4; `silent` is known before 1.2.
 
     Raises:
         UserError: One is missing, unknown, of another type or out of its range.
@@ -112,6 +118,8 @@ def check(given: Mapping[str, str]) -> dict[str, Any]:
     named = {ALIASES.get(name, name): value for name, value in given.items()}
     if "num_round" not in named:
         raise UserError("Missing required hyperparameter: num_round")
+    if "silent" in named and not version.startswith(_WITH_SILENT):
+        raise UserError("Extraneous hyperparameter found: silent")
     checked = {name: _checked(name, value) for name, value in named.items()}
     objective = checked.get("objective", "")
     if objective in ("multi:softmax", "multi:softprob") and "num_class" not in checked:

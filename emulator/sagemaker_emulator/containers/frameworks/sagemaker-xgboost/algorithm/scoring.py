@@ -41,8 +41,7 @@ class Algorithm:
         if not files:
             raise RuntimeError(f"there is no model file in {folder}")
         self._booster = _load(files[0])
-        learner = json.loads(self._booster.save_config())["learner"]
-        self._features = int(learner["learner_model_param"]["num_feature"])
+        self._features = _features(self._booster)
         # What a batch transform asks for.
         self.execution_parameters = {
             "MaxConcurrentTransforms": os.cpu_count() or 1,
@@ -72,16 +71,28 @@ class Algorithm:
 
 
 def _load(path: Path) -> Any:
-    """A booster as XGBoost saves it, or pickled, as versions before 1.0 did."""
+    """A booster, pickled as images before 1.3-1 do, or as XGBoost saves it: in AWS's order.
+
+    A version that is asked to load a pickle as its own file may abort the process.
+    """
+    try:
+        return pickle.loads(path.read_bytes())
+    except Exception as error:  # whatever bytes that are no pickle make it raise
+        pickled = error
     booster = xgboost.Booster()
     try:
         booster.load_model(str(path))
     except xgboost.core.XGBoostError as error:
-        try:
-            return pickle.loads(path.read_bytes())
-        except Exception:
-            raise RuntimeError(f"Model {path} cannot be loaded: {error}") from None
+        raise RuntimeError(f"Model {path} cannot be loaded: {pickled}; {error}") from None
     return booster
+
+
+def _features(booster: Any) -> int | None:
+    """How many features a model has; None where a version before 1.0 does not know."""
+    if not hasattr(booster, "save_config"):
+        return len(booster.feature_names or ()) or None
+    learner = json.loads(booster.save_config())["learner"]
+    return int(learner["learner_model_param"]["num_feature"])
 
 
 def _predict(booster: Any, rows: xgboost.DMatrix) -> Any:
