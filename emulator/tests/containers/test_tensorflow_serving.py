@@ -23,7 +23,7 @@ def serving(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
     import tensorflow_model
 
     yield SimpleNamespace(saved=saved_models, tensorflow=tensorflow_model)
-    for name in ("saved_models", "tensorflow_model", "model_server"):
+    for name in ("saved_models", "tensorflow_model", "framework_server"):
         sys.modules.pop(name, None)
 
 

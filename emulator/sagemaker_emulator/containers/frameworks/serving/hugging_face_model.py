@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import transformers.file_utils
+from framework_server import Answer, Context, install_requirements
 from mms.service import PredictionException
-from model_server import Answer, Context, install_requirements
 
 if not hasattr(transformers.file_utils, "is_tf_available"):  # of 5.0 or later, without TensorFlow
     transformers.file_utils.is_tf_available = lambda: False

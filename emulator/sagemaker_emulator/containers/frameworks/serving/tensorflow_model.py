@@ -17,7 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from model_server import Answer, install_requirements
+from framework_server import Answer, install_requirements
 from saved_models import SavedModels
 
 
