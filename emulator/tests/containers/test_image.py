@@ -113,6 +113,10 @@ def test_wrong_image_file_is_refused(tmp_path: Path, content: str, message: str)
             "torch==2.6.0 transformers==5.5.3 accelerate==1.4",
         ),
         ("tensorflow-training:2.19.0-cpu-py312-ubuntu22.04-sagemaker", "tensorflow==2.19.0"),
+        (
+            "tensorflow-training:2.14.1-cpu-py310-ubuntu20.04-sagemaker",
+            "tensorflow==2.14.1 sagemaker-training==4.9.0",
+        ),
         ("tensorflow-inference:2.12.1-cpu-py310-x", "tensorflow==2.12.1 numpy==1.23.5"),
     ],
 )

@@ -16,6 +16,7 @@ pytestmark = [
     pytest.mark.skipif("EMULATOR_FRAMEWORKS" not in os.environ, reason="make test-frameworks"),
     pytest.mark.timeout(1800),
 ]
+TAGS = ["2.14.1-cpu-py310-ubuntu20.04-sagemaker", "2.19.0-cpu-py312-ubuntu22.04-sagemaker"]
 SCRIPT = """
 import argparse, os
 import numpy
@@ -43,7 +44,7 @@ def output_handler(response, context):
 """
 
 
-@pytest.mark.parametrize("tag", ["2.19.0-cpu-py312-ubuntu22.04-sagemaker"])
+@pytest.mark.parametrize("tag", TAGS)
 def test_script_trains_and_its_model_is_served(
     emulator: Emulator, until: Callable[..., Any], name: str, tag: str
 ) -> None:
