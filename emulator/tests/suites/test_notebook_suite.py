@@ -124,9 +124,10 @@ def test_what_is_refused_by_name_is_not_there() -> None:
     assert results.Kept.from_run("s", [result]).absent == {"aws CreateX": 1}
 
 
-def test_less_than_a_notebook_is_to_make_is_a_difference() -> None:
+def test_more_or_less_than_a_notebook_is_to_make_is_a_difference() -> None:
     assert _judge(training_job=1).outcome == PASSES
-    assert _judge(training_job=2).why == "1 of 2: training job"
+    assert _judge(training_job=2).why == "training job: 1 ended well instead of 2"
+    assert _judge(training_job=0).outcome == DIFFERS
 
 
 def test_only_what_fails_by_design_may_fail() -> None:
