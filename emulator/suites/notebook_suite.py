@@ -47,7 +47,7 @@ class Notebook:
     Attributes:
         source: The repository, and the folder that the notebook needs.
         path: The notebook in it.
-        makes: How many of some kinds (`notebook_ends.KINDS`) it leaves, ended well. No more, either:
+        makes: How many of some kinds (`notebook_ends.KINDS`) it leaves, ended well. No more, as
             a step that is in the cache runs no job.
         fails: What fails by the notebook's own design, as a regular expression.
         packages: What it imports beside what Studio's environment has.
