@@ -42,6 +42,8 @@ SOURCE = Source(
         (r'DEMO-breast-cancer-prediction/"', 'DEMO-breast-cancer-prediction"'),
         (r'((?i:pipeline_?definition)"?[:=] ?)" "', rf"\1'{_DEFINITION}'"),
         (r'"some-pipeline-definition"', f"'{_DEFINITION}'"),
+        # An algorithm of AWS's whose code is not public.
+        (r"\b\d{12}(\.dkr\.ecr\.[\w.-]+)/factorization-machines:1", r"123456789012\1/plain:1"),
         (r"(ExecutionRoleArn=\S+,)(\s+VpcConfig=)", rf"\1 {_CONTAINER},\2"),
     ),
 )
@@ -95,7 +97,7 @@ def run(service: str, folder: Path, cache: Path, results: Path, arguments: list[
         "SUITE_RESULTS": str(results),
         "SUITE_REASONS": str(_HERE / "reasons" / "moto.txt"),
     }
-    command = [sys.executable, "-m", "pytest", "-q", "--tb=short", "--timeout=60"]
+    command = [sys.executable, "-m", "pytest", "-q", "--tb=short", "--timeout=120"]
     command += ["-p", "suites.outcomes", "-p", "suites.moto_plugin", "-p", "no:cacheprovider"]
     command += [f"tests/test_{service}", *arguments]
     with results.with_suffix(".log").open("w") as log:

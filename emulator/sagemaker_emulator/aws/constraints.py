@@ -3,10 +3,13 @@
 from collections.abc import Iterator
 from typing import Any
 
-from botocore.model import Shape
+from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from sagemaker_emulator.aws import patterns
 
+# Members whose values AWS does not show either, by the tests of CloudWatch Logs that
+# github.com/getmoto/moto has run against AWS (test_get_log_events_using_arn).
+_UNSHOWN = {"logGroupIdentifier"}
 _LONGEST = 1024  # characters of a value in a message; AWS shows all of it
 _CONSTRAINTS = ("enum", "max", "min", "pattern")  # in the order in which AWS lists them
 _MEASURED = ("string", "list", "map", "integer", "long", "float", "double")
@@ -49,21 +52,39 @@ def all_of(shape: Shape) -> list[str]:
     return [_text(key, shape) for key in _CONSTRAINTS if key in shape.metadata]
 
 
-def fault(value: Any, path: str, constraint: str) -> str:
-    """What is wrong with a value that breaks a constraint."""
-    return f"Value {shown(value)} at '{path}' failed to satisfy constraint: {constraint}"
+def fault(shape: Shape, value: Any, path: str, constraint: str) -> str:
+    """What is wrong with a value that breaks a constraint; what is sensitive is not shown."""
+    if shape.metadata.get("sensitive") or path in _UNSHOWN:
+        return f"Value at '{path}' failed to satisfy constraint: {constraint}"
+    return f"Value {shown(value, shape)} at '{path}' failed to satisfy constraint: {constraint}"
 
 
-def shown(value: Any) -> str:
-    """A value as AWS's messages have it: a list as `[a, b]`, a structure or map as `{a=b}`."""
-    if isinstance(value, dict):
-        value = "{" + ", ".join(f"{key}={_bare(item)}" for key, item in value.items()) + "}"
-    elif isinstance(value, list | tuple):
-        value = f"[{', '.join(map(_bare, value))}]"
+def shown(value: Any, shape: Shape | None = None) -> str:
+    """A value as AWS's messages have it.
+
+    A list is `[a, b]`, a map `{a=b}`, a structure `Tag(key=a, value=null)`, as in the recordings of
+    AWS of github.com/localstack/localstack (events/test_events.snapshot.json).
+    """
     # Half a character could not be printed by whoever reads the message.
-    text = str(value).encode(errors="backslashreplace").decode()
+    text = _plain(value, shape).encode(errors="backslashreplace").decode()
     return f"'{text[:_LONGEST]}...'" if len(text) > _LONGEST else f"'{text}'"
 
 
-def _bare(value: Any) -> str:
-    return shown(value)[1:-1] if isinstance(value, dict | list | tuple) else str(value)
+def _plain(value: Any, shape: Shape | None) -> str:
+    if shape and shape.metadata.get("sensitive"):
+        return "***"
+    match shape, value:
+        case StructureShape(), dict():
+            members = (
+                f"{name[:1].lower()}{name[1:]}={_plain(value.get(name), member)}"
+                for name, member in shape.members.items()
+            )
+            return f"{shape.name}({', '.join(members)})"
+        case ListShape(), list() | tuple():
+            return f"[{', '.join(_plain(item, shape.member) for item in value)}]"
+        case MapShape(), dict():
+            items = (f"{key}={_plain(item, shape.value)}" for key, item in value.items())
+            return f"{{{', '.join(items)}}}"
+        case _, None:
+            return "null"
+    return str(value)

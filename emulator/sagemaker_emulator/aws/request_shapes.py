@@ -13,7 +13,7 @@ from sagemaker_emulator.aws import constraints, numerals
 from sagemaker_emulator.aws.constraints import shown
 from sagemaker_emulator.errors import ApiError, invalid
 
-# Whose texts on the elements of a list or map end with "Member must not be null".
+# Whose texts on enumerated or numeric elements end with "Member must not be null".
 _NAMES_NULL = {"lambda"}
 
 
@@ -21,7 +21,7 @@ class _Faults(list[str]):
     """What is wrong with a request.
 
     Args:
-        names_null: whether texts on elements say that they must not be null.
+        names_null: whether texts on enumerated or numeric elements say that none may be null.
     """
 
     def __init__(self, *, names_null: bool) -> None:
@@ -34,8 +34,8 @@ def parse(shape: Shape | None, value: Mapping[str, Any], service: str = "") -> A
 
     Messages name a member as AWS's do: `productionVariants.1.member.modelName`. Of a list or a map
     whose elements break their constraints, all is shown, once, with every constraint, as in
-    github.com/aws/sagemaker-python-sdk/issues/314 and, for Lambda, in
-    github.com/aws-cloudformation/cfn-lint/issues/4428.
+    github.com/aws/sagemaker-python-sdk/issues/314 and, for Lambda, in the recordings of AWS of
+    github.com/localstack/localstack, tests/aws/services/lambda_/test_lambda_api.snapshot.json.
 
     Args:
         shape: The operation's input shape; None where it takes no input.
@@ -120,7 +120,7 @@ def _parse(
         return value
     if not is_element:
         for constraint in constraints.broken(shape, value):
-            faults.append(constraints.fault(value, path, constraint))
+            faults.append(constraints.fault(shape, value, path, constraint))
     match shape:
         case StructureShape():
             return _structure(shape, value, path, faults)
@@ -129,7 +129,7 @@ def _parse(
                 _parse(shape.member, item, f"{path}.{index}.member", faults, is_element=True)
                 for index, item in enumerate(value, 1)
             ]
-            _elements(shape.member, value, "Member", value, path, faults)
+            _elements(shape, shape.member, value, "Member", value, path, faults)
             return items
         case MapShape():
             for key in value:
@@ -140,8 +140,8 @@ def _parse(
                 )
                 for key, item in value.items()
             }
-            _elements(shape.key, value, "Map keys", value, path, faults)
-            _elements(shape.value, value.values(), "Map value", value, path, faults)
+            _elements(shape, shape.key, value, "Map keys", value, path, faults)
+            _elements(shape, shape.value, value.values(), "Map value", value, path, faults)
             return parsed
         case StringShape():
             if any("\ud800" <= letter <= "\udfff" for letter in value):
@@ -237,14 +237,21 @@ def _short(key: str) -> str:
 
 
 def _elements(
-    shape: Shape, items: Iterable[Any], what: str, whole: Any, path: str, faults: _Faults
+    shape: Shape,
+    element: Shape,
+    items: Iterable[Any],
+    what: str,
+    whole: Any,
+    path: str,
+    faults: _Faults,
 ) -> None:
     """Add one fault for all elements of a list or a map that break a constraint."""
-    if any(True for item in items for _ in constraints.broken(shape, item)):
-        texts = constraints.all_of(shape)
-        texts += ["Member must not be null"] if faults.names_null else []
+    if any(True for item in items for _ in constraints.broken(element, item)):
+        texts = constraints.all_of(element)
+        is_text = element.type_name == "string" and "enum" not in element.metadata
+        texts += ["Member must not be null"] if faults.names_null and not is_text else []
         text = f"{what} must satisfy constraint: [{', '.join(texts)}]"
-        faults.append(constraints.fault(whole, path, text))
+        faults.append(constraints.fault(shape, whole, path, text))
 
 
 def _blob(value: Any, path: str, faults: list[str]) -> bytes:

@@ -130,6 +130,34 @@ def test_value_of_another_type_is_no_matter_of_validation(
             "constraint: Member must satisfy constraint: [Member must satisfy enum value set: "
             "[x86_64, arm64], Member must not be null]",
         ),
+        (
+            "lambda",
+            "CreateAlias",
+            {
+                "FunctionName": "f",
+                "Name": "a",
+                "FunctionVersion": "1",
+                "RoutingConfig": {"AdditionalVersionWeights": {"2": 2.0}},
+            },
+            "Value '{2=2.0}' at 'routingConfig.additionalVersionWeights' failed to satisfy "
+            "constraint: Map value must satisfy constraint: [Member must have value less than or "
+            "equal to 1.0, Member must have value greater than or equal to 0.0, Member must not "
+            "be null]",
+        ),
+        (
+            "lambda",
+            "CreateAlias",
+            {
+                "FunctionName": "f",
+                "Name": "a",
+                "FunctionVersion": "1",
+                "RoutingConfig": {"AdditionalVersionWeights": {"$LATEST": 0.5}},
+            },
+            "Value '{$LATEST=0.5}' at 'routingConfig.additionalVersionWeights' failed to satisfy "
+            "constraint: Map keys must satisfy constraint: [Member must have length less than or "
+            "equal to 1024, Member must have length greater than or equal to 1, Member must "
+            "satisfy regular expression pattern: [0-9]+]",
+        ),
     ],
 )
 def test_elements_of_a_list_or_a_map_are_refused_together(
@@ -160,3 +188,51 @@ def test_response_holds_no_half_character() -> None:
     shape = service_model("sagemaker").operation_model("DescribeTrainingJob").output_shape
     document = {"FailureReason": "\udcff: é", "HyperParameters": {"\ud800": "x"}}
     assert present(shape, document) == {"FailureReason": "?: é", "HyperParameters": {"?": "x"}}
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "request_", "message"),
+    [
+        (
+            "sagemaker",
+            "CreateModelCard",
+            {"ModelCardName": "c", "ModelCardStatus": "Draft", "Content": "secret " * 20_000},
+            "Value at 'content' failed to satisfy constraint: Member must have length less than",
+        ),
+        (
+            "logs",
+            "GetLogEvents",
+            {"logGroupIdentifier": "secret*", "logStreamName": "s"},
+            r"Value at 'logGroupIdentifier' failed to satisfy constraint: Member must satisfy "
+            r"regular expression pattern: [\w#+=/:,.@-]*",
+        ),
+    ],
+)
+def test_values_that_aws_does_not_show_are_not_shown(
+    service: str, operation: str, request_: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ApiError) as raised:
+        parse(service_model(service).operation_model(operation).input_shape, request_)
+    assert message in raised.value.message
+    assert "secret" not in raised.value.message
+
+
+def test_structures_are_shown_with_every_member() -> None:
+    transformation = {"metricNamespace": "n", "metricValue": "1"}
+    request = {
+        "logGroupName": "g",
+        "filterName": "f",
+        "filterPattern": "",
+        "metricTransformations": [{**transformation, "metricName": name} for name in "ab"],
+    }
+    with pytest.raises(ApiError) as raised:
+        parse(service_model("logs").operation_model("PutMetricFilter").input_shape, request)
+    shown = ", ".join(
+        f"MetricTransformation(metricName={name}, metricNamespace=n, metricValue=1, "
+        "defaultValue=null, dimensions=null, unit=null)"
+        for name in "ab"
+    )
+    assert raised.value.message == (
+        f"1 validation error detected: Value '[{shown}]' at 'metricTransformations' failed to "
+        "satisfy constraint: Member must have length less than or equal to 1"
+    )

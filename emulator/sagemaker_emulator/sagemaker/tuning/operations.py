@@ -12,6 +12,7 @@ from sagemaker_emulator.aws.pages import MODIFIED, SORTED, Stored, page
 from sagemaker_emulator.errors import in_use, invalid, not_found
 from sagemaker_emulator.sagemaker import tags
 from sagemaker_emulator.sagemaker.jobs.kinds import RUNNING, TUNING
+from sagemaker_emulator.sagemaker.tuning import warm_start
 from sagemaker_emulator.sagemaker.tuning.definitions import definitions_of
 from sagemaker_emulator.sagemaker.tuning.request import HONOURED, KEPT, problem
 from sagemaker_emulator.storage.store import Document
@@ -33,7 +34,11 @@ def create_tuning_job(
     context: Context, request: types.CreateHyperParameterTuningJobRequestTypeDef
 ) -> Response:
     """Check a tuning job and begin it."""
-    why = problem(request) or _no_image(context, request)
+    why = (
+        problem(request)
+        or warm_start.problem(context.store, request)
+        or _no_image(context, request)
+    )
     if why:
         raise invalid(why)
     name = request["HyperParameterTuningJobName"]

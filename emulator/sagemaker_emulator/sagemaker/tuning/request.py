@@ -68,9 +68,8 @@ def problem(request: Mapping[str, Any]) -> str:
             f"Strategy {config['Strategy']} is not supported by the emulator; "
             f"{', '.join(STRATEGIES)} are."
         )
-    for key in ("WarmStartConfig", "Autotune"):
-        if key in request:
-            return f"{key} is not supported by the emulator."
+    if "Autotune" in request:
+        return "Autotune is not supported by the emulator."
     criteria = config.get("TuningJobCompletionCriteria", {})
     if criteria.get("ConvergenceDetected", {}).get("CompleteOnConvergence") == "Enabled":
         return "TuningJobCompletionCriteria.ConvergenceDetected is not supported by the emulator."

@@ -46,6 +46,15 @@ class Range:
     scale: str = "linear"
     values: tuple[str, ...] = ()
 
+    def holds(self, text: str | None) -> bool:
+        """Whether a hyperparameter's text is one of the values that are searched."""
+        if text is None or self.kind == "categorical":
+            return text in self.values
+        value = numerals.number(text)
+        if value is None or (self.kind == "integer" and not value.is_integer()):
+            return False
+        return self.low <= value <= self.high
+
 
 def parse_ranges(ranges: Mapping[str, Any]) -> list[Range]:
     """Read ParameterRanges.
@@ -228,5 +237,5 @@ def _inner(item: Range, text: str) -> Any:
     if item.kind == "categorical":
         return text
     if item.kind == "integer":
-        return int(text)
+        return int(float(text))
     return 1 - float(text) if item.scale == "reverse" else float(text)

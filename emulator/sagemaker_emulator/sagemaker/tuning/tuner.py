@@ -15,7 +15,7 @@ from contextlib import suppress
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.sagemaker.jobs.kinds import TRAINING, TUNING
-from sagemaker_emulator.sagemaker.tuning import trials
+from sagemaker_emulator.sagemaker.tuning import trials, warm_start
 from sagemaker_emulator.sagemaker.tuning.definitions import (
     Definition,
     definition_of,
@@ -67,6 +67,7 @@ class Tuner(threading.Thread):
         self._limit = most or sum(self._shares.values())
         self._parallel: int = self._config["ResourceLimits"]["MaxParallelTrainingJobs"]
         self._trials: list[Document] = document["Trials"]
+        self._rivals = warm_start.best_of_parents(context.store, document)
 
     def run(self) -> None:
         """Run trials to the end; a fault of the emulator fails the job."""
@@ -125,6 +126,7 @@ class Tuner(threading.Thread):
             if objective is not None and not trials.runs(trial):
                 search = searches[trials.definition_name(trial)]
                 search.recall(trial["TunedHyperParameters"], objective)
+        warm_start.teach(self._context.store, self._document(), searches, self._ranges)
         for name, search in searches.items():
             own = [trial for trial in self._trials if trials.definition_name(trial) == name]
             search.skip([trial["TunedHyperParameters"] for trial in own])
@@ -290,6 +292,9 @@ class Tuner(threading.Thread):
         best = trials.best(self._trials, self._maximize)
         if best:
             changes["BestTrainingJob"] = best
+        if self._rivals:
+            rivals = [*self._rivals, *([best] if best else [])]
+            changes["OverallBestTrainingJob"] = trials.best(rivals, self._maximize)
         if status:
             changes |= {"HyperParameterTuningJobStatus": status, "HyperParameterTuningEndTime": now}
         if reason:

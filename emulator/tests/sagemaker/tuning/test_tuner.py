@@ -15,6 +15,7 @@ from waiting import wait_until
 
 from sagemaker_emulator.errors import ApiError
 from sagemaker_emulator.sagemaker.tuning.early_stopping import should_stop
+from sagemaker_emulator.sagemaker.tuning.search import Search
 from sagemaker_emulator.storage import disk
 
 
@@ -25,7 +26,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     opened.stop_services()
 
 
-RANGES = {
+RANGES: dict[str, Any] = {
     "ContinuousParameterRanges": [{"Name": "lr", "MinValue": "0.1", "MaxValue": "0.9"}],
     "CategoricalParameterRanges": [{"Name": "batch", "Values": ["32", "64"]}],
 }
@@ -68,14 +69,18 @@ def begin(bench: Bench, request: dict[str, Any]) -> None:
     bench.call("CreateHyperParameterTuningJob", HyperParameterTuningJobName="t", **request)
 
 
-def describe(bench: Bench) -> dict[str, Any]:
-    return bench.call("DescribeHyperParameterTuningJob", HyperParameterTuningJobName="t")
+def describe(bench: Bench, name: str = "t") -> dict[str, Any]:
+    return bench.call("DescribeHyperParameterTuningJob", HyperParameterTuningJobName=name)
 
 
-def finish(bench: Bench) -> dict[str, Any]:
+def value_of(trial: dict[str, Any]) -> float:
+    return float(trial["FinalHyperParameterTuningJobObjectiveMetric"]["Value"])
+
+
+def finish(bench: Bench, name: str = "t") -> dict[str, Any]:
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
-        described = describe(bench)
+        described = describe(bench, name)
         if described["HyperParameterTuningJobStatus"] not in ("InProgress", "Stopping"):
             return described
         time.sleep(0.02)
@@ -309,6 +314,86 @@ def test_what_several_definitions_lack_or_have_too_much_is_named(bench: Bench) -
     static = several(MaxNumberOfTrainingJobs=2)
     static["TrainingJobDefinitions"][1]["StaticHyperParameters"] = {"lr": "1"}
     assert "lr is in StaticHyperParameters" in refusal(static)
+
+
+def child(kind: str = "IdenticalDataAndAlgorithm", **config: Any) -> dict[str, Any]:
+    """A request that has the tuning job `t` as its parent, and searches `arch`, too."""
+    ranges = {
+        **RANGES,
+        "CategoricalParameterRanges": [
+            *RANGES["CategoricalParameterRanges"],
+            {"Name": "arch", "Values": ["small", "large"]},
+        ],
+    }
+    made = request(ParameterRanges=ranges, **config)
+    del made["TrainingJobDefinition"]["StaticHyperParameters"]
+    parents = [{"HyperParameterTuningJobName": "t"}]
+    warm = {"ParentHyperParameterTuningJobs": parents, "WarmStartType": kind}
+    return made | {"HyperParameterTuningJobName": "c", "WarmStartConfig": warm}
+
+
+def test_a_warm_start_learns_from_the_parents_trials(bench: Bench) -> None:
+    begin(bench, request())
+    best = finish(bench)["BestTrainingJob"]
+    learned: list[tuple[dict[str, str], float]] = []
+
+    recall_really = Search.recall
+
+    def recall(search: Search, tuned: dict[str, str], objective: float) -> None:
+        learned.append((tuned, objective))
+        recall_really(search, tuned, objective)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Search, "recall", recall)
+        limits = {"MaxNumberOfTrainingJobs": 1, "MaxParallelTrainingJobs": 1}
+        bench.call("CreateHyperParameterTuningJob", **child(ResourceLimits=limits))
+        ended = finish(bench, "c")
+    assert [set(tuned) for tuned, _ in learned] == [{"lr", "batch", "arch"}] * 4
+    assert {tuned["arch"] for tuned, _ in learned} == {"small"}  # as the parent had it
+    assert max(objective for _, objective in learned) == value_of(best)
+    overall = ended["OverallBestTrainingJob"]
+    assert value_of(overall) == max(value_of(best), value_of(ended["BestTrainingJob"]))
+
+
+def test_what_a_parent_tried_outside_of_the_ranges_teaches_nothing(bench: Bench) -> None:
+    begin(bench, request())
+    finish(bench)
+    moved = child("TransferLearning")
+    ranges = moved["HyperParameterTuningJobConfig"]["ParameterRanges"]
+    ranges["ContinuousParameterRanges"] = [{"Name": "lr", "MinValue": "2", "MaxValue": "3"}]
+    bench.call("CreateHyperParameterTuningJob", **moved)
+    ended = finish(bench, "c")
+    assert ended["HyperParameterTuningJobStatus"] == "Completed"
+    assert "OverallBestTrainingJob" not in ended
+
+
+def test_parents_that_cannot_be_used_are_refused(bench: Bench) -> None:
+    def refusal(request: dict[str, Any]) -> str:
+        with pytest.raises(ApiError) as raised:
+            bench.call("CreateHyperParameterTuningJob", **request)
+        return str(raised.value)
+
+    assert "Parent hyperparameter tuning job t does not exist" in refusal(child())
+    begin(bench, request({"SECONDS": "30"}))
+    assert "Parent hyperparameter tuning job t has not ended" in refusal(child())
+    bench.call("StopHyperParameterTuningJob", HyperParameterTuningJobName="t")
+    finish(bench)
+    objective = {"Type": "Minimize", "MetricName": "score"}
+    other = child(HyperParameterTuningJobObjective=objective)
+    assert "differ in the objective metric" in refusal(other)
+    more = child()
+    more["TrainingJobDefinition"]["StaticHyperParameters"] = {"more": "1"}
+    assert "differ in the number of static and tunable" in refusal(more)
+    typed = child()
+    typed["HyperParameterTuningJobConfig"]["ParameterRanges"] = {
+        "CategoricalParameterRanges": [
+            *({"Name": name, "Values": ["1", "2"]} for name in ("lr", "batch", "arch"))
+        ]
+    }
+    assert "differ in the type of the hyperparameter lr" in refusal(typed)
+    grid = child(Strategy="Grid", ResourceLimits={"MaxParallelTrainingJobs": 1})
+    grid["HyperParameterTuningJobConfig"]["ParameterRanges"].pop("ContinuousParameterRanges")
+    assert "WarmStartConfig goes with the strategies Bayesian and Random" in refusal(grid)
 
 
 def test_taken_name_is_refused(bench: Bench) -> None:

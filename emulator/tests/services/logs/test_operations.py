@@ -49,6 +49,20 @@ def test_following_a_stream_reads_every_line_once(logs: Any, stream: dict[str, s
     assert messages(logs.get_log_events(**stream, nextToken=end["nextForwardToken"])) == ["d"]
 
 
+def test_ids_of_events_are_as_long_as_on_aws_and_sort_by_time(
+    logs: Any, stream: dict[str, str]
+) -> None:
+    other = {**stream, "logStreamName": "another"}
+    logs.create_log_stream(**other)
+    put(logs, stream, "a", "c", "e", begin=NOW)
+    put(logs, other, "later", begin=NOW + 10)
+    events = logs.filter_log_events(logGroupName=stream["logGroupName"])["events"]
+    ids = [event["eventId"] for event in events]
+    assert messages({"events": events}) == ["a", "c", "e", "later"]
+    assert sorted(set(ids)) == ids
+    assert all(len(each) == 56 and each.isdigit() for each in ids)
+
+
 def test_without_start_from_head_the_newest_events_are_returned(
     logs: Any, stream: dict[str, str]
 ) -> None:
