@@ -3,7 +3,6 @@
 import json
 import sqlite3
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 from sagemaker_emulator.storage.database import open_database
 from sagemaker_emulator.storage.orders import BY_STATUS, CREATION, MADE, NAME, Found, Order, Place
 from sagemaker_emulator.storage.selection import Selection
+from sagemaker_emulator.storage.watched import Watched
 
 Document = dict[str, Any]
 
@@ -30,7 +30,7 @@ CREATE TABLE documents (
 _SMALL = 500
 
 
-class Store:
+class Store(Watched):
     """Documents addressed by (kind, name), safe to use from many threads.
 
     When a write returns, it is in the write-ahead log: killing the process loses nothing
@@ -45,6 +45,7 @@ class Store:
     """
 
     def __init__(self, path: Path) -> None:
+        super().__init__()
         ways_out = (
             "Put back a copy of the state folder that you made while the emulator was down, or "
             f"delete all of it: sagemaker-emulator reset --state {path.parent}"
@@ -54,15 +55,13 @@ class Store:
             self._connection.execute(order.create)
         self._lock = threading.RLock()
         self._depth = 0
-        self._changed = threading.Condition(threading.Lock())
         self._written: set[str] = set()  # names in the transaction that is open
-        self._watches: dict[str, set[threading.Event]] = {}
-        self._version = 1
-        self._seen = threading.local()
+        self._empty: set[str] = set()  # kinds of which there is nothing: rules, for most pipelines
 
     def put(self, kind: str, name: str, document: Document) -> None:
         """Write a whole document; an existing one keeps its place in the creation order."""
         with self._write(name):
+            self._empty.discard(kind)
             self._connection.execute(
                 "INSERT INTO documents (kind, name, document) VALUES (?, ?, ?)"
                 " ON CONFLICT (kind, name) DO UPDATE SET document = excluded.document",
@@ -72,6 +71,7 @@ class Store:
     def create(self, kind: str, name: str, document: Document) -> bool:
         """Write a document if there is none of that name; return whether it was written."""
         with self._write(name):
+            self._empty.discard(kind)
             cursor = self._connection.execute(
                 "INSERT OR IGNORE INTO documents (kind, name, document) VALUES (?, ?, ?)",
                 (kind, name, json.dumps(document)),
@@ -163,10 +163,19 @@ class Store:
         """The documents of a selection, in the order of their creation."""
         where, values = selection.in_sql()
         with self._lock:
+            if selection.kind in self._empty:
+                return []
             rows = self._connection.execute(
                 f"SELECT document FROM documents WHERE {where} ORDER BY sequence", values
             ).fetchall()
+            if not rows and not self._depth:  # a transaction may yet be rolled back
+                self._note_if_empty(selection.kind)
         return [json.loads(row[0]) for row in rows]
+
+    def _note_if_empty(self, kind: str) -> None:
+        found = self._connection.execute("SELECT 1 FROM documents WHERE kind = ? LIMIT 1", (kind,))
+        if found.fetchone() is None:
+            self._empty.add(kind)
 
     def read(self, numbers: Sequence[int]) -> dict[int, Document]:
         """The documents of these numbers, at most some hundreds; without those deleted since."""
@@ -222,63 +231,7 @@ class Store:
                     self._connection.execute("ROLLBACK")
                 raise
             written = tuple(self._written)
-        with self._changed:
-            self._version += 1
-            self._changed.notify_all()
-        for name in written:
-            self.wake(name)
-
-    @property
-    def version(self) -> int:
-        """How often something was written since the store was opened."""
-        with self._changed:
-            return self._version
-
-    def wait(self, timeout: float) -> bool:
-        """Return when something was written since this thread's last `wait`, or at the timeout.
-
-        A write between two calls is never missed, so `while not done(): store.wait(60)` is safe.
-        A thread's first call returns at once.
-
-        Returns:
-            Whether something was written.
-        """
-        deadline = time.monotonic() + timeout
-        seen = getattr(self._seen, "version", 0)
-        with self._changed:
-            while self._version == seen:
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    return False
-                self._changed.wait(left)
-            self._seen.version = self._version
-        return True
-
-    @contextmanager
-    def watch(self, *names: str) -> Iterator[threading.Event]:
-        """An event that is set when a document of one of these names, of any kind, was written.
-
-        Who waits for one of many documents is so not woken by the others. A write is never missed
-        if the event is cleared before the document is read.
-        """
-        event = threading.Event()
-        with self._changed:
-            for name in names:
-                self._watches.setdefault(name, set()).add(event)
-        try:
-            yield event
-        finally:
-            with self._changed:
-                for name in names:
-                    self._watches[name].discard(event)
-                    if not self._watches[name]:
-                        del self._watches[name]
-
-    def wake(self, name: str) -> None:
-        """Set the events of those that watch a name, as a write of its document does."""
-        with self._changed:
-            for event in self._watches.get(name, ()):
-                event.set()
+        self._tell(written)
 
     def close(self) -> None:
         """Fold the write-ahead log into the file and close it."""

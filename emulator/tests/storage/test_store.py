@@ -53,6 +53,23 @@ def test_sequence_leaves_out_by_text_and_by_name(store: Store) -> None:
     assert numbers(store, "p/", holds='"Approved"', name_lacks="2") == [1]
 
 
+def test_a_kind_that_was_empty_is_not_remembered_so(store: Store) -> None:
+    assert store.list("kind") == store.list("kind", "a") == []
+    store.put("kind", "a", {"x": 1})
+    assert store.list("kind") == store.list("kind", "a") == [{"x": 1}]
+    assert store.list("kind", "b") == []
+    assert store.list("kind") == [{"x": 1}]
+    with pytest.raises(ZeroDivisionError), store.transaction():
+        store.delete("kind", "a")
+        assert store.list("kind") == []
+        _ = 1 / 0
+    assert store.list("kind") == [{"x": 1}]
+    store.delete("kind", "a")
+    assert store.list("kind") == []
+    store.create("kind", "b", {"x": 2})
+    assert store.list("kind") == [{"x": 2}]
+
+
 def test_create_does_not_overwrite(store: Store) -> None:
     assert store.create("kind", "a", {"x": 1}) is True
     assert store.create("kind", "a", {"x": 2}) is False
