@@ -95,6 +95,14 @@ def test_wrong_image_file_is_refused(tmp_path: Path, content: str, message: str)
         image.find(tmp_path, "mine")
 
 
+def test_image_file_that_was_changed_is_read_again(tmp_path: Path) -> None:
+    folder(tmp_path / "mine", requirements_txt="", image_yaml="entrypoint: [one]\n")
+    assert image.find(tmp_path, "mine").file.entrypoint == ("one",)
+    assert image.find(tmp_path, "mine").file.entrypoint == ("one",)
+    folder(tmp_path / "mine", image_yaml="entrypoint: [another]\n")
+    assert image.find(tmp_path, "mine").file.entrypoint == ("another",)
+
+
 @pytest.mark.parametrize(
     ("uri", "pins"),
     [
