@@ -6,6 +6,7 @@ to a browser's first paint where Chromium and Playwright are installed.
 
 import json
 import shutil
+import sys
 import tempfile
 import time
 import uuid
@@ -66,6 +67,7 @@ def main() -> None:
         print(f"{MANY} resources of each kind, written in {time.perf_counter() - begin:.1f} s\n")
         with running(state, images) as server:
             measure(server, Credentials.of(state))
+    print(f"Again: python {' '.join(sys.argv)}")
 
 
 @contextmanager

@@ -58,6 +58,7 @@ def main() -> None:
             measure(server)
         finally:
             print(f"down                     {seconds(lambda: command(state, 'down')):8.2f} s")
+    print(f"Again: python {' '.join(sys.argv)}")
 
 
 def command(state: Path, *arguments: str) -> None:

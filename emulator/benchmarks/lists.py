@@ -1,5 +1,11 @@
-"""Request times at 10,000 training jobs: `python emulator/benchmarks/lists.py`."""
+"""Request times at 10,000 resources: `python emulator/benchmarks/lists.py`.
 
+Prints the fastest milliseconds of each request, and how many times those of a Describe: training
+and processing jobs in lists and Search, and a new version of a model in a group of 6,456 and of
+few. All of it is with boto3, which takes a millisecond or two.
+"""
+
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -14,7 +20,7 @@ from sagemaker_emulator.storage.store import Store
 if TYPE_CHECKING:
     from types_boto3_sagemaker import SageMakerClient
 
-JOBS, ROUNDS = 10_000, 20
+JOBS, VERSIONS, ROUNDS = 10_000, 6_456, 20
 
 
 def main() -> None:
@@ -33,6 +39,7 @@ def main() -> None:
             measure(session.client("sagemaker", endpoint_url=server["url"]))
         finally:
             sagemaker_emulator.down(state)
+    print(f"Again: python {' '.join(sys.argv)}")
 
 
 def fill(state: Path) -> None:
@@ -56,7 +63,28 @@ def fill(state: Path) -> None:
             job |= {"ProcessingJobName": name, "ProcessingJobArn": arn}
             job["ProcessingJobStatus"] = "Completed" if number % 1000 else "Failed"
             store.put("processing-job", name, job)
+        fill_group(store)
     store.close()
+
+
+def fill_group(store: Store) -> None:
+    """Write the versions of the group `large` as the server keeps them, but for the last one."""
+    arn = "arn:aws:sagemaker:us-east-1:123456789012"
+    for number in range(1, VERSIONS):
+        version = {
+            "ModelPackageGroupName": "large",
+            "ModelPackageName": f"large/{number}",
+            "ModelPackageArn": f"{arn}:model-package/large/{number}",
+            "ModelPackageVersion": number,
+            "ModelPackageStatus": "Completed",
+            "ModelApprovalStatus": "PendingManualApproval",
+            "CreationTime": 1000.0 + number,
+        }
+        store.put("model-package", f"large/{number}", version)
+    group: dict[str, object] = {"ModelPackageGroupName": "large", "LastVersion": VERSIONS - 1}
+    group |= {"ModelPackageGroupArn": f"{arn}:model-package-group/large"}
+    group |= {"ModelPackageGroupStatus": "Completed", "CreationTime": 1000.0}
+    store.put("model-package-group", "large", group)
 
 
 def name_of(number: int) -> str:
@@ -67,6 +95,7 @@ def name_of(number: int) -> str:
 def measure(client: "SageMakerClient") -> None:
     """Time requests, each answered once before."""
     name = {"Name": "TrainingJobName", "Operator": "Equals", "Value": name_of(5)}
+    client.create_model_package_group(ModelPackageGroupName="small")
     requests: dict[str, Callable[[], object]] = {
         "describe": lambda: client.describe_training_job(TrainingJobName=name_of(5)),
         "list": client.list_training_jobs,
@@ -81,7 +110,12 @@ def measure(client: "SageMakerClient") -> None:
             Resource="TrainingJob",
             SearchExpression={"Filters": [name]},  # type: ignore[list-item]
         ),
+        "a version, group of 20": lambda: client.create_model_package(
+            ModelPackageGroupName="small"
+        ),
+        "a version, of 6,456": lambda: client.create_model_package(ModelPackageGroupName="large"),
     }
+    first = 0.0
     for label, request in requests.items():
         request()
         times = []
@@ -89,7 +123,8 @@ def measure(client: "SageMakerClient") -> None:
             began = time.perf_counter()
             request()
             times.append(time.perf_counter() - began)
-        print(f"{label:20s} {min(times) * 1000:8.2f} ms")
+        first = first or min(times)
+        print(f"{label:22s} {min(times) * 1000:8.2f} ms {min(times) / first:6.1f} times")
 
 
 if __name__ == "__main__":

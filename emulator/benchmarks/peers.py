@@ -5,13 +5,13 @@ Usage: python emulator/benchmarks/peers.py [--steps 8] [--rounds 2] [--only NAME
 
 Each step is given a list of times, adds now and returns it; the next step gets it. So the list at
 the end says how long it was from one step's work to the next one's, whatever a tool does before
-the first and after the last; the table has the median of all. Each tool has a virtual environment
-of its own, made once in the cache. How a tool runs steps is in the last column: some start a
-process for each, some call a function, and what they keep differs; compare those that do what you
-need.
+the first and after the last; the table has the median of all these. Each tool has a virtual
+environment of its own, made once in the cache. How a tool runs steps is in the last column: some
+start a process for each, some call a function, and what they keep differs; compare those that do
+what you need.
 
-The CPU time of a step is what the tool, its steps' processes and the emulator's server took for
-the chain, less what they took for a chain of one step, by the steps more.
+A whole run is from the start of the tool's program to its end, and its CPU time that of the tool,
+its steps' processes and the emulator's server. The table has their medians.
 """
 
 from __future__ import annotations
@@ -153,12 +153,12 @@ def main() -> None:
         server = sagemaker_emulator.up(state, root / "images")
         try:
             bench = Bench(root, arguments.cache.absolute(), server)
-            one, many = bench.measure(peers, arguments.steps, arguments.rounds)
+            runs = bench.measure(peers, arguments.steps, arguments.rounds)
         except SourceError as error:
             raise SystemExit(str(error)) from None
         finally:
             sagemaker_emulator.down(state)
-    report(peers, one, many, arguments)
+    report(peers, runs, arguments)
 
 
 def container_engine() -> bool:
@@ -182,23 +182,19 @@ class Bench:
         self._root, self._cache = root, cache
         self._server, self._pid = server["environment"], server["pid"]
 
-    def measure(
-        self, peers: list[Peer], steps: int, rounds: int
-    ) -> tuple[dict[str, Run], dict[str, list[Run]]]:
-        """Each tool's run of one step, and its runs of the chain, in turn.
+    def measure(self, peers: list[Peer], steps: int, rounds: int) -> dict[str, list[Run]]:
+        """Each tool's runs of the chain, in turn.
 
         Raises:
             SourceError: A tool cannot be installed.
         """
-        one = {}
         for peer in peers:
             self.run(peer, 1)  # not measured: databases, images' environments and caches are made
-            one[peer.name] = self.run(peer, 1)
-        many: dict[str, list[Run]] = {peer.name: [] for peer in peers}
+        runs: dict[str, list[Run]] = {peer.name: [] for peer in peers}
         for _ in range(rounds):
             for peer in peers:
-                many[peer.name].append(self.run(peer, steps))
-        return one, many
+                runs[peer.name].append(self.run(peer, steps))
+        return runs
 
     def run(self, peer: Peer, steps: int) -> Run:
         """Run a chain once.
@@ -245,33 +241,27 @@ class Bench:
         return ended.ru_utime + ended.ru_stime + sum(sum(each.cpu_times()[:4]) for each in tree)
 
 
-def report(
-    peers: list[Peer],
-    one: dict[str, Run],
-    many: dict[str, list[Run]],
-    arguments: argparse.Namespace,
-) -> None:
+def report(peers: list[Peer], runs: dict[str, list[Run]], arguments: argparse.Namespace) -> None:
     """Print the medians and the command, and write all figures to the file."""
     results: dict[str, Any] = {}
     for peer in peers:
-        runs = many[peer.name]
-        cpu = [(run.cpu - one[peer.name].cpu) / len(run.gaps) for run in runs]
+        found = runs[peer.name]
         results[peer.name] = {
             "package": peer.package or "none",
-            "seconds_between_steps": [run.gaps for run in runs],
-            "median": statistics.median(gap for run in runs for gap in run.gaps),
-            "cpu_seconds_of_a_step": statistics.median(cpu),
-            "whole": statistics.median(run.whole for run in runs),
+            "seconds_between_steps": [run.gaps for run in found],
+            "median": statistics.median(gap for run in found for gap in run.gaps),
+            "whole": statistics.median(run.whole for run in found),
+            "cpu": statistics.median(run.cpu for run in found),
         }
     base = results.get("emulator, Processing", results[peers[0].name])["median"]
-    print("| | a step, ms | times the emulator's | CPU, ms | whole run, s | a step is |")
+    print("| | a step, ms | times the emulator's | whole run, s | its CPU, s | a step is |")
     print("|---|---|---|---|---|---|")
     for peer in peers:
-        found = results[peer.name]
+        result = results[peer.name]
         label = f"{peer.name} ({peer.package})" if peer.package else peer.name
         print(
-            f"| {label} | {1000 * found['median']:.0f} | {found['median'] / base:.1f} | "
-            f"{1000 * found['cpu_seconds_of_a_step']:.0f} | {found['whole']:.1f} | {peer.gives} |"
+            f"| {label} | {1000 * result['median']:.0f} | {result['median'] / base:.1f} | "
+            f"{result['whole']:.1f} | {result['cpu']:.1f} | {peer.gives} |"
         )
     about: dict[str, Any] = {
         "command": f"python {' '.join(sys.argv)}",

@@ -62,6 +62,7 @@ def main() -> None:
             measure_cached(client, 8)
         finally:
             sagemaker_emulator.down(root / "state")
+    print(f"Again: python {' '.join(sys.argv)}")
 
 
 def connect(server: Server) -> SageMakerClient:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import statistics
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -30,13 +31,18 @@ def main() -> None:
     parser.add_argument("folder", type=Path, nargs="?", default=Path())
     parser.add_argument("--writes", type=int, default=500)
     arguments = parser.parse_args()
+    medians: dict[str, list[float]] = {"NORMAL": [], "FULL": []}
     for _ in range(3):
-        for mode in ("NORMAL", "FULL"):
+        for mode, found in medians.items():
             times = measure(arguments.folder, mode, arguments.writes)
+            found.append(statistics.median(times))
             print(
-                f"{mode:8} median {statistics.median(times):6.3f} ms   "
+                f"{mode:8} median {found[-1]:6.3f} ms   "
                 f"mean {statistics.mean(times):6.3f} ms   largest {max(times):6.1f} ms"
             )
+    normal, full = (statistics.median(found) for found in medians.values())
+    print(f"FULL takes {full / normal:.1f} times as long")
+    print(f"Again: python {' '.join(sys.argv)}")
 
 
 def measure(folder: Path, mode: str, writes: int) -> list[float]:

@@ -14,13 +14,13 @@ def make(folder: Path, packages: Sequence[str], version: str = "3.11") -> Path:
     Args:
         folder: Where it is.
         packages: What is installed into it, as `pip install` has it.
-        version: Its Python's, which uv finds or fetches.
+        version: Of its Python.
 
     Raises:
         SourceError: The packages cannot be installed.
     """
     ready, python = folder / ".ready", folder / "bin" / "python"
-    wanted = "\n".join((version, *packages))
+    wanted = "\n".join([version, *packages])
     if not ready.exists() or ready.read_text() != wanted:
         uv = [sys.executable, "-m", "uv"]
         made = [*uv, "venv", "--quiet", "--clear", "--python", version, str(folder)]

@@ -42,8 +42,11 @@ SOURCE = Source(
         (r'DEMO-breast-cancer-prediction/"', 'DEMO-breast-cancer-prediction"'),
         (r'((?i:pipeline_?definition)"?[:=] ?)" "', rf"\1'{_DEFINITION}'"),
         (r'"some-pipeline-definition"', f"'{_DEFINITION}'"),
-        # An algorithm of AWS's whose code is not public.
-        (r"\b\d{12}(\.dkr\.ecr\.[\w.-]+)/factorization-machines:1", r"123456789012\1/plain:1"),
+        # Algorithms of AWS's whose code is not public.
+        (
+            r"\b\d{12}(\.dkr\.ecr\.[\w.-]+)/(factorization-machines|linear-learner):1",
+            r"123456789012\1/plain:1",
+        ),
         (r"(ExecutionRoleArn=\S+,)(\s+VpcConfig=)", rf"\1 {_CONTAINER},\2"),
     ),
 )

@@ -30,7 +30,7 @@ make test-moto RENEW=1                      # keep what passes now, and write th
 A run fails if a test that passed before does not pass now; `emulator/suites/results/` lists them.
 In the copies, one region stands for all regions, and values with which AWS refuses a request
 (the roles of models, a bucket in capitals, an empty pipeline, a model without container) and the
-image of an algorithm whose code AWS does not publish are replaced: `replacements` in
+images of algorithms whose code AWS does not publish are replaced: `replacements` in
 `emulator/suites/moto_suite.py`.
 Each of moto's tests, each part of the SDK's and each notebook gets an empty emulator of its own.
 Where the SDK's tests build an image of Python and the SDK with Docker, a folder of packages stands

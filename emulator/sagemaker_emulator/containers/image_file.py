@@ -1,6 +1,7 @@
 """An image's `image.yaml`: what a Dockerfile's ENV and ENTRYPOINT are, and what AWS's image has."""
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,8 @@ class ImageFile:
         content: dict[str, Any] = {}
         for path in paths:
             if path.is_file():
-                content |= _checked(path)
+                found = path.stat()
+                content |= _checked(path, (found.st_ino, found.st_size, found.st_mtime_ns))
         aws = content.get("aws", {})
         return cls(
             content.get("environment", {}),
@@ -51,7 +53,9 @@ class ImageFile:
         )
 
 
-def _checked(path: Path) -> dict[str, Any]:
+@lru_cache(maxsize=256)  # a job reads it three times, and YAML takes a third of a millisecond
+def _checked(path: Path, _version: tuple[int, ...]) -> dict[str, Any]:
+    """The content of a file, which is not to be changed."""
     try:
         content = yaml.safe_load(path.read_text()) or {}
     except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from botocore.model import StructureShape
@@ -50,7 +51,7 @@ class Resource:
     stored: bool = True
     linked: Linked = field(default_factory=dict)
 
-    @property
+    @cached_property  # botocore would make it and all its members anew for each document
     def shape(self) -> StructureShape:
         """The shape of its member of SearchRecord."""
         records_shape = service_model("sagemaker").shape_for("SearchRecord")

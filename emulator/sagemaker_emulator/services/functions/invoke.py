@@ -65,6 +65,18 @@ def invoke_function(context: Context, request: types.InvocationRequestTypeDef) -
     return result
 
 
+@operation("InvokeAsync", "lambda", honours=("FunctionName", "InvokeArgs"))
+def invoke_async(context: Context, request: types.InvokeAsyncRequestTypeDef) -> Response:
+    """Run a function soon: the older form of Invoke with the type Event."""
+    event: types.InvocationRequestTypeDef = {
+        "FunctionName": request["FunctionName"],
+        "InvocationType": "Event",
+        "Payload": request["InvokeArgs"],
+    }
+    invoke_function(context, event)
+    return {"Status": 202}
+
+
 def _client_context(text: str | None) -> Document | None:
     """What a client says of itself.
 

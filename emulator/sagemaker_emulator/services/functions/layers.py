@@ -117,6 +117,26 @@ def list_layers(context: Context, request: types.ListLayersRequestTypeDef) -> Re
     return {"Layers": shown, "NextMarker": marker}
 
 
+def get_version(context: Context, layer: str, number: int) -> Document:
+    """A version by the layer's name or ARN.
+
+    Raises:
+        ApiError: There is none.
+    """
+    name = _name(context, layer)
+    version = context.store.get(_VERSION, f"{name}:{number}")
+    if version is None:
+        arn = f"arn:aws:lambda:{context.region}:{context.account}:layer:{name}:{number}"
+        raise missing(f"Layer version {arn} does not exist.")
+    return version
+
+
+def keep_policy(context: Context, version: Document, policy: Document) -> None:
+    """Write a version's policy; it goes with the version."""
+    key = f"{version['LayerName']}:{version['Version']}"
+    context.store.update(_VERSION, key, Policy=policy)
+
+
 def of_function(context: Context, arns: Sequence[str]) -> list[Document]:
     """The layers that a function is to have, as its document keeps them.
 

@@ -58,7 +58,7 @@ def add_permission(context: Context, request: types.AddPermissionRequestTypeDef)
     statement: Document = {
         "Sid": sid,
         "Effect": "Allow",
-        "Principal": _principal(request["Principal"]),
+        "Principal": as_principal(request["Principal"]),
         "Action": request["Action"],
         "Resource": function_arn(context, name.function, name.qualifier),
     }
@@ -72,11 +72,7 @@ def add_permission(context: Context, request: types.AddPermissionRequestTypeDef)
         function = _owner(context, name)
         check_revision(request, function, _OF_POLICY)
         if any(each["Sid"] == sid for each in function["Statements"]):
-            message = (
-                f"The statement id ({sid}) provided already exists. Please provide a new "
-                "statement id, or remove the existing statement."
-            )
-            raise ApiError("ResourceConflictException", message, 409)
+            raise duplicate_statement(sid)
         _keep(context, name, [*function["Statements"], statement])
     return {"Statement": json.dumps(statement)}
 
@@ -144,7 +140,16 @@ def _owner(context: Context, name: Name) -> Document:
     return context.store.get(ALIAS, f"{name.function}:{name.qualifier}") or function
 
 
-def _principal(principal: str) -> str | dict[str, str]:
+def duplicate_statement(sid: str) -> ApiError:
+    """The refusal of a statement whose id another has."""
+    message = (
+        f"The statement id ({sid}) provided already exists. Please provide a new "
+        "statement id, or remove the existing statement."
+    )
+    return ApiError("ResourceConflictException", message, 409)
+
+
+def as_principal(principal: str) -> str | dict[str, str]:
     """A principal as a policy names it.
 
     Raises:

@@ -54,6 +54,38 @@ def test_definition_refers_to_trials_by_rank(emulator: Any, objective: str, rank
     assert "".join(words) == ranked
 
 
+def test_a_step_with_several_definitions_starts_warm_from_another(emulator: Any) -> None:
+    """As `HyperparameterTuner.create` and `WarmStartConfig` of the SDK have it."""
+    first = tuning(IMAGE, r"doing (\d)", {"Strategy": "Random"}, 2)
+    arguments = first["Arguments"]
+    one = arguments.pop("TrainingJobDefinition")
+    arguments["TrainingJobDefinitions"] = [
+        one
+        | {
+            "DefinitionName": name,
+            "TuningObjective": {"Type": "Maximize", "MetricName": "metric"},
+            "HyperParameterRanges": {
+                "CategoricalParameterRanges": [{"Name": "do", "Values": [value]}]
+            },
+        }
+        for name, value in (("low", "1"), ("high", "2"))
+    ]
+    second = {**first, "Name": "Again"}
+    parent = {"HyperParameterTuningJobName": get("Steps.Tune.HyperParameterTuningJobName")}
+    second["Arguments"] = arguments | {
+        "WarmStartConfig": {
+            "ParentHyperParameterTuningJobs": [parent],
+            "WarmStartType": "IdenticalDataAndAlgorithm",
+        }
+    }
+    best = get("Steps.Again.TrainingJobSummaries[0].TrainingJobDefinitionName")
+    overall = get("Steps.Again.OverallBestTrainingJob.TrainingJobDefinitionName")
+    pipeline = PipelineClient(emulator.client("sagemaker"), "warm")
+    pipeline.create(first, second, fail("Report", join(best, overall, on=" and ")))
+    arn, _ = pipeline.run()
+    assert pipeline.steps(arn)["Report"]["FailureReason"].endswith("high and high")
+
+
 def test_tuning_job_survives_a_kill_of_the_server_and_is_cached(
     own_emulator: Callable[..., Any], tmp_path: Path
 ) -> None:

@@ -14,7 +14,7 @@ from waiting import wait_until
 
 from sagemaker_emulator.aws.context import Context
 from sagemaker_emulator.services.functions import invocation, invoker, operations, versions
-from sagemaker_emulator.services.functions.invoke import invoke_function
+from sagemaker_emulator.services.functions.invoke import invoke_async, invoke_function
 
 ROLE = "arn:aws:iam::123456789012:role/lambda"
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="Linux only")
@@ -65,6 +65,13 @@ def test_an_invocation_that_fails_is_tried_three_times(
     reports = [line for line in context.logs.read("/aws/lambda/f", "") if "REPORT" in line]
     assert len(reports) == 3
     assert context.store.list("invocation") == []
+
+
+def test_the_older_form_of_an_asynchronous_invocation_runs_the_function(context: Context) -> None:
+    create(context, "def handler(event, context): print('got', event['a'])")
+    sent: Any = {"FunctionName": "f", "InvokeArgs": b'{"a": 5}'}
+    assert invoke_async(context, sent) == {"Status": 202}
+    wait_until(lambda: any("got 5" in line for line in context.logs.read("/aws/lambda/f", "")), 20)
 
 
 def test_invocations_are_measured(context: Context) -> None:

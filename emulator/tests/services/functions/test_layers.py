@@ -36,6 +36,45 @@ def answer(functions: Any, name: str, **more: Any) -> Any:
     return json.loads(functions.invoke(FunctionName=name, **more)["Payload"].read())
 
 
+def test_the_policy_of_a_layers_version_is_kept(functions: Any, name: str) -> None:
+    arn = publish(functions, name, 1)["LayerVersionArn"]
+    version = {"LayerName": name, "VersionNumber": 1}
+    with pytest.raises(ClientError, match="No policy is associated with the given resource"):
+        functions.get_layer_version_policy(**version)
+    statement = {"StatementId": "s1", "Action": "lambda:GetLayerVersion", "Principal": "*"}
+    first = functions.add_layer_version_permission(
+        **version, **statement, OrganizationId="o-1234567890"
+    )
+    with pytest.raises(ClientError, match=r"statement id \(s1\) provided already exists"):
+        functions.add_layer_version_permission(**version, **statement)
+    other = {**statement, "StatementId": "s2", "Principal": "210987654321"}
+    with pytest.raises(ClientError, match=r"PreconditionFailedException.*GetLayerPolicy"):
+        functions.add_layer_version_permission(**version, **other, RevisionId="another")
+    second = functions.add_layer_version_permission(
+        **version, **other, RevisionId=first["RevisionId"]
+    )
+    found = functions.get_layer_version_policy(**version)
+    assert found["RevisionId"] == second["RevisionId"]
+    one, two = json.loads(found["Policy"])["Statement"]
+    assert one == {
+        "Sid": "s1",
+        "Effect": "Allow",
+        "Principal": "*",
+        "Action": "lambda:GetLayerVersion",
+        "Resource": arn,
+        "Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-1234567890"}},
+    }
+    assert two["Principal"] == {"AWS": "arn:aws:iam::210987654321:root"}
+    with pytest.raises(ClientError, match="Statement s3 is not found in resource policy"):
+        functions.remove_layer_version_permission(**version, StatementId="s3")
+    functions.remove_layer_version_permission(**version, StatementId="s1")
+    left = json.loads(functions.get_layer_version_policy(**version)["Policy"])["Statement"]
+    assert [each["Sid"] for each in left] == ["s2"]
+    functions.delete_layer_version(**version)
+    with pytest.raises(ClientError, match=f"Layer version {arn} does not exist"):
+        functions.get_layer_version_policy(**version)
+
+
 def test_function_finds_what_its_layers_hold(functions: Any, name: str) -> None:
     first = publish(functions, name, 1, Description="one", CompatibleRuntimes=["python3.12"])
     assert (first["Version"], first["Description"]) == (1, "one")
