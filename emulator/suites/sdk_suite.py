@@ -85,13 +85,13 @@ PARTS = {
         *("automl_steps", "callback_steps", "clarify_check_steps", "emr_steps", "experiment"),
         *("fail_steps", "lambda_steps"),
     ),
-    "v2-pipelines": _workflow(
-        *("model_create_and_registration", "model_steps", "monitor_batch_transform_step"),
-        *("notebook_job_step", "pipeline_var_behaviors", "processing_steps"),
-        *("quality_check_steps", "retry", "selective_execution", "step_decorator"),
-        *("training_steps", "triggers", "tuning_steps", "workflow", "workflow_with_clarify"),
-        "zimmer_lineage_step",
-    ),
+    "v2-registration": _workflow("model_create_and_registration", "model_steps"),
+    "v2-checks": _workflow("monitor_batch_transform_step", "quality_check_steps"),
+    "v2-notebook-steps": _workflow("notebook_job_step"),
+    "v2-processing-steps": _workflow("pipeline_var_behaviors", "processing_steps", "retry"),
+    "v2-training-steps": _workflow("training_steps", "triggers", "tuning_steps"),
+    "v2-functions": _workflow("selective_execution", "step_decorator"),
+    "v2-pipelines": _workflow("workflow", "workflow_with_clarify", "zimmer_lineage_step"),
     "v2-registry": _jobs("model_package"),
     "v2-processing": _jobs("processing"),
     "v2-session": _jobs("session", "s3", "record_set"),
@@ -169,17 +169,21 @@ def run(name: str, folder: Path, cache: Path, results: Path, arguments: list[str
 
 
 def _make_account(server: sagemaker_emulator.Server) -> None:
-    """Make what the SDK's tests expect in an account: a role, and the SDK's default bucket.
+    """Make what the SDK's tests expect in an account: a role, a key, the SDK's default bucket.
+
+    The tests make the key, too, where it is not there, but not two of them at a time.
 
     With a default prefix, as the tests have one, the SDK looks into the bucket before it has made
     it, and ends with the NoSuchBucket that AWS answers, too.
     """
-    iam, s3 = (_client(server, service) for service in ("iam", "s3"))
+    iam, kms, s3 = (_client(server, service) for service in ("iam", "kms", "s3"))
     trust = (
         '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", '
         '"Principal": {"Service": ["sagemaker.amazonaws.com", "lambda.amazonaws.com"]}}]}'
     )
     iam.create_role(RoleName="SageMakerRole", AssumeRolePolicyDocument=trust)
+    key = kms.create_key()["KeyMetadata"]["KeyId"]
+    kms.create_alias(AliasName="alias/SageMakerTestKMSKey", TargetKeyId=key)
     s3.create_bucket(Bucket="sagemaker-us-east-1-123456789012")
 
 

@@ -181,11 +181,12 @@ def list_packages(context: Context, request: types.ListModelPackagesInputTypeDef
     """Versions of a group, or packages without one; `ModelPackageType` Both lists all.
 
     Newest first, against its reference: AWS's own samples (`get_approved_package` of its MLOps
-    templates) request no order and deploy the first.
+    templates) request no order and deploy the first. A group that is not there has none, as the
+    SDK's `get_most_recently_created_approved_model_package` and its test rely on.
     """
     group = request.get("ModelPackageGroupName")
     if group:
-        group = groups.get(context, group)["ModelPackageGroupName"]
+        group = groups.name_of(group)
     requested = request.get("ModelPackageType", "Versioned" if group else "Unversioned")
 
     def keep(document: Document) -> bool:

@@ -233,3 +233,8 @@ def test_a_card_keeps_what_an_update_leaves_out(sagemaker: Any, group: str) -> N
     )
     described = sagemaker.describe_model_package(ModelPackageName=arn)
     assert described["ModelCard"] == {**card, "ModelCardStatus": "PendingReview"}
+
+
+def test_a_group_that_is_not_there_lists_no_versions(sagemaker: Any) -> None:
+    listed = sagemaker.list_model_packages(ModelPackageGroupName="none")
+    assert listed["ModelPackageSummaryList"] == []
