@@ -85,6 +85,9 @@ test-containers: setup ## build the images, run the main job in them, push them 
 test-kills: setup ## kill the emulator 75 times while clients write: nothing may be lost (5 minutes)
 	EMULATOR_KILLS=75 $(BIN)/python -m pytest -s emulator/tests/test_kills.py
 
+test-frameworks: setup ## train and serve in AWS's Hugging Face and TensorFlow images (gigabytes, 20 minutes)
+	EMULATOR_FRAMEWORKS=1 $(BIN)/python -m pytest -rs emulator/tests/containers/test_hugging_face.py emulator/tests/containers/test_tensorflow.py
+
 test-moto: setup ## moto's own tests against the emulator; SOURCE=clone, PART="logs events", RENEW=1
 	PYTHONPATH=emulator $(BIN)/python -m suites moto $(PART) $(if $(SOURCE),--source $(SOURCE)) $(if $(RENEW),--renew)
 
@@ -109,4 +112,4 @@ clean: ## remove environments and caches; the emulator's state stays (python pip
 # An emulator of its own, so that nothing of yours is shown, or deleted.
 notebook: export EMULATOR_STATE := $(CURDIR)/.tally/notebook
 
-.PHONY: help setup lock demo notebook new-project images lint test test-compile test-browser test-containers test-kills test-moto test-sdk test-notebooks operations-page accuracy ablation clean
+.PHONY: help setup lock demo notebook new-project images lint test test-compile test-browser test-containers test-kills test-frameworks test-moto test-sdk test-notebooks operations-page accuracy ablation clean

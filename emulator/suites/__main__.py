@@ -3,10 +3,11 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from suites import moto_suite, notebook_suite, page, results, sdk_suite
-from suites.outcomes import DIFFERS, PASSES
+from suites.outcomes import DIFFERS, PASSES, Result
 from suites.sources import SourceError
 
 _CACHE = Path(__file__).resolve().parents[2] / ".cache" / "suites"
@@ -46,7 +47,9 @@ def main(arguments: Sequence[str]) -> int:
                 file = cache / f"{name}.jsonl"
                 chosen = ["-k", options.k] if options.k else []
                 _run(options.suite, part, cache, source, file, chosen)
-                failed = not _compare(name, file, renew=options.renew, whole=not chosen) or failed
+                found, log = results.read(file), file.with_suffix(".log")
+                passed = _compare(name, found, log, renew=options.renew, whole=not chosen)
+                failed = not passed or failed
     except SourceError as error:
         print(error, file=sys.stderr)
         return 1
@@ -74,8 +77,11 @@ def _run_notebooks(
             notebook_suite.append(result, file)
             why = "" if result.outcome == PASSES else f": {' '.join(result.why.split())[:600]}"
             print(f"{name}: {result.outcome}{why}", flush=True)
-    whole = len(results.read(file)) == len(notebook_suite.NOTEBOOKS)
-    return _compare("notebooks", file, renew=options.renew, whole=whole)
+    # Results of notebooks that are no longer among them may still be there.
+    found = [each for each in results.read(file) if each.test in notebook_suite.NOTEBOOKS]
+    whole = len(found) == len(notebook_suite.NOTEBOOKS)
+    log = file.with_suffix("")  # a folder with their outputs
+    return _compare("notebooks", found, log, renew=options.renew, whole=whole)
 
 
 def _run(
@@ -90,29 +96,31 @@ def _run(
         sdk_suite.run(part, folder, cache, file, arguments)
 
 
-def _log(file: Path) -> Path:
-    """What a person reads who wants to know more; of notebooks, a folder with their outputs."""
-    return file.with_suffix("" if file.stem == "notebooks" else ".log")
+def _compare(name: str, found: list[Result], log: Path, *, renew: bool, whole: bool) -> bool:
+    """Print how the tests ended; return whether all that passed before pass.
 
-
-def _compare(name: str, file: Path, *, renew: bool, whole: bool) -> bool:
-    """Print how the tests ended; return whether all that passed before pass."""
-    found = results.read(file)
+    Args:
+        name: The suite's and the part's.
+        found: How they ended.
+        log: What a person reads who wants to know more.
+        renew: Whether to keep the results, if all that passed before do.
+        whole: Whether all tests were to run; else only those that did are compared.
+    """
     if not found:
-        print(f"{name}: no test ran; the reason is in {_log(file)}", flush=True)
+        print(f"{name}: no test ran; the reason is in {log}", flush=True)
         return False
     now, kept = results.Kept.from_run(name, found), results.Kept.of(name)
     counts = ", ".join(f"{count} {outcome}" for outcome, count in now.counts.items())
-    print(f"{name}: {counts}; log: {_log(file)}", flush=True)
+    print(f"{name}: {counts}; log: {log}", flush=True)
     for result in found:
         if result.outcome == DIFFERS:
             print(f"  differs: {result.test}: {' '.join(result.why.split())[:300]}")
     if not whole:
-        return True
+        kept = replace(kept, passes=kept.passes & {result.test for result in found})
     lines = results.lost(kept, found)
     for line in lines:
         print(f"  passed before: {line}")
-    if renew and not lines:
+    if renew and whole and not lines:
         now.write()
     elif new := len(now.passes - kept.passes):
         print(f"  {new} pass that did not before: keep them with RENEW=1")

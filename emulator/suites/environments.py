@@ -8,21 +8,22 @@ from pathlib import Path
 from suites.sources import SourceError
 
 
-def make(folder: Path, packages: Sequence[str]) -> Path:
+def make(folder: Path, packages: Sequence[str], version: str = "3.11") -> Path:
     """The Python of an environment with these packages; it is made if it is not there yet.
 
     Args:
         folder: Where it is.
         packages: What is installed into it, as `pip install` has it.
+        version: Of its Python.
 
     Raises:
         SourceError: The packages cannot be installed.
     """
     ready, python = folder / ".ready", folder / "bin" / "python"
-    wanted = "\n".join(packages)
+    wanted = "\n".join([version, *packages])
     if not ready.exists() or ready.read_text() != wanted:
         uv = [sys.executable, "-m", "uv"]
-        made = [*uv, "venv", "--quiet", "--clear", "--python", "3.11", str(folder)]
+        made = [*uv, "venv", "--quiet", "--clear", "--python", version, str(folder)]
         install = [*uv, "pip", "install", "--quiet", "--python", str(python), *packages]
         if subprocess.run(made).returncode or not _installed(install):
             raise SourceError(f"{', '.join(packages)} cannot be installed into {folder}")

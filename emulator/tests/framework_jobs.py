@@ -12,7 +12,7 @@ from emulator_process import BUCKET, Emulator
 ROLE = "arn:aws:iam::123456789012:role/service-role/runs-jobs"
 REGISTRY = "683313688378.dkr.ecr.us-east-1.amazonaws.com"
 NO_INDEX = ("Failed to fetch", "error sending request", "network was disabled", "was not found in")
-SECONDS = 300  # the first time, an environment is built
+SECONDS = 900  # the first time, an environment is built
 
 
 def packed(**files: str) -> bytes:
@@ -24,6 +24,21 @@ def packed(**files: str) -> bytes:
             member.size = len(content.encode())
             tar.addfile(member, io.BytesIO(content.encode()))
     return archive.getvalue()
+
+
+def packed_with(archive: bytes, name: str, content: str) -> bytes:
+    """A model's tar.gz with one more file, as the SDK packs a script into one."""
+    copied = io.BytesIO()
+    with (
+        tarfile.open(fileobj=io.BytesIO(archive)) as old,
+        tarfile.open(fileobj=copied, mode="w:gz") as new,
+    ):
+        for member in old.getmembers():
+            new.addfile(member, old.extractfile(member) if member.isfile() else None)
+        added = tarfile.TarInfo(name)
+        added.size = len(content.encode())
+        new.addfile(added, io.BytesIO(content.encode()))
+    return copied.getvalue()
 
 
 class Framework:
@@ -47,6 +62,12 @@ class Framework:
         """Store an object below the test's name; its URI."""
         self.s3.put_object(Bucket=BUCKET, Key=f"{self.name}/{key}", Body=body)
         return f"s3://{BUCKET}/{self.name}/{key}"
+
+    def get(self, uri: str) -> bytes:
+        """An object's body."""
+        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        body: bytes = self.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        return body
 
     def script(self, **files: str) -> dict[str, str]:
         """The hyperparameters with which the SDK runs the first of some files."""

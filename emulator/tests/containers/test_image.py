@@ -112,9 +112,25 @@ def test_image_file_that_was_changed_is_read_again(tmp_path: Path) -> None:
         ),
         ("pytorch-inference:2.6.0-cpu-py312-ubuntu22.04-sagemaker", "torch==2.6.0 numpy==2.2"),
         ("pytorch-inference-graviton:2.3.0-cpu-py311-ubuntu20.04-sagemaker", "torch==2.3.0"),
+        (
+            "huggingface-pytorch-training:2.1.0-transformers4.36.0-gpu-py310-cu121-ubuntu20.04",
+            "torch==2.1.0 transformers==4.36.0 accelerate==0.25",
+        ),
+        (
+            "huggingface-pytorch-inference:2.6.0-transformers5.5.3-cpu-py312-ubuntu22.04",
+            "torch==2.6.0 transformers==5.5.3 accelerate==1.4",
+        ),
+        ("tensorflow-training:2.19.0-cpu-py312-ubuntu22.04-sagemaker", "tensorflow==2.19.0"),
+        (
+            "tensorflow-training:2.14.1-cpu-py310-ubuntu20.04-sagemaker",
+            "tensorflow==2.14.1 sagemaker-training==4.9.0",
+        ),
+        ("tensorflow-inference:2.12.1-cpu-py310-x", "tensorflow==2.12.1 numpy==1.23.5"),
     ],
 )
-def test_version_of_pytorch_is_that_of_the_tag(tmp_path: Path, uri: str, pins: str) -> None:
+def test_versions_of_the_framework_are_those_of_the_tag(
+    tmp_path: Path, uri: str, pins: str
+) -> None:
     found = image.find(tmp_path, f"763104351884.dkr.ecr.eu-west-1.amazonaws.com/{uri}")
     assert all(pin in found.packages for pin in pins.split())
     assert f"py{found.preferred_python.replace('.', '')}-" in uri

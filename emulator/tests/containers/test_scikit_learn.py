@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 from emulator_process import Emulator
-from framework_jobs import Framework
+from framework_jobs import Framework, packed
 
 SCRIPT = """
 import argparse, os
 import joblib
 import numpy
 from sklearn.linear_model import LinearRegression
+from sagemaker_containers.beta.framework import encoders, worker  # as AWS's older examples do
 
 def model_fn(folder):
     return joblib.load(os.path.join(folder, "model.joblib"))
@@ -56,6 +57,37 @@ def test_script_trains_and_serves(framework: Framework) -> None:
     assert framework.invoke("[[1, 2]]", "application/json", "text/csv") == ("text/csv", b"8.0\n")
     with pytest.raises(Exception, match="Content type image/png is not supported"):
         framework.invoke(b"x", "image/png", "text/csv")
+    framework.delete()
+
+
+FORMER = """
+from sagemaker_containers.beta.framework import (
+    content_types, encoders, env, modules, transformer, worker
+)
+
+def model_fn(folder):
+    return 2
+
+def input_fn(body, content_type):
+    return encoders.decode(body, content_types.CSV)
+
+def predict_fn(data, model):
+    return data * model
+
+def output_fn(prediction, accept):
+    return worker.Response(encoders.encode(prediction, accept), mimetype=accept)
+"""
+
+
+def test_script_of_former_names_is_served(framework: Framework) -> None:
+    code = framework.put("code/sourcedir.tar.gz", packed(serve_py=FORMER))
+    made = framework.deploy(
+        framework.put("model.tar.gz", packed(empty_txt="")),
+        SAGEMAKER_PROGRAM="serve.py",
+        SAGEMAKER_SUBMIT_DIRECTORY=code,
+    )
+    assert made["EndpointStatus"] == "InService", made["FailureReason"]
+    assert framework.invoke("1,2", "text/csv", "text/csv") == ("text/csv", b"2.0\n4.0\n")
     framework.delete()
 
 

@@ -61,7 +61,7 @@ def _run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *cells: str) -> Result
         Source("https://x.example/a", "1.0", ("a.ipynb",)), "a.ipynb"
     )
     monkeypatch.setitem(notebook_suite.NOTEBOOKS, "a", notebook)
-    monkeypatch.setattr(environments, "make", lambda folder, _: folder.symlink_to(sys.prefix))
+    monkeypatch.setattr(environments, "make", lambda folder, *_: folder.symlink_to(sys.prefix))
     return notebook_suite.run("a", tmp_path / "cache", [clone])
 
 
@@ -124,9 +124,10 @@ def test_what_is_refused_by_name_is_not_there() -> None:
     assert results.Kept.from_run("s", [result]).absent == {"aws CreateX": 1}
 
 
-def test_less_than_a_notebook_is_to_make_is_a_difference() -> None:
+def test_more_or_less_than_a_notebook_is_to_make_is_a_difference() -> None:
     assert _judge(training_job=1).outcome == PASSES
-    assert _judge(training_job=2).why == "1 of 2: training job"
+    assert _judge(training_job=2).why == "training job: 1 ended well instead of 2"
+    assert _judge(training_job=0).outcome == DIFFERS
 
 
 def test_only_what_fails_by_design_may_fail() -> None:
@@ -174,6 +175,25 @@ def test_a_run_is_resumed_where_it_was_broken_off(
     assert command.main([*arguments, "--resume"]) == 0
 
     assert ran == ["a", "b", "b"]
+
+
+def test_one_that_is_run_alone_is_compared_and_the_others_keep_their_results(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ended = Result("b", DIFFERS, "wrong")
+    monkeypatch.setitem(command._PARTS, "notebooks", ("a", "b"))
+    monkeypatch.setattr(notebook_suite, "NOTEBOOKS", {"a": None, "b": None})
+    monkeypatch.setattr(notebook_suite, "run", lambda *_: ended)
+    monkeypatch.setattr(results.Kept, "of", lambda *_: results.Kept("notebooks", frozenset("ab")))
+    notebook_suite.append(Result("gone", PASSES), tmp_path / "notebooks.jsonl")
+
+    assert command.main(["notebooks", "b", "--cache", str(tmp_path)]) == 1
+    assert "passed before: b: differs: wrong" in capsys.readouterr().out
+
+    notebook_suite.append(Result("a", PASSES), tmp_path / "notebooks.jsonl")
+    ended = Result("b", PASSES)
+    assert command.main(["notebooks", "b", "--cache", str(tmp_path)]) == 0
+    assert "notebooks: 2 passes, 0 differs" in capsys.readouterr().out
 
 
 def test_nothing_that_runs_is_waited_for_longer_than_asked(tmp_path: Path) -> None:

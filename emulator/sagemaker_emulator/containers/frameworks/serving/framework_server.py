@@ -23,8 +23,6 @@ from pathlib import Path
 from typing import Any, Protocol
 from wsgiref.types import StartResponse, WSGIEnvironment
 
-import waitress
-
 THREADS = 8  # of which one at a time runs the script; the others answer /ping
 Answer = tuple[int, str, bytes]  # status, content type and body
 
@@ -38,6 +36,8 @@ class Model(Protocol):
 
 def serve(load: Callable[[], Model]) -> int:
     """Load a model and answer requests until SIGTERM; return the container's exit code."""
+    import waitress  # only here, as what serves in this module needs no package
+
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     try:
         model = load()
@@ -112,8 +112,7 @@ class UserModel:
             return result.status_code, result.mimetype, result.get_data()
         if context.status >= 400:
             print(result, file=sys.stderr, flush=True)
-        data = result.encode() if isinstance(result, str) else bytes(result)
-        return context.status, context.content_type, data
+        return context.answer(result)
 
 
 class Context:
@@ -124,8 +123,10 @@ class Context:
     """
 
     def __init__(self, folder: str, headers: dict[str, str]) -> None:
-        self.system_properties = {"model_dir": folder, "gpu_id": 0 if _has_gpu() else None}
+        gpu = 0 if _has_gpu() else None
+        self.system_properties = {"model_dir": folder, "gpu_id": gpu, "batch_size": 1}
         self.request_processor = [self]
+        self.metrics = self
         self.status = 200
         self.content_type = "application/json"
         self._headers = headers
@@ -145,6 +146,15 @@ class Context:
     def set_response_status(self, code: int, phrase: str, index: int = 0) -> None:
         """Set the response's status; its phrase is HTTP's own."""
         self.status = int(code)
+
+    def add_time(self, name: str, value: float) -> None:
+        """Log a metric, in milliseconds."""
+        print(f"{name}: {value} ms", flush=True)
+
+    def answer(self, result: str | bytes) -> Answer:
+        """The answer with what the handler set and returned."""
+        data = result.encode() if isinstance(result, str) else bytes(result)
+        return self.status, self.content_type, data
 
 
 def _has_gpu() -> bool:
@@ -168,8 +178,17 @@ def fetch_code(model: Path) -> Path:
         files.download_and_extract(source, str(code))
     else:
         code = Path(source)
+    install_requirements(code)
+    return code
+
+
+def install_requirements(code: Path) -> None:
+    """Install what the requirements.txt of a script's folder names, if there is one.
+
+    Raises:
+        RuntimeError: pip could not install it.
+    """
     if (code / "requirements.txt").is_file():
         command = [sys.executable, "-m", "pip", "install", "-r", "requirements.txt"]
         if subprocess.run(command, cwd=code, check=False).returncode:
             raise RuntimeError(f"{code}/requirements.txt cannot be installed; see the log")
-    return code
