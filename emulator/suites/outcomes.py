@@ -228,7 +228,12 @@ class Recorder:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Record the results in `$SUITE_RESULTS`, with the reasons of `$SUITE_REASONS`."""
+    """Record the results in `$SUITE_RESULTS`, with the reasons of `$SUITE_REASONS`.
+
+    With pytest-xdist's `-n`, the workers record, which see the tests' error responses.
+    """
+    if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
+        return
     reasons = Reasons.read(Path(os.environ["SUITE_REASONS"]))
     recorder = Recorder(Path(os.environ["SUITE_RESULTS"]), reasons)
     recorder.record_errors()

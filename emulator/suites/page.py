@@ -33,6 +33,8 @@ In the copies, one region stands for all regions, and values with which AWS refu
 images of algorithms whose code AWS does not publish are replaced: `replacements` in
 `emulator/suites/moto_suite.py`.
 Each of moto's tests, each part of the SDK's and each notebook gets an empty emulator of its own.
+Where the SDK's tests build an image of Python and the SDK with Docker, a folder of packages stands
+for it: `emulator/suites/sdk_containers.py`.
 
 | outcome | the test |
 |---|---|

@@ -7,18 +7,22 @@ import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import boto3
 
 import sagemaker_emulator
 from suites import environments
 from suites.account import shell
+from suites.sdk_containers import write_images
 from suites.sources import Source
 
 _HERE = Path(__file__).parent
 _REPOSITORY = "https://github.com/aws/sagemaker-python-sdk"
 _REGION = ((r"\bus-west-2\b", "us-east-1"),)
-_V2 = Source(_REPOSITORY, "v2.257.6", ("tests",), _REGION)
+# Beside the tests, what they build the SDK from.
+_BUILT = ("src", "pyproject.toml", "hatch_build.py", "VERSION", "README.rst", "requirements")
+_V2 = Source(_REPOSITORY, "v2.257.6", ("tests", *_BUILT), _REGION)
 _V3 = Source(
     _REPOSITORY,
     "v3.20.0",
@@ -26,14 +30,20 @@ _V3 = Source(
     _REGION,
 )
 # What the tests import beside the SDK; without frameworks of gigabytes, whose tests are not run.
-_TESTING = ("pytest<9", "pytest-timeout", "mock", "setuptools<72")
+_TESTING = ("pytest<9", "pytest-timeout", "pytest-xdist", "mock", "setuptools<72", "docker")
 _PACKAGES = {
     _V2: (
         *("sagemaker==2.257.6", *_TESTING, "awslogs", "contextlib2", "stopit"),
-        *("scikit-learn", "nbformat"),
+        *("scikit-learn", "nbformat", "pyvis", "beautifulsoup4", "sagemaker-experiments", "build"),
     ),
-    _V3: ("sagemaker>=3.20,<4", *_TESTING, "scikit-learn", "torch"),
+    _V3: (
+        *("sagemaker==3.20.0", "sagemaker-core==2.20.0"),
+        *(f"sagemaker-{part}==1.20.0" for part in ("mlops", "serve", "train")),
+        *(*_TESTING, "scikit-learn", "torch"),
+    ),
 }
+# What the tests' own images have.
+_IN_IMAGES = {_V2: "sagemaker==2.257.6", _V3: "sagemaker-core==2.20.0"}
 
 
 @dataclass(frozen=True)
@@ -55,37 +65,39 @@ class Part:
         """The name of the virtual environment that the part runs in."""
         return f"sdk-{self.source.revision.split('.')[0]}"
 
+    @property
+    def images(self) -> str:
+        """The name of the folder of the tests' own images."""
+        return f"{self.environment}-images"
+
+
+def _workflow(*names: str) -> Part:
+    folder = "tests/integ/sagemaker/workflow"
+    return Part(_V2, ".", tuple(f"{folder}/test_{name}.py" for name in names))
+
+
+def _jobs(*names: str) -> Part:
+    return Part(_V2, ".", tuple(f"tests/integ/test_{name}.py" for name in names))
+
 
 PARTS = {
-    "v2-steps": Part(
-        _V2,
-        ".",
-        tuple(
-            f"tests/integ/sagemaker/workflow/test_{name}.py"
-            for name in (
-                *("automl_steps", "callback_steps", "clarify_check_steps", "emr_steps"),
-                *("experiment", "fail_steps", "lambda_steps"),
-            )
-        ),
+    "v2-steps": _workflow(
+        *("automl_steps", "callback_steps", "clarify_check_steps", "emr_steps", "experiment"),
+        *("fail_steps", "lambda_steps"),
     ),
-    "v2-pipelines": Part(_V2, ".", ("tests/integ/sagemaker/workflow",)),  # all, for hours
-    "v2-registry": Part(_V2, ".", ("tests/integ/test_model_package.py",)),
-    "v2-jobs": Part(
-        _V2,
-        ".",
-        tuple(
-            f"tests/integ/test_{name}.py"
-            for name in (
-                "processing",
-                "sklearn",
-                "xgboost",
-                "tuner",
-                "transformer",
-                "session",
-                "s3",
-            )
-        ),
+    "v2-pipelines": _workflow(
+        *("model_create_and_registration", "model_steps", "monitor_batch_transform_step"),
+        *("notebook_job_step", "pipeline_var_behaviors", "processing_steps"),
+        *("quality_check_steps", "retry", "selective_execution", "step_decorator"),
+        *("training_steps", "triggers", "tuning_steps", "workflow", "workflow_with_clarify"),
+        "zimmer_lineage_step",
     ),
+    "v2-registry": _jobs("model_package"),
+    "v2-processing": _jobs("processing"),
+    "v2-session": _jobs("session", "s3", "record_set"),
+    "v2-training": _jobs("sklearn", "xgboost", "tuner"),
+    "v2-transform": _jobs("transformer"),
+    "v2-remote": Part(_V2, ".", ("tests/integ/sagemaker/remote_function",)),
     "v2-experiments": Part(_V2, ".", ("tests/integ/sagemaker/experiments",)),
     "v2-lineage": Part(_V2, ".", ("tests/integ/sagemaker/lineage",)),
     "v3-pipelines": Part(_V3, "sagemaker-mlops", ("tests/integ/workflow",)),
@@ -95,12 +107,19 @@ PARTS = {
         tuple(
             f"tests/integ/test_{name}.py"
             for name in (
-                "hyperparameter_tuning",
-                "model_registry",
-                "processing_job_sklearn",
-                "pytorch_processing",
-                "transform_job",
+                *("check_step_kms_propagation", "clarify", "hyperparameter_tuning"),
+                *("mlflow_integration", "model_registry", "processing_job_sklearn"),
+                *("pytorch_processing", "transform_job"),
             )
+        ),
+    ),
+    "v3-remote": Part(_V3, "sagemaker-core", ("tests/integ/remote_function",)),
+    "v3-serve": Part(
+        _V3,
+        "sagemaker-serve",
+        tuple(
+            f"tests/integ/test_{name}_integration.py"
+            for name in ("in_process", "passthrough_source_code_repack", "train_inference_e2e")
         ),
     ),
     "v3-train": Part(_V3, "sagemaker-train", ("tests/integ/train/test_model_trainer.py",)),
@@ -114,7 +133,9 @@ def prepare(part: Part, cache: Path, clone: Path | None) -> Path:
         SourceError: One of both cannot be had.
     """
     folder = part.source.fetch(cache, clone)
-    environments.make(cache / part.environment, _PACKAGES[part.source])
+    # The SDK's default image of remote functions is for Python 3.8 and 3.10 only.
+    python = environments.make(cache / part.environment, _PACKAGES[part.source], "3.10")
+    write_images(cache / part.images, python, _IN_IMAGES[part.source])
     return folder / part.folder
 
 
@@ -123,39 +144,52 @@ def run(name: str, folder: Path, cache: Path, results: Path, arguments: list[str
     part = PARTS[name]
     state = cache / "states" / f"sdk-{name}"
     sagemaker_emulator.reset(state=state)
-    server = sagemaker_emulator.up(state=state, images=_HERE.parent / "tests" / "images")
+    server = sagemaker_emulator.up(state=state, images=cache / part.images)
     try:
-        _make_role(server)
+        _make_account(server)
         variables = shell(state)
         paths = (variables["PYTHONPATH"], str(_HERE.parent), str(folder))
         environment = {
             **os.environ,
             **variables,
+            "PATH": os.pathsep.join((str(cache / part.environment / "bin"), os.environ["PATH"])),
             "PYTHONPATH": os.pathsep.join(paths),
             "SUITE_RESULTS": str(results),
             "SUITE_REASONS": str(_HERE / "reasons" / "sdk.txt"),
         }
         python = str(cache / part.environment / "bin" / "python")
-        command = [python, "-m", "pytest", "-q", "--tb=short", "--timeout=300"]
-        command += ["-p", "suites.outcomes", "-p", "no:cacheprovider", *part.tests, *arguments]
+        # Most of a test's time is its sleep between two looks at a job.
+        command = [python, "-m", "pytest", "-q", "--tb=short", "--timeout=900", "-n", "4"]
+        command += ["-p", "suites.outcomes", "-p", "suites.sdk_containers"]
+        command += ["-p", "no:cacheprovider", *part.tests, *arguments]
         with results.with_suffix(".log").open("w") as log:
             subprocess.run(command, cwd=folder, env=environment, stdout=log, stderr=log)
     finally:
         sagemaker_emulator.down(state=state)
 
 
-def _make_role(server: sagemaker_emulator.Server) -> None:
-    """Make the role that the SDK's tests expect in an account."""
-    environment = server["environment"]
-    iam = boto3.client(
-        "iam",
-        endpoint_url=server["url"],
-        region_name="us-east-1",
-        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
-    )
+def _make_account(server: sagemaker_emulator.Server) -> None:
+    """Make what the SDK's tests expect in an account: a role, and the SDK's default bucket.
+
+    With a default prefix, as the tests have one, the SDK looks into the bucket before it has made
+    it, and ends with the NoSuchBucket that AWS answers, too.
+    """
+    iam, s3 = (_client(server, service) for service in ("iam", "s3"))
     trust = (
         '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", '
         '"Principal": {"Service": ["sagemaker.amazonaws.com", "lambda.amazonaws.com"]}}]}'
     )
     iam.create_role(RoleName="SageMakerRole", AssumeRolePolicyDocument=trust)
+    s3.create_bucket(Bucket="sagemaker-us-east-1-123456789012")
+
+
+def _client(server: sagemaker_emulator.Server, service: str) -> Any:
+    environment = server["environment"]
+    client: Any = boto3.client  # whose types know the services by literal names only
+    return client(
+        service,
+        endpoint_url=environment["AWS_ENDPOINT_URL_S3"] if service == "s3" else server["url"],
+        region_name="us-east-1",
+        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+    )

@@ -22,8 +22,8 @@ class Source:
         repository: Its address, for `git clone`.
         revision: A tag, a branch, or a commit's whole name.
         paths: The files and folders that are copied.
-        replacements: What the copies have replaced, as regular expressions: regions that the
-            emulator does not have, and values that AWS refuses.
+        replacements: What the copies of tests have replaced, as regular expressions: regions that
+            the emulator does not have, and values that AWS refuses.
     """
 
     repository: str
@@ -67,7 +67,8 @@ class Source:
             with tarfile.open(fileobj=archive) as files:
                 files.extractall(copy, filter="data")
         for file in copy.rglob("*.py") if self.replacements else ():
-            self._replace(file)
+            if "tests" in file.relative_to(copy).parts:
+                self._replace(file)
         return copy
 
     def _cloned(self, clone: Path) -> Path:

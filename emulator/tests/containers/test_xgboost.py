@@ -3,8 +3,11 @@
 import io
 import json
 import runpy
+import subprocess
+import sys
 import tarfile
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -87,6 +90,29 @@ def test_image_before_1_3_knows_silent_pickles_its_model_and_serves_it(
     first, second = map(float, scores.split())
     assert abs(first - 10) < 2 and abs(second - 13) < 2
     framework.delete()
+
+
+@pytest.mark.parametrize(
+    ("named", "run"), [('"abalone"', "abalone.py"), ("abalone.py", ""), ("start.sh", "")]
+)
+def test_a_script_may_be_named_without_its_ending(tmp_path: Path, named: str, run: str) -> None:
+    """The toolkit, which would take such a name for a command, is told the script's."""
+    toolkit = tmp_path / "sagemaker_training" / "cli"
+    toolkit.mkdir(parents=True)
+    (toolkit / "train.py").write_text(
+        "import os\ndef main(): print(os.environ.get('SAGEMAKER_PROGRAM', ''))"
+    )
+    config = tmp_path / "input" / "config"
+    config.mkdir(parents=True)
+    (config / "hyperparameters.json").write_text(json.dumps({"sagemaker_program": named}))
+    done = subprocess.run(
+        [sys.executable, framework_images.FOLDER / "sagemaker-xgboost/bin/train"],
+        env={"SAGEMAKER_BASE_DIR": str(tmp_path), "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == run
 
 
 def test_wrong_job_has_the_reason(framework: Framework) -> None:

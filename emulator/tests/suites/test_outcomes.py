@@ -55,8 +55,10 @@ def test_skipped(): pass
 """
 
 
-@pytest.fixture(scope="module")
-def outcomes(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
+@pytest.fixture(scope="module", params=[(), ("-n", "2")], ids=["one process", "workers"])
+def outcomes(
+    request: pytest.FixtureRequest, emulator: Emulator, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Result]:
     folder = tmp_path_factory.mktemp("suite")
     (folder / "test_all.py").write_text(_SUITE)
     (folder / "reasons.txt").write_text("not applicable: because\n  test_all.py::test_listed\n")
@@ -69,8 +71,11 @@ def outcomes(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> di
         "SUITE_REASONS": str(folder / "reasons.txt"),
     }
     command = [sys.executable, "-m", "pytest", "-q", "-p", "suites.outcomes", "test_all.py"]
+    command += request.param
     subprocess.run(command, cwd=folder, env=environment, capture_output=True)
     found = results.read(folder / "results.jsonl")
+    lines = (folder / "results.jsonl").read_text().splitlines()
+    assert len(lines) == len(found)  # each test is judged once, by the process that ran it
     return {result.test.rpartition("::")[2]: result for result in found}
 
 

@@ -18,6 +18,7 @@ from sagemaker_emulator.sagemaker import tags
 from sagemaker_emulator.sagemaker.defaults import with_user
 from sagemaker_emulator.sagemaker.lineage import tracking
 from sagemaker_emulator.sagemaker.registry import groups
+from sagemaker_emulator.sagemaker.registry.package_source import with_specification
 from sagemaker_emulator.storage.store import Document
 
 if TYPE_CHECKING:
@@ -30,9 +31,9 @@ _EVENT = "SageMaker Model Package State Change"
 _KEPT = """
     ModelPackageDescription ModelPackageRegistrationType MetadataProperties ModelMetrics Domain Task
     SamplePayloadUrl DriftCheckBaselines AdditionalInferenceSpecifications SkipModelValidation
-    SourceUri SecurityConfig ModelCard ModelLifeCycle
+    SecurityConfig ModelCard ModelLifeCycle
 """
-# UpdateModelPackage replaces each of these whole.
+# UpdateModelPackage replaces each of these whole, but of a card only the members that it has.
 _REPLACED = (
     "ModelApprovalStatus",
     "ApprovalDescription",
@@ -48,7 +49,7 @@ _REPLACED = (
     "CreateModelPackage",
     honours=paths(
         "ModelPackageName ModelPackageGroupName ModelApprovalStatus ClientToken Tags "
-        "CertifyForMarketplace InferenceSpecification CustomerMetadataProperties"
+        "CertifyForMarketplace InferenceSpecification CustomerMetadataProperties SourceUri"
     ),
     keeps=paths(_KEPT),
 )
@@ -67,7 +68,8 @@ def create_package(context: Context, request: types.CreateModelPackageInputTypeD
             "Tags are not supported in Model Package versions. Please add them to the Model "
             "Package Group"
         )
-    kept = {key: value for key, value in request.items() if key != "Tags"}
+    kept = with_specification(context, request)
+    kept.pop("Tags", None)
     if "InferenceSpecification" in kept:
         kept["InferenceSpecification"] = _with_etags(context, kept["InferenceSpecification"])
     with context.store.transaction():
@@ -144,7 +146,11 @@ def update_package(context: Context, request: types.UpdateModelPackageInputTypeD
         status = request.get("ModelApprovalStatus")
         if status and "ModelPackageVersion" not in document:
             raise invalid("ModelApprovalStatus belongs to a version in a group; this has no group")
-        document |= {key: value for key, value in request.items() if key in _REPLACED}
+        changes = with_specification(context, request)
+        # The SDK's update_model_card sends either the content or the status.
+        if "ModelCard" in changes:
+            changes["ModelCard"] = document.get("ModelCard", {}) | changes["ModelCard"]
+        document |= {key: value for key, value in changes.items() if key in _REPLACED}
         properties = document.get("CustomerMetadataProperties", {})
         properties |= request.get("CustomerMetadataProperties", {})
         for key in request.get("CustomerMetadataPropertiesToRemove", []):

@@ -27,7 +27,6 @@ _OF_TARGET = (
     *("Arn", "RoleArn", "DeadLetterConfig", "RetryPolicy", "Input", "SqsParameters"),
     *("EventBridgeParameters", "SageMakerPipelineParameters"),
 )
-_EARLIEST_START_SECONDS = 5 * 60
 _SETTINGS = (
     *("ScheduleExpression", "ScheduleExpressionTimezone", "StartDate", "EndDate", "Description"),
     *("State", "FlexibleTimeWindow", "ActionAfterCompletion"),
@@ -42,7 +41,7 @@ _KEPT = ("KmsKeyArn",)
 def create_schedule(context: Context, request: Mapping[str, Any]) -> Response:
     """Make a schedule; the same request with the same ClientToken makes one."""
     now, group = time.time(), request.get("GroupName", DEFAULT_GROUP)
-    if request.get("StartDate", now) < now - _EARLIEST_START_SECONDS:
+    if request.get("StartDate", now) < now - schedules.EARLIEST_START_SECONDS:
         message = "The StartDate you specify cannot be earlier than 5 minutes ago."
         raise ApiError("ValidationException", message)
     schedule = _schedule(context, request, now)

@@ -23,6 +23,8 @@ SCHEDULE = "schedule"
 DEFAULT_GROUP = "default"
 # EventBridge Scheduler's own, where a target sets nothing.
 DEFAULT_AGE, DEFAULT_RETRIES = 86_400, 185
+# How long ago a new schedule may have started.
+EARLIEST_START_SECONDS = 5 * 60
 
 
 def expression_of(schedule: Document) -> Expression:
@@ -45,12 +47,18 @@ def following(schedule: Document, after: float) -> float | None:
 
 
 def first(schedule: Document, now: float) -> float | None:
-    """The first time of a new schedule: of a rate its start, and of a one-time one even a past."""
+    """The first time of a new schedule: of a rate its start, and of a one-time one even a past.
+
+    The StartDate sets the first occurrence of a rate, by the user guide's page on schedule types,
+    and may be some minutes ago: the SDK's `put_triggers` sends the second in which it is called.
+    """
     expression = expression_of(schedule)
     if isinstance(expression, At):
         return following(schedule, 0)
     if isinstance(expression, Rate):
-        return following(schedule, now - 1e-3)
+        start = schedule.get("StartDate", now)
+        is_new = now - EARLIEST_START_SECONDS <= start <= now
+        return following(schedule, (start if is_new else now) - 1e-3)
     return following(schedule, now)
 
 

@@ -194,3 +194,42 @@ def test_versions_are_described_together(sagemaker: Any, group: str) -> None:
     error = found["BatchDescribeModelPackageErrorMap"][missing]
     assert error["ErrorCode"] == "ValidationException"
     assert "does not exist" in error["ErrorResponse"]
+
+
+def test_a_package_is_cloned_by_its_arn(sagemaker: Any, group: str) -> None:
+    source = create(sagemaker, group)
+    clone = sagemaker.create_model_package(ModelPackageGroupName=group, SourceUri=source)
+    described = sagemaker.describe_model_package(ModelPackageName=clone["ModelPackageArn"])
+    assert described["SourceUri"] == source
+    assert described["InferenceSpecification"] == INFERENCE
+
+
+def test_a_model_is_registered_by_its_arn(sagemaker: Any, group: str) -> None:
+    """So that the SDK's `register(source_uri=…)` of a model gives a package that serves."""
+    image = "123456789012.dkr.ecr.us-east-1.amazonaws.com/plain:latest"
+    container = {"Image": image, "Environment": {"A": "b"}, "Mode": "SingleModel"}
+    role = "arn:aws:iam::123456789012:role/emulator"
+    model = sagemaker.create_model(
+        ModelName=f"model-{uuid.uuid4().hex[:8]}", ExecutionRoleArn=role, PrimaryContainer=container
+    )["ModelArn"]
+    package = sagemaker.create_model_package(ModelPackageGroupName=group, SourceUri=model)
+    described = sagemaker.describe_model_package(ModelPackageName=package["ModelPackageArn"])
+    assert described["InferenceSpecification"]["Containers"] == [
+        {"Image": image, "Environment": {"A": "b"}}
+    ]
+
+
+def test_a_source_that_is_not_there_is_refused(sagemaker: Any, group: str) -> None:
+    arn = "arn:aws:sagemaker:us-east-1:123456789012:model/none"
+    with pytest.raises(ClientError, match="Could not find model"):
+        sagemaker.create_model_package(ModelPackageGroupName=group, SourceUri=arn)
+
+
+def test_a_card_keeps_what_an_update_leaves_out(sagemaker: Any, group: str) -> None:
+    card = {"ModelCardContent": '{"a": 1}', "ModelCardStatus": "Draft"}
+    arn = create(sagemaker, group, ModelCard=card)
+    sagemaker.update_model_package(
+        ModelPackageArn=arn, ModelCard={"ModelCardStatus": "PendingReview"}
+    )
+    described = sagemaker.describe_model_package(ModelPackageName=arn)
+    assert described["ModelCard"] == {**card, "ModelCardStatus": "PendingReview"}

@@ -91,6 +91,14 @@ def test_a_rate_fires_at_its_start_and_then_by_its_interval(context: Context) ->
     wait_until(lambda: len(history(context)) == 2, 30)
 
 
+def test_a_rate_that_started_a_moment_ago_fires_at_once(context: Context) -> None:
+    """The SDK's `put_triggers` sends the second in which it is called as StartDate."""
+    start = int(time.time()) - 2
+    create(context, target_of(queue_of(context)), "rate(1 hour)", StartDate=start)
+    assert due(context) == start
+    assert fire(context, time.time()) == start + HOUR
+
+
 def test_times_that_were_missed_are_one_call_for_the_last(context: Context) -> None:
     queue = queue_of(context)
     create(context, target_of(queue, Input="<aws.scheduler.scheduled-time>"), "rate(1 hour)")
