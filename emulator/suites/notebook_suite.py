@@ -248,7 +248,9 @@ def _execute(
         failure: dict[str, str] = json.loads(about.read_text())
         return failure
     if process.returncode:
-        return {"cell": "?", "error": "it could not be run", "message": "", "trace": ""}
+        # nbclient itself fails where a kernel is killed, as for want of memory.
+        code = f"exit code {process.returncode}"
+        return {"cell": "?", "error": "the kernel has ended", "message": code, "trace": ""}
     return None
 
 
