@@ -11,6 +11,16 @@ from suites.outcomes import DIFFERS, PASSES, Result
 from suites.sources import SourceError
 
 _CACHE = Path(__file__).resolve().parents[2] / ".cache" / "suites"
+_EXAMPLES = """\
+examples:
+  python -m suites moto logs events                     two of moto's services
+  python -m suites sdk --source ../sdk-clone             from a clone that is there
+  python -m suites notebooks v3-pipeline                one notebook of AWS
+  python -m suites notebooks --resume                   those that have no result yet
+  python -m suites notebooks --resume --renew           keep what passes, and write the page
+
+The outputs of a notebook are in CACHE/notebooks/NAME/files, beside it (.executed.ipynb).
+"""
 _PARTS = {
     "moto": moto_suite.SERVICES,
     "sdk": tuple(sdk_suite.PARTS),
@@ -20,7 +30,12 @@ _PARTS = {
 
 def main(arguments: Sequence[str]) -> int:
     """Run the suites and return 0, or 1 if a test that passed before does not."""
-    parser = argparse.ArgumentParser(prog="python -m suites", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m suites",
+        description=__doc__,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("suite", choices=list(_PARTS), help="whose suite")
     parser.add_argument("part", nargs="*", help="parts of it, such as logs; all by default")
     parser.add_argument(

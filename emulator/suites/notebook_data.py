@@ -28,7 +28,6 @@ def objects() -> dict[str, bytes]:
     text = "".join(
         ",".join([sex, *map(str, sizes), str(rings)]) + "\n" for sex, sizes, rings in rows
     )
-    unlabelled = "".join(",".join([sex, *map(str, sizes)]) + "\n" for sex, sizes, _ in rows[:500])
     libsvm = [
         " ".join([str(rings), f"1:{'MFI'.index(sex) + 1}"])
         + "".join(f" {place}:{size}" for place, size in enumerate(sizes, 2))
@@ -38,7 +37,8 @@ def objects() -> dict[str, bytes]:
     parts = {"train": libsvm[:2900], "validation": libsvm[2900:3500], "test": libsvm[3500:]}
     return {
         ABALONE: text.encode(),
-        "dataset/abalone-dataset-batch": unlabelled.encode(),
+        # A transform job without ContentType gets it, whose rows the image takes for LIBSVM.
+        "dataset/abalone-dataset-batch": "".join(libsvm[:500]).encode(),
         "datasets/tabular/uci_abalone/abalone.libsvm": "".join(libsvm).encode(),
         **{_ABALONE_LIBSVM.format(name): "".join(part).encode() for name, part in parts.items()},
         _HOUSING: _archive("CaliforniaHousing/cal_housing.data", _housing(random.Random(1), 4000)),

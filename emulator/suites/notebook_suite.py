@@ -138,9 +138,7 @@ NOTEBOOKS = {
     "v2-batch-transform": _v2(
         f"{_OPS}/sm-pipelines_preprocess_train_evaluate_batch_transform",
         "sm-pipelines_preprocess_train_evaluate_batch_transform",
-    ),
-    "v2-selective-execution": _v2(
-        f"{_OPS}/sm-pipelines_selective_execution", "sm-pipelines_selective_execution"
+        makes={"execution": 3, "training job": 3, "transform job": 3, "model package": 3},
     ),
     "v2-step-decorator": _v2(
         f"{_OPS}/sm-pipelines_step_decorator",
@@ -153,9 +151,6 @@ NOTEBOOKS = {
         "sm-pipelines_step_decorator_with_condition_step",
         python="3.10",
         fails="execution .*Model performance is not good enough|Step failure",  # by a random number
-    ),
-    "v2-train-register-deploy": _v2(
-        _OPS, "sm-pipelines_train_model_registry_deploy", makes={"training job": 1}
     ),
     "v2-regression-xgboost": _v2(
         f"{_BUILD}/sm-regression_xgboost",
@@ -253,7 +248,9 @@ def _execute(
         failure: dict[str, str] = json.loads(about.read_text())
         return failure
     if process.returncode:
-        return {"cell": "?", "error": "it could not be run", "message": "", "trace": ""}
+        # nbclient itself fails where a kernel is killed, as for want of memory.
+        code = f"exit code {process.returncode}"
+        return {"cell": "?", "error": "the kernel has ended", "message": code, "trace": ""}
     return None
 
 

@@ -63,6 +63,8 @@ def test_algorithm_trains_and_serves(framework: Framework) -> None:
     assert len(scores.split()) == 3  # a row without a feature has a score, too
     _, scores = framework.invoke("0", "text/libsvm", "text/csv")
     assert len(scores.split()) == 1
+    _, scores = framework.invoke("0 1:3 2:4", "", "text/csv")  # LIBSVM, as for AWS's image
+    assert float(scores) == pytest.approx(first)
     with pytest.raises(ClientError, match="Content-type image/png is not supported"):
         framework.invoke("x", "image/png", "text/csv")
     with pytest.raises(ClientError, match="Accept type image/png is not supported"):

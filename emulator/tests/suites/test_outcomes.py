@@ -119,12 +119,6 @@ def test_a_forbidden_request_that_was_expected_does_not_excuse_its_words() -> No
     assert classify("t", raised, [error], Reasons())[0] == NOT_APPLICABLE
 
 
-def test_a_request_of_a_frozen_time_is_not_applicable_however_the_test_ends() -> None:
-    expired = _error("SignatureDoesNotMatch", "Signature expired: 20150101T000000Z is earlier")
-
-    assert classify("t", "Timeout", [expired], Reasons()) == (NOT_APPLICABLE, str(expired))
-
-
 def test_a_listed_error_decides() -> None:
     reasons = Reasons(errors={r"CreateModel: Limit\w+": (NOT_APPLICABLE, "quota")})
     limit = _error("LimitExceeded", "too many")

@@ -104,7 +104,7 @@ def decode(body: bytes, content_type: str, features: int | None = None) -> xgboo
 
     Args:
         body: The request's.
-        content_type: The request's.
+        content_type: The request's; LIBSVM if it has none, as a transform job's may.
         features: How many the model has. LIBSVM indices that end with this number begin at 1 and
             are moved; a model that was trained with such indices has a feature more.
 
@@ -119,7 +119,7 @@ def decode(body: bytes, content_type: str, features: int | None = None) -> xgboo
             [cell.strip() or "nan" for cell in line.split(delimiter)] for line in text.split("\n")
         ]
         return xgboost.DMatrix(np.array(cells, dtype=float))
-    if kind in ("text/libsvm", "text/x-libsvm"):
+    if kind in ("", "text/libsvm", "text/x-libsvm"):
         return xgboost.DMatrix(_sparse(text, features))
     raise ValueError(f"Content-type {content_type} is not supported.")
 
