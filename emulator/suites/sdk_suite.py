@@ -90,8 +90,10 @@ PARTS = {
     "v2-notebook-steps": _workflow("notebook_job_step"),
     "v2-processing-steps": _workflow("pipeline_var_behaviors", "processing_steps", "retry"),
     "v2-training-steps": _workflow("training_steps", "triggers", "tuning_steps"),
-    "v2-functions": _workflow("selective_execution", "step_decorator"),
-    "v2-pipelines": _workflow("workflow", "workflow_with_clarify", "zimmer_lineage_step"),
+    "v2-functions": _workflow("step_decorator"),
+    "v2-pipelines": _workflow(
+        *("selective_execution", "workflow", "workflow_with_clarify", "zimmer_lineage_step")
+    ),
     "v2-registry": _jobs("model_package"),
     "v2-processing": _jobs("processing"),
     "v2-session": _jobs("session", "s3", "record_set"),
