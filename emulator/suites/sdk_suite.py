@@ -171,7 +171,7 @@ def run(name: str, folder: Path, cache: Path, results: Path, arguments: list[str
 
 
 def _make_account(server: sagemaker_emulator.Server) -> None:
-    """Make what the SDK's tests expect in an account: a role, a key, the SDK's default bucket.
+    """Make what the SDK's tests expect in an account: a role, a key, two buckets.
 
     The tests make the key, too, where it is not there, but not two of them at a time.
 
@@ -186,7 +186,8 @@ def _make_account(server: sagemaker_emulator.Server) -> None:
     iam.create_role(RoleName="SageMakerRole", AssumeRolePolicyDocument=trust)
     key = kms.create_key()["KeyMetadata"]["KeyId"]
     kms.create_alias(AliasName="alias/SageMakerTestKMSKey", TargetKeyId=key)
-    s3.create_bucket(Bucket="sagemaker-us-east-1-123456789012")
+    for bucket in ("sagemaker", "sagemaker-custom-bucket"):
+        s3.create_bucket(Bucket=f"{bucket}-us-east-1-123456789012")
 
 
 def _client(server: sagemaker_emulator.Server, service: str) -> Any:

@@ -14,14 +14,17 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from emulator_process import Emulator
-from framework_jobs import SECONDS, Framework
+from framework_jobs import SECONDS, Framework, packed_with
 
 from sagemaker_emulator.containers import framework_images
 
 # A module of the image, which imports nothing that only its environment has.
 HYPERPARAMETERS: Any = SimpleNamespace(
     **runpy.run_path(
-        str(framework_images.FOLDER / "sagemaker-xgboost/algorithm/hyperparameters.py")
+        str(
+            framework_images.FOLDER
+            / "sagemaker-xgboost/packages/sagemaker_xgboost_container/hyperparameters.py"
+        )
     )
 )
 PARAMETERS = {
@@ -115,6 +118,39 @@ def test_a_script_may_be_named_without_its_ending(tmp_path: Path, named: str, ru
         check=True,
     )
     assert done.stdout.strip() == run
+
+
+SCRIPT = """
+import os, xgboost
+from sagemaker_xgboost_container import encoder
+from sagemaker_xgboost_container.data_utils import get_dmatrix
+
+def model_fn(folder):
+    return xgboost.Booster(model_file=os.path.join(folder, "xgboost-model"))
+
+def input_fn(body, content_type):
+    return encoder.decode(body, content_type)
+
+if __name__ == "__main__":
+    folder = os.environ["SM_CHANNEL_TRAIN"]
+    rows = get_dmatrix(folder, "csv")
+    assert rows.num_row() == get_dmatrix(os.path.join(folder, "a.csv"), "text/csv").num_row() == 64
+    booster = xgboost.train({"eta": 0.5}, rows, 12)
+    booster.save_model(os.environ["SM_MODEL_DIR"] + "/xgboost-model")
+"""
+
+
+def test_script_reads_data_by_the_modules_of_the_image(framework: Framework) -> None:
+    ended = framework.train(framework.script(train_py=SCRIPT), train="text/csv")
+    assert ended["TrainingJobStatus"] == "Completed", ended["FailureReason"]
+    model = framework.get(ended["ModelArtifacts"]["S3ModelArtifacts"])
+    data = framework.put("model.tar.gz", packed_with(model, "code/serve.py", SCRIPT))
+    made = framework.deploy(data, SAGEMAKER_PROGRAM="serve.py")
+    assert made["EndpointStatus"] == "InService", made["FailureReason"]
+    _, scores = framework.invoke("3,4\n6,1", "text/csv", "text/csv")
+    first, second = map(float, scores.split())
+    assert abs(first - 10) < 2 and abs(second - 13) < 2
+    framework.delete()
 
 
 def test_wrong_job_has_the_reason(framework: Framework) -> None:

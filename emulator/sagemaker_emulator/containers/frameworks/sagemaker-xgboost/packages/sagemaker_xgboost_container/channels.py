@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import xgboost
-from hyperparameters import UserError
+
+from .hyperparameters import UserError
 
 _FORMATS = {
     **dict.fromkeys(("csv", "text/csv"), "csv"),
@@ -49,7 +50,7 @@ def read(folder: Path, kind: str, csv_weights: bool) -> xgboost.DMatrix:
     """The rows of all files below a channel's folder, with their labels.
 
     Args:
-        folder: The channel's.
+        folder: The channel's, or one file.
         kind: csv, libsvm or parquet.
         csv_weights: Whether the second column of a CSV is the weight of its row.
 
@@ -58,7 +59,7 @@ def read(folder: Path, kind: str, csv_weights: bool) -> xgboost.DMatrix:
     """
     files = [
         path
-        for path in sorted(folder.rglob("*"))
+        for path in ([folder] if folder.is_file() else sorted(folder.rglob("*")))
         if path.is_file() and not path.name.startswith((".", "_"))
     ]
     if not files:

@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 import xgboost
-from channels import delimiter_of
 from sagemaker_inference import encoder
 from sagemaker_inference.default_inference_handler import DefaultInferenceHandler
+
+from .channels import delimiter_of
 
 _ACCEPTED = ("text/csv", "application/json", "application/jsonlines")
 Answer = tuple[int, str, bytes]

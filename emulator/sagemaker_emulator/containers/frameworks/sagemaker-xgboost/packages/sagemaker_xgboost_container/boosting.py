@@ -19,10 +19,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import channels
-import hyperparameters
 import xgboost
-from hyperparameters import UserError
+
+from . import channels, hyperparameters
+from .hyperparameters import UserError
 
 MODEL = "xgboost-model"
 _CHECKPOINT = "xgboost-checkpoint"
@@ -89,7 +89,7 @@ def _boost(
     judged = objective_metric or (metrics[-1] if metrics else "")
     if objective_metric and objective_metric not in metrics:
         metrics = sorted({*metrics, objective_metric})
-    import measures  # only here: with scikit-learn, it takes a second
+    from . import measures  # only here: with scikit-learn, it takes a second
 
     own = [metric for metric in metrics if metric in measures.NAMES]
     if built_in := [metric for metric in metrics if metric not in own]:
