@@ -39,11 +39,21 @@ _PACKAGES = {
     _V3: (
         *("sagemaker==3.20.0", "sagemaker-core==2.20.0"),
         *(f"sagemaker-{part}==1.20.0" for part in ("mlops", "serve", "train")),
-        *(*_TESTING, "scikit-learn", "torch"),
+        *(*_TESTING, "scikit-learn", "torch", "build"),
     ),
 }
 # What the tests' own images have.
 _IN_IMAGES = {_V2: "sagemaker==2.257.6", _V3: "sagemaker-core==2.20.0"}
+_ALIASES = (
+    "SageMakerTestKMSKey",
+    *(
+        f"integ-test-processing-{of}-us-east-1"
+        for of in (
+            *("input-kms-key", "volume-kms-key", "output-kms-key"),
+            *("volume-kms-key-updated", "output-kms-key-updated"),
+        )
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -185,7 +195,8 @@ def _make_account(server: sagemaker_emulator.Server) -> None:
     )
     iam.create_role(RoleName="SageMakerRole", AssumeRolePolicyDocument=trust)
     key = kms.create_key()["KeyMetadata"]["KeyId"]
-    kms.create_alias(AliasName="alias/SageMakerTestKMSKey", TargetKeyId=key)
+    for alias in _ALIASES:
+        kms.create_alias(AliasName=f"alias/{alias}", TargetKeyId=key)
     for bucket in ("sagemaker", "sagemaker-custom-bucket"):
         s3.create_bucket(Bucket=f"{bucket}-us-east-1-123456789012")
 

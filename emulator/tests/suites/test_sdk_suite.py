@@ -25,6 +25,9 @@ def test_the_account_has_a_bucket_and_redirects_sts(tmp_path: Path) -> None:
     finally:
         sagemaker_emulator.down(state=tmp_path / "state")
 
-    assert [bucket["Name"] for bucket in buckets] == ["sagemaker-us-east-1-123456789012"]
+    assert sorted(bucket["Name"] for bucket in buckets) == [
+        "sagemaker-custom-bucket-us-east-1-123456789012",
+        "sagemaker-us-east-1-123456789012",
+    ]
     assert variables["AWS_ENDPOINT_URL"] == server["url"]
     assert "sagemaker_emulator/client" in variables["PYTHONPATH"]

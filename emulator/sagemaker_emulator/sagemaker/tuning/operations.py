@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 def _no_image(context: Context, request: types.CreateHyperParameterTuningJobRequestTypeDef) -> str:
     for definition in definitions_of(request):
-        image = definition.request["AlgorithmSpecification"]["TrainingImage"]
-        if problem := context.containers.problem(image):
+        image = definition.request["AlgorithmSpecification"].get("TrainingImage")
+        if image and (problem := context.containers.problem(image)):
             return f"Cannot find the requested image: {problem}"
     return ""
 
@@ -34,10 +34,11 @@ def create_tuning_job(
     context: Context, request: types.CreateHyperParameterTuningJobRequestTypeDef
 ) -> Response:
     """Check a tuning job and begin it."""
+    # The image first: of an algorithm that is not run here, the objective is not known either.
     why = (
-        problem(request)
+        _no_image(context, request)
+        or problem(request)
         or warm_start.problem(context.store, request)
-        or _no_image(context, request)
     )
     if why:
         raise invalid(why)

@@ -463,3 +463,12 @@ def test_full_disk_only_delays_a_tuning_job(
     wait_until(lambda: "tuning job t cannot be written" in caplog.text)
     full[0] = False
     assert finish(bench)["HyperParameterTuningJobStatus"] == "Completed"
+
+
+def test_algorithm_that_is_not_run_is_refused_before_its_objective(bench: Bench) -> None:
+    wanted = request()
+    specification = wanted["TrainingJobDefinition"]["AlgorithmSpecification"]
+    specification["TrainingImage"] = "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1"
+    del specification["MetricDefinitions"]
+    with pytest.raises(ApiError, match="AWS's built-in algorithm kmeans is not run"):
+        begin(bench, wanted)
