@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from . import channels
+from .hyperparameters import UserError
 
 
 def get_content_type(content_type_cfg_val: str | None) -> str:
@@ -32,7 +33,7 @@ def get_dmatrix(
         UserError: There are no files, they are of another format, or `is_pipe` is set.
     """
     if is_pipe:
-        raise channels.UserError(
+        raise UserError(
             "the emulator's get_dmatrix reads no channel in Pipe mode: use File or FastFile"
         )
     return channels.read(Path(data_path), channels.format_of(content_type), bool(csv_weights))
