@@ -223,8 +223,9 @@ def test_an_execution_that_fails_is_shown_with_the_steps_that_failed(tmp_path: P
             PipelineName="p",
             RoleArn="arn:aws:iam::123456789012:role/emulator",
             PipelineDefinition=json.dumps({"Version": "2020-12-01", "Steps": [step]}),
+            ClientRequestToken="create" * 6,
         )
-        sagemaker.start_pipeline_execution(PipelineName="p")
+        sagemaker.start_pipeline_execution(PipelineName="p", ClientRequestToken="start" * 7)
         _, bad = notebook_ends.wait(sagemaker, 30)
     finally:
         sagemaker_emulator.down(state=tmp_path / "state")
