@@ -52,7 +52,7 @@ class Store(Watched):
         )
         self._connection = open_database(path, _TABLES, VERSION, ways_out, _problem)
         for order in MADE:
-            self._connection.execute(order.create)
+            order.make_index(self._connection)
         self._lock = threading.RLock()
         self._depth = 0
         self._written: set[str] = set()  # names in the transaction that is open

@@ -243,3 +243,19 @@ def test_an_order_is_read_from_its_index_and_not_sorted(store: Store, order: str
         assert len(plan) == 1
         assert f"INDEX {wanted.index}" in plan[0][-1]
         assert after is None or plan[0][-1].count("=?") + plan[0][-1].count("<?") == 2, plan
+
+
+@pytest.mark.parametrize("order", orders.MADE)
+def test_an_index_of_an_earlier_version_is_made_anew(tmp_path: Path, order: orders.Order) -> None:
+    def statement(store: Store) -> str:
+        read = "SELECT sql FROM sqlite_master WHERE name = ?"
+        return str(store._connection.execute(read, (order.index,)).fetchone()[0])
+
+    store = Store(tmp_path / "store.db")
+    made = statement(store)
+    store._connection.execute(f"DROP INDEX {order.index}")
+    store._connection.execute(f"CREATE INDEX {order.index} ON documents (kind)")
+    store.close()
+    store = Store(tmp_path / "store.db")
+    assert statement(store) == made
+    store.close()
