@@ -45,9 +45,9 @@ class Order:
 
     @property
     def create(self) -> str:
-        """The statement that makes its index."""
+        """The statement that makes its index, as SQLite keeps it in `sqlite_master`."""
         columns = "sequence, name" if self.key == "sequence" else f"{self.key}, sequence, name"
-        return f"CREATE INDEX IF NOT EXISTS {self.index} ON documents (kind, {columns})"
+        return f"CREATE INDEX {self.index} ON documents (kind, {columns})"
 
     def beyond(self, place: Place, descending: bool) -> tuple[str, list[str | float]]:
         """The condition for what follows a place, and its values."""

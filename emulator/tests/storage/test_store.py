@@ -231,6 +231,21 @@ def test_a_document_that_is_not_json_to_sqlite_comes_first(store: Store) -> None
     assert [each.name for each in found] == ["b", "a"]
 
 
+def test_an_index_of_another_version_is_made_again(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    store = Store(path)
+    store.put("training-job", "a", {"TrainingJobStatus": "Failed"})
+    index = orders.BY_STATUS.index
+    store._connection.execute(f"DROP INDEX {index}")
+    other = "kind, json_extract(document, '$.Other'), sequence, name"
+    store._connection.execute(f"CREATE INDEX {index} ON documents ({other})")
+    store.close()
+    store = Store(path)
+    found = store.places(Selection("training-job", status="Failed"), 9, order=orders.BY_STATUS)
+    assert [each.name for each in found] == ["a"]
+    store.close()
+
+
 @pytest.mark.parametrize("order", ORDERS)
 def test_an_order_is_read_from_its_index_and_not_sorted(store: Store, order: str) -> None:
     wanted = ORDERS[order]
