@@ -61,7 +61,7 @@ class Store(Watched):
     def _make_index(self, order: Order) -> None:
         """Make an order's index, or make it again where another version sorted by something else.
 
-        SQLite would otherwise refuse each list in this order: the index does not fit its key.
+        A list in this order would otherwise read and sort all documents of its kind.
         """
         kept = self._connection.execute(
             "SELECT sql FROM sqlite_master WHERE type = 'index' AND name = ?", (order.index,)
