@@ -4,6 +4,7 @@ Every index holds what it is sorted by, the document's number and its name, so t
 documents that it shows, and no other.
 """
 
+import sqlite3
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -43,11 +44,14 @@ class Order:
     key: str
     unique: bool = False
 
-    @property
-    def create(self) -> str:
-        """The statement that makes its index, as SQLite keeps it in `sqlite_master`."""
+    def make_index(self, connection: sqlite3.Connection) -> None:
+        """Make its index, anew where an earlier version of the emulator made another one."""
         columns = "sequence, name" if self.key == "sequence" else f"{self.key}, sequence, name"
-        return f"CREATE INDEX {self.index} ON documents (kind, {columns})"
+        wanted = f"CREATE INDEX {self.index} ON documents (kind, {columns})"
+        found = connection.execute("SELECT sql FROM sqlite_master WHERE name = ?", (self.index,))
+        if found.fetchone() != (wanted,):
+            connection.execute(f"DROP INDEX IF EXISTS {self.index}")
+            connection.execute(wanted)
 
     def beyond(self, place: Place, descending: bool) -> tuple[str, list[str | float]]:
         """The condition for what follows a place, and its values."""

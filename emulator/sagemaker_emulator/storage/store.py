@@ -52,24 +52,11 @@ class Store(Watched):
         )
         self._connection = open_database(path, _TABLES, VERSION, ways_out, _problem)
         for order in MADE:
-            self._make_index(order)
+            order.make_index(self._connection)
         self._lock = threading.RLock()
         self._depth = 0
         self._written: set[str] = set()  # names in the transaction that is open
         self._empty: set[str] = set()  # kinds of which there is nothing: rules, for most pipelines
-
-    def _make_index(self, order: Order) -> None:
-        """Make an order's index, or make it again where another version sorted by something else.
-
-        A list in this order would otherwise read and sort all documents of its kind.
-        """
-        kept = self._connection.execute(
-            "SELECT sql FROM sqlite_master WHERE type = 'index' AND name = ?", (order.index,)
-        ).fetchone()
-        if kept == (order.create,):
-            return
-        self._connection.execute(f"DROP INDEX IF EXISTS {order.index}")
-        self._connection.execute(order.create)
 
     def put(self, kind: str, name: str, document: Document) -> None:
         """Write a whole document; an existing one keeps its place in the creation order."""

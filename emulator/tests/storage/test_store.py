@@ -231,36 +231,31 @@ def test_a_document_that_is_not_json_to_sqlite_comes_first(store: Store) -> None
     assert [each.name for each in found] == ["b", "a"]
 
 
-def plan_of(store: Store, order: orders.Order, after: orders.Place | None = None) -> list[str]:
-    """How SQLite finds the places of an order: a line for what it reads, and for what it sorts."""
-    statements: list[str] = []
-    store._connection.set_trace_callback(statements.append)
-    store.places(Selection("kind"), 9, order=order, after=after, descending=True)
-    store._connection.set_trace_callback(None)
-    return [
-        str(row[-1])
-        for row in store._connection.execute(f"EXPLAIN QUERY PLAN {statements[-1]}").fetchall()
-    ]
-
-
-def test_an_index_of_another_version_is_made_again(tmp_path: Path) -> None:
-    path = tmp_path / "store.db"
-    store = Store(path)
-    index = orders.BY_STATUS.index
-    store._connection.execute(f"DROP INDEX {index}")
-    other = "kind, json_extract(document, '$.Other'), sequence, name"
-    store._connection.execute(f"CREATE INDEX {index} ON documents ({other})")
-    store.close()
-    store = Store(path)
-    assert len(plan_of(store, orders.BY_STATUS)) == 1
-    store.close()
-
-
 @pytest.mark.parametrize("order", ORDERS)
 def test_an_order_is_read_from_its_index_and_not_sorted(store: Store, order: str) -> None:
     wanted = ORDERS[order]
     for after in (None, 5 if order == "creation" else "a" if order == "name" else (5, 5)):
-        plan = plan_of(store, wanted, after)
+        statements: list[str] = []
+        store._connection.set_trace_callback(statements.append)
+        store.places(Selection("kind"), 9, order=wanted, after=after, descending=True)
+        store._connection.set_trace_callback(None)
+        plan = store._connection.execute(f"EXPLAIN QUERY PLAN {statements[-1]}").fetchall()
         assert len(plan) == 1
-        assert f"INDEX {wanted.index}" in plan[0]
-        assert after is None or plan[0].count("=?") + plan[0].count("<?") == 2, plan
+        assert f"INDEX {wanted.index}" in plan[0][-1]
+        assert after is None or plan[0][-1].count("=?") + plan[0][-1].count("<?") == 2, plan
+
+
+@pytest.mark.parametrize("order", orders.MADE)
+def test_an_index_of_an_earlier_version_is_made_anew(tmp_path: Path, order: orders.Order) -> None:
+    def statement(store: Store) -> str:
+        read = "SELECT sql FROM sqlite_master WHERE name = ?"
+        return str(store._connection.execute(read, (order.index,)).fetchone()[0])
+
+    store = Store(tmp_path / "store.db")
+    made = statement(store)
+    store._connection.execute(f"DROP INDEX {order.index}")
+    store._connection.execute(f"CREATE INDEX {order.index} ON documents (kind)")
+    store.close()
+    store = Store(tmp_path / "store.db")
+    assert statement(store) == made
+    store.close()

@@ -39,13 +39,13 @@ class Definition:
 
 
 def definitions_of(job: Mapping[str, Any]) -> list[Definition]:
-    """The definitions of a tuning job.
+    """The definitions of a tuning job; none where a request has none.
 
     A single one has its objective and its ranges in HyperParameterTuningJobConfig, each of several
     in itself, by the reference of HyperParameterTrainingJobDefinition.
 
     Args:
-        job: A valid request of CreateHyperParameterTuningJob, or a response of Describe.
+        job: A request of CreateHyperParameterTuningJob, or a response of Describe.
     """
     config = job["HyperParameterTuningJobConfig"]
     if "TrainingJobDefinition" in job:
@@ -67,7 +67,7 @@ def definitions_of(job: Mapping[str, Any]) -> list[Definition]:
             each.get("TuningObjective", {}),
             each.get("HyperParameterRanges", {}),
         )
-        for number, each in enumerate(job["TrainingJobDefinitions"], 1)
+        for number, each in enumerate(job.get("TrainingJobDefinitions", ()), 1)
     ]
 
 

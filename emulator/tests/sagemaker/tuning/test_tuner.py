@@ -503,3 +503,10 @@ def test_algorithm_that_is_not_run_is_refused_before_its_objective(bench: Bench)
     del specification["MetricDefinitions"]
     with pytest.raises(ApiError, match="AWS's built-in algorithm kmeans is not run"):
         begin(bench, wanted)
+
+
+def test_tuning_job_without_a_definition_is_refused(bench: Bench) -> None:
+    wanted = request()
+    del wanted["TrainingJobDefinition"]
+    with pytest.raises(ApiError, match="Give either TrainingJobDefinition or"):
+        begin(bench, wanted)
