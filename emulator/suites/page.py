@@ -40,8 +40,10 @@ for it: `emulator/suites/sdk_containers.py`.
 |---|---|
 | passes | passes |
 | differs | fails because the emulator is wrong, or nobody has looked yet |
-| not there | needs an operation or a member that the emulator refuses by name |
-| not applicable | sends what AWS refuses, or looks into moto itself; \
+| not there | needs what the emulator does not have: an operation, a member or a value, which it refuses \
+by name, or an image |
+| not applicable | expects or sends what AWS does not do or take, looks into moto itself, or needs \
+what could not be reached; \
 [the reasons](../emulator/suites/reasons) |
 | skipped | skips itself; of moto's, in server mode |
 
@@ -64,7 +66,8 @@ with drawn data, in the columns that the notebooks read: {buckets}.
 _REASONS_HEAD = """\
 ## Reasons
 
-Why tests that fail are not applicable, as somebody found.
+Why tests that fail are not applicable or need what is not there, as somebody found.
+The notebooks among them are not run.
 A reason that says what AWS does names its source, or says that it has none: then it is our reading.
 """
 
