@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sagemaker_emulator.aws.context import Context
+from sagemaker_emulator.errors import invalid
 from sagemaker_emulator.sagemaker.registry.models import containers_of
 from sagemaker_emulator.storage.store import Document
 
@@ -20,7 +21,7 @@ def with_specification(context: Context, request: Mapping[str, Any]) -> Document
     (`create_model_package_from_containers`), and its tests expect that of the source.
 
     Raises:
-        ApiError: The package or the model is not there.
+        ApiError: The package or the model is not there, or the model is of a package without one.
     """
     source = _RESOURCE.fullmatch(request.get("SourceUri", ""))
     if source is None or "InferenceSpecification" in request:
@@ -41,6 +42,11 @@ def _containers(context: Context, container: Mapping[str, Any]) -> list[Mapping[
     """A model's container as packages have it; of one that is a package, that package's."""
     if name := container.get("ModelPackageName"):
         package = context.call("DescribeModelPackage", ModelPackageName=name)
+        if "InferenceSpecification" not in package:
+            raise invalid(
+                f"Model package {package['ModelPackageArn']}, of which the model of SourceUri is, "
+                "has no InferenceSpecification: give the request one."
+            )
         containers: list[Mapping[str, Any]] = package["InferenceSpecification"]["Containers"]
         return containers
     return [{key: container[key] for key in _OF_A_MODEL if key in container}]

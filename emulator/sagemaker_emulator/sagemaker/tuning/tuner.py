@@ -67,7 +67,7 @@ class Tuner(threading.Thread):
         self._limit = most or sum(self._shares.values())
         self._parallel: int = self._config["ResourceLimits"]["MaxParallelTrainingJobs"]
         self._trials: list[Document] = document["Trials"]
-        self._rivals = warm_start.best_of_parents(context.store, document)
+        self._rivals = warm_start.rivals_of(context.store, document)
 
     def run(self) -> None:
         """Run trials to the end; a fault of the emulator fails the job."""
@@ -292,9 +292,10 @@ class Tuner(threading.Thread):
         best = trials.best(self._trials, self._maximize)
         if best:
             changes["BestTrainingJob"] = best
-        if self._rivals:
-            rivals = [*self._rivals, *([best] if best else [])]
-            changes["OverallBestTrainingJob"] = trials.best(rivals, self._maximize)
+        if self._rivals is not None:
+            overall = trials.best([*self._rivals, *([best] if best else [])], self._maximize)
+            if overall:
+                changes["OverallBestTrainingJob"] = overall
         if status:
             changes |= {"HyperParameterTuningJobStatus": status, "HyperParameterTuningEndTime": now}
         if reason:

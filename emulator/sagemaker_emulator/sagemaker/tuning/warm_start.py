@@ -92,20 +92,22 @@ def teach(
                 searches[definition].recall(tuned, objective)
 
 
-def best_of_parents(store: Store, job: Mapping[str, Any]) -> list[Document]:
-    """The best trials of the parents that a job's own are compared with.
+def rivals_of(store: Store, job: Mapping[str, Any]) -> list[Document] | None:
+    """The best trials that a job's own are compared with; None where they are not compared.
 
     Only with IdenticalDataAndAlgorithm is there an OverallBestTrainingJob, by the reference of
-    DescribeHyperParameterTuningJob.
+    DescribeHyperParameterTuningJob. One that the job already has stays a rival: its parent may
+    have been deleted before the emulator was started again.
     """
     if job.get("WarmStartConfig", {}).get("WarmStartType") != _IDENTICAL:
-        return []
+        return None
     parents = (store.get(TUNING.resource, name) for name in _parents(job))
-    found = (
+    found = [job.get("OverallBestTrainingJob")]
+    found += [
         parent.get("OverallBestTrainingJob") or parent.get("BestTrainingJob")
         for parent in parents
         if parent
-    )
+    ]
     return [best for best in found if best]
 
 

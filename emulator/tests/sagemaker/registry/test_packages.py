@@ -219,6 +219,17 @@ def test_a_model_is_registered_by_its_arn(sagemaker: Any, group: str) -> None:
     ]
 
 
+def test_a_source_without_containers_is_refused(sagemaker: Any, group: str) -> None:
+    package = sagemaker.create_model_package(ModelPackageGroupName=group)["ModelPackageArn"]
+    model = sagemaker.create_model(
+        ModelName=f"model-{uuid.uuid4().hex[:8]}",
+        ExecutionRoleArn="arn:aws:iam::123456789012:role/emulator",
+        PrimaryContainer={"ModelPackageName": package},
+    )["ModelArn"]
+    with pytest.raises(ClientError, match="has no InferenceSpecification: give the request one"):
+        sagemaker.create_model_package(ModelPackageGroupName=group, SourceUri=model)
+
+
 def test_a_source_that_is_not_there_is_refused(sagemaker: Any, group: str) -> None:
     arn = "arn:aws:sagemaker:us-east-1:123456789012:model/none"
     with pytest.raises(ClientError, match="Could not find model"):

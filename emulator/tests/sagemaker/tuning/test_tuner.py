@@ -355,6 +355,37 @@ def test_a_warm_start_learns_from_the_parents_trials(bench: Bench) -> None:
     assert value_of(overall) == max(value_of(best), value_of(ended["BestTrainingJob"]))
 
 
+def test_a_deleted_parent_stays_a_rival_after_a_restart(bench: Bench) -> None:
+    begin(bench, request())
+    best = finish(bench)["BestTrainingJob"]
+    # One job is worse than the parent's best, and with the parent alone it would be the best.
+    limits = {"MaxNumberOfTrainingJobs": 1, "MaxParallelTrainingJobs": 1}
+    far = child(ResourceLimits=limits)
+    ranges = far["HyperParameterTuningJobConfig"]["ParameterRanges"]
+    ranges["ContinuousParameterRanges"] = [{"Name": "lr", "MinValue": "2", "MaxValue": "3"}]
+    near = child(ResourceLimits=limits)
+    ranges = near["HyperParameterTuningJobConfig"]["ParameterRanges"]
+    ranges["ContinuousParameterRanges"] = [{"Name": "lr", "MinValue": "0.5", "MaxValue": "0.5"}]
+    for name, job in (("far", far), ("near", near)):
+        job["TrainingJobDefinition"]["Environment"] = {"SECONDS": "0.5"}
+        bench.call("CreateHyperParameterTuningJob", **{**job, "HyperParameterTuningJobName": name})
+        wait_until(lambda name=name: "OverallBestTrainingJob" in describe(bench, name))
+        assert "BestTrainingJob" not in describe(bench, name)
+    bench.call("DeleteHyperParameterTuningJob", HyperParameterTuningJobName="t")
+    bench.restart()
+    assert finish(bench, "far")["OverallBestTrainingJob"] == best
+    ended = finish(bench, "near")
+    assert ended["OverallBestTrainingJob"] == ended["BestTrainingJob"]
+
+
+def test_a_job_is_the_overall_best_of_parents_without_any(bench: Bench) -> None:
+    begin(bench, request({"FAIL": "AlgorithmError: crash"}))
+    assert finish(bench)["HyperParameterTuningJobStatus"] == "Failed"
+    bench.call("CreateHyperParameterTuningJob", **child())
+    ended = finish(bench, "c")
+    assert ended["OverallBestTrainingJob"] == ended["BestTrainingJob"]
+
+
 def test_what_a_parent_tried_outside_of_the_ranges_teaches_nothing(bench: Bench) -> None:
     begin(bench, request())
     finish(bench)
