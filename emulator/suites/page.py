@@ -40,8 +40,8 @@ for it: `emulator/suites/sdk_containers.py`.
 |---|---|
 | passes | passes |
 | differs | fails because the emulator is wrong, or nobody has looked yet |
-| not there | needs what the emulator does not have: an operation, a member or a value, which it refuses \
-by name, or an image |
+| not there | needs what the emulator does not have: an operation, a member or a value, which it \
+refuses by name, or an image |
 | not applicable | expects or sends what AWS does not do or take, looks into moto itself, or needs \
 what could not be reached; \
 [the reasons](../emulator/suites/reasons) |
