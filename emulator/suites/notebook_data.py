@@ -1,6 +1,7 @@
 """Stand-ins for the data that AWS's notebooks download from AWS's public buckets.
 
-Drawn, with the columns of the real ones and a relation between them that a model can learn.
+Drawn, with the columns of the real ones that the notebooks read, and a relation between them that
+a model can learn.
 """
 
 import io

@@ -56,10 +56,22 @@ def _all(sagemaker: Any) -> Iterator[tuple[str, str, str, str]]:
         executions = sagemaker.list_pipeline_executions(PipelineName=name)
         for each in executions["PipelineExecutionSummaries"]:
             status = each["PipelineExecutionStatus"]
+            arn = each["PipelineExecutionArn"]
             reason = each.get("PipelineExecutionFailureReason", "")
-            yield "execution", each["PipelineExecutionArn"], status, reason
+            if status == "Failed":
+                reason = "; ".join([reason, *_failed_steps(sagemaker, arn)])
+            yield "execution", arn, status, reason
     for group in sagemaker.list_model_package_groups()["ModelPackageGroupSummaryList"]:
         name = group["ModelPackageGroupName"]
         packages = sagemaker.list_model_packages(ModelPackageGroupName=name)
         for each in packages["ModelPackageSummaryList"]:
             yield "model package", each["ModelPackageArn"], each["ModelPackageStatus"], ""
+
+
+def _failed_steps(sagemaker: Any, execution: str) -> Iterator[str]:
+    """The steps that failed, each with its reason: an execution's own reason names none."""
+    steps = sagemaker.get_paginator("list_pipeline_execution_steps")
+    for page in steps.paginate(PipelineExecutionArn=execution):
+        for step in page["PipelineExecutionSteps"]:
+            if step["StepStatus"] == "Failed":
+                yield f"step {step['StepName']}: {step.get('FailureReason', '')}"

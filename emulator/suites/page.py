@@ -43,7 +43,7 @@ for it: `emulator/suites/sdk_containers.py`.
 | not there | needs an operation or a member that the emulator refuses by name |
 | not applicable | sends what AWS refuses, or looks into moto itself; \
 [the reasons](../emulator/suites/reasons) |
-| skipped | skips itself in moto's server mode |
+| skipped | skips itself; of moto's, in server mode |
 
 ## Counts
 """
@@ -51,11 +51,15 @@ for it: `emulator/suites/sdk_containers.py`.
 _NOTEBOOKS_HEAD = """\
 ## Notebooks
 
-Each runs whole, every cell as it is, in a fresh environment with the SDK's version that it needs.
-It passes if every cell does and all that it started (jobs, executions, endpoints) ends well.
-AWS's public buckets cannot be reached, so these are in the emulator under the same names, with \
-drawn data of the same columns: {buckets}.
-A cell that upgrades the SDK gets the last release of the notebook's major version.
+Each runs whole, every cell as it is, in a fresh environment.
+The environment has the major version of the SDK that the notebook was written for, and a cell that
+upgrades the SDK stays within it.
+A notebook passes if every cell does and what it started (jobs, executions, endpoints) ends well:
+completed, succeeded, in service or stopped.
+What a cell deletes is not looked at afterwards.
+What fails by the notebook's own design may fail: a regular expression of its failure.
+Instead of AWS's public buckets, which are not asked, the emulator has buckets of the same names \
+with drawn data, in the columns that the notebooks read: {buckets}.
 """
 _REASONS_HEAD = """\
 ## Reasons
@@ -84,7 +88,9 @@ def text(folder: Path = FOLDER) -> str:
     if never := sorted(defined - {each.suite for each in kept}):
         parts.append(f"No run of these was kept yet: {', '.join(never)}.\n")
     parts.append(
-        "\n## What is not there\n\nOperations that tests need, with the number of tests.\n"
+        "\n## What is not there\n\n"
+        "Operations that refuse what tests need, with the number of tests: "
+        "the operation itself is not there, or only a member or a value of its request.\n"
     )
     parts.append(_table(("suite", "operations"), absent))
     parts.append(_NOTEBOOKS_HEAD.format(buckets=", ".join(notebook_data.BUCKETS)))
@@ -94,10 +100,11 @@ def text(folder: Path = FOLDER) -> str:
             name,
             f"{each.path.rpartition('/')[2]} of {each.source.repository.removeprefix('https://github.com/')}",
             "yes" if name in passing else "no",
+            f"`{each.fails}`" if each.fails else "",
         )
         for name, each in notebook_suite.NOTEBOOKS.items()
     ]
-    parts.append(_table(("notebook", "is", "passes"), shown))
+    parts.append(_table(("notebook", "is", "passes", "what may fail"), shown))
     parts.append(_REASONS_HEAD)
     for file in sorted(_REASONS.glob("*.txt")):
         reasons = Reasons.read(file)

@@ -210,3 +210,27 @@ def test_nothing_that_runs_is_waited_for_longer_than_asked(tmp_path: Path) -> No
 
     assert not good
     assert [each.rstrip() for each in bad] == ["processing job fails: InProgress:"]
+
+
+def test_an_execution_that_fails_is_shown_with_the_steps_that_failed(tmp_path: Path) -> None:
+    server = sagemaker_emulator.up(state=tmp_path / "state", images=IMAGES)
+    step = {"Name": "Fail", "Type": "Fail", "Arguments": {"ErrorMessage": "too poor"}}
+    try:
+        sagemaker = notebook_suite.session(server["environment"]).client(
+            "sagemaker", endpoint_url=server["url"]
+        )
+        sagemaker.create_pipeline(
+            PipelineName="p",
+            RoleArn="arn:aws:iam::123456789012:role/emulator",
+            PipelineDefinition=json.dumps({"Version": "2020-12-01", "Steps": [step]}),
+            ClientRequestToken="create" * 6,
+        )
+        sagemaker.start_pipeline_execution(PipelineName="p", ClientRequestToken="start" * 7)
+        _, bad = notebook_ends.wait(sagemaker, 30)
+    finally:
+        sagemaker_emulator.down(state=tmp_path / "state")
+
+    assert len(bad) == 1
+    assert bad[0].endswith(
+        ": Failed: Step failure: One or multiple steps failed.; step Fail: too poor"
+    )

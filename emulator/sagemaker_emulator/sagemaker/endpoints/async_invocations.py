@@ -87,7 +87,8 @@ class AsyncInvocations:
         selection, last = Selection(KIND, prefix), None
         while places := self._context.store.places(selection, _AT_ONCE, after=last):
             last = places[-1].place
-            yield from (found.name for found in places)
+            # A selection's prefix is of any case; an endpoint's name is of its own.
+            yield from (found.name for found in places if found.name.startswith(prefix))
 
     def _append(self, endpoint: str, identity: str) -> None:
         with self._lock:

@@ -130,7 +130,7 @@ def test_requests_are_continued_in_their_order(queue: Queue) -> None:
 
 
 def test_requests_of_other_endpoints_are_kept(queue: Queue) -> None:
-    for identity in ("e/1", "e-2/1", "f/1"):
+    for identity in ("e/1", "e-2/1", "f/1", "E/1"):
         queue.context.store.put(KIND, identity, queue.queued(1))
     queue.invocations.forget("e")
-    assert [name for name, _ in queue.context.store.items(KIND)] == ["e-2/1", "f/1"]
+    assert [name for name, _ in queue.context.store.items(KIND)] == ["e-2/1", "f/1", "E/1"]

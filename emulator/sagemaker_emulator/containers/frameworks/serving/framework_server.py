@@ -20,8 +20,10 @@ import threading
 import traceback
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Protocol
-from wsgiref.types import StartResponse, WSGIEnvironment
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIEnvironment  # since Python 3.11
 
 THREADS = 8  # of which one at a time runs the script; the others answer /ping
 Answer = tuple[int, str, bytes]  # status, content type and body

@@ -4,6 +4,8 @@ Contract: tensorflowServing.js (without a script), python_service.py and tfs_uti
 aws/sagemaker-tensorflow-serving-container.
 """
 
+from __future__ import annotations
+
 import importlib.util
 import io
 import json

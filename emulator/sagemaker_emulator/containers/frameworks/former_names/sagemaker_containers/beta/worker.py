@@ -1,5 +1,7 @@
 """sagemaker_containers.beta.framework.worker: the response that an output_fn may return."""
 
+from __future__ import annotations
+
 import http
 import warnings
 from typing import Any
