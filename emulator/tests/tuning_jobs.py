@@ -15,7 +15,7 @@ RANGES: dict[str, Any] = {
 
 
 def request(environment: dict[str, str] | None = None, **config: Any) -> dict[str, Any]:
-    """A request without a name: four trials, and what the stand-in jobs and its config are to have."""
+    """A request of four trials, with what the stand-in jobs and its config are to have."""
     limits = {"MaxNumberOfTrainingJobs": 4, "MaxParallelTrainingJobs": 2}
     return {
         "HyperParameterTuningJobConfig": {
